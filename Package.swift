@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Kernels and vectors are useless without the optimiser, so the C targets have it in debug builds too.
+let optimised: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
+
+let package = Package(
+    name: "vigil",
+    products: [
+        .executable(name: "vigil", targets: ["vigil"]),
+        .library(name: "HTTP", targets: ["HTTP"]),
+        .library(name: "Numerics", targets: ["Numerics"]),
+    ],
+    dependencies: [
+        // The command line: options, help, exit codes.
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        // Deques and heaps of the queue.
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        // Settings from environment and file under one name each.
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
+        // Names of methods, statuses and fields that other Swift servers share.
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        // Logging that a deployment can route.
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        // Paths of the config file, as swift-configuration takes them.
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
+        // Signals and the order of shutdown.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        // Tests alone: reads openapi.yaml.
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "CKernels", cSettings: optimised),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "CResources", exclude: ["demo.safetensors"]),
+        .target(name: "Numerics", dependencies: ["CKernels"]),
+        .target(name: "Formats", dependencies: ["CZlib", "COpenSSL"]),
+        .target(name: "CLIP", dependencies: ["Numerics"]),
+        .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
+        .target(
+            name: "HTTP",
+            dependencies: [
+                "CLinux", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "Jobs",
+            dependencies: [
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "Service",
+            dependencies: [
+                "Formats", "HTTP", "Jobs", "Numerics", "VadCLIP",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "vigil",
+            dependencies: [
+                "CResources", "Service",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+        .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+        .testTarget(
+            name: "VadCLIPTests", dependencies: ["TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu17
+)

@@ -1,0 +1,21 @@
+// x86-64 with AVX2 and FMA: 16 registers of 8 floats; a tile of 6 rows by 2 vectors.
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define LANES 8
+#define MR 6
+#define NV 2
+#define HAS_FMA
+#define ISA(name) name##_avx2
+#define ISA_NAME "avx2"
+#define REMAINDERS \
+    case 5: TILE(5, 1); break; \
+    case 4: TILE(4, 1); break; \
+    case 3: TILE(3, 1); break; \
+    case 2: TILE(2, 1); break; \
+    case 1: TILE(1, 1); break;
+#include "template/vector.h"
+#include "template/product.h"
+#include "template/rows.h"
+#include "template/table.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,14 @@
+// Any processor: vectors of four floats, which the compiler maps to what the target has or to scalars.
+#define LANES 4
+#define MR 4
+#define NV 2
+#define ISA(name) name##_portable
+#define ISA_NAME "portable"
+#define REMAINDERS \
+    case 3: TILE(3, 1); break; \
+    case 2: TILE(2, 1); break; \
+    case 1: TILE(1, 1); break;
+#include "template/vector.h"
+#include "template/product.h"
+#include "template/rows.h"
+#include "template/table.h"

@@ -1,0 +1,82 @@
+// Vectors of LANES floats in clang's own notation, so that each kernel is written once and compiled for each
+// instruction set. The including file defines LANES, ISA(name) and, where the processor has it, HAS_FMA.
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../include/CKernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef float vf_unaligned __attribute__((vector_size(4 * LANES), aligned(4)));
+
+INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
+INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
+INLINE vf splat(float x) { return x - (vf){}; }
+INLINE vf pick(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
+
+INLINE vf fma_vf(vf a, vf b, vf c) {
+#ifdef HAS_FMA
+    return __builtin_elementwise_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+INLINE float fma_f(float a, float b, float c) {
+#ifdef HAS_FMA
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+INLINE float sum_vf(vf v) {
+    float lanes[LANES];
+    memcpy(lanes, &v, sizeof lanes);
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
+    return lanes[0];
+}
+
+// exp(x) = 2^n e^r with n the nearest integer to x / ln 2 and |r| <= ln 2 / 2; ln 2 is split in two so that r is exact
+// to float precision, and e^r is its Taylor series fitted to the interval (degree 7). 2^n is made in two halves, so
+// that the results next to the largest float do not overflow on the way.
+#define EXP_LOW -87.33654f
+#define EXP_HIGH 88.72283f
+
+INLINE vf exp_vf(vf x) {
+    vf low = splat(EXP_LOW), high = splat(EXP_HIGH);
+    vi below = x < low, above = x > high;
+    vf t = pick(below, low, pick(above, high, x));
+    vf shift = splat(12582912.0f);  // 1.5 * 2^23: adding and subtracting it rounds to an integer
+    vf n = fma_vf(t, splat(1.44269504088896341f), shift) - shift;
+    vf r = fma_vf(n, splat(-0.693359375f), t);
+    r = fma_vf(n, splat(2.12194440e-4f), r);
+    vf p = splat(1.9875691500e-4f);
+    p = fma_vf(p, r, splat(1.3981999507e-3f));
+    p = fma_vf(p, r, splat(8.3334519073e-3f));
+    p = fma_vf(p, r, splat(4.1665795894e-2f));
+    p = fma_vf(p, r, splat(1.6666665459e-1f));
+    p = fma_vf(p, r, splat(5.0000001201e-1f));
+    p = fma_vf(p, r * r, r) + 1.0f;
+    vi whole = __builtin_convertvector(n, vi);
+    vi half = whole >> 1;
+    vi first = (half + 127) << 23, second = (whole - half + 127) << 23;
+    vf y = p * (vf)first * (vf)second;
+    y = pick(below, splat(0.0f), y);
+    y = pick(above, splat(INFINITY), y);
+    return pick(x == x, y, x);
+}
+
+INLINE vf quick_gelu_vf(vf u) { return u / (1.0f + exp_vf(u * -1.702f)); }
+
+// Loads and stores of the first `count` lanes, for the columns past the last whole vector.
+INLINE vf load_part(const float *p, ptrdiff_t count) {
+    vf v = {};
+    memcpy(&v, p, (size_t)count * sizeof(float));
+    return v;
+}
+INLINE void store_part(float *p, vf v, ptrdiff_t count) { memcpy(p, &v, (size_t)count * sizeof(float)); }

@@ -1,0 +1,106 @@
+import Numerics
+
+/// Which rows a row attends to.
+public enum AttentionScope: Sendable, Equatable {
+    /// Those of its own window of so many rows: i and j where i / size == j / size.
+    case windows(Int)
+    /// Itself and those before it.
+    case causal
+}
+
+/// CLIP's residual attention block: x += Attention(LN1(x)), x += W2 g(W1 LN2(x)).
+///
+/// The text tower is made of these, and so is VadCLIP's local module. T is the rows given, d the width.
+public struct AttentionBlock: Sendable {
+    let heads: Int
+    let width: Int
+    let attentionNorm: LayerNorm
+    let projection: Linear
+    let output: Linear
+    let feedForwardNorm: LayerNorm
+    let expansion: Linear
+    let contraction: Linear
+
+    /// Reads and packs the block's weights, whose names begin with `prefix`.
+    public init(
+        from source: some WeightSource, prefix: String, width: Int, heads: Int, kernels: Kernels
+    ) throws(WeightError) {
+        self.heads = heads
+        self.width = width
+        let weights = PackedWeights(
+            inputs: width, outputs: 3 * width,
+            outputMajor: try source.floats(prefix + ".attn.in_proj_weight", shape: [3 * width, width]),
+            kernels: kernels)
+        projection = Linear(
+            weights: weights, bias: try source.floats(prefix + ".attn.in_proj_bias", shape: [3 * width]))
+        output = try source.linear(prefix + ".attn.out_proj", inputs: width, outputs: width, kernels: kernels)
+        attentionNorm = try source.layerNorm(prefix + ".ln_1", width: width)
+        expansion = try source.linear(prefix + ".mlp.c_fc", inputs: width, outputs: 4 * width, kernels: kernels)
+        contraction = try source.linear(prefix + ".mlp.c_proj", inputs: 4 * width, outputs: width, kernels: kernels)
+        feedForwardNorm = try source.layerNorm(prefix + ".ln_2", width: width)
+    }
+
+    /// Runs the block over x [T, d], in place.
+    public func run(_ x: MatrixView, scope: AttentionScope, scratch: AttentionScratch, kernels: Kernels) {
+        let rows = 0..<x.rows
+        let normed = scratch.normed.rows(rows)
+        let mixed = scratch.mixed.rows(rows)
+        kernels.layerNorm(x, attentionNorm, into: normed)
+        kernels.product(normed, projection, into: scratch.queriesKeysValues.rows(rows))
+        switch scope {
+        case .windows(let size):
+            for start in stride(from: 0, to: x.rows, by: size) {
+                attend(rows: start..<min(start + size, x.rows), causal: false, scratch: scratch, kernels: kernels)
+            }
+        case .causal:
+            attend(rows: rows, causal: true, scratch: scratch, kernels: kernels)
+        }
+        kernels.product(mixed, output, into: x, residual: x)
+        kernels.layerNorm(x, feedForwardNorm, into: normed)
+        kernels.product(normed, expansion, into: scratch.hidden.rows(rows), activation: .quickGELU)
+        kernels.product(scratch.hidden.rows(rows), contraction, into: x, residual: x)
+    }
+
+    /// softmax(q kᵀ / √(d / heads)) v within `rows`, head by head.
+    private func attend(rows: Range<Int>, causal: Bool, scratch: AttentionScratch, kernels: Kernels) {
+        let headWidth = width / heads
+        let scale = 1 / Float(headWidth).squareRoot()
+        let packed = scratch.queriesKeysValues.rows(rows)
+        let scores = scratch.scores.rows(0..<rows.count).columns(0..<rows.count)
+        for head in 0..<heads {
+            let columns = head * headWidth..<(head + 1) * headWidth
+            let queries = packed.columns(columns)
+            let keys = packed.columns(width + columns.lowerBound..<width + columns.upperBound)
+            let values = packed.columns(2 * width + columns.lowerBound..<2 * width + columns.upperBound)
+            kernels.dots(queries, keys, scale: scale, into: scores)
+            if causal {
+                for row in 0..<rows.count {
+                    let line = scores.rows(row..<row + 1)
+                    kernels.softmax(line.columns(0..<row + 1))
+                    line.columns(row + 1..<rows.count).fill(0)
+                }
+            } else {
+                kernels.softmax(scores)
+            }
+            kernels.product(scores, values, into: scratch.mixed.rows(rows).columns(columns))
+        }
+    }
+}
+
+/// The intermediate matrices of an `AttentionBlock`, reserved once for the most rows it will see.
+public struct AttentionScratch {
+    let normed: MatrixView
+    let queriesKeysValues: MatrixView
+    let mixed: MatrixView
+    let hidden: MatrixView
+    let scores: MatrixView
+
+    /// Reserves for `rows` rows of `width` columns that attend to at most `reach` rows.
+    public init(in workspace: Workspace, rows: Int, width: Int, reach: Int) {
+        normed = workspace.matrix(rows: rows, columns: width)
+        queriesKeysValues = workspace.matrix(rows: rows, columns: 3 * width)
+        mixed = workspace.matrix(rows: rows, columns: width)
+        hidden = workspace.matrix(rows: rows, columns: 4 * width)
+        scores = workspace.matrix(rows: reach, columns: reach)
+    }
+}

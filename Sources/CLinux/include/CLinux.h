@@ -1,0 +1,14 @@
+/* What Swift's Glibc module leaves out: accept4, which needs _GNU_SOURCE, and epoll. */
+#ifndef VIGIL_CLINUX_H
+#define VIGIL_CLINUX_H
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+/*
+ * Accepts one connection, non-blocking and closed on exec. `address` has room for any address family.
+ * Returns the descriptor, or -1 with errno set.
+ */
+int vigil_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
+
+#endif

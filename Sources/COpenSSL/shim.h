@@ -1,0 +1,6 @@
+#ifndef VIGIL_COPENSSL_SHIM_H
+#define VIGIL_COPENSSL_SHIM_H
+
+#include <openssl/evp.h>
+
+#endif

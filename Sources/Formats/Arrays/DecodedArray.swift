@@ -1,0 +1,76 @@
+/// An array as it came, converted to float32.
+public struct DecodedArray: Equatable, Sendable {
+    /// Lengths along each axis, zero to eight of them.
+    public var shape: [Int]
+    /// What the elements were before the conversion.
+    public var elementType: ElementType
+    /// The order the elements came in.
+    public var order: ArrayOrder
+    /// All elements, always row-major, whatever `order` says.
+    public var values: [Float]
+
+    /// An array of the given shape; `values` has as many elements as the shape says.
+    public init(shape: [Int], elementType: ElementType, order: ArrayOrder = .rowMajor, values: [Float]) {
+        self.shape = shape
+        self.elementType = elementType
+        self.order = order
+        self.values = values
+    }
+}
+
+/// How much a decoder takes in before it gives up.
+public struct ArrayLimits: Equatable, Sendable {
+    /// Elements of the array; 64 Mi of them are 256 MiB of float32.
+    public let maxElements: Int
+    /// Bytes of the header of an .npy body; version 1 cannot have more.
+    public var maxNPYHeaderBytes: Int
+    /// Bytes of the header of a safetensors body.
+    public var maxSafetensorsHeaderBytes: Int
+    /// Lists and objects inside one another in JSON.
+    public var maxJSONDepth: Int
+
+    /// The most axes that any array may have.
+    public static let maxRank = 8
+
+    /// The usual limits for uploads.
+    public init(
+        maxElements: Int = 64 << 20, maxNPYHeaderBytes: Int = 64 << 10, maxSafetensorsHeaderBytes: Int = 1 << 20,
+        maxJSONDepth: Int = 64
+    ) {
+        // Far above any memory, so that counting bytes of elements cannot overflow.
+        self.maxElements = min(max(maxElements, 0), 1 << 40)
+        self.maxNPYHeaderBytes = maxNPYHeaderBytes
+        self.maxSafetensorsHeaderBytes = maxSafetensorsHeaderBytes
+        self.maxJSONDepth = maxJSONDepth
+    }
+}
+
+/// Why bytes are not an array.
+public struct ArrayDecodingError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The sort of fault, for a caller that answers each in its own way.
+    public enum Kind: String, Equatable, Sendable {
+        /// The bytes break the format's rules.
+        case malformed
+        /// The bytes end too early.
+        case truncated
+        /// The bytes keep the rules and hold something that is not taken, such as integers.
+        case unsupported
+        /// More elements, or a longer header, than the limits allow.
+        case tooLarge
+        /// There is no array of the name asked for.
+        case missing
+        /// Rows of different lengths, or a number that is none in float32.
+        case unfit
+    }
+
+    /// The sort of fault.
+    public var kind: Kind
+    /// One sentence: what was wrong, where, and what was expected.
+    public var description: String
+
+    /// A fault of this sort, told in one sentence.
+    public init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+}

@@ -1,0 +1,84 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A file that appears whole or not at all.
+///
+/// Bytes go to a temporary file beside the target. ``commit()`` flushes it to the disk, renames it over the target and
+/// flushes the folder. A value that goes away before that removes the temporary file, and the target stays as it was.
+public struct AtomicFile: ~Copyable {
+    /// The file that ``commit()`` creates or replaces.
+    public let path: String
+    /// Bytes written so far.
+    public private(set) var count = 0
+    private let temporary: String
+    private var descriptor: CInt
+    private var isCommitted = false
+
+    /// Creates the temporary file beside `path`.
+    public init(path: String) throws(FileError) {
+        let (folder, name) = AtomicFile.split(path)
+        let tag = String(UInt64.random(in: .min ... .max), radix: 36)
+        self.path = path
+        self.temporary = folder + "/.\(name.prefix(100)).\(tag).tmp"
+        self.descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .fromErrno(errno, "create a file beside", path) }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        if !isCommitted { unlink(temporary) }
+    }
+
+    /// Appends all of `bytes`.
+    public mutating func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let chunk = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
+            #if canImport(Glibc)
+                let written = Glibc.write(descriptor, chunk.baseAddress, chunk.count)
+            #else
+                let written = Musl.write(descriptor, chunk.baseAddress, chunk.count)
+            #endif
+            guard written >= 0 else {
+                if errno == EINTR { continue }
+                throw .fromErrno(errno, "write", path)
+            }
+            rest = rest.dropFirst(written)
+            count += written
+        }
+    }
+
+    /// Appends all of `bytes`.
+    public mutating func write(_ bytes: [UInt8]) throws(FileError) {
+        try bytes.withRawBytes { raw throws(FileError) in try write(raw) }
+    }
+
+    /// Makes the file visible under its name, durably. Call it once, last.
+    public mutating func commit() throws(FileError) {
+        guard fsync(descriptor) == 0 else { throw .fromErrno(errno, "flush", path) }
+        let closed = close(descriptor)
+        descriptor = -1
+        guard closed == 0 else { throw .fromErrno(errno, "close", path) }
+        guard rename(temporary, path) == 0 else { throw .fromErrno(errno, "rename a finished file to", path) }
+        isCommitted = true
+        try AtomicFile.flushFolder(of: path)
+    }
+
+    private static func flushFolder(of path: String) throws(FileError) {
+        let folder = split(path).folder
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .fromErrno(errno, "open", folder) }
+        defer { close(descriptor) }
+        // Some file systems cannot flush a folder and say EINVAL; the rename is done all the same.
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw .fromErrno(errno, "flush", folder) }
+    }
+
+    private static func split(_ path: String) -> (folder: String, name: Substring) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
+        let folder = path[..<slash]
+        return (folder.isEmpty ? "/." : String(folder), path[path.index(after: slash)...])
+    }
+}

@@ -1,0 +1,41 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Why a file could not be opened, read or written.
+public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Nothing is at this path.
+    case noSuchFile(path: String)
+    /// Something is there, and the system refuses to open it.
+    case notReadable(path: String, reason: String)
+    /// A directory, a pipe, a socket or a device, named in `found`.
+    case notARegularFile(path: String, found: String)
+    /// Another call of the system failed.
+    case failed(operation: String, path: String, reason: String)
+
+    /// One sentence with the path and the system's words.
+    public var description: String {
+        switch self {
+        case .noSuchFile(let path): "\(path): no such file"
+        case .notReadable(let path, let reason): "\(path) cannot be opened: \(reason)"
+        case .notARegularFile(let path, let found): "\(path) is \(found), not a regular file"
+        case .failed(let operation, let path, let reason): "cannot \(operation) \(path): \(reason)"
+        }
+    }
+
+    /// Turns the `errno` of a failed call into an error; read it before any other call is made.
+    static func fromErrno(_ code: CInt, _ operation: String, _ path: String) -> FileError {
+        switch code {
+        case ENOENT, ENOTDIR: .noSuchFile(path: path)
+        case EACCES, EPERM: .notReadable(path: path, reason: errnoText(code))
+        default: .failed(operation: operation, path: path, reason: errnoText(code))
+        }
+    }
+
+    static func errnoText(_ code: CInt) -> String {
+        guard let text = strerror(code) else { return "error \(code)" }
+        return String(cString: text)
+    }
+}

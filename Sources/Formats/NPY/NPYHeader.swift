@@ -1,0 +1,88 @@
+/// What the header of an .npy file says: the type of the elements, their order, the shape.
+struct NPYHeader: Equatable {
+    var elementType: ElementType
+    var byteOrder: ByteOrder
+    var isFortranOrder: Bool
+    var shape: [Int]
+    /// The product of the shape, checked against the limit.
+    var elementCount: Int
+
+    /// Reads the header's dictionary, `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 512), }`.
+    static func parse(_ text: [UInt8], limits: ArrayLimits) throws(ArrayDecodingError) -> NPYHeader {
+        var literal = NPYLiteralParser(text)
+        let entries = try literal.dictionary()
+        var found: [String: NPYLiteral] = [:]
+        for (key, value) in entries {
+            guard ["descr", "fortran_order", "shape"].contains(key) else {
+                throw malformed("has the unknown key \(quoted(key))")
+            }
+            guard found.updateValue(value, forKey: key) == nil else { throw malformed("has the key '\(key)' twice") }
+        }
+        guard let descr = found["descr"] else { throw malformed("lacks the key 'descr'") }
+        guard let order = found["fortran_order"] else { throw malformed("lacks the key 'fortran_order'") }
+        guard let shape = found["shape"] else { throw malformed("lacks the key 'shape'") }
+        guard case .bool(let isFortranOrder) = order else {
+            throw malformed("has a 'fortran_order' that is neither True nor False")
+        }
+        let (elementType, byteOrder) = try type(descr)
+        let lengths = try self.shape(shape, limits: limits)
+        guard let count = lengths.checkedProduct(), count <= limits.maxElements else {
+            throw ArrayDecodingError(
+                .tooLarge, "the shape \(lengths) has more elements than the limit of \(limits.maxElements)")
+        }
+        return NPYHeader(
+            elementType: elementType, byteOrder: byteOrder, isFortranOrder: isFortranOrder, shape: lengths,
+            elementCount: count)
+    }
+
+    private static func type(_ descr: NPYLiteral) throws(ArrayDecodingError) -> (ElementType, ByteOrder) {
+        let taken = "; taken are float16, float32 and float64 ('f2', 'f4', 'f8' in either byte order)"
+        switch descr {
+        case .string(let name):
+            let isBig = name.first == ">"
+            let code = "<>=|".contains(name.first ?? " ") ? String(name.dropFirst()) : name
+            let types: [String: ElementType] = ["f2": .float16, "f4": .float32, "f8": .float64]
+            if let type = types[code] { return (type, isBig ? .big : .little) }
+            throw ArrayDecodingError(.unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(taken)")
+        case .list:
+            throw ArrayDecodingError(.unsupported, "a structured dtype is not taken\(taken)")
+        default:
+            throw malformed("has a 'descr' that is no string")
+        }
+    }
+
+    private static func meaning(of code: String) -> String {
+        let kinds: [Character: String] = [
+            "i": "integers", "u": "unsigned integers", "b": "booleans", "O": "Python objects", "c": "complex numbers",
+            "S": "bytes", "U": "text", "V": "raw bytes", "M": "dates", "m": "time spans", "f": "floats of another size",
+        ]
+        return code.first.flatMap { kinds[$0] }.map { " (\($0))" } ?? ""
+    }
+
+    private static func shape(_ literal: NPYLiteral, limits: ArrayLimits) throws(ArrayDecodingError) -> [Int] {
+        guard case .tuple(let items) = literal else {
+            throw malformed("has a 'shape' that is no tuple; one axis is written (3,)")
+        }
+        guard items.count <= ArrayLimits.maxRank else {
+            throw malformed("has a shape of \(items.count) axes; at most \(ArrayLimits.maxRank) are taken")
+        }
+        var lengths: [Int] = []
+        for item in items {
+            guard case .integer(let digits) = item else { throw malformed("has a shape that is not all integers") }
+            guard !digits.hasPrefix("-") else {
+                throw malformed("has the negative length \(quoted(digits)) in its shape")
+            }
+            guard let length = Int(digits), length <= limits.maxElements else {
+                throw ArrayDecodingError(
+                    .tooLarge,
+                    "the shape has the length \(quoted(digits, limit: 24)), over the limit of \(limits.maxElements)")
+            }
+            lengths.append(length)
+        }
+        return lengths
+    }
+
+    static func malformed(_ what: String) -> ArrayDecodingError {
+        ArrayDecodingError(.malformed, "the .npy header \(what)")
+    }
+}

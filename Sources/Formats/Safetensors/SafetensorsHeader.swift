@@ -1,0 +1,117 @@
+/// One tensor of a safetensors file.
+public struct SafetensorsTensor: Equatable, Sendable {
+    /// Its name.
+    public var name: String
+    /// The type of its elements.
+    public var elementType: ElementType
+    /// Lengths along each axis; none for a single number.
+    public var shape: [Int]
+    /// Where its bytes are, counted from the first byte of the file.
+    public var byteRange: Range<Int>
+    /// The product of the shape.
+    public var elementCount: Int { byteRange.count / elementType.byteSize }
+}
+
+/// The header of a safetensors file, completely checked: a length, then JSON, then the tensors' bytes without holes.
+struct SafetensorsHeader {
+    var metadata: [String: String] = [:]
+    /// In the order of their bytes.
+    var tensors: [SafetensorsTensor] = []
+    /// Bytes of the whole file: the length, the header, the data.
+    var fileLength: Int
+
+    /// Bytes of the number in front of the header.
+    static let lengthBytes = 8
+
+    /// The header's length from the first eight bytes, checked against `limit`.
+    static func length(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(SafetensorsError) -> Int {
+        guard let length = bytes.littleEndian(UInt64.self, at: 0) else {
+            throw .malformed("it ends after \(bytes.count) bytes, inside the header's length")
+        }
+        guard length <= UInt64(limit) else {
+            throw .malformed("the header claims \(length) bytes, and the limit is \(limit)")
+        }
+        guard length >= 2 else { throw .malformed("the header claims \(length) bytes, too few for JSON") }
+        return Int(length)
+    }
+
+    /// Reads and checks the JSON of the header.
+    static func parse(_ json: UnsafeRawBufferPointer) throws(SafetensorsError) -> SafetensorsHeader {
+        guard json.first == UInt8(ascii: "{") else { throw .malformed("the header does not begin with '{'") }
+        let value: JSONValue
+        do throws(JSONError) { value = try JSONReader.parse(json) } catch {
+            throw .malformed("the header is \(error)")
+        }
+        guard case .object(let members) = value else { throw .malformed("the header is no object") }
+        let base = lengthBytes + json.count
+        var header = SafetensorsHeader(fileLength: base)
+        for member in members {
+            if member.name == "__metadata__" {
+                header.metadata = try metadata(member.value)
+            } else {
+                header.tensors.append(try tensor(member, base: base))
+            }
+        }
+        try header.checkLayout(base: base)
+        return header
+    }
+
+    private static func metadata(_ value: JSONValue) throws(SafetensorsError) -> [String: String] {
+        guard case .object(let members) = value else { throw .malformed("'__metadata__' is no object") }
+        var metadata: [String: String] = [:]
+        for member in members {
+            guard let text = member.value.string else {
+                throw .malformed("the metadata \(quoted(member.name)) is no string")
+            }
+            metadata[member.name] = text
+        }
+        return metadata
+    }
+
+    private static func tensor(_ member: JSONValue.Member, base: Int) throws(SafetensorsError) -> SafetensorsTensor {
+        let name = quoted(member.name)
+        guard case .object(let fields) = member.value, fields.count == 3,
+            let typeName = member.value["dtype"]?.string, let shapeValues = member.value["shape"]?.array,
+            let offsets = member.value["data_offsets"]?.array
+        else { throw .malformed("the tensor \(name) does not have exactly dtype, shape and data_offsets") }
+        guard let type = ElementType(safetensorsName: typeName) else {
+            throw .malformed("the tensor \(name) has the dtype \(quoted(typeName)), which is not known here")
+        }
+        guard shapeValues.count <= 64 else { throw .malformed("the tensor \(name) has more than 64 axes") }
+        var shape: [Int] = []
+        for value in shapeValues {
+            guard let length = value.integer, length >= 0 else {
+                throw .malformed("the tensor \(name) has a shape that is not all non-negative integers")
+            }
+            shape.append(length)
+        }
+        guard offsets.count == 2, let begin = offsets[0].integer, let end = offsets[1].integer, begin >= 0, begin <= end
+        else { throw .malformed("the tensor \(name) has data_offsets that are no range") }
+        guard let size = (shape + [type.byteSize]).checkedProduct(), size == end - begin else {
+            throw .malformed("the tensor \(name) is \(shape) of \(type) and has \(end - begin) bytes")
+        }
+        guard !end.addingReportingOverflow(base).overflow else {
+            throw .malformed("the tensor \(name) ends at \(end), beyond any file")
+        }
+        return SafetensorsTensor(
+            name: member.name, elementType: type, shape: shape, byteRange: base + begin..<base + end)
+    }
+
+    /// Tensors must follow one another without holes and without overlaps.
+    private mutating func checkLayout(base: Int) throws(SafetensorsError) {
+        tensors.sort {
+            ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
+        }
+        var end = base
+        for tensor in tensors {
+            let start = tensor.byteRange.lowerBound
+            guard start == end else {
+                let fault =
+                    start < end ? "overlaps the one before it" : "leaves a hole of \(start - end) bytes before it"
+                throw .malformed("the tensor \(quoted(tensor.name)) \(fault)")
+            }
+            end = tensor.byteRange.upperBound
+        }
+        fileLength = end
+    }
+}

@@ -1,0 +1,58 @@
+extension TorchCheckpoint {
+    /// Says what the file is where it is plainly something else.
+    static func refuseOtherKinds(_ file: MappedFile) throws(CheckpointError) {
+        let reason: String
+        switch FileKind.detect(file) {
+        case .torchZip: return
+        case .legacyTorch:
+            reason = "is in the format of PyTorch before 1.6; load it with torch.load and save it again with torch.save"
+        case .safetensors: reason = "is a safetensors file, not a PyTorch checkpoint"
+        case .npy: reason = "is a numpy array, not a PyTorch checkpoint"
+        case .gzip: reason = "is gzip data, not a PyTorch checkpoint; unpack it first"
+        case .json: reason = "is JSON, not a PyTorch checkpoint"
+        case .html: reason = "is a web page, not a PyTorch checkpoint; the download went wrong"
+        case .gitLFSPointer:
+            reason = "is a Git LFS pointer, which stands for the checkpoint; fetch it with git lfs pull"
+        case .unknown:
+            reason = file.count == 0 ? "is empty" : "is not a PyTorch checkpoint: it does not begin as a zip archive"
+        }
+        throw .notACheckpoint(path: file.path, reason: reason)
+    }
+
+    /// The one `data.pkl` in a top folder, whatever that is called, and the folder with its slash.
+    static func findPickle(_ archive: ZipArchive) throws(CheckpointError) -> (folder: String, pickle: ZipEntry) {
+        let path = archive.file.path
+        var found: [(folder: String, pickle: ZipEntry)] = []
+        for entry in archive.entries {
+            let parts = entry.name.split(separator: "/", omittingEmptySubsequences: false)
+            if parts.count == 2, parts[1] == "data.pkl" { found.append((parts[0] + "/", entry)) }
+        }
+        guard let first = found.first else {
+            throw .notACheckpoint(
+                path: path, reason: "is a zip archive without a checkpoint: it has no FOLDER/data.pkl")
+        }
+        guard found.count == 1 else {
+            throw .notACheckpoint(path: path, reason: "is a zip archive with \(found.count) files named data.pkl")
+        }
+        guard !archive.entries.contains(where: { $0.name.hasPrefix(first.folder + "code/") }) else {
+            throw .notACheckpoint(
+                path: path,
+                reason: "is a TorchScript archive, which holds a program; save the model's state_dict() instead")
+        }
+        return first
+    }
+
+    /// Files since PyTorch 2.0 say their byte order; older ones are little-endian.
+    static func checkByteOrder(_ archive: ZipArchive, folder: String) throws(CheckpointError) {
+        guard let entry = archive.entry(named: folder + "byteorder") else { return }
+        let path = archive.file.path
+        let text: [UInt8]
+        do throws(ZipError) { text = try archive.contents(of: entry, limit: 64) } catch {
+            throw .archive(path: path, error)
+        }
+        guard text.elementsEqual("little".utf8) else {
+            let order = quoted(String(decoding: text, as: UTF8.self))
+            throw .notACheckpoint(path: path, reason: "has the byte order \(order), and only 'little' is read")
+        }
+    }
+}

@@ -1,0 +1,128 @@
+/// A zip archive, mapped: the directory is checked completely when it is opened, contents are read when asked for.
+///
+/// Stored and deflated entries are known, zip64 and data descriptors too. Entries may neither overlap nor share a name,
+/// and each entry's own header must agree with the directory.
+public struct ZipArchive: Sendable {
+    /// The mapped archive.
+    public let file: MappedFile
+    /// The entries in the directory's order.
+    public let entries: [ZipEntry]
+    private let indexes: [String: Int]
+
+    /// Reads the directory.
+    public init(file: MappedFile, limits: ZipLimits = ZipLimits()) throws(ZipError) {
+        let entries = try file.withUnsafeBytes { bytes throws(ZipError) in
+            try ZipDirectoryReader(bytes, limits: limits).entries()
+        }
+        self.file = file
+        self.entries = entries
+        self.indexes = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The entry of that name, folders included.
+    public func entry(named name: String) -> ZipEntry? { indexes[name].map { entries[$0] } }
+
+    /// Where a stored entry's bytes lie in ``file``; nil for one that is compressed. Its checksum is not looked at.
+    public func storedRange(of entry: ZipEntry) -> Range<Int>? { entry.method == .stored ? entry.dataRange : nil }
+
+    /// The entry's bytes, unpacked where need be, with their checksum verified.
+    ///
+    /// Stored bytes are those of the mapping, with no copy; deflated ones live for the length of the call.
+    ///
+    /// - Parameter isVerified: true where the caller has had the same stored entry verified before
+    public func withContents<R, E: Error>(
+        of entry: ZipEntry, limit: Int, isVerified: Bool = false, wrap: (ZipError) -> E,
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try file.withUnsafeBytes { bytes throws(E) in
+            switch entry.method {
+            case .stored:
+                let stored = bytes.part(entry.dataRange.clamped(to: 0..<bytes.count))
+                do throws(ZipError) {
+                    try checkSize(of: entry, limit: limit)
+                    if !isVerified { try verify(stored, entry) }
+                } catch { throw wrap(error) }
+                return try body(stored)
+            case .deflated:
+                let unpacked: [UInt8]
+                do throws(ZipError) { unpacked = try inflate(entry, limit: limit) } catch { throw wrap(error) }
+                return try unpacked.withRawBytes(body)
+            }
+        }
+    }
+
+    /// A copy of the entry's bytes, unpacked and verified.
+    public func contents(of entry: ZipEntry, limit: Int) throws(ZipError) -> [UInt8] {
+        try withContents(of: entry, limit: limit, wrap: { $0 }) { bytes throws(ZipError) in [UInt8](bytes) }
+    }
+
+    /// A deflated entry's bytes, with size and checksum verified; nothing is unpacked past the size it claims.
+    public func inflate(_ entry: ZipEntry, limit: Int) throws(ZipError) -> [UInt8] {
+        try checkSize(of: entry, limit: limit)
+        // Deflate shrinks at most 1032-fold, so a greater claim is a lie, found before memory is reserved for it.
+        guard entry.size / 1032 <= entry.dataRange.count + 1 else {
+            throw .damaged("the entry \(quoted(entry.name)) cannot unpack to \(entry.size) bytes")
+        }
+        guard var inflater = Inflater(.raw) else { throw .damaged("zlib has no memory") }
+        var fault: String?
+        let unpacked = file.withUnsafeBytes { bytes in
+            var input = bytes.part(entry.dataRange.clamped(to: 0..<bytes.count))
+            return [UInt8](unsafeUninitializedCapacity: entry.size) { output, count in
+                count = ZipArchive.inflate(
+                    &inflater, &input, UnsafeMutableRawBufferPointer(output), size: entry.size, &fault)
+            }
+        }
+        if let fault { throw .damaged("the entry \(quoted(entry.name)) \(fault)") }
+        try unpacked.withRawBytes { bytes throws(ZipError) in try verify(bytes, entry) }
+        return unpacked
+    }
+
+    /// Fills the front of `output` and gives the number of bytes written.
+    private static func inflate(
+        _ inflater: inout Inflater, _ input: inout UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer,
+        size: Int, _ fault: inout String?
+    ) -> Int {
+        var count = 0
+        var spill: UInt8 = 0
+        while true {
+            let isFull = count == size
+            let before = input.count
+            let room = UnsafeMutableRawBufferPointer(rebasing: output[count..<size])
+            let (produced, outcome) =
+                isFull
+                ? withUnsafeMutableBytes(of: &spill) { inflater.step(&input, into: $0) }
+                : inflater.step(&input, into: room)
+            if isFull && produced > 0 {
+                fault = "unpacks to more than the \(size) bytes it claims"
+                return count
+            }
+            count += produced
+            switch outcome {
+            case .corrupt(let reason):
+                fault = "is corrupt: \(reason)"
+                return count
+            case .ended:
+                if count < size { fault = "unpacks to \(count) of the \(size) bytes it claims" }
+                if !input.isEmpty { fault = "has bytes after its end" }
+                return count
+            case .more:
+                if produced == 0 && input.count == before {
+                    fault = "ends early"
+                    return count
+                }
+            }
+        }
+    }
+
+    private func checkSize(of entry: ZipEntry, limit: Int) throws(ZipError) {
+        guard entry.size <= limit else {
+            throw .tooLarge("the entry \(quoted(entry.name)) has \(entry.size) bytes, and the limit is \(limit)")
+        }
+    }
+
+    private func verify(_ bytes: UnsafeRawBufferPointer, _ entry: ZipEntry) throws(ZipError) {
+        guard crc32(of: bytes) == entry.crc32 else {
+            throw .damaged("the entry \(quoted(entry.name)) does not have the checksum that was noted for it")
+        }
+    }
+}

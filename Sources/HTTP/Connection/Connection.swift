@@ -1,0 +1,223 @@
+import Dispatch
+import HTTPTypes
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A socket, its state, and the handler at work for it: carries out what `ConnectionState` decides.
+///
+/// `@unchecked Sendable`: it belongs to its loop and is touched on the loop's queue alone; tasks that hold it come back
+/// by `EventLoop.enter`.
+final class Connection: @unchecked Sendable {
+    /// How often the socket is read in one go while a body comes, before others get their turn.
+    private static let readsPerTurn = 8
+
+    let token: ConnectionTable.Token
+    let loop: EventLoop
+    let peer: SocketAddress
+    var state: ConnectionState
+    var call = RunningCall()
+
+    private var socket: Socket?
+    private var watched: Poller.Readiness = .input
+
+    init(owning descriptor: Int32, peer: SocketAddress, token: ConnectionTable.Token, loop: EventLoop) {
+        self.token = token
+        self.loop = loop
+        self.peer = peer
+        socket = Socket(owning: descriptor)
+        state = ConnectionState(
+            context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max), now: loop.now)
+    }
+
+    var isOpen: Bool { socket != nil }
+
+    /// Begins; a connection beyond the limit is answered with `problem` before it has asked.
+    func open(refusing problem: HTTPProblem?) {
+        socket?.disableDelay()
+        if let problem {
+            state.refuseHead(problem, now: loop.now)
+            settle()
+        } else {
+            readInput()
+        }
+    }
+
+    /// Something has happened to the socket.
+    func handle(_ readiness: Poller.Readiness) {
+        dispatchPrecondition(condition: .onQueue(loop.queue))
+        if readiness.contains(.output) { settle() }
+        if readiness.contains(.input), state.wantsInput {
+            readInput()
+        } else if !readiness.isDisjoint(with: .lost) {
+            close()
+        }
+    }
+
+    /// The deadline has passed.
+    func tick() {
+        guard isOpen else { return }
+        if let action = state.tick(now: loop.now) { perform(action, [UInt8]().span) }
+        settle()
+    }
+
+    /// The server ends: a request that is already in the socket is still answered.
+    func shutDown() {
+        guard isOpen else { return }
+        state.isShuttingDown = true
+        if state.isIdle { readInput() }
+        guard isOpen else { return }
+        if let action = state.shutDown() { perform(action, [UInt8]().span) }
+    }
+
+    /// Lets go of everything at once.
+    func close() {
+        guard isOpen else { return }
+        socket = nil
+        call.abandon()
+        loop.remove(token)
+    }
+
+    private func readInput() {
+        for _ in 0..<Self.readsPerTurn where isOpen && state.wantsInput {
+            let direct = state.directBodyBytes
+            let goOn = direct > 0 && call.mailbox != nil ? readBody(upTo: direct) : readBytes()
+            if !goOn { break }
+        }
+        settle()
+    }
+
+    /// - Returns: whether there may be more to read at once.
+    private func readBytes() -> Bool {
+        var goOn = false
+        loop.withReadBuffer { buffer in
+            let size = min(state.readSize, buffer.count)
+            let outcome = buffer.withUnsafeMutableBytes {
+                receive(UnsafeMutableRawBufferPointer(rebasing: $0[..<size]))
+            }
+            guard let count = outcome else { return }
+            let input = buffer.span.extracting(..<count)
+            if state.backlog.isEmpty {
+                let position = drive(input)
+                state.backlog.append(input, from: position)
+            } else {
+                state.backlog.append(input, from: 0)
+                useBacklog()
+            }
+            goOn = count == size
+        }
+        return goOn
+    }
+
+    /// Reads a part of a body right into the piece that the handler gets.
+    private func readBody(upTo remaining: Int) -> Bool {
+        let size = min(remaining, loop.context.limits.readBufferBytes)
+        var outcome: Int?
+        let piece = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            outcome = receive(UnsafeMutableRawBufferPointer(buffer))
+            count = outcome ?? 0
+        }
+        guard let outcome else { return false }
+        state.receivedDirectBody(outcome, now: loop.now)
+        // A small piece in a large buffer would let a client that drips hold much more memory than it sends.
+        deliver(outcome * 2 < size ? Array(piece[...]) : piece)
+        _ = drive([UInt8]().span)
+        return outcome == size
+    }
+
+    /// - Returns: how many bytes came; nil if none did, the end of the input and failures being dealt with.
+    private func receive(_ buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        switch socket?.receive(into: buffer) {
+        case .moved(let count) where count > 0: return count
+        case .moved:
+            if let action = state.endInput() { perform(action, [UInt8]().span) }
+        case .failed: close()
+        case .wouldBlock, nil: break
+        }
+        return nil
+    }
+
+    /// Uses input until it is used up or something has to be waited for.
+    ///
+    /// - Returns: how far it was used.
+    private func drive(_ input: Span<UInt8>) -> Int {
+        var position = 0
+        while isOpen, let action = state.advance(input, at: &position, now: loop.now) {
+            perform(action, input)
+        }
+        return position
+    }
+
+    private func useBacklog() {
+        let (bytes, start) = state.backlog.take()
+        let used = drive(bytes.span.extracting(start...))
+        state.backlog.restore(bytes, from: start + used)
+    }
+
+    private func perform(_ action: ConnectionState.Action, _ input: Span<UInt8>) {
+        switch action {
+        case .start(let handlerCall): start(handlerCall)
+        case .body(let range): deliver(input.extracting(range).withUnsafeBufferPointer { Array($0) })
+        case .endBody: call.mailbox?.end(.success(()))
+        case .failBody(let error): call.mailbox?.end(.failure(error))
+        case .halfClose: socket?.endSending()
+        case .close: close()
+        }
+    }
+
+    private func deliver(_ piece: [UInt8]) {
+        guard let mailbox = call.mailbox, !mailbox.put(piece) else { return }
+        state.setBodyPaused(true, now: loop.now)
+    }
+}
+
+extension Connection {
+    /// After anything has happened: uses what was waiting, sends what there is, and says what to watch for.
+    func settle() {
+        var waiting: Int
+        repeat {
+            guard isOpen else { return }
+            waiting = state.backlog.count
+            useBacklog()
+            flush()
+        } while state.output.isEmpty && !state.backlog.isEmpty && state.backlog.count < waiting
+        guard isOpen else { return }
+        if state.exchange == nil { call.finish() }
+        if state.output.count < loop.context.limits.maxWaitingOutputBytes { call.resumeWriters() }
+        updateInterest()
+        loop.setDeadline(state.deadline, of: token)
+    }
+
+    private func flush() {
+        while isOpen, !state.output.isEmpty {
+            let total = state.output.count
+            let outcome = state.output.withSegments(limit: Socket.segmentsPerCall) { segments, sent in
+                socket?.send(segments, skipping: sent)
+            }
+            switch outcome {
+            case .moved(let count):
+                state.sent(count, now: loop.now)
+                if count == 0 || total == 0 { break }
+                continue
+            case .wouldBlock: state.sent(0, now: loop.now)
+            case .failed, nil: close()
+            }
+            return
+        }
+        if isOpen, let action = state.afterSending(now: loop.now) { perform(action, [UInt8]().span) }
+    }
+
+    private func updateInterest() {
+        guard let descriptor = socket?.descriptor else { return }
+        var interest: Poller.Readiness = []
+        if state.wantsInput { interest.insert(.input) }
+        if !state.output.isEmpty { interest.insert(.output) }
+        guard interest != watched else { return }
+        watched = interest
+        loop.watch(self, descriptor, for: interest)
+    }
+}

@@ -1,0 +1,220 @@
+import HTTPTypes
+
+extension ConnectionState {
+    /// A head has been read: decides who answers, and what becomes of the body.
+    mutating func begin(_ head: RequestHead, now: MonotonicTime) -> Action? {
+        phase = .exchange
+        var exchange = Exchange(
+            method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
+            persists: head.controls.persists)
+        exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
+        switch head.controls.framing {
+        case .none: break
+        case .length(let length):
+            exchange.decoder = .length(remaining: length)
+            exchange.bodyUse = .discard(then: .nothing)
+        case .chunked:
+            exchange.decoder = .chunked(ChunkedBodyParser(limits: context.limits))
+            exchange.bodyUse = .discard(then: .nothing)
+        }
+        startBodyClock(exchange, now: now)
+        self.exchange = exchange
+        return decide(head, now: now)
+    }
+
+    private mutating func startBodyClock(_ exchange: Exchange, now: MonotonicTime) {
+        guard exchange.isReadingBody else { return }
+        bodyClock = ProgressClock(
+            idle: context.timeouts.bodyIdle, minimumBytesPerSecond: context.timeouts.minimumBytesPerSecond, now: now)
+        // While the client waits for 100 Continue, silence is not its fault.
+        if exchange.awaitsContinue { bodyClock?.pause(now: now) }
+    }
+
+    private mutating func decide(_ head: RequestHead, now: MonotonicTime) -> Action? {
+        if case .unknown(let expectation) = head.controls.expectation {
+            answer(.expectationFailed(expectation), now: now)
+            return nil
+        }
+        switch context.router.resolve(head) {
+        case .refused(let problem):
+            return afterBody(.answer(rendered(problem)), now: now)
+        case .options(let allow):
+            return afterBody(.answer(Response(status: .noContent, fields: [.allow: allow])), now: now)
+        case .route(let route, let parameters):
+            exchange?.route = route.pattern
+            return admit(head, route, parameters, now: now)
+        }
+    }
+
+    private mutating func admit(
+        _ head: RequestHead, _ route: Route, _ parameters: PathParameters, now: MonotonicTime
+    ) -> Action? {
+        guard let exchange else { return nil }
+        var takesBody = false
+        if let limit = route.bodyLimit, case .deferred = route.handler, exchange.isReadingBody {
+            if let length = head.controls.framing.declaredLength, length > limit {
+                answer(.contentTooLarge(limit: limit), now: now)
+                return nil
+            }
+            takesBody = true
+            self.exchange?.bodyUse = .deliver(limit: limit)
+        }
+        let call = HandlerCall(
+            route: route, head: head, parameters: parameters, requestID: exchange.requestID, takesBody: takesBody)
+        return takesBody ? .start(call) : afterBody(.start(call), now: now)
+    }
+
+    /// Takes a step once the body has passed, so that a broken body is refused whatever the path; or at once where
+    /// there is no body, or the client has not begun to send it, or it is too long to be waited for.
+    private mutating func afterBody(_ step: Exchange.NextStep, now: MonotonicTime) -> Action? {
+        guard let exchange else { return nil }
+        let limit = context.limits.maxDrainBytes
+        if exchange.isReadingBody, exchange.canDrain(limit: limit) {
+            self.exchange?.bodyUse = .discard(then: step)
+            return nil
+        }
+        switch step {
+        case .nothing: return nil
+        case .answer(let response):
+            answer(response, now: now)
+            return nil
+        case .start(let call):
+            guard exchange.isReadingBody, !exchange.awaitsContinue else { return .start(call) }
+            answer(.contentTooLarge(limit: limit), now: now)
+            return nil
+        }
+    }
+
+    private func rendered(_ problem: HTTPProblem) -> Response {
+        var response = context.renderProblem(problem, exchange?.requestID ?? "")
+        response.fields.append(contentsOf: problem.fields.filter { response.fields[$0.name] == nil })
+        return response
+    }
+
+    /// Answers the request with a problem.
+    mutating func answer(_ problem: HTTPProblem, now: MonotonicTime) {
+        answer(rendered(problem), now: now)
+    }
+
+    /// Answers what is not a request: there is no telling where another one would begin, so the connection closes.
+    mutating func refuseHead(_ problem: HTTPProblem, now: MonotonicTime) {
+        headClock = nil
+        phase = .exchange
+        exchange = Exchange(
+            method: nil, requestID: ids.next(), version: .http11, began: now, persists: false, bodyUse: .abandoned)
+        answer(problem, now: now)
+        finishExchange(now: now)
+    }
+
+    /// Answers the request in hand.
+    ///
+    /// - Returns: whether the body is a stream whose closure is to be run now.
+    @discardableResult
+    mutating func answer(_ response: Response, now: MonotonicTime) -> Bool {
+        guard let exchange, exchange.awaitsAnswer else { return false }
+        guard (200...599).contains(response.status.code) else {
+            answer(Response(status: .internalServerError), now: now)
+            return false
+        }
+        let framing = framing(of: response, to: exchange)
+        let persists = canPersist(exchange, response, framing)
+        appendHead(response, framing: framing, persists: persists, version: exchange.version)
+        self.exchange?.persists = persists
+        self.exchange?.status = response.status
+        let isBodySent = exchange.method != .head && framing != .none
+        guard isBodySent, case .stream = response.body else {
+            if isBodySent, case .bytes(let bytes) = response.body { output.append(bytes) }
+            completeAnswer(now: now)
+            return false
+        }
+        self.exchange?.answer = .streaming(framing, written: 0)
+        return true
+    }
+
+    private func framing(of response: Response, to exchange: Exchange) -> ResponseFraming {
+        if response.status.code == 204 || response.status.code == 304 { return .none }
+        if let length = response.body.length { return .length(max(0, length)) }
+        if exchange.version == .http10 { return .untilClose }
+        return exchange.method == .head ? .unsaid : .chunked
+    }
+
+    private func canPersist(_ exchange: Exchange, _ response: Response, _ framing: ResponseFraming) -> Bool {
+        exchange.persists && !isShuttingDown
+            && (framing != .untilClose || exchange.method == .head)
+            && exchange.canDrain(limit: context.limits.maxDrainBytes)
+            && response.fields[.connection]?.lowercased() != "close"
+    }
+
+    private mutating func appendHead(
+        _ response: Response, framing: ResponseFraming, persists: Bool, version: HTTPVersion
+    ) {
+        let connection: ResponseEncoder.ConnectionOption =
+            persists ? (version == .http10 ? .keepAlive : .unsaid) : .close
+        let surroundings = ResponseEncoder.Surroundings(
+            framing: framing, connection: connection, requestID: exchange?.requestID ?? "",
+            dateLine: dateLine.current(), serverName: context.serverName)
+        output.build { ResponseEncoder.appendHead(response, surroundings, to: &$0) }
+    }
+
+    private mutating func completeAnswer(now: MonotonicTime) {
+        exchange?.answer = .complete
+        guard let exchange else { return }
+        report(exchange, now: now)
+        if exchange.isReadingBody {
+            if exchange.persists {
+                self.exchange?.bodyUse = .discard(then: .nothing)
+                setBodyPaused(false, now: now)
+            } else {
+                abandonBody()
+            }
+        }
+    }
+
+    private func report(_ exchange: Exchange, now: MonotonicTime) {
+        context.observe?(
+            ExchangeRecord(
+                method: exchange.method, route: exchange.route, requestID: exchange.requestID,
+                status: exchange.status, duration: now - exchange.began, bodyBytes: exchange.bodyBytes))
+    }
+
+    mutating func finishExchange(now: MonotonicTime) {
+        phase = exchange?.persists == true && !isShuttingDown ? .head : .closing
+        exchange = nil
+        bodyClock = nil
+        idleSince = now
+    }
+}
+
+extension ConnectionState {
+    /// Adds a piece to a streamed answer.
+    mutating func write(_ bytes: [UInt8]) throws(ResponseWriteError) {
+        guard case .streaming(let framing, let written) = exchange?.answer else { throw .connectionClosed }
+        switch framing {
+        case .chunked:
+            ResponseEncoder.appendChunk(bytes, to: &output)
+        case .length(let length):
+            guard bytes.count <= length - written else { throw .beyondLength(length) }
+            output.append(bytes)
+        case .untilClose, .unsaid, .none:
+            output.append(bytes)
+        }
+        exchange?.answer = .streaming(framing, written: written + bytes.count)
+    }
+
+    /// Ends a streamed answer. One that failed or is too short is cut off, since that is all that can still be said.
+    mutating func endStream(failed: Bool, now: MonotonicTime) -> Action? {
+        guard case .streaming(let framing, let written) = exchange?.answer else { return nil }
+        if case .length(let length) = framing, written < length { return abort() }
+        if failed { return abort() }
+        if framing == .chunked { output.append(ResponseEncoder.lastChunk) }
+        completeAnswer(now: now)
+        return nil
+    }
+
+    /// Gives up the connection at once.
+    mutating func abort() -> Action {
+        phase = .closed
+        output = OutputQueue()
+        return .close
+    }
+}

@@ -1,0 +1,83 @@
+extension ConnectionState {
+    /// When `tick` has something to do, if nothing happens before.
+    var deadline: MonotonicTime {
+        switch phase {
+        case .head:
+            let input = headClock.map { $0 + context.timeouts.requestHead }
+            let idle = output.isEmpty ? idleSince + context.timeouts.keepAliveIdle : .distantFuture
+            return min(input ?? idle, writeClock?.deadline ?? .distantFuture)
+        case .exchange, .closing:
+            return min(bodyClock?.deadline ?? .distantFuture, writeClock?.deadline ?? .distantFuture)
+        case .lingering: return lingerUntil
+        case .closed: return .distantFuture
+        }
+    }
+
+    /// The time has come that `deadline` named, or may have.
+    mutating func tick(now: MonotonicTime) -> Action? {
+        guard deadline <= now else { return nil }
+        if let writeClock, writeClock.deadline <= now { return abort() }
+        switch phase {
+        case .head where headClock != nil:
+            refuseHead(.requestTimeout("The head of the request did not come in time."), now: now)
+            return nil
+        case .exchange: return bodyTimedOut(now: now)
+        case .head, .closing, .lingering, .closed: return abort()
+        }
+    }
+
+    private mutating func bodyTimedOut(now: MonotonicTime) -> Action? {
+        let use = exchange?.bodyUse
+        abandonBody()
+        switch use {
+        case .deliver: return .failBody(.timedOut)
+        case .discard(.start), .discard(.answer): answer(HTTPProblem(.timedOut), now: now)
+        default: break
+        }
+        return nil
+    }
+
+    /// The kernel has taken `count` bytes of the output, perhaps none.
+    mutating func sent(_ count: Int, now: MonotonicTime) {
+        output.advance(by: count)
+        if output.isEmpty {
+            writeClock = nil
+            idleSince = now
+        } else if writeClock == nil {
+            writeClock = ProgressClock(
+                idle: context.timeouts.writeIdle, minimumBytesPerSecond: context.timeouts.minimumBytesPerSecond,
+                now: now)
+        } else {
+            writeClock?.moved(count, now: now)
+        }
+    }
+
+    /// To be asked after sending: once the last answer is out, our side ends; the client is given the time to read
+    /// it, since closing at once would throw away what it has not read if it still sends (RFC 9112, 9.6).
+    mutating func afterSending(now: MonotonicTime) -> Action? {
+        guard case .closing = phase, output.isEmpty else { return nil }
+        if inputEnded {
+            phase = .closed
+            return .close
+        }
+        phase = .lingering
+        lingerUntil = now + context.timeouts.linger
+        return .halfClose
+    }
+
+    /// The client has ended its side. It may still read, so a request that is under way is answered.
+    mutating func endInput() -> Action? {
+        inputEnded = true
+        guard case .lingering = phase else { return nil }
+        phase = .closed
+        return .close
+    }
+
+    /// No further request is taken: an idle connection ends now, another one after its answer.
+    mutating func shutDown() -> Action? {
+        isShuttingDown = true
+        guard isIdle else { return nil }
+        phase = .closed
+        return .close
+    }
+}

@@ -1,0 +1,133 @@
+import HTTPTypes
+
+/// All that a connection knows and decides, without a socket, a queue or a clock.
+///
+/// Bytes, the end of the input, answers and the time go in; bytes to send come out in `output`, and what else is to be
+/// done as an `Action`. The shell around it, `Connection`, only carries out. Requests are answered one after the other:
+/// a pipelined one is not looked at until the one before it is answered, so that order needs no bookkeeping.
+struct ConnectionState {
+    /// What the shell is asked to do.
+    enum Action {
+        /// Run a handler and give its answer to `answer`.
+        case start(HandlerCall)
+        /// Hand a piece of the body to the handler, a range of the input.
+        case body(Range<Int>)
+        /// Tell the handler that the body is complete.
+        case endBody
+        /// Tell the handler that the body will not be complete.
+        case failBody(BodyError)
+        /// End our side of the connection; the client may still read and write.
+        case halfClose
+        /// Let go of the connection, and of the handler if one is at work.
+        case close
+    }
+
+    enum Phase {
+        /// Between requests, or within a head.
+        case head
+        /// A request is being read or answered.
+        case exchange
+        /// The last answer is being sent.
+        case closing
+        /// It is sent; the client may take its time to read it.
+        case lingering
+        case closed
+    }
+
+    let context: ServerContext
+    let dateLine: DateLine
+    var ids: RequestIDs
+    var parser: RequestParser
+    var phase = Phase.head
+    var exchange: Exchange?
+    /// What is to be sent.
+    var output = OutputQueue()
+    /// What was read while it could not be used.
+    var backlog = InputBacklog()
+    /// Whether the client has ended its side.
+    var inputEnded = false
+    var isShuttingDown = false
+
+    var headClock: MonotonicTime?
+    var idleSince: MonotonicTime
+    var lingerUntil = MonotonicTime.distantFuture
+    var bodyClock: ProgressClock?
+    var writeClock: ProgressClock?
+
+    init(context: ServerContext, dateLine: DateLine, idSeed: UInt64, now: MonotonicTime) {
+        self.context = context
+        self.dateLine = dateLine
+        ids = RequestIDs(seed: idSeed)
+        parser = RequestParser(limits: context.limits)
+        idleSince = now
+    }
+
+    /// Whether bytes should be read from the socket now.
+    var wantsInput: Bool {
+        guard !inputEnded else { return false }
+        switch phase {
+        case .head: return backlog.count < context.limits.maxPipelinedBytes
+        case .exchange:
+            guard let exchange else { return false }
+            if case .abandoned = exchange.bodyUse { return true }
+            if exchange.isReadingBody { return !exchange.isBodyPaused }
+            return backlog.count < context.limits.maxPipelinedBytes
+        case .closing, .lingering: return true
+        case .closed: return false
+        }
+    }
+
+    /// How much to read at once: more where it is used up at once than where it has to be kept.
+    var readSize: Int {
+        if case .exchange = phase, let exchange, case .complete = exchange.bodyUse {
+            return context.limits.maxPipelinedBytes
+        }
+        return context.limits.readBufferBytes
+    }
+
+    /// How many bytes of a body may be read straight into a piece for the handler, past the parser; 0 for none.
+    var directBodyBytes: Int {
+        guard backlog.isEmpty, let exchange, case .deliver = exchange.bodyUse,
+            case .length(let remaining) = exchange.decoder
+        else { return 0 }
+        return remaining
+    }
+
+    /// Whether the connection has nothing under way.
+    var isIdle: Bool {
+        if case .head = phase { return !parser.isMidHead && backlog.isEmpty && output.isEmpty }
+        return false
+    }
+}
+
+/// Input that waits its turn.
+struct InputBacklog {
+    private var bytes: [UInt8] = []
+    private var start = 0
+
+    var count: Int { bytes.count - start }
+    var isEmpty: Bool { count == 0 }
+
+    /// Adds the end of an input.
+    mutating func append(_ input: Span<UInt8>, from position: Int) {
+        guard position < input.count else { return }
+        if start > 0 {
+            bytes.removeFirst(start)
+            start = 0
+        }
+        input.extracting(position..<input.count).withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+    }
+
+    /// Takes all of it out, to be put back with `restore`.
+    mutating func take() -> (bytes: [UInt8], position: Int) {
+        defer { self = InputBacklog() }
+        return (bytes, start)
+    }
+
+    /// Puts back what `take` gave, from where it was not used.
+    mutating func restore(_ bytes: [UInt8], from position: Int) {
+        guard position < bytes.count else { return }
+        self.bytes = bytes
+        start = position
+    }
+}

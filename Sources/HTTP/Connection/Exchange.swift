@@ -1,0 +1,89 @@
+import HTTPTypes
+
+/// One request and its answer, while they are under way.
+struct Exchange {
+    /// What is done with the bytes of the body.
+    enum BodyUse {
+        /// They go to the handler, up to the limit.
+        case deliver(limit: Int)
+        /// They are dropped, and then comes the next step.
+        case discard(then: NextStep)
+        /// All of it has come.
+        case complete
+        /// Its end can't be found, or is not waited for; the connection closes after the answer.
+        case abandoned
+    }
+
+    /// What waits for the body to have passed.
+    enum NextStep {
+        case nothing
+        case start(HandlerCall)
+        case answer(Response)
+    }
+
+    enum BodyDecoder {
+        case length(remaining: Int)
+        case chunked(ChunkedBodyParser)
+    }
+
+    enum Answer {
+        case awaited
+        case streaming(ResponseFraming, written: Int)
+        case complete
+    }
+
+    let method: HTTPRequest.Method?
+    let requestID: String
+    let version: HTTPVersion
+    let began: MonotonicTime
+    var route: String?
+    /// Whether another request may follow on the connection.
+    var persists: Bool
+    /// Whether the client waits for 100 Continue.
+    var awaitsContinue = false
+    var decoder = BodyDecoder.length(remaining: 0)
+    var bodyUse = BodyUse.complete
+    /// Bytes of the body that came, and those of them that were dropped.
+    var bodyBytes = 0
+    var discardedBytes = 0
+    var isBodyPaused = false
+    var answer = Answer.awaited
+    var status = HTTPResponse.Status.ok
+
+    /// Whether an answer could still be sent in place of another.
+    var awaitsAnswer: Bool {
+        if case .awaited = answer { true } else { false }
+    }
+
+    var isAnswered: Bool {
+        if case .complete = answer { true } else { false }
+    }
+
+    /// Whether bytes of the body are still expected and wanted.
+    var isReadingBody: Bool {
+        switch bodyUse {
+        case .deliver, .discard: true
+        case .complete, .abandoned: false
+        }
+    }
+
+    /// Whether the body's rest is short enough, as far as is known, to be read for the sake of the connection.
+    func canDrain(limit: Int) -> Bool {
+        switch (bodyUse, decoder) {
+        case (.complete, _): true
+        case (.abandoned, _): false
+        case (_, .length(let remaining)): !awaitsContinue && remaining <= limit
+        case (_, .chunked): !awaitsContinue
+        }
+    }
+}
+
+/// A handler that is to be run, and what for.
+struct HandlerCall {
+    let route: Route
+    let head: RequestHead
+    let parameters: PathParameters
+    let requestID: String
+    /// Whether the handler reads the body while it comes.
+    let takesBody: Bool
+}

@@ -1,0 +1,22 @@
+/// What all connections of a server share and none changes.
+final class ServerContext: Sendable {
+    let limits: Limits
+    let timeouts: Timeouts
+    let serverName: String?
+    let router: Router
+    let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
+    let observe: (@Sendable (ExchangeRecord) -> Void)?
+
+    init(
+        configuration: ServerConfiguration, router: Router,
+        renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
+        observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+    ) {
+        limits = configuration.limits
+        timeouts = configuration.timeouts
+        serverName = configuration.serverName
+        self.router = router
+        self.renderProblem = renderProblem
+        self.observe = observe
+    }
+}

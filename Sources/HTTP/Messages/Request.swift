@@ -1,0 +1,87 @@
+public import HTTPTypes
+
+/// A request as a handler gets it.
+public struct Request: Sendable {
+    /// The request line and the fields.
+    public let head: RequestHead
+    /// The body, to be read as it comes.
+    public let body: RequestBody
+    /// The request's id: the client's own `X-Request-Id`, or one made here. It goes back with the answer.
+    public let id: String
+    /// The other end of the connection.
+    public let peer: SocketAddress
+    /// What stood in the place of each name in braces of the route's pattern.
+    public let pathParameters: PathParameters
+
+    /// A request from its parts, also for tests of handlers.
+    public init(
+        head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
+        pathParameters: PathParameters = PathParameters()
+    ) {
+        self.head = head
+        self.body = body
+        self.id = id
+        self.peer = peer
+        self.pathParameters = pathParameters
+    }
+}
+
+/// The request line and the header fields, checked and decoded.
+public struct RequestHead: Sendable {
+    /// The method.
+    public let method: HTTPRequest.Method
+    /// The path, percent-decoded once; it begins with a slash and has no dot segments. `*` for `OPTIONS *`.
+    public let path: String
+    /// The query, decoded.
+    public let query: QueryItems
+    /// The version that the client speaks.
+    public let version: HTTPVersion
+    /// The header fields.
+    public let fields: HeaderFields
+    /// What the fields say about framing and the connection.
+    let controls: RequestControls
+
+    init(
+        method: HTTPRequest.Method, path: String, query: QueryItems, version: HTTPVersion, fields: HeaderFields,
+        controls: RequestControls
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.version = version
+        self.fields = fields
+        self.controls = controls
+    }
+
+    /// A head for tests of handlers; framing fields are not looked at.
+    public init(
+        method: HTTPRequest.Method, path: String, query: QueryItems = QueryItems(),
+        fields: HeaderFields = HeaderFields()
+    ) {
+        self.init(
+            method: method, path: path, query: query, version: .http11, fields: fields, controls: RequestControls())
+    }
+}
+
+/// The values of a route pattern's names.
+public struct PathParameters: Sendable, Equatable {
+    private var pairs: [(name: String, value: String)] = []
+
+    /// No parameters.
+    public init() {}
+
+    /// Parameters from pairs of name and value.
+    public init(_ pairs: [(name: String, value: String)]) {
+        self.pairs = pairs
+    }
+
+    /// The value that stood in the place of `{name}`.
+    public subscript(name: String) -> String? {
+        pairs.first { $0.name == name }?.value
+    }
+
+    /// Whether both hold the same names and values in the same order.
+    public static func == (left: PathParameters, right: PathParameters) -> Bool {
+        left.pairs.elementsEqual(right.pairs) { $0 == $1 }
+    }
+}

@@ -1,0 +1,83 @@
+/// What the fields of a head say about the message and the connection itself, rather than about the resource.
+struct RequestControls: Sendable, Equatable {
+    enum Expectation: Sendable, Equatable {
+        case none
+        case continueFirst
+        case unknown(String)
+    }
+
+    /// How the body is delimited.
+    private(set) var framing = BodyFraming.none
+    /// Whether the client is ready to send another request on this connection (RFC 9112, 9.3).
+    private(set) var persists: Bool
+    /// What the client expects before it sends the body (RFC 9110, 10.1.1).
+    private(set) var expectation = Expectation.none
+
+    private var asksToClose = false
+    private var asksToKeep = false
+    private var hosts = 0
+
+    /// What an HTTP/1.1 request without any of these fields says.
+    init() {
+        persists = true
+    }
+
+    /// Checks the fields in one pass.
+    init(_ fields: HeaderFields, version: HTTPVersion) throws(HTTPProblem) {
+        persists = version == .http11
+        var framingFields = FramingFields()
+        for entry in fields.entries {
+            let value = fields.bytes[entry.value]
+            switch ControlField(fields.bytes[entry.name]) {
+            case .host: try addHost(value)
+            case .contentLength: try framingFields.addContentLength(value)
+            case .transferEncoding: framingFields.addTransferEncoding(value)
+            case .connection: addConnection(value)
+            case .expect where version == .http11: addExpect(value)
+            case .expect, nil: break
+            }
+        }
+        guard hosts == 1 || (hosts == 0 && version == .http10) else {
+            throw .malformed(hosts == 0 ? "Host is missing." : "Host is there more than once.")
+        }
+        framing = try framingFields.resolved(version: version)
+        persists = !asksToClose && (version == .http11 || asksToKeep)
+    }
+
+    private mutating func addHost(_ value: ArraySlice<UInt8>) throws(HTTPProblem) {
+        hosts += 1
+        guard HostField.isValid(value) else { throw .malformed("Host is not a host with an optional port.") }
+    }
+
+    private mutating func addConnection(_ value: ArraySlice<UInt8>) {
+        for option in value.split(separator: ASCII.comma) {
+            let option = FieldText.trimmed(option)
+            if ASCII.equal(option, lowercase: "close") { asksToClose = true }
+            if ASCII.equal(option, lowercase: "keep-alive") { asksToKeep = true }
+        }
+    }
+
+    private mutating func addExpect(_ value: ArraySlice<UInt8>) {
+        if ASCII.equal(value, lowercase: "100-continue") {
+            if expectation == .none { expectation = .continueFirst }
+        } else {
+            expectation = .unknown(String(decoding: value, as: UTF8.self))
+        }
+    }
+}
+
+/// The few fields that `RequestControls` looks at, told apart by their length first.
+private enum ControlField {
+    case host, expect, connection, contentLength, transferEncoding
+
+    init?(_ name: ArraySlice<UInt8>) {
+        switch name.count {
+        case 4 where ASCII.equal(name, lowercase: "host"): self = .host
+        case 6 where ASCII.equal(name, lowercase: "expect"): self = .expect
+        case 10 where ASCII.equal(name, lowercase: "connection"): self = .connection
+        case 14 where ASCII.equal(name, lowercase: "content-length"): self = .contentLength
+        case 17 where ASCII.equal(name, lowercase: "transfer-encoding"): self = .transferEncoding
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/// A path with names in braces for some of its segments.
+struct PathPattern: Sendable, Equatable {
+    private enum Segment: Equatable {
+        case text(String)
+        case name(String)
+    }
+
+    private let segments: [Segment]
+
+    /// Whether there are no names in it, so that only one path fits.
+    var isFixed: Bool {
+        segments.allSatisfy {
+            if case .text = $0 { true } else { false }
+        }
+    }
+
+    /// Reads a pattern of the program's own; traps where it does not begin with a slash or has a brace out of place.
+    init(_ pattern: String) {
+        precondition(pattern.hasPrefix("/"), "the route \(pattern) does not begin with a slash")
+        segments = pattern.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { segment in
+            if segment.hasPrefix("{"), segment.hasSuffix("}"), segment.count > 2 {
+                return .name(String(segment.dropFirst().dropLast()))
+            }
+            precondition(!segment.contains("{") && !segment.contains("}"), "a brace is out of place in \(pattern)")
+            return .text(String(segment))
+        }
+    }
+
+    /// The values of the names, nil where the path does not fit. An empty segment fits no name.
+    func match(_ path: String) -> PathParameters? {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        guard parts.count == segments.count else { return nil }
+        var pairs: [(name: String, value: String)] = []
+        for (segment, part) in zip(segments, parts) {
+            switch segment {
+            case .text(let text):
+                guard text == part else { return nil }
+            case .name(let name):
+                guard !part.isEmpty else { return nil }
+                pairs.append((name, String(part)))
+            }
+        }
+        return PathParameters(pairs)
+    }
+}

@@ -1,0 +1,115 @@
+public import HTTPTypes
+
+/// What answers a request.
+public enum Handler: Sendable {
+    /// Runs right on the event loop, once the whole request has been read and its body dropped. It must not block.
+    case immediate(@Sendable (Request) throws -> Response)
+    /// Runs as a task of its own.
+    case deferred(@Sendable (Request) async throws -> Response)
+}
+
+/// A handler and what it was registered for.
+public struct Route: Sendable {
+    /// The pattern, such as `/jobs/{id}`; a good label for metrics.
+    public let pattern: String
+    /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
+    public let bodyLimit: Int?
+    let handler: Handler
+}
+
+/// Finds the handler of a method and a path.
+public struct Router: Sendable {
+    private var fixed: [String: MethodTable] = [:]
+    private var patterns: [(pattern: PathPattern, methods: MethodTable)] = []
+
+    /// A router without routes.
+    public init() {}
+
+    /// Registers a handler. A pattern and method that are registered already, or a pattern that is not a path, are
+    /// mistakes in the program and trap.
+    ///
+    /// - Parameters:
+    ///   - pattern: a path whose segments are text, or a name in braces that any one segment fits.
+    ///   - bodyLimit: the largest body in bytes, for handlers that read it.
+    public mutating func on(
+        _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, _ handler: Handler
+    ) {
+        let route = Route(pattern: pattern, bodyLimit: bodyLimit, handler: handler)
+        let parsed = PathPattern(pattern)
+        if parsed.isFixed {
+            fixed[pattern, default: MethodTable()].add(method, route)
+        } else if let index = patterns.firstIndex(where: { $0.pattern == parsed }) {
+            patterns[index].methods.add(method, route)
+        } else {
+            var methods = MethodTable()
+            methods.add(method, route)
+            patterns.append((parsed, methods))
+        }
+    }
+
+    /// Registers a handler of GET, which answers HEAD too.
+    public mutating func get(_ pattern: String, _ handler: Handler) {
+        on(.get, pattern, handler)
+    }
+
+    /// Registers a handler of POST.
+    public mutating func post(_ pattern: String, bodyLimit: Int, _ handler: Handler) {
+        on(.post, pattern, bodyLimit: bodyLimit, handler)
+    }
+
+    /// Registers a handler of DELETE.
+    public mutating func delete(_ pattern: String, _ handler: Handler) {
+        on(.delete, pattern, handler)
+    }
+
+    /// What to do with a request.
+    enum Resolution {
+        case route(Route, PathParameters)
+        case options(allow: String)
+        case refused(HTTPProblem)
+    }
+
+    func resolve(_ head: RequestHead) -> Resolution {
+        guard Self.knownMethods.contains(head.method) else {
+            return .refused(.methodNotImplemented(head.method.rawValue))
+        }
+        if head.path == "*" { return .options(allow: "GET, HEAD, POST, DELETE, OPTIONS") }
+        guard let (methods, parameters) = find(head.path) else { return .refused(.notFound(head.path)) }
+        if let route = methods[head.method] { return .route(route, parameters) }
+        if head.method == .options { return .options(allow: methods.allow) }
+        return .refused(.methodNotAllowed(head.method, path: head.path, allow: methods.allow))
+    }
+
+    private static let knownMethods: [HTTPRequest.Method] = [
+        .get, .post, .head, .delete, .options, .put, .patch, .trace,
+    ]
+
+    private func find(_ path: String) -> (MethodTable, PathParameters)? {
+        if let methods = fixed[path] { return (methods, PathParameters()) }
+        for (pattern, methods) in patterns {
+            if let parameters = pattern.match(path) { return (methods, parameters) }
+        }
+        return nil
+    }
+}
+
+/// The routes of one path, by method.
+private struct MethodTable: Sendable {
+    private var routes: [(method: HTTPRequest.Method, route: Route)] = []
+    /// The value of Allow.
+    private(set) var allow = "OPTIONS"
+
+    subscript(method: HTTPRequest.Method) -> Route? {
+        let wanted = method == .head && !routes.contains { $0.method == .head } ? .get : method
+        return routes.first { $0.method == wanted }?.route
+    }
+
+    mutating func add(_ method: HTTPRequest.Method, _ route: Route) {
+        precondition(!routes.contains { $0.method == method }, "\(method) \(route.pattern) is registered twice")
+        routes.append((method, route))
+        var names = routes.map(\.method.rawValue)
+        if names.contains("GET"), !names.contains("HEAD") { names.append("HEAD") }
+        if !names.contains("OPTIONS") { names.append("OPTIONS") }
+        allow = names.sorted().joined(separator: ", ")
+    }
+}

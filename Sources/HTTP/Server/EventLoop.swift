@@ -1,0 +1,163 @@
+import Dispatch
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A serial queue and the connections that belong to it.
+///
+/// `@unchecked Sendable`: everything mutable here, and everything in its connections, is touched on `queue` alone.
+/// Entries from outside are `enter`, `adopt`, `shutDown`, `closeAll` and `stop`, which all go through the queue; what
+/// runs on it checks so with `dispatchPrecondition`.
+final class EventLoop: @unchecked Sendable {
+    private static let tick = DispatchTimeInterval.milliseconds(250)
+    /// How long one turn goes on while sockets are ready, so that finished handlers get theirs.
+    private static let longestTurn = Duration.milliseconds(1)
+
+    let queue: DispatchQueue
+    let context: ServerContext
+    let counters: ServerCounters
+    let logger: Logger
+    let dateLine = DateLine { time(nil) }
+
+    /// The time at the beginning of the event that is being handled.
+    private(set) var now = MonotonicTime.now
+    /// Lent to one connection at a time, so that idle ones have none.
+    private var readBuffer: [UInt8]
+    private var poller: Poller
+    private var connections = ConnectionTable()
+    private var source: (any DispatchSourceRead)?
+    private var isTicking = false
+    private var onEmpty: (@Sendable () -> Void)?
+    private let connectionClosed: @Sendable () -> Void
+
+    /// - Parameter connectionClosed: called on the loop's queue.
+    init(
+        index: Int, context: ServerContext, counters: ServerCounters, logger: Logger,
+        connectionClosed: @escaping @Sendable () -> Void
+    ) throws(PollerError) {
+        queue = DispatchQueue(label: "http.loop.\(index)")
+        self.context = context
+        self.counters = counters
+        self.logger = logger
+        self.connectionClosed = connectionClosed
+        readBuffer = [UInt8](repeating: 0, count: max(1024, context.limits.readBufferBytes))
+        poller = try Poller()
+    }
+
+    func start() {
+        let source = DispatchSource.makeReadSource(fileDescriptor: poller.descriptor, queue: queue)
+        // The handler keeps the loop, and with it the descriptor, until the source is cancelled.
+        source.setEventHandler { self.handleReady() }
+        source.activate()
+        queue.sync { self.source = source }
+    }
+
+    /// Runs a step on the loop from anywhere else.
+    func enter(_ step: @escaping @Sendable () -> Void) {
+        queue.async {
+            self.now = .now
+            step()
+        }
+    }
+
+    /// Makes a connection of a descriptor; from here on it is the loop's.
+    func adopt(_ descriptor: Int32, peer: SocketAddress, refusing problem: HTTPProblem?) {
+        enter {
+            let connection = self.connections.insert { token in
+                Connection(owning: descriptor, peer: peer, token: token, loop: self)
+            }
+            guard self.poller.add(descriptor, .input, token: connection.token.rawValue) else {
+                self.remove(connection.token)
+                return
+            }
+            self.keepTicking()
+            connection.open(refusing: problem)
+            if self.onEmpty != nil { connection.shutDown() }
+        }
+    }
+
+    private func handleReady() {
+        dispatchPrecondition(condition: .onQueue(queue))
+        now = .now
+        let end = now + Self.longestTurn
+        repeat {
+            let count = poller.poll()
+            if count == 0 { return }
+            for index in 0..<count {
+                let (token, readiness) = poller.event(at: index)
+                connections[ConnectionTable.Token(rawValue: token)]?.handle(readiness)
+            }
+            now = .now
+        } while now < end
+    }
+
+    private func keepTicking() {
+        guard !isTicking, !connections.isEmpty else { return }
+        isTicking = true
+        queue.asyncAfter(deadline: .now() + Self.tick) {
+            self.now = .now
+            self.isTicking = false
+            for connection in self.connections.expired(at: self.now) { connection.tick() }
+            self.keepTicking()
+        }
+    }
+}
+
+extension EventLoop {
+    /// Lends the read buffer; what `body` gives back is kept for the next one.
+    func withReadBuffer(_ body: (inout [UInt8]) -> Void) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        var buffer: [UInt8] = []
+        swap(&buffer, &readBuffer)
+        body(&buffer)
+        swap(&buffer, &readBuffer)
+    }
+
+    func watch(_ connection: Connection, _ descriptor: Int32, for interest: Poller.Readiness) {
+        poller.change(descriptor, interest, token: connection.token.rawValue)
+    }
+
+    func setDeadline(_ deadline: MonotonicTime, of token: ConnectionTable.Token) {
+        connections.setDeadline(deadline, of: token)
+    }
+
+    func remove(_ token: ConnectionTable.Token) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        connections.remove(token)
+        connectionClosed()
+        if connections.isEmpty { reportEmpty() }
+    }
+
+    private func reportEmpty() {
+        onEmpty?()
+        if onEmpty != nil { onEmpty = {} }
+    }
+
+    /// Ends idle connections now and the others after their answers; `onEmpty` is called once none is left.
+    func shutDown(onEmpty: @escaping @Sendable () -> Void) {
+        enter {
+            self.onEmpty = onEmpty
+            for connection in self.connections.all { connection.shutDown() }
+            if self.connections.isEmpty { self.reportEmpty() }
+        }
+    }
+
+    /// Ends all connections, whatever they are doing.
+    func closeAll() {
+        enter {
+            for connection in self.connections.all { connection.close() }
+        }
+    }
+
+    /// Stops watching; to be called when no connection is left.
+    func stop() {
+        enter {
+            self.source?.cancel()
+            self.source = nil
+        }
+    }
+}

@@ -1,0 +1,17 @@
+public import HTTPTypes
+
+/// A request and its answer in numbers, for metrics and access logs.
+public struct ExchangeRecord: Sendable {
+    /// The method; nil where the head could not be read.
+    public let method: HTTPRequest.Method?
+    /// The pattern of the route, nil where none was found.
+    public let route: String?
+    /// The request's id.
+    public let requestID: String
+    /// The status of the answer.
+    public let status: HTTPResponse.Status
+    /// From the head's last byte to the answer's last, as handed to the kernel's or our own buffer.
+    public let duration: Duration
+    /// Bytes of the request's body that came.
+    public let bodyBytes: Int
+}

@@ -1,0 +1,116 @@
+import Dispatch
+public import Logging
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// An HTTP/1.1 server.
+public final class HTTPServer: Sendable {
+    private enum Life {
+        case created
+        case running(Listener, [EventLoop])
+        case ended
+    }
+
+    /// Descriptors that are left to the rest of the program.
+    private static let reservedDescriptors = 128
+
+    private let configuration: ServerConfiguration
+    private let context: ServerContext
+    private let logger: Logger
+    private let counters = ServerCounters()
+    private let life = Mutex(Life.created)
+
+    /// - Parameters:
+    ///   - router: who answers what.
+    ///   - problemRenderer: makes the answer to a request that was refused here or by a handler's `HTTPProblem`; the
+    ///     problem's own fields are added where it leaves them out. Called on event loops, it must not block.
+    ///   - observer: told of each answer once it is complete. Called on event loops, it must not block.
+    public init(
+        configuration: ServerConfiguration, router: Router,
+        problemRenderer: @escaping @Sendable (HTTPProblem, _ requestID: String) -> Response, logger: Logger,
+        observer: (@Sendable (ExchangeRecord) -> Void)? = nil
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        context = ServerContext(
+            configuration: configuration, router: router, renderProblem: problemRenderer, observe: observer)
+    }
+
+    /// Numbers since the start.
+    public var statistics: ServerStatistics { counters.statistics }
+
+    /// Listens and serves.
+    ///
+    /// - Returns: the address that is listened on, with the port that was found where 0 was asked for.
+    public func start() async throws(ListenError) -> SocketAddress {
+        let wanted = SocketAddress(host: configuration.host, port: configuration.port)
+        let socket = try ListeningSocket(wanted, backlog: configuration.listenBacklog)
+        let loops = try makeLoops(wanted)
+        let listener = Listener(
+            socket, loops: loops, counters: counters,
+            maxConnections: configuration.limits.maxConnections ?? Self.connectionsForDescriptors(), logger: logger)
+        let isFirst = life.withLock { life in
+            guard case .created = life else { return false }
+            life = .running(listener, loops)
+            return true
+        }
+        guard isFirst else { throw .alreadyStarted }
+        for loop in loops { loop.start() }
+        listener.start()
+        return listener.address
+    }
+
+    /// Stops taking connections, ends idle ones, and waits for requests under way to be answered.
+    ///
+    /// - Parameter grace: how long they have; then connections are cut and their handlers cancelled.
+    public func shutdown(grace: Duration) async {
+        let running = life.withLock { life -> (Listener, [EventLoop])? in
+            defer { life = .ended }
+            guard case .running(let listener, let loops) = life else { return nil }
+            return (listener, loops)
+        }
+        guard let (listener, loops) = running else { return }
+        listener.stop()
+        let nanoseconds = Int(clamping: grace.wholeNanoseconds)
+        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) {
+            for loop in loops { loop.closeAll() }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for loop in loops {
+                group.addTask {
+                    await withCheckedContinuation { done in loop.shutDown { done.resume() } }
+                    loop.stop()
+                }
+            }
+        }
+    }
+
+    private func makeLoops(_ address: SocketAddress) throws(ListenError) -> [EventLoop] {
+        let count = max(1, configuration.eventLoops ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        var loops: [EventLoop] = []
+        for index in 0..<count {
+            do throws(PollerError) {
+                let counters = counters
+                loops.append(
+                    try EventLoop(index: index, context: context, counters: counters, logger: logger) {
+                        counters.open.subtract(1, ordering: .relaxed)
+                    })
+            } catch {
+                throw .system(call: error.call, errno: error.code, address: address)
+            }
+        }
+        return loops
+    }
+
+    /// How many connections the limit on descriptors has room for.
+    private static func connectionsForDescriptors() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
+        return max(16, Int(clamping: limit.rlim_cur) - reservedDescriptors)
+    }
+}

@@ -1,0 +1,71 @@
+/// How a server listens, and what it takes.
+public struct ServerConfiguration: Sendable {
+    /// The IPv4 or IPv6 address to listen on.
+    public var host = "127.0.0.1"
+    /// The port to listen on; 0 takes any that is free.
+    public var port: UInt16 = 0
+    /// How many connections the kernel keeps that were not accepted yet.
+    public var listenBacklog = 1024
+    /// How many event loops share the connections; nil for one a core.
+    public var eventLoops: Int?
+    /// How much of anything is taken from a client.
+    public var limits = Limits()
+    /// How long a client may take.
+    public var timeouts = Timeouts()
+    /// What the Server field says; by default there is none.
+    public var serverName: String?
+
+    /// The defaults.
+    public init() {}
+}
+
+/// How much of anything is taken from a client; what comes beyond is refused with the status named.
+public struct Limits: Sendable {
+    /// Bytes of a request target (414).
+    public var maxTargetBytes = 8 << 10
+    /// Bytes of one field line (431).
+    public var maxHeaderLineBytes = 16 << 10
+    /// Bytes of all field lines together (431).
+    public var maxHeaderBytes = 32 << 10
+    /// Number of field lines (431).
+    public var maxHeaderFields = 100
+    /// Bytes of the trailers of a chunked body (400).
+    public var maxTrailerBytes = 8 << 10
+    /// Bytes of all chunk extensions of one body (400).
+    public var maxChunkExtensionBytes = 16 << 10
+    /// Bytes of a body nobody wants that are read to keep the connection; beyond, it is closed.
+    public var maxDrainBytes = 1 << 20
+    /// Bytes of pipelined requests that are held while one is being answered; then the socket is not read.
+    public var maxPipelinedBytes = 8 << 10
+    /// Bytes of a body that wait for its handler; then the socket is not read.
+    public var maxWaitingBodyBytes = 256 << 10
+    /// Bytes of answers that wait for the client; then nothing further is produced or read.
+    public var maxWaitingOutputBytes = 64 << 10
+    /// Open connections (503); nil for what the limit on descriptors leaves.
+    public var maxConnections: Int?
+    /// Bytes that are read from a socket at once, into a buffer of the loop.
+    public var readBufferBytes = 64 << 10
+
+    /// The defaults.
+    public init() {}
+}
+
+/// How long a client may take.
+public struct Timeouts: Sendable {
+    /// From the first byte of a head to its last, however the bytes between drip (408).
+    public var requestHead = Duration.seconds(10)
+    /// Between two pieces of a body, while the handler waits for it (408).
+    public var bodyIdle = Duration.seconds(30)
+    /// Between two steps of a client taking its answer.
+    public var writeIdle = Duration.seconds(30)
+    /// How many bytes a second a body must bring, and an answer must be taken with, on average after the idle
+    /// timeout has passed once; so that one byte now and then does not hold a connection for ever.
+    public var minimumBytesPerSecond = 500
+    /// Between two requests, and before the first one.
+    public var keepAliveIdle = Duration.seconds(75)
+    /// How long the client has to end the connection after the last answer, so that it can read that.
+    public var linger = Duration.seconds(2)
+
+    /// The defaults.
+    public init() {}
+}

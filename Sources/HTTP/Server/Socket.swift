@@ -1,0 +1,98 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A non-blocking socket, closed when it goes out of scope.
+struct Socket: ~Copyable {
+    /// What came of reading or writing.
+    enum Outcome: Equatable {
+        /// So many bytes; 0 when reading means that the other side has ended.
+        case moved(Int)
+        case wouldBlock
+        case failed(errno: Int32)
+    }
+
+    /// How many segments one call sends.
+    static let segmentsPerCall = 16
+
+    let descriptor: Int32
+
+    /// Takes over an open descriptor.
+    init(owning descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Reads what is there, up to the room in `buffer`.
+    borrowing func receive(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        outcome { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+    }
+
+    /// Writes segments by one call; a client that is gone is an error, never a signal.
+    borrowing func send(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
+        if segments.count == 1, let only = segments.first {
+            return only.withUnsafeBytes { bytes in
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
+                return outcome { Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+            }
+        }
+        return sendVectors(segments, skipping: sent)
+    }
+
+    private borrowing func sendVectors(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
+        // Nests one scope a segment, so that each pointer is used only while its array is held.
+        func collect(
+            _ rest: ArraySlice<[UInt8]>, _ vectors: inout [iovec], _ skip: Int, _ body: (inout [iovec]) -> Outcome
+        ) -> Outcome {
+            guard let first = rest.first else { return body(&vectors) }
+            return first.withUnsafeBytes { bytes in
+                let part = UnsafeRawBufferPointer(rebasing: bytes[skip...])
+                vectors.append(
+                    iovec(iov_base: UnsafeMutableRawPointer(mutating: part.baseAddress), iov_len: part.count))
+                return collect(rest.dropFirst(), &vectors, 0, body)
+            }
+        }
+        var vectors: [iovec] = []
+        return collect(segments, &vectors, sent) { vectors in
+            vectors.withUnsafeMutableBufferPointer { buffer in
+                var message = msghdr()
+                message.msg_iov = buffer.baseAddress
+                message.msg_iovlen = numericCast(buffer.count)
+                return outcome { sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+            }
+        }
+    }
+
+    private borrowing func outcome(_ call: () -> Int) -> Outcome {
+        while true {
+            let count = call()
+            if count >= 0 { return .moved(count) }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            case let code: return .failed(errno: code)
+            }
+        }
+    }
+
+    /// Ends our side; the other one may still be read.
+    borrowing func endSending() {
+        _ = shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Sends small answers at once rather than wait for more.
+    borrowing func disableDelay() {
+        setOption(Int32(IPPROTO_TCP), TCP_NODELAY)
+    }
+
+    @discardableResult
+    borrowing func setOption(_ level: Int32, _ option: Int32) -> Bool {
+        var on: Int32 = 1
+        return setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size)) == 0
+    }
+}

@@ -1,0 +1,62 @@
+extension Backlog {
+    /// The job with its estimate; nil if it is unknown, expired or forgotten.
+    public func job(_ id: JobID) async throws(JobStoreError) -> Job? {
+        try await store.job(id).map(estimated)
+    }
+
+    /// What a job came to; nil unless it succeeded. Afterwards it is among the first that may be given up.
+    public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
+        try await store.output(id)
+    }
+
+    /// Up to `limit` jobs, newest first, that come after `cursor`, the last one of the page before.
+    public func list(
+        status: JobStatus? = nil, limit: Int, before cursor: JobID? = nil
+    ) async throws(JobStoreError) -> [Job] {
+        try await store.list(status: status, limit: limit, before: cursor).map(estimated)
+    }
+
+    /// How many jobs there are.
+    public func counts() async throws(JobStoreError) -> JobCounts {
+        try await store.counts()
+    }
+
+    /// Whether the store answers, for health checks.
+    public func checkStore() async throws(JobStoreError) {
+        _ = try await store.counts()
+    }
+
+    /// Cancels a queued job at once and a running one at its next part.
+    public func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome {
+        let outcome = try await store.cancel(id)
+        switch outcome {
+        case .cancelled(let job):
+            state.withLock { $0.ledger.dequeue(QueueLedger.Load(jobs: 1, bytes: job.inputBytes, parts: job.parts)) }
+            announce(ended: job)
+        case .requested:
+            state.withLock { $0.stopRunning }?(id)
+        case .alreadyEnded, .unknown:
+            break
+        }
+        return outcome
+    }
+
+    /// Removes a job that has ended; says whether there was one.
+    public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
+        try await store.forget(id)
+    }
+
+    /// The job with the seconds it will take at the measured rate.
+    func estimated(_ job: Job) -> Job {
+        guard let partsAhead = job.partsAhead else { return job }
+        var job = job
+        job.estimatedSeconds = state.withLock { $0.rate.seconds(parts: Double(partsAhead)) }
+        return job
+    }
+
+    /// Counts an ended job and wakes who waits for it.
+    func announce(ended job: Job) {
+        state.withLock { $0.metrics.count(ended: job.status) }
+        waiters.end(job)
+    }
+}

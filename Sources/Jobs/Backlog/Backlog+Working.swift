@@ -1,0 +1,66 @@
+/// What a ``WorkerPool`` does with a backlog.
+extension Backlog {
+    /// Connects the pool that works on the jobs.
+    ///
+    /// - Parameter stopRunning: called when a running job shall stop.
+    func attach(workers: Int, stopRunning: @escaping @Sendable (JobID) -> Void) {
+        state.withLock { state in
+            state.rate.workers = workers
+            state.stopRunning = stopRunning
+        }
+    }
+
+    /// Breaks the connection, so that neither keeps the other alive.
+    func detach() {
+        state.withLock { $0.stopRunning = nil }
+    }
+
+    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] {
+        let claimed = try await store.claim(limit: limit)
+        state.withLock { state in
+            for job in claimed {
+                state.ledger.dequeue(QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts))
+            }
+        }
+        return claimed
+    }
+
+    func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
+        try await store.reportProgress(token, partsDone: partsDone)
+    }
+
+    /// Ends a job and tells who waits for it; says whether the outcome was taken.
+    @discardableResult
+    func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Bool {
+        guard let job = try await store.complete(token, with: outcome, timings: timings) else {
+            state.withLock { $0.metrics.dropped += 1 }
+            return false
+        }
+        announce(ended: job)
+        return true
+    }
+
+    /// Gives a claim back.
+    func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) {
+        guard let job = try await store.release(token, as: release) else { return }
+        if job.status.isEnded {
+            announce(ended: job)
+        } else {
+            let load = QueueLedger.Load(jobs: 1, bytes: job.inputBytes, parts: job.parts)
+            state.withLock { $0.ledger.enqueue(load) }
+            bell.ring()
+        }
+    }
+
+    /// Counts a part that a worker has done.
+    func countPart() {
+        state.withLock { $0.metrics.partsDone += 1 }
+    }
+
+    /// Measures a job: so many parts took workers so long in all.
+    func measure(parts: Int, workerTime: Duration) {
+        state.withLock { $0.rate.record(parts: parts, workerTime: workerTime) }
+    }
+}

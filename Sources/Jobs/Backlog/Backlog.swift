@@ -1,0 +1,65 @@
+import Logging
+import Synchronization
+
+/// The bounded front of the queue, and the only one that speaks to its store.
+///
+/// Services hand jobs in and follow them (`+Submitting`, `+Reading`, `+Waiting`); the ``WorkerPool`` takes them out
+/// (`+Working`). Because both go through here, the bound, the counters and the waiters need nothing from the store.
+public final class Backlog: Sendable {
+    /// How much may be queued.
+    public struct Limits: Sendable, Equatable {
+        /// How many jobs.
+        public var maxJobs: Int
+        /// How many bytes their inputs may take together.
+        public var maxBytes: Int
+
+        /// By default a thousand jobs and 512 MiB.
+        public init(maxJobs: Int = 1_000, maxBytes: Int = 512 << 20) {
+            self.maxJobs = maxJobs
+            self.maxBytes = maxBytes
+        }
+    }
+
+    struct State {
+        var ledger: QueueLedger
+        var rate = PartRate()
+        var metrics = JobMetrics()
+        var isAccepting = true
+        /// Tells a running worker pool that a job shall stop.
+        var stopRunning: (@Sendable (JobID) -> Void)?
+    }
+
+    let store: any JobStore
+    let clock: any JobClock
+    let logger: Logger
+    /// Rung after every change that may let a worker claim a job.
+    let bell = Doorbell()
+    let waiters = EndWaiters()
+    let state: Mutex<State>
+
+    /// A backlog before `store`, which nobody else may use.
+    public init(
+        store: any JobStore,
+        limits: Limits = Limits(),
+        clock: any JobClock = SystemClock(),
+        logger: Logger = Logger(label: "vigil.jobs")
+    ) {
+        self.store = store
+        self.clock = clock
+        self.logger = logger
+        state = Mutex(State(ledger: QueueLedger(limits: limits)))
+    }
+
+    /// Counts in what the store held before this process began. Call it once, before anything is submitted.
+    public func resume() async throws(JobStoreError) {
+        let counts = try await store.counts()
+        let load = QueueLedger.Load(jobs: counts.queued, bytes: counts.queuedBytes, parts: counts.queuedParts)
+        state.withLock { $0.ledger.enqueue(load) }
+        bell.ring()
+    }
+
+    /// Refuses all further jobs with `draining`. What is queued stays queued.
+    public func stopAccepting() {
+        state.withLock { $0.isAccepting = false }
+    }
+}

@@ -1,0 +1,31 @@
+/// Removes what has expired, now and then, so that a store that nobody uses grows small again.
+public struct Expiry: Sendable {
+    private let backlog: Backlog
+    private let interval: Duration
+
+    /// Looks after `backlog` every `interval`.
+    public init(of backlog: Backlog, every interval: Duration = .seconds(60)) {
+        self.backlog = backlog
+        self.interval = interval
+    }
+
+    /// Removes what has expired now, and says how many jobs that were.
+    @discardableResult
+    public func runOnce() async throws(JobStoreError) -> Int {
+        try await backlog.store.expire()
+    }
+
+    /// Goes on until the task is cancelled. A store that fails is tried again the next time.
+    public func run() async {
+        while !Task.isCancelled {
+            do {
+                try await backlog.clock.sleep(until: backlog.clock.now + interval)
+                try await runOnce()
+            } catch let error as JobStoreError {
+                backlog.logger.warning("expired jobs could not be removed: \(error)")
+            } catch {
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// Why a job was not taken.
+public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// As much is queued as may be.
+    case backlogFull(retryAfterSeconds: Int)
+    /// The job alone is larger than all that may be queued.
+    case tooLarge(bytes: Int, limitBytes: Int)
+    /// The process is leaving.
+    case draining
+    /// The store did not take it.
+    case store(JobStoreError)
+
+    /// What was wrong, in a sentence.
+    public var description: String {
+        switch self {
+        case .backlogFull(let seconds):
+            "The backlog is full; there should be room for this job in \(seconds) s."
+        case .tooLarge(let bytes, let limit):
+            "The job has \(bytes) bytes of input, but no more than \(limit) may be queued in all."
+        case .draining:
+            "The service is shutting down and takes no further jobs."
+        case .store(let error):
+            error.description
+        }
+    }
+}

@@ -1,0 +1,48 @@
+extension JobTable {
+    /// Checks that every index says what the records say; a debug build stops where it does not.
+    func checkInvariants() {
+        #if DEBUG
+            let jobs = records.values.map(\.job)
+            precondition(Array(ids.elements) == records.keys.sorted())
+            for status in JobStatus.allCases {
+                let expected = jobs.filter { $0.status == status }.map(\.id).sorted()
+                precondition(idsByStatus[status].map { Array($0.elements) } == expected, "index of \(status)")
+            }
+            checkQueue()
+            checkRecords()
+            checkBytes()
+        #endif
+    }
+
+    #if DEBUG
+        private func checkQueue() {
+            let queued = records.values.filter { $0.job.status == .queued }
+            let order = queued.map(\.job).sorted { ($1.priority, $0.id) < ($0.priority, $1.id) }
+            precondition(ready.ids == order.map(\.id), "the queue is by priority, then by ID")
+            precondition(ready.parts == order.reduce(0) { $0 + $1.parts })
+            precondition(queuedBytes == queued.reduce(0) { $0 + ($1.new?.input.bytes ?? 0) })
+        }
+
+        private func checkRecords() {
+            for record in records.values {
+                let status = record.job.status
+                precondition((record.holder != nil) == (status == .running), "a running job has one holder")
+                precondition((record.new == nil) == status.isEnded, "an input is dropped at the end")
+                precondition((record.endedAt != nil) == status.isEnded)
+                precondition((record.output != nil) == (status == .succeeded))
+                precondition((record.job.failure != nil) == (status == .failed))
+                precondition(!record.isCancelRequested || status == .running || status == .cancelled)
+                precondition(fetched.contains(record.job.id) == record.isFetched)
+            }
+        }
+
+        private func checkBytes() {
+            let ended = records.values.filter { $0.job.status.isEnded }
+            precondition(endings.count == ended.count)
+            precondition(endedBytes == ended.reduce(0) { $0 + $1.endedBytes })
+            let pinned = ended.filter { $0.output != nil && !$0.isFetched }
+            precondition(pinnedBytes == pinned.reduce(0) { $0 + $1.endedBytes })
+            precondition(promisedBytes == records.values.reduce(0) { $0 + $1.promisedBytes })
+        }
+    #endif
+}

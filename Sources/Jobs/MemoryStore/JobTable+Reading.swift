@@ -1,0 +1,52 @@
+extension JobTable {
+    /// The job with its place in the queue.
+    func shown(_ record: JobRecord) -> Job {
+        var job = record.job
+        switch job.status {
+        case .queued:
+            let place = ready.place(of: job.id, priority: job.priority)
+            job.queuePosition = place.position
+            job.partsAhead = runningPartsLeft + place.partsBefore + job.parts
+        case .running:
+            job.partsAhead = partsBeforeEnd(ofRunning: job)
+        case .succeeded, .failed, .cancelled:
+            break
+        }
+        return job
+    }
+
+    func list(status: JobStatus?, limit: Int, before cursor: JobID?) -> [Job] {
+        let ids = status.flatMap { idsByStatus[$0] } ?? ids
+        let end = cursor.map { ids.rank(of: $0) } ?? ids.count
+        return ids.elements.prefix(end).suffix(max(limit, 0)).reversed().compactMap { id in
+            records[id].map(shown)
+        }
+    }
+
+    func counts() -> JobCounts {
+        func count(_ status: JobStatus) -> Int { idsByStatus[status]?.count ?? 0 }
+        var counts = JobCounts()
+        counts.queued = count(.queued)
+        counts.running = count(.running)
+        counts.succeeded = count(.succeeded)
+        counts.failed = count(.failed)
+        counts.cancelled = count(.cancelled)
+        counts.queuedBytes = queuedBytes
+        counts.queuedParts = ready.parts
+        counts.endedBytes = endedBytes
+        return counts
+    }
+
+    /// The running jobs; there are hardly more than workers.
+    private var running: some Sequence<Job> {
+        (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0]?.job }
+    }
+
+    private var runningPartsLeft: Int { running.reduce(0) { $0 + $1.parts - $1.partsDone } }
+
+    /// Running jobs take turns, so each other one has done at most as many parts as this one when this one ends.
+    private func partsBeforeEnd(ofRunning job: Job) -> Int {
+        let own = job.parts - job.partsDone
+        return running.reduce(0) { $0 + min($1.parts - $1.partsDone, own) }
+    }
+}

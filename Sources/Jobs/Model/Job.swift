@@ -1,0 +1,68 @@
+/// A job as it is at one moment: a value that does not change behind its reader's back.
+public struct Job: Sendable, Equatable {
+    /// Its name.
+    public let id: JobID
+    /// Where it is on its way.
+    public var status: JobStatus
+    /// Its place in the queue.
+    public let priority: Priority
+    /// The name of the model that scores it.
+    public let model: String
+    /// The rows of its input.
+    public let snippets: Int
+    /// The bytes of its input.
+    public let inputBytes: Int
+    /// The SHA-256 of the features, in hexadecimal.
+    public let featuresSHA256: String
+    /// What looked wrong with the features, in plain words.
+    public let warnings: [String]
+
+    /// When it was inserted. Stored times are shown, never reckoned with.
+    public let createdAt: WallTime
+    /// When it was last claimed.
+    public var startedAt: WallTime?
+    /// When it ended.
+    public var finishedAt: WallTime?
+
+    /// How often it has been claimed.
+    public var attempt = 0
+    /// Into how many parts it is cut.
+    public let parts: Int
+    /// How many of them are done.
+    public var partsDone = 0
+
+    /// 1 for the queued job that is claimed next; nil unless it is queued.
+    public var queuePosition: Int?
+    /// The parts that will be done before this job's own last one; nil once it has ended.
+    public var partsAhead: Int?
+    /// The seconds until its end at the measured rate; nil once it has ended, and while no rate has been measured.
+    ///
+    /// The ``Backlog`` fills it in; a store leaves it nil.
+    public var estimatedSeconds: Double?
+
+    /// Why it failed, if it did.
+    public var failure: JobFailure?
+    /// How long it took; nil unless a worker ended it.
+    public var timings: JobTimings?
+    /// The size of its output; nil without one.
+    public var outputBytes: Int?
+
+    /// Grows with each visible change of the job itself.
+    ///
+    /// The place in the queue and the estimate also move with other jobs, and do not count.
+    public var revision = 1
+
+    /// The job that `new` becomes when it is inserted.
+    public init(_ new: NewJob, id: JobID, createdAt: WallTime) {
+        self.id = id
+        status = .queued
+        priority = new.priority
+        model = new.model
+        snippets = new.input.rows
+        inputBytes = new.input.bytes
+        featuresSHA256 = new.featuresSHA256
+        warnings = new.warnings
+        self.createdAt = createdAt
+        parts = new.parts
+    }
+}

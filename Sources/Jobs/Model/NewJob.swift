@@ -1,0 +1,64 @@
+/// What a job is about: a matrix of features, and how its processor is to treat it.
+public struct JobInput: Sendable, Equatable {
+    /// The matrix, row after row, [rows, width].
+    public let features: [Float]
+    /// The snippets of the matrix.
+    public let rows: Int
+    /// The values of a snippet.
+    public let width: Int
+    /// What the processor wants to know beside the features, in its own encoding.
+    public let options: [UInt8]
+
+    /// An input of `rows` times `width` features.
+    public init(features: [Float], rows: Int, width: Int, options: [UInt8] = []) {
+        assert(features.count == rows * width, "\(features.count) features are not \(rows) rows of \(width)")
+        self.features = features
+        self.rows = rows
+        self.width = width
+        self.options = options
+    }
+
+    /// What it costs to hold, in bytes.
+    public var bytes: Int { features.count * MemoryLayout<Float>.size + options.count }
+}
+
+/// A job as it is handed in, before it has an ID.
+public struct NewJob: Sendable {
+    /// What to work on.
+    public var input: JobInput
+    /// Its place in the queue.
+    public var priority: Priority
+    /// Who sent it: the key of an account, or an address; fair shares go by it.
+    public var client: String
+    /// The name of the model that is to score it.
+    public var model: String
+    /// The SHA-256 of the features, in hexadecimal.
+    public var featuresSHA256: String
+    /// What looked wrong with the features though they can be scored, in plain words.
+    public var warnings: [String]
+    /// Into how many parts the processor will cut it, at least 1.
+    public var parts: Int
+    /// How many bytes its output may take; the store keeps so much room for it.
+    public var outputEstimate: Int
+
+    /// A job to hand in.
+    public init(
+        input: JobInput,
+        priority: Priority = .normal,
+        client: String = "",
+        model: String,
+        featuresSHA256: String = "",
+        warnings: [String] = [],
+        parts: Int = 1,
+        outputEstimate: Int = 0
+    ) {
+        self.input = input
+        self.priority = priority
+        self.client = client
+        self.model = model
+        self.featuresSHA256 = featuresSHA256
+        self.warnings = warnings
+        self.parts = max(parts, 1)
+        self.outputEstimate = max(outputEstimate, 0)
+    }
+}

@@ -1,0 +1,78 @@
+/// The proof that its holder is the one who works on a job. It is good for one claim only.
+public struct ClaimToken: Hashable, Sendable {
+    /// The job that was claimed.
+    public let job: JobID
+    /// What tells this claim from every other.
+    let secret: UInt64
+}
+
+/// A job in the hands of a worker.
+public struct ClaimedJob: Sendable {
+    /// What the holder shows to change the job.
+    public let token: ClaimToken
+    /// Which time the job is tried, from 1.
+    public let attempt: Int
+    /// What to work on.
+    public let input: JobInput
+    /// Its place in the queue.
+    public let priority: Priority
+    /// Who sent it.
+    public let client: String
+    /// The name of the model that is to score it.
+    public let model: String
+    /// The SHA-256 of the features, in hexadecimal.
+    public let featuresSHA256: String
+    /// What looked wrong with the features, in plain words.
+    public let warnings: [String]
+    /// Into how many parts it is cut.
+    public let parts: Int
+    /// How long it was in the store when it was claimed.
+    public let waited: Duration
+
+    /// Its name.
+    public var id: JobID { token.job }
+
+    /// The claim on `new` that `token` stands for.
+    init(_ new: NewJob, token: ClaimToken, attempt: Int, waited: Duration) {
+        self.token = token
+        self.attempt = attempt
+        input = new.input
+        priority = new.priority
+        client = new.client
+        model = new.model
+        featuresSHA256 = new.featuresSHA256
+        warnings = new.warnings
+        parts = new.parts
+        self.waited = waited
+    }
+}
+
+/// What a holder learns about its claim when it reports.
+public enum ClaimStanding: Sendable, Equatable {
+    /// Go on.
+    case held
+    /// Stop at the next part and complete the job as cancelled.
+    case cancelRequested
+    /// The job is not the caller's any more: stop, and say nothing.
+    case lost
+}
+
+/// Why a claim is given back.
+public enum Release: Sendable, Equatable {
+    /// The process is leaving; the job is not at fault and the attempt does not count.
+    case unspent
+    /// The worker was lost; the attempt counts, and after the last one the job has failed.
+    case lost
+}
+
+/// What came of cancelling a job; each case carries the job as it is now.
+public enum CancelOutcome: Sendable, Equatable {
+    /// It was queued, and has ended.
+    case cancelled(Job)
+    /// It is running, and its worker stops at the next part.
+    case requested(Job)
+    /// It had ended already and stays as it is.
+    case alreadyEnded(Job)
+    /// There is no such job.
+    case unknown
+}

@@ -1,0 +1,25 @@
+/// How many jobs a store holds, and how much.
+public struct JobCounts: Sendable, Equatable {
+    /// Jobs waiting for a worker.
+    public var queued = 0
+    /// Jobs that a worker holds.
+    public var running = 0
+    /// Jobs that ended well and are still kept.
+    public var succeeded = 0
+    /// Jobs that failed and are still kept.
+    public var failed = 0
+    /// Jobs that were cancelled and are still kept.
+    public var cancelled = 0
+    /// The bytes of the queued jobs' inputs.
+    public var queuedBytes = 0
+    /// The parts of the queued jobs.
+    public var queuedParts = 0
+    /// The bytes that ended jobs take.
+    public var endedBytes = 0
+
+    /// Nothing yet.
+    public init() {}
+
+    /// All jobs there are.
+    public var total: Int { queued + running + succeeded + failed + cancelled }
+}

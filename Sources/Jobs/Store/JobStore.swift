@@ -1,0 +1,63 @@
+/// Keeps jobs, and decides who may work on which.
+///
+/// Every store, in memory, on SQLite, on PostgreSQL, holds to the same promises (`JobStoreConformance` in the tests):
+///
+/// - What a function returned has happened: it is committed, to whatever the store calls lasting.
+/// - Each claim has a token of its own. Only its holder changes a running job, and only until the claim is completed,
+///   released or given to another; what comes later is dropped and changes nothing.
+/// - A job runs at least once and has exactly one outcome.
+///
+/// A store may be shared by processes: nothing here is synchronous, and time limits go by the store's own clock.
+public protocol JobStore: Sendable {
+    /// Commits a new job.
+    ///
+    /// - Throws: `full` when its result could not be kept beside those that are waiting to be fetched.
+    func insert(_ new: NewJob) async throws(JobStoreError) -> Job
+
+    /// Takes up to `limit` jobs out of the queue, by priority, then by ID; each has one attempt more and a new token.
+    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob]
+
+    /// Notes how many parts are done, which never becomes fewer, and says whether the holder shall go on.
+    func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding
+
+    /// Ends the job and lets go of its input.
+    ///
+    /// A job whose cancelling was requested ends as cancelled, whatever came of it.
+    ///
+    /// - Returns: the job as it ended; nil if the token was stale and the outcome was dropped.
+    func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Job?
+
+    /// Gives a claim back: the job is queued again, in its old place, or ends (see ``Release``).
+    ///
+    /// - Returns: the job as it is now; nil if the token was stale.
+    func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job?
+
+    /// Cancels a queued job at once, and marks a running one so that its worker stops at the next part.
+    func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome
+
+    /// Removes a job that has ended, with its output.
+    ///
+    /// - Returns: whether there was one.
+    func forget(_ id: JobID) async throws(JobStoreError) -> Bool
+
+    /// The job; nil if it is unknown, expired or forgotten.
+    func job(_ id: JobID) async throws(JobStoreError) -> Job?
+
+    /// What the job came to; nil unless it succeeded and is still there. From now on it counts as fetched.
+    func output(_ id: JobID) async throws(JobStoreError) -> JobOutput?
+
+    /// Up to `limit` jobs, newest first, of one status or of all.
+    ///
+    /// - Parameter cursor: the last job of the page before; it need not be there any more.
+    func list(status: JobStatus?, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job]
+
+    /// How many jobs there are, and what they hold.
+    func counts() async throws(JobStoreError) -> JobCounts
+
+    /// Removes what ended longer ago than results are kept.
+    ///
+    /// - Returns: how many jobs went.
+    func expire() async throws(JobStoreError) -> Int
+}

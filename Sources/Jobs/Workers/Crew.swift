@@ -1,0 +1,80 @@
+/// The workers and the jobs in their hands: the thin shell around a ``PartSchedule``.
+///
+/// Everything is in one monitor. The workers' threads block in it until there is a step to do; tasks only look in. A
+/// job's end is decided here once, when its slot in the schedule is gone, and reported once.
+final class Crew<Processor: JobProcessor>: Sendable {
+    /// What a busy worker does.
+    struct Desk {
+        let job: JobID
+        let part: Int?
+        let since: MonotonicTime
+    }
+
+    /// Someone who waits for the crew to come to something.
+    struct Watcher {
+        let condition: @Sendable (State) -> Bool
+        let latch: Latch<Void>
+    }
+
+    struct State {
+        var schedule = PartSchedule()
+        var jobs: [ClaimToken: RunningJob<Processor>] = [:]
+        var desks: [Desk?]
+        var alive = 0
+        /// What tasks have yet to finish: the dispatcher, claims and reports.
+        var pending = 0
+        var isDraining = false
+        var isLeaving = false
+        var watchers: [Watcher] = []
+    }
+
+    let processor: Processor
+    let backlog: Backlog
+    let size: Int
+    var clock: any JobClock { backlog.clock }
+    let monitor: Monitor<State>
+
+    init(processor: Processor, size: Int, backlog: Backlog) {
+        self.processor = processor
+        self.backlog = backlog
+        self.size = size
+        monitor = Monitor(State(desks: [Desk?](repeating: nil, count: size)))
+    }
+
+    /// Changes the state and wakes all for whom that may mean something.
+    func update<Result>(_ body: (inout State) -> Result) -> Result {
+        let (result, due) = monitor.withLock { state in
+            let result = body(&state)
+            guard !state.watchers.isEmpty else { return (result, [Watcher]()) }
+            let now = state
+            state.watchers.removeAll { $0.condition(now) }
+            return (result, now.watchers.filter { $0.condition(now) })
+        }
+        monitor.wakeAll()
+        for watcher in due { watcher.latch.close(with: ()) }
+        return result
+    }
+
+    /// Waits, as a task, until the crew has come to `condition`; says whether it did in time.
+    func reaches(
+        _ condition: @escaping @Sendable (State) -> Bool, until deadline: MonotonicTime
+    ) async -> Bool {
+        let latch = Latch<Void>()
+        update { $0.watchers.append(Watcher(condition: condition, latch: latch)) }
+        return await latch.value(until: deadline, by: clock) != nil
+    }
+
+    /// What the workers are doing.
+    var health: PoolHealth {
+        let now = clock.now
+        return monitor.withLock { state in
+            let activities = state.desks.enumerated().compactMap { worker, desk in
+                desk.map {
+                    PoolHealth.Activity(worker: worker, job: $0.job, part: $0.part, elapsed: now - $0.since)
+                }
+            }
+            return PoolHealth(
+                workers: size, alive: state.alive, runningJobs: state.jobs.count, activities: activities)
+        }
+    }
+}

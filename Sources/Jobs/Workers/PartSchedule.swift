@@ -1,0 +1,128 @@
+import DequeModule
+
+/// Which step of which running job is next: values in, values out, no threads.
+///
+/// Jobs take turns, a step each, so that none starves; a job alone gets all steps. A job's way:
+///
+/// ```
+///   admit ─▶ plan ─▶ part 0 … part n-1, any number at a time ─▶ finish ─▶ gone
+/// ```
+///
+/// A job that is stopped gets no further step and is gone when none of its steps is under way.
+struct PartSchedule: Sendable {
+    /// Something that a worker does in one go.
+    enum Step: Equatable, Sendable {
+        case plan(ClaimToken)
+        case part(ClaimToken, Int)
+        case finish(ClaimToken)
+
+        var token: ClaimToken {
+            switch self {
+            case .plan(let token), .part(let token, _), .finish(let token): token
+            }
+        }
+    }
+
+    private enum Stage {
+        case unplanned
+        case parts(next: Int, done: Int, total: Int)
+        case finishable
+    }
+
+    private struct Progress {
+        var stage = Stage.unplanned
+        var underWay = 0
+        var isStopped = false
+    }
+
+    private var jobs: [ClaimToken: Progress] = [:]
+    /// The jobs that have a step to give, each once, in the order of their turns.
+    private var turns: Deque<ClaimToken> = []
+
+    /// The jobs that are not gone.
+    var count: Int { jobs.count }
+
+    /// The jobs of which no step was begun.
+    var unbegun: [ClaimToken] {
+        jobs.filter { _, progress in
+            if case .unplanned = progress.stage { return progress.underWay == 0 }
+            return false
+        }.map(\.key)
+    }
+
+    mutating func admit(_ token: ClaimToken) {
+        jobs[token] = Progress()
+        turns.append(token)
+    }
+
+    /// The step that a free worker shall do now. It must be reported with `completed` or `failed`.
+    mutating func next() -> Step? {
+        guard let token = turns.popFirst(), var progress = jobs[token] else { return nil }
+        progress.underWay += 1
+        defer { jobs[token] = progress }
+        switch progress.stage {
+        case .unplanned:
+            return .plan(token)
+        case .parts(let next, let done, let total):
+            progress.stage = .parts(next: next + 1, done: done, total: total)
+            if next + 1 < total { turns.append(token) }
+            return .part(token, next)
+        case .finishable:
+            return .finish(token)
+        }
+    }
+
+    /// A plan is there, and says how many parts there are. Says whether the job is gone.
+    mutating func planned(_ token: ClaimToken, parts: Int) -> Bool {
+        guard var progress = jobs[token] else { return false }
+        progress.underWay -= 1
+        guard !progress.isStopped else { return settle(token, progress) }
+        progress.stage = parts > 0 ? .parts(next: 0, done: 0, total: parts) : .finishable
+        jobs[token] = progress
+        turns.append(token)
+        return false
+    }
+
+    /// A part is done. Says whether the job is gone.
+    ///
+    /// After the last part the job's turn comes at once, because its end makes room for another.
+    mutating func partDone(_ token: ClaimToken) -> Bool {
+        guard var progress = jobs[token], case .parts(let next, let done, let total) = progress.stage else {
+            return false
+        }
+        progress.underWay -= 1
+        progress.stage = .parts(next: next, done: done + 1, total: total)
+        guard !progress.isStopped else { return settle(token, progress) }
+        if done + 1 == total {
+            progress.stage = .finishable
+            turns.prepend(token)
+        }
+        jobs[token] = progress
+        return false
+    }
+
+    /// The job has been put together, and is gone.
+    mutating func finished(_ token: ClaimToken) {
+        jobs[token] = nil
+    }
+
+    /// A step went wrong, which stops the job. Says whether it is gone.
+    mutating func failed(_ token: ClaimToken) -> Bool {
+        jobs[token]?.underWay -= 1
+        return stop(token)
+    }
+
+    /// Gives no further step of this job. Says whether it is gone.
+    mutating func stop(_ token: ClaimToken) -> Bool {
+        guard var progress = jobs[token] else { return false }
+        progress.isStopped = true
+        turns.removeAll { $0 == token }
+        return settle(token, progress)
+    }
+
+    /// A stopped job is gone when nobody works on it.
+    private mutating func settle(_ token: ClaimToken, _ progress: Progress) -> Bool {
+        jobs[token] = progress.underWay == 0 ? nil : progress
+        return progress.underWay == 0
+    }
+}

@@ -1,0 +1,74 @@
+extension WorkerPool {
+    /// After each ring claims as many jobs as the crew has room for.
+    ///
+    /// When it gets fewer, the queue was empty and the next job rings; when it gets all, the crew is full and the next
+    /// job that leaves it rings.
+    func dispatch() async {
+        while crew.isClaiming {
+            await backlog.bell.wait()
+            guard let room = crew.beginClaim() else { continue }
+            _ = await release(crew.admit(await claim(limit: room)))
+            crew.settlePending()
+        }
+    }
+
+    /// Claims jobs; when the store fails, none, and rings again a second later.
+    private func claim(limit: Int) async -> [ClaimedJob] {
+        do {
+            return try await backlog.claim(limit: limit)
+        } catch {
+            logger.error("no job could be claimed: \(error)")
+            Task {
+                try? await backlog.clock.sleep(until: backlog.clock.now + .seconds(1))
+                backlog.bell.ring()
+            }
+            return []
+        }
+    }
+
+    /// Has a task tell the backlog, and rings if a job has left the crew.
+    func send(_ report: CrewReport) {
+        switch report {
+        case .progress(let token, let partsDone):
+            Task {
+                await tell(progress: partsDone, of: token)
+                crew.settlePending()
+            }
+        case .end(let token, let outcome, let timings, let parts, let workerTime):
+            if parts > 0 { backlog.measure(parts: parts, workerTime: workerTime) }
+            backlog.bell.ring()
+            Task {
+                await tell(outcome, of: token, timings: timings)
+                crew.settlePending()
+            }
+        }
+    }
+
+    /// Notes progress; learns from the answer whether to go on.
+    private func tell(progress partsDone: Int, of token: ClaimToken) async {
+        do {
+            switch try await backlog.reportProgress(token, partsDone: partsDone) {
+            case .held: break
+            case .cancelRequested: if let report = crew.cancel(token.job) { send(report) }
+            case .lost:
+                crew.giveUp(token)
+                backlog.bell.ring()
+            }
+        } catch {
+            logger.warning("progress of job \(token.job) could not be noted: \(error)")
+        }
+    }
+
+    /// Writes an end, again and again while the store fails: the work is done and would be lost.
+    private func tell(_ outcome: JobOutcome, of token: ClaimToken, timings: JobTimings?) async {
+        for pause in [Duration.milliseconds(100), .milliseconds(500), .seconds(2), .seconds(5), .zero] {
+            do {
+                try await backlog.complete(token, with: outcome, timings: timings)
+                return
+            } catch {
+                logger.error("the end of job \(token.job) could not be written: \(error)")
+                if pause > .zero { try? await backlog.clock.sleep(until: backlog.clock.now + pause) }
+            }
+        }
+    }
+}

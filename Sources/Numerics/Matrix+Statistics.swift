@@ -1,0 +1,47 @@
+/// What is asked of features before they are scored: one vectorised pass each.
+extension Matrix {
+    /// Euclidean length of each row, [rows].
+    public var rowLengths: [Float] {
+        values.withUnsafeBytes { bytes in
+            (0..<rows).map { row in
+                let start = row * columns
+                var sums = SIMD16<Float>.zero
+                var column = 0
+                while column + 16 <= columns {
+                    // In bounds: start + column + 16 <= rows × columns, the count of `values`.
+                    let v = bytes.loadUnaligned(fromByteOffset: 4 * (start + column), as: SIMD16<Float>.self)
+                    sums += v * v
+                    column += 16
+                }
+                var sum = sums.sum()
+                while column < columns {
+                    sum += values[start + column] * values[start + column]
+                    column += 1
+                }
+                return sum.squareRoot()
+            }
+        }
+    }
+
+    /// Index in `values` of the first that is NaN or infinite.
+    public var firstNotFinite: Int? {
+        let exponent: UInt32 = 0x7f80_0000
+        let found = values.withUnsafeBufferPointer { buffer in
+            var found: UInt32 = 0
+            for value in buffer { found |= value.bitPattern & exponent == exponent ? 1 : 0 }
+            return found != 0
+        }
+        return found ? values.firstIndex { !$0.isFinite } : nil
+    }
+
+    /// Whether a row has the same values as the one before it.
+    public func repeatsPrevious(row: Int) -> Bool {
+        guard row > 0 else { return false }
+        return values.withUnsafeBufferPointer { buffer in
+            for index in row * columns..<(row + 1) * columns where buffer[index] != buffer[index - columns] {
+                return false
+            }
+            return true
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Formats
+import VadCLIP
+
+/// A feature report as JSON, and as lines for a terminal.
+public struct FeatureReportDocument: Sendable {
+    /// The report.
+    public let report: FeatureReport
+
+    /// Shows `report`.
+    public init(_ report: FeatureReport) { self.report = report }
+
+    /// The report object.
+    public var json: [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("rows", report.rows)
+                json.member("width", report.width)
+                json.member("dtype", report.elementType)
+                json.member("order", report.order)
+                json.key("row_norm")
+                json.object { json in
+                    json.member("min", report.smallestNorm)
+                    json.member("max", report.largestNorm)
+                    json.member("mean", report.meanNorm)
+                }
+                json.member("repeated_rows", report.repeatedRows)
+                json.member("zero_rows", report.zeroRows)
+                json.key("warnings")
+                json.array(report.warnings) { $0.string($1) }
+            }
+        }
+    }
+
+    /// Name and value of each line, warnings last.
+    public var lines: [(String, String)] {
+        [
+            ("rows", String(report.rows)), ("width", String(report.width)), ("dtype", report.elementType),
+            ("order", report.order),
+            ("row norm", "min \(report.smallestNorm), mean \(report.meanNorm), max \(report.largestNorm)"),
+            ("repeated rows", String(report.repeatedRows)), ("zero rows", String(report.zeroRows)),
+        ] + report.warnings.map { ("warning", $0) }
+    }
+}

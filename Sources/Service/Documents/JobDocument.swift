@@ -1,0 +1,51 @@
+import Formats
+import Jobs
+
+/// A job as JSON, with its result where it has one.
+struct JobDocument {
+    let job: Job
+    /// The result object, ready.
+    var result: [UInt8]?
+
+    /// The job object.
+    var json: [UInt8] {
+        var writer = JSONWriter(reserving: 1_024 + (result?.count ?? 0))
+        write(to: &writer)
+        return writer.bytes
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member("id", job.id.description)
+            json.member("status", job.status.rawValue)
+            json.member("created_at", job.createdAt.description)
+            json.member("started_at", job.startedAt?.description)
+            json.member("finished_at", job.finishedAt?.description)
+            json.member("queue_position", job.queuePosition)
+            json.member("estimated_seconds", job.estimatedSeconds.map { ($0 * 1_000).rounded() / 1_000 })
+            json.key("progress")
+            json.object { json in
+                json.member("chunks_done", job.partsDone)
+                json.member("chunks", job.parts)
+            }
+            json.member("model", job.model)
+            json.member("snippets", job.snippets)
+            json.member("features_sha256", job.featuresSHA256)
+            json.key("warnings")
+            json.array(job.warnings) { $0.string($1) }
+            json.key("result")
+            if let result { json.raw(result) } else { json.null() }
+            json.key("error")
+            writeError(to: &json)
+        }
+    }
+
+    private func writeError(to json: inout JSONWriter) {
+        guard let failure = job.failure else { return json.null() }
+        json.object { json in
+            json.member("type", Problem.path + failure.reason)
+            json.member("title", "The job failed")
+            json.member("detail", failure.detail)
+        }
+    }
+}

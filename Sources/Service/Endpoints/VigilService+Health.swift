@@ -1,0 +1,72 @@
+import Formats
+import HTTP
+import HTTPTypes
+import Jobs
+
+/// `/livez`, `/readyz`, `/healthz`: what an orchestrator asks, with the reasons.
+extension VigilService {
+    /// One thing that was looked at.
+    private struct Check {
+        let name: String
+        let isFine: Bool
+        let detail: String
+    }
+
+    /// The process can do its work. Stays fine while draining.
+    func live() -> Response { answer([workers]) }
+
+    /// The service takes jobs.
+    func ready() -> Response { answer([selfTest, store, accepting]) }
+
+    /// Both.
+    func healthy() -> Response { answer([workers, selfTest, store, accepting]) }
+
+    private var workers: Check {
+        let health = pool.health
+        let stuck = health.stuck(longerThan: settings.stuckAfter)
+        if let first = stuck.first {
+            return Check(
+                name: "workers", isFine: false,
+                detail: "worker \(first.worker) is at one chunk of job \(first.job) for "
+                    + "\(Int(first.elapsed.milliseconds / 1_000)) s")
+        }
+        return Check(
+            name: "workers", isFine: health.alive == health.workers,
+            detail: "\(health.alive) of \(health.workers) alive, \(health.busy) busy")
+    }
+
+    /// A model whose self-test fails is never served, so where this code runs it has passed.
+    private var selfTest: Check {
+        Check(
+            name: "model", isFine: true,
+            detail: "self-test of '\(model.info.name)' passed with the \(model.kernels.name) kernels"
+                + (model.info.trained ? "" : "; the model is untrained"))
+    }
+
+    private var store: Check { Check(name: "store", isFine: true, detail: "in memory") }
+
+    private var accepting: Check {
+        let draining = backlog.admission() == .draining
+        return Check(name: "accepting", isFine: !draining, detail: draining ? "draining" : "taking jobs")
+    }
+
+    private func answer(_ checks: [Check]) -> Response {
+        let isFine = checks.allSatisfy(\.isFine)
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.member("status", isFine ? "ok" : "failing")
+                json.key("checks")
+                json.array(checks) { json, check in
+                    json.object { json in
+                        json.member("name", check.name)
+                        json.member("ok", check.isFine)
+                        json.member("detail", check.detail)
+                    }
+                }
+            }
+        }
+        var fields: HTTPFields = [.cacheControl: "no-store"]
+        if !isFine { fields[.retryAfter] = "5" }
+        return .json(body, status: isFine ? .ok : .serviceUnavailable, fields: fields)
+    }
+}

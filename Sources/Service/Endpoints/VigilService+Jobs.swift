@@ -1,0 +1,158 @@
+import Formats
+import HTTP
+import HTTPTypes
+import Jobs
+
+/// `/jobs` and `/jobs/ID`.
+extension VigilService {
+    private static let npy = MediaType("application/x-npy")
+    private static let json = MediaType("application/json")
+    /// Jobs on a page of the list, unless the client says otherwise, and at most.
+    private static let page = (usual: 50, most: 1_000)
+
+    func showJob(_ request: Request) async throws -> Response {
+        let id = try jobID(of: request)
+        var job = try await find(id)
+        if let text = request.head.query["wait"] {
+            guard let seconds = Double(text), seconds >= 0, seconds <= 86_400 else {
+                throw Problem.option(
+                    OptionError(
+                        name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 on"))
+            }
+            guard let ended = try await waited(id, min(.seconds(seconds), settings.maxWait)) else {
+                throw Problem.unknownJob(id.description)
+            }
+            job = ended
+        }
+        return try await show(job, to: request.head)
+    }
+
+    /// The job with its result, in the form that the client prefers; 304 where it has that already.
+    func show(_ job: Job, to head: RequestHead) async throws -> Response {
+        let form = try form(of: head)
+        let tag = EntityTag(
+            "\(job.revision).\(job.queuePosition ?? 0)\(form == Self.npy ? ".npy" : "")", isWeak: true)
+        var fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
+        if !job.status.isEnded {
+            fields[.retryAfter] = String(max(1, Int((job.estimatedSeconds ?? 1).rounded(.up))))
+        }
+        if tag.matches(ifNoneMatch: head.fields[.ifNoneMatch]), head.method != .post {
+            return Response(status: .notModified, fields: fields)
+        }
+        let started = ContinuousClock.now
+        guard job.status == .succeeded else {
+            guard form != Self.npy else { throw noArray(job) }
+            return .json(JobDocument(job: job).json, fields: fields)
+        }
+        let document = ScoreDocument(try await result(of: job))
+        var response: Response
+        if form == Self.npy {
+            fields[.contentType] = "application/x-npy"
+            response = Response(status: .ok, fields: fields, body: .bytes(document.npy))
+        } else {
+            response = .json(JobDocument(job: job, result: document.json).json, fields: fields)
+        }
+        response.fields[.serverTiming] = Self.timing(document.result, written: ContinuousClock.now - started)
+        return response
+    }
+
+    private func form(of head: RequestHead) throws(HTTPProblem) -> MediaType? {
+        let offered = [Self.json, Self.npy].compactMap { $0 }
+        guard let form = AcceptHeader(head.fields[.accept]).preferred(among: offered) else {
+            throw Problem.notAcceptable("A job is to be had as application/json, its result as application/x-npy too.")
+        }
+        return form
+    }
+
+    private func noArray(_ job: Job) -> HTTPProblem {
+        Problem.notAcceptable(
+            "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that.")
+    }
+
+    private static func timing(_ result: ScoreResult, written: Duration) -> String {
+        "queue;dur=\(result.queuedMilliseconds), score;dur=\(result.scoredMilliseconds), "
+            + "write;dur=\(written.milliseconds)"
+    }
+
+    private func result(of job: Job) async throws(HTTPProblem) -> ScoreResult {
+        let output: JobOutput?
+        do { output = try await backlog.output(job.id) } catch { throw Problem.store(error) }
+        guard let output else { throw Problem.unknownJob(job.id.description) }
+        guard let result = ScoreResult(encoded: output.body) else {
+            throw Problem.store(.damaged(job.id, "its result can't be read"))
+        }
+        return result
+    }
+
+    func deleteJob(_ request: Request) async throws -> Response {
+        let id = try jobID(of: request)
+        let outcome: CancelOutcome
+        do { outcome = try await backlog.cancel(id) } catch { throw Problem.store(error) }
+        switch outcome {
+        case .cancelled(let job): return .json(JobDocument(job: job).json)
+        case .requested(let job): return .json(JobDocument(job: job).json, status: .accepted)
+        case .alreadyEnded:
+            do { _ = try await backlog.forget(id) } catch { throw Problem.store(error) }
+            return Response(status: .noContent)
+        case .unknown: throw Problem.unknownJob(id.description)
+        }
+    }
+
+    func listJobs(_ request: Request) async throws -> Response {
+        let query = request.head.query
+        let status = try query["status"].map(status)
+        let limit = try query["limit"].map(limit) ?? Self.page.usual
+        let cursor = try query["cursor"].map(cursor)
+        let jobs: [Job]
+        do { jobs = try await backlog.list(status: status, limit: limit + 1, before: cursor) } catch {
+            throw Problem.store(error)
+        }
+        let page = jobs.prefix(limit)
+        let next = jobs.count > limit ? page.last?.id.description : nil
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.key("jobs")
+                json.array(page) { JobDocument(job: $1).write(to: &$0) }
+                json.member("next", next)
+            }
+        }
+        return .json(body)
+    }
+
+    private func status(_ text: String) throws(HTTPProblem) -> JobStatus {
+        guard let status = JobStatus(rawValue: text) else {
+            let problem = "'\(text.prefix(40))' is none: expected queued, running, succeeded, failed or cancelled"
+            throw Problem.option(OptionError(name: "status", problem: problem))
+        }
+        return status
+    }
+
+    private func limit(_ text: String) throws(HTTPProblem) -> Int {
+        guard let limit = Int(text), (1...Self.page.most).contains(limit) else {
+            let problem = "'\(text.prefix(40))' is out of range: expected 1 to \(Self.page.most)"
+            throw Problem.option(OptionError(name: "limit", problem: problem))
+        }
+        return limit
+    }
+
+    private func cursor(_ text: String) throws(HTTPProblem) -> JobID {
+        guard let id = JobID(text) else {
+            let problem = "'\(text.prefix(40))' is none: expected what 'next' of the page before says"
+            throw Problem.option(OptionError(name: "cursor", problem: problem))
+        }
+        return id
+    }
+
+    private func jobID(of request: Request) throws(HTTPProblem) -> JobID {
+        let text = request.pathParameters["id"] ?? ""
+        guard let id = JobID(text) else { throw Problem.unknownJob(text) }
+        return id
+    }
+
+    private func find(_ id: JobID) async throws(HTTPProblem) -> Job {
+        let job: Job?
+        do { job = try await backlog.job(id) } catch { throw Problem.store(error) }
+        guard let job else { throw Problem.unknownJob(id.description) }
+        return job
+    }
+}

@@ -1,0 +1,35 @@
+import Formats
+import HTTP
+import HTTPTypes
+import VadCLIP
+
+/// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
+extension VigilService {
+    func models() -> Response {
+        let (info, configuration) = (model.info, model.configuration)
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.key("models")
+                json.array([info]) { json, info in
+                    json.object { json in
+                        json.member("name", info.name)
+                        json.key("labels")
+                        json.array(configuration.labels) { $0.string($1) }
+                        json.member("window", configuration.window)
+                        json.member("length", configuration.length)
+                        json.member("width", configuration.width)
+                        json.member("parameters", info.parameters)
+                        json.member("sha256", info.sha256)
+                        json.member("source_sha256", info.sourceSHA256)
+                        json.member("trained", info.trained)
+                    }
+                }
+            }
+        }
+        return .json(body)
+    }
+
+    func description() -> Response {
+        Response(status: .ok, fields: [.contentType: "application/yaml"], body: .bytes(openAPI))
+    }
+}

@@ -1,0 +1,120 @@
+import Formats
+import HTTP
+import HTTPTypes
+import Jobs
+import VadCLIP
+
+/// Errors as `application/problem+json` (RFC 9457). The types are listed in openapi.yaml.
+enum Problem {
+    /// What the URI references of all types begin with.
+    static let path = "/problems/"
+
+    /// Renders a problem as the answer to a request.
+    static func render(_ problem: HTTPProblem, requestID: String) -> Response {
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.member("type", path + problem.slug)
+                json.member("title", problem.title)
+                json.member("status", problem.status.code)
+                json.member("detail", problem.detail)
+                json.member("instance", requestID)
+            }
+        }
+        var fields = problem.fields
+        fields[.contentType] = "application/problem+json"
+        return Response(status: problem.status, fields: fields, body: .bytes(body))
+    }
+
+    static func option(_ error: OptionError) -> HTTPProblem {
+        HTTPProblem(
+            status: .unprocessableContent, slug: "invalid-parameter", title: "A query parameter can't be taken",
+            detail: error.description)
+    }
+
+    static func features(_ error: FeatureError) -> HTTPProblem {
+        HTTPProblem(
+            status: .unprocessableContent, slug: "unfit-features", title: "The features can't be scored",
+            detail: error.description)
+    }
+
+    static func labels(_ error: ModelError) -> HTTPProblem {
+        HTTPProblem(
+            status: .unprocessableContent, slug: "unfit-labels", title: "The labels can't be scored against",
+            detail: error.description)
+    }
+
+    static func decoding(_ error: ArrayDecodingError) -> HTTPProblem {
+        switch error.kind {
+        case .tooLarge:
+            HTTPProblem(
+                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
+                detail: error.description)
+        case .unfit, .missing, .unsupported:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "unfit-features", title: "The features can't be scored",
+                detail: error.description)
+        case .malformed, .truncated:
+            HTTPProblem(
+                status: .badRequest, slug: "unreadable-body", title: "The body can't be read",
+                detail: error.description)
+        }
+    }
+
+    static func unreadable(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .badRequest, slug: "unreadable-body", title: "The body can't be read", detail: detail)
+    }
+
+    static func mediaType(_ detail: String, fields: HTTPFields = [:]) -> HTTPProblem {
+        HTTPProblem(
+            status: .unsupportedMediaType, slug: "unsupported-media-type", title: "The body's type is not taken",
+            detail: detail, fields: fields)
+    }
+
+    static func unknownJob(_ id: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .notFound, slug: "unknown-job", title: "There is no such job",
+            detail: "Job \(id.prefix(64)) is unknown here, or its result has expired.")
+    }
+
+    static func notAcceptable(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .notAcceptable, slug: "not-acceptable", title: "No form of the answer is acceptable",
+            detail: detail)
+    }
+
+    static func submit(_ error: SubmitError) -> HTTPProblem {
+        switch error {
+        case .backlogFull(let seconds):
+            HTTPProblem(
+                status: .tooManyRequests, slug: "backlog-full", title: "The backlog is full",
+                detail: error.description, fields: [.retryAfter: String(seconds)])
+        case .tooLarge:
+            HTTPProblem(
+                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
+                detail: error.description)
+        case .draining:
+            HTTPProblem(
+                status: .serviceUnavailable, slug: "draining", title: "The service is shutting down",
+                detail: error.description, fields: [.retryAfter: "5"])
+        case .store(let error): store(error)
+        }
+    }
+
+    static func store(_ error: JobStoreError) -> HTTPProblem {
+        switch error {
+        case .full:
+            HTTPProblem(
+                status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), slug: "store-full",
+                title: "The store is full", detail: error.description, fields: [.retryAfter: "60"])
+        case .unavailable:
+            HTTPProblem(
+                status: .serviceUnavailable, slug: "store-unavailable", title: "The store is not available",
+                detail: error.description, fields: [.retryAfter: "5"])
+        case .damaged:
+            HTTPProblem(
+                status: .internalServerError, slug: "damaged-job", title: "The job is damaged",
+                detail: error.description)
+        }
+    }
+}

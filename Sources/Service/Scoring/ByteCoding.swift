@@ -1,0 +1,60 @@
+/// Writes the fields of a stored value one after another, little-endian, texts and lists with their lengths.
+struct ByteWriter {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func integer(_ value: Int) {
+        withUnsafeBytes(of: Int64(value).littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func double(_ value: Double) { integer(Int(bitPattern: UInt(value.bitPattern))) }
+
+    mutating func text(_ value: String) {
+        integer(value.utf8.count)
+        bytes.append(contentsOf: value.utf8)
+    }
+
+    mutating func floats(_ values: [Float]) {
+        integer(values.count)
+        bytes.reserveCapacity(bytes.count + 4 * values.count)
+        for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
+    }
+}
+
+/// Reads what `ByteWriter` wrote; nil where the bytes do not fit.
+struct ByteReader {
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    private mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
+        guard count >= 0, count <= rest.count else { return nil }
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
+    }
+
+    mutating func integer() -> Int? {
+        take(8).map { bytes in
+            Int(truncatingIfNeeded: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        }
+    }
+
+    mutating func double() -> Double? { integer().map { Double(bitPattern: UInt64(bitPattern: Int64($0))) } }
+
+    mutating func text() -> String? {
+        guard let count = integer(), let bytes = take(count) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    mutating func floats() -> [Float]? {
+        guard let count = integer(), count >= 0, count <= rest.count / 4, let bytes = take(4 * count) else {
+            return nil
+        }
+        return bytes.withUnsafeBytes { raw in
+            (0..<count).map {
+                Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Jobs
+import VadCLIP
+
+/// What a client asks of a job beside the features: the query of `POST /score`.
+public struct ScoreOptions: Sendable, Equatable {
+    /// Score against these in place of the model's own labels; the first is the normal class.
+    public var labels: [String]?
+    /// Frames a second, which gives segments their seconds.
+    public var fps: Double?
+    /// How segments are cut.
+    public var segments = SegmentOptions()
+    /// Whether the result carries logits.
+    public var logits = false
+    /// Its place in the queue.
+    public var priority = Priority.normal
+    /// Report on the features and queue nothing.
+    public var validateOnly = false
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A query parameter that can't be taken.
+public struct OptionError: Error, Equatable, CustomStringConvertible {
+    /// The parameter's name.
+    public let name: String
+    /// What it was and what was expected.
+    public let problem: String
+
+    /// One sentence for a person.
+    public var description: String { "\(name): \(problem)" }
+}
+
+extension ScoreOptions {
+    /// Names that the query of `POST /score` can have.
+    public static let names = [
+        "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority", "validate_only",
+    ]
+
+    /// Reads pairs of name and value; each name once.
+    public init(pairs: some Sequence<(name: String, value: String)>) throws(OptionError) {
+        var seen: Set<String> = []
+        var leave: Float?
+        for (name, value) in pairs {
+            guard seen.insert(name).inserted else {
+                throw OptionError(name: name, problem: "given twice: expected once")
+            }
+            switch name {
+            case "labels": labels = try Self.labels(in: value)
+            case "fps": fps = Double(try Self.number(name, value, above: 0, upTo: 100_000))
+            case "threshold": segments.threshold = Float(try Self.number(name, value, above: -1, upTo: 1))
+            case "leave": leave = Float(try Self.number(name, value, above: -1, upTo: 1))
+            case "min_snippets": segments.minimumSnippets = try Self.count(name, value, from: 1)
+            case "merge_gap": segments.mergeGap = try Self.count(name, value, from: 0)
+            case "logits": logits = try Self.flag(name, value)
+            case "validate_only": validateOnly = try Self.flag(name, value)
+            case "priority":
+                guard let priority = Priority(name: value) else {
+                    throw OptionError(
+                        name: name, problem: "'\(value.prefix(40))' is none: expected low, normal or high")
+                }
+                self.priority = priority
+            default:
+                throw OptionError(
+                    name: String(name.prefix(60)),
+                    problem: "no such parameter: expected \(Self.names.joined(separator: ", "))")
+            }
+        }
+        segments.leave = leave ?? segments.threshold
+        guard segments.leave <= segments.threshold else {
+            throw OptionError(
+                name: "leave",
+                problem: "\(segments.leave) is above the threshold \(segments.threshold): expected at most that")
+        }
+    }
+
+    /// Labels separated by commas, the normal class first.
+    public static func labels(in text: String) throws(OptionError) -> [String] {
+        let labels = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+        guard !labels.contains(where: \.isEmpty) else {
+            throw OptionError(name: "labels", problem: "one is empty: expected words separated by commas")
+        }
+        guard (2...ClassFeatures.most).contains(labels.count) else {
+            throw OptionError(
+                name: "labels",
+                problem: "\(labels.count) given: expected 2 to \(ClassFeatures.most), the normal class first")
+        }
+        return labels
+    }
+
+    private static func number(
+        _ name: String, _ text: String, above low: Double, upTo high: Double
+    ) throws(OptionError) -> Double {
+        // -1 stands for "zero is fine": scores begin at 0.
+        guard let value = Double(text), value.isFinite, low < 0 ? value >= 0 : value > low, value <= high else {
+            let range = low < 0 ? "from 0 to \(Int(high))" : "above 0, at most \(Int(high))"
+            throw OptionError(name: name, problem: "'\(text.prefix(40))' is out of range: expected a number \(range)")
+        }
+        return value
+    }
+
+    private static func count(_ name: String, _ text: String, from low: Int) throws(OptionError) -> Int {
+        guard let value = Int(text), (low...1_000_000_000).contains(value) else {
+            throw OptionError(
+                name: name, problem: "'\(text.prefix(40))' is out of range: expected a whole number from \(low) on")
+        }
+        return value
+    }
+
+    private static func flag(_ name: String, _ text: String) throws(OptionError) -> Bool {
+        switch text {
+        case "true", "1", "": return true
+        case "false", "0": return false
+        default: throw OptionError(name: name, problem: "'\(text.prefix(40))' is neither: expected true or false")
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Jobs
+import VadCLIP
+
+/// What a job came to: the logits, and what it takes to make scores, segments and provenance of them.
+///
+/// This is what is stored; the answers a client can ask for are made from it (`ScoreDocument`).
+public struct ScoreResult: Sendable, Equatable {
+    /// The model's name.
+    public var model: String
+    /// SHA-256 of the model file.
+    public var modelSHA256: String
+    /// Whether the model's weights are trained.
+    public var trained: Bool
+    /// Class labels, the normal class first.
+    public var labels: [String]
+    /// The model's output.
+    public var logits: Logits
+    /// SHA-256 of the features as float32, little-endian, row after row.
+    public var featuresSHA256: String
+    /// Kernels that computed it.
+    public var kernels: String
+    /// What the client asked for.
+    public var options: ScoreOptions
+    /// How long the job waited, in milliseconds.
+    public var queuedMilliseconds: Double
+    /// How long it was scored, in milliseconds.
+    public var scoredMilliseconds: Double
+}
+
+extension ScoreResult {
+    /// The result of scoring with `model`.
+    public init(
+        model: Model, classes: ClassFeatures, logits: Logits, featuresSHA256: String, options: ScoreOptions,
+        queued: Duration, scored: Duration
+    ) {
+        self.init(
+            model: model.info.name, modelSHA256: model.info.sha256, trained: model.info.trained,
+            labels: classes.labels, logits: logits, featuresSHA256: featuresSHA256, kernels: model.kernels.name,
+            options: options, queuedMilliseconds: queued.milliseconds, scoredMilliseconds: scored.milliseconds)
+    }
+}

@@ -1,0 +1,79 @@
+import Jobs
+import VadCLIP
+
+/// Scores jobs on the workers' threads: a part is a chunk of the video.
+struct ScoringProcessor: JobProcessor {
+    /// One model, shared by all workers.
+    let model: Model
+
+    /// What a job's chunks share.
+    struct Plan: Sendable {
+        let job: ClaimedJob
+        let options: ScoreOptions
+        let classes: ClassFeatures
+        let chunks: Chunks
+    }
+
+    /// Logits of one chunk.
+    struct PartResult: Sendable {
+        var coarse: [Float]
+        var fine: [Float]
+    }
+
+    func makeScratch() -> ChunkScorer { ChunkScorer(model: model) }
+
+    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan {
+        guard let options = ScoreOptions(encoded: job.input.options) else {
+            throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.")
+        }
+        guard job.input.width == model.configuration.width else {
+            throw JobFailure(
+                reason: "wrong-width",
+                detail: "The job's features are \(job.input.width) wide, the model takes \(model.configuration.width).")
+        }
+        do {
+            return Plan(
+                job: job, options: options, classes: try model.classes(for: options.labels),
+                chunks: Chunks(snippets: job.input.rows, length: model.configuration.length))
+        } catch {
+            throw JobFailure(reason: "labels", detail: error.description)
+        }
+    }
+
+    func partCount(_ plan: Plan) -> Int { plan.chunks.count }
+
+    func process(part: Int, of plan: Plan, scratch: inout ChunkScorer) throws(JobFailure) -> PartResult {
+        let range = plan.chunks[part]
+        let width = plan.job.input.width
+        var result = PartResult(
+            coarse: [Float](repeating: 0, count: range.count),
+            fine: [Float](repeating: 0, count: range.count * plan.classes.labels.count))
+        scratch.score(
+            plan.job.input.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
+            coarse: &result.coarse, fine: &result.fine, offset: 0)
+        return result
+    }
+
+    func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput {
+        var logits = Logits(snippets: plan.chunks.snippets, classes: plan.classes.labels.count)
+        logits.coarse = results.flatMap(\.coarse)
+        logits.fine = results.flatMap(\.fine)
+        if let snippet = logits.firstNotFinite {
+            throw JobFailure(
+                reason: "not-finite",
+                detail: "The scores of snippet \(snippet) are not finite: the features are too large for the model.")
+        }
+        let result = ScoreResult(
+            model: model, classes: plan.classes, logits: logits, featuresSHA256: plan.job.featuresSHA256,
+            options: plan.options, queued: timings.queued, scored: timings.scored)
+        return JobOutput(body: result.encoded)
+    }
+}
+
+extension Duration {
+    /// The duration in milliseconds, to the microsecond.
+    var milliseconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) * 1_000 + Double(attoseconds / 1_000_000_000_000) / 1_000
+    }
+}

@@ -1,0 +1,88 @@
+import Formats
+import HTTP
+import HTTPTypes
+
+/// A decoded upload, and the options that came as fields of a form.
+struct Upload: Sendable {
+    var array: DecodedArray
+    var fields: [(name: String, value: String)] = []
+}
+
+/// Reads the body of `POST /score` into an array while it arrives.
+struct UploadReader: Sendable {
+    /// Bytes of a form field that is not the file.
+    private static let maxFieldBytes = 64 << 10
+
+    /// The model's width, for plain float32 rows.
+    let width: Int
+    /// What an upload may hold.
+    let limits: ArrayLimits
+
+    /// The format that a request's head announces; throws 415 for one that isn't taken.
+    static func format(of head: RequestHead) throws(HTTPProblem) -> UploadFormat {
+        if let coding = head.fields[.contentEncoding], coding.lowercased() != "identity" {
+            throw Problem.mediaType(
+                "Content-Encoding '\(coding.prefix(40))' is not taken: send the features as they are",
+                fields: [.acceptEncoding: "identity"])
+        }
+        guard let text = head.fields[.contentType], !text.isEmpty else { return .bytes }
+        guard let type = MediaType(text) else { throw refusal(of: text) }
+        switch type.essence {
+        case "application/x-npy", "application/npy", "application/x-numpy": return .npy
+        case "application/vnd.safetensors", "application/x-safetensors": return .safetensors
+        case "application/octet-stream", "binary/octet-stream": return .bytes
+        case "application/x-www-form-urlencoded": return .unlabelled
+        case "application/json": return .json
+        case "multipart/form-data":
+            guard let boundary = type["boundary"] else {
+                throw Problem.unreadable("The multipart body's Content-Type has no boundary.")
+            }
+            return .multipart(boundary: boundary)
+        default: throw refusal(of: text)
+        }
+    }
+
+    private static func refusal(of type: String) -> HTTPProblem {
+        Problem.mediaType(
+            "Content-Type '\(type.prefix(80))' is not taken: expected one of \(UploadFormat.taken)",
+            fields: HTTPField.Name("Accept-Post").map { [$0: UploadFormat.taken] } ?? [:])
+    }
+
+    /// Reads the whole body.
+    func read(_ body: RequestBody, as format: UploadFormat) async throws(HTTPProblem) -> Upload {
+        if case .multipart(let boundary) = format { return try await readForm(body, boundary: boundary) }
+        var decoder = UploadDecoder(format: format, width: width, limits: limits)
+        var pieces = body.makeAsyncIterator()
+        do {
+            while let piece = try await pieces.next() { try decoder.feed(piece) }
+            return Upload(array: try decoder.finish())
+        } catch {
+            throw Self.problem(error)
+        }
+    }
+
+    private func readForm(_ body: RequestBody, boundary: String) async throws(HTTPProblem) -> Upload {
+        var form = FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes)
+        var pieces = body.makeAsyncIterator()
+        do {
+            var parser = try MultipartParser(boundary: boundary)
+            while let piece = try await pieces.next() {
+                for event in try parser.consume(piece) { try form.take(event) }
+            }
+            try parser.finish()
+            return try form.finish()
+        } catch {
+            throw Self.problem(error)
+        }
+    }
+
+    private static func problem(_ error: any Error) -> HTTPProblem {
+        switch error {
+        case let problem as HTTPProblem: problem
+        case let error as BodyError: HTTPProblem(error)
+        case let error as ArrayDecodingError: Problem.decoding(error)
+        case let error as MultipartError: Problem.unreadable(error.description)
+        default: Problem.unreadable("The body can't be read: \(error)")
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/// The product.
+public enum Vigil {
+    /// Version of this build.
+    public static let version = "0.1.0"
+}

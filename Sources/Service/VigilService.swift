@@ -1,0 +1,76 @@
+import Formats
+public import HTTP
+import HTTPTypes
+public import Jobs
+public import VadCLIP
+
+/// The service: endpoints over a model, a backlog and its workers.
+public final class VigilService: Sendable {
+    /// What an operator can set.
+    public struct Settings: Sendable {
+        /// Bytes of an upload.
+        public var maxBodyBytes = 128 << 20
+        /// The longest that an answer is held back for a client that waits.
+        public var maxWait = Duration.seconds(300)
+        /// How long a worker may be at one chunk before the process counts as stuck.
+        public var stuckAfter = Duration.seconds(60)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    let settings: Settings
+    let model: Model
+    let backlog: Backlog
+    let pool: WorkerPool<ScoringProcessor>
+    let openAPI: [UInt8]
+
+    /// A service that scores with `model` on `workers` threads, and describes itself by `openAPI`.
+    public init(model: Model, backlog: Backlog, workers: Int, openAPI: [UInt8], settings: Settings = Settings()) {
+        self.model = model
+        self.backlog = backlog
+        self.settings = settings
+        self.openAPI = openAPI
+        pool = WorkerPool(backlog: backlog, processor: ScoringProcessor(model: model), workers: workers)
+    }
+
+    /// Starts the workers.
+    public func start() throws { try pool.start() }
+
+    /// From now on nothing is accepted and the service is not ready.
+    public func stopAccepting() { backlog.stopAccepting() }
+
+    /// Finishes what was accepted as far as the time allows.
+    ///
+    /// - Returns: jobs that were not finished
+    public func drain(within grace: Duration) async -> Int {
+        let deadline = ContinuousClock.now + grace
+        while ContinuousClock.now < deadline {
+            let metrics = backlog.metrics
+            guard metrics.queuedJobs + metrics.reservedJobs + pool.health.runningJobs > 0 else { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        let report = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
+        return backlog.metrics.queuedJobs + report.stillBusy
+    }
+
+    /// Who answers what.
+    public func router() -> Router {
+        var router = Router()
+        router.post("/score", bodyLimit: settings.maxBodyBytes, .deferred { try await self.score($0) })
+        router.get("/jobs", .deferred { try await self.listJobs($0) })
+        router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
+        router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
+        router.get("/livez", .immediate { _ in self.live() })
+        router.get("/readyz", .immediate { _ in self.ready() })
+        router.get("/healthz", .immediate { _ in self.healthy() })
+        router.get("/v1/models", .immediate { _ in self.models() })
+        router.get("/openapi.yaml", .immediate { _ in self.description() })
+        return router
+    }
+
+    /// Renders what the HTTP layer refuses.
+    public static func render(_ problem: HTTPProblem, requestID: String) -> Response {
+        Problem.render(problem, requestID: requestID)
+    }
+}

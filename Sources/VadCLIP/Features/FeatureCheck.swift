@@ -1,0 +1,143 @@
+import Numerics
+
+/// Decides once, where features come in, whether they can be scored and what looks wrong with them.
+public struct FeatureCheck: Sendable {
+    /// d, the width that the model takes.
+    public let width: Int
+    /// Frames a second, where they are known.
+    public let fps: Double?
+
+    /// Checks for a model of `width`.
+    public init(width: Int, fps: Double? = nil) {
+        self.width = width
+        self.fps = fps
+    }
+
+    /// The features as a matrix with their report; throws what can't be scored.
+    ///
+    /// - Parameters:
+    ///   - shape: as uploaded, of any rank
+    ///   - values: row-major, as many as the shape says
+    public func accept(
+        shape: [Int], values: [Float], elementType: String, order: String
+    ) throws(FeatureError) -> (features: Matrix, report: FeatureReport) {
+        try check(shape: shape)
+        let matrix = Matrix(rows: shape[0], columns: shape[1], values: values)
+        if let index = matrix.firstNotFinite {
+            throw .notFinite(row: index / width, column: index % width, value: values[index])
+        }
+        return (matrix, report(matrix, elementType: elementType, order: order))
+    }
+
+    private func check(shape: [Int]) throws(FeatureError) {
+        if shape.count == 3, shape.contains(10), shape[2] == width || shape[2] == 768 || shape[2] == 1024 {
+            throw .tenCrops(shape: shape, width: width)
+        }
+        guard shape.count == 2 else { throw .notAMatrix(shape: shape, width: width) }
+        guard shape[0] > 0, shape[1] > 0 else { throw .noRows(shape: shape) }
+        guard shape[1] != width else { return }
+        if shape[0] == width { throw .transposed(shape: shape, width: width) }
+        throw .wrongWidth(found: shape[1], expected: width)
+    }
+
+    private func report(_ features: Matrix, elementType: String, order: String) -> FeatureReport {
+        var report = FeatureReport(
+            rows: features.rows, width: features.columns, elementType: elementType, order: order,
+            smallestNorm: .infinity, largestNorm: 0, meanNorm: 0, repeatedRows: 0, zeroRows: 0, warnings: [])
+        var total = 0.0
+        var unit = 0
+        for (row, norm) in features.rowLengths.enumerated() {
+            report.smallestNorm = min(report.smallestNorm, norm)
+            report.largestNorm = max(report.largestNorm, norm)
+            total += Double(norm)
+            if norm == 0 { report.zeroRows += 1 }
+            if abs(norm - 1) < 0.01 { unit += 1 }
+            if features.repeatsPrevious(row: row) { report.repeatedRows += 1 }
+        }
+        report.meanNorm = Float(total / Double(features.rows))
+        report.warnings = warnings(report, unitRows: unit)
+        return report
+    }
+
+    private func warnings(_ report: FeatureReport, unitRows: Int) -> [String] {
+        var warnings: [String] = []
+        let usual = 10 * (Float(width) / 512).squareRoot()
+        let filled = report.rows - report.zeroRows
+        if filled > 0, unitRows == filled {
+            warnings.append(
+                "rows of norm 1: these features look L2-normalised; VadCLIP takes CLIP's raw image embeddings, of norm "
+                    + "about \(rounded(usual)). Leave the normalisation out when you extract them")
+        } else if filled > 0, report.meanNorm < usual / 5 || report.meanNorm > usual * 5 {
+            warnings.append(
+                "the mean row norm is \(rounded(report.meanNorm)); CLIP ViT-B/16's raw image embeddings have norm about "
+                    + "\(rounded(usual)). Check that the features are not scaled and come from that CLIP")
+        }
+        if report.zeroRows > 0 {
+            warnings.append(
+                "\(report.zeroRows) of \(report.rows) rows are all zero: if they pad the video, send it without them")
+        }
+        if report.repeatedRows > 0, report.repeatedRows >= max(1, (report.rows - 1) / 4) {
+            warnings.append(
+                "rows that do not change: \(report.repeatedRows) of \(report.rows) equal the row before them; check that "
+                    + "the frames are read anew for each snippet")
+        }
+        let hours = Double(report.rows) * Double(ModelConfiguration.framesPerSnippet) / (fps ?? 30) / 3600
+        if hours > 24 {
+            warnings.append(
+                "\(report.rows) snippets of 16 frames are \(Int(hours)) hours of video at \(rounded(Float(fps ?? 30))) frames a "
+                    + "second: check that there is a row for every 16 frames, not for every frame")
+        }
+        return warnings
+    }
+
+    private func rounded(_ value: Float) -> String {
+        let tenths = (Double(value) * 10).rounded() / 10
+        return tenths == tenths.rounded() && abs(tenths) < 1e9 ? String(Int(tenths)) : String(tenths)
+    }
+}
+
+/// Features that can't be scored, in words that tell what to do.
+public enum FeatureError: Error, Equatable, CustomStringConvertible {
+    /// Another number of dimensions than two.
+    case notAMatrix(shape: [Int], width: Int)
+    /// Three dimensions of which one is 10.
+    case tenCrops(shape: [Int], width: Int)
+    /// No snippet at all.
+    case noRows(shape: [Int])
+    /// [d, T] in place of [T, d].
+    case transposed(shape: [Int], width: Int)
+    /// Rows of another width than the model's.
+    case wrongWidth(found: Int, expected: Int)
+    /// NaN or infinity.
+    case notFinite(row: Int, column: Int, value: Float)
+
+    /// One sentence for a person.
+    public var description: String {
+        switch self {
+        case .notAMatrix(let shape, let width):
+            "the features have shape \(shape): expected two dimensions, [T, \(width)], a row a snippet"
+        case .tenCrops(let shape, let width):
+            "the features have shape \(shape), ten crops of each snippet: score one of them, [T, \(width)] "
+                + "(in numpy features\(shape[0] == 10 && shape[1] != 10 ? "[0]" : "[:, 0]"))"
+        case .noRows(let shape):
+            "the features have shape \(shape) and no rows: expected at least one snippet"
+        case .transposed(let shape, let width):
+            "the features have shape \(shape), which looks transposed: expected [T, \(width)], a row a snippet "
+                + "(in numpy features.T)"
+        case .wrongWidth(let found, let expected):
+            "rows are \(found) wide: expected \(expected)" + Self.origin(found)
+        case .notFinite(let row, let column, let value):
+            "column \(column) of row \(row) is \(value.isNaN ? "NaN" : value < 0 ? "-infinity" : "infinity"): expected "
+                + "finite numbers"
+        }
+    }
+
+    private static func origin(_ width: Int) -> String {
+        switch width {
+        case 768: ", the image embedding of CLIP ViT-B/16; 768 is that of CLIP ViT-L/14. Extract with ViT-B/16"
+        case 1024: ", the image embedding of CLIP ViT-B/16; 1024 is that of CLIP RN50. Extract with ViT-B/16"
+        case 2048: ", the image embedding of CLIP ViT-B/16; 2048 is that of I3D or ResNet-50 features"
+        default: ""
+        }
+    }
+}

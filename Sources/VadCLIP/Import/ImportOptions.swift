@@ -1,0 +1,34 @@
+/// What a checkpoint does not tell.
+public struct ImportOptions: Sendable {
+    /// The published settings to take; found from the layers where there is none.
+    public var preset: Preset?
+    /// Class labels, the normal one first, in place of the preset's.
+    public var labels: [String]?
+    /// Snippets of an attention window, in place of the preset's.
+    public var window: Int?
+    /// Text of CLIP's vocabulary file; needed for labels that no preset has, and to keep the text tower.
+    public var vocabulary: String?
+    /// Keep CLIP's text tower in the model file, so that any labels can be scored.
+    public var keepTextTower = false
+    /// The model's name; the preset's where there is none.
+    public var name: String?
+    /// False marks weights that are random.
+    public var trained = true
+
+    /// The defaults: everything from the checkpoint.
+    public init() {}
+}
+
+/// What an import did.
+public struct ImportSummary: Sendable {
+    /// The model's name.
+    public let name: String
+    /// Shape and settings.
+    public let configuration: ModelConfiguration
+    /// VadCLIP's own parameters.
+    public let parameters: Int
+    /// SHA-256 of the checkpoint.
+    public let sourceSHA256: String
+    /// Choices that the checkpoint left open and the options did not settle, in plain words.
+    public let notes: [String]
+}

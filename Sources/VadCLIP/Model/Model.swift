@@ -1,0 +1,53 @@
+import CLIP
+import Numerics
+
+/// A loaded model: weights prepared once, read-only, shared by all workers.
+public final class Model: Sendable {
+    /// Who the model is.
+    public let info: ModelInfo
+    /// Its shape and settings.
+    public let configuration: ModelConfiguration
+    /// The kernels that its weights are packed for.
+    public let kernels: Kernels
+    /// The model's own labels and their text features.
+    public let classes: ClassFeatures
+    /// Turns other labels into text features, where the text tower was kept.
+    public let labelEncoder: LabelEncoder?
+    let network: Network
+
+    /// Reads and packs the weights of `source`.
+    public init(
+        info: ModelInfo, configuration: ModelConfiguration, classes: ClassFeatures, weights source: some WeightSource,
+        labelEncoder: LabelEncoder? = nil, kernels: Kernels
+    ) throws(ModelError) {
+        try configuration.validate()
+        guard classes.features.columns == configuration.width else {
+            throw .badLabels(
+                "the text features are \(classes.features.columns) wide: expected \(configuration.width)")
+        }
+        self.info = info
+        self.configuration = configuration
+        self.classes = classes
+        self.labelEncoder = labelEncoder
+        self.kernels = kernels
+        do {
+            network = try Network(from: source, configuration: configuration, kernels: kernels)
+        } catch {
+            throw .badWeights(error)
+        }
+    }
+
+    /// Classes for `labels`, or the model's own where there are none.
+    public func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
+        guard let labels, labels != classes.labels else { return classes }
+        guard let labelEncoder else { throw .noTextTower(model: info.name) }
+        return try labelEncoder.classes(for: labels)
+    }
+
+    /// Throws what `classes(for:)` would throw, without the work of encoding.
+    public func check(labels: [String]?) throws(ModelError) {
+        guard let labels, labels != classes.labels else { return }
+        guard let labelEncoder else { throw .noTextTower(model: info.name) }
+        _ = try labelEncoder.tokens(of: labels)
+    }
+}

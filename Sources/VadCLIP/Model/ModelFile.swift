@@ -1,0 +1,148 @@
+import CLIP
+import Formats
+import Numerics
+
+/// Vigil's model file: a safetensors file that holds what scoring needs and nothing else.
+///
+/// VadCLIP's own tensors under their published names, `text_features` [K, d] of the labels, the self-test, and the
+/// settings as metadata; with a kept text tower also CLIP's text tensors and the tokenizer's merges.
+public enum ModelFile {
+    /// Value of the metadata key `format`.
+    static let format = "vigil-model"
+    /// Version that this build reads and writes.
+    static let version = "1"
+
+    /// Metadata keys.
+    enum Key {
+        static let format = "format", version = "format_version", name = "name", labels = "labels"
+        static let window = "window", trained = "trained", source = "source_sha256"
+        static let prefix = "prompt_prefix", postfix = "prompt_postfix"
+    }
+
+    /// Tensor names beside the published ones.
+    enum Name {
+        static let text = "text_features"
+        static let testFeatures = "self_test.features"
+        static let testCoarse = "self_test.coarse_logits"
+        static let testFine = "self_test.fine_logits"
+        static let merges = "tokenizer.merges"
+        static let positions = "frame_position_embeddings.weight"
+    }
+
+    /// The model in `file`, its weights packed for `kernels`, and its self-test, which is not yet run.
+    public static func load(_ file: MappedFile, kernels: Kernels) throws(ModelError) -> (Model, SelfTest) {
+        let tensors = try open(file)
+        let configuration = try configuration(of: tensors)
+        let weights = SafetensorsWeights(file: tensors)
+        let (classes, selfTest, network) = try read(weights, configuration)
+        let info = ModelInfo(
+            name: tensors.metadata[Key.name] ?? "unnamed", trained: tensors.metadata[Key.trained] != "false",
+            sha256: file.withUnsafeBytes { SHA256.hexDigest(of: $0) },
+            sourceSHA256: tensors.metadata[Key.source] ?? "", parameters: network)
+        let model = try Model(
+            info: info, configuration: configuration, classes: classes, weights: weights,
+            labelEncoder: try labelEncoder(of: tensors, width: configuration.width, kernels: kernels),
+            kernels: kernels)
+        return (model, selfTest)
+    }
+
+    /// Whether a safetensors file says that it is a model file.
+    public static func isModel(_ tensors: SafetensorsFile) -> Bool { tensors.metadata[Key.format] == format }
+
+    private static func open(_ file: MappedFile) throws(ModelError) -> SafetensorsFile {
+        let tensors: SafetensorsFile
+        do {
+            tensors = try SafetensorsFile(file: file)
+        } catch {
+            throw .notAModel("\(file.path) is not a model file: \(error.description)")
+        }
+        guard isModel(tensors) else {
+            throw .notAModel(
+                "\(file.path) is a safetensors file but no Vigil model: make one with vigil import CHECKPOINT --output FILE"
+            )
+        }
+        guard tensors.metadata[Key.version] == version else {
+            throw .notAModel(
+                "\(file.path) has format version \(tensors.metadata[Key.version] ?? "none"): this build reads \(version); "
+                    + "import the checkpoint again")
+        }
+        return tensors
+    }
+
+    /// The settings in the metadata, and the sizes in the tensors' shapes.
+    public static func configuration(of tensors: SafetensorsFile) throws(ModelError) -> ModelConfiguration {
+        guard let shape = tensors[Name.positions]?.shape, shape.count == 2 else {
+            throw .badWeights(WeightError(name: Name.positions, problem: "is missing"))
+        }
+        let configuration = ModelConfiguration(
+            width: shape[1], length: shape[0],
+            layers: CheckpointShapes.count(of: "temporal.resblocks.", in: tensors.names),
+            window: try integer(Key.window, of: tensors), labels: try labels(of: tensors))
+        try configuration.validate()
+        return configuration
+    }
+
+    private static func labels(of tensors: SafetensorsFile) throws(ModelError) -> [String] {
+        let text = tensors.metadata[Key.labels] ?? ""
+        let parsed = try? JSONReader.parse(Array(text.utf8), maxBytes: 1 << 20)
+        guard let labels = parsed?.array?.map(\.string), !labels.contains(nil) else {
+            throw .badSetting(name: "labels", value: String(text.prefix(80)), expected: "a JSON array of strings")
+        }
+        return labels.compactMap { $0 }
+    }
+
+    private static func integer(_ key: String, of tensors: SafetensorsFile) throws(ModelError) -> Int {
+        guard let text = tensors.metadata[key], let value = Int(text) else {
+            throw .badSetting(name: key, value: tensors.metadata[key] ?? "missing", expected: "a whole number")
+        }
+        return value
+    }
+
+    private static func read(
+        _ weights: SafetensorsWeights, _ configuration: ModelConfiguration
+    ) throws(ModelError) -> (ClassFeatures, SelfTest, parameters: Int) {
+        let (d, k) = (configuration.width, configuration.labels.count)
+        do {
+            let text = Matrix(rows: k, columns: d, values: try weights.floats(Name.text, shape: [k, d]))
+            guard let rows = weights.shape(of: Name.testFeatures)?.first, rows > 0 else {
+                throw WeightError(name: Name.testFeatures, problem: "is missing: a model file carries its self-test")
+            }
+            let features = Matrix(
+                rows: rows, columns: d, values: try weights.floats(Name.testFeatures, shape: [rows, d]))
+            var logits = Logits(snippets: rows, classes: k)
+            logits.coarse = try weights.floats(Name.testCoarse, shape: [rows])
+            logits.fine = try weights.floats(Name.testFine, shape: [rows, k])
+            let parameters = Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
+            return (
+                try ClassFeatures(labels: configuration.labels, features: text),
+                SelfTest(features: features, logits: logits), parameters
+            )
+        } catch let error as WeightError {
+            throw .badWeights(error)
+        } catch let error as ModelError {
+            throw error
+        } catch {
+            throw .notAModel("\(error)")
+        }
+    }
+
+    private static func labelEncoder(
+        of tensors: SafetensorsFile, width: Int, kernels: Kernels
+    ) throws(ModelError) -> LabelEncoder? {
+        guard let merges = tensors[Name.merges] else { return nil }
+        let bytes = tensors.withBytes(of: merges) { Array($0) }
+        let tokenizer: Tokenizer
+        do throws(TokenizerError) {
+            tokenizer = try Tokenizer(vocabulary: String(decoding: bytes, as: UTF8.self))
+        } catch {
+            throw .notAModel("tensor '\(Name.merges)': \(error.description)")
+        }
+        let source = SafetensorsWeights(file: tensors)
+        let configuration = try CheckpointShapes.textTower(
+            of: source, names: tensors.names, width: width, prefix: try integer(Key.prefix, of: tensors),
+            postfix: try integer(Key.postfix, of: tensors))
+        return LabelEncoder(tokenizer: tokenizer, configuration: configuration) { () throws(WeightError) in
+            try TextTower(from: source, configuration: configuration, streaming: false, kernels: kernels)
+        }
+    }
+}

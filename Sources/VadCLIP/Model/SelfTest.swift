@@ -1,0 +1,74 @@
+import Numerics
+
+/// A small reference input and its logits, recorded at import and reproduced before a model serves.
+public struct SelfTest: Sendable, Equatable {
+    /// The largest difference of a logit that the running kernels may show.
+    public static let tolerance: Float = 2e-4
+
+    /// Features, [T, d].
+    public let features: Matrix
+    /// The logits recorded for them.
+    public let logits: Logits
+
+    /// Joins a recorded input with its logits.
+    public init(features: Matrix, logits: Logits) {
+        self.features = features
+        self.logits = logits
+    }
+
+    /// Records the logits that `model` gives for an input that crosses from one chunk to the next where chunks are
+    /// short, and is mostly padding where they are long.
+    public init(recording model: Model) {
+        let configuration = model.configuration
+        let rows = min(configuration.length + 8, 48)
+        features = Self.input(rows: rows, width: configuration.width)
+        logits = Scorer(model: model).logits(of: features)
+    }
+
+    /// Throws `selfTestFailed` unless the model reproduces the recorded logits; returns the largest difference.
+    @discardableResult
+    public func run(on model: Model) throws(ModelError) -> Float {
+        let found = Scorer(model: model).logits(of: features)
+        guard found.coarse.count == logits.coarse.count, found.fine.count == logits.fine.count else {
+            throw .notAModel("the self-test was recorded for other labels than the model has")
+        }
+        var worst: Float = 0
+        for (a, b) in zip(found.coarse + found.fine, logits.coarse + logits.fine) {
+            let difference = abs(a - b)
+            worst = difference.isNaN ? .infinity : max(worst, difference)
+        }
+        guard worst <= Self.tolerance else {
+            throw .selfTestFailed(kernels: model.kernels.name, difference: worst, tolerance: Self.tolerance)
+        }
+        return worst
+    }
+
+    /// Scenes of some snippets around a common mean, scaled like CLIP's image embeddings.
+    private static func input(rows: Int, width: Int) -> Matrix {
+        var random = SplitMix64(state: 0x5649_4749_4c)
+        func vector(_ scale: Float) -> [Float] {
+            (0..<width).map { _ in scale * (Float(random.next() >> 40) / Float(1 << 23) - 1) }
+        }
+        let common = vector(0.5)
+        var values: [Float] = []
+        var scene: [Float] = []
+        for row in 0..<rows {
+            if row % 11 == 0 { scene = zip(common, vector(0.6)).map { $0 + $1 } }
+            values += zip(scene, vector(0.15)).map { $0 + $1 }
+        }
+        return Matrix(rows: rows, columns: width, values: values)
+    }
+}
+
+/// A small generator that gives the same numbers everywhere.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

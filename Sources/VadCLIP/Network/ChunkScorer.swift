@@ -1,0 +1,129 @@
+import CLIP
+import Numerics
+
+/// Scores chunks with one worker's scratch memory: the forward pass of the spec, steps 1 to 7.
+///
+/// Not `Sendable`: a worker makes its own. Its memory is reserved here, once; `score` reserves none.
+public final class ChunkScorer {
+    private let network: Network
+    private let configuration: ModelConfiguration
+    private let kernels: Kernels
+    private let workspace = Workspace()
+    private let attention: AttentionScratch
+    private let graphs: GraphScratch
+    private let branches: BranchScratch
+    private let classifier: MatrixView
+
+    /// Reserves scratch memory for chunks of the model.
+    public init(model: Model) {
+        network = model.network
+        configuration = model.configuration
+        kernels = model.kernels
+        let length = configuration.length
+        let width = configuration.width
+        attention = AttentionScratch(
+            in: workspace, rows: length, width: width, reach: min(configuration.window, length))
+        graphs = GraphScratch(in: workspace, length: length, width: width)
+        branches = BranchScratch(in: workspace, length: length, width: width)
+        classifier = workspace.matrix(rows: 1, columns: width)
+        classifier.copy(from: network.classifier.values[...])
+    }
+
+    /// Bytes of scratch memory.
+    public var scratchBytes: Int { workspace.reservedFloats * MemoryLayout<Float>.stride }
+
+    /// Writes the logits of one chunk.
+    ///
+    /// - Parameters:
+    ///   - rows: features of the chunk's n snippets, n × d values, n from 1 to L
+    ///   - classes: what the A-Branch compares with; K of them
+    ///   - coarse: receives n logits from `offset` on
+    ///   - fine: receives n × K logits from `offset` × K on
+    public func score(
+        _ rows: ArraySlice<Float>, classes: ClassFeatures, coarse: inout [Float], fine: inout [Float], offset: Int
+    ) {
+        let n = rows.count / configuration.width
+        precondition(n >= 1 && n <= configuration.length && rows.count == n * configuration.width)
+        precondition(classes.features.columns == configuration.width)
+        embed(rows, count: n)
+        for block in network.local {
+            block.run(graphs.rows, scope: .windows(configuration.window), scratch: attention, kernels: kernels)
+        }
+        network.graphs.run(valid: n, scratch: graphs, kernels: kernels)
+        coarseBranch()
+        let logits = alignmentBranch(valid: n, classes: classes)
+        branches.coarse.rows(0..<n).write(to: &coarse, at: offset)
+        logits.write(to: &fine, at: offset * classes.labels.count)
+    }
+
+    /// Step 1: x = X + P, on padded rows P alone.
+    private func embed(_ rows: ArraySlice<Float>, count n: Int) {
+        let x = graphs.rows
+        x.copy(from: network.positions.values[...])
+        x.rows(0..<n).add(rows)
+    }
+
+    /// Step 4: c = w·(V + MLP2(V)) + b, for all L rows.
+    private func coarseBranch() {
+        let v = graphs.output
+        network.coarseMLP.addTo(v, into: branches.mixed, hidden: branches.hidden.rows(0..<v.rows), kernels: kernels)
+        kernels.dots(branches.mixed, classifier, into: branches.coarse)
+        branches.coarse.add(network.classifierBias)
+    }
+
+    /// Step 6: the visual prompt, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid rows.
+    private func alignmentBranch(valid n: Int, classes: ClassFeatures) -> MatrixView {
+        let v = graphs.output
+        let k = 0..<classes.labels.count
+        kernels.product(branches.coarse.asRow, v, into: branches.prompt)
+        kernels.lengths(branches.prompt, into: branches.promptLength)
+        branches.prompt.scale(by: 1 / branches.promptLength[0, 0])
+        let u = branches.text.rows(k)
+        u.copy(from: classes.features.values[...])
+        for row in k { u.rows(row..<row + 1).add(branches.prompt) }
+        network.promptMLP.addTo(u, into: u, hidden: branches.textHidden.rows(k), kernels: kernels)
+        normalise(u, lengths: branches.textLengths.rows(k))
+        let valid = v.rows(0..<n)
+        let logits = branches.fine(classes: k.count).rows(0..<n)
+        kernels.dots(valid, u, scale: 1 / 0.07, into: logits)
+        let lengths = branches.lengths.rows(0..<n)
+        kernels.lengths(valid, into: lengths)
+        for row in 0..<n { logits.rows(row..<row + 1).scale(by: 1 / lengths[row, 0]) }
+        return logits
+    }
+
+    private func normalise(_ x: MatrixView, lengths: MatrixView) {
+        kernels.lengths(x, into: lengths)
+        for row in 0..<x.rows { x.rows(row..<row + 1).scale(by: 1 / lengths[row, 0]) }
+    }
+}
+
+/// The intermediate matrices of both branches.
+struct BranchScratch {
+    let mixed: MatrixView
+    let hidden: MatrixView
+    let coarse: MatrixView
+    let prompt: MatrixView
+    let promptLength: MatrixView
+    let text: MatrixView
+    let textHidden: MatrixView
+    let textLengths: MatrixView
+    let lengths: MatrixView
+    private let fineBlock: MatrixView
+
+    init(in workspace: Workspace, length: Int, width: Int) {
+        mixed = workspace.matrix(rows: length, columns: width)
+        hidden = workspace.matrix(rows: length, columns: 4 * width)
+        coarse = workspace.matrix(rows: length, columns: 1)
+        prompt = workspace.matrix(rows: 1, columns: width)
+        promptLength = workspace.matrix(rows: 1, columns: 1)
+        text = workspace.matrix(rows: ClassFeatures.most, columns: width)
+        textHidden = workspace.matrix(rows: ClassFeatures.most, columns: 4 * width)
+        textLengths = workspace.matrix(rows: ClassFeatures.most, columns: 1)
+        lengths = workspace.matrix(rows: length, columns: 1)
+        fineBlock = workspace.matrix(rows: length, columns: ClassFeatures.most)
+    }
+
+    /// Room for the fine logits of K classes, [L, K].
+    func fine(classes: Int) -> MatrixView { fineBlock.columns(0..<classes) }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Formats
+import Service
+import VadCLIP
+
+/// `vigil import`.
+struct ImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Make a model file of a published or a training checkpoint.",
+        discussion: """
+            Reads a .pth without running anything in it, computes the labels' text features, records the self-test, \
+            and writes one small file that is mapped into memory when it serves.
+            """)
+
+    @Argument(help: "The checkpoint: a .pth of PyTorch 1.6 or later, or its state dict as .safetensors.")
+    var checkpoint: String
+    @Option(help: "The model file to write.")
+    var output: String
+    @Option(help: "CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz, for labels other than the published ones.")
+    var vocab: String?
+    @Option(help: "Labels and window of a published model: ucf-crime or xd-violence. (default: by the layers)")
+    var preset: String?
+    @Option(help: "Class labels in order, separated by commas, the normal class first. (default: the preset's)")
+    var labels: String?
+    @Option(help: "Snippets of an attention window. (default: the preset's)")
+    var window: Int?
+    @Option(help: "The model's name. (default: the preset's)")
+    var name: String?
+    @Flag(help: "Keep CLIP's text tower, so that any labels can be scored; needs --vocab.")
+    var keepTextTower = false
+    @Flag(help: "Mark the weights as random, wherever the model shows.")
+    var untrained = false
+
+    func run() async throws {
+        var options = ImportOptions()
+        options.preset = try preset.map { name in
+            guard let preset = Preset.named(name) else {
+                throw Failure(
+                    .usage, "--preset '\(name)': expected \(Preset.all.map(\.name).joined(separator: " or "))")
+            }
+            return preset
+        }
+        options.labels = try labels.map { try ScoreOptions.labels(in: $0) }
+        options.window = window
+        options.vocabulary = try vocab.map(Self.vocabulary)
+        options.keepTextTower = keepTextTower
+        options.name = name
+        options.trained = !untrained
+        if keepTextTower, vocab == nil {
+            throw Failure(
+                .usage, "--keep-text-tower needs CLIP's vocabulary: name bpe_simple_vocab_16e6.txt.gz by --vocab")
+        }
+        let summary = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
+        for note in summary.notes { Terminal.note("note: \(note)") }
+        let configuration = summary.configuration
+        print(
+            "\(output): model \(summary.name), \(configuration.labels.count) labels, \(configuration.layers) layers, "
+                + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
+                + "\(summary.parameters) parameters")
+    }
+
+    /// The vocabulary's text, at most 64 MiB of it.
+    private static func vocabulary(_ path: String) throws -> String {
+        let file = try MappedFile(path: path)
+        let bytes: [UInt8]
+        do {
+            bytes =
+                FileKind.detect(file) == .gzip
+                ? try Gzip.inflate(file, limit: 64 << 20) : file.withUnsafeBytes { Array($0.prefix(64 << 20)) }
+        } catch {
+            throw Failure(.badData, "\(path): \(error.description)")
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

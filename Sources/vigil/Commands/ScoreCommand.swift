@@ -1,0 +1,70 @@
+import ArgumentParser
+import Formats
+import Numerics
+import Service
+import VadCLIP
+
+/// `vigil score`.
+struct ScoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score", abstract: "Score feature files with no server.",
+        discussion: "Writes a JSON object a line, or a table with a bar chart where standard output is a terminal.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case auto, json, table }
+
+    @Argument(help: "Feature files: .npy, .safetensors, .json, or float32 rows.")
+    var files: [String]
+    @Option(help: "Model file made by vigil import. (default: the embedded, untrained demo model)")
+    var model: String?
+    @Option(help: "What to write.")
+    var format = Format.auto
+    @OptionGroup var score: ScoreOptionGroup
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let options = try score.options()
+        let settings = try await common.settings()
+        let kernels = try settings.kernels()
+        let model = try ModelSource.load(path: try settings.string("model", self.model), kernels: kernels)
+        if !model.info.trained {
+            Terminal.note("model '\(model.info.name)' is untrained: its scores mean nothing")
+        }
+        let classes = try model.classes(for: options.labels)
+        let scorer = Scorer(model: model)
+        for file in files {
+            let (result, warnings) = try score(file, model, classes, scorer, options)
+            for warning in warnings { Terminal.note("\(file): \(warning)") }
+            write(result, file: file, warnings: warnings)
+        }
+    }
+
+    private func score(
+        _ file: String, _ model: Model, _ classes: ClassFeatures, _ scorer: Scorer, _ options: ScoreOptions
+    ) throws -> (ScoreResult, warnings: [String]) {
+        let width = model.configuration.width
+        let array = try FeatureReader.array(at: file, width: width)
+        let start = ContinuousClock.now
+        do {
+            let (features, report) = try FeatureCheck(width: width, fps: options.fps).accept(array)
+            let logits = scorer.logits(of: features, classes: classes)
+            if let snippet = logits.firstNotFinite {
+                throw Failure(.badData, "\(file): the scores of snippet \(snippet) are not finite")
+            }
+            let result = ScoreResult(
+                model: model, classes: classes, logits: logits, featuresSHA256: array.digest, options: options,
+                queued: .zero, scored: ContinuousClock.now - start)
+            return (result, report.warnings)
+        } catch let error as FeatureError {
+            throw Failure(.badData, "\(file): \(error)")
+        }
+    }
+
+    private func write(_ result: ScoreResult, file: String, warnings: [String]) {
+        let document = ScoreDocument(result)
+        if format == .table || format == .auto && Terminal.isInteractive {
+            Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
+        } else {
+            Terminal.print(document.json(file: file, warnings: warnings))
+        }
+    }
+}

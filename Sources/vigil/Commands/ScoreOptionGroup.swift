@@ -1,0 +1,29 @@
+import ArgumentParser
+import Service
+
+/// The options of a score that the command line shares with the query of `POST /score`.
+struct ScoreOptionGroup: ParsableArguments {
+    @Option(help: "Labels to score against, separated by commas, the normal class first; needs a text tower.")
+    var labels: String?
+    @Option(help: "Frames a second, which gives segments their seconds.")
+    var fps: String?
+    @Option(help: "A segment begins where the coarse score is at least this. (default: 0.5)")
+    var threshold: String?
+    @Option(help: "A segment goes on while the coarse score is at least this. (default: the threshold)")
+    var leave: String?
+    @Option(help: "Segments shorter than this are dropped. (default: 1)")
+    var minSnippets: String?
+    @Option(help: "Segments fewer than this many snippets apart are one. (default: 0)")
+    var mergeGap: String?
+    @Flag(help: "Give the logits too.")
+    var logits = false
+
+    /// The options, checked as the service checks them.
+    func options() throws -> ScoreOptions {
+        let pairs: [(name: String, value: String?)] = [
+            ("labels", labels), ("fps", fps), ("threshold", threshold), ("leave", leave),
+            ("min_snippets", minSnippets), ("merge_gap", mergeGap), ("logits", logits ? "true" : nil),
+        ]
+        return try ScoreOptions(pairs: pairs.compactMap { pair in pair.value.map { (name: pair.name, value: $0) } })
+    }
+}

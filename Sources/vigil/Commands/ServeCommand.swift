@@ -1,0 +1,103 @@
+import ArgumentParser
+import HTTP
+import Jobs
+import Logging
+import Service
+import ServiceLifecycle
+
+/// `vigil serve`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the scoring service.",
+        discussion: "Ends on SIGTERM and SIGINT: it stops accepting, finishes what it accepted, and exits 0.")
+
+    @Option(help: "Address to listen on. (default: 127.0.0.1)")
+    var host: String?
+    @Option(help: "Port to listen on; 0 takes a free one. (default: 8080)")
+    var port: Int?
+    @Option(help: "Model file made by vigil import. (default: the embedded, untrained demo model)")
+    var model: String?
+    @Option(help: "Worker threads. (default: the cores)")
+    var workers: Int?
+    @Option(help: "MiB that an upload may have. (default: 128)")
+    var maxBody: Int?
+    @Option(help: "Jobs that may wait; more are refused with 429. (default: 1000)")
+    var maxQueued: Int?
+    @Option(help: "MiB that waiting uploads may take together. (default: 512)")
+    var maxQueuedMemory: Int?
+    @Option(help: "Seconds that results are kept. (default: 3600)")
+    var resultTTL: Int?
+    @Option(help: "MiB that kept results may take. (default: 256)")
+    var maxResults: Int?
+    @Option(help: "Open connections. (default: by the limit on descriptors)")
+    var maxConnections: Int?
+    @Option(help: "Seconds to finish what was accepted after SIGTERM. (default: 25)")
+    var grace: Int?
+    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
+    var logLevel: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await common.settings()
+        let logger = try logger(settings)
+        let kernels = try settings.kernels()
+        let model = try ModelSource.load(path: try settings.string("model", model), kernels: kernels)
+        let grace = Duration.seconds(try settings.integer("grace", grace, default: 25, in: 0...86_400))
+        let backlog = try backlog(settings, logger)
+        var limits = VigilService.Settings()
+        limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
+        let service = VigilService(
+            model: model, backlog: backlog,
+            workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
+            openAPI: Resources.openAPI, settings: limits)
+        let server = HTTPServer(
+            configuration: try serverConfiguration(settings), router: service.router(),
+            problemRenderer: VigilService.render, logger: logger)
+        if !model.info.trained {
+            logger.warning(
+                "serving an untrained model: its scores mean nothing; name a model by --model",
+                metadata: ["model": "\(model.info.name)"])
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: ScoringRuntime(service: service, server: server, grace: grace, logger: logger))
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    private func logger(_ settings: Settings) throws -> Logger {
+        let name = try settings.string("log-level", logLevel) ?? "info"
+        guard let level = Logger.Level(rawValue: name) else {
+            throw Failure(
+                .configuration,
+                "--log-level '\(name)': expected \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "vigil")
+        logger.logLevel = level
+        return logger
+    }
+
+    private func backlog(_ settings: Settings, _ logger: Logger) throws -> Backlog {
+        var store = MemoryJobStore.Settings()
+        store.resultTTL = .seconds(try settings.integer("result-ttl", resultTTL, default: 3_600, in: 1...31_536_000))
+        store.resultBudgetBytes = try settings.integer("max-results", maxResults, default: 256, in: 1...1 << 20) << 20
+        return Backlog(
+            store: MemoryJobStore(settings: store),
+            limits: .init(
+                maxJobs: try settings.integer("max-queued", maxQueued, default: 1_000, in: 1...10_000_000),
+                maxBytes: try settings.integer("max-queued-memory", maxQueuedMemory, default: 512, in: 1...1 << 20)
+                    << 20
+            ), logger: logger)
+    }
+
+    private func serverConfiguration(_ settings: Settings) throws -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        configuration.host = try settings.string("host", host) ?? "127.0.0.1"
+        configuration.port = UInt16(try settings.integer("port", port, default: 8_080, in: 0...65_535))
+        let most = try settings.integer("max-connections", maxConnections, default: 0, in: 0...1_000_000)
+        if most > 0 { configuration.limits.maxConnections = most }
+        return configuration
+    }
+}

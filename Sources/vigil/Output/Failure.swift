@@ -1,0 +1,68 @@
+import ArgumentParser
+import Formats
+import Numerics
+import Service
+import VadCLIP
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// An error that ends a command: its sentence and its exit code (sysexits).
+struct Failure: Error, CustomStringConvertible {
+    /// The exit codes that api.md names.
+    enum Code: Int32 {
+        case usage = 64
+        case badData = 65
+        case noInput = 66
+        case `internal` = 70
+        case configuration = 78
+    }
+
+    let code: Code
+    let description: String
+
+    init(_ code: Code, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+
+    /// Prints the one line that says what was wrong and ends the process.
+    static func exit(with error: any Error) -> Never {
+        if error is CleanExit { VigilCommand.exit(withError: error) }
+        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+        if let failure = classify(error) {
+            Terminal.note(failure.description)
+            Glibc.exit(failure.code.rawValue)
+        }
+        let code = VigilCommand.exitCode(for: error)
+        if code == .success { VigilCommand.exit(withError: error) }
+        Terminal.note(VigilCommand.message(for: error) + " (vigil --help shows the options)")
+        Glibc.exit(code == .validationFailure ? Code.usage.rawValue : Code.internal.rawValue)
+    }
+
+    private static func classify(_ error: any Error) -> Failure? {
+        switch error {
+        case let failure as Failure: failure
+        case let error as FileError: Failure(error.isAboutInput ? .noInput : .internal, error.description)
+        case let error as KernelsError: Failure(.configuration, error.description)
+        case let error as OptionError: Failure(.usage, error.description)
+        case is CheckpointError, is SafetensorsError, is ModelError, is ArrayDecodingError, is FeatureError,
+            is GzipError, is WeightError:
+            Failure(.badData, "\(error)")
+        default: nil
+        }
+    }
+}
+
+extension FileError {
+    /// Whether it is about a file to be read rather than one to be written.
+    fileprivate var isAboutInput: Bool {
+        switch self {
+        case .noSuchFile, .notReadable, .notARegularFile: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Service
+import VadCLIP
+
+/// A result as a person reads it on a terminal: the video, a bar chart of the coarse scores, the segments.
+struct ScoreTable {
+    let file: String
+    let document: ScoreDocument
+    /// The most lines of the chart; longer videos have several snippets a line, of which the highest counts.
+    var chartLines = 24
+    var columns = 80
+
+    var text: String {
+        var lines = header
+        lines.append("")
+        lines += chart
+        lines.append("")
+        lines += segments
+        return lines.joined(separator: "\n")
+    }
+
+    private var result: ScoreResult { document.result }
+
+    private var header: [String] {
+        let untrained = result.trained ? "" : "  (untrained: random weights, the scores mean nothing)"
+        let scores = zip(result.labels, document.video.scores).sorted { $0.1 > $1.1 }.prefix(3)
+            .map { "\($0) \(percent($1))" }.joined(separator: ", ")
+        return [
+            file,
+            "  model     \(result.model)\(untrained)",
+            "  snippets  \(result.logits.snippets) of 16 frames" + duration,
+            "  abnormal  \(percent(document.video.coarse))",
+            "  classes   \(scores)",
+        ]
+    }
+
+    private var duration: String {
+        guard let fps = result.options.fps else { return "" }
+        return ", \(clock(Double(result.logits.snippets * 16) / fps)) at \(fps) frames a second"
+    }
+
+    private var chart: [String] {
+        let coarse = document.scores.coarse
+        let step = max(1, (coarse.count + chartLines - 1) / chartLines)
+        let digits = String(coarse.count).count
+        let room = max(10, min(columns, 120) - 2 * digits - 14)
+        return stride(from: 0, to: coarse.count, by: step).map { start in
+            let end = min(start + step, coarse.count)
+            let highest = coarse[start..<end].max() ?? 0
+            let name = padded(step == 1 ? String(start) : "\(start)-\(end - 1)", to: 2 * digits + 1)
+            return "  \(name)  \(percent(highest, width: 4)) \(bar(highest, room))"
+        }
+    }
+
+    private var segments: [String] {
+        guard !document.segments.isEmpty else {
+            return ["  no segment reaches \(result.options.segments.threshold)"]
+        }
+        let rows = document.segments.map { segment in
+            let seconds = result.options.fps.map { fps -> String in
+                let time = segment.seconds(fps: fps)
+                return "\(clock(time.start)) - \(clock(time.end))"
+            }
+            return ["\(segment.start) - \(segment.end - 1)", seconds ?? "", percent(segment.score), segment.label]
+        }
+        let titles = ["snippets", result.options.fps == nil ? "" : "time", "score", "label"]
+        let widths = titles.indices.map { column in ([titles] + rows).map { $0[column].count }.max() ?? 0 }
+        return ([titles] + rows).map { row in
+            "  " + zip(row, widths).filter { $1 > 0 }.map { padded($0, to: $1) }.joined(separator: "  ")
+        }
+    }
+
+    private func bar(_ score: Float, _ room: Int) -> String {
+        let eighths = Int((score * Float(room) * 8).rounded())
+        let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+        return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
+    }
+
+    private func percent(_ value: Float, width: Int = 0) -> String {
+        let text = "\(Int((value * 100).rounded()))%"
+        return String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+
+    private func padded(_ text: String, to width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    private func clock(_ seconds: Double) -> String {
+        let tenths = Int((seconds * 10).rounded())
+        let (minutes, rest) = (tenths / 600, tenths % 600)
+        return "\(minutes):\(rest < 100 ? "0" : "")\(rest / 10).\(rest % 10)"
+    }
+}

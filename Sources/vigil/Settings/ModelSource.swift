@@ -1,0 +1,29 @@
+import CResources
+import Formats
+import Numerics
+import Service
+import VadCLIP
+
+/// The model that a command works with: a file, or the one that is compiled in.
+enum ModelSource {
+    /// Loads the model at `path`, or the embedded one, and runs its self-test.
+    static func load(path: String?, kernels: Kernels) throws -> Model {
+        let file = try path.map { try MappedFile(path: $0) } ?? Resources.demoModel
+        let (model, selfTest) = try ModelFile.load(file, kernels: kernels)
+        try selfTest.run(on: model)
+        return model
+    }
+}
+
+/// Files that are compiled into the program.
+enum Resources {
+    /// The embedded demo model: the tiny configuration with random weights.
+    static var demoModel: MappedFile {
+        MappedFile(staticBytes: vigil_demo_model(), count: vigil_demo_model_size(), name: "the embedded demo model")
+    }
+
+    /// openapi.yaml.
+    static var openAPI: [UInt8] {
+        Array(UnsafeBufferPointer(start: vigil_openapi(), count: vigil_openapi_size()))
+    }
+}

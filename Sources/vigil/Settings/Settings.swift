@@ -1,0 +1,71 @@
+import Configuration
+import Numerics
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Settings by their long names: from the command line, else the environment, else the config file.
+struct Settings: Sendable {
+    private let providers: [any ConfigProvider]
+    private let flags: [String: String]
+
+    /// Reads the config file at `file` (or the one that VIGIL_CONFIG names), if there is one.
+    init(file: String?, flags: [String: String?] = [:]) async throws {
+        self.flags = flags.compactMapValues { $0 }
+        var providers: [any ConfigProvider] = [
+            EnvironmentVariablesProvider().prefixKeys(with: ConfigKey("vigil"))
+        ]
+        if let path = file ?? getenv("VIGIL_CONFIG").map({ String(cString: $0) }), !path.isEmpty {
+            do {
+                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
+            } catch {
+                throw Failure(.configuration, "config file \(path): \(error)")
+            }
+        }
+        self.providers = providers
+    }
+
+    /// A text, nil where it is not set.
+    func string(_ name: String, _ flag: String? = nil) throws -> String? {
+        if let flag = flag ?? flags[name] { return flag }
+        return try lookup(name, .string) { content in
+            if case .string(let text) = content { text } else { nil }
+        }
+    }
+
+    /// A whole number within `range`, or the default.
+    func integer(_ name: String, _ flag: Int?, default value: Int, in range: ClosedRange<Int>) throws -> Int {
+        let found =
+            try flag ?? lookup(name, .int) { content in if case .int(let number) = content { number } else { nil } }
+        guard let found else { return value }
+        guard range.contains(found) else {
+            throw Failure(
+                flag == nil ? .configuration : .usage,
+                "--\(name) \(found): expected \(range.lowerBound) to \(range.upperBound)")
+        }
+        return found
+    }
+
+    /// The kernels that VIGIL_KERNELS or --kernels names.
+    func kernels() throws -> Kernels { try Kernels.choose(try string("kernels")) }
+
+    private func lookup<Value>(
+        _ name: String, _ type: ConfigType, _ unpack: (ConfigContent) -> Value?
+    ) throws -> Value? {
+        for provider in providers {
+            let result: LookupResult
+            do {
+                result = try provider.value(forKey: AbsoluteConfigKey([name]), type: type)
+            } catch {
+                throw Failure(
+                    .configuration, "setting \(name): expected a \(type == .int ? "whole number" : "text") (\(error))")
+            }
+            if let value = result.value.flatMap({ unpack($0.content) }) { return value }
+        }
+        return nil
+    }
+}

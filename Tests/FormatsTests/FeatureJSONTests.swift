@@ -1,0 +1,119 @@
+import Foundation
+import Testing
+
+@testable import Formats
+
+@Suite("Features in JSON")
+struct FeatureJSONTests {
+    private func read(_ text: String, limits: ArrayLimits = ArrayLimits()) throws -> DecodedArray {
+        try decode(Array(text.utf8), with: FeatureJSONDecoder(limits: limits))
+    }
+
+    @Test(
+        "lists of any depth give as many axes",
+        arguments: [
+            ("[[1, 2], [3, 4], [5, 6]]", [3, 2], [1, 2, 3, 4, 5, 6]), ("[1.5e0, -0.25]", [2], [1.5, -0.25]),
+            ("[[[1], [2]], [[3], [4]]]", [2, 2, 1], [1, 2, 3, 4]), ("[]", [0], []), ("[[], []]", [2, 0], []),
+            ("[[[[[[[[7]]]]]]]]", [1, 1, 1, 1, 1, 1, 1, 1], [7]),
+        ] as [(String, [Int], [Float])])
+    func nests(list: String, shape: [Int], values: [Float]) throws {
+        let array = try read("{\"features\":\(list)}")
+        #expect(array == DecodedArray(shape: shape, elementType: .float32, values: values))
+    }
+
+    @Test("other members are passed over, escaped names are understood")
+    func passesOver() throws {
+        #expect(
+            try read(#" { "a":{"features":[1,"\ud83d\ude00"]}, "feat\u0075res" : [ 2 ] , "b":[true,false,null,{}] } "#)
+                .values == [2])
+        let fixture = try decode(Fixture.file("json/features.json"), with: FeatureJSONDecoder())
+        #expect(fixture == DecodedArray(shape: [5, 3], elementType: .float32, values: Fixture.ramp(15)))
+    }
+
+    @Test("what Python writes of float32 reads back to the same bits")
+    func readsBack() throws {
+        let array = try decode(Fixture.file("json/repr.json"), with: FeatureJSONDecoder())
+        let expected = try decode(Fixture.file("json/repr.npy"), with: NPYDecoder())
+        #expect(array.values.map(\.bitPattern) == expected.values.map(\.bitPattern))
+    }
+
+    @Test(
+        "bodies that are refused, with the reason",
+        arguments: [
+            (#"{"features": [[1, 2], [3]]}"#, "row 1 (counted from 0) has 1 numbers, and row 0 has 2"),
+            (#"{"features": [[1, 2], [3, 4, 5]]}"#, "row 1 (counted from 0) has 3 numbers"),
+            (#"{"features": [[[1], [2]], [[3]]]}"#, "features[1] has 1 elements, and the first such list has 2"),
+            (#"{"features": [[1], 2]}"#, "row 1 (counted from 0) is a number where"),
+            (#"{"features": [[1], [[2]]]}"#, "row 1, column 0 (counted from 0) is a list where"),
+            (#"{"features": [[1, "2"]]}"#, "row 0, column 1 (counted from 0) is a string; a number was expected"),
+            (#"{"features": [[null]]}"#, "is null; a number was expected"),
+            (#"{"features": 3}"#, "a list of rows was expected"),
+            (#"{"features": {"a": 1}}"#, "'features' is an object"),
+            (#"{"features": [[1e39]]}"#, "row 0, column 0 (counted from 0) is beyond"),
+            (#"{"features": [[1, NaN]]}"#, "row 0, column 1 (counted from 0) is NaN or Infinity"),
+            (#"{"features": [[-Infinity]]}"#, "is NaN or Infinity"),
+            (#"{"features": [[1.]]}"#, "'1.', which is no number in JSON"),
+            (#"{"features": [[01]]}"#, "'01', which is no number"), (#"{"features": [[+1]]}"#, "'+' where a value"),
+            (#"{"features": [[1,]]}"#, "']' where a value"), (#"{"features": [[1] [2]]}"#, "'[' where ',' or ']'"),
+            (#"{"features": [1], "features": [1]}"#, "'features' twice"), (#"{"rows": [1]}"#, "no member 'features'"),
+            (#"[[1]]"#, "'[' where an object"), (#""features""#, "where an object"),
+            (#"{"features": [1]} x"#, "nothing after"),
+            (#"{"features": [1]"#, "ends after 16 bytes"), ("", "ends after 0 bytes"), (#"{"a": "\x"}"#, "an escape"),
+            (#"{"a": "\ud800"}"#, "half a surrogate"), (#"{"a": "\udc00"}"#, "half a surrogate"),
+            ("{\"a\": \"\n\"}", "control character"),
+            (#"{"a": tru}"#, "the word 'true'"), (#"{"a" 1}"#, "':' after a name"),
+            (#"{a: 1}"#, "a name in double quotes"),
+            ("{\"a\": \(String(repeating: "[", count: 1_000_000))", "nests more than 64 levels"),
+            ("{\"features\": \(String(repeating: "[", count: 9))", "deeper than 8 levels"),
+            ("{\"features\": [\(String(repeating: "1", count: 5000))]}", "more than 4096 characters"),
+        ])
+    func refuses(body: String, part: String) {
+        let error = failure(of: ArrayDecodingError.self) { _ = try read(body) }
+        #expect(error?.description.contains(part) == true, "\(error?.description ?? "no error")")
+    }
+
+    @Test(
+        "strings must be UTF-8",
+        arguments: [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80], [0xC3]] as [[UInt8]])
+    func refusesBrokenText(text: [UInt8]) {
+        let body = Array("{\"a\": \"".utf8) + text + Array("\", \"features\": [1]}".utf8)
+        #expect(throws: ArrayDecodingError.self) { try decode(body, with: FeatureJSONDecoder()) }
+    }
+
+    @Test("more numbers than the limit are refused as they come")
+    func limits() {
+        let error = failure(of: ArrayDecodingError.self) {
+            _ = try read(#"{"features": [1, 2, 3]}"#, limits: ArrayLimits(maxElements: 2))
+        }
+        #expect(error?.kind == .tooLarge)
+    }
+
+    @Test("numbers are rounded as the C library rounds them", arguments: [UInt64(1), 2, 3])
+    func rounds(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<100_000 {
+            let text = decimal(&generator)
+            let bytes = Array(text.utf8)
+            let found = bytes.withUnsafeBytes { DecimalNumber($0)?.float }
+            #expect(found?.bitPattern == strtof(text, nil).bitPattern, "seed \(seed): \(text)")
+        }
+    }
+
+    /// Floats, doubles, middles between two floats and their neighbours, digits at random.
+    private func decimal(_ generator: inout SeededGenerator) -> String {
+        let float = Float(bitPattern: UInt32.random(in: 0..<0x7F00_0000, using: &generator))
+        switch Int.random(in: 0..<5, using: &generator) {
+        case 0: return "\(float)".replacingOccurrences(of: "+", with: "")
+        case 1: return "-\(Double(float))"
+        case 2: return "\((Double(float) + Double(float.nextUp)) / 2)"
+        case 3:
+            let middle = (Double(float) + Double(float.nextUp)) / 2
+            return "\(Bool.random(using: &generator) ? middle.nextUp : middle.nextDown)"
+        default:
+            let digits = (0..<Int.random(in: 1...40, using: &generator)).map { _ in
+                Int.random(in: 0...9, using: &generator)
+            }
+            return "0.\(digits.map(String.init).joined())e\(Int.random(in: -50...39, using: &generator))"
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Formats
+import Foundation
+import Testing
+
+@Suite("Files")
+struct FileTests {
+    @Test("a regular file is mapped whole, an empty one too")
+    func mapsFiles() throws {
+        let folder = try ScratchFolder()
+        #expect(try folder.write([1, 2, 3]).withUnsafeBytes { [UInt8]($0) } == [1, 2, 3])
+        let empty = try folder.write([], to: "empty")
+        #expect(empty.count == 0)
+        #expect(empty.withUnsafeBytes { $0.count } == 0)
+    }
+
+    @Test("what is no regular file is refused by what it is")
+    func refusesOthers() throws {
+        let folder = try ScratchFolder()
+        #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
+        let found = { (path: String) in failure(of: FileError.self) { _ = try MappedFile(path: path) } }
+        #expect(found(folder.path + "/pipe")?.description.hasSuffix("is a pipe, not a regular file") == true)
+        #expect(found(folder.path)?.description.hasSuffix("is a directory, not a regular file") == true)
+        #expect(found("/dev/zero") == .notARegularFile(path: "/dev/zero", found: "a device"))
+        #expect(found("/nowhere/at/all") == .noSuchFile(path: "/nowhere/at/all"))
+    }
+
+    @Test("an atomic file appears when it is committed, and replaces what was there")
+    func commits() throws {
+        let folder = try ScratchFolder()
+        _ = try folder.write([9])
+        var file = try AtomicFile(path: folder.path + "/file")
+        try file.write([1, 2])
+        try file.write([3])
+        #expect(try MappedFile(path: folder.path + "/file").withUnsafeBytes { [UInt8]($0) } == [9])
+        try file.commit()
+        #expect(folder.names == ["file"])
+        #expect(try MappedFile(path: folder.path + "/file").withUnsafeBytes { [UInt8]($0) } == [1, 2, 3])
+    }
+
+    @Test("an atomic file that is given up leaves nothing")
+    func abandons() throws {
+        let folder = try ScratchFolder()
+        do {
+            var file = try AtomicFile(path: folder.path + "/file")
+            try file.write([1])
+        }
+        #expect(folder.names.isEmpty)
+        #expect(throws: FileError.noSuchFile(path: folder.path + "/none/file")) {
+            _ = try AtomicFile(path: folder.path + "/none/file")
+        }
+    }
+
+    @Test(
+        "SHA-256 of the standard's examples",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ])
+    func digests(text: String, expected: String) {
+        var digest = SHA256()
+        for byte in text.utf8 { withUnsafeBytes(of: byte) { digest.update($0) } }
+        #expect(digest.hexDigest == expected)
+        #expect(digest.finalize().count == 32)
+    }
+
+    @Test(
+        "the kind of each fixture is told from its front",
+        arguments: [
+            ("npy/f4-le.npy", FileKind.npy), ("safetensors/plain.safetensors", .safetensors),
+            ("torch/plain.pth", .torchZip),
+            ("torch/legacy.pth", .legacyTorch), ("gzip/one.gz", .gzip), ("json/features.json", .json),
+            ("make_fixtures.py", .unknown),
+        ])
+    func tellsKinds(name: String, kind: FileKind) throws {
+        #expect(FileKind.detect(try Fixture.file(name)) == kind)
+    }
+
+    @Test("gzip members are unpacked one after another, up to the limit")
+    func unpacksGzip() throws {
+        #expect(try Gzip.inflate(Fixture.file("gzip/two.gz"), limit: 13) == Array("first, second".utf8))
+        #expect(throws: GzipError.tooLarge(limit: 12)) { try Gzip.inflate(Fixture.file("gzip/two.gz"), limit: 12) }
+        #expect(try Gzip.inflate(Fixture.file("gzip/one.gz"), limit: 1100).count == 1100)
+    }
+
+    @Test("gzip data cut anywhere is refused, and so is what follows it")
+    func refusesDamagedGzip() throws {
+        let bytes = try Fixture.bytes("gzip/one.gz")
+        for length in 0..<bytes.count {
+            #expect(throws: GzipError.self) {
+                try Array(bytes[..<length]).withUnsafeBytes { try Gzip.inflate($0, limit: 1 << 20) }
+            }
+        }
+        #expect(throws: GzipError.corrupt("something else follows its end")) {
+            try (bytes + [0]).withUnsafeBytes { try Gzip.inflate($0, limit: 1 << 20) }
+        }
+        var flipped = bytes
+        flipped[bytes.count - 5] ^= 1
+        #expect(throws: GzipError.self) { try flipped.withUnsafeBytes { try Gzip.inflate($0, limit: 1 << 20) } }
+    }
+}

@@ -1,0 +1,27 @@
+import Formats
+import Testing
+
+@Suite("JSON reader")
+struct JSONReaderTests {
+    @Test("values keep their order and their digits")
+    func reads() throws {
+        let value = try JSONReader.parse(
+            Array(#" {"b": [1, -2.50, true, null], "a": {"x": "\u00e9\n\ud83d\ude00/"}} "#.utf8))
+        #expect(value["b"] == .array([.number("1"), .number("-2.50"), .bool(true), .null]))
+        #expect(value["a"]?["x"]?.string == "é\n😀/")
+        #expect(value["b"]?.array?[1].double == -2.5 && value["b"]?.array?[0].integer == 1)
+        #expect(value["b"]?.array?[1].integer == nil)
+    }
+
+    @Test(
+        "what is not JSON is refused",
+        arguments: [
+            "", " ", "{", "[1", "{\"a\":1,\"a\":2}", "[01]", "[1.]", "[.5]", "[1e]", "tru", "nul", "\"\\q\"", "\"a",
+            "[1]]",
+            "{\"a\":1,}", "[,]", "\u{FEFF}1", "NaN", "-", "\"\u{1}\"", "'a'",
+            String(repeating: "[", count: 1_000_000), String(repeating: "{\"a\":", count: 65),
+        ])
+    func refuses(text: String) {
+        #expect(throws: JSONError.self) { try JSONReader.parse(Array(text.utf8)) }
+    }
+}

@@ -1,0 +1,45 @@
+import Formats
+import Foundation
+
+/// The golden data of ../shared: seeded checkpoints and features, and the published implementation's outputs.
+public enum Golden {
+    /// A checkpoint made by make_checkpoint.py; made once a process.
+    public static func checkpoint(_ config: String, seed: Int = 1, extra: [String] = []) throws -> String {
+        let path = "\(Paths.scratch)/\(config)-\(seed)\(extra.joined()).pth"
+        if FileManager.default.fileExists(atPath: path) { return path }
+        try make(["--config", config, "--seed", String(seed), "--out", path] + extra)
+        return path
+    }
+
+    /// Features of T snippets made by make_checkpoint.py.
+    public static func features(_ rows: Int, width: Int, seed: Int) throws -> DecodedArray {
+        let path = "\(Paths.scratch)/features-\(rows)-\(width)-\(seed).npy"
+        if !FileManager.default.fileExists(atPath: path) {
+            try make(["--features", String(rows), "--width", String(width), "--seed", String(seed), "--out", path])
+        }
+        return try decode(MappedFile(path: path), with: NPYDecoder(limits: ArrayLimits()))
+    }
+
+    /// Arrays of an .npz, by name.
+    public static func arrays(_ path: String, where include: (String) -> Bool) throws -> [String: DecodedArray] {
+        let archive = try ZipArchive(file: MappedFile(path: path))
+        var arrays: [String: DecodedArray] = [:]
+        for entry in archive.entries where include(entry.name) {
+            let bytes = try archive.contents(of: entry, limit: 64 << 20)
+            arrays[String(entry.name.dropLast(4))] = try decode(bytes, with: NPYDecoder(limits: ArrayLimits()))
+        }
+        return arrays
+    }
+
+    private static func make(_ arguments: [String]) throws {
+        guard let shared = Paths.shared else { throw GoldenError(description: "../shared is not there") }
+        let (status, output) = Paths.run("python3", [shared + "/golden/make_checkpoint.py"] + arguments)
+        guard status == 0 else { throw GoldenError(description: output) }
+    }
+}
+
+/// Golden data that could not be made.
+public struct GoldenError: Error, CustomStringConvertible {
+    /// What python said.
+    public let description: String
+}

@@ -1,0 +1,101 @@
+import Formats
+import Foundation
+import Numerics
+import TestSupport
+import Testing
+
+@testable import VadCLIP
+
+/// Logits of both branches, and text features, against those of the published implementation.
+@Suite("Parity with the published implementation", .serialized)
+struct GoldenTests {
+    /// One video's features and the logits it must have.
+    struct Case {
+        let rows: Int
+        let features: Matrix
+        let coarse: [Float]
+        let fine: [Float]
+    }
+
+    @Test(
+        "the embedded model reproduces the published logits with every instruction set of this processor",
+        arguments: Kernels.available.map(\.name))
+    func embeddedModel(kernels: String) throws {
+        let arrays = try Golden.arrays(Paths.root + "/Tests/VadCLIPTests/Fixtures/golden_tiny.npz") { _ in true }
+        let file = try MappedFile(path: Paths.root + "/Sources/CResources/demo.safetensors")
+        let (model, selfTest) = try ModelFile.load(file, kernels: try .named(kernels))
+        #expect(!model.info.trained)
+        #expect(try selfTest.run(on: model) < 1e-4)
+        let text = try #require(arrays["text_features"])
+        expectClose(model.classes.features.values, text.values, within: 1e-4, relative: true, "text features")
+        for one in Self.cases(arrays, width: 64, features: { arrays["T\($0)_features"]?.values }) {
+            expect(model, gives: one)
+        }
+    }
+
+    @Test(
+        "an imported checkpoint gives the published logits", .enabled(if: Paths.hasGolden, "needs ../shared and numpy"),
+        arguments: [("tiny", 64), ("ucf", 512), ("xd", 512)])
+    func importedModel(config: String, width: Int) throws {
+        let shared = try #require(Paths.shared)
+        let model = try importModel(try Golden.checkpoint(config), name: config)
+        let arrays = try Golden.arrays("\(shared)/golden/expected/\(config).npz") { !$0.hasPrefix("labels") }
+        let text = try #require(arrays["text_features"])
+        expectClose(model.classes.features.values, text.values, within: 1e-4, relative: true, "text features")
+        let cases = try Self.cases(arrays, width: width) { rows in
+            try Golden.features(rows, width: width, seed: 100 + rows).values
+        }
+        #expect(cases.count >= 10)
+        for one in cases { expect(model, gives: one) }
+    }
+
+    @Test(
+        "a checkpoint nested as training nests it imports the same model",
+        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"))
+    func nestedCheckpoint() throws {
+        let plain = try importModel(try Golden.checkpoint("tiny", seed: 3), name: "plain")
+        let nested = try importModel(
+            try Golden.checkpoint("tiny", seed: 3, extra: ["--state-key", "model_state_dict"]), name: "nested")
+        #expect(plain.classes.features == nested.classes.features)
+        let features = try Golden.features(50, width: 64, seed: 9).values
+        let matrix = Matrix(rows: 50, columns: 64, values: features)
+        #expect(Scorer(model: plain).logits(of: matrix) == Scorer(model: nested).logits(of: matrix))
+    }
+
+    private func importModel(_ checkpoint: String, name: String) throws -> Model {
+        let output = "\(Paths.scratch)/\(name).safetensors"
+        _ = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: ImportOptions()).write(to: output)
+        let (model, selfTest) = try ModelFile.load(try MappedFile(path: output), kernels: Kernels.available[0])
+        try selfTest.run(on: model)
+        return model
+    }
+
+    private func expect(_ model: Model, gives one: Case) {
+        let logits = Scorer(model: model).logits(of: one.features)
+        expectClose(logits.coarse, one.coarse, within: 1e-4, "T \(one.rows), coarse")
+        expectClose(logits.fine, one.fine, within: 1e-4, "T \(one.rows), fine")
+    }
+
+    private static func cases(
+        _ arrays: [String: DecodedArray], width: Int, features: (Int) throws -> [Float]?
+    ) rethrows -> [Case] {
+        try arrays.keys.filter { $0.hasSuffix("_logits_coarse") }.compactMap { key in
+            guard let rows = Int(key.dropFirst().split(separator: "_")[0]), let values = try features(rows),
+                let coarse = arrays[key]?.values, let fine = arrays["T\(rows)_logits_fine"]?.values
+            else { return nil }
+            return Case(
+                rows: rows, features: Matrix(rows: rows, columns: width, values: values), coarse: coarse, fine: fine)
+        }
+    }
+}
+
+/// Expects two lists to agree, absolutely or relative to the largest magnitude.
+func expectClose(
+    _ found: [Float], _ expected: [Float], within tolerance: Float, relative: Bool = false, _ what: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(found.count == expected.count, "\(what): other count", sourceLocation: sourceLocation)
+    let scale = relative ? max(expected.map(abs).max() ?? 1, 1e-6) : 1
+    let worst = zip(found, expected).map { abs($0 - $1) / scale }.max() ?? 0
+    #expect(worst <= tolerance, "\(what): differs by \(worst)", sourceLocation: sourceLocation)
+}
