@@ -29,7 +29,7 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     static func fromErrno(_ code: CInt, _ operation: String, _ path: String) -> FileError {
         switch code {
         case ENOENT, ENOTDIR: .noSuchFile(path: path)
-        case EACCES, EPERM: .notReadable(path: path, reason: errnoText(code))
+        case EACCES, EPERM, ELOOP, ENAMETOOLONG: .notReadable(path: path, reason: errnoText(code))
         default: .failed(operation: operation, path: path, reason: errnoText(code))
         }
     }

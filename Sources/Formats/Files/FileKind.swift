@@ -27,11 +27,17 @@ public enum FileKind: String, Equatable, Sendable {
         return length >= 2 && length < 1 << 32 && bytes[8] == UInt8(ascii: "{")
     }
 
+    /// A tag that pages begin with; one byte alone could as well belong to a number.
+    private static func isMarkup(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let begin = String(decoding: bytes.prefix(64), as: UTF8.self).lowercased().drop { $0.isWhitespace }
+        return ["<!doctype", "<html", "<head", "<?xml", "<!--"].contains { begin.hasPrefix($0) }
+    }
+
     private static func ofText(_ bytes: UnsafeRawBufferPointer) -> FileKind {
         let blank: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
         guard let first = bytes.prefix(4096).first(where: { !blank.contains($0) }) else { return .unknown }
         switch first {
-        case UInt8(ascii: "<"): return .html
+        case UInt8(ascii: "<"): return isMarkup(bytes) ? .html : .unknown
         case UInt8(ascii: "{"), UInt8(ascii: "["): return .json
         default: return .unknown
         }

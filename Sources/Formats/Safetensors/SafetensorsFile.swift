@@ -4,7 +4,7 @@ public struct SafetensorsLimits: Equatable, Sendable {
     public var maxHeaderBytes: Int
 
     /// The usual limit for files on disk.
-    public init(maxHeaderBytes: Int = 64 << 20) { self.maxHeaderBytes = maxHeaderBytes }
+    public init(maxHeaderBytes: Int = 8 << 20) { self.maxHeaderBytes = maxHeaderBytes }
 }
 
 /// A safetensors file, mapped: the header is checked completely when it is opened, tensors are read when asked for.

@@ -42,6 +42,25 @@ extension TorchCheckpoint {
         return first
     }
 
+    /// Refuses tensors that together claim many times the numbers that are in the file, as views with stride 0 and
+    /// storages shared by all can: a small file would grow to gigabytes wherever it is read.
+    static func refuseInflated(_ tensors: [TorchTensor], path: String) throws(CheckpointError) {
+        var claimed = 0
+        var stored = 0
+        var storages: Set<String> = []
+        for tensor in tensors {
+            claimed = Int(clamping: UInt64(claimed) &+ UInt64(min(tensor.elementCount, 1 << 50)))
+            if storages.insert(tensor.storage.name).inserted {
+                stored += tensor.storage.size / tensor.elementType.byteSize
+            }
+        }
+        guard claimed <= 4 * stored + (4 << 20) else {
+            throw .notACheckpoint(
+                path: path, reason: "has tensors of \(claimed) elements in all, but only \(stored) numbers to fill them"
+            )
+        }
+    }
+
     /// Files since PyTorch 2.0 say their byte order; older ones are little-endian.
     static func checkByteOrder(_ archive: ZipArchive, folder: String) throws(CheckpointError) {
         guard let entry = archive.entry(named: folder + "byteorder") else { return }

@@ -30,6 +30,7 @@ public struct TorchCheckpoint: Sendable {
             }
         }
         let tensors = try TorchStateDict(graph: graph, archive: archive, folder: folder, path: file.path).tensors()
+        try TorchCheckpoint.refuseInflated(tensors, path: file.path)
         self.tensors = tensors
         self.archive = archive
         self.limits = limits

@@ -25,6 +25,11 @@ public struct Router: Sendable {
     /// A router without routes.
     public init() {}
 
+    /// The method and the pattern of each route, those of fixed paths first; HEAD and OPTIONS go without saying.
+    public var descriptions: [(method: HTTPRequest.Method, pattern: String)] {
+        (fixed.sorted { $0.key < $1.key }.map(\.value) + patterns.map(\.methods)).flatMap(\.descriptions)
+    }
+
     /// Registers a handler. A pattern and method that are registered already, or a pattern that is not a path, are
     /// mistakes in the program and trap.
     ///
@@ -98,6 +103,10 @@ private struct MethodTable: Sendable {
     private var routes: [(method: HTTPRequest.Method, route: Route)] = []
     /// The value of Allow.
     private(set) var allow = "OPTIONS"
+
+    var descriptions: [(method: HTTPRequest.Method, pattern: String)] {
+        routes.map { ($0.method, $0.route.pattern) }
+    }
 
     subscript(method: HTTPRequest.Method) -> Route? {
         let wanted = method == .head && !routes.contains { $0.method == .head } ? .get : method

@@ -56,7 +56,8 @@ extension VigilService {
         return response
     }
 
-    private func form(of head: RequestHead) throws(HTTPProblem) -> MediaType? {
+    /// The form of a job that the client prefers; throws 406 where it takes none.
+    func form(of head: RequestHead) throws(HTTPProblem) -> MediaType? {
         let offered = [Self.json, Self.npy].compactMap { $0 }
         guard let form = AcceptHeader(head.fields[.accept]).preferred(among: offered) else {
             throw Problem.notAcceptable("A job is to be had as application/json, its result as application/x-npy too.")

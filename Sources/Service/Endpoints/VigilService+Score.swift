@@ -11,6 +11,7 @@ extension VigilService {
     func score(_ request: Request) async throws -> Response {
         var options = try options(request.head.query.map { (name: $0.name, value: $0.value) })
         let format = try UploadReader.format(of: request.head)
+        if !options.validateOnly { _ = try form(of: request.head) }
         let reservation = options.validateOnly ? nil : try reserve(bytes: request.body.declaredLength ?? 0)
         defer { reservation?.cancel() }
         let reader = UploadReader(

@@ -11,8 +11,8 @@ struct UploadDecoder: ArrayDecoder {
         case rows(RawFloatDecoder)
     }
 
-    /// Bytes that tell an .npy and a safetensors file from anything else.
-    private static let needed = 9
+    /// Bytes that tell one format from another.
+    private static let needed = 32
 
     private var state: State
     private let width: Int
@@ -35,12 +35,12 @@ struct UploadDecoder: ArrayDecoder {
     mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
         switch state {
         case .undecided(var first):
-            first.append(contentsOf: bytes)
-            guard first.count >= Self.needed else {
-                state = .undecided(first)
-                return
-            }
+            let taken = min(Self.needed - first.count, bytes.count)
+            first.append(contentsOf: bytes.prefix(taken))
+            state = .undecided(first)
+            guard first.count == Self.needed else { return }
             try decide(first)
+            try feed(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken)))
         case .npy(var decoder):
             state = .undecided([])
             try decoder.feed(bytes)
@@ -78,6 +78,15 @@ struct UploadDecoder: ArrayDecoder {
         case .npy: state = .npy(NPYDecoder(limits: limits))
         // A header of 16 MiB or more would be plain rows that happen to look like one.
         case .safetensors where first[3] == 0: state = .safetensors(SafetensorsDecoder(limits: limits))
+        case .torchZip, .legacyTorch:
+            throw ArrayDecodingError(
+                .unsupported, "these are no features but a PyTorch checkpoint: vigil import makes a model of it")
+        case .gzip where first[2] == 8 && first[3] < 0x20:
+            throw ArrayDecodingError(.unsupported, "these are no features but gzip data: unpack it first")
+        case .html, .gitLFSPointer:
+            throw ArrayDecodingError(
+                .unsupported,
+                "these are no features but a \(kind == .html ? "web page" : "Git LFS pointer"): fetch the file itself")
         default:
             guard !refusesRows else {
                 throw ArrayDecodingError(

@@ -19,7 +19,11 @@ public struct ModelImporter {
         source = file
         self.options = options
         if FileKind.detect(file) == .safetensors {
-            checkpoint = SafetensorsCheckpoint(file: try SafetensorsFile(file: file))
+            do {
+                checkpoint = SafetensorsCheckpoint(file: try SafetensorsFile(file: file))
+            } catch {
+                throw ModelError.notAModel("\(file.path): \(error.description)")
+            }
         } else {
             checkpoint = CheckpointWeights(checkpoint: try TorchCheckpoint(file: file))
         }

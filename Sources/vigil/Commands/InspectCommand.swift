@@ -21,7 +21,8 @@ struct InspectCommand: AsyncParsableCommand {
         switch FileKind.detect(mapped) {
         case .torchZip, .legacyTorch: try show(Inspection(checkpoint: TorchCheckpoint(file: mapped)))
         case .safetensors:
-            let tensors = try SafetensorsFile(file: mapped)
+            let tensors: SafetensorsFile
+            do { tensors = try SafetensorsFile(file: mapped) } catch { throw Failure(.badData, "\(file): \(error)") }
             if tensors["features"] != nil, !ModelFile.isModel(tensors) {
                 try showFeatures()
             } else if ModelFile.isModel(tensors) {
@@ -42,7 +43,7 @@ struct InspectCommand: AsyncParsableCommand {
     }
 
     private func showFeatures() throws {
-        guard width > 0 else { throw Failure(.usage, "--width \(width): expected a positive number") }
+        guard (1...8_192).contains(width) else { throw Failure(.usage, "--width \(width): expected 1 to 8192") }
         let array = try FeatureReader.array(at: file, width: width)
         let document: FeatureReportDocument
         do {

@@ -26,15 +26,15 @@ struct ScoreCommand: AsyncParsableCommand {
         let settings = try await common.settings()
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", self.model), kernels: kernels)
-        if !model.info.trained {
-            Terminal.note("model '\(model.info.name)' is untrained: its scores mean nothing")
-        }
         let classes = try model.classes(for: options.labels)
         let scorer = Scorer(model: model)
         for file in files {
             let (result, warnings) = try score(file, model, classes, scorer, options)
             for warning in warnings { Terminal.note("\(file): \(warning)") }
             write(result, file: file, warnings: warnings)
+        }
+        if !model.info.trained {
+            Terminal.note("model '\(model.info.name)' is untrained: its scores mean nothing")
         }
     }
 

@@ -11,7 +11,10 @@ struct Inspection {
         tensors = checkpoint.names.compactMap { name in
             checkpoint.tensor(named: name).map { (name, $0.elementType.rawValue, $0.shape) }
         }
-        facts = [("kind", "PyTorch checkpoint")] + Self.totals(tensors)
+        facts = [
+            ("kind", "PyTorch checkpoint"), ("tensors", String(tensors.count)),
+            ("elements", String(checkpoint.totalParameters)),
+        ]
         let layers = tensors.count { $0.name.hasPrefix("temporal.resblocks.") && $0.name.hasSuffix(".ln_1.weight") }
         if let shape = checkpoint.tensor(named: "frame_position_embeddings.weight")?.shape, shape.count == 2 {
             facts += [("length", String(shape[0])), ("width", String(shape[1])), ("layers", String(layers))]
@@ -38,12 +41,10 @@ struct Inspection {
     /// Any safetensors file.
     init(tensors file: SafetensorsFile) {
         tensors = file.tensors.map { ($0.name, $0.elementType.rawValue, $0.shape) }
-        facts = [("kind", "safetensors")] + Self.totals(tensors)
-    }
-
-    private static func totals(_ tensors: [(name: String, type: String, shape: [Int])]) -> [(String, String)] {
-        let elements = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
-        return [("tensors", String(tensors.count)), ("elements", String(elements))]
+        facts = [
+            ("kind", "safetensors"), ("tensors", String(tensors.count)),
+            ("elements", String(file.tensors.reduce(0) { $0 + $1.elementCount })),
+        ]
     }
 
     /// A line a fact and a line a tensor.

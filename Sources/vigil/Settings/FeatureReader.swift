@@ -4,8 +4,8 @@ import VadCLIP
 
 /// Reads feature files for the commands that have no server.
 enum FeatureReader {
-    /// The most values that a file may hold: 512 wide, 1,000 hours of video.
-    private static let limits = ArrayLimits(maxElements: 8 << 30)
+    /// The most values that a file may hold, 1 GiB of float32: 512 wide, 77 hours of video.
+    private static let limits = ArrayLimits(maxElements: 256 << 20)
 
     /// The array in the file at `path`, in any of the upload formats.
     static func array(at path: String, width: Int) throws -> DecodedArray {
