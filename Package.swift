@@ -14,7 +14,7 @@ let package = Package(
     dependencies: [
         // The command line: options, help, exit codes.
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
-        // Deques and heaps of the queue.
+        // Deques of the queue.
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         // Settings from environment and file under one name each.
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
@@ -49,8 +49,6 @@ let package = Package(
             name: "Jobs",
             dependencies: [
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "HeapModule", package: "swift-collections"),
-                .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
@@ -72,8 +70,19 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+        .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
+        .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
+        .testTarget(name: "FormatsTests", dependencies: ["Formats"], exclude: ["Fixtures"]),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
+        .testTarget(name: "JobsTests", dependencies: ["Jobs"]),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

@@ -37,6 +37,9 @@ public final class VigilService: Sendable {
     /// Starts the workers.
     public func start() throws { try pool.start() }
 
+    /// Removes results whose time is over, until the task is cancelled.
+    public func expireResults() async { await Expiry(of: backlog).run() }
+
     /// From now on nothing is accepted and the service is not ready.
     public func stopAccepting() { backlog.stopAccepting() }
 

@@ -45,9 +45,9 @@ enum PickleGlobal: Equatable {
     ]
 
     /// Numpy scalars hold the metrics of an epoch, protocol 2 writes their bytes through `_codecs.encode`, and
-    /// `argparse.Namespace` holds a script's options.
+    /// `argparse.Namespace` holds a script's options, `collections.Counter` a schedule's milestones.
     private static let inertNames: Set<String> = [
         "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
-        "__builtin__.set", "builtins.set", "__builtin__.frozenset", "builtins.frozenset", "argparse.Namespace",
+        "__builtin__.set", "builtins.set", "__builtin__.frozenset", "builtins.frozenset", "argparse.Namespace", "collections.Counter",
     ]
 }

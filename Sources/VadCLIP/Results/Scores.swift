@@ -15,8 +15,13 @@ public struct Scores: Sendable, Equatable {
 
     /// Computes both from the logits.
     public init(_ logits: Logits, labels: [String]) {
+        self.init(logits, labels: labels, coarse: logits.coarse.map(sigmoid))
+    }
+
+    /// Computes the fine scores, and takes the coarse ones as they are.
+    init(_ logits: Logits, labels: [String], coarse: [Float]) {
         self.labels = labels
-        coarse = logits.coarse.map(sigmoid)
+        self.coarse = coarse
         var fine = logits.fine
         for snippet in 0..<logits.snippets {
             softmax(&fine[snippet * logits.classes..<(snippet + 1) * logits.classes])

@@ -19,6 +19,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
             throw Failure(.configuration, error.description)
         }
         logger.info("listening", metadata: ["address": "\(address)", "url": "http://\(address)"])
+        let expiry = Task { [service] in await service.expireResults() }
+        defer { expiry.cancel() }
         try? await gracefulShutdown()
         logger.info("shutting down: no further jobs are accepted")
         service.stopAccepting()

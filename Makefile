@@ -1,0 +1,24 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test smoke lint format docker
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build a release, serve the embedded model, score the sample, show segments, stop
+	@deploy/demo/run.sh
+
+test: ## All tests, then the end-to-end scripts
+	@Tests/run.sh
+
+smoke: ## The quick tests: rules of the code, openapi.yaml against the code
+	@deploy/setup.sh build
+	swift test --filter 'TidyTests|ServiceTests'
+
+lint: ## Check the formatting
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+format: ## Format in place
+	swift format --in-place --recursive Sources Tests Package.swift
+
+docker: ## Build the image vigil
+	docker build --tag vigil .

@@ -1,0 +1,120 @@
+"""Hostile files on the command line: exit 65 or 66 within seconds, one line that says why, nothing run, nothing left."""
+import os
+
+from support.harness import check, finish, group, need, note, scratch, shown
+
+need("hostile files", "numpy")
+
+from support import hostile  # noqa: E402
+from support.process import run  # noqa: E402
+
+SECONDS, MEBIBYTES = 5, 400
+folder = scratch()
+canary = folder / "canary"
+worst = {"seconds": (0, ""), "rss": (0, "")}
+tried = 0
+
+
+def faults(ran, left, says):
+    """What is wrong with how a command ended."""
+    if ran.code is None:
+        yield f"does not end within {SECONDS} s"
+    elif ran.code not in (65, 66):
+        yield f"exit {ran.code}"
+    if ran.err.count("\n") != 1:
+        yield f"{ran.err.count(chr(10))} lines on stderr"
+    if len(ran.err) > 1000:
+        yield f"an error of {len(ran.err)} bytes"
+    if any(ord(c) < 32 and c != "\n" for c in ran.err):
+        yield "control characters in the error"
+    if says.lower() not in ran.err.lower():
+        yield f"does not say {says!r}"
+    if ran.out and ran.code:
+        yield "something on stdout"
+    if ran.rss > MEBIBYTES:
+        yield f"{ran.rss:.0f} MiB resident"
+    if left:
+        yield f"left {left}"
+    if canary.exists():
+        canary.unlink()
+        yield "RAN THE CANARY"
+
+
+def refuses(name, arguments, says=""):
+    """Runs a command that must refuse what it is given."""
+    global tried
+    tried += 1
+    before = set(os.listdir(folder))
+    ran = run(*arguments, timeout=SECONDS, cwd=folder)
+    left = sorted(set(os.listdir(folder)) - before - {"canary"})
+    found = list(faults(ran, left, says))
+    for key in worst:
+        worst[key] = max(worst[key], (round(getattr(ran, key), 2), f"{arguments[0]} {name}"))
+    check(f"{arguments[0]}: {name}", not found, f"{'; '.join(found)} | {shown(ran.last)}")
+
+
+def file(data, name="hostile"):
+    path = folder / name
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def commands(path, *names):
+    known = {
+        "import": ["import", path, "--output", folder / "out.safetensors"], "inspect": ["inspect", path],
+        "score": ["score", path], "serve": ["serve", "--port", "0", "--model", path]}
+    return [known[name] for name in names]
+
+
+with group("checkpoints"):
+    # Consistent tensors that only aren't VadCLIP's are shown by inspect, and rightly.
+    for number, (name, data) in enumerate(hostile.checkpoints(canary)):
+        path = file(data, "hostile.pth")
+        for command in commands(path, "import", "inspect", *(("score", "serve") if number % 7 == 0 else ())):
+            refuses(name, command)
+    (folder / "hostile.pth").unlink()
+
+with group("safetensors"):
+    for name, data in hostile.safetensors():
+        path = file(data, "hostile.safetensors")
+        for command in commands(path, "import", "inspect", "score", "serve"):
+            refuses(name, command)
+    (folder / "hostile.safetensors").unlink()
+
+with group("models"):
+    for name, data, says in hostile.models():
+        path = file(data, "model.safetensors")
+        refuses(f"model with {name}", commands(path, "serve")[0], says)
+    refuses("a model in place of features", commands(path, "score")[0])
+    (folder / "model.safetensors").unlink()
+
+with group("features"):
+    for name, called, data in hostile.arrays():
+        path = file(data, called)
+        refuses(name, [*commands(path, "score")[0]])
+        refuses(name, [*commands(path, "inspect")[0], "--width", "64"])
+        path.unlink()
+
+with group("what is no file"):
+    os.mkfifo(folder / "fifo")
+    (folder / "folder").mkdir()
+    (folder / "circle").symlink_to(folder / "circle")
+    (folder / "nowhere").symlink_to(folder / "absent")
+    (folder / "to-zero").symlink_to("/dev/zero")
+    for size, name, start in ((1 << 42, "sparse.pth", b"PK\3\4"), (1 << 42, "sparse.npy", b"\x93NUMPY\1\0v\0"),
+                              (1 << 42, "sparse.bin", b"1234"), (1 << 36, "sparse.safetensors", b"\xff\0\0\0\0\0\0\0{")):
+        with open(folder / name, "wb") as sparse:
+            sparse.write(start)
+            sparse.truncate(size)
+    for name in ("fifo", "folder", "circle", "nowhere", "to-zero", "absent", "a/b/c", "sparse.pth", "sparse.npy",
+                 "sparse.bin", "sparse.safetensors"):
+        for command in commands(folder / name, "import", "inspect", "score", "serve"):
+            refuses(f"{name}", command)
+    for command in commands("/dev/zero", "import", "inspect", "score", "serve"):
+        refuses("/dev/zero", command)
+
+note(f"{tried} runs; slowest {worst['seconds']}, largest in MiB {worst['rss']}")
+check("nothing was executed", not canary.exists())
+check("nothing was written outside", not any(map(os.path.exists, ("/tmp/vigil-escaped", "/tmp/vigil-npy"))))
+finish()

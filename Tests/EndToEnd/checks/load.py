@@ -1,0 +1,172 @@
+"""Many clients at once: wrk, two thousand idle connections, two hundred submissions from fifty clients."""
+import collections
+import concurrent.futures
+import resource
+import shutil
+import socket
+import subprocess
+import time
+
+from support.harness import LONG, check, equal, finish, group, need, note, scratch, skip
+
+need("load", "numpy", "requests")
+
+import requests  # noqa: E402
+
+from support import features  # noqa: E402
+from support.process import Server  # noqa: E402
+
+SECONDS = 60 if LONG else 3
+IDLE = 2_000
+body = features.npy(features.video(100))
+
+
+def wrk(server, path, script=None):
+    """Requests a second, answers that were none, statuses beyond 2xx and 3xx."""
+    more = ["-s", script] if script else []
+    ran = subprocess.run(["wrk", "-t2", "-c64", f"-d{SECONDS}s", "--latency", *more, server.url + path], capture_output=True, text=True)
+    return ran.stdout
+
+
+def line(text, start):
+    return next((one.strip() for one in text.splitlines() if one.strip().startswith(start)), "")
+
+
+def settles(measure, most, seconds=10):
+    """The value once it is at most `most`, or the last one after a while."""
+    end = time.monotonic() + seconds
+    while (value := measure()) > most and time.monotonic() < end:
+        time.sleep(0.1)
+    return value
+
+
+def wrks(server):
+    text = wrk(server, "/livez")
+    note(f"GET /livez, 64 connections: {line(text, 'Requests/sec')}, 99% {line(text, '99%')}")
+    check("wrk GET /livez: no error", "Requests/sec" in text and "Socket errors" not in text and "Non-2xx" not in text, text)
+    script = scratch() / "post.lua"
+    (script.parent / "body.npy").write_bytes(features.npy(features.video(30)))
+    script.write_text(f"""
+        local file = io.open("{script.parent}/body.npy", "rb")
+        wrk.method, wrk.body = "POST", file:read("*a")
+        wrk.headers["Content-Type"], wrk.headers["Prefer"] = "application/x-npy", "wait=30"
+        local counted = {{}}
+        function setup(thread) table.insert(counted, thread) end
+        function init() ok, full, other = 0, 0, 0 end
+        function response(status, headers)
+            if status == 200 then ok = ok + 1
+            elseif status == 429 and headers["Retry-After"] then full = full + 1
+            else other = other + 1 end
+        end
+        function done()
+            for _, thread in ipairs(counted) do
+                io.write(string.format("statuses %d %d %d\\n", thread:get("ok"), thread:get("full"), thread:get("other")))
+            end
+        end""")
+    text = wrk(server, "/score", script)
+    counts = [sum(column) for column in zip(*(map(int, one.split()[1:]) for one in text.splitlines() if one.startswith("statuses")))]
+    note(f"POST /score, waited for: {line(text, 'Requests/sec')}, 99% {line(text, '99%')}, statuses 200, 429, other: {counts}")
+    check("wrk POST /score: 200 or 429 with Retry-After, no error", counts and counts[0] and not counts[2] and "Socket errors" not in text, text)
+
+
+def warm(server):
+    """Threads and buffers come with the first requests; what counts is that no more stay."""
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda _: requests.post(server.url + "/score", data=body, headers={"Prefer": "wait=10"}), range(100)))
+
+
+def idle(server):
+    warm(server)
+    before = server.rss(), server.threads(), server.descriptors()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    clients = [socket.create_connection((server.host, server.port), 10) for _ in range(IDLE)]
+    for client in clients[::2]:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    statuses = collections.Counter()
+    for client in clients[::2]:
+        client.settimeout(10)
+        statuses[client.recv(65536)[:12]] += 1
+    equal("half of them ask once", dict(statuses), {b"HTTP/1.1 200": IDLE // 2})
+    for client in clients[1::4]:
+        client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nConte")
+    during = server.rss(), server.threads(), server.descriptors()
+    begun = time.monotonic()
+    answer = requests.post(server.url + "/score", data=body, headers={"Prefer": "wait=10"}, timeout=10)
+    took = time.monotonic() - begun
+    check("a job meanwhile", answer.status_code == 200 and took < 1, f"{answer.status_code} in {took:.2f} s")
+    check("all are open", during[2] >= before[2] + IDLE, f"{during[2]} descriptors")
+    # Half are closed properly, half reset.
+    for client in clients[::2]:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    for client in clients:
+        client.close()
+    descriptors = settles(server.descriptors, before[2] + 2)
+    after = server.rss(), server.threads(), descriptors
+    for name, values in (("before", before), ("with 2,000 connections", during), ("after", after)):
+        note(f"{name}: {values[0]:.1f} MiB, {values[1]} threads, {values[2]} descriptors")
+    check("descriptors are back", after[2] <= before[2] + 2, f"{before[2]}, then {after[2]}")
+    check("threads are back", after[1] <= before[1] + 2, f"{before[1]}, then {after[1]}")
+    check("memory is back", after[0] < before[0] + 16, f"{before[0]:.0f} MiB, then {after[0]:.0f}")
+
+
+def burst():
+    """Fifty clients send four each at once to a small backlog; who is refused comes again."""
+    with Server("--max-queued", "10") as server:
+        warm(server)
+        before = server.rss(), server.threads(), server.descriptors()
+        large = features.npy(features.video(3_000))
+
+        def client(number):
+            statuses, identifiers = collections.Counter(), []
+            with requests.Session() as session:
+                for _ in range(4):
+                    headers = {"Prefer": "wait=20"} if number % 5 == 0 else {}
+                    answer = session.post(server.url + "/score", data=large, headers=headers, timeout=30)
+                    statuses[answer.status_code] += 1
+                    if answer.status_code == 429 and not answer.headers.get("Retry-After", "").isdigit():
+                        statuses["429 without Retry-After"] += 1
+                    if answer.status_code in (200, 202):
+                        identifiers.append(answer.json()["id"])
+            return statuses, identifiers
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            done = list(pool.map(client, range(50)))
+        statuses = sum((one for one, _ in done), collections.Counter())
+        identifiers = [one for _, some in done for one in some]
+        note(f"200 submissions: {dict(statuses)}")
+        check("only 200, 202 and 429 with Retry-After", set(statuses) <= {200, 202, 429}, str(dict(statuses)))
+        check("the backlog was full for some", statuses[429] > 0)
+        ends = collections.Counter(requests.get(f"{server.url}/jobs/{one}?wait=30", timeout=40).json()["status"] for one in identifiers)
+        equal("no job is lost", dict(ends), {"succeeded": len(identifiers)})
+        equal("no two are the same", len(set(identifiers)), len(identifiers))
+        for one in identifiers:
+            requests.delete(f"{server.url}/jobs/{one}")
+        descriptors = settles(server.descriptors, before[2] + 2)
+        rss = settles(server.rss, before[0] + 32, 5)
+        note(f"before: {before[0]:.1f} MiB, {before[1]} threads, {before[2]} descriptors; "
+             f"after: {rss:.1f} MiB, {server.threads()} threads, {descriptors} descriptors")
+        check("memory is back", rss < before[0] + 32, f"{before[0]:.0f} MiB, then {rss:.0f}")
+        check("descriptors are back", descriptors <= before[2] + 2, f"{before[2]}, then {descriptors}")
+        check("threads are back", server.threads() <= before[1] + 2, f"{before[1]}, then {server.threads()}")
+
+
+with Server() as server:
+    with group("idle connections"):
+        idle(server)
+    with group("wrk"):
+        if shutil.which("wrk"):
+            wrks(server)
+            check("the service lives", server.alive())
+        else:
+            skip("wrk", "needs wrk")
+with group("a burst"):
+    burst()
+with group("connections beyond the limit"):
+    with Server("--max-connections", "50") as server:
+        clients = [socket.create_connection((server.host, server.port), 5) for _ in range(200)]
+        time.sleep(0.2)
+        check("the service lives", server.alive() and server.descriptors() < 120, str(server.descriptors()))
+        for client in clients:
+            client.close()
+        settles(server.descriptors, 20)
+        equal("then it serves", requests.get(server.url + "/livez", timeout=5).status_code, 200)
+finish()

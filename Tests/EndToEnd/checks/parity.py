@@ -1,0 +1,123 @@
+"""The published implementation's logits, through `vigil import` and HTTP, for every case of ../shared/golden."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from support.harness import SHARED, check, equal, finish, group, need, note, scratch
+
+need("parity", "numpy", "requests", shared=True)
+
+import numpy as np  # noqa: E402
+import requests  # noqa: E402
+
+from support import expected, features  # noqa: E402
+from support.process import Server, run  # noqa: E402
+
+sys.path.insert(0, str(SHARED / "golden"))
+import make_checkpoint as golden  # noqa: E402
+
+MOST = 1e-4
+WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512}
+NAMES = {"tiny": "ucf-crime", "ucf": "ucf-crime", "xd": "xd-violence"}
+kept = pathlib.Path(os.environ.get("VIGIL_CHECKPOINTS") or scratch())
+kept.mkdir(parents=True, exist_ok=True)
+
+
+def checkpoint(config):
+    path = kept / f"{config}.pth"
+    if not path.exists():
+        subprocess.run([sys.executable, SHARED / "golden/make_checkpoint.py", "--config", config, "--seed", "1", "--out", path], check=True)
+    return path
+
+
+def cases(config):
+    arrays = np.load(SHARED / f"golden/expected/{config}.npz")
+    for name in arrays.files:
+        if name.endswith("_logits_coarse"):
+            rows = int(name[1:].split("_")[0])
+            yield rows, arrays[name], arrays[f"T{rows}_logits_fine"], list(arrays["labels"])
+
+
+def parity(config):
+    model = scratch() / f"{config}.safetensors"
+    path = checkpoint(config)
+    ran = run("import", path, "--output", model, timeout=30)
+    size = path.stat().st_size >> 20
+    note(f"{config}: {size} MiB imported in {ran.seconds:.1f} s to {model.stat().st_size >> 20} MiB, {ran.rss:.0f} MiB resident with file cache")
+    equal(f"{config}: import", ran.code, 0)
+    check(f"{config}: import in 10 s", ran.seconds < 10, f"{ran.seconds:.1f} s")
+    worst, inconsistent, unequal, count = (0, None), [], [], 0
+    with Server(model=model) as server:
+        for rows, coarse, fine, labels in cases(config):
+            count += 1
+            body = features.npy(golden.features(rows, WIDTHS[config], 100 + rows))
+            answer = requests.post(server.url + "/score?logits=true", data=body, timeout=60,
+                                   headers={"Content-Type": "application/x-npy", "Prefer": "wait=60"})
+            job = answer.json()
+            result = job["result"]
+            for branch, wanted in (("coarse", coarse), ("fine", fine)):
+                difference = float(np.abs(np.array(result["logits"][branch], "<f4") - wanted).max())
+                worst = max(worst, (difference, f"T {rows}, {branch}"))
+            inconsistent += [f"T {rows}: {one}" for one in expected.faults(job, rows)]
+            if result["fine"]["labels"] != labels or result["model"] != NAMES[config]:
+                inconsistent.append(f"T {rows}: {result['model']} {result['fine']['labels']}")
+            if requests.get(f"{server.url}/jobs/{job['id']}", timeout=20).json() != job:
+                unequal.append(rows)
+        models = requests.get(server.url + "/v1/models").json()["models"][0]
+    note(f"{config}: worst difference of a logit {worst[0]:.2g} ({worst[1]}) in {count} cases")
+    check(f"{config}: logits within {MOST}", count >= 10 and worst[0] <= MOST, str(worst))
+    check(f"{config}: results agree with themselves", not inconsistent, "; ".join(inconsistent[:5]))
+    check(f"{config}: a poll gives the same", not unequal, f"T {unequal}")
+    check(f"{config}: /v1/models", models["width"] == WIDTHS[config] and models["trained"], str(models))
+    return model
+
+
+def command_line(model):
+    """`vigil score` gives the numbers that the service gives."""
+    path = scratch() / "x.npy"
+    np.save(path, golden.features(100, 64, 200))
+    ran = run("score", path, "--model", model, "--logits", "--format", "json")
+    found = json.loads(ran.out)
+    wanted = next(fine for rows, _, fine, _ in cases("tiny") if rows == 100)
+    difference = np.abs(np.array(found["logits"]["fine"]) - wanted).max()
+    check("vigil score: logits", ran.code == 0 and difference <= MOST, f"{ran.code} {difference} {ran.err}")
+
+
+def nested():
+    """A training checkpoint imports to the same model; labels can be any with a vocabulary and the text tower."""
+    path, folder = scratch() / "nested.pth", scratch()
+    golden.write_pth(path, golden.state("tiny", 1), "model_state_dict")
+    vocabulary = SHARED / "data/bpe_simple_vocab_16e6.txt.gz"
+    run("import", path, "--output", folder / "nested.safetensors")
+    run("import", checkpoint("tiny"), "--output", folder / "plain.safetensors")
+    tensors = [features.read_safetensors((folder / f"{name}.safetensors").read_bytes())[0] for name in ("nested", "plain")]
+    check("nested: the same tensors", tensors[0] == tensors[1])
+    ran = run("import", checkpoint("tiny"), "--output", folder / "tower.safetensors", "--keep-text-tower", "--vocab", vocabulary)
+    equal("--keep-text-tower", (ran.code, ran.err.count("text tower")), (0, 0))
+    labels = list(np.load(SHARED / "golden/expected/tiny.npz")["labels"])
+    with Server(model=folder / "tower.safetensors") as server:
+        body = features.npy(golden.features(64, 64, 164))
+
+        def score(**query):
+            return requests.post(server.url + "/score", params=query | {"logits": "true"}, data=body, headers={"Prefer": "wait=20"}, timeout=30)
+        own, asked = score().json()["result"], score(labels=",".join(labels)).json()["result"]
+        difference = np.abs(np.array(own["logits"]["fine"]) - np.array(asked["logits"]["fine"])).max()
+        check("labels= of the model's own labels: the same logits", difference <= MOST, str(difference))
+        swapped = score(labels="normal,fighting,a person is falling").json()["result"]
+        at = labels.index("fighting")
+        difference = np.abs(np.array(swapped["logits"]["fine"])[:, 1] - np.array(own["logits"]["fine"])[:, at]).max()
+        check("labels= of some: theirs", difference <= MOST, str(difference))
+        answer = score(labels="normal," + "very " * 90 + "long")
+        equal("labels too long: 422", answer.status_code, 422)
+        equal("duplicate labels: 422", score(labels="normal,riot,riot").status_code, 422)
+
+
+for config in WIDTHS:
+    with group(config):
+        model = parity(config)
+        if config == "tiny":
+            command_line(model)
+            nested()
+finish()

@@ -1,0 +1,80 @@
+"""One line a check; the tally that run.sh adds up."""
+import contextlib
+import os
+import pathlib
+import sys
+import tempfile
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SHARED = ROOT.parent / "shared"
+VIGIL = os.environ.get("VIGIL", str(ROOT / ".build/release/vigil"))
+LONG = os.environ.get("LONG") == "1"
+_tally = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+def check(name, holds, detail=""):
+    """Prints what was looked at and whether it holds; a detail shows where it does not."""
+    _tally["passed" if holds else "failed"] += 1
+    print(f"{'ok  ' if holds else 'FAIL'} {name}" + (f": {detail}" if detail and not holds else ""), flush=True)
+    return bool(holds)
+
+
+def equal(name, found, expected):
+    return check(name, found == expected, f"found {shown(found)}, expected {shown(expected)}")
+
+
+def contains(name, text, *parts):
+    missing = [part for part in parts if part.lower() not in text.lower()]
+    return check(name, not missing, f"{missing} not in {shown(text)}")
+
+
+def note(text):
+    print(f"     {text}", flush=True)
+
+
+def skip(name, why):
+    _tally["skipped"] += 1
+    print(f"skip {name}: {why}", flush=True)
+
+
+def shown(value, most=300):
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= most else text[:most] + "…"
+
+
+@contextlib.contextmanager
+def group(name):
+    """A check that can't be carried out is a failed one; the next group still runs."""
+    try:
+        yield
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        check(name, False, f"{type(error).__name__}: {shown(str(error))} ({where.filename.split('/')[-1]}:{where.lineno})")
+
+
+def scratch():
+    """A folder that run.sh removes."""
+    base = os.environ.get("VIGIL_E2E_SCRATCH")
+    return pathlib.Path(tempfile.mkdtemp(dir=base))
+
+
+def need(name, *modules, shared=False):
+    """Skips the whole file where something that it needs is absent."""
+    missing = [] if not shared or SHARED.is_dir() else ["../shared"]
+    for module in modules:
+        try:
+            __import__(module)
+        except ImportError:
+            missing.append(module)
+    if missing:
+        skip(name, f"needs {', '.join(missing)}")
+        finish()
+
+
+def finish():
+    """Hands the tally to run.sh and exits."""
+    if path := os.environ.get("VIGIL_E2E_TALLY"):
+        with open(path, "a") as file:
+            file.write("{passed} {failed} {skipped}\n".format(**_tally))
+    sys.exit(bool(_tally["failed"]))

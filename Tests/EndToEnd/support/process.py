@@ -1,0 +1,119 @@
+"""Runs vigil: commands to their end, servers for as long as a check needs them."""
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from support.harness import VIGIL
+
+
+@dataclasses.dataclass
+class Run:
+    """What a command did. `code` is negative for a signal, None where it had to be killed."""
+    code: int
+    out: str
+    err: str
+    seconds: float
+    rss: float
+
+    @property
+    def last(self):
+        """The errors, as one text, without the log lines that serve may write before."""
+        return self.err.strip()
+
+
+def environment(extra=None):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL")}
+    return clean | (extra or {})
+
+
+def run(*arguments, timeout=10, env=None, cwd=None):
+    """Runs `vigil ARGUMENTS`; `rss` is the child's largest resident set in MiB."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begun = time.monotonic()
+        child = subprocess.Popen(
+            [VIGIL, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(env), cwd=cwd)
+        killed = threading.Event()
+        timer = threading.Timer(timeout, lambda: (killed.set(), child.kill()))
+        timer.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        timer.cancel()
+        seconds = time.monotonic() - begun
+        out.seek(0), err.seek(0)
+        return Run(
+            None if killed.is_set() else child.returncode, out.read().decode(errors="replace"),
+            err.read().decode(errors="replace"), seconds, usage.ru_maxrss / 1024)
+
+
+class Server:
+    """A running service; its port is a free one."""
+
+    def __init__(self, *options, model=None, env=None, port=0):
+        self.log = tempfile.NamedTemporaryFile(mode="w+b", suffix=".log")
+        arguments = ["serve", "--port", str(port), *map(str, options)]
+        if model:
+            arguments += ["--model", str(model)]
+        self.child = subprocess.Popen(
+            [VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment(env))
+        self.port = self._wait()
+        self.host = "127.0.0.1"
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _wait(self):
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if found := re.search(r"url=http://[^ ]+:(\d+)", self.text()):
+                return int(found[1])
+            if self.child.poll() is not None:
+                raise RuntimeError(f"serve ended with {self.child.returncode}: {self.text()}")
+            time.sleep(0.02)
+        self.child.kill()
+        raise RuntimeError(f"serve does not listen: {self.text()}")
+
+    def text(self):
+        with open(self.log.name, errors="replace") as file:
+            return file.read()
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def status(self):
+        with open(f"/proc/{self.child.pid}/status") as file:
+            return dict(line.rstrip().split(":", 1) for line in file if ":" in line)
+
+    def rss(self):
+        """Resident memory that is the process's own, in MiB; mapped files are the system's cache."""
+        return int(self.status()["RssAnon"].split()[0]) / 1024
+
+    def threads(self):
+        return int(self.status()["Threads"])
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def signal(self, number):
+        self.child.send_signal(number)
+
+    def wait(self, timeout=30):
+        return self.child.wait(timeout)
+
+    def stop(self):
+        if self.alive():
+            self.signal(signal.SIGTERM)
+            try:
+                self.wait(30)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        return self.child.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

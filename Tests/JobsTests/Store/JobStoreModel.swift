@@ -1,0 +1,106 @@
+import Jobs
+
+/// What a store should do, said as simply as can be: a list of jobs and no index.
+struct JobStoreModel {
+    struct Entry: Equatable {
+        let id: JobID
+        let priority: Priority
+        let parts: Int
+        var status = JobStatus.queued
+        var attempt = 0
+        var partsDone = 0
+        var token: ClaimToken?
+        var isCancelRequested = false
+        var endedAt: MonotonicTime?
+        var hasOutput = false
+    }
+
+    let attempts: Int
+    let resultTTL: Duration
+    /// Oldest first.
+    var entries: [Entry] = []
+
+    mutating func insert(_ job: Job) {
+        entries.append(Entry(id: job.id, priority: job.priority, parts: job.parts))
+    }
+
+    /// The IDs that a claim has to give, in order.
+    mutating func claim(_ claimed: [ClaimedJob], limit: Int) -> [JobID] {
+        let queued = entries.filter { $0.status == .queued }
+        let order = Priority.allCases.reversed().flatMap { priority in queued.filter { $0.priority == priority } }
+        let expected = order.prefix(limit).map(\.id)
+        for job in claimed {
+            change(job.id) { entry in
+                entry.status = .running
+                entry.attempt += 1
+                entry.partsDone = 0
+                entry.token = job.token
+            }
+        }
+        return expected
+    }
+
+    /// Whether the token is good.
+    func isHeld(_ token: ClaimToken) -> Bool { entries.contains { $0.token == token } }
+
+    mutating func progress(_ token: ClaimToken, _ partsDone: Int) -> ClaimStanding {
+        guard let entry = entries.first(where: { $0.token == token }) else { return .lost }
+        change(entry.id) { $0.partsDone = max($0.partsDone, min(partsDone, $0.parts)) }
+        return entry.isCancelRequested ? .cancelRequested : .held
+    }
+
+    mutating func complete(_ token: ClaimToken, _ outcome: JobOutcome, now: MonotonicTime) {
+        guard let entry = entries.first(where: { $0.token == token }) else { return }
+        end(entry.id, as: entry.isCancelRequested ? .cancelled : outcome.status, now: now)
+    }
+
+    mutating func release(_ token: ClaimToken, _ release: Release, now: MonotonicTime) {
+        guard let entry = entries.first(where: { $0.token == token }) else { return }
+        if entry.isCancelRequested {
+            end(entry.id, as: .cancelled, now: now)
+        } else if release == .lost, entry.attempt >= attempts {
+            end(entry.id, as: .failed, now: now)
+        } else {
+            change(entry.id) { entry in
+                entry.status = .queued
+                entry.attempt -= release == .unspent ? 1 : 0
+                entry.partsDone = 0
+                entry.token = nil
+            }
+        }
+    }
+
+    mutating func cancel(_ id: JobID, now: MonotonicTime) {
+        switch entries.first(where: { $0.id == id })?.status {
+        case .queued: end(id, as: .cancelled, now: now)
+        case .running: change(id) { $0.isCancelRequested = true }
+        default: break
+        }
+    }
+
+    /// Whether there was something to forget.
+    mutating func forget(_ id: JobID) -> Bool {
+        let before = entries.count
+        entries.removeAll { $0.id == id && $0.status.isEnded }
+        return entries.count < before
+    }
+
+    mutating func expire(now: MonotonicTime) {
+        entries.removeAll { entry in entry.endedAt.map { now - $0 >= resultTTL } ?? false }
+    }
+
+    private mutating func end(_ id: JobID, as status: JobStatus, now: MonotonicTime) {
+        change(id) { entry in
+            entry.status = status
+            if status == .succeeded { entry.partsDone = entry.parts }
+            entry.hasOutput = status == .succeeded
+            entry.token = nil
+            entry.endedAt = now
+        }
+    }
+
+    private mutating func change(_ id: JobID, _ body: (inout Entry) -> Void) {
+        guard let index = entries.firstIndex(where: { $0.id == id }) else { return }
+        body(&entries[index])
+    }
+}

@@ -1,0 +1,75 @@
+import Synchronization
+
+@testable import Jobs
+
+/// A processor that does what a job's options say, and notes what it did.
+struct ScriptedProcessor: JobProcessor {
+    /// What a job's options tell the processor to do.
+    struct Script: Sendable {
+        var parts: UInt8 = 1
+        /// The part that fails; 255 for none, 254 for the plan, 253 for the end.
+        var failingAt: UInt8 = 255
+
+        var options: [UInt8] { [parts, failingAt] }
+
+        var job: NewJob { .sample(parts: max(Int(parts), 1), options: options) }
+    }
+
+    /// One a thread, on purpose not Sendable.
+    final class Scratch {
+        let number: Int
+        init(number: Int) { self.number = number }
+    }
+
+    struct Plan: Sendable {
+        let id: JobID
+        let script: Script
+    }
+
+    struct Deed: Hashable, Sendable {
+        let id: JobID
+        let part: Int
+        let scratch: Int
+    }
+
+    final class Journal: Sendable {
+        let scratches = Mutex(0)
+        let deeds = Mutex<[Deed]>([])
+
+        var parts: [Deed] { deeds.withLock { $0 } }
+    }
+
+    let journal = Journal()
+    /// What happens in each part, on the worker's thread.
+    var inPart: @Sendable (JobID, Int) -> Void = { _, _ in }
+
+    func makeScratch() -> Scratch {
+        Scratch(
+            number: journal.scratches.withLock { count in
+                count += 1
+                return count
+            })
+    }
+
+    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan {
+        let options = job.input.options
+        let script = Script(parts: options[0], failingAt: options[1])
+        if script.failingAt == 254 { throw JobFailure(reason: "plan", detail: "no plan") }
+        return Plan(id: job.id, script: script)
+    }
+
+    func partCount(_ plan: Plan) -> Int { Int(plan.script.parts) }
+
+    func process(part: Int, of plan: Plan, scratch: inout Scratch) throws(JobFailure) -> UInt8 {
+        let deed = Deed(id: plan.id, part: part, scratch: scratch.number)
+        journal.deeds.withLock { $0.append(deed) }
+        inPart(plan.id, part)
+        if part == Int(plan.script.failingAt) { throw JobFailure(reason: "part", detail: "part \(part) broke") }
+        return UInt8(part)
+    }
+
+    func finish(_ plan: Plan, results: [UInt8], timings: JobTimings) throws(JobFailure) -> JobOutput {
+        if plan.script.failingAt == 253 { throw JobFailure(reason: "finish", detail: "no end") }
+        return JobOutput(body: results)
+    }
+}

@@ -1,0 +1,26 @@
+import Jobs
+import Testing
+
+/// A kind of store that has to pass `JobStoreConformance` and the model test. A new store is one more line in `all`.
+struct StoreUnderTest: Sendable, CustomTestStringConvertible {
+    let name: String
+    let make: @Sendable (MemoryJobStore.Settings, ManualClock, SeededGenerator) async throws -> any JobStore
+
+    var testDescription: String { name }
+
+    static let all = [
+        StoreUnderTest(name: "memory") { settings, clock, random in
+            MemoryJobStore(settings: settings, clock: clock, random: random)
+        }
+    ]
+
+    /// An empty store and the clock that it goes by.
+    func open(
+        resultTTL: Duration = .seconds(3_600), budget: Int = 1 << 30, attempts: Int = 3, seed: UInt64 = 1
+    ) async throws -> (store: any JobStore, clock: ManualClock) {
+        let settings = MemoryJobStore.Settings(
+            resultTTL: resultTTL, resultBudgetBytes: budget, attempts: attempts)
+        let clock = ManualClock()
+        return (try await make(settings, clock, SeededGenerator(seed: seed)), clock)
+    }
+}

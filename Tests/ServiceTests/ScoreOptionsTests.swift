@@ -1,0 +1,80 @@
+import Testing
+import VadCLIP
+
+@testable import Service
+
+@Suite("Query parameters of POST /score")
+struct ScoreOptionsTests {
+    private func options(_ pairs: (String, String)...) throws(OptionError) -> ScoreOptions {
+        try ScoreOptions(pairs: pairs.map { (name: $0.0, value: $0.1) })
+    }
+
+    @Test("each is read")
+    func all() throws {
+        let options = try options(
+            ("labels", "normal, a fire ,riot"), ("fps", "29.97"), ("threshold", "0.7"), ("leave", "0.2"),
+            ("min_snippets", "3"), ("merge_gap", "2"), ("logits", "true"), ("priority", "high"),
+            ("validate_only", "1"))
+        #expect(options.labels == ["normal", "a fire", "riot"])
+        #expect(options.fps == 29.97)
+        #expect(
+            options.segments == SegmentOptions(threshold: 0.7, leave: 0.2, minimumSnippets: 3, mergeGap: 2))
+        #expect(options.logits && options.validateOnly && options.priority == .high)
+    }
+
+    @Test("leave is the threshold unless it is given")
+    func leave() throws {
+        #expect(try options(("threshold", "0.3")).segments.leave == 0.3)
+        #expect(try options().segments == SegmentOptions(threshold: 0.5, leave: 0.5))
+    }
+
+    @Test(
+        "a value that can't be taken is refused by the parameter's name",
+        arguments: [
+            ("fps", "0"), ("fps", "-1"), ("fps", "nan"), ("fps", "inf"), ("fps", "fast"), ("threshold", "1.5"),
+            ("threshold", "-0.1"), ("threshold", ""), ("leave", "0.9"), ("min_snippets", "0"),
+            ("min_snippets", "1.5"), ("merge_gap", "-1"), ("logits", "maybe"), ("priority", "urgent"),
+            ("validate_only", "x"), ("labels", "normal"), ("labels", "normal,,fire"), ("labels", ""),
+            ("treshold", "0.5"),
+        ])
+    func refused(name: String, value: String) {
+        let error = #expect(throws: OptionError.self) { try options((name, value)) }
+        #expect(error?.name == name)
+    }
+
+    @Test("a parameter given twice is refused")
+    func twice() {
+        #expect(throws: OptionError(name: "fps", problem: "given twice: expected once")) {
+            try options(("fps", "25"), ("fps", "30"))
+        }
+    }
+}
+
+@Suite("Stored results")
+struct StoredResultTests {
+    private func result() -> ScoreResult {
+        var logits = Logits(snippets: 3, classes: 2)
+        logits.coarse = [0.1, -2, .leastNonzeroMagnitude]
+        logits.fine = [1, 2, 3, 4, 5, -6.5]
+        var options = ScoreOptions()
+        options.labels = ["normal", "fire é"]
+        options.fps = 25
+        options.logits = true
+        options.segments = SegmentOptions(threshold: 0.25, leave: 0.125, minimumSnippets: 2, mergeGap: 7)
+        return ScoreResult(
+            model: "m", modelSHA256: "ab", trained: false, labels: ["normal", "fire é"], logits: logits,
+            featuresSHA256: "cd", kernels: "avx2", options: options, queuedMilliseconds: 1.5, scoredMilliseconds: 61)
+    }
+
+    @Test("a result reads back as it was stored")
+    func roundTrip() {
+        #expect(ScoreResult(encoded: result().encoded) == result())
+    }
+
+    @Test("bytes that were cut, or have more behind them, are no result")
+    func damaged() {
+        let bytes = result().encoded
+        for count in 0..<bytes.count { #expect(ScoreResult(encoded: Array(bytes[..<count])) == nil) }
+        #expect(ScoreResult(encoded: bytes + [0]) == nil)
+    }
+}

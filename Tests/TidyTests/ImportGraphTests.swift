@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The arrows between the rooms, which all point down.
+@Suite("Targets import only what lies below them")
+struct ImportGraphTests {
+    /// What each target may import of the others. A target that is not listed here fails the test.
+    static let allowed: [String: Set<String>] = [
+        "vigil": ["CResources", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics"],
+        "Service": ["HTTP", "Jobs", "VadCLIP", "Formats", "Numerics"],
+        "VadCLIP": ["CLIP", "Formats", "Numerics"],
+        "CLIP": ["Numerics"],
+        "Numerics": ["CKernels"],
+        "Formats": ["CZlib", "COpenSSL"],
+        "HTTP": ["CLinux"],
+        "Jobs": [],
+        "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
+    ]
+
+    @Test("no file imports a target that its own must not know")
+    func imports() throws {
+        let sources = try Repository.sources()
+        #expect(sources.count > 100, "too few files were found for the rule to mean anything")
+        let wrong = sources.flatMap { file in
+            file.imports.intersection(Self.allowed.keys).subtracting(Self.allowed[file.target] ?? [])
+                .map { "\(file.path) imports \($0)" }
+        }
+        #expect(wrong == [])
+    }
+
+    @Test(
+        "only the rooms that speak to the operating system's threads and files import it",
+        arguments: ["CLIP", "VadCLIP"])
+    func systemFree(target: String) throws {
+        let wrong = try Repository.sources().filter { $0.target == target }.filter { file in
+            !file.imports.isDisjoint(with: ["Foundation", "Dispatch", "SystemPackage"])
+        }
+        #expect(wrong.map(\.path) == [])
+    }
+
+    @Test("Foundation is imported in the command line alone")
+    func foundation() throws {
+        let wrong = try Repository.sources().filter { $0.imports.contains("Foundation") && $0.target != "vigil" }
+        #expect(wrong.map(\.path) == [])
+    }
+
+    @Test("every folder of Sources is a target of Package.swift, and is listed in the graph")
+    func targets() throws {
+        let folders = try FileManager.default.contentsOfDirectory(atPath: Paths.root + "/Sources")
+        let package = try Repository.file("Package.swift").lines.joined(separator: "\n")
+        for folder in folders {
+            let declared = [".target(", ".executableTarget(", ".systemLibrary("].contains { kind in
+                package.contains("\(kind)name: \"\(folder)\"")
+                    || package.contains("\(kind)\n            name: \"\(folder)\"")
+            }
+            #expect(declared, "\(folder) is no target")
+            #expect(Self.allowed[folder] != nil, "\(folder) is not in the import graph")
+        }
+        #expect(Set(Self.allowed.keys) == Set(folders))
+    }
+
+    @Test("the reader of imports sees through attributes, access levels and kinds")
+    func readsImports() {
+        let file = SourceFile(
+            path: "Sources/A/B.swift", text: "import A\n    @testable public import struct C.D\n// import E\n")
+        #expect(file.imports == ["A", "C"])
+    }
+}

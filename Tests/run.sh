@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# What make test runs: the suites of the package, then the end-to-end scripts, which start the real binary.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+deploy/setup.sh build test
+swift test </dev/null
+if [ -x Tests/EndToEnd/run.sh ]; then
+    swift build -c release --product vigil
+    VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh </dev/null
+fi

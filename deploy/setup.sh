@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs what is missing on Debian and Ubuntu; does nothing where all is there.
+#
+#   deploy/setup.sh build [demo] [test]
+set -euo pipefail
+
+missing=()
+need() { missing+=("$1"); }
+
+for purpose in "$@"; do
+    case "$purpose" in
+        build)
+            [ -e /usr/include/openssl/evp.h ] || need libssl-dev
+            [ -e /usr/include/zlib.h ] || need zlib1g-dev
+            ;;
+        demo)
+            command -v curl >/dev/null || need curl
+            ;;
+        test)
+            command -v curl >/dev/null || need curl
+            command -v python3 >/dev/null || need python3
+            # The golden tests make their checkpoints with it.
+            python3 -c 'import numpy' 2>/dev/null || need python3-numpy
+            ;;
+        *)
+            echo "setup.sh: $purpose: expected build, demo or test" >&2
+            exit 64
+            ;;
+    esac
+done
+
+if ! command -v swift >/dev/null; then
+    echo "setup.sh: swift is missing: install Swift 6.2 or later from https://www.swift.org/install/linux/" >&2
+    exit 1
+fi
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=()
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+elif command -v sudo >/dev/null && [ -t 0 ]; then
+    as_root=(sudo)
+else
+    as_root=(false)
+fi
+if [ "${as_root[*]-}" = false ] || ! command -v apt-get >/dev/null; then
+    echo "setup.sh: these packages are missing and can't be installed from here: ${missing[*]}" >&2
+    echo "setup.sh: as root: apt-get install ${missing[*]}" >&2
+    exit 1
+fi
+
+echo "Installing ${missing[*]}"
+${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
+${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
