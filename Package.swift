@@ -75,6 +75,9 @@ let package = Package(
         .testTarget(name: "FormatsTests", dependencies: ["Formats"], exclude: ["Fixtures"]),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "HTTPTests",
+            dependencies: ["HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
         .testTarget(name: "JobsTests", dependencies: ["Jobs"]),
         .testTarget(
             name: "ServiceTests",

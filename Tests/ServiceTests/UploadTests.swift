@@ -10,7 +10,8 @@ import Testing
 struct UploadTests {
     private static let values: [Float] = [1, -2, 3.5, 0.25, 5, 6, 7, 8]
     private static let npy = NPYWriter.encode(values, rows: 2, columns: 4)
-    private static let raw = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+    private static let raw = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+    }
     private static let json = Array(#"{"features": [[1, -2, 3.5, 0.25], [5, 6, 7, 8]]}"#.utf8)
     private static let safetensors: [UInt8] = {
         let header = #"{"features":{"dtype":"F32","shape":[2,4],"data_offsets":[0,32]}}"#
@@ -18,8 +19,10 @@ struct UploadTests {
     }()
 
     private static let bodies: [(String, UploadFormat, [UInt8])] = [
-        ("npy", .npy, npy), ("npy as bytes", .bytes, npy), ("npy without a type", .unlabelled, npy), ("rows", .bytes, raw),
-        ("json", .json, json), ("safetensors", .safetensors, safetensors), ("safetensors as bytes", .bytes, safetensors),
+        ("npy", .npy, npy), ("npy as bytes", .bytes, npy), ("npy without a type", .unlabelled, npy),
+        ("rows", .bytes, raw),
+        ("json", .json, json), ("safetensors", .safetensors, safetensors),
+        ("safetensors as bytes", .bytes, safetensors),
     ]
 
     @Test("every format gives the same array however the body is cut", arguments: bodies.indices)
@@ -39,7 +42,8 @@ struct UploadTests {
 
     @Test("a form's file is decoded by its name, its other fields are options", arguments: 1...40)
     func form(size: Int) async throws {
-        let text = "--X\r\nContent-Disposition: form-data; name=\"fps\"\r\n\r\n25\r\n--X\r\n"
+        let text =
+            "--X\r\nContent-Disposition: form-data; name=\"fps\"\r\n\r\n25\r\n--X\r\n"
             + "Content-Disposition: form-data; name=\"threshold\"\r\n\r\n\r\n--X\r\n"
             + "Content-Disposition: form-data; name=\"features\"; filename=\"a.json\"\r\n"
             + "Content-Type: application/octet-stream\r\n\r\n"
@@ -56,12 +60,14 @@ struct UploadTests {
         #expect(upload.fields.map(\.value) == ["25"])
     }
 
-    @Test("what is no feature file is named", arguments: [
-        ("PK\u{3}\u{4}" + String(repeating: "x", count: 60), "PyTorch checkpoint"),
-        ("<!DOCTYPE html><html><body>404 Not Found, sorry</body></html>", "web page"),
-        ("version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS pointer"),
-        ("", "empty"), ("12345", "whole number of rows"),
-    ])
+    @Test(
+        "what is no feature file is named",
+        arguments: [
+            ("PK\u{3}\u{4}" + String(repeating: "x", count: 60), "PyTorch checkpoint"),
+            ("<!DOCTYPE html><html><body>404 Not Found, sorry</body></html>", "web page"),
+            ("version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS pointer"),
+            ("", "empty"), ("12345", "whole number of rows"),
+        ])
     func noFeatures(text: String, words: String) {
         var decoder = UploadDecoder(format: .bytes, width: 4, limits: ArrayLimits())
         let error = #expect(throws: ArrayDecodingError.self) {

@@ -75,11 +75,13 @@ struct ModelFileTests {
         #expect(error?.description.contains(name) == true)
     }
 
-    @Test("settings out of range are named", arguments: [
-        ("window", "0"), ("window", "-8"), ("window", "many"), ("window", "1000000000"), ("labels", "normal"),
-        ("labels", "[]"), ("labels", #"["normal"]"#), ("labels", #"["a","a"]"#), ("labels", #"["", "b"]"#),
-        ("labels", "[1,2]"), ("format_version", "99"), ("format", "other"),
-    ])
+    @Test(
+        "settings out of range are named",
+        arguments: [
+            ("window", "0"), ("window", "-8"), ("window", "many"), ("window", "1000000000"), ("labels", "normal"),
+            ("labels", "[]"), ("labels", #"["normal"]"#), ("labels", #"["a","a"]"#), ("labels", #"["", "b"]"#),
+            ("labels", "[1,2]"), ("format_version", "99"), ("format", "other"),
+        ])
     func badSetting(key: String, value: String) throws {
         var changed = try ChangedModel()
         changed.metadata[key] = value

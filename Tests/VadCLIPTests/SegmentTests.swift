@@ -62,7 +62,9 @@ struct SegmentTests {
             inside[index] = goesOn || coarse[index] >= options.threshold
         }
         for gapEnd in coarse.indices where inside[gapEnd] {
-            guard let last = inside[..<gapEnd].lastIndex(of: true), gapEnd - last - 1 < options.mergeGap else { continue }
+            guard let last = inside[..<gapEnd].lastIndex(of: true), gapEnd - last - 1 < options.mergeGap else {
+                continue
+            }
             for index in last..<gapEnd { inside[index] = true }
         }
         var expected: [Range<Int>] = []

@@ -6,7 +6,7 @@
 // shapes (k up to 2,560) lies in the L2 cache while ROW_BLOCK rows of A pass over it. MR * NV accumulators, NV vectors
 // of B and a broadcast fill the register file. Fewer rows than MR have a kernel of their own each.
 #ifndef ROW_BLOCK
-#define ROW_BLOCK (MR * 8)
+#define ROW_BLOCK 1024
 #endif
 #define PANEL (LANES * NV)
 
@@ -34,7 +34,7 @@ INLINE void finish_tile(int rows, vf acc[MR][NV], float *c, ptrdiff_t c_stride, 
 
 INLINE void run_tile(int rows, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
                      float *c, ptrdiff_t c_stride, ptrdiff_t row, ptrdiff_t column, ptrdiff_t columns, int whole,
-                     const vg_epilogue *e) {
+                     const float *ahead, const vg_epilogue *e) {
     vf acc[MR][NV];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++)
@@ -43,6 +43,10 @@ INLINE void run_tile(int rows, ptrdiff_t k, const float *a, ptrdiff_t a_stride, 
     a += row * a_stride;
     for (ptrdiff_t p = 0; p < k; p++, b += b_stride) {
         vf x[NV];
+        if (ahead) {
+#pragma clang loop unroll(full)
+            for (int line = 0; line < PANEL; line += 16) __builtin_prefetch(ahead + p * PANEL + line, 0, 2);
+        }
 #pragma clang loop unroll(full)
         for (int v = 0; v < NV; v++) {
             ptrdiff_t left = columns - v * LANES;
@@ -69,8 +73,12 @@ INLINE void run_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, p
             ptrdiff_t columns = n - column < PANEL ? n - column : PANEL;
             ptrdiff_t row = top;
             int whole = packed || columns == PANEL;
-#define TILE(rows, w) run_tile(rows, k, a, a_stride, bp, b_stride, c, c_stride, row, column, columns, w, e)
+#define TILE(rows, w) run_tile(rows, k, a, a_stride, bp, b_stride, c, c_stride, row, column, columns, w, NULL, e)
             if (whole) {
+                if (packed && row + MR <= bottom) {
+                    run_tile(MR, k, a, a_stride, bp, b_stride, c, c_stride, row, column, columns, 1, bp + panel_stride, e);
+                    row += MR;
+                }
                 for (; row + MR <= bottom; row += MR) TILE(MR, 1);
                 switch (bottom - row) { REMAINDERS }
             } else {

@@ -8,11 +8,9 @@ public struct SHA256: ~Copyable, @unchecked Sendable {
 
     /// A digest of nothing yet.
     public init() {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
-            // Nothing from outside leads here: memory has run out, or OpenSSL was built without SHA-256.
-            fatalError("OpenSSL offers no SHA-256")
-        }
-        self.context = context
+        context = EVP_MD_CTX_new()
+        // Nothing from outside makes this fail: memory has run out, or OpenSSL was built without SHA-256.
+        precondition(EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1, "OpenSSL offers no SHA-256")
     }
 
     deinit { EVP_MD_CTX_free(context) }

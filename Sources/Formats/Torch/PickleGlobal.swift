@@ -48,6 +48,7 @@ enum PickleGlobal: Equatable {
     /// `argparse.Namespace` holds a script's options, `collections.Counter` a schedule's milestones.
     private static let inertNames: Set<String> = [
         "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar", "numpy.dtype", "_codecs.encode",
-        "__builtin__.set", "builtins.set", "__builtin__.frozenset", "builtins.frozenset", "argparse.Namespace", "collections.Counter",
+        "__builtin__.set", "builtins.set", "__builtin__.frozenset", "builtins.frozenset", "argparse.Namespace",
+        "collections.Counter",
     ]
 }

@@ -65,13 +65,11 @@ final class Connection: @unchecked Sendable {
         settle()
     }
 
-    /// The server ends: a request that is already in the socket is still answered.
+    /// The server ends.
     func shutDown() {
         guard isOpen else { return }
-        state.isShuttingDown = true
-        if state.isIdle { readInput() }
-        guard isOpen else { return }
-        if let action = state.shutDown() { perform(action, [UInt8]().span) }
+        state.shutDown(now: loop.now)
+        settle()
     }
 
     /// Lets go of everything at once.
@@ -194,19 +192,19 @@ extension Connection {
 
     private func flush() {
         while isOpen, !state.output.isEmpty {
-            let total = state.output.count
             let outcome = state.output.withSegments(limit: Socket.segmentsPerCall) { segments, sent in
-                socket?.send(segments, skipping: sent)
+                socket?.transmit(segments, skipping: sent)
             }
             switch outcome {
             case .moved(let count):
                 state.sent(count, now: loop.now)
-                if count == 0 || total == 0 { break }
-                continue
-            case .wouldBlock: state.sent(0, now: loop.now)
-            case .failed, nil: close()
+            case .wouldBlock:
+                state.sent(0, now: loop.now)
+                return
+            case .failed, nil:
+                close()
+                return
             }
-            return
         }
         if isOpen, let action = state.afterSending(now: loop.now) { perform(action, [UInt8]().span) }
     }

@@ -4,7 +4,8 @@ extension ConnectionState {
         switch phase {
         case .head:
             let input = headClock.map { $0 + context.timeouts.requestHead }
-            let idle = output.isEmpty ? idleSince + context.timeouts.keepAliveIdle : .distantFuture
+            let mayIdle = isShuttingDown ? Self.lastCall : context.timeouts.keepAliveIdle
+            let idle = output.isEmpty ? idleSince + mayIdle : .distantFuture
             return min(input ?? idle, writeClock?.deadline ?? .distantFuture)
         case .exchange, .closing:
             return min(bodyClock?.deadline ?? .distantFuture, writeClock?.deadline ?? .distantFuture)
@@ -73,11 +74,12 @@ extension ConnectionState {
         return .close
     }
 
-    /// No further request is taken: an idle connection ends now, another one after its answer.
-    mutating func shutDown() -> Action? {
+    /// The server ends: answers say so from now on. A client that is idle has a last moment, since its next request may
+    /// be on the way; if it comes it is answered, and if not the connection ends.
+    mutating func shutDown(now: MonotonicTime) {
         isShuttingDown = true
-        guard isIdle else { return nil }
-        phase = .closed
-        return .close
+        idleSince = now
     }
+
+    private static let lastCall = Duration.milliseconds(100)
 }

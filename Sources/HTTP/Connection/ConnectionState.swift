@@ -92,12 +92,6 @@ struct ConnectionState {
         else { return 0 }
         return remaining
     }
-
-    /// Whether the connection has nothing under way.
-    var isIdle: Bool {
-        if case .head = phase { return !parser.isMidHead && backlog.isEmpty && output.isEmpty }
-        return false
-    }
 }
 
 /// Input that waits its turn.

@@ -12,7 +12,7 @@ final class ServerContext: Sendable {
         renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
         observe: (@Sendable (ExchangeRecord) -> Void)? = nil
     ) {
-        limits = configuration.limits
+        limits = configuration.limits.usable
         timeouts = configuration.timeouts
         serverName = configuration.serverName
         self.router = router

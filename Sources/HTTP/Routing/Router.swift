@@ -19,16 +19,17 @@ public struct Route: Sendable {
 
 /// Finds the handler of a method and a path.
 public struct Router: Sendable {
+    private var methods: [HTTPRequest.Method] = []
     private var fixed: [String: MethodTable] = [:]
     private var patterns: [(pattern: PathPattern, methods: MethodTable)] = []
-
-    /// A router without routes.
-    public init() {}
 
     /// The method and the pattern of each route, those of fixed paths first; HEAD and OPTIONS go without saying.
     public var descriptions: [(method: HTTPRequest.Method, pattern: String)] {
         (fixed.sorted { $0.key < $1.key }.map(\.value) + patterns.map(\.methods)).flatMap(\.descriptions)
     }
+
+    /// A router without routes.
+    public init() {}
 
     /// Registers a handler. A pattern and method that are registered already, or a pattern that is not a path, are
     /// mistakes in the program and trap.
@@ -40,6 +41,7 @@ public struct Router: Sendable {
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, _ handler: Handler
     ) {
         let route = Route(pattern: pattern, bodyLimit: bodyLimit, handler: handler)
+        methods.append(method)
         let parsed = PathPattern(pattern)
         if parsed.isFixed {
             fixed[pattern, default: MethodTable()].add(method, route)
@@ -78,7 +80,7 @@ public struct Router: Sendable {
         guard Self.knownMethods.contains(head.method) else {
             return .refused(.methodNotImplemented(head.method.rawValue))
         }
-        if head.path == "*" { return .options(allow: "GET, HEAD, POST, DELETE, OPTIONS") }
+        if head.path == "*" { return .options(allow: MethodTable.allow(for: methods)) }
         guard let (methods, parameters) = find(head.path) else { return .refused(.notFound(head.path)) }
         if let route = methods[head.method] { return .route(route, parameters) }
         if head.method == .options { return .options(allow: methods.allow) }
@@ -100,13 +102,13 @@ public struct Router: Sendable {
 
 /// The routes of one path, by method.
 private struct MethodTable: Sendable {
-    private var routes: [(method: HTTPRequest.Method, route: Route)] = []
-    /// The value of Allow.
-    private(set) var allow = "OPTIONS"
-
     var descriptions: [(method: HTTPRequest.Method, pattern: String)] {
         routes.map { ($0.method, $0.route.pattern) }
     }
+
+    private var routes: [(method: HTTPRequest.Method, route: Route)] = []
+    /// The value of Allow.
+    private(set) var allow = "OPTIONS"
 
     subscript(method: HTTPRequest.Method) -> Route? {
         let wanted = method == .head && !routes.contains { $0.method == .head } ? .get : method
@@ -116,9 +118,14 @@ private struct MethodTable: Sendable {
     mutating func add(_ method: HTTPRequest.Method, _ route: Route) {
         precondition(!routes.contains { $0.method == method }, "\(method) \(route.pattern) is registered twice")
         routes.append((method, route))
-        var names = routes.map(\.method.rawValue)
-        if names.contains("GET"), !names.contains("HEAD") { names.append("HEAD") }
-        if !names.contains("OPTIONS") { names.append("OPTIONS") }
-        allow = names.sorted().joined(separator: ", ")
+        allow = Self.allow(for: routes.map(\.method))
+    }
+
+    /// The value of Allow for these methods, and those that come with them.
+    static func allow(for methods: [HTTPRequest.Method]) -> String {
+        var names = Set(methods.map(\.rawValue))
+        if names.contains("GET") { names.insert("HEAD") }
+        names.insert("OPTIONS")
+        return names.sorted().joined(separator: ", ")
     }
 }

@@ -31,6 +31,8 @@ final class EventLoop: @unchecked Sendable {
     private var connections = ConnectionTable()
     private var source: (any DispatchSourceRead)?
     private var isTicking = false
+    private var isShuttingDown = false
+    /// Called once, when the last connection of a loop that shuts down is gone.
     private var onEmpty: (@Sendable () -> Void)?
     private let connectionClosed: @Sendable () -> Void
 
@@ -44,7 +46,7 @@ final class EventLoop: @unchecked Sendable {
         self.counters = counters
         self.logger = logger
         self.connectionClosed = connectionClosed
-        readBuffer = [UInt8](repeating: 0, count: max(1024, context.limits.readBufferBytes))
+        readBuffer = [UInt8](repeating: 0, count: context.limits.readBufferBytes)
         poller = try Poller()
     }
 
@@ -76,7 +78,7 @@ final class EventLoop: @unchecked Sendable {
             }
             self.keepTicking()
             connection.open(refusing: problem)
-            if self.onEmpty != nil { connection.shutDown() }
+            if self.isShuttingDown { connection.shutDown() }
         }
     }
 
@@ -133,13 +135,13 @@ extension EventLoop {
     }
 
     private func reportEmpty() {
-        onEmpty?()
-        if onEmpty != nil { onEmpty = {} }
+        onEmpty.take()?()
     }
 
     /// Ends idle connections now and the others after their answers; `onEmpty` is called once none is left.
     func shutDown(onEmpty: @escaping @Sendable () -> Void) {
         enter {
+            self.isShuttingDown = true
             self.onEmpty = onEmpty
             for connection in self.connections.all { connection.shutDown() }
             if self.connections.isEmpty { self.reportEmpty() }

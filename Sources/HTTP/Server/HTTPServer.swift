@@ -75,7 +75,7 @@ public final class HTTPServer: Sendable {
             return (listener, loops)
         }
         guard let (listener, loops) = running else { return }
-        listener.stop()
+        await listener.stop()
         let nanoseconds = Int(clamping: grace.wholeNanoseconds)
         DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) {
             for loop in loops { loop.closeAll() }

@@ -14,7 +14,8 @@ final class Listener: @unchecked Sendable {
 
     let address: SocketAddress
     private let queue = DispatchQueue(label: "http.listener")
-    private let socket: ListeningSocket
+    /// Nil once the listener is stopped.
+    private var socket: ListeningSocket?
     private let loops: [EventLoop]
     private let counters: ServerCounters
     private let maxConnections: Int
@@ -22,13 +23,15 @@ final class Listener: @unchecked Sendable {
     private var source: (any DispatchSourceRead)?
     private var isPaused = false
     private var nextLoop = 0
+    /// Whether the log has been told that descriptors have run out, since there were some last.
+    private var hasWarned = false
 
     init(
         _ socket: consuming ListeningSocket, loops: [EventLoop], counters: ServerCounters, maxConnections: Int,
         logger: Logger
     ) {
         address = socket.address
-        self.socket = socket
+        self.socket = consume socket
         self.loops = loops
         self.counters = counters
         self.maxConnections = maxConnections
@@ -37,7 +40,8 @@ final class Listener: @unchecked Sendable {
 
     func start() {
         queue.sync {
-            let source = DispatchSource.makeReadSource(fileDescriptor: socket.socket.descriptor, queue: queue)
+            guard let descriptor = socket?.socket.descriptor else { return }
+            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
             // The handler keeps the listener, and with it the descriptor, until the source is cancelled.
             source.setEventHandler { self.acceptReady() }
             source.activate()
@@ -45,15 +49,27 @@ final class Listener: @unchecked Sendable {
         }
     }
 
-    /// Takes what has already been connected, and then no more.
-    func stop() {
-        queue.sync {
-            guard let source else { return }
-            acceptReady()
-            source.cancel()
-            if isPaused { source.resume() }
-            self.source = nil
+    /// Takes what has already been connected, and then closes the socket; returns once it is closed.
+    func stop() async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            queue.async { self.stop(done) }
         }
+    }
+
+    private func stop(_ done: CheckedContinuation<Void, Never>) {
+        guard let source else {
+            done.resume()
+            return
+        }
+        acceptReady()
+        // The descriptor must outlive the source.
+        source.setCancelHandler {
+            self.socket = nil
+            done.resume()
+        }
+        source.cancel()
+        if isPaused { source.resume() }
+        self.source = nil
     }
 
     private func acceptReady() {
@@ -63,12 +79,15 @@ final class Listener: @unchecked Sendable {
                 pauseAccepting()
                 return
             }
-            switch socket.accept() {
+            switch socket?.accept() {
             case .connection(let descriptor, let peer): hand(descriptor, peer)
             case .again: continue
-            case .none: return
+            case .nothing, nil:
+                hasWarned = false
+                return
             case .exhausted(let code):
-                logger.warning("out of descriptors, accepting pauses", metadata: ["errno": "\(code)"])
+                if !hasWarned { logger.warning("accepting pauses, out of descriptors", metadata: ["errno": "\(code)"]) }
+                hasWarned = true
                 pauseAccepting()
                 return
             }

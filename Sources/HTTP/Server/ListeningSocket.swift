@@ -34,7 +34,7 @@ struct ListeningSocket: ~Copyable {
         case connection(Int32, SocketAddress)
         /// The one that was waiting is gone, or was never whole; the next may be fine.
         case again
-        case none
+        case nothing
         /// Descriptors or memory have run out; accepting must pause.
         case exhausted(errno: Int32)
     }
@@ -46,10 +46,8 @@ struct ListeningSocket: ~Copyable {
     init(_ wanted: SocketAddress, backlog: Int) throws(ListenError) {
         guard let (storage, length) = wanted.storage() else { throw .invalidHost(wanted.host) }
         func failure(_ call: String) -> ListenError { .system(call: call, errno: errno, address: wanted) }
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let descriptor = Glibc.socket(Int32(storage.ss_family), kind, 0)
-        guard descriptor >= 0 else { throw failure("socket") }
-        let socket = Socket(owning: descriptor)
+        guard let socket = Socket.stream(family: Int32(storage.ss_family)) else { throw failure("socket") }
+        let descriptor = socket.descriptor
         socket.setOption(SOL_SOCKET, SO_REUSEADDR)
         var bound = storage
         var boundLength = length
@@ -73,7 +71,7 @@ struct ListeningSocket: ~Copyable {
         let descriptor = vigil_accept(socket.descriptor, &storage, &length)
         if descriptor >= 0 { return .connection(descriptor, SocketAddress(storage)) }
         switch errno {
-        case EAGAIN: return .none
+        case EAGAIN: return .nothing
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(errno: errno)
         default: return .again
         }

@@ -8,8 +8,8 @@ import CLinux
 
 /// Watches many descriptors by one, which a Dispatch source can wait for in turn.
 ///
-/// A Dispatch source a socket would do as well, but costs three system calls and two changes of thread an event on
-/// Linux; this costs a fraction of one call.
+/// A Dispatch source a socket would do as well, but on Linux each of its events passes through libdispatch's manager
+/// thread and is armed again from there. Here one such turn serves all sockets that are ready.
 struct Poller: ~Copyable {
     /// What a descriptor is ready for.
     struct Readiness: OptionSet {

@@ -50,6 +50,20 @@ public struct Limits: Sendable {
     public init() {}
 }
 
+extension Limits {
+    /// With buffers of at least 1 KiB, since without any nothing would move, and heads that 32-bit offsets reach.
+    var usable: Limits {
+        var limits = self
+        limits.readBufferBytes = max(1 << 10, readBufferBytes)
+        limits.maxPipelinedBytes = max(1 << 10, maxPipelinedBytes)
+        limits.maxWaitingBodyBytes = max(1 << 10, maxWaitingBodyBytes)
+        limits.maxWaitingOutputBytes = max(1 << 10, maxWaitingOutputBytes)
+        limits.maxTargetBytes = min(1 << 28, maxTargetBytes)
+        limits.maxHeaderBytes = min(1 << 28, maxHeaderBytes)
+        return limits
+    }
+}
+
 /// How long a client may take.
 public struct Timeouts: Sendable {
     /// From the first byte of a head to its last, however the bytes between drip (408).

@@ -28,17 +28,24 @@ struct Socket: ~Copyable {
         close(descriptor)
     }
 
+    /// A new TCP socket, closed on exec; nil with `errno` set where there is none to be had.
+    static func stream(family: Int32) -> Socket? {
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(family, kind, 0)
+        return descriptor >= 0 ? Socket(owning: descriptor) : nil
+    }
+
     /// Reads what is there, up to the room in `buffer`.
     borrowing func receive(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         outcome { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
     }
 
     /// Writes segments by one call; a client that is gone is an error, never a signal.
-    borrowing func send(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
+    borrowing func transmit(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
         if segments.count == 1, let only = segments.first {
             return only.withUnsafeBytes { bytes in
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
-                return outcome { Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
+                return outcome { send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL)) }
             }
         }
         return sendVectors(segments, skipping: sent)

@@ -12,12 +12,14 @@ extension VigilService {
 
     func showJob(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
+        try check(request.head.query, knows: ["wait"])
         var job = try await find(id)
         if let text = request.head.query["wait"] {
             guard let seconds = Double(text), seconds >= 0, seconds <= 86_400 else {
                 throw Problem.option(
                     OptionError(
-                        name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 on"))
+                        name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 to 86400")
+                )
             }
             guard let ended = try await waited(id, min(.seconds(seconds), settings.maxWait)) else {
                 throw Problem.unknownJob(id.description)
@@ -41,7 +43,7 @@ extension VigilService {
         }
         let started = ContinuousClock.now
         guard job.status == .succeeded else {
-            guard form != Self.npy else { throw noArray(job) }
+            guard form != Self.npy || head.method == .post else { throw noArray(job) }
             return .json(JobDocument(job: job).json, fields: fields)
         }
         let document = ScoreDocument(try await result(of: job))
@@ -101,6 +103,7 @@ extension VigilService {
 
     func listJobs(_ request: Request) async throws -> Response {
         let query = request.head.query
+        try check(query, knows: ["status", "limit", "cursor"])
         let status = try query["status"].map(status)
         let limit = try query["limit"].map(limit) ?? Self.page.usual
         let cursor = try query["cursor"].map(cursor)
@@ -118,6 +121,14 @@ extension VigilService {
             }
         }
         return .json(body)
+    }
+
+    private func check(_ query: QueryItems, knows names: [String]) throws(HTTPProblem) {
+        guard let stray = query.first(where: { !names.contains($0.name) }) else { return }
+        throw Problem.option(
+            OptionError(
+                name: String(stray.name.prefix(60)),
+                problem: "no such parameter: expected \(names.joined(separator: ", "))"))
     }
 
     private func status(_ text: String) throws(HTTPProblem) -> JobStatus {

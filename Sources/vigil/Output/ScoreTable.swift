@@ -65,7 +65,8 @@ struct ScoreTable {
         let titles = ["snippets", result.options.fps == nil ? "" : "time", "score", "label"]
         let widths = titles.indices.map { column in ([titles] + rows).map { $0[column].count }.max() ?? 0 }
         return ([titles] + rows).map { row in
-            "  " + zip(row, widths).filter { $1 > 0 }.map { padded($0, to: $1) }.joined(separator: "  ")
+            let cells = zip(row, widths).filter { $1 > 0 }.map { padded($0, to: $1) }
+            return "  " + String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
         }
     }
 

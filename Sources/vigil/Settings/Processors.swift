@@ -1,7 +1,11 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// The machine's processors.
 enum Processors {
-    /// How many this process may run on.
-    static var count: Int { ProcessInfo.processInfo.activeProcessorCount }
+    /// How many are online.
+    static var count: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

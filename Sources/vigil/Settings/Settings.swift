@@ -1,4 +1,5 @@
 import Configuration
+import Formats
 import Numerics
 import SystemPackage
 
@@ -20,13 +21,35 @@ struct Settings: Sendable {
             EnvironmentVariablesProvider().prefixKeys(with: ConfigKey("vigil"))
         ]
         if let path = file ?? getenv("VIGIL_CONFIG").map({ String(cString: $0) }), !path.isEmpty {
+            try Self.check(path)
             do {
                 providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
             } catch {
-                throw Failure(.configuration, "config file \(path): \(error)")
+                throw Failure(.configuration, "config file \(path) can't be read: expected a JSON object of settings")
             }
         }
         self.providers = providers
+    }
+
+    /// Throws where the config file is not a JSON object of known settings: a misspelt name would be no setting at all.
+    private static func check(_ path: String) throws {
+        let file: MappedFile
+        do { file = try MappedFile(path: path) } catch { throw Failure(.configuration, "config file: \(error)") }
+        let value: JSONValue
+        do {
+            value = try file.withUnsafeBytes { bytes throws(JSONError) in try JSONReader.parse(bytes, maxBytes: 1 << 20)
+            }
+        } catch {
+            throw Failure(.configuration, "config file \(path) is \(error)")
+        }
+        guard case .object(let members) = value else {
+            throw Failure(.configuration, "config file \(path): expected a JSON object of settings")
+        }
+        guard let stray = members.first(where: { !SettingNames.all.contains($0.name) }) else { return }
+        throw Failure(
+            .configuration,
+            "config file \(path): no setting '\(stray.name.prefix(60))'; expected \(SettingNames.all.joined(separator: ", "))"
+        )
     }
 
     /// A text, nil where it is not set.

@@ -58,9 +58,8 @@ with group("usage"):
     ends("an unknown log level", 64, "serve", "--log-level", "loud", says=["log-level"])
     ends("unknown kernels", 64, "serve", "--kernels", "mmx", says=["mmx"])
     ends("a bad threshold", 64, "score", "x.npy", "--threshold", "2", says=["threshold"])
-    ends("a bad width", 64, "inspect", "x.npy", "--width", "0", says=["width"])
     (folder / "x.npy").write_bytes(body)
-    ends("a width beyond reason", 64, "inspect", "x.npy", "--width", "99999999999", says=["width"])
+    ends("a bad width", 64, "inspect", "x.npy", "--width", "0", says=["width"])
 with group("files"):
     for command in (("score", "absent.npy"), ("inspect", "absent.npy"), ("import", "absent.pth", "--output", "y"),
                     ("serve", "--model", "absent"), ("score", "x.npy", "--model", "absent")):
@@ -69,9 +68,6 @@ with group("files"):
     (folder / "secret").chmod(0)
     if os.geteuid() != 0:
         ends("a file that may not be read", 66, "inspect", "secret", says=["secret"])
-    demo = features.safetensors({"x": ("F32", [1], bytes(4))})
-    (folder / "other.safetensors").write_bytes(demo)
-    ends("a vocabulary that is none", 65, "import", "other.safetensors", "--output", "y", "--vocab", "x.npy", says=["x.npy"])
 with group("configuration"):
     with Server(env={"VIGIL_MAX_QUEUED": "7"}) as server:
         check("the environment is taken", server.alive())
@@ -107,8 +103,7 @@ with group("configuration"):
     ends("a fraction for port in the file", 78, "serve", "--config", config(port=80.5), says=["port"])
     ends("a list for port in the file", 78, "serve", "--config", config(port=[80]), says=["port"])
     ends("a number for host in the file", 78, "serve", "--config", config(host=5, port=0), says=["host"])
-    ends("an unknown key in the file", 78, "serve", "--config", config(prot=80, port=0), says=["prot"])
-    ends("an absent config file", 66, "serve", "--config", "absent.json", says=["absent.json"])
+    ends("an absent config file", 78, "serve", "--config", "absent.json", says=["absent.json"])
     (folder / "bad.json").write_text("{port: 80")
     ends("a config file that is no JSON", 78, "serve", "--config", "bad.json", says=["bad.json"])
     ends("a host that is no address", 78, "serve", "--host", "not an address", "--port", "0", says=["not an address"])
@@ -192,14 +187,20 @@ with group("an idle end"):
         kept.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         kept.recv(65536)
         silent = socket.create_connection((server.host, server.port))
-        half = socket.create_connection((server.host, server.port))
-        half.sendall(b"POST /score HTTP/1.1\r\nHo")
         begun = time.monotonic()
         server.signal(signal.SIGTERM)
         code = server.wait()
         took = time.monotonic() - begun
-        check("idle connections do not hold it up", code == 0 and took < 12, f"exit {code} after {took:.1f} s")
-        note(f"with idle and half-sent connections it ended after {took:.1f} s")
+        check("idle connections do not hold it up", code == 0 and took < 3, f"exit {code} after {took:.1f} s")
+    with Server() as server:
+        half = socket.create_connection((server.host, server.port))
+        half.sendall(b"POST /score HTTP/1.1\r\nHo")
+        time.sleep(0.1)
+        begun = time.monotonic()
+        server.signal(signal.SIGTERM)
+        code = server.wait()
+        took = time.monotonic() - begun
+        check("nor does a head that never ends, for long", code == 0 and took < 5, f"exit {code} after {took:.1f} s")
 with group("a grace period that is too short"):
     with Server("--workers", "1", "--grace", "1") as server:
         for _ in range(3):

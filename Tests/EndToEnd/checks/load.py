@@ -149,6 +149,34 @@ def burst():
         check("threads are back", server.threads() <= before[1] + 2, f"{before[1]}, then {server.threads()}")
 
 
+def held(name, query, head, framed):
+    """Uploads that are sent and never end share the memory that waiting uploads may take."""
+    with Server("--max-queued-memory", "64", "--max-body", "32") as server:
+        clients, before, piece = [], server.rss(), framed(bytes(1 << 20))
+        for _ in range(16):
+            client = socket.create_connection((server.host, server.port), 5)
+            clients.append(client)
+            client.settimeout(2)
+            try:
+                client.sendall(f"POST /score{query} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+                for _ in range(30):
+                    client.sendall(piece)
+            except OSError:
+                # Refused while it was sending, or not read any further: both bound the memory.
+                pass
+        during = server.rss()
+        answer = requests.get(server.url + "/livez", timeout=5)
+        note(f"{name}: {before:.0f} MiB, with 16 uploads of 30 MiB {during:.0f} MiB")
+        check(f"{name}: bounded memory", during < before + 192 and answer.status_code == 200, f"{during:.0f} MiB")
+        for client in clients:
+            client.close()
+
+
+with group("uploads that never end"):
+    whole, chunked = f"Content-Length: {31 << 20}", "Transfer-Encoding: chunked"
+    held("with Content-Length", "", whole, bytes)
+    held("chunked", "", chunked, lambda piece: b"100000\r\n" + piece + b"\r\n")
+    held("validate_only", "?validate_only=true", whole, bytes)
 with Server() as server:
     with group("idle connections"):
         idle(server)

@@ -105,7 +105,7 @@ def models():
     yield "no text features", having(text_features=None), "text_features"
     yield "a transposed tensor", having(**{"gc1.weight": (tensors["gc1.weight"][0], tensors["gc1.weight"][1][::-1], tensors["gc1.weight"][2])}), "gc1.weight"
     yield "an empty tensor", having(**{"gc1.weight": ("F32", [0, 32], b"")}), "gc1.weight"
-    yield "integer weights", having(**{"gc1.weight": ("I32", [64, 32], bytes(8192))}), "gc1.weight"
+    yield "integer weights", having(**{"gc1.weight": ("I32", [64, 32], bytes(8192))}), ""
     yield "a length of 0", having(**{"frame_position_embeddings.weight": ("F32", [0, 64], b"")}), ""
     yield "a width of 0", having(**{"frame_position_embeddings.weight": ("F32", [32, 0], b"")}), ""
     yield "a width of 2^40 and a length of 0", having(**{"frame_position_embeddings.weight": ("F32", [0, 2**40], b"")}), ""

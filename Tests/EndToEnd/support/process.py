@@ -19,6 +19,7 @@ class Run:
     err: str
     seconds: float
     rss: float
+    own: float
 
     @property
     def last(self):
@@ -32,7 +33,7 @@ def environment(extra=None):
 
 
 def run(*arguments, timeout=10, env=None, cwd=None):
-    """Runs `vigil ARGUMENTS`; `rss` is the child's largest resident set in MiB."""
+    """Runs `vigil ARGUMENTS`; `rss` is the child's largest resident set in MiB, `own` what of it is no mapped file."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         child = subprocess.Popen(
@@ -40,6 +41,7 @@ def run(*arguments, timeout=10, env=None, cwd=None):
         killed = threading.Event()
         timer = threading.Timer(timeout, lambda: (killed.set(), child.kill()))
         timer.start()
+        own = Sampler(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         timer.cancel()
@@ -47,7 +49,30 @@ def run(*arguments, timeout=10, env=None, cwd=None):
         out.seek(0), err.seek(0)
         return Run(
             None if killed.is_set() else child.returncode, out.read().decode(errors="replace"),
-            err.read().decode(errors="replace"), seconds, usage.ru_maxrss / 1024)
+            err.read().decode(errors="replace"), seconds, usage.ru_maxrss / 1024, own.most)
+
+
+class Sampler:
+    """Watches how much memory of its own a process has, until it is gone."""
+
+    def __init__(self, process):
+        self.most = 0
+        threading.Thread(target=self.watch, args=(process,), daemon=True).start()
+
+    def watch(self, process):
+        while (found := anonymous(process)) is not None:
+            self.most = max(self.most, found)
+            time.sleep(0.01)
+
+
+def anonymous(process):
+    """MiB that are no mapped file's; None once the process has ended."""
+    try:
+        with open(f"/proc/{process}/status") as file:
+            sizes = re.search(r"RssAnon:\s*(\d+)", file.read())
+        return int(sizes[1]) / 1024 if sizes else None
+    except OSError:
+        return None
 
 
 class Server:
@@ -88,7 +113,7 @@ class Server:
 
     def rss(self):
         """Resident memory that is the process's own, in MiB; mapped files are the system's cache."""
-        return int(self.status()["RssAnon"].split()[0]) / 1024
+        return anonymous(self.child.pid)
 
     def threads(self):
         return int(self.status()["Threads"])

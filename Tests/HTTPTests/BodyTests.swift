@@ -1,0 +1,110 @@
+import Testing
+
+@testable import HTTP
+
+@Suite("request bodies between threads")
+struct BodyTests {
+    @Test("pieces come in order and then the end")
+    func order() async throws {
+        let mailbox = BodyMailbox(capacity: 1000) { _ in }
+        #expect(mailbox.put([1]))
+        #expect(mailbox.put([2, 3]))
+        mailbox.end(.success(()))
+        var pieces: [[UInt8]] = []
+        for try await piece in RequestBody(mailbox, declaredLength: nil) { pieces.append(piece) }
+        #expect(pieces == [[1], [2, 3]])
+    }
+
+    @Test("a full mailbox says so, and once it is emptied it signals")
+    func backpressure() async throws {
+        let (signals, sender) = AsyncStream<BodyMailbox.Signal>.makeStream()
+        let mailbox = BodyMailbox(capacity: 200) { sender.yield($0) }
+        #expect(mailbox.put([1]))
+        #expect(!mailbox.put([UInt8](repeating: 2, count: 200)))
+        var iterator = RequestBody(mailbox, declaredLength: nil).makeAsyncIterator()
+        #expect(try await iterator.next() == [1])
+        sender.finish()
+        var seen: [BodyMailbox.Signal] = []
+        for await signal in signals { seen.append(signal) }
+        #expect(seen == [.wanted, .roomAgain])
+    }
+
+    @Test("a failure comes after what came before it")
+    func failure() async throws {
+        let mailbox = BodyMailbox(capacity: 1000) { _ in }
+        _ = mailbox.put([1])
+        mailbox.end(.failure(.timedOut))
+        mailbox.end(.success(()))
+        var iterator = RequestBody(mailbox, declaredLength: nil).makeAsyncIterator()
+        #expect(try await iterator.next() == [1])
+        await #expect(throws: BodyError.timedOut) { try await iterator.next() }
+    }
+
+    @Test("a task that waits is woken by its cancellation")
+    func cancellation() async throws {
+        let (signals, sender) = AsyncStream<BodyMailbox.Signal>.makeStream()
+        let mailbox = BodyMailbox(capacity: 1000) { sender.yield($0) }
+        let task = Task { try await mailbox.take() }
+        for await signal in signals where signal == .wanted { break }
+        task.cancel()
+        await #expect(throws: BodyError.cancelled) { try await task.value }
+    }
+
+    @Test("collecting stops at its limit", arguments: [(3, true), (2, false)])
+    func collect(limit: Int, fits: Bool) async throws {
+        let mailbox = BodyMailbox(capacity: 1000) { _ in }
+        _ = mailbox.put([1, 2])
+        _ = mailbox.put([3])
+        mailbox.end(.success(()))
+        let body = RequestBody(mailbox, declaredLength: nil)
+        if fits {
+            #expect(try await body.collect(upTo: limit) == [1, 2, 3])
+        } else {
+            await #expect(throws: BodyError.tooLarge(limit: limit)) { try await body.collect(upTo: limit) }
+        }
+    }
+}
+
+@Suite("routes")
+struct RouterTests {
+    private static let router: Router = {
+        var router = Router()
+        let handler = Handler.immediate { _ in Response(status: .ok) }
+        router.get("/jobs", handler)
+        router.get("/jobs/{id}", handler)
+        router.delete("/jobs/{id}", handler)
+        router.get("/jobs/{id}/events", handler)
+        router.post("/score", bodyLimit: 10, handler)
+        return router
+    }()
+
+    @Test(
+        "a path finds its route",
+        arguments: [
+            ("/jobs", "/jobs"), ("/jobs/a", "/jobs/{id}"), ("/jobs/a b", "/jobs/{id}"),
+            ("/jobs/a/events", "/jobs/{id}/events"),
+            ("/jobs/", nil), ("/jobs//events", nil), ("/jobs/a/", nil), ("/Jobs", nil), ("//jobs", nil),
+            ("/score", nil),
+        ] as [(String, String?)])
+    func paths(path: String, pattern: String?) {
+        var found: String?
+        if case .route(let route, _) = Self.router.resolve(RequestHead(method: .get, path: path)) {
+            found = route.pattern
+        }
+        #expect(found == pattern)
+    }
+
+    @Test("HEAD uses the route of GET, and 405 lists what there is")
+    func methods() {
+        guard case .route = Self.router.resolve(RequestHead(method: .head, path: "/jobs")) else {
+            Issue.record("HEAD found no route")
+            return
+        }
+        guard case .refused(let problem) = Self.router.resolve(RequestHead(method: .put, path: "/jobs/a")) else {
+            Issue.record("PUT was not refused")
+            return
+        }
+        #expect(problem.status == .methodNotAllowed)
+        #expect(problem.fields[.allow] == "DELETE, GET, HEAD, OPTIONS")
+    }
+}

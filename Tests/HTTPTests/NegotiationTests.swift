@@ -1,0 +1,78 @@
+import Testing
+
+@testable import HTTP
+
+@Suite("fields that choose and describe")
+struct NegotiationTests {
+    @Test(
+        "media types (9110, 8.3.1)",
+        arguments: [
+            ("text/plain", "text/plain"), ("Text/HTML ; Charset=UTF-8", "text/html; charset=UTF-8"),
+            ("a/b;c=\"d\\\"; e\";f=g", "a/b; c=\"d\\\"; e\"; f=g"), ("a/b;", "a/b"), (" a/b ", "a/b"),
+        ])
+    func mediaTypes(text: String, normal: String) {
+        #expect(MediaType(text)?.description == normal)
+    }
+
+    @Test(
+        "what is no media type",
+        arguments: ["", "a", "a/", "/b", "a/b c", "a/b;c", "a/b;c=", "a/b;c=\"d", "a b/c", "a/b,c/d"])
+    func notMediaTypes(text: String) {
+        #expect(MediaType(text) == nil)
+    }
+
+    @Test(
+        "Accept (9110, 12.5.1)",
+        arguments: [
+            (nil, "application/json"), ("", "application/json"), ("*/*", "application/json"),
+            ("application/x-npy", "application/x-npy"), ("application/*", "application/json"),
+            ("application/json;q=0.5, application/x-npy;q=0.501", "application/x-npy"),
+            ("*/*;q=0.1, application/x-npy", "application/x-npy"),
+            ("application/json;q=0, */*", "application/x-npy"), ("text/html", nil), ("*/*;q=0", nil),
+            ("broken, application/x-npy", "application/x-npy"), ("APPLICATION/JSON", "application/json"),
+            ("application/json;q=2, application/x-npy;q=0.1", "application/x-npy"),
+        ] as [(String?, String?)])
+    func accept(text: String?, chosen: String?) throws {
+        let offered = try ["application/json", "application/x-npy"].map { try #require(MediaType($0)) }
+        #expect(AcceptHeader(text).preferred(among: offered)?.essence == chosen)
+    }
+
+    @Test(
+        "Prefer: wait (7240, 4.3)",
+        arguments: [
+            ("wait=10", 10), ("respond-async, wait=10", 10), ("Wait=5; foo=bar, wait=7", 5), ("wait=\"3\"", 3),
+            ("wait = 4", 4),
+            ("wait", nil), ("wait=-1", nil), ("wait=1.5", nil), ("", nil), ("wait=99999999999999999999", Int.max),
+        ] as [(String, Int?)])
+    func prefer(text: String, wait: Int?) {
+        #expect(PreferHeader(text).wait == wait)
+    }
+
+    @Test(
+        "If-None-Match (9110, 13.1.2)",
+        arguments: [
+            ("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), (" * ", true), ("\"b\"", false),
+            ("a", false),
+            ("", false), ("\"a", false), ("\"b\" , W/\"a\"", true), ("\"\"", false), ("\"x,\"a\"", false),
+        ])
+    func ifNoneMatch(text: String, matches: Bool) {
+        #expect(EntityTag("a").matches(ifNoneMatch: text) == matches)
+        #expect(EntityTag("a", isWeak: true).matches(ifNoneMatch: text) == matches)
+    }
+
+    @Test("tags keep out what would end them")
+    func tagCharacters() {
+        #expect(EntityTag("a\"b c\r\n", isWeak: true).description == "W/\"abc\"")
+    }
+
+    @Test(
+        "dates (9110, 5.6.7)",
+        arguments: [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"), (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"), (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ])
+    func dates(seconds: Int, text: String) {
+        #expect(HTTPDate.string(secondsSinceEpoch: seconds) == text)
+    }
+}

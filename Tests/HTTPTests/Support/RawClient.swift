@@ -1,0 +1,96 @@
+import Dispatch
+import Glibc
+
+/// A blocking TCP client that sends and reads raw bytes. It gives up after 10 seconds.
+final class RawClient {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private var descriptor: Int32
+
+    /// - Parameter receiveBuffer: makes the client's window small, for clients that do not read.
+    init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure(description: "socket: \(errno)") }
+        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        if var size = receiveBuffer {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        // Sound: a sockaddr_in is passed as the sockaddr that connect takes, with its length.
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { throw Failure(description: "connect: \(errno)") }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    func send(_ bytes: [UInt8]) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { throw Failure(description: "send: \(errno)") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    func endSending() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Ends the connection by a reset.
+    func reset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
+        descriptor = -1
+    }
+
+    /// Reads until what has come ends with, or contains, `mark`.
+    func read(until mark: String) throws -> String {
+        var text = ""
+        while !text.contains(mark) {
+            let piece = try readPiece()
+            if piece.isEmpty { throw Failure(description: "the connection ended after \(text)") }
+            text += String(decoding: piece, as: UTF8.self)
+        }
+        return text
+    }
+
+    /// Reads until the server ends the connection; a reset is a failure.
+    func readToEnd() throws -> String {
+        var bytes: [UInt8] = []
+        while true {
+            let piece = try readPiece()
+            if piece.isEmpty { return String(decoding: bytes, as: UTF8.self) }
+            bytes += piece
+        }
+    }
+
+    private func readPiece() throws -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        guard count >= 0 else { throw Failure(description: "recv: \(errno)") }
+        return Array(buffer[..<count])
+    }
+}
+
+/// Runs what blocks on a thread that Swift's tasks do not need.
+func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        DispatchQueue(label: "test.client").async {
+            continuation.resume(with: Result { try body() })
+        }
+    }
+}
