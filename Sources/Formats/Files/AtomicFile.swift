@@ -17,12 +17,41 @@ public struct AtomicFile: ~Copyable {
     private var descriptor: CInt
     private var isCommitted = false
 
+    /// Throws unless a regular file can stand at `path`: renaming would replace a device or a pipe, and a folder can't
+    /// be replaced.
+    public static func check(path: String) throws(FileError) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                throw .notWritable(path: path, reason: "something that is no regular file is there")
+            }
+            return
+        }
+        guard !path.isEmpty, path.utf8.last != UInt8(ascii: "/") else {
+            throw .notWritable(path: path, reason: "a file name is expected")
+        }
+        let folder = split(path).folder
+        guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw .notWritable(path: path, reason: "there is no folder \(folder)")
+        }
+    }
+
+    /// Whether both paths lead to the same file.
+    public static func isSameFile(_ path: String, _ other: String) -> Bool {
+        var first = stat()
+        var second = stat()
+        guard stat(path, &first) == 0, stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+    }
+
     /// Creates the temporary file beside `path`.
     public init(path: String) throws(FileError) {
         let (folder, name) = AtomicFile.split(path)
         let tag = String(UInt64.random(in: .min ... .max), radix: 36)
         self.path = path
         self.temporary = folder + "/.\(name.prefix(100)).\(tag).tmp"
+        self.descriptor = -1
+        try AtomicFile.check(path: path)
         self.descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .fromErrno(errno, "create a file beside", path) }
     }

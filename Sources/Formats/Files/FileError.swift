@@ -12,6 +12,8 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     case notReadable(path: String, reason: String)
     /// A directory, a pipe, a socket or a device, named in `found`.
     case notARegularFile(path: String, found: String)
+    /// A file can't be created at this path.
+    case notWritable(path: String, reason: String)
     /// Another call of the system failed.
     case failed(operation: String, path: String, reason: String)
 
@@ -21,6 +23,7 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
         case .noSuchFile(let path): "\(path): no such file"
         case .notReadable(let path, let reason): "\(path) cannot be opened: \(reason)"
         case .notARegularFile(let path, let found): "\(path) is \(found), not a regular file"
+        case .notWritable(let path, let reason): "'\(path)' can't be written: \(reason)"
         case .failed(let operation, let path, let reason): "cannot \(operation) \(path): \(reason)"
         }
     }

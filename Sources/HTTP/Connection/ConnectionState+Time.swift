@@ -3,7 +3,10 @@ extension ConnectionState {
     var deadline: MonotonicTime {
         switch phase {
         case .head:
-            let input = headClock.map { $0 + context.timeouts.requestHead }
+            let input = headClock.map { begun in
+                let due = begun + context.timeouts.requestHead
+                return isShuttingDown ? min(due, idleSince + Self.lastHead) : due
+            }
             let mayIdle = isShuttingDown ? Self.lastCall : context.timeouts.keepAliveIdle
             let idle = output.isEmpty ? idleSince + mayIdle : .distantFuture
             return min(input ?? idle, writeClock?.deadline ?? .distantFuture)
@@ -82,4 +85,6 @@ extension ConnectionState {
     }
 
     private static let lastCall = Duration.milliseconds(100)
+    /// What a head that has begun is given to be complete: what is not was never accepted.
+    private static let lastHead = Duration.seconds(1)
 }

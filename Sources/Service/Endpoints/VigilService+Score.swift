@@ -12,11 +12,11 @@ extension VigilService {
         var options = try options(request.head.query.map { (name: $0.name, value: $0.value) })
         let format = try UploadReader.format(of: request.head)
         if !options.validateOnly { _ = try form(of: request.head) }
-        let reservation = options.validateOnly ? nil : try reserve(bytes: request.body.declaredLength ?? 0)
-        defer { reservation?.cancel() }
+        let reservation = try reserve(bytes: request.body.declaredLength ?? 0)
+        defer { reservation.cancel() }
         let reader = UploadReader(
             width: model.configuration.width, limits: ArrayLimits(maxElements: settings.maxBodyBytes))
-        let upload = try await reader.read(request.body, as: format)
+        let upload = try await reader.read(request.body, as: format, reservation: reservation)
         if !upload.fields.isEmpty {
             options = try self.options(
                 request.head.query.map { (name: $0.name, value: $0.value) } + upload.fields)
@@ -46,7 +46,7 @@ extension VigilService {
 
     private func submit(
         _ features: Matrix, _ digest: String, _ report: FeatureReport, _ options: ScoreOptions,
-        _ reservation: Reservation?
+        _ reservation: Reservation
     ) async throws(HTTPProblem) -> Job {
         let classes = options.labels?.count ?? model.classes.labels.count
         var warnings = report.warnings

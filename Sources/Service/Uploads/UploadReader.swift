@@ -1,6 +1,7 @@
 import Formats
 import HTTP
 import HTTPTypes
+import Jobs
 
 /// A decoded upload, and the options that came as fields of a form.
 struct Upload: Sendable {
@@ -48,25 +49,44 @@ struct UploadReader: Sendable {
             fields: HTTPField.Name("Accept-Post").map { [$0: UploadFormat.taken] } ?? [:])
     }
 
-    /// Reads the whole body.
-    func read(_ body: RequestBody, as format: UploadFormat) async throws(HTTPProblem) -> Upload {
-        if case .multipart(let boundary) = format { return try await readForm(body, boundary: boundary) }
+    /// Reads the whole body, for which `reservation` grows with what has arrived, whatever was announced.
+    func read(
+        _ body: RequestBody, as format: UploadFormat, reservation: Reservation
+    ) async throws(HTTPProblem) -> Upload {
+        if case .multipart(let boundary) = format {
+            return try await readForm(body, boundary: boundary, reservation: reservation)
+        }
         var decoder = UploadDecoder(format: format, width: width, limits: limits)
         var pieces = body.makeAsyncIterator()
+        var received = 0
         do {
-            while let piece = try await pieces.next() { try decoder.feed(piece) }
+            while let piece = try await pieces.next() {
+                received += piece.count
+                try reservation.grow(toBytes: Self.decodedBytes(received, as: format))
+                try decoder.feed(piece)
+            }
             return Upload(array: try decoder.finish())
         } catch {
             throw Self.problem(error)
         }
     }
 
-    private func readForm(_ body: RequestBody, boundary: String) async throws(HTTPProblem) -> Upload {
+    /// The most that so many bytes decode to: a number of JSON can be two bytes, in memory it is four.
+    private static func decodedBytes(_ received: Int, as format: UploadFormat) -> Int {
+        format == .json ? 2 * received : received
+    }
+
+    private func readForm(
+        _ body: RequestBody, boundary: String, reservation: Reservation
+    ) async throws(HTTPProblem) -> Upload {
         var form = FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes)
         var pieces = body.makeAsyncIterator()
         do {
             var parser = try MultipartParser(boundary: boundary)
+            var received = 0
             while let piece = try await pieces.next() {
+                received += piece.count
+                try reservation.grow(toBytes: received)
                 for event in try parser.consume(piece) { try form.take(event) }
             }
             try parser.finish()
@@ -79,6 +99,7 @@ struct UploadReader: Sendable {
     private static func problem(_ error: any Error) -> HTTPProblem {
         switch error {
         case let problem as HTTPProblem: problem
+        case let error as SubmitError: Problem.submit(error)
         case let error as BodyError: HTTPProblem(error)
         case let error as ArrayDecodingError: Problem.decoding(error)
         case let error as MultipartError: Problem.unreadable(error.description)

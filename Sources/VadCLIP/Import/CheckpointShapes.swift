@@ -36,6 +36,10 @@ enum CheckpointShapes {
         let positions = try shape(TextTower.Names.positions)
         let projection = try shape(TextTower.Names.projection)
         let layers = count(of: TextTower.Names.blocks, in: names)
+        for (name, value) in [("prompt prefix", prefix), ("prompt postfix", postfix)]
+        where !(0...positions[0]).contains(value) {
+            throw .badSetting(name: name, value: String(value), expected: "0 to \(positions[0])")
+        }
         guard projection[1] == width else {
             throw .badWeights(
                 WeightError(

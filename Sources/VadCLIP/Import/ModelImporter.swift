@@ -52,6 +52,8 @@ public struct ModelImporter {
             ).features(of: tokens)
         } catch let error as WeightError {
             throw ModelError.badWeights(error)
+        } catch let error as TextTowerError {
+            throw ModelError.badLabels("the text tower can't encode the labels: \(error)")
         }
         let digest = source.withUnsafeBytes { SHA256.hexDigest(of: $0) }
         let parameters = Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
@@ -116,7 +118,12 @@ public struct ModelImporter {
         for preset in Preset.all {
             for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.lowercased()] = tokens }
         }
-        let tokenizer = try options.vocabulary.map { try Tokenizer(vocabulary: $0) }
+        let tokenizer: Tokenizer?
+        do {
+            tokenizer = try options.vocabulary.map { try Tokenizer(vocabulary: $0) }
+        } catch {
+            throw ModelError.badLabels("the file of --vocab is not CLIP's vocabulary: \(error)")
+        }
         return try labels.map { label in
             guard let tokens = tokenizer?.tokens(of: label) ?? known[label.lowercased()] else {
                 throw ModelError.badLabels(

@@ -50,6 +50,14 @@ struct ImportCommand: AsyncParsableCommand {
             throw Failure(
                 .usage, "--keep-text-tower needs CLIP's vocabulary: name bpe_simple_vocab_16e6.txt.gz by --vocab")
         }
+        do {
+            try AtomicFile.check(path: output)
+        } catch {
+            throw Failure(.usage, "--output \(error)")
+        }
+        guard !AtomicFile.isSameFile(checkpoint, output) else {
+            throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")
+        }
         let summary = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
         for note in summary.notes { Terminal.note("note: \(note)") }
         let configuration = summary.configuration

@@ -2,11 +2,13 @@ import HTTP
 import Logging
 import Service
 import ServiceLifecycle
+import VadCLIP
 
 /// The service's life: workers, then the listener; on a signal not ready, then the jobs, then the connections.
 struct ScoringRuntime: ServiceLifecycle.Service {
     let service: VigilService
     let server: HTTPServer
+    let model: ModelInfo
     let grace: Duration
     let logger: Logger
 
@@ -16,18 +18,26 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         do {
             address = try await server.start()
         } catch {
+            _ = await service.drain(within: .zero)
             throw Failure(.configuration, error.description)
         }
-        logger.info("listening", metadata: ["address": "\(address)", "url": "http://\(address)"])
+        logger.info("listening", metadata: ["url": "http://\(address)", "model": "\(model.name)"])
+        if !model.trained {
+            logger.warning("the model is untrained, its scores mean nothing: name another by --model")
+        }
         let expiry = Task { [service] in await service.expireResults() }
         defer { expiry.cancel() }
         try? await gracefulShutdown()
+        await stop()
+    }
+
+    /// While accepted jobs are finished, the listener goes on answering: not ready, alive, and 503 to further uploads.
+    private func stop() async {
         logger.info("shutting down: no further jobs are accepted")
-        service.stopAccepting()
         let deadline = ContinuousClock.now + grace
-        async let connections: Void = server.shutdown(grace: grace)
-        let left = await service.drain(within: deadline - ContinuousClock.now)
-        await connections
+        service.stopAccepting()
+        let left = await service.drain(within: grace)
+        await server.shutdown(grace: max(.seconds(1), deadline - ContinuousClock.now))
         if left > 0 { logger.error("jobs were not finished in time and are lost", metadata: ["jobs": "\(left)"]) }
         logger.info("stopped")
     }

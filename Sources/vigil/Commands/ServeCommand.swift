@@ -53,15 +53,12 @@ struct ServeCommand: AsyncParsableCommand {
         let server = HTTPServer(
             configuration: try serverConfiguration(settings), router: service.router(),
             problemRenderer: VigilService.render, logger: logger)
-        if !model.info.trained {
-            logger.warning(
-                "serving an untrained model: its scores mean nothing; name a model by --model",
-                metadata: ["model": "\(model.info.name)"])
-        }
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: ScoringRuntime(service: service, server: server, grace: grace, logger: logger))
+                    .init(
+                        service: ScoringRuntime(
+                            service: service, server: server, model: model.info, grace: grace, logger: logger))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
     }
@@ -70,7 +67,7 @@ struct ServeCommand: AsyncParsableCommand {
         let name = try settings.string("log-level", logLevel) ?? "info"
         guard let level = Logger.Level(rawValue: name) else {
             throw Failure(
-                .configuration,
+                logLevel == nil ? .configuration : .usage,
                 "--log-level '\(name)': expected \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         LoggingSystem.bootstrap(StreamLogHandler.standardError)

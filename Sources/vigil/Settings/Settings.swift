@@ -74,7 +74,13 @@ struct Settings: Sendable {
     }
 
     /// The kernels that VIGIL_KERNELS or --kernels names.
-    func kernels() throws -> Kernels { try Kernels.choose(try string("kernels")) }
+    func kernels() throws -> Kernels {
+        do {
+            return try Kernels.choose(try string("kernels"))
+        } catch let error as KernelsError {
+            throw Failure(flags["kernels"] == nil ? .configuration : .usage, error.description)
+        }
+    }
 
     private func lookup<Value>(
         _ name: String, _ type: ConfigType, _ unpack: (ConfigContent) -> Value?

@@ -1,4 +1,5 @@
 """Real clients: curl in all its ways, Python's requests and http.client, a browser's upload form."""
+
 import base64
 import hashlib
 import http.client
@@ -31,7 +32,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def curl(server, name, *options, status=200):
     ran = subprocess.run(
         ["curl", "-sS", "-m", "20", "-w", "\n%{http_code}", "-H", "Prefer: wait=20", *options, server.url + "/score"],
-        cwd=folder, capture_output=True, text=True)
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     body, _, code = ran.stdout.rpartition("\n")
     found = (json.loads(body).get("features_sha256") if body else None, code)
     check(f"curl {name}", found == (digest, str(status)), f"{found} {ran.stderr} {body[:200]}")
@@ -40,11 +44,11 @@ def curl(server, name, *options, status=200):
 def browser(server, program):
     """A page with a form and a file in it, submitted as a person would; the answer is what the browser then shows."""
     page = b"""<!DOCTYPE html><form method="post" enctype="multipart/form-data" action="%s/score?validate_only=true">
-        <input type="file" name="features" id="file"><input name="fps" value="25"><input name="threshold" value=""></form><script>
+        <input type="file" name="features" id="file"><input name="fps" value="25">
+        <input name="threshold" value=""></form><script>
         const bytes = Uint8Array.from(atob("%s"), c => c.charCodeAt(0)), data = new DataTransfer();
         data.items.add(new File([bytes], "x.npy")); document.getElementById("file").files = data.files;
-        document.forms[0].submit();</script>""" % (
-        server.url.encode(), base64.b64encode(features.npy(array)))
+        document.forms[0].submit();</script>""" % (server.url.encode(), base64.b64encode(features.npy(array)))
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -55,14 +59,29 @@ def browser(server, program):
 
         def log_message(self, *_):
             pass
+
     with socketserver.TCPServer(("127.0.0.1", 0), Page) as pages:
         threading.Thread(target=pages.serve_forever, daemon=True).start()
         ran = subprocess.run(
-            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             f"--user-data-dir={folder}/profile", "--virtual-time-budget=8000", "--dump-dom",
-             f"http://127.0.0.1:{pages.server_address[1]}/"], capture_output=True, text=True, timeout=60)
+            [
+                program,
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                f"--user-data-dir={folder}/profile",
+                "--virtual-time-budget=8000",
+                "--dump-dom",
+                f"http://127.0.0.1:{pages.server_address[1]}/",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         pages.shutdown()
-    check("a browser's form is answered with the report", '"rows":45' in ran.stdout, ran.stdout[-400:] + ran.stderr[-300:])
+    check(
+        "a browser's form is answered with the report", '"rows":45' in ran.stdout, ran.stdout[-400:] + ran.stderr[-300:]
+    )
 
 
 with Server() as server:
@@ -71,9 +90,22 @@ with Server() as server:
             plain = "application/octet-stream"
             curl(server, "--data-binary, as it labels it", "--data-binary", "@x.npy")
             curl(server, "--data-binary safetensors, as it labels it", "--data-binary", "@x.safetensors")
-            for file, kind in (("x.npy", "application/x-npy"), ("x.npy", plain), ("x.f32", plain), ("x.json", "application/json"),
-                               ("x.safetensors", "application/vnd.safetensors"), ("x.safetensors", plain)):
-                curl(server, f"--data-binary {file} as {kind}", "--data-binary", f"@{file}", "-H", f"Content-Type: {kind}")
+            for file, kind in (
+                ("x.npy", "application/x-npy"),
+                ("x.npy", plain),
+                ("x.f32", plain),
+                ("x.json", "application/json"),
+                ("x.safetensors", "application/vnd.safetensors"),
+                ("x.safetensors", plain),
+            ):
+                curl(
+                    server,
+                    f"--data-binary {file} as {kind}",
+                    "--data-binary",
+                    f"@{file}",
+                    "-H",
+                    f"Content-Type: {kind}",
+                )
             curl(server, "--data-binary with no type", "--data-binary", "@x.npy", "-H", "Content-Type:")
             curl(server, "--json", "--json", "@x.json")
             for file in ("x.npy", "x.json", "x.safetensors"):
@@ -85,15 +117,21 @@ with Server() as server:
             curl(server, "--http1.0", "--http1.0", "--data-binary", "@x.npy")
             curl(server, "Expect: 100-continue", "-H", "Expect: 100-continue", "--data-binary", "@x.npy")
             ran = subprocess.run(
-                f"cat x.npy | curl -sS -m 20 -T - -X POST -H 'Prefer: wait=20' {server.url}/score", shell=True, cwd=folder,
-                capture_output=True, text=True)
+                f"cat x.npy | curl -sS -m 20 -T - -X POST -H 'Prefer: wait=20' {server.url}/score",
+                shell=True,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+            )
             equal("curl -T - chunked", json.loads(ran.stdout or "{}").get("features_sha256"), digest)
         else:
             skip("curl", "needs curl")
     with group("requests"):
+
         def post(**arguments):
             headers = {"Prefer": "wait=20"} | arguments.pop("headers", {})
             return requests.post(server.url + "/score", headers=headers, timeout=20, **arguments)
+
         for name, answer in (
             ("json=", post(json={"features": array.astype(float).tolist()})),
             ("files=", post(files={"features": open(folder / "x.npy", "rb")})),
@@ -109,13 +147,21 @@ with Server() as server:
         socket = client.sock
         statuses = set()
         for number in range(200):
-            path, method, body = (("/livez", "GET", None), ("/score", "POST", features.npy(array)), ("/jobs/x", "GET", None),
-                                  ("/score?fps=x", "POST", features.npy(array)))[number % 4]
+            path, method, body = (
+                ("/livez", "GET", None),
+                ("/score", "POST", features.npy(array)),
+                ("/jobs/x", "GET", None),
+                ("/score?fps=x", "POST", features.npy(array)),
+            )[number % 4]
             client.request(method, path, body)
             answer = client.getresponse()
             answer.read()
             statuses.add((path, answer.status))
-        equal("200 requests of four kinds", statuses, {("/livez", 200), ("/score", 202), ("/jobs/x", 404), ("/score?fps=x", 422)})
+        equal(
+            "200 requests of four kinds",
+            statuses,
+            {("/livez", 200), ("/score", 202), ("/jobs/x", 404), ("/score?fps=x", 422)},
+        )
         check("on one connection", client.sock is socket)
         client.request("GET", "/livez", headers={"Connection": "close"})
         answer = client.getresponse()

@@ -1,4 +1,5 @@
 """Hostile uploads: their status and problem+json within seconds, and a service as fast and small as before."""
+
 import time
 
 from support.harness import check, finish, group, need, note, scratch, shown
@@ -10,8 +11,12 @@ import requests  # noqa: E402
 from support import features, hostile  # noqa: E402
 from support.process import Server  # noqa: E402
 
-TYPES = {"npy": "application/x-npy", "safetensors": "application/vnd.safetensors", "json": "application/json",
-         "bin": "application/octet-stream"}
+TYPES = {
+    "npy": "application/x-npy",
+    "safetensors": "application/vnd.safetensors",
+    "json": "application/json",
+    "bin": "application/octet-stream",
+}
 canary = scratch() / "canary"
 
 
@@ -43,7 +48,11 @@ def refused(server, name, data, headers):
         faults.append(f"Content-Type {kind!r}")
     else:
         problem = answer.json()
-        if problem["status"] != answer.status_code or not problem["detail"] or not problem["type"].startswith("/problems/"):
+        if (
+            problem["status"] != answer.status_code
+            or not problem["detail"]
+            or not problem["type"].startswith("/problems/")
+        ):
             faults.append("an incomplete problem")
         if len(problem["detail"]) > 1000:
             faults.append(f"a detail of {len(problem['detail'])} characters")
@@ -77,16 +86,34 @@ with Server() as server:
             ("a form without a boundary", good, "multipart/form-data"),
             ("a boundary of 300 letters", good, "multipart/form-data; boundary=" + "x" * 300),
             ("a form with no part", b"--x--\r\n", "multipart/form-data; boundary=x"),
-            ("a hundred thousand parts", (b"--x\r\n" + plain + b'"a"\r\n\r\n\r\n') * 100_000 + b"--x--\r\n", "multipart/form-data; boundary=x"),
-            ("a part with a head of ten megabytes", b"--x\r\nA: " + b"y" * 10_000_000, "multipart/form-data; boundary=x"),
-            ("a field of ten megabytes", b"--x\r\n" + plain + b'"fps"\r\n\r\n' + b"1" * 10_000_000 + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"),
-            ("a form with the file twice", good[:good.rindex(b"--" + boundary)] + good, kind),
-            ("a form without the file", b"--x\r\n" + plain + b'"fps"\r\n\r\n30\r\n--x--\r\n', "multipart/form-data; boundary=x"),
+            (
+                "a hundred thousand parts",
+                (b"--x\r\n" + plain + b'"a"\r\n\r\n\r\n') * 100_000 + b"--x--\r\n",
+                "multipart/form-data; boundary=x",
+            ),
+            (
+                "a part with a head of ten megabytes",
+                b"--x\r\nA: " + b"y" * 10_000_000,
+                "multipart/form-data; boundary=x",
+            ),
+            (
+                "a field of ten megabytes",
+                b"--x\r\n" + plain + b'"fps"\r\n\r\n' + b"1" * 10_000_000 + b"\r\n--x--\r\n",
+                "multipart/form-data; boundary=x",
+            ),
+            ("a form with the file twice", good[: good.rindex(b"--" + boundary)] + good, kind),
+            (
+                "a form without the file",
+                b"--x\r\n" + plain + b'"fps"\r\n\r\n30\r\n--x--\r\n',
+                "multipart/form-data; boundary=x",
+            ),
         ):
             refused(server, name, body, {"Content-Type": head})
     after = speed(server), server.rss(), server.descriptors()
-    note(f"before: {before[0]:.2f} ms, {before[1]:.1f} MiB, {before[2]} descriptors; "
-         f"after: {after[0]:.2f} ms, {after[1]:.1f} MiB, {after[2]} descriptors")
+    note(
+        f"before: {before[0]:.2f} ms, {before[1]:.1f} MiB, {before[2]} descriptors; "
+        f"after: {after[0]:.2f} ms, {after[1]:.1f} MiB, {after[2]} descriptors"
+    )
     check("the service lives", server.alive() and requests.get(server.url + "/readyz", timeout=5).status_code == 200)
     check("as fast as before", after[0] < 2 * before[0] + 1, f"{before[0]:.2f} ms, then {after[0]:.2f} ms")
     check("as small as before", after[1] < before[1] + 64, f"{before[1]:.0f} MiB, then {after[1]:.0f} MiB")

@@ -1,4 +1,5 @@
 """A job's life: queued, polled, waited for, listed, cancelled, forgotten."""
+
 import time
 
 from support.harness import check, contains, equal, finish, group, need, shown
@@ -11,14 +12,29 @@ from support import features  # noqa: E402
 from support.process import Server  # noqa: E402
 
 NPY = {"Content-Type": "application/x-npy"}
-KEYS = ["id", "status", "created_at", "started_at", "finished_at", "queue_position", "estimated_seconds", "progress",
-        "model", "snippets", "features_sha256", "warnings", "result", "error"]
+KEYS = [
+    "id",
+    "status",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "queue_position",
+    "estimated_seconds",
+    "progress",
+    "model",
+    "snippets",
+    "features_sha256",
+    "warnings",
+    "result",
+    "error",
+]
 # Long enough that what follows it can be looked at while it runs.
 LONG_ROWS = 200_000
 LONG = features.npy(features.video(LONG_ROWS))
 SHORT = features.npy(features.video(20))
 
 with Server("--workers", "1") as server:
+
     def post(body, query="", **headers):
         return requests.post(f"{server.url}/score{query}", data=body, headers={**NPY, **headers}, timeout=60)
 
@@ -85,8 +101,16 @@ with Server("--workers", "1") as server:
         found = {name: get(f"/jobs/{one}") for name, one in (("low", first), ("normal", second), ("high", urgent))}
         equal("queued", {answer.json()["status"] for answer in found.values()}, {"queued"})
         positions = [found[name].json()["queue_position"] for name in ("high", "normal", "low")]
-        check("their places follow the priority", positions == sorted(positions) and len(set(positions)) == 3, str(positions))
-        check("Retry-After while it waits", found["low"].headers.get("Retry-After", "").isdigit(), str(found["low"].headers))
+        check(
+            "their places follow the priority",
+            positions == sorted(positions) and len(set(positions)) == 3,
+            str(positions),
+        )
+        check(
+            "Retry-After while it waits",
+            found["low"].headers.get("Retry-After", "").isdigit(),
+            str(found["low"].headers),
+        )
         check("an estimate", isinstance(found["low"].json()["estimated_seconds"], (int, float)), found["low"].text)
         tag = found["low"].headers["ETag"]
         quiet = get(f"/jobs/{first}", **{"If-None-Match": tag})
@@ -94,7 +118,11 @@ with Server("--workers", "1") as server:
         waited = time.monotonic()
         answer = get(f"/jobs/{first}?wait=0.3")
         waited = time.monotonic() - waited
-        check("?wait gives up in time", answer.json()["status"] == "queued" and 0.25 < waited < 1.5, f"{waited:.2f} s {answer.text[:80]}")
+        check(
+            "?wait gives up in time",
+            answer.json()["status"] == "queued" and 0.25 < waited < 1.5,
+            f"{waited:.2f} s {answer.text[:80]}",
+        )
         answer = post(SHORT, Prefer="wait=0")
         equal("Prefer: wait=0 is 202 at once", answer.status_code, 202)
         equal("npy of a queued job: 406", get(f"/jobs/{first}", Accept="application/x-npy").status_code, 406)
@@ -139,7 +167,9 @@ with Server("--workers", "1") as server:
         check("no results in the list", all(job["result"] is None for job in everything["jobs"]))
     with group("features too large for the model"):
         job = post(features.npy(features.video(20) * 3e37), Prefer="wait=20").json()
-        check("scores that are not finite fail the job", job["status"] == "failed" and job["error"]["detail"], shown(job))
+        check(
+            "scores that are not finite fail the job", job["status"] == "failed" and job["error"]["detail"], shown(job)
+        )
     with group("health"):
         for path in ("/livez", "/readyz", "/healthz"):
             answer = get(path)

@@ -1,4 +1,5 @@
 """From start to end: options, environment, config file, exit codes, signals under load."""
+
 import json
 import os
 import signal
@@ -43,7 +44,11 @@ def config(**values):
 with group("help and versions"):
     for command in ((), ("serve",), ("score",), ("import",), ("inspect",), ("help",)):
         ran = run(*command, "--help" if command != ("help",) else "serve")
-        check(f"{' '.join(command) or 'vigil'} --help", ran.code == 0 and "USAGE" in ran.out and not ran.err, f"{ran.code} {ran.err}")
+        check(
+            f"{' '.join(command) or 'vigil'} --help",
+            ran.code == 0 and "USAGE" in ran.out and not ran.err,
+            f"{ran.code} {ran.err}",
+        )
     equal("--version", run("--version").code, 0)
 with group("usage"):
     ends("an unknown option", 64, "serve", "--nonsense", says=["--nonsense"])
@@ -61,8 +66,13 @@ with group("usage"):
     (folder / "x.npy").write_bytes(body)
     ends("a bad width", 64, "inspect", "x.npy", "--width", "0", says=["width"])
 with group("files"):
-    for command in (("score", "absent.npy"), ("inspect", "absent.npy"), ("import", "absent.pth", "--output", "y"),
-                    ("serve", "--model", "absent"), ("score", "x.npy", "--model", "absent")):
+    for command in (
+        ("score", "absent.npy"),
+        ("inspect", "absent.npy"),
+        ("import", "absent.pth", "--output", "y"),
+        ("serve", "--model", "absent"),
+        ("score", "x.npy", "--model", "absent"),
+    ):
         ends(f"{' '.join(command)}", 66, *command, says=["absent"])
     (folder / "secret").write_bytes(b"x")
     (folder / "secret").chmod(0)
@@ -72,10 +82,14 @@ with group("configuration"):
     with Server(env={"VIGIL_MAX_QUEUED": "7"}) as server:
         check("the environment is taken", server.alive())
     port = free_port()
-    for name, options, env in (("VIGIL_PORT", [], {"VIGIL_PORT": str(port)}), ("--config", ["--config", config(port=port)], {}),
-                               ("VIGIL_CONFIG", [], {"VIGIL_CONFIG": str(config(port=port))})):
+    for name, options, env in (
+        ("VIGIL_PORT", [], {"VIGIL_PORT": str(port)}),
+        ("--config", ["--config", config(port=port)], {}),
+        ("VIGIL_CONFIG", [], {"VIGIL_CONFIG": str(config(port=port))}),
+    ):
         started = subprocess.Popen(
-            [os.environ["VIGIL"], "serve", *map(str, options)], env={"PATH": "/bin"} | env, stderr=subprocess.DEVNULL)
+            [os.environ["VIGIL"], "serve", *map(str, options)], env={"PATH": "/bin"} | env, stderr=subprocess.DEVNULL
+        )
         end = time.monotonic() + 5
         status = None
         while status is None and time.monotonic() < end:
@@ -132,6 +146,7 @@ def end_under_load(number, name):
                         accepted.append(answer.json()["id"])
                     elif answer.status_code not in (429, 503):
                         faults.append(answer.status_code)
+
         threads = [threading.Thread(target=client, args=(one % 2 == 0,)) for one in range(20)]
         for thread in threads:
             thread.start()
@@ -139,8 +154,9 @@ def end_under_load(number, name):
         # A job that is running when the signal comes, and one who waits for its end.
         long = requests.post(server.url + "/score", data=features.npy(features.video(100_000)), timeout=30).json()
         answers = {}
-        waiter = threading.Thread(target=lambda: answers.update(
-            requests.get(f"{server.url}/jobs/{long['id']}?wait=20", timeout=30).json()))
+        waiter = threading.Thread(
+            target=lambda: answers.update(requests.get(f"{server.url}/jobs/{long['id']}?wait=20", timeout=30).json())
+        )
         waiter.start()
         probe = requests.Session()
         probe.get(server.url + "/readyz", timeout=5)
@@ -149,9 +165,15 @@ def end_under_load(number, name):
         begun = time.monotonic()
         seen = {"ready": set(), "live": set(), "score": set(), "closed": set()}
         while server.alive() and time.monotonic() - begun < 25:
-            for key, method, path in (("ready", "GET", "/readyz"), ("live", "GET", "/livez"), ("score", "POST", "/score")):
+            for key, method, path in (
+                ("ready", "GET", "/readyz"),
+                ("live", "GET", "/livez"),
+                ("score", "POST", "/score"),
+            ):
                 try:
-                    answer = requests.request(method, server.url + path, data=body if method == "POST" else None, timeout=5)
+                    answer = requests.request(
+                        method, server.url + path, data=body if method == "POST" else None, timeout=5
+                    )
                     if time.monotonic() - begun > 0.1:
                         seen[key].add(answer.status_code)
                         seen["closed"].add(answer.headers.get("Connection", ""))
@@ -163,7 +185,10 @@ def end_under_load(number, name):
         code, took = server.wait(), time.monotonic() - begun
         for thread in [*threads, waiter]:
             thread.join(30)
-        note(f"{name}: ended after {took:.2f} s; {len(accepted)} accepted, {len(waited)} waited for; while draining {seen}")
+        note(
+            f"{name}: ended after {took:.2f} s; {len(accepted)} accepted, {len(waited)} waited for; "
+            f"while draining {seen}"
+        )
         equal(f"{name}: exit", code, 0)
         check(f"{name}: within the grace period", took < 20, f"{took:.1f} s")
         equal(f"{name}: no other status", faults, [])

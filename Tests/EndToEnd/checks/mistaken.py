@@ -1,4 +1,5 @@
 """Right features mistaken: a warning or an error in words that tell what to do."""
+
 from support.harness import check, contains, equal, finish, group, need
 
 need("mistaken features", "numpy", "requests")
@@ -11,9 +12,14 @@ from support.harness import scratch  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
 with Server() as server:
+
     def post(array, query=""):
-        return requests.post(f"{server.url}/score{query}", data=features.npy(array), timeout=20,
-                             headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"})
+        return requests.post(
+            f"{server.url}/score{query}",
+            data=features.npy(array),
+            timeout=20,
+            headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"},
+        )
 
     def warned(name, array, *parts, query=""):
         """Scored, and the warning is in the job, in the report and on the command line."""
@@ -40,7 +46,13 @@ with Server() as server:
         warned("rows that do not change", np.repeat(video[:1], 100, 0), "change")
         warned("every row four times", np.repeat(video[:25], 4, 0), "change")
         warned("zero rows at the end", np.concatenate([video, np.zeros((30, 64), "<f4")]), "30 of 130", "zero")
-        warned("far more snippets than a video has", np.tile(video, (2000, 1)), "200000 snippets", "16 frames", query="?fps=30")
+        warned(
+            "far more snippets than a video has",
+            np.tile(video, (2000, 1)),
+            "200000 snippets",
+            "16 frames",
+            query="?fps=30",
+        )
         clean = post(video).json()
         equal("good features warn of the untrained model alone", len(clean["warnings"]), 1)
         contains("the untrained model is said", clean["warnings"][0], "untrained")
@@ -56,10 +68,18 @@ with Server() as server:
         report = post(features.video(50).astype("<f8"), "?validate_only=true")
         body = report.json()
         norms = np.linalg.norm(features.video(50), axis=1)
-        equal("rows, width, dtype, order", [body[k] for k in ("rows", "width", "dtype", "order")], [50, 64, "float64", "C"])
+        equal(
+            "rows, width, dtype, order",
+            [body[k] for k in ("rows", "width", "dtype", "order")],
+            [50, 64, "float64", "C"],
+        )
         found = [body["row_norm"][k] for k in ("min", "max", "mean")]
         check("norms", np.allclose(found, [norms.min(), norms.max(), norms.mean()], rtol=1e-5), str(found))
-        equal("nothing was queued by it", [job["snippets"] for job in requests.get(server.url + "/jobs").json()["jobs"]].count(50), 0)
+        equal(
+            "nothing was queued by it",
+            [job["snippets"] for job in requests.get(server.url + "/jobs").json()["jobs"]].count(50),
+            0,
+        )
         fortran = post(np.asfortranarray(video), "?validate_only=true").json()
         equal("Fortran order is named", fortran["order"], "Fortran")
 finish()

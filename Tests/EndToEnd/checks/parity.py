@@ -1,4 +1,5 @@
 """The published implementation's logits, through `vigil import` and HTTP, for every case of ../shared/golden."""
+
 import json
 import os
 import pathlib
@@ -28,7 +29,10 @@ kept.mkdir(parents=True, exist_ok=True)
 def checkpoint(config):
     path = kept / f"{config}.pth"
     if not path.exists():
-        subprocess.run([sys.executable, SHARED / "golden/make_checkpoint.py", "--config", config, "--seed", "1", "--out", path], check=True)
+        subprocess.run(
+            [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", config, "--seed", "1", "--out", path],
+            check=True,
+        )
     return path
 
 
@@ -45,7 +49,10 @@ def parity(config):
     path = checkpoint(config)
     ran = run("import", path, "--output", model, timeout=30)
     size = path.stat().st_size >> 20
-    note(f"{config}: {size} MiB imported in {ran.seconds:.1f} s to {model.stat().st_size >> 20} MiB, {ran.own:.0f} MiB resident of its own")
+    note(
+        f"{config}: {size} MiB imported in {ran.seconds:.1f} s to "
+        f"{model.stat().st_size >> 20} MiB, {ran.own:.0f} MiB resident of its own"
+    )
     equal(f"{config}: import", ran.code, 0)
     check(f"{config}: import in 10 s", ran.seconds < 10, f"{ran.seconds:.1f} s")
     check(f"{config}: import with 300 MiB", ran.own < 300, f"{ran.own:.0f} MiB")
@@ -54,8 +61,12 @@ def parity(config):
         for rows, coarse, fine, labels in cases(config):
             count += 1
             body = features.npy(golden.features(rows, WIDTHS[config], 100 + rows))
-            answer = requests.post(server.url + "/score?logits=true", data=body, timeout=60,
-                                   headers={"Content-Type": "application/x-npy", "Prefer": "wait=60"})
+            answer = requests.post(
+                server.url + "/score?logits=true",
+                data=body,
+                timeout=60,
+                headers={"Content-Type": "application/x-npy", "Prefer": "wait=60"},
+            )
             job = answer.json()
             result = job["result"]
             for branch, wanted in (("coarse", coarse), ("fine", fine)):
@@ -93,16 +104,33 @@ def nested():
     vocabulary = SHARED / "data/bpe_simple_vocab_16e6.txt.gz"
     run("import", path, "--output", folder / "nested.safetensors")
     run("import", checkpoint("tiny"), "--output", folder / "plain.safetensors")
-    tensors = [features.read_safetensors((folder / f"{name}.safetensors").read_bytes())[0] for name in ("nested", "plain")]
+    tensors = [
+        features.read_safetensors((folder / f"{name}.safetensors").read_bytes())[0] for name in ("nested", "plain")
+    ]
     check("nested: the same tensors", tensors[0] == tensors[1])
-    ran = run("import", checkpoint("tiny"), "--output", folder / "tower.safetensors", "--keep-text-tower", "--vocab", vocabulary)
+    ran = run(
+        "import",
+        checkpoint("tiny"),
+        "--output",
+        folder / "tower.safetensors",
+        "--keep-text-tower",
+        "--vocab",
+        vocabulary,
+    )
     equal("--keep-text-tower", (ran.code, ran.err.count("text tower")), (0, 0))
     labels = list(np.load(SHARED / "golden/expected/tiny.npz")["labels"])
     with Server(model=folder / "tower.safetensors") as server:
         body = features.npy(golden.features(64, 64, 164))
 
         def score(**query):
-            return requests.post(server.url + "/score", params=query | {"logits": "true"}, data=body, headers={"Prefer": "wait=20"}, timeout=30)
+            return requests.post(
+                server.url + "/score",
+                params=query | {"logits": "true"},
+                data=body,
+                headers={"Prefer": "wait=20"},
+                timeout=30,
+            )
+
         own, asked = score().json()["result"], score(labels=",".join(labels)).json()["result"]
         difference = np.abs(np.array(own["logits"]["fine"]) - np.array(asked["logits"]["fine"])).max()
         check("labels= of the model's own labels: the same logits", difference <= MOST, str(difference))

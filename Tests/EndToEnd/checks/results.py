@@ -1,4 +1,5 @@
 """Results and their options: segments for crafted settings against a computation of their own, the video's summary."""
+
 import io
 import random
 
@@ -19,13 +20,20 @@ chance = random.Random(SEED)
 def close(found, wanted):
     return len(found) == len(wanted) and all(
         a.keys() == b.keys() and all(abs(a[k] - b[k]) < 1e-4 if isinstance(b[k], float) else a[k] == b[k] for k in b)
-        for a, b in zip(found, wanted))
+        for a, b in zip(found, wanted)
+    )
 
 
 with Server() as server:
+
     def score(array, **query):
-        answer = requests.post(server.url + "/score", params=query, data=features.npy(array), timeout=20,
-                               headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"})
+        answer = requests.post(
+            server.url + "/score",
+            params=query,
+            data=features.npy(array),
+            timeout=20,
+            headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"},
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -66,11 +74,21 @@ with Server() as server:
         equal("provenance", set(result["provenance"]), {"vigil", "model_sha256", "features_sha256", "kernels"})
         models = requests.get(server.url + "/v1/models").json()["models"]
         equal("the model's digest is that of /v1/models", result["provenance"]["model_sha256"], models[0]["sha256"])
-        equal("/v1/models", set(models[0]), {"name", "labels", "window", "length", "width", "parameters", "sha256", "source_sha256", "trained"})
+        equal(
+            "/v1/models",
+            set(models[0]),
+            {"name", "labels", "window", "length", "width", "parameters", "sha256", "source_sha256", "trained"},
+        )
         equal("its labels", models[0]["labels"], result["fine"]["labels"])
-        check("timings", result["timings"]["scored_ms"] > 0 and result["timings"]["queued_ms"] >= 0, str(result["timings"]))
+        check(
+            "timings",
+            result["timings"]["scored_ms"] > 0 and result["timings"]["queued_ms"] >= 0,
+            str(result["timings"]),
+        )
         again = score(features.video(9))["result"]
-        equal("the same features give the same bits", [again["coarse"], again["fine"]], [result["coarse"], result["fine"]])
+        equal(
+            "the same features give the same bits", [again["coarse"], again["fine"]], [result["coarse"], result["fine"]]
+        )
     with group("priority"):
         for priority in ("low", "normal", "high"):
             equal(f"priority={priority}", score(features.video(3), priority=priority)["status"], "succeeded")
@@ -84,12 +102,22 @@ with Server() as server:
         equal("shape and type", (table.shape, table.dtype.str), ((40, 15), "<f4"))
         wanted = np.column_stack([job["result"]["coarse"], job["result"]["fine"]["scores"]]).astype("<f4")
         check("the same numbers, bit by bit", np.array_equal(table, wanted))
-        direct = requests.post(server.url + "/score", data=features.npy(array), headers={
-            "Content-Type": "application/x-npy", "Accept": "application/x-npy", "Prefer": "wait=20"})
-        check("waited for, too", direct.content == answer.content and direct.status_code == 200, str(direct.status_code))
+        direct = requests.post(
+            server.url + "/score",
+            data=features.npy(array),
+            headers={"Content-Type": "application/x-npy", "Accept": "application/x-npy", "Prefer": "wait=20"},
+        )
+        check(
+            "waited for, too", direct.content == answer.content and direct.status_code == 200, str(direct.status_code)
+        )
         equal("Vary", answer.headers.get("Vary"), "Accept")
-        for accept, kind in (("*/*", "json"), ("application/*", "json"), ("application/x-npy;q=0.5, application/json", "json"),
-                             ("application/json;q=0.5, application/x-npy", "x-npy"), ("application/x-npy, image/png", "x-npy")):
+        for accept, kind in (
+            ("*/*", "json"),
+            ("application/*", "json"),
+            ("application/x-npy;q=0.5, application/json", "json"),
+            ("application/json;q=0.5, application/x-npy", "x-npy"),
+            ("application/x-npy, image/png", "x-npy"),
+        ):
             answer = requests.get(f"{server.url}/jobs/{job['id']}", headers={"Accept": accept})
             equal(f"Accept: {accept}", answer.headers["Content-Type"], f"application/{kind}")
 finish()

@@ -1,4 +1,5 @@
 """Wrong input: each gets its status and a detail that names the fault."""
+
 import json
 import socket
 import time
@@ -46,6 +47,7 @@ def raw(server, head, body=b"", seconds=5):
 
 
 with Server() as server:
+
     def post(body, headers=NPY, query=""):
         return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=20)
 
@@ -72,11 +74,25 @@ with Server() as server:
         problem("an empty npy", 400, [], post(b""))
         problem("an empty JSON", 400, [], post(b"", JSON))
         problem("no npy", 400, ["npy"], post(b"hello, this is text" * 20))
-        problem("half a row", 400, ["whole number of rows"], post(bytes(100), {"Content-Type": "application/octet-stream"}))
-        problem("os.system in a pickle", 400, [], post(
-            archives.checkpoint(next(pickles.executing("/tmp/vigil-canary"))[1]), {"Content-Type": "application/octet-stream"}))
+        problem(
+            "half a row", 400, ["whole number of rows"], post(bytes(100), {"Content-Type": "application/octet-stream"})
+        )
+        problem(
+            "os.system in a pickle",
+            422,
+            ["PyTorch checkpoint"],
+            post(
+                archives.checkpoint(next(pickles.executing("/tmp/vigil-canary"))[1]),
+                {"Content-Type": "application/octet-stream"},
+            ),
+        )
         lie = next(data for name, data in archives.lying(pickles.state({})) if "2^60" in name)
-        problem("a zip that claims 2^60 bytes", 400, [], post(lie, {"Content-Type": "application/octet-stream"}))
+        problem(
+            "a zip that claims 2^60 bytes",
+            422,
+            ["PyTorch checkpoint"],
+            post(lie, {"Content-Type": "application/octet-stream"}),
+        )
     with group("JSON"):
         rows = json.loads(features.rows_json(features.video(20)))
         rows["features"][5].pop()
@@ -93,9 +109,15 @@ with Server() as server:
         big = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: {600 << 20}\r\n"
         for name, more in (("600 MB announced", ""), ("600 MB announced, 100-continue", "Expect: 100-continue\r\n")):
             text, seconds = raw(server, big + more + "\r\n")
-            check(f"{name}: 413 at once", text.startswith("HTTP/1.1 413") and seconds < 1, f"{seconds:.2f} s: {shown(text)}")
+            check(
+                f"{name}: 413 at once",
+                text.startswith("HTTP/1.1 413") and seconds < 1,
+                f"{seconds:.2f} s: {shown(text)}",
+            )
             check(f"{name}: problem+json", "application/problem+json" in text, shown(text))
-        text, _ = raw(server, f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good)}\r\nExpect: 100-continue\r\n\r\n")
+        text, _ = raw(
+            server, f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good)}\r\nExpect: 100-continue\r\n\r\n"
+        )
         check("a body that is wanted: 100", text.startswith("HTTP/1.1 100"), shown(text))
         text, _ = raw(server, "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: tea\r\n\r\n")
         check("another expectation: 417", text.startswith("HTTP/1.1 417"), shown(text))
@@ -103,6 +125,7 @@ with Server() as server:
         def endless():
             for _ in range(200):
                 yield bytes(1 << 20)
+
         before = server.rss()
         problem("chunks beyond the limit", 413, [], post(endless(), {"Content-Type": "application/octet-stream"}))
         note = server.rss() - before
@@ -116,10 +139,30 @@ with Server() as server:
             answer = requests.get(f"{server.url}/jobs?{query}", timeout=5)
             problem(f"list by {query}", 422, [query.split("=")[0], query.split("=")[1]], answer)
     with group("query"):
-        for query in ("fps=0", "fps=-1", "fps=x", "fps=nan", "fps=inf", "fps=", "threshold=1.1", "threshold=-0.1",
-                      "threshold=nan", "leave=0.6", "leave=2", "min_snippets=0", "min_snippets=1.5", "merge_gap=-1",
-                      "merge_gap=99999999999999999999", "logits=maybe", "priority=urgent", "validate_only=perhaps",
-                      "frames=30", "threshold=0.1&threshold=0.2", "labels=one", "labels=a,,b"):
+        for query in (
+            "fps=0",
+            "fps=-1",
+            "fps=x",
+            "fps=nan",
+            "fps=inf",
+            "fps=",
+            "threshold=1.1",
+            "threshold=-0.1",
+            "threshold=nan",
+            "leave=0.6",
+            "leave=2",
+            "min_snippets=0",
+            "min_snippets=1.5",
+            "merge_gap=-1",
+            "merge_gap=99999999999999999999",
+            "logits=maybe",
+            "priority=urgent",
+            "validate_only=perhaps",
+            "frames=30",
+            "threshold=0.1&threshold=0.2",
+            "labels=one",
+            "labels=a,,b",
+        ):
             name = query.split("=")[0]
             problem(query, 422, [name], post(good, query=f"?{query}"))
         problem("labels without a text tower", 422, ["label"], post(good, query="?labels=normal,fire"))
@@ -133,7 +176,11 @@ with Server() as server:
     with group("methods and paths"):
         for path in ("/nowhere", "/jobs/", "/score/x", "//score", "/jobs/a/b"):
             problem(path, 404, [], requests.get(server.url + path, timeout=5))
-        for method, path, allowed in (("GET", "/score", "POST"), ("POST", "/livez", "GET"), ("PUT", "/jobs/x", "DELETE")):
+        for method, path, allowed in (
+            ("GET", "/score", "POST"),
+            ("POST", "/livez", "GET"),
+            ("PUT", "/jobs/x", "DELETE"),
+        ):
             answer = requests.request(method, server.url + path, timeout=5)
             problem(f"{method} {path}", 405, [], answer)
             contains(f"{method} {path}: Allow", answer.headers.get("Allow", ""), allowed)

@@ -1,4 +1,5 @@
 """Zip files by hand: as torch.save writes them, and as nobody should."""
+
 import io
 import struct
 import zipfile
@@ -29,13 +30,64 @@ def raw(entries, end=None, comment=b""):
         crc = entry.get("crc", zlib.crc32(entry.get("plain", data)))
         packed, size = entry.get("packed", len(data)), entry.get("size", len(entry.get("plain", data)))
         extra = entry.get("extra", b"")
-        body += struct.pack("<IHHHHHIIIHH", 0x04034B50, 45, flags, method, 0, 0, crc, packed & 0xFFFFFFFF,
-                            size & 0xFFFFFFFF, len(name), len(extra)) + name + extra + data
-        directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 45, 45, flags, method, 0, 0, crc, packed & 0xFFFFFFFF,
-                                 size & 0xFFFFFFFF, len(name), len(extra), 0, 0, 0, 0, offset & 0xFFFFFFFF) + name + extra
+        body += (
+            struct.pack(
+                "<IHHHHHIIIHH",
+                0x04034B50,
+                45,
+                flags,
+                method,
+                0,
+                0,
+                crc,
+                packed & 0xFFFFFFFF,
+                size & 0xFFFFFFFF,
+                len(name),
+                len(extra),
+            )
+            + name
+            + extra
+            + data
+        )
+        directory += (
+            struct.pack(
+                "<IHHHHHHIIIHHHHHII",
+                0x02014B50,
+                45,
+                45,
+                flags,
+                method,
+                0,
+                0,
+                crc,
+                packed & 0xFFFFFFFF,
+                size & 0xFFFFFFFF,
+                len(name),
+                len(extra),
+                0,
+                0,
+                0,
+                0,
+                offset & 0xFFFFFFFF,
+            )
+            + name
+            + extra
+        )
     said = {"count": len(entries), "size": len(directory), "offset": len(body)} | (end or {})
-    tail = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, said["count"] & 0xFFFF, said["count"] & 0xFFFF, said["size"],
-                       said["offset"], len(comment)) + comment
+    tail = (
+        struct.pack(
+            "<IHHHHIIH",
+            0x06054B50,
+            0,
+            0,
+            said["count"] & 0xFFFF,
+            said["count"] & 0xFFFF,
+            said["size"],
+            said["offset"],
+            len(comment),
+        )
+        + comment
+    )
     return body + directory + said.get("between", b"") + tail
 
 
@@ -50,9 +102,13 @@ def deflated(data):
     return packer.compress(data) + packer.flush()
 
 
-def bomb(size):
+def gzip_bomb(size):
+    return bomb(size, 31)
+
+
+def bomb(size, wrapping=-15):
     """Deflated zeros, made without holding them."""
-    packer, out = zlib.compressobj(9, zlib.DEFLATED, -15), []
+    packer, out = zlib.compressobj(9, zlib.DEFLATED, wrapping), []
     block = bytes(1 << 20)
     for _ in range(size >> 20):
         out.append(packer.compress(block))
@@ -64,12 +120,26 @@ def lying(pickle):
     good = {"name": "archive/data.pkl", "data": pickle}
     full = 0xFFFFFFFF
     yield "an entry that claims 2^60 bytes", raw([good | {"packed": full, "size": full, "extra": zip64(2**60, 2**60)}])
-    yield "an entry that claims 2^64-1 bytes", raw([good | {"packed": full, "size": full, "extra": zip64(2**64 - 1, 2**64 - 1)}])
-    yield "a zip64 field too short", raw([good | {"packed": full, "size": full, "extra": struct.pack("<HH", 1, 2) + b"xx"}])
-    yield "a zip64 offset beyond the file", raw([good | {"offset": full, "packed": full, "size": full, "extra": zip64(len(pickle), len(pickle), 2**62)}])
-    yield "a zip64 end record that points outside", raw([good], {"offset": full, "count": 0xFFFF, "between": (
-        struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, 2**62, 2**62, 2**62, 2**62)
-        + struct.pack("<IIQI", 0x07064B50, 0, 2**61, 1))})
+    yield "an entry that claims 2^64-1 bytes", raw(
+        [good | {"packed": full, "size": full, "extra": zip64(2**64 - 1, 2**64 - 1)}]
+    )
+    yield "a zip64 field too short", raw(
+        [good | {"packed": full, "size": full, "extra": struct.pack("<HH", 1, 2) + b"xx"}]
+    )
+    yield "a zip64 offset beyond the file", raw(
+        [good | {"offset": full, "packed": full, "size": full, "extra": zip64(len(pickle), len(pickle), 2**62)}]
+    )
+    yield "a zip64 end record that points outside", raw(
+        [good],
+        {
+            "offset": full,
+            "count": 0xFFFF,
+            "between": (
+                struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, 2**62, 2**62, 2**62, 2**62)
+                + struct.pack("<IIQI", 0x07064B50, 0, 2**61, 1)
+            ),
+        },
+    )
     yield "a directory that begins beyond the file", raw([good], {"offset": 2**31})
     yield "a directory that claims four gigabytes", raw([good], {"size": 0xFFFFFFF0})
     yield "65535 entries that are not there", raw([good], {"count": 0xFFFF})
@@ -84,10 +154,18 @@ def lying(pickle):
     yield "a path to the parent", raw([{"name": "../../tmp/vigil-escaped/data.pkl", "data": pickle}])
     yield "an absolute path", raw([{"name": "/tmp/vigil-escaped/data.pkl", "data": pickle}])
     yield "a name with NUL", raw([good | {"name": "archive/data.pkl\0.txt"}])
-    yield "a pickle that inflates to 1 GB", raw([good | {"data": bomb(1 << 30), "method": 8, "size": 1 << 30, "plain": b""}])
-    yield "a pickle that inflates beyond its size", raw([good | {"data": bomb(256 << 20), "method": 8, "size": 1000, "plain": b""}])
-    yield "a deflated pickle that is no deflate", raw([good | {"data": b"\xff" * 100, "method": 8, "size": 1000, "plain": b""}])
+    yield "a pickle that inflates to 1 GB", raw(
+        [good | {"data": bomb(1 << 30), "method": 8, "size": 1 << 30, "plain": b""}]
+    )
+    yield "a pickle that inflates beyond its size", raw(
+        [good | {"data": bomb(256 << 20), "method": 8, "size": 1000, "plain": b""}]
+    )
+    yield "a deflated pickle that is no deflate", raw(
+        [good | {"data": b"\xff" * 100, "method": 8, "size": 1000, "plain": b""}]
+    )
     yield "a zip without entries", raw([])
     yield "TorchScript", raw([good, {"name": "archive/code/__torch__.py", "data": b"import os"}])
     yield "big-endian storages", raw([good, {"name": "archive/byteorder", "data": b"big"}])
-    yield "a hundred thousand entries", raw([good] + [{"name": f"archive/data/{i}", "data": b""} for i in range(100_000)], {"count": 0xFFFF})
+    yield "a hundred thousand entries", raw(
+        [good] + [{"name": f"archive/data/{i}", "data": b""} for i in range(100_000)], {"count": 0xFFFF}
+    )

@@ -1,4 +1,5 @@
 """What a result must be, computed anew from logits and scores, in float64."""
+
 import numpy as np
 
 
@@ -29,7 +30,12 @@ def segments(coarse, fine, labels, fps=None, threshold=0.5, leave=None, min_snip
         if end - start < min_snippets:
             continue
         means = fine[start:end, 1:].mean(0)
-        one = {"start": start, "end": end, "label": labels[1 + int(means.argmax())], "score": float(coarse[start:end].max())}
+        one = {
+            "start": start,
+            "end": end,
+            "label": labels[1 + int(means.argmax())],
+            "score": float(coarse[start:end].max()),
+        }
         if fps:
             one |= {"start_seconds": start * 16 / fps, "end_seconds": end * 16 / fps}
         out.append(one)
@@ -51,8 +57,12 @@ def faults(job, rows):
     labels = result["fine"]["labels"]
     coarse, fine = np.array(result["coarse"]), np.array(result["fine"]["scores"])
     logits, fine_logits = np.array(result["logits"]["coarse"]), np.array(result["logits"]["fine"])
-    for name, array, shape in (("coarse", coarse, (rows,)), ("fine", fine, (rows, len(labels))),
-                               ("coarse logits", logits, (rows,)), ("fine logits", fine_logits, (rows, len(labels)))):
+    for name, array, shape in (
+        ("coarse", coarse, (rows,)),
+        ("fine", fine, (rows, len(labels))),
+        ("coarse logits", logits, (rows,)),
+        ("fine logits", fine_logits, (rows, len(labels))),
+    ):
         if array.shape != shape:
             yield f"{name} has shape {array.shape}, expected {shape}"
         # The shortest decimals of a float32 read as float64 and rounded to float32 give themselves again.

@@ -1,4 +1,5 @@
 """Feature matrices and the forms in which they can be sent."""
+
 import io
 import json
 import struct
@@ -42,9 +43,9 @@ def safetensors(tensors, metadata=None):
 def read_safetensors(data):
     """(tensors as above, metadata)."""
     size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + size])
+    header = json.loads(data[8 : 8 + size])
     metadata = header.pop("__metadata__", {})
-    body = data[8 + size:]
+    body = data[8 + size :]
     return {
         name: (one["dtype"], one["shape"], body[slice(*one["data_offsets"])]) for name, one in header.items()
     }, metadata
@@ -59,11 +60,23 @@ def rows_json(array):
     return json.dumps({"features": [[float(x) for x in row] for row in array]}).encode()
 
 
-def multipart(data, filename="features.npy", content_type="application/octet-stream", fields=(), boundary="----WebKitFormBoundaryAbC123xyz"):
+def multipart(
+    data,
+    filename="features.npy",
+    content_type="application/octet-stream",
+    fields=(),
+    boundary="----WebKitFormBoundaryAbC123xyz",
+):
     """The bytes that Chrome sends for a form with a file."""
     out = b""
     for name, value in fields:
         out += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-    out += (f'--{boundary}\r\nContent-Disposition: form-data; name="features"; filename="{filename}"\r\n'
-            f"Content-Type: {content_type}\r\n\r\n").encode() + data + f"\r\n--{boundary}--\r\n".encode()
+    out += (
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="features"; filename="{filename}"\r\n'
+            f"Content-Type: {content_type}\r\n\r\n"
+        ).encode()
+        + data
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
     return out, f"multipart/form-data; boundary={boundary}"

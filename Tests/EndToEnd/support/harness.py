@@ -1,4 +1,5 @@
 """One line a check; the tally that run.sh adds up."""
+
 import contextlib
 import os
 import pathlib
@@ -50,7 +51,9 @@ def group(name):
         yield
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        check(name, False, f"{type(error).__name__}: {shown(str(error))} ({where.filename.split('/')[-1]}:{where.lineno})")
+        check(
+            name, False, f"{type(error).__name__}: {shown(str(error))} ({where.filename.split('/')[-1]}:{where.lineno})"
+        )
 
 
 def scratch():

@@ -1,4 +1,5 @@
 """Hostile files of every kind, as (name, bytes)."""
+
 import json
 import struct
 
@@ -32,12 +33,14 @@ def checkpoints(canary):
 
 def safetensors():
     """No safetensors file at all."""
+
     def headed(header, data=b"", size=None):
         text = header if isinstance(header, bytes) else json.dumps(header).encode()
         return struct.pack("<Q", len(text) if size is None else size) + text + data
 
     def one(dtype="F32", shape=(1,), offsets=(0, 4)):
         return {"x": {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}}
+
     yield "a header of 2^63 bytes", headed(one(), bytes(4), 2**63)
     yield "a header of 2^64-1 bytes", headed(one(), bytes(4), 2**64 - 1)
     yield "a header of 90 MB that is not there", headed(one(), bytes(4), 90_000_000)
@@ -46,19 +49,29 @@ def safetensors():
     yield "a header that is cut", headed(b'{"x": {"dtype"')
     yield "a header of a million braces", headed(b'{"a":' * 1_000_000)
     yield "a header of a million brackets", headed(b'{"a":' + b"[" * 1_000_000)
-    yield "a header of ten million numbers", headed(b'{"x":{"dtype":"F32","shape":[' + b"1," * 10_000_000 + b'1],"data_offsets":[0,4]}}', bytes(4))
-    yield "a million tensors", headed(b"{" + b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % i for i in range(1_000_000)) + b"}", b"x")
+    yield "a header of ten million numbers", headed(
+        b'{"x":{"dtype":"F32","shape":[' + b"1," * 10_000_000 + b'1],"data_offsets":[0,4]}}', bytes(4)
+    )
+    yield "a million tensors", headed(
+        b"{" + b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % i for i in range(1_000_000)) + b"}",
+        b"x",
+    )
     yield "a shape that overflows", headed(one(shape=(2**32, 2**32, 2**32)), bytes(4))
     yield "a negative shape", headed(one(shape=(-1,)), bytes(4))
     yield "offsets beyond the file", headed(one(shape=(2**40,), offsets=(0, 2**42)), bytes(4))
     yield "offsets backwards", headed(one(offsets=(4, 0)), bytes(4))
-    yield "offsets of 2^63", headed(b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[9223372036854775807,9223372036854775811]}}', bytes(4))
+    yield "offsets of 2^63", headed(
+        b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[9223372036854775807,9223372036854775811]}}', bytes(4)
+    )
     yield "a shape of 1e400", headed(b'{"x":{"dtype":"F32","shape":[1e400],"data_offsets":[0,4]}}', bytes(4))
     yield "an unknown dtype", headed(one(dtype="F31"), bytes(4))
     yield "bytes after the data", headed(one(), bytes(400))
     yield "a hole", headed({**one(), "y": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]}}, bytes(12))
     yield "an overlap", headed({**one(), "y": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(4))
-    yield "the same name twice", headed(b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', bytes(8))
+    yield "the same name twice", headed(
+        b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+        bytes(8),
+    )
     yield "a header that is an array", headed(b"[1, 2]  ")
     yield "a header that is no UTF-8", headed(b'{"\xff\xfe": 1}')
     yield "metadata that is no text", headed({"__metadata__": {"format": 5}, **one()}, bytes(4))
@@ -86,7 +99,9 @@ def models():
     def set_at(index, value):
         def change(values):
             values[index] = value
+
         return change
+
     labels = json.loads(metadata["labels"])
     yield "labels that are no JSON", meta(labels="normal, abuse"), "labels"
     yield "labels of numbers", meta(labels="[1, 2]"), "labels"
@@ -103,12 +118,16 @@ def models():
     yield "a missing tensor", having(**{"classifier.weight": None}), "classifier.weight"
     yield "a missing self-test", having(**{"self_test.features": None}), "self_test"
     yield "no text features", having(text_features=None), "text_features"
-    yield "a transposed tensor", having(**{"gc1.weight": (tensors["gc1.weight"][0], tensors["gc1.weight"][1][::-1], tensors["gc1.weight"][2])}), "gc1.weight"
+    yield "a transposed tensor", having(
+        **{"gc1.weight": (tensors["gc1.weight"][0], tensors["gc1.weight"][1][::-1], tensors["gc1.weight"][2])}
+    ), "gc1.weight"
     yield "an empty tensor", having(**{"gc1.weight": ("F32", [0, 32], b"")}), "gc1.weight"
     yield "integer weights", having(**{"gc1.weight": ("I32", [64, 32], bytes(8192))}), ""
     yield "a length of 0", having(**{"frame_position_embeddings.weight": ("F32", [0, 64], b"")}), ""
     yield "a width of 0", having(**{"frame_position_embeddings.weight": ("F32", [32, 0], b"")}), ""
-    yield "a width of 2^40 and a length of 0", having(**{"frame_position_embeddings.weight": ("F32", [0, 2**40], b"")}), ""
+    yield "a width of 2^40 and a length of 0", having(
+        **{"frame_position_embeddings.weight": ("F32", [0, 2**40], b"")}
+    ), ""
     yield "NaN in a weight", altered("gc1.weight", set_at(5, np.nan)), ""
     yield "infinity in a weight", altered("linear.weight", set_at(0, np.inf)), ""
     yield "NaN in the self-test's scores", altered("self_test.coarse_logits", set_at(0, np.nan)), "self-test"
@@ -131,10 +150,16 @@ def arrays():
     yield "npy of a negative shape", "a.npy", features.npy_with(head % "-1, 64", data)
     yield "npy of a shape of a million ones", "a.npy", features.npy_with(head % ("1, " * 1_000_000), data, 2)
     yield "npy whose header claims 4 GB", "a.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + data
-    yield "npy whose header is code", "a.npy", features.npy_with("__import__('os').system('touch /tmp/vigil-npy')\n", data)
+    yield "npy whose header is code", "a.npy", features.npy_with(
+        "__import__('os').system('touch /tmp/vigil-npy')\n", data
+    )
     yield "npy whose header nests a million deep", "a.npy", features.npy_with("{'descr':" + "(" * 1_000_000, data, 2)
-    yield "npy of objects", "a.npy", features.npy_with("{'descr': '|O', 'fortran_order': False, 'shape': (2, 64), }\n", b"\x80\x04cos\nsystem\n")
-    yield "npy of a record type", "a.npy", features.npy_with("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 64), }\n", data)
+    yield "npy of objects", "a.npy", features.npy_with(
+        "{'descr': '|O', 'fortran_order': False, 'shape': (2, 64), }\n", b"\x80\x04cos\nsystem\n"
+    )
+    yield "npy of a record type", "a.npy", features.npy_with(
+        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 64), }\n", data
+    )
     yield "npy of texts", "a.npy", features.npy(np.array(["a", "b"]))
     yield "npy of complex numbers", "a.npy", features.npy(np.zeros((2, 64), complex))
     yield "npy of version 9", "a.npy", b"\x93NUMPY\x09\x00\x10\x00" + bytes(16)

@@ -1,4 +1,5 @@
 """Pickles by hand: those that run something when a careless reader loads them, and those that only confuse."""
+
 import os
 import pickle
 import struct
@@ -13,7 +14,7 @@ def text(value):
 def number(value):
     if 0 <= value < 256:
         return b"K" + bytes([value])
-    if -2**31 <= value < 2**31:
+    if -(2**31) <= value < 2**31:
         return b"J" + struct.pack("<i", value)
     data = value.to_bytes((value.bit_length() + 8) // 8, "little", signed=True)
     return b"\x8a" + bytes([len(data)]) + data
@@ -32,15 +33,29 @@ def storage(key="0", count=4, kind="FloatStorage"):
 
 
 def tensor(key="0", count=4, offset=0, shape=(4,), strides=(1,), kind="FloatStorage"):
-    return (found("torch._utils", "_rebuild_tensor_v2")
-            + tuple_of(storage(key, count, kind), number(offset), tuple_of(*map(number, shape)),
-                       tuple_of(*map(number, strides)), b"\x89", found("collections", "OrderedDict") + b")R") + b"R")
+    return (
+        found("torch._utils", "_rebuild_tensor_v2")
+        + tuple_of(
+            storage(key, count, kind),
+            number(offset),
+            tuple_of(*map(number, shape)),
+            tuple_of(*map(number, strides)),
+            b"\x89",
+            found("collections", "OrderedDict") + b")R",
+        )
+        + b"R"
+    )
 
 
 def state(tensors):
     """A state dict of name to pickled value."""
-    return (b"\x80\x02" + found("collections", "OrderedDict") + b")R("
-            + b"".join(text(name) + value for name, value in tensors.items()) + b"u.")
+    return (
+        b"\x80\x02"
+        + found("collections", "OrderedDict")
+        + b")R("
+        + b"".join(text(name) + value for name, value in tensors.items())
+        + b"u."
+    )
 
 
 class Calls:
@@ -61,7 +76,9 @@ def executing(canary):
         yield f"os.system by protocol {protocol}", pickle.dumps(Calls(os.system, command), protocol)
     yield "builtins.eval", pickle.dumps(Calls(eval, f"__import__('os').system('{command}')"), 2)
     yield "builtins.exec", pickle.dumps(Calls(exec, f"import os; os.system('{command}')"), 4)
-    yield "subprocess.Popen", pickle.dumps(Calls(subprocess.Popen, command, 0, None, None, None, None, None, True, True), 2)
+    yield "subprocess.Popen", pickle.dumps(
+        Calls(subprocess.Popen, command, 0, None, None, None, None, None, True, True), 2
+    )
     yield "subprocess.check_output", pickle.dumps(Calls(subprocess.check_output, ["touch", str(canary)]), 4)
     yield "os.system by GLOBAL, text arguments", b"cos\nsystem\n(S'" + short + b"'\ntR."
     yield "posix.system by STACK_GLOBAL", b"\x80\x04\x8c\x05posix\x8c\x06system\x93" + text(command) + b"\x85R."
@@ -70,23 +87,41 @@ def executing(canary):
     yield "os.system by NEWOBJ", b"\x80\x02cos\nsystem\n" + text(command) + b"\x85\x81."
     yield "os.system by NEWOBJ_EX", b"\x80\x04cos\nsystem\n" + text(command) + b"\x85}\x92."
     yield "os.system by BUILD with __setstate__", (
-        b"\x80\x02" + found("collections", "OrderedDict") + b")R}" + text("__setstate__") + b"cos\nsystem\nsb"
-        + text(command) + b"b.")
+        b"\x80\x02"
+        + found("collections", "OrderedDict")
+        + b")R}"
+        + text("__setstate__")
+        + b"cos\nsystem\nsb"
+        + text(command)
+        + b"b."
+    )
     yield "os.system from a memo", b"\x80\x02cos\nsystem\nq\x000h\x00" + text(command) + b"\x85R."
     yield "an extension code", b"\x80\x02\x82\x01" + text(command) + b"\x85R."
     yield "getattr of an allowed module", (
-        b"\x80\x02" + found("builtins", "getattr") + found("torch", "FloatStorage") + text("__init__") + b"\x86R.")
+        b"\x80\x02" + found("builtins", "getattr") + found("torch", "FloatStorage") + text("__init__") + b"\x86R."
+    )
     yield "a nested name of torch", b"\x80\x04\x8c\x05torch\x8c\x09os.system\x93" + text(command) + b"\x85R."
     yield "torch.load within", b"\x80\x02" + found("torch", "load") + text("/etc/passwd") + b"\x85R."
-    yield "torch.storage._load_from_bytes", b"\x80\x02" + found("torch.storage", "_load_from_bytes") + text("x") + b"\x85R."
+    yield "torch.storage._load_from_bytes", b"\x80\x02" + found("torch.storage", "_load_from_bytes") + text(
+        "x"
+    ) + b"\x85R."
     yield "os.system beside good tensors", state(
-        {"frame_position_embeddings.weight": tensor(), "extra": b"cos\nsystem\n" + text(command) + b"\x85R"})
+        {"frame_position_embeddings.weight": tensor(), "extra": b"cos\nsystem\n" + text(command) + b"\x85R"}
+    )
     yield "os.system in a persistent id", (
-        b"\x80\x02" + tuple_of(text("storage"), b"cos\nsystem\n" + text(command) + b"\x85R", text("0"), text("cpu"),
-                               number(4)) + b"Q.")
+        b"\x80\x02"
+        + tuple_of(text("storage"), b"cos\nsystem\n" + text(command) + b"\x85R", text("0"), text("cpu"), number(4))
+        + b"Q."
+    )
     yield "os.system as the metadata", (
-        b"\x80\x02" + found("collections", "OrderedDict") + b")R}" + text("_metadata") + b"cos\nsystem\n"
-        + text(command) + b"\x85Rsb.")
+        b"\x80\x02"
+        + found("collections", "OrderedDict")
+        + b")R}"
+        + text("_metadata")
+        + b"cos\nsystem\n"
+        + text(command)
+        + b"\x85Rsb."
+    )
 
 
 def confusing():
@@ -141,6 +176,7 @@ def misdescribed():
     yield "more strides than lengths", tensor(shape=(4,), strides=(1, 1))
     yield "a hundred thousand axes", tensor(shape=(1,) * 100_000, strides=(1,) * 100_000)
     yield "a tensor of texts", (
-        found("torch._utils", "_rebuild_tensor_v2") + tuple_of(text("a"), text("b"), text("c"), text("d")) + b"R")
+        found("torch._utils", "_rebuild_tensor_v2") + tuple_of(text("a"), text("b"), text("c"), text("d")) + b"R"
+    )
     yield "a tensor rebuilt of nothing", found("torch._utils", "_rebuild_tensor_v2") + b")R"
     yield "a complex storage", tensor(kind="ComplexFloatStorage")

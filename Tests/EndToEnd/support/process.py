@@ -1,4 +1,5 @@
 """Runs vigil: commands to their end, servers for as long as a check needs them."""
+
 import dataclasses
 import os
 import re
@@ -14,6 +15,7 @@ from support.harness import VIGIL
 @dataclasses.dataclass
 class Run:
     """What a command did. `code` is negative for a signal, None where it had to be killed."""
+
     code: int
     out: str
     err: str
@@ -37,42 +39,56 @@ def run(*arguments, timeout=10, env=None, cwd=None):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         child = subprocess.Popen(
-            [VIGIL, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment(env), cwd=cwd)
+            [VIGIL, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment(env),
+            cwd=cwd,
+        )
         killed = threading.Event()
         timer = threading.Timer(timeout, lambda: (killed.set(), child.kill()))
         timer.start()
-        own = Sampler(child.pid)
+        sampler = Sampler(child.pid)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         timer.cancel()
         seconds = time.monotonic() - begun
+        # The system counts this script's memory as the child's, up to the moment when it becomes vigil.
+        rss = usage.ru_maxrss / 1024
+        if rss < memory(os.getpid())["VmHWM"] + 8:
+            rss = sampler.most
         out.seek(0), err.seek(0)
         return Run(
-            None if killed.is_set() else child.returncode, out.read().decode(errors="replace"),
-            err.read().decode(errors="replace"), seconds, usage.ru_maxrss / 1024, own.most)
+            None if killed.is_set() else child.returncode,
+            out.read().decode(errors="replace"),
+            err.read().decode(errors="replace"),
+            seconds,
+            rss,
+            sampler.own,
+        )
 
 
 class Sampler:
-    """Watches how much memory of its own a process has, until it is gone."""
+    """Watches a process's memory until it is gone: the most in all, and the most that is no mapped file."""
 
     def __init__(self, process):
-        self.most = 0
+        self.most = self.own = 0
         threading.Thread(target=self.watch, args=(process,), daemon=True).start()
 
     def watch(self, process):
-        while (found := anonymous(process)) is not None:
-            self.most = max(self.most, found)
-            time.sleep(0.01)
+        while found := memory(process):
+            self.most, self.own = max(self.most, found["VmHWM"]), max(self.own, found["RssAnon"])
+            time.sleep(0.005)
 
 
-def anonymous(process):
-    """MiB that are no mapped file's; None once the process has ended."""
+def memory(process):
+    """A process's memory in MiB; nothing once it has ended."""
     try:
         with open(f"/proc/{process}/status") as file:
-            sizes = re.search(r"RssAnon:\s*(\d+)", file.read())
-        return int(sizes[1]) / 1024 if sizes else None
+            return {name: int(size) / 1024 for name, size in re.findall(r"(VmHWM|RssAnon):\s*(\d+)", file.read())}
     except OSError:
-        return None
+        return {}
 
 
 class Server:
@@ -84,7 +100,8 @@ class Server:
         if model:
             arguments += ["--model", str(model)]
         self.child = subprocess.Popen(
-            [VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment(env))
+            [VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment(env)
+        )
         self.port = self._wait()
         self.host = "127.0.0.1"
         self.url = f"http://127.0.0.1:{self.port}"
@@ -113,7 +130,7 @@ class Server:
 
     def rss(self):
         """Resident memory that is the process's own, in MiB; mapped files are the system's cache."""
-        return anonymous(self.child.pid)
+        return memory(self.child.pid)["RssAnon"]
 
     def threads(self):
         return int(self.status()["Threads"])

@@ -1,4 +1,5 @@
 """Checkpoints and models that are nearly VadCLIP's; needs ../shared/golden for their names and shapes."""
+
 import sys
 
 import numpy as np
@@ -13,6 +14,7 @@ VOCABULARY = SHARED / "data/bpe_simple_vocab_16e6.txt.gz"
 def golden():
     sys.path.insert(0, str(SHARED / "golden"))
     import make_checkpoint
+
     return make_checkpoint
 
 
@@ -40,6 +42,7 @@ def expanded(width, length):
 
 def changes():
     """(name, change of the state, configuration, part of the error): checkpoints that can't be imported."""
+
     def without(name):
         return lambda state: state.pop(name)
 
@@ -50,7 +53,9 @@ def changes():
         def change(state):
             for name in names or list(state):
                 state[name] = np.full_like(state[name], value)
+
         return change
+
     same = lambda state: None  # noqa: E731
     clip = "clipmodel."
     yield "a text tower of width 32", same, {"clip_width": 32}, "text_projection"
@@ -60,7 +65,9 @@ def changes():
     yield "an odd width", same, {"width": 63}, "width"
     yield "three layers", same, {"layers": 3}, "layers"
     yield "no prompt", without("text_prompt_embeddings.weight"), {}, "text_prompt_embeddings.weight"
-    yield "a prompt of another length", shaped("text_prompt_embeddings.weight", 10, 64), {}, "text_prompt_embeddings.weight"
+    yield "a prompt of another length", shaped(
+        "text_prompt_embeddings.weight", 10, 64
+    ), {}, "text_prompt_embeddings.weight"
     yield "positions of one dimension", shaped(clip + "positional_embedding", 77), {}, "positional_embedding"
     yield "an empty projection", shaped(clip + "text_projection", 64, 0), {}, "text_projection"
     yield "no classifier", without("classifier.weight"), {}, "classifier.weight"
@@ -74,7 +81,16 @@ def changes():
 
 def settings():
     """Metadata of a model with a text tower that can't be."""
-    for prefix, postfix in ((2**63 - 1, 10), (10, 2**63 - 1), (-2**63, 10), (-5, 10), (10, -20), (-11, -11), (70, 10), (2**64, 10)):
+    for prefix, postfix in (
+        (2**63 - 1, 10),
+        (10, 2**63 - 1),
+        (-(2**63), 10),
+        (-5, 10),
+        (10, -20),
+        (-11, -11),
+        (70, 10),
+        (2**64, 10),
+    ):
         yield {"prompt_prefix": str(prefix), "prompt_postfix": str(postfix)}
 
 
