@@ -50,13 +50,17 @@ extension Kernels {
     }
 
     /// Y_i = g(Σ_j ratio^|i-j| X_j + residual_i): the distance graph, without its matrix.
+    ///
+    /// - Parameter ahead: a row [1, columns] with what rows past those given contribute to the last of them
     public func decay(
-        _ x: MatrixView, ratio: Float, into y: MatrixView, residual: MatrixView? = nil,
-        activation: Activation = .identity
+        _ x: MatrixView, ratio: Float, ahead: ConstantMatrix.Row? = nil, into y: MatrixView,
+        residual: MatrixView? = nil, activation: Activation = .identity
     ) {
         precondition(x.rows == y.rows && x.columns == y.columns && x.base != y.base)
+        precondition(ahead.map { $0.matrix.columns == x.columns } ?? true)
         withEpilogue(bias: nil, residual: residual, activation, like: y) { epilogue in
-            table.pointee.decay(x.rows, x.columns, x.base, x.stride, ratio, y.base, y.stride, epilogue)
+            table.pointee.decay(
+                x.rows, x.columns, x.base, x.stride, ratio, ahead?.base, y.base, y.stride, epilogue)
         }
     }
 

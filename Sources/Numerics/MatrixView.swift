@@ -86,6 +86,9 @@ public struct MatrixView {
         }
     }
 
+    /// A copy as a matrix of its own.
+    public var matrix: Matrix { Matrix(rows: rows, columns: columns, values: values()) }
+
     /// Writes the values into `target` from `offset` on, one row after another, without reserving memory.
     public func write(to target: inout [Float], at offset: Int) {
         precondition(offset >= 0 && offset + rows * columns <= target.count)

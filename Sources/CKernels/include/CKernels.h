@@ -54,9 +54,11 @@ typedef struct {
                        float threshold);
 
     /// y_i = g(sum_j r^|i-j| x_j + residual_i) over all rows of one column block: the distance graph as two running
-    /// sums, forward and backward, instead of a product with an [rows, rows] matrix. y must not be x.
-    void (*decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio, float *y,
-                  ptrdiff_t y_stride, const vg_epilogue *epilogue);
+    /// sums, forward and backward, instead of a product with an [rows, rows] matrix. `ahead` [n] is what rows past the
+    /// last one given contribute to it, sum_j r^(j - rows + 1) x_j over j >= rows; NULL where there are none. y must not
+    /// be x.
+    void (*decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio, const float *ahead,
+                  float *y, ptrdiff_t y_stride, const vg_epilogue *epilogue);
 
     /// y = exp(x), within 2 ulp where exp(x) is a normal number; 0 below that, infinity above.
     void (*exponential)(ptrdiff_t n, const float *x, float *y);

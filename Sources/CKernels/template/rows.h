@@ -78,11 +78,11 @@ static void ISA(similarity)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t str
     }
 }
 
-static void ISA(decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio, float *y,
-                       ptrdiff_t y_stride, const vg_epilogue *e) {
+static void ISA(decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio,
+                       const float *beyond, float *y, ptrdiff_t y_stride, const vg_epilogue *e) {
     for (ptrdiff_t j = 0; j < n; j += LANES) {
         ptrdiff_t part = PART(n, j);
-        vf behind = {}, ahead = {}, bias = e->bias ? get(e->bias + j, part) : (vf){};
+        vf behind = {}, ahead = beyond ? get(beyond + j, part) : (vf){}, bias = e->bias ? get(e->bias + j, part) : (vf){};
         for (ptrdiff_t i = 0; i < rows; i++) {
             behind = fma_vf(behind, splat(ratio), get(x + i * x_stride + j, part));
             put(y + i * y_stride + j, behind, part);

@@ -14,6 +14,8 @@ public final class Model: Sendable {
     /// Turns other labels into text features, where the text tower was kept.
     public let labelEncoder: LabelEncoder?
     let network: Network
+    /// What padding comes to, the same for every video.
+    let tail: PaddingTail
 
     /// Reads and packs the weights of `source`.
     public init(
@@ -35,6 +37,8 @@ public final class Model: Sendable {
         } catch {
             throw .badWeights(error)
         }
+        tail =
+            ChunkScorer(network: network, configuration: configuration, tail: nil, kernels: kernels).paddingTail()
     }
 
     /// Classes for `labels`, or the model's own where there are none.

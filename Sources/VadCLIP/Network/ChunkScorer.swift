@@ -8,6 +8,7 @@ public final class ChunkScorer {
     private let network: Network
     private let configuration: ModelConfiguration
     private let kernels: Kernels
+    private let tail: PaddingTail?
     private let workspace = Workspace()
     private let attention: AttentionScratch
     private let graphs: GraphScratch
@@ -15,10 +16,17 @@ public final class ChunkScorer {
     private let classifier: MatrixView
 
     /// Reserves scratch memory for chunks of the model.
-    public init(model: Model) {
-        network = model.network
-        configuration = model.configuration
-        kernels = model.kernels
+    public convenience init(model: Model) {
+        self.init(
+            network: model.network, configuration: model.configuration, tail: model.tail, kernels: model.kernels)
+    }
+
+    /// Without a `tail` every row is computed, padding too.
+    init(network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels) {
+        self.network = network
+        self.configuration = configuration
+        self.kernels = kernels
+        self.tail = tail
         let length = configuration.length
         let width = configuration.width
         attention = AttentionScratch(
@@ -45,37 +53,79 @@ public final class ChunkScorer {
         let n = rows.count / configuration.width
         precondition(n >= 1 && n <= configuration.length && rows.count == n * configuration.width)
         precondition(classes.features.columns == configuration.width)
-        embed(rows, count: n)
-        for block in network.local {
-            block.run(graphs.rows, scope: .windows(configuration.window), scratch: attention, kernels: kernels)
-        }
-        network.graphs.run(valid: n, scratch: graphs, kernels: kernels)
-        coarseBranch()
-        let logits = alignmentBranch(valid: n, classes: classes)
+        let extent =
+            tail == nil
+            ? ChunkExtent(plain: configuration, valid: n) : ChunkExtent(needed: configuration, valid: n)
+        run(rows, extent)
+        let logits = alignmentBranch(extent, classes: classes)
         branches.coarse.rows(0..<n).write(to: &coarse, at: offset)
         logits.write(to: &fine, at: offset * classes.labels.count)
     }
 
-    /// Step 1: x = X + P, on padded rows P alone.
-    private func embed(_ rows: ArraySlice<Float>, count n: Int) {
+    /// What a chunk without snippets comes to, for a model's `PaddingTail`.
+    func paddingTail() -> PaddingTail {
         let x = graphs.rows
-        x.copy(from: network.positions.values[...])
-        x.rows(0..<n).add(rows)
+        embed([], ChunkExtent(plain: configuration, valid: 0))
+        for block in network.local {
+            block.run(x, scope: .windows(configuration.window), scratch: attention, kernels: kernels)
+        }
+        let local = x.matrix
+        // The graph module overwrites its first maps, so they are made once more.
+        kernels.product(x, network.graphs.first, into: graphs.mapped)
+        let near = configuration.width / 2..<configuration.width
+        let first = graphs.mapped.columns(near).matrix
+        network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
+        let second = graphs.mapped.columns(near).matrix
+        coarseBranch(rows: configuration.length)
+        return PaddingTail(
+            local: local, first: first, second: second, coarse: branches.coarse.values(), visual: graphs.output.matrix)
     }
 
-    /// Step 4: c = w·(V + MLP2(V)) + b, for all L rows.
-    private func coarseBranch() {
-        let v = graphs.output
-        network.coarseMLP.addTo(v, into: branches.mixed, hidden: branches.hidden.rows(0..<v.rows), kernels: kernels)
-        kernels.dots(branches.mixed, classifier, into: branches.coarse)
-        branches.coarse.add(network.classifierBias)
+    /// Steps 1 to 4.
+    private func run(_ rows: ArraySlice<Float>, _ extent: ChunkExtent) {
+        embed(rows, extent)
+        for block in network.local {
+            block.run(
+                graphs.rows.rows(0..<extent.local), scope: .windows(configuration.window), scratch: attention,
+                kernels: kernels)
+        }
+        if let tail {
+            // The convolution sees `reach` rows past those that are computed.
+            let padding = extent.local..<min(extent.rest + GraphModule.reach, configuration.length)
+            graphs.rows.rows(padding).copy(from: tail.local, rows: padding)
+        }
+        let beyond = tail.map {
+            GraphModule.Beyond(first: $0.first[row: extent.rest], second: $0.second[row: extent.rest])
+        }
+        network.graphs.run(valid: extent.valid, rows: extent.rest, beyond: beyond, scratch: graphs, kernels: kernels)
+        coarseBranch(rows: extent.rest)
     }
 
-    /// Step 6: the visual prompt, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid rows.
-    private func alignmentBranch(valid n: Int, classes: ClassFeatures) -> MatrixView {
-        let v = graphs.output
+    /// Step 1: x = X + P, on padded rows P alone.
+    private func embed(_ rows: ArraySlice<Float>, _ extent: ChunkExtent) {
+        let x = graphs.rows
+        x.rows(0..<extent.local).copy(from: network.positions, rows: 0..<extent.local)
+        x.rows(0..<extent.valid).add(rows)
+    }
+
+    /// Step 4: c = w·(V + MLP2(V)) + b.
+    private func coarseBranch(rows m: Int) {
+        let rows = 0..<m
+        let v = graphs.output.rows(rows)
+        network.coarseMLP.addTo(
+            v, into: branches.mixed.rows(rows), hidden: branches.hidden.rows(rows), kernels: kernels)
+        kernels.dots(branches.mixed.rows(rows), classifier, into: branches.coarse.rows(rows))
+        branches.coarse.rows(rows).add(network.classifierBias)
+    }
+
+    /// Step 6: the visual prompt over all L rows, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid
+    /// rows.
+    private func alignmentBranch(_ extent: ChunkExtent, classes: ClassFeatures) -> MatrixView {
+        let n = extent.valid
         let k = 0..<classes.labels.count
-        kernels.product(branches.coarse.asRow, v, into: branches.prompt)
+        let v = graphs.output.rows(0..<extent.rest)
+        kernels.product(branches.coarse.rows(0..<extent.rest).asRow, v, into: branches.prompt)
+        if let tail { branches.prompt.add(tail.prompt[row: extent.rest]) }
         kernels.lengths(branches.prompt, into: branches.promptLength)
         branches.prompt.scale(by: 1 / branches.promptLength[0, 0])
         let u = branches.text.rows(k)

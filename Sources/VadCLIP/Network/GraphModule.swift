@@ -70,10 +70,19 @@ struct GraphModule: Sendable {
         return Linear(weights: weights, bias: bias)
     }
 
-    /// V [L, d] of the rows in `scratch.padded`, of which the first `valid` are snippets.
-    func run(valid n: Int, scratch: GraphScratch, kernels: Kernels) {
-        let x = scratch.rows
-        let rows = x.rows
+    /// What the rows of a chunk that are left out contribute to those that are computed.
+    struct Beyond {
+        /// Σ_j r^(j-m+1) x_j W3 over the rows j from m on.
+        let first: ConstantMatrix.Row
+        /// The same of the second convolution's input, b_j W4.
+        let second: ConstantMatrix.Row
+    }
+
+    /// V of the first `m` rows in `scratch`, of which `n` are snippets.
+    ///
+    /// The rows of the padded matrix that the convolution sees past the last must be in place, or zero.
+    func run(valid n: Int, rows m: Int, beyond: Beyond?, scratch: GraphScratch, kernels: Kernels) {
+        let x = scratch.rows.rows(0..<m)
         let h = x.columns / 2
         kernels.lengths(x.rows(0..<n), into: scratch.lengths.rows(0..<n))
         let graph = scratch.similarity.rows(0..<n).columns(0..<n)
@@ -81,22 +90,26 @@ struct GraphModule: Sendable {
         kernels.similarity(
             graph, own: scratch.lengths.rows(0..<n), lengths: scratch.lengths.rows(0..<n), threshold: Self.threshold)
 
-        kernels.product(x, first, into: scratch.mapped)
-        kernels.product(scratch.padded.sliding(count: 2 * Self.reach + 1), residual, into: scratch.kept)
-        convolve(scratch.mapped, residual: scratch.kept, into: scratch.hidden, graph: graph, kernels: kernels)
+        let rows = 0..<m
+        let (mapped, kept, hidden) = (scratch.mapped.rows(rows), scratch.kept.rows(rows), scratch.hidden.rows(rows))
+        kernels.product(x, first, into: mapped)
+        kernels.product(
+            scratch.padded.rows(0..<m + 2 * Self.reach).sliding(count: 2 * Self.reach + 1), residual, into: kept)
+        convolve(mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first, kernels: kernels)
 
         let similar = 0..<h
         let near = h..<2 * h
-        kernels.product(scratch.hidden.columns(similar), secondSimilarity, into: scratch.mapped.columns(similar))
-        kernels.product(scratch.hidden.columns(near), secondDistance, into: scratch.mapped.columns(near))
-        convolve(scratch.mapped, residual: scratch.hidden, into: scratch.kept, graph: graph, kernels: kernels)
-        kernels.product(scratch.kept, join, into: scratch.output.rows(0..<rows))
+        kernels.product(hidden.columns(similar), secondSimilarity, into: mapped.columns(similar))
+        kernels.product(hidden.columns(near), secondDistance, into: mapped.columns(near))
+        convolve(mapped, residual: hidden, into: kept, graph: graph, ahead: beyond?.second, kernels: kernels)
+        kernels.product(kept, join, into: scratch.output.rows(rows))
     }
 
     /// g(A y + residual) for both graphs: the left half of the columns by similarity, the right half by distance. Rows
     /// that are no snippets have no similar ones.
     private func convolve(
-        _ y: MatrixView, residual: MatrixView, into out: MatrixView, graph: MatrixView, kernels: Kernels
+        _ y: MatrixView, residual: MatrixView, into out: MatrixView, graph: MatrixView, ahead: ConstantMatrix.Row?,
+        kernels: Kernels
     ) {
         let n = graph.rows
         let similar = 0..<y.columns / 2
@@ -109,7 +122,7 @@ struct GraphModule: Sendable {
         kernels.quickGELU(
             residual.columns(similar).rows(padding), into: out.columns(similar).rows(padding))
         kernels.decay(
-            y.columns(near), ratio: Self.decay, into: out.columns(near), residual: residual.columns(near),
+            y.columns(near), ratio: Self.decay, ahead: ahead, into: out.columns(near), residual: residual.columns(near),
             activation: .quickGELU)
     }
 }

@@ -4,7 +4,7 @@ import Numerics
 /// VadCLIP's own weights, prepared for one set of kernels: read-only, shared by all workers.
 struct Network: Sendable {
     /// P, [L, d].
-    let positions: Matrix
+    let positions: ConstantMatrix
     /// The LGT-Adapter's local module.
     let local: [AttentionBlock]
     /// The LGT-Adapter's global module.
@@ -20,7 +20,7 @@ struct Network: Sendable {
 
     init(from source: some WeightSource, configuration: ModelConfiguration, kernels: Kernels) throws(WeightError) {
         let d = configuration.width
-        positions = Matrix(
+        positions = ConstantMatrix(
             rows: configuration.length, columns: d,
             values: try source.floats("frame_position_embeddings.weight", shape: [configuration.length, d]))
         var blocks: [AttentionBlock] = []
