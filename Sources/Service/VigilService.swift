@@ -2,6 +2,7 @@ import Formats
 public import HTTP
 import HTTPTypes
 public import Jobs
+import Synchronization
 public import VadCLIP
 
 /// The service: endpoints over a model, a backlog and its workers.
@@ -24,6 +25,8 @@ public final class VigilService: Sendable {
     let backlog: Backlog
     let pool: WorkerPool<ScoringProcessor>
     let openAPI: [UInt8]
+    /// Whether the workers have ended because the service is leaving.
+    let hasDrained = Atomic(false)
 
     /// A service that scores with `model` on `workers` threads, and describes itself by `openAPI`.
     public init(model: Model, backlog: Backlog, workers: Int, openAPI: [UInt8], settings: Settings = Settings()) {
@@ -53,6 +56,7 @@ public final class VigilService: Sendable {
             guard metrics.queuedJobs + metrics.reservedJobs + pool.health.runningJobs > 0 else { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
+        hasDrained.store(true, ordering: .relaxed)
         let report = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
         return backlog.metrics.queuedJobs + report.stillBusy
     }

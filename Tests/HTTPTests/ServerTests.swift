@@ -210,6 +210,35 @@ struct ServerTests {
         }
     }
 
+    @Test("once a shutdown has begun new connections are answered, and every answer says close (rule 29)")
+    func beginsShutdown() async throws {
+        try await TestServer.run(routes: { router in
+            router.get("/now", .immediate { _ in Response(status: .ok, text: "now") })
+            router.get("/then", .deferred { _ in Response(status: .ok, text: "then") })
+        }) { server in
+            let open = try await blocking {
+                let client = try RawClient(port: server.port)
+                try client.send("GET /now HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try client.read(until: "now")
+                return UncheckedBox(client)
+            }
+            server.server.beginShutdown()
+            for path in ["/now", "/then"] {
+                let answer = try await blocking {
+                    let client = try RawClient(port: server.port)
+                    try client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                    return try client.readToEnd()
+                }
+                #expect(answer.contains("Connection: close"), "\(path)")
+            }
+            let last = try await blocking {
+                try open.value.send("GET /now HTTP/1.1\r\nHost: a\r\n\r\n")
+                return try open.value.readToEnd()
+            }
+            #expect(last.contains("Connection: close"))
+        }
+    }
+
     @Test("what does not end in the grace period is cut off and cancelled (rule 29)")
     func graceExpires() async throws {
         let started = Gate()

@@ -65,6 +65,9 @@ final class Connection: @unchecked Sendable {
         settle()
     }
 
+    /// From now on answers end the connection.
+    func sayClose() { state.saysClose = true }
+
     /// The server ends.
     func shutDown() {
         guard isOpen else { return }

@@ -139,7 +139,7 @@ extension ConnectionState {
     }
 
     private func canPersist(_ exchange: Exchange, _ response: Response, _ framing: ResponseFraming) -> Bool {
-        exchange.persists && !isShuttingDown
+        exchange.persists && !isShuttingDown && !saysClose
             && (framing != .untilClose || exchange.method == .head)
             && exchange.canDrain(limit: context.limits.maxDrainBytes)
             && response.fields[.connection]?.lowercased() != "close"
@@ -178,7 +178,7 @@ extension ConnectionState {
     }
 
     mutating func finishExchange(now: MonotonicTime) {
-        phase = exchange?.persists == true && !isShuttingDown ? .head : .closing
+        phase = exchange?.persists == true && !isShuttingDown && !saysClose ? .head : .closing
         exchange = nil
         bodyClock = nil
         idleSince = now

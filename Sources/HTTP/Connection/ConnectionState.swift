@@ -47,6 +47,8 @@ struct ConnectionState {
     /// Whether the client has ended its side.
     var inputEnded = false
     var isShuttingDown = false
+    /// Whether answers end the connection though the server goes on.
+    var saysClose = false
 
     var headClock: MonotonicTime?
     var idleSince: MonotonicTime

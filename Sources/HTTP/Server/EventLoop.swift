@@ -32,6 +32,7 @@ final class EventLoop: @unchecked Sendable {
     private var source: (any DispatchSourceRead)?
     private var isTicking = false
     private var isShuttingDown = false
+    private var saysClose = false
     /// Called once, when the last connection of a loop that shuts down is gone.
     private var onEmpty: (@Sendable () -> Void)?
     private let connectionClosed: @Sendable () -> Void
@@ -77,6 +78,8 @@ final class EventLoop: @unchecked Sendable {
                 return
             }
             self.keepTicking()
+            // Opening may already read a request and answer it.
+            if self.saysClose { connection.sayClose() }
             connection.open(refusing: problem)
             if self.isShuttingDown { connection.shutDown() }
         }
@@ -136,6 +139,14 @@ extension EventLoop {
 
     private func reportEmpty() {
         onEmpty.take()?()
+    }
+
+    /// From now on each answer ends its connection; new ones are still taken.
+    func sayClose() {
+        enter {
+            self.saysClose = true
+            for connection in self.connections.all { connection.sayClose() }
+        }
     }
 
     /// Ends idle connections now and the others after their answers; `onEmpty` is called once none is left.

@@ -65,6 +65,15 @@ public final class HTTPServer: Sendable {
         return listener.address
     }
 
+    /// Tells clients to go elsewhere: from now on answers say `Connection: close`, while connections are still taken.
+    /// The first step of a shutdown that is to be seen by health checks.
+    public func beginShutdown() {
+        life.withLock { life in
+            guard case .running(_, let loops) = life else { return }
+            for loop in loops { loop.sayClose() }
+        }
+    }
+
     /// Stops taking connections, ends idle ones, and waits for requests under way to be answered.
     ///
     /// - Parameter grace: how long they have; then connections are cut and their handlers cancelled.

@@ -22,6 +22,9 @@ extension VigilService {
     func healthy() -> Response { answer([workers, selfTest, store, accepting]) }
 
     private var workers: Check {
+        if hasDrained.load(ordering: .relaxed) {
+            return Check(name: "workers", isFine: true, detail: "ended, the service is leaving")
+        }
         let health = pool.health
         let stuck = health.stuck(longerThan: settings.stuckAfter)
         if let first = stuck.first {

@@ -36,6 +36,7 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         logger.info("shutting down: no further jobs are accepted")
         let deadline = ContinuousClock.now + grace
         service.stopAccepting()
+        server.beginShutdown()
         let left = await service.drain(within: grace)
         await server.shutdown(grace: max(.seconds(1), deadline - ContinuousClock.now))
         if left > 0 { logger.error("jobs were not finished in time and are lost", metadata: ["jobs": "\(left)"]) }
