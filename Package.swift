@@ -61,7 +61,7 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CResources", "Service",
+                "CLinux", "CResources", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -18,9 +18,15 @@ extension Matrix {
                     sum += values[start + column] * values[start + column]
                     column += 1
                 }
+                guard sum.isFinite else { return length(of: row) }
                 return sum.squareRoot()
             }
         }
+    }
+
+    /// The same in double precision, for squares beyond the range of float32.
+    private func length(of row: Int) -> Float {
+        Float(self[row: row].reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
     }
 
     /// Index in `values` of the first that is NaN or infinite.

@@ -25,6 +25,8 @@ public final class VigilService: Sendable {
     let backlog: Backlog
     let pool: WorkerPool<ScoringProcessor>
     let openAPI: [UInt8]
+    /// Room for large answers.
+    let answers = AnswerBudget(limit: 256 << 20)
     /// Whether the workers have ended because the service is leaving.
     let hasDrained = Atomic(false)
 
@@ -69,8 +71,8 @@ public final class VigilService: Sendable {
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
         router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
         router.get("/livez", .immediate { _ in self.live() })
-        router.get("/readyz", .immediate { _ in self.ready() })
-        router.get("/healthz", .immediate { _ in self.healthy() })
+        router.get("/readyz", .deferred { _ in await self.ready() })
+        router.get("/healthz", .deferred { _ in await self.healthy() })
         router.get("/v1/models", .immediate { _ in self.models() })
         router.get("/openapi.yaml", .immediate { _ in self.description() })
         return router

@@ -45,9 +45,26 @@ struct FileTests {
             try file.write([1])
         }
         #expect(folder.names.isEmpty)
-        #expect(throws: FileError.noSuchFile(path: folder.path + "/none/file")) {
-            _ = try AtomicFile(path: folder.path + "/none/file")
+        let none = folder.path + "/none"
+        #expect(throws: FileError.notWritable(path: none + "/file", reason: "there is no folder \(none)")) {
+            _ = try AtomicFile(path: none + "/file")
         }
+        #expect(folder.names.isEmpty)
+    }
+
+    @Test("an atomic file replaces regular files alone: no pipe, no folder")
+    func replacesFilesAlone() throws {
+        let folder = try ScratchFolder()
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for path in [pipe, folder.path, folder.path + "/", ""] {
+            let error = failure(of: FileError.self) { _ = try AtomicFile(path: path) }
+            guard case .notWritable? = error else {
+                Issue.record("\(path): \(String(describing: error))")
+                continue
+            }
+        }
+        #expect(folder.names == ["pipe"])
     }
 
     @Test(

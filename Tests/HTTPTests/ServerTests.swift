@@ -269,13 +269,13 @@ struct ServerTests {
         }
     }
 
-    @Test("a thousand idle connections cost little, and others are still served (rule 20)")
+    // What they cost is measured where nothing else runs in the process: Tests/EndToEnd/checks/load.py.
+    @Test("beside a thousand idle connections others are still served (rule 20)")
     func manyIdle() async throws {
         try await TestServer.run({ $0.limits.maxConnections = 3000 }) { server in
             let clients = try await blocking {
                 UncheckedBox(try (0..<1000).map { _ in try RawClient(port: server.port) })
             }
-            let before = residentBytes()
             let text = try await blocking {
                 for client in clients.value {
                     try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -287,8 +287,6 @@ struct ServerTests {
             }
             #expect(text.hasSuffix("home"))
             #expect(server.server.statistics.acceptedConnections == 1001)
-            // Other tests allocate at the same time, so this is only a coarse bound: 64 KiB a connection.
-            #expect(residentBytes() - before < 64 << 20)
         }
     }
 

@@ -63,7 +63,7 @@ struct OpenAPITests {
         var conformance = Conformance(description)
         try conformance.check(JobDocument(job: Self.job()).json, "Job")
         try conformance.check(
-            JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()).json).json, "Job")
+            JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result())).json, "Job")
         var plain = Self.result()
         plain.trained = true
         plain.options = ScoreOptions()
@@ -77,16 +77,16 @@ struct OpenAPITests {
     }
 
     @Test("feature reports, models, health and problems have the described properties, and no other")
-    func others() throws {
+    func others() async throws {
         var conformance = Conformance(description)
         let (_, report) = try FeatureCheck(width: 4).accept(
             shape: [2, 4], values: [1, 0, 0, 0, 0, 1, 0, 0], elementType: "float32", order: "C")
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
         try conformance.check(service.models().bytes, "Models")
-        try conformance.check(service.healthy().bytes, "Health")
+        try conformance.check(await service.healthy().bytes, "Health")
         try conformance.check(service.live().bytes, "Health")
-        try conformance.check(service.ready().bytes, "Health")
+        try conformance.check(await service.ready().bytes, "Health")
         try conformance.check(VigilService.render(Problem.unknownJob("x"), requestID: "r").bytes, "Problem")
         #expect(conformance.differences == [])
         let schemas = ["FeatureReport", "RowNorm", "Models", "Model", "Health", "HealthCheck", "Problem"]

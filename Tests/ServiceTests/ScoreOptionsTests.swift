@@ -31,10 +31,13 @@ struct ScoreOptionsTests {
     @Test(
         "a value that can't be taken is refused by the parameter's name",
         arguments: [
-            ("fps", "0"), ("fps", "-1"), ("fps", "nan"), ("fps", "inf"), ("fps", "fast"), ("threshold", "1.5"),
+            ("fps", "0"), ("fps", "-1"), ("fps", "1e-300"), ("fps", "0x10"), ("fps", "1e400"), ("fps", "nan"),
+            ("fps", "inf"), ("fps", "fast"), ("threshold", "1.5"),
             ("threshold", "-0.1"), ("threshold", ""), ("leave", "0.9"), ("min_snippets", "0"),
-            ("min_snippets", "1.5"), ("merge_gap", "-1"), ("logits", "maybe"), ("priority", "urgent"),
+            ("min_snippets", "1.5"), ("merge_gap", "-1"), ("merge_gap", "+3"), ("logits", "maybe"),
+            ("priority", "urgent"),
             ("validate_only", "x"), ("labels", "normal"), ("labels", "normal,,fire"), ("labels", ""),
+            ("labels", "normal," + String(repeating: "x", count: 401)),
             ("treshold", "0.5"),
         ])
     func refused(name: String, value: String) {

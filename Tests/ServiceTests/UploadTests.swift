@@ -77,6 +77,25 @@ struct UploadTests {
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
+    @Test(
+        "every front of every known beginning is decided on without reading past it",
+        arguments: [
+            [0x50, 0x4B, 3, 4], [0x1F, 0x8B, 8, 0], [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0],
+            Array("<!DOCTYPE html><html>".utf8), Array("version https://git-lfs.github.com".utf8),
+            [16, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D], [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46],
+        ] as [[UInt8]])
+    func fronts(magic: [UInt8]) {
+        for count in 0...magic.count {
+            for format in [UploadFormat.bytes, .unlabelled, .npy, .json, .safetensors] {
+                var decoder = UploadDecoder(format: format, width: 7, limits: ArrayLimits())
+                #expect(throws: ArrayDecodingError.self, "\(count) bytes as \(format)") {
+                    try decoder.feed(Array(magic[..<count]))
+                    _ = try decoder.finish()
+                }
+            }
+        }
+    }
+
     @Test("an endless body is refused before memory is reserved for it")
     func endless() {
         var decoder = UploadDecoder(format: .bytes, width: 4, limits: ArrayLimits(maxElements: 1_000))

@@ -1,22 +1,20 @@
 import Formats
 import Foundation
+import Synchronization
 
 /// The golden data of ../shared: seeded checkpoints and features, and the published implementation's outputs.
 public enum Golden {
     /// A checkpoint made by make_checkpoint.py; made once a process.
     public static func checkpoint(_ config: String, seed: Int = 1, extra: [String] = []) throws -> String {
         let path = "\(Paths.scratch)/\(config)-\(seed)\(extra.joined()).pth"
-        if FileManager.default.fileExists(atPath: path) { return path }
-        try make(["--config", config, "--seed", String(seed), "--out", path] + extra)
+        try make(["--config", config, "--seed", String(seed)] + extra, at: path)
         return path
     }
 
     /// Features of T snippets made by make_checkpoint.py.
     public static func features(_ rows: Int, width: Int, seed: Int) throws -> DecodedArray {
         let path = "\(Paths.scratch)/features-\(rows)-\(width)-\(seed).npy"
-        if !FileManager.default.fileExists(atPath: path) {
-            try make(["--features", String(rows), "--width", String(width), "--seed", String(seed), "--out", path])
-        }
+        try make(["--features", String(rows), "--width", String(width), "--seed", String(seed)], at: path)
         return try decode(MappedFile(path: path), with: NPYDecoder(limits: ArrayLimits()))
     }
 
@@ -31,10 +29,20 @@ public enum Golden {
         return arrays
     }
 
-    private static func make(_ arguments: [String]) throws {
+    /// Tests run at the same time: one makes a file, the others wait for it.
+    private static let making = Mutex(())
+
+    private static func make(_ arguments: [String], at path: String) throws {
         guard let shared = Paths.shared else { throw GoldenError(description: "../shared is not there") }
-        let (status, output) = Paths.run("python3", [shared + "/golden/make_checkpoint.py"] + arguments)
-        guard status == 0 else { throw GoldenError(description: output) }
+        try making.withLock { _ in
+            if FileManager.default.fileExists(atPath: path) { return }
+            let script = shared + "/golden/make_checkpoint.py"
+            // A name that ends as the target's does: numpy adds the ending where it is missing.
+            let part = path.replacingOccurrences(of: Paths.scratch + "/", with: Paths.scratch + "/part-")
+            let (status, output) = Paths.run("python3", [script] + arguments + ["--out", part])
+            guard status == 0 else { throw GoldenError(description: output) }
+            try FileManager.default.moveItem(atPath: part, toPath: path)
+        }
     }
 }
 

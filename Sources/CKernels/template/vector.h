@@ -50,7 +50,7 @@ INLINE float sum_vf(vf v) {
 INLINE vf exp_vf(vf x) {
     vf low = splat(EXP_LOW), high = splat(EXP_HIGH);
     vi below = x < low, above = x > high;
-    vf t = pick(below, low, pick(above, high, x));
+    vf t = pick(below, low, pick(above, high, pick(x == x, x, (vf){})));
     vf shift = splat(12582912.0f);  // 1.5 * 2^23: adding and subtracting it rounds to an integer
     vf n = fma_vf(t, splat(1.44269504088896341f), shift) - shift;
     vf r = fma_vf(n, splat(-0.693359375f), t);
@@ -64,7 +64,7 @@ INLINE vf exp_vf(vf x) {
     p = fma_vf(p, r * r, r) + 1.0f;
     vi whole = __builtin_convertvector(n, vi);
     vi half = whole >> 1;
-    vi first = (half + 127) << 23, second = (whole - half + 127) << 23;
+    vi first = (half + 127) * (1 << 23), second = (whole - half + 127) * (1 << 23);
     vf y = p * (vf)first * (vf)second;
     y = pick(below, splat(0.0f), y);
     y = pick(above, splat(INFINITY), y);

@@ -1,4 +1,4 @@
-/* What Swift's Glibc module leaves out: accept4, which needs _GNU_SOURCE, and epoll. */
+/* What Swift's Glibc module leaves out: accept4, which needs _GNU_SOURCE, epoll, and the allocator's settings. */
 #ifndef VIGIL_CLINUX_H
 #define VIGIL_CLINUX_H
 
@@ -10,5 +10,8 @@
  * Returns the descriptor, or -1 with errno set.
  */
 int vigil_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
+
+/* Blocks of `bytes` or more are mapped one by one and go back to the system when they are freed, whatever was freed. */
+void vigil_map_large_blocks(int bytes);
 
 #endif

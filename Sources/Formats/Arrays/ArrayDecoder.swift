@@ -5,6 +5,8 @@
 public protocol ArrayDecoder {
     /// Takes the next bytes in.
     mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError)
+    /// Bytes of memory that the decoded numbers take so far, with what `finish` will take beside them.
+    var heldBytes: Int { get }
     /// Says that no more bytes come, and gives the array. Called once.
     mutating func finish() throws(ArrayDecodingError) -> DecodedArray
 }

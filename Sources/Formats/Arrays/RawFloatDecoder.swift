@@ -25,6 +25,9 @@ public struct RawFloatDecoder: ArrayDecoder {
         collector.append(bytes)
     }
 
+    /// Bytes of the numbers so far.
+    public var heldBytes: Int { collector.values.count * 4 }
+
     /// The rows, [rows, width].
     public mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         if let failure { throw failure }

@@ -59,6 +59,9 @@ public struct FeatureJSONDecoder: ArrayDecoder {
         }
     }
 
+    /// Bytes of the numbers so far.
+    public var heldBytes: Int { rows.count * 4 }
+
     /// The array under `features`.
     public mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         if let failure { throw failure }

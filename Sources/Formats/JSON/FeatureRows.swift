@@ -8,6 +8,8 @@ struct FeatureRows {
     /// The level whose lists hold numbers, once one is known.
     private var leafLevel: Int?
     private var values: [Float] = []
+    /// Numbers taken in so far.
+    var count: Int { values.count }
 
     init(limits: ArrayLimits) { self.limits = limits }
 

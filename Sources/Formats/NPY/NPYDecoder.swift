@@ -34,6 +34,12 @@ public struct NPYDecoder: ArrayDecoder {
         }
     }
 
+    /// Bytes of the numbers so far; columns are transposed at the end, into as many again.
+    public var heldBytes: Int {
+        guard case .data(let header, let collector) = state else { return 0 }
+        return collector.values.count * (header.isFortranOrder ? 8 : 4)
+    }
+
     /// The array, rows first.
     public mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         switch state {

@@ -39,6 +39,9 @@ public struct SafetensorsDecoder: ArrayDecoder {
         }
     }
 
+    /// Bytes of the numbers so far.
+    public var heldBytes: Int { collector.values.count * 4 }
+
     /// The tensor.
     public mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         switch state {

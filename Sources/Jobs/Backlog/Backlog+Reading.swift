@@ -4,9 +4,12 @@ extension Backlog {
         try await store.job(id).map(estimated)
     }
 
-    /// What a job came to; nil unless it succeeded. Afterwards it is among the first that may be given up.
-    public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
-        try await store.output(id)
+    /// What a job came to; nil unless it succeeded.
+    ///
+    /// - Parameter fetching: afterwards it is among the first that may be given up; false where the result is only
+    ///   looked at
+    public func output(_ id: JobID, fetching: Bool = true) async throws(JobStoreError) -> JobOutput? {
+        try await store.output(id, fetching: fetching)
     }
 
     /// Up to `limit` jobs, newest first, that come after `cursor`, the last one of the page before.
@@ -21,9 +24,9 @@ extension Backlog {
         try await store.counts()
     }
 
-    /// Whether the store answers, for health checks.
+    /// Throws where the store would not take a job now.
     public func checkStore() async throws(JobStoreError) {
-        _ = try await store.counts()
+        try await store.checkWritable()
     }
 
     /// Cancels a queued job at once and a running one at its next part.

@@ -21,10 +21,11 @@ extension Backlog {
     /// Keeps a place free for a job that is still being uploaded, so that any number of uploads stay within the limits.
     ///
     /// - Parameter bytes: what is known of its size; the reservation can grow.
+    /// - Parameter place: false for an upload that will not become a job and only needs the memory.
     /// - Throws: `backlogFull`, `tooLarge` or `draining`.
-    public func reserve(bytes: Int = 0) throws(SubmitError) -> Reservation {
-        try take(bytes: bytes)
-        return Reservation(bytes: bytes, of: self)
+    public func reserve(bytes: Int = 0, place: Bool = true) throws(SubmitError) -> Reservation {
+        try take(bytes: bytes, place: place)
+        return Reservation(bytes: bytes, place: place, of: self)
     }
 
     /// Queues a job, which is committed when this returns.
@@ -55,13 +56,14 @@ extension Backlog {
     }
 
     /// Takes room for a job into the reserve, or says why there is none.
-    private func take(bytes: Int) throws(SubmitError) {
+    private func take(bytes: Int, place: Bool = true) throws(SubmitError) {
+        let jobs = place ? 1 : 0
         let refusal = state.withLock { state -> SubmitError? in
-            if let refusal = state.refusal(bytes: bytes) {
-                state.metrics.refused += 1
+            if let refusal = state.refusal(bytes: bytes, jobs: jobs) {
+                state.metrics.refused += jobs
                 return refusal
             }
-            state.ledger.reserve(bytes: bytes)
+            state.ledger.reserve(bytes: bytes, jobs: jobs)
             return nil
         }
         if let refusal { throw refusal }
@@ -70,30 +72,31 @@ extension Backlog {
     /// Changes the size of what is reserved. When it can't, the reservation is gone.
     ///
     /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
-    func exchange(reserved: Int, forBytes bytes: Int) throws(SubmitError) {
+    func exchange(reserved: Int, forBytes bytes: Int, place: Bool = true) throws(SubmitError) {
+        let jobs = place ? 1 : 0
         let refusal = state.withLock { state -> SubmitError? in
-            state.ledger.unreserve(bytes: reserved)
-            if bytes > reserved, let refusal = state.refusal(bytes: bytes, isInFlight: true) {
-                state.metrics.refused += 1
+            state.ledger.unreserve(bytes: reserved, jobs: jobs)
+            if bytes > reserved, let refusal = state.refusal(bytes: bytes, jobs: jobs, isInFlight: true) {
+                state.metrics.refused += jobs
                 return refusal
             }
-            state.ledger.reserve(bytes: bytes)
+            state.ledger.reserve(bytes: bytes, jobs: jobs)
             return nil
         }
         if let refusal { throw refusal }
     }
 
-    func giveBack(reserved bytes: Int) {
-        state.withLock { $0.ledger.unreserve(bytes: bytes) }
+    func giveBack(reserved bytes: Int, place: Bool) {
+        state.withLock { $0.ledger.unreserve(bytes: bytes, jobs: place ? 1 : 0) }
     }
 }
 
 extension Backlog.State {
     /// Why a job of `bytes` can't be taken; nil if it can.
-    func refusal(bytes: Int, isInFlight: Bool = false) -> SubmitError? {
+    func refusal(bytes: Int, jobs: Int = 1, isInFlight: Bool = false) -> SubmitError? {
         if !isAccepting, !isInFlight { return .draining }
         if bytes > ledger.limits.maxBytes { return .tooLarge(bytes: bytes, limitBytes: ledger.limits.maxBytes) }
-        if ledger.hasRoom(forBytes: bytes) { return nil }
+        if ledger.hasRoom(forBytes: bytes, jobs: jobs) { return nil }
         return .backlogFull(retryAfterSeconds: retryAfterSeconds(bytes: bytes))
     }
 

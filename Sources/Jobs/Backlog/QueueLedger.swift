@@ -17,18 +17,18 @@ struct QueueLedger: Sendable {
         self.limits = limits
     }
 
-    func hasRoom(forBytes bytes: Int) -> Bool {
-        let (jobs, held) = (queued.jobs + reserved.jobs, queued.bytes + reserved.bytes)
-        return jobs < limits.maxJobs && held <= limits.maxBytes && bytes <= limits.maxBytes - held
+    func hasRoom(forBytes bytes: Int, jobs: Int = 1) -> Bool {
+        let (places, held) = (queued.jobs + reserved.jobs, queued.bytes + reserved.bytes)
+        return (jobs == 0 || places < limits.maxJobs) && held <= limits.maxBytes && bytes <= limits.maxBytes - held
     }
 
-    mutating func reserve(bytes: Int) {
-        reserved.jobs += 1
+    mutating func reserve(bytes: Int, jobs: Int = 1) {
+        reserved.jobs += jobs
         reserved.bytes += bytes
     }
 
-    mutating func unreserve(bytes: Int) {
-        reserved.jobs -= 1
+    mutating func unreserve(bytes: Int, jobs: Int = 1) {
+        reserved.jobs -= jobs
         reserved.bytes -= bytes
     }
 

@@ -6,8 +6,12 @@ public final class Reservation: Sendable {
     /// What is reserved; nil once that was used up or given back.
     private let reserved: Mutex<Int?>
 
-    init(bytes: Int, of backlog: Backlog) {
+    /// Whether a place in the queue is kept, or memory alone.
+    private let place: Bool
+
+    init(bytes: Int, place: Bool, of backlog: Backlog) {
         self.backlog = backlog
+        self.place = place
         reserved = Mutex(bytes)
     }
 
@@ -20,7 +24,7 @@ public final class Reservation: Sendable {
         let refusal = reserved.withLock { reserved -> SubmitError? in
             guard let before = reserved, bytes > before else { return nil }
             do throws(SubmitError) {
-                try backlog.exchange(reserved: before, forBytes: bytes)
+                try backlog.exchange(reserved: before, forBytes: bytes, place: place)
                 reserved = bytes
                 return nil
             } catch {
@@ -33,7 +37,7 @@ public final class Reservation: Sendable {
 
     /// Gives the place back; once it was used there is nothing to give.
     public func cancel() {
-        if let bytes = spend() { backlog.giveBack(reserved: bytes) }
+        if let bytes = spend() { backlog.giveBack(reserved: bytes, place: place) }
     }
 
     /// Takes what is reserved out of the reservation.

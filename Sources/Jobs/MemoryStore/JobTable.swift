@@ -38,15 +38,20 @@ struct JobTable: Sendable {
         self.settings = settings
     }
 
+    /// Throws `full` where a result of so many bytes could not be kept beside what can't be given up.
+    func checkRoom(forBytes needed: Int) throws(JobStoreError) {
+        let held = pinnedBytes + promisedBytes
+        guard held <= settings.resultBudgetBytes, needed <= settings.resultBudgetBytes - held else {
+            throw .full(neededBytes: needed, heldBytes: held, limitBytes: settings.resultBudgetBytes)
+        }
+    }
+
     /// Adds a queued job, unless there would be no room for its result.
     mutating func insert(
         _ new: NewJob, id: JobID, wall: WallTime, now: MonotonicTime
     ) throws(JobStoreError) -> Job {
         let needed = JobRecord.promisedBytes(new)
-        let held = pinnedBytes + promisedBytes
-        guard held <= settings.resultBudgetBytes, needed <= settings.resultBudgetBytes - held else {
-            throw .full(neededBytes: needed, heldBytes: held, limitBytes: settings.resultBudgetBytes)
-        }
+        try checkRoom(forBytes: needed)
         let record = JobRecord(job: Job(new, id: id, createdAt: wall), new: new, insertedAt: now)
         records[id] = record
         ids.insert(id)

@@ -102,9 +102,16 @@ public final class MemoryJobStore: JobStore {
         step { state, _, _ in state.table.records[id].map(state.table.shown) }
     }
 
-    /// The output, which may be given up from now on when room is needed.
-    public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
-        step { state, _, _ in state.table.fetchOutput(id) }
+    /// The output; once it was fetched it may be given up when room is needed.
+    public func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
+        step { state, _, _ in fetching ? state.table.fetchOutput(id) : state.table.records[id]?.output }
+    }
+
+    /// Whether there is room for the result of one more small job.
+    public func checkWritable() async throws(JobStoreError) {
+        let result = step { state, _, _ in Result { () throws(JobStoreError) in try state.table.checkRoom(forBytes: 1) }
+        }
+        try result.get()
     }
 
     /// A page of jobs.

@@ -45,13 +45,18 @@ public protocol JobStore: Sendable {
     /// The job; nil if it is unknown, expired or forgotten.
     func job(_ id: JobID) async throws(JobStoreError) -> Job?
 
-    /// What the job came to; nil unless it succeeded and is still there. From now on it counts as fetched.
-    func output(_ id: JobID) async throws(JobStoreError) -> JobOutput?
+    /// What the job came to; nil unless it succeeded and is still there.
+    ///
+    /// - Parameter fetching: from now on it counts as fetched, and may be given up when room is needed
+    func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
 
     /// Up to `limit` jobs, newest first, of one status or of all.
     ///
     /// - Parameter cursor: the last job of the page before; it need not be there any more.
     func list(status: JobStatus?, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job]
+
+    /// Throws what inserting even the smallest job would throw: `full`, or `unavailable`.
+    func checkWritable() async throws(JobStoreError)
 
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
@@ -60,4 +65,11 @@ public protocol JobStore: Sendable {
     ///
     /// - Returns: how many jobs went.
     func expire() async throws(JobStoreError) -> Int
+}
+
+extension JobStore {
+    /// What the job came to, for one who takes it away.
+    public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
+        try await output(id, fetching: true)
+    }
 }

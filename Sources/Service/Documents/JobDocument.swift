@@ -4,12 +4,12 @@ import Jobs
 /// A job as JSON, with its result where it has one.
 struct JobDocument {
     let job: Job
-    /// The result object, ready.
-    var result: [UInt8]?
+    /// The result, where the job has one.
+    var result: ScoreDocument?
 
     /// The job object.
     var json: [UInt8] {
-        var writer = JSONWriter(reserving: 1_024 + (result?.count ?? 0))
+        var writer = JSONWriter(reserving: 1_024 + (result?.jsonEstimate ?? 0))
         write(to: &writer)
         return writer.bytes
     }
@@ -34,7 +34,7 @@ struct JobDocument {
             json.key("warnings")
             json.array(job.warnings) { $0.string($1) }
             json.key("result")
-            if let result { json.raw(result) } else { json.null() }
+            if let result { result.write(to: &json) } else { json.null() }
             json.key("error")
             writeError(to: &json)
         }

@@ -49,8 +49,17 @@ public struct ScoreDocument: Sendable {
         }
     }
 
+    /// About how many bytes the result object takes.
+    var jsonEstimate: Int { Self.jsonEstimate(result) }
+
+    /// About how many bytes the result object of `result` takes: a number is eleven bytes and a comma at most.
+    static func jsonEstimate(_ result: ScoreResult) -> Int {
+        let numbers = result.logits.coarse.count + result.logits.fine.count
+        return 2_048 + 12 * numbers * (result.options.logits ? 2 : 1)
+    }
+
     /// Writes the result object.
-    private func write(to json: inout JSONWriter) {
+    func write(to json: inout JSONWriter) {
         json.object { members(to: &$0) }
     }
 

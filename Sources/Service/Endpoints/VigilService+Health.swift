@@ -16,10 +16,10 @@ extension VigilService {
     func live() -> Response { answer([workers]) }
 
     /// The service takes jobs.
-    func ready() -> Response { answer([selfTest, store, accepting]) }
+    func ready() async -> Response { answer([selfTest, await store(), accepting]) }
 
     /// Both.
-    func healthy() -> Response { answer([workers, selfTest, store, accepting]) }
+    func healthy() async -> Response { answer([workers, selfTest, await store(), accepting]) }
 
     private var workers: Check {
         if hasDrained.load(ordering: .relaxed) {
@@ -46,7 +46,14 @@ extension VigilService {
                 + (model.info.trained ? "" : "; the model is untrained"))
     }
 
-    private var store: Check { Check(name: "store", isFine: true, detail: "in memory") }
+    private func store() async -> Check {
+        do {
+            try await backlog.checkStore()
+            return Check(name: "store", isFine: true, detail: "in memory, with room for results")
+        } catch {
+            return Check(name: "store", isFine: false, detail: error.description)
+        }
+    }
 
     private var accepting: Check {
         let draining = backlog.admission() == .draining

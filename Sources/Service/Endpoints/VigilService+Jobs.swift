@@ -46,16 +46,25 @@ extension VigilService {
             guard form != Self.npy || head.method == .post else { throw noArray(job) }
             return .json(JobDocument(job: job).json, fields: fields)
         }
-        let document = ScoreDocument(try await result(of: job))
-        var response: Response
-        if form == Self.npy {
-            fields[.contentType] = "application/x-npy"
-            response = Response(status: .ok, fields: fields, body: .bytes(document.npy))
-        } else {
-            response = .json(JobDocument(job: job, result: document.json).json, fields: fields)
+        let result = try await result(of: job, fetching: head.method != .head)
+        guard let share = answers.take(ScoreDocument.jsonEstimate(result)) else { throw Problem.answersBusy }
+        let document = ScoreDocument(result)
+        let isArray = form == Self.npy
+        fields[.contentType] = isArray ? "application/x-npy" : "application/json"
+        let bytes = isArray ? document.npy : JobDocument(job: job, result: document).json
+        fields[.serverTiming] = Self.timing(result, written: ContinuousClock.now - started)
+        return Response(status: .ok, fields: fields, body: Self.body(bytes, holding: share))
+    }
+
+    /// Small answers as they are; large ones in pieces, which hold their share of the budget until the client has them.
+    private static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
+        guard bytes.count > AnswerBudget.small else { return .bytes(bytes) }
+        return .stream(length: bytes.count) { writer in
+            for start in stride(from: 0, to: bytes.count, by: 256 << 10) {
+                try await writer.write(Array(bytes[start..<min(start + 256 << 10, bytes.count)]))
+            }
+            withExtendedLifetime(share) {}
         }
-        response.fields[.serverTiming] = Self.timing(document.result, written: ContinuousClock.now - started)
-        return response
     }
 
     /// The form of a job that the client prefers; throws 406 where it takes none.
@@ -77,9 +86,9 @@ extension VigilService {
             + "write;dur=\(written.milliseconds)"
     }
 
-    private func result(of job: Job) async throws(HTTPProblem) -> ScoreResult {
+    private func result(of job: Job, fetching: Bool) async throws(HTTPProblem) -> ScoreResult {
         let output: JobOutput?
-        do { output = try await backlog.output(job.id) } catch { throw Problem.store(error) }
+        do { output = try await backlog.output(job.id, fetching: fetching) } catch { throw Problem.store(error) }
         guard let output else { throw Problem.unknownJob(job.id.description) }
         guard let result = ScoreResult(encoded: output.body) else {
             throw Problem.store(.damaged(job.id, "its result can't be read"))

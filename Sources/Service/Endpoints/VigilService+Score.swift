@@ -12,7 +12,7 @@ extension VigilService {
         var options = try options(request.head.query.map { (name: $0.name, value: $0.value) })
         let format = try UploadReader.format(of: request.head)
         if !options.validateOnly { _ = try form(of: request.head) }
-        let reservation = try reserve(bytes: request.body.declaredLength ?? 0)
+        let reservation = try await reserve(bytes: request.body.declaredLength ?? 0, place: !options.validateOnly)
         defer { reservation.cancel() }
         let reader = UploadReader(
             width: model.configuration.width, limits: ArrayLimits(maxElements: settings.maxBodyBytes))
@@ -40,15 +40,19 @@ extension VigilService {
         return options
     }
 
-    private func reserve(bytes: Int) throws(HTTPProblem) -> Reservation {
-        do { return try backlog.reserve(bytes: bytes) } catch { throw Problem.submit(error) }
+    /// Keeps room for an upload before its body is read; `place` says that it will be a job.
+    private func reserve(bytes: Int, place: Bool) async throws(HTTPProblem) -> Reservation {
+        if place {
+            do { try await backlog.checkStore() } catch { throw Problem.store(error) }
+        }
+        do { return try backlog.reserve(bytes: bytes, place: place) } catch { throw Problem.submit(error) }
     }
 
     private func submit(
         _ features: Matrix, _ digest: String, _ report: FeatureReport, _ options: ScoreOptions,
         _ reservation: Reservation
     ) async throws(HTTPProblem) -> Job {
-        let classes = options.labels?.count ?? model.classes.labels.count
+        let labels = options.labels ?? model.classes.labels
         var warnings = report.warnings
         if !model.info.trained { warnings.append("model '\(model.info.name)' is untrained: its scores mean nothing") }
         let new = NewJob(
@@ -56,7 +60,8 @@ extension VigilService {
                 features: features.values, rows: features.rows, width: features.columns, options: options.encoded),
             priority: options.priority, model: model.info.name, featuresSHA256: digest, warnings: warnings,
             parts: Chunks(snippets: features.rows, length: model.configuration.length).count,
-            outputEstimate: 4 * features.rows * (1 + classes) + 1_024)
+            outputEstimate: 4 * features.rows * (1 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 }
+                + 1_024)
         do { return try await backlog.submit(new, using: reservation) } catch { throw Problem.submit(error) }
     }
 

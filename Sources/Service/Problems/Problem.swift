@@ -77,6 +77,11 @@ enum Problem {
             detail: "Job \(id.prefix(64)) is unknown here, or its result has expired.")
     }
 
+    static let answersBusy = HTTPProblem(
+        status: .serviceUnavailable, slug: "answers-busy", title: "Too many large answers are being taken",
+        detail: "Clients are still reading results of many megabytes: ask again shortly, or for application/x-npy.",
+        fields: [.retryAfter: "2"])
+
     static func notAcceptable(_ detail: String) -> HTTPProblem {
         HTTPProblem(
             status: .notAcceptable, slug: "not-acceptable", title: "No form of the answer is acceptable",

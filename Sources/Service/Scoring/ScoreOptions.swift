@@ -47,9 +47,9 @@ extension ScoreOptions {
             }
             switch name {
             case "labels": labels = try Self.labels(in: value)
-            case "fps": fps = Double(try Self.number(name, value, above: 0, upTo: 100_000))
-            case "threshold": segments.threshold = Float(try Self.number(name, value, above: -1, upTo: 1))
-            case "leave": leave = Float(try Self.number(name, value, above: -1, upTo: 1))
+            case "fps": fps = try Self.number(name, value, in: 0.001...100_000)
+            case "threshold": segments.threshold = Float(try Self.number(name, value, in: 0...1))
+            case "leave": leave = Float(try Self.number(name, value, in: 0...1))
             case "min_snippets": segments.minimumSnippets = try Self.count(name, value, from: 1)
             case "merge_gap": segments.mergeGap = try Self.count(name, value, from: 0)
             case "logits": logits = try Self.flag(name, value)
@@ -74,6 +74,9 @@ extension ScoreOptions {
         }
     }
 
+    /// Bytes of one label.
+    private static let maxLabelBytes = 400
+
     /// Labels separated by commas, the normal class first.
     public static func labels(in text: String) throws(OptionError) -> [String] {
         let labels = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
@@ -81,6 +84,12 @@ extension ScoreOptions {
         }
         guard !labels.contains(where: \.isEmpty) else {
             throw OptionError(name: "labels", problem: "one is empty: expected words separated by commas")
+        }
+        // Bounds the work of tokenizing, which comes next: 55 tokens are what a label may have.
+        if let long = labels.first(where: { $0.utf8.count > maxLabelBytes }) {
+            throw OptionError(
+                name: "labels",
+                problem: "'\(long.prefix(40))…' is \(long.utf8.count) bytes long: expected at most \(maxLabelBytes)")
         }
         guard (2...ClassFeatures.most).contains(labels.count) else {
             throw OptionError(
@@ -91,18 +100,21 @@ extension ScoreOptions {
     }
 
     private static func number(
-        _ name: String, _ text: String, above low: Double, upTo high: Double
+        _ name: String, _ text: String, in range: ClosedRange<Double>
     ) throws(OptionError) -> Double {
-        // -1 stands for "zero is fine": scores begin at 0.
-        guard let value = Double(text), value.isFinite, low < 0 ? value >= 0 : value > low, value <= high else {
-            let range = low < 0 ? "from 0 to \(Int(high))" : "above 0, at most \(Int(high))"
-            throw OptionError(name: name, problem: "'\(text.prefix(40))' is out of range: expected a number \(range)")
+        let isDecimal = text.utf8.allSatisfy { "0123456789.eE+-".utf8.contains($0) }
+        guard isDecimal, let value = Double(text), range.contains(value) else {
+            throw OptionError(
+                name: name,
+                problem: "'\(text.prefix(40))' is out of range: expected a number from \(range.lowerBound) to "
+                    + "\(Int(range.upperBound))")
         }
         return value
     }
 
     private static func count(_ name: String, _ text: String, from low: Int) throws(OptionError) -> Int {
-        guard let value = Int(text), (low...1_000_000_000).contains(value) else {
+        let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard isDecimal, let value = Int(text), (low...1_000_000_000).contains(value) else {
             throw OptionError(
                 name: name, problem: "'\(text.prefix(40))' is out of range: expected a whole number from \(low) on")
         }

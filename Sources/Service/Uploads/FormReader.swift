@@ -18,6 +18,9 @@ struct FormReader {
         self.maxFieldBytes = maxFieldBytes
     }
 
+    /// Bytes of the matrix so far.
+    var heldBytes: Int { decoder?.heldBytes ?? (array?.values.count ?? 0) * 4 }
+
     mutating func take(_ event: MultipartEvent) throws {
         switch event {
         case .partBegan(let part): try begin(part)

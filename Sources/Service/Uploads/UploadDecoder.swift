@@ -60,6 +60,16 @@ struct UploadDecoder: ArrayDecoder {
         }
     }
 
+    var heldBytes: Int {
+        switch state {
+        case .undecided(let first): first.count
+        case .npy(let decoder): decoder.heldBytes
+        case .safetensors(let decoder): decoder.heldBytes
+        case .json(let decoder): decoder.heldBytes
+        case .rows(let decoder): decoder.heldBytes
+        }
+    }
+
     mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         if case .undecided(let first) = state { try decide(first) }
         switch state {
@@ -77,11 +87,12 @@ struct UploadDecoder: ArrayDecoder {
         switch kind {
         case .npy: state = .npy(NPYDecoder(limits: limits))
         // A header of 16 MiB or more would be plain rows that happen to look like one.
-        case .safetensors where first[3] == 0: state = .safetensors(SafetensorsDecoder(limits: limits))
+        case .safetensors where first.count > 8 && first[3] == 0:
+            state = .safetensors(SafetensorsDecoder(limits: limits))
         case .torchZip, .legacyTorch:
             throw ArrayDecodingError(
                 .unsupported, "these are no features but a PyTorch checkpoint: vigil import makes a model of it")
-        case .gzip where first[2] == 8 && first[3] < 0x20:
+        case .gzip where first.count > 3 && first[2] == 8 && first[3] < 0x20:
             throw ArrayDecodingError(.unsupported, "these are no features but gzip data: unpack it first")
         case .html, .gitLFSPointer:
             throw ArrayDecodingError(

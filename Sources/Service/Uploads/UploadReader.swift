@@ -49,7 +49,7 @@ struct UploadReader: Sendable {
             fields: HTTPField.Name("Accept-Post").map { [$0: UploadFormat.taken] } ?? [:])
     }
 
-    /// Reads the whole body, for which `reservation` grows with what has arrived, whatever was announced.
+    /// Reads the whole body, for which `reservation` grows with what its numbers take, whatever was announced.
     func read(
         _ body: RequestBody, as format: UploadFormat, reservation: Reservation
     ) async throws(HTTPProblem) -> Upload {
@@ -58,22 +58,15 @@ struct UploadReader: Sendable {
         }
         var decoder = UploadDecoder(format: format, width: width, limits: limits)
         var pieces = body.makeAsyncIterator()
-        var received = 0
         do {
             while let piece = try await pieces.next() {
-                received += piece.count
-                try reservation.grow(toBytes: Self.decodedBytes(received, as: format))
                 try decoder.feed(piece)
+                try reservation.grow(toBytes: decoder.heldBytes)
             }
             return Upload(array: try decoder.finish())
         } catch {
             throw Self.problem(error)
         }
-    }
-
-    /// The most that so many bytes decode to: a number of JSON can be two bytes, in memory it is four.
-    private static func decodedBytes(_ received: Int, as format: UploadFormat) -> Int {
-        format == .json ? 2 * received : received
     }
 
     private func readForm(
@@ -83,11 +76,9 @@ struct UploadReader: Sendable {
         var pieces = body.makeAsyncIterator()
         do {
             var parser = try MultipartParser(boundary: boundary)
-            var received = 0
             while let piece = try await pieces.next() {
-                received += piece.count
-                try reservation.grow(toBytes: received)
                 for event in try parser.consume(piece) { try form.take(event) }
+                try reservation.grow(toBytes: form.heldBytes)
             }
             try parser.finish()
             return try form.finish()

@@ -30,14 +30,25 @@ public struct FeatureCheck: Sendable {
     }
 
     private func check(shape: [Int]) throws(FeatureError) {
-        if shape.count == 3, shape.contains(10), shape[2] == width || shape[2] == 768 || shape[2] == 1024 {
-            throw .tenCrops(shape: shape, width: width)
+        if shape.count == 3, shape[2] == width || shape[2] == 768 || shape[2] == 1024, let axis = cropAxis(shape) {
+            throw .severalMatrices(shape: shape, width: width, axis: axis)
         }
         guard shape.count == 2 else { throw .notAMatrix(shape: shape, width: width) }
         guard shape[0] > 0, shape[1] > 0 else { throw .noRows(shape: shape) }
         guard shape[1] != width else { return }
-        if shape[0] == width { throw .transposed(shape: shape, width: width) }
+        if shape[0] == width, shape[1] != 768, shape[1] != 1024 { throw .transposed(shape: shape, width: width) }
         throw .wrongWidth(found: shape[1], expected: width)
+    }
+
+    /// The axis of [T, crops, d] or [crops, T, d] along which there is one matrix after another: that of length 1, of
+    /// ten or five crops, else the shorter one.
+    private func cropAxis(_ shape: [Int]) -> Int? {
+        guard shape[0] > 0, shape[1] > 0 else { return nil }
+        for crops in [1, 10, 5] {
+            if shape[1] == crops { return 1 }
+            if shape[0] == crops { return 0 }
+        }
+        return shape[0] < shape[1] ? 0 : 1
     }
 
     private func report(_ features: Matrix, elementType: String, order: String) -> FeatureReport {
@@ -84,7 +95,7 @@ public struct FeatureCheck: Sendable {
         let hours = Double(report.rows) * Double(ModelConfiguration.framesPerSnippet) / (fps ?? 30) / 3600
         if hours > 24 {
             warnings.append(
-                "\(report.rows) snippets of 16 frames are \(Int(hours)) hours of video at \(rounded(Float(fps ?? 30))) frames a "
+                "\(report.rows) snippets of 16 frames are \(Int(min(hours, 1e9))) hours of video at \(rounded(Float(fps ?? 30))) frames a "
                     + "second: check that there is a row for every 16 frames, not for every frame")
         }
         return warnings
@@ -100,8 +111,8 @@ public struct FeatureCheck: Sendable {
 public enum FeatureError: Error, Equatable, CustomStringConvertible {
     /// Another number of dimensions than two.
     case notAMatrix(shape: [Int], width: Int)
-    /// Three dimensions of which one is 10.
-    case tenCrops(shape: [Int], width: Int)
+    /// Three dimensions: a matrix for each crop, or a batch of videos, along `axis`.
+    case severalMatrices(shape: [Int], width: Int, axis: Int)
     /// No snippet at all.
     case noRows(shape: [Int])
     /// [d, T] in place of [T, d].
@@ -116,9 +127,12 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .notAMatrix(let shape, let width):
             "the features have shape \(shape): expected two dimensions, [T, \(width)], a row a snippet"
-        case .tenCrops(let shape, let width):
-            "the features have shape \(shape), ten crops of each snippet: score one of them, [T, \(width)] "
-                + "(in numpy features\(shape[0] == 10 && shape[1] != 10 ? "[0]" : "[:, 0]"))"
+        case .severalMatrices(let shape, let width, let axis):
+            "the features have shape \(shape), "
+                + (shape[axis] == 1
+                    ? "one matrix in a stack"
+                    : shape[axis] == 10 ? "ten crops of each snippet" : "\(shape[axis]) matrices, crops or videos")
+                + ": score one of them, [T, \(width)] (in numpy features\(axis == 0 ? "[0]" : "[:, 0]"))"
         case .noRows(let shape):
             "the features have shape \(shape) and no rows: expected at least one snippet"
         case .transposed(let shape, let width):
@@ -127,8 +141,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
         case .wrongWidth(let found, let expected):
             "rows are \(found) wide: expected \(expected)" + Self.origin(found)
         case .notFinite(let row, let column, let value):
-            "column \(column) of row \(row) is \(value.isNaN ? "NaN" : value < 0 ? "-infinity" : "infinity"): expected "
-                + "finite numbers"
+            "column \(column) of row \(row) is \(value.isNaN ? "NaN" : value < 0 ? "-infinity" : "infinity")"
+                + "\(value.isNaN ? "" : " or beyond the range of float32"): expected finite numbers"
         }
     }
 

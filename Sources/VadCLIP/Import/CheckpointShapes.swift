@@ -46,6 +46,9 @@ enum CheckpointShapes {
                     name: TextTower.Names.projection,
                     problem: "makes text features \(projection[1]) wide: expected \(width), the width of the features"))
         }
+        guard tokens[1] < 64 || tokens[1] % 64 == 0 else {
+            throw .badSetting(name: "text tower's width", value: String(tokens[1]), expected: "a multiple of 64")
+        }
         guard positions[0] > prefix + postfix + 2 else {
             throw .badSetting(
                 name: "context", value: String(positions[0]), expected: "more than the prompt's \(prefix + postfix + 2)"

@@ -41,6 +41,12 @@ struct ImportCommand: AsyncParsableCommand {
             return preset
         }
         options.labels = try labels.map { try ScoreOptions.labels(in: $0) }
+        if let window, !(1...8_192).contains(window) {
+            throw Failure(.usage, "--window \(window): expected 1 to 8192")
+        }
+        if let name, name.allSatisfy(\.isWhitespace) || name.utf8.count > 200 {
+            throw Failure(.usage, "--name '\(name.prefix(60))': expected a name of at most 200 bytes")
+        }
         options.window = window
         options.vocabulary = try vocab.map(Self.vocabulary)
         options.keepTextTower = keepTextTower
@@ -61,10 +67,11 @@ struct ImportCommand: AsyncParsableCommand {
         let summary = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
         for note in summary.notes { Terminal.note("note: \(note)") }
         let configuration = summary.configuration
-        print(
+        let line =
             "\(output): model \(summary.name), \(configuration.labels.count) labels, \(configuration.layers) layers, "
-                + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
-                + "\(summary.parameters) parameters")
+            + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
+            + "\(summary.parameters) parameters"
+        try Terminal.print(Array(line.utf8))
     }
 
     /// The vocabulary's text, at most 64 MiB of it.

@@ -28,7 +28,7 @@ struct InspectCommand: AsyncParsableCommand {
             } else if ModelFile.isModel(tensors) {
                 try show(Inspection(model: tensors, file: mapped))
             } else {
-                show(Inspection(tensors: tensors))
+                try show(Inspection(tensors: tensors))
             }
         case .gitLFSPointer, .html, .gzip:
             throw Failure(
@@ -38,8 +38,8 @@ struct InspectCommand: AsyncParsableCommand {
         }
     }
 
-    private func show(_ inspection: Inspection) {
-        Terminal.print(json ? inspection.json : inspection.text)
+    private func show(_ inspection: Inspection) throws {
+        try Terminal.print(json ? inspection.json : inspection.text)
     }
 
     private func showFeatures() throws {
@@ -51,9 +51,8 @@ struct InspectCommand: AsyncParsableCommand {
         } catch {
             throw Failure(.badData, "\(file): \(error)")
         }
-        guard !json else { return Terminal.print(document.json) }
-        for (name, value) in document.lines {
-            print(name + String(repeating: " ", count: max(1, 15 - name.count)) + value)
-        }
+        guard !json else { return try Terminal.print(document.json) }
+        let lines = document.lines.map { $0 + String(repeating: " ", count: max(1, 15 - $0.count)) + $1 }
+        try Terminal.print(Array(lines.joined(separator: "\n").utf8))
     }
 }

@@ -22,8 +22,8 @@ struct ScoreCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        let options = try score.options()
         let settings = try await common.settings()
+        let options = try score.options(settings)
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", self.model), kernels: kernels)
         let classes = try model.classes(for: options.labels)
@@ -31,7 +31,7 @@ struct ScoreCommand: AsyncParsableCommand {
         for file in files {
             let (result, warnings) = try score(file, model, classes, scorer, options)
             for warning in warnings { Terminal.note("\(file): \(warning)") }
-            write(result, file: file, warnings: warnings)
+            try write(result, file: file, warnings: warnings)
         }
         if !model.info.trained {
             Terminal.note("model '\(model.info.name)' is untrained: its scores mean nothing")
@@ -59,12 +59,12 @@ struct ScoreCommand: AsyncParsableCommand {
         }
     }
 
-    private func write(_ result: ScoreResult, file: String, warnings: [String]) {
+    private func write(_ result: ScoreResult, file: String, warnings: [String]) throws {
         let document = ScoreDocument(result)
         if format == .table || format == .auto && Terminal.isInteractive {
-            Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
+            try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
         } else {
-            Terminal.print(document.json(file: file, warnings: warnings))
+            try Terminal.print(document.json(file: file, warnings: warnings))
         }
     }
 }

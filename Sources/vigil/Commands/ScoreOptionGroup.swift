@@ -18,12 +18,15 @@ struct ScoreOptionGroup: ParsableArguments {
     @Flag(help: "Give the logits too.")
     var logits = false
 
-    /// The options, checked as the service checks them.
-    func options() throws -> ScoreOptions {
-        let pairs: [(name: String, value: String?)] = [
+    /// The options, from the command line or `settings`, checked as the service checks them.
+    func options(_ settings: Settings) throws -> ScoreOptions {
+        let given: [(name: String, value: String?)] = [
             ("labels", labels), ("fps", fps), ("threshold", threshold), ("leave", leave),
-            ("min_snippets", minSnippets), ("merge_gap", mergeGap), ("logits", logits ? "true" : nil),
+            ("min-snippets", minSnippets), ("merge-gap", mergeGap), ("logits", logits ? "true" : nil),
         ]
-        return try ScoreOptions(pairs: pairs.compactMap { pair in pair.value.map { (name: pair.name, value: $0) } })
+        let pairs = try given.compactMap { name, flag in
+            try settings.text(name, flag).map { (name: String(name.map { $0 == "-" ? "_" : $0 }), value: $0) }
+        }
+        return try ScoreOptions(pairs: pairs)
     }
 }

@@ -38,6 +38,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
+        Memory.giveBackLargeBlocks()
         let settings = try await common.settings()
         let logger = try logger(settings)
         let kernels = try settings.kernels()

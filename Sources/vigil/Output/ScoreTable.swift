@@ -86,7 +86,7 @@ struct ScoreTable {
     }
 
     private func clock(_ seconds: Double) -> String {
-        let tenths = Int((seconds * 10).rounded())
+        let tenths = Int((min(seconds, 1e12) * 10).rounded())
         let (minutes, rest) = (tenths / 600, tenths % 600)
         return "\(minutes):\(rest < 100 ? "0" : "")\(rest / 10).\(rest % 10)"
     }

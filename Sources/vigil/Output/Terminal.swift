@@ -16,25 +16,32 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Writes bytes and a line end to standard output.
-    static func print(_ bytes: [UInt8]) {
-        write(bytes + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
+    /// Writes bytes and a line end to standard output; throws where they can't be written.
+    static func print(_ bytes: [UInt8]) throws {
+        try write(bytes + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
     }
 
     /// Writes a line to standard error.
     static func note(_ text: String) {
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        write(Array("vigil: \(line)\n".utf8), to: STDERR_FILENO)
+        // Where standard error is gone there is nobody left to tell.
+        try? write(Array("vigil: \(line)\n".utf8), to: STDERR_FILENO)
     }
 
-    /// Writes all of `bytes`; a reader that is gone ends it.
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        bytes.withUnsafeBytes { buffer in
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
+        try bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
             while !rest.isEmpty {
                 let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return }
+                if count < 0, errno == EAGAIN {
+                    var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    poll(&wait, 1, -1)
+                    continue
+                }
+                guard count > 0 else {
+                    throw Failure(.internal, "the output can't be written: \(String(cString: strerror(errno)))")
+                }
                 rest = rest.dropFirst(count)
             }
         }

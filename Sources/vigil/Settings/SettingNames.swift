@@ -2,7 +2,8 @@
 enum SettingNames {
     /// All of them.
     static let all = [
-        "grace", "host", "kernels", "log-level", "max-body", "max-connections", "max-queued", "max-queued-memory",
-        "max-results", "model", "port", "result-ttl", "workers",
+        "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body", "max-connections",
+        "max-queued", "max-queued-memory",
+        "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold", "workers",
     ]
 }

@@ -56,8 +56,25 @@ struct Settings: Sendable {
     func string(_ name: String, _ flag: String? = nil) throws -> String? {
         if let flag = flag ?? flags[name] { return flag }
         return try lookup(name, .string) { content in
-            if case .string(let text) = content { text } else { nil }
+            if case .string(let text) = content, !text.isEmpty { text } else { nil }
         }
+    }
+
+    /// The text of a setting of any type, as it would be written on the command line.
+    func text(_ name: String, _ flag: String?) throws -> String? {
+        if let flag { return flag }
+        for type in [ConfigType.string, .double, .bool] {
+            let found = try? lookup(name, type) { content in
+                switch content {
+                case .string(let text): text.isEmpty ? nil : text
+                case .double(let number): String(number)
+                case .bool(let flag): String(flag)
+                default: nil
+                }
+            }
+            if let found { return found }
+        }
+        return nil
     }
 
     /// A whole number within `range`, or the default.

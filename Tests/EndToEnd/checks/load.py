@@ -126,6 +126,8 @@ def idle(server):
     after = server.rss(), server.threads(), descriptors
     for name, values in (("before", before), ("with 2,000 connections", during), ("after", after)):
         note(f"{name}: {values[0]:.1f} MiB, {values[1]} threads, {values[2]} descriptors")
+    cost = (during[0] - before[0]) * 1024 / IDLE
+    check("an idle connection costs under 8 KiB", cost < 8, f"{cost:.1f} KiB")
     check("descriptors are back", after[2] <= before[2] + 2, f"{before[2]}, then {after[2]}")
     check("threads are back", after[1] <= before[1] + 2, f"{before[1]}, then {after[1]}")
     check("memory is back", after[0] < before[0] + 16, f"{before[0]:.0f} MiB, then {after[0]:.0f}")
@@ -172,7 +174,9 @@ def burst():
             f"after: {rss:.1f} MiB, {server.threads()} threads, {descriptors} descriptors"
         )
         check("memory is back", rss < before[0] + 32, f"{before[0]:.0f} MiB, then {rss:.0f}")
-        check("descriptors are back", descriptors <= before[2] + 2, f"{before[2]}, then {descriptors}")
+        cost = (during[0] - before[0]) * 1024 / IDLE
+    check("an idle connection costs under 8 KiB", cost < 8, f"{cost:.1f} KiB")
+    check("descriptors are back", descriptors <= before[2] + 2, f"{before[2]}, then {descriptors}")
         check("threads are back", server.threads() <= before[1] + 2, f"{before[1]}, then {server.threads()}")
 
 

@@ -62,8 +62,8 @@ with Server() as server:
         refused("ten crops, [T, 10, d]", np.repeat(video[:, None], 10, 1), "ten crops", "one of them", "[:, 0]")
         refused("ten crops, [10, T, d]", np.repeat(video[None], 10, 0), "ten crops", "one of them", "[0]")
         refused("transposed, [d, T]", np.ascontiguousarray(video.T), "transposed", "features.T")
-        refused("a batch of one", video[None], "[1, 100, 64]", "two dimensions")
-        refused("five crops", np.repeat(video[:, None], 5, 1), "[100, 5, 64]", "two dimensions")
+        refused("a batch of one", video[None], "[1, 100, 64]", "one matrix in a stack", "features[0]")
+        refused("five crops", np.repeat(video[:, None], 5, 1), "[100, 5, 64]", "5 matrices", "features[:, 0]")
     with group("report"):
         report = post(features.video(50).astype("<f8"), "?validate_only=true")
         body = report.json()
