@@ -16,6 +16,7 @@
 #include "template/vector.h"
 #include "template/product.h"
 #include "template/rows.h"
+#include "template/peak.h"
 #include "template/table.h"
 #pragma clang attribute pop
 #endif

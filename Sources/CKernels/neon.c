@@ -17,5 +17,6 @@
 #include "template/vector.h"
 #include "template/product.h"
 #include "template/rows.h"
+#include "template/peak.h"
 #include "template/table.h"
 #endif

@@ -11,4 +11,5 @@
 #include "template/vector.h"
 #include "template/product.h"
 #include "template/rows.h"
+#include "template/peak.h"
 #include "template/table.h"

@@ -60,6 +60,10 @@ typedef struct {
     void (*decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio, const float *ahead,
                   float *y, ptrdiff_t y_stride, const vg_epilogue *epilogue);
 
+    /// Runs `rounds` times `peak_flops` floating-point operations that nothing holds up: what a core can do at most.
+    float (*peak)(ptrdiff_t rounds);
+    ptrdiff_t peak_flops;
+
     /// y = exp(x), within 2 ulp where exp(x) is a normal number; 0 below that, infinity above.
     void (*exponential)(ptrdiff_t n, const float *x, float *y);
 } vg_kernels;

@@ -10,5 +10,7 @@ const vg_kernels ISA(vg_kernels) = {
     .softmax = ISA(softmax),
     .similarity = ISA(similarity),
     .decay = ISA(decay),
+    .peak = ISA(peak),
+    .peak_flops = 2 * 12 * LANES,
     .exponential = ISA(exponential),
 };

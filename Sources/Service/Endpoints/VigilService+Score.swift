@@ -53,12 +53,10 @@ extension VigilService {
         _ reservation: Reservation
     ) async throws(HTTPProblem) -> Job {
         let labels = options.labels ?? model.classes.labels
-        var warnings = report.warnings
-        if !model.info.trained { warnings.append("model '\(model.info.name)' is untrained: its scores mean nothing") }
         let new = NewJob(
             input: JobInput(
                 features: features.values, rows: features.rows, width: features.columns, options: options.encoded),
-            priority: options.priority, model: model.info.name, featuresSHA256: digest, warnings: warnings,
+            priority: options.priority, model: model.info.name, featuresSHA256: digest, warnings: report.warnings,
             parts: Chunks(snippets: features.rows, length: model.configuration.length).count,
             outputEstimate: 4 * features.rows * (1 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 }
                 + 1_024)

@@ -17,6 +17,15 @@ public struct Logits: Sendable, Equatable {
         fine = [Float](repeating: 0, count: snippets * classes)
     }
 
+    /// Logits that are there already: `coarse` [T], `fine` [T, K].
+    public init(snippets: Int, classes: Int, coarse: [Float], fine: [Float]) {
+        precondition(coarse.count == snippets && fine.count == snippets * classes, "T and T × K logits")
+        self.snippets = snippets
+        self.classes = classes
+        self.coarse = coarse
+        self.fine = fine
+    }
+
     /// Fine logits of one snippet, [K].
     public func fine(of snippet: Int) -> ArraySlice<Float> { fine[snippet * classes..<(snippet + 1) * classes] }
 

@@ -16,6 +16,8 @@ struct ScoreCommand: AsyncParsableCommand {
     var files: [String]
     @Option(help: "Model file made by vigil import. (default: the embedded, untrained demo model)")
     var model: String?
+    @Option(help: "Threads that share the chunks of a video. (default: the cores)")
+    var workers: Int?
     @Option(help: "What to write.")
     var format = Format.auto
     @OptionGroup var score: ScoreOptionGroup
@@ -27,7 +29,8 @@ struct ScoreCommand: AsyncParsableCommand {
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", self.model), kernels: kernels)
         let classes = try model.classes(for: options.labels)
-        let scorer = Scorer(model: model)
+        let scorer = Scorer(
+            model: model, threads: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024))
         for file in files {
             let (result, warnings) = try score(file, model, classes, scorer, options)
             for warning in warnings { Terminal.note("\(file): \(warning)") }

@@ -39,6 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         Memory.giveBackLargeBlocks()
+        Descriptors.raiseLimit()
         let settings = try await common.settings()
         let logger = try logger(settings)
         let kernels = try settings.kernels()

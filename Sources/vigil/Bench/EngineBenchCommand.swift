@@ -1,0 +1,49 @@
+import ArgumentParser
+import Formats
+import Numerics
+import Service
+import VadCLIP
+
+/// `vigil bench engine`.
+struct EngineBenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "engine", abstract: "Time the model's products and whole videos.",
+        discussion: """
+            Products are given with their share of the core's measured multiply-add peak, videos by their median. The \
+            kernels are checked against the portable ones first: what differs is not timed.
+            """)
+
+    @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
+    var model: String?
+    @Option(parsing: .upToNextOption, help: "Snippets of the videos.")
+    var lengths: [Int] = [30, 120, 256, 1000]
+    @Option(help: "Threads that share the chunks of a video.")
+    var threads = 1
+    @Option(help: "Timed runs of each.")
+    var runs = 15
+    @Flag(help: "Write JSON.")
+    var json = false
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        guard lengths.allSatisfy({ (1...1_000_000).contains($0) }), !lengths.isEmpty else {
+            throw Failure(.usage, "--lengths \(lengths): expected 1 to 1000000 each")
+        }
+        guard (1...1_024).contains(threads) else { throw Failure(.usage, "--threads \(threads): expected 1 to 1024") }
+        guard (1...10_000).contains(runs) else { throw Failure(.usage, "--runs \(runs): expected 1 to 10000") }
+        let settings = try await common.settings()
+        let kernels = try settings.kernels()
+        let model = try load(try settings.string("model", model), kernels: kernels)
+        let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
+        let report = try bench.report(lengths: lengths)
+        try Terminal.print(json ? report.json : Array(report.text.utf8))
+    }
+
+    private func load(_ path: String?, kernels: Kernels) throws -> Model {
+        if let path { return try ModelSource.load(path: path, kernels: kernels) }
+        let preset = Preset.ucfCrime
+        return try Model.synthetic(
+            ModelConfiguration(width: 512, length: 256, layers: 2, window: preset.window, labels: preset.labels),
+            kernels: kernels)
+    }
+}
