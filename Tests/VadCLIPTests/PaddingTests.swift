@@ -51,17 +51,6 @@ struct PaddingTests {
         #expect(rows(256) == [256, 256])
     }
 
-    @Test("a video's logits are the same bits on any number of threads", arguments: [1, 5, 128, 129, 700])
-    func threads(rows: Int) throws {
-        let source = RandomModel(width: 16, length: 64, layers: 1, window: 8, seed: 8)
-        let model = try source.model(.available[0])
-        let features = source.features(rows, seed: 4)
-        let alone = Scorer(model: model).logits(of: features)
-        for threads in [2, 3, 16] {
-            #expect(Scorer(model: model, threads: threads).logits(of: features) == alone, "\(threads) threads")
-        }
-    }
-
     @Test("a chunk is scored the same whatever was scored before it with the same scratch memory")
     func noMemory() throws {
         let source = RandomModel(width: 32, length: 128, layers: 2, window: 8, seed: 6)

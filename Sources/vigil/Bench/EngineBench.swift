@@ -1,4 +1,5 @@
 import Numerics
+import Service
 import VadCLIP
 
 /// Times the products of a model and whole videos.
@@ -60,7 +61,7 @@ struct EngineBench {
         let features = Matrix(
             rows: snippets, columns: d,
             values: (0..<snippets * d).map { _ in Float.random(in: -0.75...0.75, using: &random) })
-        let scorer = Scorer(model: model, threads: threads)
+        let scorer = VideoScorer(model: model, threads: threads)
         let seconds = median { _ = scorer.logits(of: features) }
         return EngineReport.Video(
             snippets: snippets, seconds: seconds,

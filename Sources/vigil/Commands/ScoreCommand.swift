@@ -29,7 +29,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", self.model), kernels: kernels)
         let classes = try model.classes(for: options.labels)
-        let scorer = Scorer(
+        let scorer = VideoScorer(
             model: model, threads: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024))
         for file in files {
             let (result, warnings) = try score(file, model, classes, scorer, options)
@@ -42,7 +42,7 @@ struct ScoreCommand: AsyncParsableCommand {
     }
 
     private func score(
-        _ file: String, _ model: Model, _ classes: ClassFeatures, _ scorer: Scorer, _ options: ScoreOptions
+        _ file: String, _ model: Model, _ classes: ClassFeatures, _ scorer: VideoScorer, _ options: ScoreOptions
     ) throws -> (ScoreResult, warnings: [String]) {
         let width = model.configuration.width
         let array = try FeatureReader.array(at: file, width: width)
