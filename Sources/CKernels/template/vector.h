@@ -33,12 +33,21 @@ INLINE float fma_f(float a, float b, float c) {
 #endif
 }
 
+// The sum of all lanes, halves upon halves.
 INLINE float sum_vf(vf v) {
-    float lanes[LANES];
-    memcpy(lanes, &v, sizeof lanes);
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-    return lanes[0];
+    typedef float v4 __attribute__((vector_size(16)));
+#if LANES == 16
+    typedef float v8 __attribute__((vector_size(32)));
+    v8 e = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)
+           + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    v4 q = __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7);
+#elif LANES == 8
+    v4 q = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+    v4 q = v;
+#endif
+    q += __builtin_shufflevector(q, q, 2, 3, 0, 1);
+    return q[0] + q[1];
 }
 
 // exp(x) = 2^n e^r with n the nearest integer to x / ln 2 and |r| <= ln 2 / 2; ln 2 is split in two so that r is exact
