@@ -72,13 +72,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
-        .testTarget(name: "FormatsTests", dependencies: ["Formats"], exclude: ["Fixtures"]),
+        .testTarget(name: "FormatsTests", dependencies: ["TestSupport", "Formats"], exclude: ["Fixtures"]),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPTests",
-            dependencies: ["HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
-        .testTarget(name: "JobsTests", dependencies: ["Jobs"]),
+            dependencies: ["TestSupport", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs"]),
         .testTarget(
             name: "ServiceTests",
             dependencies: [

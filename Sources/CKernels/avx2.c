@@ -7,12 +7,6 @@
 #define HAS_FMA
 #define ISA(name) name##_avx2
 #define ISA_NAME "avx2"
-#define REMAINDERS \
-    case 5: TILE(5, 1); break; \
-    case 4: TILE(4, 1); break; \
-    case 3: TILE(3, 1); break; \
-    case 2: TILE(2, 1); break; \
-    case 1: TILE(1, 1); break;
 #include "template/vector.h"
 #include "template/product.h"
 #include "template/rows.h"

@@ -4,10 +4,6 @@
 #define NV 2
 #define ISA(name) name##_portable
 #define ISA_NAME "portable"
-#define REMAINDERS \
-    case 3: TILE(3, 1); break; \
-    case 2: TILE(2, 1); break; \
-    case 1: TILE(1, 1); break;
 #include "template/vector.h"
 #include "template/product.h"
 #include "template/rows.h"

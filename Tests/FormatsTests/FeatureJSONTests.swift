@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Formats
@@ -90,7 +91,7 @@ struct FeatureJSONTests {
 
     @Test("numbers are rounded as the C library rounds them", arguments: [UInt64(1), 2, 3])
     func rounds(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<100_000 {
             let text = decimal(&generator)
             let bytes = Array(text.utf8)
@@ -100,7 +101,7 @@ struct FeatureJSONTests {
     }
 
     /// Floats, doubles, middles between two floats and their neighbours, digits at random.
-    private func decimal(_ generator: inout SeededGenerator) -> String {
+    private func decimal(_ generator: inout SeededRandom) -> String {
         let float = Float(bitPattern: UInt32.random(in: 0..<0x7F00_0000, using: &generator))
         switch Int.random(in: 0..<5, using: &generator) {
         case 0: return "\(float)".replacingOccurrences(of: "+", with: "")

@@ -1,4 +1,5 @@
 import Formats
+import TestSupport
 import Testing
 
 /// Damaged files end in a typed error or in success, never in a crash.
@@ -8,7 +9,7 @@ struct MutationTests {
     func checkpoints(name: String) throws {
         let folder = try ScratchFolder()
         let bytes = try Fixture.bytes("torch/\(name).pth")
-        var generator = SeededGenerator(seed: 11)
+        var generator = SeededRandom(seed: 11)
         var opened = 0
         for round in 0..<2000 {
             let file = try folder.write(mutate(bytes, using: &generator))
@@ -28,7 +29,7 @@ struct MutationTests {
         let folder = try ScratchFolder()
         let views = try ZipArchive(file: Fixture.file("torch/views.pth"))
         let parts = try views.entries.map { ($0.name, try views.contents(of: $0, limit: 1 << 20)) }
-        var generator = SeededGenerator(seed: 12)
+        var generator = SeededRandom(seed: 12)
         for round in 0..<4000 {
             let entries = parts.map {
                 TestZip.Entry(name: $0.0, data: $0.0 == "archive/data.pkl" ? mutate($0.1, using: &generator) : $0.1)
@@ -47,7 +48,7 @@ struct MutationTests {
     func safetensors() throws {
         let folder = try ScratchFolder()
         let bytes = try Fixture.bytes("safetensors/plain.safetensors")
-        var generator = SeededGenerator(seed: 13)
+        var generator = SeededRandom(seed: 13)
         for round in 0..<3000 {
             let file = try folder.write(mutate(bytes, using: &generator))
             do {
@@ -63,7 +64,7 @@ struct MutationTests {
     func archives(name: String) throws {
         let folder = try ScratchFolder()
         let bytes = try Fixture.bytes(name)
-        var generator = SeededGenerator(seed: 14)
+        var generator = SeededRandom(seed: 14)
         for round in 0..<2000 {
             let file = try folder.write(mutate(bytes, using: &generator))
             do {
@@ -82,7 +83,7 @@ struct MutationTests {
     @Test("JSON texts")
     func json() throws {
         let bytes = Array(#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00"],"b":{"c":null,"d":[true,false,{}]}}"#.utf8)
-        var generator = SeededGenerator(seed: 15)
+        var generator = SeededRandom(seed: 15)
         for _ in 0..<5000 {
             let text = mutate(bytes, using: &generator)
             do { _ = try JSONReader.parse(text) } catch { #expect((0...text.count).contains(error.position)) }

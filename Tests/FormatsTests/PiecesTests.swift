@@ -1,4 +1,5 @@
 import Formats
+import TestSupport
 import Testing
 
 /// The law of every push decoder: how the bytes are cut makes no difference.
@@ -51,7 +52,7 @@ struct PiecesTests {
     @Test("damaged bodies in pieces of any size fail or succeed as the whole does", arguments: Format.allCases)
     func damaged(format: Format) throws {
         for (index, body) in try bodies(format).enumerated() {
-            var generator = SeededGenerator(seed: UInt64(index + 1))
+            var generator = SeededRandom(seed: UInt64(index + 1))
             for round in 0..<1500 {
                 let damaged = mutate(body, using: &generator)
                 var pieces: [ArraySlice<UInt8>] = []

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -12,7 +13,7 @@ struct FuzzTests {
         "changed requests never crash the parser, and are answered the same in pieces",
         arguments: 1...8 as ClosedRange<UInt64>)
     func mutations(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         for round in 0..<1500 {
             var raw = Array(RequestExample.all[Int.random(in: 0..<RequestExample.all.count, using: &random)].raw.utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) { mutate(&raw, &random) }
@@ -29,7 +30,7 @@ struct FuzzTests {
         }
     }
 
-    private func mutate(_ raw: inout [UInt8], _ random: inout SeededGenerator) {
+    private func mutate(_ raw: inout [UInt8], _ random: inout SeededRandom) {
         let position = Int.random(in: 0...raw.count, using: &random)
         switch Int.random(in: 0..<5, using: &random) {
         case 0 where position < raw.count: raw.remove(at: position)
@@ -42,7 +43,7 @@ struct FuzzTests {
 
     @Test("random bytes are refused or waited for", arguments: 1...4 as ClosedRange<UInt64>)
     func noise(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<500 {
             let connection = StateHarness()
             let count = Int.random(in: 1...100, using: &random)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -99,7 +100,7 @@ struct MultipartTests {
 
     @Test("changed forms never crash, and are the same in pieces", arguments: 1...4 as ClosedRange<UInt64>)
     func mutations(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         for round in 0..<300 {
             var bytes = Array(Self.form.utf8)
             for _ in 0..<Int.random(in: 1...3, using: &random) {

@@ -1,5 +1,5 @@
 /// A generator whose seed a failing test can print.
-public struct SeededRandom: RandomNumberGenerator {
+public struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     /// Begins at `seed`.

@@ -80,7 +80,41 @@ INLINE void run_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, p
                     row += MR;
                 }
                 for (; row + MR <= bottom; row += MR) TILE(MR, 1);
-                switch (bottom - row) { REMAINDERS }
+                switch (bottom - row) {
+#if MR > 11
+                    case 11: TILE(11, 1); break;
+#endif
+#if MR > 10
+                    case 10: TILE(10, 1); break;
+#endif
+#if MR > 9
+                    case 9: TILE(9, 1); break;
+#endif
+#if MR > 8
+                    case 8: TILE(8, 1); break;
+#endif
+#if MR > 7
+                    case 7: TILE(7, 1); break;
+#endif
+#if MR > 6
+                    case 6: TILE(6, 1); break;
+#endif
+#if MR > 5
+                    case 5: TILE(5, 1); break;
+#endif
+#if MR > 4
+                    case 4: TILE(4, 1); break;
+#endif
+#if MR > 3
+                    case 3: TILE(3, 1); break;
+#endif
+#if MR > 2
+                    case 2: TILE(2, 1); break;
+#endif
+#if MR > 1
+                    case 1: TILE(1, 1); break;
+#endif
+                }
             } else {
                 for (; row < bottom; row++) TILE(1, 0);
             }

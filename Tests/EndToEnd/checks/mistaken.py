@@ -54,8 +54,10 @@ with Server() as server:
             query="?fps=30",
         )
         clean = post(video).json()
-        equal("good features warn of the untrained model alone", len(clean["warnings"]), 1)
-        contains("the untrained model is said", clean["warnings"][0], "untrained")
+        equal("good features get no warning", clean["warnings"], [])
+        models = requests.get(server.url + "/v1/models", timeout=5).json()["models"]
+        equal("the untrained model is said in /v1/models", models[0]["trained"], False)
+        equal("and in every result", clean["result"]["untrained"], True)
     with group("errors"):
         refused("768 wide", features.video(20, 768), "768", "64", "ViT-L/14")
         refused("1024 wide", features.video(20, 1024), "1024", "RN50")

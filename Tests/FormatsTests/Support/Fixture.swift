@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import TestSupport
 
 /// Files in the folder `Fixtures`, made by its make_fixtures.py.
 enum Fixture {
@@ -35,23 +36,8 @@ final class ScratchFolder {
     var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
 }
 
-/// SplitMix64: the same numbers on every run, from a seed that a failing test prints.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// Changes bytes as damage and attackers do: bits flipped, bytes set, cut off, inserted, removed, moved.
-func mutate(_ bytes: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
+func mutate(_ bytes: [UInt8], using generator: inout SeededRandom) -> [UInt8] {
     var result = bytes
     for _ in 0..<Int.random(in: 1...4, using: &generator) {
         guard !result.isEmpty else { return result }

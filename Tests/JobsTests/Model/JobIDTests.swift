@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Jobs
@@ -6,7 +7,7 @@ import Testing
 struct JobIDTests {
     @Test("every ID is read back from its text")
     func roundTrip() {
-        var random = SeededGenerator(seed: 11)
+        var random = SeededRandom(seed: 11)
         for _ in 0..<1_000 {
             let id = JobID(
                 milliseconds: random.next() >> 16, randomHigh: random.next(), randomLow: random.next())
@@ -17,7 +18,7 @@ struct JobIDTests {
 
     @Test("text sorts like IDs")
     func textOrder() {
-        var random = SeededGenerator(seed: 12)
+        var random = SeededRandom(seed: 12)
         for _ in 0..<1_000 {
             let ids = (0..<2).map { _ in
                 JobID(milliseconds: random.next() >> 62, randomHigh: random.next(), randomLow: random.next())
@@ -49,7 +50,7 @@ struct JobIDTests {
 
     @Test("IDs grow within a millisecond, and when the clock goes back")
     func monotonic() {
-        var random = SeededGenerator(seed: 13)
+        var random = SeededRandom(seed: 13)
         var generator = JobIDGenerator()
         var last = generator.next(at: WallTime(milliseconds: 1_000), using: &random)
         for time: Int64 in [1_000, 1_000, 1_001, 900, -5, 1_001, 1_002, .max, .max] {

@@ -1,4 +1,5 @@
 import Jobs
+import TestSupport
 import Testing
 
 /// Random operations against a store and against a trivial model of it.
@@ -8,7 +9,7 @@ struct JobStoreModelTests {
         "after each of 400 random operations", arguments: StoreUnderTest.all, [1, 2, 3, 5, 8, 13, 21, 34] as [UInt64])
     func randomOperations(kind: StoreUnderTest, seed: UInt64) async throws {
         let (store, clock) = try await kind.open(resultTTL: .seconds(60), attempts: 3, seed: seed)
-        var run = Run(store: store, clock: clock, random: SeededGenerator(seed: seed))
+        var run = Run(store: store, clock: clock, random: SeededRandom(seed: seed))
         for step in 0..<400 {
             let operation = try await run.doSomething()
             try await run.compare("seed \(seed), step \(step): \(operation)")
@@ -19,7 +20,7 @@ struct JobStoreModelTests {
     private struct Run {
         let store: any JobStore
         let clock: ManualClock
-        var random: SeededGenerator
+        var random: SeededRandom
         var model = JobStoreModel(attempts: 3, resultTTL: .seconds(60))
         /// All tokens there ever were, so that stale ones are tried too.
         var tokens: [ClaimToken] = []

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Jobs
@@ -10,7 +11,7 @@ struct RunningPool: Sendable {
     let pool: WorkerPool<ScriptedProcessor>
 
     init(workers: Int, processor: ScriptedProcessor, maxJobs: Int = 10_000) throws {
-        store = MemoryJobStore(clock: clock, random: SeededGenerator(seed: 3))
+        store = MemoryJobStore(clock: clock, random: SeededRandom(seed: 3))
         backlog = Backlog(store: store, limits: .init(maxJobs: maxJobs), clock: clock)
         pool = WorkerPool(backlog: backlog, processor: processor, workers: workers)
         try pool.start()

@@ -1,10 +1,11 @@
 import Jobs
+import TestSupport
 import Testing
 
 /// A kind of store that has to pass `JobStoreConformance` and the model test. A new store is one more line in `all`.
 struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     let name: String
-    let make: @Sendable (MemoryJobStore.Settings, ManualClock, SeededGenerator) async throws -> any JobStore
+    let make: @Sendable (MemoryJobStore.Settings, ManualClock, SeededRandom) async throws -> any JobStore
 
     var testDescription: String { name }
 
@@ -21,6 +22,6 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
         let settings = MemoryJobStore.Settings(
             resultTTL: resultTTL, resultBudgetBytes: budget, attempts: attempts)
         let clock = ManualClock()
-        return (try await make(settings, clock, SeededGenerator(seed: seed)), clock)
+        return (try await make(settings, clock, SeededRandom(seed: seed)), clock)
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Jobs
@@ -8,7 +9,7 @@ struct ManyJobsTests {
     func everyJobEndsOnce(seed: UInt64) async throws {
         let processor = ScriptedProcessor()
         let running = try RunningPool(workers: 4, processor: processor)
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let plans = (0..<2_000).map { _ in
             let parts = UInt8.random(in: 1...5, using: &random)
             let failing: UInt8 =

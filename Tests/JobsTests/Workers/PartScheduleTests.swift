@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Jobs
@@ -121,7 +122,7 @@ struct PartScheduleTests {
         "in any order of events each part is given once and each job leaves once",
         arguments: 1...20 as ClosedRange<UInt64>)
     func randomRuns(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var schedule = PartSchedule()
         var underWay: [PartSchedule.Step] = []
         var given: [PartSchedule.Step] = []
