@@ -15,12 +15,17 @@ public enum Paths {
     /// Whether golden checkpoints can be made.
     public static var hasGolden: Bool { shared != nil && hasNumpy }
 
-    /// A folder of this process's own, removed by the system.
+    /// A folder of this process's own, removed when it ends: checkpoints in it have 650 MB each.
     public static let scratch: String = {
-        let path = NSTemporaryDirectory() + "vigil-tests-\(ProcessInfo.processInfo.processIdentifier)"
+        let path = scratchPath
         try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        atexit { try? FileManager.default.removeItem(atPath: Paths.scratchPath) }
         return path
     }()
+
+    private static var scratchPath: String {
+        NSTemporaryDirectory() + "vigil-tests-\(ProcessInfo.processInfo.processIdentifier)"
+    }
 
     /// Runs a program and waits for it.
     @discardableResult
