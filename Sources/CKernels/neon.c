@@ -9,6 +9,7 @@
 #include "template/vector.h"
 #include "template/product.h"
 #include "template/rows.h"
+#include "template/convolution.h"
 #include "template/peak.h"
 #include "template/table.h"
 #endif

@@ -38,7 +38,7 @@ private struct BlockWeights: WeightSource {
 struct AttentionTests {
     private let width = 8
 
-    private func run(_ values: [Float], scope: AttentionScope, heads: Int = 1) throws -> [Float] {
+    private func run(_ values: [Float], heads: Int = 1) throws -> [Float] {
         let kernels = Kernels.portable
         let block = try AttentionBlock(
             from: BlockWeights(prefix: "b", width: width, seed: 11), prefix: "b", width: width, heads: heads,
@@ -47,31 +47,17 @@ struct AttentionTests {
         let rows = values.count / width
         let x = workspace.matrix(rows: rows, columns: width)
         x.copy(from: values[...])
-        block.run(
-            x, scope: scope, scratch: AttentionScratch(in: workspace, rows: rows, width: width, reach: rows),
-            kernels: kernels)
+        block.run(x, scratch: AttentionScratch(in: workspace, rows: rows, width: width), kernels: kernels)
         return x.values()
-    }
-
-    @Test("a row sees its own window alone, and the last window takes the rest", arguments: [1, 2])
-    func windows(heads: Int) throws {
-        var random = SeededRandom(seed: 12)
-        let values = random.floats(11 * width)
-        let all = try run(values, scope: .windows(4), heads: heads)
-        for window in [0..<4, 4..<8, 8..<11] {
-            let alone = try run(
-                Array(values[window.lowerBound * width..<window.upperBound * width]), scope: .windows(4), heads: heads)
-            #expect(Array(all[window.lowerBound * width..<window.upperBound * width]) == alone)
-        }
     }
 
     @Test("with a causal mask no row sees a later one", arguments: [1, 2])
     func causal(heads: Int) throws {
         var random = SeededRandom(seed: 13)
         let values = random.floats(9 * width)
-        let all = try run(values, scope: .causal, heads: heads)
+        let all = try run(values, heads: heads)
         for count in 1...9 {
-            let begin = try run(Array(values[..<(count * width)]), scope: .causal, heads: heads)
+            let begin = try run(Array(values[..<(count * width)]), heads: heads)
             for (a, b) in zip(all, begin) { #expect(abs(a - b) < 1e-5) }
         }
     }

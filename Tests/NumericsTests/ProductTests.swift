@@ -73,31 +73,31 @@ struct ProductTests {
         }
     }
 
-    @Test("sliding rows make a convolution of kernel 5 a product", arguments: kernels)
+    @Test("a convolution by eight points is the sum over its five taps, for every number of rows", arguments: kernels)
     func convolution(name: String) throws {
         let kernels = try Kernels.named(name)
         var random = SeededRandom(seed: 4)
-        let (rows, width, outputs) = (17, 6, 4)
-        let x = Matrix(rows: rows, columns: width, values: random.floats(rows * width))
+        let (width, outputs) = (6, 37)
         let weights = Matrix(rows: 5 * width, columns: outputs, values: random.floats(5 * width * outputs))
-        let workspace = Workspace()
-        let padded = workspace.matrix(rows: rows + 4, columns: width)
-        padded.rows(2..<rows + 2).copy(from: x.values[...])
-        let out = workspace.matrix(rows: rows, columns: outputs)
-        let packed = PackedWeights(inputs: 5 * width, outputs: outputs, inputMajor: weights.values, kernels: kernels)
-        kernels.product(padded.sliding(count: 5), Linear(weights: packed), into: out)
-        var expected = [Double](repeating: 0, count: rows * outputs)
-        for row in 0..<rows {
-            for tap in 0..<5 where (0..<rows).contains(row + tap - 2) {
-                for column in 0..<width {
-                    for output in 0..<outputs {
-                        expected[row * outputs + output] +=
-                            Double(x[row + tap - 2, column]) * Double(weights[tap * width + column, output])
-                    }
-                }
-            }
+        let bias = random.floats(outputs)
+        let prepared = try ConvolutionWeights(
+            "taps", inputs: width, outputs: outputs, bias: AlignedFloats(bias), in: Preparation(kernels: kernels)
+        ) { () throws(WeightError) in weights.values }
+        for rows in 1...19 {
+            let x = Matrix(rows: rows + 4, columns: width, values: random.floats((rows + 4) * width))
+            let workspace = Workspace()
+            let tiles = (rows + 3) / 4
+            let padded = workspace.matrix(rows: 4 * tiles + 4, columns: width)
+            padded.rows(0..<rows + 4).copy(from: x.values[...])
+            let out = workspace.matrix(rows: rows, columns: outputs)
+            kernels.convolve(
+                padded, prepared, into: out, inputs: workspace.matrix(rows: 8 * tiles, columns: width),
+                outputs: workspace.matrix(rows: 8 * tiles, columns: outputs))
+            let side = Matrix(
+                rows: rows, columns: 5 * width, values: (0..<rows).flatMap { x.values[$0 * width..<($0 + 5) * width] })
+            let expected = Reference.product(side, weights).enumerated().map { $1 + Double(bias[$0 % outputs]) }
+            #expect(worst(out.values(), expected) < 5e-5, "\(rows) rows")
         }
-        #expect(worst(out.values(), expected) < 1e-5)
     }
 
     @Test("the running sums of the distance graph are the product with e^(-|i-j|/e)", arguments: kernels)

@@ -26,7 +26,6 @@ typedef struct {
     ptrdiff_t panel;
 
     /// C[m, n] = g(A[m, k] B[k, n] + ...) with B packed by vg_pack for this table's panel width.
-    /// Rows of A may overlap (stride smaller than k), which makes a 1-d convolution a product.
     void (*product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const float *packed,
                     float *c, ptrdiff_t c_stride, const vg_epilogue *epilogue);
 
@@ -59,6 +58,14 @@ typedef struct {
     /// be x.
     void (*decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio, const float *ahead,
                   float *y, ptrdiff_t y_stride, const vg_epilogue *epilogue);
+
+    /// The first step of a convolution of five taps along the rows: eight mixtures of eight rows for each tile of four
+    /// outputs. Reads 4 * tiles + 4 rows of x; writes eight planes of [tiles, n] floats, `plane` floats apart.
+    void (*convolution_in)(ptrdiff_t tiles, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *u, ptrdiff_t plane);
+
+    /// The last step: y[rows, n] + bias from the eight planes of products, each [ceil(rows / 4), n].
+    void (*convolution_out)(ptrdiff_t rows, ptrdiff_t n, const float *products, ptrdiff_t plane, const float *bias,
+                            float *y, ptrdiff_t y_stride);
 
     /// Runs `rounds` times `peak_flops` floating-point operations that nothing holds up: what a core can do at most.
     float (*peak)(ptrdiff_t rounds);

@@ -9,44 +9,77 @@
 #define ROW_BLOCK 1024
 #endif
 #define PANEL (LANES * NV)
+// Cache lines of a row of a panel.
+#define LINES ((PANEL + 15) / 16)
 
-INLINE void finish_tile(int rows, vf acc[MR][NV], float *c, ptrdiff_t c_stride, ptrdiff_t row, ptrdiff_t column,
-                        ptrdiff_t columns, const vg_epilogue *e) {
-    for (int v = 0; v < NV; v++) {
-        ptrdiff_t at = column + v * LANES, left = columns - v * LANES;
-        if (left <= 0) return;
-        ptrdiff_t part = left < LANES ? left : LANES;
-        vf bias = !e->bias ? (vf){} : part == LANES ? load(e->bias + at) : load_part(e->bias + at, part);
+// What the tiles of one panel of columns have in common.
+struct panel {
+    ptrdiff_t k;
+    const float *a, *b;
+    ptrdiff_t a_stride, b_stride;
+    float *c;
+    ptrdiff_t c_stride;
+    // The panel's first column in C, and how many it has.
+    ptrdiff_t column, columns;
+    const vg_epilogue *e;
+    // Where this panel's tiles fetch the next one from, and floats a step; see run_product.
+    const float *ahead;
+    ptrdiff_t ahead_step;
+};
+
+// Whole tiles without an activation are finished in registers; the others through memory, in a loop that is not
+// unrolled, since exp is long.
+INLINE void finish_tile(int rows, vf acc[MR][NV], const struct panel *t, ptrdiff_t row) {
+    const vg_epilogue *e = t->e;
+    if (t->columns == PANEL && !e->quick_gelu) {
 #pragma clang loop unroll(full)
-        for (int i = 0; i < rows; i++) {
-            vf y = acc[i][v] + bias;
-            if (e->residual) {
-                const float *r = e->residual + (row + i) * e->residual_stride + at;
-                y += part == LANES ? load(r) : load_part(r, part);
+        for (int v = 0; v < NV; v++) {
+            ptrdiff_t at = t->column + v * LANES;
+            vf bias = e->bias ? load(e->bias + at) : (vf){};
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                vf y = acc[i][v] + bias;
+                if (e->residual) y += load(e->residual + (row + i) * e->residual_stride + at);
+                store(t->c + (row + i) * t->c_stride + at, y);
             }
-            if (e->quick_gelu) y = quick_gelu_vf(y);
-            float *out = c + (row + i) * c_stride + at;
-            if (part == LANES) store(out, y);
-            else store_part(out, y, part);
         }
+        return;
     }
+    vf sums[MR][NV];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < NV; v++) sums[i][v] = acc[i][v];
+#pragma clang loop unroll(disable)
+    for (ptrdiff_t i = 0; i < rows; i++)
+#pragma clang loop unroll(disable)
+        for (ptrdiff_t v = 0; v * LANES < t->columns; v++) {
+            ptrdiff_t left = t->columns - v * LANES, part = left < LANES ? left : LANES, at = t->column + v * LANES;
+            vf y = sums[i][v];
+            if (e->bias) y += get(e->bias + at, part);
+            if (e->residual) y += get(e->residual + (row + i) * e->residual_stride + at, part);
+            put(t->c + (row + i) * t->c_stride + at, e->quick_gelu ? quick_gelu_vf(y) : y, part);
+        }
 }
 
-INLINE void run_tile(int rows, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
-                     float *c, ptrdiff_t c_stride, ptrdiff_t row, ptrdiff_t column, ptrdiff_t columns, int whole,
-                     const float *ahead, const vg_epilogue *e) {
+// Rows of A are reached from every third one by its stride and twice its stride, which x86 adds for nothing. `lines`
+// cache lines of the next panel are fetched a step.
+INLINE void run_tile(int rows, int whole, int lines, const struct panel *t, ptrdiff_t row, const float *ahead) {
     vf acc[MR][NV];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < NV; v++) acc[i][v] = (vf){};
-    a += row * a_stride;
-    for (ptrdiff_t p = 0; p < k; p++, b += b_stride) {
-        vf x[NV];
-        if (ahead) {
+    const float *from[(MR + 2) / 3], *b = t->b;
+    ptrdiff_t k = t->k, a_stride = t->a_stride, b_stride = t->b_stride, columns = t->columns, step = t->ahead_step;
 #pragma clang loop unroll(full)
-            for (int line = 0; line < PANEL; line += 16) __builtin_prefetch(ahead + p * PANEL + line, 0, 2);
-        }
+    for (int i = 0; i < rows; i += 3) from[i / 3] = t->a + (row + i) * a_stride;
+#pragma clang loop unroll(disable)
+    for (ptrdiff_t p = 0; p < k; p++, b += b_stride) {
+#pragma clang loop unroll(full)
+        for (int line = 0; line < lines; line++) __builtin_prefetch(ahead + 16 * line, 0, 2);
+        ahead += step;
+        vf x[NV];
 #pragma clang loop unroll(full)
         for (int v = 0; v < NV; v++) {
             ptrdiff_t left = columns - v * LANES;
@@ -54,71 +87,83 @@ INLINE void run_tile(int rows, ptrdiff_t k, const float *a, ptrdiff_t a_stride, 
         }
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
-            vf y = splat(a[i * a_stride + p]);
+            vf y = splat(from[i / 3][i % 3 * a_stride]);
+            if (i % 3 == 2 || i == rows - 1) from[i / 3]++;
 #pragma clang loop unroll(full)
             for (int v = 0; v < NV; v++) acc[i][v] = fma_vf(y, x[v], acc[i][v]);
         }
     }
-    finish_tile(rows, acc, c, c_stride, row, column, columns, e);
+    finish_tile(rows, acc, t, row);
+}
+
+// The rows past the last whole tile, each number of them by a kernel of its own.
+INLINE void run_rest(ptrdiff_t rows, int lines, const struct panel *t, ptrdiff_t row) {
+    switch (rows) {
+#if MR > 11
+        case 11: run_tile(11, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 10
+        case 10: run_tile(10, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 9
+        case 9: run_tile(9, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 8
+        case 8: run_tile(8, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 7
+        case 7: run_tile(7, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 6
+        case 6: run_tile(6, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 5
+        case 5: run_tile(5, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 4
+        case 4: run_tile(4, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 3
+        case 3: run_tile(3, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 2
+        case 2: run_tile(2, 1, lines, t, row, t->ahead); break;
+#endif
+#if MR > 1
+        case 1: run_tile(1, 1, lines, t, row, t->ahead); break;
+#endif
+    }
 }
 
 // The loops around the tiles, for packed (`b_stride` = PANEL, panels k * PANEL apart) and plain B (panels PANEL apart).
+//
+// Weights are larger than the caches, so the tiles of a panel fetch the next one, each an equal part of it: `share`
+// floats a step, which is less than a cache line where there are more than a few tiles.
 INLINE void run_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const float *b,
                         ptrdiff_t b_stride, ptrdiff_t panel_stride, int packed, float *c, ptrdiff_t c_stride,
                         const vg_epilogue *e) {
+    struct panel t = {.k = k, .a = a, .a_stride = a_stride, .b_stride = b_stride, .c = c, .c_stride = c_stride, .e = e};
     for (ptrdiff_t top = 0; top < m; top += ROW_BLOCK) {
-        ptrdiff_t bottom = top + ROW_BLOCK < m ? top + ROW_BLOCK : m;
-        for (ptrdiff_t column = 0, panel = 0; column < n; column += PANEL, panel++) {
-            const float *bp = b + panel * panel_stride;
-            ptrdiff_t columns = n - column < PANEL ? n - column : PANEL;
+        ptrdiff_t bottom = top + ROW_BLOCK < m ? top + ROW_BLOCK : m, tiles = (bottom - top) / MR;
+        ptrdiff_t share = !packed ? 0 : tiles > 1 ? (PANEL + tiles - 1) / tiles : PANEL;
+        t.ahead_step = share;
+        t.b = b;
+        for (t.column = 0; t.column < n; t.column += PANEL, t.b += panel_stride) {
+            t.columns = n - t.column < PANEL ? n - t.column : PANEL;
+            t.ahead = t.b + panel_stride;
             ptrdiff_t row = top;
-            int whole = packed || columns == PANEL;
-#define TILE(rows, w) run_tile(rows, k, a, a_stride, bp, b_stride, c, c_stride, row, column, columns, w, NULL, e)
-            if (whole) {
-                if (packed && row + MR <= bottom) {
-                    run_tile(MR, k, a, a_stride, bp, b_stride, c, c_stride, row, column, columns, 1, bp + panel_stride, e);
-                    row += MR;
-                }
-                for (; row + MR <= bottom; row += MR) TILE(MR, 1);
-                switch (bottom - row) {
-#if MR > 11
-                    case 11: TILE(11, 1); break;
-#endif
-#if MR > 10
-                    case 10: TILE(10, 1); break;
-#endif
-#if MR > 9
-                    case 9: TILE(9, 1); break;
-#endif
-#if MR > 8
-                    case 8: TILE(8, 1); break;
-#endif
-#if MR > 7
-                    case 7: TILE(7, 1); break;
-#endif
-#if MR > 6
-                    case 6: TILE(6, 1); break;
-#endif
-#if MR > 5
-                    case 5: TILE(5, 1); break;
-#endif
-#if MR > 4
-                    case 4: TILE(4, 1); break;
-#endif
-#if MR > 3
-                    case 3: TILE(3, 1); break;
-#endif
-#if MR > 2
-                    case 2: TILE(2, 1); break;
-#endif
-#if MR > 1
-                    case 1: TILE(1, 1); break;
-#endif
-                }
+            if (packed || t.columns == PANEL) {
+                const float *ahead = t.ahead;
+                if (packed && share > 16)
+                    for (; row + MR <= bottom; row += MR, ahead += k * share) run_tile(MR, 1, LINES, &t, row, ahead);
+                else
+                    for (; row + MR <= bottom; row += MR, ahead += k * share)
+                        run_tile(MR, 1, packed ? 1 : 0, &t, row, ahead);
+                if (packed && row == top) run_rest(bottom - row, LINES, &t, row);
+                else run_rest(bottom - row, 0, &t, row);
             } else {
-                for (; row < bottom; row++) TILE(1, 0);
+                for (; row < bottom; row++) run_tile(1, 0, 0, &t, row, t.b);
             }
-#undef TILE
         }
     }
 }

@@ -2,12 +2,6 @@
 // Columns past the last whole vector are computed in a vector of their own.
 #define PART(n, at) ((n) - (at) < LANES ? (n) - (at) : LANES)
 
-INLINE vf get(const float *p, ptrdiff_t part) { return part == LANES ? load(p) : load_part(p, part); }
-INLINE void put(float *p, vf v, ptrdiff_t part) {
-    if (part == LANES) store(p, v);
-    else store_part(p, v, part);
-}
-
 // Mean and variance in two passes: the mean first, then the squares of what is left, as PyTorch's numbers need.
 static void ISA(layer_norm)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, const float *gain,
                             const float *shift, float *y, ptrdiff_t y_stride) {

@@ -89,3 +89,8 @@ INLINE vf load_part(const float *p, ptrdiff_t count) {
     return v;
 }
 INLINE void store_part(float *p, vf v, ptrdiff_t count) { memcpy(p, &v, (size_t)count * sizeof(float)); }
+INLINE vf get(const float *p, ptrdiff_t part) { return part == LANES ? load(p) : load_part(p, part); }
+INLINE void put(float *p, vf v, ptrdiff_t part) {
+    if (part == LANES) store(p, v);
+    else store_part(p, v, part);
+}

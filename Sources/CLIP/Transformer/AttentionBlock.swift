@@ -1,16 +1,8 @@
 import Numerics
 
-/// Which rows a row attends to.
-public enum AttentionScope: Sendable, Equatable {
-    /// Those of its own window of so many rows: i and j where i / size == j / size.
-    case windows(Int)
-    /// Itself and those before it.
-    case causal
-}
-
 /// CLIP's residual attention block: x += Attention(LN1(x)), x += W2 g(W1 LN2(x)).
 ///
-/// The text tower is made of these, and so is VadCLIP's local module. T is the rows given, d the width.
+/// The text tower is made of these: a row attends to itself and to those before it. T is the rows given, d the width.
 public struct AttentionBlock: Sendable {
     let heads: Int
     let width: Int
@@ -41,20 +33,13 @@ public struct AttentionBlock: Sendable {
     }
 
     /// Runs the block over x [T, d], in place.
-    public func run(_ x: MatrixView, scope: AttentionScope, scratch: AttentionScratch, kernels: Kernels) {
+    public func run(_ x: MatrixView, scratch: AttentionScratch, kernels: Kernels) {
         let rows = 0..<x.rows
         let normed = scratch.normed.rows(rows)
         let mixed = scratch.mixed.rows(rows)
         kernels.layerNorm(x, attentionNorm, into: normed)
         kernels.product(normed, projection, into: scratch.queriesKeysValues.rows(rows))
-        switch scope {
-        case .windows(let size):
-            for start in stride(from: 0, to: x.rows, by: size) {
-                attend(rows: start..<min(start + size, x.rows), causal: false, scratch: scratch, kernels: kernels)
-            }
-        case .causal:
-            attend(rows: rows, causal: true, scratch: scratch, kernels: kernels)
-        }
+        attend(rows: rows, scratch: scratch, kernels: kernels)
         kernels.product(mixed, output, into: x, residual: x)
         kernels.layerNorm(x, feedForwardNorm, into: normed)
         kernels.product(normed, expansion, into: scratch.hidden.rows(rows), activation: .quickGELU)
@@ -62,7 +47,7 @@ public struct AttentionBlock: Sendable {
     }
 
     /// softmax(q kᵀ / √(d / heads)) v within `rows`, head by head.
-    private func attend(rows: Range<Int>, causal: Bool, scratch: AttentionScratch, kernels: Kernels) {
+    private func attend(rows: Range<Int>, scratch: AttentionScratch, kernels: Kernels) {
         let headWidth = width / heads
         let scale = 1 / Float(headWidth).squareRoot()
         let packed = scratch.queriesKeysValues.rows(rows)
@@ -73,14 +58,10 @@ public struct AttentionBlock: Sendable {
             let keys = packed.columns(width + columns.lowerBound..<width + columns.upperBound)
             let values = packed.columns(2 * width + columns.lowerBound..<2 * width + columns.upperBound)
             kernels.dots(queries, keys, scale: scale, into: scores)
-            if causal {
-                for row in 0..<rows.count {
-                    let line = scores.rows(row..<row + 1)
-                    kernels.softmax(line.columns(0..<row + 1))
-                    line.columns(row + 1..<rows.count).fill(0)
-                }
-            } else {
-                kernels.softmax(scores)
+            for row in 0..<rows.count {
+                let line = scores.rows(row..<row + 1)
+                kernels.softmax(line.columns(0..<row + 1))
+                line.columns(row + 1..<rows.count).fill(0)
             }
             kernels.product(scores, values, into: scratch.mixed.rows(rows).columns(columns))
         }
@@ -95,12 +76,12 @@ public struct AttentionScratch {
     let hidden: MatrixView
     let scores: MatrixView
 
-    /// Reserves for `rows` rows of `width` columns that attend to at most `reach` rows.
-    public init(in workspace: Workspace, rows: Int, width: Int, reach: Int) {
+    /// Reserves for `rows` rows of `width` columns.
+    public init(in workspace: Workspace, rows: Int, width: Int) {
         normed = workspace.matrix(rows: rows, columns: width)
         queriesKeysValues = workspace.matrix(rows: rows, columns: 3 * width)
         mixed = workspace.matrix(rows: rows, columns: width)
         hidden = workspace.matrix(rows: rows, columns: 4 * width)
-        scores = workspace.matrix(rows: reach, columns: reach)
+        scores = workspace.matrix(rows: rows, columns: rows)
     }
 }

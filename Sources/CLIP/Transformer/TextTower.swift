@@ -107,7 +107,7 @@ public struct TextTower: Sendable {
         let workspace = Workspace()
         let width = configuration.width
         let longest = configuration.context
-        let scratch = AttentionScratch(in: workspace, rows: longest, width: width, reach: longest)
+        let scratch = AttentionScratch(in: workspace, rows: longest, width: width)
         let texts = labels.map { tokens in
             let x = workspace.matrix(
                 rows: configuration.prefix + tokens.count + configuration.postfix + 2, columns: width)
@@ -117,7 +117,7 @@ public struct TextTower: Sendable {
         for layer in 0..<configuration.layers {
             let block: AttentionBlock
             do { block = try self.block(layer) } catch { throw .badWeights(error) }
-            for x in texts { block.run(x, scope: .causal, scratch: scratch, kernels: kernels) }
+            for x in texts { block.run(x, scratch: scratch, kernels: kernels) }
         }
         let ends = workspace.matrix(rows: labels.count, columns: width)
         for (row, x) in texts.enumerated() {

@@ -33,7 +33,8 @@ public final class Model: Sendable {
         self.labelEncoder = labelEncoder
         self.kernels = kernels
         do {
-            network = try Network(from: source, configuration: configuration, kernels: kernels)
+            network = try Network(
+                from: source, configuration: configuration, in: Preparation(kernels: kernels))
         } catch {
             throw .badWeights(error)
         }

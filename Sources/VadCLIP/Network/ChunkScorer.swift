@@ -1,4 +1,3 @@
-import CLIP
 import Numerics
 
 /// Scores chunks with one worker's scratch memory: the forward pass of the spec, steps 1 to 7.
@@ -10,10 +9,9 @@ public final class ChunkScorer {
     private let kernels: Kernels
     private let tail: PaddingTail?
     private let workspace = Workspace()
-    private let attention: AttentionScratch
+    private let local: LocalScratch
     private let graphs: GraphScratch
     private let branches: BranchScratch
-    private let classifier: MatrixView
 
     /// Reserves scratch memory for chunks of the model.
     public convenience init(model: Model) {
@@ -29,12 +27,10 @@ public final class ChunkScorer {
         self.tail = tail
         let length = configuration.length
         let width = configuration.width
-        attention = AttentionScratch(
-            in: workspace, rows: length, width: width, reach: min(configuration.window, length))
+        local = LocalScratch(
+            in: workspace, length: length, width: width, window: min(configuration.window, length))
         graphs = GraphScratch(in: workspace, length: length, width: width)
         branches = BranchScratch(in: workspace, length: length, width: width)
-        classifier = workspace.matrix(rows: 1, columns: width)
-        classifier.copy(from: network.classifier.values[...])
     }
 
     /// Bytes of scratch memory.
@@ -67,7 +63,7 @@ public final class ChunkScorer {
         let x = graphs.rows
         embed([], ChunkExtent(plain: configuration, valid: 0))
         for block in network.local {
-            block.run(x, scope: .windows(configuration.window), scratch: attention, kernels: kernels)
+            block.run(x, window: configuration.window, scratch: local, kernels: kernels)
         }
         let local = x.matrix
         // The graph module overwrites its first maps, so they are made once more.
@@ -86,12 +82,11 @@ public final class ChunkScorer {
         embed(rows, extent)
         for block in network.local {
             block.run(
-                graphs.rows.rows(0..<extent.local), scope: .windows(configuration.window), scratch: attention,
-                kernels: kernels)
+                graphs.rows.rows(0..<extent.local), window: configuration.window, scratch: local, kernels: kernels)
         }
         if let tail {
-            // The convolution sees `reach` rows past those that are computed.
-            let padding = extent.local..<min(extent.rest + GraphModule.reach, configuration.length)
+            let end = extent.rest + GraphModule.readsBehind(extent.rest)
+            let padding = extent.local..<min(end, configuration.length)
             graphs.rows.rows(padding).copy(from: tail.local, rows: padding)
         }
         let beyond = tail.map {
@@ -108,14 +103,12 @@ public final class ChunkScorer {
         x.rows(0..<extent.valid).add(rows)
     }
 
-    /// Step 4: c = w·(V + MLP2(V)) + b.
+    /// Step 4.
     private func coarseBranch(rows m: Int) {
         let rows = 0..<m
-        let v = graphs.output.rows(rows)
-        network.coarseMLP.addTo(
-            v, into: branches.mixed.rows(rows), hidden: branches.hidden.rows(rows), kernels: kernels)
-        kernels.dots(branches.mixed.rows(rows), classifier, into: branches.coarse.rows(rows))
-        branches.coarse.rows(rows).add(network.classifierBias)
+        network.coarse.run(
+            graphs.output.rows(rows), into: branches.coarse.rows(rows), hidden: branches.hidden.rows(rows),
+            part: branches.part.rows(rows), kernels: kernels)
     }
 
     /// Step 6: the visual prompt over all L rows, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid
@@ -131,7 +124,7 @@ public final class ChunkScorer {
         let u = branches.text.rows(k)
         u.copy(from: classes.features.values[...])
         for row in k { u.rows(row..<row + 1).add(branches.prompt) }
-        network.promptMLP.addTo(u, into: u, hidden: branches.textHidden.rows(k), kernels: kernels)
+        network.promptMLP.addTo(u, into: u, residual: u, hidden: branches.textHidden.rows(k), kernels: kernels)
         normalise(u, lengths: branches.textLengths.rows(k))
         let valid = v.rows(0..<n)
         let logits = branches.fine(classes: k.count).rows(0..<n)
@@ -150,9 +143,9 @@ public final class ChunkScorer {
 
 /// The intermediate matrices of both branches.
 struct BranchScratch {
-    let mixed: MatrixView
     let hidden: MatrixView
     let coarse: MatrixView
+    let part: MatrixView
     let prompt: MatrixView
     let promptLength: MatrixView
     let text: MatrixView
@@ -162,9 +155,9 @@ struct BranchScratch {
     private let fineBlock: MatrixView
 
     init(in workspace: Workspace, length: Int, width: Int) {
-        mixed = workspace.matrix(rows: length, columns: width)
         hidden = workspace.matrix(rows: length, columns: 4 * width)
         coarse = workspace.matrix(rows: length, columns: 1)
+        part = workspace.matrix(rows: length, columns: 1)
         prompt = workspace.matrix(rows: 1, columns: width)
         promptLength = workspace.matrix(rows: 1, columns: 1)
         text = workspace.matrix(rows: ClassFeatures.most, columns: width)

@@ -10,13 +10,18 @@ struct GraphModule: Sendable {
     /// e^(-1/e): how much a snippet counts for its neighbour in the distance graph.
     static let decay: Float = 0.692_200_63
 
-    /// Columns that the residual convolution sees on either side.
-    static let reach = 2
+    /// Rows that the residual convolution sees on either side.
+    static let reach = ConvolutionWeights.taps / 2
+
+    /// Rows behind the first m that the convolution of m rows reads: it computes whole tiles.
+    static func readsBehind(_ m: Int) -> Int { (m + tile - 1) / tile * tile + reach - m }
+
+    private static let tile = ConvolutionWeights.tile
 
     /// [W1 | W3], d to 2h.
     let first: Linear
-    /// The residual convolutions [r1 | r3] of kernel 5 as one product, 5d to 2h.
-    let residual: Linear
+    /// The residual convolutions [r1 | r3] of kernel 5, d to 2h.
+    let residual: ConvolutionWeights
     /// W2, h to h.
     let secondSimilarity: Linear
     /// W4, h to h.
@@ -24,50 +29,64 @@ struct GraphModule: Sendable {
     /// Joins both graphs' halves, d to d.
     let join: Linear
 
-    init(from source: some WeightSource, width d: Int, kernels: Kernels) throws(WeightError) {
+    init(from source: some WeightSource, width d: Int, in preparation: Preparation) throws(WeightError) {
         let h = d / 2
-        let w1 = try source.floats("gc1.weight", shape: [d, h])
-        let w3 = try source.floats("gc3.weight", shape: [d, h])
-        var side = [Float](repeating: 0, count: d * 2 * h)
-        for row in 0..<d {
-            for column in 0..<h {
-                side[row * 2 * h + column] = w1[row * h + column]
-                side[row * 2 * h + h + column] = w3[row * h + column]
-            }
-        }
-        first = Linear(weights: PackedWeights(inputs: d, outputs: 2 * h, inputMajor: side, kernels: kernels))
-        residual = try Self.residual(from: source, width: d, kernels: kernels)
+        first = Linear(
+            weights: try preparation.weights("gc1_3.weight", inputs: d, outputs: 2 * h) { () throws(WeightError) in
+                try Self.firstWeights(from: source, width: d)
+            })
+        residual = try Self.residual(from: source, width: d, in: preparation)
         secondSimilarity = Linear(
-            weights: PackedWeights(
-                inputs: h, outputs: h, inputMajor: try source.floats("gc2.weight", shape: [h, h]), kernels: kernels))
+            weights: try preparation.weights("gc2.weight", inputs: h, outputs: h) { () throws(WeightError) in
+                try source.floats("gc2.weight", shape: [h, h])
+            })
         secondDistance = Linear(
-            weights: PackedWeights(
-                inputs: h, outputs: h, inputMajor: try source.floats("gc4.weight", shape: [h, h]), kernels: kernels))
-        join = try source.linear("linear", inputs: d, outputs: d, kernels: kernels)
+            weights: try preparation.weights("gc4.weight", inputs: h, outputs: h) { () throws(WeightError) in
+                try source.floats("gc4.weight", shape: [h, h])
+            })
+        join = try preparation.linear("linear", inputs: d, outputs: d, from: source)
     }
 
-    /// The kernels [h, d, taps] of both convolutions as one matrix [taps · d, 2h].
-    private static func residual(
-        from source: some WeightSource, width d: Int, kernels: Kernels
-    ) throws(WeightError) -> Linear {
+    /// W1 and W3 side by side, [d, 2h].
+    private static func firstWeights(from source: some WeightSource, width d: Int) throws(WeightError) -> [Float] {
         let h = d / 2
-        let taps = 2 * reach + 1
-        var matrix = [Float](repeating: 0, count: taps * d * 2 * h)
-        var bias: [Float] = []
-        for (graph, name) in ["gc1.residual", "gc3.residual"].enumerated() {
-            let kernel = try source.floats(name + ".weight", shape: [h, d, taps])
-            for output in 0..<h {
-                for input in 0..<d {
-                    for tap in 0..<taps {
-                        matrix[(tap * d + input) * 2 * h + graph * h + output] =
-                            kernel[(output * d + input) * taps + tap]
+        let (w1, w3) = (
+            try source.floats("gc1.weight", shape: [d, h]), try source.floats("gc3.weight", shape: [d, h])
+        )
+        var side: [Float] = []
+        side.reserveCapacity(2 * d * h)
+        for row in 0..<d {
+            let part = row * h..<(row + 1) * h
+            side += w1[part]
+            side += w3[part]
+        }
+        return side
+    }
+
+    private static func residual(
+        from source: some WeightSource, width d: Int, in preparation: Preparation
+    ) throws(WeightError) -> ConvolutionWeights {
+        let (h, taps, names) = (d / 2, ConvolutionWeights.taps, ["gc1.residual", "gc3.residual"])
+        let bias = try preparation.vector("gc1_3.residual.bias", count: 2 * h) { () throws(WeightError) in
+            try source.floats(names[0] + ".bias", shape: [h]) + source.floats(names[1] + ".bias", shape: [h])
+        }
+        return try ConvolutionWeights("gc1_3.residual.weight", inputs: d, outputs: 2 * h, bias: bias, in: preparation) {
+            () throws(WeightError) in
+            // The kernels [h, d, taps] of both convolutions as one matrix [taps · d, 2h].
+            var matrix = [Float](repeating: 0, count: taps * d * 2 * h)
+            for (graph, name) in names.enumerated() {
+                let kernel = try source.floats(name + ".weight", shape: [h, d, taps])
+                for output in 0..<h {
+                    for input in 0..<d {
+                        for tap in 0..<taps {
+                            matrix[(tap * d + input) * 2 * h + graph * h + output] =
+                                kernel[(output * d + input) * taps + tap]
+                        }
                     }
                 }
             }
-            bias += try source.floats(name + ".bias", shape: [h])
+            return matrix
         }
-        let weights = PackedWeights(inputs: taps * d, outputs: 2 * h, inputMajor: matrix, kernels: kernels)
-        return Linear(weights: weights, bias: bias)
     }
 
     /// What the rows of a chunk that are left out contribute to those that are computed.
@@ -80,7 +99,7 @@ struct GraphModule: Sendable {
 
     /// V of the first `m` rows in `scratch`, of which `n` are snippets.
     ///
-    /// The rows of the padded matrix that the convolution sees past the last must be in place, or zero.
+    /// The `readsBehind(m)` rows behind them must be in place; those behind the chunk are zero.
     func run(valid n: Int, rows m: Int, beyond: Beyond?, scratch: GraphScratch, kernels: Kernels) {
         let x = scratch.rows.rows(0..<m)
         let h = x.columns / 2
@@ -93,8 +112,9 @@ struct GraphModule: Sendable {
         let rows = 0..<m
         let (mapped, kept, hidden) = (scratch.mapped.rows(rows), scratch.kept.rows(rows), scratch.hidden.rows(rows))
         kernels.product(x, first, into: mapped)
-        kernels.product(
-            scratch.padded.rows(0..<m + 2 * Self.reach).sliding(count: 2 * Self.reach + 1), residual, into: kept)
+        kernels.convolve(
+            scratch.padded, residual, into: kept, inputs: scratch.convolutionInputs,
+            outputs: scratch.convolutionOutputs)
         convolve(mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first, kernels: kernels)
 
         let similar = 0..<h
@@ -129,7 +149,7 @@ struct GraphModule: Sendable {
 
 /// The intermediate matrices of a `GraphModule`, for chunks of L rows.
 struct GraphScratch {
-    /// The rows with `reach` zero rows before and after them, [L + 4, d].
+    /// The rows with `reach` zero rows before them and `readsBehind(L)` after them, [4 ⌈L / 4⌉ + 4, d].
     let padded: MatrixView
     /// The rows themselves, [L, d].
     let rows: MatrixView
@@ -138,17 +158,23 @@ struct GraphScratch {
     let mapped: MatrixView
     let kept: MatrixView
     let hidden: MatrixView
+    let convolutionInputs: MatrixView
+    let convolutionOutputs: MatrixView
     /// V, [L, d].
     let output: MatrixView
 
     init(in workspace: Workspace, length: Int, width: Int) {
-        padded = workspace.matrix(rows: length + 2 * GraphModule.reach, columns: width)
+        padded = workspace.matrix(
+            rows: GraphModule.reach + length + GraphModule.readsBehind(length), columns: width)
         rows = padded.rows(GraphModule.reach..<GraphModule.reach + length)
         lengths = workspace.matrix(rows: length, columns: 1)
         similarity = workspace.matrix(rows: length, columns: length)
         mapped = workspace.matrix(rows: length, columns: width)
         kept = workspace.matrix(rows: length, columns: width)
         hidden = workspace.matrix(rows: length, columns: width)
+        let points = ConvolutionWeights.points * ((length + ConvolutionWeights.tile - 1) / ConvolutionWeights.tile)
+        convolutionInputs = workspace.matrix(rows: points, columns: width)
+        convolutionOutputs = workspace.matrix(rows: points, columns: width)
         output = workspace.matrix(rows: length, columns: width)
     }
 }

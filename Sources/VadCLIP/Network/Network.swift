@@ -1,4 +1,3 @@
-import CLIP
 import Numerics
 
 /// VadCLIP's own weights, prepared for one set of kernels: read-only, shared by all workers.
@@ -6,35 +5,31 @@ struct Network: Sendable {
     /// P, [L, d].
     let positions: ConstantMatrix
     /// The LGT-Adapter's local module.
-    let local: [AttentionBlock]
+    let local: [LocalBlock]
     /// The LGT-Adapter's global module.
     let graphs: GraphModule
-    /// MLP2 of the C-Branch.
-    let coarseMLP: FeedForward
-    /// w of the C-Branch, [1, d].
-    let classifier: Matrix
-    /// b of the C-Branch.
-    let classifierBias: Float
+    /// The C-Branch.
+    let coarse: CoarseHead
     /// MLP1 of the A-Branch.
     let promptMLP: FeedForward
 
-    init(from source: some WeightSource, configuration: ModelConfiguration, kernels: Kernels) throws(WeightError) {
-        let d = configuration.width
-        positions = ConstantMatrix(
-            rows: configuration.length, columns: d,
-            values: try source.floats("frame_position_embeddings.weight", shape: [configuration.length, d]))
-        var blocks: [AttentionBlock] = []
+    init(
+        from source: some WeightSource, configuration: ModelConfiguration, in preparation: Preparation
+    ) throws(WeightError) {
+        let (d, length) = (configuration.width, configuration.length)
+        let name = "frame_position_embeddings.weight"
+        positions = try preparation.matrix(name, rows: length, columns: d) { () throws(WeightError) in
+            try source.floats(name, shape: [length, d])
+        }
+        var blocks: [LocalBlock] = []
         for layer in 0..<configuration.layers {
             blocks.append(
-                try AttentionBlock(
-                    from: source, prefix: "temporal.resblocks.\(layer)", width: d, heads: 1, kernels: kernels))
+                try LocalBlock(from: source, prefix: "temporal.resblocks.\(layer)", width: d, in: preparation))
         }
         local = blocks
-        graphs = try GraphModule(from: source, width: d, kernels: kernels)
-        coarseMLP = try FeedForward(from: source, name: "mlp2", width: d, kernels: kernels)
-        promptMLP = try FeedForward(from: source, name: "mlp1", width: d, kernels: kernels)
-        classifier = Matrix(rows: 1, columns: d, values: try source.floats("classifier.weight", shape: [1, d]))
-        classifierBias = try source.floats("classifier.bias", shape: [1])[0]
+        graphs = try GraphModule(from: source, width: d, in: preparation)
+        coarse = try CoarseHead(from: source, width: d, in: preparation)
+        promptMLP = try FeedForward(from: source, name: "mlp1", width: d, in: preparation)
     }
 
     /// Names and shapes of the tensors that a network is read from, in the published order.

@@ -16,8 +16,8 @@ struct EngineBench {
         let peak = kernels.measuredPeak()
         let d = model.configuration.width
         let shapes = [
-            ("queries, keys, values", d, 3 * d), ("attention's output", d, d), ("feed-forward, up", d, 4 * d),
-            ("feed-forward, down", 4 * d, d), ("graphs' residuals", 5 * d, d), ("graphs' second weights", d / 2, d / 2),
+            ("scores' or output projection", d, d), ("feed-forward, up", d, 4 * d),
+            ("feed-forward, down", 4 * d, d), ("graphs' second weights", d / 2, d / 2),
         ]
         let products = try shapes.map { try product($0.0, inputs: $0.1, outputs: $0.2) }
         return EngineReport(

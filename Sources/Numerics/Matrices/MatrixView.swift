@@ -31,13 +31,6 @@ public struct MatrixView {
         return MatrixView(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
     }
 
-    /// Rows that each run over `count` of this view's rows, one starting a row after the other: the operand that makes
-    /// a 1-d convolution along the rows a product. The view must be contiguous.
-    public func sliding(count: Int) -> MatrixView {
-        precondition(stride == columns && count >= 1 && count <= rows, "a sliding view needs contiguous rows")
-        return MatrixView(base: base, rows: rows - count + 1, columns: count * columns, stride: stride)
-    }
-
     /// This column vector [rows, 1] seen as a row [1, rows]; the column must be contiguous.
     public var asRow: MatrixView {
         precondition(columns == 1 && stride == 1, "only a contiguous column is a row too")

@@ -13,7 +13,7 @@ extension Kernels {
     /// C = g(A B + bias + residual), B constant.
     ///
     /// - Parameters:
-    ///   - a: [m, inputs]; its rows may overlap (`MatrixView.sliding`)
+    ///   - a: [m, inputs]
     ///   - linear: B [inputs, outputs] and the bias [outputs]
     ///   - c: [m, outputs]; not `a`
     ///   - residual: [m, outputs]; may be `c`
@@ -49,6 +49,13 @@ extension Kernels {
         table.pointee.dots(a.rows, b.rows, a.columns, a.base, a.stride, b.base, b.stride, scale, c.base, c.stride)
     }
 
+    /// The same with a constant B.
+    public func dots(_ a: MatrixView, _ b: ConstantMatrix, into c: MatrixView) {
+        precondition(a.columns == b.columns && c.rows == a.rows && c.columns == b.rows)
+        table.pointee.dots(a.rows, b.rows, a.columns, a.base, a.stride, b.base, b.columns, 1, c.base, c.stride)
+        withExtendedLifetime(b) {}
+    }
+
     /// Y_i = g(Σ_j ratio^|i-j| X_j + residual_i): the distance graph, without its matrix.
     ///
     /// - Parameter ahead: a row [1, columns] with what rows past those given contribute to the last of them
@@ -70,7 +77,7 @@ extension Kernels {
     ) {
         if let residual { precondition(residual.rows == c.rows && residual.columns == c.columns) }
         var epilogue = vg_epilogue(
-            bias: bias.map { UnsafePointer($0.base) }, residual: residual.map { UnsafePointer($0.base) },
+            bias: bias?.base, residual: residual.map { UnsafePointer($0.base) },
             residual_stride: residual?.stride ?? 0, quick_gelu: activation == .quickGELU ? 1 : 0)
         body(&epilogue)
         withExtendedLifetime(bias) {}

@@ -6,6 +6,8 @@ public struct ConstantMatrix: Sendable {
     public let columns: Int
     private let floats: AlignedFloats
 
+    var base: UnsafePointer<Float> { floats.base }
+
     /// A copy of `values`, one row after another; there must be rows × columns of them.
     public init(rows: Int, columns: Int, values: [Float]) {
         precondition(rows >= 0 && columns >= 0 && values.count == rows * columns, "a matrix has rows × columns values")
@@ -14,12 +16,19 @@ public struct ConstantMatrix: Sendable {
         floats = AlignedFloats(values)
     }
 
+    init(rows: Int, columns: Int, floats: AlignedFloats) {
+        precondition(floats.count == rows * columns)
+        self.rows = rows
+        self.columns = columns
+        self.floats = floats
+    }
+
     /// One row, which keeps the matrix alive.
     public struct Row {
         let matrix: ConstantMatrix
         let index: Int
 
-        var base: UnsafePointer<Float> { UnsafePointer(matrix.floats.base + index * matrix.columns) }
+        var base: UnsafePointer<Float> { matrix.floats.base + index * matrix.columns }
     }
 
     /// The row at `index`.

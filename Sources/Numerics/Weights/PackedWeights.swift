@@ -19,6 +19,20 @@ public struct PackedWeights: Sendable {
         self.init(inputs: inputs, outputs: outputs, values: values, strides: (1, inputs), kernels: kernels)
     }
 
+    /// Floats that packing takes.
+    static func count(inputs: Int, outputs: Int, kernels: Kernels) -> Int {
+        vg_packed_count(inputs, outputs, kernels.table.pointee.panel)
+    }
+
+    /// Takes what was packed before for the same kernels.
+    init(inputs: Int, outputs: Int, packed: AlignedFloats, kernels: Kernels) {
+        precondition(packed.count == Self.count(inputs: inputs, outputs: outputs, kernels: kernels))
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernels = kernels
+        floats = packed
+    }
+
     private init(inputs: Int, outputs: Int, values: [Float], strides: (Int, Int), kernels: Kernels) {
         precondition(values.count == inputs * outputs, "as many weights as inputs × outputs")
         let panel = kernels.table.pointee.panel
@@ -41,10 +55,15 @@ public struct Linear: Sendable {
     public let bias: AlignedFloats?
 
     /// Joins weights and bias; a bias has as many values as the weights have outputs.
-    public init(weights: PackedWeights, bias: [Float]? = nil) {
+    public init(weights: PackedWeights, bias: AlignedFloats? = nil) {
         precondition(bias.map { $0.count == weights.outputs } ?? true, "a bias value for each output")
         self.weights = weights
-        self.bias = bias.map(AlignedFloats.init)
+        self.bias = bias
+    }
+
+    /// The same with the bias as an array.
+    public init(weights: PackedWeights, bias: [Float]) {
+        self.init(weights: weights, bias: AlignedFloats(bias))
     }
 }
 
@@ -55,8 +74,12 @@ public struct LayerNorm: Sendable {
 
     /// Gain and shift have one value a column.
     public init(gain: [Float], shift: [Float]) {
+        self.init(gain: AlignedFloats(gain), shift: AlignedFloats(shift))
+    }
+
+    init(gain: AlignedFloats, shift: AlignedFloats) {
         precondition(gain.count == shift.count)
-        self.gain = AlignedFloats(gain)
-        self.shift = AlignedFloats(shift)
+        self.gain = gain
+        self.shift = shift
     }
 }

@@ -1,0 +1,56 @@
+// A convolution of five taps along the rows, four outputs at a time, by eight products in place of twenty.
+//
+// Toom-Cook's F(4, 5) with the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity: y = T^t ((G w) * (D x)), where G is
+// applied to the weights once, D to eight rows of x and T^t to eight rows of products. All entries of D and T are exact
+// in binary; in single precision the result is off by about three times the rounding of the direct sum.
+static const float ISA(points_in)[8][8] = {
+    {-1, 0, 5.25f, 0, -5.25f, 0, 1, 0},          {0, 1, 1, -4.25f, -4.25f, 1, 1, 0},
+    {0, -1, 1, 4.25f, -4.25f, -1, 1, 0},         {0, 0.5f, 0.25f, -2.5f, -1.25f, 2, 1, 0},
+    {0, -0.5f, 0.25f, 2.5f, -1.25f, -2, 1, 0},   {0, 2, 4, -2.5f, -5, 0.5f, 1, 0},
+    {0, -2, 4, 2.5f, -5, -0.5f, 1, 0},           {0, -1, 0, 5.25f, 0, -5.25f, 0, 1},
+};
+static const float ISA(points_out)[4][8] = {
+    {1, 1, 1, 1, 1, 1, 1, 0},
+    {0, 1, -1, 2, -2, 0.5f, -0.5f, 0},
+    {0, 1, 1, 4, 4, 0.25f, 0.25f, 0},
+    {0, 1, -1, 8, -8, 0.125f, -0.125f, 1},
+};
+
+static void ISA(convolution_in)(ptrdiff_t tiles, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *u,
+                                ptrdiff_t plane) {
+    for (ptrdiff_t tile = 0; tile < tiles; tile++, x += 4 * x_stride, u += n)
+        for (ptrdiff_t j = 0; j < n; j += LANES) {
+            ptrdiff_t part = n - j < LANES ? n - j : LANES;
+            vf rows[8];
+#pragma clang loop unroll(full)
+            for (int i = 0; i < 8; i++) rows[i] = get(x + i * x_stride + j, part);
+#pragma clang loop unroll(full)
+            for (int point = 0; point < 8; point++) {
+                vf sum = {};
+#pragma clang loop unroll(full)
+                for (int i = 0; i < 8; i++)
+                    if (ISA(points_in)[point][i] != 0) sum = fma_vf(splat(ISA(points_in)[point][i]), rows[i], sum);
+                put(u + point * plane + j, sum, part);
+            }
+        }
+}
+
+static void ISA(convolution_out)(ptrdiff_t rows, ptrdiff_t n, const float *products, ptrdiff_t plane,
+                                 const float *bias, float *y, ptrdiff_t y_stride) {
+    for (ptrdiff_t row = 0; row < rows; row += 4, products += n)
+        for (ptrdiff_t j = 0; j < n; j += LANES) {
+            ptrdiff_t part = n - j < LANES ? n - j : LANES;
+            vf point[8];
+#pragma clang loop unroll(full)
+            for (int i = 0; i < 8; i++) point[i] = get(products + i * plane + j, part);
+#pragma clang loop unroll(full)
+            for (int output = 0; output < 4; output++) {
+                if (row + output >= rows) break;
+                vf sum = get(bias + j, part);
+#pragma clang loop unroll(full)
+                for (int i = 0; i < 8; i++)
+                    if (ISA(points_out)[output][i] != 0) sum = fma_vf(splat(ISA(points_out)[output][i]), point[i], sum);
+                put(y + (row + output) * y_stride + j, sum, part);
+            }
+        }
+}

@@ -1,0 +1,109 @@
+import Numerics
+
+/// A layer of the LGT-Adapter's local module: x += Attention(LN1(x)) within windows, x += W2 g(W1 LN2(x)).
+///
+/// Spec: "Forward pass", step 2. With one head as wide as the rows, four projections come to two. A score is
+/// (Wq l_i + bq)·(Wk l_j + bk) = l_i·(Wqᵀ Wk) l_j + (Wkᵀ bq)·l_j + what does not depend on j, which softmax takes away;
+/// and as the weights of a row sum to 1, Wo (Σ_j p_ij (Wv l_j + bv)) + bo = (Wo Wv) Σ_j p_ij l_j + (Wo bv + bo).
+struct LocalBlock: Sendable {
+    let attentionNorm: LayerNorm
+    /// Wqᵀ Wk, d to d, with Wkᵀ bq.
+    let scoring: Linear
+    /// Wo Wv, d to d, with Wo bv + bo.
+    let output: Linear
+    let feedForwardNorm: LayerNorm
+    let feedForward: FeedForward
+
+    init(
+        from source: some WeightSource, prefix: String, width d: Int, in preparation: Preparation
+    ) throws(WeightError) {
+        let projections = Projections(source: source, prefix: prefix, width: d, kernels: preparation.kernels)
+        scoring = Linear(
+            weights: try preparation.weights(
+                prefix + ".attn.scoring.weight", inputs: d, outputs: d, make: projections.scoring),
+            bias: try preparation.vector(prefix + ".attn.scoring.bias", count: d, make: projections.scoringBias))
+        output = Linear(
+            weights: try preparation.weights(
+                prefix + ".attn.output.weight", inputs: d, outputs: d, make: projections.output),
+            bias: try preparation.vector(prefix + ".attn.output.bias", count: d, make: projections.outputBias))
+        attentionNorm = try preparation.layerNorm(prefix + ".ln_1", width: d, from: source)
+        feedForward = try FeedForward(from: source, name: prefix + ".mlp", width: d, in: preparation)
+        feedForwardNorm = try preparation.layerNorm(prefix + ".ln_2", width: d, from: source)
+    }
+
+    /// Runs the layer over x [T, d], in place; the last window takes the rest.
+    func run(_ x: MatrixView, window: Int, scratch: LocalScratch, kernels: Kernels) {
+        let rows = 0..<x.rows
+        let (normed, asking, mixed) = (scratch.normed.rows(rows), scratch.asking.rows(rows), scratch.mixed.rows(rows))
+        kernels.layerNorm(x, attentionNorm, into: normed)
+        kernels.product(normed, scoring, into: asking)
+        let scale = 1 / Float(x.columns).squareRoot()
+        for start in stride(from: 0, to: x.rows, by: window) {
+            let rows = start..<min(start + window, x.rows)
+            let scores = scratch.scores.rows(0..<rows.count).columns(0..<rows.count)
+            kernels.dots(asking.rows(rows), normed.rows(rows), scale: scale, into: scores)
+            kernels.softmax(scores)
+            kernels.product(scores, normed.rows(rows), into: mixed.rows(rows))
+        }
+        kernels.product(mixed, output, into: x, residual: x)
+        kernels.layerNorm(x, feedForwardNorm, into: normed)
+        feedForward.addTo(normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), kernels: kernels)
+    }
+}
+
+/// The published projections of a layer, from which its own are made.
+private struct Projections<Source: WeightSource> {
+    let source: Source
+    let prefix: String
+    let width: Int
+    let kernels: Kernels
+
+    private func inputWeights(_ part: Int) throws(WeightError) -> Matrix {
+        let all = try source.floats(prefix + ".attn.in_proj_weight", shape: [3 * width, width])
+        let size = width * width
+        return Matrix(rows: width, columns: width, values: Array(all[part * size..<(part + 1) * size]))
+    }
+
+    private func inputBias(_ part: Int) throws(WeightError) -> [Float] {
+        let all = try source.floats(prefix + ".attn.in_proj_bias", shape: [3 * width])
+        return Array(all[part * width..<(part + 1) * width])
+    }
+
+    private func outputWeights() throws(WeightError) -> Matrix {
+        Matrix(
+            rows: width, columns: width,
+            values: try source.floats(prefix + ".attn.out_proj.weight", shape: [width, width]))
+    }
+
+    func scoring() throws(WeightError) -> [Float] {
+        try inputWeights(0).transposed.times(try inputWeights(1), kernels: kernels).values
+    }
+
+    func scoringBias() throws(WeightError) -> [Float] { try inputWeights(1).transposed.times(try inputBias(0)) }
+
+    func output() throws(WeightError) -> [Float] {
+        try outputWeights().times(try inputWeights(2), kernels: kernels).transposed.values
+    }
+
+    func outputBias() throws(WeightError) -> [Float] {
+        let bias = try source.floats(prefix + ".attn.out_proj.bias", shape: [width])
+        return zip(try outputWeights().times(try inputBias(2)), bias).map { $0 + $1 }
+    }
+}
+
+/// The intermediate matrices of a `LocalBlock`, reserved once for chunks of L rows.
+struct LocalScratch {
+    let normed: MatrixView
+    let asking: MatrixView
+    let mixed: MatrixView
+    let hidden: MatrixView
+    let scores: MatrixView
+
+    init(in workspace: Workspace, length: Int, width: Int, window: Int) {
+        normed = workspace.matrix(rows: length, columns: width)
+        asking = workspace.matrix(rows: length, columns: width)
+        mixed = workspace.matrix(rows: length, columns: width)
+        hidden = workspace.matrix(rows: length, columns: 4 * width)
+        scores = workspace.matrix(rows: window, columns: window)
+    }
+}
