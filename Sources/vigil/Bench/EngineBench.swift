@@ -56,11 +56,7 @@ struct EngineBench {
     }
 
     private func video(_ snippets: Int) -> EngineReport.Video {
-        let d = model.configuration.width
-        var random = SystemRandomNumberGenerator()
-        let features = Matrix(
-            rows: snippets, columns: d,
-            values: (0..<snippets * d).map { _ in Float.random(in: -0.75...0.75, using: &random) })
+        let features = BenchModel.features(snippets: snippets, width: model.configuration.width)
         let scorer = VideoScorer(model: model, threads: threads)
         let seconds = median { _ = scorer.logits(of: features) }
         return EngineReport.Video(

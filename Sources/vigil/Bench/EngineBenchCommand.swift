@@ -1,8 +1,4 @@
 import ArgumentParser
-import Formats
-import Numerics
-import Service
-import VadCLIP
 
 /// `vigil bench engine`.
 struct EngineBenchCommand: AsyncParsableCommand {
@@ -33,17 +29,9 @@ struct EngineBenchCommand: AsyncParsableCommand {
         guard (1...10_000).contains(runs) else { throw Failure(.usage, "--runs \(runs): expected 1 to 10000") }
         let settings = try await common.settings()
         let kernels = try settings.kernels()
-        let model = try load(try settings.string("model", model), kernels: kernels)
+        let model = try BenchModel.load(try settings.string("model", model), kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
         try Terminal.print(json ? report.json : Array(report.text.utf8))
-    }
-
-    private func load(_ path: String?, kernels: Kernels) throws -> Model {
-        if let path { return try ModelSource.load(path: path, kernels: kernels) }
-        let preset = Preset.ucfCrime
-        return try Model.synthetic(
-            ModelConfiguration(width: 512, length: 256, layers: 2, window: preset.window, labels: preset.labels),
-            kernels: kernels)
     }
 }

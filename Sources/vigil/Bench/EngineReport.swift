@@ -80,18 +80,7 @@ struct EngineReport {
         }
     }
 
-    private func row(_ cells: [String]) -> String {
-        let widths = [24, 18, 10, 10, 12]
-        return zip(cells, widths).enumerated().map { index, cell in
-            let space = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
-            return index == 0 ? cell.0 + space : space + cell.0
-        }.joined()
-    }
+    private func row(_ cells: [String]) -> String { ReportText.row(cells, widths: [24, 18, 10, 10, 12]) }
 
-    private func fixed(_ value: Double, _ digits: Int) -> String {
-        let scale = digits == 3 ? 1_000.0 : digits == 2 ? 100 : 10
-        let scaled = Int((value * scale).rounded())
-        let rest = String(scaled % Int(scale))
-        return "\(scaled / Int(scale))." + String(repeating: "0", count: digits - rest.count) + rest
-    }
+    private func fixed(_ value: Double, _ digits: Int) -> String { ReportText.fixed(value, digits) }
 }
