@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         // Signals and the order of shutdown.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        // Percentiles of vigil bench serve that keep their precision at the tail.
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
         // Tests alone: reads openapi.yaml.
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
@@ -64,6 +66,9 @@ let package = Package(
                 "CLinux", "CResources", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                // swift-numerics, which it uses, has a module of the same name as ours.
+                .product(
+                    name: "Histogram", package: "hdrhistogram-swift", moduleAliases: ["Numerics": "RealNumerics"]),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -85,6 +90,9 @@ let package = Package(
                 "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
                 .product(name: "Yams", package: "Yams"),
             ]),
+        .testTarget(
+            name: "VigilTests",
+            dependencies: ["Formats", "Jobs", "vigil"]),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

@@ -1,0 +1,83 @@
+import Formats
+import Jobs
+import VadCLIP
+
+/// Drives a server, one phase after the other.
+struct ServeBench {
+    /// A server of this process, and what it scores with.
+    struct Own {
+        let model: Model
+        let workers: Int
+    }
+
+    let server: ServerURL
+    let own: Own?
+    let clients: Int
+    let pace: LoadSchedule.Pace
+    let warmup: Duration
+    let length: Duration
+    let stop: StopFlag
+
+    /// A request before all others: whether there is a server, and what it says about its model.
+    static func probe(_ server: ServerURL, _ kind: LoadTarget.Kind) async throws -> (name: String, width: Int)? {
+        let path = kind == .score ? "/v1/models" : "/livez"
+        let answer: Answer
+        do throws(ClientError) {
+            answer = try HTTPClient(server).exchange(HTTPClient.message("GET", path, to: server))
+        } catch {
+            throw failure(error, of: server, whereAbsent: .noInput)
+        }
+        guard kind == .score else { return nil }
+        guard answer.status == 200, let json = try? JSONReader.parse(answer.body, maxBytes: 1 << 20),
+            let model = json["models"]?.array?.first, let name = model["name"]?.string,
+            let width = model["width"]?.integer, (1...8_192).contains(width)
+        else {
+            throw Failure(
+                .badData, "\(server): GET /v1/models gave \(answer.status) and no model: expected a Vigil server")
+        }
+        return (name, width)
+    }
+
+    /// The load of one phase, with HTTP's share of a lone request where the server is our own.
+    func phase(_ target: LoadTarget) async throws -> ServeReport.Phase {
+        var phase = try await load(target)
+        phase.share = try await share(target)
+        return phase
+    }
+
+    private func load(_ target: LoadTarget) async throws -> ServeReport.Phase {
+        let clock = SystemLoadClock()
+        let run = LoadRun(
+            LoadSchedule(pace: pace, begin: clock.now, warmup: warmup, length: length), clock: clock, stop: stop)
+        try await ClientThreads.run(clients) { [server] index in
+            var client: HTTPClient?
+            run.work { () throws(ClientError) in
+                if client == nil { client = try HTTPClient(server) }
+                guard let client else { return LoadExchange(outcome: .broken) }
+                return try target.exchange(index, by: client)
+            }
+        }
+        do throws(ClientError) {
+            let (schedule, tally) = try run.result()
+            return ServeReport.Phase(snippets: target.snippets, schedule: schedule, tally: tally)
+        } catch {
+            throw Self.failure(error, of: server, whereAbsent: .internal)
+        }
+    }
+
+    /// How much of a lone request's time is not the engine's; nil where the server is not our own or nothing is scored.
+    private func share(_ target: LoadTarget) async throws -> HTTPShare? {
+        guard let own, target.features != nil, !stop.isSet else { return nil }
+        let measured = try await HTTPShare.measure(
+            target, model: own.model, threads: own.workers, server: server, length: length, stop: stop)
+        do { return try measured.get() } catch { throw Self.failure(error, of: server, whereAbsent: .internal) }
+    }
+
+    /// What a client's error is to whoever runs the benchmark.
+    private static func failure(_ error: ClientError, of server: ServerURL, whereAbsent code: Failure.Code) -> Failure {
+        switch error {
+        case .unreachable: Failure(code, "\(server): \(error)")
+        case .broken, .malformed: Failure(.badData, "\(server): \(error)")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import ArgumentParser
+import Formats
+import Service
+
+/// `vigil bench serve`.
+struct ServeBenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Drive a server with requests and time the answers.",
+        discussion: """
+            A request is POST /score with an .npy of random features, and its answer the scores. Without --rate it is a \
+            closed loop: each client sends its next request when the answer came. With --rate it is an open loop: \
+            requests are due at fixed times, stand in line while all connections are busy, and their latency counts from \
+            when they were due. With a server in this process, requests of a lone client are then timed in turns with \
+            the engine alone: http_share is the part of their time that is not the engine's. A server that is driven by \
+            URL keeps the results as it keeps those of others. The keys of --json are in README.md. The first Ctrl-C ends the measuring with a report.
+            """)
+
+    @Argument(help: "http://HOST:PORT of a running server. (default: a server in this process)")
+    var url: String?
+    @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
+    var model: String?
+    @Option(help: "Worker threads of the server in this process. (default: the cores)")
+    var workers: Int?
+    @Option(help: "What to ask for: scores, or /livez, which is the HTTP server alone.")
+    var target = LoadTarget.Kind.score
+    @Option(help: "The form of the scores.")
+    var answers = LoadTarget.Form.npy
+    @Option(parsing: .upToNextOption, help: "Snippets of the videos; a phase for each. (default: 256)")
+    var lengths: [Int] = []
+    @Option(help: "Connections.")
+    var clients = 4
+    @Option(help: "Requests a second, at fixed times. (default: as the answers come)")
+    var rate: Double?
+    @Option(help: "Seconds of a phase.")
+    var seconds = 10.0
+    @Option(help: "Seconds before each phase that do not count.")
+    var warmup = 1.0
+    @Flag(help: "Write JSON.")
+    var json = false
+    @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
+    var hdr: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try check()
+        let server = try url.map { try ServerURL($0) }
+        if let hdr { try AtomicFile.check(path: hdr) }
+        Memory.giveBackLargeBlocks()
+        Descriptors.raiseLimit()
+        let settings = try await common.settings()
+        let (stop, source) = StopFlag.onInterrupt()
+        defer { source.cancel() }
+        let report =
+            if let server { try await measure(server, own: nil, stop) } else { try await measureOwn(settings, stop) }
+        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        if let hdr { try write(report, to: hdr) }
+        if stop.isSet { throw ExitCode(130) }
+        for phase in report.phases where phase.tally.answered == 0 {
+            throw Failure(
+                .internal,
+                "\(report.url): none of \(phase.tally.requests) requests was answered"
+                    + (phase.tally.errors > 0 ? ": \(phase.tally.errorText)" : " within --seconds \(seconds)"))
+        }
+    }
+
+    private func check() throws {
+        if url != nil, model != nil { throw Failure(.usage, "--model: the server at URL has its own; expected no URL") }
+        if url != nil, workers != nil {
+            throw Failure(.usage, "--workers: the server at URL has its own; expected no URL")
+        }
+        if target == .livez, !lengths.isEmpty {
+            throw Failure(.usage, "--lengths: nothing is sent to /livez; expected --target score")
+        }
+        guard lengths.allSatisfy({ (1...60_000).contains($0) }) else {
+            throw Failure(.usage, "--lengths \(lengths): expected 1 to 60000 each")
+        }
+        if hdr != nil, lengths.count > 1 { throw Failure(.usage, "--hdr: expected one of --lengths, not several") }
+        guard (1...4_096).contains(clients) else { throw Failure(.usage, "--clients \(clients): expected 1 to 4096") }
+        if let rate, !(0.01...1_000_000).contains(rate) {
+            throw Failure(.usage, "--rate \(rate): expected 0.01 to 1000000")
+        }
+        guard (0.1...86_400).contains(seconds) else {
+            throw Failure(.usage, "--seconds \(seconds): expected 0.1 to 86400")
+        }
+        guard (0...3_600).contains(warmup) else { throw Failure(.usage, "--warmup \(warmup): expected 0 to 3600") }
+    }
+
+    private func measureOwn(_ settings: Settings, _ stop: StopFlag) async throws -> ServeReport {
+        let kernels = try settings.kernels()
+        let model = try BenchModel.load(try settings.string("model", self.model), kernels: kernels)
+        let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
+        let server = try await OwnServer.start(model: model, workers: workers)
+        let report: ServeReport
+        do {
+            report = try await measure(server.url, own: ServeBench.Own(model: model, workers: workers), stop)
+        } catch {
+            await server.stop()
+            throw error
+        }
+        await server.stop()
+        return report
+    }
+
+    private func measure(_ server: ServerURL, own: ServeBench.Own?, _ stop: StopFlag) async throws -> ServeReport {
+        let served = try await ServeBench.probe(server, target)
+        let pace = rate.map { LoadSchedule.Pace.open(rate: $0) } ?? .closed
+        let bench = ServeBench(
+            server: server, own: own, clients: clients, pace: pace, warmup: .seconds(warmup), length: .seconds(seconds),
+            stop: stop)
+        var phases: [ServeReport.Phase] = []
+        if let served {
+            for snippets in lengths.isEmpty ? [256] : lengths where !stop.isSet {
+                let target = LoadTarget.score(
+                    snippets: snippets, width: served.width, clients: clients, form: answers, of: server)
+                phases.append(try await bench.phase(target))
+            }
+        } else {
+            phases.append(try await bench.phase(.livez(of: server)))
+        }
+        return ServeReport(
+            url: server.description, own: own.map { ($0.workers, $0.model.kernels.name) }, model: served?.name,
+            form: answers, clients: clients, pace: pace, warmup: warmup, seconds: seconds, phases: phases)
+    }
+
+    private func write(_ report: ServeReport, to path: String) throws {
+        guard let phase = report.phases.first else { return }
+        var text = ""
+        phase.tally.latencies.outputPercentileDistribution(to: &text, outputValueUnitScalingRatio: 1e6)
+        var file = try AtomicFile(path: path)
+        try file.write(Array(text.utf8))
+        try file.commit()
+    }
+}
