@@ -62,3 +62,40 @@ struct ElementTypeTests {
     @Test("names in safetensors lead back to the type", arguments: ElementType.allCases)
     func names(type: ElementType) { #expect(ElementType(safetensorsName: type.safetensorsName) == type) }
 }
+
+@Suite("Rounding to 16 bits")
+struct HalfBitsTests {
+    private func half(_ bits: UInt16) -> Float {
+        withUnsafeBytes(of: bits.littleEndian) { ElementType.float16.floats($0)[0] }
+    }
+
+    @Test("every float16 and bfloat16 number rounds to itself")
+    func exact() {
+        for bits in UInt16.min...UInt16.max {
+            if !half(bits).isNaN { #expect(half(bits).halfBits == bits) }
+            let brain = Float(bitPattern: UInt32(bits) << 16)
+            if !brain.isNaN { #expect(brain.brainBits == bits) }
+        }
+        #expect(half(Float.nan.halfBits).isNaN)
+        #expect(Float(bitPattern: UInt32(Float.nan.brainBits) << 16).isNaN)
+    }
+
+    @Test("between two numbers the nearer is taken, halfway the even one")
+    func nearest() {
+        for bits in UInt16(0)..<0x7bff {
+            let (low, high) = (half(bits), half(bits + 1))
+            let middle = low + (high - low) / 2
+            #expect(middle.halfBits == (bits % 2 == 0 ? bits : bits + 1))
+            #expect(middle.nextDown.halfBits == bits)
+            #expect(middle.nextUp.halfBits == bits + 1)
+            #expect((-middle.nextUp).halfBits == bits + 1 | 0x8000)
+        }
+        for bits in UInt32(0)..<0x7f7f {
+            let middle = Float(bitPattern: bits << 16 | 0x8000)
+            #expect(middle.brainBits == UInt16(bits + bits % 2))
+            #expect(middle.nextUp.brainBits == UInt16(bits + 1))
+        }
+        #expect(Float(65_520).halfBits == 0x7c00)
+        #expect(Float(65_519.9).halfBits == 0x7bff)
+    }
+}

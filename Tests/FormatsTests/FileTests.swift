@@ -115,3 +115,37 @@ struct FileTests {
         #expect(throws: GzipError.self) { try flipped.withUnsafeBytes { try Gzip.inflate($0, limit: 1 << 20) } }
     }
 }
+
+@Suite("Digests of files")
+struct FileDigestTests {
+    @Test("a file's digest is that of its bytes", arguments: [0, 1, 63, 64, 1 << 18, (1 << 18) + 1, 700_001])
+    func digest(size: Int) throws {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let file = try ScratchFolder().write(bytes)
+        let expected = bytes.withUnsafeBytes { SHA256.hexDigest(of: $0) }
+        let digest = FileDigest(of: file)
+        #expect(digest.value == expected)
+        #expect(digest.value == expected)
+    }
+
+    @Test("a fingerprint does not depend on the pieces, but on every byte")
+    func fingerprint() {
+        let bytes = (0..<1_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        func text(_ bytes: [UInt8], pieces: Int) -> String {
+            var fingerprint = Fingerprint()
+            for start in stride(from: 0, to: bytes.count, by: pieces) {
+                bytes[start..<min(start + pieces, bytes.count)].withUnsafeBytes { fingerprint.update($0) }
+            }
+            return fingerprint.text
+        }
+        let whole = text(bytes, pieces: 1_000)
+        for pieces in [1, 3, 63, 64, 65, 200] { #expect(text(bytes, pieces: pieces) == whole) }
+        var seen: Set<String> = [whole]
+        for index in bytes.indices {
+            var other = bytes
+            other[index] ^= 1
+            #expect(seen.insert(text(other, pieces: 1_000)).inserted, "byte \(index)")
+        }
+        #expect(seen.insert(text(bytes + [0], pieces: 1_000)).inserted)
+    }
+}

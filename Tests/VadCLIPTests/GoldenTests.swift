@@ -64,7 +64,9 @@ struct GoldenTests {
 
     private func importModel(_ checkpoint: String, name: String) throws -> Model {
         let output = "\(Paths.scratch)/\(name).safetensors"
-        _ = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: ImportOptions()).write(to: output)
+        var options = ImportOptions()
+        options.prepared = .available[0]
+        _ = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
         let (model, selfTest) = try ModelFile.load(try MappedFile(path: output), kernels: Kernels.available[0])
         try selfTest.run(on: model)
         return model

@@ -11,7 +11,7 @@
 /// Vigil replaces files by renaming (``AtomicFile``) and so never does that to itself.
 ///
 /// Sendable: `base` and `count` are set once in `init`, the mapping is read-only, and it is removed in `deinit`, when
-/// no one else can hold a reference. The pointer leaves only for the duration of `withUnsafeBytes`.
+/// no one else can hold a reference. Whoever keeps the pointer of `withUnsafeBytes` beyond the call keeps the object too.
 public final class MappedFile: @unchecked Sendable {
     /// The path it was opened by, for messages.
     public let path: String
@@ -19,13 +19,16 @@ public final class MappedFile: @unchecked Sendable {
     public let count: Int
     private let base: UnsafeRawPointer?
     private let isMapped: Bool
+    /// Open as long as the object lives; nil for bytes of the program.
+    private let descriptor: Int32?
 
     /// Opens and maps `path`. Directories, pipes, sockets and devices are refused; an empty file is not.
     public init(path: String) throws(FileError) {
         // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; it has no effect on regular files.
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { throw .fromErrno(errno, "open", path) }
-        defer { close(descriptor) }
+        var isDone = false
+        defer { if !isDone { close(descriptor) } }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .fromErrno(errno, "examine", path) }
         if let found = MappedFile.nameOfIrregular(mode: status.st_mode) {
@@ -36,6 +39,7 @@ public final class MappedFile: @unchecked Sendable {
         guard count > 0 else {
             self.base = nil
             self.isMapped = false
+            self.descriptor = nil
             return
         }
         guard let mapped = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
@@ -43,6 +47,8 @@ public final class MappedFile: @unchecked Sendable {
         }
         self.base = UnsafeRawPointer(mapped)
         self.isMapped = true
+        self.descriptor = descriptor
+        isDone = true
     }
 
     /// Bytes that are part of the program itself, which live as long as it does; `name` stands for the path.
@@ -51,16 +57,39 @@ public final class MappedFile: @unchecked Sendable {
         self.count = count
         base = UnsafeRawPointer(staticBytes)
         isMapped = false
+        descriptor = nil
     }
 
     deinit {
         if isMapped, let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+        if let descriptor { close(descriptor) }
     }
 
     /// The whole file, valid during the call.
     public func withUnsafeBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         try withExtendedLifetime(self) { () throws(E) -> R in
             try body(UnsafeRawBufferPointer(start: base, count: count))
+        }
+    }
+
+    /// Passes the bytes of `range` on, in pieces, through a buffer of its own: reading them so, once, does not count as
+    /// memory of the process as touching the mapping does.
+    public func forEachPiece(of range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Void) {
+        let range = range.clamped(to: 0..<count)
+        guard let descriptor else {
+            if !range.isEmpty { withUnsafeBytes { body($0.part(range)) } }
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 64) { buffer in
+            var at = range.lowerBound
+            while at < range.upperBound {
+                let found = pread(descriptor, buffer.baseAddress, min(buffer.count, range.upperBound - at), off_t(at))
+                if found < 0, errno == EINTR { continue }
+                // A file that can no longer be read still has its mapping.
+                guard found > 0 else { return withUnsafeBytes { body($0.part(at..<range.upperBound)) } }
+                body(UnsafeRawBufferPointer(rebasing: buffer[..<found]))
+                at += found
+            }
         }
     }
 

@@ -20,6 +20,9 @@ public struct SafetensorsWriter {
             self.provider = provider
         }
 
+        /// Passes the bytes to `sink`.
+        public func write(to sink: Sink) throws { try provider(sink) }
+
         /// A float32 tensor of values that are computed when it is their turn.
         public init(name: String, shape: [Int], values: @escaping () throws -> [Float]) {
             self.init(name: name, elementType: .float32, shape: shape) { sink in

@@ -1,3 +1,5 @@
+import Numerics
+
 /// What a checkpoint does not tell.
 public struct ImportOptions: Sendable {
     /// The published settings to take; found from the layers where there is none.
@@ -14,6 +16,10 @@ public struct ImportOptions: Sendable {
     public var name: String?
     /// False marks weights that are random.
     public var trained = true
+    /// How the file keeps the matrices.
+    public var precision = WeightPrecision.float32
+    /// The kernels that the weights are also stored prepared for; none where nil.
+    public var prepared: Kernels?
 
     /// The defaults: everything from the checkpoint.
     public init() {}
@@ -29,6 +35,12 @@ public struct ImportSummary: Sendable {
     public let parameters: Int
     /// SHA-256 of the checkpoint.
     public let sourceSHA256: String
+    /// How the file keeps the matrices.
+    public let precision: WeightPrecision
+    /// The largest difference of a logit of the self-test from full precision's; nil for float32.
+    public let difference: Float?
+    /// The kernels that the weights are prepared for, if any.
+    public let prepared: String?
     /// Choices that the checkpoint left open and the options did not settle, in plain words.
     public let notes: [String]
 }

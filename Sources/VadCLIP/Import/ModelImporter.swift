@@ -11,7 +11,7 @@ public struct ModelImporter {
     private let source: MappedFile
     private let options: ImportOptions
     /// The reference kernels: a self-test recorded by them checks all the others.
-    private let kernels = Kernels.portable
+    private let reference = Kernels.portable
     private static let prompt = (prefix: 10, postfix: 10)
 
     /// Opens a checkpoint; throws `CheckpointError`, `SafetensorsError` or `ModelError`.
@@ -55,22 +55,38 @@ public struct ModelImporter {
         } catch let error as TextTowerError {
             throw ModelError.badLabels("the text tower can't encode the labels: \(error)")
         }
-        let digest = source.withUnsafeBytes { SHA256.hexDigest(of: $0) }
-        let parameters = Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
-        let name = options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip"
+        guard text.firstNotFinite == nil else { throw Self.notFinite }
         let info = ModelInfo(
-            name: name, trained: options.trained, sha256: "", sourceSHA256: digest, parameters: parameters)
-        let model = try Model(
+            name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
+            digest: FileDigest(known: ""), sourceSHA256: FileDigest(of: source).value,
+            parameters: Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) })
+        let plan = ModelFilePlan(
             info: info, configuration: configuration,
-            classes: try ClassFeatures(labels: configuration.labels, features: text), weights: weights,
-            kernels: kernels)
-        let test = SelfTest(recording: model)
-        guard test.logits.firstNotFinite == nil, text.firstNotFinite == nil else {
-            throw ModelError.notAModel("the checkpoint's weights give scores that are not finite: it can't be used")
+            classes: try ClassFeatures(labels: configuration.labels, features: text), tower: tower,
+            vocabulary: options.keepTextTower ? options.vocabulary : nil, prompt: Self.prompt,
+            precision: options.precision)
+        let kept = RoundedWeights(base: weights, precision: options.precision)
+        let test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: reference)))
+        guard test.logits.firstNotFinite == nil else { throw Self.notFinite }
+        var difference: Float?
+        if options.precision != .float32 {
+            difference = try test.run(
+                on: try plan.model(of: weights, in: Preparation(kernels: .available[0])), within: .infinity)
         }
-        try writer(weights, model: model, text: tower, test: test).write(to: path)
+        let prepared = try options.prepared.map { kernels in
+            let preparation = Preparation(kernels: kernels)
+            _ = try plan.model(of: kept, in: preparation)
+            return preparation
+        }
+        try plan.writer(weights, test: test, prepared: prepared).write(to: path)
         return ImportSummary(
-            name: name, configuration: configuration, parameters: parameters, sourceSHA256: digest, notes: notes)
+            name: info.name, configuration: configuration, parameters: info.parameters,
+            sourceSHA256: info.sourceSHA256, precision: options.precision, difference: difference,
+            prepared: options.prepared?.name, notes: notes)
+    }
+
+    private static var notFinite: ModelError {
+        .notAModel("the checkpoint's weights give scores that are not finite: it can't be used")
     }
 
     private func preset(layers: Int) -> Preset? {
@@ -135,59 +151,5 @@ public struct ModelImporter {
             }
             return tokens
         }
-    }
-
-    private func writer(
-        _ weights: some NamedWeights, model: Model, text tower: TextTower.Configuration, test: SelfTest
-    ) throws -> SafetensorsWriter {
-        let (d, k, t) = (model.configuration.width, model.classes.labels.count, test.features.rows)
-        var tensors = Network.tensors(of: model.configuration).map { tensor in
-            SafetensorsWriter.Tensor(name: tensor.name, shape: tensor.shape) {
-                try weights.floats(tensor.name, shape: tensor.shape)
-            }
-        }
-        tensors += [
-            .init(name: ModelFile.Name.text, shape: [k, d]) { model.classes.features.values },
-            .init(name: ModelFile.Name.testFeatures, shape: [t, d]) { test.features.values },
-            .init(name: ModelFile.Name.testCoarse, shape: [t]) { test.logits.coarse },
-            .init(name: ModelFile.Name.testFine, shape: [t, k]) { test.logits.fine },
-        ]
-        if options.keepTextTower, let vocabulary = options.vocabulary {
-            tensors += keptTower(weights, tower, vocabulary)
-        }
-        return try SafetensorsWriter(metadata: metadata(of: model), tensors: tensors)
-    }
-
-    private func metadata(of model: Model) -> [String: String] {
-        typealias Key = ModelFile.Key
-        return [
-            Key.format: ModelFile.format, Key.version: ModelFile.version, Key.name: model.info.name,
-            Key.labels: JSONWriter.text { json in json.array(model.classes.labels) { $0.string($1) } },
-            Key.window: String(model.configuration.window), Key.trained: String(model.info.trained),
-            Key.source: model.info.sourceSHA256, Key.prefix: String(Self.prompt.prefix),
-            Key.postfix: String(Self.prompt.postfix),
-        ]
-    }
-
-    /// The text tower's tensors, and the merges of the vocabulary that CLIP uses.
-    private func keptTower(
-        _ weights: some NamedWeights, _ tower: TextTower.Configuration, _ vocabulary: String
-    ) -> [SafetensorsWriter.Tensor] {
-        let (w, names) = (tower.width, TextTower.Names.self)
-        var shapes: [(String, [Int])] = [
-            (names.tokens, [tower.vocabulary, w]), (names.positions, [tower.context, w]),
-            (names.projection, [w, tower.outputWidth]), (names.prompt, [tower.context, w]),
-            (names.finalNorm + ".weight", [w]), (names.finalNorm + ".bias", [w]),
-        ]
-        for layer in 0..<tower.layers { shapes += Network.block(names.blocks + String(layer), width: w) }
-        let lines = vocabulary.split(separator: "\n", omittingEmptySubsequences: false).prefix(Tokenizer.merges + 1)
-        let merges = Array((lines.joined(separator: "\n") + "\n").utf8)
-        return shapes.map { name, shape in
-            .init(name: name, shape: shape) { try weights.floats(name, shape: shape) }
-        } + [
-            .init(name: ModelFile.Name.merges, elementType: .uint8, shape: [merges.count]) { sink in
-                try merges.withUnsafeBytes { try sink($0) }
-            }
-        ]
     }
 }

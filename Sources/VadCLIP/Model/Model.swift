@@ -17,10 +17,10 @@ public final class Model: Sendable {
     /// What padding comes to, the same for every video.
     let tail: PaddingTail
 
-    /// Reads and packs the weights of `source`.
+    /// Takes the weights that `preparation` has stored, and makes the others of those of `source`.
     public init(
         info: ModelInfo, configuration: ModelConfiguration, classes: ClassFeatures, weights source: some WeightSource,
-        labelEncoder: LabelEncoder? = nil, kernels: Kernels
+        labelEncoder: LabelEncoder? = nil, in preparation: Preparation
     ) throws(ModelError) {
         try configuration.validate()
         guard classes.features.columns == configuration.width else {
@@ -31,15 +31,18 @@ public final class Model: Sendable {
         self.configuration = configuration
         self.classes = classes
         self.labelEncoder = labelEncoder
-        self.kernels = kernels
-        do {
-            network = try Network(
-                from: source, configuration: configuration, in: Preparation(kernels: kernels))
+        kernels = preparation.kernels
+        do throws(WeightError) {
+            let network = try Network(from: source, configuration: configuration, in: preparation)
+            self.network = network
+            tail = try PaddingTail(configuration, in: preparation) {
+                ChunkScorer(
+                    network: network, configuration: configuration, tail: nil, kernels: preparation.kernels
+                ).padding()
+            }
         } catch {
             throw .badWeights(error)
         }
-        tail =
-            ChunkScorer(network: network, configuration: configuration, tail: nil, kernels: kernels).paddingTail()
     }
 
     /// Classes for `labels`, or the model's own where there are none.

@@ -5,7 +5,8 @@ import Numerics
 /// Vigil's model file: a safetensors file that holds what scoring needs and nothing else.
 ///
 /// VadCLIP's own tensors under their published names, `text_features` [K, d] of the labels, the self-test, and the
-/// settings as metadata; with a kept text tower also CLIP's text tensors and the tokenizer's merges.
+/// settings as metadata; the weights prepared for one set of kernels (`PreparedSection`); with a kept text tower also
+/// CLIP's text tensors and the tokenizer's merges.
 public enum ModelFile {
     /// Value of the metadata key `format`.
     static let format = "vigil-model"
@@ -17,6 +18,7 @@ public enum ModelFile {
         static let format = "format", version = "format_version", name = "name", labels = "labels"
         static let window = "window", trained = "trained", source = "source_sha256"
         static let prefix = "prompt_prefix", postfix = "prompt_postfix"
+        static let prepared = "prepared", preparedFrom = "prepared_from", precision = "weights"
     }
 
     /// Tensor names beside the published ones.
@@ -37,17 +39,21 @@ public enum ModelFile {
         let (classes, selfTest, network) = try read(weights, configuration)
         let info = ModelInfo(
             name: tensors.metadata[Key.name] ?? "unnamed", trained: tensors.metadata[Key.trained] != "false",
-            sha256: file.withUnsafeBytes { SHA256.hexDigest(of: $0) },
+            digest: FileDigest(of: file),
             sourceSHA256: tensors.metadata[Key.source] ?? "", parameters: network)
         let model = try Model(
             info: info, configuration: configuration, classes: classes, weights: weights,
             labelEncoder: try labelEncoder(of: tensors, width: configuration.width, kernels: kernels),
-            kernels: kernels)
+            in: Preparation(
+                kernels: kernels, stored: PreparedSection(in: tensors, configuration: configuration, kernels: kernels)))
         return (model, selfTest)
     }
 
     /// Whether a safetensors file says that it is a model file.
     public static func isModel(_ tensors: SafetensorsFile) -> Bool { tensors.metadata[Key.format] == format }
+
+    /// Whether a tensor of a model file repeats the others in prepared form.
+    public static func isPrepared(_ name: String) -> Bool { name.hasPrefix(PreparedSection.prefix) }
 
     private static func open(_ file: MappedFile) throws(ModelError) -> SafetensorsFile {
         let tensors: SafetensorsFile

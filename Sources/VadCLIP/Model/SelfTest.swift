@@ -27,7 +27,7 @@ public struct SelfTest: Sendable, Equatable {
 
     /// Throws `selfTestFailed` unless the model reproduces the recorded logits; returns the largest difference.
     @discardableResult
-    public func run(on model: Model) throws(ModelError) -> Float {
+    public func run(on model: Model, within tolerance: Float = SelfTest.tolerance) throws(ModelError) -> Float {
         let found = Scorer(model: model).logits(of: features)
         guard found.coarse.count == logits.coarse.count, found.fine.count == logits.fine.count else {
             throw .notAModel("the self-test was recorded for other labels than the model has")
@@ -37,8 +37,8 @@ public struct SelfTest: Sendable, Equatable {
             let difference = abs(a - b)
             worst = difference.isNaN ? .infinity : max(worst, difference)
         }
-        guard worst <= Self.tolerance else {
-            throw .selfTestFailed(kernels: model.kernels.name, difference: worst, tolerance: Self.tolerance)
+        guard worst <= tolerance else {
+            throw .selfTestFailed(kernels: model.kernels.name, difference: worst, tolerance: tolerance)
         }
         return worst
     }

@@ -59,7 +59,7 @@ public final class ChunkScorer {
     }
 
     /// What a chunk without snippets comes to, for a model's `PaddingTail`.
-    func paddingTail() -> PaddingTail {
+    func padding() -> PaddingTail.Rows {
         let x = graphs.rows
         embed([], ChunkExtent(plain: configuration, valid: 0))
         for block in network.local {
@@ -73,7 +73,7 @@ public final class ChunkScorer {
         network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
         let second = graphs.mapped.columns(near).matrix
         coarseBranch(rows: configuration.length)
-        return PaddingTail(
+        return PaddingTail.Rows(
             local: local, first: first, second: second, coarse: branches.coarse.values(), visual: graphs.output.matrix)
     }
 

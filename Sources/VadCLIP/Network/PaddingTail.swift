@@ -18,23 +18,48 @@ struct PaddingTail: Sendable {
     /// For each m: Σ_i c_i V_i over i from m on, [L + 1, d].
     let prompt: ConstantMatrix
 
-    /// Takes what a chunk without any snippet gives.
-    ///
-    /// - Parameters:
-    ///   - local: rows after the local module, [L, d]
-    ///   - first: x W3, [L, h]
-    ///   - second: b W4, [L, h]
-    ///   - coarse: c, [L]
-    ///   - visual: V, [L, d]
-    init(local: Matrix, first: Matrix, second: Matrix, coarse: [Float], visual: Matrix) {
-        self.local = ConstantMatrix(rows: local.rows, columns: local.columns, values: local.values)
-        self.first = Self.suffixes(first, ratio: GraphModule.decay) { _ in GraphModule.decay }
-        self.second = Self.suffixes(second, ratio: GraphModule.decay) { _ in GraphModule.decay }
-        prompt = Self.suffixes(visual, ratio: 1) { coarse[$0] }
+    /// What a chunk without any snippet gives.
+    struct Rows {
+        /// Rows after the local module, [L, d].
+        let local: Matrix
+        /// x W3, [L, h].
+        let first: Matrix
+        /// b W4, [L, h].
+        let second: Matrix
+        /// c, [L].
+        let coarse: [Float]
+        /// V, [L, d].
+        let visual: Matrix
+    }
+
+    /// Takes the sums from where they are stored, or makes them of the rows that `compute` gives, once.
+    init(
+        _ configuration: ModelConfiguration, in preparation: Preparation, compute: () -> Rows
+    ) throws(WeightError) {
+        let (length, d) = (configuration.length, configuration.width)
+        var known: Rows?
+        func rows() -> Rows {
+            let rows = known ?? compute()
+            known = rows
+            return rows
+        }
+        local = try preparation.matrix("padding.local", rows: length, columns: d) { () throws(WeightError) in
+            rows().local.values
+        }
+        first = try preparation.matrix("padding.first", rows: length + 1, columns: d / 2) { () throws(WeightError) in
+            Self.suffixes(rows().first, ratio: GraphModule.decay) { _ in GraphModule.decay }
+        }
+        second = try preparation.matrix("padding.second", rows: length + 1, columns: d / 2) { () throws(WeightError) in
+            Self.suffixes(rows().second, ratio: GraphModule.decay) { _ in GraphModule.decay }
+        }
+        prompt = try preparation.matrix("padding.prompt", rows: length + 1, columns: d) { () throws(WeightError) in
+            let rows = rows()
+            return Self.suffixes(rows.visual, ratio: 1) { rows.coarse[$0] }
+        }
     }
 
     /// s_m = ratio · s_(m+1) + weight(m) · x_m, with s_L = 0.
-    private static func suffixes(_ x: Matrix, ratio: Float, weight: (Int) -> Float) -> ConstantMatrix {
+    private static func suffixes(_ x: Matrix, ratio: Float, weight: (Int) -> Float) -> [Float] {
         var values = [Float](repeating: 0, count: (x.rows + 1) * x.columns)
         for row in stride(from: x.rows - 1, through: 0, by: -1) {
             let w = weight(row)
@@ -43,7 +68,7 @@ struct PaddingTail: Sendable {
                     ratio * values[(row + 1) * x.columns + column] + w * x[row, column]
             }
         }
-        return ConstantMatrix(rows: x.rows + 1, columns: x.columns, values: values)
+        return values
     }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Formats
+import Numerics
 import Service
 import VadCLIP
 
@@ -26,6 +27,17 @@ struct ImportCommand: AsyncParsableCommand {
     var window: Int?
     @Option(help: "The model's name. (default: the preset's)")
     var name: String?
+    @Option(
+        help: """
+            How matrices are kept: float32, float16, bfloat16 or int8. Smaller files; scoring is float32 and as fast.
+            """)
+    var weights: WeightPrecision = .float32
+    @Option(
+        help: """
+            Kernels that the weights are also stored prepared for, so that starting does no work: avx512, avx2, neon, \
+            portable or none. (default: this machine's, with float32 weights)
+            """)
+    var prepare: String?
     @Flag(help: "Keep CLIP's text tower, so that any labels can be scored; needs --vocab.")
     var keepTextTower = false
     @Flag(help: "Mark the weights as random, wherever the model shows.")
@@ -52,6 +64,8 @@ struct ImportCommand: AsyncParsableCommand {
         options.keepTextTower = keepTextTower
         options.name = name
         options.trained = !untrained
+        options.precision = weights
+        options.prepared = try preparedFor()
         if keepTextTower, vocab == nil {
             throw Failure(
                 .usage, "--keep-text-tower needs CLIP's vocabulary: name bpe_simple_vocab_16e6.txt.gz by --vocab")
@@ -70,8 +84,24 @@ struct ImportCommand: AsyncParsableCommand {
         let line =
             "\(output): model \(summary.name), \(configuration.labels.count) labels, \(configuration.layers) layers, "
             + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
-            + "\(summary.parameters) parameters"
+            + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
+            + (summary.prepared.map { ", prepared for \($0)" } ?? "")
+            + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
         try Terminal.print(Array(line.utf8))
+    }
+
+    private func preparedFor() throws -> Kernels? {
+        switch prepare {
+        case nil: return weights == .float32 ? .available[0] : nil
+        case "none": return nil
+        case let name?:
+            do {
+                return try Kernels.named(name)
+            } catch {
+                throw Failure(
+                    .usage, "--prepare '\(name)': expected none or one of \(error.available.joined(separator: ", "))")
+            }
+        }
     }
 
     /// The vocabulary's text, at most 64 MiB of it.
@@ -88,3 +118,5 @@ struct ImportCommand: AsyncParsableCommand {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+
+extension WeightPrecision: ExpressibleByArgument {}

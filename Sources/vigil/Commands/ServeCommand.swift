@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import HTTP
 import Jobs
 import Logging
@@ -44,6 +45,8 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = try logger(settings)
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", model), kernels: kernels)
+        // Needed by the first answer, not to be ready.
+        DispatchQueue.global().async { _ = model.info.sha256 }
         let grace = Duration.seconds(try settings.integer("grace", grace, default: 25, in: 0...86_400))
         let backlog = try backlog(settings, logger)
         var limits = VigilService.Settings()

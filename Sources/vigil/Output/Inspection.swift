@@ -25,7 +25,7 @@ struct Inspection {
     /// A model file.
     init(model: SafetensorsFile, file: MappedFile) throws {
         let configuration = try ModelFile.configuration(of: model)
-        self.init(tensors: model)
+        self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) })
         facts[0].value = "Vigil model"
         facts += [
             ("name", model.metadata["name"] ?? ""), ("labels", configuration.labels.joined(separator: ", ")),
@@ -33,17 +33,21 @@ struct Inspection {
             ("width", String(configuration.width)), ("layers", String(configuration.layers)),
             ("trained", model.metadata["trained"] ?? "true"),
             ("text tower", model["tokenizer.merges"] == nil ? "no" : "yes"),
+            ("weights", model.metadata["weights"] ?? "float32"), ("prepared for", model.metadata["prepared"] ?? "none"),
             ("source sha256", model.metadata["source_sha256"] ?? ""),
-            ("sha256", file.withUnsafeBytes { SHA256.hexDigest(of: $0) }),
+            ("sha256", FileDigest(of: file).value),
         ]
     }
 
     /// Any safetensors file.
-    init(tensors file: SafetensorsFile) {
-        tensors = file.tensors.map { ($0.name, $0.elementType.rawValue, $0.shape) }
+    init(tensors file: SafetensorsFile) { self.init(tensors: file, names: file.names) }
+
+    private init(tensors file: SafetensorsFile, names: [String]) {
+        let shown = names.compactMap { file[$0] }
+        tensors = shown.map { ($0.name, $0.elementType.rawValue, $0.shape) }
         facts = [
             ("kind", "safetensors"), ("tensors", String(tensors.count)),
-            ("elements", String(file.tensors.reduce(0) { $0 + $1.elementCount })),
+            ("elements", String(shown.reduce(0) { $0 + $1.elementCount })),
         ]
     }
 

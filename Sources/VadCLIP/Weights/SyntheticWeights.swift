@@ -1,3 +1,4 @@
+import Formats
 import Numerics
 
 /// Seeded random weights for any configuration, scaled so that every part of the network matters: for benchmarks and
@@ -43,9 +44,9 @@ extension Model {
             rows: k, columns: d, values: (0..<k * d).map { _ in Float(random.next() >> 40) / Float(1 << 23) - 1 })
         return try Model(
             info: ModelInfo(
-                name: "synthetic", trained: false, sha256: "", sourceSHA256: "",
+                name: "synthetic", trained: false, digest: FileDigest(known: ""), sourceSHA256: "",
                 parameters: Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }),
             configuration: configuration, classes: ClassFeatures(labels: configuration.labels, features: text),
-            weights: SyntheticWeights(configuration, seed: seed), kernels: kernels)
+            weights: SyntheticWeights(configuration, seed: seed), in: Preparation(kernels: kernels))
     }
 }

@@ -1,0 +1,93 @@
+import CLIP
+import Formats
+import Numerics
+
+/// What a model file will hold, but for the weights themselves.
+struct ModelFilePlan {
+    let info: ModelInfo
+    let configuration: ModelConfiguration
+    let classes: ClassFeatures
+    let tower: TextTower.Configuration
+    /// CLIP's vocabulary, where the text tower is kept.
+    let vocabulary: String?
+    let prompt: (prefix: Int, postfix: Int)
+    let precision: WeightPrecision
+
+    /// The model that `weights` make.
+    func model(of weights: some WeightSource, in preparation: Preparation) throws(ModelError) -> Model {
+        try Model(info: info, configuration: configuration, classes: classes, weights: weights, in: preparation)
+    }
+
+    /// The file: prepared blocks first, where their alignment is the file's, then what is read once.
+    func writer(
+        _ weights: some NamedWeights, test: SelfTest, prepared: Preparation?
+    ) throws -> SafetensorsWriter {
+        let network = Network.tensors(of: configuration).flatMap { tensors($0.name, $0.shape, of: weights) }
+        var metadata = metadata
+        if let prepared {
+            metadata[ModelFile.Key.prepared] = PreparedSection.tag(prepared.kernels)
+            metadata[ModelFile.Key.preparedFrom] = PreparedSection.text(
+                try fingerprint(of: network), configuration)
+        }
+        let (d, k, t) = (configuration.width, classes.labels.count, test.features.rows)
+        var all = (prepared.map(PreparedSection.tensors) ?? []) + network
+        all += [
+            .init(name: ModelFile.Name.text, shape: [k, d]) { classes.features.values },
+            .init(name: ModelFile.Name.testFeatures, shape: [t, d]) { test.features.values },
+            .init(name: ModelFile.Name.testCoarse, shape: [t]) { test.logits.coarse },
+            .init(name: ModelFile.Name.testFine, shape: [t, k]) { test.logits.fine },
+        ]
+        if let vocabulary { all += keptTower(weights, vocabulary) }
+        return try SafetensorsWriter(metadata: metadata, tensors: all)
+    }
+
+    /// What `PreparedSection` finds when it reads the same tensors.
+    private func fingerprint(of network: [SafetensorsWriter.Tensor]) throws -> Fingerprint {
+        var fingerprint = Fingerprint()
+        for tensor in network { try tensor.write(to: { fingerprint.update($0) }) }
+        return fingerprint
+    }
+
+    /// A tensor in the file's precision, with its scales where it has some.
+    private func tensors(_ name: String, _ shape: [Int], of weights: some NamedWeights) -> [SafetensorsWriter.Tensor] {
+        guard precision.applies(to: name, shape: shape) else {
+            return [.init(name: name, shape: shape) { try weights.floats(name, shape: shape) }]
+        }
+        let encode = { try precision.encode(try weights.floats(name, shape: shape), rows: shape[0], name: name) }
+        let values = SafetensorsWriter.Tensor(name: name, elementType: precision.elementType, shape: shape) { sink in
+            try encode().values.withUnsafeBytes { try sink($0) }
+        }
+        guard precision == .int8 else { return [values] }
+        let scales = WeightPrecision.scaleShape(rows: shape[0], columns: shape.dropFirst().reduce(1, *))
+        return [values, .init(name: WeightPrecision.scales(of: name), shape: scales) { try encode().scales }]
+    }
+
+    private var metadata: [String: String] {
+        typealias Key = ModelFile.Key
+        return [
+            Key.format: ModelFile.format, Key.version: ModelFile.version, Key.name: info.name,
+            Key.labels: JSONWriter.text { json in json.array(classes.labels) { $0.string($1) } },
+            Key.window: String(configuration.window), Key.trained: String(info.trained),
+            Key.source: info.sourceSHA256, Key.prefix: String(prompt.prefix), Key.postfix: String(prompt.postfix),
+            Key.precision: precision.rawValue,
+        ]
+    }
+
+    /// The text tower's tensors, and the merges of the vocabulary that CLIP uses.
+    private func keptTower(_ weights: some NamedWeights, _ vocabulary: String) -> [SafetensorsWriter.Tensor] {
+        let (w, names) = (tower.width, TextTower.Names.self)
+        var shapes: [(String, [Int])] = [
+            (names.tokens, [tower.vocabulary, w]), (names.positions, [tower.context, w]),
+            (names.projection, [w, tower.outputWidth]), (names.prompt, [tower.context, w]),
+            (names.finalNorm + ".weight", [w]), (names.finalNorm + ".bias", [w]),
+        ]
+        for layer in 0..<tower.layers { shapes += Network.block(names.blocks + String(layer), width: w) }
+        let lines = vocabulary.split(separator: "\n", omittingEmptySubsequences: false).prefix(Tokenizer.merges + 1)
+        let merges = Array((lines.joined(separator: "\n") + "\n").utf8)
+        return shapes.flatMap { tensors($0.0, $0.1, of: weights) } + [
+            .init(name: ModelFile.Name.merges, elementType: .uint8, shape: [merges.count]) { sink in
+                try merges.withUnsafeBytes { try sink($0) }
+            }
+        ]
+    }
+}
