@@ -5,7 +5,17 @@
 #if defined(__GLIBC__)
 #include <malloc.h>
 
-void vigil_map_large_blocks(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
+void vigil_keep_memory(int mapped, int kept, int arenas)
+{
+    mallopt(M_MMAP_THRESHOLD, mapped);
+    mallopt(M_TRIM_THRESHOLD, kept);
+    mallopt(M_ARENA_MAX, arenas);
+}
 #else
-void vigil_map_large_blocks(int bytes) { (void)bytes; }
+void vigil_keep_memory(int mapped, int kept, int arenas)
+{
+    (void)mapped;
+    (void)kept;
+    (void)arenas;
+}
 #endif

@@ -11,7 +11,10 @@
  */
 int vigil_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
 
-/* Blocks of `bytes` or more are mapped one by one and go back to the system when they are freed, whatever was freed. */
-void vigil_map_large_blocks(int bytes);
+/*
+ * Sets up the C library's allocator: blocks of `mapped` bytes or more are mapped one by one and go back to the system
+ * when they are freed, whatever was freed; of the rest each of at most `arenas` pools keeps up to `kept` free bytes.
+ */
+void vigil_keep_memory(int mapped, int kept, int arenas);
 
 #endif

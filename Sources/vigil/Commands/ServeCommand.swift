@@ -39,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        Memory.giveBackLargeBlocks()
+        Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
         let settings = try await common.settings()
         let logger = try logger(settings)
