@@ -3,8 +3,8 @@
 /// Numbers that are not finite have no form in JSON and are written as null.
 public struct JSONWriter: Sendable {
     /// What has been written.
-    public private(set) var bytes: [UInt8] = []
-    private var needsComma = false
+    public internal(set) var bytes: [UInt8] = []
+    var needsComma = false
 
     /// An empty document.
     public init(reserving capacity: Int = 0) { bytes.reserveCapacity(capacity) }
@@ -77,13 +77,6 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: value.description.utf8)
     }
 
-    /// The shortest decimal that reads back to the same float32.
-    public mutating func number(_ value: Float) {
-        guard value.isFinite else { return null() }
-        separate()
-        bytes.append(contentsOf: value.description.utf8)
-    }
-
     /// The shortest decimal that reads back to the same number; whole numbers without a fraction.
     public mutating func number(_ value: Double) {
         guard value.isFinite else { return null() }
@@ -130,7 +123,7 @@ public struct JSONWriter: Sendable {
         bytes.append(digits[Int(byte & 15)])
     }
 
-    private mutating func enclose(_ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) -> Void) {
+    mutating func enclose(_ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) -> Void) {
         separate()
         bytes.append(UInt8(ascii: open))
         needsComma = false

@@ -70,13 +70,13 @@ public struct ScoreDocument: Sendable {
         json.member("frames_per_snippet", ModelConfiguration.framesPerSnippet)
         json.member("fps", result.options.fps)
         json.key("coarse")
-        json.array(scores.coarse) { $0.number($1) }
+        json.array(scores.coarse[...])
         json.key("fine")
         json.object { json in
             json.key("labels")
             json.array(result.labels) { $0.string($1) }
             json.key("scores")
-            rows(scores.fine, to: &json)
+            json.array(scores.fine, rowsOf: result.labels.count)
         }
         if result.options.logits { writeLogits(to: &json) }
         writeVideo(to: &json)
@@ -90,20 +90,13 @@ public struct ScoreDocument: Sendable {
         }
     }
 
-    private func rows(_ values: [Float], to json: inout JSONWriter) {
-        let k = result.labels.count
-        json.array(0..<result.logits.snippets) { json, snippet in
-            json.array(values[snippet * k..<(snippet + 1) * k]) { $0.number($1) }
-        }
-    }
-
     private func writeLogits(to json: inout JSONWriter) {
         json.key("logits")
         json.object { json in
             json.key("coarse")
-            json.array(result.logits.coarse) { $0.number($1) }
+            json.array(result.logits.coarse[...])
             json.key("fine")
-            rows(result.logits.fine, to: &json)
+            json.array(result.logits.fine, rowsOf: result.labels.count)
         }
     }
 
