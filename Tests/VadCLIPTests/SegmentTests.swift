@@ -105,4 +105,16 @@ struct VideoSummaryTests {
         #expect(summary.coarse == 0.5)
         #expect(summary.label == "fire")
     }
+
+    @Test("any order of the snippets gives the mean of a sorted list's front", arguments: [1, 15, 16, 40, 200, 1_000])
+    func anyOrder(snippets: Int) {
+        var random = SeededRandom(seed: UInt64(snippets))
+        let k = min(snippets, snippets / 16 + 1)
+        let drawn = random.floats(snippets, scale: 4)
+        for order in [drawn, drawn.sorted(), drawn.sorted(by: >), drawn.map { $0.rounded() }] {
+            let logits = Logits(snippets: snippets, classes: 1, coarse: order, fine: order)
+            let expected = order.map(sigmoid).sorted(by: >).prefix(k).reduce(0, +) / Float(k)
+            #expect(VideoSummary(logits, labels: ["normal"]).coarse == expected)
+        }
+    }
 }

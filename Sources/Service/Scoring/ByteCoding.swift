@@ -1,3 +1,5 @@
+import Formats
+
 /// Writes the fields of a stored value one after another, little-endian, texts and lists with their lengths.
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
@@ -15,8 +17,11 @@ struct ByteWriter {
 
     mutating func floats(_ values: [Float]) {
         integer(values.count)
-        bytes.reserveCapacity(bytes.count + 4 * values.count)
-        for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
+        #if _endian(little)
+            values.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        #else
+            for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
+        #endif
     }
 }
 
@@ -51,10 +56,6 @@ struct ByteReader {
         guard let count = integer(), count >= 0, count <= rest.count / 4, let bytes = take(4 * count) else {
             return nil
         }
-        return bytes.withUnsafeBytes { raw in
-            (0..<count).map {
-                Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
-            }
-        }
+        return bytes.withUnsafeBytes { ElementType.float32.floats($0) }
     }
 }

@@ -23,8 +23,12 @@ public struct Scores: Sendable, Equatable {
         self.labels = labels
         self.coarse = coarse
         var fine = logits.fine
-        for snippet in 0..<logits.snippets {
-            softmax(&fine[snippet * logits.classes..<(snippet + 1) * logits.classes])
+        fine.withUnsafeMutableBufferPointer { fine in
+            for snippet in 0..<logits.snippets {
+                softmax(
+                    UnsafeMutableBufferPointer(
+                        rebasing: fine[snippet * logits.classes..<(snippet + 1) * logits.classes]))
+            }
         }
         self.fine = fine
     }
@@ -37,7 +41,7 @@ public struct Scores: Sendable, Equatable {
 func sigmoid(_ x: Float) -> Float { 1 / (1 + expf(-x)) }
 
 /// Softmax in place.
-func softmax(_ values: inout ArraySlice<Float>) {
+func softmax(_ values: UnsafeMutableBufferPointer<Float>) {
     guard let top = values.max() else { return }
     var total: Float = 0
     for index in values.indices {
