@@ -33,6 +33,12 @@ extension ElementType {
         guard count > 0 else { return }
         let last = start + (count - 1) * step + byteSize
         precondition(start >= 0 && step >= 0 && last <= bytes.count && output.count >= count)
+        #if _endian(little)
+            if self == .float32, order == .little, step == 4 {
+                UnsafeMutableRawBufferPointer(output).copyMemory(from: bytes.part(start..<last))
+                return
+            }
+        #endif
         let run = ElementRun(bytes: bytes, start: start, step: step, count: count, isBig: order == .big, output: output)
         switch self {
         case .float16: run.map(UInt16.self) { Float(halfBits: $0) }

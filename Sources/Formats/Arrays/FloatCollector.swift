@@ -1,7 +1,11 @@
 /// Collects float32 values from the bytes of elements that arrive in pieces, cut anywhere.
 ///
-/// Memory follows what has arrived: the expected count only caps the growth.
+/// Memory follows what has arrived: beyond the first MiB the expected count only caps the growth.
 struct FloatCollector {
+    /// Up to so many expected elements are kept room for at once, so that small arrays never move. Memory that is not
+    /// written to is none yet.
+    private static let reservedAtOnce = 1 << 18
+
     let elementType: ElementType
     let byteOrder: ByteOrder
     /// Elements that can come, as far as one knows; none beyond are kept room for.
@@ -48,7 +52,8 @@ struct FloatCollector {
         guard count > 0 else { return }
         let needed = values.count + count
         if needed > values.capacity {
-            values.reserveCapacity(max(needed, min(expectedCount, max(1024, values.count * 2))))
+            let grown = expectedCount <= Self.reservedAtOnce ? expectedCount : max(1024, values.count * 2)
+            values.reserveCapacity(max(needed, min(expectedCount, grown)))
         }
         withUnsafeTemporaryAllocation(of: Float.self, capacity: min(count, 1024)) { scratch in
             var at = 0

@@ -30,14 +30,14 @@ extension Matrix {
     }
 
     /// Index in `values` of the first that is NaN or infinite.
-    public var firstNotFinite: Int? {
-        let exponent: UInt32 = 0x7f80_0000
-        let found = values.withUnsafeBufferPointer { buffer in
-            var found: UInt32 = 0
-            for value in buffer { found |= value.bitPattern & exponent == exponent ? 1 : 0 }
-            return found != 0
+    public var firstNotFinite: Int? { firstNotFinite(lengths: rowLengths) }
+
+    /// The same, from the rows' lengths: a row that has a finite one has finite values, and only the others are looked at.
+    public func firstNotFinite(lengths: [Float]) -> Int? {
+        for row in 0..<rows where !lengths[row].isFinite {
+            if let index = self[row: row].firstIndex(where: { !$0.isFinite }) { return index }
         }
-        return found ? values.firstIndex { !$0.isFinite } : nil
+        return nil
     }
 
     /// Whether a row has the same values as the one before it.

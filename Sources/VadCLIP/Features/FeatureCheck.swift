@@ -23,10 +23,11 @@ public struct FeatureCheck: Sendable {
     ) throws(FeatureError) -> (features: Matrix, report: FeatureReport) {
         try check(shape: shape)
         let matrix = Matrix(rows: shape[0], columns: shape[1], values: values)
-        if let index = matrix.firstNotFinite {
+        let lengths = matrix.rowLengths
+        if let index = matrix.firstNotFinite(lengths: lengths) {
             throw .notFinite(row: index / width, column: index % width, value: values[index])
         }
-        return (matrix, report(matrix, elementType: elementType, order: order))
+        return (matrix, report(matrix, lengths, elementType: elementType, order: order))
     }
 
     private func check(shape: [Int]) throws(FeatureError) {
@@ -51,13 +52,15 @@ public struct FeatureCheck: Sendable {
         return shape[0] < shape[1] ? 0 : 1
     }
 
-    private func report(_ features: Matrix, elementType: String, order: String) -> FeatureReport {
+    private func report(
+        _ features: Matrix, _ lengths: [Float], elementType: String, order: String
+    ) -> FeatureReport {
         var report = FeatureReport(
             rows: features.rows, width: features.columns, elementType: elementType, order: order,
             smallestNorm: .infinity, largestNorm: 0, meanNorm: 0, repeatedRows: 0, zeroRows: 0, warnings: [])
         var total = 0.0
         var unit = 0
-        for (row, norm) in features.rowLengths.enumerated() {
+        for (row, norm) in lengths.enumerated() {
             report.smallestNorm = min(report.smallestNorm, norm)
             report.largestNorm = max(report.largestNorm, norm)
             total += Double(norm)
