@@ -50,7 +50,7 @@ extension Crew {
         _ result: StepResult<Processor>, of assignment: Assignment<Processor>, by worker: Int
     ) -> CrewReport? {
         let now = clock.now
-        return update { state in
+        return update(looksOn: true) { state in
             let token = assignment.token
             if let desk = state.desks[worker] { state.jobs[token]?.workerTime += now - desk.since }
             state.desks[worker] = nil

@@ -42,15 +42,25 @@ final class Crew<Processor: JobProcessor>: Sendable {
     }
 
     /// Changes the state and wakes all for whom that may mean something.
-    func update<Result>(_ body: (inout State) -> Result) -> Result {
-        let (result, due) = monitor.withLock { state in
+    ///
+    /// Waking a thread in vain costs as much as a small job's answer. So workers are woken for steps that are there alone:
+    /// no step comes to be but in here.
+    ///
+    /// - Parameter looksOn: whether the caller is a worker who looks for a step itself right afterwards, and takes one
+    func update<Result>(looksOn: Bool = false, _ body: (inout State) -> Result) -> Result {
+        let (result, wakes, due) = monitor.withLock { state in
             let result = body(&state)
-            guard !state.watchers.isEmpty else { return (result, [Watcher]()) }
+            let wakes = state.isLeaving ? .several : state.schedule.supply
+            guard !state.watchers.isEmpty else { return (result, wakes, [Watcher]()) }
             let now = state
             state.watchers.removeAll { $0.condition(now) }
-            return (result, now.watchers.filter { $0.condition(now) })
+            return (result, wakes, now.watchers.filter { $0.condition(now) })
         }
-        monitor.wakeAll()
+        switch wakes {
+        case .none: break
+        case .one: if !looksOn { monitor.wakeOne() }
+        case .several: monitor.wakeAll()
+        }
         for watcher in due { watcher.latch.close(with: ()) }
         return result
     }

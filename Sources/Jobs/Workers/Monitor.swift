@@ -28,7 +28,7 @@ final class Monitor<Value>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Reads or changes the value. Who changes what others wait for calls `wakeAll` afterwards.
+    /// Reads or changes the value. Who changes what others wait for calls `wakeOne` or `wakeAll` afterwards.
     func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
@@ -45,6 +45,11 @@ final class Monitor<Value>: @unchecked Sendable {
             if let found = body(&value) { return found }
             pthread_cond_wait(condition, mutex)
         }
+    }
+
+    /// Makes one thread that waits look again: enough where all look for the same, and one can have it.
+    func wakeOne() {
+        pthread_cond_signal(condition)
     }
 
     /// Makes every thread that waits look again.

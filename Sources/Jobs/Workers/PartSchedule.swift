@@ -23,6 +23,11 @@ struct PartSchedule: Sendable {
         }
     }
 
+    /// How many steps there are to give.
+    enum Supply {
+        case none, one, several
+    }
+
     private enum Stage {
         case unplanned
         case parts(next: Int, done: Int, total: Int)
@@ -41,6 +46,14 @@ struct PartSchedule: Sendable {
 
     /// The jobs that are not gone.
     var count: Int { jobs.count }
+
+    /// How many steps could be given now, as far as that matters: none, one or several.
+    var supply: Supply {
+        guard let first = turns.first else { return .none }
+        guard turns.count == 1, let progress = jobs[first] else { return .several }
+        if case .parts(let next, _, let total) = progress.stage, total - next > 1 { return .several }
+        return .one
+    }
 
     /// The jobs of which no step was begun.
     var unbegun: [ClaimToken] {
