@@ -136,7 +136,8 @@ extension OpenAPITests {
     private static func job(failed: Bool = false) throws -> Job {
         let new = NewJob(
             input: JobInput(features: [1, 2], rows: 1, width: 2), model: "m",
-            featuresSHA256: String(repeating: "0", count: 64), warnings: ["w"], parts: 1, outputEstimate: 1)
+            featuresSHA256: FeatureDigest(String(repeating: "0", count: 64)), warnings: ["w"], parts: 1,
+            outputEstimate: 1)
         let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
         var job = Job(new, id: id, createdAt: WallTime(milliseconds: 0))
         guard failed else { return job }

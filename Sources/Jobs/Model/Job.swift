@@ -12,8 +12,8 @@ public struct Job: Sendable, Equatable {
     public let snippets: Int
     /// The bytes of its input.
     public let inputBytes: Int
-    /// The SHA-256 of the features, in hexadecimal.
-    public let featuresSHA256: String
+    /// The SHA-256 of the features.
+    public let featuresSHA256: FeatureDigest
     /// What looked wrong with the features, in plain words.
     public let warnings: [String]
 

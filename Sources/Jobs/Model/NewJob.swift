@@ -32,8 +32,8 @@ public struct NewJob: Sendable {
     public var client: String
     /// The name of the model that is to score it.
     public var model: String
-    /// The SHA-256 of the features, in hexadecimal.
-    public var featuresSHA256: String
+    /// The SHA-256 of the features.
+    public var featuresSHA256: FeatureDigest
     /// What looked wrong with the features though they can be scored, in plain words.
     public var warnings: [String]
     /// Into how many parts the processor will cut it, at least 1.
@@ -47,7 +47,7 @@ public struct NewJob: Sendable {
         priority: Priority = .normal,
         client: String = "",
         model: String,
-        featuresSHA256: String = "",
+        featuresSHA256: FeatureDigest = FeatureDigest(""),
         warnings: [String] = [],
         parts: Int = 1,
         outputEstimate: Int = 0

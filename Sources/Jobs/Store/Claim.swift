@@ -20,8 +20,8 @@ public struct ClaimedJob: Sendable {
     public let client: String
     /// The name of the model that is to score it.
     public let model: String
-    /// The SHA-256 of the features, in hexadecimal.
-    public let featuresSHA256: String
+    /// The SHA-256 of the features.
+    public let featuresSHA256: FeatureDigest
     /// What looked wrong with the features, in plain words.
     public let warnings: [String]
     /// Into how many parts it is cut.

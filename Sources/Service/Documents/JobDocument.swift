@@ -30,7 +30,7 @@ struct JobDocument {
             }
             json.member("model", job.model)
             json.member("snippets", job.snippets)
-            json.member("features_sha256", job.featuresSHA256)
+            json.member("features_sha256", job.featuresSHA256.text)
             json.key("warnings")
             json.array(job.warnings) { $0.string($1) }
             json.key("result")

@@ -64,7 +64,7 @@ struct ScoringProcessor: JobProcessor {
                 detail: "The scores of snippet \(snippet) are not finite: the features are too large for the model.")
         }
         let result = ScoreResult(
-            model: model, classes: plan.classes, logits: logits, featuresSHA256: plan.job.featuresSHA256,
+            model: model, classes: plan.classes, logits: logits, featuresSHA256: plan.job.featuresSHA256.text,
             options: plan.options, queued: timings.queued, scored: timings.scored)
         return JobOutput(body: result.encoded)
     }

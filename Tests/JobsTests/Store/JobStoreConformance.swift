@@ -9,7 +9,7 @@ struct JobStoreConformance {
         let (store, clock) = try await kind.open()
         let job = try await store.insert(.sample(.high, parts: 3))
         #expect(job.status == .queued && job.priority == .high && job.parts == 3 && job.partsDone == 0)
-        #expect(job.model == "tiny" && job.snippets == 1 && job.featuresSHA256 == "ab" && job.warnings == ["odd"])
+        #expect(job.model == "tiny" && job.snippets == 1 && job.featuresSHA256.text == "ab" && job.warnings == ["odd"])
         #expect(job.createdAt == clock.wall && job.startedAt == nil && job.finishedAt == nil && job.attempt == 0)
         #expect(job.queuePosition == 1 && job.partsAhead == 3 && job.estimatedSeconds == nil)
         #expect(try await store.job(job.id) == job)

@@ -8,7 +8,8 @@ extension NewJob {
         NewJob(
             input: JobInput(
                 features: [Float](repeating: 1, count: width), rows: 1, width: width, options: options),
-            priority: priority, client: "somebody", model: "tiny", featuresSHA256: "ab", warnings: ["odd"],
+            priority: priority, client: "somebody", model: "tiny", featuresSHA256: FeatureDigest("ab"),
+            warnings: ["odd"],
             parts: parts, outputEstimate: outputEstimate)
     }
 }
