@@ -45,7 +45,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         try check()
         let server = try url.map { try ServerURL($0) }
         if let hdr { try AtomicFile.check(path: hdr) }
-        Memory.giveBackLargeBlocks()
+        Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
         let settings = try await common.settings()
         let (stop, source) = StopFlag.onInterrupt()
