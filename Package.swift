@@ -78,8 +78,9 @@ let package = Package(
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
         .testTarget(name: "FormatsTests", dependencies: ["TestSupport", "Formats"], exclude: ["Fixtures"]),
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
-            name: "VadCLIPTests", dependencies: ["TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
+            name: "VadCLIPTests", dependencies: ["AllocationCount", "TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPTests",
             dependencies: ["TestSupport", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),

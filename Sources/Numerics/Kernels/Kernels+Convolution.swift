@@ -17,9 +17,9 @@ extension Kernels {
         precondition(inputs.rows >= 8 * tiles && inputs.columns == width && inputs.stride == width)
         precondition(outputs.rows >= 8 * tiles && outputs.stride == outputs.columns)
         table.pointee.convolution_in(tiles, width, x.base, x.stride, inputs.base, tiles * width)
-        for (point, matrix) in weights.points.enumerated() {
+        for point in 0..<weights.points.count {
             let rows = point * tiles..<(point + 1) * tiles
-            product(inputs.rows(rows), Linear(weights: matrix), into: outputs.rows(rows))
+            product(inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows))
         }
         table.pointee.convolution_out(
             y.rows, y.columns, outputs.base, tiles * y.columns, weights.bias.base, y.base, y.stride)

@@ -42,8 +42,8 @@ extension MatrixView {
     /// Copies the rows of `range` of a constant matrix; there must be as many as this view has.
     public func copy(from constants: ConstantMatrix, rows range: Range<Int>) {
         precondition(range.count == rows && constants.columns == columns && range.upperBound <= constants.rows)
-        for (row, source) in range.enumerated() {
-            (base + row * stride).update(from: constants[row: source].base, count: columns)
+        for row in 0..<rows {
+            (base + row * stride).update(from: constants[row: range.lowerBound + row].base, count: columns)
         }
     }
 

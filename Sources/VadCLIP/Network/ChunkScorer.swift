@@ -62,8 +62,8 @@ public final class ChunkScorer {
     func padding() -> PaddingTail.Rows {
         let x = graphs.rows
         embed([], ChunkExtent(plain: configuration, valid: 0))
-        for block in network.local {
-            block.run(x, window: configuration.window, scratch: local, kernels: kernels)
+        for layer in 0..<network.local.count {
+            network.local[layer].run(x, window: configuration.window, scratch: local, kernels: kernels)
         }
         let local = x.matrix
         // The graph module overwrites its first maps, so they are made once more.
@@ -80,8 +80,8 @@ public final class ChunkScorer {
     /// Steps 1 to 4.
     private func run(_ rows: ArraySlice<Float>, _ extent: ChunkExtent) {
         embed(rows, extent)
-        for block in network.local {
-            block.run(
+        for layer in 0..<network.local.count {
+            network.local[layer].run(
                 graphs.rows.rows(0..<extent.local), window: configuration.window, scratch: local, kernels: kernels)
         }
         if let tail {

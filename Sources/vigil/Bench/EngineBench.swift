@@ -2,57 +2,43 @@ import Numerics
 import Service
 import VadCLIP
 
-/// Times the products of a model and whole videos.
+/// Times the operations of a model and whole videos.
 struct EngineBench {
     let model: Model
     let kernels: Kernels
     let threads: Int
     let runs: Int
 
-    /// The largest difference from the portable kernels with which products are timed.
+    /// The largest difference from the portable kernels with which an operation is timed.
     private static let tolerance: Float = 1e-3
 
     func report(lengths: [Int]) throws -> EngineReport {
         let peak = kernels.measuredPeak()
-        let d = model.configuration.width
-        let shapes = [
-            ("scores' or output projection", d, d), ("feed-forward, up", d, 4 * d),
-            ("feed-forward, down", 4 * d, d), ("graphs' second weights", d / 2, d / 2),
-        ]
-        let products = try shapes.map { try product($0.0, inputs: $0.1, outputs: $0.2) }
+        let configuration = model.configuration
+        let operations = EngineOperation.all(
+            length: configuration.length, width: configuration.width, window: configuration.window)
         return EngineReport(
-            kernels: kernels.name, model: model.info.name, threads: threads, peak: peak, products: products,
-            videos: lengths.map(video))
+            kernels: kernels.name, model: model.info.name, threads: threads, peak: peak,
+            operations: try operations.map(time), videos: lengths.map(video))
     }
 
-    /// A product with as many rows as a chunk has.
-    private func product(_ name: String, inputs: Int, outputs: Int) throws -> EngineReport.Product {
-        let rows = model.configuration.length
-        var random = SystemRandomNumberGenerator()
-        func floats(_ count: Int) -> [Float] { (0..<count).map { _ in Float.random(in: -1...1, using: &random) } }
-        let (weights, values) = (floats(inputs * outputs), floats(rows * inputs))
+    /// The median time of an operation, once its result is that of the portable kernels.
+    private func time(_ operation: EngineOperation) throws -> EngineReport.Operation {
         let workspace = Workspace()
-        let a = workspace.matrix(rows: rows, columns: inputs)
-        a.copy(from: values[...])
-        func run(_ kernels: Kernels) -> (MatrixView, () -> Void) {
-            let linear = Linear(
-                weights: PackedWeights(inputs: inputs, outputs: outputs, inputMajor: weights, kernels: kernels))
-            let c = workspace.matrix(rows: rows, columns: outputs)
-            return (c, { kernels.product(a, linear, into: c) })
-        }
-        let (reference, compute) = run(.portable)
+        let (reference, compute) = try operation.prepare(.portable, workspace)
         compute()
-        let (found, timed) = run(kernels)
+        let (found, timed) = try operation.prepare(kernels, workspace)
         timed()
         let difference = zip(reference.values(), found.values()).map { abs($0 - $1) }.max() ?? 0
         guard difference <= Self.tolerance else {
             throw Failure(
-                .internal, "\(name): the \(kernels.name) kernels differ by \(difference) from the portable ones")
+                .internal,
+                "\(operation.name): the \(kernels.name) kernels differ by \(difference) from the portable ones")
         }
         let seconds = median(timed)
-        return EngineReport.Product(
-            name: name, rows: rows, inputs: inputs, outputs: outputs, seconds: seconds,
-            rate: 2 * Double(rows * inputs * outputs) / seconds)
+        return EngineReport.Operation(
+            name: operation.name, rows: operation.rows, inputs: operation.inputs, outputs: operation.outputs,
+            seconds: seconds, rate: operation.work.map { $0 / seconds })
     }
 
     private func video(_ snippets: Int) -> EngineReport.Video {

@@ -3,10 +3,10 @@ import ArgumentParser
 /// `vigil bench engine`.
 struct EngineBenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "engine", abstract: "Time the model's products and whole videos.",
+        commandName: "engine", abstract: "Time the model's operations and whole videos.",
         discussion: """
-            Products are given with their share of the core's measured multiply-add peak, videos by their median. The \
-            kernels are checked against the portable ones first: what differs is not timed.
+            Operations and videos are given by their median, products and videos with their share of the cores' measured \
+            multiply-add peak. The kernels are checked against the portable ones first: what differs is not timed.
             """)
 
     @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")

@@ -2,14 +2,14 @@ import Formats
 
 /// What `vigil bench engine` measured.
 struct EngineReport {
-    struct Product {
+    struct Operation {
         let name: String
         let rows: Int
         let inputs: Int
         let outputs: Int
         let seconds: Double
-        /// Floating-point operations a second.
-        let rate: Double
+        /// Floating-point operations a second; nil where they are not what takes the time.
+        let rate: Double?
     }
 
     struct Video {
@@ -24,25 +24,26 @@ struct EngineReport {
     let threads: Int
     /// Floating-point operations a second of one core's multiply-add units.
     let peak: Double
-    let products: [Product]
+    let operations: [Operation]
     let videos: [Video]
 
     var text: String {
         var lines = [
             "kernels \(kernels), model \(model), peak of a core \(fixed(peak / 1e9, 1)) GFLOP/s", "",
-            row(["product", "rows x in x out", "ms", "GFLOP/s", "of peak"]),
+            row(["operation", "rows x in x out", "ms", "GFLOP/s", "of peak"]),
         ]
-        lines += products.map { product in
+        lines += operations.map { operation in
             row([
-                product.name, "\(product.rows) x \(product.inputs) x \(product.outputs)",
-                fixed(product.seconds * 1e3, 3),
-                fixed(product.rate / 1e9, 1), "\(Int((100 * product.rate / peak).rounded()))%",
+                operation.name, "\(operation.rows) x \(operation.inputs) x \(operation.outputs)",
+                fixed(operation.seconds * 1e3, 3), operation.rate.map { fixed($0 / 1e9, 1) } ?? "",
+                operation.rate.map { percent($0 / peak) } ?? "",
             ])
         }
-        lines += ["", row(["video", "threads", "ms", "GFLOP/s", "snippets/s"])]
+        lines += ["", row(["video", "threads", "ms", "GFLOP/s", "of peak", "snippets/s"])]
         lines += videos.map { video in
             row([
                 "\(video.snippets) snippets", "\(threads)", fixed(video.seconds * 1e3, 2), fixed(video.rate / 1e9, 1),
+                percent(video.rate / peak / Double(threads)),
                 "\(Int((Double(video.snippets) / video.seconds).rounded()))",
             ])
         }
@@ -56,16 +57,18 @@ struct EngineReport {
                 json.member("model", model)
                 json.member("threads", threads)
                 json.member("peak_gflops", peak / 1e9)
-                json.key("products")
-                json.array(products) { json, product in
+                json.key("operations")
+                json.array(operations) { json, operation in
                     json.object { json in
-                        json.member("name", product.name)
-                        json.member("rows", product.rows)
-                        json.member("inputs", product.inputs)
-                        json.member("outputs", product.outputs)
-                        json.member("ms", product.seconds * 1e3)
-                        json.member("gflops", product.rate / 1e9)
-                        json.member("share_of_peak", product.rate / peak)
+                        json.member("name", operation.name)
+                        json.member("rows", operation.rows)
+                        json.member("inputs", operation.inputs)
+                        json.member("outputs", operation.outputs)
+                        json.member("ms", operation.seconds * 1e3)
+                        if let rate = operation.rate {
+                            json.member("gflops", rate / 1e9)
+                            json.member("share_of_peak", rate / peak)
+                        }
                     }
                 }
                 json.key("videos")
@@ -74,13 +77,16 @@ struct EngineReport {
                         json.member("snippets", video.snippets)
                         json.member("ms", video.seconds * 1e3)
                         json.member("gflops", video.rate / 1e9)
+                        json.member("share_of_peak", video.rate / peak / Double(threads))
                     }
                 }
             }
         }
     }
 
-    private func row(_ cells: [String]) -> String { ReportText.row(cells, widths: [24, 18, 10, 10, 12]) }
+    private func row(_ cells: [String]) -> String { ReportText.row(cells, widths: [28, 18, 10, 10, 10, 12]) }
+
+    private func percent(_ share: Double) -> String { "\(Int((100 * share).rounded()))%" }
 
     private func fixed(_ value: Double, _ digits: Int) -> String { ReportText.fixed(value, digits) }
 }
