@@ -1,0 +1,95 @@
+"""`vigil import`: prepared weights, smaller weights, and what of a model file may be damaged."""
+
+import json
+import subprocess
+import sys
+
+from support.harness import SHARED, check, contains, equal, finish, group, need, scratch
+
+need("importing", "numpy", shared=True)
+
+import numpy as np  # noqa: E402
+
+from support.process import run  # noqa: E402
+
+checkpoint = scratch() / "tiny.pth"
+subprocess.run(
+    [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", checkpoint],
+    check=True,
+)
+rows = scratch() / "rows.npy"
+np.save(rows, (np.random.default_rng(1).standard_normal((70, 64)) * 0.4).astype(np.float32))
+
+
+def imported(name, *options):
+    path = scratch() / f"{name}.safetensors"
+    ran = run("import", checkpoint, "--output", path, *options)
+    equal(f"{name}: import", ran.code, 0)
+    return path, ran.out
+
+
+def score(path):
+    ran = run("score", "--format", "json", "--logits", "--model", path, rows)
+    equal(f"{path.stem}: score", ran.code, 0)
+    result = json.loads(ran.out)
+    return result.get("result", result)
+
+
+def difference(one, other):
+    return max(
+        float(np.abs(np.array(one["logits"][branch]) - np.array(other["logits"][branch])).max())
+        for branch in ("coarse", "fine")
+    )
+
+
+with group("prepared weights"):
+    prepared, line = imported("prepared")
+    contains("the summary names the kernels", line, "prepared for")
+    plain, line = imported("plain", "--prepare", "none")
+    check("no kernels where none are asked for", "prepared for" not in line, line)
+    check("the prepared file is larger", prepared.stat().st_size > plain.stat().st_size)
+    full = score(plain)
+    equal("prepared weights give the same logits", score(prepared)["logits"], full["logits"])
+    portable, _ = imported("portable", "--prepare", "portable")
+    equal("weights prepared for other kernels are not used", score(portable)["logits"], full["logits"])
+    facts = json.loads(run("inspect", "--json", prepared).out)
+    equal("inspect counts the tensors once", facts["tensors"], json.loads(run("inspect", "--json", plain).out)["tensors"])
+
+with group("smaller weights"):
+    for kind, size, most in (("float16", 0.62, 0.05), ("bfloat16", 0.62, 0.4), ("int8", 0.45, 0.6)):
+        path, line = imported(kind, "--weights", kind)
+        contains(f"{kind}: the summary tells the difference", line, f"{kind} weights", "logits off by at most")
+        share = path.stat().st_size / plain.stat().st_size
+        check(f"{kind}: a smaller file", share < size, f"{share:.2f}")
+        off = difference(score(path), full)
+        check(f"{kind}: logits near", 0 < off < most, f"{off}")
+
+with group("damage"):
+    bytes_ = bytearray(prepared.read_bytes())
+    length = int.from_bytes(bytes_[:8], "little")
+    header = json.loads(bytes_[8 : 8 + length])
+
+    def damaged(name, tensor):
+        path = scratch() / f"{name}.safetensors"
+        copy = bytearray(bytes_)
+        begin, end = header[tensor]["data_offsets"]
+        for at in range(8 + length + begin + 3, 8 + length + end, 4):
+            copy[at] ^= 0x80
+        path.write_bytes(copy)
+        ran = run("score", "--model", path, rows)
+        equal(f"{name}: refused", ran.code, 65)
+        contains(f"{name}: why", ran.err, "self-test")
+
+    damaged("a published tensor", "mlp2.c_fc.weight")
+    damaged("a prepared tensor", "prepared/mlp2.c_fc.weight")
+
+with group("wrong options"):
+    for options, words in (
+        (("--weights", "float8"), ("float8",)),
+        (("--prepare", "sse"), ("--prepare 'sse'", "portable")),
+    ):
+        ran = run("import", checkpoint, "--output", scratch() / "x.safetensors", *options)
+        equal(f"{options[0]}: status", ran.code, 64)
+        contains(f"{options[0]}: words", ran.err, *words)
+
+finish()
