@@ -38,13 +38,14 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
         .target(name: "Numerics", dependencies: ["CKernels"]),
+        .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Formats", dependencies: ["CZlib", "COpenSSL"]),
         .target(name: "CLIP", dependencies: ["Numerics"]),
         .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
