@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Service",
+                "CLinux", "CResources", "Service", "TLS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
@@ -84,6 +84,12 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: ["TestSupport", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        .testTarget(
+            name: "TLSTests",
+            dependencies: [
+                "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs"]),
         .testTarget(
             name: "ServiceTests",
