@@ -38,13 +38,14 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
         .target(name: "Numerics", dependencies: ["CKernels"]),
+        .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Formats", dependencies: ["CZlib", "COpenSSL"]),
         .target(name: "CLIP", dependencies: ["Numerics"]),
         .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
@@ -63,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Service",
+                "CLinux", "CResources", "Service", "TLS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
@@ -84,6 +85,12 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: ["TestSupport", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        .testTarget(
+            name: "TLSTests",
+            dependencies: [
+                "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs"]),
         .testTarget(
             name: "ServiceTests",

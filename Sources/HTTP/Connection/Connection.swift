@@ -1,6 +1,7 @@
 import Dispatch
 import HTTPTypes
 import Logging
+import TLS
 
 #if canImport(Glibc)
     import Glibc
@@ -8,7 +9,7 @@ import Logging
     import Musl
 #endif
 
-/// A socket, its state, and the handler at work for it: carries out what `ConnectionState` decides.
+/// A client's connection, its state, and the handler at work for it: carries out what `ConnectionState` decides.
 ///
 /// `@unchecked Sendable`: it belongs to its loop and is touched on the loop's queue alone; tasks that hold it come back
 /// by `EventLoop.enter`.
@@ -22,25 +23,47 @@ final class Connection: @unchecked Sendable {
     var state: ConnectionState
     var call = RunningCall()
 
-    private var socket: Socket?
+    /// The certificate that the client has shown.
+    var clientCertificate: CertificateSummary?
+
+    /// Nil once the connection is closed.
+    var transport: Transport?
+    /// What the connection is to be told before it has asked.
+    private var refusal: HTTPProblem?
     private var watched: Poller.Readiness = .input
+    private var isReadPlanned = false
 
     init(owning descriptor: Int32, peer: SocketAddress, token: ConnectionTable.Token, loop: EventLoop) {
         self.token = token
         self.loop = loop
         self.peer = peer
-        socket = Socket(owning: descriptor)
+        transport = Transport(owning: descriptor)
         state = ConnectionState(
-            context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max), now: loop.now)
+            context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max),
+            isSecured: loop.context.tls != nil, now: loop.now)
     }
 
-    var isOpen: Bool { socket != nil }
+    var isOpen: Bool { transport != nil }
 
     /// Begins; a connection beyond the limit is answered with `problem` before it has asked.
     func open(refusing problem: HTTPProblem?) {
-        socket?.disableDelay()
-        if let problem {
-            state.refuseHead(problem, now: loop.now)
+        transport?.disableDelay()
+        refusal = problem
+        guard let tls = loop.context.tls else {
+            begin()
+            return
+        }
+        guard transport?.secure(with: tls.context) == true else {
+            close()
+            return
+        }
+        shakeHands()
+    }
+
+    /// The way is free for requests.
+    func begin() {
+        if let refusal {
+            state.refuseHead(refusal, now: loop.now)
             settle()
         } else {
             readInput()
@@ -50,8 +73,12 @@ final class Connection: @unchecked Sendable {
     /// Something has happened to the socket.
     func handle(_ readiness: Poller.Readiness) {
         dispatchPrecondition(condition: .onQueue(loop.queue))
+        if case .handshake = state.phase {
+            shakeHands()
+            return
+        }
         if readiness.contains(.output) { settle() }
-        if readiness.contains(.input), state.wantsInput {
+        if readiness.contains(.input) || transport?.needs.isEmpty == false, state.wantsInput {
             readInput()
         } else if !readiness.isDisjoint(with: .lost) {
             close()
@@ -61,7 +88,8 @@ final class Connection: @unchecked Sendable {
     /// The deadline has passed.
     func tick() {
         guard isOpen else { return }
-        if let action = state.tick(now: loop.now) { perform(action, [UInt8]().span) }
+        let isQuiet = state.exchange == nil && state.output.isEmpty
+        if let action = state.tick(now: loop.now) { perform(action, isQuiet: isQuiet) }
         settle()
     }
 
@@ -78,7 +106,7 @@ final class Connection: @unchecked Sendable {
     /// Lets go of everything at once.
     func close() {
         guard isOpen else { return }
-        socket = nil
+        transport = nil
         call.abandon()
         loop.remove(token)
     }
@@ -132,7 +160,7 @@ final class Connection: @unchecked Sendable {
 
     /// - Returns: how many bytes came; nil if none did, the end of the input and failures being dealt with.
     private func receive(_ buffer: UnsafeMutableRawBufferPointer) -> Int? {
-        switch socket?.receive(into: buffer) {
+        switch transport?.receive(into: buffer) {
         case .moved(let count) where count > 0: return count
         case .moved:
             if let action = state.endInput() { perform(action, [UInt8]().span) }
@@ -165,9 +193,15 @@ final class Connection: @unchecked Sendable {
         case .body(let range): deliver(input.extracting(range).withUnsafeBufferPointer { Array($0) })
         case .endBody: call.mailbox?.end(.success(()))
         case .failBody(let error): call.mailbox?.end(.failure(error))
-        case .halfClose: socket?.endSending()
+        case .halfClose: transport?.endSending()
         case .close: close()
         }
+    }
+
+    /// - Parameter isQuiet: whether all has been said, so that an end is no interruption.
+    private func perform(_ action: ConnectionState.Action, isQuiet: Bool) {
+        if isQuiet, case .close = action { transport?.sayGoodbye() }
+        perform(action, [UInt8]().span)
     }
 
     private func deliver(_ piece: [UInt8]) {
@@ -190,13 +224,14 @@ extension Connection {
         if state.exchange == nil { call.finish() }
         if state.output.count < loop.context.limits.maxWaitingOutputBytes { call.resumeWriters() }
         updateInterest()
+        readHeldInput()
         loop.setDeadline(state.deadline, of: token)
     }
 
     private func flush() {
         while isOpen, !state.output.isEmpty {
             let outcome = state.output.withSegments(limit: Socket.segmentsPerCall) { segments, sent in
-                socket?.transmit(segments, skipping: sent)
+                transport?.transmit(segments, skipping: sent)
             }
             switch outcome {
             case .moved(let count):
@@ -209,12 +244,24 @@ extension Connection {
                 return
             }
         }
-        if isOpen, let action = state.afterSending(now: loop.now) { perform(action, [UInt8]().span) }
+        transport?.continueEnding()
+        if isOpen, let action = state.afterSending(now: loop.now) { perform(action, isQuiet: true) }
+    }
+
+    /// What TLS has read ahead is no event of the socket: it gets a turn of its own.
+    private func readHeldInput() {
+        guard transport?.mayHoldInput == true, !isReadPlanned, state.wantsInput else { return }
+        isReadPlanned = true
+        loop.enter {
+            self.isReadPlanned = false
+            guard self.isOpen, self.state.wantsInput else { return }
+            self.readInput()
+        }
     }
 
     private func updateInterest() {
-        guard let descriptor = socket?.descriptor else { return }
-        var interest: Poller.Readiness = []
+        guard let descriptor = transport?.descriptor else { return }
+        var interest = transport?.needs ?? []
         if state.wantsInput { interest.insert(.input) }
         if !state.output.isEmpty { interest.insert(.output) }
         guard interest != watched else { return }

@@ -5,6 +5,7 @@ extension ConnectionState {
     mutating func advance(_ input: Span<UInt8>, at position: inout Int, now: MonotonicTime) -> Action? {
         while true {
             switch phase {
+            case .handshake: return nil
             case .head:
                 guard output.count < context.limits.maxWaitingOutputBytes else { return nil }
                 guard position < input.count else { return inputEnded ? endWithinHead(now: now) : nil }

@@ -2,6 +2,8 @@ extension ConnectionState {
     /// When `tick` has something to do, if nothing happens before.
     var deadline: MonotonicTime {
         switch phase {
+        case .handshake:
+            return idleSince + (isShuttingDown ? Self.lastHead : context.timeouts.handshake)
         case .head:
             let input = headClock.map { begun in
                 let due = begun + context.timeouts.requestHead
@@ -26,7 +28,7 @@ extension ConnectionState {
             refuseHead(.requestTimeout("The head of the request did not come in time."), now: now)
             return nil
         case .exchange: return bodyTimedOut(now: now)
-        case .head, .closing, .lingering, .closed: return abort()
+        case .handshake, .head, .closing, .lingering, .closed: return abort()
         }
     }
 

@@ -23,6 +23,8 @@ struct ConnectionState {
     }
 
     enum Phase {
+        /// TLS is being agreed upon; no request can come yet.
+        case handshake
         /// Between requests, or within a head.
         case head
         /// A request is being read or answered.
@@ -56,18 +58,23 @@ struct ConnectionState {
     var bodyClock: ProgressClock?
     var writeClock: ProgressClock?
 
-    init(context: ServerContext, dateLine: DateLine, idSeed: UInt64, now: MonotonicTime) {
+    /// - Parameter isSecured: whether a TLS handshake comes before the first request.
+    init(
+        context: ServerContext, dateLine: DateLine, idSeed: UInt64, isSecured: Bool = false, now: MonotonicTime
+    ) {
         self.context = context
         self.dateLine = dateLine
         ids = RequestIDs(seed: idSeed)
         parser = RequestParser(limits: context.limits)
         idleSince = now
+        if isSecured { phase = .handshake }
     }
 
     /// Whether bytes should be read from the socket now.
     var wantsInput: Bool {
         guard !inputEnded else { return false }
         switch phase {
+        case .handshake: return true
         case .head: return backlog.count < context.limits.maxPipelinedBytes
         case .exchange:
             guard let exchange else { return false }

@@ -1,8 +1,12 @@
+import TLS
+
 /// What all connections of a server share and none changes.
 final class ServerContext: Sendable {
     let limits: Limits
     let timeouts: Timeouts
     let serverName: String?
+    /// Nil where requests come without TLS.
+    let tls: TLSCredentials?
     let router: Router
     let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
     let observe: (@Sendable (ExchangeRecord) -> Void)?
@@ -15,6 +19,7 @@ final class ServerContext: Sendable {
         limits = configuration.limits.usable
         timeouts = configuration.timeouts
         serverName = configuration.serverName
+        tls = configuration.tls
         self.router = router
         self.renderProblem = renderProblem
         self.observe = observe

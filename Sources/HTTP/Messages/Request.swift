@@ -1,4 +1,5 @@
 public import HTTPTypes
+public import TLS
 
 /// A request as a handler gets it.
 public struct Request: Sendable {
@@ -10,18 +11,21 @@ public struct Request: Sendable {
     public let id: String
     /// The other end of the connection.
     public let peer: SocketAddress
+    /// The certificate that the client has shown and that was found good; nil where none is asked for.
+    public let clientCertificate: CertificateSummary?
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
 
     /// A request from its parts, also for tests of handlers.
     public init(
         head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
-        pathParameters: PathParameters = PathParameters()
+        clientCertificate: CertificateSummary? = nil, pathParameters: PathParameters = PathParameters()
     ) {
         self.head = head
         self.body = body
         self.id = id
         self.peer = peer
+        self.clientCertificate = clientCertificate
         self.pathParameters = pathParameters
     }
 }

@@ -1,3 +1,5 @@
+public import TLS
+
 /// How a server listens, and what it takes.
 public struct ServerConfiguration: Sendable {
     /// The IPv4 or IPv6 address to listen on.
@@ -12,6 +14,8 @@ public struct ServerConfiguration: Sendable {
     public var limits = Limits()
     /// How long a client may take.
     public var timeouts = Timeouts()
+    /// The certificate and key that connections are secured with; nil for plain HTTP.
+    public var tls: TLSCredentials?
     /// What the Server field says; by default there is none.
     public var serverName: String?
 
@@ -66,6 +70,8 @@ extension Limits {
 
 /// How long a client may take.
 public struct Timeouts: Sendable {
+    /// From the connection to the end of the TLS handshake, however its bytes drip.
+    public var handshake = Duration.seconds(10)
     /// From the first byte of a head to its last, however the bytes between drip (408).
     public var requestHead = Duration.seconds(10)
     /// Between two pieces of a body, while the handler waits for it (408).

@@ -9,6 +9,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
     let service: VigilService
     let server: HTTPServer
     let model: ModelInfo
+    /// Nil where requests come without TLS.
+    let certificates: CertificateWatch?
     let grace: Duration
     let logger: Logger
 
@@ -21,10 +23,12 @@ struct ScoringRuntime: ServiceLifecycle.Service {
             _ = await service.drain(within: .zero)
             throw Failure(.configuration, error.description)
         }
-        logger.info("listening", metadata: ["url": "http://\(address)", "model": "\(model.name)"])
+        logger.info("listening", metadata: ["url": "\(certificates == nil ? "http" : "https")://\(address)", "model": "\(model.name)"])
         if !model.trained {
             logger.warning("the model is untrained, its scores mean nothing: name another by --model")
         }
+        let renewal = Task { [certificates] in await certificates?.run() }
+        defer { renewal.cancel() }
         let expiry = Task { [service] in await service.expireResults() }
         defer { expiry.cancel() }
         try? await gracefulShutdown()

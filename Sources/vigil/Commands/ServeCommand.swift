@@ -32,6 +32,7 @@ struct ServeCommand: AsyncParsableCommand {
     var maxResults: Int?
     @Option(help: "Open connections. (default: by the limit on descriptors)")
     var maxConnections: Int?
+    @OptionGroup var tls: TLSOptionGroup
     @Option(help: "Seconds to finish what was accepted after SIGTERM. (default: 25)")
     var grace: Int?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
@@ -55,15 +56,19 @@ struct ServeCommand: AsyncParsableCommand {
             model: model, backlog: backlog,
             workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
             openAPI: Resources.openAPI, settings: limits)
+        var configuration = try serverConfiguration(settings)
+        try tls.apply(settings, to: &configuration)
         let server = HTTPServer(
-            configuration: try serverConfiguration(settings), router: service.router(),
+            configuration: configuration, router: service.router(),
             problemRenderer: VigilService.render, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
                     .init(
                         service: ScoringRuntime(
-                            service: service, server: server, model: model.info, grace: grace, logger: logger))
+                            service: service, server: server, model: model.info,
+                            certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
+                            grace: grace, logger: logger))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
     }

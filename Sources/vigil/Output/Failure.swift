@@ -2,6 +2,7 @@ import ArgumentParser
 import Formats
 import Numerics
 import Service
+import TLS
 import VadCLIP
 
 #if canImport(Glibc)
@@ -48,6 +49,7 @@ struct Failure: Error, CustomStringConvertible {
         case let failure as Failure: failure
         case let error as FileError: Failure(error.isAboutInput ? .noInput : .internal, error.description)
         case let error as KernelsError: Failure(.configuration, error.description)
+        case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
         case is CheckpointError, is SafetensorsError, is ModelError, is ArrayDecodingError, is FeatureError,
             is GzipError, is WeightError:

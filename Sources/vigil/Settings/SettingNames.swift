@@ -4,6 +4,7 @@ enum SettingNames {
     static let all = [
         "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body", "max-connections",
         "max-queued", "max-queued-memory",
-        "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold", "workers",
+        "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold",
+        "tls-cert", "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
     ]
 }

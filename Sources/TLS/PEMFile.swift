@@ -1,0 +1,104 @@
+import COpenSSL
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A small file of certificates or a key, read whole.
+struct PEMFile {
+    private static let maxBytes = 4 << 20
+
+    let path: String
+    private let bytes: [UInt8]
+
+    init(_ path: String) throws(TLSError) {
+        self.path = path
+        func failure(_ code: Int32) -> TLSError { .unreadable(path: path, reason: String(cString: strerror(code))) }
+        // Without waiting, so that a pipe in its place is no trap.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure(errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .unreadable(path: path, reason: "it is not a regular file")
+        }
+        guard status.st_size <= Self.maxBytes else {
+            throw .unreadable(path: path, reason: "it has \(status.st_size) bytes, at most \(Self.maxBytes) are read")
+        }
+        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(errno) }
+            if count == 0 { break }
+            filled += count
+        }
+        self.bytes = Array(bytes[..<filled])
+    }
+
+    /// All certificates, in the order of the file.
+    func certificates() throws(TLSError) -> [Certificate] {
+        ErrorQueue.clear()
+        let (found, isWhole) = withBIO { bio in
+            var found: [Certificate] = []
+            while let certificate = PEM_read_bio_X509_AUX(bio, nil, nil, nil) {
+                found.append(Certificate(owning: certificate))
+            }
+            return (found, vigil_is_end_of_pem() != 0)
+        }
+        guard isWhole else { throw .unsuitable(path: path, reason: ErrorQueue.takeReason()) }
+        ErrorQueue.clear()
+        guard !found.isEmpty else { throw .unexpectedContent(path: path, expected: "a certificate") }
+        return found
+    }
+
+    /// The first private key.
+    func privateKey() throws(TLSError) -> PrivateKey {
+        ErrorQueue.clear()
+        var wasAsked = false
+        let key = withBIO { bio in
+            withUnsafeMutablePointer(to: &wasAsked) { asked in
+                // Sound: the callback runs only within this call, while `asked` points to a Bool.
+                PEM_read_bio_PrivateKey(
+                    bio, nil,
+                    { _, _, _, asked in
+                        asked?.assumingMemoryBound(to: Bool.self).pointee = true
+                        return -1
+                    }, asked)
+            }
+        }
+        defer { ErrorQueue.clear() }
+        if let key { return PrivateKey(owning: key) }
+        if wasAsked { throw .encryptedKey(path: path) }
+        if vigil_is_end_of_pem() != 0 { throw .unexpectedContent(path: path, expected: "a private key") }
+        throw .unsuitable(path: path, reason: ErrorQueue.takeReason())
+    }
+
+    /// Lends the bytes to OpenSSL as something to read from.
+    private func withBIO<Result>(_ body: (OpaquePointer?) -> Result) -> Result {
+        bytes.withUnsafeBytes { buffer in
+            // Sound: a memory BIO made so only reads, and is gone before the bytes are.
+            let bio = BIO_new_mem_buf(buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1), Int32(buffer.count))
+            defer { BIO_free(bio) }
+            return body(bio)
+        }
+    }
+}
+
+/// A private key of OpenSSL's.
+final class PrivateKey {
+    let key: OpaquePointer
+
+    /// Takes over a reference.
+    init(owning key: OpaquePointer) {
+        self.key = key
+    }
+
+    deinit {
+        EVP_PKEY_free(key)
+    }
+}

@@ -1,0 +1,68 @@
+import COpenSSL
+
+/// What handshakes are made with: certificate, key, versions, ciphers, remembered sessions. It never changes; other
+/// files make another context, while connections go on with the one that they began with.
+///
+/// `@unchecked Sendable`: the SSL_CTX is set up before anyone else sees it, and what OpenSSL changes in it afterwards,
+/// reference counts and the session cache, it locks itself.
+public final class TLSContext: @unchecked Sendable {
+    /// The server's certificate.
+    public let certificate: CertificateSummary
+    private let context: OpaquePointer
+
+    /// Reads the files and checks that they fit each other.
+    public init(_ configuration: TLSConfiguration) throws(TLSError) {
+        let chain = try PEMFile(configuration.certificatePath).certificates()
+        let key = try PEMFile(configuration.keyPath).privateKey()
+        guard let context = SSL_CTX_new(TLS_server_method()) else { throw .library(ErrorQueue.takeReason()) }
+        // From here on the object exists, and frees the context if a step below fails.
+        self.context = context
+        certificate = chain[0].summary
+        try setPolicy(on: context)
+        try use(chain, key, configuration)
+        if let path = configuration.clientAuthorityPath { try demandClientCertificates(signedBy: path) }
+    }
+
+    deinit {
+        SSL_CTX_free(context)
+    }
+
+    /// Begins a server's side of TLS on a connected, non-blocking socket, which must outlive it; nil where there is no
+    /// memory for it.
+    public func makeSession(descriptor: Int32) -> TLSSession? {
+        TLSSession(context: context, descriptor: descriptor)
+    }
+
+    private func use(_ chain: [Certificate], _ key: PrivateKey, _ configuration: TLSConfiguration) throws(TLSError) {
+        let path = configuration.certificatePath
+        ErrorQueue.clear()
+        guard X509_check_private_key(chain[0].x509, key.key) == 1 else {
+            ErrorQueue.clear()
+            throw .keyMismatch(certificatePath: path, keyPath: configuration.keyPath)
+        }
+        guard SSL_CTX_use_certificate(context, chain[0].x509) == 1 else {
+            throw .unsuitable(path: path, reason: ErrorQueue.takeReason())
+        }
+        for link in chain.dropFirst() {
+            // The context takes a reference of its own, which is what the 1 asks for.
+            guard SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, UnsafeMutableRawPointer(link.x509)) == 1 else {
+                throw .unsuitable(path: path, reason: ErrorQueue.takeReason())
+            }
+        }
+        guard SSL_CTX_use_PrivateKey(context, key.key) == 1 else {
+            throw .unsuitable(path: configuration.keyPath, reason: ErrorQueue.takeReason())
+        }
+    }
+
+    private func demandClientCertificates(signedBy path: String) throws(TLSError) {
+        let authorities = try PEMFile(path).certificates()
+        ErrorQueue.clear()
+        for authority in authorities {
+            // Both take references of their own.
+            guard X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.x509) == 1,
+                SSL_CTX_add_client_CA(context, authority.x509) == 1
+            else { throw .unsuitable(path: path, reason: ErrorQueue.takeReason()) }
+        }
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    }
+}

@@ -1,0 +1,34 @@
+/// Why there is no TLS from these files.
+public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// A file is not there or can't be read.
+    case unreadable(path: String, reason: String)
+    /// A file is not PEM, or does not hold what it should.
+    case unexpectedContent(path: String, expected: String)
+    /// The private key is encrypted, and there is nobody to ask for its password.
+    case encryptedKey(path: String)
+    /// The key belongs to another certificate.
+    case keyMismatch(certificatePath: String, keyPath: String)
+    /// OpenSSL takes no such certificate or key.
+    case unsuitable(path: String, reason: String)
+    /// OpenSSL failed for no fault of the files.
+    case library(String)
+
+    /// One plain sentence.
+    public var description: String {
+        switch self {
+        case .unreadable(let path, let reason): "\(path) can't be read: \(reason)."
+        case .unexpectedContent(let path, let expected): "\(path) is not what was expected: \(expected) in PEM."
+        case .encryptedKey(let path):
+            "\(path) is an encrypted private key; expected one without a password (openssl pkey -in \(path) -out …)."
+        case .keyMismatch(let certificate, let key):
+            "\(key) is not the private key of the first certificate in \(certificate)."
+        case .unsuitable(let path, let reason): "\(path) can't be used for TLS: \(reason)."
+        case .library(let reason): "OpenSSL failed: \(reason)."
+        }
+    }
+
+    /// Whether a file could not be read at all.
+    public var isAboutReading: Bool {
+        if case .unreadable = self { true } else { false }
+    }
+}

@@ -1,0 +1,151 @@
+import COpenSSL
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The server's side of TLS on one non-blocking socket. It belongs to one thread at a time.
+///
+/// Sound: the SSL is freed once, when this goes out of scope, and no pointer given to a call is kept after it, which
+/// SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER allows for writes that are repeated.
+public struct TLSSession: ~Copyable {
+    /// How a handshake went on.
+    public enum Handshake: Equatable, Sendable {
+        case done
+        case wantsInput
+        case wantsOutput
+        /// What came is no TLS, but begins as HTTP does; nothing of it has been read.
+        case plainText
+        /// The client is gone.
+        case closed
+        /// It can't succeed; the client has been sent the alert, if there is one for that.
+        case failed(reason: String)
+    }
+
+    /// What came of reading or writing.
+    public enum Transfer: Equatable, Sendable {
+        /// So many bytes; 0 when reading means that the other side has ended.
+        case moved(Int)
+        case wantsInput
+        case wantsOutput
+        case failed(errno: Int32)
+    }
+
+    /// The most that one record holds, and so that one `write` takes.
+    public static let maxRecordBytes = 16 << 10
+
+    private let ssl: OpaquePointer
+    private let descriptor: Int32
+    private var hasBegun = false
+    /// After an error nothing more may be said, not even that this is the end.
+    private var isBroken = false
+
+    init?(context: OpaquePointer, descriptor: Int32) {
+        guard let ssl = SSL_new(context) else { return nil }
+        guard let bio = SocketBIO.make(descriptor: descriptor) else {
+            SSL_free(ssl)
+            return nil
+        }
+        // The SSL takes over the one reference, for both directions.
+        SSL_set_bio(ssl, bio, bio)
+        SSL_set_accept_state(ssl)
+        self.ssl = ssl
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        SSL_free(ssl)
+    }
+
+    /// Takes the handshake as far as it goes without waiting.
+    public mutating func handshake() -> Handshake {
+        if !hasBegun {
+            if let early = lookAtFirstByte() { return early }
+            hasBegun = true
+        }
+        ErrorQueue.clear()
+        let result = SSL_do_handshake(ssl)
+        if result == 1 { return .done }
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .wantsInput
+        case SSL_ERROR_WANT_WRITE: return .wantsOutput
+        case SSL_ERROR_SYSCALL, SSL_ERROR_ZERO_RETURN:
+            isBroken = true
+            ErrorQueue.clear()
+            return .closed
+        default:
+            isBroken = true
+            return .failed(reason: ErrorQueue.takeReason())
+        }
+    }
+
+    /// A handshake begins with byte 22; a request line with a letter, or with the end of a line before it.
+    private func lookAtFirstByte() -> Handshake? {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
+        if count == 0 { return .closed }
+        if count < 0 { return errno == EAGAIN || errno == EINTR ? .wantsInput : .closed }
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), 13, 10: return .plainText
+        default: return nil
+        }
+    }
+
+    /// Reads what one record holds, up to the room in `buffer`.
+    public mutating func read(into buffer: UnsafeMutableRawBufferPointer) -> Transfer {
+        guard !isBroken else { return .failed(errno: EPROTO) }
+        ErrorQueue.clear()
+        let result = SSL_read(ssl, buffer.baseAddress, Int32(clamping: buffer.count))
+        return result > 0 ? .moved(Int(result)) : outcome(result)
+    }
+
+    /// Writes the beginning of `bytes` as one record. After `wantsInput` or `wantsOutput` the same bytes must come
+    /// again, perhaps with others after them.
+    public mutating func write(_ bytes: UnsafeRawBufferPointer) -> Transfer {
+        guard !isBroken else { return .failed(errno: EPROTO) }
+        guard !bytes.isEmpty else { return .moved(0) }
+        ErrorQueue.clear()
+        let result = SSL_write(ssl, bytes.baseAddress, Int32(min(bytes.count, Self.maxRecordBytes)))
+        return result > 0 ? .moved(Int(result)) : outcome(result)
+    }
+
+    /// Tells the client that nothing more will come (close_notify), so that it knows the end from an interruption.
+    ///
+    /// - Returns: whether that is on its way; if not, it is to be tried again when the socket takes output.
+    public mutating func sendClose() -> Bool {
+        guard !isBroken, SSL_is_init_finished(ssl) == 1 else { return true }
+        ErrorQueue.clear()
+        let result = SSL_shutdown(ssl)
+        guard result < 0 else { return true }
+        if case .wantsOutput = outcome(result) { return false }
+        return true
+    }
+
+    private mutating func outcome(_ result: Int32) -> Transfer {
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .wantsInput
+        case SSL_ERROR_WANT_WRITE: return .wantsOutput
+        case SSL_ERROR_ZERO_RETURN: return .moved(0)
+        default:
+            let code = errno
+            isBroken = true
+            ErrorQueue.clear()
+            return .failed(errno: code)
+        }
+    }
+}
+
+extension TLSSession {
+    /// The certificate that the client has shown, and that was found good; nil where none was asked for.
+    public var clientCertificate: CertificateSummary? {
+        SSL_get1_peer_certificate(ssl).map { Certificate(owning: $0).summary }
+    }
+
+    /// `TLSv1.2` or `TLSv1.3`.
+    public var version: String { String(cString: SSL_get_version(ssl)) }
+
+    /// Whether the handshake went on from a session before.
+    public var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+}
