@@ -73,6 +73,7 @@ extension Connection {
         }
         return Request(
             head: handlerCall.head, body: body, id: handlerCall.requestID, peer: peer,
+            clientAddress: state.exchange?.client,
             pathParameters: handlerCall.parameters)
     }
 
@@ -95,7 +96,10 @@ extension Connection {
             if problem == .internalError {
                 loop.logger.error(
                     "a handler failed",
-                    metadata: ["request": "\(state.exchange?.requestID ?? "")", "error": "\(error)"])
+                    metadata: [
+                        "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.client ?? peer)",
+                        "error": "\(error)",
+                    ])
             }
             state.answer(problem, now: loop.now)
         }

@@ -24,14 +24,21 @@ final class Connection: @unchecked Sendable {
 
     private var socket: Socket?
     private var watched: Poller.Readiness = .input
+    /// Whom the connection is counted for.
+    private var share: IPAddress?
+    /// Reads the PROXY header that the connection begins with, until it is there.
+    private var proxyHeader: ProxyHeaderReader?
 
-    init(owning descriptor: Int32, peer: SocketAddress, token: ConnectionTable.Token, loop: EventLoop) {
+    init(owning descriptor: Int32, _ arrival: Arrival, token: ConnectionTable.Token, loop: EventLoop) {
         self.token = token
         self.loop = loop
-        self.peer = peer
+        peer = arrival.peer
+        share = arrival.share
+        proxyHeader = arrival.bringsProxyHeader ? ProxyHeaderReader() : nil
         socket = Socket(owning: descriptor)
         state = ConnectionState(
             context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max), now: loop.now)
+        state.remote = arrival.peer
     }
 
     var isOpen: Bool { socket != nil }
@@ -40,9 +47,11 @@ final class Connection: @unchecked Sendable {
     func open(refusing problem: HTTPProblem?) {
         socket?.disableDelay()
         if let problem {
+            proxyHeader = nil
             state.refuseHead(problem, now: loop.now)
             settle()
         } else {
+            if proxyHeader != nil { state.headClock = loop.now }
             readInput()
         }
     }
@@ -61,6 +70,7 @@ final class Connection: @unchecked Sendable {
     /// The deadline has passed.
     func tick() {
         guard isOpen else { return }
+        if proxyHeader != nil, state.deadline <= loop.now { return refuseProxyHeader("it did not come in time") }
         if let action = state.tick(now: loop.now) { perform(action, [UInt8]().span) }
         settle()
     }
@@ -80,10 +90,12 @@ final class Connection: @unchecked Sendable {
         guard isOpen else { return }
         socket = nil
         call.abandon()
+        if let share { loop.context.shares.release(share) }
         loop.remove(token)
     }
 
     private func readInput() {
+        guard proxyHeader == nil || readProxyHeader() else { return settle() }
         for _ in 0..<Self.readsPerTurn where isOpen && state.wantsInput {
             let direct = state.directBodyBytes
             let goOn = direct > 0 && call.mailbox != nil ? readBody(upTo: direct) : readBytes()
@@ -177,6 +189,50 @@ final class Connection: @unchecked Sendable {
 }
 
 extension Connection {
+    /// Reads what there is of the PROXY header, and not a byte more: TLS or HTTP begins right behind it.
+    ///
+    /// - Returns: whether it is whole.
+    private func readProxyHeader() -> Bool {
+        while isOpen, let wanted = proxyHeader?.wanted {
+            var piece = [UInt8](repeating: 0, count: wanted)
+            let outcome = piece.withUnsafeMutableBytes { socket?.peek(into: $0) }
+            guard case .moved(let count) = outcome, count > 0 else { return proxyHeaderStopped(outcome) }
+            do throws(ProxyHeaderError) {
+                guard let read = try proxyHeader?.read(piece.span.extracting(..<count)) else { return true }
+                _ = piece.withUnsafeMutableBytes { socket?.receive(into: .init(rebasing: $0[..<read.taken])) }
+                if let header = read.header { apply(header) }
+            } catch {
+                refuseProxyHeader(error.description)
+            }
+        }
+        return isOpen
+    }
+
+    /// Nothing more has come for now, or ever will.
+    private func proxyHeaderStopped(_ outcome: Socket.Outcome?) -> Bool {
+        if outcome != .wouldBlock { refuseProxyHeader("it ended before its header did") }
+        return false
+    }
+
+    private func apply(_ header: ProxyHeader) {
+        proxyHeader = nil
+        state.headClock = nil
+        state.idleSince = loop.now
+        guard case .client(let address) = header else { return }
+        state.remote = address
+        switch loop.context.count(address, in: &share) {
+        case .admitted: break
+        case .refused: state.refuseHead(.tooManyConnectionsOfAddress, now: loop.now)
+        case .dropped: close()
+        }
+    }
+
+    private func refuseProxyHeader(_ reason: String) {
+        loop.logger.warning(
+            "a connection of a trusted proxy was closed", metadata: ["proxy": "\(peer)", "reason": "\(reason)"])
+        close()
+    }
+
     /// After anything has happened: uses what was waiting, sends what there is, and says what to watch for.
     func settle() {
         var waiting: Int

@@ -3,6 +3,8 @@ final class ServerContext: Sendable {
     let limits: Limits
     let timeouts: Timeouts
     let serverName: String?
+    let trust: TrustedProxies
+    let shares: ConnectionShares
     let router: Router
     let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
     let observe: (@Sendable (ExchangeRecord) -> Void)?
@@ -15,6 +17,8 @@ final class ServerContext: Sendable {
         limits = configuration.limits.usable
         timeouts = configuration.timeouts
         serverName = configuration.serverName
+        trust = configuration.trust
+        shares = ConnectionShares(limit: limits.maxConnectionsPerAddress ?? .max)
         self.router = router
         self.renderProblem = renderProblem
         self.observe = observe
