@@ -210,7 +210,9 @@ extension Connection {
 
     /// Nothing more has come for now, or ever will.
     private func proxyHeaderStopped(_ outcome: Socket.Outcome?) -> Bool {
-        if outcome != .wouldBlock { refuseProxyHeader("it ended before its header did") }
+        if outcome == .wouldBlock { return false }
+        // Load balancers look whether somebody listens by connections without a byte.
+        if proxyHeader?.hasBegun == true { refuseProxyHeader("it ended before its header did") } else { close() }
         return false
     }
 

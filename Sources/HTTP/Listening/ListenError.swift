@@ -52,7 +52,8 @@ public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
         case (EADDRINUSE, _): "it is in use"
         case (EADDRNOTAVAIL, _): "no interface of this machine has the address"
         case (EAFNOSUPPORT, _): "this machine does not speak that version of IP"
-        case (EACCES, .internet(let internet)) where internet.port < 1024: "it is not permitted, as the port is below 1024"
+        case (EACCES, .internet(let internet)) where internet.port < 1024:
+            "it is not permitted, as the port is below 1024"
         case (EACCES, _), (EPERM, _): "it is not permitted"
         case (ENOENT, .unix), (ENOTDIR, .unix): "its folder does not exist"
         default: "\(call) failed with \"\(text(code))\""

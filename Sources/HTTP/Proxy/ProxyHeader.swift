@@ -31,6 +31,9 @@ struct ProxyHeaderReader {
 
     private var bytes: [UInt8] = []
 
+    /// Whether its first byte has come.
+    var hasBegun: Bool { !bytes.isEmpty }
+
     /// How many bytes may be looked at next; all of them are taken but for what follows a line's end.
     var wanted: Int {
         guard let first = bytes.first, first == Self.signature[0] else { return Self.longestLine - bytes.count }
@@ -107,7 +110,9 @@ extension ProxyHeaderReader {
             }
             return nil
         }
-        guard bytes[last - 1] == ASCII.carriageReturn else { throw ProxyHeaderError("its line does not end with CR LF") }
+        guard bytes[last - 1] == ASCII.carriageReturn else {
+            throw ProxyHeaderError("its line does not end with CR LF")
+        }
         let words = bytes[Self.name.count..<(last - 1)]
             .split(separator: ASCII.space, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }

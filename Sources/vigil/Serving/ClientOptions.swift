@@ -15,7 +15,10 @@ struct ClientOptions: ParsableArguments {
     var idleTimeout: Int?
     @Option(help: "Seconds that a client has to close after the last answer. (default: 2)")
     var lingerTimeout: Int?
-    @Option(help: "Bytes a second that bodies and answers must move on average, once their timeout has passed. (default: 500)")
+    @Option(
+        help:
+            "Bytes a second that bodies and answers must move on average, once their timeout has passed. (default: 500)"
+    )
     var minRate: Int?
     @Option(help: "Bytes of a request target; more is 414. (default: 8192)")
     var maxTarget: Int?
@@ -45,7 +48,8 @@ struct ClientOptions: ParsableArguments {
     /// Names of the settings that have these options' values elsewhere.
     static let settingNames = [
         "body-timeout", "event-loops", "header-timeout", "idle-timeout", "linger-timeout", "max-chunk-extensions",
-        "max-connections-per-address", "max-drain", "max-header", "max-header-fields", "max-header-line", "max-pipelined",
+        "max-connections-per-address", "max-drain", "max-header", "max-header-fields", "max-header-line",
+        "max-pipelined",
         "max-target", "max-trailers", "max-waiting-body", "max-waiting-output", "min-rate", "read-buffer",
         "write-timeout",
     ]

@@ -31,7 +31,8 @@ struct ListeningOptions: ParsableArguments {
     func apply(to configuration: inout ServerConfiguration, _ settings: Settings, namesHost: Bool) throws {
         configuration.listen = try addresses(settings, namesHost: namesHost)
         configuration.unixSocketMode = try mode(settings)
-        configuration.listenBacklog = try settings.integer("listen-backlog", listenBacklog, default: 1_024, in: 1...65_535)
+        configuration.listenBacklog = try settings.integer(
+            "listen-backlog", listenBacklog, default: 1_024, in: 1...65_535)
         configuration.trust = try trust(settings)
     }
 
@@ -72,12 +73,14 @@ struct ListeningOptions: ParsableArguments {
             do throws(AddressRangeError) {
                 trust.ranges.append(try AddressRange(text))
             } catch {
-                throw Failure(trustedProxies == nil ? .configuration : .usage, "--trusted-proxies: \(error.description)")
+                throw Failure(
+                    trustedProxies == nil ? .configuration : .usage, "--trusted-proxies: \(error.description)")
             }
         }
         trust.expectsProxyHeader = try settings.flag("proxy-protocol", proxyProtocol)
         guard trust.expectsProxyHeader, trust.isEmpty else { return trust }
         throw Failure(
-            proxyProtocol ? .usage : .configuration, "--proxy-protocol needs --trusted-proxies: expected whom to believe")
+            proxyProtocol ? .usage : .configuration,
+            "--proxy-protocol needs --trusted-proxies: expected whom to believe")
     }
 }
