@@ -73,7 +73,8 @@ extension Connection {
         }
         return Request(
             head: handlerCall.head, body: body, id: handlerCall.requestID, peer: peer,
-            clientCertificate: clientCertificate, pathParameters: handlerCall.parameters)
+            clientCertificate: clientCertificate, clientAddress: state.exchange?.client,
+            pathParameters: handlerCall.parameters)
     }
 
     private func receive(_ signal: BodyMailbox.Signal, from number: Int) {
@@ -95,7 +96,10 @@ extension Connection {
             if problem == .internalError {
                 loop.logger.error(
                     "a handler failed",
-                    metadata: ["request": "\(state.exchange?.requestID ?? "")", "error": "\(error)"])
+                    metadata: [
+                        "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.client ?? peer)",
+                        "error": "\(error)",
+                    ])
             }
             state.answer(problem, now: loop.now)
         }

@@ -29,18 +29,25 @@ final class Connection: @unchecked Sendable {
     /// Nil once the connection is closed.
     var transport: Transport?
     /// What the connection is to be told before it has asked.
-    private var refusal: HTTPProblem?
+    var refusal: HTTPProblem?
     private var watched: Poller.Readiness = .input
     private var isReadPlanned = false
+    /// Whom the connection is counted for.
+    var share: IPAddress?
+    /// Reads the PROXY header that the connection begins with, until it is there.
+    var proxyHeader: ProxyHeaderReader?
 
-    init(owning descriptor: Int32, peer: SocketAddress, token: ConnectionTable.Token, loop: EventLoop) {
+    init(owning descriptor: Int32, _ arrival: Arrival, token: ConnectionTable.Token, loop: EventLoop) {
         self.token = token
         self.loop = loop
-        self.peer = peer
+        peer = arrival.peer
+        share = arrival.share
+        proxyHeader = arrival.bringsProxyHeader ? ProxyHeaderReader() : nil
         transport = Transport(owning: descriptor)
         state = ConnectionState(
             context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max),
             isSecured: loop.context.tls != nil, now: loop.now)
+        state.remote = arrival.peer
     }
 
     var isOpen: Bool { transport != nil }
@@ -49,6 +56,17 @@ final class Connection: @unchecked Sendable {
     func open(refusing problem: HTTPProblem?) {
         transport?.disableDelay()
         refusal = problem
+        if problem != nil { proxyHeader = nil }
+        guard proxyHeader == nil else {
+            state.headClock = loop.now
+            readInput()
+            return
+        }
+        secure()
+    }
+
+    /// Begins TLS where the server speaks it, else the requests.
+    func secure() {
         guard let tls = loop.context.tls else {
             begin()
             return
@@ -73,6 +91,10 @@ final class Connection: @unchecked Sendable {
     /// Something has happened to the socket.
     func handle(_ readiness: Poller.Readiness) {
         dispatchPrecondition(condition: .onQueue(loop.queue))
+        guard proxyHeader == nil else {
+            readInput()
+            return
+        }
         if case .handshake = state.phase {
             shakeHands()
             return
@@ -88,6 +110,7 @@ final class Connection: @unchecked Sendable {
     /// The deadline has passed.
     func tick() {
         guard isOpen else { return }
+        if proxyHeader != nil, state.deadline <= loop.now { return refuseProxyHeader("it did not come in time") }
         let isQuiet = state.exchange == nil && state.output.isEmpty
         if let action = state.tick(now: loop.now) { perform(action, isQuiet: isQuiet) }
         settle()
@@ -108,10 +131,15 @@ final class Connection: @unchecked Sendable {
         guard isOpen else { return }
         transport = nil
         call.abandon()
+        if let share { loop.context.shares.release(share) }
         loop.remove(token)
     }
 
     private func readInput() {
+        guard proxyHeader == nil else {
+            if readProxyHeader() { secure() } else { settle() }
+            return
+        }
         for _ in 0..<Self.readsPerTurn where isOpen && state.wantsInput {
             let direct = state.directBodyBytes
             let goOn = direct > 0 && call.mailbox != nil ? readBody(upTo: direct) : readBytes()

@@ -7,6 +7,7 @@ extension ConnectionState {
         var exchange = Exchange(
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
+        exchange.client = context.trust.client(of: head.fields, from: remote)
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
         case .none: break
@@ -102,6 +103,7 @@ extension ConnectionState {
         phase = .exchange
         exchange = Exchange(
             method: nil, requestID: ids.next(), version: .http11, began: now, persists: false, bodyUse: .abandoned)
+        exchange?.client = remote
         answer(problem, now: now)
         finishExchange(now: now)
     }
@@ -173,7 +175,7 @@ extension ConnectionState {
     private func report(_ exchange: Exchange, now: MonotonicTime) {
         context.observe?(
             ExchangeRecord(
-                method: exchange.method, route: exchange.route, requestID: exchange.requestID,
+                client: exchange.client, method: exchange.method, route: exchange.route, requestID: exchange.requestID,
                 status: exchange.status, duration: now - exchange.began, bodyBytes: exchange.bodyBytes))
     }
 

@@ -38,6 +38,8 @@ struct ConnectionState {
 
     let context: ServerContext
     let dateLine: DateLine
+    /// Whom the connection comes from: the other end of the socket, or whom a PROXY header names.
+    var remote = SocketAddress.unknown
     var ids: RequestIDs
     var parser: RequestParser
     var phase = Phase.head

@@ -36,6 +36,7 @@ struct Exchange {
     let requestID: String
     let version: HTTPVersion
     let began: MonotonicTime
+    var client = SocketAddress.unknown
     var route: String?
     /// Whether another request may follow on the connection.
     var persists: Bool

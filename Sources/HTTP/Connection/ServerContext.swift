@@ -7,6 +7,8 @@ final class ServerContext: Sendable {
     let serverName: String?
     /// Nil where requests come without TLS.
     let tls: TLSCredentials?
+    let trust: TrustedProxies
+    let shares: ConnectionShares
     let router: Router
     let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
     let observe: (@Sendable (ExchangeRecord) -> Void)?
@@ -20,6 +22,8 @@ final class ServerContext: Sendable {
         timeouts = configuration.timeouts
         serverName = configuration.serverName
         tls = configuration.tls
+        trust = configuration.trust
+        shares = ConnectionShares(limit: limits.maxConnectionsPerAddress ?? .max)
         self.router = router
         self.renderProblem = renderProblem
         self.observe = observe

@@ -68,19 +68,19 @@ final class EventLoop: @unchecked Sendable {
     }
 
     /// Makes a connection of a descriptor; from here on it is the loop's.
-    func adopt(_ descriptor: Int32, peer: SocketAddress, refusing problem: HTTPProblem?) {
+    func adopt(_ descriptor: Int32, _ arrival: Arrival) {
         enter {
             let connection = self.connections.insert { token in
-                Connection(owning: descriptor, peer: peer, token: token, loop: self)
+                Connection(owning: descriptor, arrival, token: token, loop: self)
             }
             guard self.poller.add(descriptor, .input, token: connection.token.rawValue) else {
-                self.remove(connection.token)
+                connection.close()
                 return
             }
             self.keepTicking()
             // Opening may already read a request and answer it.
             if self.saysClose { connection.sayClose() }
-            connection.open(refusing: problem)
+            connection.open(refusing: arrival.refusal)
             if self.isShuttingDown { connection.shutDown() }
         }
     }

@@ -102,6 +102,11 @@ extension HTTPProblem {
         detail: "All connections that the server may hold are in use; try again shortly.",
         fields: [.retryAfter: "1"])
 
+    static let tooManyConnectionsOfAddress = HTTPProblem(
+        status: .tooManyRequests, slug: "too-many-connections-of-client", title: "The client has too many connections",
+        detail: "All connections that one address may hold are in use; close some, or try again shortly.",
+        fields: [.retryAfter: "1"])
+
     static func versionNotSupported(_ version: String) -> HTTPProblem {
         HTTPProblem(
             status: .httpVersionNotSupported, slug: "version-not-supported",

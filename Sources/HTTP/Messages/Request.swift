@@ -13,19 +13,24 @@ public struct Request: Sendable {
     public let peer: SocketAddress
     /// The certificate that the client has shown and that was found good; nil where none is asked for.
     public let clientCertificate: CertificateSummary?
+    /// Whom the request came from: the peer, or, where that is a trusted proxy, whom it speaks for. The port is 0 where the
+    /// proxy did not tell it.
+    public let clientAddress: SocketAddress
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
 
     /// A request from its parts, also for tests of handlers.
     public init(
         head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
-        clientCertificate: CertificateSummary? = nil, pathParameters: PathParameters = PathParameters()
+        clientCertificate: CertificateSummary? = nil, clientAddress: SocketAddress? = nil,
+        pathParameters: PathParameters = PathParameters()
     ) {
         self.head = head
         self.body = body
         self.id = id
         self.peer = peer
         self.clientCertificate = clientCertificate
+        self.clientAddress = clientAddress ?? peer
         self.pathParameters = pathParameters
     }
 }

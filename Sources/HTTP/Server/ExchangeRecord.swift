@@ -2,6 +2,8 @@ public import HTTPTypes
 
 /// A request and its answer in numbers, for metrics and access logs.
 public struct ExchangeRecord: Sendable {
+    /// Whom the request came from, as `Request.clientAddress`.
+    public let client: SocketAddress
     /// The method; nil where the head could not be read.
     public let method: HTTPRequest.Method?
     /// The pattern of the route, nil where none was found.

@@ -12,12 +12,9 @@ import Synchronization
 public final class HTTPServer: Sendable {
     private enum Life {
         case created
-        case running(Listener, [EventLoop])
+        case running([Listener], [EventLoop])
         case ended
     }
-
-    /// Descriptors that are left to the rest of the program.
-    private static let reservedDescriptors = 128
 
     private let configuration: ServerConfiguration
     private let context: ServerContext
@@ -46,23 +43,28 @@ public final class HTTPServer: Sendable {
 
     /// Listens and serves.
     ///
-    /// - Returns: the address that is listened on, with the port that was found where 0 was asked for.
+    /// - Returns: the first IP address that is listened on, with the port that was found where 0 was asked for;
+    ///   `unix` if there are Unix sockets alone.
+    @discardableResult
     public func start() async throws(ListenError) -> SocketAddress {
-        let wanted = SocketAddress(host: configuration.host, port: configuration.port)
-        let socket = try ListeningSocket(wanted, backlog: configuration.listenBacklog)
-        let loops = try makeLoops(wanted)
-        let listener = Listener(
-            socket, loops: loops, counters: counters,
-            maxConnections: configuration.limits.maxConnections ?? Self.connectionsForDescriptors(), logger: logger)
+        let loops = try makeLoops()
+        let listeners = try makeListeners(loops)
         let isFirst = life.withLock { life in
             guard case .created = life else { return false }
-            life = .running(listener, loops)
+            life = .running(listeners, loops)
             return true
         }
         guard isFirst else { throw .alreadyStarted }
         for loop in loops { loop.start() }
-        listener.start()
-        return listener.address
+        for listener in listeners { listener.start() }
+        return addresses.lazy.compactMap { if case .internet(let address) = $0 { address } else { nil } }.first ?? .unix
+    }
+
+    /// Where the server listens while it runs, with the ports that were found where 0 was asked for.
+    public var addresses: [ListenAddress] {
+        life.withLock { life in
+            if case .running(let listeners, _) = life { listeners.map(\.address) } else { [] }
+        }
     }
 
     /// Tells clients to go elsewhere: from now on answers say `Connection: close`, while connections are still taken.
@@ -78,13 +80,13 @@ public final class HTTPServer: Sendable {
     ///
     /// - Parameter grace: how long they have; then connections are cut and their handlers cancelled.
     public func shutdown(grace: Duration) async {
-        let running = life.withLock { life -> (Listener, [EventLoop])? in
+        let running = life.withLock { life -> ([Listener], [EventLoop])? in
             defer { life = .ended }
-            guard case .running(let listener, let loops) = life else { return nil }
-            return (listener, loops)
+            guard case .running(let listeners, let loops) = life else { return nil }
+            return (listeners, loops)
         }
-        guard let (listener, loops) = running else { return }
-        await listener.stop()
+        guard let (listeners, loops) = running else { return }
+        for listener in listeners { await listener.stop() }
         let nanoseconds = Int(clamping: grace.wholeNanoseconds)
         DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) {
             for loop in loops { loop.closeAll() }
@@ -99,7 +101,28 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    private func makeLoops(_ address: SocketAddress) throws(ListenError) -> [EventLoop] {
+    /// Opens every address. Where one can't be had, those before it are closed again.
+    private func makeListeners(_ loops: [EventLoop]) throws(ListenError) -> [Listener] {
+        func listener(_ socket: consuming ListeningSocket) -> Listener {
+            Listener(socket, loops: loops, context: context, counters: counters, logger: logger)
+        }
+        let internet = ListenAddress.internet(SocketAddress(host: configuration.host, port: configuration.port))
+        var listeners: [Listener] = []
+        for address in configuration.listen.isEmpty ? [internet] : configuration.listen {
+            if case .passed = address {
+                for descriptor in try PassedSockets.take() {
+                    listeners.append(listener(ListeningSocket(listening: Socket(owning: descriptor), file: nil)))
+                }
+            } else {
+                let socket = try ListeningSocket(
+                    address, backlog: configuration.listenBacklog, mode: configuration.unixSocketMode)
+                listeners.append(listener(socket))
+            }
+        }
+        return listeners
+    }
+
+    private func makeLoops() throws(ListenError) -> [EventLoop] {
         let count = max(1, configuration.eventLoops ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var loops: [EventLoop] = []
         for index in 0..<count {
@@ -110,16 +133,9 @@ public final class HTTPServer: Sendable {
                         counters.open.subtract(1, ordering: .relaxed)
                     })
             } catch {
-                throw .system(call: error.call, errno: error.code, address: address)
+                throw .loop(call: error.call, errno: error.code)
             }
         }
         return loops
-    }
-
-    /// How many connections the limit on descriptors has room for.
-    private static func connectionsForDescriptors() -> Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 512 }
-        return max(16, Int(clamping: limit.rlim_cur) - reservedDescriptors)
     }
 }

@@ -12,12 +12,13 @@ final class Listener: @unchecked Sendable {
     private static let refusalReserve = 32
     private static let pause = DispatchTimeInterval.milliseconds(100)
 
-    let address: SocketAddress
+    let address: ListenAddress
     private let queue = DispatchQueue(label: "http.listener")
     /// Nil once the listener is stopped.
     private var socket: ListeningSocket?
     private let loops: [EventLoop]
     private let counters: ServerCounters
+    private let context: ServerContext
     private let maxConnections: Int
     private let logger: Logger
     private var source: (any DispatchSourceRead)?
@@ -27,14 +28,15 @@ final class Listener: @unchecked Sendable {
     private var hasWarned = false
 
     init(
-        _ socket: consuming ListeningSocket, loops: [EventLoop], counters: ServerCounters, maxConnections: Int,
+        _ socket: consuming ListeningSocket, loops: [EventLoop], context: ServerContext, counters: ServerCounters,
         logger: Logger
     ) {
         address = socket.address
         self.socket = consume socket
         self.loops = loops
         self.counters = counters
-        self.maxConnections = maxConnections
+        self.context = context
+        maxConnections = context.limits.maxConnections ?? .max
         self.logger = logger
     }
 
@@ -86,7 +88,7 @@ final class Listener: @unchecked Sendable {
                 hasWarned = false
                 return
             case .exhausted(let code):
-                if !hasWarned { logger.warning("accepting pauses, out of descriptors", metadata: ["errno": "\(code)"]) }
+                if !hasWarned { logger.warning("accepting pauses", metadata: ["errno": "\(code)"]) }
                 hasWarned = true
                 pauseAccepting()
                 return
@@ -96,11 +98,20 @@ final class Listener: @unchecked Sendable {
 
     private func hand(_ descriptor: Int32, _ peer: SocketAddress) {
         counters.accepted.add(1, ordering: .relaxed)
+        var arrival = Arrival(peer: peer)
+        switch context.admit(&arrival) {
+        case .admitted: break
+        case .refused: arrival.refusal = .tooManyConnectionsOfAddress
+        case .dropped:
+            counters.refused.add(1, ordering: .relaxed)
+            _ = Socket(owning: descriptor)
+            return
+        }
         let open = counters.open.add(1, ordering: .relaxed).newValue
-        let isBeyondLimit = open > maxConnections
-        if isBeyondLimit { counters.refused.add(1, ordering: .relaxed) }
+        if open > maxConnections { arrival.refusal = .tooManyConnections }
+        if arrival.refusal != nil { counters.refused.add(1, ordering: .relaxed) }
         nextLoop = (nextLoop + 1) % loops.count
-        loops[nextLoop].adopt(descriptor, peer: peer, refusing: isBeyondLimit ? .tooManyConnections : nil)
+        loops[nextLoop].adopt(descriptor, arrival)
     }
 
     /// Leaves further connections with the kernel for a moment, rather than spin on a socket that stays ready.

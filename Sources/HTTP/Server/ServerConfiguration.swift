@@ -2,10 +2,16 @@ public import TLS
 
 /// How a server listens, and what it takes.
 public struct ServerConfiguration: Sendable {
-    /// The IPv4 or IPv6 address to listen on.
+    /// The IPv4 or IPv6 address to listen on, where `listen` names none.
     public var host = "127.0.0.1"
-    /// The port to listen on; 0 takes any that is free.
+    /// The port to listen on, where `listen` names none; 0 takes any that is free.
     public var port: UInt16 = 0
+    /// Where to listen, in place of `host` and `port`.
+    public var listen: [ListenAddress] = []
+    /// The permissions of the files of Unix sockets.
+    public var unixSocketMode: UInt32 = 0o660
+    /// Who may speak for other clients.
+    public var trust = TrustedProxies()
     /// How many connections the kernel keeps that were not accepted yet.
     public var listenBacklog = 1024
     /// How many event loops share the connections; nil for one a core.
@@ -47,6 +53,9 @@ public struct Limits: Sendable {
     public var maxWaitingOutputBytes = 64 << 10
     /// Open connections (503); nil for what the limit on descriptors leaves.
     public var maxConnections: Int?
+    /// Open connections of one client, that is an IPv4 address or an IPv6 /64 (429); nil for seven eighths of all, so
+    /// that no client alone shuts out the others.
+    public var maxConnectionsPerAddress: Int?
     /// Bytes that are read from a socket at once, into a buffer of the loop.
     public var readBufferBytes = 64 << 10
 
@@ -64,6 +73,9 @@ extension Limits {
         limits.maxWaitingOutputBytes = max(1 << 10, maxWaitingOutputBytes)
         limits.maxTargetBytes = min(1 << 28, maxTargetBytes)
         limits.maxHeaderBytes = min(1 << 28, maxHeaderBytes)
+        let connections = maxConnections ?? Self.connectionsForDescriptors()
+        limits.maxConnections = connections
+        limits.maxConnectionsPerAddress = maxConnectionsPerAddress ?? max(1, connections - connections / 8)
         return limits
     }
 }

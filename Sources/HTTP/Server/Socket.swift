@@ -40,6 +40,11 @@ struct Socket: ~Copyable {
         outcome { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
     }
 
+    /// Reads what is there and leaves it there.
+    borrowing func peek(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        outcome { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_PEEK)) }
+    }
+
     /// Writes segments by one call; a client that is gone is an error, never a signal.
     borrowing func transmit(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
         if segments.count == 1, let only = segments.first {

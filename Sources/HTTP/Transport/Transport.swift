@@ -28,6 +28,9 @@ struct Transport: ~Copyable {
         return receiveSecured(into: buffer)
     }
 
+    /// Reads what is there and leaves it there; before TLS has begun.
+    borrowing func peek(into buffer: UnsafeMutableRawBufferPointer) -> Socket.Outcome { socket.peek(into: buffer) }
+
     /// Writes segments; a client that is gone is an error, never a signal.
     mutating func transmit(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Socket.Outcome {
         if session == nil { return socket.transmit(segments, skipping: sent) }

@@ -16,14 +16,15 @@ struct ScoringRuntime: ServiceLifecycle.Service {
 
     func run() async throws {
         try service.start()
-        let address: SocketAddress
         do {
-            address = try await server.start()
+            try await server.start()
         } catch {
             _ = await service.drain(within: .zero)
             throw Failure(.configuration, error.description)
         }
-        logger.info("listening", metadata: ["url": "\(certificates == nil ? "http" : "https")://\(address)", "model": "\(model.name)"])
+        for address in server.addresses {
+            logger.info("listening", metadata: ["url": "\(url(of: address))", "model": "\(model.name)"])
+        }
         if !model.trained {
             logger.warning("the model is untrained, its scores mean nothing: name another by --model")
         }
@@ -33,6 +34,12 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         try? await gracefulShutdown()
         await stop()
+    }
+
+    /// A URL for people, where there is one: a Unix socket has none.
+    private func url(of address: ListenAddress) -> String {
+        let scheme = certificates == nil ? "http" : "https"
+        return if case .internet(let address) = address { "\(scheme)://\(address)" } else { "\(address)" }
     }
 
     /// While accepted jobs are finished, the listener goes on answering: not ready, alive, and 503 to further uploads.

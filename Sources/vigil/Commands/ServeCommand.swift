@@ -37,6 +37,8 @@ struct ServeCommand: AsyncParsableCommand {
     var grace: Int?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
+    @OptionGroup(title: "Listening") var listening: ListeningOptions
+    @OptionGroup(title: "Clients") var clients: ClientOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -105,6 +107,8 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.port = UInt16(try settings.integer("port", port, default: 8_080, in: 0...65_535))
         let most = try settings.integer("max-connections", maxConnections, default: 0, in: 0...1_000_000)
         if most > 0 { configuration.limits.maxConnections = most }
+        try listening.apply(to: &configuration, settings, namesHost: host != nil || port != nil)
+        try clients.apply(to: &configuration, settings)
         return configuration
     }
 }

@@ -1,10 +1,11 @@
 /// Names of the settings that a config file can have: the long options of the commands that take one.
 enum SettingNames {
     /// All of them.
-    static let all = [
-        "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body", "max-connections",
-        "max-queued", "max-queued-memory",
-        "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold",
-        "tls-cert", "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
-    ]
+    static let all: [String] =
+        [
+            "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body", "max-connections",
+            "max-queued", "max-queued-memory",
+            "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold", "tls-cert",
+            "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
+        ] + ListeningOptions.settingNames + ClientOptions.settingNames
 }

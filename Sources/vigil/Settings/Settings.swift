@@ -60,6 +60,17 @@ struct Settings: Sendable {
         }
     }
 
+    /// Texts of a setting that is one text or a list of them; none where it is not set.
+    func strings(_ name: String) throws -> [String] {
+        do {
+            return try string(name).map { [$0] } ?? []
+        } catch {
+            return try lookup(name, .stringArray) { content in
+                if case .stringArray(let texts) = content { texts } else { nil }
+            } ?? []
+        }
+    }
+
     /// The text of a setting of any type, as it would be written on the command line.
     func text(_ name: String, _ flag: String?) throws -> String? {
         if let flag { return flag }

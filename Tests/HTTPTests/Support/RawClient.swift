@@ -1,6 +1,8 @@
 import Dispatch
 import Glibc
 
+@testable import HTTP
+
 /// A blocking TCP client that sends and reads raw bytes. It gives up after 10 seconds.
 final class RawClient {
     struct Failure: Error, CustomStringConvertible {
@@ -10,8 +12,19 @@ final class RawClient {
     private var descriptor: Int32
 
     /// - Parameter receiveBuffer: makes the client's window small, for clients that do not read.
-    init(port: UInt16, receiveBuffer: Int32? = nil) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    convenience init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+        try self.init(to: .internet(SocketAddress(host: "127.0.0.1", port: port)), receiveBuffer: receiveBuffer)
+    }
+
+    init(to address: ListenAddress, receiveBuffer: Int32? = nil) throws {
+        let target: (sockaddr_storage, socklen_t)? =
+            switch address {
+            case .internet(let address): address.storage()
+            case .unix(let path): UnixSocketPath.storage(path)
+            case .passed: nil
+            }
+        guard let (storage, length) = target else { throw Failure(description: "no address: \(address)") }
+        descriptor = socket(Int32(storage.ss_family), Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(description: "socket: \(errno)") }
         // Far beyond any answer: handlers wait for threads that other tests of this process keep busy.
         var timeout = timeval(tv_sec: 60, tv_usec: 0)
@@ -20,15 +33,10 @@ final class RawClient {
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        // Sound: a sockaddr_in is passed as the sockaddr that connect takes, with its length.
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        var connecting = storage
+        // Sound: a sockaddr_storage is passed as the sockaddr that connect takes, with the length that counts.
+        let connected = withUnsafePointer(to: &connecting) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
         }
         guard connected == 0 else { throw Failure(description: "connect: \(errno)") }
     }

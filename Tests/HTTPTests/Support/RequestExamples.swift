@@ -233,3 +233,13 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
             "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", [400], closes: true),
     ]
 }
+
+extension RequestExample {
+    /// Those whose description begins with the rule's number, alone or in a list.
+    static func of(rule: Int) -> [RequestExample] {
+        all.filter { example in
+            example.rule.prefix { $0.isNumber || $0 == "," || $0 == " " }.split(separator: ",")
+                .contains { Int($0.filter(\.isNumber)) == rule }
+        }
+    }
+}

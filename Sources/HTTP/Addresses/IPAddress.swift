@@ -1,0 +1,75 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// An IP address as its 128 bits. An IPv4 address has the bits of its IPv4-mapped form (RFC 4291, 2.5.5.2), so that
+/// `::ffff:192.0.2.1`, which sockets for both families tell, is the same as `192.0.2.1`.
+public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
+    let high: UInt64
+    let low: UInt64
+
+    private static let mappedPrefix: UInt64 = 0xFFFF
+
+    init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// An IPv4 address from its 32 bits.
+    init(four bits: UInt32) {
+        self.init(high: 0, low: Self.mappedPrefix << 32 | UInt64(bits))
+    }
+
+    /// An address from its 4 or 16 bytes as they come from the network; nil for another number of bytes.
+    init?(networkBytes bytes: some Collection<UInt8>) {
+        func number(_ bytes: some Collection<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+        switch bytes.count {
+        case 4: self.init(four: UInt32(truncatingIfNeeded: number(bytes)))
+        case 16: self.init(high: number(bytes.prefix(8)), low: number(bytes.dropFirst(8)))
+        default: return nil
+        }
+    }
+
+    /// Reads an address in numbers, such as `192.0.2.1` or `2001:db8::1`; no brackets, port, zone or name.
+    public init?(_ text: some StringProtocol) {
+        // The C functions stop at a NUL, and the longest address has 45 characters.
+        guard text.utf8.count < Int(INET6_ADDRSTRLEN), !text.utf8.contains(0) else { return nil }
+        let text = String(text)
+        var four = in_addr()
+        var six = in6_addr()
+        if inet_pton(AF_INET, text, &four) == 1 {
+            self.init(four: UInt32(bigEndian: four.s_addr))
+        } else if inet_pton(AF_INET6, text, &six) == 1 {
+            self.init(networkBytes: withUnsafeBytes(of: &six) { Array($0) })
+        } else {
+            return nil
+        }
+    }
+
+    /// Whether it is an IPv4 address, in either form.
+    public var isIPv4: Bool { high == 0 && low >> 32 == Self.mappedPrefix }
+
+    /// As it is written without a port; IPv6 in the short form of RFC 5952.
+    public var description: String {
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        if isIPv4 {
+            var four = in_addr(s_addr: UInt32(truncatingIfNeeded: low).bigEndian)
+            inet_ntop(AF_INET, &four, &text, socklen_t(text.count))
+        } else {
+            var parts = (high.bigEndian, low.bigEndian)
+            inet_ntop(AF_INET6, &parts, &text, socklen_t(text.count))
+        }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The address with all but its first `bits` of 128 cleared.
+    func masked(to bits: Int) -> IPAddress {
+        func mask(_ bits: Int) -> UInt64 { bits <= 0 ? 0 : bits >= 64 ? .max : ~(.max >> UInt64(bits)) }
+        return IPAddress(high: high & mask(bits), low: low & mask(bits - 64))
+    }
+
+    /// Whom connections are counted for: an IPv4 address, or the /64 that an IPv6 customer has at least.
+    var share: IPAddress { isIPv4 ? self : masked(to: 64) }
+}

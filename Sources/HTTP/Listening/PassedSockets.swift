@@ -1,0 +1,51 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Sockets that whoever started this process has passed to it, as systemd does: `LISTEN_FDS` of them from descriptor 3
+/// on, if `LISTEN_PID` is this process.
+public enum PassedSockets {
+    private static let first: Int32 = 3
+    private static let most = 64
+
+    /// How many there are, 0 where the variables are absent, malformed or for another process.
+    public static var count: Int { count(environment: { getenv($0).map { String(cString: $0) } }, process: getpid()) }
+
+    static func count(environment: (String) -> String?, process: pid_t) -> Int {
+        guard let owner = environment("LISTEN_PID"), pid_t(owner) == process,
+            let count = environment("LISTEN_FDS").flatMap(Int.init), (1...most).contains(count)
+        else { return 0 }
+        return count
+    }
+
+    /// Takes them over, non-blocking and closed on exec, and removes the variables, so that no other process of ours
+    /// takes them for its own.
+    static func take() throws(ListenError) -> [Int32] {
+        let count = count
+        guard count > 0 else { throw .nothingPassed }
+        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetenv(name) }
+        let descriptors = (0..<Int32(count)).map { first + $0 }
+        for descriptor in descriptors {
+            guard isListening(descriptor), setFlags(descriptor) else { throw .unfitPassed(descriptor: descriptor) }
+        }
+        return descriptors
+    }
+
+    private static func isListening(_ descriptor: Int32) -> Bool {
+        option(descriptor, SO_TYPE) == Int32(SOCK_STREAM.rawValue) && option(descriptor, SO_ACCEPTCONN) == 1
+    }
+
+    private static func option(_ descriptor: Int32, _ name: Int32) -> Int32? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+    }
+
+    private static func setFlags(_ descriptor: Int32) -> Bool {
+        let status = fcntl(descriptor, F_GETFL)
+        return status >= 0 && fcntl(descriptor, F_SETFL, status | O_NONBLOCK) == 0
+            && fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
+    }
+}
