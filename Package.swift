@@ -38,13 +38,14 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
         .target(name: "Numerics", dependencies: ["CKernels"]),
-        .target(name: "Formats", dependencies: ["CZlib", "COpenSSL"]),
+        .target(name: "Compression", dependencies: ["CZlib"]),
+        .target(name: "Formats", dependencies: ["Compression", "COpenSSL"]),
         .target(name: "CLIP", dependencies: ["Numerics"]),
         .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Compression", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
@@ -77,12 +78,14 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
-        .testTarget(name: "FormatsTests", dependencies: ["TestSupport", "Formats"], exclude: ["Fixtures"]),
+        .testTarget(name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats"], exclude: ["Fixtures"]),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPTests",
-            dependencies: ["TestSupport", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
+            dependencies: [
+                "TestSupport", "Compression", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs"]),
         .testTarget(
             name: "ServiceTests",

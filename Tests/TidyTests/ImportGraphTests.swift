@@ -12,8 +12,9 @@ struct ImportGraphTests {
         "VadCLIP": ["CLIP", "Formats", "Numerics"],
         "CLIP": ["Numerics"],
         "Numerics": ["CKernels"],
-        "Formats": ["CZlib", "COpenSSL"],
-        "HTTP": ["CLinux"],
+        "Formats": ["Compression", "COpenSSL"],
+        "HTTP": ["CLinux", "Compression"],
+        "Compression": ["CZlib"],
         "Jobs": [],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
