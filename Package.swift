@@ -39,13 +39,14 @@ let package = Package(
         .target(name: "CResources", exclude: ["demo.safetensors"]),
         .target(name: "Numerics", dependencies: ["CKernels"]),
         .target(name: "TLS", dependencies: ["COpenSSL"]),
-        .target(name: "Formats", dependencies: ["CZlib", "COpenSSL"]),
+        .target(name: "Compression", dependencies: ["CZlib"]),
+        .target(name: "Formats", dependencies: ["Compression", "COpenSSL"]),
         .target(name: "CLIP", dependencies: ["Numerics"]),
         .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Compression", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
@@ -78,13 +79,16 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
-        .testTarget(name: "FormatsTests", dependencies: ["TestSupport", "Formats"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats"], exclude: ["Fixtures"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["AllocationCount", "TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPTests",
-            dependencies: ["TestSupport", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")]),
+            dependencies: [
+                "TestSupport", "Compression", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         .testTarget(
             name: "TLSTests",
             dependencies: [

@@ -65,7 +65,7 @@ public final class VigilService: Sendable {
 
     /// Who answers what.
     public func router() -> Router {
-        var router = Router()
+        var router = Router(through: [AnswerCompression(), RequestInflation()])
         router.post("/score", bodyLimit: settings.maxBodyBytes, .deferred { try await self.score($0) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
@@ -73,8 +73,8 @@ public final class VigilService: Sendable {
         router.get("/livez", .immediate { _ in self.live() })
         router.get("/readyz", .deferred { _ in await self.ready() })
         router.get("/healthz", .deferred { _ in await self.healthy() })
-        router.get("/v1/models", .immediate { _ in self.models() })
-        router.get("/openapi.yaml", .immediate { _ in self.description() })
+        router.get("/v1/models", .deferred { _ in self.models() })
+        router.get("/openapi.yaml", .deferred { _ in self.description() })
         return router
     }
 

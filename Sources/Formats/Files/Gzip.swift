@@ -1,3 +1,5 @@
+import Compression
+
 /// Why gzip data could not be unpacked.
 public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The data is not gzip, is damaged, or is followed by something else.

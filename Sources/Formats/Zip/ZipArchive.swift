@@ -1,3 +1,5 @@
+import Compression
+
 /// A zip archive, mapped: the directory is checked completely when it is opened, contents are read when asked for.
 ///
 /// Stored and deflated entries are known, zip64 and data descriptors too. Entries may neither overlap nor share a name,

@@ -8,6 +8,10 @@ public enum BodyError: Error, Sendable, Equatable, CustomStringConvertible {
     case closedEarly
     /// The client stopped sending, or sent too slowly.
     case timedOut
+    /// The body is not what its Content-Encoding says; the text says how.
+    case malformedCoding(String)
+    /// The body inflates to more than this many times its size.
+    case tooCompressed(times: Int)
     /// The task that waited for the body was cancelled.
     case cancelled
 
@@ -18,6 +22,8 @@ public enum BodyError: Error, Sendable, Equatable, CustomStringConvertible {
         case .malformedChunk(let detail): "The chunked body is malformed: \(detail)."
         case .closedEarly: "The connection ended before the body did."
         case .timedOut: "The body came too slowly or not at all."
+        case .malformedCoding(let detail): "The body's Content-Encoding does not hold: \(detail)."
+        case .tooCompressed(let times): "The body inflates to more than \(times) times its size."
         case .cancelled: "The request was cancelled while its body was being read."
         }
     }
@@ -28,7 +34,9 @@ extension HTTPProblem {
     public init(_ error: BodyError) {
         switch error {
         case .tooLarge(let limit): self = .contentTooLarge(limit: limit)
+        case .tooCompressed: self = .tooCompressed(error.description)
         case .timedOut: self = .requestTimeout(error.description)
+        case .malformedCoding: self = .unreadableBody(error.description)
         case .malformedChunk, .closedEarly, .cancelled: self = .malformed(error.description)
         }
     }

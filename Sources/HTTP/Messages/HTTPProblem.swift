@@ -62,6 +62,29 @@ extension HTTPProblem {
             detail: "This path takes a body of at most \(limit) bytes.")
     }
 
+    static func tooCompressed(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .contentTooLarge, slug: "content-too-large", title: "The body is too large", detail: detail)
+    }
+
+    static func unreadableBody(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .badRequest, slug: "unreadable-body", title: "The body can't be read", detail: detail)
+    }
+
+    static func codingNotTaken(_ codings: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .unsupportedMediaType, slug: "unsupported-media-type", title: "The body's type is not taken",
+            detail: "Content-Encoding '\(codings.prefix(60))' is not taken: expected one of \(ContentCoding.taken).",
+            fields: [.acceptEncoding: ContentCoding.taken])
+    }
+
+    static func noCodingAcceptable(_ wanted: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .notAcceptable, slug: "not-acceptable", title: "No form of the answer is acceptable",
+            detail: "Accept-Encoding '\(wanted.prefix(60))' leaves none of \(ContentCoding.taken) and identity.")
+    }
+
     static func targetTooLong(limit: Int) -> HTTPProblem {
         HTTPProblem(
             status: .uriTooLong, slug: "target-too-long", title: "The request target is too long",

@@ -6,7 +6,7 @@ public struct Request: Sendable {
     /// The request line and the fields.
     public let head: RequestHead
     /// The body, to be read as it comes.
-    public let body: RequestBody
+    public var body: RequestBody
     /// The request's id: the client's own `X-Request-Id`, or one made here. It goes back with the answer.
     public let id: String
     /// The other end of the connection.

@@ -14,8 +14,9 @@ public struct RequestBody: AsyncSequence, Sendable {
     }
 
     /// The length that the head declares, nil for a chunked body. It is within the route's limit.
-    public let declaredLength: Int?
+    public private(set) var declaredLength: Int?
     private let source: Source
+    private var inflation: (coding: ContentCoding, limits: InflationLimits)?
 
     /// No body.
     public static let empty = RequestBody([])
@@ -34,9 +35,17 @@ public struct RequestBody: AsyncSequence, Sendable {
     /// Starts reading.
     public func makeAsyncIterator() -> AsyncIterator {
         switch source {
-        case .bytes(let bytes): AsyncIterator(ready: bytes.isEmpty ? [] : [bytes], mailbox: nil)
-        case .mailbox(let mailbox): AsyncIterator(ready: [], mailbox: mailbox)
+        case .bytes(let bytes): AsyncIterator(ready: bytes.isEmpty ? [] : [bytes], mailbox: nil, inflation)
+        case .mailbox(let mailbox): AsyncIterator(ready: [], mailbox: mailbox, inflation)
         }
+    }
+
+    /// The body without its content coding, inflated as it is read; its length is not known beforehand.
+    func inflated(_ coding: ContentCoding, limits: InflationLimits) -> RequestBody {
+        var body = self
+        body.inflation = (coding, limits)
+        body.declaredLength = nil
+        return body
     }
 
     /// The whole body as one array.
@@ -58,10 +67,23 @@ public struct RequestBody: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         private var ready: ArraySlice<[UInt8]>
         private let mailbox: BodyMailbox?
+        private let inflation: Inflation?
 
-        init(ready: [[UInt8]], mailbox: BodyMailbox?) {
+        /// The state of inflating, which belongs to the iterator's one user.
+        private final class Inflation {
+            var body: BodyInflation
+
+            init(_ coding: ContentCoding, limits: InflationLimits) {
+                body = BodyInflation(coding, limits: limits)
+            }
+        }
+
+        init(
+            ready: [[UInt8]], mailbox: BodyMailbox?, _ inflation: (coding: ContentCoding, limits: InflationLimits)?
+        ) {
             self.ready = ready[...]
             self.mailbox = mailbox
+            self.inflation = inflation.map { Inflation($0.coding, limits: $0.limits) }
         }
 
         /// The next piece, nil at the end.
@@ -71,6 +93,19 @@ public struct RequestBody: AsyncSequence, Sendable {
 
         /// The next piece, nil at the end.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(BodyError) -> [UInt8]? {
+            guard let inflation else { return try await received(isolation: actor) }
+            while true {
+                if let piece = try inflation.body.next() { return piece }
+                guard let piece = try await received(isolation: actor) else {
+                    try inflation.body.finish()
+                    return nil
+                }
+                inflation.body.feed(piece)
+            }
+        }
+
+        /// The next piece as it was sent.
+        private mutating func received(isolation actor: isolated (any Actor)?) async throws(BodyError) -> [UInt8]? {
             if ready.isEmpty, let more = try await mailbox?.take() { ready = more[...] }
             return ready.popFirst()
         }

@@ -5,7 +5,7 @@ public enum Handler: Sendable {
     /// Runs right on the event loop, once the whole request has been read and its body dropped. It must not block.
     case immediate(@Sendable (Request) throws -> Response)
     /// Runs as a task of its own.
-    case deferred(@Sendable (Request) async throws -> Response)
+    case deferred(Deferred)
 }
 
 /// A handler and what it was registered for.
@@ -14,11 +14,12 @@ public struct Route: Sendable {
     public let pattern: String
     /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
     public let bodyLimit: Int?
-    let handler: Handler
+    var handler: Handler
 }
 
 /// Finds the handler of a method and a path.
 public struct Router: Sendable {
+    private let middleware: [any Middleware]
     private var methods: [HTTPRequest.Method] = []
     private var fixed: [String: MethodTable] = [:]
     private var patterns: [(pattern: PathPattern, methods: MethodTable)] = []
@@ -28,8 +29,10 @@ public struct Router: Sendable {
         (fixed.sorted { $0.key < $1.key }.map(\.value) + patterns.map(\.methods)).flatMap(\.descriptions)
     }
 
-    /// A router without routes.
-    public init() {}
+    /// A router without routes, whose deferred handlers will stand behind `middleware`, the first one outermost.
+    public init(through middleware: [any Middleware] = []) {
+        self.middleware = middleware
+    }
 
     /// Registers a handler. A pattern and method that are registered already, or a pattern that is not a path, are
     /// mistakes in the program and trap.
@@ -40,7 +43,8 @@ public struct Router: Sendable {
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, _ handler: Handler
     ) {
-        let route = Route(pattern: pattern, bodyLimit: bodyLimit, handler: handler)
+        var route = Route(pattern: pattern, bodyLimit: bodyLimit, handler: handler)
+        route.handler = handler.behind(middleware, on: route)
         methods.append(method)
         let parsed = PathPattern(pattern)
         if parsed.isFixed {

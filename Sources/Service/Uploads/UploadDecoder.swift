@@ -93,7 +93,8 @@ struct UploadDecoder: ArrayDecoder {
             throw ArrayDecodingError(
                 .unsupported, "these are no features but a PyTorch checkpoint: vigil import makes a model of it")
         case .gzip where first.count > 3 && first[2] == 8 && first[3] < 0x20:
-            throw ArrayDecodingError(.unsupported, "these are no features but gzip data: unpack it first")
+            throw ArrayDecodingError(
+                .unsupported, "these are no features but gzip data: unpack it, or send it with Content-Encoding: gzip")
         case .html, .gitLFSPointer:
             throw ArrayDecodingError(
                 .unsupported,

@@ -21,11 +21,6 @@ struct UploadReader: Sendable {
 
     /// The format that a request's head announces; throws 415 for one that isn't taken.
     static func format(of head: RequestHead) throws(HTTPProblem) -> UploadFormat {
-        if let coding = head.fields[.contentEncoding], coding.lowercased() != "identity" {
-            throw Problem.mediaType(
-                "Content-Encoding '\(coding.prefix(40))' is not taken: send the features as they are",
-                fields: [.acceptEncoding: "identity"])
-        }
         guard let text = head.fields[.contentType], !text.isEmpty else { return .bytes }
         guard let type = MediaType(text) else { throw refusal(of: text) }
         switch type.essence {

@@ -170,7 +170,7 @@ with Server() as server:
     with group("types"):
         problem("an unknown type", 415, ["text/plain", "application/x-npy"], post(good, {"Content-Type": "text/plain"}))
         problem("no type at all", 415, [], post(good, {"Content-Type": "nonsense"}))
-        problem("gzip", 415, ["gzip"], post(good, {**NPY, "Content-Encoding": "gzip"}))
+        problem("brotli", 415, ["gzip"], post(good, {**NPY, "Content-Encoding": "br"}))
         problem("an Accept that nothing fits", 406, [], post(good, {**NPY, "Accept": "image/png", "Prefer": "wait=10"}))
         problem("an Accept that nothing fits, without waiting", 406, [], post(good, {**NPY, "Accept": "image/png"}))
     with group("methods and paths"):

@@ -1,21 +1,27 @@
 import CZlib
 
-/// zlib's decompressor behind a value that frees it; used by ``Gzip`` and ``ZipArchive``.
+/// zlib's decompressor behind a value that frees it, for files and for bodies of requests.
 ///
 /// The stream lives on the heap because zlib keeps a pointer back to it. Input and output pointers are set for the
 /// length of one call only.
-struct Inflater: ~Copyable {
-    enum Wrapping: CInt {
+package struct Inflater: ~Copyable {
+    /// What the compressed data stands in.
+    package enum Wrapping: CInt, Sendable {
+        /// Nothing (RFC 1951).
         case raw = -15
+        /// zlib's own header and checksum (RFC 1950).
+        case zlib = 15
+        /// One member of a gzip file (RFC 1952).
         case gzip = 31
     }
 
-    enum Outcome { case more, ended, corrupt(String) }
+    /// Where a step has left the data.
+    package enum Outcome { case more, ended, corrupt(String) }
 
     private let stream: UnsafeMutablePointer<z_stream>
 
     /// Nil where zlib has no memory for its window.
-    init?(_ wrapping: Wrapping) {
+    package init?(_ wrapping: Wrapping) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         guard vigil_inflateInit2(stream, wrapping.rawValue) == Z_OK else {
@@ -30,7 +36,7 @@ struct Inflater: ~Copyable {
     }
 
     /// Decompresses from the front of `input`, which is shortened by what was used, to the front of `output`.
-    mutating func step(
+    package mutating func step(
         _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
     ) -> (produced: Int, outcome: Outcome) {
         let fed = min(input.count, 1 << 30)
@@ -42,20 +48,31 @@ struct Inflater: ~Copyable {
         let code = inflate(stream, Z_NO_FLUSH)
         let used = fed - Int(stream.pointee.avail_in)
         let produced = room - Int(stream.pointee.avail_out)
-        input = input.part(used..<input.count)
+        input = UnsafeRawBufferPointer(rebasing: input[used...])
         switch code {
         case Z_STREAM_END: return (produced, .ended)
         case Z_OK, Z_BUF_ERROR: return (produced, .more)
+        case Z_NEED_DICT: return (produced, .corrupt("it was made with a dictionary"))
         default: return (produced, .corrupt(stream.pointee.msg.map { String(cString: $0) } ?? "error \(code)"))
         }
     }
 
-    /// Begins anew, for the next member of a gzip file.
-    mutating func reset() { inflateReset(stream) }
-}
+    /// Decompresses from the front of `input` into a new array of at most `room` bytes.
+    package mutating func step(
+        _ input: ArraySlice<UInt8>, room: Int
+    ) -> (output: [UInt8], used: Int, outcome: Outcome) {
+        var outcome = Outcome.more
+        var used = 0
+        let output = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+            input.withUnsafeBytes { bytes in
+                var rest = bytes
+                (count, outcome) = step(&rest, into: UnsafeMutableRawBufferPointer(buffer))
+                used = bytes.count - rest.count
+            }
+        }
+        return (output, used, outcome)
+    }
 
-/// CRC-32 as zip and gzip define it.
-func crc32(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-    guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return 0 }
-    return UInt32(truncatingIfNeeded: crc32_z(0, base, bytes.count))
+    /// Begins anew, for the next member of a gzip file.
+    package mutating func reset() { inflateReset(stream) }
 }
