@@ -23,14 +23,17 @@ if ! ls "$runtime"/lib/*/libclang_rt.fuzzer*.a >/dev/null 2>&1; then
 fi
 command -v python3 >/dev/null || { echo "skipped: python3 is not there, which makes the seeds"; exit 0; }
 
-build=(swift build -c release --product Fuzz --scratch-path "$scratch"
-    --sanitize fuzzer --sanitize address -Xswiftc -enable-testing)
+# Of several -sanitize the last one decides on the counters that lead the fuzzer, so it names both.
+build=(swift build -c release --product Fuzz --scratch-path "$scratch" --disable-dead-strip
+    --sanitize fuzzer --sanitize address -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing)
 VIGIL_FUZZ=1 "${build[@]}"
 program="$(VIGIL_FUZZ=1 "${build[@]}" --show-bin-path)/Fuzz"
 
 found="$scratch/found"
 mkdir -p "$found"
-export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=0}"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-quarantine_size_mb=32}"
+# Swift's own report of a crash would come before libFuzzer's, and the sanitizer does not like it.
+export SWIFT_BACKTRACE=enable=no
 common=(-timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=128 -max_len=4096 -print_final_stats=1)
 
 fuzz() {
