@@ -60,7 +60,8 @@ struct NegotiationTests {
         #expect(EntityTag("a", isWeak: true).matches(ifNoneMatch: text) == matches)
     }
 
-    @Test("a media type reads back from what is written of it", arguments: ["\"", "\\", "\"\u{301}", "a\\\u{5A3}b", ""])
+    @Test(
+        "a media type reads back from what is written of it", arguments: ["\"", "\\", "\"\u{301}", "a\\\u{5A3}b", ""])
     func mediaTypeReadsBack(value: String) throws {
         let quoted = value.unicodeScalars.map { "\\\($0)" }.joined()
         let media = try #require(MediaType("a/b;c=\"\(quoted)\";d=e"))

@@ -15,7 +15,7 @@ from soak_traffic import Traffic
 VIGIL = os.environ["VIGIL"]
 SECONDS = float(os.environ.get("MINUTES", "15")) * 60
 # Results go soon, so that the store's size at rest says nothing about how much was scored.
-OPTIONS = ["--result-ttl", "5", "--log-level", "error", "--workers", "1"]
+OPTIONS = ["--result-ttl", "5", "--workers", "1"]
 REST_SECONDS = 60
 
 
@@ -26,7 +26,7 @@ class Server:
         self.name = name
         self.is_tls = bool(options)
         self.log = open(folder / f"{name}.log", "w+b")
-        command = [VIGIL, "serve", "--port", "0", "--log-level", "info", *OPTIONS[:2], *OPTIONS[4:], *options]
+        command = [VIGIL, "serve", "--port", "0", *OPTIONS, *options]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("VIGIL")}
         self.child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment

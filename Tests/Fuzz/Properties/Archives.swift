@@ -98,7 +98,8 @@ private struct StoredArchive {
         let name = Array(name.utf8)
         let sum = data.withUnsafeBytes { crc32(of: $0) }
         var shared: [UInt8] = little(UInt16(20)) + little(UInt64(0)) + little(sum)
-        shared += little(UInt32(data.count)) + little(UInt32(data.count)) + little(UInt16(name.count)) + little(UInt16(0))
+        shared +=
+            little(UInt32(data.count)) + little(UInt32(data.count)) + little(UInt16(name.count)) + little(UInt16(0))
         directory += [0x50, 0x4B, 1, 2, 20, 0] + shared + [UInt8](repeating: 0, count: 10)
         directory += little(UInt32(front.count)) + name
         front += [0x50, 0x4B, 3, 4] + shared + name + data

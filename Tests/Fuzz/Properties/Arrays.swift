@@ -10,7 +10,8 @@ enum ArrayOutcome: Equatable {
 
     init(_ array: DecodedArray) {
         self = .array(
-            shape: array.shape, array.elementType, array.order, bits: array.values.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern })
+            shape: array.shape, array.elementType, array.order,
+            bits: array.values.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern })
     }
 }
 
