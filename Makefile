@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test smoke lint format docker
+.PHONY: help demo test smoke lint format docker fuzz sanitize
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,3 +22,11 @@ format: ## Format in place
 
 docker: ## Build the image vigil
 	docker build --tag vigil .
+
+fuzz: ## Fuzz each parser for a minute, or SECONDS; skipped where Swift has no libFuzzer
+	@deploy/setup.sh build
+	@FUZZ_SECONDS=$(or $(SECONDS),60) Tests/Fuzz/run.sh
+
+sanitize: ## All tests under the address, undefined-behaviour and thread sanitizers
+	@deploy/setup.sh build
+	@Tests/Sanitizers/run.sh

@@ -110,3 +110,13 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17
 )
+
+// For make fuzz alone: libFuzzer brings the main function, so that an ordinary build can't have this target.
+if Context.environment["VIGIL_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["Formats", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")],
+            path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -80,6 +80,22 @@ struct MultipartTests {
         #expect(throws: error) { try parse(form, pieces: 1) }
     }
 
+    @Test("headers of the limit's length are taken, and longer ones refused, however they are cut")
+    func headerLimit() throws {
+        let headers = "\r\nContent-Disposition: form-data; name=a"
+        let form = "--XyZ\(headers)\r\n\r\nx\r\n--XyZ--"
+        var limits = MultipartLimits()
+        for size in [1, 2, 3, 5, 1000] {
+            limits.maxPartHeaderBytes = headers.utf8.count
+            #expect(try parse(form, pieces: size, limits: limits).map(\.content) == ["x"])
+            limits.maxPartHeaderBytes -= 1
+            let limit = limits.maxPartHeaderBytes
+            #expect(throws: MultipartError.partHeadersTooLarge(part: 1, limit: limit)) {
+                try parse(form, pieces: size, limits: limits)
+            }
+        }
+    }
+
     @Test("the number of parts is limited")
     func manyParts() {
         let part = "--XyZ\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n"

@@ -60,6 +60,22 @@ struct NegotiationTests {
         #expect(EntityTag("a", isWeak: true).matches(ifNoneMatch: text) == matches)
     }
 
+    @Test(
+        "a media type reads back from what is written of it", arguments: ["\"", "\\", "\"\u{301}", "a\\\u{5A3}b", ""])
+    func mediaTypeReadsBack(value: String) throws {
+        let quoted = value.unicodeScalars.map { "\\\($0)" }.joined()
+        let media = try #require(MediaType("a/b;c=\"\(quoted)\";d=e"))
+        #expect(media["c"] == value)
+        #expect(MediaType(media.description) == media)
+    }
+
+    @Test("a field of quotes that nothing closes is not read anew for each of them", .timeLimit(.minutes(1)))
+    func unclosedQuotes() throws {
+        let quotes = String(repeating: "\"\\", count: 1 << 20)
+        #expect(AcceptHeader("a/b;c=\(quotes),d/e").quality(of: try #require(MediaType("d/e"))) == 1000)
+        #expect(PreferHeader("x=\(quotes), wait=5").wait == 5)
+    }
+
     @Test("tags keep out what would end them")
     func tagCharacters() {
         #expect(EntityTag("a\"b c\r\n", isWeak: true).description == "W/\"abc\"")

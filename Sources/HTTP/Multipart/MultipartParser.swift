@@ -19,7 +19,7 @@ public struct MultipartParser: Sendable {
     private var state = State.preamble
     /// What can't be judged before more has come.
     private var pending: [UInt8]
-    /// How many bytes of a part's headers were searched for their end.
+    /// How many bytes of a part's headers are known not to begin their end.
     private var searchedHeaderBytes = 0
     /// Whether the line end that separates headers from content is still in front of the content.
     private var hasSeparator = false
@@ -109,8 +109,9 @@ public struct MultipartParser: Sendable {
     private mutating func readHeaders(
         _ start: inout Int, _ events: inout [MultipartEvent]
     ) throws(MultipartError) -> Bool {
-        let end = pending.firstRange(of: Array("\r\n\r\n".utf8), from: start + max(0, searchedHeaderBytes - 3))
-        let length = (end ?? pending.count) - start
+        let end = pending.firstRange(of: Array("\r\n\r\n".utf8), from: start + searchedHeaderBytes)
+        // While the end is not there, it begins three bytes before what has come at the earliest.
+        let length = (end ?? max(start, pending.count - 3)) - start
         guard length <= limits.maxPartHeaderBytes else {
             throw .partHeadersTooLarge(part: parts, limit: limits.maxPartHeaderBytes)
         }

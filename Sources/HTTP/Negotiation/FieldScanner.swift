@@ -3,6 +3,9 @@
 struct FieldScanner {
     private let bytes: [UInt8]
     private var index = 0
+    /// The first quote that no other one closes, once it is known. Whatever follows it is escaped or no quote, so that
+    /// no later one is closed either, and a field of quotes is not read to its end for each of them.
+    private var unclosed = Int.max
 
     init(_ text: some StringProtocol) {
         bytes = Array(text.utf8)
@@ -37,6 +40,7 @@ struct FieldScanner {
     /// Takes a token or a quoted string, whose backslashes are undone.
     mutating func value() -> String? {
         guard index < bytes.count, bytes[index] == ASCII.quote else { return token() }
+        guard index < unclosed else { return nil }
         var content: [UInt8] = []
         var position = index + 1
         while position < bytes.count {
@@ -51,6 +55,7 @@ struct FieldScanner {
             }
             position += 1
         }
+        unclosed = index
         return nil
     }
 

@@ -51,11 +51,12 @@ public struct MediaType: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         parameters.reduce(into: essence) { text, parameter in
             let isToken = !parameter.value.isEmpty && parameter.value.utf8.allSatisfy(ByteSet.token.contains)
-            let escaped = parameter.value.reduce(into: "") { escaped, character in
-                if character == "\"" || character == "\\" { escaped.append("\\") }
-                escaped.append(character)
+            // Scalars, since a quote with an accent after it is one character, and another than a quote.
+            let escaped = parameter.value.unicodeScalars.reduce(into: String.UnicodeScalarView()) { escaped, scalar in
+                if scalar == "\"" || scalar == "\\" { escaped.append("\\") }
+                escaped.append(scalar)
             }
-            text += "; \(parameter.name)=\(isToken ? parameter.value : "\"\(escaped)\"")"
+            text += "; \(parameter.name)=\(isToken ? parameter.value : "\"\(String(escaped))\"")"
         }
     }
 }

@@ -1,0 +1,104 @@
+"""The measuring part of http.sh: starts the servers, drives each by wrk in turns, prints medians and ratios."""
+
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+vigil, build, work, rounds, seconds = sys.argv[1], *map(pathlib.Path, sys.argv[2:4]), *map(int, sys.argv[4:6])
+UPLOAD = 512_000
+
+# Two workers, connections kept, no log, an answer from the configuration.
+NGINX = """
+worker_processes 2;
+daemon off;
+pid {work}/nginx.pid;
+error_log {work}/nginx.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_timeout 75;
+    keepalive_requests 100000000;
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location = /livez {{ default_type application/json; return 200 '{body}'; }}
+    }}
+}}
+"""
+
+POST = 'wrk.method = "POST"; wrk.body = string.rep("x", {size}); wrk.headers["Content-Type"] = "application/octet-stream"'
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def start(command, port):
+    child = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return child
+        except OSError:
+            if child.poll() is not None:
+                sys.exit(f"{command[0]} ended with {child.returncode}")
+            time.sleep(0.05)
+    sys.exit(f"{command[0]} does not listen")
+
+
+def rate(port, path, connections, *options):
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", *options, f"http://127.0.0.1:{port}{path}"]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in out or "Socket errors" in out:
+        sys.exit(f"{command}: {out}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+
+
+def main():
+    names = ["vigil serve", "Vigil's HTTP", "Hummingbird"] + (["nginx"] if shutil.which("nginx") else [])
+    ports = {name: free_port() for name in names}
+    children = []
+    try:
+        children.append(
+            start([vigil, "serve", "--port", ports["vigil serve"], "--log-level", "error"], ports["vigil serve"])
+        )
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports['vigil serve']}/livez") as answer:
+            body = answer.read().decode()
+        for name, folder in (("Vigil's HTTP", "vigil"), ("Hummingbird", "hummingbird")):
+            program = build / folder / ".build/release/server"
+            children.append(start([program, ports[name], body], ports[name]))
+        if "nginx" in ports:
+            (work / "nginx.conf").write_text(NGINX.format(work=work, port=ports["nginx"], body=body))
+            children.append(start(["nginx", "-e", work / "nginx.log", "-c", work / "nginx.conf"], ports["nginx"]))
+        else:
+            print("nginx is not there (INSTALL=1 installs it)")
+        (work / "post.lua").write_text(POST.format(size=UPLOAD))
+        measures = [("/livez, 64 connections", name, "/livez", 64, []) for name in names if name != "Vigil's HTTP"]
+        upload = ["-s", str(work / "post.lua")]
+        measures += [("512 KB counted, 8", name, "/count", 8, upload) for name in ("Vigil's HTTP", "Hummingbird")]
+        found = {measure[:2]: [] for measure in measures}
+        for _ in range(rounds):
+            for what, name, path, connections, options in measures:
+                found[what, name].append(rate(ports[name], path, connections, *options))
+    finally:
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.wait(20)
+    print(f"{'requests a second':24} {'server':14} {'median':>9} {'least':>9} {'most':>9} {'Vigil / it':>11}")
+    ours = {}
+    for (what, name), rates in found.items():
+        median = statistics.median(rates)
+        ours.setdefault(what, median)
+        ratio = f"{ours[what] / median:11.2f}"
+        print(f"{what:24} {name:14} {median:9.0f} {min(rates):9.0f} {max(rates):9.0f} {ratio}")
+
+
+main()

@@ -1,0 +1,131 @@
+"""The verdict of soak.sh: runs the traffic in two halves, lets the servers come to rest after each, and compares."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from soak_traffic import Traffic
+
+VIGIL = os.environ["VIGIL"]
+SECONDS = float(os.environ.get("MINUTES", "15")) * 60
+# Results go soon, so that the store's size at rest says nothing about how much was scored.
+OPTIONS = ["--result-ttl", "5", "--workers", "1"]
+REST_SECONDS = 60
+
+
+class Server:
+    """A vigil serve on a free port."""
+
+    def __init__(self, folder, name, *options):
+        self.name = name
+        self.is_tls = bool(options)
+        self.log = open(folder / f"{name}.log", "w+b")
+        command = [VIGIL, "serve", "--port", "0", *OPTIONS, *options]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("VIGIL")}
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment
+        )
+        until = time.monotonic() + 20
+        while not (found := re.search(r"url=https?://[^ ]+:(\d+)", self.text())):
+            if self.child.poll() is not None or time.monotonic() > until:
+                sys.exit(f"the server does not listen: {self.text()}")
+            time.sleep(0.05)
+        self.port = int(found[1])
+
+    def text(self):
+        self.log.seek(0)
+        return self.log.read(1 << 16).decode(errors="replace")
+
+    def state(self):
+        """Resident MiB, descriptors and threads of the process."""
+        process = pathlib.Path(f"/proc/{self.child.pid}")
+        status = (process / "status").read_text()
+        field = {name: int(value) for name, value in re.findall(r"(VmRSS|Threads):\s*(\d+)", status)}
+        return field["VmRSS"] / 1024, len(list((process / "fd").iterdir())), field["Threads"]
+
+    def rest(self, descriptors):
+        """The state once the connections are gone and the results forgotten."""
+        until = time.monotonic() + REST_SECONDS
+        while time.monotonic() < until and self.state()[1] > descriptors:
+            time.sleep(0.5)
+        time.sleep(7)
+        states = [self.state() for _ in range(5) if time.sleep(0.2) is None]
+        return tuple(min(values) for values in zip(*states))
+
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        return self.child.wait(40)
+
+
+def servers(folder):
+    plain = Server(folder, "plain")
+    help_text = subprocess.run([VIGIL, "serve", "--help"], capture_output=True, text=True, check=True).stdout
+    if "--tls-cert" not in help_text or not shutil.which("openssl"):
+        print("without TLS: this binary or this machine has none")
+        return [plain]
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    return [plain, Server(folder, "tls", "--tls-cert", str(certificate), "--tls-key", str(key))]
+
+
+def compare(server, first, middle, end, most):
+    """Prints the states at rest; true where the end is as the middle."""
+    print(f"{server.name:>8} {'MiB':>8} {'descriptors':>12} {'threads':>8}")
+    for name, state in (("start", first), ("middle", middle), ("end", end), ("most", most)):
+        print(f"{name:>8} {state[0]:8.1f} {state[1]:12} {state[2]:8}")
+    faults = []
+    if end[0] > middle[0] + max(8, middle[0] / 10):
+        faults.append("memory grows")
+    if end[1] > first[1]:
+        faults.append("descriptors are left")
+    if end[2] > middle[2] + 1:
+        faults.append("threads are left")
+    for fault in faults:
+        print(f"FAIL {server.name}: {fault}")
+    return not faults
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        running = servers(folder)
+        first = {server.name: server.state() for server in running}
+        most = dict(first)
+        traffic = Traffic(running)
+        rests = []
+        for half in range(2):
+            traffic.start()
+            until = time.monotonic() + SECONDS / 2
+            while time.monotonic() < until:
+                time.sleep(0.5)
+                for server in running:
+                    if server.child.poll() is not None:
+                        sys.exit(f"FAIL {server.name} ended with {server.child.returncode}: {server.text()[-2000:]}")
+                    most[server.name] = tuple(map(max, most[server.name], server.state()))
+            traffic.stop()
+            rests.append({server.name: server.rest(first[server.name][1]) for server in running})
+        good = traffic.report()
+        for server in running:
+            at = (rests[0][server.name], rests[1][server.name], most[server.name])
+            good &= compare(server, first[server.name], *at)
+            code = server.stop()
+            if code != 0:
+                print(f"FAIL {server.name} ended with {code}: {server.text()[-2000:]}")
+                good = False
+    print("soak passed" if good else "soak FAILED")
+    sys.exit(0 if good else 1)
+
+
+main()

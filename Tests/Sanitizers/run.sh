@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The test suite and the kernels' check under clang's sanitizers.
+#
+#   run.sh [address|undefined|thread|kernels…]     all of them, or those named; what one finds ends the run
+#
+# Needs the sanitizers' runtimes, which come with Swift on Linux. Build folders are .build-address and so on.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# Swift's own report of a crash would come before the sanitizers'.
+export SWIFT_BACKTRACE=enable=no
+
+suite() {
+    local name="$1"
+    swift build --build-tests --sanitize "$name" --scratch-path ".build-$name"
+    local tests
+    tests="$(swift build --sanitize "$name" --scratch-path ".build-$name" --show-bin-path)/vigilPackageTests.xctest"
+    shift
+    env "$@" "$tests" --testing-library swift-testing
+}
+
+kernels() {
+    local out
+    out="$(mktemp -d)"
+    clang -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -std=gnu17 \
+        -ISources/CKernels/include Sources/CKernels/*.c Tests/Kernels/check.c -lm -o "$out/check"
+    "$out/check"
+    rm -rf "$out"
+}
+
+[ $# -gt 0 ] || set -- kernels address undefined thread
+for name in "$@"; do
+    echo "== $name sanitizer"
+    start=$SECONDS
+    case "$name" in
+        kernels) kernels ;;
+        address) suite address ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=0" ;;
+        undefined) suite undefined UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1" ;;
+        thread)
+            mkdir -p .build-thread
+            clang -O2 -Wall -Wextra -fPIC -shared Tests/Sanitizers/mutex.c -ldl -o .build-thread/mutex.so
+            suite thread LD_PRELOAD="$PWD/.build-thread/mutex.so" TSAN_OPTIONS="halt_on_error=0:exitcode=66"
+            ;;
+        *)
+            echo "run.sh: $name: expected address, undefined, thread or kernels" >&2
+            exit 64
+            ;;
+    esac
+    echo "== $name sanitizer found nothing ($((SECONDS - start)) s)"
+done
