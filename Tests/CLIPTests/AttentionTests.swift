@@ -42,7 +42,7 @@ struct AttentionTests {
         let kernels = Kernels.portable
         let block = try AttentionBlock(
             from: BlockWeights(prefix: "b", width: width, seed: 11), prefix: "b", width: width, heads: heads,
-            kernels: kernels)
+            in: Preparation(kernels: kernels))
         let workspace = Workspace()
         let rows = values.count / width
         let x = workspace.matrix(rows: rows, columns: width)
@@ -66,7 +66,8 @@ struct AttentionTests {
     func missing() {
         #expect(throws: WeightError(name: "c.attn.in_proj_weight", problem: "is missing")) {
             try AttentionBlock(
-                from: BlockWeights(prefix: "b", width: 8, seed: 1), prefix: "c", width: 8, heads: 1, kernels: .portable)
+                from: BlockWeights(prefix: "b", width: 8, seed: 1), prefix: "c", width: 8, heads: 1,
+                in: Preparation(kernels: .portable))
         }
     }
 }

@@ -15,21 +15,18 @@ public struct AttentionBlock: Sendable {
 
     /// Reads and packs the block's weights, whose names begin with `prefix`.
     public init(
-        from source: some WeightSource, prefix: String, width: Int, heads: Int, kernels: Kernels
+        from source: some WeightSource, prefix: String, width: Int, heads: Int, in preparation: Preparation
     ) throws(WeightError) {
         self.heads = heads
         self.width = width
-        let weights = PackedWeights(
-            inputs: width, outputs: 3 * width,
-            outputMajor: try source.floats(prefix + ".attn.in_proj_weight", shape: [3 * width, width]),
-            kernels: kernels)
-        projection = Linear(
-            weights: weights, bias: try source.floats(prefix + ".attn.in_proj_bias", shape: [3 * width]))
-        output = try source.linear(prefix + ".attn.out_proj", inputs: width, outputs: width, kernels: kernels)
-        attentionNorm = try source.layerNorm(prefix + ".ln_1", width: width)
-        expansion = try source.linear(prefix + ".mlp.c_fc", inputs: width, outputs: 4 * width, kernels: kernels)
-        contraction = try source.linear(prefix + ".mlp.c_proj", inputs: 4 * width, outputs: width, kernels: kernels)
-        feedForwardNorm = try source.layerNorm(prefix + ".ln_2", width: width)
+        projection = try preparation.linear(
+            weights: prefix + ".attn.in_proj_weight", bias: prefix + ".attn.in_proj_bias", inputs: width,
+            outputs: 3 * width, from: source)
+        output = try preparation.linear(prefix + ".attn.out_proj", inputs: width, outputs: width, from: source)
+        attentionNorm = try preparation.layerNorm(prefix + ".ln_1", width: width, from: source)
+        expansion = try preparation.linear(prefix + ".mlp.c_fc", inputs: width, outputs: 4 * width, from: source)
+        contraction = try preparation.linear(prefix + ".mlp.c_proj", inputs: 4 * width, outputs: width, from: source)
+        feedForwardNorm = try preparation.layerNorm(prefix + ".ln_2", width: width, from: source)
     }
 
     /// Runs the block over x [T, d], in place.

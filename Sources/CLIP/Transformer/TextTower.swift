@@ -84,7 +84,7 @@ public struct TextTower: Sendable {
         let read = { @Sendable (layer: Int) throws(WeightError) -> AttentionBlock in
             try AttentionBlock(
                 from: source, prefix: Names.blocks + String(layer), width: width, heads: configuration.heads,
-                kernels: kernels)
+                in: Preparation(kernels: kernels))
         }
         if streaming {
             block = read
@@ -93,7 +93,7 @@ public struct TextTower: Sendable {
             for layer in 0..<configuration.layers { blocks.append(try read(layer)) }
             block = { [blocks] layer in blocks[layer] }
         }
-        finalNorm = try source.layerNorm(Names.finalNorm, width: width)
+        finalNorm = try Preparation(kernels: kernels).layerNorm(Names.finalNorm, width: width, from: source)
         let weights = PackedWeights(
             inputs: width, outputs: configuration.outputWidth,
             inputMajor: try source.floats(Names.projection, shape: [width, configuration.outputWidth]),

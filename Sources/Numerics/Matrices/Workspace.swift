@@ -5,9 +5,6 @@
 public final class Workspace {
     private var blocks: [UnsafeMutablePointer<Float>] = []
 
-    /// Floats reserved so far.
-    public private(set) var reservedFloats = 0
-
     /// An empty workspace.
     public init() {}
 
@@ -18,7 +15,6 @@ public final class Workspace {
         precondition(rows >= 0 && columns >= 0)
         let block = AlignedFloats.reserve(rows * columns)
         blocks.append(block)
-        reservedFloats += rows * columns
         return MatrixView(base: block, rows: rows, columns: columns, stride: columns)
     }
 }

@@ -36,13 +36,20 @@ public final class Preparation {
     public func linear(
         _ name: String, inputs: Int, outputs: Int, from source: some WeightSource
     ) throws(WeightError) -> Linear {
+        try linear(weights: name + ".weight", bias: name + ".bias", inputs: inputs, outputs: outputs, from: source)
+    }
+
+    /// The same with names of their own for weights and bias.
+    public func linear(
+        weights name: String, bias biasName: String, inputs: Int, outputs: Int, from source: some WeightSource
+    ) throws(WeightError) -> Linear {
         let count = PackedWeights.count(inputs: inputs, outputs: outputs, kernels: kernels)
-        let floats = try block(name + ".weight", count: count) { () throws(WeightError) in
-            let values = try source.floats(name + ".weight", shape: [outputs, inputs])
+        let floats = try block(name, count: count) { () throws(WeightError) in
+            let values = try source.floats(name, shape: [outputs, inputs])
             return PackedWeights(inputs: inputs, outputs: outputs, outputMajor: values, kernels: kernels).floats
         }
-        let bias = try vector(name + ".bias", count: outputs) { () throws(WeightError) in
-            try source.floats(name + ".bias", shape: [outputs])
+        let bias = try vector(biasName, count: outputs) { () throws(WeightError) in
+            try source.floats(biasName, shape: [outputs])
         }
         return Linear(
             weights: PackedWeights(inputs: inputs, outputs: outputs, packed: floats, kernels: kernels), bias: bias)

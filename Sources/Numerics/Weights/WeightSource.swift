@@ -7,22 +7,6 @@ public protocol WeightSource: Sendable {
     func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float]
 }
 
-extension WeightSource {
-    /// A Linear layer as PyTorch stores it: `name.weight` [outputs, inputs] and `name.bias` [outputs].
-    public func linear(_ name: String, inputs: Int, outputs: Int, kernels: Kernels) throws(WeightError) -> Linear {
-        let weights = PackedWeights(
-            inputs: inputs, outputs: outputs, outputMajor: try floats(name + ".weight", shape: [outputs, inputs]),
-            kernels: kernels)
-        return Linear(weights: weights, bias: try floats(name + ".bias", shape: [outputs]))
-    }
-
-    /// `name.weight` and `name.bias`, both [width].
-    public func layerNorm(_ name: String, width: Int) throws(WeightError) -> LayerNorm {
-        LayerNorm(
-            gain: try floats(name + ".weight", shape: [width]), shift: try floats(name + ".bias", shape: [width]))
-    }
-}
-
 /// A tensor that is missing, has another shape, or can't be read.
 public struct WeightError: Error, Equatable, CustomStringConvertible {
     /// The tensor's name.

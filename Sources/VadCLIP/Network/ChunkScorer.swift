@@ -33,9 +33,6 @@ public final class ChunkScorer {
         branches = BranchScratch(in: workspace, length: length, width: width)
     }
 
-    /// Bytes of scratch memory.
-    public var scratchBytes: Int { workspace.reservedFloats * MemoryLayout<Float>.stride }
-
     /// Writes the logits of one chunk.
     ///
     /// - Parameters:

@@ -30,49 +30,11 @@ def raw(entries, end=None, comment=b""):
         crc = entry.get("crc", zlib.crc32(entry.get("plain", data)))
         packed, size = entry.get("packed", len(data)), entry.get("size", len(entry.get("plain", data)))
         extra = entry.get("extra", b"")
-        body += (
-            struct.pack(
-                "<IHHHHHIIIHH",
-                0x04034B50,
-                45,
-                flags,
-                method,
-                0,
-                0,
-                crc,
-                packed & 0xFFFFFFFF,
-                size & 0xFFFFFFFF,
-                len(name),
-                len(extra),
-            )
-            + name
-            + extra
-            + data
-        )
-        directory += (
-            struct.pack(
-                "<IHHHHHHIIIHHHHHII",
-                0x02014B50,
-                45,
-                45,
-                flags,
-                method,
-                0,
-                0,
-                crc,
-                packed & 0xFFFFFFFF,
-                size & 0xFFFFFFFF,
-                len(name),
-                len(extra),
-                0,
-                0,
-                0,
-                0,
-                offset & 0xFFFFFFFF,
-            )
-            + name
-            + extra
-        )
+        sizes = (packed & 0xFFFFFFFF, size & 0xFFFFFFFF, len(name), len(extra))
+        shared = struct.pack("<HHHHIIIHH", flags, method, 0, 0, crc, *sizes)
+        body += struct.pack("<IH", 0x04034B50, 45) + shared + name + extra + data
+        place = struct.pack("<HHHII", 0, 0, 0, 0, offset & 0xFFFFFFFF)
+        directory += struct.pack("<IHH", 0x02014B50, 45, 45) + shared + place + name + extra
     said = {"count": len(entries), "size": len(directory), "offset": len(body)} | (end or {})
     tail = (
         struct.pack(
