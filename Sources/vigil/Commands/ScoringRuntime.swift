@@ -23,7 +23,9 @@ struct ScoringRuntime: ServiceLifecycle.Service {
             _ = await service.drain(within: .zero)
             throw Failure(.configuration, error.description)
         }
-        logger.info("listening", metadata: ["url": "\(certificates == nil ? "http" : "https")://\(address)", "model": "\(model.name)"])
+        logger.info(
+            "listening",
+            metadata: ["url": "\(certificates == nil ? "http" : "https")://\(address)", "model": "\(model.name)"])
         if !model.trained {
             logger.warning("the model is untrained, its scores mean nothing: name another by --model")
         }
