@@ -48,7 +48,7 @@ struct HandshakeStateTests {
     @Test("after a failed one the client has a moment to read the alert, and what it sends is dropped")
     func failed() {
         var state = Self.state()
-        state.handshakeFailed(now: Self.start)
+        state.handshakeFailed()
         guard case .halfClose = state.afterSending(now: Self.start) else {
             Issue.record("our side does not end")
             return
