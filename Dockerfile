@@ -19,8 +19,8 @@ USER 10001
 ENV VIGIL_HOST=0.0.0.0 VIGIL_PORT=8080
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# bash speaks to the port itself; the image has no curl.
+# bash speaks to the port itself; the image has no curl. A server with TLS answers plain HTTP with 400, if it is well.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${VIGIL_PORT} && printf 'GET /livez HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
+    CMD ["bash", "-c", "code=${VIGIL_TLS_CERT:+400}; exec 3<>/dev/tcp/127.0.0.1/${VIGIL_PORT} && printf 'GET /livez HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q \" ${code:-200} \""]
 ENTRYPOINT ["vigil"]
 CMD ["serve"]

@@ -92,7 +92,7 @@ let package = Package(
         .testTarget(
             name: "TLSTests",
             dependencies: [
-                "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "COpenSSL", "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs"]),

@@ -24,6 +24,7 @@ for purpose in "$@"; do
             ;;
         test)
             command -v curl >/dev/null || want curl
+            command -v openssl >/dev/null || want openssl
             command -v python3 >/dev/null || want python3
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy

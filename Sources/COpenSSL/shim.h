@@ -18,7 +18,8 @@ static const unsigned long vigil_name_flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ES
 static const int vigil_bio_flags = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY;
 
 /* The last reason in the thread's error queue is that a PEM file ends, or never begins. */
-static inline int vigil_is_end_of_pem(void) {
+static inline int vigil_is_end_of_pem(void)
+{
     unsigned long code = ERR_peek_last_error();
     return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }

@@ -74,8 +74,7 @@ struct PEMFile {
         defer { ErrorQueue.clear() }
         if let key { return PrivateKey(owning: key) }
         if wasAsked { throw .encryptedKey(path: path) }
-        if vigil_is_end_of_pem() != 0 { throw .unexpectedContent(path: path, expected: "a private key") }
-        throw .unsuitable(path: path, reason: ErrorQueue.takeReason())
+        throw .unexpectedContent(path: path, expected: "a private key")
     }
 
     /// Lends the bytes to OpenSSL as something to read from.

@@ -12,7 +12,7 @@ import COpenSSL
 /// MSG_NOSIGNAL. Sound: a BIO's data is the descriptor's number dressed as a pointer, which is never followed; whoever
 /// makes the BIO frees it before the descriptor is closed.
 enum SocketBIO {
-    /// The table of functions; made once and never freed. OpenSSL only reads it.
+    /// The table of functions; made once and never freed. Sound: nobody writes to it afterwards.
     nonisolated(unsafe) private static let method: OpaquePointer? = {
         let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "vigil socket")
         BIO_meth_set_write(method) { bio, bytes, count in

@@ -108,7 +108,12 @@ public struct TLSSession: ~Copyable {
         guard !bytes.isEmpty else { return .moved(0) }
         ErrorQueue.clear()
         let result = SSL_write(ssl, bytes.baseAddress, Int32(min(bytes.count, Self.maxRecordBytes)))
-        return result > 0 ? .moved(Int(result)) : outcome(result)
+        if result > 0 { return .moved(Int(result)) }
+        // A client that has ended its side is no reason in itself, but the only one told where the socket is broken.
+        let failure = outcome(result)
+        guard case .moved = failure else { return failure }
+        isBroken = true
+        return .failed(errno: EPIPE)
     }
 
     /// Tells the client that nothing more will come (close_notify), so that it knows the end from an interruption.

@@ -100,7 +100,7 @@ final class Connection: @unchecked Sendable {
             return
         }
         if readiness.contains(.output) { settle() }
-        if readiness.contains(.input) || transport?.needs.isEmpty == false, state.wantsInput {
+        if let awaited = transport?.awaited, !readiness.isDisjoint(with: awaited), state.wantsInput {
             readInput()
         } else if !readiness.isDisjoint(with: .lost) {
             close()
@@ -289,9 +289,9 @@ extension Connection {
 
     private func updateInterest() {
         guard let descriptor = transport?.descriptor else { return }
-        var interest = transport?.needs ?? []
-        if state.wantsInput { interest.insert(.input) }
-        if !state.output.isEmpty { interest.insert(.output) }
+        var interest: Poller.Readiness = []
+        if state.wantsInput { interest.formUnion(transport?.awaited ?? .input) }
+        if !state.output.isEmpty || transport?.isEnding == true { interest.insert(.output) }
         guard interest != watched else { return }
         watched = interest
         loop.watch(self, descriptor, for: interest)

@@ -20,7 +20,7 @@ extension Connection {
             settle()
         case .failed(let reason):
             loop.logger.debug("TLS handshake failed", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
-            state.handshakeFailed(now: loop.now)
+            state.handshakeFailed()
             settle()
         case .closed: close()
         case .wantsInput, .wantsOutput, nil: settle()
@@ -36,7 +36,7 @@ extension ConnectionState {
     }
 
     /// The client has been sent an alert, and is given the time to read it.
-    mutating func handshakeFailed(now: MonotonicTime) {
+    mutating func handshakeFailed() {
         phase = .closing
     }
 }

@@ -7,11 +7,12 @@ struct Transport: ~Copyable {
     private let socket: Socket
     /// To let go of it touches the socket no more, so that either may go first.
     private var session: TLSSession?
-    /// What has to happen to the socket before TLS can go on, whatever the connection itself waits for.
-    private(set) var needs: Poller.Readiness = []
+    /// What a handshake waits for, or a read that is to go on; any input where there is nothing in particular.
+    private(set) var awaited = Poller.Readiness.input
     /// Whether bytes may wait that the poller does not see, as they have been read from the socket.
     private(set) var mayHoldInput = false
-    private var isEnding = false
+    /// Whether the end could not be told yet, since the socket is full.
+    private(set) var isEnding = false
 
     init(owning descriptor: Int32) {
         socket = Socket(owning: descriptor)
@@ -58,9 +59,7 @@ struct Transport: ~Copyable {
     @discardableResult
     mutating func sayGoodbye() -> Bool {
         guard session != nil else { return true }
-        let isSent = session?.sendClose() ?? true
-        needs = isSent ? [] : .output
-        return isSent
+        return session?.sendClose() ?? true
     }
 }
 
@@ -77,13 +76,12 @@ extension Transport {
     mutating func handshake() -> TLSSession.Handshake? {
         guard let step = session?.handshake() else { return nil }
         switch step {
-        case .wantsOutput: needs = .output
-        case .wantsInput: needs = .input
+        case .wantsOutput: awaited = .output
+        case .wantsInput, .done, .closed: awaited = .input
         case .plainText, .failed:
             // What is still said is said without TLS, and what still comes is not looked at.
             session = nil
-            needs = []
-        case .done, .closed: needs = []
+            awaited = .input
         }
         return step
     }
@@ -97,7 +95,7 @@ extension Transport {
     private mutating func receiveSecured(into buffer: UnsafeMutableRawBufferPointer) -> Socket.Outcome {
         var filled = 0
         mayHoldInput = true
-        needs = []
+        awaited = .input
         while filled < buffer.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
             switch session?.read(into: rest) {
@@ -108,7 +106,7 @@ extension Transport {
                 return filled > 0 ? .moved(filled) : .wouldBlock
             case .wantsOutput:
                 mayHoldInput = false
-                needs = .output
+                awaited = .output
                 return filled > 0 ? .moved(filled) : .wouldBlock
             case .failed(let code):
                 return filled > 0 ? .moved(filled) : .failed(errno: code)
@@ -140,10 +138,8 @@ extension Transport {
     private mutating func write(_ bytes: UnsafeRawBufferPointer) -> Socket.Outcome {
         switch session?.write(bytes) {
         case .moved(let count): return .moved(count)
-        case .wantsInput:
-            needs = .input
-            return .wouldBlock
-        case .wantsOutput, nil: return .wouldBlock
+        // Input is never wanted to write, as there are no further handshakes; the timeout for writing would end it.
+        case .wantsInput, .wantsOutput, nil: return .wouldBlock
         case .failed(let code): return .failed(errno: code)
         }
     }

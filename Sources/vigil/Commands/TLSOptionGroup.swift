@@ -4,7 +4,8 @@ import TLS
 
 /// How `vigil serve` is secured.
 struct TLSOptionGroup: ParsableArguments {
-    @Option(help: "Certificate, and those above it, in PEM: serves https alone. Read again when it changes, and on SIGHUP.")
+    @Option(
+        help: "Certificate, and those above it, in PEM: serves https alone. Read again when it changes, and on SIGHUP.")
     var tlsCert: String?
     @Option(help: "Private key of the certificate in PEM, not encrypted.")
     var tlsKey: String?

@@ -109,7 +109,7 @@ class Server:
     def _wait(self):
         until = time.monotonic() + 20
         while time.monotonic() < until:
-            if found := re.search(r"url=http://[^ ]+:(\d+)", self.text()):
+            if found := re.search(r"url=https?://[^ ]+:(\d+)", self.text()):
                 return int(found[1])
             if self.child.poll() is not None:
                 raise RuntimeError(f"serve ended with {self.child.returncode}: {self.text()}")

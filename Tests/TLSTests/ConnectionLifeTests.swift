@@ -1,0 +1,173 @@
+import COpenSSL
+import Foundation
+import Testing
+
+@testable import HTTP
+@testable import TLS
+
+@Suite("a TLS connection's life", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(1)))
+struct ConnectionLifeTests {
+    @Test("a client that does not shake hands in time is let go, dripping or silent (rule 28)")
+    func handshakeTimeout() async throws {
+        try await SecureServer.run(nil) {
+            $0.timeouts.handshake = .milliseconds(300)
+        } _: { server in
+            let port = server.port
+            for first in [[], [22, 3], [22, 3, 1, 0, 100, 1, 0]] as [[UInt8]] {
+                let rest = try await blocking {
+                    let socket = try ClientSocket(port: port)
+                    try socket.send(first)
+                    return try socket.readToEnd()
+                }
+                #expect(rest == "")
+            }
+            #expect(server.server.statistics.acceptedConnections == 3)
+            try await server.expectHealthy()
+        }
+    }
+
+    @Test("an idle connection ends with close_notify")
+    func idle() async throws {
+        try await SecureServer.run(nil) {
+            $0.timeouts.keepAliveIdle = .milliseconds(300)
+        } _: { server in
+            let port = server.port
+            let rest = try await blocking {
+                let client = try TLSClient.connected(port)
+                try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try client.read(until: "home")
+                return try client.readToEnd()
+            }
+            #expect(rest == [])
+        }
+    }
+
+    @Test("an answer that breaks off has no close_notify, so that it does not look whole")
+    func brokenAnswer() async throws {
+        try await SecureServer.run(nil) { _ in
+        } routes: { router in
+            router.get(
+                "/broken",
+                .immediate { _ in
+                    Response(
+                        status: .ok,
+                        body: .stream(length: nil) { writer in
+                            try await writer.write(Array("part".utf8))
+                            throw CancellationError()
+                        })
+                })
+        } _: { server in
+            let port = server.port
+            await #expect {
+                try await blocking {
+                    let client = try TLSClient.connected(port)
+                    try client.send("GET /broken HTTP/1.0\r\n\r\n")
+                    return try client.readToEnd()
+                }
+            } throws: { "\($0)".contains("without close_notify") }
+        }
+    }
+
+    @Test("a shutdown answers what is under way, and ends idle connections with close_notify")
+    func shutdown() async throws {
+        let (begun, begin) = AsyncStream<Void>.makeStream()
+        let (released, release) = AsyncStream<Void>.makeStream()
+        try await SecureServer.run(nil) { _ in
+        } routes: { router in
+            router.get(
+                "/held",
+                .deferred { _ in
+                    begin.finish()
+                    for await _ in released {}
+                    return Response(status: .ok, text: "held")
+                })
+        } _: { server in
+            let port = server.port
+            async let busy = blocking {
+                let client = try TLSClient.connected(port)
+                try client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+                return try client.readTextToEnd()
+            }
+            async let idle = blocking { try TLSClient.connected(port).readToEnd() }
+            for await _ in begun {}
+            let ended = Task { await server.server.shutdown(grace: .seconds(20)) }
+            #expect(try await idle == [])
+            release.finish()
+            let answer = try await busy
+            #expect(answer.contains("Connection: close") && answer.hasSuffix("held"))
+            await ended.value
+        }
+    }
+
+    @Test("beyond the limit a client is told 503 over TLS")
+    func tooMany() async throws {
+        try await SecureServer.run(nil) {
+            $0.limits.maxConnections = 1
+        } _: { server in
+            let port = server.port
+            let answer = try await blocking {
+                let first = try TLSClient.connected(port)
+                let answer = try TLSClient.connected(port).readTextToEnd()
+                try first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try first.read(until: "home")
+                return answer
+            }
+            #expect(answer.hasPrefix("HTTP/1.1 503") && answer.hasSuffix("too-many-connections"))
+        }
+    }
+
+    @Test("a replaced certificate is for new connections; those that are open go on with theirs")
+    func replaced() async throws {
+        let certificates = try #require(TestCertificates.shared)
+        let folder = try CertificateFolder(certificates)
+        try await SecureServer.run(folder.configuration) { server in
+            let port = server.port
+            let credentials = server.credentials
+            let names = try await blocking {
+                let old = try TLSClient.connected(port)
+                let session = old.session
+                try folder.put("renewed")
+                try credentials.reload()
+                let new = try TLSClient.connected(port, .init(), resuming: session)
+                for client in [old, new] {
+                    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    _ = try client.read(until: "home")
+                }
+                return [old.serverName, new.serverName, new.isResumed ? "resumed" : "fresh"]
+            }
+            #expect(names == ["server", "renewed", "fresh"])
+        }
+    }
+}
+
+/// A certificate and its key under names that stay while their content changes.
+struct CertificateFolder: Sendable {
+    private let certificates: TestCertificates
+    private let folder: String
+
+    init(_ certificates: TestCertificates) throws {
+        self.certificates = certificates
+        folder = certificates.path("served-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try put("server")
+    }
+
+    var configuration: TLSConfiguration {
+        TLSConfiguration(certificatePath: folder + "/tls.pem", keyPath: folder + "/tls.key")
+    }
+
+    func put(_ name: String) throws {
+        try putCertificate(name)
+        try replace("tls.key", with: certificates.path(name + ".key"))
+    }
+
+    func putCertificate(_ name: String) throws { try replace("tls.pem", with: certificates.path(name + ".pem")) }
+
+    func putKey(_ name: String) throws { try replace("tls.key", with: certificates.path(name + ".key")) }
+
+    private func replace(_ name: String, with source: String) throws {
+        let content = try Data(contentsOf: URL(fileURLWithPath: source))
+        // Another file under the name, as tools that renew certificates do it.
+        try content.write(to: URL(fileURLWithPath: "\(folder)/\(name)"), options: .atomic)
+    }
+}
