@@ -38,7 +38,8 @@ for name in "$@"; do
         thread)
             mkdir -p .build-thread
             clang -O2 -Wall -Wextra -fPIC -shared Tests/Sanitizers/mutex.c -ldl -o .build-thread/mutex.so
-            suite thread LD_PRELOAD="$PWD/.build-thread/mutex.so" TSAN_OPTIONS="halt_on_error=0:exitcode=66"
+            suite thread LD_PRELOAD="$PWD/.build-thread/mutex.so" \
+                TSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/races.txt:exitcode=66"
             ;;
         *)
             echo "run.sh: $name: expected address, undefined, thread or kernels" >&2
