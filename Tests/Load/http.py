@@ -72,7 +72,7 @@ def main():
         with urllib.request.urlopen(f"http://127.0.0.1:{ports['vigil serve']}/livez") as answer:
             body = answer.read().decode()
         for name, folder in (("Vigil's HTTP", "vigil"), ("Hummingbird", "hummingbird")):
-            program = build / folder / ".build/release/server"
+            program = build / f"{folder}-server" / ".build/release/server"
             children.append(start([program, ports[name], body], ports[name]))
         if "nginx" in ports:
             (work / "nginx.conf").write_text(NGINX.format(work=work, port=ports["nginx"], body=body))

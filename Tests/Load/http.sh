@@ -2,7 +2,7 @@
 # The HTTP server itself against nginx and Hummingbird, on this machine, in turns: GET /livez, 64 connections, and
 # uploads of 512 KB that are only counted, 8 connections. Medians of requests a second, and ratios.
 #
-#   Tests/Load/http.sh [ROUNDS]    VIGIL names the binary; INSTALL=1 installs nginx and wrk; SECONDS_EACH=4
+#   Tests/Load/http.sh [ROUNDS]    0 rounds only build; VIGIL names the binary; INSTALL=1 installs nginx and wrk; SECONDS_EACH=4
 #   BUILD=folder                   keeps the two small projects that are made and built, else they are thrown away
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,7 +23,7 @@ build="${BUILD:-$work}"
 
 # A project with one server, made of a file of Tests/Load/http.
 project() { # NAME DEPENDENCY PRODUCTS
-    local folder="$build/$1"
+    local folder="$build/$1-server"  # not the name of a package, which would be taken for it
     mkdir -p "$folder/Sources/server"
     cp "Tests/Load/http/$1.swift.txt" "$folder/Sources/server/Server.swift"
     cat >"$folder/Package.swift" <<END
@@ -45,4 +45,5 @@ project vigil \
     .package(url: \"https://github.com/apple/swift-log.git\", from: \"1.16.2\")" \
     ".product(name: \"HTTP\", package: \"vigil\"), $types"
 
+[ "$rounds" -gt 0 ] || exit 0
 python3 Tests/Load/http.py "$vigil" "$build" "$work" "$rounds" "${SECONDS_EACH:-4}"

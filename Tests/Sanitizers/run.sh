@@ -21,7 +21,7 @@ suite() {
 kernels() {
     local out
     out="$(mktemp -d)"
-    clang -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -std=gnu17 \
+    clang -g -O2 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -std=gnu17 \
         -ISources/CKernels/include Sources/CKernels/*.c Tests/Kernels/check.c -lm -o "$out/check"
     "$out/check"
     rm -rf "$out"
@@ -33,12 +33,13 @@ for name in "$@"; do
     start=$SECONDS
     case "$name" in
         kernels) kernels ;;
-        address) suite address ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=0" ;;
+        address) suite address ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leaks.txt" ;;
         undefined) suite undefined UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1" ;;
         thread)
             mkdir -p .build-thread
             clang -O2 -Wall -Wextra -fPIC -shared Tests/Sanitizers/mutex.c -ldl -o .build-thread/mutex.so
-            suite thread LD_PRELOAD="$PWD/.build-thread/mutex.so" TSAN_OPTIONS="halt_on_error=0:exitcode=66"
+            suite thread LD_PRELOAD="$PWD/.build-thread/mutex.so" \
+                TSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/races.txt:exitcode=66"
             ;;
         *)
             echo "run.sh: $name: expected address, undefined, thread or kernels" >&2
