@@ -73,7 +73,7 @@ extension Connection {
         }
         return Request(
             head: handlerCall.head, body: body, id: handlerCall.requestID, peer: peer,
-            pathParameters: handlerCall.parameters)
+            client: handlerCall.client, pathParameters: handlerCall.parameters)
     }
 
     private func receive(_ signal: BodyMailbox.Signal, from number: Int) {

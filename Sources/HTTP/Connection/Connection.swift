@@ -32,6 +32,7 @@ final class Connection: @unchecked Sendable {
         socket = Socket(owning: descriptor)
         state = ConnectionState(
             context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max), now: loop.now)
+        state.peer = peer
     }
 
     var isOpen: Bool { socket != nil }

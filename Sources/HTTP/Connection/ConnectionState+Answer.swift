@@ -35,6 +35,14 @@ extension ConnectionState {
             answer(.expectationFailed(expectation), now: now)
             return nil
         }
+        if let gate = context.gate {
+            do throws(HTTPProblem) {
+                exchange?.admission = try gate(head, peer)
+            } catch {
+                answer(error, now: now)
+                return nil
+            }
+        }
         switch context.router.resolve(head) {
         case .refused(let problem):
             return afterBody(.answer(rendered(problem)), now: now)
@@ -60,7 +68,8 @@ extension ConnectionState {
             self.exchange?.bodyUse = .deliver(limit: limit)
         }
         let call = HandlerCall(
-            route: route, head: head, parameters: parameters, requestID: exchange.requestID, takesBody: takesBody)
+            route: route, head: head, parameters: parameters, requestID: exchange.requestID,
+            client: exchange.admission?.client, takesBody: takesBody)
         return takesBody ? .start(call) : afterBody(.start(call), now: now)
     }
 
@@ -115,6 +124,10 @@ extension ConnectionState {
         guard (200...599).contains(response.status.code) else {
             answer(Response(status: .internalServerError), now: now)
             return false
+        }
+        var response = response
+        if let fields = exchange.admission?.fields {
+            response.fields.append(contentsOf: fields.filter { response.fields[$0.name] == nil })
         }
         let framing = framing(of: response, to: exchange)
         let persists = canPersist(exchange, response, framing)
@@ -173,7 +186,8 @@ extension ConnectionState {
     private func report(_ exchange: Exchange, now: MonotonicTime) {
         context.observe?(
             ExchangeRecord(
-                method: exchange.method, route: exchange.route, requestID: exchange.requestID,
+                method: exchange.method, route: exchange.route, client: exchange.admission?.client,
+                requestID: exchange.requestID,
                 status: exchange.status, duration: now - exchange.began, bodyBytes: exchange.bodyBytes))
     }
 

@@ -37,6 +37,8 @@ struct ConnectionState {
     let context: ServerContext
     let dateLine: DateLine
     var ids: RequestIDs
+    /// The other end.
+    var peer = SocketAddress.unknown
     var parser: RequestParser
     var phase = Phase.head
     var exchange: Exchange?

@@ -37,6 +37,8 @@ struct Exchange {
     let version: HTTPVersion
     let began: MonotonicTime
     var route: String?
+    /// What the gate has said.
+    var admission: Admission?
     /// Whether another request may follow on the connection.
     var persists: Bool
     /// Whether the client waits for 100 Continue.
@@ -84,6 +86,7 @@ struct HandlerCall {
     let head: RequestHead
     let parameters: PathParameters
     let requestID: String
+    let client: ClientIdentity?
     /// Whether the handler reads the body while it comes.
     let takesBody: Bool
 }

@@ -5,18 +5,20 @@ final class ServerContext: Sendable {
     let serverName: String?
     let router: Router
     let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
+    let gate: RequestGate?
     let observe: (@Sendable (ExchangeRecord) -> Void)?
 
     init(
         configuration: ServerConfiguration, router: Router,
         renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
-        observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+        gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil
     ) {
         limits = configuration.limits.usable
         timeouts = configuration.timeouts
         serverName = configuration.serverName
         self.router = router
         self.renderProblem = renderProblem
+        self.gate = gate
         self.observe = observe
     }
 }

@@ -10,18 +10,21 @@ public struct Request: Sendable {
     public let id: String
     /// The other end of the connection.
     public let peer: SocketAddress
+    /// Whom the request counts for.
+    public let client: ClientIdentity
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
 
     /// A request from its parts, also for tests of handlers.
     public init(
         head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
-        pathParameters: PathParameters = PathParameters()
+        client: ClientIdentity? = nil, pathParameters: PathParameters = PathParameters()
     ) {
         self.head = head
         self.body = body
         self.id = id
         self.peer = peer
+        self.client = client ?? ClientIdentity(peer)
         self.pathParameters = pathParameters
     }
 }

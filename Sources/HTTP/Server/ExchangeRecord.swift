@@ -6,6 +6,8 @@ public struct ExchangeRecord: Sendable {
     public let method: HTTPRequest.Method?
     /// The pattern of the route, nil where none was found.
     public let route: String?
+    /// Whom the request counts for; nil where it was refused before that was known.
+    public let client: ClientIdentity?
     /// The request's id.
     public let requestID: String
     /// The status of the answer.

@@ -49,6 +49,21 @@ extension SocketAddress {
         self.init(host: host, port: port)
     }
 
+    /// The host of an IPv4 address, also of one that is mapped into IPv6; of an IPv6 address the first 64 bits.
+    var subscriber: String {
+        guard host.contains(":") else { return host }
+        var six = in6_addr()
+        guard inet_pton(AF_INET6, host, &six) == 1 else { return host }
+        let bytes = withUnsafeBytes(of: six) { Array($0) }
+        if bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
+            return bytes[12...].map(String.init).joined(separator: ".")
+        }
+        let groups = stride(from: 0, to: 8, by: 2).map { index in
+            String(Int(bytes[index]) << 8 | Int(bytes[index + 1]), radix: 16)
+        }
+        return groups.joined(separator: ":") + "::/64"
+    }
+
     /// The form that the kernel takes and its length; nil where the host is no address in numbers.
     func storage() -> (sockaddr_storage, socklen_t)? {
         var storage = sockaddr_storage()

@@ -36,6 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
     var grace: Int?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
+    @OptionGroup var access: AccessOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -55,9 +56,13 @@ struct ServeCommand: AsyncParsableCommand {
             model: model, backlog: backlog,
             workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
             openAPI: Resources.openAPI, settings: limits)
+        let keys = try access.keys(settings, logger)
+        let reloading = KeyReloading.start(keys)
+        defer { reloading?.cancel() }
         let server = HTTPServer(
             configuration: try serverConfiguration(settings), router: service.router(),
-            problemRenderer: VigilService.render, logger: logger)
+            problemRenderer: VigilService.render, logger: logger,
+            gate: AccessControl(keys: keys, limiter: try access.limiter(settings)).gate)
         let group = ServiceGroup(
             configuration: .init(
                 services: [

@@ -2,8 +2,10 @@
 enum SettingNames {
     /// All of them.
     static let all = [
-        "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body", "max-connections",
+        "api-keys", "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body",
+        "max-connections",
         "max-queued", "max-queued-memory",
-        "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold", "workers",
+        "max-results", "merge-gap", "min-snippets", "model", "port", "rate-burst", "rate-limit", "result-ttl",
+        "threshold", "workers",
     ]
 }
