@@ -18,8 +18,10 @@ public struct APIKeys: Sendable {
     public init(_ text: String, path: String) throws(APIKeyError) {
         var entries: [Entry] = []
         var lines: [String: Int] = [:]
-        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = Self.trimmed(raw)
+        // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
+        let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, row) in rows.enumerated() {
+            let line = Self.trimmed(Substring(row))
             guard !line.isEmpty, !line.hasPrefix("#") else { continue }
             let entry = try Self.entry(line, at: "\(path):\(index + 1)")
             if let first = lines[entry.name] {
