@@ -100,6 +100,8 @@ let package = Package(
             name: "ServiceTests",
             dependencies: [
                 "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(

@@ -25,6 +25,12 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The IP address; nil for `unknown` and `unix`.
     public var ip: IPAddress? { IPAddress(host) }
 
+    /// Whom requests from here count for: an IPv4 address, or the first 64 bits of an IPv6 one.
+    var subscriber: String {
+        guard let ip else { return host }
+        return ip.isIPv4 ? "\(ip)" : "\(ip.share)/64"
+    }
+
     /// As in URLs: an IPv6 address stands in brackets.
     public var description: String {
         if self == .unix || self == .unknown { return host }

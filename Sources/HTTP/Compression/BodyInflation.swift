@@ -7,6 +7,8 @@ import Compression
 struct BodyInflation: ~Copyable {
     /// Bytes that are made at once.
     private static let pieceBytes = 64 << 10
+    /// Members of a gzip body, each of which costs more than its twenty bytes.
+    private static let mostMembers = 10_000
 
     private enum State {
         /// The first bytes of a deflate body, until it is known whether it has zlib's header.
@@ -26,6 +28,7 @@ struct BodyInflation: ~Copyable {
     private var isFull = false
     private var compressedBytes = 0
     private var inflatedBytes = 0
+    private var members = 1
 
     init(_ coding: ContentCoding, limits: InflationLimits) {
         self.coding = coding
@@ -47,7 +50,7 @@ struct BodyInflation: ~Copyable {
             case .within:
                 let piece = try inflate()
                 if !piece.isEmpty { return piece }
-            case .ended: throw .malformedCoding(surplus)
+            case .ended: try goOn()
             }
         }
         return nil
@@ -105,10 +108,15 @@ struct BodyInflation: ~Copyable {
         guard inflatedBytes / limits.maxRatio <= compressedBytes else { throw .tooCompressed(times: limits.maxRatio) }
     }
 
-    private var surplus: String {
-        let isMember = coding == .gzip && input[position] == 0x1F
-        return isMember
-            ? "a second gzip member follows the first, where one is expected"
-            : "something follows the end of the \(coding.rawValue) data"
+    /// A gzip body is a series of members (RFC 1952, 2.2); anything else behind an end is refused.
+    private mutating func goOn() throws(BodyError) {
+        guard coding == .gzip, input[position] == 0x1F else {
+            throw .malformedCoding("something follows the end of the \(coding.rawValue) data")
+        }
+        members += 1
+        guard members <= Self.mostMembers else {
+            throw .malformedCoding("the body has more than \(Self.mostMembers) gzip members")
+        }
+        state = .beginning
     }
 }

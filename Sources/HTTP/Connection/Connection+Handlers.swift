@@ -73,7 +73,7 @@ extension Connection {
         }
         return Request(
             head: handlerCall.head, body: body, id: handlerCall.requestID, peer: peer,
-            clientCertificate: clientCertificate, clientAddress: state.exchange?.client,
+            clientCertificate: clientCertificate, clientAddress: state.exchange?.address, client: handlerCall.client,
             pathParameters: handlerCall.parameters)
     }
 
@@ -97,7 +97,7 @@ extension Connection {
                 loop.logger.error(
                     "a handler failed",
                     metadata: [
-                        "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.client ?? peer)",
+                        "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.address ?? peer)",
                         "error": "\(error)",
                     ])
             }

@@ -7,7 +7,7 @@ extension ConnectionState {
         var exchange = Exchange(
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
-        exchange.client = context.trust.client(of: head.fields, from: remote)
+        exchange.address = context.trust.client(of: head.fields, from: remote)
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
         case .none: break
@@ -36,6 +36,14 @@ extension ConnectionState {
             answer(.expectationFailed(expectation), now: now)
             return nil
         }
+        if let gate = context.gate {
+            do throws(HTTPProblem) {
+                exchange?.admission = try gate(head, exchange?.address ?? remote)
+            } catch {
+                answer(error, now: now)
+                return nil
+            }
+        }
         switch context.router.resolve(head) {
         case .refused(let problem):
             return afterBody(.answer(rendered(problem)), now: now)
@@ -61,7 +69,8 @@ extension ConnectionState {
             self.exchange?.bodyUse = .deliver(limit: limit)
         }
         let call = HandlerCall(
-            route: route, head: head, parameters: parameters, requestID: exchange.requestID, takesBody: takesBody)
+            route: route, head: head, parameters: parameters, requestID: exchange.requestID,
+            client: exchange.admission?.client, takesBody: takesBody)
         return takesBody ? .start(call) : afterBody(.start(call), now: now)
     }
 
@@ -103,7 +112,7 @@ extension ConnectionState {
         phase = .exchange
         exchange = Exchange(
             method: nil, requestID: ids.next(), version: .http11, began: now, persists: false, bodyUse: .abandoned)
-        exchange?.client = remote
+        exchange?.address = remote
         answer(problem, now: now)
         finishExchange(now: now)
     }
@@ -117,6 +126,10 @@ extension ConnectionState {
         guard (200...599).contains(response.status.code) else {
             answer(Response(status: .internalServerError), now: now)
             return false
+        }
+        var response = response
+        if let fields = exchange.admission?.fields {
+            response.fields.append(contentsOf: fields.filter { response.fields[$0.name] == nil })
         }
         let framing = framing(of: response, to: exchange)
         let persists = canPersist(exchange, response, framing)
@@ -175,7 +188,8 @@ extension ConnectionState {
     private func report(_ exchange: Exchange, now: MonotonicTime) {
         context.observe?(
             ExchangeRecord(
-                client: exchange.client, method: exchange.method, route: exchange.route, requestID: exchange.requestID,
+                address: exchange.address, client: exchange.admission?.client, method: exchange.method,
+                route: exchange.route, requestID: exchange.requestID,
                 status: exchange.status, duration: now - exchange.began, bodyBytes: exchange.bodyBytes))
     }
 

@@ -36,8 +36,11 @@ struct Exchange {
     let requestID: String
     let version: HTTPVersion
     let began: MonotonicTime
-    var client = SocketAddress.unknown
+    /// Whom the request came from, as `Request.clientAddress`.
+    var address = SocketAddress.unknown
     var route: String?
+    /// What the gate has said.
+    var admission: Admission?
     /// Whether another request may follow on the connection.
     var persists: Bool
     /// Whether the client waits for 100 Continue.
@@ -85,6 +88,7 @@ struct HandlerCall {
     let head: RequestHead
     let parameters: PathParameters
     let requestID: String
+    let client: ClientIdentity?
     /// Whether the handler reads the body while it comes.
     let takesBody: Bool
 }

@@ -11,12 +11,13 @@ final class ServerContext: Sendable {
     let shares: ConnectionShares
     let router: Router
     let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
+    let gate: RequestGate?
     let observe: (@Sendable (ExchangeRecord) -> Void)?
 
     init(
         configuration: ServerConfiguration, router: Router,
         renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
-        observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+        gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil
     ) {
         limits = configuration.limits.usable
         timeouts = configuration.timeouts
@@ -26,6 +27,7 @@ final class ServerContext: Sendable {
         shares = ConnectionShares(limit: limits.maxConnectionsPerAddress ?? .max)
         self.router = router
         self.renderProblem = renderProblem
+        self.gate = gate
         self.observe = observe
     }
 }

@@ -16,6 +16,8 @@ public struct Request: Sendable {
     /// Whom the request came from: the peer, or, where that is a trusted proxy, whom it speaks for. The port is 0 where the
     /// proxy did not tell it.
     public let clientAddress: SocketAddress
+    /// Whom the request counts for.
+    public let client: ClientIdentity
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
 
@@ -23,7 +25,7 @@ public struct Request: Sendable {
     public init(
         head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
         clientCertificate: CertificateSummary? = nil, clientAddress: SocketAddress? = nil,
-        pathParameters: PathParameters = PathParameters()
+        client: ClientIdentity? = nil, pathParameters: PathParameters = PathParameters()
     ) {
         self.head = head
         self.body = body
@@ -31,6 +33,7 @@ public struct Request: Sendable {
         self.peer = peer
         self.clientCertificate = clientCertificate
         self.clientAddress = clientAddress ?? peer
+        self.client = client ?? ClientIdentity(self.clientAddress)
         self.pathParameters = pathParameters
     }
 }

@@ -3,7 +3,9 @@ public import HTTPTypes
 /// A request and its answer in numbers, for metrics and access logs.
 public struct ExchangeRecord: Sendable {
     /// Whom the request came from, as `Request.clientAddress`.
-    public let client: SocketAddress
+    public let address: SocketAddress
+    /// Whom the request counts for; nil where it was refused before that was known.
+    public let client: ClientIdentity?
     /// The method; nil where the head could not be read.
     public let method: HTTPRequest.Method?
     /// The pattern of the route, nil where none was found.

@@ -26,16 +26,18 @@ public final class HTTPServer: Sendable {
     ///   - router: who answers what.
     ///   - problemRenderer: makes the answer to a request that was refused here or by a handler's `HTTPProblem`; the
     ///     problem's own fields are added where it leaves them out. Called on event loops, it must not block.
+    ///   - gate: lets requests in before they are routed; without one, every request is.
     ///   - observer: told of each answer once it is complete. Called on event loops, it must not block.
     public init(
         configuration: ServerConfiguration, router: Router,
         problemRenderer: @escaping @Sendable (HTTPProblem, _ requestID: String) -> Response, logger: Logger,
-        observer: (@Sendable (ExchangeRecord) -> Void)? = nil
+        gate: RequestGate? = nil, observer: (@Sendable (ExchangeRecord) -> Void)? = nil
     ) {
         self.configuration = configuration
         self.logger = logger
         context = ServerContext(
-            configuration: configuration, router: router, renderProblem: problemRenderer, observe: observer)
+            configuration: configuration, router: router, renderProblem: problemRenderer, gate: gate,
+            observe: observer)
     }
 
     /// Numbers since the start.

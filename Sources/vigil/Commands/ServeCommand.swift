@@ -39,6 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel: String?
     @OptionGroup(title: "Listening") var listening: ListeningOptions
     @OptionGroup(title: "Clients") var clients: ClientOptions
+    @OptionGroup(title: "Access") var access: AccessOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
@@ -60,9 +61,13 @@ struct ServeCommand: AsyncParsableCommand {
             openAPI: Resources.openAPI, settings: limits)
         var configuration = try serverConfiguration(settings)
         try tls.apply(settings, to: &configuration)
+        let keys = try access.keys(settings, logger)
+        let reloading = KeyReloading.start(keys)
+        defer { reloading?.cancel() }
         let server = HTTPServer(
             configuration: configuration, router: service.router(),
-            problemRenderer: VigilService.render, logger: logger)
+            problemRenderer: VigilService.render, logger: logger,
+            gate: AccessControl(keys: keys, limiter: try access.limiter(settings)).gate)
         let group = ServiceGroup(
             configuration: .init(
                 services: [

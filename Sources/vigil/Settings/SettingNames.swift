@@ -3,9 +3,11 @@ enum SettingNames {
     /// All of them.
     static let all: [String] =
         [
-            "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body", "max-connections",
+            "api-keys", "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body",
+            "max-connections",
             "max-queued", "max-queued-memory",
-            "max-results", "merge-gap", "min-snippets", "model", "port", "result-ttl", "threshold", "tls-cert",
+            "max-results", "merge-gap", "min-snippets", "model", "port", "rate-burst", "rate-limit", "result-ttl",
+            "threshold", "tls-cert",
             "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
         ] + ListeningOptions.settingNames + ClientOptions.settingNames
 }

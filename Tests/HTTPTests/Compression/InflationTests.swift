@@ -79,7 +79,7 @@ struct InflationTests {
     func surplus(form: Int) throws {
         let (coding, wrapping) = Self.forms[form]
         let data = try Self.compressed(Self.sample(300), wrapping)
-        for rest in [[0], [1, 2, 3], data] {
+        for rest in [[0], [1, 2, 3], coding == .gzip ? [0] : data] {
             for pieces in [[(data + rest)[...]], [data[...], rest[...]]] {
                 let error = #expect(throws: BodyError.self) { try Self.inflate(pieces, coding) }
                 #expect("\(error as Any)".contains("follows"))
@@ -87,11 +87,22 @@ struct InflationTests {
         }
     }
 
-    @Test("a second gzip member is named as such")
+    @Test("the members of a gzip body are put together, wherever it is cut")
     func members() throws {
-        let data = try Self.compressed([1, 2, 3])
-        let error = #expect(throws: BodyError.self) { try Self.inflate([(data + data)[...]], .gzip) }
-        #expect(error?.description.contains("second gzip member") == true)
+        let data = try Self.compressed([1, 2, 3]) + Self.compressed([]) + Self.compressed([4, 5])
+        #expect(try Self.inflate([data[...]], .gzip).bytes == [1, 2, 3, 4, 5])
+        for cut in data.indices {
+            #expect(try Self.inflate([data[..<cut], data[cut...]], .gzip).bytes == [1, 2, 3, 4, 5], "cut at \(cut)")
+        }
+        #expect(throws: BodyError.self) { try Self.inflate([data.dropLast()], .gzip) }
+    }
+
+    @Test("members without end are refused")
+    func manyMembers() throws {
+        let member = try Self.compressed([])
+        let data = Array(repeatElement(member, count: 10_001).joined())
+        let error = #expect(throws: BodyError.self) { try Self.inflate([data[...]], .gzip) }
+        #expect(error?.description.contains("10000 gzip members") == true)
     }
 
     @Test("damage is 400 or goes unnoticed where the format can't tell, and never a trap", arguments: 0..<200)

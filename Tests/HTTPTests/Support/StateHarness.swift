@@ -17,13 +17,13 @@ final class StateHarness {
     /// Whether deferred handlers are answered here as soon as their body is complete or has failed.
     private let answersDeferred: Bool
 
-    init(limits: Limits = Limits(), answersDeferred: Bool = true) {
+    init(limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil) {
         self.answersDeferred = answersDeferred
         var configuration = ServerConfiguration()
         configuration.limits = limits
         let context = ServerContext(
             configuration: configuration, router: Self.router,
-            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) })
+            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) }, gate: gate)
         state = ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
     }

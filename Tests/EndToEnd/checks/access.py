@@ -1,0 +1,156 @@
+"""API keys and rate limits as clients meet them, and keys that change while the server runs."""
+
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from support.harness import check, contains, equal, finish, group, need, scratch
+
+need("access", "numpy", "requests")
+
+import requests  # noqa: E402
+
+from support import features  # noqa: E402
+from support.process import Server, run  # noqa: E402
+
+folder = scratch()
+keys = folder / "keys"
+
+
+def write(*lines, mode=0o600):
+    """Replaces the file in one step."""
+    new = folder / "new"
+    new.write_text("".join(line + "\n" for line in lines))
+    new.chmod(mode)
+    new.rename(keys)
+
+
+def line(name, key):
+    return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def until(holds, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def raw(server, text, wait=5):
+    with socket.create_connection((server.host, server.port), wait) as client:
+        client.sendall(text.encode())
+        return client.recv(65536).decode()
+
+
+write("# who may come in", "", line("alice", "one"), line("bob", "two"))
+with Server("--api-keys", keys, "--log-level", "trace") as server:
+
+    def get(path, key=None, value=None, **more):
+        headers = {"Authorization": value or f"Bearer {key}"} if key or value else {}
+        return requests.get(server.url + path, headers=headers, timeout=10, **more)
+
+    with group("keys"):
+        for path in ("/livez", "/readyz", "/healthz"):
+            equal(f"{path} is open", get(path).status_code, 200)
+        for path in ("/jobs", "/v1/models", "/openapi.yaml", "/none", "/metrics", "/"):
+            answer = get(path)
+            equal(f"{path} without a key", answer.status_code, 401)
+            equal(f"{path}: challenge", answer.headers.get("WWW-Authenticate"), "Bearer")
+            equal(f"{path}: type", answer.json()["type"], "/problems/unauthorized")
+        equal("a good key", get("/jobs", "one").status_code, 200)
+        equal("another", get("/jobs", value="bearer two").status_code, 200)
+        for value in ("Bearer three", "Bearer one two", "Bearer " + line("alice", "one").split(":")[1]):
+            answer = get("/jobs", value=value)
+            equal("a wrong key", answer.status_code, 401)
+            equal("its challenge", answer.headers["WWW-Authenticate"], 'Bearer error="invalid_token"')
+        equal("another scheme", get("/jobs", value="Basic b25lOm9uZQ==").headers["WWW-Authenticate"], "Bearer")
+        job = requests.post(
+            server.url + "/score",
+            data=features.npy(features.video(30)),
+            headers={"Authorization": "Bearer one", "Content-Type": "application/x-npy", "Prefer": "wait=20"},
+            timeout=30,
+        )
+        equal("scoring with a key", job.json()["status"], "succeeded")
+
+    with group("before the body"):
+        head = "POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-npy\r\nContent-Length: 100000000\r\n"
+        check("401 while the body has not begun", raw(server, head + "\r\n").startswith("HTTP/1.1 401 "))
+        answer = raw(server, head + "Expect: 100-continue\r\n\r\n")
+        check("401 in place of 100", answer.startswith("HTTP/1.1 401 "), answer)
+        answer = raw(server, head + "Authorization: Bearer one\r\nExpect: 100-continue\r\n\r\n")
+        check("100 with a key", answer.startswith("HTTP/1.1 100 "), answer)
+        curl = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", "-H", "Expect: 100-continue"]
+            + ["-F", f"features=@{__file__}", server.url + "/score"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        ).stdout
+        equal("curl sends none of its body", curl, "401 0")
+
+    with group("reload"):
+        write(line("alice", "one"), line("carol", "three"))
+        check("a changed file counts by itself", until(lambda: get("/jobs", "three").status_code == 200))
+        equal("who is no longer in it is out", get("/jobs", "two").status_code, 401)
+        write("carol three")
+        check("a bad file is logged by file and line", until(lambda: f"{keys}:1: " in server.text()), server.text())
+        equal("and changes nothing", get("/jobs", "three").status_code, 200)
+        write(line("dave", "four"), mode=0o644)
+        server.signal(signal.SIGHUP)
+        check("SIGHUP reads it", until(lambda: get("/jobs", "four").status_code == 200))
+        contains("a file for all to read is warned of", server.text(), "chmod o-r")
+        os.remove(keys)
+        time.sleep(2.5)
+        equal("a removed file changes nothing", get("/jobs", "four").status_code, 200)
+        check("the server runs on", server.alive())
+        found = [word for word in ("three", "four", "Bearer", hashlib.sha256(b"four").hexdigest()) if word in server.text()]
+        # The one line that was no key at all is named by its number alone.
+        equal("no key, and no hash, is in the log", found, [])
+        equal("it ends as ever", server.stop(), 0)
+
+with group("files that can't be used"):
+    for name, lines, words in (
+        ("no file", None, [str(keys), "No such file"]),
+        ("no key", ["# none"], [str(keys), "no key"]),
+        ("no hash", ["# x", "alice:one"], [f"{keys}:2: ", "64 hexadecimal"]),
+        ("a name twice", [line("alice", "one"), line("alice", "two")], [f"{keys}:2: ", "'alice'", "line 1"]),
+    ):
+        if lines:
+            write(*lines)
+        ran = run("serve", "--port", "0", "--api-keys", keys)
+        equal(f"{name}: exit code", ran.code, 78)
+        contains(f"{name}: message", ran.last, *words)
+
+with group("rates"):
+    write(line("alice", "one"))
+    with Server("--api-keys", keys, "--rate-limit", "1", "--rate-burst", "5") as server:
+        answers = [get("/jobs", "one") for _ in range(7)]
+        equal("five at once, no more", [answer.status_code for answer in answers], [200] * 5 + [429] * 2)
+        fields = [answers[0].headers[name] for name in ("RateLimit-Policy", "RateLimit")]
+        equal("the policy, and what is left", fields, ['"default";q=5;w=5', '"default";r=4;t=1'])
+        refused = answers[-1]
+        equal("Retry-After", refused.headers["Retry-After"], "1")
+        check("nothing is left", re.match(r'"default";r=0;t=5$', refused.headers["RateLimit"]), refused.headers)
+        equal("its type", refused.json()["type"], "/problems/rate-limited")
+        answer = raw(
+            server,
+            "POST /score HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer one\r\nContent-Length: 90000000\r\n"
+            "Expect: 100-continue\r\n\r\n",
+        )
+        check("429 in place of 100", answer.startswith("HTTP/1.1 429 "), answer)
+        guesses = [get("/jobs", f"guess{n}").status_code for n in range(7)]
+        equal("guesses count for the address", guesses, [401] * 5 + [429] * 2)
+        equal("health is never limited", {get("/livez").status_code for _ in range(20)}, {200})
+        check("a second later there is one again", until(lambda: get("/jobs", "one").status_code == 200, 3))
+    with Server(env={"VIGIL_RATE_LIMIT": "2"}) as server:
+        answers = [get("/jobs") for _ in range(25)]
+        equal("by the environment, for addresses", [a.status_code for a in answers[:20]], [200] * 20)
+        check("a burst of ten seconds", 429 in [a.status_code for a in answers[20:]])
+
+finish()

@@ -1,0 +1,69 @@
+import Foundation
+import HTTPTypes
+import Testing
+
+@testable import HTTP
+
+@Suite("the gate is asked before the router and the body")
+struct GateTests {
+    private static let refusal = HTTPProblem(
+        status: .unauthorized, slug: "no", title: "No", detail: "No.", fields: [.wwwAuthenticate: "Bearer"])
+
+    private func gated() -> StateHarness {
+        StateHarness(gate: { head, _ throws(HTTPProblem) in
+            guard head.fields[.authorization] == "yes" else { throw Self.refusal }
+            return Admission(client: .key("alice"), fields: [.location: "/fields", .contentType: "not/this"])
+        })
+    }
+
+    @Test(
+        "every path and method is behind it, known or not",
+        arguments: ["GET /", "GET /none", "DELETE /", "OPTIONS *", "OPTIONS /", "HEAD /", "GET /later"])
+    func everything(line: String) {
+        let connection = gated()
+        connection.feed("\(line) HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(connection.statuses == [401])
+        #expect(connection.sent.contains("\r\nWWW-Authenticate: Bearer\r\n"))
+        #expect(connection.calls.isEmpty)
+    }
+
+    @Test("a refusal comes before the body, and the connection goes on after a short one")
+    func beforeTheBody() {
+        let connection = gated()
+        connection.feed("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        #expect(connection.statuses == [401])
+        connection.feed("abcdeGET / HTTP/1.1\r\nHost: a\r\nAuthorization: yes\r\n\r\n")
+        #expect(connection.statuses == [401, 200])
+    }
+
+    @Test("a client that expects 100 gets the refusal in its place, and the connection ends (rule 14)")
+    func expectation() {
+        let connection = gated()
+        connection.feed("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        #expect(connection.statuses == [401])
+        #expect(!connection.sent.contains(" 100 "))
+        #expect(connection.sent.contains("\r\nConnection: close\r\n"))
+    }
+
+    @Test("who is let in is known to the handler, and the answer has the gate's fields where it has none of its own")
+    func admission() {
+        let connection = gated()
+        connection.feed("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: yes\r\n\r\n")
+        #expect(connection.calls.first?.client == .key("alice"))
+        #expect(connection.sent.contains("\r\nLocation: /fields\r\n") && !connection.sent.contains("not/this"))
+        connection.feed("GET /none HTTP/1.1\r\nHost: a\r\nAuthorization: yes\r\n\r\n")
+        #expect(connection.sent.components(separatedBy: "/fields").count == 3)
+    }
+
+    @Test(
+        "an address stands for its subscriber",
+        arguments: [
+            ("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"), ("::1", "::/64"), ("unknown", "unknown"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+        ])
+    func subscribers(host: String, client: String) {
+        #expect(ClientIdentity(SocketAddress(host: host, port: 1)) == .address(client))
+    }
+}
