@@ -18,7 +18,9 @@ final class ServerContext: Sendable {
         timeouts = configuration.timeouts
         serverName = configuration.serverName
         trust = configuration.trust
-        shares = ConnectionShares(limit: limits.maxConnectionsPerAddress ?? .max)
+        shares = ConnectionShares(
+            limit: limits.maxConnectionsPerAddress ?? .max,
+            sparesLoopback: configuration.limits.maxConnectionsPerAddress == nil)
         self.router = router
         self.renderProblem = renderProblem
         self.observe = observe
