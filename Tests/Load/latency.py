@@ -9,6 +9,7 @@ connection and on a new one in turns. Fails above 20 ms at the 99th percentile.
 
 import io
 import json
+import multiprocessing
 import re
 import resource
 import signal
@@ -31,7 +32,8 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_N
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-stop = threading.Event()
+stop = multiprocessing.Event()
+scored = multiprocessing.Value("q", 0, lock=False)
 
 
 def features(width, rows):
@@ -59,8 +61,10 @@ def saturate(address, body):
     with socket.create_connection(address) as client:
         while not stop.is_set():
             client.sendall(head + body)
-            if not answer(client).startswith(b"HTTP/1.1 200"):
-                raise RuntimeError("a job was refused")
+            head_of_answer = answer(client)
+            if not head_of_answer.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"a job was not scored: {head_of_answer.decode()}")
+            scored.value += 1
 
 
 def hang(address, body):
@@ -86,6 +90,16 @@ def hang(address, body):
                 pass
         sent += 1
         stop.wait(1)
+
+
+def load(address, body):
+    """All other clients, in a process of their own: what they cost must not count as the server's time."""
+    threads = [threading.Thread(target=saturate, args=(address, body)) for _ in range(8)]
+    threads.append(threading.Thread(target=hang, args=(address, body)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def measure(address):
@@ -122,16 +136,17 @@ try:
     with urllib.request.urlopen(f"http://127.0.0.1:{address[1]}/v1/models") as models:
         body = features(json.load(models)["models"][0]["width"] if not model else 512, 2_000 if model else 20_000)
     show("idle server", measure(address))
-    threads = [threading.Thread(target=saturate, args=(address, body), daemon=True) for _ in range(8)]
-    threads.append(threading.Thread(target=hang, args=(address, body), daemon=True))
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
+    others = multiprocessing.Process(target=load, args=(address, body), daemon=True)
+    others.start()
+    time.sleep(2)
+    before = scored.value
     p99 = show(f"saturated, {slow} slow clients", measure(address))
-    alive = sum(thread.is_alive() for thread in threads)
+    jobs = scored.value - before
+    print(f"meanwhile {jobs} videos were scored")
+    good = p99 < BAR_MS and jobs > 0 and others.is_alive()
     stop.set()
-    good = p99 < BAR_MS and alive == len(threads)
-    print("ok" if good else f"FAIL: expected a p99 under {BAR_MS} ms and all clients at work ({alive} are)")
+    others.join(30)
+    print("ok" if good else f"FAIL: expected a p99 under {BAR_MS} ms, and videos scored meanwhile")
 finally:
     server.send_signal(signal.SIGKILL)
     server.wait()

@@ -24,7 +24,9 @@ final class ServerContext: Sendable {
         serverName = configuration.serverName
         tls = configuration.tls
         trust = configuration.trust
-        shares = ConnectionShares(limit: limits.maxConnectionsPerAddress ?? .max)
+        shares = ConnectionShares(
+            limit: limits.maxConnectionsPerAddress ?? .max,
+            sparesLoopback: configuration.limits.maxConnectionsPerAddress == nil)
         self.router = router
         self.renderProblem = renderProblem
         self.gate = gate

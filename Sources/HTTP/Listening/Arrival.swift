@@ -27,7 +27,8 @@ extension ServerContext {
 
     /// Counts a connection for the client at `address`; Unix sockets are not counted.
     func count(_ address: SocketAddress, in share: inout IPAddress?) -> ConnectionShares.Admission {
-        guard let found = address.ip?.share else { return .admitted }
+        guard let ip = address.ip, shares.counts(ip) else { return .admitted }
+        let found = ip.share
         let admission = shares.take(found)
         if admission != .dropped { share = found }
         return admission

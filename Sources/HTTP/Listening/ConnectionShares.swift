@@ -15,16 +15,23 @@ final class ConnectionShares: Sendable {
     static let refusalReserve: Int32 = 16
 
     private let limit: Int32
-    private let counts = Mutex<[IPAddress: Int32]>([:])
+    private let sparesLoopback: Bool
+    private let open = Mutex<[IPAddress: Int32]>([:])
 
-    /// - Parameter limit: the open connections that a client may have.
-    init(limit: Int) {
+    /// - Parameters:
+    ///   - limit: the open connections that a client may have.
+    ///   - sparesLoopback: whether clients on this machine are not counted, which are mostly proxies and tools of its owner.
+    init(limit: Int, sparesLoopback: Bool = false) {
+        self.sparesLoopback = sparesLoopback
         self.limit = Int32(clamping: min(limit, 1 << 30))
     }
 
+    /// Whether connections of this address are counted at all.
+    func counts(_ address: IPAddress) -> Bool { !(sparesLoopback && address.isLoopback) }
+
     /// Counts one more connection of `share`, unless it is dropped.
     func take(_ share: IPAddress) -> Admission {
-        counts.withLock { counts in
+        open.withLock { counts in
             let count = counts[share, default: 0] &+ 1
             guard count <= limit + Self.refusalReserve else { return .dropped }
             counts[share] = count
@@ -34,12 +41,12 @@ final class ConnectionShares: Sendable {
 
     /// Takes back what `take` has counted.
     func release(_ share: IPAddress) {
-        counts.withLock { counts in
+        open.withLock { counts in
             guard let count = counts[share] else { return }
             counts[share] = count > 1 ? count &- 1 : nil
         }
     }
 
     /// How many clients have connections, for tests.
-    var clients: Int { counts.withLock(\.count) }
+    var clients: Int { open.withLock(\.count) }
 }

@@ -54,7 +54,7 @@ public struct Limits: Sendable {
     /// Open connections (503); nil for what the limit on descriptors leaves.
     public var maxConnections: Int?
     /// Open connections of one client, that is an IPv4 address or an IPv6 /64 (429); nil for seven eighths of all, so
-    /// that no client alone shuts out the others.
+    /// that no client alone shuts out the others, and then clients on this machine are not counted.
     public var maxConnectionsPerAddress: Int?
     /// Bytes that are read from a socket at once, into a buffer of the loop.
     public var readBufferBytes = 64 << 10

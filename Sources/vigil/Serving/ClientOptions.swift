@@ -3,7 +3,9 @@ import HTTP
 
 /// How much `vigil serve` takes from a client, and how long that may take.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "Open connections of one IPv4 address or IPv6 /64. (default: seven eighths of all)")
+    @Option(
+        help: "Open connections of one IPv4 address or IPv6 /64. (default: seven eighths of all, none for this machine)"
+    )
     var maxConnectionsPerAddress: Int?
     @Option(help: "Seconds for the head of a request, from its first byte, and for a PROXY header. (default: 10)")
     var headerTimeout: Int?

@@ -125,6 +125,17 @@ struct AddressTests {
         #expect(shares.clients == 0)
     }
 
+    @Test(
+        "this machine's own connections are not counted where no number was given",
+        arguments: [
+            ("127.9.9.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("128.0.0.1", false), ("::2", false),
+        ])
+    func loopback(address: String, isSpared: Bool) throws {
+        let ip = try #require(IPAddress(address))
+        #expect(ConnectionShares(limit: 1, sparesLoopback: true).counts(ip) != isSpared)
+        #expect(ConnectionShares(limit: 1).counts(ip))
+    }
+
     @Test("an error of accept that would come again at once makes accepting pause (rule 23)")
     func acceptErrors() {
         func pauses(_ code: Int32) -> Bool {
