@@ -29,6 +29,23 @@ struct BodyTests {
         #expect(seen == [.wanted, .roomAgain])
     }
 
+    @Test("a task that waits gets what was left, once it is woken", .timeLimit(.minutes(1)))
+    func wake() async throws {
+        let (signals, sender) = AsyncStream<BodyMailbox.Signal>.makeStream()
+        let mailbox = BodyMailbox(capacity: 1000) { sender.yield($0) }
+        let task = Task {
+            var pieces: [[UInt8]] = []
+            while pieces.count < 2, let more = try await mailbox.take() { pieces += more }
+            return pieces
+        }
+        for await signal in signals where signal == .wanted { break }
+        mailbox.wake()
+        _ = mailbox.put([1])
+        _ = mailbox.put([2])
+        mailbox.wake()
+        #expect(try await task.value == [[1], [2]])
+    }
+
     @Test("a failure comes after what came before it")
     func failure() async throws {
         let mailbox = BodyMailbox(capacity: 1000) { _ in }

@@ -21,11 +21,11 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 build="${BUILD:-$work}"
 
-# A project with one server, made of a file of Tests/Load/http.
+# A project with one server, made of a file of Tests/Load/servers.
 project() { # NAME DEPENDENCY PRODUCTS
     local folder="$build/$1-server"  # not the name of a package, which would be taken for it
     mkdir -p "$folder/Sources/server"
-    cp "Tests/Load/http/$1.swift.txt" "$folder/Sources/server/Server.swift"
+    cp "Tests/Load/servers/$1.swift.txt" "$folder/Sources/server/Server.swift"
     cat >"$folder/Package.swift" <<END
 // swift-tools-version: 6.2
 import PackageDescription
@@ -46,4 +46,4 @@ project vigil \
     ".product(name: \"HTTP\", package: \"vigil\"), $types"
 
 [ "$rounds" -gt 0 ] || exit 0
-python3 Tests/Load/http.py "$vigil" "$build" "$work" "$rounds" "${SECONDS_EACH:-4}"
+python3 Tests/Load/http_rates.py "$vigil" "$build" "$work" "$rounds" "${SECONDS_EACH:-4}"

@@ -249,6 +249,7 @@ extension Connection {
             flush()
         } while state.output.isEmpty && !state.backlog.isEmpty && state.backlog.count < waiting
         guard isOpen else { return }
+        call.mailbox?.wake()
         if state.exchange == nil { call.finish() }
         if state.output.count < loop.context.limits.maxWaitingOutputBytes { call.resumeWriters() }
         updateInterest()

@@ -40,18 +40,21 @@ final class BodyMailbox: Sendable {
         contents = Mutex(Contents(signal: signal))
     }
 
-    /// Leaves a piece; called by the loop.
+    /// Leaves a piece; called by the loop, which calls `wake()` once it has left all that came at once.
     ///
     /// - Returns: whether there is room for more. After false, `roomAgain` is signalled once there is.
     func put(_ piece: [UInt8]) -> Bool {
-        let (hasRoom, waiter) = contents.withLock { contents -> (Bool, Waiter?) in
+        contents.withLock { contents in
             contents.pieces.append(piece)
             contents.bytes += piece.count + Self.costOfPiece
             if contents.bytes >= capacity { contents.isFull = true }
-            return (!contents.isFull, contents.waiter.take())
+            return !contents.isFull
         }
-        waiter?.resume()
-        return hasRoom
+    }
+
+    /// Wakes the handler where it waits for what has been left; to wake it for each piece costs as much as reading it.
+    func wake() {
+        contents.withLock { $0.pieces.isEmpty ? nil : $0.waiter.take() }?.resume()
     }
 
     /// Says that no piece will follow; called by the loop. The first ending stands.

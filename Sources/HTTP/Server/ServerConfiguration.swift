@@ -48,7 +48,7 @@ public struct Limits: Sendable {
     /// Bytes of pipelined requests that are held while one is being answered; then the socket is not read.
     public var maxPipelinedBytes = 8 << 10
     /// Bytes of a body that wait for its handler; then the socket is not read.
-    public var maxWaitingBodyBytes = 256 << 10
+    public var maxWaitingBodyBytes = 512 << 10
     /// Bytes of answers that wait for the client; then nothing further is produced or read.
     public var maxWaitingOutputBytes = 64 << 10
     /// Open connections (503); nil for what the limit on descriptors leaves.
