@@ -37,8 +37,9 @@ extension ConnectionState {
             return nil
         }
         if let gate = context.gate {
+            let address = exchange?.address ?? remote
             do throws(HTTPProblem) {
-                exchange?.admission = try gate(head, exchange?.address ?? remote)
+                exchange?.admission = try gate(head, address)
             } catch {
                 answer(error, now: now)
                 return nil
