@@ -56,6 +56,13 @@ struct MultipartTests {
         #expect(try parse(Self.form, pieces: size) == Self.parts)
     }
 
+    @Test("parts are the same wherever the body is cut first")
+    func everyCut() throws {
+        for size in 1...Self.form.utf8.count {
+            #expect(try parse(Self.form, pieces: size) == Self.parts, "in pieces of \(size) bytes")
+        }
+    }
+
     @Test("a part without content may have its boundary right behind its headers (RFC 2046, 5.1.1)")
     func noContent() throws {
         let form = "--XyZ\r\nContent-Disposition: form-data; name=a\r\n\r\n--XyZ--"

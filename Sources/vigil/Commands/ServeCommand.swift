@@ -78,6 +78,8 @@ struct ServeCommand: AsyncParsableCommand {
                             grace: grace, logger: logger))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        // Ending the process under the thread that hashes would pull OpenSSL from under it.
+        _ = model.info.sha256
     }
 
     private func logger(_ settings: Settings) throws -> Logger {

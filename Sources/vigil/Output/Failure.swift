@@ -33,15 +33,22 @@ struct Failure: Error, CustomStringConvertible {
     /// Prints the one line that says what was wrong and ends the process.
     static func exit(with error: any Error) -> Never {
         if error is CleanExit { VigilCommand.exit(withError: error) }
-        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+        if let code = error as? ExitCode { end(code.rawValue) }
         if let failure = classify(error) {
             Terminal.note(failure.description)
-            Glibc.exit(failure.code.rawValue)
+            end(failure.code.rawValue)
         }
         let code = VigilCommand.exitCode(for: error)
         if code == .success { VigilCommand.exit(withError: error) }
         Terminal.note(VigilCommand.message(for: error) + " (vigil --help shows the options)")
-        Glibc.exit(code == .validationFailure ? Code.usage.rawValue : Code.internal.rawValue)
+        end(code == .validationFailure ? Code.usage.rawValue : Code.internal.rawValue)
+    }
+
+    /// Ends the process without what libraries have left to be done at exit: threads are still at work, and would use what
+    /// that takes from under them.
+    private static func end(_ code: Int32) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 
     private static func classify(_ error: any Error) -> Failure? {
