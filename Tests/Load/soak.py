@@ -86,7 +86,10 @@ def compare(server, first, middle, end, most):
     for name, state in (("start", first), ("middle", middle), ("end", end), ("most", most)):
         print(f"{name:>8} {state[0]:8.1f} {state[1]:12} {state[2]:8}")
     faults = []
-    if end[0] > middle[0] + max(8, middle[0] / 10):
+    # The allocator keeps what a burst took, about 64 KiB for each connection that had sent a body, and in a short run
+    # the largest burst may come in either half.
+    allowed = max(8 if SECONDS >= 300 else 64, middle[0] / 10)
+    if end[0] > middle[0] + allowed:
         faults.append("memory grows")
     if end[1] > first[1]:
         faults.append("descriptors are left")
