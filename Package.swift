@@ -118,7 +118,9 @@ if Context.environment["VIGIL_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["Formats", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "Compression", "Formats", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -29,6 +29,8 @@ public final class VigilService: Sendable {
     let answers = AnswerBudget(limit: 256 << 20)
     /// Whether the workers have ended because the service is leaving.
     let hasDrained = Atomic(false)
+    /// The answer to `/livez` that was given last, and what it says.
+    let lastLive = Mutex<(state: LiveState, answer: Response)?>(nil)
 
     /// A service that scores with `model` on `workers` threads, and describes itself by `openAPI`.
     public init(model: Model, backlog: Backlog, workers: Int, openAPI: [UInt8], settings: Settings = Settings()) {
@@ -54,13 +56,18 @@ public final class VigilService: Sendable {
     public func drain(within grace: Duration) async -> Int {
         let deadline = ContinuousClock.now + grace
         while ContinuousClock.now < deadline {
-            let metrics = backlog.metrics
-            guard metrics.queuedJobs + metrics.reservedJobs + pool.health.runningJobs > 0 else { break }
+            guard !isIdle else { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
         hasDrained.store(true, ordering: .relaxed)
         let report = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
         return backlog.metrics.queuedJobs + report.stillBusy
+    }
+
+    /// Whether no job waits, runs or comes in.
+    public var isIdle: Bool {
+        let metrics = backlog.metrics
+        return metrics.queuedJobs + metrics.reservedJobs + pool.health.runningJobs == 0
     }
 
     /// Who answers what.

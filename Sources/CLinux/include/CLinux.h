@@ -17,4 +17,7 @@ int vigil_accept(int listener, struct sockaddr_storage *address, socklen_t *leng
  */
 void vigil_keep_memory(int mapped, int kept, int arenas);
 
+/* Gives the system back whatever pages of the pools are free as a whole. */
+void vigil_give_back_memory(void);
+
 #endif

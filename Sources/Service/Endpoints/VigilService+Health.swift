@@ -12,8 +12,30 @@ extension VigilService {
         let detail: String
     }
 
+    /// What an answer of `live` depends on where nothing is wrong.
+    struct LiveState: Sendable, Equatable {
+        let hasDrained: Bool
+        let workers: Int
+        let alive: Int
+        let busy: Int
+    }
+
     /// The process can do its work. Stays fine while draining.
-    func live() -> Response { answer([workers]) }
+    ///
+    /// Orchestrators and load balancers ask this most of all, so the last answer is kept for as long as it is true.
+    func live() -> Response {
+        let health = pool.health
+        guard health.stuck(longerThan: settings.stuckAfter).isEmpty else { return answer([workers(health)]) }
+        let state = LiveState(
+            hasDrained: hasDrained.load(ordering: .relaxed), workers: health.workers, alive: health.alive,
+            busy: health.busy)
+        return lastLive.withLock { last in
+            if let last, last.state == state { return last.answer }
+            let made = answer([workers(health)])
+            last = (state, made)
+            return made
+        }
+    }
 
     /// The service takes jobs.
     func ready() async -> Response { answer([selfTest, await store(), accepting]) }
@@ -21,11 +43,12 @@ extension VigilService {
     /// Both.
     func healthy() async -> Response { answer([workers, selfTest, await store(), accepting]) }
 
-    private var workers: Check {
+    private var workers: Check { workers(pool.health) }
+
+    private func workers(_ health: PoolHealth) -> Check {
         if hasDrained.load(ordering: .relaxed) {
             return Check(name: "workers", isFine: true, detail: "ended, the service is leaving")
         }
-        let health = pool.health
         let stuck = health.stuck(longerThan: settings.stuckAfter)
         if let first = stuck.first {
             return Check(

@@ -11,4 +11,12 @@ enum Memory {
     static func keepSmallBlocks() {
         vigil_keep_memory(1 << 20, 4 << 20, 2)
     }
+
+    /// Gives back what bursts of traffic have left in the arenas, a minute at a time, while `isIdle`, until the task is
+    /// cancelled. Between small blocks that stay, the allocator would keep it for good.
+    static func giveBackAtRest(_ isIdle: @Sendable () -> Bool) async {
+        while (try? await Task.sleep(for: .seconds(60))) != nil {
+            if isIdle() { vigil_give_back_memory() }
+        }
+    }
 }

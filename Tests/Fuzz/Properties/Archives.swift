@@ -1,3 +1,5 @@
+import Compression
+
 @testable import Formats
 
 /// Runs `body` with the input as the file that readers of archives take, exactly as long as it is.
