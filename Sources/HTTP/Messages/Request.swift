@@ -17,7 +17,8 @@ public struct Request: Sendable {
     /// proxy did not tell it.
     public let clientAddress: SocketAddress
     /// Whom the request counts for.
-    public let client: ClientIdentity
+    public var client: ClientIdentity { admitted ?? ClientIdentity(clientAddress) }
+    private let admitted: ClientIdentity?
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
 
@@ -33,7 +34,7 @@ public struct Request: Sendable {
         self.peer = peer
         self.clientCertificate = clientCertificate
         self.clientAddress = clientAddress ?? peer
-        self.client = client ?? ClientIdentity(self.clientAddress)
+        admitted = client
         self.pathParameters = pathParameters
     }
 }

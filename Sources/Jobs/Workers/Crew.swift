@@ -1,15 +1,15 @@
+/// What a busy worker does.
+struct Desk {
+    let job: JobID
+    let part: Int?
+    let since: MonotonicTime
+}
+
 /// The workers and the jobs in their hands: the thin shell around a ``PartSchedule``.
 ///
 /// Everything is in one monitor. The workers' threads block in it until there is a step to do; tasks only look in. A
 /// job's end is decided here once, when its slot in the schedule is gone, and reported once.
 final class Crew<Processor: JobProcessor>: Sendable {
-    /// What a busy worker does.
-    struct Desk {
-        let job: JobID
-        let part: Int?
-        let since: MonotonicTime
-    }
-
     /// Someone who waits for the crew to come to something.
     struct Watcher {
         let condition: @Sendable (State) -> Bool
@@ -77,14 +77,8 @@ final class Crew<Processor: JobProcessor>: Sendable {
     /// What the workers are doing.
     var health: PoolHealth {
         let now = clock.now
-        return monitor.withLock { state in
-            let activities = state.desks.enumerated().compactMap { worker, desk in
-                desk.map {
-                    PoolHealth.Activity(worker: worker, job: $0.job, part: $0.part, elapsed: now - $0.since)
-                }
-            }
-            return PoolHealth(
-                workers: size, alive: state.alive, runningJobs: state.jobs.count, activities: activities)
-        }
+        let (desks, alive, jobs) = monitor.withLock { ($0.desks, $0.alive, $0.jobs.count) }
+        return PoolHealth(
+            workers: size, alive: alive, runningJobs: jobs, activities: PoolHealth.activities(at: desks, now: now))
     }
 }

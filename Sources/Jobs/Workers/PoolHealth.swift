@@ -21,6 +21,16 @@ public struct PoolHealth: Sendable, Equatable {
     /// What the busy workers do.
     public let activities: [Activity]
 
+    /// What those who sit at `desks` do.
+    static func activities(at desks: [Desk?], now: MonotonicTime) -> [Activity] {
+        var activities: [Activity] = []
+        for worker in 0..<desks.count {
+            guard let desk = desks[worker] else { continue }
+            activities.append(Activity(worker: worker, job: desk.job, part: desk.part, elapsed: now - desk.since))
+        }
+        return activities
+    }
+
     /// How many workers are busy.
     public var busy: Int { activities.count }
 
