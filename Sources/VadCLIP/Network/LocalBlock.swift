@@ -51,28 +51,44 @@ struct LocalBlock: Sendable {
     }
 }
 
-/// The published projections of a layer, from which its own are made.
-private struct Projections<Source: WeightSource> {
-    let source: Source
-    let prefix: String
-    let width: Int
-    let kernels: Kernels
+/// The published projections of a layer, from which its own are made; each tensor is read once, and none where all that
+/// is made of them is stored.
+private final class Projections<Source: WeightSource> {
+    private let source: Source
+    private let prefix: String
+    private let width: Int
+    private let kernels: Kernels
+    private var read: [String: [Float]] = [:]
+
+    init(source: Source, prefix: String, width: Int, kernels: Kernels) {
+        self.source = source
+        self.prefix = prefix
+        self.width = width
+        self.kernels = kernels
+    }
+
+    private func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
+        if let known = read[name] { return known }
+        let values = try source.floats(prefix + name, shape: shape)
+        read[name] = values
+        return values
+    }
 
     private func inputWeights(_ part: Int) throws(WeightError) -> Matrix {
-        let all = try source.floats(prefix + ".attn.in_proj_weight", shape: [3 * width, width])
+        let all = try floats(".attn.in_proj_weight", shape: [3 * width, width])
         let size = width * width
         return Matrix(rows: width, columns: width, values: Array(all[part * size..<(part + 1) * size]))
     }
 
     private func inputBias(_ part: Int) throws(WeightError) -> [Float] {
-        let all = try source.floats(prefix + ".attn.in_proj_bias", shape: [3 * width])
+        let all = try floats(".attn.in_proj_bias", shape: [3 * width])
         return Array(all[part * width..<(part + 1) * width])
     }
 
     private func outputWeights() throws(WeightError) -> Matrix {
         Matrix(
             rows: width, columns: width,
-            values: try source.floats(prefix + ".attn.out_proj.weight", shape: [width, width]))
+            values: try floats(".attn.out_proj.weight", shape: [width, width]))
     }
 
     func scoring() throws(WeightError) -> [Float] {
@@ -86,7 +102,7 @@ private struct Projections<Source: WeightSource> {
     }
 
     func outputBias() throws(WeightError) -> [Float] {
-        let bias = try source.floats(prefix + ".attn.out_proj.bias", shape: [width])
+        let bias = try floats(".attn.out_proj.bias", shape: [width])
         return zip(try outputWeights().times(try inputBias(2)), bias).map { $0 + $1 }
     }
 }

@@ -1,6 +1,5 @@
 import Logging
 import TLS
-import UnixSignals
 
 #if canImport(Glibc)
     import Glibc
@@ -24,9 +23,8 @@ struct CertificateWatch {
     /// Watches until the task is cancelled.
     func run() async {
         report(credentials.context.certificate, "certificate")
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await watchFiles() }
-            group.addTask { await heedSignals() }
+        await Reloading.run(watch: watchFiles) {
+            attempt { () throws(TLSError) in try credentials.reload() }
         }
     }
 
@@ -37,12 +35,6 @@ struct CertificateWatch {
             let today = Self.now / 86_400
             if today != reportedDay { warn(credentials.context.certificate) }
             reportedDay = today
-        }
-    }
-
-    private func heedSignals() async {
-        for await _ in await UnixSignalsSequence(trapping: .sighup) {
-            attempt { () throws(TLSError) in try credentials.reload() }
         }
     }
 

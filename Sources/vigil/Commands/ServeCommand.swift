@@ -62,7 +62,9 @@ struct ServeCommand: AsyncParsableCommand {
         var configuration = try serverConfiguration(settings)
         try tls.apply(settings, to: &configuration)
         let keys = try access.keys(settings, logger)
-        let reloading = KeyReloading.start(keys)
+        let reloading = keys.map { keys in
+            Task { await Reloading.run(watch: { await keys.watch() }, onSignal: { keys.reload() }) }
+        }
         defer { reloading?.cancel() }
         let server = HTTPServer(
             configuration: configuration, router: service.router(),
