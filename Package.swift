@@ -26,6 +26,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         // Signals and the order of shutdown.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        // SQLite for the jobs that outlast the process.
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         // Percentiles of vigil bench serve that keep their precision at the tail.
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
         // Tests alone: reads openapi.yaml.
@@ -56,6 +58,12 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
+            name: "SQLiteStore",
+            dependencies: [
+                "Compression", "Formats", "Jobs", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
             name: "Service",
             dependencies: [
                 "Formats", "HTTP", "Jobs", "Numerics", "VadCLIP",
@@ -65,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Service", "TLS",
+                "CLinux", "CResources", "SQLiteStore", "Service", "TLS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
@@ -95,7 +103,7 @@ let package = Package(
                 "COpenSSL", "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs"]),
+        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
         .testTarget(
             name: "ServiceTests",
             dependencies: [

@@ -18,6 +18,7 @@ for purpose in "$@"; do
         build)
             [ -e /usr/include/openssl/evp.h ] || need libssl-dev
             [ -e /usr/include/zlib.h ] || need zlib1g-dev
+            [ -e /usr/include/sqlite3.h ] || need libsqlite3-dev
             ;;
         demo)
             command -v curl >/dev/null || need curl

@@ -7,8 +7,9 @@ import Testing
 struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
-        "vigil": ["CLinux", "CResources", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics", "TLS"],
+        "vigil": ["CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics", "TLS"],
         "Service": ["HTTP", "Jobs", "VadCLIP", "Formats", "Numerics"],
+        "SQLiteStore": ["Jobs", "Formats", "Compression"],
         "VadCLIP": ["CLIP", "Formats", "Numerics"],
         "CLIP": ["Numerics"],
         "Numerics": ["CKernels"],
@@ -41,9 +42,10 @@ struct ImportGraphTests {
         #expect(wrong.map(\.path) == [])
     }
 
-    @Test("Foundation is imported in the command line alone")
+    @Test("Foundation is imported in the command line alone, and where GRDB speaks of bytes")
     func foundation() throws {
-        let wrong = try Repository.sources().filter { $0.imports.contains("Foundation") && $0.target != "vigil" }
+        let wrong = try Repository.sources().filter { $0.imports.contains("Foundation") }
+            .filter { $0.target != "vigil" && $0.path != "Sources/SQLiteStore/Database/Blob.swift" }
         #expect(wrong.map(\.path) == [])
     }
 

@@ -14,9 +14,14 @@ extension Backlog {
 
     /// Up to `limit` jobs, newest first, that come after `cursor`, the last one of the page before.
     public func list(
-        status: JobStatus? = nil, limit: Int, before cursor: JobID? = nil
+        _ filter: JobFilter = JobFilter(), limit: Int, before cursor: JobID? = nil
     ) async throws(JobStoreError) -> [Job] {
-        try await store.list(status: status, limit: limit, before: cursor).map(estimated)
+        try await store.list(filter, limit: limit, before: cursor).map(estimated)
+    }
+
+    /// The batch with those of its jobs that are still known; nil if there is none.
+    public func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? {
+        try await store.batch(id).map { Batch(id: $0.id, jobs: $0.jobs.map(estimated)) }
     }
 
     /// How many jobs there are.
@@ -34,7 +39,7 @@ extension Backlog {
         let outcome = try await store.cancel(id)
         switch outcome {
         case .cancelled(let job):
-            state.withLock { $0.ledger.dequeue(QueueLedger.Load(jobs: 1, bytes: job.inputBytes, parts: job.parts)) }
+            state.withLock { $0.ledger.dequeue(job.load, of: job.client) }
             announce(ended: job)
         case .requested:
             state.withLock { $0.stopRunning }?(id)
@@ -57,9 +62,16 @@ extension Backlog {
         return job
     }
 
+    /// Counts out a queued job that ended because its deadline had passed.
+    func announce(late job: Job) {
+        state.withLock { $0.ledger.dequeue(job.load, of: job.client) }
+        announce(ended: job)
+    }
+
     /// Counts an ended job and wakes who waits for it.
     func announce(ended job: Job) {
         state.withLock { $0.metrics.count(ended: job.status) }
         waiters.end(job)
+        if job.callback != nil { callbackBell.ring() }
     }
 }

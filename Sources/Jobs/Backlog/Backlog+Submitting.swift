@@ -10,100 +10,138 @@ extension Backlog {
     }
 
     /// Whether a job of `bytes` would be taken now, to be asked before its upload is read. Nothing is kept free.
-    public func admission(bytes: Int = 0) -> Admission {
-        state.withLock { state in
+    public func admission(bytes: Int = 0, client: String = "") -> Admission {
+        let load = QueueLedger.Load(jobs: 1, bytes: bytes)
+        return state.withLock { state in
             if !state.isAccepting { return .draining }
-            if state.ledger.hasRoom(forBytes: bytes) { return .open }
-            return .full(retryAfterSeconds: state.retryAfterSeconds(bytes: bytes))
+            guard let shortage = state.ledger.shortage(load, of: client) else { return .open }
+            return .full(retryAfterSeconds: state.retryAfterSeconds(shortage))
         }
     }
 
     /// Keeps a place free for a job that is still being uploaded, so that any number of uploads stay within the limits.
     ///
-    /// - Parameter bytes: what is known of its size; the reservation can grow.
-    /// - Parameter place: false for an upload that will not become a job and only needs the memory.
-    /// - Throws: `backlogFull`, `tooLarge` or `draining`.
-    public func reserve(bytes: Int = 0, place: Bool = true) throws(SubmitError) -> Reservation {
-        try take(bytes: bytes, place: place)
-        return Reservation(bytes: bytes, place: place, of: self)
+    /// - Parameters:
+    ///   - bytes: what is known of its size; the reservation can grow
+    ///   - place: false for an upload that will not become a job and only needs the memory
+    ///   - client: whose share it counts for
+    /// - Throws: `backlogFull`, `shareFull`, `tooLarge` or `draining`.
+    public func reserve(bytes: Int = 0, place: Bool = true, client: String = "") throws(SubmitError) -> Reservation {
+        let load = QueueLedger.Load(jobs: place ? 1 : 0, bytes: bytes)
+        try take(load, of: client)
+        return Reservation(load, client: client, of: self)
     }
 
-    /// Queues a job, which is committed when this returns.
-    ///
-    /// - Parameter reservation: the place that was kept for it; it is used up, also when the job is refused.
-    /// - Throws: `backlogFull`, `tooLarge`, `draining`, or what the store says.
+    /// Queues one job, which is committed when this returns.
     public func submit(_ new: NewJob, using reservation: Reservation? = nil) async throws(SubmitError) -> Job {
-        let bytes = new.input.bytes
+        let receipt = try await submit(Submission(new), using: reservation)
+        guard let job = receipt.jobs.first else { throw .store(.unavailable("it took a job and did not say which")) }
+        return job
+    }
+
+    /// Queues jobs of one client, which are committed when this returns; or finds those that answer for them.
+    ///
+    /// - Parameter reservation: the place that was kept for them; it is used up, also when they are refused.
+    /// - Throws: `backlogFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
+    public func submit(
+        _ submission: Submission, using reservation: Reservation? = nil
+    ) async throws(SubmitError) -> Receipt {
+        let client = submission.jobs.first?.client ?? ""
+        let load = submission.load
         if let reservation, let reserved = reservation.spend() {
-            try exchange(reserved: reserved, forBytes: bytes)
+            try exchange(reserved, of: reservation.client, for: load, of: client)
         } else {
-            try take(bytes: bytes)
+            try take(load, of: client)
         }
-        let load = QueueLedger.Load(jobs: 1, bytes: bytes, parts: new.parts)
-        state.withLock { $0.ledger.enqueueReserved(load) }
+        state.withLock { $0.ledger.enqueueReserved(load, of: client) }
         do {
-            let job = try await store.insert(new)
-            state.withLock { $0.metrics.accepted += 1 }
-            bell.ring()
-            return estimated(job)
+            let receipt = try await store.submit(submission)
+            if receipt.origin == .new {
+                state.withLock { $0.metrics.accepted += receipt.jobs.count }
+                bell.ring()
+            } else {
+                state.withLock { $0.ledger.dequeue(load, of: client) }
+            }
+            return Receipt(jobs: receipt.jobs.map(estimated), batch: receipt.batch, origin: receipt.origin)
         } catch {
             state.withLock { state in
-                state.ledger.dequeue(load)
-                state.metrics.refused += 1
+                state.ledger.dequeue(load, of: client)
+                state.metrics.refused += load.jobs
             }
             throw .store(error)
         }
     }
 
-    /// Takes room for a job into the reserve, or says why there is none.
-    private func take(bytes: Int, place: Bool = true) throws(SubmitError) {
-        let jobs = place ? 1 : 0
+    /// Takes room for jobs into the reserve, or says why there is none.
+    private func take(_ load: QueueLedger.Load, of client: String) throws(SubmitError) {
         let refusal = state.withLock { state -> SubmitError? in
-            if let refusal = state.refusal(bytes: bytes, jobs: jobs) {
-                state.metrics.refused += jobs
+            if let refusal = state.refusal(load, of: client) {
+                state.metrics.refused += load.jobs
                 return refusal
             }
-            state.ledger.reserve(bytes: bytes, jobs: jobs)
+            state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
             return nil
         }
         if let refusal { throw refusal }
     }
 
-    /// Changes the size of what is reserved. When it can't, the reservation is gone.
+    /// Changes what is reserved. When it can't, the reservation is gone.
     ///
     /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
-    func exchange(reserved: Int, forBytes bytes: Int, place: Bool = true) throws(SubmitError) {
-        let jobs = place ? 1 : 0
+    func exchange(
+        _ reserved: QueueLedger.Load, of holder: String, for load: QueueLedger.Load, of client: String
+    ) throws(SubmitError) {
         let refusal = state.withLock { state -> SubmitError? in
-            state.ledger.unreserve(bytes: reserved, jobs: jobs)
-            if bytes > reserved, let refusal = state.refusal(bytes: bytes, jobs: jobs, isInFlight: true) {
-                state.metrics.refused += jobs
+            state.ledger.unreserve(reserved, of: holder)
+            let isMore = load.bytes > reserved.bytes || load.jobs > reserved.jobs
+            if isMore, let refusal = state.refusal(load, of: client, isInFlight: true) {
+                state.metrics.refused += load.jobs
                 return refusal
             }
-            state.ledger.reserve(bytes: bytes, jobs: jobs)
+            state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
             return nil
         }
         if let refusal { throw refusal }
     }
 
-    func giveBack(reserved bytes: Int, place: Bool) {
-        state.withLock { $0.ledger.unreserve(bytes: bytes, jobs: place ? 1 : 0) }
+    func giveBack(_ reserved: QueueLedger.Load, of client: String) {
+        state.withLock { $0.ledger.unreserve(reserved, of: client) }
+    }
+}
+
+extension Submission {
+    /// What it takes of the queue.
+    var load: QueueLedger.Load {
+        jobs.reduce(into: QueueLedger.Load()) {
+            $0 += QueueLedger.Load(jobs: 1, bytes: $1.input.bytes, parts: $1.parts)
+        }
     }
 }
 
 extension Backlog.State {
-    /// Why a job of `bytes` can't be taken; nil if it can.
-    func refusal(bytes: Int, jobs: Int = 1, isInFlight: Bool = false) -> SubmitError? {
+    /// Why so much of `client` can't be taken; nil if it can.
+    func refusal(_ load: QueueLedger.Load, of client: String, isInFlight: Bool = false) -> SubmitError? {
         if !isAccepting, !isInFlight { return .draining }
-        if bytes > ledger.limits.maxBytes { return .tooLarge(bytes: bytes, limitBytes: ledger.limits.maxBytes) }
-        if ledger.hasRoom(forBytes: bytes, jobs: jobs) { return nil }
-        return .backlogFull(retryAfterSeconds: retryAfterSeconds(bytes: bytes))
+        if load.bytes > ledger.limits.maxBytes {
+            return .tooLarge(bytes: load.bytes, limitBytes: ledger.limits.maxBytes)
+        }
+        if load.jobs > ledger.limits.maxJobs { return .tooMany(jobs: load.jobs, limit: ledger.limits.maxJobs) }
+        guard let shortage = ledger.shortage(load, of: client) else { return nil }
+        let seconds = retryAfterSeconds(shortage)
+        return if case .ofAll = shortage { .backlogFull(retryAfterSeconds: seconds) } else {
+            .shareFull(retryAfterSeconds: seconds)
+        }
     }
 
-    /// The seconds until so much has left the queue that a job of `bytes` fits, at the measured rate; at least 1, and
-    /// at most the ten minutes after which a guess is worth nothing.
-    func retryAfterSeconds(bytes: Int) -> Int {
-        guard let seconds = rate.seconds(parts: ledger.partsUntilRoom(forBytes: bytes)) else { return 1 }
+    /// The seconds until so much has left the queue that the jobs fit, at the measured rate; at least 1, and at most the
+    /// ten minutes after which a guess is worth nothing. A client's own jobs take turns with those of the others.
+    func retryAfterSeconds(_ shortage: QueueLedger.Shortage) -> Int {
+        let parts =
+            switch shortage {
+            case .ofAll(let parts): parts
+            case .ofClient(let parts): parts * Double(max(ledger.queueing, 1))
+            }
+        guard let seconds = rate.seconds(parts: parts) else { return 1 }
         return Int(min(max(seconds.rounded(.up), 1), 600))
     }
 }

@@ -19,7 +19,8 @@ extension Backlog {
         let claimed = try await store.claim(limit: limit)
         state.withLock { state in
             for job in claimed {
-                state.ledger.dequeue(QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts))
+                let load = QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts)
+                state.ledger.dequeue(load, of: job.client)
             }
         }
         return claimed
@@ -39,6 +40,8 @@ extension Backlog {
             return false
         }
         announce(ended: job)
+        // The store may have held others back for this one.
+        if state.withLock({ $0.ledger.queued.jobs > 0 }) { bell.ring() }
         return true
     }
 
@@ -48,8 +51,7 @@ extension Backlog {
         if job.status.isEnded {
             announce(ended: job)
         } else {
-            let load = QueueLedger.Load(jobs: 1, bytes: job.inputBytes, parts: job.parts)
-            state.withLock { $0.ledger.enqueue(load) }
+            state.withLock { $0.ledger.enqueue(job.load, of: job.client) }
             bell.ring()
         }
     }
@@ -63,4 +65,9 @@ extension Backlog {
     func measure(parts: Int, workerTime: Duration) {
         state.withLock { $0.rate.record(parts: parts, workerTime: workerTime) }
     }
+}
+
+extension Job {
+    /// What it takes of the queue.
+    var load: QueueLedger.Load { QueueLedger.Load(jobs: 1, bytes: inputBytes, parts: parts) }
 }

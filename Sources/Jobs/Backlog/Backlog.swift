@@ -7,16 +7,30 @@ import Synchronization
 /// (`+Working`). Because both go through here, the bound, the counters and the waiters need nothing from the store.
 public final class Backlog: Sendable {
     /// How much may be queued.
-    public struct Limits: Sendable, Equatable {
+    public struct Limits: Sendable {
         /// How many jobs.
         public var maxJobs: Int
         /// How many bytes their inputs may take together.
         public var maxBytes: Int
+        /// How many of the jobs may be of one client; nil for all.
+        public var maxJobsPerClient: Int?
+        /// How many of the bytes may be of one client; nil for all.
+        public var maxBytesPerClient: Int?
+        /// Clients whose share is not limited.
+        public var spares: @Sendable (_ client: String) -> Bool = { _ in false }
 
-        /// By default a thousand jobs and 512 MiB.
+        /// By default a thousand jobs and 512 MiB, which one client may have alone.
         public init(maxJobs: Int = 1_000, maxBytes: Int = 512 << 20) {
             self.maxJobs = maxJobs
             self.maxBytes = maxBytes
+        }
+
+        /// What `client` may have.
+        func share(of client: String) -> (jobs: Int, bytes: Int) {
+            guard maxJobsPerClient != nil || maxBytesPerClient != nil, !spares(client) else {
+                return (maxJobs, maxBytes)
+            }
+            return (min(maxJobsPerClient ?? maxJobs, maxJobs), min(maxBytesPerClient ?? maxBytes, maxBytes))
         }
     }
 
@@ -34,6 +48,8 @@ public final class Backlog: Sendable {
     let logger: Logger
     /// Rung after every change that may let a worker claim a job.
     let bell = Doorbell()
+    /// Rung when there may be a callback to deliver.
+    let callbackBell = Doorbell()
     let waiters = EndWaiters()
     let state: Mutex<State>
 
@@ -53,8 +69,12 @@ public final class Backlog: Sendable {
     /// Counts in what the store held before this process began. Call it once, before anything is submitted.
     public func resume() async throws(JobStoreError) {
         let counts = try await store.counts()
-        let load = QueueLedger.Load(jobs: counts.queued, bytes: counts.queuedBytes, parts: counts.queuedParts)
-        state.withLock { $0.ledger.enqueue(load) }
+        state.withLock { state in
+            for (client, load) in counts.queuedByClient {
+                state.ledger.enqueue(
+                    QueueLedger.Load(jobs: load.jobs, bytes: load.bytes, parts: load.parts), of: client)
+            }
+        }
         bell.ring()
     }
 

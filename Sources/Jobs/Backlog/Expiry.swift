@@ -1,10 +1,11 @@
-/// Removes what has expired, now and then, so that a store that nobody uses grows small again.
+/// Removes what has expired, now and then, so that a store that nobody uses grows small again; and ends the jobs that are
+/// too late to be begun, also while all workers are busy.
 public struct Expiry: Sendable {
     private let backlog: Backlog
     private let interval: Duration
 
     /// Looks after `backlog` every `interval`.
-    public init(of backlog: Backlog, every interval: Duration = .seconds(60)) {
+    public init(of backlog: Backlog, every interval: Duration = .seconds(1)) {
         self.backlog = backlog
         self.interval = interval
     }
@@ -12,7 +13,9 @@ public struct Expiry: Sendable {
     /// Removes what has expired now, and says how many jobs that were.
     @discardableResult
     public func runOnce() async throws(JobStoreError) -> Int {
-        try await backlog.store.expire()
+        let expired = try await backlog.store.expire()
+        for job in expired.overdue { backlog.announce(late: job) }
+        return expired.removed
     }
 
     /// Goes on until the task is cancelled. A store that fails is tried again the next time.

@@ -1,4 +1,4 @@
-/// What is queued and what was promised a place, kept below the limits.
+/// What is queued and what was promised a place, kept below the limits, in all and for each client.
 ///
 /// The sum is never less than what the store holds: a job is counted before it is inserted, and counted out after it
 /// was claimed or cancelled. Only a released job comes back without being asked.
@@ -7,56 +7,103 @@ struct QueueLedger: Sendable {
         var jobs = 0
         var bytes = 0
         var parts = 0
+
+        static func += (left: inout Load, right: Load) {
+            left.jobs += right.jobs
+            left.bytes += right.bytes
+            left.parts += right.parts
+        }
+
+        static func -= (left: inout Load, right: Load) {
+            left.jobs -= right.jobs
+            left.bytes -= right.bytes
+            left.parts -= right.parts
+        }
+    }
+
+    /// What one client, or all of them, have queued and reserved.
+    struct Account: Sendable, Equatable {
+        var queued = Load()
+        var reserved = Load()
+
+        /// Whether so much more stays below the limits.
+        func hasRoom(_ load: Load, maxJobs: Int, maxBytes: Int) -> Bool {
+            let (places, held) = (queued.jobs + reserved.jobs, queued.bytes + reserved.bytes)
+            return (load.jobs == 0 || load.jobs <= maxJobs - places) && held <= maxBytes
+                && load.bytes <= maxBytes - held
+        }
+
+        /// About how many parts must be done before so much fits, taking the queued jobs as equal.
+        func partsUntilRoom(_ load: Load, maxJobs: Int, maxBytes: Int) -> Double {
+            guard queued.jobs > 0 else { return 0 }
+            let jobsOver = max(queued.jobs + reserved.jobs + max(load.jobs, 1) - maxJobs, 0)
+            let bytesOver = max(queued.bytes + reserved.bytes - maxBytes + min(load.bytes, maxBytes), 0)
+            let jobsForBytes = Double(bytesOver) * Double(queued.jobs) / Double(max(queued.bytes, 1))
+            let leaving = min(max(Double(jobsOver), jobsForBytes.rounded(.up)), Double(queued.jobs))
+            return leaving * Double(queued.parts) / Double(queued.jobs)
+        }
+    }
+
+    /// Why there is no room.
+    enum Shortage: Equatable {
+        /// All clients together have too much.
+        case ofAll(partsUntilRoom: Double)
+        /// This client has its share.
+        case ofClient(partsUntilRoom: Double)
     }
 
     let limits: Backlog.Limits
-    private(set) var queued = Load()
-    private(set) var reserved = Load()
+    private(set) var all = Account()
+    private var clients: [String: Account] = [:]
+
+    var queued: Load { all.queued }
+    var reserved: Load { all.reserved }
+    /// How many clients have jobs queued.
+    var queueing: Int { clients.values.count { $0.queued.jobs > 0 } }
 
     init(limits: Backlog.Limits) {
         self.limits = limits
     }
 
-    func hasRoom(forBytes bytes: Int, jobs: Int = 1) -> Bool {
-        let (places, held) = (queued.jobs + reserved.jobs, queued.bytes + reserved.bytes)
-        return (jobs == 0 || places < limits.maxJobs) && held <= limits.maxBytes && bytes <= limits.maxBytes - held
+    /// Why so much more of `client` does not fit; nil where it does.
+    func shortage(_ load: Load, of client: String) -> Shortage? {
+        if !all.hasRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes) {
+            return .ofAll(
+                partsUntilRoom: all.partsUntilRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes))
+        }
+        let share = limits.share(of: client)
+        let own = clients[client] ?? Account()
+        guard !own.hasRoom(load, maxJobs: share.jobs, maxBytes: share.bytes) else { return nil }
+        return .ofClient(
+            partsUntilRoom: own.partsUntilRoom(load, maxJobs: share.jobs, maxBytes: share.bytes))
     }
 
-    mutating func reserve(bytes: Int, jobs: Int = 1) {
-        reserved.jobs += jobs
-        reserved.bytes += bytes
+    mutating func reserve(_ load: Load, of client: String) {
+        change(client) { $0.reserved += load }
     }
 
-    mutating func unreserve(bytes: Int, jobs: Int = 1) {
-        reserved.jobs -= jobs
-        reserved.bytes -= bytes
+    mutating func unreserve(_ load: Load, of client: String) {
+        change(client) { $0.reserved -= load }
     }
 
-    /// A job for which just its bytes were reserved is about to be inserted.
-    mutating func enqueueReserved(_ load: Load) {
-        unreserve(bytes: load.bytes)
-        enqueue(load)
+    /// Jobs for which bytes and places were reserved are about to be inserted.
+    mutating func enqueueReserved(_ load: Load, of client: String) {
+        unreserve(Load(jobs: load.jobs, bytes: load.bytes), of: client)
+        enqueue(load, of: client)
     }
 
-    mutating func enqueue(_ load: Load) {
-        queued.jobs += load.jobs
-        queued.bytes += load.bytes
-        queued.parts += load.parts
+    mutating func enqueue(_ load: Load, of client: String) {
+        change(client) { $0.queued += load }
     }
 
-    mutating func dequeue(_ load: Load) {
-        queued.jobs -= load.jobs
-        queued.bytes -= load.bytes
-        queued.parts -= load.parts
+    mutating func dequeue(_ load: Load, of client: String) {
+        change(client) { $0.queued -= load }
     }
 
-    /// About how many parts must be done before a job of `bytes` fits, taking the queued jobs as equal.
-    func partsUntilRoom(forBytes bytes: Int) -> Double {
-        guard queued.jobs > 0 else { return 0 }
-        let jobsOver = max(queued.jobs + reserved.jobs + 1 - limits.maxJobs, 0)
-        let bytesOver = max(queued.bytes + reserved.bytes - limits.maxBytes + min(bytes, limits.maxBytes), 0)
-        let jobsForBytes = Double(bytesOver) * Double(queued.jobs) / Double(max(queued.bytes, 1))
-        let leaving = min(max(Double(jobsOver), jobsForBytes.rounded(.up)), Double(queued.jobs))
-        return leaving * Double(queued.parts) / Double(queued.jobs)
+    private mutating func change(_ client: String, _ body: (inout Account) -> Void) {
+        body(&all)
+        var account = clients[client] ?? Account()
+        body(&account)
+        clients[client] = account == Account() ? nil : account
     }
 }

@@ -2,6 +2,10 @@
 public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
     /// As much is queued as may be.
     case backlogFull(retryAfterSeconds: Int)
+    /// As much of this client is queued as may be.
+    case shareFull(retryAfterSeconds: Int)
+    /// A batch has more jobs than may be queued at all.
+    case tooMany(jobs: Int, limit: Int)
     /// The job alone is larger than all that may be queued.
     case tooLarge(bytes: Int, limitBytes: Int)
     /// The process is leaving.
@@ -14,6 +18,10 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .backlogFull(let seconds):
             "The backlog is full; there should be room for this job in \(seconds) s."
+        case .shareFull(let seconds):
+            "This client has as many jobs queued as one may have; there should be room for this one in \(seconds) s."
+        case .tooMany(let jobs, let limit):
+            "The batch has \(jobs) jobs, but no more than \(limit) may be queued in all."
         case .tooLarge(let bytes, let limit):
             "The job has \(bytes) bytes of input, but no more than \(limit) may be queued in all."
         case .draining:

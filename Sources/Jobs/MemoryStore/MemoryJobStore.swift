@@ -21,10 +21,13 @@ public final class MemoryJobStore: JobStore {
         }
     }
 
-    private struct State {
+    struct State {
         var table: JobTable
+        var registry = JobRegistry()
         var generator = JobIDGenerator()
         var random: any RandomNumberGenerator & Sendable
+        /// The jobs that were too late, until somebody is told.
+        var overdue: [Job] = []
     }
 
     private let clock: any JobClock
@@ -39,16 +42,23 @@ public final class MemoryJobStore: JobStore {
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.clock = clock
-        state = Mutex(State(table: JobTable(settings: settings), random: random))
+        let table = JobTable(
+            settings: .init(
+                resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
+                attempts: settings.attempts))
+        state = Mutex(State(table: table, random: random))
     }
 
-    /// Queues a job in memory; throws `full` as the protocol says, and nothing else.
-    public func insert(_ new: NewJob) async throws(JobStoreError) -> Job {
+    /// What it is.
+    public var summary: String { "in memory" }
+
+    /// Jobs end with the process.
+    public var isLasting: Bool { false }
+
+    /// Queues jobs in memory; throws `full` and `keyReused` as the protocol says, and nothing else.
+    public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
         let result = step { state, wall, now in
-            let id = state.generator.next(at: wall, using: &state.random)
-            return Result { () throws(JobStoreError) in
-                try state.table.insert(new, id: id, wall: wall, now: now)
-            }
+            Result { () throws(JobStoreError) in try state.submit(submission, wall: wall, now: now) }
         }
         return try result.get()
     }
@@ -59,7 +69,9 @@ public final class MemoryJobStore: JobStore {
             var claimed: [ClaimedJob] = []
             while claimed.count < limit {
                 let secret: UInt64 = state.random.next()
-                guard let job = state.table.claim(secret: secret, wall: wall, now: now) else { break }
+                guard let record = state.table.claim(secret: secret, wall: wall, now: now), let input = record.input,
+                    let job = ClaimedJob(record, input: input, now: now)
+                else { break }
                 claimed.append(job)
             }
             return claimed
@@ -78,33 +90,76 @@ public final class MemoryJobStore: JobStore {
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
     ) async throws(JobStoreError) -> Job? {
         step { state, wall, now in
-            state.table.complete(token, with: outcome, timings: timings, wall: wall, now: now)
+            let record = state.table.complete(token, with: outcome, timings: timings, wall: wall, now: now)
+            return record.map { state.ended($0, now: now) }
         }
     }
 
     /// Gives a claim back.
     public func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
-        step { state, wall, now in state.table.release(token, as: release, wall: wall, now: now) }
+        step { state, wall, now in
+            guard let record = state.table.release(token, as: release, wall: wall, now: now) else { return nil }
+            return record.job.status.isEnded ? state.ended(record, now: now) : state.table.shown(record)
+        }
     }
 
     /// Cancels a job.
     public func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome {
-        step { state, wall, now in state.table.cancel(id, wall: wall, now: now) }
+        step { state, wall, now in
+            let outcome = state.table.cancel(id, wall: wall, now: now)
+            if case .cancelled = outcome, let record = state.table.records[id] { _ = state.ended(record, now: now) }
+            return outcome
+        }
     }
 
     /// Removes an ended job.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
-        step { state, _, _ in state.table.forget(id) }
+        step { state, _, _ in state.forget(id) }
     }
 
     /// The job, unless it has expired.
     public func job(_ id: JobID) async throws(JobStoreError) -> Job? {
-        step { state, _, _ in state.table.records[id].map(state.table.shown) }
+        step { state, _, _ in state.table.job(id) }
     }
 
     /// The output; once it was fetched it may be given up when room is needed.
     public func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
-        step { state, _, _ in fetching ? state.table.fetchOutput(id) : state.table.records[id]?.output }
+        step { state, _, _ in
+            guard fetching else { return state.table.records[id]?.output }
+            let output = state.table.fetchOutput(id)
+            state.giveUpOverBudget()
+            return output
+        }
+    }
+
+    /// A page of jobs.
+    public func list(
+        _ filter: JobFilter, limit: Int, before cursor: JobID?
+    ) async throws(JobStoreError) -> [Job] {
+        step { state, _, _ in state.table.list(filter, limit: limit, before: cursor) }
+    }
+
+    /// A batch, unless all of it has expired.
+    public func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? {
+        step { state, _, _ in
+            state.registry.jobs(of: id).map { Batch(id: id, jobs: $0.compactMap(state.table.job)) }
+        }
+    }
+
+    /// Notes that are due.
+    public func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+        step { state, _, now in
+            state.registry.callbacks.take(limit: limit, now: now).compactMap { id, entry in
+                state.table.job(id).map {
+                    CallbackNote(job: $0, url: entry.url, tries: entry.tries, age: now - entry.endedAt)
+                }
+            }
+        }
+    }
+
+    /// What came of a note.
+    public func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        step { state, _, now in state.registry.callbacks.settle(job, verdict, now: now) }
     }
 
     /// Whether there is room for the result of one more small job.
@@ -114,22 +169,19 @@ public final class MemoryJobStore: JobStore {
         try result.get()
     }
 
-    /// A page of jobs.
-    public func list(
-        status: JobStatus?, limit: Int, before cursor: JobID?
-    ) async throws(JobStoreError) -> [Job] {
-        step { state, _, _ in state.table.list(status: status, limit: limit, before: cursor) }
-    }
-
     /// What the store holds.
     public func counts() async throws(JobStoreError) -> JobCounts {
         step { state, _, _ in state.table.counts() }
     }
 
     /// Removes what has expired; other calls do so too.
-    public func expire() async throws(JobStoreError) -> Int {
-        let now = clock.now
-        return state.withLock { $0.table.expire(now: now) }
+    public func expire() async throws(JobStoreError) -> Expired {
+        let (now, wall) = (clock.now, clock.wall)
+        return state.withLock { state in
+            let removed = state.removeExpired(wall: wall, now: now)
+            defer { state.overdue = [] }
+            return Expired(removed: removed, overdue: state.overdue)
+        }
     }
 
     /// One step of the table at the time it is now. What has expired is gone before.
@@ -137,10 +189,10 @@ public final class MemoryJobStore: JobStore {
         _ body: (inout State, WallTime, MonotonicTime) -> Value
     ) -> Value {
         state.withLock { state in
-            let now = clock.now
-            _ = state.table.expire(now: now)
+            let (now, wall) = (clock.now, clock.wall)
+            _ = state.removeExpired(wall: wall, now: now)
             defer { checkSmallTable(state.table) }
-            return body(&state, clock.wall, now)
+            return body(&state, wall, now)
         }
     }
 

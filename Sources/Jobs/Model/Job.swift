@@ -4,6 +4,12 @@ public struct Job: Sendable, Equatable {
     public let id: JobID
     /// Where it is on its way.
     public var status: JobStatus
+    /// What its client calls it.
+    public let name: String?
+    /// Who sent it.
+    public let client: String
+    /// The batch that it came with.
+    public let batch: BatchID?
     /// Its place in the queue.
     public let priority: Priority
     /// The name of the model that scores it.
@@ -16,9 +22,13 @@ public struct Job: Sendable, Equatable {
     public let featuresSHA256: FeatureDigest
     /// What looked wrong with the features, in plain words.
     public let warnings: [String]
+    /// Where to say that it has ended.
+    public let callback: String?
 
     /// When it was inserted. Stored times are shown, never reckoned with.
     public let createdAt: WallTime
+    /// When it must have been begun, as far as that was asked for.
+    public let deadline: WallTime?
     /// When it was last claimed.
     public var startedAt: WallTime?
     /// When it ended.
@@ -53,16 +63,53 @@ public struct Job: Sendable, Equatable {
     public var revision = 1
 
     /// The job that `new` becomes when it is inserted.
-    public init(_ new: NewJob, id: JobID, createdAt: WallTime) {
+    public init(_ new: NewJob, id: JobID, createdAt: WallTime, batch: BatchID? = nil) {
         self.id = id
         status = .queued
+        name = new.name
+        client = new.client
+        self.batch = batch
         priority = new.priority
         model = new.model
         snippets = new.input.rows
         inputBytes = new.input.bytes
         featuresSHA256 = new.featuresSHA256
         warnings = new.warnings
+        callback = new.callback
         self.createdAt = createdAt
+        deadline = new.deadline.map { createdAt.later(by: $0) }
         parts = new.parts
+    }
+
+    /// A job as it was stored.
+    package init(
+        id: JobID, status: JobStatus, name: String?, client: String, batch: BatchID?, priority: Priority, model: String,
+        snippets: Int, inputBytes: Int, featuresSHA256: FeatureDigest, warnings: [String], callback: String?,
+        createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?, attempt: Int, parts: Int,
+        partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?, revision: Int
+    ) {
+        self.id = id
+        self.status = status
+        self.name = name
+        self.client = client
+        self.batch = batch
+        self.priority = priority
+        self.model = model
+        self.snippets = snippets
+        self.inputBytes = inputBytes
+        self.featuresSHA256 = featuresSHA256
+        self.warnings = warnings
+        self.callback = callback
+        self.createdAt = createdAt
+        self.deadline = deadline
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.attempt = attempt
+        self.parts = parts
+        self.partsDone = partsDone
+        self.failure = failure
+        self.timings = timings
+        self.outputBytes = outputBytes
+        self.revision = revision
     }
 }

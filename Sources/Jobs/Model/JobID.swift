@@ -19,6 +19,23 @@ public struct JobID: Hashable, Sendable {
         self.low = low
     }
 
+    /// The ID of sixteen bytes, nil of any other number of them.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == 16 else { return nil }
+        high = bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes[8...].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Sixteen bytes, which sort as the IDs do.
+    package var bytes: [UInt8] {
+        withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init)
+    }
+
+    /// The first ID that can be made at a time.
+    package static func first(at time: WallTime) -> JobID {
+        JobID(milliseconds: UInt64(max(time.milliseconds, 0)), randomHigh: 0, randomLow: 0)
+    }
+
     /// When the ID was made.
     public var madeAt: WallTime { WallTime(milliseconds: Int64(high >> 16)) }
 }

@@ -1,18 +1,26 @@
 /// Makes job IDs that only ever grow, also within a millisecond and when the wall clock is set back.
-struct JobIDGenerator: Sendable {
+package struct JobIDGenerator: Sendable {
     private static let largestTime: UInt64 = (1 << 48) - 1
 
     private var milliseconds: UInt64 = 0
     private var randomHigh: UInt16 = 0
     private var randomLow: UInt64 = 0
 
-    init() {}
+    /// A generator that has made none yet.
+    package init() {}
+
+    /// One whose IDs come after `last`.
+    package init(after last: JobID) {
+        milliseconds = last.high >> 16
+        randomHigh = UInt16(truncatingIfNeeded: last.high)
+        randomLow = last.low
+    }
 
     /// The next ID: new random bits in a new millisecond, else the last ID's random bits plus one.
     ///
     /// A clock that went back counts as one that stands still. When the random bits are used up, the next millisecond
     /// is begun early.
-    mutating func next(at time: WallTime, using random: inout some RandomNumberGenerator) -> JobID {
+    package mutating func next(at time: WallTime, using random: inout some RandomNumberGenerator) -> JobID {
         let now = min(UInt64(max(time.milliseconds, 0)), JobIDGenerator.largestTime)
         if now > milliseconds {
             begin(millisecond: now, using: &random)

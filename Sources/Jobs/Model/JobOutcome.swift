@@ -25,6 +25,10 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     /// What was wrong, in a sentence.
     public var description: String { "\(detail) (\(reason))" }
 
+    /// The failure of a job that nobody has begun in time.
+    static let deadlinePassed = JobFailure(
+        reason: "deadline-passed", detail: "The job was not begun before its deadline.")
+
     /// The failure of a job whose workers were lost as often as it may be tried.
     static func outOfAttempts(_ attempts: Int) -> JobFailure {
         JobFailure(

@@ -26,6 +26,8 @@ public struct JobInput: Sendable, Equatable {
 public struct NewJob: Sendable {
     /// What to work on.
     public var input: JobInput
+    /// What its client calls it, such as the name of a file in a batch.
+    public var name: String?
     /// Its place in the queue.
     public var priority: Priority
     /// Who sent it: the key of an account, or an address; fair shares go by it.
@@ -40,6 +42,12 @@ public struct NewJob: Sendable {
     public var parts: Int
     /// How many bytes its output may take; the store keeps so much room for it.
     public var outputEstimate: Int
+    /// How long it may wait; a job that nobody has begun by then fails.
+    public var deadline: Duration?
+    /// Where to say that it has ended.
+    public var callback: String?
+    /// What all jobs with the same output have in common. With it, a job that has succeeded answers for this one.
+    public var reuseKey: String?
 
     /// A job to hand in.
     public init(

@@ -3,7 +3,12 @@ public struct ClaimToken: Hashable, Sendable {
     /// The job that was claimed.
     public let job: JobID
     /// What tells this claim from every other.
-    let secret: UInt64
+    package let secret: UInt64
+
+    package init(job: JobID, secret: UInt64) {
+        self.job = job
+        self.secret = secret
+    }
 }
 
 /// A job in the hands of a worker.
@@ -32,18 +37,19 @@ public struct ClaimedJob: Sendable {
     /// Its name.
     public var id: JobID { token.job }
 
-    /// The claim on `new` that `token` stands for.
-    init(_ new: NewJob, token: ClaimToken, attempt: Int, waited: Duration) {
+    /// The claim on `record`'s job by its holder, at `now`; nil where nobody holds it.
+    package init?(_ record: JobRecord, input: JobInput, now: MonotonicTime) {
+        guard let token = record.holder else { return nil }
         self.token = token
-        self.attempt = attempt
-        input = new.input
-        priority = new.priority
-        client = new.client
-        model = new.model
-        featuresSHA256 = new.featuresSHA256
-        warnings = new.warnings
-        parts = new.parts
-        self.waited = waited
+        attempt = record.job.attempt
+        self.input = input
+        priority = record.job.priority
+        client = record.job.client
+        model = record.job.model
+        featuresSHA256 = record.job.featuresSHA256
+        warnings = record.job.warnings
+        parts = record.job.parts
+        waited = now - record.insertedAt
     }
 }
 

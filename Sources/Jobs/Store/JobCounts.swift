@@ -16,6 +16,25 @@ public struct JobCounts: Sendable, Equatable {
     public var queuedParts = 0
     /// The bytes that ended jobs take.
     public var endedBytes = 0
+    /// What each client has queued.
+    public var queuedByClient: [String: Load] = [:]
+
+    /// Queued jobs, and what they take.
+    public struct Load: Sendable, Equatable {
+        /// How many.
+        public var jobs = 0
+        /// The bytes of their inputs.
+        public var bytes = 0
+        /// Their parts.
+        public var parts = 0
+
+        /// Counts in a job.
+        mutating func add(bytes: Int, parts: Int) {
+            jobs += 1
+            self.bytes += bytes
+            self.parts += parts
+        }
+    }
 
     /// Nothing yet.
     public init() {}

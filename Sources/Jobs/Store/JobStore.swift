@@ -9,12 +9,22 @@
 ///
 /// A store may be shared by processes: nothing here is synchronous, and time limits go by the store's own clock.
 public protocol JobStore: Sendable {
-    /// Commits a new job.
-    ///
-    /// - Throws: `full` when its result could not be kept beside those that are waiting to be fetched.
-    func insert(_ new: NewJob) async throws(JobStoreError) -> Job
+    /// What the store is, for health checks and logs.
+    var summary: String { get }
 
-    /// Takes up to `limit` jobs out of the queue, by priority, then by ID; each has one attempt more and a new token.
+    /// Whether jobs outlast the process, so that those that are queued may be left behind.
+    var isLasting: Bool { get }
+
+    /// Commits new jobs, all of them or none.
+    ///
+    /// Where the submission has a key that is known, nothing is committed and the jobs of then are the answer; likewise
+    /// where a job's `reuseKey` is that of one that has succeeded. Of equal submissions at a time one is new.
+    ///
+    /// - Throws: `full` when the results could not be kept beside those that are waiting to be fetched; `keyReused` when
+    ///   the key came with another fingerprint.
+    func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt
+
+    /// Takes up to `limit` jobs out of the queue, in the order of `FairQueue`; each has one attempt more and a new token.
     func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob]
 
     /// Notes how many parts are done, which never becomes fewer, and says whether the holder shall go on.
@@ -37,7 +47,7 @@ public protocol JobStore: Sendable {
     /// Cancels a queued job at once, and marks a running one so that its worker stops at the next part.
     func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome
 
-    /// Removes a job that has ended, with its output.
+    /// Removes a job that has ended, with its output, its key and its callback.
     ///
     /// - Returns: whether there was one.
     func forget(_ id: JobID) async throws(JobStoreError) -> Bool
@@ -48,12 +58,22 @@ public protocol JobStore: Sendable {
     /// What the job came to; nil unless it succeeded and is still there.
     ///
     /// - Parameter fetching: from now on it counts as fetched, and may be given up when room is needed
+    /// - Throws: `damaged` where it is not what was stored
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
 
-    /// Up to `limit` jobs, newest first, of one status or of all.
+    /// Up to `limit` jobs, newest first.
     ///
     /// - Parameter cursor: the last job of the page before; it need not be there any more.
-    func list(status: JobStatus?, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job]
+    func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job]
+
+    /// The batch with its jobs that are still known; nil if there is none.
+    func batch(_ id: BatchID) async throws(JobStoreError) -> Batch?
+
+    /// Up to `limit` notes whose time has come, oldest first. Each counts as tried, and is nobody else's for a while.
+    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote]
+
+    /// Says what came of trying to deliver a note that was taken.
+    func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError)
 
     /// Throws what inserting even the smallest job would throw: `full`, or `unavailable`.
     func checkWritable() async throws(JobStoreError)
@@ -61,15 +81,41 @@ public protocol JobStore: Sendable {
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
 
-    /// Removes what ended longer ago than results are kept.
-    ///
-    /// - Returns: how many jobs went.
-    func expire() async throws(JobStoreError) -> Int
+    /// Removes what ended longer ago than results are kept, and ends what is too late to be begun.
+    func expire() async throws(JobStoreError) -> Expired
+}
+
+/// What had its time.
+public struct Expired: Sendable, Equatable {
+    /// How many ended jobs were removed.
+    public var removed: Int
+    /// The queued jobs that ended since this was last asked and that nobody had asked to: their deadline had passed, or
+    /// what was stored of them is damaged.
+    public var overdue: [Job]
+
+    package init(removed: Int = 0, overdue: [Job] = []) {
+        self.removed = removed
+        self.overdue = overdue
+    }
 }
 
 extension JobStore {
     /// What the job came to, for one who takes it away.
     public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
         try await output(id, fetching: true)
+    }
+
+    /// Commits one new job.
+    public func insert(_ new: NewJob) async throws(JobStoreError) -> Job {
+        let receipt = try await submit(Submission(new))
+        guard let job = receipt.jobs.first else { throw .unavailable("it took a job and did not say which") }
+        return job
+    }
+
+    /// Up to `limit` jobs, newest first, of one status or of all.
+    public func list(
+        status: JobStatus?, limit: Int, before cursor: JobID?
+    ) async throws(JobStoreError) -> [Job] {
+        try await list(JobFilter(status: status), limit: limit, before: cursor)
     }
 }

@@ -4,6 +4,10 @@ public enum JobStoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case full(neededBytes: Int, heldBytes: Int, limitBytes: Int)
     /// The store cannot be reached, read or written at present.
     case unavailable(String)
+    /// The disk has too little room left for what was asked.
+    case diskFull(String)
+    /// The idempotency key came before with something else.
+    case keyReused(String)
     /// What the store holds for this job is damaged.
     case damaged(JobID, String)
 
@@ -15,6 +19,11 @@ public enum JobStoreError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "results that were not fetched yet and by jobs that were accepted before."
         case .unavailable(let detail):
             "The store of jobs is not available: \(detail)."
+        case .diskFull(let detail):
+            "The store of jobs has no room: \(detail)."
+        case .keyReused(let key):
+            "The idempotency key '\(key.prefix(80))' came before with another request; expected the same body and "
+                + "parameters, or a new key."
         case .damaged(let id, let detail):
             "What the store holds for job \(id) is damaged: \(detail)."
         }

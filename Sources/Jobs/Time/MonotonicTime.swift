@@ -14,6 +14,9 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
         return MonotonicTime(nanoseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
+    /// The reading `duration` later.
+    package func advanced(by duration: Duration) -> MonotonicTime { self + duration }
+
     /// The time that went by from `earlier` to `later`.
     public static func - (later: MonotonicTime, earlier: MonotonicTime) -> Duration {
         .nanoseconds(later.nanoseconds) - .nanoseconds(earlier.nanoseconds)

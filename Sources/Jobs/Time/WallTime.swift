@@ -10,6 +10,12 @@ public struct WallTime: Hashable, Comparable, Sendable {
         self.milliseconds = milliseconds
     }
 
+    /// The time `duration` later.
+    func later(by duration: Duration) -> WallTime {
+        let (sum, overflow) = milliseconds.addingReportingOverflow(duration.wholeNanoseconds / 1_000_000)
+        return WallTime(milliseconds: overflow ? .max : sum)
+    }
+
     /// Whether the left one is earlier.
     public static func < (left: WallTime, right: WallTime) -> Bool { left.milliseconds < right.milliseconds }
 }

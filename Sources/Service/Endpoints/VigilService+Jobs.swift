@@ -117,7 +117,7 @@ extension VigilService {
         let limit = try query["limit"].map(limit) ?? Self.page.usual
         let cursor = try query["cursor"].map(cursor)
         let jobs: [Job]
-        do { jobs = try await backlog.list(status: status, limit: limit + 1, before: cursor) } catch {
+        do { jobs = try await backlog.list(JobFilter(status: status), limit: limit + 1, before: cursor) } catch {
             throw Problem.store(error)
         }
         let page = jobs.prefix(limit)

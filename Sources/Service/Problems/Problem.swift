@@ -94,7 +94,11 @@ enum Problem {
             HTTPProblem(
                 status: .tooManyRequests, slug: "backlog-full", title: "The backlog is full",
                 detail: error.description, fields: [.retryAfter: String(seconds)])
-        case .tooLarge:
+        case .shareFull(let seconds):
+            HTTPProblem(
+                status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
+                detail: error.description, fields: [.retryAfter: String(seconds)])
+        case .tooLarge, .tooMany:
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: error.description)
@@ -108,7 +112,7 @@ enum Problem {
 
     static func store(_ error: JobStoreError) -> HTTPProblem {
         switch error {
-        case .full:
+        case .full, .diskFull:
             HTTPProblem(
                 status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), slug: "store-full",
                 title: "The store is full", detail: error.description, fields: [.retryAfter: "60"])
@@ -116,6 +120,10 @@ enum Problem {
             HTTPProblem(
                 status: .serviceUnavailable, slug: "store-unavailable", title: "The store is not available",
                 detail: error.description, fields: [.retryAfter: "5"])
+        case .keyReused:
+            HTTPProblem(
+                status: .conflict, slug: "idempotency-key-reused",
+                title: "The idempotency key came before with another request", detail: error.description)
         case .damaged:
             HTTPProblem(
                 status: .internalServerError, slug: "damaged-job", title: "The job is damaged",

@@ -6,11 +6,15 @@ struct JobStoreModel {
         let id: JobID
         let priority: Priority
         let parts: Int
+        /// When it would have come had it been of the lowest priority.
+        let place: MonotonicTime
         var status = JobStatus.queued
         var attempt = 0
         var partsDone = 0
         var token: ClaimToken?
         var isCancelRequested = false
+        /// Whether a process ended while it ran.
+        var isSuspect = false
         var endedAt: MonotonicTime?
         var hasOutput = false
     }
@@ -20,15 +24,22 @@ struct JobStoreModel {
     /// Oldest first.
     var entries: [Entry] = []
 
-    mutating func insert(_ job: Job) {
-        entries.append(Entry(id: job.id, priority: job.priority, parts: job.parts))
+    mutating func insert(_ job: Job, now: MonotonicTime) {
+        let place = now + .seconds(-300 * job.priority.rawValue)
+        entries.append(Entry(id: job.id, priority: job.priority, parts: job.parts, place: place))
     }
 
     /// The IDs that a claim has to give, in order.
     mutating func claim(_ claimed: [ClaimedJob], limit: Int) -> [JobID] {
-        let queued = entries.filter { $0.status == .queued }
-        let order = Priority.allCases.reversed().flatMap { priority in queued.filter { $0.priority == priority } }
-        let expected = order.prefix(limit).map(\.id)
+        let order = entries.filter { $0.status == .queued }.sorted { ($0.place, $0.id) < ($1.place, $1.id) }
+        var running = entries.filter { $0.status == .running }
+        var expected: [JobID] = []
+        for next in order.prefix(limit) {
+            // A suspect runs alone.
+            if running.contains(where: \.isSuspect) || (next.isSuspect && !running.isEmpty) { break }
+            running.append(next)
+            expected.append(next.id)
+        }
         for job in claimed {
             change(job.id) { entry in
                 entry.status = .running
@@ -102,5 +113,17 @@ struct JobStoreModel {
     private mutating func change(_ id: JobID, _ body: (inout Entry) -> Void) {
         guard let index = entries.firstIndex(where: { $0.id == id }) else { return }
         body(&entries[index])
+    }
+
+    /// What another process finds.
+    mutating func crash(now: MonotonicTime) {
+        for entry in entries where entry.status == .running {
+            change(entry.id) { entry in
+                entry.isSuspect = true
+                // How far it was was known to the process alone.
+                entry.partsDone = 0
+            }
+            if let token = entry.token { release(token, .lost, now: now) }
+        }
     }
 }

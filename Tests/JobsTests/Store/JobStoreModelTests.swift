@@ -9,7 +9,7 @@ struct JobStoreModelTests {
         "after each of 400 random operations", arguments: StoreUnderTest.all, [1, 2, 3, 5, 8, 13, 21, 34] as [UInt64])
     func randomOperations(kind: StoreUnderTest, seed: UInt64) async throws {
         let (store, clock) = try await kind.open(resultTTL: .seconds(60), attempts: 3, seed: seed)
-        var run = Run(store: store, clock: clock, random: SeededRandom(seed: seed))
+        var run = Run(kind: kind, store: store, clock: clock, random: SeededRandom(seed: seed))
         for step in 0..<400 {
             let operation = try await run.doSomething()
             try await run.compare("seed \(seed), step \(step): \(operation)")
@@ -18,7 +18,8 @@ struct JobStoreModelTests {
 
     /// A store, its model, and what was learned on the way.
     private struct Run {
-        let store: any JobStore
+        let kind: StoreUnderTest
+        var store: any JobStore
         let clock: ManualClock
         var random: SeededRandom
         var model = JobStoreModel(attempts: 3, resultTTL: .seconds(60))
@@ -31,7 +32,7 @@ struct JobStoreModelTests {
             let now = clock.now
             let id = ids.randomElement(using: &random)
             let token = tokens.suffix(12).randomElement(using: &random)
-            switch Int.random(in: 0..<14, using: &random) {
+            switch Int.random(in: 0..<15, using: &random) {
             case 0...3: return try await insert()
             case 4...5: return try await claim()
             case 6, 7:
@@ -63,6 +64,14 @@ struct JobStoreModelTests {
                 let hasOutput = model.entries.contains { $0.id == id && $0.hasOutput }
                 #expect(try await (store.output(id) != nil) == hasOutput)
                 return "fetch"
+            case 13:
+                guard let afterCrash = kind.afterCrash, Int.random(in: 0..<4, using: &random) == 0 else {
+                    return "no crash"
+                }
+                let settings = MemoryJobStore.Settings(resultTTL: .seconds(60), attempts: 3)
+                store = try await afterCrash(store, settings, clock, SeededRandom(seed: random.next()))
+                model.crash(now: now)
+                return "crash"
             default:
                 clock.advance(by: .seconds(Int.random(in: 0...20, using: &random)))
                 model.expire(now: clock.now)
@@ -75,7 +84,7 @@ struct JobStoreModelTests {
             let priority = Priority.allCases.randomElement(using: &random) ?? .normal
             let job = try await store.insert(.sample(priority, parts: Int.random(in: 1...5, using: &random)))
             ids.append(job.id)
-            model.insert(job)
+            model.insert(job, now: clock.now)
             return "insert \(priority)"
         }
 

@@ -4,7 +4,7 @@ import Testing
 /// A record is billed 1,024 bytes beside its output, so a budget of 10,240 has room for five outputs of 1,024.
 @Suite("The budget of a store for results")
 struct ResultBudgetTests {
-    @Test("gives up fetched outputs first, the oldest first", arguments: StoreUnderTest.all)
+    @Test("gives up fetched outputs first, the oldest first", arguments: [StoreUnderTest.memory])
     func fetchedFirst(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open(budget: 10_240)
         let ids = try await fill(store, jobs: 5)
@@ -18,7 +18,7 @@ struct ResultBudgetTests {
         for id in [ids[0], ids[2], ids[4]] { #expect(try await store.job(id) != nil) }
     }
 
-    @Test("refuses a job rather than give up an output that nobody has fetched", arguments: StoreUnderTest.all)
+    @Test("refuses a job rather than give up an output that nobody has fetched", arguments: [StoreUnderTest.memory])
     func unfetchedStay(kind: StoreUnderTest) async throws {
         let (store, clock) = try await kind.open(resultTTL: .seconds(60), budget: 10_240)
         let ids = try await fill(store, jobs: 5)
@@ -33,7 +33,7 @@ struct ResultBudgetTests {
         _ = try await store.insert(.sample(outputEstimate: 1_024))
     }
 
-    @Test("keeps room for the jobs that were accepted", arguments: StoreUnderTest.all)
+    @Test("keeps room for the jobs that were accepted", arguments: [StoreUnderTest.memory])
     func promised(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open(budget: 10_240)
         for _ in 0..<2 { _ = try await store.insert(.sample(outputEstimate: 4_096)) }
@@ -48,7 +48,7 @@ struct ResultBudgetTests {
 
     @Test(
         "many small ends are bounded too: failed and cancelled jobs go before unfetched outputs",
-        arguments: StoreUnderTest.all)
+        arguments: [StoreUnderTest.memory])
     func smallEnds(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open(budget: 10_240)
         let kept = try await finishOne(store)

@@ -1,19 +1,36 @@
 import Jobs
+import SQLiteStore
 import TestSupport
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// A kind of store that has to pass `JobStoreConformance` and the model test. A new store is one more line in `all`.
 struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     let name: String
     let make: @Sendable (MemoryJobStore.Settings, ManualClock, SeededRandom) async throws -> any JobStore
+    /// What another process finds that begins where this one was ended in the middle; nil where nothing is left then.
+    var afterCrash:
+        (@Sendable (any JobStore, MemoryJobStore.Settings, ManualClock, SeededRandom) async throws -> any JobStore)?
 
     var testDescription: String { name }
 
-    static let all = [
-        StoreUnderTest(name: "memory") { settings, clock, random in
-            MemoryJobStore(settings: settings, clock: clock, random: random)
-        }
-    ]
+    static let memory = StoreUnderTest(name: "memory") { settings, clock, random in
+        MemoryJobStore(settings: settings, clock: clock, random: random)
+    }
+
+    static let sqlite = StoreUnderTest(name: "SQLite") { settings, clock, random in
+        try StoreFolder().open(settings, clock, random)
+    } afterCrash: { store, settings, clock, random in
+        let store = try #require(store as? StoreFolder.Store)
+        return try store.home.copy().open(settings, clock, random)
+    }
+
+    static let all = [memory, sqlite]
 
     /// An empty store and the clock that it goes by.
     func open(

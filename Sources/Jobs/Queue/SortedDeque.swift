@@ -1,15 +1,18 @@
 import DequeModule
 
 /// Distinct elements in order. What comes and goes near either end, as jobs do, is cheap to add and to remove.
-struct SortedDeque<Element: Comparable & Sendable>: Sendable {
+package struct SortedDeque<Element: Comparable & Sendable>: Sendable {
     private(set) var elements: Deque<Element> = []
 
-    var count: Int { elements.count }
-    var isEmpty: Bool { elements.isEmpty }
-    var first: Element? { elements.first }
+    /// Nothing.
+    package init() {}
+
+    package var count: Int { elements.count }
+    package var isEmpty: Bool { elements.isEmpty }
+    package var first: Element? { elements.first }
 
     /// How many elements are smaller.
-    func rank(of element: Element) -> Int {
+    package func rank(of element: Element) -> Int {
         var low = 0
         var high = elements.count
         while low < high {
@@ -19,12 +22,12 @@ struct SortedDeque<Element: Comparable & Sendable>: Sendable {
         return low
     }
 
-    func contains(_ element: Element) -> Bool {
+    package func contains(_ element: Element) -> Bool {
         let rank = rank(of: element)
         return rank < elements.count && elements[rank] == element
     }
 
-    mutating func insert(_ element: Element) {
+    package mutating func insert(_ element: Element) {
         let rank = rank(of: element)
         assert(rank == elements.count || elements[rank] != element, "an element can be in here once")
         elements.insert(element, at: rank)
@@ -32,7 +35,7 @@ struct SortedDeque<Element: Comparable & Sendable>: Sendable {
 
     /// Takes the element out and says whether it was there.
     @discardableResult
-    mutating func remove(_ element: Element) -> Bool {
+    package mutating func remove(_ element: Element) -> Bool {
         let rank = rank(of: element)
         guard rank < elements.count, elements[rank] == element else { return false }
         elements.remove(at: rank)

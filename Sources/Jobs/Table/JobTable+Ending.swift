@@ -1,18 +1,19 @@
 extension JobTable {
-    mutating func complete(
+    /// Ends a job for its holder; nil if the token is stale.
+    package mutating func complete(
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, wall: WallTime, now: MonotonicTime
-    ) -> Job? {
+    ) -> JobRecord? {
         guard let record = held(by: token) else { return nil }
         let outcome = record.isCancelRequested ? .cancelled : outcome
         return end(record, with: outcome, timings: timings, wall: wall, now: now)
     }
 
-    mutating func cancel(_ id: JobID, wall: WallTime, now: MonotonicTime) -> CancelOutcome {
+    package mutating func cancel(_ id: JobID, wall: WallTime, now: MonotonicTime) -> CancelOutcome {
         guard var record = records[id] else { return .unknown }
         switch record.job.status {
         case .queued:
             unqueue(record)
-            return .cancelled(end(record, with: .cancelled, timings: nil, wall: wall, now: now))
+            return .cancelled(shown(end(record, with: .cancelled, timings: nil, wall: wall, now: now)))
         case .running:
             record.isCancelRequested = true
             store(record)
@@ -22,10 +23,24 @@ extension JobTable {
         }
     }
 
+    /// Whether a queued job is too late to be begun.
+    package func isOverdue(now: MonotonicTime) -> Bool { deadlines.first.map { $0.at <= now } ?? false }
+
+    /// Ends the queued jobs that are too late to be begun.
+    package mutating func endOverdue(wall: WallTime, now: MonotonicTime) -> [JobRecord] {
+        var ended: [JobRecord] = []
+        while let first = deadlines.first, first.at <= now, let record = records[first.id] {
+            unqueue(record)
+            ended.append(end(record, with: .failed(.deadlinePassed), timings: nil, wall: wall, now: now))
+        }
+        return ended
+    }
+
     /// Ends a job that is running, or was taken out of the queue.
     mutating func end(
         _ live: JobRecord, with outcome: JobOutcome, timings: JobTimings?, wall: WallTime, now: MonotonicTime
-    ) -> Job {
+    ) -> JobRecord {
+        promisedBytes -= live.promisedBytes
         var record = moved(live, to: outcome.status)
         record.job.finishedAt = wall
         record.job.timings = timings
@@ -39,14 +54,12 @@ extension JobTable {
         case .failed(let failure): record.job.failure = failure
         case .cancelled: break
         }
-        promisedBytes -= record.promisedBytes
-        record.new = nil
+        record.input = nil
         store(record)
-        endings.insert(Ending(at: now, id: record.job.id))
+        endings.insert(Moment(at: now, id: record.job.id))
         endedBytes += record.endedBytes
         if record.output != nil { pinnedBytes += record.endedBytes }
-        giveUpOverBudget()
-        return shown(record)
+        return record
     }
 
     /// Notes that somebody has the output, which may be given up from now on.
@@ -57,18 +70,16 @@ extension JobTable {
             pinnedBytes -= record.endedBytes
             fetched.insert(id)
             store(record)
-            giveUpOverBudget()
         }
         return output
     }
 
     /// Removes a job if it has ended.
-    mutating func forget(_ id: JobID) -> Bool {
+    @discardableResult
+    package mutating func forget(_ id: JobID) -> Bool {
         guard let record = records[id], let endedAt = record.endedAt else { return false }
-        records[id] = nil
-        ids.remove(id)
-        idsByStatus[record.job.status]?.remove(id)
-        endings.remove(Ending(at: endedAt, id: id))
+        drop(record)
+        endings.remove(Moment(at: endedAt, id: id))
         endedBytes -= record.endedBytes
         if record.isFetched {
             fetched.remove(id)
@@ -78,19 +89,15 @@ extension JobTable {
         return true
     }
 
-    /// Removes what ended longer ago than results are kept, and says how many.
-    mutating func expire(now: MonotonicTime) -> Int {
-        var expired = 0
-        while let first = endings.first, now - first.at >= settings.resultTTL, forget(first.id) { expired += 1 }
-        return expired
+    /// The jobs that ended longer ago than results are kept.
+    func expired(now: MonotonicTime) -> [JobID] {
+        endings.elements.prefix { now - $0.at >= settings.resultTTL }.map(\.id)
     }
 
-    /// Gives up ended jobs until the rest is within the budget: first those whose output somebody has, then those that
-    /// have none, the oldest first; never an output that nobody has fetched.
-    private mutating func giveUpOverBudget() {
-        while endedBytes > settings.resultBudgetBytes {
-            let next = fetched.first ?? idsByStatus[.cancelled]?.first ?? idsByStatus[.failed]?.first
-            guard let next, forget(next) else { return }
-        }
+    /// The next job to give up while ended jobs take more than their budget: first those whose output somebody has, then
+    /// those that have none, the oldest first; never an output that nobody has fetched.
+    var nextOverBudget: JobID? {
+        guard endedBytes > settings.resultBudgetBytes else { return nil }
+        return fetched.first ?? idsByStatus[.cancelled]?.first ?? idsByStatus[.failed]?.first
     }
 }

@@ -1,6 +1,6 @@
 extension JobTable {
     /// Checks that every index says what the records say; a debug build stops where it does not.
-    func checkInvariants() {
+    package func checkInvariants() {
         #if DEBUG
             let jobs = records.values.map(\.job)
             precondition(Array(ids.elements) == records.keys.sorted())
@@ -17,17 +17,20 @@ extension JobTable {
     #if DEBUG
         private func checkQueue() {
             let queued = records.values.filter { $0.job.status == .queued }
-            let order = queued.map(\.job).sorted { ($1.priority, $0.id) < ($0.priority, $1.id) }
-            precondition(ready.ids == order.map(\.id), "the queue is by priority, then by ID")
-            precondition(ready.parts == order.reduce(0) { $0 + $1.parts })
-            precondition(queuedBytes == queued.reduce(0) { $0 + ($1.new?.input.bytes ?? 0) })
+            precondition(ready.order.sorted() == queued.map(\.job.id).sorted(), "the queue has the queued jobs")
+            precondition(ready.order.first == ready.first, "the first in the order is the next to be claimed")
+            precondition(ready.count == queued.count)
+            precondition(ready.parts == queued.reduce(0) { $0 + $1.job.parts })
+            precondition(queuedBytes == queued.reduce(0) { $0 + $1.job.inputBytes })
+            let late = queued.compactMap { record in record.overdueAt.map { Moment(at: $0, id: record.job.id) } }
+            precondition(Array(deadlines.elements) == late.sorted())
         }
 
         private func checkRecords() {
             for record in records.values {
                 let status = record.job.status
                 precondition((record.holder != nil) == (status == .running), "a running job has one holder")
-                precondition((record.new == nil) == status.isEnded, "an input is dropped at the end")
+                precondition(record.input == nil || !status.isEnded, "an input is dropped at the end")
                 precondition((record.endedAt != nil) == status.isEnded)
                 precondition((record.output != nil) == (status == .succeeded))
                 precondition((record.job.failure != nil) == (status == .failed))

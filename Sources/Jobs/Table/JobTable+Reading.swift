@@ -1,10 +1,10 @@
 extension JobTable {
     /// The job with its place in the queue.
-    func shown(_ record: JobRecord) -> Job {
+    package func shown(_ record: JobRecord) -> Job {
         var job = record.job
         switch job.status {
         case .queued:
-            let place = ready.place(of: job.id, priority: job.priority)
+            let place = ready.place(of: entry(record), client: job.client)
             job.queuePosition = place.position
             job.partsAhead = runningPartsLeft + place.partsBefore + job.parts
         case .running:
@@ -15,15 +15,17 @@ extension JobTable {
         return job
     }
 
-    func list(status: JobStatus?, limit: Int, before cursor: JobID?) -> [Job] {
-        let ids = status.flatMap { idsByStatus[$0] } ?? ids
+    /// The job with its place in the queue; nil where the table does not have it.
+    package func job(_ id: JobID) -> Job? { records[id].map(shown) }
+
+    func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) -> [Job] {
+        let ids = filter.status.flatMap { idsByStatus[$0] } ?? ids
         let end = cursor.map { ids.rank(of: $0) } ?? ids.count
-        return ids.elements.prefix(end).suffix(max(limit, 0)).reversed().compactMap { id in
-            records[id].map(shown)
-        }
+        let found = ids.elements.prefix(end).reversed().lazy.compactMap { records[$0] }.filter { filter.admits($0.job) }
+        return found.prefix(max(limit, 0)).map(shown)
     }
 
-    func counts() -> JobCounts {
+    package func counts() -> JobCounts {
         func count(_ status: JobStatus) -> Int { idsByStatus[status]?.count ?? 0 }
         var counts = JobCounts()
         counts.queued = count(.queued)
@@ -33,6 +35,10 @@ extension JobTable {
         counts.cancelled = count(.cancelled)
         counts.queuedBytes = queuedBytes
         counts.queuedParts = ready.parts
+        for id in idsByStatus[.queued]?.elements ?? [] {
+            guard let job = records[id]?.job else { continue }
+            counts.queuedByClient[job.client, default: JobCounts.Load()].add(bytes: job.inputBytes, parts: job.parts)
+        }
         counts.endedBytes = endedBytes
         return counts
     }

@@ -1,0 +1,59 @@
+extension MemoryJobStore.State {
+    /// Queues what is handed in, or finds what answers for it.
+    mutating func submit(
+        _ submission: Submission, wall: WallTime, now: MonotonicTime
+    ) throws(JobStoreError) -> Receipt {
+        if let key = submission.key, let answer = try registry.answer(to: key) {
+            return Receipt(jobs: answer.jobs.compactMap(table.job), batch: answer.batch, origin: .replayed)
+        }
+        if let job = reusable(submission) { return Receipt(jobs: [job], origin: .reused) }
+        let needed = submission.jobs.reduce(0) { sum, new in
+            let (sum, overflow) = sum.addingReportingOverflow(JobRecord.promise(new.outputEstimate))
+            return overflow ? .max : sum
+        }
+        try table.checkRoom(forBytes: needed)
+        let batch = submission.isBatch ? BatchID(generator.next(at: wall, using: &random)) : nil
+        let ids = submission.jobs.map { new in
+            let id = generator.next(at: wall, using: &random)
+            table.add(JobRecord(new, id: id, batch: batch, wall: wall, now: now))
+            return id
+        }
+        registry.insert(submission, as: ids, batch: batch)
+        return Receipt(jobs: ids.compactMap(table.job), batch: batch, origin: .new)
+    }
+
+    /// The job that has succeeded with what the one job that is handed in would come to.
+    private func reusable(_ submission: Submission) -> Job? {
+        guard !submission.isBatch, submission.jobs.count == 1, let key = submission.jobs[0].reuseKey else { return nil }
+        return registry.succeeded(key).flatMap(table.job)
+    }
+
+    /// Notes that a job has ended, and makes room for its end.
+    mutating func ended(_ record: JobRecord, now: MonotonicTime) -> Job {
+        registry.end(record, now: now)
+        let job = table.shown(record)
+        giveUpOverBudget()
+        return job
+    }
+
+    mutating func forget(_ id: JobID) -> Bool {
+        guard table.forget(id) else { return false }
+        registry.forget(id)
+        return true
+    }
+
+    mutating func giveUpOverBudget() {
+        while let next = table.nextOverBudget, forget(next) {}
+    }
+
+    /// Removes what has expired, and ends what is too late.
+    mutating func removeExpired(wall: WallTime, now: MonotonicTime) -> Int {
+        let late = table.endOverdue(wall: wall, now: now)
+        if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
+        var removed = 0
+        for id in table.expired(now: now) where !registry.callbacks.contains(id) {
+            if forget(id) { removed += 1 }
+        }
+        return removed
+    }
+}

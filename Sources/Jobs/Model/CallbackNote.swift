@@ -1,0 +1,31 @@
+/// That a job has ended, on its way to the address that its client gave.
+///
+/// It is stored with the job's end, in one step, and kept until it was delivered or given up; so long the job is kept too.
+public struct CallbackNote: Sendable, Equatable {
+    /// The job that has ended.
+    public let job: Job
+    /// Where to say so.
+    public let url: String
+    /// Which time this is, from 1.
+    public let tries: Int
+    /// How long ago the job ended.
+    public let age: Duration
+
+    /// A note that `job` has ended.
+    package init(job: Job, url: String, tries: Int, age: Duration) {
+        self.job = job
+        self.url = url
+        self.tries = tries
+        self.age = age
+    }
+}
+
+/// What came of trying to deliver a note.
+public enum CallbackVerdict: Sendable, Equatable {
+    /// It arrived, or is given up: it is not needed any more.
+    case settled
+    /// It is tried again after this time.
+    case retry(after: Duration)
+    /// Nobody tried: it is due as before.
+    case untried
+}

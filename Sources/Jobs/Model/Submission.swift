@@ -1,0 +1,77 @@
+/// What a client hands in at once: a job, or the jobs of a batch. All of it is committed, or nothing.
+public struct Submission: Sendable {
+    /// At least one job.
+    public var jobs: [NewJob]
+    /// Whether they get a name in common, even if there is but one.
+    public var isBatch: Bool
+    /// By which the same submission is known when it comes again.
+    public var key: IdempotencyKey?
+
+    /// One job.
+    public init(_ job: NewJob, key: IdempotencyKey? = nil) {
+        jobs = [job]
+        isBatch = false
+        self.key = key
+    }
+
+    /// A batch of jobs.
+    public init(batch jobs: [NewJob], key: IdempotencyKey? = nil) {
+        self.jobs = jobs
+        isBatch = true
+        self.key = key
+    }
+}
+
+/// A client's own name for a submission, so that sending it twice does it once
+/// (draft-ietf-httpapi-idempotency-key-header).
+public struct IdempotencyKey: Sendable, Hashable {
+    /// Whose key it is: the same text of two clients is two keys.
+    public let client: String
+    /// The client's text.
+    public let text: String
+    /// A digest of all that was asked for; with another one the key is refused.
+    public let fingerprint: String
+
+    /// The key `text` of `client` for what `fingerprint` stands for.
+    public init(client: String, text: String, fingerprint: String) {
+        self.client = client
+        self.text = text
+        self.fingerprint = fingerprint
+    }
+
+    /// Where it is kept.
+    package struct Name: Hashable, Sendable {
+        package let client: String
+        package let text: String
+    }
+
+    /// Where it is kept.
+    package var name: Name { Name(client: client, text: text) }
+}
+
+/// What became of a submission.
+public struct Receipt: Sendable, Equatable {
+    /// Why these jobs are the answer.
+    public enum Origin: Sendable, Equatable {
+        /// They were queued now.
+        case new
+        /// They were queued when the same key came first.
+        case replayed
+        /// They had ended before, with the result that the new job would have.
+        case reused
+    }
+
+    /// One, or those of the batch that are still known.
+    public let jobs: [Job]
+    /// What they have in common.
+    public let batch: BatchID?
+    /// Why they are the answer.
+    public let origin: Origin
+
+    /// A receipt for these jobs.
+    package init(jobs: [Job], batch: BatchID? = nil, origin: Origin) {
+        self.jobs = jobs
+        self.batch = batch
+        self.origin = origin
+    }
+}

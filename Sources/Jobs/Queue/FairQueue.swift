@@ -1,0 +1,112 @@
+/// The queued jobs in the order in which they will be claimed: fair shares between clients, priorities within one.
+///
+/// Each client has a line. Whose line is next is start-time fair queueing: a line has a *tag*, the work it has had since
+/// it is there, and the line with the smallest tag goes first; taking a job moves the tag on by what the job costs. A
+/// line that comes to be begins at the tag that was served last, so nobody saves up a claim by staying away, and a
+/// client with one job waits for at most one job of every other client, however many those have.
+///
+/// A job costs its parts, times four for each priority below high. So where clients compete, one that asks for high has
+/// four times the share of one that asks for normal.
+///
+/// Within a line, a priority is a head start: a job goes before those that came less than ``headStart`` a level before
+/// it. A low job is overtaken for so long and no longer, which is its ageing.
+package struct FairQueue: Sendable {
+    /// What orders a job among those of its client.
+    package struct Entry: Comparable, Sendable {
+        /// When the job was queued, in nanoseconds of any clock that only goes forward, less its head start.
+        let place: Int64
+        let id: JobID
+        let parts: Int
+        let priority: Priority
+
+        /// What taking the job costs its client.
+        var cost: Int { parts * (priority == .high ? 1 : priority == .normal ? 4 : 16) }
+
+        package static func < (left: Entry, right: Entry) -> Bool { (left.place, left.id) < (right.place, right.id) }
+        package static func == (left: Entry, right: Entry) -> Bool { left.id == right.id }
+    }
+
+    struct Line {
+        var entries = SortedDeque<Entry>()
+        var tag: Int
+
+        /// When the first job's turn comes: by tag, then by priority, then by age.
+        var turn: Turn? { entries.first.map { Turn(tag: tag, entry: $0) } }
+    }
+
+    /// A job's rank among those of all clients.
+    struct Turn: Comparable {
+        let tag: Int
+        let entry: Entry
+
+        static func < (left: Turn, right: Turn) -> Bool {
+            (left.tag, right.entry.priority, left.entry.id) < (right.tag, left.entry.priority, right.entry.id)
+        }
+    }
+
+    /// How much later a job may come and still go before one that is a level lower.
+    let headStart: Duration
+    /// One a client that has jobs queued, and those whose tag is still ahead of what was served last.
+    private(set) var lines: [String: Line] = [:]
+    /// The tag that was served last.
+    private var served = 0
+
+    package private(set) var count = 0
+    package private(set) var parts = 0
+
+    package init(headStart: Duration) {
+        self.headStart = headStart
+    }
+
+    /// The place of a job that was queued at `time`.
+    func entry(_ id: JobID, parts: Int, priority: Priority, queuedAt time: MonotonicTime) -> Entry {
+        let place = time + (.zero - headStart * priority.rawValue)
+        return Entry(place: place.nanoseconds, id: id, parts: parts, priority: priority)
+    }
+
+    mutating func insert(_ entry: Entry, of client: String) {
+        var line = lines.removeValue(forKey: client) ?? Line(tag: served)
+        if line.entries.isEmpty { line.tag = max(line.tag, served) }
+        line.entries.insert(entry)
+        lines[client] = line
+        count += 1
+        parts += entry.parts
+    }
+
+    @discardableResult
+    mutating func remove(_ entry: Entry, of client: String) -> Bool {
+        guard lines[client]?.entries.remove(entry) == true else { return false }
+        count -= 1
+        parts -= entry.parts
+        forgetIdle(client)
+        return true
+    }
+
+    /// The job whose turn it is.
+    var first: JobID? { next?.entry.id }
+
+    /// Takes out the job whose turn it is.
+    mutating func popFirst() -> JobID? {
+        guard let (client, entry) = next else { return nil }
+        served = lines[client]?.tag ?? served
+        lines[client]?.tag += entry.cost
+        remove(entry, of: client)
+        if lines.count > 2 * (count + 8) { lines = lines.filter { !$1.entries.isEmpty || $1.tag > served } }
+        return entry.id
+    }
+
+    private var next: (client: String, entry: Entry)? {
+        var best: (client: String, turn: Turn)?
+        for (client, line) in lines {
+            guard let turn = line.turn else { continue }
+            if let found = best, found.turn < turn { continue }
+            best = (client, turn)
+        }
+        return best.map { ($0.client, $0.turn.entry) }
+    }
+
+    /// A line that is empty is kept as long as its client has had more than its share.
+    private mutating func forgetIdle(_ client: String) {
+        if let line = lines[client], line.entries.isEmpty, line.tag <= served { lines[client] = nil }
+    }
+}

@@ -1,0 +1,79 @@
+extension JobTable {
+    /// Whether a claim could have anything now.
+    package var canBeClaimed: Bool {
+        guard let first = ready.first else { return false }
+        if isAlone { return false }
+        return records[first]?.isSuspect != true || runningCount == 0
+    }
+
+    /// Takes the next job out of the queue for the holder of a new token.
+    ///
+    /// A job that was running when the process ended may be what ended it, so it runs with no other beside it: what it
+    /// takes with it a second time is nobody else's attempt.
+    package mutating func claim(secret: UInt64, wall: WallTime, now: MonotonicTime) -> JobRecord? {
+        guard canBeClaimed, let id = ready.popFirst(), let waiting = records[id] else { return nil }
+        noteUnqueued(waiting)
+        var record = moved(waiting, to: .running)
+        record.job.attempt += 1
+        record.job.startedAt = wall
+        record.job.partsDone = 0
+        record.holder = ClaimToken(job: id, secret: secret)
+        store(record)
+        return record
+    }
+
+    package mutating func reportProgress(_ token: ClaimToken, partsDone: Int) -> ClaimStanding {
+        guard var record = held(by: token) else { return .lost }
+        let done = min(partsDone, record.job.parts)
+        if done > record.job.partsDone {
+            record.job.partsDone = done
+            record.job.revision += 1
+            store(record)
+        }
+        return record.isCancelRequested ? .cancelRequested : .held
+    }
+
+    /// Gives a claim back; nil if the token is stale.
+    package mutating func release(
+        _ token: ClaimToken, as release: Release, wall: WallTime, now: MonotonicTime
+    ) -> JobRecord? {
+        guard var record = held(by: token) else { return nil }
+        if record.isCancelRequested {
+            return end(record, with: .cancelled, timings: nil, wall: wall, now: now)
+        }
+        if release == .lost, record.job.attempt >= settings.attempts {
+            let failure = JobFailure.outOfAttempts(record.job.attempt)
+            return end(record, with: .failed(failure), timings: nil, wall: wall, now: now)
+        }
+        record = moved(record, to: .queued)
+        if release == .unspent { record.job.attempt -= 1 }
+        record.job.startedAt = nil
+        record.job.partsDone = 0
+        record.holder = nil
+        store(record)
+        queue(record)
+        return record
+    }
+
+    /// Takes back what an earlier process held: such a job is queued again as a suspect, or has ended.
+    package mutating func takeBack(_ id: JobID, wall: WallTime, now: MonotonicTime) -> JobRecord? {
+        guard var record = records[id], let token = record.holder else { return nil }
+        record.isSuspect = true
+        store(record)
+        return release(token, as: .lost, wall: wall, now: now)
+    }
+
+    /// The running job that the token is good for.
+    func held(by token: ClaimToken) -> JobRecord? {
+        guard let record = records[token.job], record.job.status == .running, record.holder == token else { return nil }
+        return record
+    }
+
+    private var runningCount: Int { idsByStatus[.running]?.count ?? 0 }
+
+    /// Whether a suspect is running.
+    private var isAlone: Bool {
+        guard runningCount == 1, let id = idsByStatus[.running]?.first else { return false }
+        return records[id]?.isSuspect == true
+    }
+}

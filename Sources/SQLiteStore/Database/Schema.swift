@@ -1,0 +1,82 @@
+import GRDB
+
+/// The tables, as named steps that are done once each.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("jobs") { db in try db.execute(sql: jobs) }
+        migrator.registerMigration("payloads and results") { db in try db.execute(sql: payloads) }
+        migrator.registerMigration("keys") { db in try db.execute(sql: keys) }
+        migrator.registerMigration("callbacks") { db in try db.execute(sql: callbacks) }
+        migrator.registerMigration("clock") { db in try db.execute(sql: clock) }
+        return migrator
+    }
+
+    /// Status: 0 queued, 1 running, 2 succeeded, 3 failed, 4 cancelled. Times: `*_at` in milliseconds since 1970, which
+    /// are shown; the others in nanoseconds of the store's clock.
+    private static let jobs = """
+        CREATE TABLE jobs (
+            id BLOB PRIMARY KEY CHECK (length(id) = 16),
+            status INTEGER NOT NULL CHECK (status BETWEEN 0 AND 4),
+            priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
+            client TEXT NOT NULL, model TEXT NOT NULL, name TEXT,
+            snippets INTEGER NOT NULL, input_bytes INTEGER NOT NULL, parts INTEGER NOT NULL CHECK (parts > 0),
+            output_estimate INTEGER NOT NULL, features_sha256 TEXT NOT NULL, warnings TEXT NOT NULL,
+            batch BLOB, place INTEGER NOT NULL, callback TEXT, reuse_key TEXT,
+            created_at INTEGER NOT NULL, deadline_at INTEGER, started_at INTEGER, finished_at INTEGER,
+            inserted INTEGER NOT NULL, overdue INTEGER, ended INTEGER,
+            attempt INTEGER NOT NULL CHECK (attempt >= 0), parts_done INTEGER NOT NULL, token INTEGER,
+            cancel_requested INTEGER NOT NULL DEFAULT 0, suspect INTEGER NOT NULL DEFAULT 0,
+            failure_reason TEXT, failure_detail TEXT, queued_ns INTEGER, scored_ns INTEGER,
+            output_bytes INTEGER, revision INTEGER NOT NULL,
+            CHECK ((token IS NOT NULL) = (status = 1)),
+            CHECK ((ended IS NOT NULL) = (status >= 2)),
+            CHECK ((output_bytes IS NOT NULL) = (status = 2)),
+            CHECK ((failure_reason IS NOT NULL) = (status = 3))
+        ) WITHOUT ROWID;
+        CREATE INDEX jobs_live ON jobs (id) WHERE status <= 1;
+        CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;
+        CREATE INDEX jobs_status ON jobs (status, id);
+        CREATE INDEX jobs_batch ON jobs (batch, place) WHERE batch IS NOT NULL;
+        CREATE INDEX jobs_reuse ON jobs (reuse_key) WHERE reuse_key IS NOT NULL AND status = 2;
+        """
+
+    /// A body is here, or in a file where it is NULL. Rows are written once and removed.
+    private static let payloads = """
+        CREATE TABLE payloads (
+            job BLOB PRIMARY KEY CHECK (length(job) = 16),
+            form INTEGER NOT NULL, width INTEGER NOT NULL, options BLOB NOT NULL,
+            bytes INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), body BLOB,
+            expires INTEGER
+        );
+        CREATE INDEX payloads_expires ON payloads (expires) WHERE expires IS NOT NULL;
+        CREATE TABLE results (
+            job BLOB PRIMARY KEY CHECK (length(job) = 16),
+            bytes INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), body BLOB
+        );
+        """
+
+    private static let keys = """
+        CREATE TABLE keys (
+            client TEXT NOT NULL, text TEXT NOT NULL, fingerprint TEXT NOT NULL,
+            batch BLOB, job BLOB NOT NULL, jobs INTEGER NOT NULL CHECK (jobs >= 0),
+            PRIMARY KEY (client, text)
+        ) WITHOUT ROWID;
+        CREATE INDEX keys_job ON keys (job);
+        CREATE INDEX keys_batch ON keys (batch) WHERE batch IS NOT NULL;
+        """
+
+    private static let callbacks = """
+        CREATE TABLE callbacks (
+            job BLOB PRIMARY KEY CHECK (length(job) = 16),
+            url TEXT NOT NULL, tries INTEGER NOT NULL CHECK (tries >= 0),
+            due INTEGER NOT NULL, leased INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID;
+        CREATE INDEX callbacks_due ON callbacks (due);
+        """
+
+    /// One row: the store's time, and the time of day that it was then.
+    private static let clock = """
+        CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), store INTEGER NOT NULL, wall INTEGER NOT NULL);
+        """
+}

@@ -1,0 +1,142 @@
+import GRDB
+import Jobs
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The database file: one connection that writes, a few that only read.
+///
+/// Only the writer checkpoints, since two connections that do so can damage a database in SQLite before 3.51.3; it is
+/// told when, and never does so by itself.
+final class StoreDatabase: Sendable {
+    private let pool: DatabasePool
+    private let path: String
+    let clock: StoreClock
+    /// The size from which the write-ahead log is brought into the database, in bytes.
+    private let largestLog: Int
+
+    /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
+    init(
+        path: String, synchronous: String, largestLog: Int, wall: WallTime, now: MonotonicTime
+    ) throws {
+        self.path = path
+        self.largestLog = largestLog
+        pool = try DatabasePool(path: path, configuration: Self.configuration())
+        try pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
+            try db.execute(sql: "PRAGMA journal_size_limit = \(largestLog)")
+        }
+        let migrator = Schema.migrator
+        guard try pool.read({ try !migrator.hasBeenSuperseded($0) }) else { throw StateError.newer(path: path) }
+        try migrator.migrate(pool)
+        clock = try pool.write { db in
+            let latest = try Int64.fetchOne(
+                db,
+                sql: "SELECT max(coalesce((SELECT max(ended) FROM jobs WHERE ended IS NOT NULL), 0), "
+                    + "coalesce((SELECT max(inserted) FROM jobs WHERE status <= 1), 0))")
+            let written = try Row.fetchOne(db, sql: "SELECT store, wall FROM clock").map {
+                (store: $0["store"] as Int64, wall: $0["wall"] as Int64)
+            }
+            return StoreClock(written: written, latest: latest ?? 0, wall: wall, now: now)
+        }
+        try pool.write { try writeClock($0, wall: wall, now: now) }
+    }
+
+    private static func configuration() -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "vigil.jobs"
+        configuration.maximumReaderCount = 4
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+            if db.configuration.readonly {
+                try db.execute(sql: "PRAGMA query_only = 1")
+            } else {
+                // Both take effect in a new database alone.
+                try db.execute(sql: "PRAGMA page_size = 8192")
+                try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            }
+        }
+        return configuration
+    }
+
+    /// Runs steps in a transaction of the writer.
+    func write(_ body: (Database) throws -> Void) throws {
+        try pool.writeWithoutTransaction { db in
+            try db.inTransaction(.immediate) {
+                try body(db)
+                return .commit
+            }
+        }
+    }
+
+    /// Reads what is committed, on a connection and a thread of its own.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(JobStoreError) -> Value {
+        do { return try await pool.read(body) } catch { throw StoreFault.reason(of: error) }
+    }
+
+    /// Reads on the calling thread, while nobody else is there.
+    func readNow<Value>(_ body: (Database) throws -> Value) throws -> Value { try pool.read(body) }
+
+    /// Puts the jobs that have not ended into `live`, in the place of those that are there.
+    func reload(into live: LiveBox) throws {
+        let stored = try pool.writeWithoutTransaction { db in
+            try JobRows(db: db, clock: clock).jobs("WHERE status <= 1 ORDER BY id").map(\.record)
+        }
+        live.withLock { live in
+            live.table = JobTable(settings: live.table.settings)
+            for record in stored { live.table.add(record) }
+        }
+    }
+
+    func writeClock(_ db: Database, wall: WallTime, now: MonotonicTime) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO clock (one, store, wall) VALUES (1, ?, ?)",
+            arguments: [clock.stored(now), wall.milliseconds])
+    }
+
+    /// The bytes of the write-ahead log.
+    var logBytes: Int { Self.size(path + "-wal") }
+
+    /// The bytes of the database.
+    var bytes: Int { Self.size(path) }
+
+    /// Brings a large log into the database; called by the writer between transactions.
+    func checkpointIfLarge() {
+        let bytes = logBytes
+        guard bytes >= largestLog else { return }
+        // One that can't finish, for a reader or a full disk, is tried again after the next commit.
+        _ = try? pool.writeWithoutTransaction { try $0.checkpoint(bytes >= 4 * largestLog ? .truncate : .passive) }
+    }
+
+    /// Brings all of the log into the database and closes it; says whether both went well.
+    func close() -> Bool {
+        do {
+            _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            try pool.close()
+            return true
+        } catch { return false }
+    }
+
+    /// What SQLite this is, and how it writes, for the log.
+    var description: String {
+        let found = try? pool.writeWithoutTransaction { db in
+            (
+                try String.fetchOne(db, sql: "SELECT sqlite_version()"),
+                try Int.fetchOne(db, sql: "PRAGMA synchronous")
+            )
+        }
+        return "SQLite \(found?.0 ?? "?"), synchronous \(found?.1 == 2 ? "full" : "normal")"
+    }
+
+    private static func size(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+}

@@ -1,0 +1,33 @@
+import GRDB
+import Jobs
+
+/// What goes wrong inside the store, before it is known whose operation it was.
+enum StoreFault: Error {
+    case diskFull(String)
+    case refused(JobStoreError)
+
+    /// What a caller learns of any error.
+    static func reason(of error: any Error) -> JobStoreError {
+        switch error {
+        case let error as JobStoreError: error
+        case StoreFault.refused(let error): error
+        case StoreFault.diskFull(let detail): .diskFull(detail)
+        case let error as DatabaseError where isFull(error): .diskFull("the disk is full")
+        case let error as DatabaseError where isDamage(error):
+            .unavailable("the database is damaged: \(error.message ?? "\(error.resultCode)")")
+        case let error as DatabaseError: .unavailable("\(error.message ?? "\(error.resultCode)")")
+        default: .unavailable("\(error)")
+        }
+    }
+
+    /// Whether there is no room; a failed write says so too on some file systems.
+    static func isFull(_ error: DatabaseError) -> Bool {
+        error.resultCode == .SQLITE_FULL || error.extendedResultCode == .SQLITE_IOERR_WRITE
+            || error.extendedResultCode == .SQLITE_IOERR_TRUNCATE
+            || error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
+    }
+
+    static func isDamage(_ error: DatabaseError) -> Bool {
+        error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
+    }
+}

@@ -1,0 +1,26 @@
+/// Why a state folder can't be used. Nothing in it was changed.
+public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Another process works on it.
+    case inUse(folder: String, pid: Int?)
+    /// The folder or a file in it can't be made, read or written.
+    case unusable(path: String, reason: String)
+    /// The database is not one, or is damaged.
+    case damaged(path: String, reason: String)
+    /// A newer Vigil has written it.
+    case newer(path: String)
+
+    /// What was wrong, in a sentence.
+    public var description: String {
+        switch self {
+        case .inUse(let folder, let pid):
+            "the state folder \(folder) is in use by another process\(pid.map { " (pid \($0))" } ?? ""): stop that one, "
+                + "or name another folder"
+        case .unusable(let path, let reason): "the state folder can't be used: \(path): \(reason)"
+        case .damaged(let path, let reason):
+            "the database \(path) is damaged (\(reason)): nothing was changed; restore it from a copy, or move the folder "
+                + "away to begin with an empty one"
+        case .newer(let path):
+            "the database \(path) was written by a newer version of Vigil: expected this one's or older"
+        }
+    }
+}

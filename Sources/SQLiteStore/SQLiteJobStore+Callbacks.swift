@@ -1,0 +1,24 @@
+public import Jobs
+
+extension SQLiteJobStore {
+    /// Notes that are due, which are this caller's for a while.
+    public func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+        let now = clock.now
+        let stored = database.clock.stored(now)
+        guard limit > 0, try await database.read({ try CallbackRows(db: $0).isDue(now: stored) }) else { return [] }
+        return try await writer.commit { context in
+            try context.callbacks.take(limit: limit, now: stored).compactMap { due in
+                try context.jobs.job(due.job).map { job in
+                    CallbackNote(
+                        job: job.job, url: due.url, tries: due.tries, age: now - (job.endedAt ?? now))
+                }
+            }
+        }
+    }
+
+    /// What came of a note.
+    public func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        let now = database.clock.stored(clock.now)
+        try await writer.commit { try $0.callbacks.settle(job, verdict, now: now) }
+    }
+}

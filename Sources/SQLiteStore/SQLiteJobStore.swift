@@ -1,0 +1,141 @@
+public import Jobs
+public import Logging
+import Synchronization
+
+/// Jobs on disk, in a SQLite database and files beside it, for one process at a time.
+///
+/// What a function returned is committed. The jobs that have not ended are in memory too, as a ``JobTable``, which decides
+/// who may do what, just as for jobs in memory; each of its steps is written in the transaction that it belongs to. Jobs
+/// that have ended are on the disk alone, so that any number of them costs no memory and no time at the start.
+public final class SQLiteJobStore: JobStore {
+    /// What an operator can set.
+    public struct Settings: Sendable {
+        /// How sure a commit is.
+        public enum Durability: String, Sendable, CaseIterable {
+            /// It outlasts a loss of power.
+            case full
+            /// It outlasts the end of the process; a loss of power can take the last ones.
+            case normal
+        }
+
+        /// How long an ended job is kept.
+        public var resultTTL = Duration.seconds(86_400)
+        /// How long an input is kept after its job has ended; by default it goes at once.
+        public var uploadTTL = Duration.zero
+        /// How often a job whose worker was lost is tried.
+        public var attempts = 3
+        /// How sure a commit is.
+        public var durability = Durability.full
+        /// The bytes of queued inputs that are held in memory too.
+        public var cacheBytes = 64 << 20
+
+        /// The defaults.
+        public init() {}
+    }
+
+    let folder: StateFolder
+    let database: StoreDatabase
+    let live: LiveBox
+    let writer: CommitQueue
+    let space: DiskSpace
+    let files: BodyFiles
+    let threads = FileThreads(4)
+    let inputs: InputCache
+    let settings: Settings
+    let clock: any JobClock
+    let logger: Logger
+    let random: Mutex<any RandomNumberGenerator & Sendable>
+    private let isClosed = Atomic(false)
+
+    /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.
+    ///
+    /// - Parameter random: where IDs and tokens come from.
+    /// - Throws: `StateError`; what is in the folder is then as it was.
+    public init(
+        folder: StateFolder,
+        settings: Settings = Settings(),
+        clock: any JobClock = SystemClock(),
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        logger: Logger = Logger(label: "vigil.store")
+    ) throws(StateError) {
+        self.folder = folder
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+        self.random = Mutex(random)
+        files = BodyFiles(folder: folder.files)
+        inputs = InputCache(limit: settings.cacheBytes)
+        let seal = Seal(path: folder.seal, database: folder.database)
+        try DamageCheck.run(folder.database, isSealed: seal.isIntact)
+        seal.remove()
+        space = DiskSpace(folder: folder.path, ballast: folder.ballast)
+        do {
+            database = try StoreDatabase(
+                path: folder.database, synchronous: settings.durability == .full ? "FULL" : "NORMAL",
+                largestLog: space.largestLog, wall: clock.wall, now: clock.now)
+            let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
+            let table = JobTable.Settings(
+                resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts)
+            live = LiveBox(
+                LiveJobs(
+                    settings: table,
+                    generator: JobID(last).map { JobIDGenerator(after: $0) } ?? JobIDGenerator()))
+            writer = CommitQueue(database: database, live: live, space: space)
+            try database.reload(into: live)
+            try takeBack()
+        } catch let error as StateError {
+            throw error
+        } catch {
+            let reason = StoreFault.reason(of: error)
+            throw .unusable(path: folder.database, reason: reason.description)
+        }
+    }
+
+    deinit { close() }
+
+    /// What it is, for health checks.
+    public var summary: String {
+        "in \(folder.path): \(database.bytes >> 10) KiB, log \(database.logBytes >> 10) KiB, \(space.free >> 20) MiB free"
+    }
+
+    /// Jobs outlast the process.
+    public var isLasting: Bool { true }
+
+    /// Brings everything into the database and seals it. Nothing can be done with the store afterwards.
+    public func close() {
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let (wall, now) = (clock.wall, clock.now)
+        try? database.write { [database] in try database.writeClock($0, wall: wall, now: now) }
+        writer.close()
+        if database.close() { Seal(path: folder.seal, database: folder.database).make() }
+    }
+
+    /// Gives the jobs that were running back to the queue, as attempts that count, and removes files that are nobody's.
+    private func takeBack() throws {
+        let (wall, now) = (clock.wall, clock.now)
+        let running = try database.readNow { db in
+            try JobRows(db: db, clock: database.clock).jobs("WHERE status = 1 ORDER BY id").map(\.job.id)
+        }
+        try database.write { db in
+            let context = WriteContext(db: db, clock: database.clock, live: live)
+            for id in running {
+                let record = live.withLock { $0.table.takeBack(id, wall: wall, now: now) }
+                guard let record else { continue }
+                if record.job.status.isEnded {
+                    try context.end(record, uploadTTL: settings.uploadTTL)
+                } else {
+                    try context.jobs.update(record)
+                }
+            }
+            try context.callbacks.endLeases(now: database.clock.stored(now))
+        }
+        let strays = try files.sweep(keeping: database.readNow { try BodyRows(db: $0).fileNames() })
+        let counts = live.withLock { $0.table.counts() }
+        logger.info(
+            "the store is open",
+            metadata: [
+                "folder": "\(folder.path)", "database": "\(database.description)", "queued": "\(counts.queued)",
+                "taken_back": "\(running.count)", "strays": "\(strays)",
+            ])
+    }
+}

@@ -1,0 +1,19 @@
+import Jobs
+
+/// The jobs that have not ended, as the last step of the writer left them.
+///
+/// It may be a moment ahead of the disk, never in a way that matters: what a caller is told comes after the commit, and a
+/// job that has ended is in here no more, so that whoever asks for it is shown what the disk says.
+struct LiveJobs: Sendable {
+    var table: JobTable
+    var generator: JobIDGenerator
+    /// The jobs that were too late, until somebody is told.
+    var overdue: [Ended] = []
+    /// When the time was last written down.
+    var timeNotedAt = MonotonicTime(nanoseconds: .min)
+
+    init(settings: JobTable.Settings, generator: JobIDGenerator) {
+        table = JobTable(settings: settings)
+        self.generator = generator
+    }
+}

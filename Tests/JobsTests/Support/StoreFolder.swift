@@ -1,0 +1,87 @@
+import Foundation
+import Jobs
+import SQLiteStore
+import TestSupport
+
+/// A state folder that goes when nobody uses it any more.
+final class StoreFolder: Sendable {
+    /// A store with the folder that it is in.
+    final class Store: JobStore {
+        let home: StoreFolder
+        let inner: SQLiteJobStore
+
+        init(_ inner: SQLiteJobStore, in home: StoreFolder) {
+            self.inner = inner
+            self.home = home
+        }
+    }
+
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "/vigil-store-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func open(
+        _ settings: MemoryJobStore.Settings = .init(), _ clock: any JobClock = ManualClock(),
+        _ random: SeededRandom = SeededRandom(seed: 1), durability: SQLiteJobStore.Settings.Durability = .normal,
+        change: (inout SQLiteJobStore.Settings) -> Void = { _ in }
+    ) throws -> Store {
+        var own = SQLiteJobStore.Settings()
+        own.resultTTL = settings.resultTTL
+        own.attempts = settings.attempts
+        own.durability = durability
+        change(&own)
+        return Store(
+            try SQLiteJobStore(folder: StateFolder(path), settings: own, clock: clock, random: random), in: self)
+    }
+
+    /// What is on the disk now, as it would be found if the process ended here.
+    func copy() throws -> StoreFolder {
+        let other = try StoreFolder()
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" {
+            try FileManager.default.copyItem(atPath: path + "/" + name, toPath: other.path + "/" + name)
+        }
+        return other
+    }
+}
+
+extension StoreFolder.Store {
+    var summary: String { inner.summary }
+    var isLasting: Bool { inner.isLasting }
+    func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
+    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit: limit) }
+    func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
+        try await inner.reportProgress(token, partsDone: partsDone)
+    }
+    func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Job? {
+        try await inner.complete(token, with: outcome, timings: timings)
+    }
+    func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
+        try await inner.release(token, as: release)
+    }
+    func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome { try await inner.cancel(id) }
+    func forget(_ id: JobID) async throws(JobStoreError) -> Bool { try await inner.forget(id) }
+    func job(_ id: JobID) async throws(JobStoreError) -> Job? { try await inner.job(id) }
+    func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
+        try await inner.output(id, fetching: fetching)
+    }
+    func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job] {
+        try await inner.list(filter, limit: limit, before: cursor)
+    }
+    func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? { try await inner.batch(id) }
+    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+        try await inner.takeCallbacks(limit: limit)
+    }
+    func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await inner.settleCallback(of: job, verdict)
+    }
+    func checkWritable() async throws(JobStoreError) { try await inner.checkWritable() }
+    func counts() async throws(JobStoreError) -> JobCounts { try await inner.counts() }
+    func expire() async throws(JobStoreError) -> Expired { try await inner.expire() }
+}
