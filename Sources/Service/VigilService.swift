@@ -16,6 +16,9 @@ public final class VigilService: Sendable {
         /// How long a worker may be at one chunk before the process counts as stuck.
         public var stuckAfter = Duration.seconds(60)
 
+        /// Whether a job that was scored before is answered by its result.
+        public var reusesResults = false
+
         /// The defaults.
         public init() {}
     }
@@ -50,19 +53,23 @@ public final class VigilService: Sendable {
     /// From now on nothing is accepted and the service is not ready.
     public func stopAccepting() { backlog.stopAccepting() }
 
-    /// Finishes what was accepted as far as the time allows.
+    /// Finishes what was accepted as far as the time allows. Where jobs outlast the process, those that nobody has begun
+    /// are left to the next one.
     ///
     /// - Returns: jobs that were not finished
     public func drain(within grace: Duration) async -> Int {
         let deadline = ContinuousClock.now + grace
         while ContinuousClock.now < deadline {
-            guard !isIdle else { break }
+            guard backlog.isLasting ? backlog.metrics.reservedJobs > 0 : !isIdle else { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
         hasDrained.store(true, ordering: .relaxed)
         let report = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
         return backlog.metrics.queuedJobs + report.stillBusy
     }
+
+    /// Whether jobs outlast the process.
+    public var isLasting: Bool { backlog.isLasting }
 
     /// Whether no job waits, runs or comes in.
     public var isIdle: Bool {

@@ -78,6 +78,12 @@ public final class Backlog: Sendable {
         bell.ring()
     }
 
+    /// Whether jobs outlast the process.
+    public var isLasting: Bool { store.isLasting }
+
+    /// What keeps the jobs, for health checks.
+    public var storeSummary: String { store.summary }
+
     /// Refuses all further jobs with `draining`. What is queued stays queued.
     public func stopAccepting() {
         state.withLock { $0.isAccepting = false }

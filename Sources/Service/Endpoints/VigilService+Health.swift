@@ -72,7 +72,7 @@ extension VigilService {
     private func store() async -> Check {
         do {
             try await backlog.checkStore()
-            return Check(name: "store", isFine: true, detail: "in memory, with room for results")
+            return Check(name: "store", isFine: true, detail: "\(backlog.storeSummary), with room for results")
         } catch {
             return Check(name: "store", isFine: false, detail: error.description)
         }

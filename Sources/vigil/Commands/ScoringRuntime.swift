@@ -52,7 +52,11 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         server.beginShutdown()
         let left = await service.drain(within: grace)
         await server.shutdown(grace: max(.seconds(1), deadline - ContinuousClock.now))
-        if left > 0 { logger.error("jobs were not finished in time and are lost", metadata: ["jobs": "\(left)"]) }
+        if left > 0, service.isLasting {
+            logger.notice("jobs are kept for the next start", metadata: ["jobs": "\(left)"])
+        } else if left > 0 {
+            logger.error("jobs were not finished in time and are lost", metadata: ["jobs": "\(left)"])
+        }
         logger.info("stopped")
     }
 }

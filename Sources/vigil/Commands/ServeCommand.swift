@@ -22,14 +22,6 @@ struct ServeCommand: AsyncParsableCommand {
     var workers: Int?
     @Option(help: "MiB that an upload may have. (default: 128)")
     var maxBody: Int?
-    @Option(help: "Jobs that may wait; more are refused with 429. (default: 1000)")
-    var maxQueued: Int?
-    @Option(help: "MiB that waiting uploads may take together. (default: 512)")
-    var maxQueuedMemory: Int?
-    @Option(help: "Seconds that results are kept. (default: 3600)")
-    var resultTTL: Int?
-    @Option(help: "MiB that kept results may take. (default: 256)")
-    var maxResults: Int?
     @Option(help: "Open connections. (default: by the limit on descriptors)")
     var maxConnections: Int?
     @OptionGroup var tls: TLSOptionGroup
@@ -37,6 +29,7 @@ struct ServeCommand: AsyncParsableCommand {
     var grace: Int?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
+    @OptionGroup(title: "Jobs") var jobs: JobOptions
     @OptionGroup(title: "Listening") var listening: ListeningOptions
     @OptionGroup(title: "Clients") var clients: ClientOptions
     @OptionGroup(title: "Access") var access: AccessOptions
@@ -52,9 +45,12 @@ struct ServeCommand: AsyncParsableCommand {
         // Needed by the first answer, not to be ready.
         DispatchQueue.global().async { _ = model.info.sha256 }
         let grace = Duration.seconds(try settings.integer("grace", grace, default: 25, in: 0...86_400))
-        let backlog = try backlog(settings, logger)
+        let (backlog, close) = try jobs.backlog(settings, logger)
+        defer { close() }
+        try await backlog.resume()
         var limits = VigilService.Settings()
         limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
+        limits.reusesResults = try jobs.reusesResults(settings)
         let service = VigilService(
             model: model, backlog: backlog,
             workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
@@ -95,19 +91,6 @@ struct ServeCommand: AsyncParsableCommand {
         var logger = Logger(label: "vigil")
         logger.logLevel = level
         return logger
-    }
-
-    private func backlog(_ settings: Settings, _ logger: Logger) throws -> Backlog {
-        var store = MemoryJobStore.Settings()
-        store.resultTTL = .seconds(try settings.integer("result-ttl", resultTTL, default: 3_600, in: 1...31_536_000))
-        store.resultBudgetBytes = try settings.integer("max-results", maxResults, default: 256, in: 1...1 << 20) << 20
-        return Backlog(
-            store: MemoryJobStore(settings: store),
-            limits: .init(
-                maxJobs: try settings.integer("max-queued", maxQueued, default: 1_000, in: 1...10_000_000),
-                maxBytes: try settings.integer("max-queued-memory", maxQueuedMemory, default: 512, in: 1...1 << 20)
-                    << 20
-            ), logger: logger)
     }
 
     private func serverConfiguration(_ settings: Settings) throws -> ServerConfiguration {

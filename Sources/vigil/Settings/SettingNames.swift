@@ -5,9 +5,8 @@ enum SettingNames {
         [
             "api-keys", "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body",
             "max-connections",
-            "max-queued", "max-queued-memory",
-            "max-results", "merge-gap", "min-snippets", "model", "port", "rate-burst", "rate-limit", "result-ttl",
+            "merge-gap", "min-snippets", "model", "port", "rate-burst", "rate-limit",
             "threshold", "tls-cert",
             "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
-        ] + ListeningOptions.settingNames + ClientOptions.settingNames
+        ] + JobOptions.settingNames + ListeningOptions.settingNames + ClientOptions.settingNames
 }
