@@ -84,6 +84,8 @@ public final class VigilService: Sendable {
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
         router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
+        router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
+        router.delete("/batches/{id}", .deferred { try await self.deleteBatch($0) })
         router.get("/livez", .immediate { _ in self.live() })
         router.get("/readyz", .deferred { _ in await self.ready() })
         router.get("/healthz", .deferred { _ in await self.healthy() })

@@ -11,23 +11,27 @@ public struct FeatureReportDocument: Sendable {
 
     /// The report object.
     public var json: [UInt8] {
-        JSONWriter.document { json in
+        JSONWriter.document { write(to: &$0) }
+    }
+
+    /// Writes the report object, with the name of the matrix where it is one of several.
+    func write(to json: inout JSONWriter, name: String? = nil) {
+        json.object { json in
+            if let name { json.member("name", name) }
+            json.member("rows", report.rows)
+            json.member("width", report.width)
+            json.member("dtype", report.elementType)
+            json.member("order", report.order)
+            json.key("row_norm")
             json.object { json in
-                json.member("rows", report.rows)
-                json.member("width", report.width)
-                json.member("dtype", report.elementType)
-                json.member("order", report.order)
-                json.key("row_norm")
-                json.object { json in
-                    json.member("min", report.smallestNorm)
-                    json.member("max", report.largestNorm)
-                    json.member("mean", report.meanNorm)
-                }
-                json.member("repeated_rows", report.repeatedRows)
-                json.member("zero_rows", report.zeroRows)
-                json.key("warnings")
-                json.array(report.warnings) { $0.string($1) }
+                json.member("min", report.smallestNorm)
+                json.member("max", report.largestNorm)
+                json.member("mean", report.meanNorm)
             }
+            json.member("repeated_rows", report.repeatedRows)
+            json.member("zero_rows", report.zeroRows)
+            json.key("warnings")
+            json.array(report.warnings) { $0.string($1) }
         }
     }
 

@@ -6,6 +6,8 @@ struct JobDocument {
     let job: Job
     /// The result, where the job has one.
     var result: ScoreDocument?
+    /// Whether it answers for another submission of the same features.
+    var isReused = false
 
     /// The job object.
     var json: [UInt8] {
@@ -18,9 +20,15 @@ struct JobDocument {
         json.object { json in
             json.member("id", job.id.description)
             json.member("status", job.status.rawValue)
+            if let name = job.name { json.member("name", name) }
+            if let batch = job.batch { json.member("batch", batch.description) }
+            if isReused { json.member("reused", true) }
+            json.member("priority", job.priority.name)
             json.member("created_at", job.createdAt.description)
             json.member("started_at", job.startedAt?.description)
             json.member("finished_at", job.finishedAt?.description)
+            if let deadline = job.deadline { json.member("deadline", deadline.description) }
+            json.member("attempt", job.attempt)
             json.member("queue_position", job.queuePosition)
             json.member("estimated_seconds", job.estimatedSeconds.map { ($0 * 1_000).rounded() / 1_000 })
             json.key("progress")

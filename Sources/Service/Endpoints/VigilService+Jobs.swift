@@ -14,23 +14,28 @@ extension VigilService {
         let id = try jobID(of: request)
         try check(request.head.query, knows: ["wait"])
         var job = try await find(id)
-        if let text = request.head.query["wait"] {
-            guard let seconds = Double(text), seconds >= 0, seconds <= 86_400 else {
-                throw Problem.option(
-                    OptionError(
-                        name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 to 86400")
-                )
-            }
-            guard let ended = try await waited(id, min(.seconds(seconds), settings.maxWait)) else {
-                throw Problem.unknownJob(id.description)
-            }
+        if let wait = try wait(in: request.head.query) {
+            guard let ended = try await waited(id, wait) else { throw Problem.unknownJob(id.description) }
             job = ended
         }
         return try await show(job, to: request.head)
     }
 
+    /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
+    func wait(in query: QueryItems) throws(HTTPProblem) -> Duration? {
+        guard let text = query["wait"] else { return nil }
+        guard let seconds = Double(text), seconds >= 0, seconds <= 86_400 else {
+            throw Problem.option(
+                OptionError(
+                    name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 to 86400"))
+        }
+        return min(.seconds(seconds), settings.maxWait)
+    }
+
     /// The job with its result, in the form that the client prefers; 304 where it has that already.
-    func show(_ job: Job, to head: RequestHead) async throws -> Response {
+    ///
+    /// - Parameter isReused: whether it answers for another submission
+    func show(_ job: Job, to head: RequestHead, isReused: Bool = false) async throws -> Response {
         let form = try form(of: head)
         let tag = EntityTag(
             "\(job.revision).\(job.queuePosition ?? 0)\(form == Self.npy ? ".npy" : "")", isWeak: true)
@@ -44,14 +49,14 @@ extension VigilService {
         let started = ContinuousClock.now
         guard job.status == .succeeded else {
             guard form != Self.npy || head.method == .post else { throw noArray(job) }
-            return .json(JobDocument(job: job).json, fields: fields)
+            return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
         let result = try await result(of: job, fetching: head.method != .head)
         guard let share = answers.take(ScoreDocument.jsonEstimate(result)) else { throw Problem.answersBusy }
         let document = ScoreDocument(result)
         let isArray = form == Self.npy
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
-        let bytes = isArray ? document.npy : JobDocument(job: job, result: document).json
+        let bytes = isArray ? document.npy : JobDocument(job: job, result: document, isReused: isReused).json
         fields[.serverTiming] = Self.timing(result, written: ContinuousClock.now - started)
         return Response(status: .ok, fields: fields, body: Self.body(bytes, holding: share))
     }
@@ -112,12 +117,15 @@ extension VigilService {
 
     func listJobs(_ request: Request) async throws -> Response {
         let query = request.head.query
-        try check(query, knows: ["status", "limit", "cursor"])
-        let status = try query["status"].map(status)
+        try check(query, knows: ["status", "batch", "created_after", "created_before", "limit", "cursor"])
+        var filter = JobFilter(status: try query["status"].map(status))
+        filter.batch = try query["batch"].map(batch)
+        filter.from = try query["created_after"].map { try time("created_after", $0) }
+        filter.until = try query["created_before"].map { try time("created_before", $0) }
         let limit = try query["limit"].map(limit) ?? Self.page.usual
         let cursor = try query["cursor"].map(cursor)
         let jobs: [Job]
-        do { jobs = try await backlog.list(JobFilter(status: status), limit: limit + 1, before: cursor) } catch {
+        do { jobs = try await backlog.list(filter, limit: limit + 1, before: cursor) } catch {
             throw Problem.store(error)
         }
         let page = jobs.prefix(limit)
@@ -132,12 +140,29 @@ extension VigilService {
         return .json(body)
     }
 
-    private func check(_ query: QueryItems, knows names: [String]) throws(HTTPProblem) {
+    func check(_ query: QueryItems, knows names: [String]) throws(HTTPProblem) {
         guard let stray = query.first(where: { !names.contains($0.name) }) else { return }
         throw Problem.option(
             OptionError(
                 name: String(stray.name.prefix(60)),
                 problem: "no such parameter: expected \(names.joined(separator: ", "))"))
+    }
+
+    private func batch(_ text: String) throws(HTTPProblem) -> BatchID {
+        guard let id = BatchID(text) else {
+            throw Problem.option(
+                OptionError(name: "batch", problem: "'\(text.prefix(40))' is no batch's id: expected 26 characters"))
+        }
+        return id
+    }
+
+    private func time(_ name: String, _ text: String) throws(HTTPProblem) -> WallTime {
+        guard let time = WallTime(text) else {
+            throw Problem.option(
+                OptionError(
+                    name: name, problem: "'\(text.prefix(40))' is no time: expected one such as 2026-01-01T12:00:00Z"))
+        }
+        return time
     }
 
     private func status(_ text: String) throws(HTTPProblem) -> JobStatus {

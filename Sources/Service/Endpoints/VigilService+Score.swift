@@ -7,92 +7,130 @@ import VadCLIP
 
 /// `POST /score`.
 extension VigilService {
+    /// A matrix that can be scored, with what was found out about it.
+    struct AcceptedMatrix: Sendable {
+        let name: String?
+        let features: Matrix
+        let report: FeatureReport
+        let digest: FeatureDigest
+    }
+
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
     func score(_ request: Request) async throws -> Response {
-        var options = try options(request.head.query.map { (name: $0.name, value: $0.value) })
+        let pairs = request.head.query.map { (name: $0.name, value: $0.value) } + Self.fields(of: request.head)
+        var options = try options(pairs)
+        let key = try IdempotencyField.read(request.head.fields)
         let format = try UploadReader.format(of: request.head)
         if !options.validateOnly { _ = try form(of: request.head) }
-        let reservation = try await reserve(bytes: request.body.declaredLength ?? 0, place: !options.validateOnly)
+        let client = request.client.description
+        let reservation = try await reserve(
+            bytes: request.body.declaredLength ?? 0, place: !options.validateOnly, client: client)
         defer { reservation.cancel() }
         let reader = UploadReader(
             width: model.configuration.width, limits: ArrayLimits(maxElements: settings.maxBodyBytes))
         let upload = try await reader.read(request.body, as: format, reservation: reservation)
-        if !upload.fields.isEmpty {
-            options = try self.options(
-                request.head.query.map { (name: $0.name, value: $0.value) } + upload.fields)
-        }
-        guard let matrix = upload.matrices.first, !upload.isBatch else {
-            throw Problem.unreadable("The upload has \(upload.matrices.count) matrices: expected one.")
-        }
-        let check = FeatureCheck(width: model.configuration.width, fps: options.fps)
-        let accepted: (features: Matrix, report: FeatureReport)
-        do {
-            accepted = try check.accept(matrix.array)
-        } catch {
-            throw matrix.problem(error)
-        }
-        if options.validateOnly { return .json(FeatureReportDocument(accepted.report).json) }
-        let array = matrix.array
-        let digest = FeatureDigest { array.digest }
-        let job = try await submit(accepted.features, digest, accepted.report, options, reservation)
+        if !upload.fields.isEmpty { options = try self.options(pairs + upload.fields) }
+        let matrices = try accept(upload, fps: options.fps)
+        if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
+        let submission = try submission(matrices, isBatch: upload.isBatch, options, client: client, key: key)
+        let receipt: Receipt
+        do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw Problem.submit(error) }
         // Computed here and now, while a worker scores: it takes as long as a hundredth of the scoring.
-        _ = digest.text
-        return try await answer(job, to: request)
+        for matrix in matrices { _ = matrix.digest.text }
+        return try await answer(receipt, to: request)
+    }
+
+    /// A parameter that can be given as a field too.
+    private static func fields(of head: RequestHead) -> [(name: String, value: String)] {
+        head.fields[.deadline].map { [(name: "deadline", value: $0)] } ?? []
     }
 
     private func options(_ pairs: [(name: String, value: String)]) throws(HTTPProblem) -> ScoreOptions {
         let options: ScoreOptions
         do { options = try ScoreOptions(pairs: pairs) } catch { throw Problem.option(error) }
         do { try model.check(labels: options.labels) } catch { throw Problem.labels(error) }
+        if let callback = options.callback { try check(callback: callback) }
         return options
     }
 
     /// Keeps room for an upload before its body is read; `place` says that it will be a job.
-    private func reserve(bytes: Int, place: Bool) async throws(HTTPProblem) -> Reservation {
+    private func reserve(bytes: Int, place: Bool, client: String) async throws(HTTPProblem) -> Reservation {
         if place {
             do { try await backlog.checkStore() } catch { throw Problem.store(error) }
         }
-        do { return try backlog.reserve(bytes: bytes, place: place) } catch { throw Problem.submit(error) }
-    }
-
-    private func submit(
-        _ features: Matrix, _ digest: FeatureDigest, _ report: FeatureReport, _ options: ScoreOptions,
-        _ reservation: Reservation
-    ) async throws(HTTPProblem) -> Job {
-        let labels = options.labels ?? model.classes.labels
-        let new = NewJob(
-            input: JobInput(
-                features: features.values, rows: features.rows, width: features.columns, options: options.encoded),
-            priority: options.priority, model: model.info.name, featuresSHA256: digest, warnings: report.warnings,
-            parts: Chunks(snippets: features.rows, length: model.configuration.length).count,
-            outputEstimate: 4 * features.rows * (1 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 }
-                + 1_024)
-        do { return try await backlog.submit(new, using: reservation) } catch { throw Problem.submit(error) }
-    }
-
-    /// 202 with the job; or, where the client prefers to wait and the job ends in time, 200 with it finished.
-    private func answer(_ job: Job, to request: Request) async throws -> Response {
-        var fields: HTTPFields = [.location: "/jobs/\(job.id)"]
-        var current = job
-        if let seconds = PreferHeader(request.head.fields[.prefer]).wait {
-            let wait = min(.seconds(seconds), settings.maxWait)
-            fields[.preferenceApplied] = "wait=\(wait.components.seconds)"
-            current = try await waited(job.id, wait) ?? job
+        do { return try backlog.reserve(bytes: bytes, place: place, client: client) } catch {
+            throw Problem.submit(error)
         }
-        guard current.status.isEnded else {
-            if let seconds = current.estimatedSeconds {
-                fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
+    }
+
+    /// Looks at each matrix; throws what can't be scored, by name.
+    private func accept(_ upload: Upload, fps: Double?) throws(HTTPProblem) -> [AcceptedMatrix] {
+        let check = FeatureCheck(width: model.configuration.width, fps: fps)
+        var accepted: [AcceptedMatrix] = []
+        for matrix in upload.matrices {
+            do throws(FeatureError) {
+                let (features, report) = try check.accept(matrix.array)
+                let array = matrix.array
+                accepted.append(
+                    AcceptedMatrix(
+                        name: matrix.name, features: features, report: report,
+                        digest: FeatureDigest { array.digest }))
+            } catch {
+                throw matrix.problem(error)
             }
-            return .json(JobDocument(job: current).json, status: .accepted, fields: fields)
         }
-        var response = try await show(current, to: request.head)
-        for field in fields { response.fields[field.name] = field.value }
-        return response
+        return accepted
     }
 
-    /// The job once it has ended or the time is up; nil where it is unknown.
-    func waited(_ id: JobID, _ time: Duration) async throws(HTTPProblem) -> Job? {
-        do { return try await backlog.waitForEnd(id, timeout: time) } catch { throw Problem.store(error) }
+    private func report(on matrices: [AcceptedMatrix], isBatch: Bool) -> Response {
+        guard isBatch || matrices.count != 1 else { return .json(FeatureReportDocument(matrices[0].report).json) }
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.key("reports")
+                json.array(matrices[...]) { json, matrix in
+                    FeatureReportDocument(matrix.report).write(to: &json, name: matrix.name)
+                }
+            }
+        }
+        return .json(body)
+    }
+
+    /// The jobs of an upload.
+    private func submission(
+        _ matrices: [AcceptedMatrix], isBatch: Bool, _ options: ScoreOptions, client: String, key: String?
+    ) throws(HTTPProblem) -> Submission {
+        let encoded = options.encoded
+        let labels = options.labels ?? model.classes.labels
+        let deadline = options.deadline?.duration(from: backlog.wall)
+        let jobs = matrices.map { matrix in
+            let features = matrix.features
+            var new = NewJob(
+                input: JobInput(
+                    features: features.values, rows: features.rows, width: features.columns, options: encoded),
+                priority: options.priority, client: client, model: model.info.name, featuresSHA256: matrix.digest,
+                warnings: matrix.report.warnings,
+                parts: Chunks(snippets: features.rows, length: model.configuration.length).count,
+                outputEstimate: 4 * features.rows * (1 + labels.count)
+                    + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 1_024)
+            new.name = isBatch ? matrix.name : options.name ?? matrix.name
+            new.deadline = deadline
+            new.callback = options.callback
+            if settings.reusesResults {
+                new.reuseKey = Digest.of([model.info.sha256, matrix.digest.text, Digest.of(encoded)])
+            }
+            return new
+        }
+        var submission = Submission(batch: jobs)
+        submission.isBatch = isBatch
+        submission.key = key.map { text in
+            let parts = matrices.flatMap { [$0.name ?? "", $0.digest.text] }
+            let asked = [
+                Digest.of(encoded), options.priority.name, "\(options.deadline.map { "\($0)" } ?? "")",
+                options.callback ?? "", options.name ?? "", isBatch ? "batch" : "job",
+            ]
+            return IdempotencyKey(client: client, text: text, fingerprint: Digest.of(asked + parts))
+        }
+        return submission
     }
 }
 

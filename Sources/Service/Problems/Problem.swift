@@ -77,6 +77,12 @@ enum Problem {
             detail: "Job \(id.prefix(64)) is unknown here, or its result has expired.")
     }
 
+    static func unknownBatch(_ id: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .notFound, slug: "unknown-batch", title: "There is no such batch",
+            detail: "Batch \(id.prefix(64)) is unknown here, or its results have expired.")
+    }
+
     static let answersBusy = HTTPProblem(
         status: .serviceUnavailable, slug: "answers-busy", title: "Too many large answers are being taken",
         detail: "Clients are still reading results of many megabytes: ask again shortly, or for application/x-npy.",

@@ -13,6 +13,12 @@ public struct ScoreOptions: Sendable, Equatable {
     public var logits = false
     /// Its place in the queue.
     public var priority = Priority.normal
+    /// When it must have been begun.
+    public var deadline: Deadline?
+    /// Where to say that it has ended.
+    public var callback: String?
+    /// What the client calls it.
+    public var name: String?
     /// Report on the features and queue nothing.
     public var validateOnly = false
 
@@ -34,7 +40,9 @@ public struct OptionError: Error, Equatable, CustomStringConvertible {
 extension ScoreOptions {
     /// Names that the query of `POST /score` can have.
     public static let names = [
-        "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority", "validate_only",
+        "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority", "deadline",
+        "callback",
+        "name", "validate_only",
     ]
 
     /// Reads pairs of name and value; each name once.
@@ -53,6 +61,9 @@ extension ScoreOptions {
             case "min_snippets": segments.minimumSnippets = try Self.count(name, value, from: 1)
             case "merge_gap": segments.mergeGap = try Self.count(name, value, from: 0)
             case "logits": logits = try Self.flag(name, value)
+            case "deadline": deadline = try Deadline(value)
+            case "callback": callback = value
+            case "name": self.name = try Self.name(value)
             case "validate_only": validateOnly = try Self.flag(name, value)
             case "priority":
                 guard let priority = Priority(name: value) else {
@@ -97,6 +108,19 @@ extension ScoreOptions {
                 problem: "\(labels.count) given: expected 2 to \(ClassFeatures.most), the normal class first")
         }
         return labels
+    }
+
+    /// Bytes of a name.
+    private static let maxNameBytes = 255
+
+    private static func name(_ text: String) throws(OptionError) -> String {
+        guard (1...maxNameBytes).contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+            throw OptionError(
+                name: "name",
+                problem:
+                    "\(text.utf8.count) bytes given: expected 1 to \(maxNameBytes), none of them a control character")
+        }
+        return text
     }
 
     private static func number(

@@ -26,6 +26,11 @@ struct ScoringProcessor: JobProcessor {
         guard let options = ScoreOptions(encoded: job.input.options) else {
             throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.")
         }
+        guard job.model == model.info.name else {
+            throw JobFailure(
+                reason: "other-model",
+                detail: "The job was accepted for the model '\(job.model)', and '\(model.info.name)' is served now.")
+        }
         guard job.input.width == model.configuration.width else {
             throw JobFailure(
                 reason: "wrong-width",

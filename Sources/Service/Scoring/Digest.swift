@@ -1,0 +1,16 @@
+import Formats
+
+/// SHA-256 of what tells one request from another, in hexadecimal.
+enum Digest {
+    static func of(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { SHA256.hexDigest(of: $0) } }
+
+    /// Of texts, each with its length, so that none runs into the next.
+    static func of(_ texts: [String]) -> String {
+        of(texts.flatMap { Array("\($0.utf8.count):".utf8) + Array($0.utf8) })
+    }
+}
+
+extension String {
+    /// SHA-256 of the text, as far as it takes to tell it from others.
+    var digest: String { String(Digest.of(Array(utf8)).prefix(20)) }
+}
