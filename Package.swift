@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Compression", dependencies: ["CZlib"]),
         .target(name: "Formats", dependencies: ["Compression", "COpenSSL"]),
+        .target(name: "Webhooks", dependencies: ["Formats", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"]),
         .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
         .target(
@@ -104,6 +105,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
+        .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Formats", "TLS", "Webhooks"]),
         .testTarget(
             name: "ServiceTests",
             dependencies: [
@@ -127,7 +129,7 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Compression", "Formats", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Compression", "Formats", "HTTP", "Webhooks", .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))

@@ -6,9 +6,11 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 static const uint64_t vigil_no_renegotiation = SSL_OP_NO_RENEGOTIATION;
 static const uint64_t vigil_no_compression = SSL_OP_NO_COMPRESSION;

@@ -23,6 +23,15 @@ extension TLSContext {
     /// Sessions are kept here and not in tickets that the client keeps: no key decrypts them all, there is none to
     /// rotate, and a new context, that may trust other clients, begins without any.
     func setPolicy(on context: OpaquePointer) throws(TLSError) {
+        try Self.setProtocols(on: context)
+        guard SSL_CTX_ctrl(context, SSL_CTRL_SET_DH_AUTO, 1, nil) == 1 else { throw .library(ErrorQueue.takeReason()) }
+        Self.setTransferModes(on: context)
+        rememberSessions(of: context)
+        SSL_CTX_set_alpn_select_cb(context, chooseProtocol, nil)
+    }
+
+    /// Versions, ciphers and groups, the same for a server and a client.
+    static func setProtocols(on context: OpaquePointer) throws(TLSError) {
         ErrorQueue.clear()
         SSL_CTX_set_security_level(context, Policy.securityLevel)
         SSL_CTX_set_options(
@@ -37,15 +46,15 @@ extension TLSContext {
                 // Sound: OpenSSL reads the names within the call, and asks for a mutable pointer for other commands.
                 SSL_CTX_ctrl(context, SSL_CTRL_SET_GROUPS_LIST, 0, UnsafeMutableRawPointer(mutating: groups)) == 1
             }
-            && SSL_CTX_ctrl(context, SSL_CTRL_SET_DH_AUTO, 1, nil) == 1
         guard isSet else { throw .library(ErrorQueue.takeReason()) }
+    }
+
+    static func setTransferModes(on context: OpaquePointer) {
         let modes =
             SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS
         SSL_CTX_ctrl(context, SSL_CTRL_MODE, Int(modes), nil)
         SSL_CTX_ctrl(context, SSL_CTRL_SET_READ_AHEAD, 1, nil)
         SSL_CTX_set_default_read_buffer_len(context, Policy.readBufferBytes)
-        rememberSessions(of: context)
-        SSL_CTX_set_alpn_select_cb(context, chooseProtocol, nil)
     }
 
     private func rememberSessions(of context: OpaquePointer) {

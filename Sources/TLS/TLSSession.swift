@@ -6,7 +6,7 @@ import COpenSSL
     import Musl
 #endif
 
-/// The server's side of TLS on one non-blocking socket. It belongs to one thread at a time.
+/// One side of TLS on one non-blocking socket; other rooms see the server's here. It belongs to one thread at a time.
 ///
 /// Sound: the SSL is freed once, when this goes out of scope, and no pointer given to a call is kept after it, which
 /// SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER allows for writes that are repeated.
@@ -18,9 +18,9 @@ public struct TLSSession: ~Copyable {
         case wantsOutput
         /// What came is no TLS, but begins as HTTP does; nothing of it has been read.
         case plainText
-        /// The client is gone.
+        /// The other side is gone.
         case closed
-        /// It can't succeed; the client has been sent the alert, if there is one for that.
+        /// It can't succeed; the other side has been sent the alert, if there is one for that.
         case failed(reason: String)
     }
 
@@ -36,13 +36,17 @@ public struct TLSSession: ~Copyable {
     /// The most that one record holds, and so that one `write` takes.
     public static let maxRecordBytes = 16 << 10
 
-    private let ssl: OpaquePointer
+    /// Who we are.
+    enum Side { case server, client }
+
+    let ssl: OpaquePointer
     private let descriptor: Int32
+    private let side: Side
     private var hasBegun = false
     /// After an error nothing more may be said, not even that this is the end.
     private var isBroken = false
 
-    init?(context: OpaquePointer, descriptor: Int32) {
+    init?(context: OpaquePointer, descriptor: Int32, side: Side = .server) {
         guard let ssl = SSL_new(context) else { return nil }
         guard let bio = SocketBIO.make(descriptor: descriptor) else {
             SSL_free(ssl)
@@ -50,9 +54,13 @@ public struct TLSSession: ~Copyable {
         }
         // The SSL takes over the one reference, for both directions.
         SSL_set_bio(ssl, bio, bio)
-        SSL_set_accept_state(ssl)
+        switch side {
+        case .server: SSL_set_accept_state(ssl)
+        case .client: SSL_set_connect_state(ssl)
+        }
         self.ssl = ssl
         self.descriptor = descriptor
+        self.side = side
     }
 
     deinit {
@@ -62,11 +70,15 @@ public struct TLSSession: ~Copyable {
     /// Takes the handshake as far as it goes without waiting.
     public mutating func handshake() -> Handshake {
         if !hasBegun {
-            if let early = lookAtFirstByte() { return early }
-            hasBegun = true
+            let early = lookAtFirstByte()
+            // A client speaks first: that nothing has come yet is no reason to wait.
+            if let early, side == .server || early != .wantsInput { return early }
+            hasBegun = early == nil
         }
         ErrorQueue.clear()
         let result = SSL_do_handshake(ssl)
+        // What is looked at later may lie in the middle of a record.
+        if BIO_number_read(SSL_get_rbio(ssl)) > 0 { hasBegun = true }
         if result == 1 { return .done }
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ: return .wantsInput
@@ -81,7 +93,7 @@ public struct TLSSession: ~Copyable {
         }
     }
 
-    /// A handshake begins with byte 22; a request line with a letter, or with the end of a line before it.
+    /// A handshake begins with byte 22; a request or status line with a letter, or with the end of a line before it.
     private func lookAtFirstByte() -> Handshake? {
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))

@@ -9,6 +9,7 @@ enum FuzzTarget: String, CaseIterable {
     case request, chunked, multipart, fields
     case npy, safetensors, json
     case zip, pickle, gzip
+    case callback, answer
 
     var property: (UnsafeRawBufferPointer) -> Void {
         switch self {
@@ -22,6 +23,8 @@ enum FuzzTarget: String, CaseIterable {
         case .zip: checkZip
         case .pickle: checkPickle
         case .gzip: checkGzip
+        case .callback: checkCallback
+        case .answer: checkAnswer
         }
     }
 

@@ -150,9 +150,29 @@ def zipped():
     yield from (data, data + data, data[:-5], data + b"x")
 
 
+def callbacks():
+    """URLs for notices, and patterns of hosts."""
+    yield b"https://hooks.example.com:8443/a/b;c?d[]=e&f=%2F/?"
+    yield b"HTTP://[2001:DB8::1]:80"
+    yield b"http://192.0.2.1?x"
+    yield b"http://user:pass@0x7f.1/#a"
+    yield b"*.example.com:443"
+    yield b"[::ffff:7f00:1]"
+
+
+def answers():
+    """Heads of answers."""
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    yield b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 503\r\nRetry-After:\t120 \r\nA: b\r\n c\r\n\r\n"
+    date = b"Sun, 06 Nov 1994 08:49:37 GMT"
+    yield b"HTTP/1.1 429 Slow\r\nretry-after: " + date + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    yield b"HTTP/1.1 204 No\n\n"
+
+
 MADE = {
     "request": requests, "chunked": chunked, "multipart": forms, "fields": fields, "npy": npy,
     "safetensors": safetensors, "json": texts, "zip": archives, "pickle": pickles, "gzip": zipped,
+    "callback": callbacks, "answer": answers,
 }  # fmt: skip
 FILES = {
     "npy": ["npy/*.npy"], "safetensors": ["safetensors/*"], "json": ["json/*.json"],

@@ -20,6 +20,7 @@ struct ImportGraphTests {
         "Compression": ["CZlib"],
         "TLS": ["COpenSSL"],
         "Jobs": [],
+        "Webhooks": ["Formats", "TLS"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 

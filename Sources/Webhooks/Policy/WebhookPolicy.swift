@@ -1,0 +1,61 @@
+/// Whom notices may be sent to. By default that is nobody: the URLs come from clients, and whoever can make a server
+/// send requests where it likes reaches what only the server should.
+public struct WebhookPolicy: Sendable, Equatable {
+    /// The hosts; with none of them callbacks are off.
+    public var allowedHosts: [HostPattern]
+    /// Whether notices may go to this machine and to private networks.
+    public var allowsPrivateAddresses: Bool
+    /// Whether notices may go over the wire unencrypted; they are signed all the same.
+    public var allowsPlainHTTP: Bool
+
+    /// A policy from its parts.
+    public init(
+        allowedHosts: [HostPattern] = [], allowsPrivateAddresses: Bool = false, allowsPlainHTTP: Bool = true
+    ) {
+        self.allowedHosts = allowedHosts
+        self.allowsPrivateAddresses = allowsPrivateAddresses
+        self.allowsPlainHTTP = allowsPlainHTTP
+    }
+
+    /// Whether there is a host at all that callbacks may name.
+    public var isOn: Bool { !allowedHosts.isEmpty }
+
+    /// What can be said before anything is resolved; to be asked when a client names a URL, and again at each try.
+    public func check(_ url: WebhookURL) throws(WebhookRefusal) {
+        guard isOn else { throw .off }
+        guard url.scheme == .https || allowsPlainHTTP else { throw .plainHTTP }
+        guard allowedHosts.contains(where: { $0.matches(url) }) else { throw .hostNotAllowed(url.authority) }
+        if case .address(let address) = url.host { try check(address, of: url.host) }
+    }
+
+    /// Whether a connection may be made to an address that the host was resolved to.
+    func check(_ address: NetworkAddress, of host: WebhookURL.Host) throws(WebhookRefusal) {
+        let kind = address.addressClass
+        guard kind != .global, kind.isNeverAllowed || !allowsPrivateAddresses else { return }
+        throw .addressNotAllowed(host: "\(host)", address, kind)
+    }
+}
+
+/// Why no notice is sent to a URL.
+public enum WebhookRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+    /// No hosts are allowed.
+    case off
+    /// It would go over plain HTTP.
+    case plainHTTP
+    /// Host and port are none of those allowed.
+    case hostNotAllowed(String)
+    /// The host has an address, in the URL or by its name, that notices do not go to.
+    case addressNotAllowed(host: String, NetworkAddress, AddressClass)
+
+    /// One plain sentence without its full stop. It tells an address that a name has, which is for operators: a client
+    /// may learn of private networks by it.
+    public var description: String {
+        switch self {
+        case .off: "callbacks are off: no host is allowed"
+        case .plainHTTP: "callbacks go over https alone"
+        case .hostNotAllowed(let host): "callbacks to \(host) are not allowed"
+        case .addressNotAllowed(let host, let address, let kind):
+            "callbacks to \(host) are not allowed: \(address) is \(kind.words)"
+        }
+    }
+}
