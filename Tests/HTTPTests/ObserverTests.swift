@@ -32,7 +32,7 @@ struct ObserverTests {
         #expect(all.map(\.path) == ["/path/a b", "/count", "/", "/nothing", nil])
         #expect(all.map(\.method) == [.get, .post, .head, .get, nil])
         #expect(all.map(\.bodyBytes) == [0, 5, 0, 0, 0])
-        #expect(all.map(\.answerBytes) == [3, 7, 0, 9, 11])
+        #expect(all.map(\.answerBytes) == [3, 7, 0, 9, 17])
         #expect(all.allSatisfy(\.isComplete) && all[0].requestID == "one")
     }
 
