@@ -96,8 +96,16 @@ func expectClose(
     _ found: [Float], _ expected: [Float], within tolerance: Float, relative: Bool = false, _ what: String,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    #expect(found.count == expected.count, "\(what): other count", sourceLocation: sourceLocation)
     let scale = relative ? max(expected.map(abs).max() ?? 1, 1e-6) : 1
-    let worst = zip(found, expected).map { abs($0 - $1) / scale }.max() ?? 0
+    let worst = largestDifference(found, expected) / scale
     #expect(worst <= tolerance, "\(what): differs by \(worst)", sourceLocation: sourceLocation)
+}
+
+/// Infinite where the counts differ or a value is not a number, which no comparison would find.
+func largestDifference(_ found: [Float], _ expected: [Float]) -> Float {
+    guard found.count == expected.count else { return .infinity }
+    return zip(found, expected).reduce(0) { worst, pair in
+        let difference = abs(pair.0 - pair.1)
+        return difference.isNaN ? .infinity : max(worst, difference)
+    }
 }
