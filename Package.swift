@@ -68,14 +68,14 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Formats", "HTTP", "Jobs", "Numerics", "VadCLIP",
+                "Formats", "HTTP", "Jobs", "Numerics", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "SQLiteStore", "Service", "TLS",
+                "CLinux", "CResources", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 // swift-numerics, which it uses, has a module of the same name as ours.

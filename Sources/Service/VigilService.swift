@@ -18,6 +18,8 @@ public final class VigilService: Sendable {
 
         /// Whether a job that was scored before is answered by its result.
         public var reusesResults = false
+        /// What tells clients that their jobs have ended; nil where callbacks are off.
+        public var callbacks: CallbackDelivery?
 
         /// The defaults.
         public init() {}

@@ -40,8 +40,9 @@ struct OpenAPITests {
 
     @Test("every reason for which a job can fail is listed, and no other")
     func failures() throws {
-        let reasons =
-            try Self.names(after: "reason: \"", in: "Jobs").union(Self.names(after: "reason: \"", in: "Service"))
+        let reasons = try ["Jobs", "Service", "SQLiteStore"].reduce(into: Set<String>()) { reasons, target in
+            reasons.formUnion(try Self.names(after: "reason: \"", in: target))
+        }
         #expect(Set(description.values(of: "JobError", "type")) == Set(reasons.map { Problem.path + $0 }))
     }
 
@@ -63,7 +64,7 @@ struct OpenAPITests {
         var conformance = Conformance(description)
         try conformance.check(JobDocument(job: Self.job()).json, "Job")
         try conformance.check(
-            JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result())).json, "Job")
+            JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()), isReused: true).json, "Job")
         var plain = Self.result()
         plain.trained = true
         plain.options = ScoreOptions()
@@ -102,6 +103,17 @@ struct OpenAPITests {
         #expect(conformance.unseen(in: ["JobList"]) == [])
     }
 
+    @Test("batches, callbacks and reports on several matrices have the described properties, and no other")
+    func batches() async throws {
+        var conformance = Conformance(description)
+        let job = try Self.job(failed: true)
+        let batch = Batch(id: try #require(BatchID(job.id.description)), jobs: [try Self.job(), job])
+        try conformance.check(BatchDocument(batch: batch).json, "Batch")
+        try conformance.check(CallbackDocument(job: job).json, "Callback")
+        #expect(conformance.differences == [])
+        #expect(conformance.unseen(in: ["Batch", "BatchCounts", "Callback"]) == [])
+    }
+
     @Test("what differs from the description is noticed")
     func differences() throws {
         var conformance = Conformance(description)
@@ -134,12 +146,14 @@ extension OpenAPITests {
     }
 
     private static func job(failed: Bool = false) throws -> Job {
-        let new = NewJob(
+        var new = NewJob(
             input: JobInput(features: [1, 2], rows: 1, width: 2), model: "m",
             featuresSHA256: FeatureDigest(String(repeating: "0", count: 64)), warnings: ["w"], parts: 1,
             outputEstimate: 1)
+        new.name = "n"
+        new.deadline = .seconds(1)
         let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
-        var job = Job(new, id: id, createdAt: WallTime(milliseconds: 0))
+        var job = Job(new, id: id, createdAt: WallTime(milliseconds: 0), batch: BatchID(id.description))
         guard failed else { return job }
         job.status = .failed
         job.startedAt = WallTime(milliseconds: 1)

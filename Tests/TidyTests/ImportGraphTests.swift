@@ -9,8 +9,9 @@ struct ImportGraphTests {
     static let allowed: [String: Set<String>] = [
         "vigil": [
             "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics", "TLS",
+            "Webhooks",
         ],
-        "Service": ["HTTP", "Jobs", "VadCLIP", "Formats", "Numerics"],
+        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics"],
         "SQLiteStore": ["Jobs", "Formats", "Compression"],
         "VadCLIP": ["CLIP", "Formats", "Numerics"],
         "CLIP": ["Numerics"],

@@ -43,7 +43,7 @@ struct CallbackTable: Sendable {
         case .retry(let delay): reschedule(job, entry, due: now + delay)
         case .untried:
             entry.tries -= 1
-            reschedule(job, entry, due: now)
+            reschedule(job, entry, due: now + CallbackVerdict.soon)
         }
     }
 

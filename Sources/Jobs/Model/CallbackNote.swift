@@ -26,6 +26,9 @@ public enum CallbackVerdict: Sendable, Equatable {
     case settled
     /// It is tried again after this time.
     case retry(after: Duration)
-    /// Nobody tried: it is due as before.
+    /// Nobody tried: it is due again in ``soon``.
     case untried
+
+    /// How long a note waits that was taken and not tried.
+    package static let soon = Duration.seconds(2)
 }

@@ -53,7 +53,7 @@ struct CallbackRows {
         case .untried:
             try db.cachedStatement(
                 sql: "UPDATE callbacks SET due = ?, leased = 0, tries = max(tries - 1, 0) WHERE job = ?"
-            ).execute(arguments: [now, job.blob])
+            ).execute(arguments: [now &+ CallbackVerdict.soon.nanosecondsClamped, job.blob])
         }
     }
 

@@ -52,5 +52,6 @@ public struct WebhookSecretError: Error, Equatable, Sendable, CustomStringConver
     /// The sentence.
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    /// An error of this sentence.
+    public init(_ description: String) { self.description = description }
 }

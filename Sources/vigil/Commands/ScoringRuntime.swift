@@ -32,6 +32,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         defer { renewal.cancel() }
         let expiry = Task { [service] in await service.expireResults() }
         defer { expiry.cancel() }
+        let calling = Task { [service] in await service.deliverCallbacks() }
+        defer { calling.cancel() }
         let tidying = Task { [service] in await Memory.giveBackAtRest { service.isIdle } }
         defer { tidying.cancel() }
         try? await gracefulShutdown()

@@ -30,6 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
     @OptionGroup(title: "Jobs") var jobs: JobOptions
+    @OptionGroup(title: "Callbacks") var callbacks: CallbackOptions
     @OptionGroup(title: "Listening") var listening: ListeningOptions
     @OptionGroup(title: "Clients") var clients: ClientOptions
     @OptionGroup(title: "Access") var access: AccessOptions
@@ -46,21 +47,22 @@ struct ServeCommand: AsyncParsableCommand {
         // Needed by the first answer, not to be ready.
         DispatchQueue.global().async { _ = model.info.sha256 }
         let grace = Duration.seconds(try settings.integer("grace", grace, default: 25, in: 0...86_400))
-        let (backlog, close) = try jobs.backlog(settings, logger)
-        defer { close() }
-        try await backlog.resume()
-        var limits = VigilService.Settings()
-        limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
-        limits.reusesResults = try jobs.reusesResults(settings)
-        let service = VigilService(
-            model: model, backlog: backlog,
-            workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
-            openAPI: Resources.openAPI, settings: limits)
         var configuration = try serverConfiguration(settings)
         var files: [Reloading.Source] = []
         try tls.apply(settings, logger, to: &configuration, reloading: &files)
         let keys = try access.keys(settings, logger, reloading: &files)
         let accessLog = try access.log(settings, logger, reloading: &files)
+        var limits = VigilService.Settings()
+        limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
+        limits.reusesResults = try jobs.reusesResults(settings)
+        limits.callbacks = try callbacks.delivery(settings, logger, reloading: &files)
+        let (backlog, close) = try jobs.backlog(settings, logger)
+        defer { close() }
+        try await backlog.resume()
+        let service = VigilService(
+            model: model, backlog: backlog,
+            workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
+            openAPI: Resources.openAPI, settings: limits)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let server = HTTPServer(

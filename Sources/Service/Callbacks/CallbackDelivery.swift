@@ -1,0 +1,154 @@
+import HTTP
+import Jobs
+public import Logging
+import Synchronization
+public import Webhooks
+
+/// Tells clients that their jobs have ended, as Standard Webhooks says: takes the notes that are due, has each delivered,
+/// and writes down what came of it. What is due, and when, is in the store, so a process that ends takes nothing with it.
+public struct CallbackDelivery: Sendable {
+    /// Notes that are on their way at a time, in all and to one host. A note waits no longer than its lease lasts.
+    private static let most = (all: 64, host: 4)
+    /// The longest pause between two looks for notes that are due.
+    private static let pause = Duration.seconds(1)
+
+    private let sender: WebhookSender
+    private let schedule: RetrySchedule
+    private let logger: Logger
+
+    /// Delivers by `sender`, again and again as `schedule` says.
+    public init(sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), logger: Logger) {
+        self.sender = sender
+        self.schedule = schedule
+        self.logger = logger
+    }
+
+    /// Throws where a client's address can't be called.
+    func check(_ text: String) throws(OptionError) {
+        let url: WebhookURL
+        do throws(WebhookURLError) { url = try WebhookURL(text) } catch {
+            throw OptionError(name: "callback", problem: "\(error)")
+        }
+        do throws(WebhookRefusal) { try sender.policy.check(url) } catch {
+            throw OptionError(name: "callback", problem: "\(error)")
+        }
+    }
+
+    /// Goes on until the task is cancelled.
+    func run(_ backlog: Backlog) async {
+        let onTheirWay = OnTheirWay()
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let room = Self.most.all - onTheirWay.count
+                let notes = await take(min(room, 16), of: backlog)
+                for note in notes {
+                    guard onTheirWay.add(note, mostPerHost: Self.most.host) else {
+                        await settle(note, .untried, backlog)
+                        continue
+                    }
+                    group.addTask {
+                        let verdict = await self.deliver(note)
+                        onTheirWay.remove(note)
+                        await self.settle(note, verdict, backlog)
+                        backlog.ringForCallbacks()
+                    }
+                }
+                if notes.isEmpty { await backlog.waitForCallback(atMost: Self.pause) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func take(_ limit: Int, of backlog: Backlog) async -> [CallbackNote] {
+        guard limit > 0 else { return [] }
+        do { return try await backlog.takeCallbacks(limit: limit) } catch {
+            logger.error("callbacks can't be looked up", metadata: ["error": "\(error)"])
+            return []
+        }
+    }
+
+    /// One try.
+    private func deliver(_ note: CallbackNote) async -> CallbackVerdict {
+        guard let url = try? WebhookURL(note.url),
+            let message = WebhookMessage(id: note.job.id.description, body: CallbackDocument(job: note.job).json)
+        else { return .settled }
+        let verdict = await sender.deliver(message, to: url)
+        // Whether it arrived nobody knows; the next process tries it again.
+        if Task.isCancelled, verdict != .delivered { return .untried }
+        let metadata: Logger.Metadata = ["job": "\(note.job.id)", "host": "\(url.host)", "try": "\(note.tries)"]
+        switch verdict {
+        case .delivered:
+            logger.debug("a callback was delivered", metadata: metadata)
+            return .settled
+        case .gone:
+            logger.info("a callback was ended by its receiver", metadata: metadata)
+            return .settled
+        case .refused(let reason):
+            logger.warning("a callback was not sent", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
+            return .settled
+        case .failed(let reason, let retryAfter):
+            return retry(note, reason: reason, after: retryAfter, metadata)
+        }
+    }
+
+    private func retry(
+        _ note: CallbackNote, reason: String, after wish: Duration?, _ metadata: Logger.Metadata
+    ) -> CallbackVerdict {
+        var random = SystemRandomNumberGenerator()
+        let delay = schedule.delay(
+            afterFailures: note.tries, elapsed: note.age, retryAfter: wish, using: &random)
+        let metadata = metadata.merging(["reason": "\(reason)"]) { $1 }
+        guard let delay else {
+            logger.warning("a callback was given up after a day", metadata: metadata)
+            return .settled
+        }
+        logger.info(
+            "a callback failed and is tried again",
+            metadata: metadata.merging(["seconds": "\(delay.components.seconds)"]) { $1 })
+        return .retry(after: delay)
+    }
+
+    private func settle(_ note: CallbackNote, _ verdict: CallbackVerdict, _ backlog: Backlog) async {
+        do { try await backlog.settleCallback(of: note.job.id, verdict) } catch {
+            logger.error(
+                "what came of a callback can't be written", metadata: ["job": "\(note.job.id)", "error": "\(error)"])
+        }
+    }
+}
+
+/// The notes that are being delivered, by host.
+private final class OnTheirWay: Sendable {
+    private struct State {
+        var jobs: Set<JobID> = []
+        var hosts: [String: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var count: Int { state.withLock { $0.jobs.count } }
+
+    /// Counts a note in; false where its host has enough of them, or it is on its way already.
+    func add(_ note: CallbackNote, mostPerHost: Int) -> Bool {
+        state.withLock { state in
+            let host = Self.host(note)
+            guard state.hosts[host, default: 0] < mostPerHost, state.jobs.insert(note.job.id).inserted else {
+                return false
+            }
+            state.hosts[host, default: 0] += 1
+            return true
+        }
+    }
+
+    func remove(_ note: CallbackNote) {
+        state.withLock { state in
+            state.jobs.remove(note.job.id)
+            let host = Self.host(note)
+            state.hosts[host, default: 1] -= 1
+            if state.hosts[host] == 0 { state.hosts[host] = nil }
+        }
+    }
+
+    private static func host(_ note: CallbackNote) -> String {
+        (try? WebhookURL(note.url)).map { "\($0.host)" } ?? note.url
+    }
+}
