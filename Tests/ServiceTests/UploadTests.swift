@@ -51,11 +51,13 @@ struct UploadTests {
         var parser = try MultipartParser(boundary: "X")
         var form = FormReader(width: 4, limits: ArrayLimits(), maxFieldBytes: 100)
         for start in stride(from: 0, to: body.count, by: size) {
-            for event in try parser.consume(Array(body[start..<min(start + size, body.count)])) { try form.take(event) }
+            for event in try parser.consume(Array(body[start..<min(start + size, body.count)])) {
+                try await form.take(event) { _ in }
+            }
         }
         try parser.finish()
         let upload = try form.finish()
-        #expect(upload.array.values == Self.values)
+        #expect(upload.matrices.map(\.array.values) == [Self.values])
         #expect(upload.fields.map(\.name) == ["fps"])
         #expect(upload.fields.map(\.value) == ["25"])
     }
@@ -117,11 +119,13 @@ struct UploadTests {
         #expect(try format("application/x-npy") == .npy)
         #expect(try format("application/JSON; charset=utf-8") == .json)
         #expect(try format("application/x-www-form-urlencoded") == .unlabelled)
+        for type in ["application/zip", "application/x-zip-compressed"] { #expect(try format(type) == .zip) }
         #expect(try format("multipart/form-data; boundary=\"a b\"") == .multipart(boundary: "a b"))
         for type in ["text/plain", "nonsense", "image/png"] {
             let problem = #expect(throws: HTTPProblem.self) { try format(type) }
             #expect(problem?.status.code == 415)
             #expect(problem?.detail.contains("application/x-npy") == true)
+            #expect(problem?.detail.contains("application/zip") == true)
         }
     }
 }

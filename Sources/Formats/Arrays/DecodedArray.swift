@@ -20,8 +20,10 @@ public struct DecodedArray: Equatable, Sendable {
 
 /// How much a decoder takes in before it gives up.
 public struct ArrayLimits: Equatable, Sendable {
-    /// Elements of the array; 64 Mi of them are 256 MiB of float32.
+    /// Elements of the array, or of all arrays of one upload; 64 Mi of them are 256 MiB of float32.
     public let maxElements: Int
+    /// Matrices of one upload.
+    public var maxMatrices: Int
     /// Bytes of the header of an .npy body; version 1 cannot have more.
     public var maxNPYHeaderBytes: Int
     /// Bytes of the header of a safetensors body.
@@ -29,19 +31,23 @@ public struct ArrayLimits: Equatable, Sendable {
     /// Lists and objects inside one another in JSON.
     public var maxJSONDepth: Int
 
+    /// Bytes of the elements as float32.
+    public var maxBytes: Int { maxElements * 4 }
+
     /// The most axes that any array may have.
     public static let maxRank = 8
 
     /// The usual limits for uploads.
     public init(
         maxElements: Int = 64 << 20, maxNPYHeaderBytes: Int = 64 << 10, maxSafetensorsHeaderBytes: Int = 1 << 20,
-        maxJSONDepth: Int = 64
+        maxJSONDepth: Int = 64, maxMatrices: Int = 1_000
     ) {
         // Far above any memory, so that counting bytes of elements cannot overflow.
         self.maxElements = min(max(maxElements, 0), 1 << 40)
         self.maxNPYHeaderBytes = maxNPYHeaderBytes
         self.maxSafetensorsHeaderBytes = maxSafetensorsHeaderBytes
         self.maxJSONDepth = maxJSONDepth
+        self.maxMatrices = maxMatrices
     }
 }
 

@@ -37,7 +37,7 @@ extension Array where Element == Int {
 }
 
 /// Text from outside, made fit for a one-line message: cut short, control characters replaced.
-func quoted(_ text: some StringProtocol, limit: Int = 80) -> String {
+package func quoted(_ text: some StringProtocol, limit: Int = 80) -> String {
     var shown = ""
     var count = 0
     for scalar in text.unicodeScalars {

@@ -63,7 +63,7 @@ public struct ZipArchive: Sendable {
         try checkSize(of: entry, limit: limit)
         // Deflate shrinks at most 1032-fold, so a greater claim is a lie, found before memory is reserved for it.
         guard entry.size / 1032 <= entry.dataRange.count + 1 else {
-            throw .damaged("the entry \(quoted(entry.name)) cannot unpack to \(entry.size) bytes")
+            throw entry.damage("cannot unpack to \(entry.size) bytes")
         }
         guard var inflater = Inflater(.raw) else { throw .damaged("zlib has no memory") }
         var fault: String?
@@ -74,7 +74,7 @@ public struct ZipArchive: Sendable {
                     &inflater, &input, UnsafeMutableRawBufferPointer(output), size: entry.size, &fault)
             }
         }
-        if let fault { throw .damaged("the entry \(quoted(entry.name)) \(fault)") }
+        if let fault { throw entry.damage(fault) }
         try unpacked.withRawBytes { bytes throws(ZipError) in try verify(bytes, entry) }
         return unpacked
     }
@@ -124,7 +124,7 @@ public struct ZipArchive: Sendable {
 
     private func verify(_ bytes: UnsafeRawBufferPointer, _ entry: ZipEntry) throws(ZipError) {
         guard crc32(of: bytes) == entry.crc32 else {
-            throw .damaged("the entry \(quoted(entry.name)) does not have the checksum that was noted for it")
+            throw entry.damage("does not have the checksum that was noted for it")
         }
     }
 }

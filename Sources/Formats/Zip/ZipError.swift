@@ -47,4 +47,6 @@ public struct ZipEntry: Equatable, Sendable {
     public var crc32: UInt32
     /// Where its bytes lie in the archive.
     public var dataRange: Range<Int>
+    /// The error for an entry that is not what it claims to be.
+    func damage(_ fault: String) -> ZipError { .damaged("the entry \(quoted(name)) \(fault)") }
 }

@@ -21,15 +21,18 @@ extension VigilService {
             options = try self.options(
                 request.head.query.map { (name: $0.name, value: $0.value) } + upload.fields)
         }
+        guard let matrix = upload.matrices.first, !upload.isBatch else {
+            throw Problem.unreadable("The upload has \(upload.matrices.count) matrices: expected one.")
+        }
         let check = FeatureCheck(width: model.configuration.width, fps: options.fps)
         let accepted: (features: Matrix, report: FeatureReport)
         do {
-            accepted = try check.accept(upload.array)
+            accepted = try check.accept(matrix.array)
         } catch {
-            throw Problem.features(error)
+            throw matrix.problem(error)
         }
         if options.validateOnly { return .json(FeatureReportDocument(accepted.report).json) }
-        let array = upload.array
+        let array = matrix.array
         let digest = FeatureDigest { array.digest }
         let job = try await submit(accepted.features, digest, accepted.report, options, reservation)
         // Computed here and now, while a worker scores: it takes as long as a hundredth of the scoring.

@@ -1,86 +1,111 @@
 import Formats
 import HTTP
 
-/// Takes a form's parts in: the field `features` is the matrix, the others are options.
+/// Takes a form's parts in: the fields `features` and all that have a file's name are matrices, the others are options.
 struct FormReader {
+    /// A field that is no file.
+    private struct Field {
+        let name: String
+        var text: [UInt8] = []
+    }
+
+    private enum Part {
+        case none
+        case file(ContentDecoder)
+        case field(Field)
+    }
+
     private let width: Int
-    private let limits: ArrayLimits
     private let maxFieldBytes: Int
-    private var decoder: UploadDecoder?
-    private var array: DecodedArray?
-    private var name: String?
-    private var text: [UInt8] = []
+    private var part = Part.none
+    private var files = 0
+    private var matrices: UploadMatrices
     private var fields: [(name: String, value: String)] = []
 
     init(width: Int, limits: ArrayLimits, maxFieldBytes: Int) {
         self.width = width
-        self.limits = limits
         self.maxFieldBytes = maxFieldBytes
+        matrices = UploadMatrices(limits: limits)
     }
 
-    /// Bytes of the matrix so far.
-    var heldBytes: Int { decoder?.heldBytes ?? (array?.values.count ?? 0) * 4 }
+    /// How many parts a form may have: a file for each matrix, and the options.
+    var partLimits: MultipartLimits {
+        var limits = MultipartLimits()
+        limits.maxParts += matrices.limits.maxMatrices
+        return limits
+    }
 
-    mutating func take(_ event: MultipartEvent) throws {
+    /// Bytes of the matrices so far, with those of the file that is being read.
+    var heldBytes: Int {
+        if case .file(let content) = part { return matrices.heldBytes + content.heldBytes }
+        return matrices.heldBytes
+    }
+
+    /// Takes the next event in; `growing` is told how much memory the upload takes while an archive is unpacked.
+    mutating func take(_ event: MultipartEvent, growing: (Int) throws -> Void) async throws {
         switch event {
-        case .partBegan(let part): try begin(part)
+        case .partBegan(let head): part = try begin(head)
         case .data(let bytes): try feed(bytes)
-        case .partEnded: try end()
+        case .partEnded: try await end(growing)
         }
     }
 
     /// The upload, once the last part has ended.
     func finish() throws(HTTPProblem) -> Upload {
-        guard let array else {
+        guard matrices.count > 0 else {
             throw Problem.unreadable("The form has no field 'features': expected a file of that name.")
         }
-        return Upload(array: array, fields: fields)
+        return matrices.upload(fields: fields)
     }
 
-    private mutating func begin(_ part: MultipartPart) throws {
-        text = []
-        guard part.name == "features" else {
-            name = part.name
-            return
+    private mutating func begin(_ head: MultipartPart) throws(ArrayDecodingError) -> Part {
+        // A browser sends a file that was not chosen with an empty name.
+        let filename = head.filename.flatMap { $0.isEmpty ? nil : $0 }
+        guard head.name == "features" || filename != nil else { return .field(Field(name: head.name)) }
+        files += 1
+        let limits = matrices.limits
+        guard files <= limits.maxMatrices else {
+            throw ArrayDecodingError(
+                .tooLarge, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
         }
-        guard array == nil, decoder == nil else {
-            throw Problem.unreadable("The form has the field 'features' twice: expected one matrix.")
-        }
-        decoder = UploadDecoder(format: try format(of: part), width: width, limits: limits)
+        let name = MatrixName(field: head.name, filename: filename, number: files)
+        return .file(ContentDecoder(name, format: format(of: head), width: width, limits: limits))
     }
 
     private mutating func feed(_ bytes: [UInt8]) throws {
-        if decoder != nil {
-            try decoder?.feed(bytes)
-        } else {
-            guard text.count + bytes.count <= maxFieldBytes else {
+        switch part {
+        case .none: return
+        case .file(var content):
+            part = .none
+            try content.feed(bytes)
+            part = .file(content)
+        case .field(var field):
+            part = .none
+            guard field.text.count + bytes.count <= maxFieldBytes else {
                 throw Problem.unreadable(
-                    "The form's field '\((name ?? "").prefix(60))' is longer than \(maxFieldBytes) bytes; "
-                        + "the matrix goes in the field 'features'.")
+                    "The form's field '\(field.name.prefix(60))' is longer than \(maxFieldBytes) bytes; a matrix is sent "
+                        + "as a file or in the field 'features'.")
             }
-            text += bytes
+            field.text += bytes
+            part = .field(field)
         }
     }
 
-    private mutating func end() throws {
-        if decoder != nil {
-            array = try decoder?.finish()
-            decoder = nil
-        } else if let name {
+    private mutating func end(_ growing: (Int) throws -> Void) async throws {
+        let ended = part
+        part = .none
+        switch ended {
+        case .none: return
+        case .file(var content): try await content.finish(into: &matrices, growing: growing)
+        case .field(let field):
             // An option that is left empty in a browser's form is one that is not given.
-            if !text.isEmpty { fields.append((name, String(decoding: text, as: UTF8.self))) }
-            self.name = nil
+            if !field.text.isEmpty { fields.append((field.name, String(decoding: field.text, as: UTF8.self))) }
         }
     }
 
     /// Browsers and curl label files as plain bytes or by their own guess, so that the file's name counts first.
-    private func format(of part: MultipartPart) throws(HTTPProblem) -> UploadFormat {
-        if let named = part.filename.flatMap(UploadFormat.named) { return named }
-        switch part.contentType?.essence {
-        case "application/x-npy": return .npy
-        case "application/vnd.safetensors": return .safetensors
-        case "application/json": return .json
-        default: return .bytes
-        }
+    private func format(of head: MultipartPart) -> UploadFormat {
+        if let named = head.filename.flatMap(UploadFormat.named) { return named }
+        return (head.contentType?.essence).flatMap(UploadFormat.typed) ?? .bytes
     }
 }

@@ -1,6 +1,6 @@
 import Formats
 
-/// Decodes an upload as it comes, in whatever format it has.
+/// Decodes a file of one matrix as it comes, in whatever format it has.
 struct UploadDecoder: ArrayDecoder {
     private enum State {
         /// The first bytes, until there are enough to tell the format.
@@ -12,23 +12,26 @@ struct UploadDecoder: ArrayDecoder {
     }
 
     /// Bytes that tell one format from another.
-    private static let needed = 32
+    static let needed = 32
+    /// What is said of a checkpoint that was sent as features.
+    static let checkpoint = ArrayDecodingError(
+        .unsupported, "these are no features but a PyTorch checkpoint: vigil import makes a model of it")
 
     private var state: State
     private let width: Int
     private let limits: ArrayLimits
-    private let refusesRows: Bool
+    private let format: UploadFormat
 
     /// A decoder for rows of `width` where the upload is plain float32.
     init(format: UploadFormat, width: Int, limits: ArrayLimits) {
         self.width = width
         self.limits = limits
-        refusesRows = format == .unlabelled
+        self.format = format
         switch format {
         case .npy: state = .npy(NPYDecoder(limits: limits))
-        case .safetensors: state = .safetensors(SafetensorsDecoder(limits: limits))
+        case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
         case .json: state = .json(FeatureJSONDecoder(limits: limits))
-        case .bytes, .unlabelled, .multipart: state = .undecided([])
+        case .bytes, .unlabelled, .recognised, .zip, .multipart: state = .undecided([])
         }
     }
 
@@ -86,12 +89,12 @@ struct UploadDecoder: ArrayDecoder {
         let kind = first.withUnsafeBytes { FileKind.detect($0) }
         switch kind {
         case .npy: state = .npy(NPYDecoder(limits: limits))
-        // A header of 16 MiB or more would be plain rows that happen to look like one.
-        case .safetensors where first.count > 8 && first[3] == 0:
-            state = .safetensors(SafetensorsDecoder(limits: limits))
-        case .torchZip, .legacyTorch:
-            throw ArrayDecodingError(
-                .unsupported, "these are no features but a PyTorch checkpoint: vigil import makes a model of it")
+        case .safetensors where Self.isTensors(first):
+            state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
+        case .json where format == .recognised: state = .json(FeatureJSONDecoder(limits: limits))
+        case .torchZip where format == .zip:
+            throw ArrayDecodingError(.unsupported, "this is a zip archive: expected one matrix, so unpack it first")
+        case .torchZip, .legacyTorch: throw Self.checkpoint
         case .gzip where first.count > 3 && first[2] == 8 && first[3] < 0x20:
             throw ArrayDecodingError(
                 .unsupported, "these are no features but gzip data: unpack it, or send it with Content-Encoding: gzip")
@@ -100,14 +103,30 @@ struct UploadDecoder: ArrayDecoder {
                 .unsupported,
                 "these are no features but a \(kind == .html ? "web page" : "Git LFS pointer"): fetch the file itself")
         default:
-            guard !refusesRows else {
-                throw ArrayDecodingError(
-                    .malformed,
-                    "the body is no .npy and has no type that says what it is: send it with Content-Type "
-                        + "application/octet-stream if it is plain float32 rows")
-            }
+            if let refusal = refusalOfRows { throw refusal }
             state = .rows(RawFloatDecoder(width: width, limits: limits))
         }
         try feed(first)
+    }
+
+    /// Whether bytes that look like a safetensors file are one: with a header of 16 MiB or more they would be plain rows.
+    static func isTensors(_ first: [UInt8]) -> Bool { first.count > 8 && first[3] == 0 }
+
+    /// Why bytes without a known beginning are not taken for rows; nil where they are.
+    private var refusalOfRows: ArrayDecodingError? {
+        switch format {
+        case .unlabelled:
+            ArrayDecodingError(
+                .malformed,
+                "the body is no .npy and has no type that says what it is: send it with Content-Type "
+                    + "application/octet-stream if it is plain float32 rows")
+        case .recognised:
+            ArrayDecodingError(
+                .malformed,
+                "it is no .npy, no safetensors and no JSON file; one of plain float32 rows needs a name that ends in "
+                    + ".bin, .f32 or .raw")
+        case .zip: ArrayDecodingError(.malformed, "it is no zip archive")
+        default: nil
+        }
     }
 }

@@ -3,13 +3,7 @@ import HTTP
 import HTTPTypes
 import Jobs
 
-/// A decoded upload, and the options that came as fields of a form.
-struct Upload: Sendable {
-    var array: DecodedArray
-    var fields: [(name: String, value: String)] = []
-}
-
-/// Reads the body of `POST /score` into an array while it arrives.
+/// Reads the body of `POST /score` into matrices while it arrives.
 struct UploadReader: Sendable {
     /// Bytes of a form field that is not the file.
     private static let maxFieldBytes = 64 << 10
@@ -23,12 +17,9 @@ struct UploadReader: Sendable {
     static func format(of head: RequestHead) throws(HTTPProblem) -> UploadFormat {
         guard let text = head.fields[.contentType], !text.isEmpty else { return .bytes }
         guard let type = MediaType(text) else { throw refusal(of: text) }
+        if let format = UploadFormat.typed(type.essence) { return format }
         switch type.essence {
-        case "application/x-npy", "application/npy", "application/x-numpy": return .npy
-        case "application/vnd.safetensors", "application/x-safetensors": return .safetensors
-        case "application/octet-stream", "binary/octet-stream": return .bytes
         case "application/x-www-form-urlencoded": return .unlabelled
-        case "application/json": return .json
         case "multipart/form-data":
             guard let boundary = type["boundary"] else {
                 throw Problem.unreadable("The multipart body's Content-Type has no boundary.")
@@ -51,14 +42,17 @@ struct UploadReader: Sendable {
         if case .multipart(let boundary) = format {
             return try await readForm(body, boundary: boundary, reservation: reservation)
         }
-        var decoder = UploadDecoder(format: format, width: width, limits: limits)
+        var matrices = UploadMatrices(limits: limits)
+        var content = ContentDecoder(
+            .body, format: format, width: width, limits: limits, expectedBytes: body.declaredLength)
         var pieces = body.makeAsyncIterator()
         do {
             while let piece = try await pieces.next() {
-                try decoder.feed(piece)
-                try reservation.grow(toBytes: decoder.heldBytes)
+                try content.feed(piece)
+                try reservation.grow(toBytes: content.heldBytes)
             }
-            return Upload(array: try decoder.finish())
+            try await content.finish(into: &matrices) { try reservation.grow(toBytes: $0) }
+            return matrices.upload()
         } catch {
             throw Self.problem(error)
         }
@@ -70,9 +64,11 @@ struct UploadReader: Sendable {
         var form = FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes)
         var pieces = body.makeAsyncIterator()
         do {
-            var parser = try MultipartParser(boundary: boundary)
+            var parser = try MultipartParser(boundary: boundary, limits: form.partLimits)
             while let piece = try await pieces.next() {
-                for event in try parser.consume(piece) { try form.take(event) }
+                for event in try parser.consume(piece) {
+                    try await form.take(event) { try reservation.grow(toBytes: $0) }
+                }
                 try reservation.grow(toBytes: form.heldBytes)
             }
             try parser.finish()

@@ -125,14 +125,16 @@ def dumps(body, protocol=2):
     return buf.getvalue()
 
 
+class Pipe(io.RawIOBase):
+    """With nothing to seek in, zipfile writes data descriptors."""
+    def __init__(self): self.data = b""
+    def writable(self): return True
+    def write(self, b): self.data += bytes(b); return len(b)
+
+
 def pth(name, body, storages, top="archive", compression=zipfile.ZIP_STORED, extra=(), protocol=2, stream=False):
     buf = io.BytesIO()
-    if stream:  # with nothing to seek in, zipfile writes data descriptors
-        class Pipe(io.RawIOBase):
-            def __init__(self): self.data = b""
-            def writable(self): return True
-            def write(self, b): self.data += bytes(b); return len(b)
-        buf = Pipe()
+    if stream: buf = Pipe()
     with zipfile.ZipFile(buf, "w", compression) as z:
         def put(n, data): z.writestr(zipfile.ZipInfo(f"{top}/{n}"), data, compress_type=compression)
         put("data.pkl", dumps(body, protocol))
@@ -200,5 +202,38 @@ def archives():
     write("gzip/two.gz", gzip.compress(b"first, ", mtime=0) + gzip.compress(b"second", mtime=0))
 
 
+def batches():
+    """Archives of several matrices, three wide, of 2 to 6 rows, in every format; with what is no matrix."""
+    def encoded(write, rows):
+        buf = io.BytesIO()
+        write(buf, ramp(rows, 3))
+        return buf.getvalue()
+
+    def tensors(items):
+        header, at = {}, 0
+        for name, a in items:
+            header[name] = {"dtype": "F32", "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
+            at += a.nbytes
+        text = json.dumps(header).encode()
+        return struct.pack("<Q", len(text)) + text + b"".join(a.tobytes() for _, a in items)
+
+    files = [("night/", b""), ("cam7.npy", encoded(np.save, 2)), ("__MACOSX/._cam7.npy", b"resource fork"),
+             ("night/cam8.v2.npy", encoded(np.save, 3)), (".DS_Store", b"\0\0\0\1Bud1"),
+             ("cam9.safetensors", tensors([("cam", ramp(4, 3))])), ("night/cam10", encoded(np.save, 5)),
+             ("cam11.JSON", json.dumps({"features": ramp(6, 3).tolist()}).encode()), ("cam12.f32", ramp(2, 3).tobytes())]
+    for name, method, stream in (("stored", zipfile.ZIP_STORED, False), ("deflated", zipfile.ZIP_DEFLATED, False),
+                                 ("streamed", zipfile.ZIP_DEFLATED, True)):
+        buf = Pipe() if stream else io.BytesIO()
+        with zipfile.ZipFile(buf, "w", method) as z:
+            for entry, data in files: z.writestr(zipfile.ZipInfo(entry), data, compress_type=method)
+        write(f"zip/batch-{name}.zip", buf.data if stream else buf.getvalue())
+    np.savez(path("zip/batch.npz"), cam7=ramp(2, 3), cam8=ramp(3, 3))
+    np.savez_compressed(path("zip/batch-compressed.npz"), cam7=ramp(2, 3), cam8=ramp(3, 3))
+    with zipfile.ZipFile(path("zip/zeros.zip"), "w", zipfile.ZIP_DEFLATED) as z:  # 1000 times smaller than its contents
+        z.writestr(zipfile.ZipInfo("zeros.f32"), bytes(3 << 20), compress_type=zipfile.ZIP_DEFLATED)
+    three = [("b", ramp(2, 3)), ("bias", ramp(3)), ("a", ramp(4, 3)), ("c", ramp(0, 3))]
+    write("safetensors/three.safetensors", tensors(three))
+
+
 if __name__ == "__main__":
-    for make in (npy, safetensors, features_json, torch, hostile, archives): make()
+    for make in (npy, safetensors, features_json, torch, hostile, archives, batches): make()

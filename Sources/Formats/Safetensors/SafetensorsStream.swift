@@ -1,0 +1,136 @@
+/// Keeps the chosen tensors of a safetensors body that arrives in pieces, and lets the others pass.
+struct SafetensorsStream {
+    private enum State {
+        case length
+        case header(length: Int)
+        case data(fileLength: Int)
+        case failed(ArrayDecodingError)
+    }
+
+    private let choice: SafetensorsChoice
+    private let limits: ArrayLimits
+    private var state = State.length
+    private var pending: [UInt8] = []
+    private var position = 0
+    /// What is to be kept, in the order of the bytes; `arrays` holds those that are complete.
+    private var wanted: [SafetensorsTensor] = []
+    private var arrays: [NamedArray] = []
+    private var keptBytes = 0
+    private var collector = FloatCollector(elementType: .float32, byteOrder: .little, expectedCount: 0)
+
+    init(_ choice: SafetensorsChoice, limits: ArrayLimits) {
+        self.choice = choice
+        self.limits = limits
+    }
+
+    /// Takes the next bytes in.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        do throws(ArrayDecodingError) {
+            var rest = bytes
+            while !rest.isEmpty {
+                switch state {
+                case .length: try takeLength(&rest)
+                case .header(let length): try takeHeader(&rest, length: length)
+                case .data(let fileLength): try takeData(&rest, fileLength: fileLength)
+                case .failed(let error): throw error
+                }
+            }
+        } catch {
+            state = .failed(error)
+            throw error
+        }
+    }
+
+    /// Bytes of the numbers so far.
+    var heldBytes: Int { keptBytes + collector.values.count * 4 }
+
+    /// The tensors in the order of their bytes, at least one.
+    mutating func finish() throws(ArrayDecodingError) -> [NamedArray] {
+        switch state {
+        case .failed(let error): throw error
+        case .length, .header:
+            throw ArrayDecodingError(.truncated, "the safetensors body ends after \(position) bytes, before its data")
+        case .data(let fileLength):
+            guard position == fileLength else {
+                throw ArrayDecodingError(
+                    .truncated, "the safetensors body ends after \(position) of \(fileLength) bytes")
+            }
+            keep(UnsafeRawBufferPointer(start: nil, count: 0))
+            return arrays
+        }
+    }
+
+    private mutating func takeLength(_ rest: inout UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        gather(&rest, upTo: SafetensorsHeader.lengthBytes)
+        guard pending.count == SafetensorsHeader.lengthBytes else { return }
+        do throws(SafetensorsError) {
+            let limit = limits.maxSafetensorsHeaderBytes
+            let length = try pending.withRawBytes { bytes throws(SafetensorsError) in
+                try SafetensorsHeader.length(bytes, limit: limit)
+            }
+            pending = []
+            state = .header(length: length)
+        } catch {
+            throw ArrayDecodingError(.malformed, error.description)
+        }
+    }
+
+    private mutating func takeHeader(_ rest: inout UnsafeRawBufferPointer, length: Int) throws(ArrayDecodingError) {
+        gather(&rest, upTo: length)
+        guard pending.count == length else { return }
+        let header: SafetensorsHeader
+        do throws(SafetensorsError) {
+            header = try pending.withRawBytes { bytes throws(SafetensorsError) in try SafetensorsHeader.parse(bytes) }
+        } catch {
+            throw ArrayDecodingError(.malformed, error.description)
+        }
+        pending = []
+        wanted = try choice.wanted(of: header.tensors, limits: limits)
+        begin()
+        state = .data(fileLength: header.fileLength)
+    }
+
+    /// Makes room for the next tensor.
+    private mutating func begin() {
+        guard arrays.count < wanted.count else { return }
+        let tensor = wanted[arrays.count]
+        collector = FloatCollector(
+            elementType: tensor.elementType, byteOrder: .little, expectedCount: tensor.elementCount)
+    }
+
+    /// Takes what is wanted of the bytes at `position`, and completes the tensors that end in them.
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer) {
+        let here = position..<position + bytes.count
+        while arrays.count < wanted.count {
+            let tensor = wanted[arrays.count]
+            let range = tensor.byteRange.clamped(to: here)
+            if !range.isEmpty {
+                collector.append(bytes.part(range.lowerBound - position..<range.upperBound - position))
+            }
+            guard tensor.byteRange.upperBound <= here.upperBound else { return }
+            keptBytes += tensor.elementCount * 4
+            let array = DecodedArray(shape: tensor.shape, elementType: tensor.elementType, values: collector.take())
+            arrays.append(NamedArray(name: tensor.name, array: array))
+            begin()
+        }
+    }
+
+    private mutating func takeData(
+        _ rest: inout UnsafeRawBufferPointer, fileLength: Int
+    ) throws(ArrayDecodingError) {
+        guard rest.count <= fileLength - position else {
+            throw ArrayDecodingError(
+                .malformed, "bytes follow the safetensors data, which ends after \(fileLength) bytes")
+        }
+        keep(rest)
+        position += rest.count
+        rest = rest.part(rest.count..<rest.count)
+    }
+
+    private mutating func gather(_ rest: inout UnsafeRawBufferPointer, upTo length: Int) {
+        let taken = min(length - pending.count, rest.count)
+        pending.append(contentsOf: rest[..<taken])
+        rest = rest.part(taken..<rest.count)
+        position += taken
+    }
+}

@@ -1,0 +1,32 @@
+import Formats
+import HTTP
+import VadCLIP
+
+/// What a request has sent: one matrix, or a batch of them, and the options that came as fields of a form.
+struct Upload: Sendable {
+    /// The matrices in the order they came in, at least one.
+    var matrices: [NamedMatrix]
+    /// Whether this is a batch: several files, an archive, or a safetensors file of several matrices. An archive of one
+    /// file is a batch of one.
+    var isBatch = false
+    /// The fields that are no files.
+    var fields: [(name: String, value: String)] = []
+}
+
+/// A matrix of an upload.
+struct NamedMatrix: Sendable {
+    /// In a batch what tells it from the others, never nil and never twice; alone its file's name, nil where none is
+    /// known.
+    var name: String?
+    /// What messages call it: the file as the client named it, with its ending.
+    var file: String?
+    /// The matrix, of any shape: whether it can be scored is for ``FeatureCheck`` to say.
+    var array: DecodedArray
+
+    /// The problem that this matrix can't be scored, which says which one it is.
+    func problem(_ error: FeatureError) -> HTTPProblem {
+        var problem = Problem.features(error)
+        if let file = file ?? name { problem.detail = "\(quoted(file)): \(problem.detail)" }
+        return problem
+    }
+}

@@ -1,0 +1,63 @@
+import Formats
+
+/// The matrices of an upload as they come, within the limits that hold for all of them together.
+struct UploadMatrices {
+    /// What an upload may hold.
+    let limits: ArrayLimits
+    /// Whether one of the files holds several matrices, or would be one of several if there were more.
+    var isBatch = false
+    /// Bytes of the matrices so far.
+    private(set) var heldBytes = 0
+    private var matrices: [(name: MatrixName, array: DecodedArray)] = []
+
+    init(limits: ArrayLimits) { self.limits = limits }
+
+    /// How many there are.
+    var count: Int { matrices.count }
+
+    /// Takes the next one in.
+    mutating func add(_ array: DecodedArray, as name: MatrixName) throws(ArrayDecodingError) {
+        guard matrices.count < limits.maxMatrices else {
+            throw ArrayDecodingError(
+                .tooLarge,
+                "the upload has \(matrices.count + 1) matrices or more; it may have \(limits.maxMatrices)"
+            ).told(of: name.file)
+        }
+        let bytes = array.values.count * 4
+        guard bytes <= limits.maxBytes - heldBytes else {
+            throw ArrayDecodingError(
+                .tooLarge,
+                "with it the upload's matrices have more than the limit of \(limits.maxElements) numbers together"
+            ).told(of: name.file)
+        }
+        heldBytes += bytes
+        matrices.append((name, array))
+    }
+
+    /// All of them, with names that differ: one that is taken already gets a number.
+    consuming func upload(fields: [(name: String, value: String)] = []) -> Upload {
+        let isBatch = isBatch || matrices.count > 1
+        var names = DifferingNames()
+        let named = matrices.map { name, array in
+            NamedMatrix(name: isBatch ? names.next(name.amongOthers) : name.alone, file: name.file, array: array)
+        }
+        return Upload(matrices: named, isBatch: isBatch, fields: fields)
+    }
+}
+
+/// Makes names differ.
+private struct DifferingNames {
+    private var taken: Set<String> = []
+    private var numbers: [String: Int] = [:]
+
+    /// The name itself; with a number behind it where it is taken already.
+    mutating func next(_ name: String) -> String {
+        var candidate = name
+        while !taken.insert(candidate).inserted {
+            let number = numbers[name, default: 1] + 1
+            numbers[name] = number
+            candidate = "\(name)-\(number)"
+        }
+        return candidate
+    }
+}

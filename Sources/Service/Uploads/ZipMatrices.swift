@@ -1,0 +1,109 @@
+import Formats
+
+/// The matrices of a zip archive: each file in it is one.
+struct ZipMatrices {
+    /// A file of the archive.
+    struct File {
+        /// The path in the archive without the ending.
+        let name: String
+        fileprivate let entry: ZipEntry
+        fileprivate let format: UploadFormat
+
+        /// The path in the archive.
+        var path: String { entry.name }
+    }
+
+    /// The files in the directory's order, at least one.
+    let files: [File]
+    private let archive: ZipBody
+
+    /// Looks at the directory alone: nothing is unpacked yet.
+    init(_ archive: ZipBody, limits: ArrayLimits) throws(ArrayDecodingError) {
+        self.archive = archive
+        var files: [File] = []
+        var bytes = 0
+        for entry in archive.entries where !Self.isPassedOver(entry.name) {
+            try Self.check(entry.name)
+            // What an entry claims is held to while it is unpacked, so that this bounds what comes of all of them.
+            guard entry.size <= limits.maxBytes - bytes else {
+                throw ArrayDecodingError(
+                    .tooLarge,
+                    "with the entry \(quoted(entry.name)) the zip archive unpacks to more than the limit of "
+                        + "\(limits.maxBytes) bytes")
+            }
+            bytes += entry.size
+            files.append(
+                File(name: MatrixName.withoutEnding(entry.name), entry: entry, format: Self.format(of: entry.name)))
+        }
+        guard files.count <= limits.maxMatrices else {
+            throw ArrayDecodingError(
+                .tooLarge, "the zip archive has \(files.count) files; an upload may have \(limits.maxMatrices) matrices"
+            )
+        }
+        guard !files.isEmpty else {
+            throw ArrayDecodingError(.malformed, "the zip archive has no files: expected feature matrices")
+        }
+        try Self.refuseSharedNames(files)
+        self.files = files
+    }
+
+    /// Bytes of the archive itself.
+    var heldBytes: Int { archive.count }
+
+    /// Unpacks and decodes a file piece by piece, and tells how many bytes of numbers it holds meanwhile.
+    func decode(
+        _ file: File, width: Int, limits: ArrayLimits, holding: (Int) throws -> Void
+    ) throws -> DecodedArray {
+        var decoder = UploadDecoder(format: file.format, width: width, limits: limits)
+        var isFront = true
+        try archive.forEachPiece(of: file.entry, wrap: { ArrayDecodingError($0) as any Error }) { piece in
+            if isFront, FileKind.detect(piece) == .torchZip {
+                throw ArrayDecodingError(
+                    .unsupported, "the entry is a zip archive or a checkpoint itself: expected a matrix")
+            }
+            isFront = false
+            try decoder.feed(piece)
+            try holding(decoder.heldBytes)
+        }
+        return try decoder.finish()
+    }
+
+    /// Folders, and what macOS puts beside files.
+    private static func isPassedOver(_ name: String) -> Bool {
+        let parts = name.split(separator: "/")
+        return name.hasSuffix("/") || parts.first == "__MACOSX" || parts.last == ".DS_Store"
+    }
+
+    /// Names are never used as paths here. They go back to the client, who may.
+    private static func check(_ name: String) throws(ArrayDecodingError) {
+        let parts = name.split(omittingEmptySubsequences: false) { $0 == "/" || $0 == "\\" }
+        let isDrive = name.first?.isLetter == true && name.dropFirst().first == ":"
+        let isPlain = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        guard isPlain, !isDrive, !parts.contains(""), !parts.contains("."), !parts.contains("..") else {
+            throw ArrayDecodingError(
+                .unsupported,
+                "the entry \(quoted(name)) has a name that leads out of the archive or is no plain path")
+        }
+        guard name.utf8.count <= 1_024 else {
+            throw ArrayDecodingError(
+                .unsupported, "the entry \(quoted(name)) has a name of \(name.utf8.count) bytes; the limit is 1024")
+        }
+    }
+
+    private static func refuseSharedNames(_ files: [File]) throws(ArrayDecodingError) {
+        var paths: [String: String] = [:]
+        for file in files {
+            if let other = paths.updateValue(file.path, forKey: file.name) {
+                throw ArrayDecodingError(
+                    .malformed,
+                    "the entries \(quoted(other)) and \(quoted(file.path)) would both be called \(quoted(file.name))")
+            }
+        }
+    }
+
+    private static func format(of name: String) -> UploadFormat {
+        if let format = UploadFormat.named(name), format != .zip { return format }
+        let isRows = [".bin", ".f32", ".raw"].contains { name.lowercased().hasSuffix($0) }
+        return isRows ? .bytes : .recognised
+    }
+}

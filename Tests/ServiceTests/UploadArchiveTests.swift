@@ -1,0 +1,152 @@
+import Formats
+import HTTP
+import Testing
+
+@testable import Service
+
+/// Bodies that hold several matrices: zip archives and safetensors files.
+@Suite("Uploads of archives")
+struct UploadArchiveTests {
+    private typealias Samples = UploadSamples
+
+    @Test(
+        "every file of an archive is a matrix, in every format, stored or deflated",
+        arguments: ["batch-stored.zip", "batch-deflated.zip", "batch-streamed.zip"],
+        [UploadFormat.zip, .bytes, .unlabelled])
+    func reads(name: String, format: UploadFormat) async throws {
+        let upload = try await Samples.read(Samples.fixture("zip/\(name)"), as: format)
+        #expect(upload.isBatch)
+        #expect(upload.names == ["cam7", "night/cam8.v2", "cam9", "night/cam10", "cam11", "cam12"])
+        for (matrix, rows) in zip(upload.matrices, [2, 3, 4, 5, 6, 2]) {
+            #expect(matrix.array.shape == [rows, 3] && matrix.array.values == Samples.ramp(rows: rows))
+        }
+        #expect(upload.matrices[1].file == "night/cam8.v2.npy")
+    }
+
+    @Test("numpy's archives are read", arguments: ["batch.npz", "batch-compressed.npz"])
+    func npz(name: String) async throws {
+        let upload = try await Samples.read(Samples.fixture("zip/\(name)"), as: .zip)
+        #expect(upload.names == ["cam7", "cam8"] && upload.matrices.map(\.array.shape) == [[2, 3], [3, 3]])
+    }
+
+    @Test("an archive of one file is a batch of one")
+    func one() async throws {
+        let upload = try await Samples.read(SampleZip([("a.npy", Samples.npy(rows: 1))]).bytes, as: .zip)
+        #expect(upload.isBatch && upload.names == ["a"])
+    }
+
+    @Test(
+        "wherever a body is cut, the same comes out",
+        arguments: [
+            "zip/batch-deflated.zip", "zip/batch-streamed.zip", "safetensors/three.safetensors",
+            "safetensors/plain.safetensors", "npy/f4-le.npy",
+        ])
+    func everyCut(name: String) async throws {
+        let body = try Samples.fixture(name)
+        let whole = try await Samples.read(body, as: .bytes).summary
+        for cut in 0...body.count {
+            let upload = try await Samples.readContent(body, as: .bytes, cutAt: cut)
+            #expect(upload.summary == whole, "cut at \(cut)")
+        }
+    }
+
+    @Test("a safetensors file of several matrices is a batch, one with features is a matrix as ever")
+    func tensors() async throws {
+        let three = try await Samples.read(Samples.fixture("safetensors/three.safetensors"), as: .safetensors)
+        #expect(three.isBatch && three.names == ["b", "a", "c"] && three.matrices.map(\.file) == ["b", "a", "c"])
+        let plain = try await Samples.read(Samples.fixture("safetensors/plain.safetensors"), as: .safetensors)
+        #expect(!plain.isBatch && plain.names == [nil] && plain.matrices[0].array.shape == [4, 3])
+        let header = #"{"cam":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}}"#
+        let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+        let one = try await Samples.read(
+            length + Array(header.utf8) + [UInt8](repeating: 0, count: 12), as: .safetensors)
+        #expect(!one.isBatch && one.names == ["cam"])
+    }
+
+    private static func archive(_ files: (String, [UInt8])...) -> [UInt8] {
+        SampleZip(files.map { ($0.0, $0.1) }).bytes
+    }
+
+    private static func archive(adding change: (inout SampleZip) -> Void) -> [UInt8] {
+        var zip = SampleZip([])
+        change(&zip)
+        return zip.bytes
+    }
+
+    private static let npy = UploadSamples.npy(rows: 1)
+    private static let header = Array(npy.dropLast(12))
+
+    @Test(
+        "archives that are refused, with the status and the reason",
+        arguments: [
+            ([], 400, "not a zip archive"), (archive(), 400, "has no files"),
+            (archive(("folder/", []), ("__MACOSX/._a", [1])), 400, "has no files"),
+            (Array(archive(("a.npy", npy)).dropLast()), 400, "its directory is missing"),
+            (archive(("a.npy", npy), ("b.npy", header)), 400, "'b.npy': "), (archive(("a.npy", [])), 400, "'a.npy': "),
+            (archive(("notes.txt", Array("hello".utf8))), 400, "'notes.txt': it is no .npy"),
+            (archive(("rows.dat", [UInt8](repeating: 0, count: 12))), 400, ".bin, .f32 or .raw"),
+            (archive(("rows.raw", [UInt8](repeating: 0, count: 13))), 400, "'rows.raw': the body of 13 bytes"),
+            (archive(("a.npy", npy), ("a.npy", npy)), 400, "the name 'a.npy' occurs twice"),
+            (archive(("a.npy", npy), ("a.json", npy)), 400, "'a.npy' and 'a.json' would both be called 'a'"),
+            (archive(("../a.npy", npy)), 422, "'../a.npy' has a name that leads out"),
+            (archive(("/etc/a.npy", npy)), 422, "'/etc/a.npy'"), (archive(("C:\\a.npy", npy)), 422, "'C:\\a.npy'"),
+            (archive(("x\\..\\a.npy", npy)), 422, "leads out"), (archive(("a\nb.npy", npy)), 422, "no plain path"),
+            (archive((String(repeating: "a", count: 1_025), npy)), 422, "a name of 1025 bytes"),
+            (archive(("in.zip", archive(("a.npy", npy)))), 422, "'in.zip': the entry is a zip archive"),
+            (archive(("m/data.pkl", [0x80, 2]), ("m/data/0", [1])), 422, "PyTorch checkpoint"),
+            (archive(("a.npy", npy), ("m/data.pkl", [0x80, 2])), 422, "PyTorch checkpoint"),
+            (archive { $0.add(Array("a.npy".utf8), npy, flags: 1) }, 422, "'a.npy' is encrypted"),
+            (archive { $0.add(Array("a.npy".utf8), npy, method: 12) }, 422, "'a.npy' is compressed by method 12"),
+            (archive { $0.add([0xFF, 0x61], npy) }, 422, "not UTF-8"),
+            (
+                archive { $0.add(Array("a.npy".utf8), npy, size: 1 << 23, method: 8) }, 413,
+                "entry 'a.npy' the zip archive"
+            ),
+            (archive { $0.add(Array("a.npy".utf8), npy, size: 100, method: 8) }, 400, "'a.npy' is corrupt"),
+        ] as [([UInt8], Int, String)])
+    func refuses(body: [UInt8], status: Int, words: String) async {
+        let problem = await Samples.problem(body, as: .zip)
+        #expect(problem?.status.code == status, "\(problem?.description ?? "no problem")")
+        #expect(problem?.detail.contains(words) == true, "\(problem?.detail ?? "no problem")")
+        #expect(problem?.detail.contains("\n") == false)
+    }
+
+    @Test("a checkpoint is refused by its front, before the rest has come")
+    func checkpointFront() throws {
+        let body = try Samples.fixture("torch/plain.pth")
+        var content = ContentDecoder(.body, format: .bytes, width: 3, limits: Samples.limits)
+        try content.feed(Array(body[..<40]))
+        #expect(throws: UploadDecoder.checkpoint) { try content.feed(Array(body[40..<60])) }
+    }
+
+    @Test("an archive that unpacks to more than the limit is refused before it is unpacked")
+    func unpacksTooFar() async throws {
+        let body = try Samples.fixture("zip/zeros.zip")
+        let size = 3 << 20
+        let problem = await Samples.problem(body, as: .zip, limits: ArrayLimits(maxElements: size / 4 - 1))
+        #expect(problem?.status.code == 413 && problem?.detail.contains("'zeros.f32'") == true)
+        let upload = try await Samples.read(body, as: .zip, limits: ArrayLimits(maxElements: size / 4))
+        #expect(upload.matrices[0].array.values.count == size / 4)
+    }
+
+    @Test("the backlog's budget ends the unpacking of an archive, whose bytes are counted with its numbers")
+    func budget() async throws {
+        let body = try Samples.fixture("zip/zeros.zip")
+        let enough = (3 << 20) + body.count
+        #expect(await Samples.problem(body, as: .zip, budget: enough - 1)?.status.code == 413)
+        #expect(try await Samples.read(body, as: .zip, budget: enough).matrices.count == 1)
+    }
+
+    @Test("an archive of more matrices than the limit is refused with their number")
+    func many() async throws {
+        let files = (0...1_000).map { ("cam\($0).npy", Self.npy) }
+        let problem = await Samples.problem(SampleZip(files).bytes, as: .zip)
+        #expect(problem?.status.code == 413 && problem?.detail.contains("has 1001 files") == true)
+        let upload = try await Samples.read(SampleZip(files.dropLast() + [("folder/", [])]).bytes, as: .zip)
+        #expect(upload.matrices.count == 1_000)
+        let tensors = await Samples.problem(
+            try Samples.fixture("safetensors/three.safetensors"), as: .safetensors,
+            limits: ArrayLimits(maxMatrices: 2))
+        #expect(tensors?.status.code == 413 && tensors?.detail.contains("has 3 matrices") == true)
+    }
+}
