@@ -10,15 +10,15 @@ import VadCLIP
 struct UploadFormTests {
     private typealias Samples = UploadSamples
 
-    private static let one = Samples.part("features", file: "cam7.npy", Samples.npy(rows: 2))
-    private static let two = Samples.part("features", file: "nights/cam8.npy", Samples.npy(rows: 3))
-    private static let three = Samples.part(
-        "third", file: "cam9.json", type: "application/json", Array(#"{"features": [[1, 2, 3]]}"#.utf8))
+    private static let first = Samples.part("features", file: "cam7.npy", Samples.npy(rows: 2))
+    private static let second = Samples.part("features", file: "nights/cam8.npy", Samples.npy(rows: 3))
+    private static let third = Samples.part(
+        "more", file: "cam9.json", type: "application/json", Array(#"{"features": [[1, 2, 3]]}"#.utf8))
     private static let fps = Samples.part("fps", Array("25".utf8))
 
     @Test("one file is no batch, and is called as its file is")
     func single() async throws {
-        let upload = try await Samples.read(Samples.form(Self.one, Self.fps))
+        let upload = try await Samples.read(Samples.form(Self.first, Self.fps))
         #expect(!upload.isBatch && upload.names == ["cam7.npy"])
         #expect(upload.matrices[0].array.values == Samples.ramp(rows: 2))
         #expect(upload.fields.map(\.name) == ["fps"] && upload.fields.map(\.value) == ["25"])
@@ -28,7 +28,7 @@ struct UploadFormTests {
 
     @Test("two files of one field are a batch in their order, called by their names")
     func two() async throws {
-        let upload = try await Samples.read(Samples.form(Self.one, Self.fps, Self.two))
+        let upload = try await Samples.read(Samples.form(Self.first, Self.fps, Self.second))
         #expect(upload.isBatch && upload.names == ["cam7", "cam8"])
         #expect(upload.matrices.map(\.array.shape) == [[2, 3], [3, 3]])
         #expect(upload.matrices.map(\.file) == ["cam7.npy", "nights/cam8.npy"])
@@ -37,7 +37,7 @@ struct UploadFormTests {
 
     @Test("a file in a field of any name is a matrix; a field without a file's name is an option")
     func anyField() async throws {
-        let upload = try await Samples.read(Samples.form(Self.three, Self.one, Self.two, Self.fps))
+        let upload = try await Samples.read(Samples.form(Self.third, Self.first, Self.second, Self.fps))
         #expect(upload.isBatch && upload.names == ["cam9", "cam7", "cam8"])
         #expect(upload.matrices[0].array.values == [1, 2, 3])
     }
@@ -47,7 +47,7 @@ struct UploadFormTests {
         let nameless = Samples.part("features", Samples.npy(rows: 1))
         let upload = try await Samples.read(
             Samples.form(
-                nameless, Self.one, nameless, Self.one, Samples.part("x", file: "cam7.v2", Samples.npy(rows: 4)))
+                nameless, Self.first, nameless, Self.first, Samples.part("x", file: "cam7.v2", Samples.npy(rows: 4)))
         )
         #expect(upload.names == ["features-1", "cam7", "features-3", "cam7-2", "cam7-3"])
         #expect(upload.matrices.map(\.array.shape[0]) == [1, 2, 1, 2, 4])
@@ -57,8 +57,8 @@ struct UploadFormTests {
     func everyCut() async throws {
         let archive = Samples.part("batch", file: "b.zip", try Samples.fixture("zip/batch.npz"))
         for body in [
-            Samples.form(Self.one, Self.two), Samples.form(Self.fps, Self.one, Self.three, Self.two),
-            Samples.form(archive, Self.one),
+            Samples.form(Self.first, Self.second), Samples.form(Self.fps, Self.first, Self.third, Self.second),
+            Samples.form(archive, Self.first),
         ] {
             let whole = try await Samples.read(body).summary
             for cut in 0...body.count {
@@ -72,7 +72,7 @@ struct UploadFormTests {
     func containers() async throws {
         let archive = Samples.part("a", file: "night.zip", try Samples.fixture("zip/batch.npz"))
         let tensors = Samples.part("b", file: "day.safetensors", try Samples.fixture("safetensors/three.safetensors"))
-        let upload = try await Samples.read(Samples.form(archive, Self.one, tensors))
+        let upload = try await Samples.read(Samples.form(archive, Self.first, tensors))
         #expect(upload.isBatch && upload.names == ["cam7", "cam8", "cam7-2", "b", "a", "c"])
         #expect(
             upload.matrices.map(\.file) == [
@@ -86,7 +86,7 @@ struct UploadFormTests {
 
     @Test("a file that was not chosen in a browser is passed over")
     func notChosen() async throws {
-        let upload = try await Samples.read(Samples.form(Self.one, Samples.part("more", file: "", [])))
+        let upload = try await Samples.read(Samples.form(Self.first, Samples.part("more", file: "", [])))
         #expect(upload.matrices.count == 1 && upload.fields.isEmpty)
     }
 
@@ -97,8 +97,8 @@ struct UploadFormTests {
         }
         func file(_ name: String, _ text: String) -> [UInt8] { Samples.part("features", file: name, Array(text.utf8)) }
         #expect(await detail(Self.fps) == "The form has no field 'features': expected a file of that name.")
-        #expect(await detail(Self.one, file("notes.txt", "hello")).hasPrefix("'notes.txt': the body of 5 bytes"))
-        #expect(await detail(Self.one, file("x.json", "{\"features\": [[1], [2, 3]]}")).hasPrefix("'x.json': "))
+        #expect(await detail(Self.first, file("notes.txt", "hello")).hasPrefix("'notes.txt': the body of 5 bytes"))
+        #expect(await detail(Self.first, file("x.json", "{\"features\": [[1], [2, 3]]}")).hasPrefix("'x.json': "))
         #expect(await detail(file("x.npy", "no array at all")).hasPrefix("'x.npy': "))
         #expect(await detail(Samples.part("features", Array("12".utf8))).hasPrefix("'features': the body of 2 bytes"))
         #expect(await detail(file("a.zip", "PK\u{3}\u{4}")).hasPrefix("'a.zip': not a zip archive"))
@@ -112,14 +112,14 @@ struct UploadFormTests {
 
     @Test("more files than the limit are refused, and so are more numbers than the limit together")
     func limits() async throws {
-        let form = Samples.form(Self.one, Self.two, Self.three)
+        let form = Samples.form(Self.first, Self.second, Self.third)
         let many = await Samples.problem(form, limits: ArrayLimits(maxMatrices: 2))
         #expect(many?.status.code == 413 && many?.detail.contains("3 files") == true, "\(many?.detail ?? "")")
         let large = await Samples.problem(form, limits: ArrayLimits(maxElements: 14))
         #expect(large?.status.code == 413 && large?.detail.hasPrefix("'nights/cam8.npy': with it") == true)
         #expect(try await Samples.read(form, limits: ArrayLimits(maxElements: 18, maxMatrices: 3)).matrices.count == 3)
         let inside = Samples.part("z", file: "z.zip", try Samples.fixture("zip/batch.npz"))
-        let both = await Samples.problem(Samples.form(Self.one, inside), limits: ArrayLimits(maxMatrices: 2))
+        let both = await Samples.problem(Samples.form(Self.first, inside), limits: ArrayLimits(maxMatrices: 2))
         #expect(both?.detail == "'z.zip/cam8.npy': the upload has 3 matrices or more; it may have 2")
     }
 

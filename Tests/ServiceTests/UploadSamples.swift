@@ -22,7 +22,7 @@ enum UploadSamples {
 
     /// A part of a form as curl writes it.
     static func part(_ field: String, file: String? = nil, type: String? = nil, _ content: [UInt8]) -> [UInt8] {
-        var head = "--------------------------d74496d66958873e\r\nContent-Disposition: form-data; name=\"\(field)\""
+        var head = "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(field)\""
         if let file { head += "; filename=\"\(file)\"" }
         if let type = type ?? (file == nil ? nil : "application/octet-stream") { head += "\r\nContent-Type: \(type)" }
         return Array("\(head)\r\n\r\n".utf8) + content + Array("\r\n".utf8)
@@ -34,7 +34,8 @@ enum UploadSamples {
 
     /// Reads a body as a request's is read.
     static func read(
-        _ body: [UInt8], as format: UploadFormat = .multipart(boundary: boundary), limits: ArrayLimits = limits,
+        _ body: [UInt8], as format: UploadFormat = .multipart(boundary: boundary),
+        limits: ArrayLimits = UploadSamples.limits,
         budget: Int = 64 << 20
     ) async throws -> Upload {
         let backlog = Backlog(store: MemoryJobStore(), limits: Backlog.Limits(maxBytes: budget))
@@ -65,7 +66,8 @@ enum UploadSamples {
 
     /// The problem that a body is refused with.
     static func problem(
-        _ body: [UInt8], as format: UploadFormat = .multipart(boundary: boundary), limits: ArrayLimits = limits,
+        _ body: [UInt8], as format: UploadFormat = .multipart(boundary: boundary),
+        limits: ArrayLimits = UploadSamples.limits,
         budget: Int = 64 << 20
     ) async -> HTTPProblem? {
         do {
@@ -78,8 +80,8 @@ enum UploadSamples {
 extension Upload {
     /// Everything that is in it, in words.
     var summary: String {
-        let matrices = matrices.map { "\($0.name ?? "-") \($0.file ?? "-") \($0.array.shape) \($0.array.values)" }
-        return "\(isBatch) \(matrices) \(fields)"
+        let shown = matrices.map { "\($0.name ?? "-") \($0.file ?? "-") \($0.array.shape) \($0.array.values)" }
+        return "\(isBatch) \(shown) \(fields)"
     }
 
     var names: [String?] { matrices.map(\.name) }
