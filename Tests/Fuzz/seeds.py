@@ -97,6 +97,14 @@ def safetensors():
         }
     ).encode()
     yield struct.pack("<Q", len(header)) + header + bytes(range(12))
+    header = json.dumps(
+        {
+            "b": {"dtype": "F16", "shape": [1, 2], "data_offsets": [8, 12]},
+            "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
+            "c": {"dtype": "F32", "shape": [0, 3], "data_offsets": [12, 12]},
+        }
+    ).encode()
+    yield struct.pack("<Q", len(header)) + header + bytes(range(12))
 
 
 def texts():
@@ -176,7 +184,7 @@ MADE = {
 }  # fmt: skip
 FILES = {
     "npy": ["npy/*.npy"], "safetensors": ["safetensors/*"], "json": ["json/*.json"],
-    "zip": ["zip/*.zip", "torch/*.pth"], "pickle": ["pickle/*.pkl"], "gzip": ["gzip/*.gz"],
+    "zip": ["zip/*.zip", "zip/*.npz", "torch/*.pth"], "pickle": ["pickle/*.pkl"], "gzip": ["gzip/*.gz"],
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ private let contentLimit = 1 << 18
 
 /// A zip archive: entries are inside of it and apart from one another, and have the size that they claim.
 func checkZip(_ input: UnsafeRawBufferPointer) {
+    checkBody(input)
     withFile(input) { file in
         guard let archive = try? ZipArchive(file: file) else { return }
         var end = 0
@@ -31,6 +32,30 @@ func checkZip(_ input: UnsafeRawBufferPointer) {
         }
         require(Set(archive.entries.map(\.name)).count == archive.entries.count, "names differ")
         checkCheckpoint(file)
+    }
+}
+
+/// In memory and unpacked piece by piece, an archive is what it is as a file; no entry gives more than it claims.
+private func checkBody(_ input: UnsafeRawBufferPointer) {
+    let bytes = Array(input)
+    _ = ZipBody.firstName(in: bytes)
+    withFile(input) { file in
+        let archive = try? ZipArchive(file: file)
+        let body = try? ZipBody(bytes)
+        require(archive?.entries == body?.entries, "both find the same entries")
+        guard let archive, let body else { return }
+        for entry in body.entries where entry.size <= contentLimit {
+            var contents: [UInt8] = []
+            let outcome = Result { () throws(ZipError) in
+                try body.forEachPiece(of: entry, wrap: { $0 }) { piece throws(ZipError) in
+                    contents.append(contentsOf: piece)
+                    require(contents.count <= entry.size, "an entry gives no more than it claims")
+                }
+            }
+            let whole = try? archive.contents(of: entry, limit: contentLimit)
+            let pieces = (try? outcome.get()).map { contents }
+            require(pieces == whole, "\(entry.name) is the same in pieces")
+        }
     }
 }
 

@@ -57,6 +57,7 @@ func checkNPY(_ input: UnsafeRawBufferPointer) {
 /// A safetensors body: the reader of uploads and that of files agree.
 func checkSafetensors(_ input: UnsafeRawBufferPointer) {
     let outcome = decoded(input, SafetensorsDecoder(limits: limits))
+    checkMatrices(input, features: outcome)
     withFile(input) { file in
         var fileLimits = SafetensorsLimits()
         fileLimits.maxHeaderBytes = limits.maxSafetensorsHeaderBytes
@@ -82,6 +83,33 @@ func checkSafetensors(_ input: UnsafeRawBufferPointer) {
         let expected = DecodedArray(shape: tensor.shape, elementType: tensor.elementType, values: values)
         require(outcome == ArrayOutcome(expected), "an upload holds what a file holds")
     }
+}
+
+/// The matrices of a safetensors body: the same in pieces, within the limits together; `features` alone where it is one.
+private func checkMatrices(_ input: UnsafeRawBufferPointer, features: ArrayOutcome) {
+    let outcome = checkPieces(input) { input, pieces -> [String: ArrayOutcome] in
+        var decoder = SafetensorsMatricesDecoder(limits: limits)
+        do throws(ArrayDecodingError) {
+            for piece in pieces {
+                let result = withExactCopy(of: input, piece) { bytes in
+                    Result { () throws(ArrayDecodingError) in try decoder.feed(bytes) }
+                }
+                try result.get()
+                require(
+                    decoder.heldBytes <= min(limits.maxElements * 4, input.count * 2), "memory follows what has come")
+            }
+            let matrices = try decoder.finish()
+            let count = matrices.reduce(0) { $0 + $1.array.values.count }
+            require(!matrices.isEmpty && count <= limits.maxElements, "there is one, and the limit holds for all")
+            for array in matrices.map(\.array) {
+                require(array.shape.checkedProduct() == array.values.count, "a matrix has what its shape says")
+            }
+            return Dictionary(matrices.map { ($0.name, ArrayOutcome($0.array)) }) { first, _ in first }
+        } catch {
+            return ["": .refused(error)]
+        }
+    }
+    if case .array = features { require(outcome == ["features": features], "features is the only matrix") }
 }
 
 /// A JSON upload: its decoder takes nothing that the strict reader refuses, and finds the same numbers.
