@@ -1,6 +1,6 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libssl-dev zlib1g-dev \
+    && apt-get install -y --no-install-recommends libsqlite3-dev libssl-dev zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
@@ -10,13 +10,15 @@ RUN swift build -c release --product vigil --static-swift-stdlib \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libssl3 zlib1g libstdc++6 ca-certificates \
+    && apt-get install -y --no-install-recommends libsqlite3-0 libssl3 zlib1g libstdc++6 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin vigil
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin vigil \
+    && install -d -o 10001 -g 10001 -m 700 /var/lib/vigil
 COPY --from=build /out/vigil /usr/local/bin/vigil
 COPY LICENSE /usr/share/doc/vigil/LICENSE
 USER 10001
-ENV VIGIL_HOST=0.0.0.0 VIGIL_PORT=8080
+ENV VIGIL_HOST=0.0.0.0 VIGIL_PORT=8080 VIGIL_STATE=/var/lib/vigil
+VOLUME /var/lib/vigil
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # bash speaks to the port itself; the image has no curl. A server with TLS answers plain HTTP with 400, if it is well.

@@ -57,8 +57,8 @@ listening() {
 ready() { curl -sf -o "$scratch/ready" "$url/readyz"; }
 
 echo
-echo "\$ vigil serve --port 0"
-"$VIGIL" serve --port 0 >"$scratch/log" 2>&1 </dev/null &
+echo "\$ vigil serve --port 0 --state STATE"
+"$VIGIL" serve --port 0 --state "$scratch/state" >"$scratch/log" 2>&1 </dev/null &
 server=$!
 wait_for listening
 wait_for ready
