@@ -22,11 +22,13 @@ extension Backlog {
                 state.ledger.dequeue(QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts))
             }
         }
+        for job in claimed { watchers.ring(job.id) }
         return claimed
     }
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
-        try await store.reportProgress(token, partsDone: partsDone)
+        defer { watchers.ring(token.job) }
+        return try await store.reportProgress(token, partsDone: partsDone)
     }
 
     /// Ends a job and tells who waits for it; says whether the outcome was taken.
@@ -51,6 +53,7 @@ extension Backlog {
             let load = QueueLedger.Load(jobs: 1, bytes: job.inputBytes, parts: job.parts)
             state.withLock { $0.ledger.enqueue(load) }
             bell.ring()
+            watchers.ring(job.id)
         }
     }
 

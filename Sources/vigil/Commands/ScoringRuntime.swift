@@ -32,6 +32,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         defer { renewal.cancel() }
         let expiry = Task { [service] in await service.expireResults() }
         defer { expiry.cancel() }
+        let following = Task { [service] in await service.followOtherProcesses() }
+        defer { following.cancel() }
         let tidying = Task { [service] in await Memory.giveBackAtRest { service.isIdle } }
         defer { tidying.cancel() }
         try? await gracefulShutdown()
