@@ -35,6 +35,7 @@ struct WaitingTests {
             Task { [backlog] in try await backlog.waitForEnd(job.id, timeout: .seconds(30)) }
         }
         await backlog.waitForSleepingWatchers(2_000)
+        await clock.waitForSleepers(1)
         #expect(backlog.metrics.waiters == 2_000)
         #expect(clock.sleepers == 1, "a timer each")
         let claimed = try #require(try await backlog.claim(limit: 1).first)
