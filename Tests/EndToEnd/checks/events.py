@@ -202,7 +202,7 @@ with Server("--workers", "1") as server:
         half.close()
         equal("one that only ended its side gets all", (len(scores(events)), events[-1][0]), (21, "end"))
 
-with Server("--workers", "1") as server:
+with Server("--workers", "1", "--max-queued-memory", "2000") as server:
     with group("silence"):
         # Many jobs before it, so that nothing happens to it for longer than a silence may last.
         for _ in range(40):
@@ -220,10 +220,10 @@ with Server("--workers", "1") as server:
             check("a comment after 15 seconds", 14.5 < took < 17, f"{took:.1f} s")
         stream.close()
 
-with Server("--workers", "1", "--grace", "3") as server:
+with Server("--workers", "1", "--grace", "1") as server:
     with group("shutdown"):
-        for _ in range(6):
-            requests.post(server.url + "/score", data=features.npy(features.video(400_000)), headers=NPY, timeout=60)
+        for _ in range(4):
+            requests.post(server.url + "/score", data=features.npy(features.video(300_000)), headers=NPY, timeout=60)
         identifier = requests.post(server.url + "/score?priority=low", data=SHORT, headers=NPY, timeout=60).json()["id"]
         stream = Stream(server, f"/jobs/{identifier}/events")
         events, waiting = [], {}
