@@ -132,8 +132,8 @@ def measure(name, path, first, last):
     each = (during - memory) / count
     print(
         f"{name}: {served} of {count} answered, within {took:.2f} s of the worker's being free; "
-        f"{each:.2f} KiB each ({memory} to {during} KiB); {threads_before} threads before, {threads_waiting} with all waiting; "
-        f"{opened:.2f} s to open"
+        f"{each:.2f} KiB each ({memory} to {during} KiB); {threads_before} threads before, "
+        f"{threads_waiting} with all waiting; {opened:.2f} s to open"
     )
     return served == count and each < BAR_KIB and threads_waiting <= threads_before + 4
 

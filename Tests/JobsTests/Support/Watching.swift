@@ -3,6 +3,7 @@
 extension Backlog {
     /// Returns once so many who follow or wait for jobs are asleep.
     func waitForSleepingWatchers(_ count: Int) async {
-        while watchers.sleeping < count { await Task.yield() }
+        // A look goes through all of them, so there is one only now and then.
+        while watchers.sleeping < count { for _ in 0..<count { await Task.yield() } }
     }
 }
