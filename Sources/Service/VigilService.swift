@@ -15,6 +15,8 @@ public final class VigilService: Sendable {
         public var maxWait = Duration.seconds(300)
         /// How long a worker may be at one chunk before the process counts as stuck.
         public var stuckAfter = Duration.seconds(60)
+        /// How long a stream of events is silent before a line is sent that keeps it open.
+        public var keepAliveInterval = Duration.seconds(15)
 
         /// Whether a job that was scored before is answered by its result.
         public var reusesResults = false
@@ -52,11 +54,14 @@ public final class VigilService: Sendable {
     /// Removes results whose time is over, until the task is cancelled.
     public func expireResults() async { await Expiry(of: backlog).run() }
 
+    /// Looks after followed jobs that other processes work on, until the task is cancelled.
+    public func followOtherProcesses() async { await ChangePoll(of: backlog).run() }
+
     /// From now on nothing is accepted and the service is not ready.
     public func stopAccepting() { backlog.stopAccepting() }
 
-    /// Finishes what was accepted as far as the time allows. Where jobs outlast the process, those that nobody has begun
-    /// are left to the next one.
+    /// Finishes what was accepted as far as the time allows; then nobody is kept waiting for the rest. Where jobs outlast
+    /// the process, those that nobody has begun are left to the next one.
     ///
     /// - Returns: jobs that were not finished
     public func drain(within grace: Duration) async -> Int {
@@ -67,6 +72,7 @@ public final class VigilService: Sendable {
         }
         hasDrained.store(true, ordering: .relaxed)
         let report = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
+        backlog.stopWatching()
         return backlog.metrics.queuedJobs + report.stillBusy
     }
 
@@ -88,6 +94,7 @@ public final class VigilService: Sendable {
         router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
         router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
         router.delete("/batches/{id}", .deferred { try await self.deleteBatch($0) })
+        router.get("/jobs/{id}/events", .deferred { try await self.showEvents($0) })
         router.get("/livez", .immediate { _ in self.live() })
         router.get("/readyz", .deferred { _ in await self.ready() })
         router.get("/healthz", .deferred { _ in await self.healthy() })

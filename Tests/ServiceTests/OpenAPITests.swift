@@ -65,13 +65,18 @@ struct OpenAPITests {
         try conformance.check(JobDocument(job: Self.job()).json, "Job")
         try conformance.check(
             JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()), isReused: true).json, "Job")
+        let result = Self.result()
+        try conformance.check(
+            ChunkDocument(chunk: 0, range: 0..<2, labels: result.labels, logits: result.logits, showsLogits: true).json,
+            "ChunkScores")
         var plain = Self.result()
         plain.trained = true
         plain.options = ScoreOptions()
         try conformance.check(ScoreDocument(plain).json, "Result")
         #expect(conformance.differences == [])
         let schemas = [
-            "Job", "JobError", "Progress", "Result", "FineScores", "ResultLogits", "VideoSummary", "Segment",
+            "Job", "JobError", "Progress", "ChunkScores", "Result", "FineScores", "ResultLogits", "VideoSummary",
+            "Segment",
             "Provenance", "Timings",
         ]
         #expect(conformance.unseen(in: schemas) == [])

@@ -10,12 +10,24 @@ struct RunningCall {
     var task: Task<Void, Never>?
     /// Those who wait for the client to take more.
     private var writers: [CheckedContinuation<Bool, Never>] = []
+    /// Told when the client has ended its side.
+    private var listener: (@Sendable () -> Void)?
 
     /// The exchange is over; the task has answered.
     mutating func finish() {
         mailbox?.detach()
         mailbox = nil
         task = nil
+        listener = nil
+    }
+
+    /// Tells `action` of the end of the input, at once if it is there.
+    mutating func whenInputEnds(_ action: @escaping @Sendable () -> Void, hasEnded: Bool) {
+        if hasEnded { action() } else { listener = action }
+    }
+
+    mutating func inputEnded() {
+        listener.take()?()
     }
 
     /// The client is gone: the handler is cancelled, and whoever waits is told.
@@ -111,6 +123,8 @@ extension Connection {
         let number = call.number
         let writer = ResponseWriter { bytes throws(ResponseWriteError) in
             try await self.write(bytes, for: number)
+        } whenInputEnds: { action in
+            self.loop.enter { self.listen(action, for: number) }
         }
         call.task = Task {
             var failure: (any Error)?
@@ -124,6 +138,11 @@ extension Connection {
         guard isOpen, call.number == number else { return }
         if let action = state.endStream(failed: failed, now: loop.now), case .close = action { close() }
         settle()
+    }
+
+    private func listen(_ action: @escaping @Sendable () -> Void, for number: Int) {
+        guard isOpen, call.number == number else { return }
+        call.whenInputEnds(action, hasEnded: state.inputEnded)
     }
 
     /// Puts a piece out and waits until the client has taken most of what is waiting.

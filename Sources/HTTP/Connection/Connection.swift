@@ -193,6 +193,7 @@ final class Connection: @unchecked Sendable {
         case .moved(let count) where count > 0: return count
         case .moved:
             if let action = state.endInput() { perform(action, [UInt8]().span) }
+            call.inputEnded()
         case .failed: close()
         case .wouldBlock, nil: break
         }

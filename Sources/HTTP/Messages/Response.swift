@@ -50,10 +50,25 @@ public enum ResponseBody: Sendable {
 /// Writes a streamed body.
 public struct ResponseWriter: Sendable {
     private let send: @Sendable ([UInt8]) async throws(ResponseWriteError) -> Void
+    private let listen: @Sendable (@escaping @Sendable () -> Void) -> Void
 
     /// A writer on any sink, also for tests of handlers.
-    public init(_ send: @escaping @Sendable ([UInt8]) async throws(ResponseWriteError) -> Void) {
+    ///
+    /// - Parameter listen: takes what is to be called once the client has ended its side.
+    public init(
+        _ send: @escaping @Sendable ([UInt8]) async throws(ResponseWriteError) -> Void,
+        whenInputEnds listen: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { _ in }
+    ) {
         self.send = send
+        self.listen = listen
+    }
+
+    /// Calls `action` once the client has ended its side of the connection, or soon if it has.
+    ///
+    /// Such a client may be gone, or have no more to ask and still read; only a write finds out. A stream that is mostly
+    /// quiet writes something then, or it would go on for nobody until it has something to say.
+    public func whenInputEnds(_ action: @escaping @Sendable () -> Void) {
+        listen(action)
     }
 
     /// Sends a piece; returns once the client has taken enough of what was written before for another piece to follow.

@@ -43,6 +43,7 @@ extension Backlog {
             announce(ended: job)
         case .requested:
             state.withLock { $0.stopRunning }?(id)
+            watchers.ring(id)
         case .alreadyEnded, .unknown:
             break
         }
@@ -71,7 +72,7 @@ extension Backlog {
     /// Counts an ended job and wakes who waits for it.
     func announce(ended job: Job) {
         state.withLock { $0.metrics.count(ended: job.status) }
-        waiters.end(job)
+        watchers.end(job)
         if job.callback != nil { callbackBell.ring() }
     }
 }

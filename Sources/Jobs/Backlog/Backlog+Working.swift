@@ -23,11 +23,13 @@ extension Backlog {
                 state.ledger.dequeue(load, of: job.client)
             }
         }
+        for job in claimed { watchers.ring(job.id) }
         return claimed
     }
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
-        try await store.reportProgress(token, partsDone: partsDone)
+        defer { watchers.ring(token.job) }
+        return try await store.reportProgress(token, partsDone: partsDone)
     }
 
     /// Ends a job and tells who waits for it; says whether the outcome was taken.
@@ -53,6 +55,7 @@ extension Backlog {
         } else {
             state.withLock { $0.ledger.enqueue(job.load, of: job.client) }
             bell.ring()
+            watchers.ring(job.id)
         }
     }
 

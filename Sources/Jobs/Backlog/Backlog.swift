@@ -3,8 +3,8 @@ import Synchronization
 
 /// The bounded front of the queue, and the only one that speaks to its store.
 ///
-/// Services hand jobs in and follow them (`+Submitting`, `+Reading`, `+Waiting`); the ``WorkerPool`` takes them out
-/// (`+Working`). Because both go through here, the bound, the counters and the waiters need nothing from the store.
+/// Services hand jobs in and follow them (`+Submitting`, `+Reading`, `+Watching`); the ``WorkerPool`` takes them out
+/// (`+Working`). Because both go through here, the bound, the counters and the watchers need nothing from the store.
 public final class Backlog: Sendable {
     /// How much may be queued.
     public struct Limits: Sendable {
@@ -50,7 +50,7 @@ public final class Backlog: Sendable {
     let bell = Doorbell()
     /// Rung when there may be a callback to deliver.
     let callbackBell = Doorbell()
-    let waiters = EndWaiters()
+    let watchers: Watchers
     let state: Mutex<State>
 
     /// A backlog before `store`, which nobody else may use.
@@ -63,6 +63,7 @@ public final class Backlog: Sendable {
         self.store = store
         self.clock = clock
         self.logger = logger
+        watchers = Watchers(clock: clock)
         state = Mutex(State(ledger: QueueLedger(limits: limits)))
     }
 

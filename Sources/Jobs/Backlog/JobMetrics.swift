@@ -57,7 +57,7 @@ extension Backlog {
             metrics.secondsPerPart = state.rate.secondsPerPart
             return metrics
         }
-        metrics.waiters = waiters.count
+        metrics.waiters = watchers.count
         return metrics
     }
 }

@@ -189,13 +189,13 @@ extension VigilService {
         return id
     }
 
-    private func jobID(of request: Request) throws(HTTPProblem) -> JobID {
+    func jobID(of request: Request) throws(HTTPProblem) -> JobID {
         let text = request.pathParameters["id"] ?? ""
         guard let id = JobID(text) else { throw Problem.unknownJob(text) }
         return id
     }
 
-    private func find(_ id: JobID) async throws(HTTPProblem) -> Job {
+    func find(_ id: JobID) async throws(HTTPProblem) -> Job {
         let job: Job?
         do { job = try await backlog.job(id) } catch { throw Problem.store(error) }
         guard let job else { throw Problem.unknownJob(id.description) }

@@ -29,7 +29,9 @@ struct ByteWriter {
 struct ByteReader {
     private var rest: ArraySlice<UInt8>
 
-    init(_ bytes: [UInt8]) { rest = bytes[...] }
+    init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    private init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
     var isAtEnd: Bool { rest.isEmpty }
 
@@ -53,9 +55,27 @@ struct ByteReader {
     }
 
     mutating func floats() -> [Float]? {
+        guard let bytes = floatBytes() else { return nil }
+        return bytes.floats(in: 0..<bytes.floatsLeft)
+    }
+
+    /// The bytes of the floats that come next, for those who want some of them.
+    mutating func floatBytes() -> ByteReader? {
         guard let count = integer(), count >= 0, count <= rest.count / 4, let bytes = take(4 * count) else {
             return nil
         }
-        return bytes.withUnsafeBytes { ElementType.float32.floats($0) }
+        return ByteReader(bytes)
+    }
+
+    /// How many floats the rest has room for.
+    var floatsLeft: Int { rest.count / 4 }
+
+    /// Some of the floats that the rest consists of; nil where it has not so many.
+    func floats(in range: Range<Int>) -> [Float]? {
+        guard range.lowerBound >= 0, range.upperBound <= floatsLeft else { return nil }
+        let start = rest.startIndex
+        return rest[start + 4 * range.lowerBound..<start + 4 * range.upperBound].withUnsafeBytes {
+            ElementType.float32.floats($0)
+        }
     }
 }

@@ -18,6 +18,11 @@ struct ScoringProcessor: JobProcessor {
     struct PartResult: Sendable {
         var coarse: [Float]
         var fine: [Float]
+
+        /// The chunk's logits, by `classes` classes.
+        func logits(classes: Int) -> Logits {
+            Logits(snippets: coarse.count, classes: classes, coarse: coarse, fine: fine)
+        }
     }
 
     func makeScratch() -> ChunkScorer { ChunkScorer(model: model) }

@@ -34,6 +34,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         let calling = Task { [service] in await service.deliverCallbacks() }
         defer { calling.cancel() }
+        let following = Task { [service] in await service.followOtherProcesses() }
+        defer { following.cancel() }
         let tidying = Task { [service] in await Memory.giveBackAtRest { service.isIdle } }
         defer { tidying.cancel() }
         try? await gracefulShutdown()

@@ -9,5 +9,6 @@ enum SettingNames {
             "merge-gap", "min-snippets", "model", "port", "rate-burst", "rate-limit",
             "threshold", "tls-cert",
             "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
-        ] + JobOptions.settingNames + CallbackOptions.settingNames + ListeningOptions.settingNames + ClientOptions.settingNames
+        ] + JobOptions.settingNames + CallbackOptions.settingNames + ListeningOptions.settingNames
+        + ClientOptions.settingNames
 }

@@ -34,8 +34,10 @@ struct WaitingTests {
         let waiting = (0..<2_000).map { _ in
             Task { [backlog] in try await backlog.waitForEnd(job.id, timeout: .seconds(30)) }
         }
-        await clock.waitForSleepers(2_000)
+        await backlog.waitForSleepingWatchers(2_000)
+        await clock.waitForSleepers(1)
         #expect(backlog.metrics.waiters == 2_000)
+        #expect(clock.sleepers == 1, "a timer each")
         let claimed = try #require(try await backlog.claim(limit: 1).first)
         try await backlog.complete(claimed.token, with: .done, timings: nil)
         for task in waiting { #expect(try await task.value?.status == .succeeded) }

@@ -1,0 +1,41 @@
+import HTTP
+import HTTPTypes
+import Jobs
+
+/// `/jobs/ID/events`.
+extension VigilService {
+    private static let eventStream = MediaType("text/event-stream")
+
+    /// A job's events from where the client left off (see ``JobEventStream``); 204, after which a browser asks no more,
+    /// where it has had the last one.
+    func showEvents(_ request: Request) async throws -> Response {
+        let id = try jobID(of: request)
+        if let stray = request.head.query.first(where: { _ in true }) {
+            throw Problem.option(
+                OptionError(name: String(stray.name.prefix(60)), problem: "no such parameter: none is taken here"))
+        }
+        let offered = [Self.eventStream].compactMap { $0 }
+        guard AcceptHeader(request.head.fields[.accept]).preferred(among: offered) != nil else {
+            throw Problem.notAcceptable("A job's events are to be had as text/event-stream alone.")
+        }
+        let job = try await find(id)
+        let chunks = JobEventStream.chunks(of: job, model)
+        let position = EventPosition(lastEventID: request.head.fields[.lastEventID], chunks: chunks.count)
+        if position.isEnd, job.status.isEnded {
+            return Response(status: .noContent, fields: [.cacheControl: "no-store"])
+        }
+        var fields: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
+        fields[.accelBuffering] = "no"
+        return Response(
+            status: .ok, fields: fields,
+            body: .stream(length: nil) { writer in
+                var stream = JobEventStream(of: job, chunks: chunks, from: position, service: self, writer: writer)
+                try await stream.run()
+            })
+    }
+}
+
+extension HTTPField.Name {
+    static let lastEventID = HTTPField.Name("Last-Event-ID") ?? .accept
+    static let accelBuffering = HTTPField.Name("X-Accel-Buffering") ?? .accept
+}

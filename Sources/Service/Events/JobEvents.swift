@@ -1,0 +1,61 @@
+import Formats
+import Jobs
+
+/// What one client has been told of a job, and so what it is to be told next. Values in, bytes out.
+struct JobEvents {
+    /// What makes a status worth telling anew.
+    private struct Standing: Equatable {
+        let status: JobStatus
+        let attempt: Int
+        let failure: JobFailure?
+    }
+
+    private(set) var position: EventPosition
+    private var told: Standing?
+    private var toldParts = 0
+
+    /// Goes on from where the client was.
+    init(from position: EventPosition) {
+        self.position = position
+        self.position.isEnd = false
+    }
+
+    /// The chunk that comes next.
+    var nextChunk: Int { position.chunks }
+
+    /// The job where its status, its attempt or its failure is news; else its progress, where that is.
+    mutating func news(of job: Job) -> [UInt8] {
+        let standing = Standing(status: job.status, attempt: job.attempt, failure: job.failure)
+        if standing != told {
+            told = standing
+            toldParts = job.partsDone
+            return event("status", JobDocument(job: job).json)
+        }
+        guard job.partsDone != toldParts else { return [] }
+        toldParts = job.partsDone
+        return event(
+            "progress",
+            JSONWriter.document { json in
+                json.object { json in
+                    json.member("chunks_done", job.partsDone)
+                    json.member("chunks", job.parts)
+                }
+            })
+    }
+
+    /// The scores of the next chunk.
+    mutating func scores(_ document: ChunkDocument) -> [UInt8] {
+        position.chunks = document.chunk + 1
+        return event("scores", document.json)
+    }
+
+    /// The last event: the job as it ended, its result left out.
+    mutating func end(of job: Job) -> [UInt8] {
+        position.isEnd = true
+        return event("end", JobDocument(job: job).json)
+    }
+
+    private func event(_ name: String, _ data: [UInt8]) -> [UInt8] {
+        ServerEvent(name: name, id: position.id, data: data).bytes
+    }
+}
