@@ -34,7 +34,7 @@ struct EventService {
                 input: JobInput(
                     features: random.floats(rows * Self.width, scale: scale), rows: rows, width: Self.width,
                     options: options.encoded),
-                model: "m", featuresSHA256: FeatureDigest("00"),
+                model: service.model.info.name, featuresSHA256: FeatureDigest("00"),
                 parts: Chunks(snippets: rows, length: Self.length).count))
     }
 
