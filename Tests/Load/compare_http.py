@@ -79,7 +79,7 @@ ports = free_port(), free_port()
 servers = [
     subprocess.Popen(
         [vigil, "serve", "--model", work + "/ucf.safetensors", "--port", str(ports[0]), "--workers", "2"]
-        + ["--log-level", "error"]
+        + ["--log-level", "error", "--state", "memory"]
     ),
     subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "app:app", "--app-dir", work, "--port", str(ports[1])]

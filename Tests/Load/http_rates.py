@@ -54,7 +54,7 @@ def start(command, port, environment={}):
         list(map(str, command)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**os.environ, "VIGIL_STATE": "memory", **environment},
     )
     for _ in range(200):
         try:

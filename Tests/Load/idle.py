@@ -45,7 +45,9 @@ def ask(clients):
 
 
 server = subprocess.Popen(
-    [vigil, "serve", "--port", "0", "--max-connections", str(count + 100)], stderr=subprocess.PIPE, text=True
+    [vigil, "serve", "--port", "0", "--state", "memory", "--max-connections", str(count + 100)],
+    stderr=subprocess.PIPE,
+    text=True,
 )
 try:
     for line in server.stderr:

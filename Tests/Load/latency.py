@@ -129,7 +129,7 @@ def show(name, taken):
     return p99
 
 
-command = [vigil, "serve", "--port", "0", *(["--model", model] if model else [])]
+command = [vigil, "serve", "--port", "0", "--state", "memory", *(["--model", model] if model else [])]
 server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 try:
     for line in server.stderr:

@@ -30,6 +30,7 @@ class Server:
         self.log = open(folder / f"{name}.log", "w+b")
         command = [VIGIL, "serve", "--port", "0", *OPTIONS, *options]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("VIGIL")}
+        environment["VIGIL_STATE"] = str(folder / f"{name}-state")
         self.child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment
         )

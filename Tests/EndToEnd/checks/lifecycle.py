@@ -89,7 +89,9 @@ with group("configuration"):
         ("VIGIL_CONFIG", [], {"VIGIL_CONFIG": str(config(port=port))}),
     ):
         started = subprocess.Popen(
-            [os.environ["VIGIL"], "serve", *map(str, options)], env={"PATH": "/bin"} | env, stderr=subprocess.DEVNULL
+            [os.environ["VIGIL"], "serve", *map(str, options)],
+            env={"PATH": "/bin", "VIGIL_STATE": "memory"} | env,
+            stderr=subprocess.DEVNULL,
         )
         end = time.monotonic() + 5
         status = None
@@ -129,7 +131,7 @@ with group("configuration"):
 
 def end_under_load(number, name):
     """Twenty clients submit until the service goes; whatever it accepted must end."""
-    with Server("--workers", "1", "--grace", "20") as server:
+    with Server("--workers", "1", "--grace", "20", state="memory") as server:
         accepted, waited, faults, stop = [], [], [], threading.Event()
 
         def client(waits):
@@ -244,7 +246,7 @@ with group("SIGHUP"):
         contains("and says that there is nothing to read", server.text(), "SIGHUP changes nothing")
         equal("it ends as ever", server.stop(), 0)
 with group("a grace period that is too short"):
-    with Server("--workers", "1", "--grace", "1") as server:
+    with Server("--workers", "1", "--grace", "1", state="memory") as server:
         for _ in range(3):
             requests.post(server.url + "/score", data=features.npy(features.video(300_000)), timeout=30)
         begun = time.monotonic()

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -10,6 +11,10 @@ import threading
 import time
 
 from support.harness import VIGIL
+
+
+# Where a server's jobs are unless a check says: a folder made for it.
+OWN = object()
 
 
 @dataclasses.dataclass
@@ -30,8 +35,9 @@ class Run:
 
 
 def environment(extra=None):
+    """The environment without settings of ours; jobs are in memory where nobody names a place for them."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL")}
-    return clean | (extra or {})
+    return clean | {"VIGIL_STATE": "memory"} | (extra or {})
 
 
 def run(*arguments, timeout=10, env=None, cwd=None):
@@ -92,17 +98,30 @@ def memory(process):
 
 
 class Server:
-    """A running service; its port is a free one."""
+    """A running service; its port is a free one, and its state folder one of its own that goes with it.
 
-    def __init__(self, *options, model=None, env=None, port=0):
+    `state` is the folder of jobs that outlast this server, `memory`, or nothing named at all where it is None.
+    """
+
+    def __init__(self, *options, model=None, env=None, port=0, state=OWN):
         self.log = tempfile.NamedTemporaryFile(mode="w+b", suffix=".log")
+        self.own = tempfile.mkdtemp(prefix="state-") if state is OWN else None
         arguments = ["serve", "--port", str(port), *map(str, options)]
         if model:
             arguments += ["--model", str(model)]
+        settings = environment(env)
+        del settings["VIGIL_STATE"]
+        if (place := self.own or state) is not None:
+            settings["VIGIL_STATE"] = str(place)
+        self.begun = time.monotonic()
         self.child = subprocess.Popen(
-            [VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment(env)
+            [VIGIL, *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=settings
         )
-        self.port = self._wait()
+        try:
+            self.port = self._wait()
+        except RuntimeError:
+            self._forget()
+            raise
         self.host = "127.0.0.1"
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -113,7 +132,7 @@ class Server:
                 return int(found[1])
             if self.child.poll() is not None:
                 raise RuntimeError(f"serve ended with {self.child.returncode}: {self.text()}")
-            time.sleep(0.02)
+            time.sleep(0.005)
         self.child.kill()
         raise RuntimeError(f"serve does not listen: {self.text()}")
 
@@ -141,6 +160,11 @@ class Server:
     def signal(self, number):
         self.child.send_signal(number)
 
+    def kill(self):
+        """Ends it without a chance to do anything."""
+        self.child.kill()
+        self.child.wait()
+
     def wait(self, timeout=30):
         return self.child.wait(timeout)
 
@@ -150,9 +174,13 @@ class Server:
             try:
                 self.wait(30)
             except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
+                self.kill()
+        self._forget()
         return self.child.returncode
+
+    def _forget(self):
+        if self.own:
+            shutil.rmtree(self.own, ignore_errors=True)
 
     def __enter__(self):
         return self

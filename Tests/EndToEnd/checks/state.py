@@ -1,0 +1,325 @@
+"""The state folder: whose it is, what is refused and left as it was, and that time may jump."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import stat
+
+from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
+
+need("state", "numpy")
+
+from support import features  # noqa: E402
+from support.jobs import Client, Videos  # noqa: E402
+from support.process import Server, run  # noqa: E402
+
+FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+videos = Videos(3, 300, 1_000, 4_000)
+# One worker is busy with it for a while.
+blocker = features.npy(features.video(100_000))
+
+
+def digests(folder):
+    """What is in the files that hold jobs."""
+    names = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "jobs.sqlite-shm")]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(names)}
+
+
+def filled(folder, ending):
+    """Puts jobs that have ended and some that are queued into a folder, as a server leaves it."""
+    with Server("--workers", "1", "--max-queued", "5000", state=folder) as server:
+        client = Client(server)
+        for number in range(120):
+            client.post(videos.bodies[number % 2])
+        client.settled()
+        client.post(blocker)
+        client.post(blocker)
+        for number in range(20):
+            client.post(videos.bodies[number % 4])
+        server.signal(ending)
+        server.wait()
+
+
+def overwrite(path, at, data):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+def refused(name, folder, parts, codes=(65, 78)):
+    """The server must not start, say why in one line, and leave everything as it was."""
+    before = digests(folder)
+    ran = run("serve", "--port", "0", "--state", folder, timeout=10)
+    check(f"{name}: exit code", ran.code in codes, f"{ran.code}: {shown(ran.err)}")
+    equal(f"{name}: one line", ran.err.count("\n"), 1)
+    contains(f"{name}: says what", ran.err, *parts)
+    after = digests(folder)
+    changed = sorted(one for one in before.keys() | after.keys() if before.get(one) != after.get(one))
+    equal(f"{name}: nothing was changed", changed, [])
+
+
+def copy(folder):
+    target = scratch() / "state"
+    shutil.copytree(folder, target)
+    return target
+
+
+with group("a damaged database"):
+    ended = scratch() / "state"
+    filled(ended, signal.SIGTERM)
+    killed = copy(ended)
+    filled(killed, signal.SIGKILL)
+    check("a killed server leaves its log", (killed / "jobs.sqlite-wal").stat().st_size > 0)
+    size = (ended / "jobs.sqlite").stat().st_size
+    note(f"the database has {size >> 10} KiB")
+
+    def first(path):
+        overwrite(path, 0, b"SQLite formal 3\0")
+
+    def settings(path):
+        overwrite(path, 16, b"\xff" * 40)
+
+    def middle(path):
+        # Some pages, as one that is free may be anything.
+        overwrite(path, path.stat().st_size // 2 // 8192 * 8192, b"\xa5" * 8192 * 16)
+
+    def second(path):
+        overwrite(path, 8192, b"\0" * 8192)
+
+    def half(path):
+        os.truncate(path, path.stat().st_size // 2)
+
+    def short(path):
+        os.truncate(path, 50)
+
+    def text(path):
+        path.write_bytes(b"these are my notes, not a database\n" * 400)
+
+    for name, damage in (
+        ("the first bytes", first),
+        ("the head's numbers", settings),
+        ("pages in the middle", middle),
+        ("the second page", second),
+        ("half a file", half),
+        ("a head cut short", short),
+        ("a text", text),
+    ):
+        folder = copy(ended)
+        damage(folder / "jobs.sqlite")
+        refused(name, folder, ["jobs.sqlite", "damaged"])
+    for name, damage in (("the first bytes, with a log", first), ("pages in the middle, with a log", middle)):
+        folder = copy(killed)
+        damage(folder / "jobs.sqlite")
+        refused(name, folder, ["jobs.sqlite", "damaged"])
+with group("a log cut short"):
+    folder = copy(killed)
+    log = folder / "jobs.sqlite-wal"
+    os.truncate(log, log.stat().st_size - 5_000)
+    with Server(state=folder) as server:
+        jobs = Client(server).settled()
+        check("a torn end of the log is as a loss of power", server.alive() and len(jobs) >= 40, str(len(jobs)))
+        equal(
+            "what is there is right",
+            videos.faults(
+                Client(server),
+                [
+                    job
+                    for job in jobs.values()
+                    if job["status"] == "succeeded" and job["features_sha256"] in videos.scores
+                ],
+            ),
+            {},
+        )
+with group("a database of a newer version"):
+    folder = copy(ended)
+    with sqlite3.connect(folder / "jobs.sqlite") as database:
+        database.execute("INSERT INTO grdb_migrations VALUES ('jobs by telepathy')")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    refused("a newer version", folder, ["jobs.sqlite", "newer"])
+with group("two servers on one folder"):
+    folder = scratch() / "state"
+    with Server(state=folder) as server:
+        identifier = Client(server).post(videos.bodies[0]).json()["id"]
+        ran = run("serve", "--port", "0", "--state", folder)
+        equal("the second is refused", ran.code, 78)
+        equal("in one line", ran.err.count("\n"), 1)
+        contains("with the holder's number", ran.err, str(server.child.pid), str(folder))
+        equal("the first goes on", Client(server).until(identifier)["status"], "succeeded")
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        equal("others can't look into it", mode & 0o077, 0)
+        server.kill()
+    with Server(state=folder) as server:
+        equal("a dead one's lock is none", Client(server).job(identifier)["status"], "succeeded")
+with group("a folder by default"):
+    base = scratch()
+    variables = {"XDG_STATE_HOME": str(base / "xdg"), "HOME": str(base / "home"), "STATE_DIRECTORY": ""}
+    with Server(state=None, env=variables) as server:
+        check("under XDG_STATE_HOME", (base / "xdg/vigil/jobs.sqlite").is_file(), str(list(base.rglob("*"))))
+        with Server(state=None, env=variables) as second:
+            others = [path.parent for path in base.glob("xdg/*/jobs.sqlite") if path.parent.name != "vigil"]
+            equal("a second server takes another beside it", len(others), 1)
+            contains("and says so", second.text(), str(base / "xdg/vigil"), str(server.child.pid))
+            for one in (server, second):
+                job = Client(one).post(videos.bodies[0], Prefer="wait=10")
+                equal("both work", job.status, 200)
+            mine = job.json()["id"]
+    with Server(state=None, env=variables) as server:
+        equal("the next one takes the first", Client(server).get(f"/jobs/{mine}").status, 404)
+    with Server(state=None, env=variables | {"XDG_STATE_HOME": ""}) as server:
+        found = base / "home/.local/state/vigil/jobs.sqlite"
+        check("else under HOME", found.is_file(), str(list(base.rglob("*"))))
+    ran = run("serve", "--port", "0", env={"XDG_STATE_HOME": "", "HOME": "", "STATE_DIRECTORY": "", "VIGIL_STATE": ""})
+    check("with no home it says what to do", ran.code in (64, 78) and "--state" in ran.err, f"{ran.code} {ran.err}")
+with group("in memory"):
+    base = scratch()
+    variables = {"XDG_STATE_HOME": str(base), "HOME": str(base), "TMPDIR": str(base)}
+    with Server("--state", "memory", state=None, env=variables) as server:
+        client = Client(server)
+        job = client.post(videos.bodies[3], Prefer="wait=10").json()
+        equal("it works", (job["status"], videos.faults(client, [job])), ("succeeded", {}))
+        client.post(blocker)
+        equal("nothing is on disk", list(base.rglob("*")), [])
+        check("nor in the working directory", not pathlib.Path("memory").exists())
+        open_files = [
+            os.readlink(f"/proc/{server.child.pid}/fd/{one}") for one in os.listdir(f"/proc/{server.child.pid}/fd")
+        ]
+        check("no database is open", not any("sqlite" in one for one in open_files), shown(open_files))
+with group("no place for a folder"):
+    folder = scratch()
+    (folder / "file").write_text("x")
+    for name, path in (
+        ("a file in its place", folder / "file"),
+        ("a file on its way", folder / "file/below"),
+        ("where nobody may write", "/proc/1/vigil"),
+        ("a name too long", folder / ("x" * 300)),
+    ):
+        ran = run("serve", "--port", "0", "--state", path)
+        check(f"{name}: exit code", ran.code in (73, 77, 78), f"{ran.code}: {ran.err}")
+        equal(f"{name}: one line", ran.err.count("\n"), 1)
+        contains(f"{name}: says which", ran.err, str(path)[:100])
+    (folder / "taken/files").mkdir(parents=True)
+    (folder / "taken/jobs.sqlite").mkdir()
+    ran = run("serve", "--port", "0", "--state", folder / "taken")
+    check(
+        "a folder in the database's place",
+        ran.code in (65, 73, 78) and ran.err.count("\n") == 1,
+        f"{ran.code} {ran.err}",
+    )
+with group("a damaged upload"):
+    folder = scratch() / "state"
+    with Server("--workers", "1", state=folder) as server:
+        client = Client(server)
+        client.post(blocker), client.post(blocker)
+        queued = [client.post(videos.bodies[number % 4]).json()["id"] for number in range(32)]
+        server.kill()
+    spared = {name.split(".")[0] for name in os.listdir(folder / "files")}
+    # Of those behind, so that they were certainly not begun: flipped, cut short, gone, and a row of the database.
+    third, second, first, *_ = [one for one in reversed(queued) if one in spared]
+    row = queued[-8]
+    data = bytearray((folder / f"files/{first}.in").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / f"files/{first}.in").write_bytes(data)
+    os.truncate(folder / f"files/{second}.in", 1_000)
+    (folder / f"files/{third}.in").unlink()
+    with sqlite3.connect(folder / "jobs.sqlite") as database:
+        rows = database.execute("SELECT rowid, job, body FROM payloads WHERE body IS NOT NULL ORDER BY job").fetchall()
+        identifier, job, body = rows[-2]
+        flipped = bytearray(body)
+        flipped[len(flipped) // 2] ^= 0x10
+        database.execute("UPDATE payloads SET body = ? WHERE rowid = ?", (bytes(flipped), identifier))
+    database.close()
+    number = int.from_bytes(job, "big")
+    row = "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[number >> 5 * place & 31] for place in range(25, -1, -1))
+    with Server("--workers", "2", state=folder) as server:
+        client = Client(server)
+        jobs = client.settled()
+        for name, one in (
+            ("a flipped byte", first),
+            ("cut short", second),
+            ("gone", third),
+            ("a flipped byte in a row", row),
+        ):
+            error = jobs[one]["error"] or {}
+            equal(
+                f"{name}: the job fails", (jobs[one]["status"], error.get("type")), ("failed", "/problems/damaged-job")
+            )
+            contains(f"{name}: by name", error.get("detail", ""), one)
+        good = [jobs[one] for one in queued if one not in (first, second, third, row)]
+        equal("the others succeed", {job["status"] for job in good}, {"succeeded"})
+        equal("rightly", videos.faults(client, good), {})
+        check("the service lives", server.alive() and client.get("/readyz").status == 200)
+with group("a damaged result"):
+    folder = scratch() / "state"
+    with Server(state=folder) as server:
+        client = Client(server)
+        job = client.post(videos.bodies[3], Prefer="wait=20").json()
+        kept = client.post(videos.bodies[2], Prefer="wait=20").json()
+        path = folder / f"files/{job['id']}.out"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        for form in ("application/json", "application/x-npy"):
+            answer = client.get(f"/jobs/{job['id']}", Accept=form)
+            equal(f"no wrong scores as {form}", (answer.status, answer.problem()), (500, "damaged-job"))
+            contains("by name", answer.body.decode(), job["id"])
+        equal("the others are there", videos.faults(client, [kept]), {})
+        equal("it can be deleted", client.delete(f"/jobs/{job['id']}").status, 204)
+with group("clock jumps"):
+    if FAKETIME is None:
+        skip("clock jumps", "needs libfaketime (apt install libfaketime)")
+    else:
+        base, clock = scratch(), scratch() / "clock"
+        folder = base / "state"
+
+        def at(shift):
+            """A server for which it is another time; the monotonic clock is as it is."""
+            clock.write_text(f"{shift}\n")
+            settings = {"LD_PRELOAD": FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+            settings |= {"FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1"}
+            settings = {name: str(value) for name, value in settings.items()}
+            return Server("--workers", "1", "--result-ttl", "31536000", state=folder, env=settings)
+
+        before, queued, years = [], [], set()
+        for shift in ("+0", "-365d", "+0", "+300d", "+0"):
+            with at(shift) as server:
+                client = Client(server)
+                jobs = client.settled()
+                equal(
+                    f"{shift}: what was queued has run",
+                    {jobs[one]["status"] for one in queued if one in jobs} - {"succeeded"},
+                    set(),
+                )
+                equal(f"{shift}: and is there", [one for one in queued if one not in jobs], [])
+                client.post(blocker), client.post(blocker)
+                queued = [client.post(videos.bodies[number % 3]).json() for number in range(10)]
+                years.add(queued[0]["created_at"][:7])
+                queued = [job["id"] for job in queued]
+                check(
+                    f"{shift}: IDs sort",
+                    queued == sorted(queued) and (not before or before[-1] < queued[0]),
+                    str(queued[:2]),
+                )
+                before += queued
+                server.signal(signal.SIGTERM)
+                equal(f"{shift}: exit code", server.wait(), 0)
+        equal("the times that are shown are the clock's", len(years), 3)
+        with at("+0") as server:
+            client = Client(server)
+            for shift in ("-365d", "+365d", "+0", "-20000d", "+20000d", "+0"):
+                clock.write_text(f"{shift}\n")
+                job = client.post(videos.bodies[1], "?deadline=60", Prefer="wait=10")
+                equal(f"{shift} while it runs: a job succeeds", (job.status, job.json()["status"]), (200, "succeeded"))
+                check(f"{shift} while it runs: IDs sort", before[-1] < job.json()["id"], job.json()["id"])
+                before.append(job.json()["id"])
+                equal(f"{shift} while it runs: ready", client.get("/readyz").status, 200)
+            known = client.all()
+            check(
+                "nothing has expired that was not old",
+                {job["id"] for job in known} >= set(before[-6:]),
+                str(len(known)),
+            )
+finish()
