@@ -10,6 +10,7 @@ let package = Package(
         .executable(name: "vigil", targets: ["vigil"]),
         .library(name: "HTTP", targets: ["HTTP"]),
         .library(name: "Numerics", targets: ["Numerics"]),
+        .library(name: "TLS", targets: ["TLS"]),
     ],
     dependencies: [
         // The command line: options, help, exit codes.
@@ -106,7 +107,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "VigilTests",
-            dependencies: ["Formats", "Jobs", "vigil"]),
+            dependencies: [
+                "Formats", "HTTP", "Jobs", "vigil", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

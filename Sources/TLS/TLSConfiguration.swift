@@ -13,6 +13,4 @@ public struct TLSConfiguration: Sendable, Equatable {
         self.keyPath = keyPath
         self.clientAuthorityPath = clientAuthorityPath
     }
-
-    var paths: [String] { [certificatePath, keyPath] + (clientAuthorityPath.map { [$0] } ?? []) }
 }

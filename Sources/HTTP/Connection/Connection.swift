@@ -130,6 +130,7 @@ final class Connection: @unchecked Sendable {
     func close() {
         guard isOpen else { return }
         transport = nil
+        state.reportInterruption(now: loop.now)
         call.abandon()
         if let share { loop.context.shares.release(share) }
         loop.remove(token)

@@ -8,6 +8,7 @@ extension ConnectionState {
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
         exchange.address = context.trust.client(of: head.fields, from: remote)
+        if context.observe != nil { exchange.path = head.path }
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
         case .none: break
@@ -139,7 +140,10 @@ extension ConnectionState {
         self.exchange?.status = response.status
         let isBodySent = exchange.method != .head && framing != .none
         guard isBodySent, case .stream = response.body else {
-            if isBodySent, case .bytes(let bytes) = response.body { output.append(bytes) }
+            if isBodySent, case .bytes(let bytes) = response.body {
+                output.append(bytes)
+                self.exchange?.answerBytes = bytes.count
+            }
             completeAnswer(now: now)
             return false
         }
@@ -190,8 +194,15 @@ extension ConnectionState {
         context.observe?(
             ExchangeRecord(
                 address: exchange.address, client: exchange.admission?.client, method: exchange.method,
-                route: exchange.route, requestID: exchange.requestID,
-                status: exchange.status, duration: now - exchange.began, bodyBytes: exchange.bodyBytes))
+                route: exchange.route, path: exchange.path, requestID: exchange.requestID,
+                status: exchange.awaitsAnswer ? nil : exchange.status, isComplete: exchange.isAnswered,
+                duration: now - exchange.began, bodyBytes: exchange.bodyBytes, answerBytes: exchange.answerBytes))
+    }
+
+    /// The connection is gone: an exchange that was under way is reported as it is.
+    func reportInterruption(now: MonotonicTime) {
+        guard let exchange, !exchange.isAnswered else { return }
+        report(exchange, now: now)
     }
 
     mutating func finishExchange(now: MonotonicTime) {
@@ -216,6 +227,7 @@ extension ConnectionState {
             output.append(bytes)
         }
         exchange?.answer = .streaming(framing, written: written + bytes.count)
+        exchange?.answerBytes += bytes.count
     }
 
     /// Ends a streamed answer. One that failed or is too short is cut off, since that is all that can still be said.

@@ -39,6 +39,8 @@ struct Exchange {
     /// Whom the request came from, as `Request.clientAddress`.
     var address = SocketAddress.unknown
     var route: String?
+    /// The path, where somebody observes.
+    var path: String?
     /// What the gate has said.
     var admission: Admission?
     /// Whether another request may follow on the connection.
@@ -50,6 +52,7 @@ struct Exchange {
     /// Bytes of the body that came, and those of them that were dropped.
     var bodyBytes = 0
     var discardedBytes = 0
+    var answerBytes = 0
     var isBodyPaused = false
     var answer = Answer.awaited
     var status = HTTPResponse.Status.ok

@@ -10,12 +10,18 @@ public struct ExchangeRecord: Sendable {
     public let method: HTTPRequest.Method?
     /// The pattern of the route, nil where none was found.
     public let route: String?
+    /// The path, as `RequestHead.path`; nil where the head could not be read.
+    public let path: String?
     /// The request's id.
     public let requestID: String
-    /// The status of the answer.
-    public let status: HTTPResponse.Status
+    /// The status of the answer; nil where the connection ended before there was one.
+    public let status: HTTPResponse.Status?
+    /// Whether all of the answer was made; false where the connection ended before.
+    public let isComplete: Bool
     /// From the head's last byte to the answer's last, as handed to the kernel's or our own buffer.
     public let duration: Duration
     /// Bytes of the request's body that came.
     public let bodyBytes: Int
+    /// Bytes of the answer's body, without their framing.
+    public let answerBytes: Int
 }

@@ -27,7 +27,7 @@ public final class HTTPServer: Sendable {
     ///   - problemRenderer: makes the answer to a request that was refused here or by a handler's `HTTPProblem`; the
     ///     problem's own fields are added where it leaves them out. Called on event loops, it must not block.
     ///   - gate: lets requests in before they are routed; without one, every request is.
-    ///   - observer: told of each answer once it is complete. Called on event loops, it must not block.
+    ///   - observer: told of each answer once it is complete or interrupted. Called on event loops, it must not block.
     public init(
         configuration: ServerConfiguration, router: Router,
         problemRenderer: @escaping @Sendable (HTTPProblem, _ requestID: String) -> Response, logger: Logger,

@@ -47,6 +47,7 @@ struct ServeCommand: AsyncParsableCommand {
         Descriptors.raiseLimit()
         let settings = try await common.settings()
         let logger = try logger(settings)
+        let reloading = await Reloading(logger: logger)
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", model), kernels: kernels)
         // Needed by the first answer, not to be ready.
@@ -60,16 +61,17 @@ struct ServeCommand: AsyncParsableCommand {
             workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
             openAPI: Resources.openAPI, settings: limits)
         var configuration = try serverConfiguration(settings)
-        try tls.apply(settings, to: &configuration)
-        let keys = try access.keys(settings, logger)
-        let reloading = keys.map { keys in
-            Task { await Reloading.run(watch: { await keys.watch() }, onSignal: { keys.reload() }) }
-        }
-        defer { reloading?.cancel() }
+        var files: [Reloading.Source] = []
+        try tls.apply(settings, logger, to: &configuration, reloading: &files)
+        let keys = try access.keys(settings, logger, reloading: &files)
+        let accessLog = try access.log(settings, logger, reloading: &files)
+        let rereading = Task { [files] in await reloading.run(files) }
+        defer { rereading.cancel() }
         let server = HTTPServer(
             configuration: configuration, router: service.router(),
             problemRenderer: VigilService.render, logger: logger,
-            gate: AccessControl(keys: keys, limiter: try access.limiter(settings)).gate)
+            gate: AccessControl(keys: keys, limiter: try access.limiter(settings)).gate,
+            observer: accessLog.map { $0.add })
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -80,6 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
                             grace: grace, logger: logger))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        await accessLog?.finish()
         // Ending the process under the thread that hashes would pull OpenSSL from under it.
         _ = model.info.sha256
     }

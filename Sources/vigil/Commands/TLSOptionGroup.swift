@@ -1,5 +1,6 @@
 import ArgumentParser
 import HTTP
+import Logging
 import TLS
 
 /// How `vigil serve` is secured.
@@ -14,8 +15,12 @@ struct TLSOptionGroup: ParsableArguments {
     @Option(help: "Seconds that a TLS handshake may take. (default: 10)")
     var tlsHandshakeTimeout: Int?
 
-    /// Reads the files and puts them into the server's configuration; does nothing where none is named.
-    func apply(_ settings: Settings, to configuration: inout ServerConfiguration) throws {
+    /// Reads the files, puts them into the server's configuration and among those to be read again; does nothing where
+    /// none is named.
+    func apply(
+        _ settings: Settings, _ logger: Logger, to configuration: inout ServerConfiguration,
+        reloading: inout [Reloading.Source]
+    ) throws {
         configuration.timeouts.handshake = .seconds(
             try settings.integer("tls-handshake-timeout", tlsHandshakeTimeout, default: 10, in: 1...3_600))
         let certificate = try settings.string("tls-cert", tlsCert)
@@ -23,8 +28,12 @@ struct TLSOptionGroup: ParsableArguments {
         let authorities = try settings.string("tls-client-ca", tlsClientCA)
         switch (certificate, key) {
         case (let certificate?, let key?):
-            configuration.tls = try TLSCredentials(
+            let files = WatchedFiles([certificate, key] + [authorities].compactMap(\.self))
+            let credentials = try TLSCredentials(
                 TLSConfiguration(certificatePath: certificate, keyPath: key, clientAuthorityPath: authorities))
+            configuration.tls = credentials
+            let watch = CertificateWatch(credentials, logger: logger)
+            reloading.append(.init(files: files) { watch.reload() })
         case (nil, nil):
             if authorities != nil { throw incomplete("--tls-client-ca needs --tls-cert and --tls-key") }
         case (_?, nil): throw incomplete("--tls-cert needs --tls-key, the private key of the certificate")

@@ -38,7 +38,7 @@ struct ClientOptions: ParsableArguments {
     var maxDrain: Int?
     @Option(help: "Bytes of pipelined requests that are held while one is answered. (default: 8192)")
     var maxPipelined: Int?
-    @Option(help: "Bytes of a body that are held until they are decoded. (default: 262144)")
+    @Option(help: "Bytes of a body that are held until they are decoded. (default: 524288)")
     var maxWaitingBody: Int?
     @Option(help: "Bytes of an answer that are held before no more of it is made. (default: 65536)")
     var maxWaitingOutput: Int?

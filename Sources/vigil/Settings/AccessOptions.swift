@@ -10,14 +10,31 @@ struct AccessOptions: ParsableArguments {
     var rateLimit: Int?
     @Option(help: "Requests that a client may make at once after a pause. (default: those of 10 seconds)")
     var rateBurst: Int?
+    @Option(help: "File that gets a line of JSON for each answer; - for standard output. (default: none)")
+    var accessLog: String?
 
-    /// The file of keys, if one is named.
-    func keys(_ settings: Settings, _ logger: Logger) throws -> APIKeyFile? {
+    /// The file of keys, if one is named, which is then among those to be read again.
+    func keys(_ settings: Settings, _ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
         guard let path = try settings.string("api-keys", apiKeys) else { return nil }
+        let files = WatchedFiles([path])
         do {
-            return try APIKeyFile(path: path, logger: logger)
+            let keys = try APIKeyFile(path: path, logger: logger)
+            reloading.append(.init(files: files) { keys.reload() })
+            return keys
         } catch {
             throw Failure(.configuration, "--api-keys \(error)")
+        }
+    }
+
+    /// The access log, if one is asked for; on SIGHUP its file is opened again.
+    func log(_ settings: Settings, _ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog? {
+        guard let path = try settings.string("access-log", accessLog) else { return nil }
+        do {
+            let log = try AccessLog(path: path, logger: logger)
+            reloading.append(.init(files: nil) { log.reopen() })
+            return log
+        } catch {
+            throw Failure(.configuration, "--access-log \(path) can't be opened: \(error)")
         }
     }
 

@@ -3,7 +3,8 @@ enum SettingNames {
     /// All of them.
     static let all: [String] =
         [
-            "api-keys", "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits", "max-body",
+            "access-log", "api-keys", "fps", "grace", "host", "kernels", "labels", "leave", "log-level", "logits",
+            "max-body",
             "max-connections",
             "max-queued", "max-queued-memory",
             "max-results", "merge-gap", "min-snippets", "model", "port", "rate-burst", "rate-limit", "result-ttl",

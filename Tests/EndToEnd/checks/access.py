@@ -1,10 +1,12 @@
 """API keys and rate limits as clients meet them, and keys that change while the server runs."""
 
 import hashlib
+import json
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -51,8 +53,10 @@ def raw(server, text, wait=5):
 write("# who may come in", "", line("alice", "one"), line("bob", "two"))
 with Server("--api-keys", keys, "--log-level", "trace") as server:
 
-    def get(path, key=None, value=None, **more):
-        headers = {"Authorization": value or f"Bearer {key}"} if key or value else {}
+    def get(path, key=None, value=None, headers=None, **more):
+        headers = dict(headers or {})
+        if key or value:
+            headers["Authorization"] = value or f"Bearer {key}"
         return requests.get(server.url + path, headers=headers, timeout=10, **more)
 
     with group("keys"):
@@ -113,6 +117,48 @@ with Server("--api-keys", keys, "--log-level", "trace") as server:
         # The one line that was no key at all is named by its number alone.
         equal("no key, and no hash, is in the log", found, [])
         equal("it ends as ever", server.stop(), 0)
+
+with group("access log"):
+    write(line("alice", "one"))
+    log = folder / "access.log"
+
+    def logged(count):
+        found = lambda: [json.loads(one) for one in log.read_text().splitlines()]  # noqa: E731
+        until(lambda: log.exists() and len(found()) >= count)
+        return found()
+
+    with Server("--api-keys", keys, "--access-log", log) as server:
+        get("/jobs?limit=5", "one", headers={"X-Request-Id": "mine"})
+        get("/jobs", "wrong")
+        get("/livez")
+        raw(server, "GET /%22%5C HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer one\r\n\r\n")
+        with socket.create_connection((server.host, server.port), 5) as client:
+            head = "POST /score HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer one\r\nContent-Type: application/x-npy\r\n"
+            client.sendall((head + "Content-Length: 1000\r\n\r\n").encode() + b"\x93NUMPY\x01\x00")
+            time.sleep(0.2)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        lines = logged(5)
+        equal("a line for each", [one["status"] for one in lines[:4]], [200, 401, 200, 404])
+        first = lines[0]
+        equal("the key's name", [one["key"] for one in lines], ["alice", None, None, "alice", "alice"])
+        equal("the path without its query", (first["method"], first["path"]), ("GET", "/jobs"))
+        equal("the id", first["request_id"], "mine")
+        equal("the address", first["address"], server.host)
+        check("bytes and time", first["response_bytes"] > 10 and first["milliseconds"] > 0, first)
+        equal("what a client writes stays in its line", lines[3]["path"], '/"\\')
+        broken = [lines[4][name] for name in ("status", "complete", "request_bytes")]
+        equal("an upload that broke off", broken, [None, False, 8])
+        log.rename(folder / "access.1")
+        server.signal(signal.SIGHUP)
+        check("SIGHUP opens it again", until(log.exists))
+        get("/livez")
+        equal("new lines are in the new file", len(logged(1)), 1)
+        check("no key is in it", "Bearer" not in (folder / "access.1").read_text())
+        equal("it ends as ever", server.stop(), 0)
+    ran = run("serve", "--port", "0", "--access-log", folder / "absent" / "log")
+    equal("a file that can't be opened: exit code", ran.code, 78)
+    contains("a file that can't be opened: message", ran.last, "--access-log", "absent/log")
+    os.remove(keys)
 
 with group("files that can't be used"):
     for name, lines, words in (

@@ -232,6 +232,17 @@ with group("an idle end"):
         code = server.wait()
         took = time.monotonic() - begun
         check("nor does a head that never ends, for long", code == 0 and took < 5, f"exit {code} after {took:.1f} s")
+with group("SIGHUP"):
+    with Server() as server:
+        for _ in range(3):
+            server.signal(signal.SIGHUP)
+            time.sleep(0.05)
+        end = time.monotonic() + 10
+        while "SIGHUP" not in server.text() and time.monotonic() < end:
+            time.sleep(0.05)
+        equal("it goes on", requests.get(server.url + "/livez", timeout=5).status_code, 200)
+        contains("and says that there is nothing to read", server.text(), "SIGHUP changes nothing")
+        equal("it ends as ever", server.stop(), 0)
 with group("a grace period that is too short"):
     with Server("--workers", "1", "--grace", "1") as server:
         for _ in range(3):

@@ -17,13 +17,17 @@ final class StateHarness {
     /// Whether deferred handlers are answered here as soon as their body is complete or has failed.
     private let answersDeferred: Bool
 
-    init(limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil) {
+    init(
+        limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil,
+        observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+    ) {
         self.answersDeferred = answersDeferred
         var configuration = ServerConfiguration()
         configuration.limits = limits
         let context = ServerContext(
             configuration: configuration, router: Self.router,
-            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) }, gate: gate)
+            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) }, gate: gate,
+            observe: observe)
         state = ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
     }

@@ -7,9 +7,9 @@ import TLS
     import Musl
 #endif
 
-/// Reads the certificate again when its files change and on SIGHUP, and tells the log how long it is valid.
+/// Tells the log which certificate is served, how long it is valid, and when another takes its place.
 struct CertificateWatch {
-    private static let pause = Duration.seconds(2)
+    private static let hour = Duration.seconds(3_600)
     private static let daysOfWarning = 14
 
     private let credentials: TLSCredentials
@@ -20,27 +20,21 @@ struct CertificateWatch {
         self.logger = logger
     }
 
-    /// Watches until the task is cancelled.
+    /// Reports the certificate, and warns each day of one that ends soon, until the task is cancelled.
     func run() async {
         report(credentials.context.certificate, "certificate")
-        await Reloading.run(watch: watchFiles) {
-            attempt { () throws(TLSError) in try credentials.reload() }
-        }
-    }
-
-    private func watchFiles() async {
         var reportedDay = Self.now / 86_400
-        while (try? await Task.sleep(for: Self.pause)) != nil {
-            attempt { () throws(TLSError) in try credentials.reloadIfChanged() }
+        while (try? await Task.sleep(for: Self.hour)) != nil {
             let today = Self.now / 86_400
             if today != reportedDay { warn(credentials.context.certificate) }
             reportedDay = today
         }
     }
 
-    private func attempt(_ read: () throws(TLSError) -> CertificateSummary?) {
-        do {
-            if let certificate = try read() { report(certificate, "certificate replaced") }
+    /// Reads the files again.
+    func reload() {
+        do throws(TLSError) {
+            report(try credentials.reload(), "certificate replaced")
         } catch {
             logger.error("the new certificate is not used, the one before stays", metadata: ["error": "\(error)"])
         }

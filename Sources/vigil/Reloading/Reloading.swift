@@ -1,0 +1,48 @@
+import Logging
+import UnixSignals
+
+/// Reads files again while the server runs: those that have changed, and all of them on SIGHUP.
+struct Reloading {
+    /// Files that are read together.
+    struct Source: Sendable {
+        /// Nil where they are read on SIGHUP alone.
+        let files: WatchedFiles?
+        /// Reads them; tells the log if they can't be used.
+        let read: @Sendable () -> Void
+    }
+
+    private static let pause = Duration.seconds(2)
+
+    private let hangups: UnixSignalsSequence
+    private let logger: Logger
+
+    /// From here on SIGHUP does not end the process.
+    init(logger: Logger) async {
+        hangups = await UnixSignalsSequence(trapping: .sighup)
+        self.logger = logger
+    }
+
+    /// Goes on until the task is cancelled.
+    func run(_ sources: [Source]) async {
+        await withTaskGroup(of: Void.self) { group in
+            if sources.contains(where: { $0.files != nil }) { group.addTask { await watch(sources) } }
+            group.addTask { await readOnSignal(sources) }
+        }
+    }
+
+    private func watch(_ sources: [Source]) async {
+        while (try? await Task.sleep(for: Self.pause)) != nil {
+            for source in sources where source.files?.areDue() == true { source.read() }
+        }
+    }
+
+    private func readOnSignal(_ sources: [Source]) async {
+        for await _ in hangups {
+            if sources.isEmpty { logger.info("SIGHUP changes nothing: no file was named that could be read again") }
+            for source in sources {
+                source.files?.markRead()
+                source.read()
+            }
+        }
+    }
+}
