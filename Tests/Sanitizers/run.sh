@@ -19,7 +19,8 @@ suite() {
     "${build[@]}"
     local tests
     tests="$("${build[@]}" --show-bin-path)/vigilPackageTests.xctest"
-    env "$@" "$tests" --testing-library swift-testing
+    # One after the other: beside tests that only compute, and so slowed down, those with sockets would wait too long.
+    env "$@" "$tests" --testing-library swift-testing --no-parallel
 }
 
 kernels() {
@@ -37,7 +38,10 @@ for name in "$@"; do
     start=$SECONDS
     case "$name" in
         kernels) kernels ;;
-        address) suite address ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leaks.txt" ;;
+        address)
+            suite address ASAN_OPTIONS="detect_leaks=1:suppressions=$PWD/Tests/Sanitizers/overflows.txt" \
+                LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leaks.txt"
+            ;;
         thread)
             mkdir -p .build-thread
             clang -O2 -Wall -Wextra -fPIC -shared Tests/Sanitizers/mutex.c -ldl -o .build-thread/mutex.so
