@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The HTTP server itself against nginx and Hummingbird, on this machine, in turns: GET /livez, 64 connections, and
-# uploads of 512 KB that are only counted, 8 connections. Medians of requests a second, and ratios.
+# uploads of 512 KB that are only counted, 8 connections; both also with TLS, against nginx, which drops uploads.
+# Medians of requests a second, and ratios.
 #
 #   Tests/Load/http.sh [ROUNDS]    0 rounds only build; VIGIL names the binary; INSTALL=1 installs nginx and wrk; SECONDS_EACH=4
 #   BUILD=folder                   keeps the two small projects that are made and built, else they are thrown away
@@ -43,7 +44,7 @@ types='.product(name: "HTTPTypes", package: "swift-http-types"), .product(name: 
 project vigil \
     ".package(name: \"vigil\", path: \"$root\"), .package(url: \"https://github.com/apple/swift-http-types.git\", from: \"1.8.0\"),
     .package(url: \"https://github.com/apple/swift-log.git\", from: \"1.16.2\")" \
-    ".product(name: \"HTTP\", package: \"vigil\"), $types"
+    ".product(name: \"HTTP\", package: \"vigil\"), .product(name: \"TLS\", package: \"vigil\"), $types"
 
 [ "$rounds" -gt 0 ] || exit 0
 python3 Tests/Load/http_rates.py "$vigil" "$build" "$work" "$rounds" "${SECONDS_EACH:-4}"

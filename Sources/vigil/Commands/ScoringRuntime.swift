@@ -25,6 +25,7 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         for address in server.addresses {
             logger.info("listening", metadata: ["url": "\(url(of: address))", "model": "\(model.name)"])
         }
+        if !service.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
         if !model.trained {
             logger.warning("the model is untrained, its scores mean nothing: name another by --model")
         }

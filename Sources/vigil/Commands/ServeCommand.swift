@@ -56,19 +56,19 @@ struct ServeCommand: AsyncParsableCommand {
         limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
         limits.reusesResults = try jobs.reusesResults(settings)
         limits.callbacks = try callbacks.delivery(settings, logger, reloading: &files)
+        let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
+        let limiter = try access.limiter(settings)
         let (backlog, close) = try jobs.backlog(settings, logger)
         defer { close() }
         try await backlog.resume()
         let service = VigilService(
-            model: model, backlog: backlog,
-            workers: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024),
-            openAPI: Resources.openAPI, settings: limits)
+            model: model, backlog: backlog, workers: workers, openAPI: Resources.openAPI, settings: limits)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let server = HTTPServer(
             configuration: configuration, router: service.router(),
             problemRenderer: VigilService.render, logger: logger,
-            gate: AccessControl(keys: keys, limiter: try access.limiter(settings)).gate,
+            gate: AccessControl(keys: keys, limiter: limiter).gate,
             observer: accessLog.map { $0.add })
         let group = ServiceGroup(
             configuration: .init(

@@ -49,7 +49,6 @@ struct JobOptions: ParsableArguments {
             memory.resultBudgetBytes =
                 try settings.integer("max-results", maxResults, default: 256, in: 1...1 << 20) << 20
             memory.attempts = attempts
-            logger.warning("jobs are in memory: what was accepted ends with the process")
             return (Backlog(store: MemoryJobStore(settings: memory), limits: limits, logger: logger), {})
         }
         var disk = SQLiteJobStore.Settings()

@@ -15,9 +15,11 @@ NPY = {"Content-Type": "application/x-npy"}
 KEYS = [
     "id",
     "status",
+    "priority",
     "created_at",
     "started_at",
     "finished_at",
+    "attempt",
     "queue_position",
     "estimated_seconds",
     "progress",
