@@ -64,6 +64,9 @@ extension Backlog {
         state.withLock { $0.metrics.partsDone += 1 }
     }
 
+    /// How many jobs the workers end in a time, as they did lately; nil before they ended one.
+    func jobs(in time: Duration) -> Double? { state.withLock { $0.rate.jobs(in: time) } }
+
     /// Measures a job: so many parts took workers so long in all.
     func measure(parts: Int, workerTime: Duration) {
         state.withLock { $0.rate.record(parts: parts, workerTime: workerTime) }

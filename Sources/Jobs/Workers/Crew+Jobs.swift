@@ -1,16 +1,19 @@
 extension Crew {
-    /// How many jobs the crew holds at most: one for each worker and one to go on with, so that no worker has to wait
-    /// for the store.
-    private var capacity: Int { size + 1 }
+    /// How many jobs the crew has in hand beside those that its workers do, so that no worker waits for the store: what it
+    /// does in the time that a store on a busy disk may take to commit a claim, and one at least.
+    private var reserve: Int { Int(min(max(backlog.jobs(in: .milliseconds(25)) ?? 1, 1), 32)) }
 
     /// Whether jobs are still claimed.
     var isClaiming: Bool { monitor.withLock { !$0.isDraining } }
 
     /// How many jobs to claim now, nil for none. It counts as pending until `settlePending`.
+    ///
+    /// A reserve of several is filled up when half of it is gone: many jobs a claim cost the store less.
     func beginClaim() -> Int? {
-        update { state in
-            let room = capacity - state.jobs.count
-            guard room > 0, !state.isDraining else { return nil }
+        let reserve = reserve
+        return update { state in
+            let room = size + reserve - state.jobs.count
+            guard room > 0, room > reserve / 2, !state.isDraining else { return nil }
             state.pending += 1
             return room
         }

@@ -63,6 +63,23 @@ struct WorkerPoolTests {
         await running.pool.drain(within: .seconds(1))
     }
 
+    @Test("holds the more jobs the shorter they are, as many as take 25 ms")
+    func claimsFurtherAhead() async throws {
+        let gate = ThreadGate()
+        let running = try RunningPool(workers: 2, processor: ScriptedProcessor { _, _ in gate.pass() })
+        running.backlog.measure(parts: 1, workerTime: .milliseconds(5))
+        var jobs: [Job] = []
+        for _ in 0..<30 { jobs.append(try await running.submit(.init())) }
+        await gate.waitForArrivals(2)
+        _ = await running.pool.crew.reaches(
+            { $0.jobs.count >= 10 && $0.pending == 1 }, until: MonotonicTime(nanoseconds: .max))
+        let held = try await running.store.counts().running
+        #expect((8...12).contains(held), "two at work and ten in reserve, which is filled up when half of it is gone")
+        gate.openForGood()
+        for job in jobs { #expect(try await running.end(of: job).status == .succeeded) }
+        await running.pool.drain(within: .seconds(1))
+    }
+
     @Test(
         "a job that fails fails alone", arguments: [(2, "part"), (253, "finish"), (254, "plan")] as [(UInt8, String)])
     func failure(failingAt: UInt8, reason: String) async throws {
