@@ -102,7 +102,7 @@ struct UploadArchiveTests {
                 archive { $0.add(Array("a.npy".utf8), npy, size: 1 << 23, method: 8) }, 413,
                 "entry 'a.npy' the zip archive"
             ),
-            (archive { $0.add(Array("a.npy".utf8), npy, size: 100, method: 8) }, 400, "'a.npy' is corrupt"),
+            (archive { $0.add(Array("a.npy".utf8), [7] + npy, size: 100, method: 8) }, 400, "'a.npy' is corrupt"),
         ] as [([UInt8], Int, String)])
     func refuses(body: [UInt8], status: Int, words: String) async {
         let problem = await Samples.problem(body, as: .zip)
