@@ -128,7 +128,7 @@ extension WriteContext {
         }
         guard !submission.isBatch, submission.jobs.count == 1, let key = submission.jobs[0].reuseKey else { return nil }
         return try jobs.jobs(
-            JobRows.reusable, [key, shownSince]
+            JobRows.reusable, [Text(key), shownSince]
         ).first.map { Receipt(jobs: [$0.job], origin: .reused) }
     }
 

@@ -16,7 +16,7 @@ struct CallbackRows {
 
     func insert(_ job: JobID, url: String, now: Int64) throws {
         try db.cachedStatement(sql: "INSERT INTO callbacks (job, url, tries, due) VALUES (?, ?, 0, ?)")
-            .execute(arguments: [job.blob, url, now])
+            .execute(arguments: [job.blob, Text(url), now])
     }
 
     func isDue(now: Int64) throws -> Bool {

@@ -26,9 +26,10 @@ struct JobRows {
                 VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
                 """
         ).execute(arguments: [
-            job.id.blob, job.priority.rawValue, job.client, job.model, job.name, job.snippets, job.inputBytes,
-            job.parts, new.outputEstimate, job.featuresSHA256.text, job.warnings.joined(separator: "\n"),
-            job.batch?.jobID.blob, place, job.callback, new.reuseKey, job.createdAt.milliseconds,
+            job.id.blob, job.priority.rawValue, Text(job.client), Text(job.model), Text(job.name), job.snippets,
+            job.inputBytes,
+            job.parts, new.outputEstimate, Text(job.featuresSHA256.text), Text(job.warnings.joined(separator: "\n")),
+            job.batch?.jobID.blob, place, Text(job.callback), Text(new.reuseKey), job.createdAt.milliseconds,
             job.deadline?.milliseconds, clock.stored(record.insertedAt), record.overdueAt.map(clock.stored),
             job.revision,
         ])
@@ -48,7 +49,7 @@ struct JobRows {
             StatusCode[job.status], job.startedAt?.milliseconds, job.finishedAt?.milliseconds,
             record.endedAt.map(clock.stored), job.attempt, job.partsDone,
             record.holder.map { Int64(bitPattern: $0.secret) }, record.isCancelRequested, record.isSuspect,
-            job.failure?.reason, job.failure?.detail, job.timings?.queued.nanosecondsClamped,
+            Text(job.failure?.reason), Text(job.failure?.detail), job.timings?.queued.nanosecondsClamped,
             job.timings?.scored.nanosecondsClamped, job.outputBytes, job.revision, job.id.blob,
         ])
         guard db.changesCount == 1 else {

@@ -16,14 +16,16 @@ struct KeyRows {
     func insert(_ key: IdempotencyKey, first: JobID, jobs: Int, batch: BatchID?) throws {
         try db.cachedStatement(
             sql: "INSERT INTO keys (client, text, fingerprint, batch, job, jobs) VALUES (?, ?, ?, ?, ?, ?)"
-        ).execute(arguments: [key.client, key.text, key.fingerprint, batch?.jobID.blob, first.blob, jobs])
+        ).execute(arguments: [
+            Text(key.client), Text(key.text), Text(key.fingerprint), batch?.jobID.blob, first.blob, jobs,
+        ])
     }
 
     /// What the key stands for; nil where it is new.
     func answer(to key: IdempotencyKey) throws -> Answer? {
         let statement = try db.cachedStatement(
             sql: "SELECT fingerprint, job, batch FROM keys WHERE client = ? AND text = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [key.client, key.text]) else { return nil }
+        guard let row = try Row.fetchOne(statement, arguments: [Text(key.client), Text(key.text)]) else { return nil }
         let columns = Columns(row: row)
         let fingerprint = try columns.text(0)
         return Answer(
@@ -34,7 +36,7 @@ struct KeyRows {
     /// Frees a key.
     func remove(_ key: IdempotencyKey) throws {
         try db.cachedStatement(sql: "DELETE FROM keys WHERE client = ? AND text = ?")
-            .execute(arguments: [key.client, key.text])
+            .execute(arguments: [Text(key.client), Text(key.text)])
     }
 
     /// One of the key's jobs is forgotten.

@@ -15,7 +15,7 @@ struct ListQuery: Sendable {
         }
         if let status = filter.status { add("status = ?", StatusCode[status]) }
         if let batch = filter.batch { add("batch = ?", batch.jobID.blob) }
-        if let client = filter.client { add("client = ?", client) }
+        if let client = filter.client { add("client = ?", Text(client)) }
         if let from = filter.from {
             add("created_at >= ?", from.milliseconds)
             // No ID is older than its job, so the search can end there.
