@@ -20,6 +20,7 @@ struct FairQueueModel {
     mutating func remove(_ id: JobID) -> Bool {
         let before = waiting.count
         waiting.removeAll { $0.entry.id == id }
+        if waiting.isEmpty { (tags, served) = ([:], 0) }
         return waiting.count < before
     }
 

@@ -9,27 +9,41 @@ import Testing
 struct CommitQueueTests {
     private struct Injected: Error {}
 
+    /// How each job ended, as callers were told.
+    private final class Ends: Sendable {
+        private let known = Mutex<[JobID: JobStatus]>([:])
+
+        var all: [JobID: JobStatus] { known.withLock { $0 } }
+
+        func note(_ job: Job) {
+            let before = known.withLock { $0.updateValue(job.status, forKey: job.id) }
+            #expect(before == nil, "a job ends once")
+        }
+    }
+
     @Test("a step that fails fails alone, the others that shared its transaction are committed")
     func alone() async throws {
         let store = try Home().open()
         let gate = await WriterGate(store.writer)
         async let first = store.insert(.of())
         await store.writer.awaitWaiting(1)
-        async let failing: Void = store.writer.commit { context in
-            try context.db.execute(sql: "DELETE FROM jobs")
-            context.live.withLock { live in
-                for id in live.table.records.keys {
-                    _ = live.table.cancel(id, wall: .init(milliseconds: 1), now: .init(nanoseconds: 1))
+        let failing = Task {
+            try await store.writer.commit { context in
+                try context.db.execute(sql: "DELETE FROM jobs")
+                context.live.withLock { live in
+                    for id in live.table.records.keys {
+                        _ = live.table.cancel(id, wall: .init(milliseconds: 1), now: .init(nanoseconds: 1))
+                    }
                 }
+                throw Injected()
             }
-            throw Injected()
         }
         await store.writer.awaitWaiting(2)
         async let second = store.insert(.of(seed: 2))
         await store.writer.awaitWaiting(3)
         try await gate.open()
         let ids = [try await first.id, try await second.id]
-        await #expect(throws: JobStoreError.self) { try await failing }
+        await #expect(throws: JobStoreError.self) { try await failing.value }
         #expect(try await store.claim(limit: 9).map(\.id) == ids)
         #expect(try await store.differences() == [])
     }
@@ -101,18 +115,13 @@ struct CommitQueueTests {
     func stress(seed: UInt64) async throws {
         let home = try Home()
         let store = try home.open { $0.cacheBytes = 10_000 }
-        let ended = Mutex<[JobID: JobStatus]>([:])
+        let ends = Ends()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for task in 0..<12 {
                 group.addTask {
                     var random = SeededRandom(seed: seed << 8 | UInt64(task))
                     for turn in 0..<30 {
-                        try await Self.step(store, Int.random(in: 0..<9, using: &random), UInt64(turn)) { id, status in
-                            ended.withLock { known in
-                                #expect(known[id] == nil, "a job ends once")
-                                known[id] = status
-                            }
-                        }
+                        try await Self.step(store, Int.random(in: 0..<9, using: &random), UInt64(turn), ends)
                     }
                 }
             }
@@ -120,7 +129,7 @@ struct CommitQueueTests {
         }
         #expect(try await store.differences() == [])
         let next = try home.copy().open(seed: 99)
-        for (id, status) in ended.withLock({ $0 }) {
+        for (id, status) in ends.all {
             #expect(try await store.job(id)?.status == status)
             #expect(try await next.job(id)?.status == status, "what was said is on the disk")
         }
@@ -128,24 +137,22 @@ struct CommitQueueTests {
     }
 
     /// Does one thing, and says which job it ended.
-    private static func step(
-        _ store: SQLiteJobStore, _ kind: Int, _ seed: UInt64, ended: (JobID, JobStatus) -> Void
-    ) async throws {
+    private static func step(_ store: SQLiteJobStore, _ kind: Int, _ seed: UInt64, _ ends: Ends) async throws {
         switch kind {
         case 0..<3: _ = try await store.insert(.of(floats: kind == 0 ? 40_000 : 20, seed: seed))
         case 3..<6:
             for claimed in try await store.claim(limit: 2) {
                 if kind == 5 {
                     if let job = try await store.release(claimed.token, as: .lost), job.status.isEnded {
-                        ended(job.id, job.status)
+                        ends.note(job)
                     }
                 } else if let job = try await store.complete(claimed.token, with: .output(kind == 3 ? 140_000 : 20)) {
-                    ended(job.id, job.status)
+                    ends.note(job)
                 }
             }
         case 6:
             guard let job = try await store.list(status: .queued, limit: 1, before: nil).first else { return }
-            if case .cancelled(let job) = try await store.cancel(job.id) { ended(job.id, job.status) }
+            if case .cancelled(let job) = try await store.cancel(job.id) { ends.note(job) }
         case 7:
             await #expect(throws: JobStoreError.self) {
                 try await store.writer.commit { context in

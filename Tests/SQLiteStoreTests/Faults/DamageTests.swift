@@ -32,7 +32,9 @@ struct DamageTests {
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
                 name != "lock", !name.hasSuffix("-shm")
             else { continue }
-            contents[name] = try Home.bytes(path)
+            let bytes = try Home.bytes(path)
+            // Reading a database makes a log that is empty.
+            if !(name.hasSuffix("-wal") && bytes.isEmpty) { contents[name] = bytes }
         }
         return contents
     }
@@ -142,7 +144,7 @@ struct SealTests {
         #expect(try Self.seal(home.copy()).isIntact == nil, "a crash leaves none")
         store?.close()
         #expect(Self.seal(home).isIntact == true)
-        #expect(!FileManager.default.fileExists(atPath: home.database + "-wal"))
+        #expect((try? Home.bytes(home.database + "-wal"))?.isEmpty ?? true, "all is in the database")
         await #expect(throws: JobStoreError.self) { try await store?.insert(.of()) }
         await #expect(throws: JobStoreError.self) { try await store?.job(JobID.first(at: WallTime(milliseconds: 1))) }
         store = nil
