@@ -41,7 +41,8 @@ struct Ending: Sendable {
 
     /// By the index alone, which has all that is asked for; SQLite would rather look at each job.
     static let query = """
-        SELECT status, count(*), coalesce(sum(output_bytes), 0) FROM jobs INDEXED BY jobs_ended WHERE ended > ?
+        SELECT status, count(*), coalesce(sum(output_bytes), 0) FROM jobs INDEXED BY jobs_ended
+        WHERE ended IS NOT NULL AND (ended > ? OR EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id))
         GROUP BY status
         """
 
