@@ -108,6 +108,12 @@ let package = Package(
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
         .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Formats", "TLS", "Webhooks"]),
         .testTarget(
+            name: "SQLiteStoreTests",
+            dependencies: [
+                "TestSupport", "Jobs", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
             name: "ServiceTests",
             dependencies: [
                 "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",

@@ -4,33 +4,43 @@ public import Jobs
 extension SQLiteJobStore {
     /// How many jobs are removed in one transaction, so that nobody waits long for it.
     private static let mostAtOnce = 200
+    /// How many times pages are given back before something else has its turn.
+    private static let mostVacuums = 32
 
     /// Removes an ended job with all that belongs to it.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
         let shown = shownSince
-        let isForgotten = try await writer.commit { context in
+        let files: [String]? = try await writer.commit { context in
             guard let stored = try context.jobs.job(id), stored.job.status.isEnded,
                 context.isShown(stored, since: shown)
-            else { return false }
-            try context.remove(stored.job)
-            return true
+            else { return nil }
+            return try context.remove(stored.job)
         }
-        if isForgotten { await removeFiles(of: [id]) }
-        return isForgotten
+        await remove(files ?? [])
+        return files != nil
     }
 
     /// Ends what is too late, and removes what has expired, a part at a time.
     public func expire() async throws(JobStoreError) -> Expired {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)
-        let stored = database.clock.stored(now)
         if live.withLock({ $0.table.isOverdue(now: now) }) {
             try await writer.commit { try $0.endOverdue(wall: wall, now: now, uploadTTL: ttl) }
         }
-        var expired = Expired(overdue: await takeOverdue())
-        while case let removed = try await removeExpired(), removed > 0 { expired.removed += removed }
-        try await removeUploads(expiredBy: stored)
-        space.takeOnBallast()
-        try await noteTime(wall: wall, now: now)
+        var expired = Expired()
+        do throws(JobStoreError) {
+            while case let removed = try await removeExpired(), removed > 0 { expired.removed += removed }
+            while try await removeUploads(expiredBy: database.clock.stored(now)) {}
+            for _ in 0..<Self.mostVacuums { if try await !giveBackPages() { break } }
+            space.takeOnBallast()
+            try await noteTime(wall: wall, now: now)
+        } catch {
+            expired.overdue = await takeOverdue()
+            // Those are told once, so they are told now, and what went wrong will go wrong again.
+            if expired.overdue.isEmpty { throw error }
+            logger.warning("what has expired can't be removed", metadata: ["error": "\(error)"])
+            return expired
+        }
+        expired.overdue = await takeOverdue()
         return expired
     }
 
@@ -40,75 +50,75 @@ extension SQLiteJobStore {
             defer { live.overdue = [] }
             return live.overdue
         }
-        for job in late {
-            _ = inputs.take(job.job.id)
-            if job.inputIsGone { await remove(job.job.id, .input) }
-        }
+        for job in late { _ = inputs.take(job.job.id) }
+        await remove(late.flatMap(\.files))
         return late.map(\.job)
     }
 
     private func removeExpired() async throws(JobStoreError) -> Int {
         let shown = shownSince
         let ids: [JobID] = try await database.read { db in
-            let sql = """
-                SELECT id FROM jobs WHERE ended <= ? AND NOT EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id) LIMIT ?
-                """
-            return try Blob.fetchAll(db.cachedStatement(sql: sql), arguments: [shown, Self.mostAtOnce])
+            try Blob.fetchAll(db.cachedStatement(sql: JobRows.expired), arguments: [shown, Self.mostAtOnce])
                 .compactMap { JobID($0) }
         }
         guard !ids.isEmpty else { return 0 }
-        try await writer.commit { context in
-            for id in ids {
-                if let stored = try context.jobs.job(id) { try context.remove(stored.job) }
-            }
-            // Pages that are free go back to the system, a few at a time.
-            try context.db.execute(sql: "PRAGMA incremental_vacuum(512)")
+        let files = try await writer.commit { context in
+            try ids.flatMap { id in try context.jobs.job(id).map { try context.remove($0.job) } ?? [] }
         }
-        await removeFiles(of: ids)
+        await remove(files)
         return ids.count
     }
 
-    private func removeUploads(expiredBy now: Int64) async throws(JobStoreError) {
-        guard settings.uploadTTL > .zero else { return }
+    /// Removes some inputs that were kept for a while after their jobs; says whether there were any.
+    private func removeUploads(expiredBy now: Int64) async throws(JobStoreError) -> Bool {
         let ids: [JobID] = try await database.read { db in
             let sql = "SELECT job FROM payloads WHERE expires <= ? LIMIT ?"
             return try Blob.fetchAll(db.cachedStatement(sql: sql), arguments: [now, Self.mostAtOnce])
                 .compactMap { JobID($0) }
         }
-        guard !ids.isEmpty else { return }
+        guard !ids.isEmpty else { return false }
         try await writer.commit { context in
             for id in ids { try context.bodies.endPayload(id, expires: nil) }
         }
-        for id in ids { await remove(id, .input) }
+        await remove(ids.map(BodyFiles.inputName))
+        return true
     }
 
-    /// Writes now and then what time it is, so that the store's clock can go on from there.
+    /// Gives some free pages back to the file system; says whether there were more than the queue will soon use again.
+    private func giveBackPages() async throws(JobStoreError) -> Bool {
+        let isWorthIt = try await database.read { [database] db in
+            let (free, all) = try database.freePages(db)
+            return free > max(all / 8, 512)
+        }
+        guard isWorthIt else { return false }
+        try await writer.commit { try $0.db.execute(sql: "PRAGMA incremental_vacuum(512)") }
+        return true
+    }
+
+    /// Writes now and then what time it is, so that the store's clock can go on from there; at once where the time of day
+    /// was set.
     private func noteTime(wall: WallTime, now: MonotonicTime) async throws(JobStoreError) {
-        let isDue = live.withLock { live in
-            guard now - live.timeNotedAt >= .seconds(60) else { return false }
-            live.timeNotedAt = now
+        let isDue = noted.withLock { noted in
+            let passed = now - noted.now
+            let shown = Duration.milliseconds(wall.milliseconds) - .milliseconds(noted.wall.milliseconds)
+            guard passed >= .seconds(60) || shown - passed > .seconds(2) || passed - shown > .seconds(2) else {
+                return false
+            }
+            noted = (wall, now)
             return true
         }
         guard isDue else { return }
         try await writer.commit { [database] in try database.writeClock($0.db, wall: wall, now: now) }
     }
-
-    private func removeFiles(of ids: [JobID]) async {
-        _ = try? await threads.run { [files] in
-            for id in ids {
-                files.remove(id, .input)
-                files.remove(id, .output)
-            }
-        }
-    }
 }
 
 extension WriteContext {
-    /// Removes the rows of an ended job.
-    func remove(_ job: Job) throws {
-        try bodies.remove(job.id)
+    /// Removes the rows of an ended job, and gives the names of the files that are left of it.
+    func remove(_ job: Job) throws -> [String] {
+        let files = try bodies.remove(job.id)
         try callbacks.remove(job.id)
         try keys.forget(job.id, batch: job.batch)
         try db.cachedStatement(sql: "DELETE FROM jobs WHERE id = ?").execute(arguments: [job.id.blob])
+        return files
     }
 }

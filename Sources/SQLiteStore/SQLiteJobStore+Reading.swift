@@ -1,3 +1,4 @@
+import GRDB
 public import Jobs
 
 extension SQLiteJobStore {
@@ -12,28 +13,42 @@ extension SQLiteJobStore {
     public func job(_ id: JobID) async throws(JobStoreError) -> Job? {
         if let job = live.withLock({ $0.table.job(id) }) { return job }
         let shown = shownSince
-        return try await database.read { [database, live] db in
-            let context = WriteContext(db: db, clock: database.clock, live: live)
-            return try context.jobs.job(id).flatMap { context.isShown($0, since: shown) ? $0.job : nil }
+        let read = { @Sendable [database, live] (db: Database) in
+            try WriteContext(db: db, clock: database.clock, live: live).shown(id, since: shown)
         }
+        guard let job = try await database.read(read) else { return nil }
+        if job.status.isEnded || live.withLock({ $0.table.records[id] != nil }) { return job }
+        // Its end is being committed: the disk says what it was when it began, which is less than was shown before.
+        _ = try? await writer.commit { _ in }
+        return try await database.read(read)
     }
 
     /// The output, checked against what was stored.
     public func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
+        if live.withLock({ $0.table.records[id] != nil }) { return nil }
         let shown = shownSince
-        let place: BodyRows.Place? = try await database.read { [database, live] db in
+        let result: BodyRows.Result? = try await database.read { [database, live] db in
             let context = WriteContext(db: db, clock: database.clock, live: live)
-            guard let stored = try context.jobs.job(id), context.isShown(stored, since: shown) else { return nil }
-            return try context.bodies.result(id)
+            guard let stored = try context.jobs.job(id), context.isShown(stored, since: shown),
+                let result = try context.bodies.result(id)
+            else { return nil }
+            if let body = result.place.body { try Self.check(body, result.place, of: id) }
+            return result
         }
-        guard let place else { return nil }
+        guard let result else { return nil }
+        if let body = result.place.body { return JobOutput(body: body) }
         return try await threads.run { [files] () throws(JobStoreError) in
-            let body: [UInt8]
-            if let row = place.body { body = row } else { body = try files.read(id, .output, bytes: place.bytes) }
-            guard StoredBody.digest(body) == place.sha256 else {
-                throw .damaged(id, "its result is not the one that was stored: its SHA-256 differs")
+            let body = try files.read(result.file ?? "", bytes: result.place.bytes, of: id)
+            do throws(StoreFault) { try Self.check(body, result.place, of: id) } catch {
+                throw StoreFault.reason(of: error)
             }
             return JobOutput(body: body)
+        }
+    }
+
+    private static func check(_ body: [UInt8], _ place: BodyRows.Place, of id: JobID) throws(StoreFault) {
+        guard StoredBody.digest(body) == place.sha256 else {
+            throw .refused(.damaged(id, "its result is not the one that was stored: its SHA-256 differs"))
         }
     }
 
@@ -59,9 +74,7 @@ extension SQLiteJobStore {
         let shown = shownSince
         return try await database.read { [database, live] db in
             let context = WriteContext(db: db, clock: database.clock, live: live)
-            let jobs = try context.jobs.jobs("WHERE batch = ? ORDER BY place", [id.jobID.blob])
-                .filter { context.isShown($0, since: shown) }
-                .map { stored in live.withLock { $0.table.job(stored.job.id) } ?? stored.job }
+            let jobs = try context.shown(id, since: shown)
             return jobs.isEmpty ? nil : Batch(id: id, jobs: jobs)
         }
     }

@@ -12,7 +12,13 @@ extension SQLiteJobStore {
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
         if let known = try await answer(to: submission) { return known }
         let (batch, handed) = try await prepare(submission)
+        let needed = Self.room(for: handed)
+        do throws(StoreFault) {
+            try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
+        } catch { throw StoreFault.reason(of: error) }
+        defer { space.leave(needed) }
         do throws(JobStoreError) {
+            try await writeFiles(of: handed)
             let receipt = try await insert(submission, handed, batch)
             if receipt.origin != .new { await discard(handed) }
             return receipt
@@ -31,7 +37,7 @@ extension SQLiteJobStore {
         }
     }
 
-    /// Makes IDs, and payloads, of which the large ones are on the disk afterwards.
+    /// Makes IDs and payloads.
     private func prepare(
         _ submission: Submission
     ) async throws(JobStoreError) -> (batch: BatchID?, handed: [Handed]) {
@@ -42,44 +48,45 @@ extension SQLiteJobStore {
                 return (batch, submission.jobs.map { _ in live.generator.next(at: wall, using: &random) })
             }
         }
-        let handed = zip(ids, submission.jobs).map { Handed(id: $0, new: $1, payload: StoredPayload($1.input)) }
-        try checkRoom(for: handed)
-        guard handed.contains(where: \.payload.body.isLarge) else { return (batch, handed) }
-        do throws(JobStoreError) {
-            try await threads.run { [files] () throws(JobStoreError) in
-                for job in handed where job.payload.body.isLarge {
-                    do throws(StoreFault) { try files.write(job.payload.body, job.id, .input) } catch {
-                        throw StoreFault.reason(of: error)
-                    }
-                }
-            }
-        } catch {
-            await discard(handed)
-            throw error
+        @Sendable func encode() -> [Handed] {
+            zip(ids, submission.jobs).map { Handed(id: $0, new: $1, payload: StoredPayload($1.input)) }
         }
-        return (batch, handed)
+        let bytes = submission.jobs.reduce(0) { $0 + $1.input.bytes }
+        guard bytes > StoredBody.largestRow else { return (batch, encode()) }
+        return (batch, try await threads.run { () throws(JobStoreError) in encode() })
     }
 
-    /// Throws `diskFull` unless there is room for inputs and results.
-    private func checkRoom(for handed: [Handed]) throws(JobStoreError) {
-        let needed = handed.reduce(0) { sum, job in
+    /// The bytes that inputs and results take at most.
+    private static func room(for handed: [Handed]) -> Int {
+        handed.reduce(0) { sum, job in
             // What is in a row is in the log too for a while.
             let payload = job.payload.body.bytes.count * (job.payload.body.isLarge ? 1 : 2)
             let (total, overflow) = sum.addingReportingOverflow(payload)
             let (all, over) = total.addingReportingOverflow(JobRecord.promise(job.new.outputEstimate))
             return overflow || over ? .max : all
         }
-        do throws(StoreFault) {
-            try space.check(needed: needed, promised: live.withLock { $0.table.promisedBytes })
-        } catch { throw StoreFault.reason(of: error) }
+    }
+
+    /// Writes large payloads, which are on the disk afterwards.
+    private func writeFiles(of handed: [Handed]) async throws(JobStoreError) {
+        guard handed.contains(where: \.payload.body.isLarge) else { return }
+        try await threads.run { [files] () throws(JobStoreError) in
+            for job in handed where job.payload.body.isLarge {
+                try files.write(job.payload.body, to: BodyFiles.inputName(job.id))
+            }
+        }
     }
 
     private func insert(
         _ submission: Submission, _ handed: [Handed], _ batch: BatchID?
     ) async throws(JobStoreError) -> Receipt {
         let (wall, now, shown) = (clock.wall, clock.now, shownSince)
-        let receipt = try await writer.commit { context in
+        // Before the commit, since with it the job can be claimed and end.
+        for job in handed { inputs.put(job.new.input, of: job.id) }
+        let receipt: Receipt = try await writer.commit(mayUseBallast: false) { context in
             if let known = try context.answer(to: submission, shownSince: shown) { return known }
+            // What it stood for, if anything, has expired.
+            if let key = submission.key { try context.keys.remove(key) }
             for (place, job) in handed.enumerated() {
                 let record = JobRecord(
                     job.new, id: job.id, batch: batch, wall: wall, now: now, keepsInput: false)
@@ -93,15 +100,15 @@ extension SQLiteJobStore {
             let jobs = context.live.withLock { live in handed.compactMap { live.table.job($0.id) } }
             return Receipt(jobs: jobs, batch: batch, origin: .new)
         }
-        if receipt.origin == .new { for job in handed { inputs.put(job.new.input, of: job.id) } }
         return receipt
     }
 
-    /// Removes the files of jobs that were not taken.
+    /// Removes what there is of jobs that were not taken.
     private func discard(_ handed: [Handed]) async {
+        for job in handed { _ = inputs.take(job.id) }
         guard handed.contains(where: \.payload.body.isLarge) else { return }
         _ = try? await threads.run { [files] in
-            for job in handed where job.payload.body.isLarge { files.remove(job.id, .input) }
+            for job in handed where job.payload.body.isLarge { files.remove(BodyFiles.inputName(job.id)) }
         }
     }
 }
@@ -110,26 +117,31 @@ extension WriteContext {
     /// The jobs that answer for a submission already.
     func answer(to submission: Submission, shownSince: Int64) throws -> Receipt? {
         if let key = submission.key, let known = try keys.answer(to: key) {
-            if let batch = known.batch { return Receipt(jobs: try shown(batch), batch: batch, origin: .replayed) }
-            guard let job = try shown(known.job) else { return nil }
-            return Receipt(jobs: [job], origin: .replayed)
+            let jobs =
+                try known.batch.map { try shown($0, since: shownSince) }
+                ?? [try shown(known.job, since: shownSince)].compactMap(\.self)
+            // A key lives as long as the last job that it stands for.
+            if !jobs.isEmpty {
+                guard known.isSame else { throw StoreFault.refused(.keyReused(key.text)) }
+                return Receipt(jobs: jobs, batch: known.batch, origin: .replayed)
+            }
         }
         guard !submission.isBatch, submission.jobs.count == 1, let key = submission.jobs[0].reuseKey else { return nil }
         return try jobs.jobs(
-            "WHERE reuse_key = ? AND status = 2 AND ended > ? ORDER BY id DESC LIMIT 1", [key, shownSince]
+            JobRows.reusable, [Text(key), shownSince]
         ).first.map { Receipt(jobs: [$0.job], origin: .reused) }
     }
 
-    /// The job as it is: live, or as it ended.
-    func shown(_ id: JobID) throws -> Job? {
+    /// The job as it is: live, or as it ended; nil where it is not to be seen any more.
+    func shown(_ id: JobID, since: Int64) throws -> Job? {
         if let job = live.withLock({ $0.table.job(id) }) { return job }
-        return try jobs.job(id)?.job
+        return try jobs.job(id).flatMap { isShown($0, since: since) ? $0.job : nil }
     }
 
-    /// The jobs of a batch.
-    func shown(_ batch: BatchID) throws -> [Job] {
-        try jobs.jobs("WHERE batch = ? ORDER BY place", [batch.jobID.blob]).map { stored in
-            live.withLock { $0.table.job(stored.job.id) } ?? stored.job
-        }
+    /// The jobs of a batch that are to be seen.
+    func shown(_ batch: BatchID, since: Int64) throws -> [Job] {
+        try jobs.jobs(JobRows.ofBatch, [batch.jobID.blob])
+            .filter { isShown($0, since: since) }
+            .map { stored in live.withLock { $0.table.job(stored.job.id) } ?? stored.job }
     }
 }

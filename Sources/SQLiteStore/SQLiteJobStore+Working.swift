@@ -1,13 +1,37 @@
 public import Jobs
 
 extension SQLiteJobStore {
-    /// Takes jobs out of the queue, and reads their inputs. A job whose input is damaged fails, by name.
+    /// Takes jobs out of the queue, and reads their inputs. A job whose input is damaged fails, by name, and the next one
+    /// is taken in its place.
     public func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] {
-        let (wall, now) = (clock.wall, clock.now)
-        guard limit > 0, live.withLock({ $0.table.canBeClaimed }) else { return [] }
+        var claimed: [ClaimedJob] = []
+        while claimed.count < limit {
+            let now = clock.now
+            let records = try await claimRecords(limit: limit - claimed.count, now: now)
+            var problem: JobStoreError?
+            for record in records {
+                do throws(JobStoreError) {
+                    let input = try await input(of: record.job)
+                    if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
+                } catch {
+                    if await !fail(record, error) { problem = error }
+                }
+            }
+            if let problem {
+                // The caller tries again later; what was claimed beside it is not held up.
+                guard claimed.isEmpty else { break }
+                throw problem
+            }
+            if records.isEmpty { break }
+        }
+        return claimed
+    }
+
+    private func claimRecords(limit: Int, now: MonotonicTime) async throws(JobStoreError) -> [JobRecord] {
+        guard live.withLock({ $0.table.canBeClaimed }) else { return [] }
         let secrets = random.withLock { random in (0..<limit).map { _ in random.next() as UInt64 } }
-        let ttl = settings.uploadTTL
-        let records = try await writer.commit { context in
+        let (wall, ttl) = (clock.wall, settings.uploadTTL)
+        return try await writer.commit { context in
             try context.endOverdue(wall: wall, now: now, uploadTTL: ttl)
             var claimed: [JobRecord] = []
             for secret in secrets {
@@ -18,16 +42,6 @@ extension SQLiteJobStore {
             }
             return claimed
         }
-        var claimed: [ClaimedJob] = []
-        for record in records {
-            do throws(JobStoreError) {
-                let input = try await input(of: record.job)
-                if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
-            } catch {
-                await give(up: record, error)
-            }
-        }
-        return claimed
     }
 
     /// The input, checked against what was stored.
@@ -42,33 +56,36 @@ extension SQLiteJobStore {
             if let row = payload.place.body {
                 body = row
             } else {
-                body = try files.read(id, .input, bytes: payload.place.bytes)
+                body = try files.read(BodyFiles.inputName(id), bytes: payload.place.bytes, of: id)
             }
             guard StoredBody.digest(body, options: payload.options) == payload.place.sha256 else {
                 throw .damaged(id, "its features are not those that were stored: their SHA-256 differs")
             }
-            let count = job.snippets * payload.width
-            guard let features = payload.form.decode(body, count: count) else {
+            let (count, overflow) = job.snippets.multipliedReportingOverflow(by: payload.width)
+            guard !overflow, let features = payload.form.decode(body, count: count) else {
                 throw .damaged(id, "its features can't be read")
             }
             return JobInput(features: features, rows: job.snippets, width: payload.width, options: payload.options)
         }
     }
 
-    /// Ends a job whose input is damaged; one that can't be read now goes back to the queue, and it is not its fault.
-    private func give(up record: JobRecord, _ error: JobStoreError) async {
-        guard let token = record.holder else { return }
+    /// Ends a job whose input is damaged, and says so; one that can't be read now goes back to the queue, and it is not
+    /// its fault.
+    private func fail(_ record: JobRecord, _ error: JobStoreError) async -> Bool {
+        guard let token = record.holder else { return false }
         logger.error("the input of a job can't be read", metadata: ["job": "\(record.job.id)", "error": "\(error)"])
         do throws(JobStoreError) {
             guard case .damaged = error else {
                 _ = try await release(token, as: .unspent)
-                return
+                return false
             }
             let failure = JobFailure(reason: "damaged-job", detail: error.description)
-            guard let job = try await complete(token, with: .failed(failure), timings: nil) else { return }
-            live.withLock { $0.overdue.append(Ended(job: job, inputIsGone: false)) }
+            guard let job = try await complete(token, with: .failed(failure), timings: nil) else { return true }
+            live.withLock { $0.overdue.append(Ended(job: job, files: [])) }
+            return true
         } catch {
             logger.error("a job can't be given back", metadata: ["job": "\(record.job.id)", "error": "\(error)"])
+            return false
         }
     }
 
@@ -87,25 +104,27 @@ extension SQLiteJobStore {
         var body: StoredBody?
         if case .succeeded(let output) = outcome { body = StoredBody(output.body) }
         let result = body
-        if let result, result.isLarge { try await write(result, token.job) }
+        let file = BodyFiles.resultName(token)
+        if let result, result.isLarge {
+            guard live.withLock({ $0.table.isHeld(by: token) }) else { return nil }
+            try await write(result, to: file)
+        }
         let ended: Ended? = try await writer.commit { context in
             let record = context.live.withLock {
                 $0.table.complete(token, with: outcome, timings: timings, wall: wall, now: now)
             }
             guard let record else { return nil }
-            return try context.end(record, result: record.output == nil ? nil : result, uploadTTL: ttl)
+            return try context.end(record, result: record.output == nil ? nil : result, file: file, uploadTTL: ttl)
         }
-        if ended?.job.status != .succeeded, result?.isLarge == true { await remove(token.job, .output) }
+        if ended?.job.status != .succeeded, result?.isLarge == true { await remove([file]) }
         return await cleanUp(ended)
     }
 
-    private func write(_ result: StoredBody, _ job: JobID) async throws(JobStoreError) {
+    private func write(_ result: StoredBody, to file: String) async throws(JobStoreError) {
         try await threads.run { [files, space] () throws(JobStoreError) in
-            do throws(StoreFault) { try files.write(result, job, .output) } catch {
-                guard space.throwOutBallast() else { throw StoreFault.reason(of: error) }
-                do throws(StoreFault) { try files.write(result, job, .output) } catch {
-                    throw StoreFault.reason(of: error)
-                }
+            do throws(JobStoreError) { try files.write(result, to: file) } catch {
+                guard case .diskFull = error, space.throwOutBallast() else { throw error }
+                try files.write(result, to: file)
             }
         }
     }
@@ -118,7 +137,7 @@ extension SQLiteJobStore {
             guard let record else { return nil }
             if record.job.status.isEnded { return try context.end(record, uploadTTL: ttl) }
             try context.jobs.update(record)
-            return Ended(job: context.live.withLock { $0.table.shown(record) }, inputIsGone: false)
+            return Ended(job: context.live.withLock { $0.table.shown(record) }, files: [])
         }
         return await cleanUp(released)
     }
@@ -146,51 +165,54 @@ extension SQLiteJobStore {
         return outcome
     }
 
-    /// Removes what the disk still has of an input that is gone.
+    /// Removes what memory and disk still have of a job that has ended.
     private func cleanUp(_ ended: Ended?) async -> Job? {
         guard let ended else { return nil }
-        if ended.job.status.isEnded {
-            _ = inputs.take(ended.job.id)
-            if ended.inputIsGone { await remove(ended.job.id, .input) }
-        }
+        if ended.job.status.isEnded { _ = inputs.take(ended.job.id) }
+        await remove(ended.files)
         return ended.job
     }
 
-    /// Removes a file; one that is not there, as small bodies have none, is no fault.
-    func remove(_ job: JobID, _ kind: BodyFiles.Kind) async {
-        _ = try? await threads.run { [files] in files.remove(job, kind) }
+    /// Removes files; one that is not there is no fault.
+    func remove(_ names: [String]) async {
+        guard !names.isEmpty else { return }
+        _ = try? await threads.run { [files] in for name in names { files.remove(name) } }
     }
 }
 
-/// A job as it is after a step, and whether its input has gone from the database, so that its file may go too.
+/// A job as it is after a step, and the files that belong to nothing any more.
 struct Ended: Sendable {
     let job: Job
-    let inputIsGone: Bool
+    let files: [String]
 }
 
 extension WriteContext {
     /// Writes the end of a job that the table has ended, and takes it out of there.
+    ///
+    /// - Parameter file: the name of the file that a large result is in
     @discardableResult
-    func end(_ record: JobRecord, result: StoredBody? = nil, uploadTTL: Duration) throws -> Ended {
+    func end(_ record: JobRecord, result: StoredBody? = nil, file: String = "", uploadTTL: Duration) throws -> Ended {
         let id = record.job.id
         let job = live.withLock { live in
             defer { live.table.forget(id) }
             return live.table.shown(record)
         }
-        try jobs.update(record)
-        if let result { try bodies.insert(result, id) }
         let now = clock.stored(record.endedAt ?? record.insertedAt)
         let keeps = uploadTTL > .zero
+        // First, so that its pages are there for the result in a database that can't grow.
         try bodies.endPayload(id, expires: keeps ? now &+ uploadTTL.nanosecondsClamped : nil)
+        try jobs.update(record)
+        if let result { try bodies.insert(result, id, file: file) }
         if let url = job.callback { try callbacks.insert(id, url: url, now: now) }
-        return Ended(job: job, inputIsGone: !keeps && job.inputBytes > StoredBody.largestRow)
+        let hasFile = !keeps && job.inputBytes > StoredBody.largestRow
+        return Ended(job: job, files: hasFile ? [BodyFiles.inputName(id)] : [])
     }
 
     /// Ends the jobs that are too late, which somebody asks for later.
     func endOverdue(wall: WallTime, now: MonotonicTime, uploadTTL: Duration) throws {
         for record in live.withLock({ $0.table.endOverdue(wall: wall, now: now) }) {
             let ended = try end(record, uploadTTL: uploadTTL)
-            live.withLock { $0.overdue.append(ended) }
+            live.withLock { $0.overdueToCommit.append(ended) }
         }
     }
 

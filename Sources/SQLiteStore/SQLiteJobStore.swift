@@ -45,6 +45,8 @@ public final class SQLiteJobStore: JobStore {
     let clock: any JobClock
     let logger: Logger
     let random: Mutex<any RandomNumberGenerator & Sendable>
+    /// The times of both clocks when they were last written down.
+    let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.
@@ -63,6 +65,7 @@ public final class SQLiteJobStore: JobStore {
         self.clock = clock
         self.logger = logger
         self.random = Mutex(random)
+        noted = Mutex((clock.wall, clock.now))
         files = BodyFiles(folder: folder.files)
         inputs = InputCache(limit: settings.cacheBytes)
         let seal = Seal(path: folder.seal, database: folder.database)
@@ -114,7 +117,7 @@ public final class SQLiteJobStore: JobStore {
     private func takeBack() throws {
         let (wall, now) = (clock.wall, clock.now)
         let running = try database.readNow { db in
-            try JobRows(db: db, clock: database.clock).jobs("WHERE status = 1 ORDER BY id").map(\.job.id)
+            try JobRows(db: db, clock: database.clock).jobs(JobRows.live).filter { $0.holder != nil }.map(\.job.id)
         }
         try database.write { db in
             let context = WriteContext(db: db, clock: database.clock, live: live)

@@ -10,7 +10,8 @@
 ///               └───────────────────────┴──────────────▶ cancelled
 /// ```
 ///
-/// A running job that is cancelled stays `running` until its worker has stopped.
+/// A running job that is cancelled stays `running` until its worker has stopped. A job that nobody has begun before its
+/// deadline goes from `queued` to `failed`.
 public enum JobStatus: String, Sendable, Hashable, CaseIterable {
     /// Committed, and waiting for a worker.
     case queued
@@ -34,7 +35,7 @@ public enum JobStatus: String, Sendable, Hashable, CaseIterable {
     /// The one place that says which changes there are; every store keeps to it.
     public func canBecome(_ next: JobStatus) -> Bool {
         switch (self, next) {
-        case (.queued, .running), (.queued, .cancelled): true
+        case (.queued, .running), (.queued, .failed), (.queued, .cancelled): true
         case (.running, .queued), (.running, .succeeded), (.running, .failed), (.running, .cancelled): true
         default: false
         }

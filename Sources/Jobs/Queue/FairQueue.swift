@@ -78,7 +78,13 @@ package struct FairQueue: Sendable {
         guard lines[client]?.entries.remove(entry) == true else { return false }
         count -= 1
         parts -= entry.parts
-        forgetIdle(client)
+        if count == 0 {
+            // Nobody waits, so nobody has had more than another.
+            lines = [:]
+            served = 0
+        } else {
+            forgetIdle(client)
+        }
         return true
     }
 
@@ -91,9 +97,12 @@ package struct FairQueue: Sendable {
         served = lines[client]?.tag ?? served
         lines[client]?.tag += entry.cost
         remove(entry, of: client)
-        if lines.count > 2 * (count + 8) { lines = lines.filter { !$1.entries.isEmpty || $1.tag > served } }
+        if lines.count > mostLines { forgetIdle() }
         return entry.id
     }
+
+    /// More than that are many clients that have gone.
+    private var mostLines: Int { 2 * (count + 32) }
 
     private var next: (client: String, entry: Entry)? {
         var best: (client: String, turn: Turn)?
@@ -103,6 +112,13 @@ package struct FairQueue: Sendable {
             best = (client, turn)
         }
         return best.map { ($0.client, $0.turn.entry) }
+    }
+
+    /// Clients that have had more than their share and have gone are remembered as long as they are few: ever new ones
+    /// would else fill the memory.
+    private mutating func forgetIdle() {
+        lines = lines.filter { !$1.entries.isEmpty || $1.tag > served }
+        if lines.count > mostLines { lines = lines.filter { !$1.entries.isEmpty } }
     }
 
     /// A line that is empty is kept as long as its client has had more than its share.

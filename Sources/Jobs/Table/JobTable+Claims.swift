@@ -63,6 +63,9 @@ extension JobTable {
         return release(token, as: .lost, wall: wall, now: now)
     }
 
+    /// Whether the token is good.
+    package func isHeld(by token: ClaimToken) -> Bool { held(by: token) != nil }
+
     /// The running job that the token is good for.
     func held(by token: ClaimToken) -> JobRecord? {
         guard let record = records[token.job], record.job.status == .running, record.holder == token else { return nil }

@@ -16,6 +16,25 @@ struct Blob: DatabaseValueConvertible {
     }
 }
 
+/// Text as the database has it: as bytes where there is a zero among its characters, at which SQLite would cut it off.
+struct Text: DatabaseValueConvertible {
+    let text: String
+
+    init(_ text: String) { self.text = text }
+
+    /// Nil of nothing.
+    init?(_ text: String?) {
+        guard let text else { return nil }
+        self.text = text
+    }
+
+    var databaseValue: DatabaseValue {
+        text.utf8.contains(0) ? Blob(Array(text.utf8)).databaseValue : text.databaseValue
+    }
+
+    static func fromDatabaseValue(_ value: DatabaseValue) -> Text? { String.fromDatabaseValue(value).map { Text($0) } }
+}
+
 extension JobID {
     /// Sixteen bytes that sort as the IDs do.
     var blob: Blob { Blob(bytes) }

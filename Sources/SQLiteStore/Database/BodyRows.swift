@@ -18,6 +18,12 @@ struct BodyRows {
         let place: Place
     }
 
+    struct Result: Sendable {
+        let place: Place
+        /// The name of the file that it is in.
+        let file: String?
+    }
+
     let db: Database
 
     func insert(_ payload: StoredPayload, _ job: JobID) throws {
@@ -30,24 +36,37 @@ struct BodyRows {
     }
 
     func payload(_ job: JobID) throws -> Payload? {
-        let statement = try db.cachedStatement(
-            sql: "SELECT form, width, options, bytes, sha256, body FROM payloads WHERE job = ?")
-        return try Row.fetchOne(statement, arguments: [job.blob]).flatMap { row in
-            guard let form = PayloadForm(rawValue: row["form"]), let options = row["options"] as Blob?,
-                let place = Self.place(row)
-            else { return nil }
-            return Payload(form: form, width: row["width"], options: options.bytes, place: place)
-        }
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(sql: "SELECT form, width, options, bytes, sha256, body FROM payloads WHERE job = ?"),
+            arguments: [job.blob])
+        guard let row = try rows.next() else { return nil }
+        let columns = Columns(row: row)
+        do {
+            guard let form = PayloadForm(rawValue: try columns.int(0)) else {
+                throw StoreFault.unreadable("its features have a form that there is not")
+            }
+            let place = try Place(columns, from: 3)
+            return Payload(form: form, width: try columns.int(1), options: try columns.bytes(2), place: place)
+        } catch StoreFault.unreadable(let detail) { throw StoreFault.refused(.damaged(job, detail)) }
     }
 
-    func insert(_ result: StoredBody, _ job: JobID) throws {
-        try db.cachedStatement(sql: "INSERT INTO results (job, bytes, sha256, body) VALUES (?, ?, ?, ?)")
-            .execute(arguments: [job.blob, result.bytes.count, Blob(result.sha256), result.column])
+    /// - Parameter file: the name of the file that a large result is in
+    func insert(_ result: StoredBody, _ job: JobID, file: String) throws {
+        try db.cachedStatement(sql: "INSERT INTO results (job, bytes, sha256, body, file) VALUES (?, ?, ?, ?, ?)")
+            .execute(arguments: [
+                job.blob, result.bytes.count, Blob(result.sha256), result.column, result.isLarge ? file : nil,
+            ])
     }
 
-    func result(_ job: JobID) throws -> Place? {
-        let statement = try db.cachedStatement(sql: "SELECT bytes, sha256, body FROM results WHERE job = ?")
-        return try Row.fetchOne(statement, arguments: [job.blob]).flatMap(Self.place)
+    func result(_ job: JobID) throws -> Result? {
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(sql: "SELECT bytes, sha256, body, file FROM results WHERE job = ?"),
+            arguments: [job.blob])
+        guard let row = try rows.next() else { return nil }
+        let columns = Columns(row: row)
+        do {
+            return Result(place: try Place(columns, from: 0), file: try columns.optionalText(3))
+        } catch StoreFault.unreadable(let detail) { throw StoreFault.refused(.damaged(job, detail)) }
     }
 
     /// Lets go of an input: at once, or at a time.
@@ -60,24 +79,34 @@ struct BodyRows {
         }
     }
 
-    func remove(_ job: JobID) throws {
-        for table in ["payloads", "results"] {
-            try db.cachedStatement(sql: "DELETE FROM \(table) WHERE job = ?").execute(arguments: [job.blob])
+    /// Removes the rows of a job, and gives the names of the files that are left of it.
+    func remove(_ job: JobID) throws -> [String] {
+        var files: [String] = []
+        for sql in [
+            "DELETE FROM payloads WHERE job = ? RETURNING CASE WHEN body IS NULL THEN '' END",
+            "DELETE FROM results WHERE job = ? RETURNING file",
+        ] {
+            guard let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [job.blob]),
+                let name = try Columns(row: row).optionalText(0)
+            else { continue }
+            files.append(name.isEmpty ? BodyFiles.inputName(job) : name)
         }
+        return files
     }
 
     /// The names of the files that belong to rows.
     func fileNames() throws -> Set<String> {
-        var names: Set<String> = []
-        for (table, kind) in [("payloads", BodyFiles.Kind.input), ("results", .output)] {
-            let ids = try Blob.fetchAll(db, sql: "SELECT job FROM \(table) WHERE body IS NULL")
-            for id in ids.compactMap({ JobID($0) }) { names.insert("\(id).\(kind.rawValue)") }
-        }
-        return names
+        let inputs = try Blob.fetchAll(db, sql: "SELECT job FROM payloads WHERE body IS NULL")
+        let results = try String.fetchAll(db, sql: "SELECT file FROM results WHERE file IS NOT NULL")
+        return Set(inputs.compactMap { JobID($0) }.map(BodyFiles.inputName)).union(results)
     }
+}
 
-    private static func place(_ row: Row) -> Place? {
-        guard let sha256 = row["sha256"] as Blob? else { return nil }
-        return Place(bytes: row["bytes"], sha256: sha256.bytes, body: (row["body"] as Blob?)?.bytes)
+extension BodyRows.Place {
+    /// Reads `bytes`, `sha256` and `body`, which stand side by side.
+    fileprivate init(_ columns: Columns, from place: Int) throws {
+        bytes = try columns.int(place)
+        sha256 = try columns.bytes(place + 1)
+        body = try columns.optionalBytes(place + 2)
     }
 }

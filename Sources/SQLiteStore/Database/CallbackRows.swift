@@ -16,7 +16,7 @@ struct CallbackRows {
 
     func insert(_ job: JobID, url: String, now: Int64) throws {
         try db.cachedStatement(sql: "INSERT INTO callbacks (job, url, tries, due) VALUES (?, ?, 0, ?)")
-            .execute(arguments: [job.blob, url, now])
+            .execute(arguments: [job.blob, Text(url), now])
     }
 
     func isDue(now: Int64) throws -> Bool {
@@ -33,13 +33,14 @@ struct CallbackRows {
 
     func take(limit: Int, now: Int64) throws -> [Due] {
         let statement = try db.cachedStatement(
-            sql: "SELECT job, url, tries FROM callbacks WHERE due <= ? ORDER BY due LIMIT ?")
-        let due = try Row.fetchAll(statement, arguments: [now, limit]).compactMap { row in
-            JobID(row["job"] as Blob?).map { Due(job: $0, url: row["url"], tries: row["tries"] + 1) }
+            sql: "SELECT job, url, tries FROM callbacks WHERE due <= ? ORDER BY due, job LIMIT ?")
+        let due = try Row.fetchAll(statement, arguments: [now, limit]).map { row in
+            let columns = Columns(row: row)
+            return Due(job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1)
         }
         for each in due {
             try db.cachedStatement(sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ?")
-                .execute(arguments: [each.tries, now + Self.leaseNanoseconds, each.job.blob])
+                .execute(arguments: [each.tries, now &+ Self.leaseNanoseconds, each.job.blob])
         }
         return due
     }

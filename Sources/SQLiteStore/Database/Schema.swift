@@ -20,8 +20,8 @@ enum Schema {
             status INTEGER NOT NULL CHECK (status BETWEEN 0 AND 4),
             priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 2),
             client TEXT NOT NULL, model TEXT NOT NULL, name TEXT,
-            snippets INTEGER NOT NULL, input_bytes INTEGER NOT NULL, parts INTEGER NOT NULL CHECK (parts > 0),
-            output_estimate INTEGER NOT NULL, features_sha256 TEXT NOT NULL, warnings TEXT NOT NULL,
+            snippets INTEGER NOT NULL CHECK (snippets >= 0), input_bytes INTEGER NOT NULL CHECK (input_bytes >= 0),
+            parts INTEGER NOT NULL CHECK (parts > 0), output_estimate INTEGER NOT NULL, features_sha256 TEXT NOT NULL, warnings TEXT NOT NULL,
             batch BLOB, place INTEGER NOT NULL, callback TEXT, reuse_key TEXT,
             created_at INTEGER NOT NULL, deadline_at INTEGER, started_at INTEGER, finished_at INTEGER,
             inserted INTEGER NOT NULL, overdue INTEGER, ended INTEGER,
@@ -30,29 +30,36 @@ enum Schema {
             failure_reason TEXT, failure_detail TEXT, queued_ns INTEGER, scored_ns INTEGER,
             output_bytes INTEGER, revision INTEGER NOT NULL,
             CHECK ((token IS NOT NULL) = (status = 1)),
+            CHECK (status <> 1 OR attempt > 0),
+            CHECK (parts_done BETWEEN 0 AND parts),
+            CHECK ((overdue IS NOT NULL) = (deadline_at IS NOT NULL)),
             CHECK ((ended IS NOT NULL) = (status >= 2)),
+            CHECK ((finished_at IS NOT NULL) = (status >= 2)),
             CHECK ((output_bytes IS NOT NULL) = (status = 2)),
             CHECK ((failure_reason IS NOT NULL) = (status = 3))
         ) WITHOUT ROWID;
         CREATE INDEX jobs_live ON jobs (id) WHERE status <= 1;
-        CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;
+        CREATE INDEX jobs_ended ON jobs (ended, status, output_bytes) WHERE ended IS NOT NULL;
         CREATE INDEX jobs_status ON jobs (status, id);
         CREATE INDEX jobs_batch ON jobs (batch, place) WHERE batch IS NOT NULL;
         CREATE INDEX jobs_reuse ON jobs (reuse_key) WHERE reuse_key IS NOT NULL AND status = 2;
         """
 
-    /// A body is here, or in a file where it is NULL. Rows are written once and removed.
+    /// A body is here, or in a file where it is NULL: an input in one that goes by the job's name, a result in the one
+    /// that its row names. Rows are written once and removed.
     private static let payloads = """
         CREATE TABLE payloads (
             job BLOB PRIMARY KEY CHECK (length(job) = 16),
-            form INTEGER NOT NULL, width INTEGER NOT NULL, options BLOB NOT NULL,
+            form INTEGER NOT NULL CHECK (form BETWEEN 0 AND 3), width INTEGER NOT NULL CHECK (width >= 0),
+            options BLOB NOT NULL,
             bytes INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), body BLOB,
             expires INTEGER
         );
         CREATE INDEX payloads_expires ON payloads (expires) WHERE expires IS NOT NULL;
         CREATE TABLE results (
             job BLOB PRIMARY KEY CHECK (length(job) = 16),
-            bytes INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), body BLOB
+            bytes INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), body BLOB, file TEXT,
+            CHECK ((body IS NULL) = (file IS NOT NULL))
         );
         """
 

@@ -10,9 +10,11 @@ import Logging
 
 /// The database file: one connection that writes, a few that only read.
 ///
-/// Only the writer checkpoints, since two connections that do so can damage a database in SQLite before 3.51.3; it is
-/// told when, and never does so by itself.
+/// Only the writer checkpoints, since two connections that do so can damage a database in SQLite before 3.51.3: it does so
+/// by itself when the log has grown large, and the readers never do.
 final class StoreDatabase: Sendable {
+    private static let pageSize = 8_192
+
     private let pool: DatabasePool
     private let path: String
     let clock: StoreClock
@@ -29,17 +31,18 @@ final class StoreDatabase: Sendable {
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
             try db.execute(sql: "PRAGMA journal_size_limit = \(largestLog)")
+            // By pages in use: the file of the log keeps its size when it is begun anew.
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = \(max(largestLog / Self.pageSize, 1))")
         }
-        let migrator = Schema.migrator
-        guard try pool.read({ try !migrator.hasBeenSuperseded($0) }) else { throw StateError.newer(path: path) }
-        try migrator.migrate(pool)
+        try Schema.migrator.migrate(pool)
         clock = try pool.write { db in
             let latest = try Int64.fetchOne(
                 db,
                 sql: "SELECT max(coalesce((SELECT max(ended) FROM jobs WHERE ended IS NOT NULL), 0), "
                     + "coalesce((SELECT max(inserted) FROM jobs WHERE status <= 1), 0))")
-            let written = try Row.fetchOne(db, sql: "SELECT store, wall FROM clock").map {
-                (store: $0["store"] as Int64, wall: $0["wall"] as Int64)
+            let written = try Row.fetchOne(db, sql: "SELECT store, wall FROM clock").map { row in
+                let columns = Columns(row: row)
+                return (store: try columns.int64(0), wall: try columns.int64(1))
             }
             return StoreClock(written: written, latest: latest ?? 0, wall: wall, now: now)
         }
@@ -57,7 +60,7 @@ final class StoreDatabase: Sendable {
                 try db.execute(sql: "PRAGMA query_only = 1")
             } else {
                 // Both take effect in a new database alone.
-                try db.execute(sql: "PRAGMA page_size = 8192")
+                try db.execute(sql: "PRAGMA page_size = \(pageSize)")
                 try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             }
         }
@@ -84,14 +87,28 @@ final class StoreDatabase: Sendable {
     /// Reads on the calling thread, while nobody else is there.
     func readNow<Value>(_ body: (Database) throws -> Value) throws -> Value { try pool.read(body) }
 
+    /// Works with the writer's connection on the calling thread, outside of a transaction.
+    func withWriter<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try pool.writeWithoutTransaction(body)
+    }
+
     /// Puts the jobs that have not ended into `live`, in the place of those that are there.
+    ///
+    /// How far a running job is was never written, so that much is kept of what is there.
     func reload(into live: LiveBox) throws {
         let stored = try pool.writeWithoutTransaction { db in
-            try JobRows(db: db, clock: clock).jobs("WHERE status <= 1 ORDER BY id").map(\.record)
+            try JobRows(db: db, clock: clock).jobs(JobRows.live).map(\.record)
         }
         live.withLock { live in
-            live.table = JobTable(settings: live.table.settings)
-            for record in stored { live.table.add(record) }
+            let before = live.table
+            live.table = JobTable(settings: before.settings)
+            for var record in stored {
+                if let known = before.records[record.job.id], record.holder != nil, known.holder == record.holder {
+                    record.job.partsDone = known.job.partsDone
+                    record.job.revision = max(record.job.revision, known.job.revision)
+                }
+                live.table.add(record)
+            }
         }
     }
 
@@ -107,12 +124,16 @@ final class StoreDatabase: Sendable {
     /// The bytes of the database.
     var bytes: Int { Self.size(path) }
 
-    /// Brings a large log into the database; called by the writer between transactions.
-    func checkpointIfLarge() {
-        let bytes = logBytes
-        guard bytes >= largestLog else { return }
+    /// Empties a log that readers have kept from being begun anew; called by the writer between transactions.
+    func truncateLogIfHuge() {
+        guard logBytes >= 4 * largestLog else { return }
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
-        _ = try? pool.writeWithoutTransaction { try $0.checkpoint(bytes >= 4 * largestLog ? .truncate : .passive) }
+        _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+    }
+
+    /// How many pages are free, and of how many.
+    func freePages(_ db: Database) throws -> (free: Int, all: Int) {
+        (try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0, try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0)
     }
 
     /// Brings all of the log into the database and closes it; says whether both went well.

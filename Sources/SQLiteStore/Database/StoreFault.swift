@@ -5,6 +5,8 @@ import Jobs
 enum StoreFault: Error {
     case diskFull(String)
     case refused(JobStoreError)
+    /// A row is not what it has to be.
+    case unreadable(String)
 
     /// What a caller learns of any error.
     static func reason(of error: any Error) -> JobStoreError {
@@ -12,6 +14,7 @@ enum StoreFault: Error {
         case let error as JobStoreError: error
         case StoreFault.refused(let error): error
         case StoreFault.diskFull(let detail): .diskFull(detail)
+        case StoreFault.unreadable(let detail): .unavailable("the database is damaged: \(detail)")
         case let error as DatabaseError where isFull(error): .diskFull("the disk is full")
         case let error as DatabaseError where isDamage(error):
             .unavailable("the database is damaged: \(error.message ?? "\(error.resultCode)")")

@@ -11,32 +11,61 @@ import Synchronization
 /// On a full disk nothing can be deleted either: SQLite writes before it removes. So jobs are refused while there is
 /// still some room, and if it runs out all the same the ballast goes, and with it what was accepted comes to its end.
 final class DiskSpace: Sendable {
-    private let folder: String
+    /// Bytes of a disk.
+    struct Room: Sendable {
+        var free: Int
+        var total: Int
+    }
+
     private let ballast: String
+    private let measure: @Sendable () -> Room
     /// What is kept free beside the results of what was accepted, in bytes.
     let floor: Int
     /// The size from which the database's log is emptied, in bytes.
     let largestLog: Int
     private let ballastBytes: Int
     private let hasBallast = Mutex(false)
+    /// What was let in and may not be on the disk yet, in bytes.
+    private let underway = Mutex(0)
 
-    init(folder: String, ballast: String) {
-        self.folder = folder
+    /// - Parameter measure: says how much room there is; by default the file system of `folder` does
+    init(folder: String, ballast: String, measure: (@Sendable () -> Room)? = nil) {
         self.ballast = ballast
-        let total = Self.space(of: folder).total
+        self.measure = measure ?? { Self.room(of: folder) }
+        let total = self.measure().total
         floor = min(64 << 20, max(total / 20, 1 << 20))
         ballastBytes = min(16 << 20, total / 40)
         largestLog = min(32 << 20, max(total / 32, 1 << 20))
+        hasBallast.withLock { [ballast] in $0 = access(ballast, F_OK) == 0 }
         takeOnBallast()
     }
 
     /// The bytes that are free.
-    var free: Int { Self.space(of: folder).free }
+    var free: Int { measure().free }
 
-    /// Throws `diskFull` where so many bytes, beside those that were `promised`, would not fit.
-    func check(needed: Int, promised: Int) throws(StoreFault) {
+    /// Lets so many bytes in, until ``leave(_:)``, or throws `diskFull` where they would not fit beside those that were
+    /// `promised` and those that are on their way.
+    func enter(needed: Int, promised: Int) throws(StoreFault) {
+        let others = underway.withLock { underway in
+            defer { underway = underway.addingReportingOverflow(needed).overflow ? .max : underway + needed }
+            return underway
+        }
+        do throws(StoreFault) { try check(needed: needed, promised: promised, underway: others) } catch {
+            leave(needed)
+            throw error
+        }
+    }
+
+    /// What was let in is written, or was given up.
+    func leave(_ needed: Int) { underway.withLock { $0 = max($0 - needed, 0) } }
+
+    /// Throws `diskFull` where so many bytes, beside those that were `promised` and those that are on their way, would
+    /// not fit.
+    func check(needed: Int, promised: Int, underway: Int = 0) throws(StoreFault) {
         let free = free
-        let (kept, overflow) = floor.addingReportingOverflow(promised)
+        let (part, first) = floor.addingReportingOverflow(promised)
+        let (kept, second) = part.addingReportingOverflow(underway)
+        let overflow = first || second
         guard !overflow, kept <= free, needed <= free - kept else {
             throw .diskFull(
                 "\(free >> 10) KiB are free, of which \(floor >> 10) KiB stay free and \(promised >> 10) KiB are kept for "
@@ -64,10 +93,10 @@ final class DiskSpace: Sendable {
         }
     }
 
-    private static func space(of folder: String) -> (free: Int, total: Int) {
+    private static func room(of folder: String) -> Room {
         var status = statvfs()
-        guard statvfs(folder, &status) == 0 else { return (0, 0) }
+        guard statvfs(folder, &status) == 0 else { return Room(free: 0, total: 0) }
         let unit = Int(status.f_frsize)
-        return (Int(status.f_bavail) * unit, Int(status.f_blocks) * unit)
+        return Room(free: Int(status.f_bavail) * unit, total: Int(status.f_blocks) * unit)
     }
 }

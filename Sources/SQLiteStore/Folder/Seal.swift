@@ -11,9 +11,11 @@ struct Seal {
     let path: String
     let database: String
 
-    /// Whether the database is the one that was sealed, byte for byte as far as the file system tells.
-    var isIntact: Bool {
-        guard let state, let file = try? MappedFile(path: path) else { return false }
+    /// Whether the database is the one that was sealed, byte for byte as far as the file system tells; nil where there is
+    /// no seal.
+    var isIntact: Bool? {
+        guard let file = try? MappedFile(path: path) else { return nil }
+        guard let state else { return false }
         return file.withUnsafeBytes { String(decoding: $0.prefix(200), as: UTF8.self) } == state
     }
 

@@ -23,7 +23,8 @@ enum PayloadForm: Int, Sendable {
     ///
     /// - Parameter count: how many there are
     func decode(_ body: [UInt8], count: Int) -> [Float]? {
-        let bytes = count * element.byteSize
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: element.byteSize)
+        guard !overflow else { return nil }
         var plain = body
         if isDeflated {
             guard let inflated = Deflation.inflate(body, count: bytes) else { return nil }

@@ -51,32 +51,39 @@ struct StoredPayload: Sendable {
     }
 }
 
-/// The files of large bodies: `ID.in` and `ID.out`.
+/// The files of large bodies.
+///
+/// An input is in `ID.in`. A result is in a file with a name that is its claim's own, so that a holder that has lost its
+/// claim can't touch the result of another.
 struct BodyFiles: Sendable {
-    enum Kind: String { case input = "in", output = "out" }
-
-    /// A byte more than any body has, so that a file that has grown shows.
+    /// More than any body has, so that no more than that is read.
     private static let mostBytes = 1 << 36
 
     let folder: String
 
-    func path(_ job: JobID, _ kind: Kind) -> String { "\(folder)/\(job).\(kind.rawValue)" }
+    static func inputName(_ job: JobID) -> String { "\(job).in" }
+
+    static func resultName(_ token: ClaimToken) -> String { "\(token.job).\(String(token.secret, radix: 36)).out" }
+
+    func path(_ name: String) -> String { "\(folder)/\(name)" }
 
     /// Writes a body, which is on the disk when this returns.
-    func write(_ body: StoredBody, _ job: JobID, _ kind: Kind) throws(StoreFault) {
+    func write(_ body: StoredBody, to name: String) throws(JobStoreError) {
         do throws(FileError) {
-            var file = try AtomicFile(path: path(job, kind))
+            var file = try AtomicFile(path: path(name))
             try file.write(body.bytes)
             try file.commit()
         } catch {
-            throw .diskFull(error.description)
+            if case .failed(_, _, FileError.reason(of: ENOSPC)) = error { throw .diskFull(error.description) }
+            if case .failed(_, _, FileError.reason(of: EDQUOT)) = error { throw .diskFull(error.description) }
+            throw .unavailable(error.description)
         }
     }
 
-    /// The body; throws what is wrong with the file.
-    func read(_ job: JobID, _ kind: Kind, bytes: Int) throws(JobStoreError) -> [UInt8] {
+    /// The body of a job; throws what is wrong with the file.
+    func read(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> [UInt8] {
         let file: MappedFile
-        do throws(FileError) { file = try MappedFile(path: path(job, kind)) } catch {
+        do throws(FileError) { file = try MappedFile(path: path(name)) } catch {
             throw .damaged(job, error.description)
         }
         guard file.count == bytes, bytes < Self.mostBytes else {
@@ -85,7 +92,7 @@ struct BodyFiles: Sendable {
         return file.withUnsafeBytes { Array($0) }
     }
 
-    func remove(_ job: JobID, _ kind: Kind) { unlink(path(job, kind)) }
+    func remove(_ name: String) { unlink(path(name)) }
 
     /// Removes all files but those that are `known`, and what a process left half written.
     func sweep(keeping known: Set<String>) -> Int {
@@ -98,7 +105,12 @@ struct BodyFiles: Sendable {
             }
             if name != ".", name != "..", !known.contains(name) { strays.append(name) }
         }
-        for name in strays { unlink("\(folder)/\(name)") }
+        for name in strays { remove(name) }
         return strays.count
     }
+}
+
+extension FileError {
+    /// The system's words for a failure.
+    fileprivate static func reason(of code: CInt) -> String { strerror(code).map { String(cString: $0) } ?? "" }
 }

@@ -27,12 +27,16 @@ final class LiveBox: Sendable {
 
 /// A step of the writer, with someone who waits for it to be committed.
 final class Commit: Sendable {
+    /// Whether it is for what was accepted before, for which the ballast was taken on.
+    let mayUseBallast: Bool
     private let run: @Sendable (WriteContext) throws -> Void
     private let settled: @Sendable (JobStoreError?) -> Void
 
     init(
-        run: @escaping @Sendable (WriteContext) throws -> Void, settled: @escaping @Sendable (JobStoreError?) -> Void
+        mayUseBallast: Bool, run: @escaping @Sendable (WriteContext) throws -> Void,
+        settled: @escaping @Sendable (JobStoreError?) -> Void
     ) {
+        self.mayUseBallast = mayUseBallast
         self.run = run
         self.settled = settled
     }

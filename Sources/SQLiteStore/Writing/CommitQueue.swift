@@ -16,6 +16,10 @@ final class CommitQueue: Sendable {
         var isClosed = false
         /// Why the last transaction failed, if it did.
         var fault: JobStoreError?
+        /// Whether the live jobs could not be made those of the disk after that.
+        var isAstray = false
+        /// How many transactions were committed.
+        var transactions = 0
     }
 
     private let database: StoreDatabase
@@ -33,14 +37,24 @@ final class CommitQueue: Sendable {
     /// Why the last transaction failed; nil where it did not.
     var fault: JobStoreError? { state.withLock { $0.fault } }
 
+    /// How many transactions were committed.
+    var transactions: Int { state.withLock { $0.transactions } }
+
+    /// How many steps wait for the transaction that is running.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
     /// Runs a step on the writer, and returns what it made once that is committed.
+    ///
+    /// - Parameter mayUseBallast: false for what is new, which is refused on a full disk
     func commit<Value: Sendable>(
-        _ body: @escaping @Sendable (WriteContext) throws -> Value
+        mayUseBallast: Bool = true, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
         let box = Made<Value>()
         let error = await withCheckedContinuation { (continuation: CheckedContinuation<JobStoreError?, Never>) in
             add(
-                Commit(run: { context in box.put(try body(context)) }, settled: { continuation.resume(returning: $0) }))
+                Commit(
+                    mayUseBallast: mayUseBallast, run: { context in box.put(try body(context)) },
+                    settled: { continuation.resume(returning: $0) }))
         }
         if let error { throw error }
         guard let value = box.take() else { throw .unavailable("a step was committed that did nothing") }
@@ -79,50 +93,56 @@ final class CommitQueue: Sendable {
             }
             if batch.isEmpty { return }
             commit(batch)
-            database.checkpointIfLarge()
+            database.truncateLogIfHuge()
         }
     }
 
     private func commit(_ batch: [Commit]) {
         guard let error = attempt(batch) else { return settle(batch, nil) }
-        guard batch.count > 1 || isWorthAnother(error) else { return settle(batch, error) }
+        if batch.count == 1 { return settle(batch, again(batch[0], after: error)) }
         for commit in batch {
-            var error = attempt([commit])
-            if let failed = error, isWorthAnother(failed) { error = attempt([commit]) }
+            let error = attempt([commit]).flatMap { again(commit, after: $0) }
             settle([commit], error)
         }
     }
 
-    /// A full disk is given the ballast, once; jobs that would need more room are refused before they get here.
-    private func isWorthAnother(_ error: JobStoreError) -> Bool {
-        guard case .diskFull = error else { return false }
-        return space.throwOutBallast()
+    /// On a full disk the ballast goes, once, for what was accepted; what is new is refused.
+    private func again(_ commit: Commit, after error: JobStoreError) -> JobStoreError? {
+        guard case .diskFull = error, commit.mayUseBallast, space.throwOutBallast() else { return error }
+        return attempt([commit])
     }
 
     /// Runs steps in one transaction; says why that failed, and then nothing is changed.
     private func attempt(_ batch: [Commit]) -> JobStoreError? {
         do {
+            if state.withLock({ $0.isAstray }) { try restore() }
             try database.write { db in
                 let context = WriteContext(db: db, clock: database.clock, live: live)
                 for commit in batch { try commit.perform(context) }
             }
-            state.withLock { $0.fault = nil }
-            return nil
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }
-            restore()
+            live.withLock { $0.overdueToCommit = [] }
+            state.withLock { $0.isAstray = true }
+            try? restore()
             return reason
         }
+        live.withLock { live in
+            live.overdue += live.overdueToCommit
+            live.overdueToCommit = []
+        }
+        state.withLock { state in
+            state.fault = nil
+            state.transactions += 1
+        }
+        return nil
     }
 
-    /// Makes the live jobs those that the disk has.
-    private func restore() {
-        do {
-            try database.reload(into: live)
-        } catch {
-            state.withLock { $0.fault = StoreFault.reason(of: error) }
-        }
+    /// Makes the live jobs those that the disk has. Where that can't be done, no step is run before it could be.
+    private func restore() throws {
+        try database.reload(into: live)
+        state.withLock { $0.isAstray = false }
     }
 
     private func settle(_ batch: [Commit], _ error: JobStoreError?) {

@@ -9,8 +9,8 @@ struct LiveJobs: Sendable {
     var generator: JobIDGenerator
     /// The jobs that were too late, until somebody is told.
     var overdue: [Ended] = []
-    /// When the time was last written down.
-    var timeNotedAt = MonotonicTime(nanoseconds: .min)
+    /// Those of the transaction that is not committed yet.
+    var overdueToCommit: [Ended] = []
 
     init(settings: JobTable.Settings, generator: JobIDGenerator) {
         table = JobTable(settings: settings)

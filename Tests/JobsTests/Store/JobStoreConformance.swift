@@ -2,7 +2,7 @@ import Jobs
 import Testing
 
 /// What every store does. A store that passes can stand behind a `Backlog`.
-@Suite("Every job store")
+@Suite("queue.md 16: every job store")
 struct JobStoreConformance {
     @Test("keeps what was inserted", arguments: StoreUnderTest.all)
     func insertion(kind: StoreUnderTest) async throws {

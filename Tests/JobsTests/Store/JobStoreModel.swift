@@ -17,16 +17,64 @@ struct JobStoreModel {
         var isSuspect = false
         var endedAt: MonotonicTime?
         var hasOutput = false
+        var batch: BatchID?
+        /// When it is too late to begin.
+        var overdueAt: MonotonicTime?
+        var hasCallback = false
+        var note: Note?
+    }
+
+    /// That a job has ended, on its way.
+    struct Note: Equatable {
+        var tries = 0
+        var due: MonotonicTime
+        var isTaken = false
     }
 
     let attempts: Int
     let resultTTL: Duration
     /// Oldest first.
     var entries: [Entry] = []
+    /// What each key came with first.
+    var keys: [String: [JobID]] = [:]
 
-    mutating func insert(_ job: Job, now: MonotonicTime) {
-        let place = now + .seconds(-300 * job.priority.rawValue)
-        entries.append(Entry(id: job.id, priority: job.priority, parts: job.parts, place: place))
+    mutating func insert(_ jobs: [Job], _ new: NewJob, now: MonotonicTime) {
+        for job in jobs {
+            let place = now + .seconds(-300 * job.priority.rawValue)
+            var entry = Entry(id: job.id, priority: job.priority, parts: job.parts, place: place)
+            entry.batch = job.batch
+            entry.overdueAt = new.deadline.map { now + $0 }
+            entry.hasCallback = new.callback != nil
+            entries.append(entry)
+        }
+    }
+
+    /// The jobs that a key stands for, none where it is free.
+    func answer(to key: String) -> [JobID] {
+        (keys[key] ?? []).filter { id in entries.contains { $0.id == id } }
+    }
+
+    /// The notes that are due, in their order.
+    mutating func take(limit: Int, now: MonotonicTime) -> [JobID] {
+        let due = entries.compactMap { entry in entry.note.map { (due: $0.due, id: entry.id) } }.filter {
+            $0.due <= now
+        }
+        let taken = due.sorted { ($0.due, $0.id) < ($1.due, $1.id) }.prefix(limit).map(\.id)
+        for id in taken {
+            change(id) { entry in
+                entry.note?.tries += 1
+                entry.note?.due = now + .seconds(120)
+                entry.note?.isTaken = true
+            }
+        }
+        return taken
+    }
+
+    mutating func settle(_ id: JobID, retryAt due: MonotonicTime?) {
+        change(id) { entry in
+            guard let note = entry.note else { return }
+            entry.note = due.map { Note(tries: note.tries, due: $0) }
+        }
     }
 
     /// The IDs that a claim has to give, in order.
@@ -96,8 +144,12 @@ struct JobStoreModel {
         return entries.count < before
     }
 
-    mutating func expire(now: MonotonicTime) {
-        entries.removeAll { entry in entry.endedAt.map { now - $0 >= resultTTL } ?? false }
+    /// Removes what has expired, and gives the jobs that were too late to be begun.
+    mutating func expire(now: MonotonicTime) -> Set<JobID> {
+        let late = entries.filter { $0.status == .queued && $0.overdueAt.map { $0 <= now } == true }.map(\.id)
+        for id in late { end(id, as: .failed, now: now) }
+        entries.removeAll { entry in entry.note == nil && entry.endedAt.map { now - $0 >= resultTTL } == true }
+        return Set(late)
     }
 
     private mutating func end(_ id: JobID, as status: JobStatus, now: MonotonicTime) {
@@ -107,6 +159,7 @@ struct JobStoreModel {
             entry.hasOutput = status == .succeeded
             entry.token = nil
             entry.endedAt = now
+            if entry.hasCallback { entry.note = Note(due: now) }
         }
     }
 
@@ -124,6 +177,12 @@ struct JobStoreModel {
                 entry.partsDone = 0
             }
             if let token = entry.token { release(token, .lost, now: now) }
+        }
+        for entry in entries where entry.note?.isTaken == true {
+            change(entry.id) { entry in
+                entry.note?.isTaken = false
+                entry.note?.due = now
+            }
         }
     }
 }

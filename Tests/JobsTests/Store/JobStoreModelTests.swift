@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Random operations against a store and against a trivial model of it.
-@Suite("A job store does what its model does")
+@Suite("queue.md 15: a job store does what its model does")
 struct JobStoreModelTests {
     @Test(
         "after each of 400 random operations", arguments: StoreUnderTest.all, [1, 2, 3, 5, 8, 13, 21, 34] as [UInt64])
@@ -32,7 +32,7 @@ struct JobStoreModelTests {
             let now = clock.now
             let id = ids.randomElement(using: &random)
             let token = tokens.suffix(12).randomElement(using: &random)
-            switch Int.random(in: 0..<15, using: &random) {
+            switch Int.random(in: 0..<18, using: &random) {
             case 0...3: return try await insert()
             case 4...5: return try await claim()
             case 6, 7:
@@ -44,6 +44,7 @@ struct JobStoreModelTests {
                 let isHeld = model.isHeld(token)
                 #expect(try await (store.release(token, as: release) != nil) == isHeld)
                 model.release(token, release, now: now)
+                try await expire()
                 return "release \(release)"
             case 9:
                 guard let token else { return "nothing to report" }
@@ -71,21 +72,80 @@ struct JobStoreModelTests {
                 let settings = MemoryJobStore.Settings(resultTTL: .seconds(60), attempts: 3)
                 store = try await afterCrash(store, settings, clock, SeededRandom(seed: random.next()))
                 model.crash(now: now)
+                try await expire()
                 return "crash"
+            case 14, 15: return try await submit()
+            case 16: return try await callbacks()
             default:
                 clock.advance(by: .seconds(Int.random(in: 0...20, using: &random)))
-                model.expire(now: clock.now)
-                _ = try await store.expire()
+                try await expire()
                 return "time passes"
             }
         }
 
         private mutating func insert() async throws -> String {
-            let priority = Priority.allCases.randomElement(using: &random) ?? .normal
-            let job = try await store.insert(.sample(priority, parts: Int.random(in: 1...5, using: &random)))
+            let new = newJob()
+            let job = try await store.insert(new)
             ids.append(job.id)
-            model.insert(job, now: clock.now)
-            return "insert \(priority)"
+            model.insert([job], new, now: clock.now)
+            return "insert \(new.priority)"
+        }
+
+        private mutating func newJob() -> NewJob {
+            let priority = Priority.allCases.randomElement(using: &random) ?? .normal
+            var new = NewJob.sample(priority, parts: Int.random(in: 1...5, using: &random))
+            if Int.random(in: 0..<4, using: &random) == 0 {
+                new.deadline = .seconds(Int.random(in: 1...60, using: &random))
+            }
+            if Int.random(in: 0..<4, using: &random) == 0 { new.callback = "https://example.org" }
+            return new
+        }
+
+        /// Hands in a batch, or one job, with a key that has come before or has not.
+        private mutating func submit() async throws -> String {
+            let new = newJob()
+            let key = "\(Int.random(in: 0..<5, using: &random))"
+            let jobs = [NewJob](repeating: new, count: Int.random(in: 1...3, using: &random))
+            let idempotency = IdempotencyKey(client: "a", text: key, fingerprint: "f")
+            let submission =
+                jobs.count == 1 ? Submission(new, key: idempotency) : Submission(batch: jobs, key: idempotency)
+            let known = model.answer(to: key)
+            let receipt = try await store.submit(submission)
+            if known.isEmpty {
+                #expect(receipt.origin == .new && receipt.jobs.count == jobs.count)
+                model.keys[key] = receipt.jobs.map(\.id)
+                model.insert(receipt.jobs, new, now: clock.now)
+                ids += receipt.jobs.map(\.id)
+            } else {
+                #expect(receipt.origin == .replayed && receipt.jobs.map(\.id) == known)
+            }
+            return "submit \(jobs.count) as \(key)"
+        }
+
+        /// Takes notes that are due, and says something of each.
+        private mutating func callbacks() async throws -> String {
+            let limit = Int.random(in: 1...3, using: &random)
+            let notes = try await store.takeCallbacks(limit: limit)
+            #expect(notes.map(\.job.id) == model.take(limit: limit, now: clock.now))
+            for note in notes {
+                #expect(note.tries == model.entries.first { $0.id == note.job.id }?.note?.tries)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0:
+                    try await store.settleCallback(of: note.job.id, .settled)
+                    model.settle(note.job.id, retryAt: nil)
+                case 1:
+                    try await store.settleCallback(of: note.job.id, .retry(after: .seconds(5)))
+                    model.settle(note.job.id, retryAt: clock.now + .seconds(5))
+                default: break
+                }
+            }
+            try await expire()
+            return "\(notes.count) callbacks"
+        }
+
+        private mutating func expire() async throws {
+            let late = model.expire(now: clock.now)
+            #expect(try await Set(store.expire().overdue.map(\.id)) == late)
         }
 
         private mutating func claim() async throws -> String {
@@ -119,6 +179,10 @@ struct JobStoreModelTests {
             for status in JobStatus.allCases {
                 let listed = try await store.list(status: status, limit: .max, before: nil).map(\.id)
                 #expect(listed == model.entries.filter { $0.status == status }.map(\.id).reversed(), "\(comment)")
+            }
+            for (batch, entries) in Dictionary(grouping: model.entries, by: \.batch) {
+                guard let batch else { continue }
+                #expect(try await store.batch(batch)?.jobs.map(\.id) == entries.map(\.id), "\(comment)")
             }
             let positions = jobs.compactMap(\.queuePosition).sorted()
             #expect(positions == Array(1...max(queued.count, 1)).prefix(queued.count).map { $0 }, "\(comment)")

@@ -1,0 +1,171 @@
+import Foundation
+import GRDB
+import Jobs
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("A damaged database is refused, and left as it is")
+struct DamageTests {
+    /// A closed store with a few jobs, and how to spoil it.
+    private static func spoiled(_ spoil: (Home) throws -> Void) async throws -> Home {
+        let home = try Home()
+        var store: SQLiteJobStore? = try home.open()
+        for seed in 1...60 { _ = try await store?.insert(.of(floats: 1_000, seed: UInt64(seed))) }
+        store = nil
+        try spoil(home)
+        return home
+    }
+
+    private static func overwrite(_ path: String, from place: Int, count: Int) throws {
+        var bytes = try Home.bytes(path)
+        bytes.replaceSubrange(place..<place + count, with: Data(repeating: 0xA5, count: count))
+        try bytes.write(to: URL(fileURLWithPath: path))
+    }
+
+    /// All files but the lock, and what SQLite makes for itself of what stands in the others.
+    private static func contents(_ home: Home) throws -> [String: Data] {
+        var contents: [String: Data] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: home.path) {
+            let path = home.path + "/" + name
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
+                name != "lock", !name.hasSuffix("-shm")
+            else { continue }
+            let bytes = try Home.bytes(path)
+            // Reading a database makes a log that is empty.
+            if !(name.hasSuffix("-wal") && bytes.isEmpty) { contents[name] = bytes }
+        }
+        return contents
+    }
+
+    private static func expectRefused(_ home: Home, _ comment: Comment) throws {
+        let before = try contents(home)
+        for _ in 0..<2 {
+            let error = #expect(throws: StateError.self, comment) { try home.open() }
+            guard case .damaged(home.database, _) = error else {
+                Issue.record("\(comment): \(String(describing: error))")
+                return
+            }
+        }
+        #expect(try contents(home) == before, comment)
+    }
+
+    @Test(
+        "overwritten at its beginning, in its schema, in a page in the middle",
+        arguments: [(0, 16), (100, 200), (8_192 * 9, 8_192)])
+    func overwritten(place: Int, count: Int) async throws {
+        let home = try await Self.spoiled { try Self.overwrite($0.database, from: place, count: count) }
+        try Self.expectRefused(home, "\(count) bytes at \(place)")
+    }
+
+    @Test("cut short, by half, to a head, to nothing", arguments: [-1, 10, 100, 8_192, 0])
+    func truncated(bytes: Int) async throws {
+        let home = try await Self.spoiled { home in
+            let all = try Home.bytes(home.database)
+            let count = bytes < 0 ? all.count / 2 / 8_192 * 8_192 : bytes
+            try all.prefix(count).write(to: URL(fileURLWithPath: home.database))
+        }
+        try Self.expectRefused(home, "\(bytes) bytes")
+    }
+
+    @Test("with a log beside it, which stays too", arguments: [0, 8_192 * 9])
+    func withLog(place: Int) async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...60 { _ = try await store.insert(.of(floats: 1_000, seed: UInt64(seed))) }
+        _ = try store.database.withWriter { try $0.checkpoint(.truncate) }
+        _ = try await store.insert(.of(seed: 99))
+        let copy = try home.copy()
+        #expect(try Home.bytes(copy.database + "-wal").count > 0)
+        try Self.overwrite(copy.database, from: place, count: 4_096)
+        try Self.expectRefused(copy, "\(place)")
+        try FileManager.default.removeItem(atPath: copy.database)
+        try Self.expectRefused(copy, "the log without its database")
+        try Data().write(to: URL(fileURLWithPath: copy.database))
+        try Self.expectRefused(copy, "the log with an empty database")
+    }
+
+    @Test("text in its place")
+    func text() async throws {
+        let home = try Home()
+        try Data("this is not a database, but it has a few bytes".utf8).write(to: URL(fileURLWithPath: home.database))
+        try Self.expectRefused(home, "text")
+    }
+
+    @Test("a folder in its place is refused by name")
+    func folder() throws {
+        let home = try Home()
+        try FileManager.default.createDirectory(atPath: home.database, withIntermediateDirectories: true)
+        let error = #expect(throws: StateError.self) { try home.open() }
+        guard case .unusable(home.database, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test("a newer Vigil's is refused as that, and not changed, sealed or not", arguments: [true, false])
+    func newer(isSealed: Bool) async throws {
+        let home = try await Self.spoiled { home in
+            try home.tamper { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('of next year')") }
+            if isSealed { Seal(path: home.path + "/closed", database: home.database).make() }
+        }
+        let before = try Self.contents(home)
+        for _ in 0..<2 {
+            #expect(throws: StateError.newer(path: home.database)) { try home.open() }
+        }
+        #expect(try Self.contents(home) == before)
+    }
+
+    @Test("another database in its place is not filled with our tables")
+    func foreign() throws {
+        let home = try Home()
+        try home.tamper { try $0.execute(sql: "CREATE TABLE jobs (id INTEGER)") }
+        let before = try home.tamper { try String.fetchAll($0, sql: "SELECT sql FROM sqlite_master ORDER BY name") }
+        #expect(throws: StateError.self) { try home.open() }
+        let after = try home.tamper { db in
+            try String.fetchAll(
+                db, sql: "SELECT sql FROM sqlite_master WHERE name NOT LIKE '%grdb%' AND sql NOT NULL ORDER BY name")
+        }
+        #expect(after == before)
+    }
+}
+
+@Suite("The seal of a database")
+struct SealTests {
+    private static func seal(_ home: Home) -> Seal { Seal(path: home.path + "/closed", database: home.database) }
+
+    @Test("is there after a close in order, and broken while the store is open")
+    func life() async throws {
+        let home = try Home()
+        var store: SQLiteJobStore? = try home.open()
+        _ = try await store?.insert(.of())
+        #expect(Self.seal(home).isIntact == nil)
+        #expect(try Self.seal(home.copy()).isIntact == nil, "a crash leaves none")
+        store?.close()
+        #expect(Self.seal(home).isIntact == true)
+        #expect((try? Home.bytes(home.database + "-wal"))?.isEmpty ?? true, "all is in the database")
+        await #expect(throws: JobStoreError.self) { try await store?.insert(.of()) }
+        await #expect(throws: JobStoreError.self) { try await store?.job(JobID.first(at: WallTime(milliseconds: 1))) }
+        store = nil
+        #expect(Self.seal(home).isIntact == true)
+    }
+
+    @Test("spares reading the database through; a change, a move or a copy breaks it", arguments: [true, false])
+    func reading(isIntact: Bool) async throws {
+        let home = try Home()
+        var store: SQLiteJobStore? = try home.open()
+        for seed in 1...60 { _ = try await store?.insert(.of(floats: 1_000, seed: UInt64(seed))) }
+        store = nil
+        // What only reading it through would find.
+        try Home.flip(home.database, at: 8_192 * 9)
+        #expect(Self.seal(home).isIntact == false)
+        if isIntact { Self.seal(home).make() }
+        let isSealed = Self.seal(home).isIntact
+        if isIntact {
+            #expect(throws: Never.self) { try DamageCheck.run(home.database, isSealed: isSealed) }
+        } else {
+            #expect(throws: StateError.self) { try DamageCheck.run(home.database, isSealed: isSealed) }
+        }
+    }
+}
