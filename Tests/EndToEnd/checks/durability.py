@@ -12,8 +12,7 @@ from support.harness import LONG, check, contains, equal, finish, group, need, n
 
 need("durability", "numpy")
 
-from support import features  # noqa: E402
-from support.jobs import ENDED, Client, Videos, every, form, ready  # noqa: E402
+from support.jobs import ENDED, Client, Videos, alike, every, form, ready  # noqa: E402
 from support.process import Server  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1 << 30)
@@ -178,7 +177,7 @@ def kept(client, server, promises, videos, jobs):
 def once_for_a_key(client, promises, jobs):
     several = {key: ids for (key, _), ids in promises.keys.items() if len(ids) != 1}
     check("a key was answered by one job, however often it came", promises.keys and not several, shown(several))
-    named = collections.Counter(job["name"] for job in jobs.values() if job.get("name"))
+    named = collections.Counter(job["name"] for job in jobs.values() if job.get("name") and not job.get("batch"))
     doubled = {name: count for name, count in named.items() if count > 1}
     check("and there is no second one", not doubled, shown(doubled))
 
@@ -195,6 +194,14 @@ def once_for_a_key(client, promises, jobs):
             check("a batch has the jobs that were promised", False, f"{found}, promised {ids}")
             return
     check("batches have the jobs that were promised", bool(promises.batches))
+
+
+def wait_for(client, identifier, found):
+    try:
+        answer = client.get(f"/jobs/{identifier}?wait=20")
+        found.update(answer.json(), answer=answer.status)
+    except ConnectionError as error:
+        found["error"] = str(error)
 
 
 def files(folder):
@@ -240,12 +247,18 @@ with group("SIGTERM with a long queue"):
         client = Client(server)
         accepted = [client.post(videos.bodies[2]).json()["id"] for _ in range(60)]
         accepted += [client.post(videos.bodies[number % 2]).json()["id"] for number in range(200)]
+        waited = {}
+        waiter = threading.Thread(target=wait_for, args=(Client(server), accepted[-1], waited))
+        waiter.start()
+        time.sleep(0.1)
         server.signal(signal.SIGTERM)
         begun = time.monotonic()
         code = server.wait()
         took = time.monotonic() - begun
         equal("exit code", code, 0)
         check("it does not wait for the queue", took < 2, f"{took:.2f} s")
+        waiter.join(10)
+        check("who waits for a job is told that it is still queued", waited.get("status") == "queued", shown(waited))
         check("nothing is called lost", "lost" not in server.text(), shown(server.text()[-300:]))
     check("large uploads of the queue are there", any(one.endswith(".in") for one in files(folder)))
     with Server("--workers", "2", state=folder) as server:
@@ -263,7 +276,7 @@ with group("SIGTERM with a long queue"):
 with group("a job that takes the process with it"):
     folder = scratch() / "state"
     videos = Videos(3, 300)
-    body = features.npy(features.video(200_000))
+    body = alike(200_000)
     options = ["--workers", "1", "--attempts", "2"]
     server = Server(*options, state=folder)
     first = Client(server).post(body, "?priority=high").json()["id"]
