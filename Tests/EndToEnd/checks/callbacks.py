@@ -115,9 +115,11 @@ with Receiver(retries) as receiver, Receiver({"/hang": ["hang"]}, "127.0.0.2") a
         calls = receiver.wait("/running")
         equal("cancelled while running", [call.json["type"] for call in calls], ["job.cancelled"])
         # Some jobs are taken up together and take turns; the next ones wait.
-        fillers = []
-        while not fillers or requests.get(f"{server.url}/jobs/{fillers[-1]}").json()["status"] != "queued":
+        fillers, found = [], []
+        while found[:1] != ["queued"] or "running" not in found:
             fillers.append(requests.post(f"{server.url}/score", data=LONG, headers=NPY, timeout=60).json()["id"])
+            known = requests.get(f"{server.url}/jobs?limit=50").json()["jobs"]
+            found = [job["status"] for job in known if job["id"] in fillers]
         late = post(server, f"{receiver.url}/late", query="deadline=0.5&priority=low").json()["id"]
         queued = post(server, f"{receiver.url}/cancelled", query="priority=low").json()["id"]
         requests.delete(f"{server.url}/jobs/{queued}")
