@@ -57,8 +57,9 @@ extension SQLiteJobStore {
 
     private func removeExpired() async throws(JobStoreError) -> Int {
         let shown = shownSince
+        let awaited = min(shown, database.clock.stored(clock.now) &- CallbackNote.longest.nanosecondsClamped)
         let ids: [JobID] = try await database.read { db in
-            try Blob.fetchAll(db.cachedStatement(sql: JobRows.expired), arguments: [shown, Self.mostAtOnce])
+            try Blob.fetchAll(db.cachedStatement(sql: JobRows.expired), arguments: [shown, awaited, Self.mostAtOnce])
                 .compactMap { JobID($0) }
         }
         guard !ids.isEmpty else { return 0 }

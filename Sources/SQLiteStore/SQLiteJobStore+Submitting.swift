@@ -10,7 +10,10 @@ extension SQLiteJobStore {
 
     /// Commits jobs with their inputs.
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
-        if let known = try await answer(to: submission) { return known }
+        // A key that comes to stand for a job has to be written.
+        if let known = try await answer(to: submission), known.origin == .replayed || submission.key == nil {
+            return known
+        }
         let (batch, handed) = try await prepare(submission)
         let needed = Self.room(for: handed)
         do throws(StoreFault) {
@@ -84,7 +87,13 @@ extension SQLiteJobStore {
         // Before the commit, since with it the job can be claimed and end.
         for job in handed { inputs.put(job.new.input, of: job.id) }
         let receipt: Receipt = try await writer.commit(mayUseBallast: false) { context in
-            if let known = try context.answer(to: submission, shownSince: shown) { return known }
+            if let known = try context.answer(to: submission, shownSince: shown) {
+                if known.origin == .reused, let key = submission.key, let job = known.jobs.first {
+                    try context.keys.remove(key)
+                    try context.keys.insert(key, first: job.id, jobs: 1, batch: nil)
+                }
+                return known
+            }
             // What it stood for, if anything, has expired.
             if let key = submission.key { try context.keys.remove(key) }
             for (place, job) in handed.enumerated() {
@@ -126,7 +135,7 @@ extension WriteContext {
                 return Receipt(jobs: jobs, batch: known.batch, origin: .replayed)
             }
         }
-        guard !submission.isBatch, submission.jobs.count == 1, let key = submission.jobs[0].reuseKey else { return nil }
+        guard let key = submission.reuseKey else { return nil }
         return try jobs.jobs(
             JobRows.reusable, [Text(key), shownSince]
         ).first.map { Receipt(jobs: [$0.job], origin: .reused) }

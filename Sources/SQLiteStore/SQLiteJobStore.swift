@@ -101,6 +101,9 @@ public final class SQLiteJobStore: JobStore {
         "in \(folder.path): \(database.bytes >> 10) KiB, log \(database.logBytes >> 10) KiB, \(space.free >> 20) MiB free"
     }
 
+    /// The state folder.
+    public var folderPath: String { folder.path }
+
     /// Jobs outlast the process.
     public var isLasting: Bool { true }
 

@@ -9,7 +9,7 @@ struct JobRegistry: Sendable {
     }
 
     private struct Names: Sendable {
-        var key: IdempotencyKey.Name?
+        var keys: [IdempotencyKey.Name] = []
         var reuseKey: String?
         var batch: BatchID?
     }
@@ -25,13 +25,19 @@ struct JobRegistry: Sendable {
     /// Notes what was inserted.
     mutating func insert(_ submission: Submission, as jobs: [JobID], batch: BatchID?) {
         for (id, new) in zip(jobs, submission.jobs) {
-            let names = Names(key: submission.key?.name, reuseKey: new.reuseKey, batch: batch)
-            if names.key != nil || names.reuseKey != nil || names.batch != nil { self.names[id] = names }
+            let names = Names(keys: (submission.key?.name).map { [$0] } ?? [], reuseKey: new.reuseKey, batch: batch)
+            if !names.keys.isEmpty || names.reuseKey != nil || names.batch != nil { self.names[id] = names }
         }
         if let batch { batches[batch] = jobs }
         if let key = submission.key {
             answers[key.name] = Answer(fingerprint: key.fingerprint, jobs: jobs, batch: batch)
         }
+    }
+
+    /// Notes that a key stands for a job that was there before.
+    mutating func insert(_ key: IdempotencyKey, for job: JobID) {
+        names[job, default: Names()].keys.append(key.name)
+        answers[key.name] = Answer(fingerprint: key.fingerprint, jobs: [job], batch: nil)
     }
 
     /// The jobs that a key stands for already, nil where it is new.
@@ -60,8 +66,8 @@ struct JobRegistry: Sendable {
         if let key = names.reuseKey, succeeded[key] == id { succeeded[key] = nil }
         if let batch = names.batch { forget(id, of: batch) }
         // A key lives as long as the last job that it stands for.
-        if let key = names.key, let answer = answers[key], answer.jobs.allSatisfy({ self.names[$0] == nil }) {
-            answers[key] = nil
+        for key in names.keys {
+            if let answer = answers[key], answer.jobs.allSatisfy({ self.names[$0] == nil }) { answers[key] = nil }
         }
     }
 

@@ -6,7 +6,10 @@ extension MemoryJobStore.State {
         if let key = submission.key, let answer = try registry.answer(to: key) {
             return Receipt(jobs: answer.jobs.compactMap(table.job), batch: answer.batch, origin: .replayed)
         }
-        if let job = reusable(submission) { return Receipt(jobs: [job], origin: .reused) }
+        if let job = submission.reuseKey.flatMap(registry.succeeded).flatMap(table.job) {
+            if let key = submission.key { registry.insert(key, for: job.id) }
+            return Receipt(jobs: [job], origin: .reused)
+        }
         let needed = submission.jobs.reduce(0) { sum, new in
             let (sum, overflow) = sum.addingReportingOverflow(JobRecord.promise(new.outputEstimate))
             return overflow ? .max : sum
@@ -20,12 +23,6 @@ extension MemoryJobStore.State {
         }
         registry.insert(submission, as: ids, batch: batch)
         return Receipt(jobs: ids.compactMap(table.job), batch: batch, origin: .new)
-    }
-
-    /// The job that has succeeded with what the one job that is handed in would come to.
-    private func reusable(_ submission: Submission) -> Job? {
-        guard !submission.isBatch, submission.jobs.count == 1, let key = submission.jobs[0].reuseKey else { return nil }
-        return registry.succeeded(key).flatMap(table.job)
     }
 
     /// Notes that a job has ended, and makes room for its end.
@@ -51,7 +48,9 @@ extension MemoryJobStore.State {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
         var removed = 0
-        for id in table.expired(now: now) where !registry.callbacks.contains(id) {
+        for id in table.expired(now: now) {
+            let isAwaited = registry.callbacks.contains(id)
+            if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
             if forget(id) { removed += 1 }
         }
         return removed

@@ -2,6 +2,9 @@
 ///
 /// It is stored with the job's end, in one step, and kept until it was delivered or given up; so long the job is kept too.
 public struct CallbackNote: Sendable, Equatable {
+    /// How long a job is kept for its note at most: whoever delivers gives up after a day.
+    package static let longest = Duration.seconds(90_000)
+
     /// The job that has ended.
     public let job: Job
     /// Where to say so.

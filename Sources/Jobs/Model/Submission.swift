@@ -14,6 +14,13 @@ public struct Submission: Sendable {
         self.key = key
     }
 
+    /// What a job that answers for this submission has: one job alone can be answered for, and not where somebody is to be
+    /// told of its end.
+    package var reuseKey: String? {
+        guard !isBatch, jobs.count == 1, jobs[0].callback == nil else { return nil }
+        return jobs[0].reuseKey
+    }
+
     /// A batch of jobs.
     public init(batch jobs: [NewJob], key: IdempotencyKey? = nil) {
         self.jobs = jobs

@@ -10,9 +10,10 @@ struct JobRows {
     static let live = "WHERE status <= 1 ORDER BY id"
     static let ofBatch = "WHERE batch = ? ORDER BY place"
     static let reusable = "WHERE reuse_key = ? AND status = 2 AND ended > ? ORDER BY id DESC LIMIT 1"
-    /// The first jobs that have expired and of which nobody has to be told.
+    /// The first jobs that have expired and of which nobody has to be told, or that ended before a second time.
     static let expired = """
-        SELECT id FROM jobs WHERE ended <= ? AND NOT EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id) LIMIT ?
+        SELECT id FROM jobs WHERE ended <= ?
+        AND (ended <= ? OR NOT EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id)) LIMIT ?
         """
 
     /// Writes a job that is queued. What it has not yet is left out: GRDB copies nothing of up to 20 values.

@@ -41,11 +41,8 @@ struct KeyRows {
 
     /// One of the key's jobs is forgotten.
     func forget(_ job: JobID, batch: BatchID?) throws {
-        guard let batch else {
-            try db.cachedStatement(sql: "DELETE FROM keys WHERE job = ? AND batch IS NULL")
-                .execute(arguments: [job.blob])
-            return
-        }
+        try db.cachedStatement(sql: "DELETE FROM keys WHERE job = ? AND batch IS NULL").execute(arguments: [job.blob])
+        guard let batch else { return }
         try db.cachedStatement(sql: "UPDATE keys SET jobs = jobs - 1 WHERE batch = ?")
             .execute(arguments: [batch.jobID.blob])
         try db.cachedStatement(sql: "DELETE FROM keys WHERE batch = ? AND jobs = 0")

@@ -7,8 +7,8 @@ public import Webhooks
 /// Tells clients that their jobs have ended, as Standard Webhooks says: takes the notes that are due, has each delivered,
 /// and writes down what came of it. What is due, and when, is in the store, so a process that ends takes nothing with it.
 public struct CallbackDelivery: Sendable {
-    /// Notes that are on their way at a time, in all and to one host. A note waits no longer than its lease lasts.
-    private static let most = (all: 64, host: 4)
+    /// Notes that are on their way at a time, in all and to one receiver. A note waits no longer than its lease lasts.
+    private static let most = (all: 64, receiver: 4)
     /// The longest pause between two looks for notes that are due.
     private static let pause = Duration.seconds(1)
 
@@ -42,7 +42,7 @@ public struct CallbackDelivery: Sendable {
                 let room = Self.most.all - onTheirWay.count
                 let notes = await take(min(room, 16), of: backlog)
                 for note in notes {
-                    guard onTheirWay.add(note, mostPerHost: Self.most.host) else {
+                    guard onTheirWay.add(note, mostPerReceiver: Self.most.receiver) else {
                         await settle(note, .untried, backlog)
                         continue
                     }
@@ -116,25 +116,28 @@ public struct CallbackDelivery: Sendable {
     }
 }
 
-/// The notes that are being delivered, by host.
+/// The notes that are being delivered, by receiver: host and port.
 private final class OnTheirWay: Sendable {
     private struct State {
         var jobs: Set<JobID> = []
-        var hosts: [String: Int] = [:]
+        var receivers: [String: Int] = [:]
     }
 
     private let state = Mutex(State())
 
     var count: Int { state.withLock { $0.jobs.count } }
 
-    /// Counts a note in; false where its host has enough of them, or it is on its way already.
-    func add(_ note: CallbackNote, mostPerHost: Int) -> Bool {
+    /// Counts a note in; false where its receiver has enough of them, or it is on its way already.
+    ///
+    /// Notes that failed before take half of a receiver's places, so that they don't keep those from it that are new.
+    func add(_ note: CallbackNote, mostPerReceiver: Int) -> Bool {
         state.withLock { state in
-            let host = Self.host(note)
-            guard state.hosts[host, default: 0] < mostPerHost, state.jobs.insert(note.job.id).inserted else {
+            let receiver = Self.receiver(note)
+            let most = note.tries > 1 ? mostPerReceiver / 2 : mostPerReceiver
+            guard state.receivers[receiver, default: 0] < most, state.jobs.insert(note.job.id).inserted else {
                 return false
             }
-            state.hosts[host, default: 0] += 1
+            state.receivers[receiver, default: 0] += 1
             return true
         }
     }
@@ -142,13 +145,13 @@ private final class OnTheirWay: Sendable {
     func remove(_ note: CallbackNote) {
         state.withLock { state in
             state.jobs.remove(note.job.id)
-            let host = Self.host(note)
-            state.hosts[host, default: 1] -= 1
-            if state.hosts[host] == 0 { state.hosts[host] = nil }
+            let receiver = Self.receiver(note)
+            state.receivers[receiver, default: 1] -= 1
+            if state.receivers[receiver] == 0 { state.receivers[receiver] = nil }
         }
     }
 
-    private static func host(_ note: CallbackNote) -> String {
-        (try? WebhookURL(note.url)).map { "\($0.host)" } ?? note.url
+    private static func receiver(_ note: CallbackNote) -> String {
+        (try? WebhookURL(note.url)).map { "\($0)" } ?? note.url
     }
 }

@@ -12,7 +12,7 @@ public final class WebhookSecretFile: Sendable {
     public init(path: String, logger: Logger) throws(WebhookSecretError) {
         self.path = path
         self.logger = logger
-        secrets = Mutex(try Self.read(path))
+        secrets = Mutex(try Self.read(path, logger))
     }
 
     /// The secrets that count now.
@@ -21,7 +21,7 @@ public final class WebhookSecretFile: Sendable {
     /// Reads the file again. A file that can't be used changes nothing but the log.
     public func reload() {
         do throws(WebhookSecretError) {
-            let read = try Self.read(path)
+            let read = try Self.read(path, logger)
             secrets.withLock { $0 = read }
             logger.info("webhook secrets are read", metadata: ["file": "\(path)", "secrets": "\(read.count)"])
         } catch {
@@ -29,11 +29,14 @@ public final class WebhookSecretFile: Sendable {
         }
     }
 
-    private static func read(_ path: String) throws(WebhookSecretError) -> WebhookSecrets {
-        let text: String
-        do throws(APIKeyError) { text = try FileContents(path).text } catch {
-            throw WebhookSecretError(error.description)
+    private static func read(_ path: String, _ logger: Logger) throws(WebhookSecretError) -> WebhookSecrets {
+        let file: FileContents
+        do throws(APIKeyError) { file = try FileContents(path) } catch { throw WebhookSecretError(error.description) }
+        let secrets = try WebhookSecrets(file.text, path: path)
+        if file.isReadableByAll {
+            logger.warning(
+                "everyone on this system can read the webhook secrets: chmod o-r", metadata: ["file": "\(path)"])
         }
-        return try WebhookSecrets(text, path: path)
+        return secrets
     }
 }

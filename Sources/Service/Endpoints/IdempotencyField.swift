@@ -10,7 +10,9 @@ enum IdempotencyField {
 
     /// The key, nil where there is none: a string of structured fields, or, as many clients send it, without quotes.
     static func read(_ fields: HeaderFields) throws(HTTPProblem) -> String? {
-        guard let text = fields[.idempotencyKey] else { return nil }
+        let lines = fields.values(for: .idempotencyKey)
+        guard let text = lines.first else { return nil }
+        guard lines.count == 1 else { throw problem("it is there \(lines.count) times; expected once") }
         let key = text.first == "\"" ? try unquoted(text) : text
         guard !key.isEmpty, key.utf8.count <= mostBytes else {
             throw problem("it has \(key.utf8.count) bytes; expected 1 to \(mostBytes)")

@@ -17,6 +17,10 @@ struct ZipMatrices {
     let files: [File]
     private let archive: ZipBody
 
+    /// What an archive may unpack to, as a multiple of its size, beyond so many bytes: as bodies in gzip.
+    private static let maxRatio = 200
+    private static let freeBytes = 1 << 20
+
     /// Looks at the directory alone: nothing is unpacked yet.
     init(_ archive: ZipBody, limits: ArrayLimits) throws(ArrayDecodingError) {
         self.archive = archive
@@ -34,6 +38,10 @@ struct ZipMatrices {
             bytes += entry.size
             files.append(
                 File(name: MatrixName.withoutEnding(entry.name), entry: entry, format: Self.format(of: entry.name)))
+        }
+        guard bytes <= Self.freeBytes || bytes / Self.maxRatio <= archive.count else {
+            throw ArrayDecodingError(
+                .tooLarge, "the zip archive of \(archive.count) bytes unpacks to more than \(Self.maxRatio) times its size")
         }
         guard files.count <= limits.maxMatrices else {
             throw ArrayDecodingError(

@@ -58,7 +58,7 @@ struct ServeCommand: AsyncParsableCommand {
         limits.callbacks = try callbacks.delivery(settings, logger, reloading: &files)
         let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
         let limiter = try access.limiter(settings)
-        let (backlog, close) = try jobs.backlog(settings, logger)
+        let (backlog, close) = try jobs.backlog(settings, listening: StatePlace.Name(configuration), logger)
         defer { close() }
         try await backlog.resume()
         let service = VigilService(

@@ -32,7 +32,12 @@ struct CallbackOptions: ParsableArguments {
     ) throws -> CallbackDelivery? {
         let hosts = try settings.list("callback-hosts", callbackHosts.map { [$0] } ?? [])
         let path = try settings.string("callback-secrets", callbackSecrets)
-        guard !hosts.isEmpty else { return nil }
+        guard !hosts.isEmpty else {
+            guard callbackHosts == nil else {
+                throw Failure(.usage, "--callback-hosts '\(callbackHosts ?? "")': expected the names of hosts, or *")
+            }
+            return nil
+        }
         guard let path else {
             throw Failure(
                 callbackHosts == nil ? .configuration : .usage,
@@ -47,6 +52,8 @@ struct CallbackOptions: ParsableArguments {
         reloading.append(.init(files: WatchedFiles([path])) { secrets.reload() })
         let sender = WebhookSender(
             policy: try policy(hosts, settings), secrets: { secrets.current }, trust: try trust(settings))
+        logger.info(
+            "callbacks are on", metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
         return CallbackDelivery(sender: sender, logger: logger)
     }
 

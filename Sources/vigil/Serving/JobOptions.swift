@@ -8,7 +8,7 @@ struct JobOptions: ParsableArguments {
     @Option(
         help: """
             Folder that jobs are kept in, which one server has for itself; memory for none. \
-            (default: vigil in the user's state folder)
+            (default: vigil/port-PORT in the user's state folder)
             """)
     var state: String?
     @Option(help: "full: what was accepted outlasts a loss of power; normal: the end of the process. (default: full)")
@@ -40,10 +40,14 @@ struct JobOptions: ParsableArguments {
     ]
 
     /// A queue before the store that was chosen, and how that is closed.
-    func backlog(_ settings: Settings, _ logger: Logger) throws -> (backlog: Backlog, close: @Sendable () -> Void) {
+    ///
+    /// - Parameter listening: what the server's addresses are called, after which its own folder is named
+    func backlog(
+        _ settings: Settings, listening: StatePlace.Name, _ logger: Logger
+    ) throws -> (backlog: Backlog, close: @Sendable () -> Void) {
         let limits = try limits(settings)
         let attempts = try settings.integer("attempts", attempts, default: 3, in: 1...1_000)
-        guard let place = try StatePlace(settings, state) else {
+        guard let place = try StatePlace(settings, state, listening) else {
             var memory = MemoryJobStore.Settings()
             memory.resultTTL = try seconds("result-ttl", resultTTL, default: 3_600, settings)
             memory.resultBudgetBytes =
@@ -58,6 +62,7 @@ struct JobOptions: ParsableArguments {
         disk.durability = try durability(settings)
         do throws(StateError) {
             let store = try SQLiteJobStore(folder: place.take(logger), settings: disk, logger: logger)
+            place.warnOfOthers(than: store.folderPath, logger)
             return (Backlog(store: store, limits: limits, logger: logger), { store.close() })
         } catch {
             throw Failure(.configuration, error.description)

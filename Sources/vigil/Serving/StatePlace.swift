@@ -1,3 +1,4 @@
+import HTTP
 import Logging
 import SQLiteStore
 
@@ -7,52 +8,82 @@ import SQLiteStore
     import Musl
 #endif
 
-/// Where the state folder is: the one that was named, or one of the user's.
+/// Where the state folder is: the one that was named, or one of the user's for what the server listens on.
 ///
-/// Several servers of one user that name none have a folder each: the first that is free, so that a server that begins
-/// again finds its jobs.
+/// So a server that begins again finds its jobs, and two that listen on different ports do not meet. Of those that take
+/// any free port each has the first folder that is not in use.
 struct StatePlace {
-    /// How many folders of a user there can be.
+    /// What a server's folder is called after the addresses that it listens on.
+    struct Name {
+        let text: String
+        /// Whether several servers can have the same.
+        let isShared: Bool
+
+        init(_ configuration: ServerConfiguration) {
+            guard let first = configuration.listen.first else {
+                text = "port-\(configuration.port)"
+                isShared = configuration.port == 0
+                return
+            }
+            let spelling = "\(first)".map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "-" }
+            text = "listen-" + String(spelling.prefix(100))
+            isShared = spelling.suffix(2) == ["-", "0"]
+        }
+    }
+
+    /// How many folders of one name there can be.
     private static let most = 64
 
     private let path: String
-    private let isNamed: Bool
+    /// The folder of all the user's folders; nil where one was named.
+    private let base: String?
+    private let isShared: Bool
 
     /// Nil where jobs are to be kept in memory.
-    init?(_ settings: Settings, _ flag: String?) throws {
-        if let named = try settings.string("state", flag) {
+    init?(_ settings: Settings, _ flag: String?, _ name: Name) throws {
+        if let named = try settings.string("state", flag) ?? Self.variable("STATE_DIRECTORY") {
             if named == "memory" { return nil }
-            (path, isNamed) = (named, true)
+            // systemd names several between colons.
+            path = flag == nil ? String(named.prefix { $0 != ":" }) : named
+            (base, isShared) = (nil, false)
             return
         }
-        if let folders = Self.variable("STATE_DIRECTORY"), let first = folders.split(separator: ":").first {
-            (path, isNamed) = (String(first), true)
-            return
-        }
-        let base = Self.variable("XDG_STATE_HOME") ?? Self.variable("HOME").map { $0 + "/.local/state" }
-        guard let base, base.hasPrefix("/") else {
+        let home = Self.variable("XDG_STATE_HOME") ?? Self.variable("HOME").map { $0 + "/.local/state" }
+        guard let home, home.hasPrefix("/") else {
             throw Failure(
                 .configuration,
                 "there is no place for jobs, as neither XDG_STATE_HOME nor HOME is set: name a folder by --state, or "
                     + "--state memory")
         }
-        (path, isNamed) = (base + "/vigil", false)
+        base = home + "/vigil"
+        path = home + "/vigil/" + name.text
+        isShared = name.isShared
     }
 
-    /// Takes the folder, or the first of the user's that nobody has.
+    /// Takes the folder, or where several servers can have the same the first that nobody has.
     func take(_ logger: Logger) throws(StateError) -> StateFolder {
-        if isNamed { return try StateFolder(path) }
+        guard isShared else { return try StateFolder(path) }
         for number in 1..<Self.most {
-            let next = number == 1 ? path : "\(path)-\(number)"
             do throws(StateError) {
-                return try StateFolder(next)
+                return try StateFolder(number == 1 ? path : "\(path)-\(number)")
             } catch .inUse(let folder, let pid) {
-                logger.notice(
+                logger.info(
                     "another server has this state folder: taking the next; --state names one",
                     metadata: ["folder": "\(folder)", "pid": "\(pid ?? 0)"])
             }
         }
         return try StateFolder("\(path)-\(Self.most)")
+    }
+
+    /// Tells of jobs that wait in others of the user's folders for a server that is not there.
+    func warnOfOthers(than own: String, _ logger: Logger) {
+        guard let base else { return }
+        for folder in StateFolder.folders(in: base) where folder != own {
+            guard let jobs = StateFolder.waitingJobs(in: folder), jobs > 0 else { continue }
+            logger.warning(
+                "jobs wait in the state folder of a server that does not run: begin one with --state",
+                metadata: ["folder": "\(folder)", "jobs": "\(jobs)"])
+        }
     }
 
     private static func variable(_ name: String) -> String? {
