@@ -93,17 +93,11 @@ extension SQLiteJobStore {
     public func counts() async throws(JobStoreError) -> JobCounts {
         var counts = live.withLock { $0.table.counts() }
         let shown = shownSince
-        let ended = try await database.read { db in
-            try Ending.fetchAll(db, since: shown)
-        }
-        for each in ended {
-            switch each.status {
-            case .succeeded: counts.succeeded = each.jobs
-            case .failed: counts.failed = each.jobs
-            case .cancelled: counts.cancelled = each.jobs
-            case .queued, .running: break
-            }
-            counts.endedBytes += each.bytes
+        if let ended = try await database.read({ try Endings.fetch($0, since: shown) }) {
+            counts.succeeded = ended.succeeded
+            counts.failed = ended.failed
+            counts.cancelled = ended.cancelled
+            counts.endedBytes += ended.bytes
         }
         return counts
     }

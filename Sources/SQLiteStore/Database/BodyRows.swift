@@ -94,10 +94,13 @@ struct BodyRows {
         return files
     }
 
+    static let inputFiles = "SELECT job FROM payloads WHERE body IS NULL"
+    static let resultFiles = "SELECT file FROM results WHERE file IS NOT NULL"
+
     /// The names of the files that belong to rows.
     func fileNames() throws -> Set<String> {
-        let inputs = try Blob.fetchAll(db, sql: "SELECT job FROM payloads WHERE body IS NULL")
-        let results = try String.fetchAll(db, sql: "SELECT file FROM results WHERE file IS NOT NULL")
+        let inputs = try Blob.fetchAll(db, sql: Self.inputFiles)
+        let results = try String.fetchAll(db, sql: Self.resultFiles)
         return Set(inputs.compactMap { JobID($0) }.map(BodyFiles.inputName)).union(results)
     }
 }

@@ -33,24 +33,27 @@ struct ListQuery: Sendable {
     }
 }
 
-/// The jobs that ended in one way.
-struct Ending: Sendable {
-    let status: JobStatus
-    let jobs: Int
+/// How many jobs ended in which way, and what they hold.
+struct Endings: Sendable {
+    let succeeded: Int
+    let failed: Int
+    let cancelled: Int
     let bytes: Int
 
     /// By the index alone, which has all that is asked for; SQLite would rather look at each job.
     static let query = """
-        SELECT status, count(*), coalesce(sum(output_bytes), 0) FROM jobs INDEXED BY jobs_ended
+        SELECT coalesce(sum(status = 2), 0), coalesce(sum(status = 3), 0), coalesce(sum(status = 4), 0),
+            coalesce(sum(output_bytes), 0)
+        FROM jobs INDEXED BY jobs_ended
         WHERE ended IS NOT NULL AND (ended > ? OR EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id))
-        GROUP BY status
         """
 
-    static func fetchAll(_ db: Database, since shown: Int64) throws -> [Ending] {
-        return try Row.fetchAll(db.cachedStatement(sql: query), arguments: [shown]).compactMap { row in
+    static func fetch(_ db: Database, since shown: Int64) throws -> Endings? {
+        try Row.fetchOne(db.cachedStatement(sql: query), arguments: [shown]).map { row in
             let columns = Columns(row: row)
-            guard let status = StatusCode.status(try columns.int(0)) else { return nil }
-            return Ending(status: status, jobs: try columns.int(1), bytes: try columns.int(2))
+            return Endings(
+                succeeded: try columns.int(0), failed: try columns.int(1), cancelled: try columns.int(2),
+                bytes: try columns.int(3))
         }
     }
 }

@@ -56,11 +56,13 @@ enum Schema {
             expires INTEGER
         );
         CREATE INDEX payloads_expires ON payloads (expires) WHERE expires IS NOT NULL;
+        CREATE INDEX payloads_files ON payloads (job) WHERE body IS NULL;
         CREATE TABLE results (
             job BLOB PRIMARY KEY CHECK (length(job) = 16),
             bytes INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), body BLOB, file TEXT,
             CHECK ((body IS NULL) = (file IS NOT NULL))
         );
+        CREATE INDEX results_files ON results (file) WHERE file IS NOT NULL;
         """
 
     private static let keys = """

@@ -31,6 +31,8 @@ final class StoreDatabase: Sendable {
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
             try db.execute(sql: "PRAGMA journal_size_limit = \(largestLog)")
+            // 16 MB, so that a transaction with 64 payloads in rows fits.
+            try db.execute(sql: "PRAGMA cache_size = -16384")
             // By pages in use: the file of the log keeps its size when it is begun anew.
             try db.execute(sql: "PRAGMA wal_autocheckpoint = \(max(largestLog / Self.pageSize, 1))")
         }

@@ -7,12 +7,33 @@ enum Deflation {
 
     /// The bytes deflated, nil where that saves less than half of a piece of them.
     static func ifItPays(_ bytes: [UInt8]) -> [UInt8]? {
-        guard bytes.count >= 4 << 10 else { return nil }
+        guard bytes.count >= 4 << 10, mayPay(bytes) else { return nil }
         let start = (bytes.count - min(sample, bytes.count)) / 2
         let piece = Array(bytes[start..<start + min(sample, bytes.count)])
         guard let small = deflate(piece), small.count < piece.count / 2 else { return nil }
         guard let all = deflate(bytes), all.count < bytes.count else { return nil }
         return all
+    }
+
+    /// Whether a look at 4 KB in the middle finds words that come again, or few different bytes: deflating even a sample
+    /// takes longer than all else that is done for a payload of 60 KB, and features seldom are worth it.
+    private static func mayPay(_ bytes: [UInt8]) -> Bool {
+        let start = (bytes.count - (4 << 10)) / 2 & ~3
+        var counts = [Int](repeating: 0, count: 256)
+        var seen = [UInt32](repeating: 1, count: 512)
+        var again = 0
+        bytes.withUnsafeBytes { bytes in
+            for place in stride(from: start, to: start + (4 << 10), by: 4) {
+                let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)
+                let slot = Int((word &* 0x9E37_79B1) >> 23)
+                if seen[slot] == word { again += 1 }
+                seen[slot] = word
+                for byte in bytes[place..<place + 4] { counts[Int(byte)] += 1 }
+            }
+        }
+        // How often two bytes are equal, of 4,096 times 4,096: once in 256 where all are as frequent.
+        let equal = counts.reduce(0) { $0 + $1 * $1 }
+        return again >= 256 || equal >= (4_096 * 4_096) / 7
     }
 
     /// Exactly `count` bytes out of `bytes`, or nil. No more room is made than for that.

@@ -24,7 +24,7 @@ enum PayloadForm: Int, Sendable {
     /// - Parameter count: how many there are
     func decode(_ body: [UInt8], count: Int) -> [Float]? {
         let (bytes, overflow) = count.multipliedReportingOverflow(by: element.byteSize)
-        guard !overflow else { return nil }
+        guard !overflow, bytes >= 0 else { return nil }
         var plain = body
         if isDeflated {
             guard let inflated = Deflation.inflate(body, count: bytes) else { return nil }
