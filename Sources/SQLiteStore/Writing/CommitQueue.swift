@@ -3,22 +3,12 @@ import GRDB
 import Jobs
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// The one writer: steps that come while a transaction is committed share the next one, up to 64 of them.
 ///
-/// So a step alone waits for nothing, and many share one flush of the disk. Where several came together last time, those
-/// who will come again are waited for, up to 2 ms: a transaction of many costs little more than one of few. A transaction that fails is done again step by
+/// So a step alone waits for nothing, and many share one flush of the disk. A transaction that fails is done again step by
 /// step, so that one step's fault is no other's.
 final class CommitQueue: Sendable {
     private static let most = 64
-    /// How many steps have to have come together for the next ones to be waited for, how often to look for them, and
-    /// after how many microseconds each.
-    private static let gathering = (steps: 4, looks: 8, pause: UInt32(250))
 
     private struct State {
         var waiting: [Commit] = []
@@ -94,9 +84,7 @@ final class CommitQueue: Sendable {
     }
 
     private func drain() {
-        var last = 0
         while true {
-            if last >= Self.gathering.steps { gather(last) }
             let batch = state.withLock { state -> [Commit] in
                 let batch = Array(state.waiting.prefix(Self.most))
                 state.waiting.removeFirst(batch.count)
@@ -106,13 +94,7 @@ final class CommitQueue: Sendable {
             if batch.isEmpty { return }
             commit(batch)
             database.truncateLogIfHuge()
-            last = batch.count
         }
-    }
-
-    /// Waits, on the writer's own thread, for more steps than came together last.
-    private func gather(_ last: Int) {
-        for _ in 0..<Self.gathering.looks where waiting < min(last * 3 / 2, Self.most) { usleep(Self.gathering.pause) }
     }
 
     private func commit(_ batch: [Commit]) {
