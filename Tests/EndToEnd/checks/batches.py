@@ -127,7 +127,10 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
             "a zip, stored": (zipped(FILES), ZIP),
             "a zip, deflated": (zipped(FILES, zipfile.ZIP_DEFLATED), ZIP),
             "a zip from a pipe": (streamed(FILES), ZIP),
-            "a zip in folders": (zipped({f"{name}.npy": FILES[f"{name}.npy"] for name in NAMES} | {"empty/": b""}), ZIP),
+            "a zip in folders": (
+                zipped({f"{name}.npy": FILES[f"{name}.npy"] for name in NAMES} | {"empty/": b""}),
+                ZIP,
+            ),
             "numpy.savez": (saved(np.savez), ZIP),
             "numpy.savez_compressed": (saved(np.savez_compressed), ZIP),
             "an npz in a form": form({"all.npz": saved(np.savez)}),
@@ -162,12 +165,16 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
             for name in FILES:
                 command += ["-F", f"features=@{folder / name}"]
             said = subprocess.run(command, capture_output=True, text=True, timeout=30)
-            contains("curl -F", said.stdout + said.stderr, '"status":"succeeded"', *(f'"name":"{one}"' for one in NAMES))
+            contains(
+                "curl -F", said.stdout + said.stderr, '"status":"succeeded"', *(f'"name":"{one}"' for one in NAMES)
+            )
         else:
             skip("curl -F", "needs curl")
     with group("the same name twice"):
         batch = client.post(*form({"a.npy": SMALL, "b/a.npy": SMALL}), Prefer="wait=9").json()
-        check("each has a name of its own", len(set(names(batch))) == 2 and None not in names(batch), shown(names(batch)))
+        check(
+            "each has a name of its own", len(set(names(batch))) == 2 and None not in names(batch), shown(names(batch))
+        )
         batch = client.post(zipped({"x/a.npy": SMALL, "y/a.npy": SMALL}), ZIP, Prefer="wait=9").json()
         equal("folders tell them apart", names(batch), ["x/a", "y/a"])
     with group("GET"):
@@ -193,7 +200,11 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
         equal("each job says its batch", {job["batch"] for job in batch["jobs"]}, {batch["id"]})
         for what in ("01M85BV3QAE4RGA8GVVP3465ME", "x", batch["jobs"][0]["id"]):
             answer = client.get(f"/batches/{what}")
-            equal(f"/batches/{what[:4]}…: 404", (answer.status_code, answer.json()["type"]), (404, "/problems/unknown-batch"))
+            equal(
+                f"/batches/{what[:4]}…: 404",
+                (answer.status_code, answer.json()["type"]),
+                (404, "/problems/unknown-batch"),
+            )
         equal("a batch is no job", client.get(f"/jobs/{batch['id']}").status_code, 404)
         equal("DELETE once it has ended", client.delete(path).status_code, 204)
         equal("then it is unknown", client.get(path).status_code, 404)
@@ -244,11 +255,14 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
             "an empty file": good | {"odd.npy": b""},
             "no features at all": good | {"odd.npy": b"PK\3\4 is no matrix"},
             "no JSON": good | {"odd.json": b'{"features": [[1,'},
-            "a pickle": good | {"odd.npy": features.npy_with("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", b"")},
+            "a pickle": good
+            | {"odd.npy": features.npy_with("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", b"")},
         }.items():
             for form_of, (body, kind) in {"form": form(files), "zip": (zipped(files), ZIP)}.items():
                 answer = client.post(body, kind)
-                contains(f"{what}, {form_of}: 4xx that names it", f"{answer.status_code} {answer.text}", '"status":4', "odd")
+                contains(
+                    f"{what}, {form_of}: 4xx that names it", f"{answer.status_code} {answer.text}", '"status":4', "odd"
+                )
         arrays = VIDEOS | {"odd": np.full((3, 64), np.inf, "<f4")}
         answer = client.post(tensors(arrays), TENSORS)
         contains("a tensor with infinity", f"{answer.status_code} {answer.text}", "422", "odd")
@@ -264,11 +278,23 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
             "an encrypted entry": archives.raw([{"name": "a.npy", "data": SMALL, "flags": 1}]),
             "an unknown method": archives.raw([{"name": "a.npy", "data": SMALL, "method": 99}]),
             "an entry of 2^60 bytes": archives.raw(
-                [{"name": "a.npy", "data": SMALL, "packed": 2**32 - 1, "size": 2**32 - 1, "extra": archives.zip64(2**60, 2**60)}]
+                [
+                    {
+                        "name": "a.npy",
+                        "data": SMALL,
+                        "packed": 2**32 - 1,
+                        "size": 2**32 - 1,
+                        "extra": archives.zip64(2**60, 2**60),
+                    }
+                ]
             ),
         }.items():
             answer = client.post(body, ZIP)
-            check(f"{what}: 4xx", 400 <= answer.status_code < 500 and answer.json()["detail"], f"{answer.status_code} {answer.text}")
+            check(
+                f"{what}: 4xx",
+                400 <= answer.status_code < 500 and answer.json()["detail"],
+                f"{answer.status_code} {answer.text}",
+            )
         answer = client.post(zipped(good | {"readme.txt": b"hello"}), ZIP)
         note(f"a readme.txt among them: {answer.status_code} {shown(answer.text, 160)}")
         if answer.status_code == 202:
@@ -289,12 +315,20 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
         before = server.rss()
         for what, one in raw.items():
             answer = client.post(archives.raw([one]), ZIP)
-            check(f"{what}: refused", answer.status_code in (400, 413, 422), f"{answer.status_code} {shown(answer.text)}")
+            check(
+                f"{what}: refused", answer.status_code in (400, 413, 422), f"{answer.status_code} {shown(answer.text)}"
+            )
         answer = client.post(archives.raw([entry | {"name": f"{index}.npy"} for index in range(64)]), ZIP)
-        check("64 of them: refused", answer.status_code in (400, 413, 422), f"{answer.status_code} {shown(answer.text)}")
+        check(
+            "64 of them: refused", answer.status_code in (400, 413, 422), f"{answer.status_code} {shown(answer.text)}"
+        )
         packed = {"data": archives.deflated(zeros), "method": 8, "plain": zeros}
         answer = client.post(archives.raw([packed | {"name": f"{index}.npy"} for index in range(20)]), ZIP)
-        check("20 matrices of zeros, 400 MB: refused", answer.status_code in (400, 413, 422), f"{answer.status_code} {shown(answer.text)}")
+        check(
+            "20 matrices of zeros, 400 MB: refused",
+            answer.status_code in (400, 413, 422),
+            f"{answer.status_code} {shown(answer.text)}",
+        )
         flat = archives.raw([{"name": f"{index}.npy", "data": b""} for index in range(10_000)])
         answer = client.post(flat, ZIP)
         check("10,000 entries: refused", 400 <= answer.status_code < 500, f"{answer.status_code} {shown(answer.text)}")
@@ -315,7 +349,9 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
             "another parameter": client.post(body, kind, "?fps=25", Idempotency_Key='"batch"'),
             "one of its files": client.post(FILES["dock.npy"], NPY, Idempotency_Key='"batch"'),
         }.items():
-            equal(f"{what}: 409", (answer.status_code, answer.json()["type"]), (409, "/problems/idempotency-key-reused"))
+            equal(
+                f"{what}: 409", (answer.status_code, answer.json()["type"]), (409, "/problems/idempotency-key-reused")
+            )
         found = []
 
         def once(key):
@@ -368,12 +404,16 @@ with Server("--state", folder / "main") as server:
         while cursor is not None:
             page = client.get(f"/jobs?limit=1000{cursor}").json()
             for job in page["jobs"]:
-                sizes.setdefault(job.get("batch"), []).append(job["name"] if "name" in job else None)
+                sizes.setdefault(job.get("batch"), []).append(job.get("name"))
             cursor = f"&cursor={page['next']}" if page["next"] else None
         torn = [one for one, jobs in sizes.items() if one and "39" in jobs and len(jobs) != 40]
         equal("none is there in part", torn, [])
         again = client.post(*bodies["a zip, stored"], Idempotency_Key='"batch"')
-        equal("a key outlasts it", (again.json().get("id"), again.headers.get("Idempotency-Replayed")), (keyed["id"], "true"))
+        equal(
+            "a key outlasts it",
+            (again.json().get("id"), again.headers.get("Idempotency-Replayed")),
+            (keyed["id"], "true"),
+        )
         answer = client.post(zipped({"a.npy": SMALL, "b.npy": SMALL}), ZIP, Idempotency_Key='"batch"')
         equal("409 too", answer.status_code, 409)
         note(f"{len(accepted)} batches of 40 were accepted")

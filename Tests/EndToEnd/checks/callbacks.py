@@ -74,9 +74,11 @@ retries = {
     "/forgotten": [500, 204],
     "/hang": ["hang"],
 }
-with Receiver(retries) as receiver, Receiver({"/hang": ["hang"]}, "127.0.0.2") as hanging, serving(
-    "main", "--workers", "1"
-) as server:
+with (
+    Receiver(retries) as receiver,
+    Receiver({"/hang": ["hang"]}, "127.0.0.2") as hanging,
+    serving("main", "--workers", "1") as server,
+):
     with group("those that have to be tried again begin"):
         begun = time.monotonic()
         jobs = {path: post(server, receiver.url + path).json()["id"] for path in retries if path != "/hang"}
@@ -247,9 +249,12 @@ if Certificates.available:
     with group("https"):
         certificates = Certificates(folder)
         good, stranger = certificates.make("good"), certificates.make("stranger", by="other")
-        with Receiver(certificate=good) as named, Receiver(certificate=good, host="127.0.0.2") as misnamed, Receiver(
-            certificate=stranger
-        ) as unknown, serving("tls", "--callback-ca", certificates.pem("ca")) as server:
+        with (
+            Receiver(certificate=good) as named,
+            Receiver(certificate=good, host="127.0.0.2") as misnamed,
+            Receiver(certificate=stranger) as unknown,
+            serving("tls", "--callback-ca", certificates.pem("ca")) as server,
+        ):
             post(server, f"{named.url}/address")
             post(server, f"https://localhost:{named.port}/name")
             equal("a certificate of --callback-ca, by address", len(named.wait("/address")), 1)
@@ -297,7 +302,17 @@ with group("off"):
     ran = run("serve", "--port", "0", "--callback-hosts", "x.example")
     contains("no file named", f"{ran.code} {ran.last}", "64", "--callback-secrets")
     for pattern in ("http://x.example", "x.*", "*.10.0.0.1", "x.example:0"):
-        ran = run("serve", "--port", "0", "--state", "memory", "--callback-secrets", write(first), "--callback-hosts", f"{pattern},")
+        ran = run(
+            "serve",
+            "--port",
+            "0",
+            "--state",
+            "memory",
+            "--callback-secrets",
+            write(first),
+            "--callback-hosts",
+            f"{pattern},",
+        )
         check(f"--callback-hosts '{pattern}' is refused", ran.code == 64, f"{ran.code} {ran.last}")
 
 with group("secrets are nowhere in the logs"):

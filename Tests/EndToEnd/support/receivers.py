@@ -18,7 +18,9 @@ def secret(size=32):
 
 def signature(key, identifier, timestamp, body):
     """What Standard Webhooks has a sender write, reckoned from its text and not by Vigil."""
-    code = hmac.new(base64.b64decode(key.removeprefix("whsec_")), f"{identifier}.{timestamp}.".encode() + body, "sha256")
+    code = hmac.new(
+        base64.b64decode(key.removeprefix("whsec_")), f"{identifier}.{timestamp}.".encode() + body, "sha256"
+    )
     return "v1," + base64.b64encode(code.digest()).decode()
 
 
@@ -81,7 +83,9 @@ class Receiver:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*map(str, certificate))
             # The handshake is the handler's thread's, so that a peer that does not speak holds up nobody.
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self.server.server_address[1]
         self.url = f"{'https' if certificate else 'http'}://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -122,5 +126,3 @@ class Receiver:
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
-
-
