@@ -26,7 +26,7 @@ final class TLSClient {
     private let socket: ClientSocket
     private var drips: Bool
 
-    init(port: UInt16, _ offer: Offer = Offer(), resuming session: OpaquePointer? = nil) throws {
+    init(port: UInt16, _ offer: Offer = Offer(), resuming session: ClientSession? = nil) throws {
         socket = try ClientSocket(port: port)
         guard let context = SSL_CTX_new(TLS_client_method()), let ssl = SSL_new(context) else {
             throw Failure(description: "no memory")
@@ -50,7 +50,7 @@ final class TLSClient {
                 SSL_use_PrivateKey_file(ssl, key, SSL_FILETYPE_PEM) == 1
             else { throw Failure(description: "no certificate in \(chain)") }
         }
-        if let session { SSL_set_session(ssl, session) }
+        if let session { SSL_set_session(ssl, session.pointer) }
     }
 
     deinit {
@@ -59,7 +59,7 @@ final class TLSClient {
     }
 
     /// A client that has shaken hands.
-    static func connected(_ port: UInt16, _ offer: Offer = Offer(), resuming session: OpaquePointer? = nil) throws
+    static func connected(_ port: UInt16, _ offer: Offer = Offer(), resuming session: ClientSession? = nil) throws
         -> TLSClient
     {
         let client = try TLSClient(port: port, offer, resuming: session)
@@ -140,8 +140,7 @@ final class TLSClient {
 extension TLSClient {
     var version: String { String(cString: SSL_get_version(ssl)) }
     var isResumed: Bool { SSL_session_reused(ssl) == 1 }
-    /// To be freed by whoever asks; the tests leave that to the end of the process.
-    var session: OpaquePointer? { SSL_get1_session(ssl) }
+    var session: ClientSession? { SSL_get1_session(ssl).map { ClientSession(owning: $0) } }
     /// The name in the server's certificate.
     var serverName: String? {
         guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
@@ -182,4 +181,17 @@ extension TLSClient {
 
     /// Ends the connection by a reset.
     func reset() { socket.reset() }
+}
+
+/// A session that another connection may go on from; freed with this.
+final class ClientSession {
+    let pointer: OpaquePointer
+
+    init(owning pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    deinit {
+        SSL_SESSION_free(pointer)
+    }
 }
