@@ -35,7 +35,9 @@ extension StateFolder {
         guard flock(lock, LOCK_SH | LOCK_NB) == 0 else { return nil }
         var configuration = Configuration()
         configuration.readonly = true
-        guard let queue = try? DatabaseQueue(path: path + "/jobs.sqlite", configuration: configuration) else { return nil }
+        guard let queue = try? DatabaseQueue(path: path + "/jobs.sqlite", configuration: configuration) else {
+            return nil
+        }
         return try? queue.inDatabase { try Int.fetchOne($0, sql: "SELECT count(*) FROM jobs WHERE status <= 1") }
     }
 }

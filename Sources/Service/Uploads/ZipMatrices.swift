@@ -41,7 +41,8 @@ struct ZipMatrices {
         }
         guard bytes <= Self.freeBytes || bytes / Self.maxRatio <= archive.count else {
             throw ArrayDecodingError(
-                .tooLarge, "the zip archive of \(archive.count) bytes unpacks to more than \(Self.maxRatio) times its size")
+                .tooLarge,
+                "the zip archive of \(archive.count) bytes unpacks to more than \(Self.maxRatio) times its size")
         }
         guard files.count <= limits.maxMatrices else {
             throw ArrayDecodingError(

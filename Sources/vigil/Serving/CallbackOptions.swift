@@ -53,7 +53,8 @@ struct CallbackOptions: ParsableArguments {
         let sender = WebhookSender(
             policy: try policy(hosts, settings), secrets: { secrets.current }, trust: try trust(settings))
         logger.info(
-            "callbacks are on", metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
+            "callbacks are on",
+            metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
         return CallbackDelivery(sender: sender, logger: logger)
     }
 

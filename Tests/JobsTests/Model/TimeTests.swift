@@ -64,7 +64,8 @@ struct TimeTests {
         }
         #expect(
             allowed == [
-                "queued running", "queued failed", "queued cancelled", "running queued", "running succeeded", "running failed",
+                "queued running", "queued failed", "queued cancelled", "running queued", "running succeeded",
+                "running failed",
                 "running cancelled",
             ])
         #expect(JobStatus.allCases.filter(\.isEnded) == [.succeeded, .failed, .cancelled])
