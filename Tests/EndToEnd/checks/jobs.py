@@ -9,6 +9,7 @@ need("jobs", "numpy", "requests")
 import requests  # noqa: E402
 
 from support import features  # noqa: E402
+from support.jobs import alike  # noqa: E402
 from support.process import Server  # noqa: E402
 
 NPY = {"Content-Type": "application/x-npy"}
@@ -31,8 +32,8 @@ KEYS = [
     "error",
 ]
 # Long enough that what follows it can be looked at while it runs.
-LONG_ROWS = 200_000
-LONG = features.npy(features.video(LONG_ROWS))
+LONG_ROWS = 448_000
+LONG = alike(LONG_ROWS)
 SHORT = features.npy(features.video(20))
 
 with Server("--workers", "1") as server:
@@ -128,14 +129,15 @@ with Server("--workers", "1") as server:
         answer = post(SHORT, Prefer="wait=0")
         equal("Prefer: wait=0 is 202 at once", answer.status_code, 202)
         equal("npy of a queued job: 406", get(f"/jobs/{first}", Accept="application/x-npy").status_code, 406)
-        progress = get(f"/jobs/{running}").json()["progress"]
+        progress = shown_running["progress"]
         check("progress", 0 <= progress["chunks_done"] < progress["chunks"] == LONG_ROWS // 32, str(progress))
         answer = requests.delete(f"{server.url}/jobs/{second}")
         equal("DELETE of a queued one", (answer.status_code, answer.json()["status"]), (200, "cancelled"))
         equal("it stays cancelled", get(f"/jobs/{second}").json()["status"], "cancelled")
+        running = get("/jobs?status=running").json()["jobs"][0]["id"]
         answer = requests.delete(f"{server.url}/jobs/{running}")
         check("DELETE of a running one", answer.status_code in (200, 202), str(answer.status_code))
-        for one in fillers:
+        for one in set(fillers) - {running}:
             requests.delete(f"{server.url}/jobs/{one}")
         job = get(f"/jobs/{running}?wait=5").json()
         equal("it ends cancelled, with no result", (job["status"], job["result"]), ("cancelled", None))

@@ -172,12 +172,13 @@ def burst():
         for one in identifiers:
             requests.delete(f"{server.url}/jobs/{one}")
         descriptors = settles(server.descriptors, before[2] + 2)
-        rss = settles(server.rss, before[0] + 32, 5)
+        rss = settles(server.rss, before[0] + 64, 5)
         note(
             f"before: {before[0]:.1f} MiB, {before[1]} threads, {before[2]} descriptors; "
             f"after: {rss:.1f} MiB, {server.threads()} threads, {descriptors} descriptors"
         )
-        check("memory is back", rss < before[0] + 32, f"{before[0]:.0f} MiB, then {rss:.0f}")
+        # The store's connections keep some pages, and the allocator what the burst took.
+        check("memory is back", rss < before[0] + 64, f"{before[0]:.0f} MiB, then {rss:.0f}")
         check("descriptors are back", descriptors <= before[2] + 2, f"{before[2]}, then {descriptors}")
         check("threads are back", server.threads() <= before[1] + POOL, f"{before[1]}, then {server.threads()}")
 

@@ -135,7 +135,7 @@ with Server(*ONE_WORKER) as server:
         took = time.monotonic() - begun
         progress = job["progress"]
         check(
-            "and stops at the next chunk", job["status"] == "cancelled" and took < 0.5, f"{job['status']} {took:.2f} s"
+            "and stops at the next chunk", job["status"] == "cancelled" and took < 1.5, f"{job['status']} {took:.2f} s"
         )
         check("before its end", progress["chunks_done"] < progress["chunks"], str(progress))
         cancel(client, blockers)
@@ -285,7 +285,9 @@ with group("how long it takes"):
         client, some = Client(server), alike(8_000)
         for _ in range(5):
             client.post(some, Prefer="wait=20")
-        sent = [client.post(some).json()["id"] for _ in range(60)]
+        for _ in range(2):
+            client.post(alike(100_000))
+        sent = [client.post(some).json()["id"] for _ in range(55)]
         # Most of what waits has to leave before this one fits.
         answer = client.post(alike(400_000))
         refused_at = time.time()

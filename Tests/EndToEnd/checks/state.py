@@ -34,6 +34,8 @@ def clock_library():
 def digests(folder):
     """What is in the files that hold jobs."""
     names = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "jobs.sqlite-shm")]
+    # A log without anything in it is as good as none.
+    names = [path for path in names if path.name != "jobs.sqlite-wal" or path.stat().st_size]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(names)}
 
 
@@ -166,21 +168,24 @@ with group("two servers on one folder"):
 with group("a folder by default"):
     base = scratch()
     variables = {"XDG_STATE_HOME": str(base / "xdg"), "HOME": str(base / "home"), "STATE_DIRECTORY": ""}
+
+    def stores(place):
+        return [path.parent for path in (base / place).rglob("jobs.sqlite")]
+
     with Server(state=None, env=variables) as server:
-        check("under XDG_STATE_HOME", (base / "xdg/vigil/jobs.sqlite").is_file(), str(list(base.rglob("*"))))
+        own = stores("xdg/vigil")
+        equal("under XDG_STATE_HOME", len(own), 1)
         with Server(state=None, env=variables) as second:
-            others = [path.parent for path in base.glob("xdg/*/jobs.sqlite") if path.parent.name != "vigil"]
-            equal("a second server takes another beside it", len(others), 1)
-            contains("and says so", second.text(), str(base / "xdg/vigil"), str(server.child.pid))
+            equal("a second server takes another beside it", len(stores("xdg/vigil")), 2)
+            contains("and says so", second.text(), str(own[0]), str(server.child.pid))
             for one in (server, second):
                 job = Client(one).post(videos.bodies[0], Prefer="wait=10")
                 equal("both work", job.status, 200)
             mine = job.json()["id"]
     with Server(state=None, env=variables) as server:
         equal("the next one takes the first", Client(server).get(f"/jobs/{mine}").status, 404)
-    with Server(state=None, env=variables | {"XDG_STATE_HOME": ""}) as server:
-        found = base / "home/.local/state/vigil/jobs.sqlite"
-        check("else under HOME", found.is_file(), str(list(base.rglob("*"))))
+    with Server(state=None, env=variables | {"XDG_STATE_HOME": ""}):
+        equal("else under HOME", len(stores("home/.local/state/vigil")), 1)
     ran = run("serve", "--port", "0", env={"XDG_STATE_HOME": "", "HOME": "", "STATE_DIRECTORY": "", "VIGIL_STATE": ""})
     check("with no home it says what to do", ran.code in (64, 78) and "--state" in ran.err, f"{ran.code} {ran.err}")
 with group("in memory"):
@@ -267,7 +272,7 @@ with group("a damaged result"):
         client = Client(server)
         job = client.post(videos.bodies[3], Prefer="wait=20").json()
         kept = client.post(videos.bodies[2], Prefer="wait=20").json()
-        path = folder / f"files/{job['id']}.out"
+        path = next((folder / "files").glob(f"{job['id']}.*out"))
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
@@ -291,7 +296,7 @@ with group("clock jumps"):
             return Server("--workers", "1", "--result-ttl", "31536000", state=folder, env=settings)
 
         before, queued, months = [], [], set()
-        for days in (0, -365, 0, 300, 0):
+        for days in (0, -300, 0, 300, 0):
             with at(days) as server:
                 client = Client(server)
                 jobs = client.settled()
