@@ -249,9 +249,10 @@ def store():
             rates.append(per_second(out))
         p50, p99, most = np.median(ends, axis=0)
         print(f"GET /jobs/ID, one client: p50 {p50:.2f}, p99 {p99:.2f}, slowest {most:.2f} ms")
-        print(f"GET /jobs/ID, {CLIENTS} clients: {statistics.median(rates):.0f} a second")
-        judge(f"{JOBS} jobs: p99 of GET /jobs/ID, one client", p99, 5, 2, "ms")
-        judge(f"{JOBS} jobs: p99 of GET /jobs/ID, {CLIENTS} clients", statistics.median(crowds), 5, 2, "ms")
+        # These ask as fast as they can, so that their times are those of a queue: shown, not judged.
+        crowd = f"{statistics.median(rates):.0f} a second, p99 {statistics.median(crowds):.2f} ms"
+        print(f"GET /jobs/ID, {CLIENTS} clients at full speed: {crowd}")
+        judge(f"{JOBS} jobs: p99 of GET /jobs/ID", p99, 5, 2, "ms")
         lists = []
         with Connection(server.port) as client:
             for _ in range(200):
