@@ -107,6 +107,9 @@ public final class SQLiteJobStore: JobStore {
     /// Jobs outlast the process.
     public var isLasting: Bool { true }
 
+    /// Workers note what they are at in a file, so that jobs which were merely in hand when the process ended are no suspects.
+    public func workLog(workers: Int) -> (any WorkLog)? { WorkFile(path: folder.work, workers: workers) }
+
     /// Brings everything into the database and seals it. Nothing can be done with the store afterwards.
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
@@ -119,13 +122,16 @@ public final class SQLiteJobStore: JobStore {
     /// Gives the jobs that were running back to the queue, as attempts that count, and removes files that are nobody's.
     private func takeBack() throws {
         let (wall, now) = (clock.wall, clock.now)
+        let atWork = WorkFile.jobs(at: folder.work)
         let running = try database.readNow { db in
             try JobRows(db: db, clock: database.clock).jobs(JobRows.live).filter { $0.holder != nil }.map(\.job.id)
         }
         try database.write { db in
             let context = WriteContext(db: db, clock: database.clock, live: live)
             for id in running {
-                let record = live.withLock { $0.table.takeBack(id, wall: wall, now: now) }
+                let record = live.withLock {
+                    $0.table.takeBack(id, wasAtWork: atWork?.contains(id) ?? true, wall: wall, now: now)
+                }
                 guard let record else { continue }
                 if record.job.status.isEnded {
                     try context.end(record, uploadTTL: settings.uploadTTL)
@@ -135,6 +141,7 @@ public final class SQLiteJobStore: JobStore {
             }
             try context.callbacks.endLeases(now: database.clock.stored(now))
         }
+        folder.removeWork()
         let strays = try files.sweep(keeping: database.readNow { try BodyRows(db: $0).fileNames() })
         let counts = live.withLock { $0.table.counts() }
         logger.info(

@@ -31,6 +31,8 @@ public struct ClaimedJob: Sendable {
     public let warnings: [String]
     /// Into how many parts it is cut.
     public let parts: Int
+    /// When it is too late to begin with it.
+    public let overdueAt: MonotonicTime?
     /// How long it was in the store when it was claimed.
     public let waited: Duration
 
@@ -49,6 +51,7 @@ public struct ClaimedJob: Sendable {
         featuresSHA256 = record.job.featuresSHA256
         warnings = record.job.warnings
         parts = record.job.parts
+        overdueAt = record.overdueAt
         waited = now - record.insertedAt
     }
 }

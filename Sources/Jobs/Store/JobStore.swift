@@ -15,6 +15,9 @@ public protocol JobStore: Sendable {
     /// Whether jobs outlast the process, so that those that are queued may be left behind.
     var isLasting: Bool { get }
 
+    /// Where so many workers note what they are at; nil where nobody asks for that after the process has ended.
+    func workLog(workers: Int) -> (any WorkLog)?
+
     /// Commits new jobs, all of them or none.
     ///
     /// Where the submission has a key that is known, nothing is committed and the jobs of then are the answer; likewise
@@ -100,6 +103,9 @@ public struct Expired: Sendable, Equatable {
 }
 
 extension JobStore {
+    /// Nobody asks.
+    public func workLog(workers: Int) -> (any WorkLog)? { nil }
+
     /// What the job came to, for one who takes it away.
     public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
         try await output(id, fetching: true)

@@ -55,12 +55,17 @@ extension JobTable {
         return record
     }
 
-    /// Takes back what an earlier process held: such a job is queued again as a suspect, or has ended.
-    package mutating func takeBack(_ id: JobID, wall: WallTime, now: MonotonicTime) -> JobRecord? {
+    /// Takes back what an earlier process held. One that a worker was at, as far as is known, is queued again as a suspect or
+    /// has had its last attempt; of another nobody had begun, and it has lost nothing.
+    package mutating func takeBack(
+        _ id: JobID, wasAtWork: Bool, wall: WallTime, now: MonotonicTime
+    ) -> JobRecord? {
         guard var record = records[id], let token = record.holder else { return nil }
-        record.isSuspect = true
-        store(record)
-        return release(token, as: .lost, wall: wall, now: now)
+        if wasAtWork {
+            record.isSuspect = true
+            store(record)
+        }
+        return release(token, as: wasAtWork ? .lost : .unspent, wall: wall, now: now)
     }
 
     /// Whether the token is good.

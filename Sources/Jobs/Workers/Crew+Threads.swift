@@ -5,7 +5,9 @@ extension Crew {
     func work(as worker: Int, report: (CrewReport) -> Void) {
         var scratch = processor.makeScratch()
         while let assignment = nextAssignment(for: worker) {
+            workLog?.begin(assignment.token.job, worker: worker)
             let result = perform(assignment, scratch: &scratch)
+            workLog?.end(worker: worker)
             if let news = record(result, of: assignment, by: worker) { report(news) }
         }
         update { $0.alive -= 1 }
@@ -31,6 +33,7 @@ extension Crew {
         do throws(JobFailure) {
             switch assignment {
             case .plan(let job):
+                if let overdueAt = job.overdueAt, overdueAt <= clock.now { throw .deadlinePassed }
                 let plan = try processor.plan(job)
                 return .planned(plan, parts: processor.partCount(plan))
             case .part(_, let plan, let part):

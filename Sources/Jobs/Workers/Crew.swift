@@ -31,6 +31,7 @@ final class Crew<Processor: JobProcessor>: Sendable {
     let processor: Processor
     let backlog: Backlog
     let size: Int
+    let workLog: (any WorkLog)?
     var clock: any JobClock { backlog.clock }
     let monitor: Monitor<State>
 
@@ -38,6 +39,7 @@ final class Crew<Processor: JobProcessor>: Sendable {
         self.processor = processor
         self.backlog = backlog
         self.size = size
+        workLog = backlog.store.workLog(workers: size)
         monitor = Monitor(State(desks: [Desk?](repeating: nil, count: size)))
     }
 

@@ -19,6 +19,8 @@ public final class StateFolder: Sendable {
     var files: String { path + "/files" }
     /// What tells that the database was closed in order.
     var seal: String { path + "/closed" }
+    /// What the workers are at.
+    var work: String { path + "/work" }
     /// What is given back to a full disk.
     var ballast: String { path + "/ballast" }
 
@@ -47,6 +49,9 @@ public final class StateFolder: Sendable {
     }
 
     deinit { close(lock) }
+
+    /// Removes the notes of an earlier process's workers.
+    func removeWork() { unlink(work) }
 
     private static func pid(in descriptor: Int32) -> Int? {
         var bytes = [UInt8](repeating: 0, count: 24)

@@ -52,6 +52,7 @@ final class StoreFolder: Sendable {
 extension StoreFolder.Store {
     var summary: String { inner.summary }
     var isLasting: Bool { inner.isLasting }
+    func workLog(workers: Int) -> (any WorkLog)? { inner.workLog(workers: workers) }
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
     func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit: limit) }
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {

@@ -80,6 +80,25 @@ struct WorkerPoolTests {
         await running.pool.drain(within: .seconds(1))
     }
 
+    @Test("a job whose deadline passes while it is in hand, behind another, is not begun")
+    func lateInHand() async throws {
+        let gate = ThreadGate()
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor { _, _ in gate.pass() })
+        let first = try await running.submit(.init())
+        await gate.waitForArrivals(1)
+        var late = ScriptedProcessor.Script().job
+        late.deadline = .seconds(5)
+        let second = try await running.backlog.submit(late)
+        _ = await running.pool.crew.reaches(
+            { $0.jobs.count == 2 && $0.pending == 1 }, until: MonotonicTime(nanoseconds: .max))
+        running.clock.advance(by: .seconds(5))
+        gate.openForGood()
+        #expect(try await running.backlog.waitForEnd(first.id, timeout: .seconds(9))?.status == .succeeded)
+        let ended = try await running.backlog.waitForEnd(second.id, timeout: .seconds(9))
+        #expect(ended?.status == .failed && ended?.failure?.reason == "deadline-passed")
+        await running.pool.drain(within: .seconds(1))
+    }
+
     @Test(
         "a job that fails fails alone", arguments: [(2, "part"), (253, "finish"), (254, "plan")] as [(UInt8, String)])
     func failure(failingAt: UInt8, reason: String) async throws {

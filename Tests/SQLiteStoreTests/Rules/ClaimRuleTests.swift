@@ -1,3 +1,4 @@
+import Foundation
 import Jobs
 import Testing
 
@@ -116,5 +117,43 @@ struct AttemptTests {
         #expect(second.map(\.attempt) == [2])
         _ = try await next.complete(second[0].token, with: .done)
         #expect(try await next.claim(limit: 3).map(\.attempt) == [1])
+    }
+
+    @Test("a job that was merely in hand when the process ended has lost no attempt, and is no suspect")
+    func inHand() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...4 { _ = try await store.insert(.of(seed: UInt64(seed))) }
+        let claimed = try await store.claim(limit: 4)
+        let log = try #require(store.workLog(workers: 2))
+        log.begin(claimed[0].id, worker: 0)
+        log.end(worker: 0)
+        log.begin(claimed[1].id, worker: 0)
+        log.begin(claimed[2].id, worker: 1)
+        log.end(worker: 1)
+        log.begin(claimed[3].id, worker: 2)
+        let next = try home.copy().open(seed: 9)
+        var attempts: [Int?] = []
+        for job in claimed { attempts.append(try await next.job(job.id)?.attempt) }
+        #expect(attempts == [0, 1, 0, 0], "a worker that there is not says nothing")
+        #expect(try await next.claim(limit: 4).map(\.id) == [claimed[0].id], "the suspect comes next, alone")
+        #expect(try await next.differences() == [])
+    }
+
+    @Test("what workers note is not believed after the machine has gone down")
+    func otherBoot() async throws {
+        let home = try Home()
+        let store = try home.open()
+        _ = try await store.insert(.of())
+        let claimed = try #require(try await store.claim(limit: 1).first)
+        _ = try #require(store.workLog(workers: 1))
+        let copy = try home.copy()
+        let work = copy.path + "/work"
+        var bytes = [UInt8](try Data(contentsOf: URL(filePath: work)))
+        bytes[0] = bytes[0] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+        try Data(bytes).write(to: URL(filePath: work))
+        let next = try copy.open(seed: 9)
+        #expect(try await next.job(claimed.id)?.attempt == 1)
+        #expect(!FileManager.default.fileExists(atPath: work), "it is read once")
     }
 }

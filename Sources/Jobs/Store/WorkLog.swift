@@ -1,0 +1,11 @@
+/// Where workers note what they are at, so that the next process knows which jobs may have ended this one.
+///
+/// It is written at each step of a job, so it must cost next to nothing, and it may only be wrong in one way: to know
+/// nothing.
+public protocol WorkLog: Sendable {
+    /// The worker begins with a step of this job.
+    func begin(_ job: JobID, worker: Int)
+
+    /// The worker's step is over.
+    func end(worker: Int)
+}
