@@ -3,15 +3,17 @@ public import Jobs
 extension SQLiteJobStore {
     /// Takes jobs out of the queue, and reads their inputs. A job whose input is damaged fails, by name, and the next one
     /// is taken in its place.
-    public func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] {
+    public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         var claimed: [ClaimedJob] = []
-        while claimed.count < limit {
+        var left = limit
+        while left.jobs > 0 {
             let now = clock.now
-            let records = try await claimRecords(limit: limit - claimed.count, now: now)
+            let records = try await claimRecords(left, now: now)
             var problem: JobStoreError?
             for record in records {
                 do throws(JobStoreError) {
                     let input = try await input(of: record.job)
+                    left.count(parts: record.job.parts)
                     if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
                 } catch {
                     if await !fail(record, error) { problem = error }
@@ -27,16 +29,20 @@ extension SQLiteJobStore {
         return claimed
     }
 
-    private func claimRecords(limit: Int, now: MonotonicTime) async throws(JobStoreError) -> [JobRecord] {
-        guard live.withLock({ $0.table.canBeClaimed }) else { return [] }
-        let secrets = random.withLock { random in (0..<limit).map { _ in random.next() as UInt64 } }
+    private func claimRecords(_ limit: ClaimLimit, now: MonotonicTime) async throws(JobStoreError) -> [JobRecord] {
+        let queued = live.withLock { $0.table.canBeClaimed ? $0.table.counts(.queued) : 0 }
+        guard queued > 0 else { return [] }
+        let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
         let (wall, ttl) = (clock.wall, settings.uploadTTL)
         return try await writer.commit { context in
             try context.endOverdue(wall: wall, now: now, uploadTTL: ttl)
             var claimed: [JobRecord] = []
+            var left = limit
             for secret in secrets {
-                guard let record = context.live.withLock({ $0.table.claim(secret: secret, wall: wall, now: now) })
-                else { break }
+                let record = context.live.withLock {
+                    $0.table.claim(secret: secret, wall: wall, now: now, within: &left)
+                }
+                guard let record else { break }
                 try context.jobs.update(record)
                 claimed.append(record)
             }
@@ -48,6 +54,10 @@ extension SQLiteJobStore {
     private func input(of job: Job) async throws(JobStoreError) -> JobInput {
         if let input = inputs.take(job.id) { return input }
         let id = job.id
+        // Reading it may be what ends the process.
+        let log = work.withLock { $0 }
+        log?.begin(id, worker: log?.loader ?? 0)
+        defer { log?.end(worker: log?.loader ?? 0) }
         guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else {
             throw .damaged(id, "its features are not there")
         }

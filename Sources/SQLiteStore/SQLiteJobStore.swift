@@ -45,6 +45,8 @@ public final class SQLiteJobStore: JobStore {
     let clock: any JobClock
     let logger: Logger
     let random: Mutex<any RandomNumberGenerator & Sendable>
+    /// Where workers note what they are at.
+    let work = Mutex<WorkFile?>(nil)
     /// The times of both clocks when they were last written down.
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     private let isClosed = Atomic(false)
@@ -108,7 +110,11 @@ public final class SQLiteJobStore: JobStore {
     public var isLasting: Bool { true }
 
     /// Workers note what they are at in a file, so that jobs which were merely in hand when the process ended are no suspects.
-    public func workLog(workers: Int) -> (any WorkLog)? { WorkFile(path: folder.work, workers: workers) }
+    public func workLog(workers: Int) -> (any WorkLog)? {
+        let file = WorkFile(path: folder.work, workers: workers)
+        work.withLock { $0 = file }
+        return file
+    }
 
     /// Brings everything into the database and seals it. Nothing can be done with the store afterwards.
     public func close() {

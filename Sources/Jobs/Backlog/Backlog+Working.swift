@@ -15,8 +15,8 @@ extension Backlog {
         state.withLock { $0.stopRunning = nil }
     }
 
-    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] {
-        let claimed = try await store.claim(limit: limit)
+    func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
+        let claimed = try await store.claim(limit)
         state.withLock { state in
             for job in claimed {
                 let load = QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts)
@@ -64,8 +64,10 @@ extension Backlog {
         state.withLock { $0.metrics.partsDone += 1 }
     }
 
-    /// How many jobs the workers end in a time, as they did lately; nil before they ended one.
-    func jobs(in time: Duration) -> Double? { state.withLock { $0.rate.jobs(in: time) } }
+    /// How many parts the workers do in a time, as they did lately; nil before they did one.
+    func parts(in time: Duration) -> Double? { state.withLock { $0.rate.parts(in: time) } }
+
+    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] { try await claim(ClaimLimit(jobs: limit)) }
 
     /// Measures a job: so many parts took workers so long in all.
     func measure(parts: Int, workerTime: Duration) {

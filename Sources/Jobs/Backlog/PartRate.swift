@@ -7,21 +7,19 @@ struct PartRate: Sendable {
     var workers = 1
     private var parts = 0.0
     private var seconds = 0.0
-    private var jobs = 0.0
 
     /// The time that one worker takes for a part; nil before there was one.
     var secondsPerPart: Double? { parts > 0 ? seconds / parts : nil }
 
-    /// How many jobs all workers together end in a time, as a mean; nil before there was one.
-    func jobs(in time: Duration) -> Double? {
-        seconds > 0 ? time.inSeconds * Double(max(workers, 1)) * jobs / seconds : nil
+    /// How many parts all workers together do in a time, as a mean; nil before there was one.
+    func parts(in time: Duration) -> Double? {
+        seconds > 0 ? time.inSeconds * Double(max(workers, 1)) * parts / seconds : nil
     }
 
     /// Counts in a job's parts and the time that workers spent on them.
     mutating func record(parts newParts: Int, workerTime: Duration) {
         parts = parts * PartRate.fading + Double(newParts)
         seconds = seconds * PartRate.fading + workerTime.inSeconds
-        jobs = jobs * PartRate.fading + 1
     }
 
     /// How long so many parts take all workers, never less than one part does; nil as long as nothing was measured.

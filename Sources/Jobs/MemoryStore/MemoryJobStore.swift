@@ -64,12 +64,14 @@ public final class MemoryJobStore: JobStore {
     }
 
     /// Takes jobs out of the queue.
-    public func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] {
+    public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         step { state, wall, now in
             var claimed: [ClaimedJob] = []
-            while claimed.count < limit {
+            var left = limit
+            while left.jobs > 0 {
                 let secret: UInt64 = state.random.next()
-                guard let record = state.table.claim(secret: secret, wall: wall, now: now), let input = record.input,
+                guard let record = state.table.claim(secret: secret, wall: wall, now: now, within: &left),
+                    let input = record.input,
                     let job = ClaimedJob(record, input: input, now: now)
                 else { break }
                 claimed.append(job)

@@ -11,6 +11,33 @@ public struct ClaimToken: Hashable, Sendable {
     }
 }
 
+/// How much is claimed at once.
+public struct ClaimLimit: Sendable, Equatable {
+    /// How many jobs at most.
+    public var jobs: Int
+    /// How many parts they may have together.
+    public var parts: Int
+    /// How many jobs are claimed whatever parts they have.
+    public var least: Int
+
+    /// Up to so many jobs, and beyond `least` of them only as long as their parts are few enough.
+    public init(jobs: Int, parts: Int = .max, least: Int = 0) {
+        self.jobs = jobs
+        self.parts = parts
+        self.least = least
+    }
+
+    /// Whether a job of so many parts may be claimed too.
+    package func admits(parts: Int) -> Bool { jobs > 0 && (least > 0 || parts <= self.parts) }
+
+    /// Counts in a job that was claimed.
+    package mutating func count(parts: Int) {
+        jobs -= 1
+        least -= 1
+        self.parts = max(self.parts - parts, 0)
+    }
+}
+
 /// A job in the hands of a worker.
 public struct ClaimedJob: Sendable {
     /// What the holder shows to change the job.

@@ -27,8 +27,8 @@ public protocol JobStore: Sendable {
     ///   the key came with another fingerprint.
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt
 
-    /// Takes up to `limit` jobs out of the queue, in the order of `FairQueue`; each has one attempt more and a new token.
-    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob]
+    /// Takes jobs out of the queue, in the order of `FairQueue`; each has one attempt more and a new token.
+    func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob]
 
     /// Notes how many parts are done, which never becomes fewer, and says whether the holder shall go on.
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding
@@ -109,6 +109,11 @@ extension JobStore {
     /// What the job came to, for one who takes it away.
     public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
         try await output(id, fetching: true)
+    }
+
+    /// Takes up to `limit` jobs out of the queue.
+    public func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] {
+        try await claim(ClaimLimit(jobs: limit))
     }
 
     /// Commits one new job.

@@ -3,9 +3,9 @@
 /// It is written at each step of a job, so it must cost next to nothing, and it may only be wrong in one way: to know
 /// nothing.
 public protocol WorkLog: Sendable {
-    /// The worker begins with a step of this job.
+    /// The worker is at this job, and at no other.
     func begin(_ job: JobID, worker: Int)
 
-    /// The worker's step is over.
+    /// The worker has nothing to do.
     func end(worker: Int)
 }

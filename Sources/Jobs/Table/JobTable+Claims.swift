@@ -1,17 +1,24 @@
 extension JobTable {
     /// Whether a claim could have anything now.
-    package var canBeClaimed: Bool {
-        guard let first = ready.first else { return false }
-        if isAlone { return false }
-        return records[first]?.isSuspect != true || runningCount == 0
+    package var canBeClaimed: Bool { partsToClaim != nil }
+
+    /// The parts of the job that a claim would have; nil where it would have none.
+    private var partsToClaim: Int? {
+        guard let first = ready.first, !isAlone, let record = records[first] else { return nil }
+        return !record.isSuspect || runningCount == 0 ? record.job.parts : nil
     }
 
     /// Takes the next job out of the queue for the holder of a new token.
     ///
     /// A job that was running when the process ended may be what ended it, so it runs with no other beside it: what it
     /// takes with it a second time is nobody else's attempt.
-    package mutating func claim(secret: UInt64, wall: WallTime, now: MonotonicTime) -> JobRecord? {
-        guard canBeClaimed, let id = ready.popFirst(), let waiting = records[id] else { return nil }
+    package mutating func claim(
+        secret: UInt64, wall: WallTime, now: MonotonicTime, within limit: inout ClaimLimit
+    ) -> JobRecord? {
+        guard let parts = partsToClaim, limit.admits(parts: parts), let id = ready.popFirst(),
+            let waiting = records[id]
+        else { return nil }
+        limit.count(parts: parts)
         noteUnqueued(waiting)
         var record = moved(waiting, to: .running)
         record.job.attempt += 1

@@ -25,6 +25,9 @@ extension JobTable {
         return found.prefix(max(limit, 0)).map(shown)
     }
 
+    /// How many jobs of a status there are.
+    package func counts(_ status: JobStatus) -> Int { idsByStatus[status]?.count ?? 0 }
+
     package func counts() -> JobCounts {
         func count(_ status: JobStatus) -> Int { idsByStatus[status]?.count ?? 0 }
         var counts = JobCounts()

@@ -1,21 +1,28 @@
 extension Crew {
-    /// How many jobs the crew has in hand beside those that its workers do, so that no worker waits for the store: what it
-    /// does in the time that a store on a busy disk may take to commit a claim, and one at least.
-    private var reserve: Int { Int(min(max(backlog.jobs(in: .milliseconds(25)) ?? 1, 1), 32)) }
+    /// The jobs that the crew has in hand at most, beside one for each worker.
+    private static var mostInReserve: Int { 32 }
+
+    /// The parts that the crew has in hand, so that no worker waits for the store: what it does in the time that a store on
+    /// a busy disk may take to commit a claim.
+    private var reserve: Int { Int(min(backlog.parts(in: .milliseconds(25)) ?? 0, 1_000)) }
 
     /// Whether jobs are still claimed.
     var isClaiming: Bool { monitor.withLock { !$0.isDraining } }
 
-    /// How many jobs to claim now, nil for none. It counts as pending until `settlePending`.
+    /// How much to claim now, nil for nothing. It counts as pending until `settlePending`.
     ///
-    /// A reserve of several is filled up when half of it is gone: many jobs a claim cost the store less.
-    func beginClaim() -> Int? {
+    /// A job for each worker and one to go on with, however long they are; more only as long as they are short. The reserve
+    /// is filled up when half of it is gone: many jobs a claim cost the store less.
+    func beginClaim() -> ClaimLimit? {
         let reserve = reserve
         return update { state in
-            let room = size + reserve - state.jobs.count
-            guard room > 0, room > reserve / 2, !state.isDraining else { return nil }
+            let held = state.jobs.count
+            let parts = state.jobs.values.reduce(0) { $0 + $1.claimed.parts - $1.partsDone }
+            let limit = ClaimLimit(
+                jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held)
+            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || limit.parts > reserve / 2 else { return nil }
             state.pending += 1
-            return room
+            return limit
         }
     }
 

@@ -7,7 +7,6 @@ extension Crew {
         while let assignment = nextAssignment(for: worker) {
             workLog?.begin(assignment.token.job, worker: worker)
             let result = perform(assignment, scratch: &scratch)
-            workLog?.end(worker: worker)
             if let news = record(result, of: assignment, by: worker) { report(news) }
         }
         update { $0.alive -= 1 }
@@ -17,7 +16,10 @@ extension Crew {
     private func nextAssignment(for worker: Int) -> Assignment<Processor>? {
         monitor.wait { state -> Assignment<Processor>?? in
             if state.isLeaving { return .some(nil) }
-            guard let step = state.schedule.next() else { return nil }
+            guard let step = state.schedule.next() else {
+                workLog?.end(worker: worker)
+                return nil
+            }
             let now = clock.now
             guard let assignment = state.assignment(for: step, now: now) else { return nil }
             var part: Int?

@@ -1,21 +1,21 @@
 extension WorkerPool {
     /// After each ring claims as many jobs as the crew has room for.
     ///
-    /// When it gets fewer, the queue was empty and the next job rings; when it gets all, the crew is full and the next
-    /// job that leaves it rings.
+    /// When it gets fewer, the queue was empty and the next job rings, or the next in it is long; when it gets all, the crew is
+    /// full. In both cases the next job that leaves the crew rings.
     func dispatch() async {
         while crew.isClaiming {
             await backlog.bell.wait()
-            guard let room = crew.beginClaim() else { continue }
-            _ = await release(crew.admit(await claim(limit: room)))
+            guard let limit = crew.beginClaim() else { continue }
+            _ = await release(crew.admit(await claim(limit)))
             crew.settlePending()
         }
     }
 
     /// Claims jobs; when the store fails, none, and rings again a second later.
-    private func claim(limit: Int) async -> [ClaimedJob] {
+    private func claim(_ limit: ClaimLimit) async -> [ClaimedJob] {
         do {
-            return try await backlog.claim(limit: limit)
+            return try await backlog.claim(limit)
         } catch {
             logger.error("no job could be claimed: \(error)")
             Task {

@@ -25,11 +25,14 @@ final class WorkFile: WorkLog, @unchecked Sendable {
     private let bytes: Int
     private let workers: Int
 
+    /// The slot of whoever reads the inputs of jobs, after those of the workers.
+    var loader: Int { workers - 1 }
+
     /// Makes the file anew; nil where that can't be done.
     init?(path: String, workers: Int) {
         guard (1...Self.mostWorkers).contains(workers), let boot = Self.boot else { return nil }
-        self.workers = workers
-        bytes = Self.headBytes + workers * Self.slotBytes
+        self.workers = workers + 1
+        bytes = Self.headBytes + (workers + 1) * Self.slotBytes
         unlink(path)
         let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { return nil }

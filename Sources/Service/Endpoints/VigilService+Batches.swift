@@ -23,17 +23,35 @@ extension VigilService {
     func deleteBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
         guard let batch = try await waited(id, .zero) else { throw Problem.unknownBatch(id.description) }
+        if batch.isEnded {
+            try await forEach(batch.jobs) { [backlog] id throws(JobStoreError) in _ = try await backlog.forget(id) }
+            return Response(status: .noContent)
+        }
+        let live = batch.jobs.filter { !$0.status.isEnded }
+        try await forEach(live) { [backlog] id throws(JobStoreError) in _ = try await backlog.cancel(id) }
         do throws(JobStoreError) {
-            if batch.isEnded {
-                for job in batch.jobs { _ = try await backlog.forget(job.id) }
-                return Response(status: .noContent)
-            }
-            for job in batch.jobs where !job.status.isEnded { _ = try await backlog.cancel(job.id) }
             guard let left = try await backlog.batch(id) else { return Response(status: .noContent) }
             return .json(BatchDocument(batch: left).json, status: left.isEnded ? .ok : .accepted)
         } catch {
             throw Problem.store(error)
         }
+    }
+
+    /// Does something to many jobs at a time, so that they share the store's transactions. All are done, whatever comes of
+    /// one.
+    private func forEach(
+        _ jobs: [Job], _ body: @escaping @Sendable (JobID) async throws(JobStoreError) -> Void
+    ) async throws(HTTPProblem) {
+        let problem = await withTaskGroup(of: JobStoreError?.self) { group in
+            for job in jobs {
+                group.addTask {
+                    do throws(JobStoreError) { try await body(job.id) } catch { return error }
+                    return nil
+                }
+            }
+            return await group.reduce(nil as JobStoreError?) { $0 ?? $1 }
+        }
+        if let problem { throw Problem.store(problem) }
     }
 
     private func batchID(of request: Request) throws(HTTPProblem) -> BatchID {

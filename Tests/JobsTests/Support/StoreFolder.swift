@@ -54,7 +54,7 @@ extension StoreFolder.Store {
     var isLasting: Bool { inner.isLasting }
     func workLog(workers: Int) -> (any WorkLog)? { inner.workLog(workers: workers) }
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
-    func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit: limit) }
+    func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit) }
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         try await inner.reportProgress(token, partsDone: partsDone)
     }
