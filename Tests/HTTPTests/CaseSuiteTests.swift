@@ -44,23 +44,29 @@ struct CaseSuiteTests {
 
     @Test(
         "run.py finds no difference", .enabled(if: SharedCases.folder != nil && SharedCases.hasPython),
-        .timeLimit(.minutes(2)), arguments: [[], ["--must"]])
+        .timeLimit(.minutes(5)), arguments: [[], ["--must"]])
     func runner(options: [String]) async throws {
         try await TestServer.run { server in
-            let script = try #require(SharedCases.folder).appending(path: "run.py").path()
-            let (status, output) = try await blocking {
-                let process = Process()
-                process.executableURL = URL(filePath: "/usr/bin/python3")
-                process.arguments = [script, "127.0.0.1", "\(server.port)"] + options
-                let pipe = Pipe()
-                process.standardOutput = pipe
-                try process.run()
-                let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-                process.waitUntilExit()
-                return (process.terminationStatus, output)
+            // It waits 0.7 seconds for each answer. A machine that was held up, or a sanitizer, takes longer once in a
+            // while; a difference is one each time.
+            var (status, output): (Int32, String) = (1, "")
+            for _ in 0..<3 where status != 0 {
+                (status, output) = try await blocking { try Self.runCases(["127.0.0.1", "\(server.port)"] + options) }
             }
             #expect(status == 0, "\(output)")
             #expect(output.contains(", 0 differ"))
         }
+    }
+
+    private static func runCases(_ arguments: [String]) throws -> (status: Int32, output: String) {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/python3")
+        process.arguments = [try #require(SharedCases.folder).appending(path: "run.py").path()] + arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, output)
     }
 }
