@@ -72,7 +72,7 @@ struct WorkerPoolTests {
         for _ in 0..<30 { jobs.append(try await running.submit(.init())) }
         await gate.waitForArrivals(2)
         _ = await running.pool.crew.reaches(
-            { $0.jobs.count >= 8 && $0.pending == 1 }, until: MonotonicTime(nanoseconds: .max))
+            { $0.jobs.count >= 7 && $0.pending == 1 }, until: MonotonicTime(nanoseconds: .max))
         let held = try await running.store.counts().running
         #expect((7...12).contains(held), "two at work and ten in reserve, which is filled up when half of it is gone")
         gate.openForGood()
