@@ -20,7 +20,8 @@ extension Crew {
             let parts = state.jobs.values.reduce(0) { $0 + $1.claimed.parts - $1.partsDone }
             let limit = ClaimLimit(
                 jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held)
-            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || limit.parts > reserve / 2 else { return nil }
+            let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
+            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone else { return nil }
             state.pending += 1
             return limit
         }

@@ -131,7 +131,7 @@ struct AttemptTests {
         log.begin(claimed[1].id, worker: 0)
         log.begin(claimed[2].id, worker: 1)
         log.end(worker: 1)
-        log.begin(claimed[3].id, worker: 2)
+        log.begin(claimed[3].id, worker: 9)
         let next = try home.copy().open(seed: 9)
         var attempts: [Int?] = []
         for job in claimed { attempts.append(try await next.job(job.id)?.attempt) }
