@@ -284,6 +284,8 @@ with group("a job that takes the process with it"):
     states = []
     for _ in range(2):
         states.append(Client(server).until(first, "running", *ENDED)["status"])
+        # Shown as running it is a moment before its claim is on the disk.
+        time.sleep(0.05)
         server.kill()
         server = Server(*options, port=server.port, state=folder)
     with server:
