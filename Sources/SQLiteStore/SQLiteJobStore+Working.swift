@@ -31,9 +31,8 @@ extension SQLiteJobStore {
 
     /// Reading its input may be what ends the process. A job is the last one that was read until another is: some worker is
     /// at it by then.
-    private func noteLoading(_ job: JobID) {
-        guard let log = work.withLock({ $0 }) else { return }
-        log.begin(job, worker: log.loader)
+    private static func note(_ job: JobID, in log: WorkFile?) {
+        if let log { log.begin(job, worker: log.loader) }
     }
 
     private func claimRecords(_ limit: ClaimLimit, now: MonotonicTime) async throws(JobStoreError) -> [JobRecord] {
@@ -41,11 +40,12 @@ extension SQLiteJobStore {
         guard queued > 0 else { return [] }
         let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
         let (wall, ttl) = (clock.wall, settings.uploadTTL)
-        return try await writer.commit { [self] context in
+        let log = work.withLock { $0 }
+        return try await writer.commit { context in
             try context.endOverdue(wall: wall, now: now, uploadTTL: ttl)
             var claimed: [JobRecord] = []
             var left = limit
-            defer { if let first = claimed.first { noteLoading(first.job.id) } }
+            defer { if let first = claimed.first { Self.note(first.job.id, in: log) } }
             for secret in secrets {
                 let record = context.live.withLock {
                     $0.table.claim(secret: secret, wall: wall, now: now, within: &left)
@@ -62,7 +62,7 @@ extension SQLiteJobStore {
     private func input(of job: Job) async throws(JobStoreError) -> JobInput {
         if let input = inputs.take(job.id) { return input }
         let id = job.id
-        noteLoading(id)
+        Self.note(id, in: work.withLock { $0 })
         guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else {
             throw .damaged(id, "its features are not there")
         }
