@@ -11,7 +11,7 @@ extension SQLiteJobStore {
 
     /// The job, unless it has expired.
     public func job(_ id: JobID) async throws(JobStoreError) -> Job? {
-        if let job = live.withLock({ $0.table.job(id) }) { return job }
+        if let job = live.withLock({ $0.table.liveJob(id) }) { return job }
         let shown = shownSince
         let read = { @Sendable [database, live] (db: Database) in
             try WriteContext(db: db, clock: database.clock, live: live).shown(id, since: shown)
@@ -63,7 +63,7 @@ extension SQLiteJobStore {
             return live.withLock { live in
                 stored.map { job in
                     // Where memory is ahead of the disk the disk counts, so that the page is of one moment.
-                    if let now = live.table.job(job.id), now.status == job.status { now } else { job }
+                    if let now = live.table.liveJob(job.id), now.status == job.status { now } else { job }
                 }
             }
         }

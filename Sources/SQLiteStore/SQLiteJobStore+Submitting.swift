@@ -143,7 +143,7 @@ extension WriteContext {
 
     /// The job as it is: live, or as it ended; nil where it is not to be seen any more.
     func shown(_ id: JobID, since: Int64) throws -> Job? {
-        if let job = live.withLock({ $0.table.job(id) }) { return job }
+        if let job = live.withLock({ $0.table.liveJob(id) }) { return job }
         return try jobs.job(id).flatMap { isShown($0, since: since) ? $0.job : nil }
     }
 
@@ -151,6 +151,6 @@ extension WriteContext {
     func shown(_ batch: BatchID, since: Int64) throws -> [Job] {
         try jobs.jobs(JobRows.ofBatch, [batch.jobID.blob])
             .filter { isShown($0, since: since) }
-            .map { stored in live.withLock { $0.table.job(stored.job.id) } ?? stored.job }
+            .map { stored in live.withLock { $0.table.liveJob(stored.job.id) } ?? stored.job }
     }
 }

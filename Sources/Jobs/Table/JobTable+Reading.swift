@@ -18,6 +18,10 @@ extension JobTable {
     /// The job with its place in the queue; nil where the table does not have it.
     package func job(_ id: JobID) -> Job? { records[id].map(shown) }
 
+    /// The job with its place in the queue; nil where it has ended, or the table does not have it. Between the two a store on
+    /// disk has not committed the end yet, and nobody may be told of it.
+    package func liveJob(_ id: JobID) -> Job? { records[id].flatMap { $0.job.status.isEnded ? nil : shown($0) } }
+
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) -> [Job] {
         let ids = filter.status.flatMap { idsByStatus[$0] } ?? ids
         let end = cursor.map { ids.rank(of: $0) } ?? ids.count

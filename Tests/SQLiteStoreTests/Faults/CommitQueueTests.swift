@@ -1,3 +1,4 @@
+import Dispatch
 import Jobs
 import Synchronization
 import TestSupport
@@ -19,6 +20,34 @@ struct CommitQueueTests {
             let before = known.withLock { $0.updateValue(job.status, forKey: job.id) }
             #expect(before == nil, "a job ends once")
         }
+    }
+
+    @Test("nobody is told of an end before it is committed")
+    func endsThatAreUnderway() async throws {
+        let store = try Home().open()
+        let id = try await store.insert(.of()).id
+        let claimed = try #require(try await store.claim(limit: 1).first)
+        let (steps, step) = AsyncStream.makeStream(of: Void.self)
+        let goesOn = DispatchSemaphore(value: 0)
+        let failing = Task { [writer = store.writer] in
+            try await writer.commit { context in
+                context.live.withLock { live in
+                    _ = live.table.complete(
+                        claimed.token, with: .done, timings: nil, wall: .init(milliseconds: 1),
+                        now: .init(nanoseconds: 1))
+                }
+                step.yield()
+                goesOn.wait()
+                throw Injected()
+            }
+        }
+        for await _ in steps { break }
+        let seen = try await store.job(id)
+        let listed = try await store.list(status: nil, limit: 9, before: nil)
+        goesOn.signal()
+        await #expect(throws: JobStoreError.self) { try await failing.value }
+        #expect(seen?.status == .running && listed.map(\.status) == [.running])
+        #expect(try await store.differences() == [])
     }
 
     @Test("a step that fails fails alone, the others that shared its transaction are committed")
