@@ -7,8 +7,7 @@ extension SQLiteJobStore {
         var claimed: [ClaimedJob] = []
         var left = limit
         while left.jobs > 0 {
-            let now = clock.now
-            let records = try await claimRecords(left, now: now)
+            let (records, now) = try await claimRecords(left)
             var problem: JobStoreError?
             for record in records {
                 do throws(JobStoreError) {
@@ -35,13 +34,17 @@ extension SQLiteJobStore {
         if let log { log.begin(job, worker: log.loader) }
     }
 
-    private func claimRecords(_ limit: ClaimLimit, now: MonotonicTime) async throws(JobStoreError) -> [JobRecord] {
+    /// Claims jobs, and says when: after whatever was committed before, such as the jobs themselves.
+    private func claimRecords(
+        _ limit: ClaimLimit
+    ) async throws(JobStoreError) -> (records: [JobRecord], now: MonotonicTime) {
         let queued = live.withLock { $0.table.canBeClaimed ? $0.table.counts(.queued) : 0 }
-        guard queued > 0 else { return [] }
+        guard queued > 0 else { return ([], clock.now) }
         let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
-        let (wall, ttl) = (clock.wall, settings.uploadTTL)
+        let (clock, ttl) = (clock, settings.uploadTTL)
         let log = work.withLock { $0 }
         return try await writer.commit { context in
+            let (wall, now) = (clock.wall, clock.now)
             try context.endOverdue(wall: wall, now: now, uploadTTL: ttl)
             var claimed: [JobRecord] = []
             var left = limit
@@ -54,7 +57,7 @@ extension SQLiteJobStore {
                 try context.jobs.update(record)
                 claimed.append(record)
             }
-            return claimed
+            return (claimed, now)
         }
     }
 
