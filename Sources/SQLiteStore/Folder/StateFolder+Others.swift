@@ -13,17 +13,7 @@ extension StateFolder {
 
     /// The folders in a folder, in the order of their names.
     public static func folders(in path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while names.count < mostFolders, let entry = readdir(directory) {
-            // The name ends with a NUL inside the array.
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append("\(path)/\(name)") }
-        }
-        return names.sorted()
+        Directory.names(in: path, most: mostFolders) { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }.sorted()
     }
 
     /// How many jobs have not ended in a folder that no process has; nil where one has it, or nothing can be said. Nothing

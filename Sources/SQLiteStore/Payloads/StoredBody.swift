@@ -96,15 +96,7 @@ struct BodyFiles: Sendable {
 
     /// Removes all files but those that are `known`, and what a process left half written.
     func sweep(keeping known: Set<String>) -> Int {
-        guard let directory = opendir(folder) else { return 0 }
-        defer { closedir(directory) }
-        var strays: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != "..", !known.contains(name) { strays.append(name) }
-        }
+        let strays = Directory.names(in: folder).filter { !known.contains($0) }
         for name in strays { remove(name) }
         return strays.count
     }
