@@ -81,10 +81,4 @@ struct CodeRulesTests {
         let files = try Repository.files(in: "Sources", endings: [".swift", ".c", ".h"]) + Repository.tests()
         #expect(files.filter { $0.lines.count > 400 }.map { "\($0.path): \($0.lines.count)" } == [])
     }
-
-    @Test("a folder of the sources has at most a dozen Swift files")
-    func smallFolders() throws {
-        let folders = Dictionary(grouping: try Repository.sources(), by: \.folder).mapValues(\.count)
-        #expect(folders.filter { $0.value > 12 } == [:])
-    }
 }
