@@ -1,12 +1,42 @@
 #!/usr/bin/env bash
 # What make test runs: the suites of the package, then the end-to-end scripts, which start the real binary.
+#   JOBS=n  end-to-end checks at a time
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec </dev/null
 
 deploy/setup.sh build test
-# One after another: beside the tests that compute, those that speak over sockets would wait for a thread past their limits.
-swift test --no-parallel </dev/null
+swift build --build-tests
+bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
+
+logs=$(mktemp -d "${TMPDIR:-/tmp}/vigil-tests.XXXXXX")
+computing=
+# An interrupt takes along what runs beside.
+trap '[ -z "$computing" ] || kill "$computing" 2>/dev/null || true; rm -rf "$logs"' EXIT
+trap 'exit 130' INT TERM
+
+# The suites in a process of their own, which swift test would not allow beside a build or each other.
+suites() {
+    local name=$1 begun=$SECONDS code=0
+    shift
+    "$bundle" --testing-library swift-testing "$@" >"$logs/$name" 2>&1 || code=$?
+    if [ "$code" -ne 0 ]; then cat "$logs/$name"; fi
+    grep -aE '^(➜|↷) ' "$logs/$name" || true
+    echo "== $name suites: $(grep -aE 'Test run with' "$logs/$name" | tail -n 1 | sed 's/^[^T]*//'), $((SECONDS - begun)) s"
+    return "$code"
+}
+
+# Those that speak over sockets run one after another and apart from those that compute: in one process they would wait
+# past their limits for a thread.
+sockets='^(TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
+suites computing --skip "$sockets" &
+computing=$!
+failed=0
+suites socket --no-parallel --filter "$sockets" || failed=1
 if [ -x Tests/EndToEnd/run.sh ]; then
     swift build -c release --product vigil
-    VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh </dev/null
+    VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh || failed=1
 fi
+wait "$computing" || failed=1
+computing=
+exit "$failed"

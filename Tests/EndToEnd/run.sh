@@ -2,6 +2,7 @@
 # Vigil as its users meet it: a real binary, real servers, real clients, hostile files.
 #   run.sh [CHECK…]      all checks of checks/, or those named
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
+#   JOBS=n               checks at a time, otherwise 3
 #   LONG=1               loads for a minute, not for seconds
 #   INSTALL=1            installs chromium for the browser check
 #   VIGIL_CHECKPOINTS=d  folder that keeps the generated checkpoints between runs
@@ -15,12 +16,10 @@ if [[ -z ${VIGIL:-} ]]; then
 fi
 VIGIL=$(realpath "$VIGIL")
 VIGIL_E2E_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
-VIGIL_E2E_TALLY=$VIGIL_E2E_SCRATCH/tally
 TMPDIR=$VIGIL_E2E_SCRATCH
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$here
-export VIGIL VIGIL_E2E_SCRATCH VIGIL_E2E_TALLY TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
-: >"$VIGIL_E2E_TALLY"
+export VIGIL VIGIL_E2E_SCRATCH TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
 trap 'rm -rf "$VIGIL_E2E_SCRATCH"' EXIT
 trap 'exit 130' INT TERM
 ulimit -n "$(ulimit -Hn)"
@@ -35,24 +34,37 @@ fi
 
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
-    for file in "$here"/checks/*.py; do checks+=("$(basename "$file" .py)"); done
+    # The longest first, so that the last ones are short.
+    checks=(events callbacks queueing compression durability load full_disk)
+    for file in "$here"/checks/*.py; do
+        name=$(basename "$file" .py)
+        [[ " ${checks[*]} " == *" $name "* ]] || checks+=("$name")
+    done
 fi
-crashed=0
-for name in "${checks[@]}"; do
-    echo "== $name"
-    begun=$(date +%s)
-    lines=$(wc -l <"$VIGIL_E2E_TALLY")
-    python3 "$here/checks/$name.py" || true
+
+# One check; its lines come together once it has ended.
+one() {
+    local name=$1 begun=$SECONDS
+    export VIGIL_E2E_TALLY=$VIGIL_E2E_SCRATCH/tally.$name
+    python3 "$here/support/alone.py" "$here/checks/$name.py" >"$VIGIL_E2E_SCRATCH/said.$name" 2>&1 || true
     # A check that ended before it could hand in its tally is a failed one.
-    if [[ $(wc -l <"$VIGIL_E2E_TALLY") -eq $lines ]]; then
-        echo "FAIL $name did not run to its end"
-        crashed=$((crashed + 1))
+    if [[ ! -s $VIGIL_E2E_TALLY ]]; then
+        echo "FAIL $name did not run to its end" >>"$VIGIL_E2E_SCRATCH/said.$name"
+        echo "0 1 0" >"$VIGIL_E2E_TALLY"
     fi
-    echo "     $(($(date +%s) - begun)) s"
-done
+    {
+        flock 9
+        echo "== $name"
+        cat "$VIGIL_E2E_SCRATCH/said.$name"
+        echo "     $((SECONDS - begun)) s"
+    } 9>"$VIGIL_E2E_SCRATCH/speaking"
+}
+export -f one
+export here
+printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-3}" -I{} bash -c 'one {}'
 
 read -r passed failed skipped < <(
-    awk -v crashed="$crashed" '{p += $1; f += $2; s += $3} END {print p + 0, f + crashed, s + 0}' "$VIGIL_E2E_TALLY")
+    cat "$VIGIL_E2E_SCRATCH"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
 ((skipped == 0)) || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 ((failed == 0))
