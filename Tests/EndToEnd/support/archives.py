@@ -22,7 +22,8 @@ def raw(entries, end=None, comment=b""):
 
     Each entry: name, data, and what to say in place of the truth: method, crc, packed, size, offset, extra, flags.
     """
-    body, directory = b"", b""
+    # Bytes would be copied anew for each of a hundred thousand entries.
+    body, directory = bytearray(), bytearray()
     for entry in entries:
         name, data = entry["name"].encode(), entry["data"]
         offset = entry.get("offset", len(body))
@@ -50,7 +51,7 @@ def raw(entries, end=None, comment=b""):
         )
         + comment
     )
-    return body + directory + said.get("between", b"") + tail
+    return bytes(body + directory) + said.get("between", b"") + tail
 
 
 def zip64(size, packed, offset=None):
