@@ -35,7 +35,7 @@ def line(name, key):
     return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def until(holds, seconds=10):
+def until(holds, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():

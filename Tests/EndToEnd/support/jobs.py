@@ -82,7 +82,7 @@ class Client:
         answer = self.get(f"/jobs/{identifier}", Accept=NPY)
         return answer.body if answer.status == 200 else answer
 
-    def until(self, identifier, *statuses, seconds=30):
+    def until(self, identifier, *statuses, seconds=120):
         """The job once it has one of the statuses, or as it is when time is up."""
         end = time.monotonic() + seconds
         while (job := self.job(identifier))["status"] not in (statuses or ENDED) and time.monotonic() < end:
@@ -99,7 +99,7 @@ class Client:
                 return jobs
             cursor = f"&cursor={page['next']}"
 
-    def settled(self, seconds=60):
+    def settled(self, seconds=180):
         """All jobs by ID, once none is queued or running."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -158,7 +158,7 @@ def form(bodies, boundary="vigilvigilvigil"):
     return out + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def ready(server, seconds=20):
+def ready(server, seconds=60):
     """When /readyz was 200, in seconds from when the server was started; None where it never was."""
     client = Client(server, timeout=5)
     end = time.monotonic() + seconds

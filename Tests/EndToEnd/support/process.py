@@ -25,6 +25,7 @@ class Run:
     out: str
     err: str
     seconds: float
+    cpu: float
     rss: float
     own: float
 
@@ -40,7 +41,7 @@ def environment(extra=None):
     return clean | {"VIGIL_STATE": "memory"} | (extra or {})
 
 
-def run(*arguments, timeout=10, env=None, cwd=None):
+def run(*arguments, timeout=60, env=None, cwd=None):
     """Runs `vigil ARGUMENTS`; `rss` is the child's largest resident set in MiB, `own` what of it is no mapped file."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
@@ -70,6 +71,7 @@ def run(*arguments, timeout=10, env=None, cwd=None):
             out.read().decode(errors="replace"),
             err.read().decode(errors="replace"),
             seconds,
+            usage.ru_utime + usage.ru_stime,
             rss,
             sampler.own,
         )
@@ -126,7 +128,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _wait(self):
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             if found := re.search(r"url=https?://[^ ]+:(\d+)", self.text()):
                 return int(found[1])
