@@ -35,7 +35,7 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(events callbacks queueing compression durability load full_disk)
+    checks=(events callbacks queueing compression durability readme hostile_files load full_disk)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)
         [[ " ${checks[*]} " == *" $name "* ]] || checks+=("$name")

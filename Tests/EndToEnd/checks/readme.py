@@ -1,0 +1,190 @@
+"""README as a new user goes by it: each block of commands is run, in a folder of its own, or said here to be none."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from support.harness import ROOT, SHARED, VIGIL, check, equal, finish, group, need, scratch, shown, skip
+
+need("readme", "numpy", "requests")
+
+from support import features  # noqa: E402
+from support.certificates import Certificates  # noqa: E402
+from support.process import environment  # noqa: E402
+
+# Blocks that are not run, by what they begin with, and why.
+PASSED_OVER = {
+    "make demo": ".ci/run does",
+    "make help": "make test runs this check; .ci/run does the others",
+    "apt-get install": "deploy/setup.sh installs; the build is make test's; serve is run elsewhere",
+    "const events": "needs a browser; checks/events.py reads the same stream",
+    '{"port"': "no command",
+    "RateLimit-Policy": "no command",
+    '{"time"': "no command",
+}
+EXAMPLE = "01M85BV3QAE4RGA8GVVP3465ME"
+BEGINNING = """set -euo pipefail
+curl() { command curl -sS --fail-with-body -m 60 "$@"; }
+listens() {
+    for _ in $(seq 600); do
+        (: </dev/tcp/127.0.0.1/8080) 2>/dev/null && return
+        kill -0 "$1" || return 1
+        sleep 0.1
+    done
+    return 1
+}
+"""
+
+
+def blocks():
+    """(line, kind, text) of each block, fenced or indented."""
+    lines, at = (ROOT / "README.md").read_text().split("\n"), 0
+    while at < len(lines):
+        begun = at
+        if lines[at].startswith("```"):
+            at += 1
+            while not lines[at].startswith("```"):
+                at += 1
+            yield begun + 1, lines[begun][3:], "\n".join(lines[begun + 1 : at])
+        elif lines[at].startswith("    ") and lines[at - 1] == "":
+            while lines[at].startswith("    "):
+                at += 1
+            yield begun + 1, "", "\n".join(line.strip() for line in lines[begun:at])
+        at += 1
+
+
+def script(text):
+    """The block as bash has it: a server goes to the background, and what follows waits for it."""
+    text = text.replace("\\\n", " ").replace("vigil bench serve", "vigil bench serve --seconds 1 --warmup 0.2")
+    lines = []
+    for line in text.split("\n"):
+        if re.match(r"vigil serve\b", line):
+            line = f"{line.removesuffix('&')} 2>serve.log & listens $!"
+        lines.append(line)
+    return BEGINNING + "\n".join(lines) + "\n"
+
+
+def folder():
+    """A fresh folder with what README takes for granted; the videos are as wide as the model that stands in."""
+    place = scratch()
+    (place / "bin").mkdir()
+    (place / "bin/vigil").symlink_to(VIGIL)
+    (place / "deploy").symlink_to(ROOT / "deploy")
+    for name, rows in (("features", 100), ("cam1", 40), ("cam2", 70)):
+        (place / f"{name}.npy").write_bytes(features.npy(features.video(rows)))
+    subprocess.run([sys.executable, "-m", "zipfile", "-c", "archive.zip", "cam1.npy", "cam2.npy"], cwd=place, check=True)
+    shutil.copyfile(ROOT / "Sources/CResources/demo.safetensors", place / "ucf-crime.safetensors")
+    return place
+
+
+def started(place, command, kind=""):
+    """What a block did. All that it began ends with it."""
+    settings = environment({"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": str(place)})
+    ran = subprocess.Popen(
+        [sys.executable, "-c", command] if kind == "python" else ["bash", "-c", command],
+        cwd=place, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True, text=True,
+    )  # fmt: skip
+    code = None
+    try:
+        code = ran.wait(180)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(ran.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    return code, ran.communicate()[0]
+
+
+def serving(place, *options):
+    """The server that a block without one of its own speaks to."""
+    server = subprocess.Popen(
+        [VIGIL, "serve", *options], cwd=place, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen("http://127.0.0.1:8080/livez", timeout=5).read()
+            break
+        except urllib.error.HTTPError:
+            # It listens, for TLS alone.
+            break
+        except OSError:
+            time.sleep(0.05)
+    return server
+
+
+def scored(place):
+    """The id of a job that has ended."""
+    head = {"Content-Type": "application/x-npy", "Prefer": "wait=60"}
+    request = urllib.request.Request("http://127.0.0.1:8080/score", (place / "features.npy").read_bytes(), head)
+    return urllib.request.urlopen(request, timeout=90).headers["Location"].rsplit("/", 1)[1]
+
+
+def tried(name, kind, text):
+    place, server = folder(), None
+    if "model_ucf.pth" in text:
+        if not SHARED.is_dir():
+            skip(name, "needs ../shared for a checkpoint")
+            return
+        make = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out"]
+        subprocess.run([*make, place / "model_ucf.pth"], check=True)
+    if "vigil inspect" in text:
+        (place / "features.npy").write_bytes(features.npy(features.video(100, 512)))
+    if "client.pem" in text:
+        certificates = Certificates(place)
+        certificates.make("server"), certificates.make("client")
+        shutil.copyfile(place / "ca.pem", place / "cert.pem")
+        options = ["--tls-cert", "server.pem", "--tls-key", "server.key", "--tls-client-ca", "ca.pem"]
+        server = serving(place, *options)
+    elif "8080" in text and not re.search(r"^vigil serve", text, re.M):
+        server = serving(place)
+    try:
+        if EXAMPLE in text:
+            text = text.replace(EXAMPLE, scored(place))
+        code, said = started(place, text if kind == "python" else script(text), kind)
+        log = (place / "serve.log").read_text() if (place / "serve.log").exists() else ""
+        check(f"{name}: exit 0", code == 0, f"{code}: {shown(said[-400:])} {shown(log[-300:])}")
+        expected = {
+            "Prefer: wait": '"status":"succeeded"',
+            "-F features=@cam2": '"jobs":[',
+            "vigil import": "ucf-crime.safetensors",
+            "/events": "event: end",
+            "readyz": '"status":"ok"',
+            "format table": "features",
+        }
+        for part, words in expected.items():
+            if part in text and kind == "":
+                check(f"{name}: says {words}", words in said, shown(said[-400:]))
+    finally:
+        if server is not None:
+            server.terminate()
+            equal(f"{name}: the server ends", server.wait(60), 0)
+
+
+if os.environ.get("VIGIL_E2E_ALONE") != "1":
+    skip("readme", "needs root, for a network in which port 8080 is free")
+    finish()
+if lacking := [program for program in ("bash", "curl", "openssl") if not shutil.which(program)]:
+    skip("readme", f"needs {', '.join(lacking)}")
+    finish()
+found = list(blocks())
+check("README has blocks", len(found) > 15, str(len(found)))
+for why in PASSED_OVER:
+    check(f"README still has '{why}'", any(text.startswith(why) for _, _, text in found))
+for line, kind, text in found:
+    name = f"README.md:{line} {text[:40]!r}"
+    if any(text.startswith(start) for start in PASSED_OVER):
+        continue
+    if not check(f"{name}: is of a known kind", kind == "python" or re.match(r"(vigil|curl|openssl|echo|key=)", text)):
+        continue
+    with group(name):
+        tried(name, kind, text)
+finish()
