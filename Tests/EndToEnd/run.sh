@@ -4,7 +4,7 @@
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
 #   LONG=1               loads for a minute, not for seconds
 #   INSTALL=1            installs chromium for the browser check
-#   VIGIL_CHECKPOINTS=d  folder that keeps the generated checkpoints between runs
+#   CHECKPOINTS=d        folder that keeps the generated checkpoints between runs
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,14 +14,14 @@ if [[ -z ${VIGIL:-} ]]; then
     [[ -x $VIGIL ]] || swift build --package-path "$root" -c release --product vigil
 fi
 VIGIL=$(realpath "$VIGIL")
-VIGIL_E2E_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
-VIGIL_E2E_TALLY=$VIGIL_E2E_SCRATCH/tally
-TMPDIR=$VIGIL_E2E_SCRATCH
+E2E_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
+E2E_TALLY=$E2E_SCRATCH/tally
+TMPDIR=$E2E_SCRATCH
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$here
-export VIGIL VIGIL_E2E_SCRATCH VIGIL_E2E_TALLY TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
-: >"$VIGIL_E2E_TALLY"
-trap 'rm -rf "$VIGIL_E2E_SCRATCH"' EXIT
+export VIGIL E2E_SCRATCH E2E_TALLY TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
+: >"$E2E_TALLY"
+trap 'rm -rf "$E2E_SCRATCH"' EXIT
 trap 'exit 130' INT TERM
 ulimit -n "$(ulimit -Hn)"
 
@@ -41,10 +41,10 @@ crashed=0
 for name in "${checks[@]}"; do
     echo "== $name"
     begun=$(date +%s)
-    lines=$(wc -l <"$VIGIL_E2E_TALLY")
+    lines=$(wc -l <"$E2E_TALLY")
     python3 "$here/checks/$name.py" || true
     # A check that ended before it could hand in its tally is a failed one.
-    if [[ $(wc -l <"$VIGIL_E2E_TALLY") -eq $lines ]]; then
+    if [[ $(wc -l <"$E2E_TALLY") -eq $lines ]]; then
         echo "FAIL $name did not run to its end"
         crashed=$((crashed + 1))
     fi
@@ -52,7 +52,7 @@ for name in "${checks[@]}"; do
 done
 
 read -r passed failed skipped < <(
-    awk -v crashed="$crashed" '{p += $1; f += $2; s += $3} END {print p + 0, f + crashed, s + 0}' "$VIGIL_E2E_TALLY")
+    awk -v crashed="$crashed" '{p += $1; f += $2; s += $3} END {print p + 0, f + crashed, s + 0}' "$E2E_TALLY")
 ((skipped == 0)) || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 ((failed == 0))
