@@ -26,7 +26,12 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         }
         LogLines.shared.begin(logger.logLevel, "vigil begins", facts)
         for address in server.addresses {
-            logger.info("listening", metadata: ["url": "\(url(of: address))", "model": "\(model.name)"])
+            // Scripts take the port from what follows url=, up to the next blank: another field comes after it.
+            logger.info(
+                "listening",
+                metadata: [
+                    "url": "\(url(of: address))", "model": "\(model.name)", "version": facts["version"] ?? "",
+                ])
         }
         if !service.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
         if !model.trained {

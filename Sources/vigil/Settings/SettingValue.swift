@@ -39,7 +39,7 @@ extension Setting {
         case .string(""): return nil
         case .string(let text): return try value(of: text)
         case .bool(let flag):
-            guard case .boolean = kind else { throw SettingFault(found: isSecret ? "a boolean" : "\(flag)") }
+            guard case .boolean = kind else { throw SettingFault(found: "\(flag)") }
             return .boolean(flag)
         case .number(let text): return try value(ofNumber: text, json)
         case .array(let elements):
