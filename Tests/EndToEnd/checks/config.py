@@ -3,7 +3,7 @@
 import json
 import re
 
-from support.harness import check, contains, equal, finish, group, need, scratch, shown
+from support.harness import ROOT, check, contains, equal, finish, group, need, scratch, shown
 
 need("config", "numpy", "requests")
 
@@ -161,4 +161,7 @@ with group("schema"):
         schema = {"properties": {}}
     equal("of no other keys", schema.get("additionalProperties"), False)
     contains("port is a number", str(schema["properties"].get("port")), "'integer'", "65535")
+    equal("deploy has the same", (ROOT / "deploy/vigil.schema.json").read_text(), ran.out)
+    readme = (ROOT / "README.md").read_text()
+    equal("README names each key", [one for one in schema["properties"] if f"`{one}`" not in readme], [])
 finish()
