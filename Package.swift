@@ -17,13 +17,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         // Deques of the queue.
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
-        // Settings from environment and file under one name each.
-        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         // Names of methods, statuses and fields that other Swift servers share.
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         // Logging that a deployment can route.
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
-        // Paths of the config file, as swift-configuration takes them.
+        // The access log's file.
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
         // Signals and the order of shutdown.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
@@ -77,7 +75,6 @@ let package = Package(
             dependencies: [
                 "CLinux", "CResources", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
                     name: "Histogram", package: "hdrhistogram-swift", moduleAliases: ["Numerics": "RealNumerics"]),

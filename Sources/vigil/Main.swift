@@ -29,5 +29,8 @@ struct VigilCommand: AsyncParsableCommand {
             environment, then the file. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
             """,
         version: Vigil.version,
-        subcommands: [ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, BenchCommand.self])
+        subcommands: [
+            ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, ConfigCommand.self,
+            BenchCommand.self,
+        ])
 }

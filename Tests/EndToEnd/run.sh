@@ -5,7 +5,7 @@
 #   JOBS=n               checks at a time, otherwise 3
 #   LONG=1               loads for a minute, not for seconds
 #   INSTALL=1            installs chromium for the browser check
-#   VIGIL_CHECKPOINTS=d  folder that keeps the generated checkpoints between runs
+#   CHECKPOINTS=d        folder that keeps the generated checkpoints between runs
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,12 +15,12 @@ if [[ -z ${VIGIL:-} ]]; then
     [[ -x $VIGIL ]] || swift build --package-path "$root" -c release --product vigil
 fi
 VIGIL=$(realpath "$VIGIL")
-VIGIL_E2E_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
-TMPDIR=$VIGIL_E2E_SCRATCH
+E2E_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
+TMPDIR=$E2E_SCRATCH
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$here
-export VIGIL VIGIL_E2E_SCRATCH TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
-trap 'rm -rf "$VIGIL_E2E_SCRATCH"' EXIT
+export VIGIL E2E_SCRATCH TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
+trap 'rm -rf "$E2E_SCRATCH"' EXIT
 trap 'exit 130' INT TERM
 ulimit -n "$(ulimit -Hn)"
 
@@ -45,26 +45,26 @@ fi
 # One check; its lines come together once it has ended.
 one() {
     local name=$1 begun=$SECONDS
-    export VIGIL_E2E_TALLY=$VIGIL_E2E_SCRATCH/tally.$name
-    python3 "$here/support/alone.py" "$here/checks/$name.py" >"$VIGIL_E2E_SCRATCH/said.$name" 2>&1 || true
+    export E2E_TALLY=$E2E_SCRATCH/tally.$name
+    python3 "$here/support/alone.py" "$here/checks/$name.py" >"$E2E_SCRATCH/said.$name" 2>&1 || true
     # A check that ended before it could hand in its tally is a failed one.
-    if [[ ! -s $VIGIL_E2E_TALLY ]]; then
-        echo "FAIL $name did not run to its end" >>"$VIGIL_E2E_SCRATCH/said.$name"
-        echo "0 1 0" >"$VIGIL_E2E_TALLY"
+    if [[ ! -s $E2E_TALLY ]]; then
+        echo "FAIL $name did not run to its end" >>"$E2E_SCRATCH/said.$name"
+        echo "0 1 0" >"$E2E_TALLY"
     fi
     {
         flock 9
         echo "== $name"
-        cat "$VIGIL_E2E_SCRATCH/said.$name"
+        cat "$E2E_SCRATCH/said.$name"
         echo "     $((SECONDS - begun)) s"
-    } 9>"$VIGIL_E2E_SCRATCH/speaking"
+    } 9>"$E2E_SCRATCH/speaking"
 }
 export -f one
 export here
 printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-3}" -I{} bash -c 'one {}'
 
 read -r passed failed skipped < <(
-    cat "$VIGIL_E2E_SCRATCH"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
+    cat "$E2E_SCRATCH"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
 ((skipped == 0)) || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,4 +1,4 @@
-/* What Swift's Glibc module leaves out: accept4, which needs _GNU_SOURCE, epoll, and the allocator's settings. */
+/* What Swift's Glibc module leaves out, or what Swift takes for unsafe: accept4, epoll, the allocator, the environment. */
 #ifndef VIGIL_CLINUX_H
 #define VIGIL_CLINUX_H
 
@@ -19,5 +19,8 @@ void vigil_keep_memory(int mapped, int kept, int arenas);
 
 /* Gives the system back whatever pages of the pools are free as a whole. */
 void vigil_give_back_memory(void);
+
+/* The variables that the process began with, NAME=VALUE each, up to a null pointer. Nothing here ever changes them. */
+char **vigil_environment(void);
 
 #endif

@@ -19,7 +19,7 @@ struct EngineBenchCommand: AsyncParsableCommand {
     var runs = 15
     @Flag(help: "Write JSON.")
     var json = false
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var general: SettingGroup<BenchSettings.General>
 
     func run() async throws {
         guard lengths.allSatisfy({ (1...1_000_000).contains($0) }), !lengths.isEmpty else {
@@ -27,9 +27,10 @@ struct EngineBenchCommand: AsyncParsableCommand {
         }
         guard (1...1_024).contains(threads) else { throw Failure(.usage, "--threads \(threads): expected 1 to 1024") }
         guard (1...10_000).contains(runs) else { throw Failure(.usage, "--runs \(runs): expected 1 to 10000") }
-        let settings = try await common.settings()
+        let own = ["model": model.map { [$0] }].compactMapValues(\.self)
+        let settings = try Settings(.bench, options: general.given, own)
         let kernels = try settings.kernels()
-        let model = try BenchModel.load(try settings.string("model", model), kernels: kernels)
+        let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
         try Terminal.print(json ? report.json : Array(report.text.utf8))

@@ -10,31 +10,24 @@ struct ScoreCommand: AsyncParsableCommand {
         commandName: "score", abstract: "Score feature files with no server.",
         discussion: "Writes a JSON object a line, or a table with a bar chart where standard output is a terminal.")
 
-    enum Format: String, ExpressibleByArgument, CaseIterable { case auto, json, table }
-
     @Argument(help: "Feature files: .npy, .safetensors, .json, or float32 rows.")
     var files: [String]
-    @Option(help: "Model file made by vigil import. (default: the embedded, untrained demo model)")
-    var model: String?
-    @Option(help: "Threads that share the chunks of a video. (default: the cores)")
-    var workers: Int?
-    @Option(help: "What to write.")
-    var format = Format.auto
-    @OptionGroup var score: ScoreOptionGroup
-    @OptionGroup var common: CommonOptions
+    @OptionGroup(title: "Scoring") var scoring: SettingGroup<ScoreSettings.Scoring>
+    @OptionGroup var general: SettingGroup<ScoreSettings.General>
 
     func run() async throws {
-        let settings = try await common.settings()
-        let options = try score.options(settings)
+        let settings = try Settings(.score, options: scoring.given, general.given)
+        let options = try settings.scoreOptions()
+        let format = try settings.text("format")
         let kernels = try settings.kernels()
-        let model = try ModelSource.load(path: try settings.string("model", self.model), kernels: kernels)
+        let model = try ModelSource.load(path: try settings.text("model"), kernels: kernels)
         let classes = try model.classes(for: options.labels)
         let scorer = VideoScorer(
-            model: model, threads: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024))
+            model: model, threads: try settings.integer(ifSet: "workers") ?? Processors.count)
         for file in files {
             let (result, warnings) = try score(file, model, classes, scorer, options)
             for warning in warnings { Terminal.note("\(file): \(warning)") }
-            try write(result, file: file, warnings: warnings)
+            try write(result, file: file, warnings: warnings, format)
         }
         if !model.info.trained {
             Terminal.note("model '\(model.info.name)' is untrained: its scores mean nothing")
@@ -62,9 +55,9 @@ struct ScoreCommand: AsyncParsableCommand {
         }
     }
 
-    private func write(_ result: ScoreResult, file: String, warnings: [String]) throws {
+    private func write(_ result: ScoreResult, file: String, warnings: [String], _ format: String?) throws {
         let document = ScoreDocument(result)
-        if format == .table || format == .auto && Terminal.isInteractive {
+        if format == "table" || format != "json" && Terminal.isInteractive {
             try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
         } else {
             try Terminal.print(document.json(file: file, warnings: warnings))

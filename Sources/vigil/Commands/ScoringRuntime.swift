@@ -13,6 +13,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
     let certificates: CertificateWatch?
     let grace: Duration
     let logger: Logger
+    /// What the log's first line tells.
+    let facts: Logger.Metadata
 
     func run() async throws {
         try service.start()
@@ -22,8 +24,14 @@ struct ScoringRuntime: ServiceLifecycle.Service {
             _ = await service.drain(within: .zero)
             throw Failure(.configuration, error.description)
         }
+        LogLines.shared.begin(logger.logLevel, "vigil begins", facts)
         for address in server.addresses {
-            logger.info("listening", metadata: ["url": "\(url(of: address))", "model": "\(model.name)"])
+            // Scripts take the port from what follows url=, up to the next blank: another field comes after it.
+            logger.info(
+                "listening",
+                metadata: [
+                    "url": "\(url(of: address))", "model": "\(model.name)", "version": facts["version"] ?? "",
+                ])
         }
         if !service.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
         if !model.trained {

@@ -12,57 +12,48 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Run the scoring service.",
         discussion: "Ends on SIGTERM and SIGINT: it stops accepting, finishes what it accepted, and exits 0.")
 
-    @Option(help: "Address to listen on. (default: 127.0.0.1)")
-    var host: String?
-    @Option(help: "Port to listen on; 0 takes a free one. (default: 8080)")
-    var port: Int?
-    @Option(help: "Model file made by vigil import. (default: the embedded, untrained demo model)")
-    var model: String?
-    @Option(help: "Worker threads. (default: the cores)")
-    var workers: Int?
-    @Option(help: "MiB that an upload may have. (default: 128)")
-    var maxBody: Int?
-    @Option(help: "Open connections. (default: by the limit on descriptors)")
-    var maxConnections: Int?
-    @OptionGroup var tls: TLSOptionGroup
-    @Option(help: "Seconds to finish what was accepted after SIGTERM. (default: 25)")
-    var grace: Int?
-    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
-    var logLevel: String?
-    @OptionGroup(title: "Jobs") var jobs: JobOptions
-    @OptionGroup(title: "Callbacks") var callbacks: CallbackOptions
-    @OptionGroup(title: "Listening") var listening: ListeningOptions
-    @OptionGroup(title: "Clients") var clients: ClientOptions
-    @OptionGroup(title: "Access") var access: AccessOptions
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var general: SettingGroup<ServeSettings.General>
+    @OptionGroup(title: "Server") var server: SettingGroup<ServeSettings.Server>
+    @OptionGroup(title: "Jobs") var jobs: SettingGroup<ServeSettings.Jobs>
+    @OptionGroup(title: "Callbacks") var callbacks: SettingGroup<ServeSettings.Callbacks>
+    @OptionGroup(title: "Access") var access: SettingGroup<ServeSettings.Access>
+    @OptionGroup(title: "Listening") var listening: SettingGroup<ServeSettings.Listening>
+    @OptionGroup(title: "Clients") var clients: SettingGroup<ServeSettings.Clients>
+    @OptionGroup(title: "TLS") var tls: SettingGroup<ServeSettings.TLS>
 
     func run() async throws {
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
-        let settings = try await common.settings()
+        let settings = try Settings(
+            .serve, options: general.given, server.given, jobs.given, callbacks.given, access.given, listening.given,
+            clients.given, tls.given)
         let logger = try logger(settings)
+        for note in settings.notes { logger.notice("\(note)") }
         let reloading = await Reloading(logger: logger)
         let kernels = try settings.kernels()
-        let model = try ModelSource.load(path: try settings.string("model", model), kernels: kernels)
+        let model = try ModelSource.load(path: try settings.text("model"), kernels: kernels)
         // Needed by the first answer, not to be ready.
         DispatchQueue.global().async { _ = model.info.sha256 }
-        let grace = Duration.seconds(try settings.integer("grace", grace, default: 25, in: 0...86_400))
-        var configuration = try serverConfiguration(settings)
+        let grace = try settings.seconds("grace")
+        var configuration = ServerConfiguration()
+        try ListeningOptions(settings: settings).apply(to: &configuration)
+        try ClientOptions(settings: settings).apply(to: &configuration)
         var files: [Reloading.Source] = []
-        try tls.apply(settings, logger, to: &configuration, reloading: &files)
-        let keys = try access.keys(settings, logger, reloading: &files)
-        let accessLog = try access.log(settings, logger, reloading: &files)
+        try TLSOptions(settings: settings).apply(logger, to: &configuration, reloading: &files)
+        let access = AccessOptions(settings: settings)
+        let keys = try access.keys(logger, reloading: &files)
+        let accessLog = try access.log(logger, reloading: &files)
         var limits = VigilService.Settings()
-        limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
-        limits.reusesResults = try jobs.reusesResults(settings)
-        limits.callbacks = try callbacks.delivery(settings, logger, reloading: &files)
-        let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
-        let limiter = try access.limiter(settings)
-        let (backlog, close) = try jobs.backlog(settings, listening: StatePlace.Name(configuration), logger)
-        defer { close() }
-        try await backlog.resume()
+        limits.maxBodyBytes = try settings.mebibytes("max-body")
+        limits.reusesResults = try settings.isOn("reuse-results")
+        limits.callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        let workers = try settings.integer(ifSet: "workers") ?? Processors.count
+        let limiter = try access.limiter()
+        let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
+        defer { jobs.close() }
+        try await jobs.backlog.resume()
         let service = VigilService(
-            model: model, backlog: backlog, workers: workers, openAPI: Resources.openAPI, settings: limits)
+            model: model, backlog: jobs.backlog, workers: workers, openAPI: Resources.openAPI, settings: limits)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let server = HTTPServer(
@@ -77,7 +68,11 @@ struct ServeCommand: AsyncParsableCommand {
                         service: ScoringRuntime(
                             service: service, server: server, model: model.info,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
-                            grace: grace, logger: logger))
+                            grace: grace, logger: logger,
+                            facts: [
+                                "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
+                                "model": "\(model.info.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                            ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await accessLog?.finish()
@@ -86,26 +81,9 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func logger(_ settings: Settings) throws -> Logger {
-        let name = try settings.string("log-level", logLevel) ?? "info"
-        guard let level = Logger.Level(rawValue: name) else {
-            throw Failure(
-                logLevel == nil ? .configuration : .usage,
-                "--log-level '\(name)': expected \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
-        }
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LogLines.use()
         var logger = Logger(label: "vigil")
-        logger.logLevel = level
+        logger.logLevel = try settings.text("log-level").flatMap { .init(rawValue: $0) } ?? .info
         return logger
-    }
-
-    private func serverConfiguration(_ settings: Settings) throws -> ServerConfiguration {
-        var configuration = ServerConfiguration()
-        configuration.host = try settings.string("host", host) ?? "127.0.0.1"
-        configuration.port = UInt16(try settings.integer("port", port, default: 8_080, in: 0...65_535))
-        let most = try settings.integer("max-connections", maxConnections, default: 0, in: 0...1_000_000)
-        if most > 0 { configuration.limits.maxConnections = most }
-        try listening.apply(to: &configuration, settings, namesHost: host != nil || port != nil)
-        try clients.apply(to: &configuration, settings)
-        return configuration
     }
 }

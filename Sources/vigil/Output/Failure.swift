@@ -13,8 +13,10 @@ import VadCLIP
 
 /// An error that ends a command: its sentence and its exit code (sysexits).
 struct Failure: Error, CustomStringConvertible {
-    /// The exit codes that api.md names.
-    enum Code: Int32 {
+    /// The exit codes, one rule for all of them: a file that is to be read and is not there, or can't be read, is
+    /// `noInput`, whoever names it; what is in it and can't be used is `badData` where it is a model or features, and
+    /// `configuration` where it says how Vigil is to run, as is a place that can't be written or listened at.
+    enum Code: Int32, CaseIterable {
         case usage = 64
         case badData = 65
         case noInput = 66
@@ -32,6 +34,7 @@ struct Failure: Error, CustomStringConvertible {
 
     /// Prints the one line that says what was wrong and ends the process.
     static func exit(with error: any Error) -> Never {
+        LogLines.shared.giveUp()
         if error is CleanExit { VigilCommand.exit(withError: error) }
         if let code = error as? ExitCode { end(code.rawValue) }
         if let failure = classify(error) {

@@ -28,6 +28,11 @@ enum Terminal {
         try? write(Array("vigil: \(line)\n".utf8), to: STDERR_FILENO)
     }
 
+    /// Writes a line of the log, as it is, to standard error.
+    static func writeLog(_ line: String) {
+        try? write(Array(line.utf8), to: STDERR_FILENO)
+    }
+
     private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
         try bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]

@@ -40,11 +40,14 @@ struct StatePlace {
     private let isShared: Bool
 
     /// Nil where jobs are to be kept in memory.
-    init?(_ settings: Settings, _ flag: String?, _ name: Name) throws {
-        if let named = try settings.string("state", flag) ?? Self.variable("STATE_DIRECTORY") {
+    init?(_ settings: Settings, _ name: Name) throws {
+        // systemd names several between colons.
+        let passed = Self.variable("STATE_DIRECTORY").map {
+            String(Substring($0.utf8.prefix { $0 != UInt8(ascii: ":") }))
+        }
+        if let named = try settings.text("state") ?? passed {
             if named == "memory" { return nil }
-            // systemd names several between colons.
-            path = flag == nil ? String(named.prefix { $0 != ":" }) : named
+            path = named
             (base, isShared) = (nil, false)
             return
         }

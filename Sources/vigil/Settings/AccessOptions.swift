@@ -1,47 +1,40 @@
-import ArgumentParser
 import Logging
 import Service
 
-/// The options of `vigil serve` that say who may use it, and how often.
-struct AccessOptions: ParsableArguments {
-    @Option(help: "File of API keys, lines of name:sha256hex; with it requests need one. (default: none, open to all)")
-    var apiKeys: String?
-    @Option(help: "Requests a second that each client may make; 0 for any number. (default: 0)")
-    var rateLimit: Int?
-    @Option(help: "Requests that a client may make at once after a pause. (default: those of 10 seconds)")
-    var rateBurst: Int?
-    @Option(help: "File that gets a line of JSON for each answer; - for standard output. (default: none)")
-    var accessLog: String?
+/// Who may use `vigil serve`, and how often.
+struct AccessOptions {
+    let settings: Settings
 
     /// The file of keys, if one is named, which is then among those to be read again.
-    func keys(_ settings: Settings, _ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
-        guard let path = try settings.string("api-keys", apiKeys) else { return nil }
+    func keys(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
+        guard let path = try settings.text("api-keys") else { return nil }
         let files = WatchedFiles([path])
         do {
             let keys = try APIKeyFile(path: path, logger: logger)
             reloading.append(.init(files: files) { keys.reload() })
             return keys
         } catch {
-            throw Failure(.configuration, "--api-keys \(error)")
+            throw Failure(.configuration, settings.failure("api-keys", "\(error)").description)
         }
     }
 
     /// The access log, if one is asked for; on SIGHUP its file is opened again.
-    func log(_ settings: Settings, _ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog? {
-        guard let path = try settings.string("access-log", accessLog) else { return nil }
+    func log(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog? {
+        guard let path = try settings.text("access-log") else { return nil }
         do {
             let log = try AccessLog(path: path, logger: logger)
             reloading.append(.init(files: nil) { log.reopen() })
             return log
         } catch {
-            throw Failure(.configuration, "--access-log \(path) can't be opened: \(error)")
+            throw Failure(
+                .configuration, settings.failure("access-log", "\(path) can't be opened: \(error)").description)
         }
     }
 
     /// What counts requests, if they are limited.
-    func limiter(_ settings: Settings) throws -> RateLimiter? {
-        let rate = try settings.integer("rate-limit", rateLimit, default: 0, in: 0...1_000_000)
-        let burst = try settings.integer("rate-burst", rateBurst, default: 10 * rate, in: 1...10_000_000)
+    func limiter() throws -> RateLimiter? {
+        let rate = try settings.integer("rate-limit")
+        let burst = try settings.integer(ifSet: "rate-burst") ?? 10 * rate
         return rate == 0 ? nil : RateLimiter(RateLimit(perSecond: rate, burst: burst))
     }
 }

@@ -1,128 +1,319 @@
-import Configuration
+import CLinux
 import Formats
 import Numerics
-import SystemPackage
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
-/// Settings by their long names: from the command line, else the environment, else the config file.
+/// The settings that were given: on the command line, else in the environment, else in the config file.
+///
+/// Every value in each of these places is read at the start, those of other commands and those that another place hides
+/// too, so that a mistake shows at once and not when it begins to count.
 struct Settings: Sendable {
-    private let providers: [any ConfigProvider]
-    private let flags: [String: String]
+    /// Where a value stands.
+    enum Place: Sendable, Equatable {
+        case option
+        case variable
+        case file(String)
+    }
 
-    /// Reads the config file at `file` (or the one that VIGIL_CONFIG names), if there is one.
-    init(file: String?, flags: [String: String?] = [:]) async throws {
-        self.flags = flags.compactMapValues { $0 }
-        var providers: [any ConfigProvider] = [
-            EnvironmentVariablesProvider().prefixKeys(with: ConfigKey("vigil"))
-        ]
-        if let path = file ?? getenv("VIGIL_CONFIG").map({ String(cString: $0) }), !path.isEmpty {
-            try Self.check(path)
-            do {
-                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
-            } catch {
-                throw Failure(.configuration, "config file \(path) can't be read: expected a JSON object of settings")
+    private struct Given: Sendable {
+        var value: SettingValue
+        var place: Place
+    }
+
+    private let command: Setting.Command
+    private var given: [String: Given] = [:]
+    /// What the log should tell about the settings.
+    private(set) var notes: [String] = []
+
+    /// Reads what is set for `command`.
+    ///
+    /// - Parameter options: texts of the command line, by the settings' names
+    init(
+        _ command: Setting.Command, options: [String: [String]]...,
+        environment: [String: String] = Settings.environment
+    ) throws(Failure) {
+        self.command = command
+        var own: [String: Given] = [:]
+        for texts in options { own.merge(try Self.read(texts)) { first, _ in first } }
+        given = try read(environment)
+        given.merge(own) { _, option in option }
+        if let path = try text("config") {
+            try checkInput("config", path)
+            given.merge(try read(file: path)) { other, _ in other }
+        }
+        for setting in Setting.all where setting.commands.contains(command) {
+            if case .path(.input) = setting.kind, case .text(let path)? = given[setting.name]?.value {
+                try checkInput(setting.name, path)
             }
         }
-        self.providers = providers
+        noteUnused()
     }
 
-    /// Throws where the config file is not a JSON object of known settings: a misspelt name would be no setting at all.
-    private static func check(_ path: String) throws {
-        let file: MappedFile
-        do { file = try MappedFile(path: path) } catch { throw Failure(.configuration, "config file: \(error)") }
-        let value: JSONValue
-        do {
-            value = try file.withUnsafeBytes { bytes throws(JSONError) in try JSONReader.parse(bytes, maxBytes: 1 << 20)
+    /// The process's variables.
+    static var environment: [String: String] {
+        var found: [String: String] = [:]
+        var next = vigil_environment()
+        while let entry = next?.pointee {
+            let text = String(cString: entry)
+            if let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) {
+                found[String(text[..<equals])] = String(text[text.utf8.index(after: equals)...])
             }
-        } catch {
-            throw Failure(.configuration, "config file \(path) is \(error)")
+            next = next?.advanced(by: 1)
         }
-        guard case .object(let members) = value else {
-            throw Failure(.configuration, "config file \(path): expected a JSON object of settings")
-        }
-        guard let stray = members.first(where: { !SettingNames.all.contains($0.name) }) else { return }
-        throw Failure(
-            .configuration,
-            "config file \(path): no setting '\(stray.name.prefix(60))'; expected \(SettingNames.all.joined(separator: ", "))"
-        )
+        return found
     }
+}
 
-    /// A text, nil where it is not set.
-    func string(_ name: String, _ flag: String? = nil) throws -> String? {
-        if let flag = flag ?? flags[name] { return flag }
-        return try lookup(name, .string) { content in
-            if case .string(let text) = content, !text.isEmpty { text } else { nil }
-        }
-    }
-
-    /// Texts of a setting that is one text or a list of them; none where it is not set.
-    func strings(_ name: String) throws -> [String] {
-        do {
-            return try string(name).map { [$0] } ?? []
-        } catch {
-            return try lookup(name, .stringArray) { content in
-                if case .stringArray(let texts) = content { texts } else { nil }
-            } ?? []
-        }
-    }
-
-    /// The text of a setting of any type, as it would be written on the command line.
-    func text(_ name: String, _ flag: String?) throws -> String? {
-        if let flag { return flag }
-        for type in [ConfigType.string, .double, .bool] {
-            let found = try? lookup(name, type) { content in
-                switch content {
-                case .string(let text): text.isEmpty ? nil : text
-                case .double(let number): String(number)
-                case .bool(let flag): String(flag)
-                default: nil
-                }
+extension Settings {
+    private static func read(_ options: [String: [String]]) throws(Failure) -> [String: Given] {
+        var found: [String: Given] = [:]
+        for name in options.keys.sorted() {
+            guard let setting = Setting.named(name), let texts = options[name] else { continue }
+            var values: [SettingValue] = []
+            for text in texts {
+                do { values.append(try setting.value(of: text)) } catch { throw wrong(setting, .option, error) }
             }
-            if let found { return found }
-        }
-        return nil
-    }
-
-    /// A whole number within `range`, or the default.
-    func integer(_ name: String, _ flag: Int?, default value: Int, in range: ClosedRange<Int>) throws -> Int {
-        let found =
-            try flag ?? lookup(name, .int) { content in if case .int(let number) = content { number } else { nil } }
-        guard let found else { return value }
-        guard range.contains(found) else {
-            throw Failure(
-                flag == nil ? .configuration : .usage,
-                "--\(name) \(found): expected \(range.lowerBound) to \(range.upperBound)")
+            guard let last = values.last else { continue }
+            let lists = values.flatMap { value -> [String] in if case .list(let texts) = value { texts } else { [] } }
+            found[name] = Given(value: lists.isEmpty ? last : .list(lists), place: .option)
         }
         return found
     }
 
-    /// The kernels that VIGIL_KERNELS or --kernels names.
-    func kernels() throws -> Kernels {
+    private mutating func read(_ environment: [String: String]) throws(Failure) -> [String: Given] {
+        var found: [String: Given] = [:]
+        let ours = environment.keys.filter { $0.utf8.starts(with: Setting.variablePrefix.utf8) }
+        for name in ours.sorted() {
+            let text = environment[name] ?? ""
+            if Self.isServiceLink(name, text) {
+                notes.append("\(name) is passed over: Kubernetes sets it for a Service of this name")
+                continue
+            }
+            guard let setting = Setting.ofVariable(name) else {
+                throw Failure(.configuration, unknown(name, "variable", among: Setting.all.map(\.variable)))
+            }
+            if text.isEmpty {
+                notes.append("\(name) is empty, which counts as not set")
+                continue
+            }
+            do { found[setting.name] = Given(value: try setting.value(of: text), place: .variable) } catch {
+                throw Self.wrong(setting, .variable, error)
+            }
+        }
+        return found
+    }
+
+    /// Whether a variable is one of those that Kubernetes and Docker set for a Service called vigil, or vigil-SOMETHING.
+    private static func isServiceLink(_ name: String, _ text: String) -> Bool {
+        let words = name.utf8.split(separator: UInt8(ascii: "_")).map { String(Substring($0)) }
+        let isURL = ["tcp://", "udp://", "sctp://"].contains { text.utf8.starts(with: $0.utf8) }
+        if words.last == "PORT", isURL { return true }
+        if let at = words.firstIndex(of: "SERVICE"), at > 0, at + 1 < words.count {
+            return words[at + 1] == "PORT" || words[at + 1] == "HOST" && at + 2 == words.count
+        }
+        guard let at = words.firstIndex(of: "PORT"), at + 2 < words.count, Int(words[at + 1]) != nil else {
+            return false
+        }
+        return ["TCP", "UDP", "SCTP"].contains(words[at + 2])
+    }
+
+    private func read(file path: String) throws(Failure) -> [String: Given] {
+        var found: [String: Given] = [:]
+        for member in try Self.members(of: path) {
+            if member.name == "$schema" { continue }
+            guard let setting = Setting.named(member.name), setting.isKey else {
+                throw Failure(
+                    .configuration,
+                    "config file \(path): "
+                        + unknown(member.name, "key", among: Setting.all.filter(\.isKey).map(\.name)))
+            }
+            let value: SettingValue?
+            do { value = try setting.value(of: member.value) } catch { throw Self.wrong(setting, .file(path), error) }
+            found[setting.name] = value.map { Given(value: $0, place: .file(path)) }
+        }
+        return found
+    }
+
+    /// Bytes that editors on Windows begin a text with.
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    private static func members(of path: String) throws(Failure) -> [JSONValue.Member] {
+        let value: JSONValue
         do {
-            return try Kernels.choose(try string("kernels"))
-        } catch let error as KernelsError {
-            throw Failure(flags["kernels"] == nil ? .configuration : .usage, error.description)
+            let file = try MappedFile(path: path)
+            value = try file.withUnsafeBytes { bytes throws(JSONError) in
+                let isMarked = bytes.starts(with: byteOrderMark)
+                let text = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(isMarked ? byteOrderMark.count : 0))
+                return try JSONReader.parse(text, maxBytes: 1 << 20)
+            }
+        } catch {
+            throw Failure(.configuration, "config file \(path): \(error)")
+        }
+        guard case .object(let members) = value else {
+            throw Failure(.configuration, "config file \(path): expected a JSON object of settings")
+        }
+        return members
+    }
+
+    private func unknown(_ name: String, _ what: String, among names: [String]) -> String {
+        let near = NearestName.of(name, among: names).map { ", did you mean \($0)?" }
+        return "no setting has the \(what) '\(name.prefix(60))'"
+            + (near ?? ": vigil help \(command.rawValue) lists the settings")
+    }
+
+    private static func wrong(_ setting: Setting, _ place: Place, _ fault: SettingFault) -> Failure {
+        Failure(
+            place == .option ? .usage : .configuration,
+            "\(label(setting, place)): found \(fault.found), expected \(setting.expected)")
+    }
+
+    private static func label(_ setting: Setting, _ place: Place) -> String {
+        switch place {
+        case .option: setting.option
+        case .variable: setting.variable
+        case .file(let path): "config file \(path), key \(setting.name)"
         }
     }
 
-    private func lookup<Value>(
-        _ name: String, _ type: ConfigType, _ unpack: (ConfigContent) -> Value?
-    ) throws -> Value? {
-        for provider in providers {
-            let result: LookupResult
-            do {
-                result = try provider.value(forKey: AbsoluteConfigKey([name]), type: type)
-            } catch {
-                throw Failure(
-                    .configuration, "setting \(name): expected a \(type == .int ? "whole number" : "text") (\(error))")
+    /// Settings of another command, and those that do nothing without a further one.
+    private mutating func noteUnused() {
+        for setting in Setting.all {
+            guard let given = given[setting.name] else { continue }
+            let label = Self.label(setting, given.place)
+            if !setting.commands.contains(command) {
+                notes.append(
+                    "\(label) is not used: it belongs to vigil \(setting.commands.map(\.rawValue).sorted()[0])")
+            } else if let needed = setting.needs, !counts(needed) {
+                notes.append("\(label) is not used: it does nothing without \(needed)")
             }
-            if let value = result.value.flatMap({ unpack($0.content) }) { return value }
         }
-        return nil
+    }
+
+    private func counts(_ name: String) -> Bool {
+        switch given[name]?.value {
+        case nil, .integer(0), .boolean(false): false
+        default: true
+        }
+    }
+}
+
+extension Settings {
+    /// Where a setting was given; nil where it was not.
+    func place(of name: String) -> Place? { given[name]?.place }
+
+    /// What is wrong with what was given: the setting's place, then the sentence.
+    func failure(_ name: String, _ sentence: String) -> Failure {
+        guard let setting = Setting.named(name), let place = place(of: name) else {
+            return Failure(.configuration, "--\(name): \(sentence)")
+        }
+        return Failure(place == .option ? .usage : .configuration, "\(Self.label(setting, place)): \(sentence)")
+    }
+
+    /// What is wrong with settings that do not fit together.
+    func conflict(of names: String..., sentence: String) -> Failure {
+        Failure(names.contains { place(of: $0) == .option } ? .usage : .configuration, sentence)
+    }
+
+    /// One rule for every file that a setting names: one that is not there, or can't be read, is no such input; what is in
+    /// it is judged by whoever reads it.
+    private func checkInput(_ name: String, _ path: String) throws(Failure) {
+        guard let reason = InputFile.fault(path) else { return }
+        throw Failure(.noInput, failure(name, "\(path): \(reason)").description)
+    }
+
+    /// What counts for a setting: what was given, else its default.
+    private func value(_ name: String) throws(Failure) -> SettingValue? {
+        if let given = given[name] { return given.value }
+        guard let setting = Setting.named(name) else {
+            throw Failure(.internal, "--\(name) is read, but is not among the settings")
+        }
+        guard case .value(let text) = setting.standard else { return nil }
+        do { return try setting.value(of: text) } catch {
+            throw Failure(.internal, "the default of \(setting.option) is not what it expects")
+        }
+    }
+
+    private func without(_ name: String) -> Failure {
+        Failure(.internal, "--\(name) is read as what it is not, or has no default")
+    }
+
+    /// A text, a path or a choice; nil where it is not set and has no default.
+    func text(_ name: String) throws(Failure) -> String? {
+        switch try value(name) {
+        case .text(let text): text
+        case nil: nil
+        default: throw without(name)
+        }
+    }
+
+    /// A whole number, nil where it is not set and has no default.
+    func integer(ifSet name: String) throws(Failure) -> Int? {
+        switch try value(name) {
+        case .integer(let number): number
+        case nil: nil
+        default: throw without(name)
+        }
+    }
+
+    /// A whole number that is set or has a default.
+    func integer(_ name: String) throws(Failure) -> Int {
+        guard let number = try integer(ifSet: name) else { throw without(name) }
+        return number
+    }
+
+    /// Seconds that are set or have a default.
+    func seconds(_ name: String) throws(Failure) -> Duration { .seconds(try integer(name)) }
+
+    /// Bytes of a setting in MiB that is set or has a default.
+    func mebibytes(_ name: String) throws(Failure) -> Int { try integer(name) << 20 }
+
+    /// A number; nil where it is not set and has no default.
+    func number(ifSet name: String) throws(Failure) -> Double? {
+        switch try value(name) {
+        case .number(let number): number
+        case nil: nil
+        default: throw without(name)
+        }
+    }
+
+    /// Whether something is switched on.
+    func isOn(_ name: String) throws(Failure) -> Bool {
+        guard case .boolean(let flag) = try value(name) else { throw without(name) }
+        return flag
+    }
+
+    /// Texts that were given with commas between them, or as a list; none where it is not set.
+    func list(_ name: String) throws(Failure) -> [String] {
+        switch try value(name) {
+        case .list(let texts):
+            texts.flatMap { $0.utf8.split(separator: UInt8(ascii: ",")) }
+                .map { String(Substring($0.trimmingBlanks)) }.filter { !$0.isEmpty }
+        case nil: []
+        default: throw without(name)
+        }
+    }
+
+    /// A list as it would be written on the command line; nil where it is not set.
+    func joined(_ name: String) throws(Failure) -> String? {
+        switch try value(name) {
+        case .list(let texts): texts.joined(separator: ",")
+        case nil: nil
+        default: throw without(name)
+        }
+    }
+
+    /// The kernels that are named, or the fastest.
+    func kernels() throws(Failure) -> Kernels {
+        do throws(KernelsError) { return try Kernels.choose(try? text("kernels")) } catch {
+            throw failure("kernels", error.description)
+        }
+    }
+}
+
+extension Substring.UTF8View {
+    fileprivate var trimmingBlanks: Substring.UTF8View {
+        var rest = self
+        while rest.first == UInt8(ascii: " ") { rest.removeFirst() }
+        while rest.last == UInt8(ascii: " ") { rest.removeLast() }
+        return rest
     }
 }

@@ -299,7 +299,7 @@ with group("off"):
         check(f"{name}: nothing of the secret", body[:12] not in ran.err and body[:12] not in ran.out, ran.err)
     path.unlink()
     ran = run("serve", "--port", "0", "--callback-hosts", "x.example", "--callback-secrets", path)
-    equal("no file: 78 in a line", (ran.code, len(ran.last.splitlines())), (78, 1))
+    equal("no file: 66 in a line", (ran.code, len(ran.last.splitlines())), (66, 1))
     ran = run("serve", "--port", "0", "--callback-hosts", "x.example")
     contains("no file named", f"{ran.code} {ran.last}", "64", "--callback-secrets")
     for pattern in ("http://x.example", "x.*", "*.10.0.0.1", "x.example:0"):

@@ -22,7 +22,7 @@ import make_checkpoint as golden  # noqa: E402
 MOST = 1e-4
 WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512}
 NAMES = {"tiny": "ucf-crime", "ucf": "ucf-crime", "xd": "xd-violence"}
-kept = pathlib.Path(os.environ.get("VIGIL_CHECKPOINTS") or scratch())
+kept = pathlib.Path(os.environ.get("CHECKPOINTS") or scratch())
 kept.mkdir(parents=True, exist_ok=True)
 
 

@@ -169,7 +169,7 @@ def tried(name, kind, text):
             equal(f"{name}: the server ends", server.wait(60), 0)
 
 
-if os.environ.get("VIGIL_E2E_ALONE") != "1":
+if os.environ.get("E2E_ALONE") != "1":
     skip("readme", "needs root, for a network in which port 8080 is free")
     finish()
 if lacking := [program for program in ("bash", "curl", "openssl") if not shutil.which(program)]:

@@ -22,6 +22,6 @@ def alone():
 
 
 if alone():
-    os.environ["VIGIL_E2E_ALONE"] = "1"
+    os.environ["E2E_ALONE"] = "1"
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -58,7 +58,7 @@ def group(name):
 
 def scratch():
     """A folder that run.sh removes."""
-    base = os.environ.get("VIGIL_E2E_SCRATCH")
+    base = os.environ.get("E2E_SCRATCH")
     return pathlib.Path(tempfile.mkdtemp(dir=base))
 
 
@@ -77,7 +77,7 @@ def need(name, *modules, shared=False):
 
 def finish():
     """Hands the tally to run.sh and exits."""
-    if path := os.environ.get("VIGIL_E2E_TALLY"):
+    if path := os.environ.get("E2E_TALLY"):
         with open(path, "a") as file:
             file.write("{passed} {failed} {skipped}\n".format(**_tally))
     sys.exit(bool(_tally["failed"]))

@@ -12,7 +12,8 @@ struct OwnServer {
 
     /// Starts it; what it logs below errors is left out.
     static func start(model: Model, workers: Int) async throws -> OwnServer {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LogLines.use()
+        LogLines.shared.beginSilently()
         var logger = Logger(label: "vigil")
         logger.logLevel = .error
         let backlog = Backlog(

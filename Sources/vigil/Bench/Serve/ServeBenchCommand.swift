@@ -39,7 +39,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var json = false
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
     var hdr: String?
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var general: SettingGroup<BenchSettings.General>
 
     func run() async throws {
         try check()
@@ -47,7 +47,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         if let hdr { try AtomicFile.check(path: hdr) }
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
-        let settings = try await common.settings()
+        let settings = try settings()
         let (stop, source) = StopFlag.onInterrupt()
         defer { source.cancel() }
         let report =
@@ -61,6 +61,11 @@ struct ServeBenchCommand: AsyncParsableCommand {
                 "\(report.url): none of \(phase.tally.requests) requests was answered"
                     + (phase.tally.errors > 0 ? ": \(phase.tally.errorText)" : " within --seconds \(seconds)"))
         }
+    }
+
+    private func settings() throws -> Settings {
+        let own = ["model": model.map { [$0] }, "workers": workers.map { ["\($0)"] }].compactMapValues(\.self)
+        return try Settings(.bench, options: general.given, own)
     }
 
     private func check() throws {
@@ -87,8 +92,8 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     private func measureOwn(_ settings: Settings, _ stop: StopFlag) async throws -> ServeReport {
         let kernels = try settings.kernels()
-        let model = try BenchModel.load(try settings.string("model", self.model), kernels: kernels)
-        let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
+        let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
+        let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let server = try await OwnServer.start(model: model, workers: workers)
         let report: ServeReport
         do {

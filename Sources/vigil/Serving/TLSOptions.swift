@@ -1,0 +1,36 @@
+import HTTP
+import Logging
+import TLS
+
+/// How `vigil serve` is secured.
+struct TLSOptions {
+    let settings: Settings
+
+    /// Reads the files, puts them into the server's configuration and among those to be read again; does nothing where
+    /// none is named.
+    func apply(
+        _ logger: Logger, to configuration: inout ServerConfiguration, reloading: inout [Reloading.Source]
+    ) throws {
+        configuration.timeouts.handshake = try settings.seconds("tls-handshake-timeout")
+        let certificate = try settings.text("tls-cert")
+        let key = try settings.text("tls-key")
+        let authorities = try settings.text("tls-client-ca")
+        switch (certificate, key) {
+        case (let certificate?, let key?):
+            let files = WatchedFiles([certificate, key] + [authorities].compactMap(\.self))
+            let credentials = try TLSCredentials(
+                TLSConfiguration(certificatePath: certificate, keyPath: key, clientAuthorityPath: authorities))
+            configuration.tls = credentials
+            let watch = CertificateWatch(credentials, logger: logger)
+            reloading.append(.init(files: files) { watch.reload() })
+        case (nil, nil):
+            if authorities != nil { throw incomplete("--tls-client-ca needs --tls-cert and --tls-key") }
+        case (_?, nil): throw incomplete("--tls-cert needs --tls-key, the private key of the certificate")
+        case (nil, _?): throw incomplete("--tls-key needs --tls-cert, the certificate of the key")
+        }
+    }
+
+    private func incomplete(_ sentence: String) -> Failure {
+        settings.conflict(of: "tls-cert", "tls-key", "tls-client-ca", sentence: sentence)
+    }
+}

@@ -1,0 +1,140 @@
+/// One setting, declared once: its option, variable and key of the file, help, README's row and the schema come from it.
+struct Setting: Sendable {
+    /// What a value is, and which values there are.
+    enum Kind: Sendable {
+        /// Words for people to know what is expected.
+        case text(String)
+        case path(PathUse)
+        case integer(ClosedRange<Int>, Unit = .none)
+        /// Digits of base 8, as `chmod` takes them.
+        case octal(ClosedRange<Int>)
+        /// A decimal number, or two whole ones with a slash between them.
+        case number(ClosedRange<Double>)
+        case boolean
+        case choice([String])
+        /// Texts between commas; in the file a list of them too.
+        case list(String)
+    }
+
+    /// What is done with a path.
+    enum PathUse: Sendable {
+        /// A file that is read: without it there is no such input.
+        case input
+        /// A file or folder that is written, or something else in its place.
+        case output(String)
+    }
+
+    /// What a whole number counts.
+    enum Unit: String, Sendable {
+        case none = ""
+        case seconds
+        case bytes
+        case mebibytes = "MiB"
+    }
+
+    /// What counts where nothing is set.
+    enum Default: Sendable {
+        case value(String)
+        /// Not one value for all: how it is told.
+        case told(String)
+    }
+
+    /// The commands that take settings.
+    enum Command: String, Sendable, CaseIterable {
+        case serve, score, bench
+    }
+
+    /// Where the settings stand together in `--help`, and in README.
+    enum Section: String, Sendable, CaseIterable {
+        case general = ""
+        case server = "Server"
+        case scoring = "Scoring"
+        case jobs = "Jobs"
+        case callbacks = "Callbacks"
+        case listening = "Listening"
+        case clients = "Clients"
+        case access = "Access"
+        case tls = "TLS"
+    }
+
+    /// Its long option and its key in the file.
+    let name: String
+    let kind: Kind
+    /// Nil where it is not set by default.
+    let standard: Default?
+    /// A sentence, without the default.
+    let help: String
+    let section: Section
+    let commands: Set<Command>
+    /// Whether what was found in its place may be a secret, and is not repeated in errors.
+    let isSecret: Bool
+    /// Whether the file can have it.
+    let isKey: Bool
+    /// Another setting without which it has no effect.
+    let needs: String?
+
+    init(
+        _ name: String, _ kind: Kind, _ standard: Default?, _ help: String, in section: Section,
+        of commands: Set<Command>, isSecret: Bool = false, isKey: Bool = true, needs: String? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.standard = standard
+        self.help = help
+        self.section = section
+        self.commands = commands
+        self.isSecret = isSecret
+        self.isKey = isKey
+        self.needs = needs
+    }
+
+    /// A setting that is not set by default.
+    init(
+        _ name: String, _ kind: Kind, _ help: String, in section: Section,
+        of commands: Set<Command>, isSecret: Bool = false, isKey: Bool = true, needs: String? = nil
+    ) {
+        self.init(
+            name, kind, nil, help, in: section, of: commands, isSecret: isSecret, isKey: isKey, needs: needs)
+    }
+}
+
+extension Setting {
+    /// What the names of variables begin with.
+    static let variablePrefix = "VIGIL_"
+
+    /// Its variable in the environment.
+    var variable: String {
+        Self.variablePrefix + name.utf8Mapped { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0.upper }
+    }
+
+    /// Its option on the command line.
+    var option: String { "--\(name)" }
+
+    /// The default as `--help` and README show it.
+    var shownDefault: String? {
+        switch standard {
+        case .value(let text), .told(let text): text
+        case nil: nil
+        }
+    }
+
+    /// The setting of that name.
+    static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+
+    /// The setting of that variable.
+    static func ofVariable(_ variable: String) -> Setting? { all.first { $0.variable == variable } }
+}
+
+extension String {
+    /// The text with each byte replaced; only ASCII may come of ASCII.
+    func utf8Mapped(_ replacement: (UInt8) -> UInt8) -> String {
+        String(decoding: utf8.map(replacement), as: UTF8.self)
+    }
+
+    /// The text with its ASCII letters small.
+    var asciiSmall: String { utf8Mapped { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 } }
+}
+
+extension UInt8 {
+    fileprivate var upper: UInt8 { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) ? self - 32 : self }
+}

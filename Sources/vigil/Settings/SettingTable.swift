@@ -1,0 +1,172 @@
+import HTTP
+import Logging
+import SQLiteStore
+import Service
+
+// By name: the checker of types takes long for sums in a long list.
+private let mebi = 1 << 20
+
+// A new setting is a line here; what reads it asks Settings by its name.
+extension Setting {
+    /// All settings, in the order in which `--help` and README show them.
+    static let all = general + server + scoring + jobs + callbacks + access + listening + clients + tls
+
+    private static let general: [Setting] = [
+        Setting(
+            "config", .path(.input), "A JSON file with settings; its keys are the options' long names.",
+            in: .general, of: [.serve, .score, .bench], isKey: false),
+        Setting(
+            "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
+            "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
+        Setting(
+            "model", .path(.input), .told("the embedded, untrained demo model"), "Model file made by vigil import.",
+            in: .general, of: [.serve, .score]),
+        Setting(
+            "workers", .integer(1...1_024), .told("the cores"), "Threads that score.",
+            in: .general, of: [.serve, .score]),
+    ]
+
+    private static let server: [Setting] = [
+        Setting(
+            "host", .text("an IPv4 or IPv6 address"), .value("127.0.0.1"), "Address to listen on.",
+            in: .server, of: [.serve]),
+        Setting(
+            "port", .integer(0...65_535), .value("8080"), "Port to listen on; 0 takes a free one.",
+            in: .server, of: [.serve]),
+        Setting(
+            "max-body", .integer(1...65_536, .mebibytes), .value("128"), "MiB that an upload may have.",
+            in: .server, of: [.serve]),
+        Setting(
+            "grace", .integer(0...86_400, .seconds), .value("25"),
+            "Seconds to finish what was accepted after SIGTERM.", in: .server, of: [.serve]),
+        Setting(
+            "log-level", .choice(Logger.Level.allCases.map(\.rawValue)), .value("info"), "What the log tells.",
+            in: .server, of: [.serve]),
+    ]
+
+    private static let scoring: [Setting] = [
+        Setting(
+            "format", .choice(["auto", "json", "table"]), .value("auto"),
+            "What to write: auto is a table on a terminal, and JSON elsewhere.", in: .scoring, of: [.score]),
+        Setting(
+            "labels", .list("labels, the normal class first"), .told("the model's"),
+            "Labels to score against, separated by commas, the normal class first; needs a text tower.",
+            in: .scoring, of: [.score]),
+        Setting(
+            "fps", .number(0.001...100_000), "Frames a second, which gives segments their seconds.",
+            in: .scoring, of: [.score]),
+        Setting(
+            "threshold", .number(0...1), .value("0.5"),
+            "A segment begins where the coarse score is at least this.", in: .scoring, of: [.score]),
+        Setting(
+            "leave", .number(0...1), .told("the threshold"),
+            "A segment goes on while the coarse score is at least this.", in: .scoring, of: [.score]),
+        Setting(
+            "min-snippets", .integer(1...1_000_000_000), .value("1"), "Segments shorter than this are dropped.",
+            in: .scoring, of: [.score]),
+        Setting(
+            "merge-gap", .integer(0...1_000_000_000), .value("0"),
+            "Segments fewer than this many snippets apart are one.", in: .scoring, of: [.score]),
+        Setting("logits", .boolean, .value("false"), "Give the logits too.", in: .scoring, of: [.score]),
+    ]
+
+    private static let jobs: [Setting] = [
+        Setting(
+            "state", .path(.output("a folder, or memory")),
+            .told("vigil/port-PORT in the user's state folder, with --listen vigil/listen-ADDRESS"),
+            "Folder that jobs are kept in, which one server has for itself; memory for none.",
+            in: .jobs, of: [.serve]),
+        Setting(
+            "durability", .choice(["full", "normal"]), .value("full"),
+            "full: what was accepted outlasts a loss of power; normal: the end of the process.",
+            in: .jobs, of: [.serve]),
+        Setting(
+            "attempts", .integer(1...1_000), .value("3"), "How often a job is begun whose process ended while it ran.",
+            in: .jobs, of: [.serve]),
+        Setting(
+            "max-queued", .integer(1...10_000_000), .value("1000"), "Jobs that may wait; more are refused with 429.",
+            in: .jobs, of: [.serve]),
+        Setting(
+            "max-queued-memory", .integer(1...mebi, .mebibytes), .value("512"),
+            "MiB that waiting uploads may take together.", in: .jobs, of: [.serve]),
+        Setting(
+            "max-queued-per-client", .integer(0...10_000_000), .told("7/8 of all, for this machine's own clients all"),
+            "Jobs of one client that may wait.", in: .jobs, of: [.serve]),
+        Setting(
+            "max-queued-memory-per-client", .integer(0...mebi, .mebibytes), .told("likewise"),
+            "MiB that the waiting uploads of one client may take together.", in: .jobs, of: [.serve]),
+        Setting(
+            "result-ttl", .integer(1...31_536_000, .seconds), .told("86400; in memory 3600"),
+            "Seconds that results are kept.", in: .jobs, of: [.serve]),
+        Setting(
+            "upload-ttl", .integer(0...31_536_000, .seconds), .value("0"),
+            "Seconds that an upload is kept after its job has ended.", in: .jobs, of: [.serve]),
+        Setting(
+            "max-results", .integer(1...mebi, .mebibytes), .value("256"),
+            "MiB that kept results may take in memory; on disk they may take all but a rest.", in: .jobs, of: [.serve]),
+        Setting(
+            "reuse-results", .boolean, .value("false"),
+            "Answer a job that was scored before, with the same features, options and model, by its result.",
+            in: .jobs, of: [.serve]),
+    ]
+
+    private static let callbacks: [Setting] = [
+        Setting(
+            "callback-hosts", .list("the names of hosts, or *"), .told("none, callbacks are off"),
+            "Hosts that callbacks may go to, separated by commas: NAME, *.NAME, either with :PORT, or * for all.",
+            in: .callbacks, of: [.serve]),
+        Setting(
+            "callback-secrets", .path(.input), "File of secrets that callbacks are signed with, lines of whsec_BASE64.",
+            in: .callbacks, of: [.serve], isSecret: true, needs: "callback-hosts"),
+        Setting(
+            "callback-private", .boolean, .value("false"), "Callbacks may go to this machine and to private networks.",
+            in: .callbacks, of: [.serve], needs: "callback-hosts"),
+        Setting(
+            "callback-https-only", .boolean, .value("false"), "Callbacks go over https alone.",
+            in: .callbacks, of: [.serve], needs: "callback-hosts"),
+        Setting(
+            "callback-ca", .path(.input), "File of certificates that vouch for receivers too, beside the system's.",
+            in: .callbacks, of: [.serve], needs: "callback-hosts"),
+    ]
+
+    private static let access: [Setting] = [
+        Setting(
+            "api-keys", .path(.input), .told("none, open to all"),
+            "File of API keys, lines of name:sha256hex; with it requests need one.",
+            in: .access, of: [.serve], isSecret: true),
+        Setting(
+            "rate-limit", .integer(0...1_000_000), .value("0"),
+            "Requests a second that each client may make; 0 for any number.", in: .access, of: [.serve]),
+        Setting(
+            "rate-burst", .integer(1...10_000_000), .told("those of 10 seconds"),
+            "Requests that a client may make at once after a pause.", in: .access, of: [.serve], needs: "rate-limit"),
+        Setting(
+            "access-log", .path(.output("a file, or - for standard output")),
+            "File that gets a line of JSON for each answer; - for standard output.", in: .access, of: [.serve]),
+    ]
+
+    private static let listening: [Setting] = [
+        Setting(
+            "listen", .list("HOST:PORT, [V6]:PORT, unix:/path or systemd"), .told("host and port"),
+            """
+            Address to listen on, in place of --host and --port: HOST:PORT, [V6]:PORT, unix:/path, or systemd for the \
+            sockets that were passed; can be repeated.
+            """, in: .listening, of: [.serve]),
+        Setting(
+            "socket-mode", .octal(0...0o777), .value("660"), "Permissions of Unix sockets, in octal.",
+            in: .listening, of: [.serve]),
+        Setting(
+            "listen-backlog", .integer(1...65_535), .value("\(ServerConfiguration().listenBacklog)"),
+            "Connections that the system keeps until they are accepted.", in: .listening, of: [.serve]),
+        Setting(
+            "trusted-proxies", .list("ranges of addresses, or unix"),
+            """
+            Ranges of addresses, separated by commas, and unix for Unix sockets, whose PROXY header, Forwarded or \
+            X-Forwarded-For is believed.
+            """, in: .listening, of: [.serve]),
+        Setting(
+            "proxy-protocol", .boolean, .value("false"),
+            "Connections from trusted proxies begin with a PROXY protocol header, version 1 or 2.",
+            in: .listening, of: [.serve]),
+    ]
+}
