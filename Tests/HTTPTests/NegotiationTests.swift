@@ -61,6 +61,35 @@ struct NegotiationTests {
     }
 
     @Test(
+        "parameters of a type in Accept that the offered one has not are passed over (9110, 12.5.1)",
+        arguments: [
+            ("application/json;charset=utf-8", 1000), ("application/json; charset=UTF-8; q=0.5", 500),
+            ("application/json;v=1", 1000), ("application/*;charset=utf-8", 1000), ("*/*;charset=utf-8", 1000),
+            ("application/json;v=1;q=0, application/json", 1000), ("application/json, application/json;v=1;q=0", 1000),
+            ("application/*;q=0, application/json;v=1", 1000), ("text/html;charset=utf-8", 0),
+            ("application/json;v=\"a,b\";q=0.25", 250),
+        ])
+    func acceptParameters(text: String, quality: Int) throws {
+        #expect(AcceptHeader(text).quality(of: try #require(MediaType("application/json"))) == quality)
+    }
+
+    @Test("parameters that the offered type has must be the same")
+    func acceptOwnParameters() throws {
+        let offered = try #require(MediaType("text/plain; charset=utf-8; version=4"))
+        #expect(AcceptHeader("text/plain;CHARSET=\"UTF-8\"").quality(of: offered) == 1000)
+        #expect(AcceptHeader("text/plain;version=5").quality(of: offered) == 0)
+        #expect(AcceptHeader("text/plain;version=4;q=0.1, text/plain").quality(of: offered) == 100)
+        #expect(AcceptHeader("text/plain;charset=latin1, text/*;q=0.2").quality(of: offered) == 200)
+    }
+
+    @Test("tags that differ in bytes differ, though they are the same text to Unicode")
+    func tagBytes() {
+        #expect(!EntityTag("\u{E9}").matches(ifNoneMatch: "\"e\u{301}\""))
+        #expect(!EntityTag("K").matches(ifNoneMatch: "\"\u{212A}\""))
+        #expect(EntityTag("K") != EntityTag("\u{212A}"))
+    }
+
+    @Test(
         "a media type reads back from what is written of it", arguments: ["\"", "\\", "\"\u{301}", "a\\\u{5A3}b", ""])
     func mediaTypeReadsBack(value: String) throws {
         let quoted = value.unicodeScalars.map { "\\\($0)" }.joined()

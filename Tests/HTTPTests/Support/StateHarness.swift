@@ -19,15 +19,16 @@ final class StateHarness {
 
     init(
         limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil,
+        render: @escaping @Sendable (HTTPProblem, String) -> Response = { problem, _ in
+            Response(status: problem.status, text: problem.slug)
+        },
         observe: (@Sendable (ExchangeRecord) -> Void)? = nil
     ) {
         self.answersDeferred = answersDeferred
         var configuration = ServerConfiguration()
         configuration.limits = limits
         let context = ServerContext(
-            configuration: configuration, router: Self.router,
-            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) }, gate: gate,
-            observe: observe)
+            configuration: configuration, router: Self.router, renderProblem: render, gate: gate, observe: observe)
         state = ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
     }
