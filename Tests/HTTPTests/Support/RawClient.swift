@@ -101,7 +101,7 @@ final class RawClient {
                 throw Failure(description: "silence after \(answer.count) bytes, \(rest.count) are not sent")
             }
             if state.revents & Int16(POLLOUT) != 0, !rest.isEmpty {
-                let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT.rawValue)
+                let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
                 let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) }
                 guard count > 0 || errno == EAGAIN else { throw Failure(description: "send: \(errno)") }
                 rest = rest.dropFirst(max(0, count))

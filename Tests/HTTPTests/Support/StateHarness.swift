@@ -97,14 +97,12 @@ final class StateHarness {
     }
 
     private func settle() {
-        var waiting: Int
         repeat {
-            waiting = state.backlog.count
             let (bytes, start) = state.backlog.take()
             let used = drive(bytes.span.extracting(start...))
             state.backlog.restore(bytes, from: start + used)
             flush()
-        } while !state.backlog.isEmpty && state.backlog.count < waiting && !isClosed
+        } while state.canGoOn && !isClosed
     }
 
     private func flush() {
