@@ -1,3 +1,4 @@
+import HTTPTypes
 import Testing
 
 @testable import HTTP
@@ -42,22 +43,15 @@ struct NegotiationTests {
         arguments: [
             ("wait=10", 10), ("respond-async, wait=10", 10), ("Wait=5; foo=bar, wait=7", 5), ("wait=\"3\"", 3),
             ("wait = 4", 4),
-            ("wait", nil), ("wait=-1", nil), ("wait=1.5", nil), ("", nil), ("wait=99999999999999999999", Int.max),
-        ] as [(String, Int?)])
-    func prefer(text: String, wait: Int?) {
-        #expect(PreferHeader(text).wait == wait)
-    }
-
-    @Test(
-        "If-None-Match (9110, 13.1.2)",
-        arguments: [
-            ("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), (" * ", true), ("\"b\"", false),
-            ("a", false),
-            ("", false), ("\"a", false), ("\"b\" , W/\"a\"", true), ("\"\"", false), ("\"x,\"a\"", false),
-        ])
-    func ifNoneMatch(text: String, matches: Bool) {
-        #expect(EntityTag("a").matches(ifNoneMatch: text) == matches)
-        #expect(EntityTag("a", isWeak: true).matches(ifNoneMatch: text) == matches)
+            ("", nil), ("wait=1.5", 1.5), ("wait=99999999999999999999", 99_999_999_999_999_999_999),
+            // Asked for, but not in seconds.
+            ("wait", -1), ("wait=", -1), ("wait=\"\"", -1), ("wait=-1", -1), ("wait=+1", -1), ("wait=1.", -1),
+            ("wait=.5", -1), ("wait=1e3", -1), ("wait=0x10", -1), ("wait=nan", -1), ("wait=soon", -1),
+            ("wait=1.5.2", -1), ("wait=\"\u{FF15}\"", -1), ("wait=, wait=5", -1),
+        ] as [(String, Double?)])
+    func prefer(text: String, seconds: Double?) {
+        let expected: PreferHeader.Wait? = seconds.map { $0 < 0 ? .unreadable : .seconds($0) }
+        #expect(PreferHeader(text).wait == expected)
     }
 
     @Test(
@@ -82,6 +76,66 @@ struct NegotiationTests {
         #expect(AcceptHeader("text/plain;charset=latin1, text/*;q=0.2").quality(of: offered) == 200)
     }
 
+    @Test(
+        "If-None-Match (9110, 13.1.2)",
+        arguments: [
+            ("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), (" * ", true), ("\"b\"", false),
+            ("a", false),
+            ("", false), ("\"a", false), ("\"b\" , W/\"a\"", true), ("\"\"", false), ("\"x,\"a\"", false),
+        ])
+    func ifNoneMatch(text: String, matches: Bool) {
+        #expect(EntityTag("a").matches(ifNoneMatch: text) == matches)
+        #expect(EntityTag("a", isWeak: true).matches(ifNoneMatch: text) == matches)
+    }
+
+    @Test(
+        "If-Match compares strongly (9110, 13.1.1)",
+        arguments: [
+            ("\"a\"", true), ("*", true), (" * ", true), ("\"b\", \"a\"", true), ("W/\"a\"", false), ("\"b\"", false),
+            ("a", false), ("", false), ("w/\"a\"", false), ("\"x,\"a\"", false),
+        ])
+    func ifMatch(text: String, matches: Bool) {
+        let tag = EntityTag("a")
+        #expect(
+            Preconditions(HeaderFields([(.ifMatch, text)])).outcome(of: .delete, on: [tag])
+                == (matches ? .met : .failed))
+        let isAny = text.contains("*")
+        let weak = Preconditions(HeaderFields([(.ifMatch, text)])).outcome(of: .get, on: [EntityTag("a", isWeak: true)])
+        #expect(weak == (isAny ? .met : .failed))
+    }
+
+    @Test(
+        "preconditions, in their order (9110, 13.2.2)",
+        arguments: [
+            ([], .met, .met), ([(.ifNoneMatch, "\"a\"")], .notModified, .failed),
+            ([(.ifNoneMatch, "W/\"a\"")], .notModified, .failed), ([(.ifNoneMatch, "*")], .notModified, .failed),
+            ([(.ifNoneMatch, "\"b\"")], .met, .met), ([(.ifMatch, "\"b\"")], .failed, .failed),
+            ([(.ifMatch, "\"b\""), (.ifNoneMatch, "\"a\"")], .failed, .failed),
+            ([(.ifMatch, "\"a\""), (.ifNoneMatch, "\"a\"")], .notModified, .failed),
+            ([(.ifMatch, "\"a\""), (.ifNoneMatch, "\"b\"")], .met, .met),
+            ([(.ifMatch, "\"b\""), (.ifMatch, "\"a\"")], .met, .met),
+            ([(.ifNoneMatch, "\"b\""), (.ifNoneMatch, "\"a\"")], .notModified, .failed),
+            // Nothing here has a date of its last change.
+            ([(.ifUnmodifiedSince, "Sun, 06 Nov 1994 08:49:37 GMT")], .met, .met),
+            ([(.ifModifiedSince, "Fri, 31 Dec 9999 23:59:59 GMT")], .met, .met),
+        ] as [([(name: HTTPField.Name, value: String)], Preconditions.Outcome, Preconditions.Outcome)])
+    func preconditions(
+        fields: [(name: HTTPField.Name, value: String)], read: Preconditions.Outcome, write: Preconditions.Outcome
+    ) {
+        let preconditions = Preconditions(HeaderFields(fields))
+        #expect(preconditions.outcome(of: .get, on: [EntityTag("a")]) == read)
+        #expect(preconditions.outcome(of: .head, on: [EntityTag("a")]) == read)
+        #expect(preconditions.outcome(of: .delete, on: [EntityTag("c"), EntityTag("a")]) == write)
+    }
+
+    @Test("where there is no representation, none matches")
+    func nothingThere() {
+        #expect(Preconditions(HeaderFields([(.ifMatch, "*")])).outcome(of: .post, on: nil) == .failed)
+        #expect(Preconditions(HeaderFields([(.ifNoneMatch, "*")])).outcome(of: .post, on: nil) == .met)
+        #expect(Preconditions(HeaderFields([(.ifMatch, "*")])).outcome(of: .get, on: []) == .met)
+        #expect(Preconditions(HeaderFields([(.ifMatch, "\"a\"")])).outcome(of: .get, on: []) == .failed)
+    }
+
     @Test("tags that differ in bytes differ, though they are the same text to Unicode")
     func tagBytes() {
         #expect(!EntityTag("\u{E9}").matches(ifNoneMatch: "\"e\u{301}\""))
@@ -102,7 +156,7 @@ struct NegotiationTests {
     func unclosedQuotes() throws {
         let quotes = String(repeating: "\"\\", count: 1 << 20)
         #expect(AcceptHeader("a/b;c=\(quotes),d/e").quality(of: try #require(MediaType("d/e"))) == 1000)
-        #expect(PreferHeader("x=\(quotes), wait=5").wait == 5)
+        #expect(PreferHeader("x=\(quotes), wait=5").wait == .seconds(5))
     }
 
     @Test("tags keep out what would end them")
