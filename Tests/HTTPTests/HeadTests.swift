@@ -18,7 +18,13 @@ struct HeadTests {
     }
 
     private func head(of answer: String) -> String {
-        answer.range(of: "\r\n\r\n").map { String(answer[..<$0.upperBound]) } ?? answer
+        // By bytes: a body may begin with a mark that Swift puts on the line end before it.
+        var end: [UInt8] = []
+        let head = answer.utf8.prefix { byte in
+            defer { end = end.suffix(3) + [byte] }
+            return !end.elementsEqual("\r\n\r\n".utf8)
+        }
+        return String(decoding: Array(head), as: UTF8.self)
     }
 
     @Test("each answer, errors too, has the fields that GET's has and no body", arguments: examples)

@@ -51,7 +51,7 @@ struct Pipeline {
         while !rest.isEmpty {
             let chunk = rest.prefix(.random(in: 1...900, using: &random))
             rest = rest.dropFirst(chunk.count)
-            text += "\(String(chunk.count, radix: 16))\r\n\(chunk)\r\n"
+            text += "\(String(chunk.count, radix: 16))\r\n\(Substring(chunk))\r\n"
         }
         return text + "0\r\n\r\n"
     }
