@@ -87,7 +87,7 @@ public final class VigilService: Sendable {
 
     /// Who answers what.
     public func router() -> Router {
-        var router = Router(through: [AnswerCompression(), RequestInflation()])
+        var router = Router(through: [AnswerCompression(), TaglessPreconditions(), RequestInflation()])
         router.post("/score", bodyLimit: settings.maxBodyBytes, .deferred { try await self.score($0) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })

@@ -13,6 +13,14 @@ struct JSONReaderTests {
         #expect(value["b"]?.array?[1].integer == nil)
     }
 
+    @Test("names that differ in bytes differ, though they are the same text to Unicode")
+    func namesAreBytes() throws {
+        let value = try JSONReader.parse(Array("{\"\u{E9}\":1,\"e\u{301}\":2,\"\u{212A}\":3,\"K\":4}".utf8))
+        let names = ["\u{E9}", "e\u{301}", "\u{212A}", "K"]
+        #expect(names.map { value[$0]?.integer } == [1, 2, 3, 4])
+        #expect(JSONValue.string("\u{E9}") != .string("e\u{301}"))
+    }
+
     @Test(
         "what is not JSON is refused",
         arguments: [

@@ -9,6 +9,13 @@ struct ScoreOptionsTests {
         try ScoreOptions(pairs: pairs.map { (name: $0.0, value: $0.1) })
     }
 
+    @Test("labels are parted by every comma, whatever mark stands above what follows")
+    func labelsAreBytes() throws {
+        let labels = try ScoreOptions.labels(in: "normal,\u{301}a, \u{301}b ")
+        #expect(labels.map { Array($0.utf8) } == ["normal", "\u{301}a", "\u{301}b"].map { Array($0.utf8) })
+        #expect(throws: OptionError.self) { try ScoreOptions.labels(in: "normal,\u{2003}, ,a") }
+    }
+
     @Test("each is read")
     func all() throws {
         let options = try options(

@@ -91,6 +91,10 @@ struct UploadArchiveTests {
             (archive(("../a.npy", npy)), 422, "'../a.npy' has a name that leads out"),
             (archive(("/etc/a.npy", npy)), 422, "'/etc/a.npy'"), (archive(("C:\\a.npy", npy)), 422, "'C:\\a.npy'"),
             (archive(("x\\..\\a.npy", npy)), 422, "leads out"), (archive(("a\nb.npy", npy)), 422, "no plain path"),
+            // A slash with a mark above it is still a slash.
+            (archive(("../\u{301}a.npy", npy)), 422, "leads out"),
+            (archive(("x/../\u{301}a.npy", npy)), 422, "leads out"),
+
             (archive((String(repeating: "a", count: 1_025), npy)), 422, "a name of 1025 bytes"),
             (archive(("in.zip", archive(("a.npy", npy)))), 422, "'in.zip': the entry is a zip archive"),
             (archive(("m/data.pkl", [0x80, 2]), ("m/data/0", [1])), 422, "PyTorch checkpoint"),
@@ -109,6 +113,15 @@ struct UploadArchiveTests {
         #expect(problem?.status.code == status, "\(problem?.description ?? "no problem")")
         #expect(problem?.detail.contains(words) == true, "\(problem?.detail ?? "no problem")")
         #expect(problem?.detail.contains("\n") == false)
+    }
+
+    @Test("names that differ in bytes differ, and endings are ASCII's")
+    func namesAreBytes() async throws {
+        let names = ["\u{E9}.npy", "e\u{301}.npy", "\u{E9}:a.npy", "\u{212A}.NPY"]
+        let body = SampleZip(names.map { ($0, UploadSamples.npy(rows: 1)) }).bytes
+        let upload = try await Samples.read(body, as: .zip)
+        let expected = ["\u{E9}", "e\u{301}", "\u{E9}:a", "\u{212A}"]
+        #expect(upload.matrices.map { Array(($0.name ?? "").utf8) } == expected.map { Array($0.utf8) })
     }
 
     @Test("a checkpoint is refused by its front, before the rest has come")

@@ -53,6 +53,15 @@ struct UploadFormTests {
         #expect(upload.matrices.map(\.array.shape[0]) == [1, 2, 1, 2, 4])
     }
 
+    @Test("names of files that differ in bytes differ")
+    func namesAreBytes() async throws {
+        let names = ["\u{E9}.npy", "e\u{301}.npy", "a/\u{301}b.npy"]
+        let parts = names.flatMap { Samples.part("features", file: $0, Samples.npy(rows: 1)) }
+        let upload = try await Samples.read(Samples.form(parts))
+        let expected = ["\u{E9}", "e\u{301}", "\u{301}b"]
+        #expect(upload.matrices.map { Array(($0.name ?? "").utf8) } == expected.map { Array($0.utf8) })
+    }
+
     @Test("wherever a form is cut, the same comes out")
     func everyCut() async throws {
         let archive = Samples.part("batch", file: "b.zip", try Samples.fixture("zip/batch.npz"))

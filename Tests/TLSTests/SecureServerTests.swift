@@ -51,6 +51,32 @@ struct SecureServerTests {
         }
     }
 
+    @Test("a long pipeline in one write is answered whole, with every limit small too", arguments: [250, 300, 2_000])
+    func longPipeline(count: Int) async throws {
+        for isSmall in [false, true] {
+            let configure: (inout ServerConfiguration) -> Void = { configuration in
+                configuration.timeouts.keepAliveIdle = .seconds(20)
+                guard isSmall else { return }
+                configuration.limits.maxPipelinedBytes = 1_024
+                configuration.limits.maxWaitingOutputBytes = 1_024
+                configuration.limits.readBufferBytes = 1_024
+            }
+            try await SecureServer.run(nil, configure) { server in
+                let port = server.port
+                let text = try await blocking {
+                    let client = try TLSClient.connected(port)
+                    let requests = (0..<count).map {
+                        "GET \($0 % 3 == 1 ? "/async/\($0)" : "/") HTTP/1.1\r\nHost: a\r\n\r\n"
+                    }
+                    try client.send(requests.joined())
+                    try client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    return try client.readTextToEnd()
+                }
+                #expect(text.bodies == (0..<count).map { $0 % 3 == 1 ? "async \($0)" : "home" } + ["home"])
+            }
+        }
+    }
+
     @Test("a request whose bytes come in records of one byte is read")
     func tinyRecords() async throws {
         try await SecureServer.run { server in

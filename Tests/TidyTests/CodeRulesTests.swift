@@ -12,6 +12,19 @@ struct CodeRulesTests {
         #expect(try Repository.sources().flatMap { $0.places(of: call) } == [])
     }
 
+    @Test(
+        "what comes from the wire is not folded or classified by Unicode's rules: U+212A is no k",
+        arguments: [".lowercased()", ".uppercased()", ".isLetter", ".isNumber", ".isWhitespace", ".wholeNumberValue"])
+    func wireIsBytes(call: String) throws {
+        let rooms: Set<String> = ["HTTP", "TLS", "Webhooks", "Service"]
+        let sources = try Repository.sources().filter { rooms.contains($0.target) }
+        #expect(sources.count > 100, "too few files were found for the rule to mean anything")
+        let found = sources.flatMap { file in
+            file.places { $0.replacingOccurrences(of: "ASCII\(call)", with: "").contains(call) }
+        }
+        #expect(found == [])
+    }
+
     @Test("nothing is left to be done later", arguments: ["TODO", "FIXME", "XXX"])
     func nothingLeft(mark: String) throws {
         let files =

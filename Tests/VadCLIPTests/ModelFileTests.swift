@@ -143,6 +143,18 @@ struct ImportTests {
         #expect(error?.description.contains("90 tokens long: expected at most 55") == true)
     }
 
+    @Test("labels that differ in bytes differ, and come back as they were asked for")
+    func labelsAreBytes() throws {
+        var options = ImportOptions()
+        options.vocabulary = try Self.vocabulary()
+        options.keepTextTower = true
+        let open = try run(options)
+        for labels in [["normal", "caf\u{E9}"], ["normal", "cafe\u{301}"], ["\u{E9}", "e\u{301}"]] {
+            let classes = try open.classes(for: labels)
+            #expect(classes.labels.map { Array($0.utf8) } == labels.map { Array($0.utf8) })
+        }
+    }
+
     @Test("labels that no preset has need the vocabulary")
     func unknownLabel() throws {
         var options = ImportOptions()

@@ -43,13 +43,13 @@ public struct JSONReader {
     private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
         try enter(depth)
         var members: [JSONValue.Member] = []
-        var names: Set<String> = []
+        var names: Set<ByteText> = []
         if takeToken("}") { return .object([]) }
         repeat {
             guard peekToken() == UInt8(ascii: "\"") else { throw fault("a name in double quotes was expected") }
             let start = at
             let name = try string()
-            guard names.insert(name).inserted else {
+            guard names.insert(ByteText(name)).inserted else {
                 throw JSONError(position: start, reason: "the name \(quoted(name)) occurs twice in an object")
             }
             guard takeToken(":") else { throw fault("':' was expected after a name") }

@@ -15,7 +15,7 @@ public struct SafetensorsFile: Sendable {
     public let metadata: [String: String]
     /// The tensors in the order of their bytes.
     public let tensors: [SafetensorsTensor]
-    private let indexes: [String: Int]
+    private let indexes: [ByteText: Int]
 
     /// Checks the header: its length, JSON, types, shapes, and that the tensors fill the file without holes or overlaps.
     public init(file: MappedFile, limits: SafetensorsLimits = SafetensorsLimits()) throws(SafetensorsError) {
@@ -33,14 +33,14 @@ public struct SafetensorsFile: Sendable {
         self.file = file
         self.metadata = header.metadata
         self.tensors = header.tensors
-        self.indexes = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
+        self.indexes = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { (ByteText($1.name), $0) })
     }
 
     /// The tensors' names in the order of their bytes.
     public var names: [String] { tensors.map(\.name) }
 
     /// The tensor of that name.
-    public func tensor(named name: String) -> SafetensorsTensor? { indexes[name].map { tensors[$0] } }
+    public func tensor(named name: String) -> SafetensorsTensor? { indexes[ByteText(name)].map { tensors[$0] } }
 
     /// The tensor of that name.
     public subscript(name: String) -> SafetensorsTensor? { tensor(named: name) }

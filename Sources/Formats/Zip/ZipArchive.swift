@@ -9,7 +9,7 @@ public struct ZipArchive: Sendable {
     public let file: MappedFile
     /// The entries in the directory's order.
     public let entries: [ZipEntry]
-    private let indexes: [String: Int]
+    private let indexes: [ByteText: Int]
 
     /// Reads the directory.
     public init(file: MappedFile, limits: ZipLimits = ZipLimits()) throws(ZipError) {
@@ -18,11 +18,12 @@ public struct ZipArchive: Sendable {
         }
         self.file = file
         self.entries = entries
-        self.indexes = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.indexes = Dictionary(
+            entries.enumerated().map { (ByteText($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The entry of that name, folders included.
-    public func entry(named name: String) -> ZipEntry? { indexes[name].map { entries[$0] } }
+    public func entry(named name: String) -> ZipEntry? { indexes[ByteText(name)].map { entries[$0] } }
 
     /// Where a stored entry's bytes lie in ``file``; nil for one that is compressed. Its checksum is not looked at.
     public func storedRange(of entry: ZipEntry) -> Range<Int>? { entry.method == .stored ? entry.dataRange : nil }

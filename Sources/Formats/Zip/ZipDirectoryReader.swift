@@ -25,12 +25,12 @@ struct ZipDirectoryReader {
         }
         var entries: [ZipEntry] = []
         var extents: [(range: Range<Int>, index: Int)] = []
-        var names: Set<String> = []
+        var names: Set<ByteText> = []
         var at = location.range.lowerBound
         for index in 0..<location.count {
             let header = try ZipCentralHeader(bytes.part(0..<location.range.upperBound), at: at)
             at = header.end
-            guard names.insert(header.name).inserted else {
+            guard names.insert(ByteText(header.name)).inserted else {
                 throw .damaged("the name \(quoted(header.name)) occurs twice")
             }
             let local = try ZipLocalHeader(bytes.part(0..<location.range.lowerBound), of: header)

@@ -78,8 +78,8 @@ extension Response {
             fields[.vary] = name
             return
         }
-        let names = before.lowercased().split(separator: ",").map { $0.filter { $0 != " " } }
-        if !names.contains("*"), !names.contains(name.lowercased()) { fields[.vary] = "\(before), \(name)" }
+        let names = ASCII.lowercased(before).split(separator: ",").map { $0.filter { $0 != " " } }
+        if !names.contains("*"), !names.contains(ASCII.lowercased(name)) { fields[.vary] = "\(before), \(name)" }
     }
 
     fileprivate mutating func weakenTag() {

@@ -11,7 +11,7 @@ enum ContentCoding: String, Sendable, CaseIterable {
 
     /// The coding of this name, in any case; `x-gzip` is what old clients call gzip.
     init?(name: String) {
-        let name = name.lowercased()
+        let name = ASCII.lowercased(name)
         guard let coding = name == "x-gzip" ? .gzip : ContentCoding(rawValue: name) else { return nil }
         self = coding
     }
@@ -20,9 +20,9 @@ enum ContentCoding: String, Sendable, CaseIterable {
     /// other, which no client sends that means well.
     static func ofBody(_ fields: HeaderFields) throws(HTTPProblem) -> ContentCoding? {
         guard let value = fields[.contentEncoding] else { return nil }
-        let names = value.split(separator: ",").map { name in
-            String(decoding: FieldText.trimmed(Array(name.utf8)[...]), as: UTF8.self)
-        }.filter { !$0.isEmpty && $0.lowercased() != "identity" }
+        let names = value.utf8.split(separator: ASCII.comma).map { name in
+            String(decoding: FieldText.trimmed(Array(name)[...]), as: UTF8.self)
+        }.filter { !$0.isEmpty && ASCII.lowercased($0) != "identity" }
         guard let name = names.first else { return nil }
         guard names.count == 1, let coding = ContentCoding(name: name) else { throw .codingNotTaken(value) }
         return coding

@@ -243,13 +243,11 @@ final class Connection: @unchecked Sendable {
 extension Connection {
     /// After anything has happened: uses what was waiting, sends what there is, and says what to watch for.
     func settle() {
-        var waiting: Int
         repeat {
             guard isOpen else { return }
-            waiting = state.backlog.count
             useBacklog()
             flush()
-        } while state.output.isEmpty && !state.backlog.isEmpty && state.backlog.count < waiting
+        } while state.canGoOn
         guard isOpen else { return }
         call.mailbox?.wake()
         if state.exchange == nil { call.finish() }

@@ -113,7 +113,8 @@ extension ConnectionState {
         headClock = nil
         phase = .exchange
         exchange = Exchange(
-            method: nil, requestID: ids.next(), version: .http11, began: now, persists: false, bodyUse: .abandoned)
+            method: parser.isHead ? .head : nil, requestID: ids.next(), version: .http11, began: now, persists: false,
+            bodyUse: .abandoned)
         exchange?.address = remote
         answer(problem, now: now)
         finishExchange(now: now)
@@ -162,7 +163,7 @@ extension ConnectionState {
         exchange.persists && !isShuttingDown && !saysClose
             && (framing != .untilClose || exchange.method == .head)
             && exchange.canDrain(limit: context.limits.maxDrainBytes)
-            && response.fields[.connection]?.lowercased() != "close"
+            && response.fields[.connection].map(ASCII.lowercased) != "close"
     }
 
     private mutating func appendHead(

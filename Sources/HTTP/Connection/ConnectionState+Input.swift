@@ -3,11 +3,15 @@ extension ConnectionState {
     ///
     /// To be called again until it gives nil; what is then left of the input belongs into the backlog.
     mutating func advance(_ input: Span<UInt8>, at position: inout Int, now: MonotonicTime) -> Action? {
+        isHeldByOutput = false
         while true {
             switch phase {
             case .handshake: return nil
             case .head:
-                guard output.count < context.limits.maxWaitingOutputBytes else { return nil }
+                guard output.count < context.limits.maxWaitingOutputBytes else {
+                    isHeldByOutput = true
+                    return nil
+                }
                 guard position < input.count else { return inputEnded ? endWithinHead(now: now) : nil }
                 if let action = readHead(input, &position, now: now) { return action }
                 if case .head = phase, position == input.count, !inputEnded { return nil }

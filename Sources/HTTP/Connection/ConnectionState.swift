@@ -48,6 +48,8 @@ struct ConnectionState {
     var output = OutputQueue()
     /// What was read while it could not be used.
     var backlog = InputBacklog()
+    /// Whether `advance` stopped because too much output waits for the client.
+    var isHeldByOutput = false
     /// Whether the client has ended its side.
     var inputEnded = false
     var isShuttingDown = false
@@ -71,6 +73,10 @@ struct ConnectionState {
         idleSince = now
         if isSecured { phase = .handshake }
     }
+
+    /// Whether `advance` stopped for the output alone and that has room again, so that it is to be called once more, with
+    /// the backlog or without: nothing else would start it.
+    var canGoOn: Bool { isHeldByOutput && output.count < context.limits.maxWaitingOutputBytes }
 
     /// Whether bytes should be read from the socket now.
     var wantsInput: Bool {

@@ -2,6 +2,8 @@
 struct OutputQueue: Sendable {
     /// Up to this size, copying is cheaper than another vector.
     private static let largestCopy = 4 << 10
+    /// No piece is added to a segment of this size: one that never ends would never be let go of.
+    private static let largestOpen = 64 << 10
 
     private var segments: [[UInt8]] = []
     /// Segments before this one are sent, and this one up to `sentOfFirst`.
@@ -28,7 +30,7 @@ struct OutputQueue: Sendable {
 
     /// Adds what `write` appends to the buffer that it is given.
     mutating func build(_ write: (inout [UInt8]) -> Void) {
-        if !lastIsOpen {
+        if !lastIsOpen || segments[segments.count - 1].count >= Self.largestOpen {
             segments.append([])
             segments[segments.count - 1].reserveCapacity(512)
             lastIsOpen = true

@@ -48,7 +48,15 @@ extension HTTPProblem {
     static func methodNotAllowed(_ method: HTTPRequest.Method, path: String, allow: String) -> HTTPProblem {
         HTTPProblem(
             status: .methodNotAllowed, slug: "method-not-allowed", title: "The method does not fit this path",
-            detail: "\(path) takes \(allow), not \(method.rawValue).", fields: [.allow: allow])
+            detail: "\(path) takes \(allow), not \(method == .head ? "GET" : method.rawValue).", fields: [.allow: allow]
+        )
+    }
+
+    /// A precondition of the request does not hold, so that it is not performed (RFC 9110, 15.5.13).
+    public static func preconditionFailed(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .preconditionFailed, slug: "precondition-failed", title: "A precondition does not hold",
+            detail: detail)
     }
 
     static func requestTimeout(_ detail: String) -> HTTPProblem {

@@ -44,7 +44,7 @@ enum PartHeaders {
         while rest.first == ASCII.semicolon {
             rest = rest.dropFirst().drop(while: ASCII.isBlank)
             guard let sign = rest.firstIndex(of: ASCII.equals) else { break }
-            let key = String(decoding: FieldText.trimmed(rest[..<sign]), as: UTF8.self).lowercased()
+            let key = ASCII.lowercased(String(decoding: FieldText.trimmed(rest[..<sign]), as: UTF8.self))
             guard let value = parameter(&rest, from: sign + 1) else { break }
             if found[key] == nil { found[key] = value }
             rest = rest.drop(while: ASCII.isBlank)

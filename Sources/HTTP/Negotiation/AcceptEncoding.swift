@@ -8,7 +8,7 @@ struct AcceptEncoding: Sendable {
         var scanner = FieldScanner(text ?? "")
         while !scanner.isAtEnd {
             scanner.skipBlanks()
-            let name = scanner.token()?.lowercased()
+            let name = scanner.token().map(ASCII.lowercased)
             let parameters = scanner.parameters()
             scanner.skipElement()
             _ = scanner.take(ASCII.comma)

@@ -5,15 +5,23 @@ public struct AcceptHeader: Sendable {
         /// From 0 to 1000.
         let weight: Int
 
-        /// How closely it names the type: 3 with parameters, 2 exactly, 1 by its type, 0 as one of all; nil not at all.
+        /// How closely it names the type: 4 with parameters, 3 exactly, 2 with parameters that the type has not and that
+        /// say nothing of it, such as JSON's charset, 1 by its type, 0 as one of all; nil not at all.
         func specificity(for offered: MediaType) -> Int? {
             if media.type == "*" { return media.subtype == "*" ? 0 : nil }
             guard media.type == offered.type else { return nil }
             if media.subtype == "*" { return 1 }
             guard media.subtype == offered.subtype else { return nil }
             let wanted = media.parameters.filter { $0.name != "q" }
-            guard wanted.allSatisfy({ offered[$0.name]?.lowercased() == $0.value.lowercased() }) else { return nil }
-            return wanted.isEmpty ? 2 : 3
+            var isWhole = true
+            for parameter in wanted {
+                guard let own = offered[parameter.name] else {
+                    isWhole = false
+                    continue
+                }
+                guard ASCII.equal(own, ignoringCase: parameter.value) else { return nil }
+            }
+            return wanted.isEmpty ? 3 : isWhole ? 4 : 2
         }
     }
 

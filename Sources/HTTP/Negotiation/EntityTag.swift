@@ -19,7 +19,22 @@ public struct EntityTag: Sendable, Hashable, CustomStringConvertible {
     public func matches(ifNoneMatch value: String?) -> Bool {
         guard let value else { return false }
         if FieldText.trimmed(Array(value.utf8)[...]).elementsEqual("*".utf8) { return true }
-        return Self.list(value).contains { $0.opaque == opaque }
+        return Self.list(value).contains { $0.opaque.utf8.elementsEqual(opaque.utf8) }
+    }
+
+    /// Whether a value of If-Match names this tag, by strong comparison: a weak tag on either side is none
+    /// (RFC 9110, 13.1.1).
+    func matches(ifMatch value: String) -> Bool { !isWeak && Self.list(value).contains(self) }
+
+    /// Whether it is the same tag, byte for byte.
+    public static func == (left: EntityTag, right: EntityTag) -> Bool {
+        left.isWeak == right.isWeak && left.opaque.utf8.elementsEqual(right.opaque.utf8)
+    }
+
+    /// Hashes what `==` compares.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(isWeak)
+        for byte in opaque.utf8 { hasher.combine(byte) }
     }
 
     /// Reads a list of tags up to the first thing that is none.

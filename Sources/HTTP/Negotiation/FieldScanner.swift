@@ -66,7 +66,7 @@ struct FieldScanner {
             // A semicolon without a parameter is allowed (RFC 9110, 5.6.6).
             guard let name = token() else { continue }
             guard take(ASCII.equals), let value = value() else { return nil }
-            parameters.append((name.lowercased(), value))
+            parameters.append((ASCII.lowercased(name), value))
         }
         skipBlanks()
         return parameters

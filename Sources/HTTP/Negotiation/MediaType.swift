@@ -35,7 +35,7 @@ public struct MediaType: Sendable, Equatable, CustomStringConvertible {
             let parameters = scanner.parameters()
         else { return nil }
         return MediaType(
-            type: type.lowercased(), subtype: subtype.lowercased(),
+            type: ASCII.lowercased(type), subtype: ASCII.lowercased(subtype),
             parameters: parameters.map { Parameter(name: $0.name, value: $0.value) })
     }
 

@@ -38,7 +38,7 @@ struct FramingFields {
 
     mutating func addTransferEncoding(_ value: ArraySlice<UInt8>) {
         let names = value.split(separator: ASCII.comma, omittingEmptySubsequences: false)
-            .map { String(decoding: FieldText.trimmed($0), as: UTF8.self).lowercased() }
+            .map { ASCII.lowercased(String(decoding: FieldText.trimmed($0), as: UTF8.self)) }
         codings = (codings ?? []) + names
     }
 

@@ -80,6 +80,16 @@ enum ASCII {
     @inline(__always)
     static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 
+    /// The text with the letters A to Z in lower case, and no others: by Unicode's rules U+212A would become a k.
+    static func lowercased(_ text: some StringProtocol) -> String {
+        String(decoding: text.utf8.map(lowercased), as: UTF8.self)
+    }
+
+    /// Whether two texts are the same bytes but for the case of the letters A to Z.
+    static func equal(_ text: some StringProtocol, ignoringCase other: some StringProtocol) -> Bool {
+        text.utf8.lazy.map(lowercased).elementsEqual(other.utf8.lazy.map(lowercased))
+    }
+
     /// The value of a hexadecimal digit, nil for any other byte.
     @inline(__always)
     static func hexValue(_ byte: UInt8) -> UInt8? {

@@ -6,7 +6,7 @@ enum HostField {
             guard let close = bytes.firstIndex(of: ASCII.closeBracket), close > bytes.startIndex + 1 else {
                 return false
             }
-            guard bytes[(bytes.startIndex + 1)..<close].allSatisfy(ByteSet.ipLiteral.contains) else { return false }
+            guard isIPLiteral(bytes[(bytes.startIndex + 1)..<close]) else { return false }
             afterHost = bytes[(close + 1)...]
         } else {
             let end = bytes.firstIndex(of: ASCII.colon) ?? bytes.endIndex
@@ -16,6 +16,17 @@ enum HostField {
         if afterHost.isEmpty { return true }
         let port = afterHost.dropFirst()
         return afterHost.first == ASCII.colon && port.count <= 5 && port.allSatisfy(ASCII.isDigit)
+    }
+
+    /// `IPv6address` or `IPvFuture` (RFC 3986, 3.2.2); no zone, which means nothing to another host.
+    private static func isIPLiteral(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard bytes.allSatisfy(ByteSet.ipLiteral.contains) else { return false }
+        if let first = bytes.first, ASCII.lowercased(first) == 0x76 {
+            guard let dot = bytes.firstIndex(of: ASCII.dot) else { return false }
+            let version = bytes[(bytes.startIndex + 1)..<dot]
+            return !version.isEmpty && version.allSatisfy { ASCII.hexValue($0) != nil } && dot + 1 < bytes.endIndex
+        }
+        return bytes.contains(ASCII.colon) && IPAddress(String(decoding: bytes, as: UTF8.self)) != nil
     }
 
     private static func isRegisteredName(_ bytes: ArraySlice<UInt8>) -> Bool {

@@ -24,6 +24,8 @@ struct RequestParser {
     private var tokenStart = 0
     private var lineStart = 0
     private var methodEnd = 0
+    /// Whether the method has been read and is HEAD, whatever the rest turns out to be.
+    private(set) var isHead = false
     private var target = 0..<0
     private var fieldNameEnd = 0
     private var fieldValueEnd = 0
@@ -107,6 +109,7 @@ struct RequestParser {
 
 extension RequestParser {
     private static let longestMethod = 32
+    private static let headMethod = Array("HEAD".utf8)
 
     private mutating func readMethod(_ input: Span<UInt8>, _ index: inout Int, _ origin: Int) throws(HTTPProblem) {
         Self.skip(ByteSet.token, input, &index)
@@ -117,6 +120,12 @@ extension RequestParser {
             throw .malformed("The request does not begin with a method and one space.")
         }
         methodEnd = length
+        if length == 4 {
+            isHead = (0..<4).allSatisfy { (offset: Int) -> Bool in
+                let byte = offset < bytes.count ? bytes[offset] : input[offset - origin]
+                return byte == Self.headMethod[offset]
+            }
+        }
         index += 1
         tokenStart = origin + index
         state = .target

@@ -40,7 +40,7 @@ enum ForwardedHops {
             repeat {
                 guard let name = scanner.token() else { continue }
                 guard scanner.take(ASCII.equals), let value = scanner.value() else { return nil }
-                guard name.lowercased() == "for" else { continue }
+                guard ASCII.lowercased(name) == "for" else { continue }
                 // Each parameter may come once in an element.
                 guard hop == nil else { return nil }
                 hop = node(value)

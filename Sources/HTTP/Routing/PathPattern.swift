@@ -28,16 +28,17 @@ struct PathPattern: Sendable, Equatable {
 
     /// The values of the names, nil where the path does not fit. An empty segment fits no name.
     func match(_ path: String) -> PathParameters? {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        // By bytes: to Swift a slash with a mark above it is another character.
+        let parts = path.utf8.split(separator: ASCII.slash, omittingEmptySubsequences: false).dropFirst()
         guard parts.count == segments.count else { return nil }
         var pairs: [(name: String, value: String)] = []
         for (segment, part) in zip(segments, parts) {
             switch segment {
             case .text(let text):
-                guard text == part else { return nil }
+                guard text.utf8.elementsEqual(part) else { return nil }
             case .name(let name):
                 guard !part.isEmpty else { return nil }
-                pairs.append((name, String(part)))
+                pairs.append((name, String(Substring(part))))
             }
         }
         return PathParameters(pairs)

@@ -42,7 +42,9 @@ public struct AccessControl: Sendable {
     private static func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> ClientIdentity {
         guard let value = head.fields[.authorization] else { throw Problem.noKey }
         let bytes = Array(value.utf8)
-        guard bytes.count > 7, value.prefix(7).lowercased() == "bearer " else { throw Problem.noKey }
+        guard bytes.count > 7,
+            zip(bytes, "bearer ".utf8).allSatisfy({ $0 == $1 || (0x41...0x5A).contains($0) && $0 | 0x20 == $1 })
+        else { throw Problem.noKey }
         guard let name = keys.name(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }) else { throw Problem.unknownKey }
         return .key(name)
     }

@@ -40,12 +40,15 @@ extension VigilService {
         return .json(BatchDocument(batch: batch).json, status: batch.isEnded ? .ok : .accepted, fields: fields)
     }
 
-    /// How long the client prefers to wait, as far as that is granted; nil where it does not.
-    private func preferredWait(of head: RequestHead, _ fields: inout HTTPFields) -> Duration? {
-        guard let seconds = PreferHeader(head.fields[.prefer]).wait else { return nil }
-        let wait = min(.seconds(seconds), settings.maxWait)
-        fields[.preferenceApplied] = "wait=\(wait.components.seconds)"
-        return wait
+    /// How long the client prefers to wait, as far as that is granted; nil where it does not ask. Preference-Applied tells
+    /// what was made of it: 0 of what is no number of seconds.
+    func preferredWait(of head: RequestHead, _ fields: inout HTTPFields) -> Duration? {
+        guard let preferred = PreferHeader(head.fields[.prefer]).wait else { return nil }
+        var seconds = 0.0
+        if case .seconds(let asked) = preferred { seconds = min(asked, Double(settings.maxWait.components.seconds)) }
+        let whole = Int(seconds)
+        fields[.preferenceApplied] = "wait=" + (Double(whole) == seconds ? "\(whole)" : "\(seconds)")
+        return .seconds(seconds)
     }
 
     static func retry(after seconds: Double?, _ fields: inout HTTPFields) {

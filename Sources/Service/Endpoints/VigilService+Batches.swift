@@ -7,22 +7,29 @@ extension VigilService {
     func showBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
         try check(request.head.query, knows: ["wait"])
-        guard let batch = try await waited(id, try wait(in: request.head.query) ?? .zero) else {
-            throw Problem.unknownBatch(id.description)
-        }
-        let tag = EntityTag(batch.jobs.reduce("\(batch.jobs.count)") { "\($0).\($1.revision)" }.digest, isWeak: true)
-        var fields: HTTPFields = [.eTag: tag.description, .cacheControl: "no-cache"]
+        var fields: HTTPFields = [.cacheControl: "no-cache"]
+        let wait = try wait(in: request.head.query) ?? preferredWait(of: request.head, &fields) ?? .zero
+        guard let batch = try await waited(id, wait) else { throw Problem.unknownBatch(id.description) }
+        let tag = Self.tag(of: batch)
+        fields[.eTag] = tag.description
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max() ?? 1, &fields) }
-        if tag.matches(ifNoneMatch: request.head.fields[.ifNoneMatch]) {
+        if try Preconditions(request.head.fields).check(request.head.method, on: [tag]) {
             return Response(status: .notModified, fields: fields)
         }
         return .json(BatchDocument(batch: batch).json, fields: fields)
+    }
+
+    /// The name of a batch's state: of the very bytes once they stay as they are.
+    private static func tag(of batch: Batch) -> EntityTag {
+        let states = batch.jobs.reduce("\(batch.jobs.count)") { "\($0).\($1.revision)" }
+        return EntityTag("\(states).\(Vigil.version)".digest, isWeak: !batch.isEnded)
     }
 
     /// Cancels what has not ended; where all had, forgets the batch.
     func deleteBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
         guard let batch = try await waited(id, .zero) else { throw Problem.unknownBatch(id.description) }
+        _ = try Preconditions(request.head.fields).check(.delete, on: [Self.tag(of: batch)])
         if batch.isEnded {
             try await forEach(batch.jobs) { [backlog] id throws(JobStoreError) in _ = try await backlog.forget(id) }
             return Response(status: .noContent)

@@ -14,17 +14,29 @@ extension VigilService {
         let id = try jobID(of: request)
         try check(request.head.query, knows: ["wait"])
         var job = try await find(id)
-        if let wait = try wait(in: request.head.query) {
+        var fields: HTTPFields = [:]
+        if let wait = try wait(in: request.head.query) ?? preferredWait(of: request.head, &fields) {
             guard let ended = try await waited(id, wait) else { throw Problem.unknownJob(id.description) }
             job = ended
         }
-        return try await show(job, to: request.head)
+        var response = try await show(job, to: request.head)
+        for field in fields { response.fields[field.name] = field.value }
+        return response
+    }
+
+    /// The name of a job's state in one of its forms: of the very bytes once they stay as they are.
+    private static func tag(of job: Job, isArray: Bool) -> EntityTag {
+        let form = isArray ? ".npy" : ""
+        guard job.status.isEnded else {
+            return EntityTag("\(job.revision).\(job.queuePosition ?? 0)\(form)", isWeak: true)
+        }
+        return EntityTag("\(job.revision).\(Vigil.version)\(form)")
     }
 
     /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
     func wait(in query: QueryItems) throws(HTTPProblem) -> Duration? {
         guard let text = query["wait"] else { return nil }
-        guard let seconds = Double(text), seconds >= 0, seconds <= 86_400 else {
+        guard let seconds = PreferHeader.seconds(text), seconds <= 86_400 else {
             throw Problem.option(
                 OptionError(
                     name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 to 86400"))
@@ -37,18 +49,17 @@ extension VigilService {
     /// - Parameter isReused: whether it answers for another submission
     func show(_ job: Job, to head: RequestHead, isReused: Bool = false) async throws -> Response {
         let form = try form(of: head)
-        let tag = EntityTag(
-            "\(job.revision).\(job.queuePosition ?? 0)\(form == Self.npy ? ".npy" : "")", isWeak: true)
+        guard job.status == .succeeded || form != Self.npy || head.method == .post else { throw noArray(job) }
+        let tag = Self.tag(of: job, isArray: form == Self.npy)
         var fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
         if !job.status.isEnded {
             fields[.retryAfter] = String(max(1, Int((job.estimatedSeconds ?? 1).rounded(.up))))
         }
-        if tag.matches(ifNoneMatch: head.fields[.ifNoneMatch]), head.method != .post {
+        if head.method != .post, try Preconditions(head.fields).check(head.method, on: [tag]) {
             return Response(status: .notModified, fields: fields)
         }
         let started = ContinuousClock.now
         guard job.status == .succeeded else {
-            guard form != Self.npy || head.method == .post else { throw noArray(job) }
             return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
         let result = try await result(of: job, fetching: head.method != .head)
@@ -103,6 +114,11 @@ extension VigilService {
 
     func deleteJob(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
+        let preconditions = Preconditions(request.head.fields)
+        if !preconditions.isEmpty {
+            let job = try await find(id)
+            _ = try preconditions.check(.delete, on: [false, true].map { Self.tag(of: job, isArray: $0) })
+        }
         let outcome: CancelOutcome
         do { outcome = try await backlog.cancel(id) } catch { throw Problem.store(error) }
         switch outcome {

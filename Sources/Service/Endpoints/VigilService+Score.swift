@@ -17,6 +17,7 @@ extension VigilService {
 
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
     func score(_ request: Request) async throws -> Response {
+        _ = try Preconditions(request.head.fields).check(.post, on: nil)
         let pairs = request.head.query.map { (name: $0.name, value: $0.value) } + Self.fields(of: request.head)
         var options = try options(pairs)
         let key = try IdempotencyField.read(request.head.fields)

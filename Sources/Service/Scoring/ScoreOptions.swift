@@ -90,8 +90,11 @@ extension ScoreOptions {
 
     /// Labels separated by commas, the normal class first.
     public static func labels(in text: String) throws(OptionError) -> [String] {
-        let labels = text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-            String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        // By bytes: to Swift a comma with a mark above it is another character.
+        let (comma, blank) = (UInt8(ascii: ","), UInt8(ascii: " "))
+        let labels = text.utf8.split(separator: comma, omittingEmptySubsequences: false).map { part in
+            let trimmed = part.drop { $0 == blank }.reversed().drop { $0 == blank }.reversed()
+            return String(decoding: Array(trimmed), as: UTF8.self)
         }
         guard !labels.contains(where: \.isEmpty) else {
             throw OptionError(name: "labels", problem: "one is empty: expected words separated by commas")

@@ -15,11 +15,14 @@ struct MatrixName {
     /// - Parameter number: which of the form's files it is, from 1
     init(field: String, filename: String?, number: Int) {
         let numbered = "\(field)-\(number)"
-        guard let filename, let last = filename.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last else {
+        // By bytes: to Swift a slash with a mark above it is another character.
+        let separators = [UInt8(ascii: "/"), UInt8(ascii: "\\")]
+        guard let filename, let part = filename.utf8.split(whereSeparator: separators.contains).last else {
             self.init(file: number == 1 ? field : numbered, alone: nil, amongOthers: numbered)
             return
         }
-        self.init(file: filename, alone: String(last), amongOthers: Self.withoutEnding(String(last)))
+        let last = String(Substring(part))
+        self.init(file: filename, alone: last, amongOthers: Self.withoutEnding(last))
     }
 
     private init(file: String?, alone: String?, amongOthers: String) {
@@ -39,9 +42,11 @@ struct MatrixName {
             return path
         }
         let ending = path[path.index(after: dot)...]
-        guard (1...11).contains(ending.utf8.count), ending.first?.isLetter == true,
-            ending.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+        guard (1...11).contains(ending.utf8.count), let first = ending.utf8.first, Self.isEndingLetter(first),
+            ending.utf8.allSatisfy({ Self.isEndingLetter($0) || (0x30...0x39).contains($0) })
         else { return path }
         return String(path[..<dot])
     }
+
+    private static func isEndingLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
 }

@@ -1,3 +1,5 @@
+import Formats
+
 /// The forms in which a feature matrix can be sent.
 enum UploadFormat: Sendable, Equatable {
     /// numpy's .npy.
@@ -24,7 +26,7 @@ enum UploadFormat: Sendable, Equatable {
 
     /// The format of a file by its name's ending, for form parts that browsers label as plain bytes.
     static func named(_ filename: String) -> UploadFormat? {
-        let name = filename.lowercased()
+        let name = filename.asciiLowercase
         if name.hasSuffix(".npy") { return .npy }
         if name.hasSuffix(".safetensors") { return .safetensors }
         if name.hasSuffix(".json") { return .json }

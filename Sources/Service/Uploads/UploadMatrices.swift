@@ -47,15 +47,15 @@ struct UploadMatrices {
 
 /// Makes names differ.
 private struct DifferingNames {
-    private var taken: Set<String> = []
-    private var numbers: [String: Int] = [:]
+    private var taken: Set<ByteText> = []
+    private var numbers: [ByteText: Int] = [:]
 
     /// The name itself; with a number behind it where it is taken already.
     mutating func next(_ name: String) -> String {
         var candidate = name
-        while !taken.insert(candidate).inserted {
-            let number = numbers[name, default: 1] + 1
-            numbers[name] = number
+        while !taken.insert(ByteText(candidate)).inserted {
+            let number = numbers[ByteText(name), default: 1] + 1
+            numbers[ByteText(name)] = number
             candidate = "\(name)-\(number)"
         }
         return candidate

@@ -85,8 +85,12 @@ struct ZipMatrices {
 
     /// Names are never used as paths here. They go back to the client, who may.
     private static func check(_ name: String) throws(ArrayDecodingError) {
-        let parts = name.split(omittingEmptySubsequences: false) { $0 == "/" || $0 == "\\" }
-        let isDrive = name.first?.isLetter == true && name.dropFirst().first == ":"
+        // By bytes: to Swift a slash with a mark above it is another character.
+        let separators = [UInt8(ascii: "/"), UInt8(ascii: "\\")]
+        let parts = name.utf8.split(omittingEmptySubsequences: false, whereSeparator: separators.contains)
+            .map { String(decoding: Array($0), as: UTF8.self) }
+        let front = Array(name.utf8.prefix(2))
+        let isDrive = front.count == 2 && front[1] == UInt8(ascii: ":") && (0x61...0x7A).contains(front[0] | 0x20)
         let isPlain = !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
         guard isPlain, !isDrive, !parts.contains(""), !parts.contains("."), !parts.contains("..") else {
             throw ArrayDecodingError(
@@ -100,9 +104,9 @@ struct ZipMatrices {
     }
 
     private static func refuseSharedNames(_ files: [File]) throws(ArrayDecodingError) {
-        var paths: [String: String] = [:]
+        var paths: [ByteText: String] = [:]
         for file in files {
-            if let other = paths.updateValue(file.path, forKey: file.name) {
+            if let other = paths.updateValue(file.path, forKey: ByteText(file.name)) {
                 throw ArrayDecodingError(
                     .malformed,
                     "the entries \(quoted(other)) and \(quoted(file.path)) would both be called \(quoted(file.name))")
@@ -112,7 +116,7 @@ struct ZipMatrices {
 
     private static func format(of name: String) -> UploadFormat {
         if let format = UploadFormat.named(name), format != .zip { return format }
-        let isRows = [".bin", ".f32", ".raw"].contains { name.lowercased().hasSuffix($0) }
+        let isRows = [".bin", ".f32", ".raw"].contains { name.asciiLowercase.hasSuffix($0) }
         return isRows ? .bytes : .recognised
     }
 }

@@ -1,4 +1,5 @@
 import CLIP
+import Formats
 import Numerics
 import Synchronization
 
@@ -17,8 +18,8 @@ public final class LabelEncoder: Sendable {
 
     private struct State {
         var tower: TextTower?
-        var known: [[String]: ClassFeatures] = [:]
-        var order: [[String]] = []
+        var known: [[ByteText]: ClassFeatures] = [:]
+        var order: [[ByteText]] = []
     }
 
     /// - Parameter load: reads the tower; called once, on the first label set.
@@ -36,7 +37,9 @@ public final class LabelEncoder: Sendable {
         guard (2...ClassFeatures.most).contains(labels.count) else {
             throw .badLabels("\(labels.count) labels: expected 2 to \(ClassFeatures.most), the normal class first")
         }
-        guard Set(labels).count == labels.count else { throw .badLabels("a label stands twice: expected each once") }
+        guard Set(labels.map(ByteText.init)).count == labels.count else {
+            throw .badLabels("a label stands twice: expected each once")
+        }
         var all: [[Int]] = []
         for label in labels {
             let tokens = tokenizer.tokens(of: label)
@@ -55,7 +58,7 @@ public final class LabelEncoder: Sendable {
     public func classes(for labels: [String]) throws(ModelError) -> ClassFeatures {
         let tokens = try tokens(of: labels)
         return try state.withLock { (state) throws(ModelError) -> ClassFeatures in
-            if let known = state.known[labels] { return known }
+            if let known = state.known[labels.map(ByteText.init)] { return known }
             let tower: TextTower
             do throws(WeightError) {
                 if let loaded = state.tower { tower = loaded } else { tower = try load() }
@@ -71,8 +74,8 @@ public final class LabelEncoder: Sendable {
             }
             let classes = try ClassFeatures(labels: labels, features: features)
             if state.order.count == Self.remembered { state.known[state.order.removeFirst()] = nil }
-            state.known[labels] = classes
-            state.order.append(labels)
+            state.known[labels.map(ByteText.init)] = classes
+            state.order.append(labels.map(ByteText.init))
             return classes
         }
     }

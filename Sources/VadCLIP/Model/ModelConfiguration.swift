@@ -1,3 +1,5 @@
+import Formats
+
 /// Shape and settings of a VadCLIP model.
 ///
 /// Throughout this target T is the snippets of a video, L the `length` of a chunk, n its valid rows, d the `width`,
@@ -44,7 +46,7 @@ public struct ModelConfiguration: Sendable, Equatable {
             throw .badSetting(
                 name: "label \(empty)", value: "'\(labels[empty].prefix(60))'", expected: "words, at most 1,000 bytes")
         }
-        guard Set(labels).count == labels.count else {
+        guard Set(labels.map(ByteText.init)).count == labels.count else {
             throw .badSetting(name: "labels", value: labels.joined(separator: ","), expected: "each label once")
         }
     }

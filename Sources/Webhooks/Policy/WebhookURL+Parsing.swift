@@ -1,3 +1,5 @@
+import Formats
+
 extension WebhookURL {
     /// Reads an absolute `http` or `https` URL of RFC 3986, in ASCII, as it is to be sent: what needs percent-encoding
     /// has it, names are in their xn-- form.
@@ -76,7 +78,7 @@ extension WebhookURL {
             }
             return .address(address)
         }
-        return .name(text.lowercased())
+        return .name(text.asciiLowercase)
     }
 
     private static func isHostByte(_ byte: UInt8) -> Bool {

@@ -1,3 +1,5 @@
+import Formats
+
 /// What counts of a receiver's answer.
 struct AnswerHead: Equatable {
     let status: Int
@@ -73,7 +75,7 @@ struct AnswerHeadReader {
         if line.first == UInt8(ascii: " ") || line.first == UInt8(ascii: "\t") { return nil }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { throw .noColon }
         let value = Self.trimmed(line[(colon + 1)...])
-        switch String(decoding: line[..<colon], as: UTF8.self).lowercased() {
+        switch String(decoding: line[..<colon], as: UTF8.self).asciiLowercase {
         case "retry-after": head.retryAfter = String(decoding: value, as: UTF8.self)
         case "content-length": head.bodyLength = ASCII.number(value, most: 15)
         case "transfer-encoding": isCoded = true

@@ -87,8 +87,35 @@ final class RawClient {
         }
     }
 
-    private func readPiece() throws -> [UInt8] {
-        var buffer = [UInt8](repeating: 0, count: 65536)
+    /// Sends everything, and between whiles reads what comes, in steps of at most so many bytes, until the server ends
+    /// the connection. Neither waits for the other, as in a client that pipelines.
+    ///
+    /// - Parameter endsSending: whether our side ends once all of it is sent.
+    func converse(_ bytes: [UInt8], endsSending: Bool = false, step: () -> Int) throws -> String {
+        var rest = bytes[...]
+        var answer: [UInt8] = []
+        while true {
+            let wanted = Int16(POLLIN) | (rest.isEmpty ? 0 : Int16(POLLOUT))
+            var state = pollfd(fd: descriptor, events: wanted, revents: 0)
+            guard poll(&state, 1, 60_000) > 0 else {
+                throw Failure(description: "silence after \(answer.count) bytes, \(rest.count) are not sent")
+            }
+            if state.revents & Int16(POLLOUT) != 0, !rest.isEmpty {
+                let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+                let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) }
+                guard count > 0 || errno == EAGAIN else { throw Failure(description: "send: \(errno)") }
+                rest = rest.dropFirst(max(0, count))
+                if rest.isEmpty, endsSending { endSending() }
+            }
+            guard state.revents & ~Int16(POLLOUT) != 0 else { continue }
+            let piece = try readPiece(upTo: step())
+            if piece.isEmpty { return String(decoding: answer, as: UTF8.self) }
+            answer += piece
+        }
+    }
+
+    private func readPiece(upTo most: Int = 65536) throws -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: most)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         guard count >= 0 else { throw Failure(description: "recv: \(errno)") }
         return Array(buffer[..<count])

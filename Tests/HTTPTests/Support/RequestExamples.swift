@@ -54,8 +54,11 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
             ]),
         refused(
             "3 Transfer-Encoding (9112, 6.1)", 400,
-            ["xchunked", "chunked, identity", "chunked, chunked", "", "chunked;a=b", "gzip", "\"chunked\"", ",chunked"]
-                .map { post("Transfer-Encoding: \($0)") }
+            [
+                "xchunked", "chun\u{212A}ed", "CHUN\u{212A}ED", "chunked, identity", "chunked, chunked", "",
+                "chunked;a=b", "gzip", "\"chunked\"", ",chunked",
+            ]
+            .map { post("Transfer-Encoding: \($0)") }
                 + [
                     post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
                     "POST /count HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -121,12 +124,20 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
                 "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
                 "GET / HTTP/1.0\r\nHost: a b\r\n\r\n",
             ]
+                + [
+                    "[zz]", "[::g]", "[127.0.0.1]", "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7]", "[1::2::3]", "[:::]",
+                    "[12345::]", "[::1%25eth0]", "[::1%eth0]", "[::256.1.1.1]", "[::1.2.3]", "[::01.2.3.4]", "[v]",
+                    "[v1]", "[v1.]", "[v.a]", "[vg.a]", "[a.b]", "[::1]a", "[[::1]]", "[::\u{FF11}]",
+                ].map { "GET / HTTP/1.1\r\nHost: \($0)\r\n\r\n" }
                 + ["", "a b", "a/b", "a@b", "a:b", "a:1:2", "[::1", "[]", "a,b c", "a%2", "ä", "a:123456"].map {
                     "GET / HTTP/1.1\r\nHost: \($0)\r\n\r\n"
                 }),
         answered(
             "9 Host (9112, 3.2)", 200,
-            ["a", "a.b:80", "127.0.0.1:8080", "[::1]:80", "a:", "0.0.0.0=5000", "a%20b"].map {
+            [
+                "a", "a.b:80", "127.0.0.1:8080", "[::1]:80", "[::]", "[2001:DB8::1]:", "[1:2:3:4:5:6:7:8]",
+                "[1:2:3:4:5:6:7::]", "[::ffff:192.0.2.1]:8080", "[v1.a:b]", "[V1F.x]:80", "a:", "0.0.0.0=5000", "a%20b",
+            ].map {
                 "GET / HTTP/1.1\r\nHost: \($0)\r\n\r\n"
             }),
     ]).flatMap { $0 }
@@ -157,7 +168,9 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
             [
                 get("*"), get("a"), get("example.com:80"), get("ftp://a/"), get("http://"), get("http:///x"),
                 get("http://a b/"),
-                get("http://u@a/"), "CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS a HTTP/1.1\r\nHost: a\r\n\r\n",
+                get("http://u@a/"), get("http://[zz]/"), get("http://[127.0.0.1]/"), get("https://[::g]:80/x"),
+                get("http://[::1%25eth0]"), "CONNECT [zz]:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+                "CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS a HTTP/1.1\r\nHost: a\r\n\r\n",
             ]),
         answered(
             "10 target forms (9112, 3.2)", 200,
@@ -176,7 +189,7 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
             ].map(get)),
         answered(
             "11 percent-encoding (3986, 2.1)", 200,
-            ["/path/%41", "/path/...", "/path/a..b", "/path/%c3%a4", "/?%20=+"].map(get)),
+            ["/path/%41", "/path/...", "/path/a..b", "/path/%c3%a4", "/path/%cc%81a", "/?%20=+"].map(get)),
     ]).flatMap { $0 }
 
     static let semantics: [RequestExample] = [[RequestExample]]([
@@ -197,6 +210,7 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
                 "POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
                 [404], closes: true),
             RequestExample("16 wrong method (9110, 15.5.6)", "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", [405]),
+            RequestExample("16 wrong method for GET (9110, 15.5.6)", get("/count"), [405]),
             RequestExample("16 unknown path (9110, 15.5.5)", get("/none"), [404]),
             RequestExample("16 OPTIONS (9110, 9.3.7)", "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n", [204]),
             RequestExample("16 lower-case methods are others (9110, 9.1)", "get / HTTP/1.1\r\nHost: a\r\n\r\n", [501]),

@@ -19,15 +19,16 @@ final class StateHarness {
 
     init(
         limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil,
+        render: @escaping @Sendable (HTTPProblem, String) -> Response = { problem, _ in
+            Response(status: problem.status, text: problem.slug)
+        },
         observe: (@Sendable (ExchangeRecord) -> Void)? = nil
     ) {
         self.answersDeferred = answersDeferred
         var configuration = ServerConfiguration()
         configuration.limits = limits
         let context = ServerContext(
-            configuration: configuration, router: Self.router,
-            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) }, gate: gate,
-            observe: observe)
+            configuration: configuration, router: Self.router, renderProblem: render, gate: gate, observe: observe)
         state = ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
     }
@@ -96,14 +97,12 @@ final class StateHarness {
     }
 
     private func settle() {
-        var waiting: Int
         repeat {
-            waiting = state.backlog.count
             let (bytes, start) = state.backlog.take()
             let used = drive(bytes.span.extracting(start...))
             state.backlog.restore(bytes, from: start + used)
             flush()
-        } while !state.backlog.isEmpty && state.backlog.count < waiting && !isClosed
+        } while state.canGoOn && !isClosed
     }
 
     private func flush() {

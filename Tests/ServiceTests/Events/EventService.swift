@@ -26,16 +26,26 @@ struct EventService {
 
     /// Queues a video of so many snippets.
     func submit(rows: Int, logits: Bool = false, scale: Float = 0.8) async throws -> Job {
+        try await service.backlog.submit(newJob(rows: rows, logits: logits, scale: scale))
+    }
+
+    /// Queues a batch of videos.
+    func submitBatch(rows: [Int]) async throws -> BatchID {
+        let receipt = try await service.backlog.submit(
+            Submission(batch: rows.map { newJob(rows: $0, logits: false, scale: 0.8) }))
+        return try #require(receipt.batch)
+    }
+
+    private func newJob(rows: Int, logits: Bool, scale: Float) -> NewJob {
         var random = SeededRandom(seed: UInt64(rows))
         var options = ScoreOptions()
         options.logits = logits
-        return try await service.backlog.submit(
-            NewJob(
-                input: JobInput(
-                    features: random.floats(rows * Self.width, scale: scale), rows: rows, width: Self.width,
-                    options: options.encoded),
-                model: service.model.info.name, featuresSHA256: FeatureDigest("00"),
-                parts: Chunks(snippets: rows, length: Self.length).count))
+        return NewJob(
+            input: JobInput(
+                features: random.floats(rows * Self.width, scale: scale), rows: rows, width: Self.width,
+                options: options.encoded),
+            model: service.model.info.name, featuresSHA256: FeatureDigest("00"),
+            parts: Chunks(snippets: rows, length: Self.length).count)
     }
 
     /// The answer to `GET /jobs/ID/events`.
