@@ -100,6 +100,8 @@ public final class VigilService: Sendable {
         router.get("/healthz", .deferred { _ in await self.healthy() })
         router.get("/v1/models", .deferred { _ in self.models() })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
+        router.get("/problems", .deferred { self.showProblems($0) })
+        router.get("/problems/{name}", .deferred { try self.showProblem($0) })
         return router
     }
 

@@ -69,7 +69,7 @@ struct RequestTarget: Equatable {
             let sign = pair.firstIndex(of: ASCII.equals) ?? pair.endIndex
             let name = try PercentDecoding.decode(pair[..<sign], as: .query)
             let value = try PercentDecoding.decode(pair[sign...].dropFirst(), as: .query)
-            items.append(QueryItems.Item(name: name, value: value))
+            items.append(QueryItems.Item(name: name, value: value, isBare: sign == pair.endIndex))
         }
         return QueryItems(items)
     }

@@ -6,8 +6,9 @@ import Jobs
 extension VigilService {
     func showBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
-        try check(request.head.query, knows: ["wait"])
-        guard let batch = try await waited(id, try wait(in: request.head.query) ?? .zero) else {
+        let query = try parameters(of: request, among: ["wait"])
+        try checkTakesJSON(request.head, "A batch")
+        guard let batch = try await waited(id, try wait(in: query) ?? .zero) else {
             throw Problem.unknownBatch(id.description)
         }
         let tag = EntityTag(batch.jobs.reduce("\(batch.jobs.count)") { "\($0).\($1.revision)" }.digest, isWeak: true)
@@ -22,6 +23,7 @@ extension VigilService {
     /// Cancels what has not ended; where all had, forgets the batch.
     func deleteBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
+        _ = try parameters(of: request, among: [])
         guard let batch = try await waited(id, .zero) else { throw Problem.unknownBatch(id.description) }
         if batch.isEnded {
             try await forEach(batch.jobs) { [backlog] id throws(JobStoreError) in _ = try await backlog.forget(id) }
