@@ -142,9 +142,10 @@ struct OpenAPITests {
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
         try conformance.check(service.models().bytes, "Models")
-        try conformance.check(await service.healthy().bytes, "Health")
-        try conformance.check(service.live().bytes, "Health")
-        try conformance.check(await service.ready().bytes, "Health")
+        try conformance.check(await service.healthy(detailed: true).bytes, "Health")
+        try conformance.check(service.live(detailed: true).bytes, "Health")
+        try conformance.check(await service.ready(detailed: true).bytes, "Health")
+        try conformance.check(await service.ready(detailed: false).bytes, "Health")
         try conformance.check(VigilService.render(Problem.unknownJob("x"), requestID: "r").bytes, "Problem")
         #expect(conformance.differences == [])
         let schemas = ["FeatureReport", "RowNorm", "Models", "Model", "Health", "HealthCheck", "Problem"]

@@ -57,7 +57,7 @@ struct ServeCommand: AsyncParsableCommand {
         limits.reusesResults = try jobs.reusesResults(settings)
         limits.callbacks = try callbacks.delivery(settings, logger, reloading: &files)
         let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
-        let limiter = try access.limiter(settings)
+        let control = try access.control(settings, keys: keys, configuration)
         let (backlog, close) = try jobs.backlog(settings, listening: StatePlace.Name(configuration), logger)
         defer { close() }
         try await backlog.resume()
@@ -68,7 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
         let server = HTTPServer(
             configuration: configuration, router: service.router(),
             problemRenderer: VigilService.render, logger: logger,
-            gate: AccessControl(keys: keys, limiter: limiter).gate,
+            gate: control.gate,
             observer: accessLog.map { $0.add })
         let group = ServiceGroup(
             configuration: .init(

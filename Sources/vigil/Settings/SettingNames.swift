@@ -10,5 +10,5 @@ enum SettingNames {
             "threshold", "tls-cert",
             "tls-client-ca", "tls-handshake-timeout", "tls-key", "workers",
         ] + JobOptions.settingNames + CallbackOptions.settingNames + ListeningOptions.settingNames
-        + ClientOptions.settingNames
+        + ClientOptions.settingNames + AccessOptions.settingNames
 }
