@@ -89,7 +89,8 @@ struct AllowedHost: Sendable, Hashable {
     }
 
     private let hosts: Hosts
-    private let port: UInt16?
+    /// Nil where all ports fit.
+    let port: UInt16?
 
     /// Reads a pattern; nil where the text is none.
     init?(_ text: String) {

@@ -97,7 +97,9 @@ extension OriginRules {
         if allowsAny { return true }
         guard !patterns.isEmpty, let origin = head.fields[.origin].flatMap({ Origin($0) }) else { return false }
         return patterns.contains { pattern in
-            pattern.scheme == origin.scheme && pattern.host.matches(origin.authority, usualPorts: [origin.usualPort])
+            // An origin without a port is that of the usual one, and of no other.
+            pattern.scheme == origin.scheme && (pattern.host.port ?? origin.usualPort) == origin.port
+                && pattern.host.matches(origin.authority, usualPorts: [origin.usualPort])
         }
     }
 

@@ -145,7 +145,7 @@ with Server() as server:
             "fps=x",
             "fps=nan",
             "fps=inf",
-            "fps=",
+            "fps=30,5",
             "threshold=1.1",
             "threshold=-0.1",
             "threshold=nan",
