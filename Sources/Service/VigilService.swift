@@ -95,11 +95,13 @@ public final class VigilService: Sendable {
         router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
         router.delete("/batches/{id}", .deferred { try await self.deleteBatch($0) })
         router.get("/jobs/{id}/events", .deferred { try await self.showEvents($0) })
-        router.get("/livez", .immediate { _ in self.live() })
-        router.get("/readyz", .deferred { _ in await self.ready() })
-        router.get("/healthz", .deferred { _ in await self.healthy() })
+        router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
+        router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
+        router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
         router.get("/v1/models", .deferred { _ in self.models() })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
+        router.get("/problems", .deferred { self.showProblems($0) })
+        router.get("/problems/{name}", .deferred { try self.showProblem($0) })
         return router
     }
 

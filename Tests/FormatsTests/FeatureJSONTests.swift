@@ -31,6 +31,74 @@ struct FeatureJSONTests {
         #expect(fixture == DecodedArray(shape: [5, 3], elementType: .float32, values: Fixture.ramp(15)))
     }
 
+    /// What stands beside the features, fed in pieces of `size` bytes.
+    private func members(_ text: String, pieces size: Int) throws -> [JSONValue.Member] {
+        var decoder = FeatureJSONDecoder(keepsMembers: true)
+        let bytes = Array(text.utf8)
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            try Array(bytes[start..<min(start + size, bytes.count)]).withRawBytes { piece throws(ArrayDecodingError) in
+                try decoder.feed(piece)
+            }
+        }
+        let members = decoder.members
+        _ = try decoder.finish()
+        return members
+    }
+
+    @Test("other members are kept for whoever asks, before and after the features, however the text is cut")
+    func keepsMembers() throws {
+        let text =
+            #" { "fps" : 30e0 ,"a":{"features":[1,"\ud83d\ude00"],"b":[]}, "features": [[1,2]], "\u006eo" : null,"#
+            + #" "n":-1 ,"s":"x\"}", "t":true ,"fps":"25","l":[ ] } "#
+        let expected: [JSONValue.Member] = [
+            .init(name: "fps", value: .number("30e0")),
+            .init(
+                name: "a",
+                value: .object([
+                    .init(name: "features", value: .array([.number("1"), .string("\u{1F600}")])),
+                    .init(name: "b", value: .array([])),
+                ])),
+            .init(name: "no", value: .null), .init(name: "n", value: .number("-1")),
+            .init(name: "s", value: .string("x\"}")), .init(name: "t", value: .bool(true)),
+            .init(name: "fps", value: .string("25")), .init(name: "l", value: .array([])),
+        ]
+        for size in 1...text.utf8.count { #expect(try members(text, pieces: size) == expected) }
+        #expect(try members(#"{"features":[1]}"#, pieces: 3) == [])
+        let long = String(repeating: "n", count: 200)
+        let cut = try members("{\"\(long)\": 1, \"features\": [1]}", pieces: 7)
+        #expect(cut.count == 1 && cut[0].name.hasPrefix("nnnn") && cut[0].name.utf8.count < 100)
+    }
+
+    @Test("more of them than there is room for is refused by name, and nothing of it is held where nobody asks")
+    func boundsMembers() throws {
+        for value in ["[\(String(repeating: "1,", count: 50_000))1]", "\"\(String(repeating: "x", count: 70_000))\""] {
+            let text = "{\"rows\": \(value), \"features\": [1]}"
+            let error = failure(of: ArrayDecodingError.self) { _ = try members(text, pieces: 1_000) }
+            #expect(
+                error?.kind == .unfit && error?.description.contains("'rows'") == true, "\(String(describing: error))")
+            #expect(try read(text).values == [1])
+        }
+        let many = (0..<200).map { "\"m\($0)\": \($0), " }.joined()
+        let error = failure(of: ArrayDecodingError.self) {
+            _ = try members("{\(many)\"features\": [1]}", pieces: 100)
+        }
+        #expect(error?.kind == .unfit)
+        let twice = failure(of: ArrayDecodingError.self) {
+            _ = try members(#"{"a": {"b": 1, "b": 2}, "features": [1]}"#, pieces: 100)
+        }
+        #expect(twice?.kind == .malformed)
+    }
+
+    @Test("a byte order mark before the object is passed over, and nowhere else")
+    func byteOrderMark() throws {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let text = Array(#"{"features":[1]}"#.utf8)
+        #expect(try decode(mark + text, with: FeatureJSONDecoder()).values == [1])
+        for wrong in [mark + mark + text, mark[..<2] + text, text + mark, Array(" ".utf8) + mark + text, mark] {
+            #expect(throws: ArrayDecodingError.self) { try decode(Array(wrong), with: FeatureJSONDecoder()) }
+        }
+    }
+
     @Test("what Python writes of float32 reads back to the same bits")
     func readsBack() throws {
         let array = try decode(Fixture.file("json/repr.json"), with: FeatureJSONDecoder())

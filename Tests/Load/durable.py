@@ -66,7 +66,7 @@ class Server:
     def ready(self):
         try:
             with Connection(self.port) as client:
-                return client.ask(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
+                return client.ask(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")[0] == 200
         except OSError:
             return False
 
@@ -123,7 +123,7 @@ def video(rows, width):
 
 
 def post(body, *fields):
-    head = ["POST /score HTTP/1.1", "Host: x", f"Content-Type: {NPY}", f"Content-Length: {len(body)}", *fields, "", ""]
+    head = ["POST /score HTTP/1.1", "Host: localhost", f"Content-Type: {NPY}", f"Content-Length: {len(body)}", *fields, "", ""]
     return "\r\n".join(head).encode() + body
 
 
@@ -237,7 +237,7 @@ def store():
             taken = []
             with Connection(server.port) as client:
                 for _ in range(5_000):
-                    request = f"GET /jobs/{chance.choice(ids)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+                    request = f"GET /jobs/{chance.choice(ids)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
                     begun = time.perf_counter()
                     status, body = client.ask(request)
                     taken.append((time.perf_counter() - begun) * 1000)
@@ -257,7 +257,7 @@ def store():
         with Connection(server.port) as client:
             for _ in range(200):
                 begun = time.perf_counter()
-                request = f"GET /jobs?limit=50&cursor={chance.choice(ids)} HTTP/1.1\r\nHost: x\r\n\r\n"
+                request = f"GET /jobs?limit=50&cursor={chance.choice(ids)} HTTP/1.1\r\nHost: localhost\r\n\r\n"
                 if client.ask(request.encode())[0] != 200:
                     sys.exit("a page was refused")
                 lists.append((time.perf_counter() - begun) * 1000)

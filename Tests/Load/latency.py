@@ -30,8 +30,8 @@ slow = int(arguments[2]) if len(arguments) > 2 else 500
 seconds = float(arguments[3]) if len(arguments) > 3 else 10
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
-LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+LIVE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 stop = multiprocessing.Event()
 scored = multiprocessing.Value("q", 0, lock=False)
 
@@ -57,7 +57,7 @@ def answer(client):
 
 
 def saturate(address, body):
-    head = f"POST /score HTTP/1.1\r\nHost: x\r\nPrefer: wait=60\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /score HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with socket.create_connection(address) as client:
         while not stop.is_set():
             client.sendall(head + body)
@@ -73,14 +73,14 @@ def saturate(address, body):
 def hang(address, body):
     """A third of the clients drips a head, a third a body, and a third takes its answer slowly."""
     clients, sent = [], 0
-    head = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     for number in range(slow):
         client = socket.socket()
         if number % 3 == 2:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         client.connect(address)
         client.setblocking(False)
-        client.send([b"GET / HTTP/1.1\r\nX: ", head, b"GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n" * 20][number % 3])
+        client.send([b"GET / HTTP/1.1\r\nX: ", head, b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20][number % 3])
         clients.append(client)
     while not stop.is_set():
         for number, client in enumerate(clients):

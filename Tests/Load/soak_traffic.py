@@ -196,14 +196,14 @@ class Traffic:
         with self.socket(server) as client:
             where = rng.choice(["head", "body", "chunk", "answer"])
             if where == "head":
-                client.sendall(b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Ty")
+                client.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Ty")
             elif where == "body":
-                client.sendall(b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n" + bytes(70000))
+                client.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n" + bytes(70000))
             elif where == "chunk":
-                head = b"POST /score HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                head = b"POST /score HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
                 client.sendall(head + b"FFFF\r\n" + bytes(1000))
             else:
-                client.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: a\r\n\r\n" * 20)
+                client.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
                 client.recv(100)
             if rng.random() < 0.5:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -212,7 +212,7 @@ class Traffic:
 
     def garbage(self, server, rng):
         """Bytes that are no request; they are refused or, at the end of the input, given up."""
-        good = b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+        good = b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"
         raw = bytearray(good if rng.random() < 0.7 else rng.randbytes(rng.randrange(1, 2000)))
         for _ in range(rng.randrange(1, 5)):
             raw[rng.randrange(len(raw))] = rng.randrange(256)

@@ -108,7 +108,7 @@ def answered(clients, mark, within):
 def measure(name, path, first, last):
     busy = Busy()
     job = submit()
-    request = f"GET {path.format(job)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    request = f"GET {path.format(job)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     time.sleep(1)
     memory, threads_before = status(server.pid)
     begun = time.monotonic()

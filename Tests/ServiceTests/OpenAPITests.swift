@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import HTTP
+import HTTPTypes
 import Jobs
 import Numerics
 import TestSupport
@@ -44,13 +45,64 @@ struct OpenAPITests {
             .union(Self.names(after: "reason: \"", in: "Service"))
             .union(Self.names(after: "JobFailure(reason: \"", in: "SQLiteStore"))
         #expect(Set(description.values(of: "JobError", "type")) == Set(reasons.map { Problem.path + $0 }))
+        #expect(Set(description.node("x-failure-types").keys) == reasons)
     }
 
-    @Test("the parameters of POST /score are those that the code reads, as fields of a form too")
+    @Test("what types of problems lead to is what the description says of them")
+    func explanations() throws {
+        let text = try String(contentsOfFile: Paths.root + "/openapi.yaml", encoding: .utf8)
+        let read = ProblemTypes(Array(text.utf8))
+        let (answers, failures) = (description.node("x-problem-types"), description.node("x-failure-types"))
+        #expect(Set(read.all.map(\.name)) == Set(answers.keys).union(failures.keys))
+        for entry in read.all {
+            let node = (answers[entry.name] ?? failures[entry.name]) as? APIDescription.Node ?? [:]
+            #expect(entry.meaning == node["meaning"] as? String && entry.status == node["status"] as? Int)
+        }
+        #expect(ProblemTypes([]).all == [])
+    }
+
+    @Test("each parameter of a query that is described is known to its endpoint, and no other")
+    func queries() async throws {
+        for (path, item) in description.node("paths") {
+            for (method, operation) in item as? APIDescription.Node ?? [:] where method == "get" || method == "delete" {
+                guard operation is APIDescription.Node, path.contains("jobs") || path.contains("batches") else {
+                    continue
+                }
+                let names = description.parameters(of: method, path, in: "query")
+                let expected = names.isEmpty ? "none is taken here" : "expected \(names.joined(separator: ", "))"
+                let problem = await problem(method, path, query: "nonsense")
+                #expect(problem?.detail == "nonsense: no such parameter: \(expected)", "\(method) \(path)")
+            }
+        }
+    }
+
+    private func problem(_ method: String, _ path: String, query: String) async -> HTTPProblem? {
+        let request = Request(
+            head: RequestHead(
+                method: method == "get" ? .get : .delete, path: path,
+                query: QueryItems([.init(name: query, value: "1")])),
+            pathParameters: PathParameters([("id", "01M85BV3QAE4RGA8GVVP3465ME")]))
+        do {
+            switch (method, path) {
+            case ("get", "/jobs"): _ = try await service.listJobs(request)
+            case ("get", "/jobs/{id}"): _ = try await service.showJob(request)
+            case ("get", "/jobs/{id}/events"): _ = try await service.showEvents(request)
+            case ("get", "/batches/{id}"): _ = try await service.showBatch(request)
+            case ("delete", "/jobs/{id}"): _ = try await service.deleteJob(request)
+            case ("delete", "/batches/{id}"): _ = try await service.deleteBatch(request)
+            default: return nil
+            }
+            return nil
+        } catch { return error as? HTTPProblem }
+    }
+
+    @Test("the parameters of POST /score are those that the code reads, as fields of a form and in JSON too")
     func parameters() {
         #expect(description.parameters(of: "post", "/score", in: "query") == ScoreOptions.names)
         let form = description.schema("FeatureForm")["properties"] as? APIDescription.Node ?? [:]
         #expect(Set(form.keys) == Set(ScoreOptions.names + ["features"]))
+        let rows = description.schema("FeatureRows")["properties"] as? APIDescription.Node ?? [:]
+        #expect(Set(rows.keys) == Set(ScoreOptions.names + ["features"]))
     }
 
     @Test("the types of a body are those that the code takes")
@@ -90,9 +142,10 @@ struct OpenAPITests {
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
         try conformance.check(service.models().bytes, "Models")
-        try conformance.check(await service.healthy().bytes, "Health")
-        try conformance.check(service.live().bytes, "Health")
-        try conformance.check(await service.ready().bytes, "Health")
+        try conformance.check(await service.healthy(detailed: true).bytes, "Health")
+        try conformance.check(service.live(detailed: true).bytes, "Health")
+        try conformance.check(await service.ready(detailed: true).bytes, "Health")
+        try conformance.check(await service.ready(detailed: false).bytes, "Health")
         try conformance.check(VigilService.render(Problem.unknownJob("x"), requestID: "r").bytes, "Problem")
         #expect(conformance.differences == [])
         let schemas = ["FeatureReport", "RowNorm", "Models", "Model", "Health", "HealthCheck", "Problem"]
@@ -106,6 +159,26 @@ struct OpenAPITests {
         try conformance.check(await service.listJobs(request).bytes, "JobList")
         #expect(conformance.differences == [])
         #expect(conformance.unseen(in: ["JobList"]) == [])
+    }
+
+    @Test("the explanations of problems have the described properties, and no other")
+    func explained() throws {
+        var conformance = Conformance(description)
+        let text = try String(contentsOfFile: Paths.root + "/openapi.yaml", encoding: .utf8)
+        let file = try MappedFile(path: Paths.root + "/Sources/CResources/demo.safetensors")
+        let service = VigilService(
+            model: try ModelFile.load(file, kernels: try .choose(nil)).0, backlog: Backlog(store: MemoryJobStore()),
+            workers: 1, openAPI: Array(text.utf8))
+        let fields = HeaderFields([(name: .accept, value: "application/json")])
+        let all = service.showProblems(Request(head: RequestHead(method: .get, path: "/problems", fields: fields)))
+        try conformance.check(all.bytes, "ProblemTypes")
+        let one = try service.showProblem(
+            Request(
+                head: RequestHead(method: .get, path: "/problems/draining", fields: fields),
+                pathParameters: PathParameters([("name", "draining")])))
+        try conformance.check(one.bytes, "ProblemType")
+        #expect(conformance.differences == [])
+        #expect(conformance.unseen(in: ["ProblemTypes", "ProblemType"]) == [])
     }
 
     @Test("batches, callbacks and reports on several matrices have the described properties, and no other")

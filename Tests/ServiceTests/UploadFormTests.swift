@@ -21,7 +21,7 @@ struct UploadFormTests {
         let upload = try await Samples.read(Samples.form(Self.one, Self.fps))
         #expect(!upload.isBatch && upload.names == ["cam7.npy"])
         #expect(upload.matrices[0].array.values == Samples.ramp(rows: 2))
-        #expect(upload.fields.map(\.name) == ["fps"] && upload.fields.map(\.value) == ["25"])
+        #expect(upload.parameters == [Parameter("fps", .text("25"))])
         let field = try await Samples.read(Samples.form(Samples.part("features", Samples.npy(rows: 2))))
         #expect(!field.isBatch && field.names == [nil])
     }
@@ -32,7 +32,7 @@ struct UploadFormTests {
         #expect(upload.isBatch && upload.names == ["cam7", "cam8"])
         #expect(upload.matrices.map(\.array.shape) == [[2, 3], [3, 3]])
         #expect(upload.matrices.map(\.file) == ["cam7.npy", "nights/cam8.npy"])
-        #expect(upload.fields.map(\.value) == ["25"])
+        #expect(upload.parameters == [Parameter("fps", .text("25"))])
     }
 
     @Test("a file in a field of any name is a matrix; a field without a file's name is an option")
@@ -96,7 +96,7 @@ struct UploadFormTests {
     @Test("a file that was not chosen in a browser is passed over")
     func notChosen() async throws {
         let upload = try await Samples.read(Samples.form(Self.one, Samples.part("more", file: "", [])))
-        #expect(upload.matrices.count == 1 && upload.fields.isEmpty)
+        #expect(upload.matrices.count == 1 && upload.parameters.isEmpty)
     }
 
     @Test("refusals name the file")

@@ -79,7 +79,7 @@ extension Upload {
     /// Everything that is in it, in words.
     var summary: String {
         let matrices = matrices.map { "\($0.name ?? "-") \($0.file ?? "-") \($0.array.shape) \($0.array.values)" }
-        return "\(isBatch) \(matrices) \(fields)"
+        return "\(isBatch) \(matrices) \(parameters)"
     }
 
     var names: [String?] { matrices.map(\.name) }

@@ -58,8 +58,7 @@ struct UploadTests {
         try parser.finish()
         let upload = try form.finish()
         #expect(upload.matrices.map(\.array.values) == [Self.values])
-        #expect(upload.fields.map(\.name) == ["fps"])
-        #expect(upload.fields.map(\.value) == ["25"])
+        #expect(upload.parameters == [Parameter("fps", .text("25"))])
     }
 
     @Test(

@@ -1,6 +1,6 @@
 /// Decodes `{"features": [[1.0, …], …]}`, strict JSON (RFC 8259).
 ///
-/// Other members are checked and passed over. Numbers are rounded to the nearest float32. Lists of lists of lists give
+/// Other members are checked, and kept for whoever asked for them, up to a few bytes. Numbers are rounded to the nearest float32. Lists of lists of lists give
 /// three axes, a plain list of numbers gives one.
 public struct FeatureJSONDecoder: ArrayDecoder {
     private enum Token {
@@ -17,6 +17,7 @@ public struct FeatureJSONDecoder: ArrayDecoder {
     private enum Container { case object, array }
 
     private let limits: ArrayLimits
+    private let keepsMembers: Bool
     private var token = Token.structure
     private var expected = Expected.value
     private var containers: [Container] = []
@@ -27,16 +28,32 @@ public struct FeatureJSONDecoder: ArrayDecoder {
     private var isInFeatures = false
     private var hasFeatures = false
     private var position = 0
+    /// Bytes of a byte order mark at the front.
+    private var markBytes = 0
     private var failure: ArrayDecodingError?
+    /// The name of the member that is being kept, and what came of its value.
+    private var memberName: String?
+    private var memberText: [UInt8] = []
+    private var keptBytes = 0
+    /// What stands beside `features`, if it is kept. A name may occur twice.
+    public private(set) var members: [JSONValue.Member] = []
 
     /// A longer number is refused; float32 never needs as many digits.
     private static let maxNumberBytes = 4096
     /// `features` with every letter escaped has 48 bytes, so a name longer than this is another.
     private static let maxNameBytes = 64
 
+    /// Bytes that the members beside `features` may have together, if they are kept.
+    private static let maxMemberBytes = 64 << 10
+    private static let maxMembers = 100
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
     /// A decoder that has seen nothing.
-    public init(limits: ArrayLimits = ArrayLimits()) {
+    ///
+    /// - Parameter keepsMembers: whether what stands beside `features` is wanted.
+    public init(limits: ArrayLimits = ArrayLimits(), keepsMembers: Bool = false) {
         self.limits = limits
+        self.keepsMembers = keepsMembers
         self.rows = FeatureRows(limits: limits)
     }
 
@@ -46,12 +63,15 @@ public struct FeatureJSONDecoder: ArrayDecoder {
         let start = position
         do throws(ArrayDecodingError) {
             while position - start < bytes.count {
+                let before = position - start
+                let isKept = isInMember
                 switch token {
                 case .structure: try takeStructure(bytes[position - start])
                 case .string: try takeString(bytes[position - start])
                 case .word: try takeWord(bytes[position - start])
                 case .number: try takeNumber(bytes.part(position - start..<bytes.count))
                 }
+                if isKept { try keep(bytes.part(before..<position - start)) }
             }
         } catch {
             failure = error
@@ -68,15 +88,24 @@ public struct FeatureJSONDecoder: ArrayDecoder {
         guard case .end = expected else {
             throw ArrayDecodingError(.truncated, "the JSON ends after \(position) bytes, before its last '}'")
         }
-        guard hasFeatures else { throw ArrayDecodingError(.missing, "the JSON object has no member 'features'") }
+        guard hasFeatures else {
+            let others = members.prefix(5).map { quoted($0.name) }.joined(separator: ", ")
+            throw ArrayDecodingError(
+                .missing, "the JSON object has no member 'features'" + (others.isEmpty ? "" : " but \(others)"))
+        }
         return rows.take()
     }
 }
 
 extension FeatureJSONDecoder {
     private mutating func takeStructure(_ byte: UInt8) throws(ArrayDecodingError) {
-        if !isJSONBlank(byte) {
+        // Some editors and .NET begin a text so; RFC 8259 lets readers pass over it.
+        let isMark = position < 3 && byte == Self.byteOrderMark[position] && markBytes == position
+        if isMark {
+            markBytes += 1
+        } else if !isJSONBlank(byte) {
             switch expected {
+            case .value where markBytes == 1 || markBytes == 2: throw fault(byte, "the rest of a byte order mark")
             case .value: try beginValue(byte)
             case .valueOrEnd:
                 if byte == UInt8(ascii: "]") { try endContainer() } else { try beginValue(byte) }
@@ -184,13 +213,51 @@ extension FeatureJSONDecoder {
     private mutating func endName() throws(ArrayDecodingError) {
         expected = .colon
         let isWhole = pending.count < FeatureJSONDecoder.maxNameBytes
-        guard containers.count == 1, isWhole else { return }
-        guard pending.withRawBytes({ JSONStringScanner.decode($0) }) == "features" else { return }
+        guard containers.count == 1 else { return }
+        guard isWhole, pending.withRawBytes({ JSONStringScanner.decode($0) }) == "features" else {
+            if keepsMembers { beginMember(isWhole: isWhole) }
+            return
+        }
         guard !hasFeatures else {
             throw ArrayDecodingError(.malformed, "the JSON object has 'features' twice (byte \(position))")
         }
         hasFeatures = true
         isInFeatures = true
+    }
+
+    /// A name that was cut is no known one; neither is one that was cut within an escape, so that it is shown as it came.
+    private mutating func beginMember(isWhole: Bool) {
+        memberName =
+            isWhole
+            ? pending.withRawBytes { JSONStringScanner.decode($0) } : String(decoding: pending, as: UTF8.self) + "…"
+        memberText.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether what comes next belongs to the value of a member that is kept.
+    private var isInMember: Bool {
+        guard memberName != nil else { return false }
+        if case .colon = expected, containers.count == 1 { return false }
+        return true
+    }
+
+    /// Keeps what has come of a member, and the member once its value has ended.
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        guard let name = memberName else { return }
+        keptBytes += bytes.count
+        guard keptBytes <= Self.maxMemberBytes, members.count < Self.maxMembers else {
+            throw ArrayDecodingError(
+                .unfit,
+                "the JSON has too much beside 'features', \(quoted(name)) for one: expected parameters of at most "
+                    + "\(Self.maxMemberBytes) bytes together")
+        }
+        memberText.append(contentsOf: bytes)
+        guard containers.count == 1, case .commaOrEnd = expected, case .structure = token else { return }
+        memberName = nil
+        do throws(JSONError) {
+            members.append(JSONValue.Member(name: name, value: try JSONReader.parse(memberText)))
+        } catch {
+            throw ArrayDecodingError(.malformed, "the JSON's member \(quoted(name)) is \(error)")
+        }
     }
 
     private mutating func takeWord(_ byte: UInt8) throws(ArrayDecodingError) {

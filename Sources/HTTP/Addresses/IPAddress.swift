@@ -52,7 +52,7 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     public var isIPv4: Bool { high == 0 && low >> 32 == Self.mappedPrefix }
 
     /// Whether it is this machine's own: 127.0.0.0/8 or ::1.
-    var isLoopback: Bool { isIPv4 ? low >> 24 & 0xFF == 127 : high == 0 && low == 1 }
+    public var isLoopback: Bool { isIPv4 ? low >> 24 & 0xFF == 127 : high == 0 && low == 1 }
 
     /// As it is written without a port; IPv6 in the short form of RFC 5952.
     public var description: String {

@@ -73,7 +73,7 @@ extension Response {
     }
 
     /// Adds a name to Vary.
-    fileprivate mutating func vary(by name: String) {
+    mutating func vary(by name: String) {
         guard let before = fields[.vary], !before.isEmpty else {
             fields[.vary] = name
             return

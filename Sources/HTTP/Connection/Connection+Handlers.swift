@@ -86,7 +86,7 @@ extension Connection {
         return Request(
             head: handlerCall.head, body: body, id: handlerCall.requestID, peer: peer,
             clientCertificate: clientCertificate, clientAddress: state.exchange?.address, client: handlerCall.client,
-            pathParameters: handlerCall.parameters)
+            seesDetails: handlerCall.seesDetails, pathParameters: handlerCall.parameters)
     }
 
     private func receive(_ signal: BodyMailbox.Signal, from number: Int) {

@@ -45,6 +45,11 @@ extension ConnectionState {
                 answer(error, now: now)
                 return nil
             }
+            switch exchange?.admission?.verdict {
+            case .answered(let response): return afterBody(.answer(response), now: now)
+            case .refused(let problem): return afterBody(.answer(rendered(problem)), now: now)
+            case .admitted, nil: break
+            }
         }
         switch context.router.resolve(head) {
         case .refused(let problem):
@@ -72,7 +77,8 @@ extension ConnectionState {
         }
         let call = HandlerCall(
             route: route, head: head, parameters: parameters, requestID: exchange.requestID,
-            client: exchange.admission?.client, takesBody: takesBody)
+            client: exchange.admission?.client, seesDetails: exchange.admission?.seesDetails ?? false,
+            takesBody: takesBody)
         return takesBody ? .start(call) : afterBody(.start(call), now: now)
     }
 
@@ -133,6 +139,7 @@ extension ConnectionState {
         var response = response
         if let fields = exchange.admission?.fields {
             response.fields.append(contentsOf: fields.filter { response.fields[$0.name] == nil })
+            if let varied = fields[.vary] { response.vary(by: varied) }
         }
         let framing = framing(of: response, to: exchange)
         let persists = canPersist(exchange, response, framing)

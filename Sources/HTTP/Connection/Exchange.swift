@@ -92,6 +92,7 @@ struct HandlerCall {
     let parameters: PathParameters
     let requestID: String
     let client: ClientIdentity?
+    let seesDetails: Bool
     /// Whether the handler reads the body while it comes.
     let takesBody: Bool
 }

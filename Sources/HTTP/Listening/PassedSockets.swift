@@ -13,6 +13,21 @@ public enum PassedSockets {
     /// How many there are, 0 where the variables are absent, malformed or for another process.
     public static var count: Int { count(environment: { getenv($0).map { String(cString: $0) } }, process: getpid()) }
 
+    /// Whether all of them are Unix sockets or bound to addresses of loopback. To be asked before they are taken.
+    static var areOfThisMachineAlone: Bool {
+        (0..<Int32(count)).allSatisfy { index in
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            // Sound: sockaddr_storage is as large and aligned as any address.
+            let status = withUnsafeMutablePointer(to: &storage) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(first + index, $0, &length) }
+            }
+            guard status == 0 else { return false }
+            let address = SocketAddress(storage)
+            return address == .unix || address.ip?.isLoopback == true
+        }
+    }
+
     static func count(environment: (String) -> String?, process: pid_t) -> Int {
         guard let owner = environment("LISTEN_PID"), pid_t(owner) == process,
             let count = environment("LISTEN_FDS").flatMap(Int.init), (1...most).contains(count)

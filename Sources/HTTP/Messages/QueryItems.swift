@@ -6,11 +6,14 @@ public struct QueryItems: Sendable, Equatable {
         public let name: String
         /// The decoded value.
         public let value: String
+        /// Whether the name stands alone, without `=`.
+        public let isBare: Bool
 
         /// A pair of what is already decoded.
-        public init(name: String, value: String) {
+        public init(name: String, value: String, isBare: Bool = false) {
             self.name = name
             self.value = value
+            self.isBare = isBare
         }
     }
 

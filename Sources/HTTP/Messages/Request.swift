@@ -19,6 +19,8 @@ public struct Request: Sendable {
     /// Whom the request counts for.
     public var client: ClientIdentity { admitted ?? ClientIdentity(clientAddress) }
     private let admitted: ClientIdentity?
+    /// Whether the gate lets the client see how the server is set up.
+    public let seesDetails: Bool
     /// What stood in the place of each name in braces of the route's pattern.
     public let pathParameters: PathParameters
 
@@ -26,7 +28,7 @@ public struct Request: Sendable {
     public init(
         head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
         clientCertificate: CertificateSummary? = nil, clientAddress: SocketAddress? = nil,
-        client: ClientIdentity? = nil, pathParameters: PathParameters = PathParameters()
+        client: ClientIdentity? = nil, seesDetails: Bool = false, pathParameters: PathParameters = PathParameters()
     ) {
         self.head = head
         self.body = body
@@ -35,6 +37,7 @@ public struct Request: Sendable {
         self.clientCertificate = clientCertificate
         self.clientAddress = clientAddress ?? peer
         admitted = client
+        self.seesDetails = seesDetails
         self.pathParameters = pathParameters
     }
 }
@@ -53,10 +56,12 @@ public struct RequestHead: Sendable {
     public let fields: HeaderFields
     /// What the fields say about framing and the connection.
     let controls: RequestControls
+    /// Host and port of a target in the absolute form.
+    private let targetAuthority: String?
 
     init(
         method: HTTPRequest.Method, path: String, query: QueryItems, version: HTTPVersion, fields: HeaderFields,
-        controls: RequestControls
+        controls: RequestControls, authority: String? = nil
     ) {
         self.method = method
         self.path = path
@@ -64,7 +69,12 @@ public struct RequestHead: Sendable {
         self.version = version
         self.fields = fields
         self.controls = controls
+        targetAuthority = authority
     }
+
+    /// The host, perhaps with a port, that the client takes this server for: the target's, else that of Host (RFC 9112,
+    /// 3.2.2); nil where HTTP/1.0 says neither.
+    public var authority: String? { targetAuthority ?? fields[.hostField] }
 
     /// A head for tests of handlers; framing fields are not looked at.
     public init(
@@ -97,4 +107,9 @@ public struct PathParameters: Sendable, Equatable {
     public static func == (left: PathParameters, right: PathParameters) -> Bool {
         left.pairs.elementsEqual(right.pairs) { $0 == $1 }
     }
+}
+
+extension HTTPField.Name {
+    /// The Host field, which HTTPTypes has under no name of its own.
+    public static let hostField = Self("Host")!
 }

@@ -96,7 +96,7 @@ struct RequestParser {
         let fields = HeaderFields(bytes: bytes, entries: entries)
         return RequestHead(
             method: method, path: decoded.path, query: decoded.query, version: version.value, fields: fields,
-            controls: try RequestControls(fields, version: version.value))
+            controls: try RequestControls(fields, version: version.value), authority: decoded.authority)
     }
 
     private static func method(_ bytes: ArraySlice<UInt8>) -> HTTPRequest.Method {

@@ -5,6 +5,8 @@ struct RequestTarget: Equatable {
     /// Decoded; begins with a slash and has no dot segments. `*` for `OPTIONS *`, empty for CONNECT.
     let path: String
     let query: QueryItems
+    /// Host and port of the absolute form.
+    var authority: String?
 
     /// Reads any of the four forms; `method` decides which of them may come.
     init(_ bytes: ArraySlice<UInt8>, method: HTTPRequest.Method) throws(HTTPProblem) {
@@ -21,12 +23,16 @@ struct RequestTarget: Equatable {
             path = "*"
             query = QueryItems()
         } else {
-            (path, query) = try Self.origin(Self.withoutAuthority(bytes))
+            let (named, rest) = try Self.splitAuthority(bytes)
+            (path, query) = try Self.origin(rest)
+            authority = String(decoding: named, as: UTF8.self)
         }
     }
 
-    /// The rest of an absolute form after `http://host:port`, which takes the place of the Host field.
-    private static func withoutAuthority(_ bytes: ArraySlice<UInt8>) throws(HTTPProblem) -> ArraySlice<UInt8> {
+    /// The `host:port` of an absolute form, which takes the place of the Host field, and the rest behind it.
+    private static func splitAuthority(
+        _ bytes: ArraySlice<UInt8>
+    ) throws(HTTPProblem) -> (authority: ArraySlice<UInt8>, rest: ArraySlice<UInt8>) {
         let authority: ArraySlice<UInt8>
         if ASCII.equal(bytes.prefix(7), lowercase: "http://") {
             authority = bytes.dropFirst(7)
@@ -39,7 +45,7 @@ struct RequestTarget: Equatable {
         guard HostField.isValid(authority[..<end]) else {
             throw .invalidTarget("The host in the target is not valid.")
         }
-        return authority[end...]
+        return (authority[..<end], authority[end...])
     }
 
     private static func origin(_ bytes: ArraySlice<UInt8>) throws(HTTPProblem) -> (String, QueryItems) {
@@ -69,7 +75,7 @@ struct RequestTarget: Equatable {
             let sign = pair.firstIndex(of: ASCII.equals) ?? pair.endIndex
             let name = try PercentDecoding.decode(pair[..<sign], as: .query)
             let value = try PercentDecoding.decode(pair[sign...].dropFirst(), as: .query)
-            items.append(QueryItems.Item(name: name, value: value))
+            items.append(QueryItems.Item(name: name, value: value, isBare: sign == pair.endIndex))
         }
         return QueryItems(items)
     }

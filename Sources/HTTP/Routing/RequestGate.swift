@@ -6,16 +6,35 @@ public import HTTPTypes
 /// anything at the path. It is called on event loops and must not block; it throws the `HTTPProblem` to answer with.
 public typealias RequestGate = @Sendable (RequestHead, SocketAddress) throws(HTTPProblem) -> Admission
 
-/// A request that was let in.
+/// A request that was let in, or that the gate itself answers.
 public struct Admission: Sendable {
+    /// What follows.
+    public enum Verdict: Sendable {
+        /// The router finds who answers.
+        case admitted
+        /// This is the answer.
+        case answered(Response)
+        /// This is. Other than a problem that is thrown, which is answered at once, it comes once a short body has
+        /// passed, as for an unknown path: a body that is no HTTP is 400 whatever the gate says of its head.
+        case refused(HTTPProblem)
+    }
+
     /// Whom it counts for.
     public var client: ClientIdentity
-    /// Fields that its answer gets where the handler does not set them.
+    /// Fields that its answer gets where the handler does not set them; to Vary what it names is added.
     public var fields: HTTPFields
+    /// Whether the client may see how the server is set up.
+    public var seesDetails: Bool
+    /// What follows.
+    public var verdict: Verdict
 
-    /// Lets a request in.
-    public init(client: ClientIdentity, fields: HTTPFields = [:]) {
+    /// Lets a request in, unless the verdict is another.
+    public init(
+        client: ClientIdentity, fields: HTTPFields = [:], seesDetails: Bool = false, verdict: Verdict = .admitted
+    ) {
         self.client = client
         self.fields = fields
+        self.seesDetails = seesDetails
+        self.verdict = verdict
     }
 }

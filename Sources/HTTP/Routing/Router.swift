@@ -85,7 +85,13 @@ public struct Router: Sendable {
             return .refused(.methodNotImplemented(head.method.rawValue))
         }
         if head.path == "*" { return .options(allow: MethodTable.allow(for: methods)) }
-        guard let (methods, parameters) = find(head.path) else { return .refused(.notFound(head.path)) }
+        guard let (methods, parameters) = find(head.path) else {
+            // What HAProxy asks a server unless it is told otherwise; the root stands for the server there.
+            if head.path == "/", head.method == .options {
+                return .options(allow: MethodTable.allow(for: self.methods))
+            }
+            return .refused(.notFound(head.path))
+        }
         if let route = methods[head.method] { return .route(route, parameters) }
         if head.method == .options { return .options(allow: methods.allow) }
         return .refused(.methodNotAllowed(head.method, path: head.path, allow: methods.allow))

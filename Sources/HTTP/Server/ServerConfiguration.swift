@@ -27,6 +27,18 @@ public struct ServerConfiguration: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// Whether only this machine reaches the server: by addresses of loopback and Unix sockets.
+    public var listensOnThisMachineAlone: Bool {
+        let addresses = listen.isEmpty ? [.internet(SocketAddress(host: host, port: port))] : listen
+        return addresses.allSatisfy { address in
+            switch address {
+            case .internet(let address): address.ip?.isLoopback == true
+            case .unix: true
+            case .passed: PassedSockets.areOfThisMachineAlone
+            }
+        }
+    }
 }
 
 /// How much of anything is taken from a client; what comes beyond is refused with the status named.

@@ -43,6 +43,8 @@ public final class Backlog: Sendable {
         var stopRunning: (@Sendable (JobID) -> Void)?
     }
 
+    /// How much may be queued.
+    public let limits: Limits
     let store: any JobStore
     let clock: any JobClock
     let logger: Logger
@@ -60,6 +62,7 @@ public final class Backlog: Sendable {
         clock: any JobClock = SystemClock(),
         logger: Logger = Logger(label: "vigil.jobs")
     ) {
+        self.limits = limits
         self.store = store
         self.clock = clock
         self.logger = logger

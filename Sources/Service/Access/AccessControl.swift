@@ -1,36 +1,63 @@
-import HTTP
+public import HTTP
 import HTTPTypes
 
-/// Stands before all endpoints but those of health: asks for a key where keys are configured, and counts requests where
-/// a rate is.
+/// Stands before all endpoints: takes only the server's own names, refuses what pages of other sites send, asks for a key
+/// where keys are configured, and counts requests where a rate is. Those of health are open to all, but tell the
+/// details only to those who may see them.
 public struct AccessControl: Sendable {
-    /// What orchestrators ask, who have no keys.
-    private static let open: Set<String> = ["/livez", "/readyz", "/healthz"]
+    /// What orchestrators ask, who have no keys and call the server by its address.
+    private static let health: Set<String> = ["/livez", "/readyz", "/healthz"]
 
     private let keys: APIKeyFile?
     private let limiter: RateLimiter?
+    private let hosts: HostRules
+    private let origins: OriginRules
 
     /// Without keys everyone may come in, without a limiter as often as they like.
-    public init(keys: APIKeyFile?, limiter: RateLimiter?) {
+    public init(
+        keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none
+    ) {
         self.keys = keys
         self.limiter = limiter
+        self.hosts = hosts
+        self.origins = origins
     }
 
-    /// The gate for the server; nil where there is nothing to ask.
-    public var gate: RequestGate? {
-        guard keys != nil || limiter != nil else { return nil }
-        return { head, peer throws(HTTPProblem) in try self.admit(head, from: peer) }
+    /// The gate for the server.
+    public var gate: RequestGate {
+        { head, peer throws(HTTPProblem) in try self.admit(head, from: peer) }
     }
 
-    /// Lets a request in, or throws 401 or 429.
-    ///
-    /// A request without a valid key counts for its address, so that guessing is limited too.
+    /// Lets a request in, or refuses it with 401, 403 or 429. Whatever the answer is, it has the fields of CORS.
     func admit(_ head: RequestHead, from peer: SocketAddress) throws(HTTPProblem) -> Admission {
+        let shared = origins.fields(for: head)
+        do throws(HTTPProblem) {
+            var admission = try decide(head, from: peer)
+            admission.fields.append(contentsOf: shared)
+            return admission
+        } catch {
+            var problem = error
+            problem.fields.append(contentsOf: shared)
+            throw problem
+        }
+    }
+
+    /// A request without a valid key counts for its address, so that guessing is limited too.
+    private func decide(_ head: RequestHead, from peer: SocketAddress) throws(HTTPProblem) -> Admission {
         let address = ClientIdentity(peer)
-        if Self.open.contains(head.path) { return Admission(client: address) }
+        let isKnownHost = hosts.takes(head, from: peer)
+        let preflight = isKnownHost ? origins.preflight(head) : nil
+        if let preflight { return Admission(client: address, verdict: .answered(preflight)) }
+        if Self.isProbe(head) { return probe(head, from: peer, address, isKnownHost: isKnownHost) }
+        guard isKnownHost else {
+            return Admission(client: address, verdict: .refused(Problem.unknownHost(head.authority ?? "")))
+        }
+        if OriginRules.isUnsafe(head.method), origins.isForeign(head), !origins.allows(head) {
+            return Admission(client: address, verdict: .refused(Problem.foreignOrigin(head)))
+        }
         var client = address
         var refusal: HTTPProblem?
-        if let keys = keys?.current {
+        if let keys = keys?.current, !Self.isExplanation(head) {
             do throws(HTTPProblem) { client = try Self.bearer(of: head, among: keys) } catch { refusal = error }
         }
         let fields = try limiter?.admit(client) ?? [:]
@@ -38,13 +65,38 @@ public struct AccessControl: Sendable {
         return Admission(client: client, fields: fields)
     }
 
+    /// Health, and what HAProxy asks by default.
+    private static func isProbe(_ head: RequestHead) -> Bool {
+        health.contains(head.path) || (head.method == .options && (head.path == "/" || head.path == "*"))
+    }
+
+    /// What the types of problems lead to, those of a missing key among them.
+    private static func isExplanation(_ head: RequestHead) -> Bool {
+        head.path == ProblemTypes.path || head.path.utf8.starts(with: Problem.path.utf8)
+    }
+
+    /// Who has a key sees all there is to see; where there are none, who is on this machine and no page of a browser on
+    /// it.
+    private func probe(
+        _ head: RequestHead, from peer: SocketAddress, _ address: ClientIdentity, isKnownHost: Bool
+    ) -> Admission {
+        guard let keys = keys?.current else {
+            let isNamedSo = peer == .unix || head.authority.map { Authority.namesLoopback($0) } ?? true
+            let isHere = peer == .unix || peer.ip?.isLoopback == true
+            return Admission(
+                client: address, seesDetails: isKnownHost && isNamedSo && isHere && !origins.isForeign(head))
+        }
+        guard let client = try? Self.bearer(of: head, among: keys) else { return Admission(client: address) }
+        return Admission(client: client, seesDetails: true)
+    }
+
     /// Whose key the Authorization field carries (RFC 6750, 2.1).
     private static func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> ClientIdentity {
         guard let value = head.fields[.authorization] else { throw Problem.noKey }
         let bytes = Array(value.utf8)
-        guard bytes.count > 7,
-            zip(bytes, "bearer ".utf8).allSatisfy({ $0 == $1 || (0x41...0x5A).contains($0) && $0 | 0x20 == $1 })
-        else { throw Problem.noKey }
+        guard bytes.count > 7, bytes[..<7].map(ASCIIText.lowercased).elementsEqual("bearer ".utf8) else {
+            throw Problem.noKey
+        }
         guard let name = keys.name(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }) else { throw Problem.unknownKey }
         return .key(name)
     }

@@ -6,9 +6,10 @@ import Jobs
 extension VigilService {
     func showBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
-        try check(request.head.query, knows: ["wait"])
+        let query = try parameters(of: request, among: ["wait"])
+        try checkTakesJSON(request.head, "A batch")
         var fields: HTTPFields = [.cacheControl: "no-cache"]
-        let wait = try wait(in: request.head.query) ?? preferredWait(of: request.head, &fields) ?? .zero
+        let wait = try wait(in: query) ?? preferredWait(of: request.head, &fields) ?? .zero
         guard let batch = try await waited(id, wait) else { throw Problem.unknownBatch(id.description) }
         let tag = Self.tag(of: batch)
         fields[.eTag] = tag.description
@@ -28,6 +29,7 @@ extension VigilService {
     /// Cancels what has not ended; where all had, forgets the batch.
     func deleteBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
+        _ = try parameters(of: request, among: [])
         guard let batch = try await waited(id, .zero) else { throw Problem.unknownBatch(id.description) }
         _ = try Preconditions(request.head.fields).check(.delete, on: [Self.tag(of: batch)])
         if batch.isEnded {

@@ -10,17 +10,17 @@ extension VigilService {
     /// where it has had the last one.
     func showEvents(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
-        if let stray = request.head.query.first(where: { _ in true }) {
-            throw Problem.option(
-                OptionError(name: String(stray.name.prefix(60)), problem: "no such parameter: none is taken here"))
-        }
+        // Libraries that do what EventSource does have it in the query, where they may set no fields.
+        let query = try parameters(of: request, among: ["lastEventId"])
+        let last = try taken { () throws(OptionError) in try query["lastEventId"]?.text() }
         let offered = [Self.eventStream].compactMap { $0 }
         guard AcceptHeader(request.head.fields[.accept]).preferred(among: offered) != nil else {
             throw Problem.notAcceptable("A job's events are to be had as text/event-stream alone.")
         }
         let job = try await find(id)
         let chunks = JobEventStream.chunks(of: job, model)
-        let position = EventPosition(lastEventID: request.head.fields[.lastEventID], chunks: chunks.count)
+        let position = EventPosition(
+            lastEventID: request.head.fields[.lastEventID] ?? last, chunks: chunks.count)
         if position.isEnd, job.status.isEnded {
             return Response(status: .noContent, fields: [.cacheControl: "no-store"])
         }

@@ -14,6 +14,7 @@ extension VigilService {
 
     /// What an answer of `live` depends on where nothing is wrong.
     struct LiveState: Sendable, Equatable {
+        let isDetailed: Bool
         let hasDrained: Bool
         let workers: Int
         let alive: Int
@@ -23,25 +24,33 @@ extension VigilService {
     /// The process can do its work. Stays fine while draining.
     ///
     /// Orchestrators and load balancers ask this most of all, so the last answer is kept for as long as it is true.
-    func live() -> Response {
+    ///
+    /// - Parameter detailed: whether the client may see what was found, as of the others.
+    func live(detailed: Bool) -> Response {
         let health = pool.health
-        guard health.stuck(longerThan: settings.stuckAfter).isEmpty else { return answer([workers(health)]) }
+        guard health.stuck(longerThan: settings.stuckAfter).isEmpty else {
+            return answer([workers(health)], detailed: detailed)
+        }
         let state = LiveState(
-            hasDrained: hasDrained.load(ordering: .relaxed), workers: health.workers, alive: health.alive,
-            busy: health.busy)
+            isDetailed: detailed, hasDrained: hasDrained.load(ordering: .relaxed), workers: health.workers,
+            alive: health.alive, busy: health.busy)
         return lastLive.withLock { last in
             if let last, last.state == state { return last.answer }
-            let made = answer([workers(health)])
+            let made = answer([workers(health)], detailed: detailed)
             last = (state, made)
             return made
         }
     }
 
     /// The service takes jobs.
-    func ready() async -> Response { answer([selfTest, await store(), accepting]) }
+    func ready(detailed: Bool) async -> Response {
+        answer([selfTest, await store(), accepting], detailed: detailed)
+    }
 
     /// Both.
-    func healthy() async -> Response { answer([workers, selfTest, await store(), accepting]) }
+    func healthy(detailed: Bool) async -> Response {
+        answer([workers, selfTest, await store(), accepting], detailed: detailed)
+    }
 
     private var workers: Check { workers(pool.health) }
 
@@ -83,7 +92,7 @@ extension VigilService {
         return Check(name: "accepting", isFine: !draining, detail: draining ? "draining" : "taking jobs")
     }
 
-    private func answer(_ checks: [Check]) -> Response {
+    private func answer(_ checks: [Check], detailed: Bool) -> Response {
         let isFine = checks.allSatisfy(\.isFine)
         let body = JSONWriter.document { json in
             json.object { json in
@@ -93,7 +102,8 @@ extension VigilService {
                     json.object { json in
                         json.member("name", check.name)
                         json.member("ok", check.isFine)
-                        json.member("detail", check.detail)
+                        // Paths, free space, ids of jobs: for those who may use the service.
+                        if detailed { json.member("detail", check.detail) }
                     }
                 }
             }

@@ -12,10 +12,10 @@ extension VigilService {
 
     func showJob(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
-        try check(request.head.query, knows: ["wait"])
+        let wait = try self.wait(in: parameters(of: request, among: ["wait"]))
         var job = try await find(id)
         var fields: HTTPFields = [:]
-        if let wait = try wait(in: request.head.query) ?? preferredWait(of: request.head, &fields) {
+        if let wait = try wait ?? preferredWait(of: request.head, &fields) {
             guard let ended = try await waited(id, wait) else { throw Problem.unknownJob(id.description) }
             job = ended
         }
@@ -34,14 +34,21 @@ extension VigilService {
     }
 
     /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
-    func wait(in query: QueryItems) throws(HTTPProblem) -> Duration? {
-        guard let text = query["wait"] else { return nil }
-        guard let seconds = PreferHeader.seconds(text), seconds <= 86_400 else {
-            throw Problem.option(
-                OptionError(
-                    name: "wait", problem: "'\(text.prefix(40))' is out of range: expected seconds from 0 to 86400"))
+    func wait(in query: Parameters) throws(HTTPProblem) -> Duration? {
+        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...86_400) }
+        return seconds.map { min(.seconds($0), settings.maxWait) }
+    }
+
+    /// The parameters of a request's query, which may have these names.
+    func parameters(of request: Request, among names: [String]) throws(HTTPProblem) -> Parameters {
+        try taken { () throws(OptionError) in
+            try Parameters(request.head.query.map { Parameter($0) }, among: names)
         }
-        return min(.seconds(seconds), settings.maxWait)
+    }
+
+    /// What is read of parameters; a value that can't be taken is 422.
+    func taken<Value>(_ read: () throws(OptionError) -> Value) throws(HTTPProblem) -> Value {
+        do throws(OptionError) { return try read() } catch { throw Problem.option(error) }
     }
 
     /// The job with its result, in the form that the client prefers; 304 where it has that already.
@@ -92,6 +99,13 @@ extension VigilService {
         return form
     }
 
+    /// Throws 406 where an answer is to be had as JSON alone and the client does not take it.
+    func checkTakesJSON(_ head: RequestHead, _ what: String) throws(HTTPProblem) {
+        let offered = [Self.json].compactMap { $0 }
+        guard AcceptHeader(head.fields[.accept]).preferred(among: offered) == nil else { return }
+        throw Problem.notAcceptable("\(what) is to be had as application/json alone.")
+    }
+
     private func noArray(_ job: Job) -> HTTPProblem {
         Problem.notAcceptable(
             "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that.")
@@ -114,6 +128,7 @@ extension VigilService {
 
     func deleteJob(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
+        _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
         if !preconditions.isEmpty {
             let job = try await find(id)
@@ -132,14 +147,15 @@ extension VigilService {
     }
 
     func listJobs(_ request: Request) async throws -> Response {
-        let query = request.head.query
-        try check(query, knows: ["status", "batch", "created_after", "created_before", "limit", "cursor"])
-        var filter = JobFilter(status: try query["status"].map(status))
-        filter.batch = try query["batch"].map(batch)
-        filter.from = try query["created_after"].map { try time("created_after", $0) }
-        filter.until = try query["created_before"].map { try time("created_before", $0) }
-        let limit = try query["limit"].map(limit) ?? Self.page.usual
-        let cursor = try query["cursor"].map(cursor)
+        let query = try parameters(
+            of: request, among: ["status", "batch", "created_after", "created_before", "limit", "cursor"])
+        try checkTakesJSON(request.head, "A list of jobs")
+        let (filter, limit, cursor) = try taken { () throws(OptionError) in
+            (
+                try Self.filter(query), try query["limit"]?.whole(in: 1...Self.page.most) ?? Self.page.usual,
+                try Self.cursor(query["cursor"])
+            )
+        }
         let jobs: [Job]
         do { jobs = try await backlog.list(filter, limit: limit + 1, before: cursor) } catch {
             throw Problem.store(error)
@@ -156,51 +172,24 @@ extension VigilService {
         return .json(body)
     }
 
-    func check(_ query: QueryItems, knows names: [String]) throws(HTTPProblem) {
-        guard let stray = query.first(where: { !names.contains($0.name) }) else { return }
-        throw Problem.option(
-            OptionError(
-                name: String(stray.name.prefix(60)),
-                problem: "no such parameter: expected \(names.joined(separator: ", "))"))
-    }
-
-    private func batch(_ text: String) throws(HTTPProblem) -> BatchID {
-        guard let id = BatchID(text) else {
-            throw Problem.option(
-                OptionError(name: "batch", problem: "'\(text.prefix(40))' is no batch's id: expected 26 characters"))
+    private static func filter(_ query: Parameters) throws(OptionError) -> JobFilter {
+        var filter = JobFilter()
+        filter.status = try query["status"]?.word(among: JobStatus.allCases.map { ($0.rawValue, $0) })
+        filter.from = try query["created_after"]?.time()
+        filter.until = try query["created_before"]?.time()
+        if let value = query["batch"] {
+            guard let id = BatchID(try value.text()) else {
+                throw value.error("is no batch's id: expected 26 characters")
+            }
+            filter.batch = id
         }
-        return id
+        return filter
     }
 
-    private func time(_ name: String, _ text: String) throws(HTTPProblem) -> WallTime {
-        guard let time = WallTime(text) else {
-            throw Problem.option(
-                OptionError(
-                    name: name, problem: "'\(text.prefix(40))' is no time: expected one such as 2026-01-01T12:00:00Z"))
-        }
-        return time
-    }
-
-    private func status(_ text: String) throws(HTTPProblem) -> JobStatus {
-        guard let status = JobStatus(rawValue: text) else {
-            let problem = "'\(text.prefix(40))' is none: expected queued, running, succeeded, failed or cancelled"
-            throw Problem.option(OptionError(name: "status", problem: problem))
-        }
-        return status
-    }
-
-    private func limit(_ text: String) throws(HTTPProblem) -> Int {
-        guard let limit = Int(text), (1...Self.page.most).contains(limit) else {
-            let problem = "'\(text.prefix(40))' is out of range: expected 1 to \(Self.page.most)"
-            throw Problem.option(OptionError(name: "limit", problem: problem))
-        }
-        return limit
-    }
-
-    private func cursor(_ text: String) throws(HTTPProblem) -> JobID {
-        guard let id = JobID(text) else {
-            let problem = "'\(text.prefix(40))' is none: expected what 'next' of the page before says"
-            throw Problem.option(OptionError(name: "cursor", problem: problem))
+    private static func cursor(_ value: ParameterReader?) throws(OptionError) -> JobID? {
+        guard let value else { return nil }
+        guard let id = JobID(try value.text()) else {
+            throw value.error("is none: expected what 'next' of the page before says")
         }
         return id
     }

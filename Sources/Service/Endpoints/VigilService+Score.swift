@@ -18,19 +18,27 @@ extension VigilService {
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
     func score(_ request: Request) async throws -> Response {
         _ = try Preconditions(request.head.fields).check(.post, on: nil)
-        let pairs = request.head.query.map { (name: $0.name, value: $0.value) } + Self.fields(of: request.head)
-        var options = try options(pairs)
+        let given = request.head.query.map { Parameter($0) } + Self.fields(of: request.head)
+        var options = try options(given)
         let key = try IdempotencyField.read(request.head.fields)
         let format = try UploadReader.format(of: request.head)
-        if !options.validateOnly { _ = try form(of: request.head) }
+        if options.validateOnly {
+            try checkTakesJSON(request.head, "A report")
+        } else {
+            _ = try form(of: request.head)
+        }
         let client = request.client.description
         let reservation = try await reserve(
             bytes: request.body.declaredLength ?? 0, place: !options.validateOnly, client: client)
         defer { reservation.cancel() }
         let reader = UploadReader(
-            width: model.configuration.width, limits: ArrayLimits(maxElements: settings.maxBodyBytes))
+            width: model.configuration.width,
+            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: mostMatrices))
         let upload = try await reader.read(request.body, as: format, reservation: reservation)
-        if !upload.fields.isEmpty { options = try self.options(pairs + upload.fields) }
+        if !upload.parameters.isEmpty { options = try self.options(given + upload.parameters) }
+        if options.validateOnly || upload.isBatch {
+            try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
+        }
         let matrices = try accept(upload, fps: options.fps)
         if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
         let submission = try submission(matrices, isBatch: upload.isBatch, options, client: client, key: key)
@@ -42,13 +50,15 @@ extension VigilService {
     }
 
     /// A parameter that can be given as a field too.
-    private static func fields(of head: RequestHead) -> [(name: String, value: String)] {
-        head.fields[.deadline].map { [(name: "deadline", value: $0)] } ?? []
+    private static func fields(of head: RequestHead) -> [Parameter] {
+        head.fields[.deadline].map { [Parameter("deadline", .text($0))] } ?? []
     }
 
-    private func options(_ pairs: [(name: String, value: String)]) throws(HTTPProblem) -> ScoreOptions {
-        let options: ScoreOptions
-        do { options = try ScoreOptions(pairs: pairs) } catch { throw Problem.option(error) }
+    /// Matrices that a batch may have: as many as jobs may wait, and no more than are held in memory with ease.
+    private var mostMatrices: Int { min(backlog.limits.maxJobs, 100_000) }
+
+    private func options(_ parameters: [Parameter]) throws(HTTPProblem) -> ScoreOptions {
+        let options = try taken { () throws(OptionError) in try ScoreOptions(parameters) }
         do { try model.check(labels: options.labels) } catch { throw Problem.labels(error) }
         if let callback = options.callback { try check(callback: callback) }
         return options

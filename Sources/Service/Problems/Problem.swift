@@ -27,7 +27,7 @@ enum Problem {
 
     static func option(_ error: OptionError) -> HTTPProblem {
         HTTPProblem(
-            status: .unprocessableContent, slug: "invalid-parameter", title: "A query parameter can't be taken",
+            status: .unprocessableContent, slug: "invalid-parameter", title: "A parameter can't be taken",
             detail: error.description)
     }
 

@@ -26,17 +26,6 @@ public struct ScoreOptions: Sendable, Equatable {
     public init() {}
 }
 
-/// A query parameter that can't be taken.
-public struct OptionError: Error, Equatable, CustomStringConvertible {
-    /// The parameter's name.
-    public let name: String
-    /// What it was and what was expected.
-    public let problem: String
-
-    /// One sentence for a person.
-    public var description: String { "\(name): \(problem)" }
-}
-
 extension ScoreOptions {
     /// Names that the query of `POST /score` can have.
     public static let names = [
@@ -45,39 +34,29 @@ extension ScoreOptions {
         "name", "validate_only",
     ]
 
-    /// Reads pairs of name and value; each name once.
+    /// Reads pairs of name and text; each name once.
     public init(pairs: some Sequence<(name: String, value: String)>) throws(OptionError) {
-        var seen: Set<String> = []
-        var leave: Float?
-        for (name, value) in pairs {
-            guard seen.insert(name).inserted else {
-                throw OptionError(name: name, problem: "given twice: expected once")
-            }
-            switch name {
-            case "labels": labels = try Self.labels(in: value)
-            case "fps": fps = try Self.number(name, value, in: 0.001...100_000)
-            case "threshold": segments.threshold = Float(try Self.number(name, value, in: 0...1))
-            case "leave": leave = Float(try Self.number(name, value, in: 0...1))
-            case "min_snippets": segments.minimumSnippets = try Self.count(name, value, from: 1)
-            case "merge_gap": segments.mergeGap = try Self.count(name, value, from: 0)
-            case "logits": logits = try Self.flag(name, value)
-            case "deadline": deadline = try Deadline(value)
-            case "callback": callback = value
-            case "name": self.name = try Self.name(value)
-            case "validate_only": validateOnly = try Self.flag(name, value)
-            case "priority":
-                guard let priority = Priority(name: value) else {
-                    throw OptionError(
-                        name: name, problem: "'\(value.prefix(40))' is none: expected low, normal or high")
-                }
-                self.priority = priority
-            default:
-                throw OptionError(
-                    name: String(name.prefix(60)),
-                    problem: "no such parameter: expected \(Self.names.joined(separator: ", "))")
-            }
+        try self.init(pairs.map { Parameter($0.name, .text($0.value)) })
+    }
+
+    /// Reads parameters, wherever they come from; each name once.
+    public init(_ parameters: some Sequence<Parameter>) throws(OptionError) {
+        let given = try Parameters(parameters, among: Self.names)
+        labels = try Self.read(given["labels"]) { value throws(OptionError) in try Self.check(labels: value.list()) }
+        fps = try Self.read(given["fps"]) { value throws(OptionError) in try value.number(in: 0.001...100_000) }
+        if let value = given["threshold"] { segments.threshold = Float(try value.number(in: 0...1)) }
+        segments.leave = segments.threshold
+        if let value = given["leave"] { segments.leave = Float(try value.number(in: 0...1)) }
+        if let value = given["min_snippets"] { segments.minimumSnippets = try value.whole(in: 1...Self.mostSnippets) }
+        if let value = given["merge_gap"] { segments.mergeGap = try value.whole(in: 0...Self.mostSnippets) }
+        logits = try given.flag("logits") ?? false
+        validateOnly = try given.flag("validate_only") ?? false
+        if let value = given["priority"] {
+            priority = try value.word(among: Priority.allCases.map { ($0.name, $0) })
         }
-        segments.leave = leave ?? segments.threshold
+        deadline = try Self.read(given["deadline"]) { value throws(OptionError) in try Deadline(value.text()) }
+        callback = try Self.read(given["callback"]) { value throws(OptionError) in try value.text() }
+        name = try Self.read(given["name"]) { value throws(OptionError) in try Self.name(value.text()) }
         guard segments.leave <= segments.threshold else {
             throw OptionError(
                 name: "leave",
@@ -85,17 +64,24 @@ extension ScoreOptions {
         }
     }
 
+    private static let mostSnippets = 1_000_000_000
+
+    private static func read<Value>(
+        _ value: ParameterReader?, as body: (ParameterReader) throws(OptionError) -> Value
+    ) throws(OptionError) -> Value? {
+        guard let value else { return nil }
+        return try body(value)
+    }
+
     /// Bytes of one label.
     private static let maxLabelBytes = 400
 
-    /// Labels separated by commas, the normal class first.
+    /// Labels as a list in JSON or separated by commas, the normal class first.
     public static func labels(in text: String) throws(OptionError) -> [String] {
-        // By bytes: to Swift a comma with a mark above it is another character.
-        let (comma, blank) = (UInt8(ascii: ","), UInt8(ascii: " "))
-        let labels = text.utf8.split(separator: comma, omittingEmptySubsequences: false).map { part in
-            let trimmed = part.drop { $0 == blank }.reversed().drop { $0 == blank }.reversed()
-            return String(decoding: Array(trimmed), as: UTF8.self)
-        }
+        try check(labels: ParameterReader(name: "labels", value: .text(text)).list())
+    }
+
+    private static func check(labels: [String]) throws(OptionError) -> [String] {
         guard !labels.contains(where: \.isEmpty) else {
             throw OptionError(name: "labels", problem: "one is empty: expected words separated by commas")
         }
@@ -124,35 +110,5 @@ extension ScoreOptions {
                     "\(text.utf8.count) bytes given: expected 1 to \(maxNameBytes), none of them a control character")
         }
         return text
-    }
-
-    private static func number(
-        _ name: String, _ text: String, in range: ClosedRange<Double>
-    ) throws(OptionError) -> Double {
-        let isDecimal = text.utf8.allSatisfy { "0123456789.eE+-".utf8.contains($0) }
-        guard isDecimal, let value = Double(text), range.contains(value) else {
-            throw OptionError(
-                name: name,
-                problem: "'\(text.prefix(40))' is out of range: expected a number from \(range.lowerBound) to "
-                    + "\(Int(range.upperBound))")
-        }
-        return value
-    }
-
-    private static func count(_ name: String, _ text: String, from low: Int) throws(OptionError) -> Int {
-        let isDecimal = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        guard isDecimal, let value = Int(text), (low...1_000_000_000).contains(value) else {
-            throw OptionError(
-                name: name, problem: "'\(text.prefix(40))' is out of range: expected a whole number from \(low) on")
-        }
-        return value
-    }
-
-    private static func flag(_ name: String, _ text: String) throws(OptionError) -> Bool {
-        switch text {
-        case "true", "1", "": return true
-        case "false", "0": return false
-        default: throw OptionError(name: name, problem: "'\(text.prefix(40))' is neither: expected true or false")
-        }
     }
 }

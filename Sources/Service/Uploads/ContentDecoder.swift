@@ -23,6 +23,8 @@ struct ContentDecoder {
     private let width: Int
     private let limits: ArrayLimits
     private let expectedBytes: Int?
+    /// What stands beside `features` where the file is the whole body, in JSON; there once it has ended.
+    private(set) var members: [JSONValue.Member] = []
 
     /// - Parameters:
     ///   - name: what the file is called; its errors say so
@@ -36,7 +38,8 @@ struct ContentDecoder {
         self.expectedBytes = expectedBytes
         switch format {
         case .npy, .json, .recognised:
-            state = .one(UploadDecoder(format: format, width: width, limits: limits))
+            state = .one(
+                UploadDecoder(format: format, width: width, limits: limits, keepsMembers: name.file == nil))
         case .safetensors: state = .tensors(SafetensorsMatricesDecoder(limits: limits))
         case .zip: state = .zip(ZipUpload(expectedBytes: expectedBytes))
         case .bytes, .unlabelled, .multipart: state = .undecided([])
@@ -107,7 +110,9 @@ struct ContentDecoder {
         state = .undecided([])
         switch last {
         case .undecided: throw ArrayDecodingError(.malformed, "the upload is empty: expected a feature matrix")
-        case .one(var decoder): return .one(try decoder.finish())
+        case .one(var decoder):
+            members = decoder.members
+            return .one(try decoder.finish())
         case .tensors(var decoder): return .tensors(try decoder.finish())
         case .zip(let upload): return .archive(try upload.open(limits: limits))
         }

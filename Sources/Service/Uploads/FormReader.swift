@@ -20,7 +20,7 @@ struct FormReader {
     private var part = Part.none
     private var files = 0
     private var matrices: UploadMatrices
-    private var fields: [(name: String, value: String)] = []
+    private var parameters: [Parameter] = []
 
     init(width: Int, limits: ArrayLimits, maxFieldBytes: Int) {
         self.width = width
@@ -55,7 +55,7 @@ struct FormReader {
         guard matrices.count > 0 else {
             throw Problem.unreadable("The form has no field 'features': expected a file of that name.")
         }
-        return matrices.upload(fields: fields)
+        return matrices.upload(parameters: parameters)
     }
 
     private mutating func begin(_ head: MultipartPart) throws(ArrayDecodingError) -> Part {
@@ -98,8 +98,10 @@ struct FormReader {
         case .none: return
         case .file(var content): try await content.finish(into: &matrices, growing: growing)
         case .field(let field):
-            // An option that is left empty in a browser's form is one that is not given.
-            if !field.text.isEmpty { fields.append((field.name, String(decoding: field.text, as: UTF8.self))) }
+            // A file that was not chosen in a browser's form is such a field, whatever it is called.
+            if !field.text.isEmpty {
+                parameters.append(Parameter(field.name, .text(String(decoding: field.text, as: UTF8.self))))
+            }
         }
     }
 

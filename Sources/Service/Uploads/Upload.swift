@@ -9,8 +9,8 @@ struct Upload: Sendable {
     /// Whether this is a batch: several files, an archive, or a safetensors file of several matrices. An archive of one
     /// file is a batch of one.
     var isBatch = false
-    /// The fields that are no files.
-    var fields: [(name: String, value: String)] = []
+    /// The fields that are no files, or what stands beside `features` in a JSON body.
+    var parameters: [Parameter] = []
 }
 
 /// A matrix of an upload.

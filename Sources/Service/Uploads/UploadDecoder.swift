@@ -23,14 +23,16 @@ struct UploadDecoder: ArrayDecoder {
     private let format: UploadFormat
 
     /// A decoder for rows of `width` where the upload is plain float32.
-    init(format: UploadFormat, width: Int, limits: ArrayLimits) {
+    ///
+    /// - Parameter keepsMembers: whether what stands beside `features` in JSON is wanted
+    init(format: UploadFormat, width: Int, limits: ArrayLimits, keepsMembers: Bool = false) {
         self.width = width
         self.limits = limits
         self.format = format
         switch format {
         case .npy: state = .npy(NPYDecoder(limits: limits))
         case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
-        case .json: state = .json(FeatureJSONDecoder(limits: limits))
+        case .json: state = .json(FeatureJSONDecoder(limits: limits, keepsMembers: keepsMembers))
         case .bytes, .unlabelled, .recognised, .zip, .multipart: state = .undecided([])
         }
     }
@@ -71,6 +73,11 @@ struct UploadDecoder: ArrayDecoder {
         case .json(let decoder): decoder.heldBytes
         case .rows(let decoder): decoder.heldBytes
         }
+    }
+
+    /// What stands beside `features` in JSON, if it is wanted.
+    var members: [JSONValue.Member] {
+        if case .json(let decoder) = state { decoder.members } else { [] }
     }
 
     mutating func finish() throws(ArrayDecodingError) -> DecodedArray {

@@ -35,13 +35,13 @@ struct UploadMatrices {
     }
 
     /// All of them, with names that differ: one that is taken already gets a number.
-    consuming func upload(fields: [(name: String, value: String)] = []) -> Upload {
+    consuming func upload(parameters: [Parameter] = []) -> Upload {
         let isBatch = isBatch || matrices.count > 1
         var names = DifferingNames()
         let named = matrices.map { name, array in
             NamedMatrix(name: isBatch ? names.next(name.amongOthers) : name.alone, file: name.file, array: array)
         }
-        return Upload(matrices: named, isBatch: isBatch, fields: fields)
+        return Upload(matrices: named, isBatch: isBatch, parameters: parameters)
     }
 }
 

@@ -52,7 +52,7 @@ struct UploadReader: Sendable {
                 try reservation.grow(toBytes: content.heldBytes)
             }
             try await content.finish(into: &matrices) { try reservation.grow(toBytes: $0) }
-            return matrices.upload()
+            return matrices.upload(parameters: content.members.map { Parameter($0.name, .json($0.value)) })
         } catch {
             throw Self.problem(error)
         }

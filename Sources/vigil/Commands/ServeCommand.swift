@@ -48,7 +48,7 @@ struct ServeCommand: AsyncParsableCommand {
         limits.reusesResults = try settings.isOn("reuse-results")
         limits.callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
-        let limiter = try access.limiter()
+        let control = try access.control(keys: keys, configuration)
         let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
         defer { jobs.close() }
         try await jobs.backlog.resume()
@@ -59,7 +59,7 @@ struct ServeCommand: AsyncParsableCommand {
         let server = HTTPServer(
             configuration: configuration, router: service.router(),
             problemRenderer: VigilService.render, logger: logger,
-            gate: AccessControl(keys: keys, limiter: limiter).gate,
+            gate: control.gate,
             observer: accessLog.map { $0.add })
         let group = ServiceGroup(
             configuration: .init(

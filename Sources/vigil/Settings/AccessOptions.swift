@@ -1,9 +1,36 @@
+import HTTP
 import Logging
 import Service
 
 /// Who may use `vigil serve`, and how often.
 struct AccessOptions {
     let settings: Settings
+
+    /// What stands before all endpoints of a server that listens so.
+    func control(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> AccessControl {
+        AccessControl(
+            keys: keys, limiter: try limiter(), hosts: try hosts(keys: keys, configuration),
+            origins: try origins(configuration))
+    }
+
+    private func hosts(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> HostRules {
+        let texts = try settings.list("allowed-hosts")
+        do throws(AccessRuleError) {
+            return try HostRules(
+                texts, isOpenOnThisMachine: keys == nil && configuration.listensOnThisMachineAlone)
+        } catch {
+            throw settings.failure("allowed-hosts", "\(error)")
+        }
+    }
+
+    private func origins(_ configuration: ServerConfiguration) throws -> OriginRules {
+        let texts = try settings.list("allowed-origins")
+        do throws(AccessRuleError) {
+            return try OriginRules(texts, isSecure: configuration.tls != nil)
+        } catch {
+            throw settings.failure("allowed-origins", "\(error)")
+        }
+    }
 
     /// The file of keys, if one is named, which is then among those to be read again.
     func keys(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
@@ -32,7 +59,7 @@ struct AccessOptions {
     }
 
     /// What counts requests, if they are limited.
-    func limiter() throws -> RateLimiter? {
+    private func limiter() throws -> RateLimiter? {
         let rate = try settings.integer("rate-limit")
         let burst = try settings.integer(ifSet: "rate-burst") ?? 10 * rate
         return rate == 0 ? nil : RateLimiter(RateLimit(perSecond: rate, burst: burst))

@@ -143,6 +143,14 @@ extension Setting {
         Setting(
             "access-log", .path(.output("a file, or - for standard output")),
             "File that gets a line of JSON for each answer; - for standard output.", in: .access, of: [.serve]),
+        Setting(
+            "allowed-hosts", .list("names of hosts"), .told("on this machine alone and without keys none, else any"),
+            "Names that the server answers by beside those of loopback, separated by commas, such as vigil.example or "
+                + "*.example; * for any.", in: .access, of: [.serve]),
+        Setting(
+            "allowed-origins", .list("origins"), .told("none"),
+            "Origins whose pages may use the service in a browser, separated by commas, such as https://app.example; "
+                + "* for any.", in: .access, of: [.serve]),
     ]
 
     private static let listening: [Setting] = [

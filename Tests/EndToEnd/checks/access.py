@@ -83,7 +83,7 @@ with Server("--api-keys", keys, "--log-level", "trace") as server:
         equal("scoring with a key", job.json()["status"], "succeeded")
 
     with group("before the body"):
-        head = "POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-npy\r\nContent-Length: 100000000\r\n"
+        head = "POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\nContent-Length: 100000000\r\n"
         check("401 while the body has not begun", raw(server, head + "\r\n").startswith("HTTP/1.1 401 "))
         answer = raw(server, head + "Expect: 100-continue\r\n\r\n")
         check("401 in place of 100", answer.startswith("HTTP/1.1 401 "), answer)
@@ -131,9 +131,9 @@ with group("access log"):
         get("/jobs?limit=5", "one", headers={"X-Request-Id": "mine"})
         get("/jobs", "wrong")
         get("/livez")
-        raw(server, "GET /%22%5C HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer one\r\n\r\n")
+        raw(server, "GET /%22%5C HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer one\r\n\r\n")
         with socket.create_connection((server.host, server.port), 5) as client:
-            head = "POST /score HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer one\r\nContent-Type: application/x-npy\r\n"
+            head = "POST /score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer one\r\nContent-Type: application/x-npy\r\n"
             client.sendall((head + "Content-Length: 1000\r\n\r\n").encode() + b"\x93NUMPY\x01\x00")
             time.sleep(0.2)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -186,7 +186,7 @@ with group("rates"):
         equal("its type", refused.json()["type"], "/problems/rate-limited")
         answer = raw(
             server,
-            "POST /score HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer one\r\nContent-Length: 90000000\r\n"
+            "POST /score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer one\r\nContent-Length: 90000000\r\n"
             "Expect: 100-continue\r\n\r\n",
         )
         check("429 in place of 100", answer.startswith("HTTP/1.1 429 "), answer)

@@ -217,7 +217,7 @@ with group("SIGINT"):
 with group("an idle end"):
     with Server() as server:
         kept = socket.create_connection((server.host, server.port))
-        kept.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        kept.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         kept.recv(65536)
         silent = socket.create_connection((server.host, server.port))
         begun = time.monotonic()

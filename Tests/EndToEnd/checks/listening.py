@@ -15,7 +15,7 @@ import time
 from support.harness import VIGIL, check, contains, equal, finish, group, note, scratch, skip
 from support.process import environment, run
 
-QUESTION = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+QUESTION = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -166,7 +166,7 @@ def configured():
     sock = scratch() / "a.sock"
     path.write_text(json.dumps({"listen": ["127.0.0.1:0", f"unix:{sock}"], "max-target": 100}))
     with Listening("--config", path, count=2) as server:
-        long = b"GET /" + b"a" * 200 + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+        long = b"GET /" + b"a" * 200 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
         equal("a list in the file, and a limit", status(ask(("127.0.0.1", server.port()), long)), "HTTP/1.1 414")
     with Listening(env={"VIGIL_LISTEN": f"127.0.0.1:0,unix:{sock}", "VIGIL_HEADER_TIMEOUT": "1"}, count=2) as server:
         begun = time.monotonic()

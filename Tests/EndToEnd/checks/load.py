@@ -116,14 +116,14 @@ def idle(server):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     clients = [socket.create_connection((server.host, server.port), 10) for _ in range(IDLE)]
     for client in clients[::2]:
-        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
     statuses = collections.Counter()
     for client in clients[::2]:
         client.settimeout(60)
         statuses[client.recv(65536)[:12]] += 1
     equal("half of them ask once", dict(statuses), {b"HTTP/1.1 200": IDLE // 2})
     for client in clients[1::4]:
-        client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nConte")
+        client.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nConte")
     during = server.rss(), server.threads(), server.descriptors()
     answer = requests.post(server.url + "/score", data=body, headers={"Prefer": "wait=60"}, timeout=90)
     equal("a job meanwhile", answer.status_code, 200)
@@ -199,7 +199,7 @@ def held(name, query, head, framed):
             clients.append(client)
             client.settimeout(2)
             try:
-                client.sendall(f"POST /score{query} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+                client.sendall(f"POST /score{query} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n".encode())
                 for _ in range(30):
                     client.sendall(piece)
             except OSError:

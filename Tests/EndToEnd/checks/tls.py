@@ -161,7 +161,7 @@ with tls("--tls-handshake-timeout", 1) as server:
             socket.socket(fileno=stream.detach()).close()
         for _ in range(20):
             with connected(server) as stream:
-                stream.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: a\r\n\r\n" * 20)
+                stream.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         healthy("resets", server)
         begun = time.monotonic()
@@ -171,7 +171,7 @@ with tls("--tls-handshake-timeout", 1) as server:
         healthy("200 that do not shake hands", server)
         check("they are let go", all(rest(one) == b"" for one in silent) and time.monotonic() - begun < 20)
     with group("what goes through"):
-        head = "POST /score?fps=30 HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-npy\r\nPrefer: wait=30\r\n"
+        head = "POST /score?fps=30 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\nPrefer: wait=30\r\n"
         upload = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         with connected(server) as stream:
             for number in range(3):
@@ -259,7 +259,7 @@ with group("the end under load"):
                     if not ended.is_set() and not isinstance(error, ConnectionRefusedError):
                         failures.append(repr(error))
 
-        upload = upload.replace(b"Host: a\r\n", b"Host: a\r\nConnection: close\r\n")
+        upload = upload.replace(b"Host: localhost\r\n", b"Host: localhost\r\nConnection: close\r\n")
         threads = [threading.Thread(target=client) for _ in range(4)]
         for thread in threads:
             thread.start()

@@ -47,9 +47,9 @@ def uploads():
     yield "JSON", features.rows_json(exact), "application/json"
     yield "JSON, charset named", features.rows_json(exact), "application/json; charset=utf-8"
     yield "JSON, spread and with other members", (
-        b'\n{"by": {"x": [1, null]}, '
+        b'\n{"name": "\\u00e9", "labels": null, '
         + features.rows_json(exact)[1:-1].replace(b", ", b" ,\n\t")
-        + b', "z": "\\u00e9"}\n'
+        + b', "priority": "l\\u006fw"}\n'
     ), "Application/JSON"
     yield "form with a file", *features.multipart(features.npy(exact))
     yield "form with raw rows", *features.multipart(exact.tobytes(), "rows.bin")

@@ -9,7 +9,7 @@ class Stream:
 
     def __init__(self, server, path, last=None, method="GET", timeout=60, **fields):
         self.socket = socket.create_connection((server.host, server.port), timeout)
-        lines = [f"{method} {path} HTTP/1.1", "Host: x", "Accept: text/event-stream"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: text/event-stream"]
         if last is not None:
             lines.append(f"Last-Event-ID: {last}")
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]

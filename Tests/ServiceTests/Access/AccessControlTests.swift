@@ -23,9 +23,56 @@ struct AccessControlTests {
         return try APIKeyFile(path: path, logger: LogLines().logger)
     }
 
-    @Test("without keys and limit there is no gate")
-    func open() {
-        #expect(AccessControl(keys: nil, limiter: nil).gate == nil)
+    @Test("without keys and limit everyone comes in")
+    func open() throws {
+        let access = AccessControl(keys: nil, limiter: nil)
+        for path in ["/score", "/jobs", "/none", "/livez"] {
+            let admission = try access.gate(head(path), Self.peer)
+            #expect(admission.client == .address("192.0.2.1") && admission.fields == [:])
+            guard case .admitted = admission.verdict else {
+                Issue.record("\(path): \(admission.verdict)")
+                continue
+            }
+        }
+    }
+
+    @Test("details of health are for who has a key")
+    func details() throws {
+        let access = AccessControl(keys: try keys(), limiter: nil)
+        let here = SocketAddress(host: "127.0.0.1", port: 5)
+        for path in ["/livez", "/readyz", "/healthz"] {
+            #expect(try access.admit(head(path, authorization: ["Bearer one"]), from: Self.peer).seesDetails)
+            #expect(try !access.admit(head(path), from: here).seesDetails)
+            #expect(try !access.admit(head(path, authorization: ["Bearer three"]), from: here).seesDetails)
+        }
+    }
+
+    @Test("without keys they are for this machine, and not for a page in its browser")
+    func detailsWithoutKeys() throws {
+        let access = AccessControl(keys: nil, limiter: nil)
+        func sees(_ peer: String, _ fields: [(name: HTTPField.Name, value: String)] = []) throws -> Bool {
+            let head = RequestHead(method: .get, path: "/readyz", fields: HeaderFields(fields))
+            let peer = peer == "unix" ? SocketAddress.unix : SocketAddress(host: peer, port: 5)
+            return try access.admit(head, from: peer).seesDetails
+        }
+        #expect(try sees("127.0.0.1") && sees("::1") && sees("unix"))
+        #expect(try sees("127.0.0.1", [(.hostField, "localhost:8080")]) && sees("unix", [(.hostField, "x")]))
+        #expect(try !sees("192.0.2.1") && !sees("unknown"))
+        #expect(try !sees("127.0.0.1", [(.hostField, "evil.example")]))
+        #expect(try !sees("127.0.0.1", [(.hostField, "localhost"), (.origin, "http://evil.example")]))
+        #expect(try !sees("127.0.0.1", [(.hostField, "localhost"), (.secFetchSite, "cross-site")]))
+        #expect(try sees("127.0.0.1", [(.hostField, "localhost"), (.origin, "http://localhost")]))
+    }
+
+    @Test("what the types of problems lead to needs no key, and counts")
+    func explanations() throws {
+        let access = AccessControl(keys: try keys(), limiter: RateLimiter(RateLimit(perSecond: 1, burst: 2)) { 0 })
+        for path in ["/problems", "/problems/unauthorized"] {
+            #expect(try access.admit(head(path), from: Self.peer).client == .address("192.0.2.1"))
+        }
+        #expect(throws: HTTPProblem.self) { try access.admit(head("/problems"), from: Self.peer) }
+        let more = AccessControl(keys: try keys(), limiter: nil)
+        #expect(throws: HTTPProblem.self) { try more.admit(head("/problemsx"), from: Self.peer) }
     }
 
     @Test("a key's bearer comes in under its name", arguments: ["Bearer one", "bearer one", "BEARER   one"])

@@ -144,6 +144,53 @@ struct SubmissionTests {
         _ = await service.drain(within: .seconds(5))
     }
 
+    private func json(_ members: String, query: [QueryItems.Item] = []) async throws -> Response {
+        let row = (0..<Self.width).map { "\($0 + 1)" }.joined(separator: ",")
+        return try await post(
+            Array("{\(members)\"features\": [[\(row)]]}".utf8), query: query,
+            fields: [(.contentType, "application/json")])
+    }
+
+    @Test("parameters in a JSON body count as those of the query do")
+    func jsonParameters() async throws {
+        let answer = try await json(#""name": "cam", "priority": "low", "deadline": 30, "fps": null, "#)
+        #expect(answer.status == .accepted && answer.text.contains(#""name":"cam""#))
+        let report = try await json(#""validate_only": true, "#)
+        #expect(report.status == .ok && report.text.contains("row_norm"))
+        for (members, name) in [
+            (#""treshold": 0.5, "#, "treshold"), (#""fps": "x", "#, "fps"), (#""meta": {}, "#, "meta"),
+        ] {
+            let problem = await problem { try await json(members) }
+            #expect(problem?.slug == "invalid-parameter" && problem?.detail.hasPrefix("\(name): ") == true)
+        }
+        let twice = await problem {
+            try await json(#""fps": 25, "#, query: [.init(name: "fps", value: "25")])
+        }
+        #expect(twice?.detail == "fps: given twice: expected once")
+        #expect(service.backlog.metrics.queuedJobs == 1 && service.backlog.metrics.reservedJobs == 0)
+    }
+
+    @Test("a batch and a report are JSON alone: who takes something else gets 406, and nothing is queued")
+    func acceptable() async throws {
+        let boundary = "multipart/form-data; boundary=\(UploadSamples.boundary)"
+        let body = UploadSamples.form(
+            UploadSamples.part("features", file: "a.npy", Self.npy(1)),
+            UploadSamples.part("features", file: "b.npy", Self.npy(2)))
+        let form = await problem {
+            try await post(body, fields: [(.contentType, boundary), (.accept, "application/x-npy")])
+        }
+        #expect(form?.slug == "not-acceptable")
+        let report = await problem {
+            try await post(
+                Self.npy(1), query: [.init(name: "validate_only", value: "", isBare: true)],
+                fields: [(.contentType, "application/x-npy"), (.accept, "application/x-npy")])
+        }
+        #expect(report?.slug == "not-acceptable")
+        #expect(service.backlog.metrics.queuedJobs == 0 && service.backlog.metrics.reservedJobs == 0)
+        let any = try await post(body, fields: [(.contentType, boundary), (.accept, "application/*")])
+        #expect(any.status == .accepted)
+    }
+
     @Test("a callback is refused where callbacks are off, before the body is read")
     func callbacksOff() async throws {
         let query = [QueryItems.Item(name: "callback", value: "https://hooks.example.com/")]

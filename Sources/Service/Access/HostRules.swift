@@ -1,0 +1,59 @@
+import HTTP
+import HTTPTypes
+
+/// The names under which a server answers.
+///
+/// A page of any site can have its own name resolve to 127.0.0.1 and then read what a server there answers as if it were
+/// its own (DNS rebinding). The browser tells the name in Host, which no page can change.
+public struct HostRules: Sendable {
+    private let patterns: [AllowedHost]
+    private let isChecked: Bool
+    private let sparesUnixSockets: Bool
+
+    /// Loopback's names are always taken, and all that the operator names.
+    ///
+    /// - Parameters:
+    ///   - texts: `vigil.example`, `*.example`, addresses in numbers, `*` for any; each perhaps with a port.
+    ///   - isOpenOnThisMachine: whether the server is for this machine alone and asks nobody for a key; then names are
+    ///     checked though none is given. Who comes by a Unix socket is then no browser, and may use any.
+    public init(_ texts: [String] = [], isOpenOnThisMachine: Bool = false) throws(AccessRuleError) {
+        var patterns: [AllowedHost] = []
+        for text in texts {
+            guard let pattern = AllowedHost(text) else {
+                throw AccessRuleError(
+                    "'\(text.prefix(80))' names no hosts: expected vigil.example, *.example, an address in numbers or *, "
+                        + "perhaps with :PORT")
+            }
+            patterns.append(pattern)
+        }
+        self.patterns = patterns
+        isChecked = isOpenOnThisMachine || !patterns.isEmpty
+        sparesUnixSockets = patterns.isEmpty
+    }
+
+    private init() {
+        patterns = []
+        isChecked = false
+        sparesUnixSockets = true
+    }
+
+    /// All names are taken.
+    public static let none = HostRules()
+
+    /// Whether a request may name the server as it does. One that does not say a name, which HTTP/1.0 allows, is from no
+    /// browser.
+    func takes(_ head: RequestHead, from peer: SocketAddress) -> Bool {
+        guard isChecked, !(sparesUnixSockets && peer == .unix), let named = head.authority else { return true }
+        if Authority.namesLoopback(named) { return true }
+        guard !patterns.isEmpty, let authority = Authority(named) else { return false }
+        return patterns.contains { $0.matches(authority) }
+    }
+}
+
+/// Why a text is no rule of access: one sentence.
+public struct AccessRuleError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The sentence.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,141 @@
+import Formats
+import HTTP
+import Jobs
+
+/// A parameter that came with a request, or an option of a command.
+public struct Parameter: Sendable, Equatable {
+    /// Its name.
+    public let name: String
+    /// Its value as it came.
+    public let value: GivenValue
+
+    /// A parameter of this name and value.
+    public init(_ name: String, _ value: GivenValue) {
+        self.name = name
+        self.value = value
+    }
+
+    init(_ item: QueryItems.Item) {
+        self.init(item.name, item.isBare ? .bare : .text(item.value))
+    }
+}
+
+/// A parameter that can't be taken.
+public struct OptionError: Error, Equatable, CustomStringConvertible {
+    /// The parameter's name.
+    public let name: String
+    /// What it was and what was expected.
+    public let problem: String
+    /// One sentence for a person.
+    public var description: String { "\(name): \(problem)" }
+}
+
+/// Parameters by name: those that are known, each at most once; what is empty counts as not given.
+struct Parameters {
+    private var values: [String: GivenValue] = [:]
+
+    /// Throws for a name that is not among `names`, and for one that is given twice, in whichever places.
+    init(_ parameters: some Sequence<Parameter>, among names: [String]) throws(OptionError) {
+        for parameter in parameters {
+            guard names.contains(parameter.name) else { throw .unknown(parameter.name, among: names) }
+            guard parameter.value.isGiven else { continue }
+            guard values.updateValue(parameter.value, forKey: parameter.name) == nil else {
+                throw OptionError(name: parameter.name, problem: "given twice: expected once")
+            }
+        }
+    }
+
+    /// The value of this name, to be read; nil where it is not given.
+    subscript(name: String) -> ParameterReader? {
+        guard let value = values[name], value != .bare else { return nil }
+        return ParameterReader(name: name, value: value)
+    }
+
+    /// Whether a flag is on; nil where it is not given.
+    func flag(_ name: String) throws(OptionError) -> Bool? {
+        if values[name] == .bare { return true }
+        return try self[name]?.flag()
+    }
+}
+
+extension OptionError {
+    /// There is no parameter of this name.
+    static func unknown(_ name: String, among names: [String]) -> OptionError {
+        let guess = Spelling.nearest(to: name, among: names).map { "did you mean \($0)? " } ?? ""
+        let expected = names.isEmpty ? "none is taken here" : "\(guess)expected \(names.joined(separator: ", "))"
+        return OptionError(name: String(name.prefix(60)), problem: "no such parameter: \(expected)")
+    }
+}
+
+/// Reads one parameter's value as `GivenValue` says.
+struct ParameterReader {
+    let name: String
+    let value: GivenValue
+
+    /// An error that shows the value.
+    func error(_ problem: String) -> OptionError { OptionError(name: name, problem: "\(value.shown) \(problem)") }
+
+    /// A text.
+    func text() throws(OptionError) -> String {
+        guard let text = value.text else { throw error("is no text") }
+        return text
+    }
+
+    func flag() throws(OptionError) -> Bool {
+        guard let flag = value.text.flatMap({ GivenValue.flag($0) }) else {
+            throw error("is neither: expected true or false")
+        }
+        return flag
+    }
+
+    func number(in range: ClosedRange<Double>) throws(OptionError) -> Double {
+        guard let number = value.text.flatMap({ GivenValue.number($0) }), range.contains(number) else {
+            throw error(
+                "is out of range: expected a number from \(range.lowerBound) to \(Int(range.upperBound))")
+        }
+        return number
+    }
+
+    func whole(in range: ClosedRange<Int>) throws(OptionError) -> Int {
+        guard let number = value.text.flatMap({ GivenValue.whole($0) }), range.contains(number) else {
+            throw error("is out of range: expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// A time of day. A plus sign that was not encoded has become a blank in a query.
+    func time() throws(OptionError) -> WallTime {
+        let text = try text()
+        let repaired = String(text.map { $0 == " " ? "+" : $0 })
+        guard let time = WallTime(text) ?? WallTime(repaired) else {
+            throw error("is no time: expected one such as 2026-01-01T12:00:00Z")
+        }
+        return time
+    }
+
+    /// One of some words.
+    func word<Word>(among words: [(String, Word)]) throws(OptionError) -> Word {
+        let text = value.text.map { ASCIIText.lowercased($0) }
+        guard let found = words.first(where: { $0.0 == text }) else {
+            let names = words.map(\.0)
+            throw error("is none: expected \(names.dropLast().joined(separator: ", ")) or \(names.last ?? "")")
+        }
+        return found.1
+    }
+
+    /// Texts: a JSON list's, else those between commas.
+    func list() throws(OptionError) -> [String] {
+        var value = self.value
+        if case .text(let text) = value, let list = try? JSONReader.parse(Array(GivenValue.trimmed(text).utf8)),
+            list.array != nil
+        {
+            value = .json(list)
+        }
+        if case .json(.array(let elements)) = value {
+            let texts = elements.compactMap(\.string)
+            guard texts.count == elements.count else { throw error("has something else in it than texts") }
+            return texts.map { GivenValue.trimmed($0) }
+        }
+        return try text().split(separator: ",", omittingEmptySubsequences: false).map { GivenValue.trimmed($0) }
+    }
+}

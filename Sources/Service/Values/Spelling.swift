@@ -1,0 +1,33 @@
+/// Finds what somebody may have meant.
+public enum Spelling {
+    /// The name that is nearest to what was written; nil where none is near. Capitals do not count, nor do hyphens and
+    /// underscores.
+    public static func nearest(to written: String, among names: [String]) -> String? {
+        guard written.utf8.count <= 64 else { return nil }
+        let wanted = letters(written)
+        let near = names.map { (name: $0, steps: steps(wanted, letters($0))) }.min { $0.steps < $1.steps }
+        guard let near, near.steps <= max(1, min(2, wanted.count / 3)) else { return nil }
+        return near.name
+    }
+
+    private static func letters(_ text: String) -> [UInt8] {
+        text.utf8.map(ASCIIText.lowercased).filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") }
+    }
+
+    /// How many letters are to be added, dropped, changed, or exchanged with their neighbour (optimal string alignment).
+    private static func steps(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        var rows = [Array(0...right.count)]
+        for (i, letter) in left.enumerated() {
+            var row = [i + 1]
+            for (j, other) in right.enumerated() {
+                var steps = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (letter == other ? 0 : 1))
+                if i > 0, j > 0, letter == right[j - 1], left[i - 1] == other {
+                    steps = min(steps, rows[i - 1][j - 1] + 1)
+                }
+                row.append(steps)
+            }
+            rows.append(row)
+        }
+        return rows[left.count][right.count]
+    }
+}

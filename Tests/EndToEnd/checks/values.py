@@ -1,0 +1,186 @@
+"""Values as clients write them, in the query, a form, a JSON body; what a problem's type leads to; Accept of batches."""
+
+import json
+import re
+import subprocess
+import sys
+
+from support.harness import ROOT, check, contains, equal, finish, group, need, scratch
+
+need("values", "numpy", "requests")
+
+import numpy as np  # noqa: E402
+import requests  # noqa: E402
+
+from support import features  # noqa: E402
+from support.process import Server  # noqa: E402
+
+ARRAY = features.video(45)
+BODY = features.npy(ARRAY)
+NPY = {"Content-Type": "application/x-npy"}
+
+with Server("--max-queued", "1100") as server:
+
+    def post(query="", body=BODY, headers=NPY, **more):
+        return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=60, **more)
+
+    def form(**fields):
+        files = {"features": ("x.npy", BODY)} | {name: (None, value) for name, value in fields.items()}
+        return requests.post(server.url + "/score", files=files, headers={"Prefer": "wait=30"}, timeout=60)
+
+    def document(text=None, query="", **members):
+        text = text or json.dumps({"features": ARRAY.tolist()} | members)
+        headers = {"Content-Type": "application/json", "Prefer": "wait=30"}
+        return post(query, text.encode() if isinstance(text, str) else text, headers)
+
+    def is_report(answer):
+        return answer.status_code == 200 and "row_norm" in answer.json()
+
+    def fps(answer):
+        return answer.json().get("result", {}).get("fps") if answer.status_code == 200 else answer.text
+
+    def refused(name, answer, *parts):
+        equal(f"{name}: status", answer.status_code, 422)
+        equal(f"{name}: type", answer.json().get("type"), "/problems/invalid-parameter")
+        contains(f"{name}: detail", answer.json().get("detail", ""), *parts)
+
+    with group("empty is not given"):
+        wait = NPY | {"Prefer": "wait=30"}
+        equal("?validate_only=", post("?validate_only=").status_code, 202)
+        check("?validate_only", is_report(post("?validate_only")))
+        equal("?fps=", fps(post("?fps=", headers=wait)), None)
+        equal("?fps=&threshold=&labels=&name=", post("?fps=&threshold=&labels=&name=&priority=").status_code, 202)
+        equal("in a form", fps(form(fps="", validate_only="", threshold=" ")), None)
+        equal("in JSON", fps(document(fps="", threshold=None, validate_only=None)), None)
+        equal("of a list", requests.get(server.url + "/jobs?limit=&status=&cursor=&batch=&created_after=").status_code, 200)
+        place = post(headers=wait).headers["Location"]
+        equal("of a job", requests.get(server.url + place + "?wait=").status_code, 200)
+
+    with group("yes and no"):
+        for word in ("true", "True", "TRUE", "1", "yes", "on", "%20true%20", "%EF%BB%BFtrue"):
+            check(f"?validate_only={word}", is_report(post(f"?validate_only={word}")))
+        for word in ("false", "False", "FALSE", "0", "no", "off"):
+            equal(f"?validate_only={word}", post(f"?validate_only={word}").status_code, 202)
+        check("a form's True", is_report(form(validate_only="True\r\n")))
+        for value in (True, "true", 1, "1"):
+            check(f"JSON's {value!r}", is_report(document(validate_only=value)))
+        refused("maybe", post("?validate_only=maybe"), "validate_only", "maybe", "true or false")
+        refused("JSON's 2", document(validate_only=2), "validate_only", "true or false")
+
+    with group("numbers"):
+        for text, value in (
+            ("30", 30), ("29.97", 29.97), ("30000/1001", 30000 / 1001), ("3e1", 30), ("%2030%0A", 30), ("30.", 30),
+        ):  # fmt: skip
+            equal(f"?fps={text}", fps(post(f"?fps={text}", headers=wait)), value)
+            equal(f"a form's {text}", fps(form(fps=requests.utils.unquote(text))), value)
+        for value, expected in ((30, 30), ("30000/1001", 30000 / 1001), (29.97, 29.97), ("25", 25)):
+            equal(f"JSON's {value!r}", fps(document(fps=value)), expected)
+        equal("a whole number as a float", document(min_snippets=3.0, merge_gap="2").status_code, 200)
+        for text in ("0x10", "nan", "inf", "1/0", "1/2/3", "30,5", "%D9%A3", "1_0", "fast", "/", "30/"):
+            refused(f"?fps={text}", post(f"?fps={text}"), "fps")
+        refused("min_snippets=1.5", post("?min_snippets=1.5"), "min_snippets", "whole number")
+        for query in ("wait=0x10", "wait=nan", "wait=inf"):
+            refused(query, requests.get(f"{server.url}{place}?{query}"), "wait")
+        refused("JSON's list", document(fps=[30]), "fps")
+        refused("JSON's true", document(fps=True), "fps")
+        for query in ("limit=0x10", "limit=%2B5", "limit=1001", "limit=x"):
+            refused(query, requests.get(f"{server.url}/jobs?{query}"), "limit")
+        equal("limit", requests.get(f"{server.url}/jobs?limit=%205").status_code, 200)
+        after = "created_after=2026-01-01T00:00:00+01:00"
+        equal("a time with a bare plus", requests.get(f"{server.url}/jobs?{after}").status_code, 200)
+
+    with group("labels"):
+        labels = requests.get(server.url + "/v1/models").json()["models"][0]["labels"]
+        for name, answer in (
+            ("text", document(labels=", ".join(labels))),
+            ("a JSON list", document(labels=labels)),
+            ("a list as text", form(labels=json.dumps(labels))),
+        ):
+            equal(name, answer.json().get("result", {}).get("fine", {}).get("labels"), labels)
+        refused("a list of numbers", document(labels=[1, 2]), "labels")
+
+    with group("given twice, unknown"):
+        refused("a query", post("?fps=30&fps=25"), "fps", "twice")
+        refused("query and JSON", document(query="?fps=30", fps=25), "fps", "twice")
+        refused("JSON", document('{"fps": 30, "features": [[1]], "fps": 25}'), "fps", "twice")
+        refused("a list", requests.get(server.url + "/jobs?limit=1&limit=2"), "limit", "twice")
+        refused("treshold in the query", post("?treshold=0.5"), "treshold", "threshold?")
+        refused("in JSON", document(treshold=0.5), "treshold", "threshold?")
+        refused("in a form", form(treshold="0.5"), "treshold", "threshold?")
+        refused("before the features", document('{"meta": {"a": [1]}, "features": [[1]]}'), "meta")
+        refused("minSnippets", post("?minSnippets=3"), "minSnippets", "min_snippets?")
+        refused("of DELETE", requests.delete(server.url + place + "?dry_run=true"), "dry_run")
+        large = document(json.dumps({"rows": ARRAY.tolist() * 30}))
+        check("features under another name", large.status_code == 422 and "rows" in large.json()["detail"], large.text)
+        equal("what it was sent to is there", requests.get(server.url + place).status_code, 200)
+
+    with group("a byte order mark"):
+        text = b"\xef\xbb\xbf" + json.dumps({"features": ARRAY.tolist(), "fps": 25}).encode()
+        equal("before JSON", fps(document(text)), 25)
+
+    with group("lastEventId"):
+        url = f"{server.url}{place}/events"
+        equal("all of it", requests.get(url + "?lastEventId=").text.count("event: scores"), 2)
+        equal("from there on", requests.get(url + "?lastEventId=1").text.count("event: scores"), 1)
+        equal("the field wins", requests.get(url + "?lastEventId=2.end", headers={"Last-Event-ID": "1"}).status_code, 200)
+        equal("the end", requests.get(url + "?lastEventId=2.end").status_code, 204)
+        refused("a typo", requests.get(url + "?lastEventID=1"), "lastEventID", "lastEventId?")
+
+    with group("what is acceptable of a batch"):
+        two = [("features", ("a.npy", BODY)), ("features", ("b.npy", BODY))]
+        accept = {"Accept": "application/x-npy"}
+        count = len(requests.get(server.url + "/jobs?limit=1000").json()["jobs"])
+        answer = requests.post(server.url + "/score", files=two, headers=accept)
+        equal("posting one", (answer.status_code, answer.json()["type"]), (406, "/problems/not-acceptable"))
+        equal("queued nothing", len(requests.get(server.url + "/jobs?limit=1000").json()["jobs"]), count)
+        batch = requests.post(server.url + "/score", files=two).headers["Location"]
+        equal("reading one", requests.get(server.url + batch, headers=accept).status_code, 406)
+        equal("as JSON", requests.get(server.url + batch, headers={"Accept": "application/*"}).status_code, 200)
+        equal("a report", post("?validate_only", headers=NPY | accept).status_code, 406)
+        equal("a list", requests.get(server.url + "/jobs", headers=accept).status_code, 406)
+
+    with group("a problem's type leads somewhere"):
+        kind = post("?treshold=1").json()["type"]
+        text = requests.get(server.url + kind, headers={"Accept": "text/plain"})
+        contains("as text", text.text, "invalid-parameter", "422")
+        check("in a line", text.headers["Content-Type"].startswith("text/plain") and text.text.count("\n") == 1, text.text)
+        found = requests.get(server.url + kind, headers={"Accept": "application/json"}).json()
+        equal("as JSON", (found["type"], found["status"]), (kind, 422))
+        page = requests.get(server.url + kind, headers={"Accept": "text/html,*/*;q=0.8"})
+        check("as a page", page.headers["Content-Type"].startswith("text/html") and "<h1>" in page.text, page.text)
+        listed = requests.get(server.url + "/problems", headers={"Accept": "application/json"}).json()["problems"]
+        described = set(re.findall(r"- (/problems/[a-z-]+)", (ROOT / "openapi.yaml").read_text()))
+        equal("all are listed", {one["type"] for one in listed}, described)
+        bad = [one for one in described if requests.get(server.url + one).status_code != 200]
+        equal("each leads to its own", bad, [])
+        equal("no other", requests.get(server.url + "/problems/nonsense").json()["type"], "/problems/not-found")
+
+    with group("a batch of as many as may wait"):
+        many = {f"m{n}": np.ones((1, 64), np.float32) * n for n in range(1, 1051)}
+        path = scratch() / "many.npz"
+        np.savez(path, **many)
+        answer = post(body=path.read_bytes(), headers={"Content-Type": "application/zip"})
+        equal("1,050 where 1,100 may", answer.status_code, 202)
+        check("all of them", len(answer.json().get("jobs", [])) == 1050)
+
+with Server("--max-queued", "3") as server:
+    with group("a batch of more"):
+        files = [("features", (f"{n}.npy", BODY)) for n in range(4)]
+        answer = requests.post(server.url + "/score", files=files)
+        equal("four where three may", (answer.status_code, answer.json()["type"]), (413, "/problems/content-too-large"))
+
+with group("README's Python"):
+    text = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    folder = scratch()
+    with Server() as server:
+        (folder / "client.py").write_text(text.replace("http://127.0.0.1:8080", server.url))
+        ran = []
+        for width in (64, 65):
+            np.save(folder / "features.npy", features.video(200, width=width))
+            ran.append(subprocess.run([sys.executable, "client.py"], cwd=folder, capture_output=True, text=True, timeout=60))
+        equal("it runs", (ran[0].returncode, ran[0].stderr), (0, ""))
+        check("what is wrong is told", ran[1].returncode == 1, ran[1])
+        contains("by the detail", ran[1].stderr, "65")
+        check("in a line", "Traceback" not in ran[1].stderr, ran[1].stderr)
+
+finish()
