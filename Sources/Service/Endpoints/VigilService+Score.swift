@@ -30,7 +30,7 @@ extension VigilService {
             width: model.configuration.width, limits: ArrayLimits(maxElements: settings.maxBodyBytes))
         let upload = try await reader.read(request.body, as: format, reservation: reservation)
         if !upload.fields.isEmpty { options = try self.options(pairs + upload.fields) }
-        let matrices = try accept(upload, fps: options.fps)
+        let matrices = try accept(upload, options)
         if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
         let submission = try submission(matrices, isBatch: upload.isBatch, options, client: client, key: key)
         let receipt: Receipt
@@ -64,12 +64,13 @@ extension VigilService {
     }
 
     /// Looks at each matrix; throws what can't be scored, by name.
-    private func accept(_ upload: Upload, fps: Double?) throws(HTTPProblem) -> [AcceptedMatrix] {
-        let check = FeatureCheck(width: model.configuration.width, fps: fps)
+    private func accept(_ upload: Upload, _ options: ScoreOptions) throws(HTTPProblem) -> [AcceptedMatrix] {
+        let check = FeatureCheck(width: model.configuration.width, fps: options.fps)
         var accepted: [AcceptedMatrix] = []
         for matrix in upload.matrices {
             do throws(FeatureError) {
-                let (features, report) = try check.accept(matrix.array)
+                var (features, report) = try check.accept(matrix.array)
+                report.warnings = matrix.notes + report.warnings
                 let array = matrix.array
                 accepted.append(
                     AcceptedMatrix(
