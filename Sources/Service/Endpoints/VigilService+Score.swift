@@ -66,11 +66,12 @@ extension VigilService {
     /// Looks at each matrix; throws what can't be scored, by name.
     private func accept(_ upload: Upload, _ options: ScoreOptions) throws(HTTPProblem) -> [AcceptedMatrix] {
         let check = FeatureCheck(width: model.configuration.width, fps: options.fps)
+        let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var accepted: [AcceptedMatrix] = []
         for matrix in upload.matrices {
             do throws(FeatureError) {
                 var (features, report) = try check.accept(matrix.array)
-                report.warnings = matrix.notes + report.warnings
+                report.warnings = notes + matrix.notes + report.warnings
                 let array = matrix.array
                 accepted.append(
                     AcceptedMatrix(

@@ -79,6 +79,7 @@ struct ImportCommand: AsyncParsableCommand {
             throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")
         }
         let summary = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
+        if let warning = options.labels.flatMap({ LabelList.warning(of: $0) }) { Terminal.note("note: \(warning)") }
         for note in summary.notes { Terminal.note("note: \(note)") }
         let configuration = summary.configuration
         let line =

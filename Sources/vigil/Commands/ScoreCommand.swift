@@ -41,6 +41,8 @@ struct ScoreCommand: AsyncParsableCommand {
         let classes = try model.classes(for: options.labels)
         let scorer = VideoScorer(
             model: model, threads: try settings.integer("workers", workers, default: Processors.count, in: 1...1_024))
+        let labelled = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
+        for note in labelled { Terminal.note(note) }
         var failures = FileFailures(of: files.count)
         for file in files {
             do {
@@ -48,7 +50,7 @@ struct ScoreCommand: AsyncParsableCommand {
                     let result = try score(one, model, classes, scorer, options)
                     let warnings = one.notes + one.report.warnings
                     for warning in warnings { Terminal.note("\(one.label): \(warning)") }
-                    try write(result, file: one.label, warnings: warnings)
+                    try write(result, file: one.label, warnings: labelled + warnings)
                 }
             } catch {
                 try failures.add(error, of: file)
