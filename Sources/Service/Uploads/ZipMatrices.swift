@@ -60,24 +60,29 @@ struct ZipMatrices {
         passedOver = files.filter { !isKept($0) }.map(\.name)
     }
 
-    /// Which of the arrays of numpy's .npz are features: `features` where there is one, else all but those that can be
-    /// none. A row in place of a matrix is a mistake that is to be told. All files of another archive are meant.
+    /// Which of the arrays of numpy's .npz are features: `features` where there is one, else the only matrix, else all but
+    /// single numbers: a list among several matrices is a mistake that is to be told, and so is a row in place of one. All
+    /// files of another archive are meant.
     private static func choice(
         from files: [File], of archive: ZipBody, width: Int
     ) throws(ArrayDecodingError) -> (File) -> Bool {
         guard files.count > 1, files.allSatisfy({ UploadFormat.hasEnding(".npy", $0.path) && !$0.path.contains("/") })
         else { return { _ in true } }
         if files.contains(where: { $0.name == "features" }) { return { $0.name == "features" } }
-        var others: Set<String> = []
+        var numbers: Set<String> = []
+        var lists: Set<String> = []
         for file in files {
             guard let shape = archive.front(of: file.entry).flatMap({ NPYOutline(front: $0) })?.shape else { continue }
-            if shape.isEmpty || shape.count == 1 && shape != [width] { others.insert(file.path) }
+            if shape.isEmpty { numbers.insert(file.path) }
+            if shape.count == 1, shape != [width] { lists.insert(file.path) }
         }
-        guard others.count < files.count else {
+        let matrices = files.count - numbers.count - lists.count
+        guard matrices > 0 else {
             throw ArrayDecodingError(
                 .missing,
                 "the archive has no array 'features' and no matrix; it has \(PassedOver.list(files.map(\.name)))")
         }
+        let others = matrices == 1 ? numbers.union(lists) : numbers
         return { !others.contains($0.path) }
     }
 

@@ -134,6 +134,8 @@ with Server() as server:
         found = scored("an npz of two", file("x.npz", saved(one=video, two=video[:9], fps=np.array(25))), says=["fps"])
         equal("both are scored", [one["snippets"] for one in found], [24, 9])
         check("and named", "one" in found[0]["file"] and "two" in found[1]["file"], str([one["file"] for one in found]))
+        mixed = file("x.npz", saved(one=video, two=video[:9], times=times))
+        refused("an npz of two and a list: whole or not at all", run("score", mixed), "times")
         refused("an npz of no matrix", run("score", file("x.npz", saved(**extra))), "fps")
         answer = post(saved(features=video, **extra), {"Content-Type": "application/zip"})
         job = answer.json().get("jobs", [{}])[0]
