@@ -1,6 +1,7 @@
-import Formats
 import Foundation
 import Testing
+
+@testable import Formats
 
 @Suite("Files")
 struct FileTests {
@@ -86,7 +87,7 @@ struct FileTests {
             ("npy/f4-le.npy", FileKind.npy), ("safetensors/plain.safetensors", .safetensors),
             ("torch/plain.pth", .torchZip),
             ("torch/legacy.pth", .legacyTorch), ("gzip/one.gz", .gzip), ("json/features.json", .json),
-            ("make_fixtures.py", .unknown),
+            ("make_fixtures.py", .foreign(.text)),
         ])
     func tellsKinds(name: String, kind: FileKind) throws {
         #expect(FileKind.detect(try Fixture.file(name)) == kind)

@@ -50,7 +50,7 @@ struct TorchTests {
             ("torch/big.pth", "byte order 'big'"), ("npy/f4-le.npy", "is a numpy array"),
             ("safetensors/plain.safetensors", "is a safetensors file"),
             ("zip/mixed.zip", "no FOLDER/data.pkl"), ("gzip/one.gz", "is gzip data"), ("json/features.json", "is JSON"),
-            ("make_fixtures.py", "does not begin as a zip archive"),
+            ("make_fixtures.py", "is a text, not a PyTorch checkpoint"),
         ])
     func namesOthers(name: String, part: String) throws {
         let error = failure(of: CheckpointError.self) { _ = try TorchCheckpoint(file: Fixture.file(name)) }

@@ -130,14 +130,15 @@ def archives():
         yield file.getvalue()
 
 
+def tensor(storage, kind, shape, strides):
+    """A tensor's part of a pickle, as PyTorch writes it, without PyTorch."""
+    persistent = f"((X\x07\x00\x00\x00storagectorch\n{kind}\nX\x01\x00\x00\x00{storage}X\x03\x00\x00\x00cpuK\x10tQ"
+    rest = "".join("(" + "".join(f"K{chr(n)}" for n in part) + "t" for part in (shape, strides))
+    return f"ctorch._utils\n_rebuild_tensor_v2\n{persistent}K\x00{rest}\x89ccollections\nOrderedDict\n)RtR"
+
+
 def checkpoint():
-    """The pickle of a state dict with two tensors, as PyTorch writes it, without PyTorch."""
-
-    def tensor(storage, kind, shape, strides):
-        persistent = f"((X\x07\x00\x00\x00storagectorch\n{kind}\nX\x01\x00\x00\x00{storage}X\x03\x00\x00\x00cpuK\x10tQ"
-        rest = "".join("(" + "".join(f"K{chr(n)}" for n in part) + "t" for part in (shape, strides))
-        return f"ctorch._utils\n_rebuild_tensor_v2\n{persistent}K\x00{rest}\x89ccollections\nOrderedDict\n)RtR"
-
+    """The pickle of a state dict with two tensors."""
     items = f"X\x01\x00\x00\x00a{tensor(0, 'FloatStorage', (2, 3), (3, 1))}"
     items += f"X\x01\x00\x00\x00b{tensor(1, 'HalfStorage', (3, 2), (1, 3))}"
     return f"\x80\x02ccollections\nOrderedDict\n)R({items}u.".encode("latin-1")
@@ -146,6 +147,9 @@ def checkpoint():
 def pickles():
     """Programs of the pickle machine."""
     yield checkpoint()
+    features = tensor(0, "FloatStorage", (4, 4), (1, 4))
+    yield f"\x80\x02{features}.".encode("latin-1")
+    yield f"\x80\x02}}X\x08\x00\x00\x00features{features}s.".encode("latin-1")
     for protocol in range(2, 6):
         yield pickle.dumps({"state_dict": {"a": [1, 2.5, "x", b"y", None, True, 1 << 70, (1, 2, 3, 4)]}}, protocol)
     yield b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR."

@@ -79,11 +79,11 @@ struct UploadArchiveTests {
     @Test(
         "archives that are refused, with the status and the reason",
         arguments: [
-            ([], 400, "not a zip archive"), (archive(), 400, "has no files"),
+            ([], 400, "the upload is empty"), (archive(), 400, "has no files"),
             (archive(("folder/", []), ("__MACOSX/._a", [1])), 400, "has no files"),
             (Array(archive(("a.npy", npy)).dropLast()), 400, "its directory is missing"),
             (archive(("a.npy", npy), ("b.npy", header)), 400, "'b.npy': "), (archive(("a.npy", [])), 400, "'a.npy': "),
-            (archive(("notes.txt", Array("hello".utf8))), 400, "'notes.txt': it is no .npy"),
+            (archive(("notes.txt", Array("hello".utf8))), 422, "'notes.txt': these are no features but a text"),
             (archive(("rows.dat", [UInt8](repeating: 0, count: 12))), 400, ".bin, .f32 or .raw"),
             (archive(("rows.raw", [UInt8](repeating: 0, count: 13))), 400, "'rows.raw': the body of 13 bytes"),
             (archive(("a.npy", npy), ("a.npy", npy)), 400, "the name 'a.npy' occurs twice"),

@@ -67,7 +67,8 @@ struct UploadTests {
             ("PK\u{3}\u{4}" + String(repeating: "x", count: 60), "PyTorch checkpoint"),
             ("<!DOCTYPE html><html><body>404 Not Found, sorry</body></html>", "web page"),
             ("version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS pointer"),
-            ("", "empty"), ("12345", "whole number of rows"),
+            ("", "empty"), ("12345", "but a text"), ("hello", "but a text"), ("\u{1}2345", "whole number of rows"),
+            ("{\"features\": [[1, 2, 3, 4]]}", "application/json"),
         ])
     func noFeatures(text: String, words: String) {
         var decoder = UploadDecoder(format: .bytes, width: 4, limits: ArrayLimits())

@@ -28,23 +28,36 @@ public enum Gzip {
 
     /// Unpacks one or more members that follow one another; at most `limit` bytes come out.
     public static func inflate(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(GzipError) -> [UInt8] {
-        guard bytes.starts(with: 0x1F, 0x8B) else { throw .corrupt("it does not begin with gzip's two bytes") }
-        guard var inflater = Inflater(.gzip) else { throw .corrupt("zlib has no memory") }
-        var input = bytes
         var output: [UInt8] = []
+        try forEachPiece(of: bytes, limit: limit, wrap: { $0 }) { piece throws(GzipError) in
+            output.append(contentsOf: piece)
+        }
+        return output
+    }
+
+    /// Unpacks in the same way, and passes on what comes out piece by piece, so that it is never held whole.
+    public static func forEachPiece<E: Error>(
+        of bytes: UnsafeRawBufferPointer, limit: Int, wrap: (GzipError) -> E,
+        _ body: (UnsafeRawBufferPointer) throws(E) -> Void
+    ) throws(E) {
+        guard bytes.starts(with: 0x1F, 0x8B) else { throw wrap(.corrupt("it does not begin with gzip's two bytes")) }
+        guard var inflater = Inflater(.gzip) else { throw wrap(.corrupt("zlib has no memory")) }
+        var input = bytes
+        var count = 0
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let before = input.count
             let (produced, outcome) = chunk.withUnsafeMutableBytes { inflater.step(&input, into: $0) }
-            guard produced <= limit - output.count else { throw .tooLarge(limit: limit) }
-            output.append(contentsOf: chunk[..<produced])
+            guard produced <= limit - count else { throw wrap(.tooLarge(limit: limit)) }
+            count += produced
+            if produced > 0 { try chunk.withRawBytes { raw throws(E) in try body(raw.part(0..<produced)) } }
             switch outcome {
-            case .corrupt(let reason): throw .corrupt(reason)
+            case .corrupt(let reason): throw wrap(.corrupt(reason))
             case .more:
-                if produced == 0 && input.count == before { throw .truncated }
+                if produced == 0 && input.count == before { throw wrap(.truncated) }
             case .ended:
-                if input.isEmpty { return output }
-                guard input.starts(with: 0x1F, 0x8B) else { throw .corrupt("something else follows its end") }
+                if input.isEmpty { return }
+                guard input.starts(with: 0x1F, 0x8B) else { throw wrap(.corrupt("something else follows its end")) }
                 inflater.reset()
             }
         }

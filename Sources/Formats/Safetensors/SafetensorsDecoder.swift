@@ -45,4 +45,7 @@ public struct SafetensorsMatricesDecoder {
 
     /// The matrices in the order of their bytes, at least one. Called once.
     public mutating func finish() throws(ArrayDecodingError) -> [NamedArray] { try stream.finish() }
+
+    /// The names of the tensors that are no matrices, or stand beside `features`, once the header has come.
+    public var passedOver: [String] { stream.passedOver }
 }

@@ -15,6 +15,8 @@ struct SafetensorsStream {
     /// What is to be kept, in the order of the bytes; `arrays` holds those that are complete.
     private var wanted: [SafetensorsTensor] = []
     private var arrays: [NamedArray] = []
+    /// The names of those that are not kept, once the header has come.
+    private(set) var passedOver: [String] = []
     private var keptBytes = 0
     private var collector = FloatCollector(elementType: .float32, byteOrder: .little, expectedCount: 0)
 
@@ -86,6 +88,8 @@ struct SafetensorsStream {
         }
         pending = []
         wanted = try choice.wanted(of: header.tensors, limits: limits)
+        let kept = Set(wanted.map(\.name))
+        passedOver = header.tensors.map(\.name).filter { !kept.contains($0) }
         begin()
         state = .data(fileLength: header.fileLength)
     }

@@ -13,6 +13,7 @@ extension TorchCheckpoint {
         case .html: reason = "is a web page, not a PyTorch checkpoint; the download went wrong"
         case .gitLFSPointer:
             reason = "is a Git LFS pointer, which stands for the checkpoint; fetch it with git lfs pull"
+        case .foreign(let format): reason = "is \(format.name), not a PyTorch checkpoint"
         case .unknown:
             reason = file.count == 0 ? "is empty" : "is not a PyTorch checkpoint: it does not begin as a zip archive"
         }

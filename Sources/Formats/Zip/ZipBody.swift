@@ -31,6 +31,19 @@ public struct ZipBody: Sendable {
         }
     }
 
+    /// The first bytes of an entry, unpacked, as many as come at once and not verified; nil where none can be had.
+    public func front(of entry: ZipEntry) -> [UInt8]? {
+        enum End: Error { case enough([UInt8]), broken }
+        do throws(End) {
+            try forEachPiece(of: entry, wrap: { _ in End.broken }) { piece throws(End) in throw .enough([UInt8](piece))
+            }
+            return nil
+        } catch {
+            guard case .enough(let bytes) = error else { return nil }
+            return bytes
+        }
+    }
+
     /// Passes the entry's bytes on, in pieces, unpacked where need be, and never more than the entry's size.
     ///
     /// Size and checksum are verified by the end: the pieces are good once this has returned.

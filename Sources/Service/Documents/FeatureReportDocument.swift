@@ -14,9 +14,15 @@ public struct FeatureReportDocument: Sendable {
         JSONWriter.document { write(to: &$0) }
     }
 
-    /// Writes the report object, with the name of the matrix where it is one of several.
-    func write(to json: inout JSONWriter, name: String? = nil) {
+    /// The report object of a file that was read without a server, with the file's name.
+    public func json(file: String) -> [UInt8] {
+        JSONWriter.document { write(to: &$0, file: file) }
+    }
+
+    /// Writes the report object, with the name of the file, or of the matrix where it is one of several.
+    func write(to json: inout JSONWriter, file: String? = nil, name: String? = nil) {
         json.object { json in
+            if let file { json.member("file", file) }
             if let name { json.member("name", name) }
             json.member("rows", report.rows)
             json.member("width", report.width)

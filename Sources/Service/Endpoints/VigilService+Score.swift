@@ -39,7 +39,7 @@ extension VigilService {
         if options.validateOnly || upload.isBatch {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
         }
-        let matrices = try accept(upload, fps: options.fps)
+        let matrices = try accept(upload, options)
         if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
         let submission = try submission(matrices, isBatch: upload.isBatch, options, client: client, key: key)
         let receipt: Receipt
@@ -75,12 +75,14 @@ extension VigilService {
     }
 
     /// Looks at each matrix; throws what can't be scored, by name.
-    private func accept(_ upload: Upload, fps: Double?) throws(HTTPProblem) -> [AcceptedMatrix] {
-        let check = FeatureCheck(width: model.configuration.width, fps: fps)
+    private func accept(_ upload: Upload, _ options: ScoreOptions) throws(HTTPProblem) -> [AcceptedMatrix] {
+        let check = FeatureCheck(width: model.configuration.width, fps: options.fps)
+        let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var accepted: [AcceptedMatrix] = []
         for matrix in upload.matrices {
             do throws(FeatureError) {
-                let (features, report) = try check.accept(matrix.array)
+                var (features, report) = try check.accept(matrix.array)
+                report.warnings = notes + matrix.notes + report.warnings
                 let array = matrix.array
                 accepted.append(
                     AcceptedMatrix(

@@ -96,6 +96,7 @@ extension ScoreOptions {
                 name: "labels",
                 problem: "\(labels.count) given: expected 2 to \(ClassFeatures.most), the normal class first")
         }
+        try LabelList.check(labels)
         return labels
     }
 

@@ -4,7 +4,7 @@ import Formats
 struct ContentDecoder {
     private enum State {
         /// The first bytes, until there are enough to tell the format.
-        case undecided([UInt8])
+        case undecided(UploadFront)
         case one(UploadDecoder)
         case tensors(SafetensorsMatricesDecoder)
         case zip(ZipUpload)
@@ -13,7 +13,7 @@ struct ContentDecoder {
     /// What a file has turned out to hold.
     private enum Content {
         case one(DecodedArray)
-        case tensors([NamedArray])
+        case tensors([NamedArray], passedOver: [String])
         case archive(ZipMatrices)
     }
 
@@ -36,20 +36,13 @@ struct ContentDecoder {
         self.width = width
         self.limits = limits
         self.expectedBytes = expectedBytes
-        switch format {
-        case .npy, .json, .recognised:
-            state = .one(
-                UploadDecoder(format: format, width: width, limits: limits, keepsMembers: name.file == nil))
-        case .safetensors: state = .tensors(SafetensorsMatricesDecoder(limits: limits))
-        case .zip: state = .zip(ZipUpload(expectedBytes: expectedBytes))
-        case .bytes, .unlabelled, .multipart: state = .undecided([])
-        }
+        state = .undecided(UploadFront())
     }
 
     /// Bytes of memory that it takes so far.
     var heldBytes: Int {
         switch state {
-        case .undecided(let first): first.count
+        case .undecided(let front): front.bytes.count
         case .one(let decoder): decoder.heldBytes
         case .tensors(let decoder): decoder.heldBytes
         case .zip(let upload): upload.heldBytes
@@ -58,34 +51,37 @@ struct ContentDecoder {
 
     /// Takes the next bytes in.
     mutating func feed(_ bytes: [UInt8]) throws(ArrayDecodingError) {
-        do throws(ArrayDecodingError) { try take(bytes) } catch { throw error.told(of: name.file) }
+        try bytes.withUnsafeBufferPointer { buffer throws(ArrayDecodingError) in
+            try feed(UnsafeRawBufferPointer(buffer))
+        }
     }
 
-    private mutating func take(_ bytes: [UInt8]) throws(ArrayDecodingError) {
-        try bytes.withUnsafeBufferPointer { buffer throws(ArrayDecodingError) in
-            try take(UnsafeRawBufferPointer(buffer))
-        }
+    /// Takes the next bytes in.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        do throws(ArrayDecodingError) { try take(bytes) } catch { throw error.told(of: name.file) }
     }
 
     private mutating func take(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
         switch state {
-        case .undecided(var first):
-            let taken = min(UploadDecoder.needed - first.count, bytes.count)
-            first.append(contentsOf: bytes.prefix(taken))
-            state = .undecided(first)
-            guard first.count == UploadDecoder.needed else { return }
-            try decide(first)
-            try take(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken)))
+        case .undecided(var front):
+            state = .undecided(UploadFront())
+            var rest = bytes
+            guard let kind = front.take(&rest) else {
+                state = .undecided(front)
+                return
+            }
+            try decide(front, kind)
+            try take(rest)
         case .one(var decoder):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try decoder.feed(bytes)
             state = .one(decoder)
         case .tensors(var decoder):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try decoder.feed(bytes)
             state = .tensors(decoder)
         case .zip(var upload):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try upload.feed(bytes)
             state = .zip(upload)
         }
@@ -99,51 +95,72 @@ struct ContentDecoder {
         do throws(ArrayDecodingError) { content = try end() } catch { throw error.told(of: name.file) }
         switch content {
         case .one(let array): try matrices.add(array, as: name)
-        case .tensors(let tensors): try add(tensors, to: &matrices)
+        case .tensors(let tensors, let passedOver): try add(tensors, passedOver, to: &matrices)
         case .archive(let archive): try await unpack(archive, into: &matrices, growing)
         }
     }
 
     private mutating func end() throws(ArrayDecodingError) -> Content {
-        if case .undecided(let first) = state { try decide(first) }
+        if case .undecided(let front) = state, !front.bytes.isEmpty { try decide(front, front.kind) }
         let last = state
-        state = .undecided([])
+        state = .undecided(UploadFront())
         switch last {
         case .undecided: throw ArrayDecodingError(.malformed, "the upload is empty: expected a feature matrix")
         case .one(var decoder):
             members = decoder.members
             return .one(try decoder.finish())
-        case .tensors(var decoder): return .tensors(try decoder.finish())
-        case .zip(let upload): return .archive(try upload.open(limits: limits))
+        case .tensors(var decoder):
+            let tensors = try decoder.finish()
+            return .tensors(tensors, passedOver: decoder.passedOver)
+        case .zip(let upload): return .archive(try upload.open(width: width, limits: limits))
         }
     }
 
-    private mutating func decide(_ first: [UInt8]) throws(ArrayDecodingError) {
-        switch first.withUnsafeBytes({ FileKind.detect($0) }) {
-        case .torchZip: state = .zip(ZipUpload(expectedBytes: expectedBytes))
-        case .safetensors where UploadDecoder.isTensors(first):
-            state = .tensors(SafetensorsMatricesDecoder(limits: limits))
-        default: state = .one(UploadDecoder(format: format, width: width, limits: limits))
+    private mutating func decide(_ front: UploadFront, _ kind: FileKind) throws(ArrayDecodingError) {
+        switch try format.contents(of: kind) {
+        case .zip: state = .zip(ZipUpload(expectedBytes: expectedBytes))
+        case .safetensors: state = .tensors(SafetensorsMatricesDecoder(limits: limits))
+        case let contents:
+            state = .one(
+                try UploadDecoder(
+                    contents, format: format, width: width, limits: limits, keepsMembers: name.file == nil))
         }
-        try take(first)
+        try front.bytes.withUnsafeBufferPointer { buffer throws(ArrayDecodingError) in
+            try take(UnsafeRawBufferPointer(buffer))
+        }
     }
 
-    private func add(_ tensors: [NamedArray], to matrices: inout UploadMatrices) throws(ArrayDecodingError) {
+    private func add(
+        _ tensors: [NamedArray], _ passedOver: [String], to matrices: inout UploadMatrices
+    ) throws(ArrayDecodingError) {
+        if (tensors.map(\.name) + passedOver).contains(where: Self.isOfModel) {
+            throw ArrayDecodingError(
+                .unsupported,
+                "these are no features but the weights of a model: name it by --model, after vigil import where it is a "
+                    + "checkpoint")
+        }
+        let notes = PassedOver.notes(passedOver)
         if tensors.count == 1, let tensor = tensors.first {
             var name = name
             if tensor.name != "features" { name.alone = name.alone ?? tensor.name }
-            return try matrices.add(tensor.array, as: name)
+            return try matrices.add(tensor.array, as: name, notes: notes)
         }
         matrices.isBatch = true
         for tensor in tensors {
-            try matrices.add(tensor.array, as: name.holding(tensor.name, amongOthers: tensor.name))
+            try matrices.add(tensor.array, as: name.holding(tensor.name, amongOthers: tensor.name), notes: notes)
         }
+    }
+
+    /// Whether a tensor is one that every model or checkpoint has, whatever was put before its name.
+    private static func isOfModel(_ name: String) -> Bool {
+        ("." + name).hasSuffix(".frame_position_embeddings.weight")
     }
 
     private func unpack(
         _ archive: ZipMatrices, into matrices: inout UploadMatrices, _ growing: (Int) throws -> Void
     ) async throws {
         matrices.isBatch = true
+        let notes = PassedOver.notes(archive.passedOver)
         for file in archive.files {
             let inner = name.holding(file.path, amongOthers: file.name)
             let held = archive.heldBytes + matrices.heldBytes
@@ -153,7 +170,7 @@ struct ContentDecoder {
             } catch let error as ArrayDecodingError {
                 throw error.told(of: inner.file)
             }
-            try matrices.add(array, as: inner)
+            try matrices.add(array, as: inner, notes: notes)
             // Others get their turn, as they do between the pieces of a body.
             await Task.yield()
         }

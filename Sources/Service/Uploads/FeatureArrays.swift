@@ -21,14 +21,3 @@ extension DecodedArray {
         #endif
     }
 }
-
-/// Feature files on disk, for commands that have no server.
-public enum UploadFile {
-    /// The array in a file, whose format its first bytes or its name tell; plain bytes are float32 rows of `width`.
-    public static func decode(
-        _ file: MappedFile, width: Int, limits: ArrayLimits
-    ) throws(ArrayDecodingError) -> DecodedArray {
-        let format = UploadFormat.named(file.path) ?? (FileKind.detect(file) == .json ? .json : .bytes)
-        return try Formats.decode(file, with: UploadDecoder(format: format, width: width, limits: limits))
-    }
-}

@@ -105,9 +105,11 @@ struct FormReader {
         }
     }
 
-    /// Browsers and curl label files as plain bytes or by their own guess, so that the file's name counts first.
+    /// Browsers and curl label files as plain bytes or by their own guess, so that the file's name counts first. What has
+    /// another type than that of bytes is not meant to be rows.
     private func format(of head: MultipartPart) -> UploadFormat {
         if let named = head.filename.flatMap(UploadFormat.named) { return named }
-        return (head.contentType?.essence).flatMap(UploadFormat.typed) ?? .bytes
+        guard let type = head.contentType?.essence else { return .bytes }
+        return UploadFormat.typed(type) ?? .recognised
     }
 }

@@ -22,6 +22,8 @@ struct NamedMatrix: Sendable {
     var file: String?
     /// The matrix, of any shape: whether it can be scored is for ``FeatureCheck`` to say.
     var array: DecodedArray
+    /// What was found about its file that whoever sent it should know.
+    var notes: [String] = []
 
     /// The problem that this matrix can't be scored, which says which one it is.
     func problem(_ error: FeatureError) -> HTTPProblem {

@@ -4,23 +4,24 @@ import Formats
 struct UploadDecoder: ArrayDecoder {
     private enum State {
         /// The first bytes, until there are enough to tell the format.
-        case undecided([UInt8])
+        case undecided(UploadFront)
         case npy(NPYDecoder)
         case safetensors(SafetensorsDecoder)
         case json(FeatureJSONDecoder)
         case rows(RawFloatDecoder)
     }
 
-    /// Bytes that tell one format from another.
-    static let needed = 32
     /// What is said of a checkpoint that was sent as features.
     static let checkpoint = ArrayDecodingError(
-        .unsupported, "these are no features but a PyTorch checkpoint: vigil import makes a model of it")
+        .unsupported,
+        "these are no features but a PyTorch checkpoint or another file of torch.save: vigil import makes a model of a "
+            + "checkpoint, and a tensor of features is written as .npy by numpy.save")
 
     private var state: State
     private let width: Int
     private let limits: ArrayLimits
     private let format: UploadFormat
+    private let keepsMembers: Bool
 
     /// A decoder for rows of `width` where the upload is plain float32.
     ///
@@ -29,37 +30,43 @@ struct UploadDecoder: ArrayDecoder {
         self.width = width
         self.limits = limits
         self.format = format
-        switch format {
-        case .npy: state = .npy(NPYDecoder(limits: limits))
-        case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
-        case .json: state = .json(FeatureJSONDecoder(limits: limits, keepsMembers: keepsMembers))
-        case .bytes, .unlabelled, .recognised, .zip, .multipart: state = .undecided([])
-        }
+        self.keepsMembers = keepsMembers
+        state = .undecided(UploadFront())
+    }
+
+    /// A decoder for a file of which it is known how it is read.
+    init(
+        _ contents: UploadContents, format: UploadFormat, width: Int, limits: ArrayLimits, keepsMembers: Bool
+    ) throws(ArrayDecodingError) {
+        self.init(format: format, width: width, limits: limits, keepsMembers: keepsMembers)
+        try begin(contents)
     }
 
     mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
         switch state {
-        case .undecided(var first):
-            let taken = min(Self.needed - first.count, bytes.count)
-            first.append(contentsOf: bytes.prefix(taken))
-            state = .undecided(first)
-            guard first.count == Self.needed else { return }
-            try decide(first)
-            try feed(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken)))
+        case .undecided(var front):
+            state = .undecided(UploadFront())
+            var rest = bytes
+            guard let kind = front.take(&rest) else {
+                state = .undecided(front)
+                return
+            }
+            try decide(front, kind)
+            try feed(rest)
         case .npy(var decoder):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try decoder.feed(bytes)
             state = .npy(decoder)
         case .safetensors(var decoder):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try decoder.feed(bytes)
             state = .safetensors(decoder)
         case .json(var decoder):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try decoder.feed(bytes)
             state = .json(decoder)
         case .rows(var decoder):
-            state = .undecided([])
+            state = .undecided(UploadFront())
             try decoder.feed(bytes)
             state = .rows(decoder)
         }
@@ -67,7 +74,7 @@ struct UploadDecoder: ArrayDecoder {
 
     var heldBytes: Int {
         switch state {
-        case .undecided(let first): first.count
+        case .undecided(let front): front.bytes.count
         case .npy(let decoder): decoder.heldBytes
         case .safetensors(let decoder): decoder.heldBytes
         case .json(let decoder): decoder.heldBytes
@@ -81,7 +88,7 @@ struct UploadDecoder: ArrayDecoder {
     }
 
     mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
-        if case .undecided(let first) = state { try decide(first) }
+        if case .undecided(let front) = state, !front.bytes.isEmpty { try decide(front, front.kind) }
         switch state {
         case .undecided: throw ArrayDecodingError(.malformed, "the upload is empty: expected a feature matrix")
         case .npy(var decoder): return try decoder.finish()
@@ -91,49 +98,18 @@ struct UploadDecoder: ArrayDecoder {
         }
     }
 
-    private mutating func decide(_ first: [UInt8]) throws(ArrayDecodingError) {
-        if first.isEmpty { return }
-        let kind = first.withUnsafeBytes { FileKind.detect($0) }
-        switch kind {
-        case .npy: state = .npy(NPYDecoder(limits: limits))
-        case .safetensors where Self.isTensors(first):
-            state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
-        case .json where format == .recognised: state = .json(FeatureJSONDecoder(limits: limits))
-        case .torchZip where format == .zip:
-            throw ArrayDecodingError(.unsupported, "this is a zip archive: expected one matrix, so unpack it first")
-        case .torchZip, .legacyTorch: throw Self.checkpoint
-        case .gzip where first.count > 3 && first[2] == 8 && first[3] < 0x20:
-            throw ArrayDecodingError(
-                .unsupported, "these are no features but gzip data: unpack it, or send it with Content-Encoding: gzip")
-        case .html, .gitLFSPointer:
-            throw ArrayDecodingError(
-                .unsupported,
-                "these are no features but a \(kind == .html ? "web page" : "Git LFS pointer"): fetch the file itself")
-        default:
-            if let refusal = refusalOfRows { throw refusal }
-            state = .rows(RawFloatDecoder(width: width, limits: limits))
-        }
-        try feed(first)
+    private mutating func decide(_ front: UploadFront, _ kind: FileKind) throws(ArrayDecodingError) {
+        try begin(try format.contents(of: kind))
+        try feed(front.bytes)
     }
 
-    /// Whether bytes that look like a safetensors file are one: with a header of 16 MiB or more they would be plain rows.
-    static func isTensors(_ first: [UInt8]) -> Bool { first.count > 8 && first[3] == 0 }
-
-    /// Why bytes without a known beginning are not taken for rows; nil where they are.
-    private var refusalOfRows: ArrayDecodingError? {
-        switch format {
-        case .unlabelled:
-            ArrayDecodingError(
-                .malformed,
-                "the body is no .npy and has no type that says what it is: send it with Content-Type "
-                    + "application/octet-stream if it is plain float32 rows")
-        case .recognised:
-            ArrayDecodingError(
-                .malformed,
-                "it is no .npy, no safetensors and no JSON file; one of plain float32 rows needs a name that ends in "
-                    + ".bin, .f32 or .raw")
-        case .zip: ArrayDecodingError(.malformed, "it is no zip archive")
-        default: nil
+    private mutating func begin(_ contents: UploadContents) throws(ArrayDecodingError) {
+        switch contents {
+        case .npy: state = .npy(NPYDecoder(limits: limits))
+        case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
+        case .json: state = .json(FeatureJSONDecoder(limits: limits, keepsMembers: keepsMembers))
+        case .rows: state = .rows(RawFloatDecoder(width: width, limits: limits))
+        case .zip: throw Self.checkpoint
         }
     }
 }

@@ -10,12 +10,14 @@ enum UploadFormat: Sendable, Equatable {
     case json
     /// A zip archive of such files, as numpy's .npz is.
     case zip
-    /// An .npy, a safetensors file or a zip archive by its first bytes, else float32 rows.
+    /// An .npy, a safetensors file or a zip archive by its first bytes; float32 rows if these are no known format's.
     case bytes
     /// As `bytes`, but without a known first line it is refused: what `curl --data-binary` sends for a file.
     case unlabelled
-    /// An .npy, a safetensors or a JSON file by its first bytes, nothing else: a file of an archive.
+    /// One of the first four by its first bytes, nothing else: what nobody has called float32 rows.
     case recognised
+    /// As `recognised`: a file of the command line, which has other ways to say that.
+    case file
     /// A form with one file or several.
     case multipart(boundary: String)
 
@@ -26,12 +28,17 @@ enum UploadFormat: Sendable, Equatable {
 
     /// The format of a file by its name's ending, for form parts that browsers label as plain bytes.
     static func named(_ filename: String) -> UploadFormat? {
-        let name = filename.asciiLowercase
-        if name.hasSuffix(".npy") { return .npy }
-        if name.hasSuffix(".safetensors") { return .safetensors }
-        if name.hasSuffix(".json") { return .json }
-        if name.hasSuffix(".zip") || name.hasSuffix(".npz") { return .zip }
-        return nil
+        let endings: [(String, UploadFormat)] = [
+            (".npy", .npy), (".safetensors", .safetensors), (".json", .json), (".zip", .zip), (".npz", .zip),
+            (".f32", .bytes), (".raw", .bytes), (".bin", .bytes),
+        ]
+        return endings.first { hasEnding($0.0, filename) }?.1
+    }
+
+    /// Whether a name ends so, in capitals or not.
+    static func hasEnding(_ ending: String, _ filename: String) -> Bool {
+        let tail = filename.utf8.suffix(ending.utf8.count).map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+        return tail.elementsEqual(ending.utf8)
     }
 
     /// The format of a media type, of a body or of a form's part; nil for one that says nothing of it.

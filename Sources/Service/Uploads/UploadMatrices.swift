@@ -8,15 +8,17 @@ struct UploadMatrices {
     var isBatch = false
     /// Bytes of the matrices so far.
     private(set) var heldBytes = 0
-    private var matrices: [(name: MatrixName, array: DecodedArray)] = []
+    private var matrices: [(name: MatrixName, array: DecodedArray, notes: [String])] = []
 
     init(limits: ArrayLimits) { self.limits = limits }
 
     /// How many there are.
     var count: Int { matrices.count }
 
-    /// Takes the next one in.
-    mutating func add(_ array: DecodedArray, as name: MatrixName) throws(ArrayDecodingError) {
+    /// Takes the next one in; `notes` are what is to be said of it.
+    mutating func add(
+        _ array: DecodedArray, as name: MatrixName, notes: [String] = []
+    ) throws(ArrayDecodingError) {
         guard matrices.count < limits.maxMatrices else {
             throw ArrayDecodingError(
                 .tooLarge,
@@ -31,15 +33,16 @@ struct UploadMatrices {
             ).told(of: name.file)
         }
         heldBytes += bytes
-        matrices.append((name, array))
+        matrices.append((name, array, notes))
     }
 
     /// All of them, with names that differ: one that is taken already gets a number.
     consuming func upload(parameters: [Parameter] = []) -> Upload {
         let isBatch = isBatch || matrices.count > 1
         var names = DifferingNames()
-        let named = matrices.map { name, array in
-            NamedMatrix(name: isBatch ? names.next(name.amongOthers) : name.alone, file: name.file, array: array)
+        let named = matrices.map { name, array, notes in
+            NamedMatrix(
+                name: isBatch ? names.next(name.amongOthers) : name.alone, file: name.file, array: array, notes: notes)
         }
         return Upload(matrices: named, isBatch: isBatch, parameters: parameters)
     }

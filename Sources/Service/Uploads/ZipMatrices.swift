@@ -15,14 +15,16 @@ struct ZipMatrices {
 
     /// The files in the directory's order, at least one.
     let files: [File]
+    /// The names of numpy's arrays that are no features.
+    let passedOver: [String]
     private let archive: ZipBody
 
     /// What an archive may unpack to, as a multiple of its size, beyond so many bytes: as bodies in gzip.
     private static let maxRatio = 200
     private static let freeBytes = 1 << 20
 
-    /// Looks at the directory alone: nothing is unpacked yet.
-    init(_ archive: ZipBody, limits: ArrayLimits) throws(ArrayDecodingError) {
+    /// Looks at the directory, and at the beginnings of numpy's arrays: nothing else is unpacked yet.
+    init(_ archive: ZipBody, width: Int, limits: ArrayLimits) throws(ArrayDecodingError) {
         self.archive = archive
         var files: [File] = []
         var bytes = 0
@@ -53,7 +55,35 @@ struct ZipMatrices {
             throw ArrayDecodingError(.malformed, "the zip archive has no files: expected feature matrices")
         }
         try Self.refuseSharedNames(files)
-        self.files = files
+        let isKept = try Self.choice(from: files, of: archive, width: width)
+        self.files = files.filter(isKept)
+        passedOver = files.filter { !isKept($0) }.map(\.name)
+    }
+
+    /// Which of the arrays of numpy's .npz are features: `features` where there is one, else the only matrix, else all but
+    /// single numbers: a list among several matrices is a mistake that is to be told, and so is a row in place of one. All
+    /// files of another archive are meant.
+    private static func choice(
+        from files: [File], of archive: ZipBody, width: Int
+    ) throws(ArrayDecodingError) -> (File) -> Bool {
+        guard files.count > 1, files.allSatisfy({ UploadFormat.hasEnding(".npy", $0.path) && !$0.path.contains("/") })
+        else { return { _ in true } }
+        if files.contains(where: { $0.name == "features" }) { return { $0.name == "features" } }
+        var numbers: Set<String> = []
+        var lists: Set<String> = []
+        for file in files {
+            guard let shape = archive.front(of: file.entry).flatMap({ NPYOutline(front: $0) })?.shape else { continue }
+            if shape.isEmpty { numbers.insert(file.path) }
+            if shape.count == 1, shape != [width] { lists.insert(file.path) }
+        }
+        let matrices = files.count - numbers.count - lists.count
+        guard matrices > 0 else {
+            throw ArrayDecodingError(
+                .missing,
+                "the archive has no array 'features' and no matrix; it has \(PassedOver.list(files.map(\.name)))")
+        }
+        let others = matrices == 1 ? numbers.union(lists) : numbers
+        return { !others.contains($0.path) }
     }
 
     /// Bytes of the archive itself.
@@ -66,7 +96,7 @@ struct ZipMatrices {
         var decoder = UploadDecoder(format: file.format, width: width, limits: limits)
         var isFront = true
         try archive.forEachPiece(of: file.entry, wrap: { ArrayDecodingError($0) as any Error }) { piece in
-            if isFront, FileKind.detect(piece) == .torchZip {
+            if isFront, FileKind.marked(piece) == .torchZip {
                 throw ArrayDecodingError(
                     .unsupported, "the entry is a zip archive or a checkpoint itself: expected a matrix")
             }
@@ -116,7 +146,6 @@ struct ZipMatrices {
 
     private static func format(of name: String) -> UploadFormat {
         if let format = UploadFormat.named(name), format != .zip { return format }
-        let isRows = [".bin", ".f32", ".raw"].contains { name.asciiLowercase.hasSuffix($0) }
-        return isRows ? .bytes : .recognised
+        return .recognised
     }
 }

@@ -21,15 +21,15 @@ struct ZipUpload {
         isKnownNoCheckpoint = true
     }
 
-    /// The archive, once all of it has come.
-    consuming func open(limits: ArrayLimits) throws(ArrayDecodingError) -> ZipMatrices {
+    /// The archive, once all of it has come; `width` is that of a row.
+    consuming func open(width: Int, limits: ArrayLimits) throws(ArrayDecodingError) -> ZipMatrices {
         let archive: ZipBody
         do throws(ZipError) {
             // Folders and what systems leave behind are no matrices, and there may be as many of them.
             archive = try ZipBody(bytes, limits: ZipLimits(maxEntries: 10 * limits.maxMatrices))
         } catch { throw ArrayDecodingError(error) }
         if archive.entries.contains(where: { Self.isPickle($0.name) }) { throw UploadDecoder.checkpoint }
-        return try ZipMatrices(archive, limits: limits)
+        return try ZipMatrices(archive, width: width, limits: limits)
     }
 
     /// Whether this is the file in a top folder that PyTorch writes a checkpoint's structure to.

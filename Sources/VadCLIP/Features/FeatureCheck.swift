@@ -142,19 +142,30 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             "the features have shape \(shape), which looks transposed: expected [T, \(width)], a row a snippet "
                 + "(in numpy features.T)"
         case .wrongWidth(let found, let expected):
-            "rows are \(found) wide: expected \(expected)" + Self.origin(found)
+            "rows are \(found) wide: expected \(expected)" + Self.origin(found, expected: expected)
         case .notFinite(let row, let column, let value):
             "column \(column) of row \(row) is \(value.isNaN ? "NaN" : value < 0 ? "-infinity" : "infinity")"
                 + "\(value.isNaN ? "" : " or beyond the range of float32"): expected finite numbers"
         }
     }
 
-    private static func origin(_ width: Int) -> String {
-        switch width {
-        case 768: ", the image embedding of CLIP ViT-B/16; 768 is that of CLIP ViT-L/14. Extract with ViT-B/16"
-        case 1024: ", the image embedding of CLIP ViT-B/16; 1024 is that of CLIP RN50. Extract with ViT-B/16"
-        case 2048: ", the image embedding of CLIP ViT-B/16; 2048 is that of I3D or ResNet-50 features"
-        default: ""
+    /// Where rows of such a width come from, and what to do.
+    private static func origin(_ found: Int, expected: Int) -> String {
+        let source: String? =
+            switch found {
+            case 512: "512 is CLIP ViT-B/16, which imported models take"
+            case 768: "768 is that of CLIP ViT-L/14"
+            case 1024: "1024 is that of CLIP RN50"
+            case 2048: "2048 is that of I3D or ResNet-50 features"
+            default: nil
+            }
+        guard expected == 512 else {
+            let isDemo = expected == 64 ? ", as the embedded demo model does" : ""
+            return source.map { "; \($0). This model takes \(expected)\(isDemo): name another by --model" } ?? ""
         }
+        if found == 64 {
+            return "; 64 is the width of the embedded demo model, which is used where no --model is named"
+        }
+        return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""
     }
 }

@@ -55,7 +55,23 @@ public enum ModelFile {
     /// Whether a tensor of a model file repeats the others in prepared form.
     public static func isPrepared(_ name: String) -> Bool { name.hasPrefix(PreparedSection.prefix) }
 
+    /// Says what the file is and what to do where it is plainly something else.
+    private static func refuseOtherKinds(_ file: MappedFile) throws(ModelError) {
+        let kind = FileKind.detect(file)
+        switch kind {
+        case .safetensors, .unknown: return
+        case .torchZip where TorchFeatures.isTorch(file), .legacyTorch:
+            throw .notAModel(
+                "\(file.path) is a PyTorch checkpoint: make a model file of it with vigil import \(file.path) --output "
+                    + "FILE.safetensors, and name that")
+        default:
+            throw .notAModel(
+                "\(file.path) is \(kind.name) and no model file: make one with vigil import CHECKPOINT --output FILE")
+        }
+    }
+
     private static func open(_ file: MappedFile) throws(ModelError) -> SafetensorsFile {
+        try refuseOtherKinds(file)
         let tensors: SafetensorsFile
         do {
             tensors = try SafetensorsFile(file: file)

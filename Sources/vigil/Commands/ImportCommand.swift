@@ -78,7 +78,15 @@ struct ImportCommand: AsyncParsableCommand {
         guard !AtomicFile.isSameFile(checkpoint, output) else {
             throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")
         }
-        let summary = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
+        let file = try MappedFile(path: checkpoint)
+        if let tensors = try? SafetensorsFile(file: file), ModelFile.isModel(tensors) {
+            throw Failure(
+                .badData,
+                "\(checkpoint) is a model file already, made by vigil import: name it by --model, or import the checkpoint "
+                    + "that it was made of")
+        }
+        let summary = try ModelImporter(checkpoint: file, options: options).write(to: output)
+        if let warning = options.labels.flatMap({ LabelList.warning(of: $0) }) { Terminal.note("note: \(warning)") }
         for note in summary.notes { Terminal.note("note: \(note)") }
         let configuration = summary.configuration
         let line =

@@ -32,12 +32,18 @@ struct Failure: Error, CustomStringConvertible {
         self.description = description
     }
 
+    /// An error whose exit code is known; nil for those of the argument parser, and for faults of the system.
+    init?(_ error: any Error) {
+        guard let failure = Failure.classify(error) else { return nil }
+        self = failure
+    }
+
     /// Prints the one line that says what was wrong and ends the process.
     static func exit(with error: any Error) -> Never {
         LogLines.shared.giveUp()
         if error is CleanExit { VigilCommand.exit(withError: error) }
         if let code = error as? ExitCode { end(code.rawValue) }
-        if let failure = classify(error) {
+        if let failure = Failure(error) {
             Terminal.note(failure.description)
             end(failure.code.rawValue)
         }

@@ -3,7 +3,27 @@ import VadCLIP
 
 /// What a file of tensors holds: facts, then the tensors.
 struct Inspection {
-    private var facts: [(name: String, value: String)]
+    /// A fact as JSON has it.
+    private enum Fact {
+        case text(String)
+        case count(Int)
+        case list([String])
+        case flag(Bool)
+        case none
+
+        /// As a line has it.
+        var text: String {
+            switch self {
+            case .text(let text): text
+            case .count(let count): String(count)
+            case .list(let items): items.joined(separator: ", ")
+            case .flag(let flag): flag ? "yes" : "no"
+            case .none: "none"
+            }
+        }
+    }
+
+    private var facts: [(name: String, value: Fact)]
     private var tensors: [(name: String, type: String, shape: [Int])]
 
     /// A PyTorch checkpoint.
@@ -12,13 +32,13 @@ struct Inspection {
             checkpoint.tensor(named: name).map { (name, $0.elementType.rawValue, $0.shape) }
         }
         facts = [
-            ("kind", "PyTorch checkpoint"), ("tensors", String(tensors.count)),
-            ("elements", String(checkpoint.totalParameters)),
+            ("kind", .text("PyTorch checkpoint")), ("tensors", .count(tensors.count)),
+            ("elements", .count(checkpoint.totalParameters)),
         ]
         let layers = tensors.count { $0.name.hasPrefix("temporal.resblocks.") && $0.name.hasSuffix(".ln_1.weight") }
         if let shape = checkpoint.tensor(named: "frame_position_embeddings.weight")?.shape, shape.count == 2 {
-            facts += [("length", String(shape[0])), ("width", String(shape[1])), ("layers", String(layers))]
-            facts.append(("text tower", tensors.contains { $0.name == "clipmodel.text_projection" } ? "yes" : "no"))
+            facts += [("length", .count(shape[0])), ("width", .count(shape[1])), ("layers", .count(layers))]
+            facts.append(("text tower", .flag(tensors.contains { $0.name == "clipmodel.text_projection" })))
         }
     }
 
@@ -26,16 +46,17 @@ struct Inspection {
     init(model: SafetensorsFile, file: MappedFile) throws {
         let configuration = try ModelFile.configuration(of: model)
         self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) })
-        facts[0].value = "Vigil model"
+        facts[0].value = .text("Vigil model")
         facts += [
-            ("name", model.metadata["name"] ?? ""), ("labels", configuration.labels.joined(separator: ", ")),
-            ("window", String(configuration.window)), ("length", String(configuration.length)),
-            ("width", String(configuration.width)), ("layers", String(configuration.layers)),
-            ("trained", model.metadata["trained"] ?? "true"),
-            ("text tower", model["tokenizer.merges"] == nil ? "no" : "yes"),
-            ("weights", model.metadata["weights"] ?? "float32"), ("prepared for", model.metadata["prepared"] ?? "none"),
-            ("source sha256", model.metadata["source_sha256"] ?? ""),
-            ("sha256", FileDigest(of: file).value),
+            ("name", .text(model.metadata["name"] ?? "")), ("labels", .list(configuration.labels)),
+            ("window", .count(configuration.window)), ("length", .count(configuration.length)),
+            ("width", .count(configuration.width)), ("layers", .count(configuration.layers)),
+            ("trained", .flag(model.metadata["trained"] != "false")),
+            ("text tower", .flag(model["tokenizer.merges"] != nil)),
+            ("weights", .text(model.metadata["weights"] ?? "float32")),
+            ("prepared for", model.metadata["prepared"].map { .text($0) } ?? .none),
+            ("source sha256", .text(model.metadata["source_sha256"] ?? "")),
+            ("sha256", .text(FileDigest(of: file).value)),
         ]
     }
 
@@ -46,25 +67,28 @@ struct Inspection {
         let shown = names.compactMap { file[$0] }
         tensors = shown.map { ($0.name, $0.elementType.rawValue, $0.shape) }
         facts = [
-            ("kind", "safetensors"), ("tensors", String(tensors.count)),
-            ("elements", String(shown.reduce(0) { $0 + $1.elementCount })),
+            ("kind", .text("safetensors")), ("tensors", .count(tensors.count)),
+            ("elements", .count(shown.reduce(0) { $0 + $1.elementCount })),
         ]
     }
 
     /// A line a fact and a line a tensor.
     var text: [UInt8] {
         let wide = facts.map(\.name.count).max() ?? 0
-        var lines = facts.map { $0.name + String(repeating: " ", count: wide + 2 - $0.name.count) + $0.value }
+        var lines = facts.map { $0.name + String(repeating: " ", count: wide + 2 - $0.name.count) + $0.value.text }
         lines.append("")
         lines += tensors.map { "\($0.name)  \($0.type)  \($0.shape)" }
         return Array(lines.joined(separator: "\n").utf8)
     }
 
-    /// An object of the facts, with the tensors as an array.
-    var json: [UInt8] {
+    /// An object of the facts, with the file's name and the tensors as an array.
+    func json(file: String) -> [UInt8] {
         JSONWriter.document { json in
             json.object { json in
-                for fact in facts { json.member(fact.name.split(separator: " ").joined(separator: "_"), fact.value) }
+                json.member("file", file)
+                for fact in facts {
+                    write(fact.value, as: fact.name.split(separator: " ").joined(separator: "_"), to: &json)
+                }
                 json.key("parts")
                 json.array(tensors) { json, tensor in
                     json.object { json in
@@ -75,6 +99,20 @@ struct Inspection {
                     }
                 }
             }
+        }
+    }
+
+    private func write(_ fact: Fact, as name: String, to json: inout JSONWriter) {
+        switch fact {
+        case .text(let text): json.member(name, text)
+        case .count(let count): json.member(name, count)
+        case .flag(let flag): json.member(name, flag)
+        case .list(let items):
+            json.key(name)
+            json.array(items) { $0.string($1) }
+        case .none:
+            json.key(name)
+            json.null()
         }
     }
 }

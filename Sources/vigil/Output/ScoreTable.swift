@@ -60,9 +60,9 @@ struct ScoreTable {
                 let time = segment.seconds(fps: fps)
                 return "\(clock(time.start)) - \(clock(time.end))"
             }
-            return ["\(segment.start) - \(segment.end - 1)", seconds ?? "", percent(segment.score), segment.label]
+            return ["\(segment.start) - \(segment.end)", seconds ?? "", percent(segment.score), segment.label]
         }
-        let titles = ["snippets", result.options.fps == nil ? "" : "time", "score", "label"]
+        let titles = ["snippets (end excluded)", result.options.fps == nil ? "" : "time", "score", "label"]
         let widths = titles.indices.map { column in ([titles] + rows).map { $0[column].count }.max() ?? 0 }
         return ([titles] + rows).map { row in
             let cells = zip(row, widths).filter { $1 > 0 }.map { padded($0, to: $1) }
@@ -85,9 +85,11 @@ struct ScoreTable {
         text + String(repeating: " ", count: max(0, width - text.count))
     }
 
+    /// m:ss.t, and h:mm:ss.t from an hour on.
     private func clock(_ seconds: Double) -> String {
         let tenths = Int((min(seconds, 1e12) * 10).rounded())
-        let (minutes, rest) = (tenths / 600, tenths % 600)
-        return "\(minutes):\(rest < 100 ? "0" : "")\(rest / 10).\(rest % 10)"
+        let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, tenths % 600)
+        let begin = hours == 0 ? "" : "\(hours):\(minutes < 10 ? "0" : "")"
+        return "\(begin)\(minutes):\(rest < 100 ? "0" : "")\(rest / 10).\(rest % 10)"
     }
 }

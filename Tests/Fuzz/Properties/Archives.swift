@@ -79,6 +79,20 @@ private func checkCheckpoint(_ file: MappedFile) {
     } catch {
         require(!error.description.contains("\n"), "an error is one line")
     }
+    checkFeatures(file)
+}
+
+/// Features in a file of `torch.save` have as many numbers as their shape says, or are refused.
+private func checkFeatures(_ file: MappedFile) {
+    guard TorchFeatures.isTorch(file) else { return }
+    let limits = ArrayLimits(maxElements: 1 << 16)
+    do throws(CheckpointError) {
+        guard let array = try TorchFeatures.array(in: file, limits: limits) else { return }
+        require(array.shape.checkedProduct() == array.values.count, "there are as many numbers as the shape says")
+        require(array.values.count <= limits.maxElements && array.elementType.isFloatingPoint, "the limits hold")
+    } catch {
+        require(!error.description.contains("\n"), "an error is one line")
+    }
 }
 
 /// A pickle by itself, and as a checkpoint's in an archive with three storages.

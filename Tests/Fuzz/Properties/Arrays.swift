@@ -41,10 +41,21 @@ private func decoded(_ input: UnsafeRawBufferPointer, _ decoder: some ArrayDecod
     return outcome
 }
 
+/// What the first bytes tell, more bytes do not take back.
+private func checkKind(_ input: UnsafeRawBufferPointer) {
+    withExactCopy(of: input, 0..<input.count) { bytes in
+        let marked = FileKind.marked(bytes)
+        require(marked == .unknown || FileKind.detect(bytes) == marked, "a mark holds")
+    }
+}
+
 /// An .npy body; what is taken is written, and decodes to the same again.
 func checkNPY(_ input: UnsafeRawBufferPointer) {
+    checkKind(input)
     let outcome = decoded(input, NPYDecoder(limits: limits))
+    let outline = NPYOutline(front: Array(input))
     guard case .array(let shape, let type, let order, let bits) = outcome else { return }
+    require(outline?.shape == shape, "the outline of what is taken has its shape")
     let tail = input.suffix(bits.count * type.byteSize)
     require(tail.count == bits.count * type.byteSize, "the numbers are in the body")
     let values = bits.map { Float(bitPattern: $0) }
@@ -56,6 +67,7 @@ func checkNPY(_ input: UnsafeRawBufferPointer) {
 
 /// A safetensors body: the reader of uploads and that of files agree.
 func checkSafetensors(_ input: UnsafeRawBufferPointer) {
+    checkKind(input)
     let outcome = decoded(input, SafetensorsDecoder(limits: limits))
     checkMatrices(input, features: outcome)
     withFile(input) { file in
@@ -114,6 +126,7 @@ private func checkMatrices(_ input: UnsafeRawBufferPointer, features: ArrayOutco
 
 /// A JSON upload: its decoder takes nothing that the strict reader refuses, and finds the same numbers.
 func checkJSON(_ input: UnsafeRawBufferPointer) {
+    checkKind(input)
     let outcome = decoded(input, FeatureJSONDecoder(limits: limits))
     let value = Result { () throws(JSONError) in try JSONReader.parse(input) }
     switch value {

@@ -1,0 +1,102 @@
+import Formats
+
+/// How a file is read.
+enum UploadContents: Sendable {
+    case npy, safetensors, json, zip, rows
+}
+
+/// The first bytes of a file, kept until they tell what it is.
+struct UploadFront {
+    private(set) var bytes: [UInt8] = []
+
+    /// Takes what is missing off the front of `piece`; what the file is, once that is known.
+    mutating func take(_ piece: inout UnsafeRawBufferPointer) -> FileKind? {
+        while true {
+            let wanted = bytes.count < FileKind.markBytes ? FileKind.markBytes : FileKind.frontBytes
+            let taken = min(wanted - bytes.count, piece.count)
+            bytes.append(contentsOf: piece.prefix(taken))
+            piece = UnsafeRawBufferPointer(rebasing: piece.dropFirst(taken))
+            guard bytes.count == wanted else { return nil }
+            if wanted == FileKind.frontBytes { return kind }
+            let marked = bytes.withUnsafeBytes { FileKind.marked($0) }
+            if marked != .unknown { return marked }
+        }
+    }
+
+    /// What the file is if no more bytes come.
+    var kind: FileKind { bytes.withUnsafeBytes { FileKind.detect($0) } }
+}
+
+extension UploadFormat {
+    /// How a file of this format is read that begins so; throws what it is where it is something else.
+    func contents(of kind: FileKind) throws(ArrayDecodingError) -> UploadContents {
+        switch (self, kind) {
+        case (_, .foreign(let format)) where !kind.isPlainText || expected == nil:
+            throw Self.noFeatures(format.name, format.advice)
+        case (_, .html), (_, .gitLFSPointer): throw Self.noFeatures(kind.name, "fetch the file itself")
+        case (_, .gzip): throw Self.noFeatures("gzip data", "unpack it, or send it with Content-Encoding: gzip")
+        case (_, .legacyTorch):
+            throw Self.noFeatures(
+                "a file of torch.save of PyTorch before 1.6", "load it by torch.load and write its tensor by numpy.save"
+            )
+        default: break
+        }
+        guard let expected else { return try recognised(kind) }
+        // What begins as nothing that is known is told what is wrong with it by the format's own reader.
+        guard let found = Self.read(kind), found != expected.contents else { return expected.contents }
+        throw ArrayDecodingError(.malformed, "it is \(kind.name), and was sent as \(expected.name) or is called so")
+    }
+
+    private func recognised(_ kind: FileKind) throws(ArrayDecodingError) -> UploadContents {
+        if let found = Self.read(kind) {
+            guard found != .json || self == .recognised || self == .file else {
+                throw Self.noFeatures(
+                    "JSON", "send it with Content-Type application/json, or as a file whose name ends in .json")
+            }
+            return found
+        }
+        switch self {
+        case .unlabelled:
+            throw ArrayDecodingError(
+                .malformed,
+                "the body is no .npy and has no type that says what it is: send it with Content-Type "
+                    + "application/octet-stream if it is plain float32 rows")
+        case .recognised: throw Self.unnamedRows("")
+        case .file: throw Self.unnamedRows(", or --raw")
+        default: return .rows
+        }
+    }
+
+    /// How files of a kind are read that is told from their first bytes.
+    private static func read(_ kind: FileKind) -> UploadContents? {
+        switch kind {
+        case .npy: .npy
+        case .safetensors: .safetensors
+        case .json: .json
+        case .torchZip: .zip
+        default: nil
+        }
+    }
+
+    private static func unnamedRows(_ more: String) -> ArrayDecodingError {
+        ArrayDecodingError(
+            .malformed,
+            "it is no .npy, no safetensors and no JSON file; one of plain float32 rows needs a name that ends in "
+                + ".bin, .f32 or .raw\(more)")
+    }
+
+    /// What the format says the file is; nil where its first bytes are to tell.
+    private var expected: (contents: UploadContents, name: String)? {
+        switch self {
+        case .npy: (.npy, "an .npy file")
+        case .safetensors: (.safetensors, "a safetensors file")
+        case .json: (.json, "JSON")
+        case .zip: (.zip, "a zip archive")
+        case .bytes, .unlabelled, .recognised, .file, .multipart: nil
+        }
+    }
+
+    private static func noFeatures(_ name: String, _ advice: String) -> ArrayDecodingError {
+        ArrayDecodingError(.unsupported, "these are no features but \(name): \(advice)")
+    }
+}
