@@ -56,6 +56,11 @@ public enum ModelFile {
     public static func isPrepared(_ name: String) -> Bool { name.hasPrefix(PreparedSection.prefix) }
 
     private static func open(_ file: MappedFile) throws(ModelError) -> SafetensorsFile {
+        let kind = FileKind.detect(file)
+        guard kind != .torchZip, kind != .legacyTorch else {
+            throw .notAModel(
+                "\(file.path) is a checkpoint, not a model file: make one with vigil import \(file.path) --output FILE")
+        }
         let tensors: SafetensorsFile
         do {
             tensors = try SafetensorsFile(file: file)
