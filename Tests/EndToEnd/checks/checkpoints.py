@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime
+import json
 import os
 import pathlib
 
@@ -32,8 +33,11 @@ def bring(root, *options, raw=None):
 
 
 def score():
-    ran = run("score", "--format", "csv", "--model", out, rows)
-    return ran.out if ran.code == 0 else f"exit {ran.code}: {ran.err}"
+    ran = run("score", "--format", "json", "--logits", "--model", out, rows)
+    if ran.code != 0:
+        raise SystemExit(f"scoring failed with {ran.code}: {ran.err}")
+    answer = json.loads(ran.out)
+    return answer.get("result", answer)["logits"]
 
 
 def same(name, root, *options, raw=None, words=()):

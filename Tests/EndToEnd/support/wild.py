@@ -32,9 +32,13 @@ class Foreign:
 
     def __reduce__(self):
         module, name = self.called
-        function = _stand_in(module, name, lambda *arguments: None)
-        sys.modules.setdefault(module, types.ModuleType(module))
-        setattr(sys.modules[module], name, function)
+        parts = module.split(".")
+        for count in range(1, len(parts) + 1):
+            sys.modules.setdefault(".".join(parts[:count]), types.ModuleType(parts[count - 1]))
+        function = getattr(sys.modules[module], name, None)
+        if function is None:
+            function = _stand_in(module, name, lambda *arguments: None)
+            setattr(sys.modules[module], name, function)
         arguments, state = self.parts
         return (function, arguments) if state is None else (function, arguments, state)
 
