@@ -32,6 +32,28 @@ struct PickleTests {
     }
 
     @Test(
+        "names that nobody knows make placeholders, whose contents are passed over",
+        arguments: [
+            "cpathlib\nPosixPath\n(X\u{1}\0\0\0atR.", "cproject.config\nConfig\n)R}b.", "cm\nBox\n)R(K\u{1}K\u{2}u.",
+            "cm\nList\n)R(K\u{1}e.", "cnumpy.random._pickle\n__randomstate_ctor\n)R.", "cm\nMode\n.",
+        ])
+    func placeholders(text: String) {
+        #expect(error([0x80, 2] + Array(text.utf8)) == nil)
+    }
+
+    @Test("names of any length that are recalled again and again count as text")
+    func recalledNames() {
+        var pickle = TestPickle()
+        pickle.text(String(repeating: "m", count: 1 << 20))
+        pickle.op("q\u{0}0")
+        for _ in 0..<20 {
+            pickle.bytes += [0x68, 0, 0x68, 0, 0x93, 0x30]
+        }
+        pickle.op("N.")
+        #expect(error(pickle.bytes)?.kind == .tooLarge)
+    }
+
+    @Test(
         "instructions that no checkpoint needs are refused by name and place",
         arguments: [
             ("N2.", "DUP at byte 3"), ("(ios\nsystem\n.", "INST at byte 3"), ("(o.", "OBJ at byte 3"),

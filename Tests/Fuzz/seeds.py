@@ -152,6 +152,11 @@ def pickles():
     yield f"\x80\x02}}X\x08\x00\x00\x00features{features}s.".encode("latin-1")
     for protocol in range(2, 6):
         yield pickle.dumps({"state_dict": {"a": [1, 2.5, "x", b"y", None, True, 1 << 70, (1, 2, 3, 4)]}}, protocol)
+    # What training scripts leave beside the weights: classes that are not known, with contents and attributes.
+    yield b"\x80\x02cproject.config\nConfig\n)\x81}X\x01\x00\x00\x00aK\x01sb."
+    yield b"\x80\x02cproject.config\nBox\n)R(X\x01\x00\x00\x00aK\x01u(K\x02e."
+    yield b"\x80\x04\x8c\x01a\x94\x8c\x01b\x94\x93h\x00h\x01\x93\x86."
+    yield b"\x80\x02}(X\x03\x00\x00\x00ema}X\x05\x00\x00\x00model}X\x01\x00\x00\x00acm\nT\n)Rsu."
     yield b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR."
 
 

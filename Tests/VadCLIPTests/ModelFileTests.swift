@@ -53,6 +53,22 @@ struct ModelFileTests {
         #expect(difference > SelfTest.tolerance)
     }
 
+    @Test("large logits may differ by what float32 can't hold of them, and by no more", arguments: Kernels.available)
+    func largeLogits(kernels: Kernels) throws {
+        var changed = try ChangedModel()
+        for name in ["classifier.weight", "classifier.bias", "self_test.coarse_logits"] {
+            let values = try changed.values(name).map { $0 * 1024 }
+            changed.changes[name] = (changed.shape(name), values)
+        }
+        let (model, selfTest) = try changed.load(kernels)
+        try selfTest.run(on: model)
+        var weights = try changed.values("linear.weight")
+        weights[100] += 0.1
+        changed.changes["linear.weight"] = (changed.shape("linear.weight"), weights)
+        let (other, same) = try changed.load(kernels)
+        #expect(throws: ModelError.self) { try same.run(on: other) }
+    }
+
     @Test("a NaN among the weights fails the self-test")
     func notANumber() throws {
         var changed = try ChangedModel()

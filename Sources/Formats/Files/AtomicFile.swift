@@ -13,7 +13,8 @@ public struct AtomicFile: ~Copyable {
     public let path: String
     /// Bytes written so far.
     public private(set) var count = 0
-    private let temporary: String
+    /// Where the bytes are until then.
+    let temporary: String
     private var descriptor: CInt
     private var isCommitted = false
 

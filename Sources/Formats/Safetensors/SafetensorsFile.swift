@@ -15,6 +15,8 @@ public struct SafetensorsFile: Sendable {
     public let metadata: [String: String]
     /// The tensors in the order of their bytes.
     public let tensors: [SafetensorsTensor]
+    /// The types of tensors that are not read here (8-bit floats, complex numbers), by name.
+    public let unread: [String: String]
     private let indexes: [ByteText: Int]
 
     /// Checks the header: its length, JSON, types, shapes, and that the tensors fill the file without holes or overlaps.
@@ -33,6 +35,7 @@ public struct SafetensorsFile: Sendable {
         self.file = file
         self.metadata = header.metadata
         self.tensors = header.tensors
+        self.unread = Dictionary(header.unread.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
         self.indexes = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { (ByteText($1.name), $0) })
     }
 

@@ -17,6 +17,8 @@ struct SafetensorsHeader {
     var metadata: [String: String] = [:]
     /// In the order of their bytes.
     var tensors: [SafetensorsTensor] = []
+    /// Tensors of types that the format has and that are not read here, with the type.
+    var unread: [(name: String, type: String, byteRange: Range<Int>)] = []
     /// Bytes of the whole file: the length, the header, the data.
     var fileLength: Int
 
@@ -49,7 +51,7 @@ struct SafetensorsHeader {
             if member.name == "__metadata__" {
                 header.metadata = try metadata(member.value)
             } else {
-                header.tensors.append(try tensor(member, base: base))
+                try header.add(member, base: base)
             }
         }
         try header.checkLayout(base: base)
@@ -68,13 +70,19 @@ struct SafetensorsHeader {
         return metadata
     }
 
-    private static func tensor(_ member: JSONValue.Member, base: Int) throws(SafetensorsError) -> SafetensorsTensor {
+    /// Types that the format has beside those of `ElementType`.
+    private static let otherTypes: Set<String> = [
+        "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F6_E2M3", "F6_E3M2", "F4", "C64",
+    ]
+
+    private mutating func add(_ member: JSONValue.Member, base: Int) throws(SafetensorsError) {
         let name = quoted(member.name)
         guard case .object(let fields) = member.value, fields.count == 3,
             let typeName = member.value["dtype"]?.string, let shapeValues = member.value["shape"]?.array,
             let offsets = member.value["data_offsets"]?.array
         else { throw .malformed("the tensor \(name) does not have exactly dtype, shape and data_offsets") }
-        guard let type = ElementType(safetensorsName: typeName) else {
+        let type = ElementType(safetensorsName: typeName)
+        guard type != nil || SafetensorsHeader.otherTypes.contains(typeName) else {
             throw .malformed("the tensor \(name) has the dtype \(quoted(typeName)), which is not known here")
         }
         guard shapeValues.count <= 64 else { throw .malformed("the tensor \(name) has more than 64 axes") }
@@ -87,14 +95,19 @@ struct SafetensorsHeader {
         }
         guard offsets.count == 2, let begin = offsets[0].integer, let end = offsets[1].integer, begin >= 0, begin <= end
         else { throw .malformed("the tensor \(name) has data_offsets that are no range") }
-        guard let size = (shape + [type.byteSize]).checkedProduct(), size == end - begin else {
-            throw .malformed("the tensor \(name) is \(shape) of \(type) and has \(end - begin) bytes")
-        }
         guard !end.addingReportingOverflow(base).overflow else {
             throw .malformed("the tensor \(name) ends at \(end), beyond any file")
         }
-        return SafetensorsTensor(
-            name: member.name, elementType: type, shape: shape, byteRange: base + begin..<base + end)
+        guard let type else {
+            unread.append((member.name, typeName, base + begin..<base + end))
+            return
+        }
+        guard let size = (shape + [type.byteSize]).checkedProduct(), size == end - begin else {
+            throw .malformed("the tensor \(name) is \(shape) of \(type) and has \(end - begin) bytes")
+        }
+        tensors.append(
+            SafetensorsTensor(
+                name: member.name, elementType: type, shape: shape, byteRange: base + begin..<base + end))
     }
 
     /// Tensors must follow one another without holes and without overlaps.
@@ -102,8 +115,15 @@ struct SafetensorsHeader {
         tensors.sort {
             ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
         }
+        var ranges = tensors.map { (name: $0.name, byteRange: $0.byteRange) }
+        if !unread.isEmpty {
+            ranges += unread.map { (name: $0.name, byteRange: $0.byteRange) }
+            ranges.sort {
+                ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
+            }
+        }
         var end = base
-        for tensor in tensors {
+        for tensor in ranges {
             let start = tensor.byteRange.lowerBound
             guard start == end else {
                 let fault =

@@ -74,7 +74,9 @@ public struct SafetensorsWriter {
     /// Writes the whole file; nothing is left behind where a provider or the disk fails.
     ///
     /// Throws `FileError`, `SafetensorsError` where a provider gave too many or too few bytes, or the provider's error.
-    public func write(to path: String) throws {
+    ///
+    /// - Parameter check: is given the path of the finished file before it takes its name; where it throws, no file is left
+    public func write(to path: String, check: (String) throws -> Void = { _ in }) throws {
         var file = try AtomicFile(path: path)
         try file.write(header)
         for (tensor, size) in zip(tensors, sizes) {
@@ -90,6 +92,7 @@ public struct SafetensorsWriter {
                     "the tensor \(quoted(tensor.name)) has \(file.count - before) bytes of \(size)")
             }
         }
+        try check(file.temporary)
         try file.commit()
     }
 

@@ -1,4 +1,7 @@
 /// The functions and classes that a checkpoint may name. None is ever called: each only says what a value stands for.
+///
+/// What is not known here stands beside the weights in training scripts' checkpoints (paths, dates, arrays, options) and
+/// is passed over; names by which programs are run are refused all the same, so that a hostile file is called one.
 enum PickleGlobal: Equatable {
     /// `collections.OrderedDict` or `defaultdict`: calling it makes a dictionary.
     case dictionary
@@ -9,9 +12,12 @@ enum PickleGlobal: Equatable {
     case untypedStorage
     /// Something that training scripts leave beside the weights, and that is passed over.
     case inert
+    /// Any other name, with its module: what it makes is a placeholder that stands for nothing.
+    case foreign(String)
 
-    /// Nil for everything that a checkpoint has no use for.
+    /// Nil for what runs programs, and what is no name.
     init?(module: String, name: String) {
+        guard !PickleGlobal.isHostile(module: module, name: name) else { return nil }
         switch (module, name) {
         case ("collections", "OrderedDict"), ("collections", "defaultdict"): self = .dictionary
         case ("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_tensor"): self = .rebuildTensor
@@ -25,13 +31,53 @@ enum PickleGlobal: Equatable {
             } else if PickleGlobal.torchValues.contains(name) {
                 self = .inert
             } else {
-                return nil
+                self = .foreign("torch.\(name)")
             }
         default:
-            guard PickleGlobal.inertNames.contains("\(module).\(name)") else { return nil }
-            self = .inert
+            let full = "\(module).\(name)"
+            self = PickleGlobal.inertNames.contains(full) ? .inert : .foreign(full)
         }
     }
+
+    /// The name, where it is not one of those known here.
+    var foreignName: String? {
+        guard case .foreign(let name) = self else { return nil }
+        return name
+    }
+
+    /// Whether a name is none, reaches into a module or an object (`__globals__`), or is one of those that run things.
+    private static func isHostile(module: String, name: String) -> Bool {
+        let modules = module.split(separator: ".", omittingEmptySubsequences: false)
+        let names = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard let top = modules.first, let last = names.last, !modules.contains(""), !names.contains("") else {
+            return true
+        }
+        if top == "builtins" || top == "__builtin__" { return !harmlessBuiltins.contains(name) }
+        return hostileModules.contains(String(top)) || hostileNames.contains(String(last))
+            || names.dropLast().contains { hostileModules.contains(String($0)) }
+            || names.contains { $0.hasPrefix("__") && $0.hasSuffix("__") }
+    }
+
+    private static let harmlessBuiltins: Set<String> = [
+        "set", "frozenset", "list", "dict", "tuple", "complex", "bytes", "bytearray", "slice", "range", "xrange", "int",
+        "long", "float", "bool", "str", "object",
+    ]
+
+    private static let hostileModules: Set<String> = [
+        "os", "posix", "nt", "sys", "subprocess", "_posixsubprocess", "commands", "popen2", "pty", "runpy", "importlib",
+        "imp", "pkgutil", "shutil", "socket", "_socket", "ctypes", "_ctypes", "cffi", "code", "codeop", "operator",
+        "_operator", "marshal", "types", "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib",
+        "multiprocessing", "threading", "_thread", "asyncio", "signal", "webbrowser", "urllib", "urllib2", "http",
+        "ftplib", "smtplib", "requests", "httpx", "io", "_io", "tempfile", "inspect", "gc", "pdb", "bdb", "profile",
+        "cProfile", "timeit", "trace", "pip", "setuptools", "distutils", "fcntl", "mmap", "atexit", "builtins",
+    ]
+
+    private static let hostileNames: Set<String> = [
+        "system", "popen", "Popen", "exec", "execfile", "eval", "compile", "open", "getattr", "setattr", "attrgetter",
+        "methodcaller", "load", "loads", "_load_from_bytes", "load_library", "load_url",
+        "load_state_dict_from_url", "from_file", "fromfile", "memmap", "import_module", "run_code", "_run_code",
+        "run_module", "run_path", "runstring", "check_output", "check_call",
+    ]
 
     private static let storages: [String: ElementType] = [
         "FloatStorage": .float32, "HalfStorage": .float16, "BFloat16Storage": .bfloat16, "DoubleStorage": .float64,

@@ -1,7 +1,7 @@
 /// A pickle machine that executes nothing.
 ///
-/// It knows the instructions that `torch.save` writes and a list of names (``PickleGlobal``); everything else is
-/// refused by name. "Calls" only make a value that notes the call. Each instruction makes at most one value, moves
+/// It knows the instructions that `torch.save` writes, and refuses all others and the names of what runs programs
+/// (``PickleGlobal``). "Calls" only make a value that notes the call. Each instruction makes at most one value, moves
 /// what it takes off the stack, and copies nothing, so that memory and time are proportional to the pickle's length,
 /// however its values refer to one another.
 struct PickleReader {
@@ -153,12 +153,15 @@ extension PickleReader {
         _ items: [PickleGraph.Ref], isTarget: (PickleGraph.Kind) -> Bool, _ name: String
     ) throws(PickleError) {
         let target = try top()
+        if graph.call(target) != nil { return }
         guard isTarget(graph[target].kind) else { throw malformed("adds elements to what is not \(name)") }
         graph.append(items, to: target)
     }
 
     private mutating func setItems(_ items: [PickleGraph.Ref]) throws(PickleError) {
         let target = try top()
+        // An object of a class of the script's own, whose contents nobody needs.
+        if graph.call(target) != nil { return }
         guard case .dict = graph[target].kind else { throw malformed("sets items of what is not a dictionary") }
         guard items.count.isMultiple(of: 2) else { throw malformed("sets a key without a value") }
         graph.append(items, to: target)
@@ -187,6 +190,11 @@ extension PickleReader {
             let called = quoted("\(module).\(name)").dropFirst().dropLast()
             throw PickleError(
                 .refusedGlobal, "the pickle calls \(called), which a checkpoint has no use for; nothing was run")
+        }
+        if let name = global.foreignName {
+            // Two short recalls can name a function by texts of any length: each is counted as if it were written out.
+            textBytes = textBytes.addingReportingOverflow(name.utf8.count).partialValue
+            guard textBytes <= limits.maxTextBytes else { throw tooLarge("bytes of text", limits.maxTextBytes) }
         }
         push(.global(global))
     }

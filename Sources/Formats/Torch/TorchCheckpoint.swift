@@ -2,19 +2,31 @@ import Synchronization
 
 /// A checkpoint that `torch.save` wrote (PyTorch 1.6 or later), mapped, with nothing in it executed.
 ///
-/// The state dict is the root dictionary, or stands under `model_state_dict`, `state_dict` or `model`; the optimizer's
-/// state and all else is passed over, and so is DataParallel's `module.` before every name. All descriptions of tensors
+/// The state dict is the root dictionary, or stands under `model_state_dict`, `state_dict`, `model` or other keys; the
+/// optimizer's state and all else is passed over, and so is DataParallel's `module.` before every name. All descriptions of tensors
 /// are checked when the file is opened; their values are read when asked for.
 public struct TorchCheckpoint: Sendable {
     /// The tensors in the state dict's order.
     public let tensors: [TorchTensor]
+    /// What stands in the state dict and is not read here (sparse, quantised, complex), and why.
+    public let unread: [String: String]
+    /// The keys, joined by dots, that lead to the state dict; empty where it is the root.
+    public let container: String
+    /// Other containers that hold the same names, such as weights that were averaged.
+    public let otherContainers: [String]
     private let archive: ZipArchive
     private let limits: CheckpointLimits
     private let indexes: [String: Int]
     private let verified = VerifiedEntries()
 
     /// Reads and checks the archive's directory and the description of the tensors.
-    public init(file: MappedFile, limits: CheckpointLimits = CheckpointLimits()) throws(CheckpointError) {
+    ///
+    /// - Parameters:
+    ///   - mark: the end of a name that the wanted weights have, which tells them from others beside them
+    ///   - container: the keys, joined by dots, of the container to take; the usual one where there is none
+    public init(
+        file: MappedFile, limits: CheckpointLimits = CheckpointLimits(), mark: String? = nil, container: String? = nil
+    ) throws(CheckpointError) {
         try TorchCheckpoint.refuseOtherKinds(file)
         let archive: ZipArchive
         do throws(ZipError) { archive = try ZipArchive(file: file, limits: limits.zip) } catch {
@@ -29,9 +41,15 @@ public struct TorchCheckpoint: Sendable {
                 throw CheckpointError.pickle(path: file.path, error)
             }
         }
-        let tensors = try TorchStateDict(graph: graph, archive: archive, folder: folder, path: file.path).tensors()
+        let contents = try TorchStateDict(
+            graph: graph, archive: archive, folder: folder, path: file.path, mark: mark, asked: container
+        ).contents()
+        let tensors = contents.tensors
         try TorchCheckpoint.refuseInflated(tensors, path: file.path)
         self.tensors = tensors
+        self.unread = Dictionary(contents.unread.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
+        self.container = contents.container
+        self.otherContainers = contents.others
         self.archive = archive
         self.limits = limits
         self.indexes = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -63,7 +81,10 @@ extension TorchCheckpoint {
     ///
     /// - Parameter shape: the shape it must have; any where nil
     public func floats(_ name: String, shape: [Int]? = nil) throws(CheckpointError) -> [Float] {
-        guard let tensor = tensor(named: name) else { throw .missing(name: name) }
+        guard let tensor = tensor(named: name) else {
+            if let reason = unread[name] { throw .tensor(name: name, reason: reason) }
+            throw .missing(name: name)
+        }
         if let shape, shape != tensor.shape { throw .shape(name: name, expected: shape, found: tensor.shape) }
         return try floats(of: tensor)
     }

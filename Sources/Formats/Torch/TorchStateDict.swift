@@ -9,18 +9,44 @@ struct TorchStateDict {
     /// Far above any model, so that descriptions alone cannot fill the memory.
     private static let maxTensors = 100_000
 
-    /// The tensors in the state dict's order.
-    func tensors() throws(CheckpointError) -> [TorchTensor] {
+    /// The end of a name that only the wanted weights have.
+    var mark: String?
+    /// The container that is asked for.
+    var asked: String?
+
+    /// What the state dict holds.
+    struct Contents {
+        /// The tensors that can be read, in the state dict's order.
+        var tensors: [TorchTensor] = []
+        /// What stands where a tensor could, and why it is not one that is read.
+        var unread: [(name: String, reason: String)] = []
+        /// The keys that lead to it.
+        var container = ""
+        /// Containers of the same weights.
+        var others: [String] = []
+    }
+
+    /// The tensors of the container that holds the weights.
+    func contents() throws(CheckpointError) -> Contents {
+        if let call = graph.call(graph.root), let name = call.function.foreignName {
+            throw .notACheckpoint(
+                path: path,
+                reason:
+                    "holds a whole object, \(quoted(name)), not a dictionary of tensors: save its state_dict() instead")
+        }
         guard let root = graph.dict(graph.root) else {
             throw .notACheckpoint(path: path, reason: "holds no dictionary of tensors")
         }
-        for key in ["model_state_dict", "state_dict", "model"] {
-            guard let nested = root.last(where: { graph.string($0.key) == key })?.value, let items = graph.dict(nested),
-                items.contains(where: { isTensor($0.value) })
-            else { continue }
-            return try tensors(of: items)
-        }
-        guard root.contains(where: { isTensor($0.value) }) else {
+        let containers = TorchContainers(of: graph, isTensor: isTensor)
+        guard
+            let (chosen, others) = containers.chosen(
+                asked: asked,
+                isMarked: { container in
+                    guard let mark else { return false }
+                    return container.items.contains { graph.string($0.key)?.hasSuffix(mark) == true }
+                })
+        else {
+            if let (name, reason) = unreadable(root) { throw .tensor(name: name, reason: reason) }
             let keys = root.prefix(5).compactMap { graph.string($0.key) }.map { quoted($0, limit: 40) }
             throw .notACheckpoint(
                 path: path,
@@ -28,12 +54,24 @@ struct TorchStateDict {
                     "holds no tensors, neither by themselves nor under model_state_dict, state_dict or model; it has "
                     + (keys.isEmpty ? "nothing" : keys.joined(separator: ", ")))
         }
-        return try tensors(of: root)
+        var contents = try contents(of: chosen.items)
+        contents.container = chosen.name
+        contents.others = others.map(\.name)
+        if contents.tensors.isEmpty, let (name, reason) = contents.unread.first {
+            throw .tensor(name: name, reason: reason)
+        }
+        return contents
     }
 
-    private func tensors(of items: [(key: PickleGraph.Ref, value: PickleGraph.Ref)]) throws(CheckpointError)
-        -> [TorchTensor]
-    {
+    private func unreadable(_ items: TorchContainers.Items) -> (name: String, reason: String)? {
+        for item in items {
+            guard let name = graph.string(item.key), let reason = placeholder(item.value) else { continue }
+            return (name, reason)
+        }
+        return nil
+    }
+
+    private func contents(of items: TorchContainers.Items) throws(CheckpointError) -> Contents {
         let named = items.compactMap { item in
             isTensor(item.value) ? (name: graph.string(item.key), value: item.value) : nil
         }
@@ -42,17 +80,52 @@ struct TorchStateDict {
                 path: path, reason: "holds \(named.count) tensors, and the limit is \(TorchStateDict.maxTensors)")
         }
         let isParallel = named.allSatisfy { $0.name?.hasPrefix("module.") == true }
+        func plain(_ name: String) -> String { isParallel ? String(name.dropFirst("module.".count)) : name }
         var names: Set<String> = []
-        var tensors: [TorchTensor] = []
-        for item in named {
-            guard let full = item.name else {
+        var contents = Contents()
+        for item in items {
+            guard isTensor(item.value) else {
+                if let full = graph.string(item.key), let reason = placeholder(item.value),
+                    contents.unread.count < TorchStateDict.maxTensors
+                {
+                    contents.unread.append((full.hasPrefix("module.") ? plain(full) : full, reason))
+                }
+                continue
+            }
+            guard let full = graph.string(item.key) else {
                 throw .notACheckpoint(path: path, reason: "has a tensor whose name is not text")
             }
-            let name = isParallel ? String(full.dropFirst("module.".count)) : full
+            let name = plain(full)
             guard names.insert(name).inserted else { throw .tensor(name: name, reason: "occurs twice") }
-            tensors.append(try tensor(item.value, name: name))
+            if let reason = unreadStorage(item.value) {
+                contents.unread.append((name, reason))
+            } else {
+                contents.tensors.append(try tensor(item.value, name: name))
+            }
         }
-        return tensors
+        return contents
+    }
+
+    /// Why a value is not read, where it is a call that a tensor could have been kept in.
+    private func placeholder(_ ref: PickleGraph.Ref) -> String? {
+        graph.call(ref)?.function.foreignName.map {
+            "was pickled as a call of \(quoted($0)), which is not a kind of tensor that is read here"
+        }
+    }
+
+    /// Why a tensor is not read, where its storage is of a type that is not known here.
+    private func unreadStorage(_ ref: PickleGraph.Ref) -> String? {
+        guard let first = rebuild(ref)?.first, case .persistentID = graph[first].kind,
+            let id = graph[first].items.first.flatMap(graph.tuple), id.count >= 2,
+            case .global(let kind) = graph[id[1]].kind
+        else { return nil }
+        switch kind {
+        case .storage: return nil
+        case .untypedStorage: return "is kept in an untyped storage, so that the type of its elements is not known"
+        case .foreign(let name):
+            return "is kept in what is not a storage of numbers that are read here, \(quoted(name))"
+        default: return "is kept in what is not a storage, so that the type of its elements is not known"
+        }
     }
 
     /// A rebuilt tensor, or a parameter around one.
@@ -98,8 +171,7 @@ struct TorchStateDict {
             let key = graph.string(id[2]), let count = graph.integer(id[4])
         else { throw .tensor(name: name, reason: "has a storage that is not described as torch.save does") }
         guard case .storage(let type) = kind else {
-            let fault = kind == .untypedStorage ? "an untyped storage" : "what is not a storage"
-            throw .tensor(name: name, reason: "is kept in \(fault), so that the type of its elements is not known")
+            throw .tensor(name: name, reason: "is kept in what is not a storage")
         }
         guard let entry = archive.entry(named: "\(folder)data/\(key)") else {
             throw .tensor(name: name, reason: "is kept in the storage \(quoted(key)), which the archive does not have")

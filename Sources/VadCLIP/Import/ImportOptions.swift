@@ -10,6 +10,8 @@ public struct ImportOptions: Sendable {
     public var window: Int?
     /// Text of CLIP's vocabulary file; needed for labels that no preset has, and to keep the text tower.
     public var vocabulary: String?
+    /// The key or the prefix of the weights to take, where a checkpoint has several; the plain ones where there is none.
+    public var weightsFrom: String?
     /// Keep CLIP's text tower in the model file, so that any labels can be scored.
     public var keepTextTower = false
     /// The model's name; the preset's where there is none.

@@ -7,7 +7,8 @@ import Numerics
 /// Weights are read tensor by tensor from the mapped checkpoint, the text tower block by block, so that importing
 /// 650 MB takes little memory.
 public struct ModelImporter {
-    private let checkpoint: any NamedWeights
+    private let checkpoint: PlainWeights
+    private let choice: [String]
     private let source: MappedFile
     private let options: ImportOptions
     /// The reference kernels: a self-test recorded by them checks all the others.
@@ -18,15 +19,50 @@ public struct ModelImporter {
     public init(checkpoint file: MappedFile, options: ImportOptions) throws {
         source = file
         self.options = options
+        var taken = ""
+        var others: [String] = []
+        let named: any NamedWeights
         if FileKind.detect(file) == .safetensors {
+            let tensors: SafetensorsFile
             do {
-                checkpoint = SafetensorsCheckpoint(file: try SafetensorsFile(file: file))
+                tensors = try SafetensorsFile(file: file)
             } catch {
                 throw ModelError.notAModel("\(file.path): \(error.description)")
             }
+            guard !ModelFile.isModel(tensors) else {
+                throw ModelError.notAModel(
+                    "\(file.path) is a Vigil model already: serve or score it by --model; for other labels, weights or "
+                        + "kernels import the original checkpoint")
+            }
+            named = SafetensorsCheckpoint(file: tensors)
         } else {
-            checkpoint = CheckpointWeights(checkpoint: try TorchCheckpoint(file: file))
+            let checkpoint = try TorchCheckpoint(
+                file: file, mark: ModelFile.Name.positions, container: options.weightsFrom)
+            named = CheckpointWeights(checkpoint: checkpoint)
+            (taken, others) = (checkpoint.container, checkpoint.otherContainers)
         }
+        let inside = taken == options.weightsFrom ? nil : options.weightsFrom
+        let weights = try PlainWeights(named, asked: inside)
+        checkpoint = weights
+        if let inside, weights.prefix != inside {
+            let known = ([taken, weights.prefix] + others + weights.others).filter { !$0.isEmpty }
+            throw ModelError.notAModel(
+                "\(file.path) has no weights under '\(inside.prefix(60))': "
+                    + (known.isEmpty
+                        ? "it has one set of weights" : "it has \(known.prefix(8).joined(separator: ", "))"))
+        }
+        choice = Self.choice(taken, others) + Self.choice(weights.prefix, weights.others)
+    }
+
+    /// What is said where other weights lie beside those that are taken.
+    private static func choice(_ taken: String, _ others: [String]) -> [String] {
+        func name(_ key: String) -> String { key.isEmpty ? "the file itself" : "'\(key)'" }
+        guard !others.isEmpty else { return [] }
+        return [
+            "the weights of \(name(taken)) are taken, and others lie beside them: "
+                + others.prefix(8).map(name).joined(separator: ", ")
+                + "; --weights-from \(others.first { !$0.isEmpty } ?? taken) takes those"
+        ]
     }
 
     /// Writes the model file; nothing is left at `path` where this throws.
@@ -35,8 +71,14 @@ public struct ModelImporter {
     }
 
     private func run(_ weights: some NamedWeights, to path: String) throws -> ImportSummary {
-        var notes: [String] = []
+        var notes = choice
+        if weights.names.contains("n_averaged") {
+            notes.append("the weights are averages over the training: n_averaged is beside them")
+        }
         let configuration = try configuration(of: weights, notes: &notes)
+        for name in [TextTower.Names.tokens, TextTower.Names.positions, TextTower.Names.projection] {
+            try Self.require(name, of: weights)
+        }
         let tower = try CheckpointShapes.textTower(
             of: weights, names: weights.names, width: configuration.width, prefix: Self.prompt.prefix,
             postfix: Self.prompt.postfix)
@@ -55,7 +97,7 @@ public struct ModelImporter {
         } catch let error as TextTowerError {
             throw ModelError.badLabels("the text tower can't encode the labels: \(error)")
         }
-        guard text.firstNotFinite == nil else { throw Self.notFinite }
+        guard text.firstNotFinite == nil else { throw Self.notFinite("text features") }
         let info = ModelInfo(
             name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
             digest: FileDigest(known: ""), sourceSHA256: FileDigest(of: source).value,
@@ -67,7 +109,7 @@ public struct ModelImporter {
             precision: options.precision)
         let kept = RoundedWeights(base: weights, precision: options.precision)
         let test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: reference)))
-        guard test.logits.firstNotFinite == nil else { throw Self.notFinite }
+        guard test.logits.firstNotFinite == nil else { throw Self.notFinite("logits of the self-test") }
         var difference: Float?
         if options.precision != .float32 {
             difference = try test.run(
@@ -78,15 +120,32 @@ public struct ModelImporter {
             _ = try plan.model(of: kept, in: preparation)
             return preparation
         }
-        try plan.writer(weights, test: test, prepared: prepared).write(to: path)
+        try plan.writer(weights, test: test, prepared: prepared).write(to: path, check: Self.load)
         return ImportSummary(
             name: info.name, configuration: configuration, parameters: info.parameters,
             sourceSHA256: info.sourceSHA256, precision: options.precision, difference: difference,
             prepared: options.prepared?.name, notes: notes)
     }
 
-    private static var notFinite: ModelError {
-        .notAModel("the checkpoint's weights give scores that are not finite: it can't be used")
+    /// Loads what was written by all kernels that this machine has: nothing is written that they would not serve.
+    private static func load(_ path: String) throws {
+        for kernels in Kernels.available {
+            do {
+                let (model, test) = try ModelFile.load(MappedFile(path: path), kernels: kernels)
+                try test.run(on: model)
+            } catch let error as ModelError {
+                throw ModelError.notAModel(
+                    "no model was written, as it would not load with the \(kernels.name) kernels: \(error.description)")
+            }
+        }
+    }
+
+    private static func require(_ name: String, of weights: some NamedWeights) throws(ModelError) {
+        if let problem = weights.problem(of: name) { throw .badWeights(WeightError(name: name, problem: problem)) }
+    }
+
+    private static func notFinite(_ what: String) -> ModelError {
+        .notAModel("the checkpoint's weights are finite and its \(what) are not finite: it can't be used")
     }
 
     private func preset(layers: Int) -> Preset? {
@@ -96,6 +155,7 @@ public struct ModelImporter {
     private func configuration(
         of weights: some NamedWeights, notes: inout [String]
     ) throws(ModelError) -> ModelConfiguration {
+        try Self.require(ModelFile.Name.positions, of: weights)
         guard let shape = weights.shape(of: ModelFile.Name.positions) else {
             throw .badWeights(
                 WeightError(name: ModelFile.Name.positions, problem: "is missing: this is no VadCLIP checkpoint"))
@@ -106,6 +166,12 @@ public struct ModelImporter {
         }
         let layers = CheckpointShapes.count(of: "temporal.resblocks.", in: weights.names)
         let preset = options.preset ?? Preset.matching(layers: layers)
+        if let preset, preset.layers != layers {
+            notes.append(
+                "preset \(preset.name) has \(preset.layers) layer(s), and the checkpoint has \(layers)"
+                    + (Preset.matching(layers: layers).map { ", as \($0.name) has" } ?? "")
+                    + ": labels and window may be another model's")
+        }
         guard let labels = options.labels ?? preset?.labels, let window = options.window ?? preset?.window else {
             throw .badSetting(
                 name: "number of layers", value: String(layers),

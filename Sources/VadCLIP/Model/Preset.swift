@@ -2,6 +2,8 @@
 public struct Preset: Sendable, Equatable {
     /// `ucf-crime` or `xd-violence`.
     public let name: String
+    /// Layers of the published model.
+    public let layers: Int
     /// Snippets of an attention window.
     public let window: Int
     /// Class labels in order, the normal one first.
@@ -11,7 +13,7 @@ public struct Preset: Sendable, Equatable {
 
     /// UCF-Crime: 14 classes, two layers, windows of 8.
     public static let ucfCrime = Preset(
-        name: "ucf-crime", window: 8,
+        name: "ucf-crime", layers: 2, window: 8,
         labels: [
             "normal", "abuse", "arrest", "arson", "assault", "burglary", "explosion", "fighting", "roadAccidents",
             "robbery", "shooting", "shoplifting", "stealing", "vandalism",
@@ -23,7 +25,7 @@ public struct Preset: Sendable, Equatable {
 
     /// XD-Violence: 7 classes, one layer, windows of 64.
     public static let xdViolence = Preset(
-        name: "xd-violence", window: 64,
+        name: "xd-violence", layers: 1, window: 64,
         labels: ["normal", "fighting", "shooting", "riot", "abuse", "car accident", "explosion"],
         tokens: [[5967], [4652], [3992], [14218], [7678], [1615, 6608], [13785]])
 
@@ -34,5 +36,5 @@ public struct Preset: Sendable, Equatable {
     public static func named(_ name: String) -> Preset? { all.first { $0.name == name } }
 
     /// The preset of a checkpoint with so many layers: what the published models differ in.
-    public static func matching(layers: Int) -> Preset? { layers == 2 ? ucfCrime : layers == 1 ? xdViolence : nil }
+    public static func matching(layers: Int) -> Preset? { all.first { $0.layers == layers } }
 }

@@ -25,6 +25,12 @@ struct ImportCommand: AsyncParsableCommand {
     var labels: String?
     @Option(help: "Snippets of an attention window. (default: the preset's)")
     var window: Int?
+    @Option(
+        help: """
+            Key or prefix of the weights to take, where a checkpoint has several, such as model_ema. (default: the plain \
+            ones)
+            """)
+    var weightsFrom: String?
     @Option(help: "The model's name. (default: the preset's)")
     var name: String?
     @Option(
@@ -63,6 +69,7 @@ struct ImportCommand: AsyncParsableCommand {
         options.vocabulary = try vocab.map(Self.vocabulary)
         options.keepTextTower = keepTextTower
         options.name = name
+        options.weightsFrom = weightsFrom
         options.trained = !untrained
         options.precision = weights
         options.prepared = try preparedFor()
