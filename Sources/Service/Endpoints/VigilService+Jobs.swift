@@ -41,7 +41,9 @@ extension VigilService {
             "\(job.revision).\(job.queuePosition ?? 0)\(form == Self.npy ? ".npy" : "")", isWeak: true)
         var fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
         if !job.status.isEnded {
-            fields[.retryAfter] = String(max(1, Int((job.estimatedSeconds ?? 1).rounded(.up))))
+            // When another model will be served nobody knows.
+            let seconds = job.estimatedSeconds ?? (job.isModelMissing ? 30 : 1)
+            fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
         }
         if tag.matches(ifNoneMatch: head.fields[.ifNoneMatch]), head.method != .post {
             return Response(status: .notModified, fields: fields)

@@ -44,7 +44,7 @@ struct ServeCommand: AsyncParsableCommand {
         let reloading = await Reloading(logger: logger)
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.string("model", model), kernels: kernels)
-        // Needed by the first answer, not to be ready.
+        // Needed to take jobs and to begin with them, not to be ready.
         DispatchQueue.global().async { _ = model.info.sha256 }
         let grace = Duration.seconds(try settings.integer("grace", grace, default: 25, in: 0...86_400))
         var configuration = try serverConfiguration(settings)
@@ -55,6 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
         var limits = VigilService.Settings()
         limits.maxBodyBytes = try settings.integer("max-body", maxBody, default: 128, in: 1...65_536) << 20
         limits.reusesResults = try jobs.reusesResults(settings)
+        limits.missingModel = try jobs.missingModel(settings)
         limits.callbacks = try callbacks.delivery(settings, logger, reloading: &files)
         let workers = try settings.integer("workers", workers, default: Processors.count, in: 1...1_024)
         let limiter = try access.limiter(settings)

@@ -32,11 +32,18 @@ struct JobOptions: ParsableArguments {
     var maxResults: Int?
     @Flag(help: "Answer a job that was scored before, with the same features, options and model, by its result.")
     var reuseResults = false
+    @Option(
+        help: """
+            What becomes of waiting jobs that were accepted for a model that is not served: wait (for it to be served again), \
+            fail. (default: wait)
+            """)
+    var onMissingModel: String?
 
     /// Names of the settings that have these options' values elsewhere.
     static let settingNames = [
         "attempts", "durability", "max-queued", "max-queued-memory", "max-queued-memory-per-client",
-        "max-queued-per-client", "max-results", "result-ttl", "reuse-results", "state", "upload-ttl",
+        "max-queued-per-client", "max-results", "on-missing-model", "result-ttl", "reuse-results", "state",
+        "upload-ttl",
     ]
 
     /// A queue before the store that was chosen, and how that is closed.
@@ -71,6 +78,17 @@ struct JobOptions: ParsableArguments {
 
     /// Whether results answer for equal jobs.
     func reusesResults(_ settings: Settings) throws -> Bool { try settings.flag("reuse-results", reuseResults) }
+
+    /// What becomes of jobs whose model is not served.
+    func missingModel(_ settings: Settings) throws -> MissingModel {
+        let name = try settings.string("on-missing-model", onMissingModel) ?? MissingModel.wait.rawValue
+        guard let found = MissingModel(rawValue: name) else {
+            throw Failure(
+                onMissingModel == nil ? .configuration : .usage,
+                "--on-missing-model '\(name.prefix(40))': expected wait or fail")
+        }
+        return found
+    }
 
     private func limits(_ settings: Settings) throws -> Backlog.Limits {
         var limits = Backlog.Limits(
