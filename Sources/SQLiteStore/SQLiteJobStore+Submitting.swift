@@ -97,9 +97,8 @@ extension SQLiteJobStore {
             // What it stood for, if anything, has expired.
             if let key = submission.key { try context.keys.remove(key) }
             for (place, job) in handed.enumerated() {
-                let record = JobRecord(
-                    job.new, id: job.id, batch: batch, wall: wall, now: now, keepsInput: false)
-                context.live.withLock { $0.table.add(record) }
+                let new = JobRecord(job.new, id: job.id, batch: batch, wall: wall, now: now, keepsInput: false)
+                let record = context.live.withLock { $0.table.add(new) }
                 try context.jobs.insert(record, job.new, place: place)
                 try context.bodies.insert(job.payload, job.id)
             }

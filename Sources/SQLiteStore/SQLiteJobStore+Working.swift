@@ -38,7 +38,7 @@ extension SQLiteJobStore {
     private func claimRecords(
         _ limit: ClaimLimit
     ) async throws(JobStoreError) -> (records: [JobRecord], now: MonotonicTime) {
-        let queued = live.withLock { $0.table.canBeClaimed ? $0.table.counts(.queued) : 0 }
+        let queued = live.withLock { $0.table.canBeClaimed ? $0.table.claimable : 0 }
         guard queued > 0 else { return ([], clock.now) }
         let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
         let (clock, ttl) = (clock, settings.uploadTTL)

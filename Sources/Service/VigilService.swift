@@ -20,6 +20,8 @@ public final class VigilService: Sendable {
 
         /// Whether a job that was scored before is answered by its result.
         public var reusesResults = false
+        /// What becomes of queued jobs that were accepted for a model that is not served.
+        public var missingModel = MissingModel.wait
         /// What tells clients that their jobs have ended; nil where callbacks are off.
         public var callbacks: CallbackDelivery?
 
@@ -29,6 +31,8 @@ public final class VigilService: Sendable {
 
     let settings: Settings
     let model: Model
+    /// Its digest, to wait for.
+    let modelDigest: ModelDigest
     let backlog: Backlog
     let pool: WorkerPool<ScoringProcessor>
     let openAPI: [UInt8]
@@ -42,14 +46,18 @@ public final class VigilService: Sendable {
     /// A service that scores with `model` on `workers` threads, and describes itself by `openAPI`.
     public init(model: Model, backlog: Backlog, workers: Int, openAPI: [UInt8], settings: Settings = Settings()) {
         self.model = model
+        modelDigest = ModelDigest(model.info.digest)
         self.backlog = backlog
         self.settings = settings
         self.openAPI = openAPI
         pool = WorkerPool(backlog: backlog, processor: ScoringProcessor(model: model), workers: workers)
     }
 
-    /// Starts the workers.
-    public func start() throws { try pool.start() }
+    /// Starts the workers, which begin with jobs once the model's digest is known.
+    public func start() throws {
+        let (name, digest) = (model.info.name, modelDigest)
+        try pool.start(serving: { ServedModels([await digest.value: name]) }, missing: settings.missingModel)
+    }
 
     /// Removes results whose time is over, until the task is cancelled.
     public func expireResults() async { await Expiry(of: backlog).run() }
@@ -73,13 +81,14 @@ public final class VigilService: Sendable {
         hasDrained.store(true, ordering: .relaxed)
         let report = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
         backlog.stopWatching()
-        return backlog.metrics.queuedJobs + report.stillBusy
+        let left = backlog.metrics
+        return left.queuedJobs + left.waitingJobs + report.stillBusy
     }
 
     /// Whether jobs outlast the process.
     public var isLasting: Bool { backlog.isLasting }
 
-    /// Whether no job waits, runs or comes in.
+    /// Whether no job waits for a worker, runs or comes in. Those that wait for another model may do so for ever.
     public var isIdle: Bool {
         let metrics = backlog.metrics
         return metrics.queuedJobs + metrics.reservedJobs + pool.health.runningJobs == 0
@@ -98,7 +107,7 @@ public final class VigilService: Sendable {
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
-        router.get("/v1/models", .deferred { _ in self.models() })
+        router.get("/v1/models", .deferred { _ in await self.models() })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })

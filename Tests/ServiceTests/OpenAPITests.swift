@@ -115,6 +115,10 @@ struct OpenAPITests {
     func jobs() throws {
         var conformance = Conformance(description)
         try conformance.check(JobDocument(job: Self.job()).json, "Job")
+        var older = try Self.job()
+        older.modelSHA256 = nil
+        older.isModelMissing = true
+        try conformance.check(JobDocument(job: older).json, "Job")
         try conformance.check(
             JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()), isReused: true).json, "Job")
         let result = Self.result()
@@ -141,7 +145,7 @@ struct OpenAPITests {
             shape: [2, 4], values: [1, 0, 0, 0, 0, 1, 0, 0], elementType: "float32", order: "C")
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
-        try conformance.check(service.models().bytes, "Models")
+        try conformance.check(await service.models().bytes, "Models")
         try conformance.check(await service.healthy(detailed: true).bytes, "Health")
         try conformance.check(service.live(detailed: true).bytes, "Health")
         try conformance.check(await service.ready(detailed: true).bytes, "Health")
@@ -226,6 +230,7 @@ extension OpenAPITests {
     private static func job(failed: Bool = false) throws -> Job {
         var new = NewJob(
             input: JobInput(features: [1, 2], rows: 1, width: 2), model: "m",
+            modelSHA256: String(repeating: "a", count: 64),
             featuresSHA256: FeatureDigest(String(repeating: "0", count: 64)), warnings: ["w"], parts: 1,
             outputEstimate: 1)
         new.name = "n"

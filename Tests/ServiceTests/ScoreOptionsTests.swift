@@ -117,7 +117,7 @@ struct ScoreOptionsTests {
 
 @Suite("Stored results")
 struct StoredResultTests {
-    private func result() -> ScoreResult {
+    private func result(length: Int? = nil) -> ScoreResult {
         var logits = Logits(snippets: 3, classes: 2)
         logits.coarse = [0.1, -2, .leastNonzeroMagnitude]
         logits.fine = [1, 2, 3, 4, 5, -6.5]
@@ -127,18 +127,20 @@ struct StoredResultTests {
         options.logits = true
         options.segments = SegmentOptions(threshold: 0.25, leave: 0.125, minimumSnippets: 2, mergeGap: 7)
         return ScoreResult(
-            model: "m", modelSHA256: "ab", trained: false, labels: ["normal", "fire é"], logits: logits,
+            model: "m", modelSHA256: "ab", trained: false, length: length, labels: ["normal", "fire é"], logits: logits,
             featuresSHA256: "cd", kernels: "avx2", options: options, queuedMilliseconds: 1.5, scoredMilliseconds: 61)
     }
 
-    @Test("a result reads back as it was stored")
-    func roundTrip() {
-        #expect(ScoreResult(encoded: result().encoded) == result())
+    @Test(
+        "a result reads back as it was stored, also one of before the chunks' length was noted", arguments: [nil, 256])
+    func roundTrip(length: Int?) {
+        #expect(ScoreResult(encoded: result(length: length).encoded) == result(length: length))
+        #expect(StoredLogits(encoded: result(length: length).encoded)?.length == length)
     }
 
-    @Test("bytes that were cut, or have more behind them, are no result")
-    func damaged() {
-        let bytes = result().encoded
+    @Test("bytes that were cut, or have more behind them, are no result", arguments: [nil, 256])
+    func damaged(length: Int?) {
+        let bytes = result(length: length).encoded
         for count in 0..<bytes.count { #expect(ScoreResult(encoded: Array(bytes[..<count])) == nil) }
         #expect(ScoreResult(encoded: bytes + [0]) == nil)
     }

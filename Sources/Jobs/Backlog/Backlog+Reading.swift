@@ -39,7 +39,7 @@ extension Backlog {
         let outcome = try await store.cancel(id)
         switch outcome {
         case .cancelled(let job):
-            state.withLock { $0.ledger.dequeue(job.load, of: job.client) }
+            state.withLock { $0.ledger.dequeue(job) }
             announce(ended: job)
         case .requested:
             state.withLock { $0.stopRunning }?(id)
@@ -63,9 +63,9 @@ extension Backlog {
         return job
     }
 
-    /// Counts out a queued job that ended because its deadline had passed.
+    /// Counts out a queued job that ended because its deadline had passed, or for want of its model.
     func announce(late job: Job) {
-        state.withLock { $0.ledger.dequeue(job.load, of: job.client) }
+        state.withLock { $0.ledger.dequeue(job) }
         announce(ended: job)
     }
 

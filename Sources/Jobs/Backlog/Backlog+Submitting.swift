@@ -57,7 +57,11 @@ extension Backlog {
         do {
             let receipt = try await store.submit(submission)
             if receipt.origin == .new {
-                state.withLock { $0.metrics.accepted += receipt.jobs.count }
+                state.withLock { state in
+                    state.metrics.accepted += receipt.jobs.count
+                    // Another model has taken the place of theirs since they were accepted.
+                    for job in receipt.jobs where job.isModelMissing { state.ledger.setAside(job.load, of: client) }
+                }
                 bell.ring()
             } else {
                 state.withLock { $0.ledger.dequeue(load, of: client) }

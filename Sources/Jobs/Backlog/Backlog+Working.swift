@@ -53,7 +53,10 @@ extension Backlog {
         if job.status.isEnded {
             announce(ended: job)
         } else {
-            state.withLock { $0.ledger.enqueue(job.load, of: job.client) }
+            state.withLock { state in
+                state.ledger.enqueue(job.load, of: job.client)
+                if job.isModelMissing { state.ledger.setAside(job.load, of: job.client) }
+            }
             bell.ring()
             watchers.ring(job.id)
         }

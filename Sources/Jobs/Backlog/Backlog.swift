@@ -73,10 +73,12 @@ public final class Backlog: Sendable {
     /// Counts in what the store held before this process began. Call it once, before anything is submitted.
     public func resume() async throws(JobStoreError) {
         let counts = try await store.counts()
+        let waiting = try await store.waitingJobs()
         state.withLock { state in
+            state.ledger.waiting += waiting.reduce(0) { $0 + $1.jobs }
             for (client, load) in counts.queuedByClient {
                 state.ledger.enqueue(
-                    QueueLedger.Load(jobs: load.jobs, bytes: load.bytes, parts: load.parts), of: client)
+                    QueueLedger.Load(load), of: client)
             }
         }
         bell.ring()

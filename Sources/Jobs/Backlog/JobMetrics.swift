@@ -15,12 +15,14 @@ public struct JobMetrics: Sendable, Equatable {
     /// Parts that workers finished.
     public var partsDone = 0
 
-    /// Jobs in the queue.
+    /// Jobs in the queue, those that wait for their model not counted.
     public var queuedJobs = 0
     /// The bytes of their inputs.
     public var queuedBytes = 0
     /// Their parts.
     public var queuedParts = 0
+    /// Jobs whose model is not served.
+    public var waitingJobs = 0
     /// Places kept for uploads in flight.
     public var reservedJobs = 0
     /// The bytes kept for them.
@@ -52,6 +54,7 @@ extension Backlog {
             metrics.queuedJobs = state.ledger.queued.jobs
             metrics.queuedBytes = state.ledger.queued.bytes
             metrics.queuedParts = state.ledger.queued.parts
+            metrics.waitingJobs = state.ledger.waiting
             metrics.reservedJobs = state.ledger.reserved.jobs
             metrics.reservedBytes = state.ledger.reserved.bytes
             metrics.secondsPerPart = state.rate.secondsPerPart

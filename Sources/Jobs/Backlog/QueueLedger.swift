@@ -54,6 +54,8 @@ struct QueueLedger: Sendable {
 
     let limits: Backlog.Limits
     private(set) var all = Account()
+    /// Jobs whose model is not served. They take no room in the queue, so that they keep out no other.
+    var waiting = 0
     private var clients: [String: Account] = [:]
 
     var queued: Load { all.queued }
@@ -100,10 +102,35 @@ struct QueueLedger: Sendable {
         change(client) { $0.queued -= load }
     }
 
+    /// A queued job has ended, wherever it was.
+    mutating func dequeue(_ job: Job) {
+        if job.isModelMissing { waiting -= 1 } else { dequeue(job.load, of: job.client) }
+    }
+
+    /// A job that was counted as queued waits for its model.
+    mutating func setAside(_ load: Load, of client: String) {
+        dequeue(load, of: client)
+        waiting += load.jobs
+    }
+
+    /// Other models are served.
+    mutating func apply(_ change: ServedChange) {
+        for (client, load) in change.arrived {
+            enqueue(Load(load), of: client)
+            waiting -= load.jobs
+        }
+        for (client, load) in change.left { setAside(Load(load), of: client) }
+    }
+
     private mutating func change(_ client: String, _ body: (inout Account) -> Void) {
         body(&all)
         var account = clients[client] ?? Account()
         body(&account)
         clients[client] = account == Account() ? nil : account
     }
+}
+
+extension QueueLedger.Load {
+    /// What a store counted.
+    init(_ load: JobCounts.Load) { self.init(jobs: load.jobs, bytes: load.bytes, parts: load.parts) }
 }

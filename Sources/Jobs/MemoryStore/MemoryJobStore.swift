@@ -63,6 +63,16 @@ public final class MemoryJobStore: JobStore {
         return try result.get()
     }
 
+    /// Says which models are served.
+    public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
+        step { state, _, _ in state.table.serve(JobTable.Served(models, missing: missing)) }
+    }
+
+    /// How many jobs wait for which model.
+    public func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] {
+        step { state, _, _ in state.table.waitingJobs }
+    }
+
     /// Takes jobs out of the queue.
     public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         step { state, wall, now in

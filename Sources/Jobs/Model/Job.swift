@@ -14,6 +14,8 @@ public struct Job: Sendable, Equatable {
     public let priority: Priority
     /// The name of the model that scores it.
     public let model: String
+    /// The SHA-256 of that model's file, in hexadecimal; nil where it was not noted, which was so in older stores.
+    public var modelSHA256: String?
     /// The rows of its input.
     public let snippets: Int
     /// The bytes of its input.
@@ -41,11 +43,15 @@ public struct Job: Sendable, Equatable {
     /// How many of them are done.
     public var partsDone = 0
 
-    /// 1 for the queued job that is claimed next; nil unless it is queued.
+    /// Whether it is queued and its model is not served, so that it can't be claimed; of a job that has just ended, whether
+    /// that was so until then.
+    public var isModelMissing = false
+    /// 1 for the queued job that is claimed next; nil unless it can be claimed.
     public var queuePosition: Int?
-    /// The parts that will be done before this job's own last one; nil once it has ended.
+    /// The parts that will be done before this job's own last one; nil once it has ended, and while nobody can claim it.
     public var partsAhead: Int?
-    /// The seconds until its end at the measured rate; nil once it has ended, and while no rate has been measured.
+    /// The seconds until its end at the measured rate; nil once it has ended, and while no rate has been measured or nobody
+    /// can claim it.
     ///
     /// The ``Backlog`` fills it in; a store leaves it nil.
     public var estimatedSeconds: Double?
@@ -71,6 +77,7 @@ public struct Job: Sendable, Equatable {
         self.batch = batch
         priority = new.priority
         model = new.model
+        modelSHA256 = new.modelSHA256
         snippets = new.input.rows
         inputBytes = new.input.bytes
         featuresSHA256 = new.featuresSHA256
@@ -84,7 +91,8 @@ public struct Job: Sendable, Equatable {
     /// A job as it was stored.
     package init(
         id: JobID, status: JobStatus, name: String?, client: String, batch: BatchID?, priority: Priority, model: String,
-        snippets: Int, inputBytes: Int, featuresSHA256: FeatureDigest, warnings: [String], callback: String?,
+        modelSHA256: String?, snippets: Int, inputBytes: Int, featuresSHA256: FeatureDigest, warnings: [String],
+        callback: String?,
         createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?, attempt: Int, parts: Int,
         partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?, revision: Int
     ) {
@@ -95,6 +103,7 @@ public struct Job: Sendable, Equatable {
         self.batch = batch
         self.priority = priority
         self.model = model
+        self.modelSHA256 = modelSHA256
         self.snippets = snippets
         self.inputBytes = inputBytes
         self.featuresSHA256 = featuresSHA256
@@ -112,4 +121,9 @@ public struct Job: Sendable, Equatable {
         self.outputBytes = outputBytes
         self.revision = revision
     }
+}
+
+extension Job {
+    /// The model that scores it.
+    public var modelID: ModelID { ModelID(name: model, sha256: modelSHA256) }
 }

@@ -11,7 +11,7 @@
 /// ```
 ///
 /// A running job that is cancelled stays `running` until its worker has stopped. A job that nobody has begun before its
-/// deadline goes from `queued` to `failed`.
+/// deadline goes from `queued` to `failed`, and so does one whose model is not served where that is asked for.
 public enum JobStatus: String, Sendable, Hashable, CaseIterable {
     /// Committed, and waiting for a worker.
     case queued

@@ -34,6 +34,8 @@ public struct NewJob: Sendable {
     public var client: String
     /// The name of the model that is to score it.
     public var model: String
+    /// The SHA-256 of that model's file, in hexadecimal; without it any model of that name may.
+    public var modelSHA256: String?
     /// The SHA-256 of the features.
     public var featuresSHA256: FeatureDigest
     /// What looked wrong with the features though they can be scored, in plain words.
@@ -55,6 +57,7 @@ public struct NewJob: Sendable {
         priority: Priority = .normal,
         client: String = "",
         model: String,
+        modelSHA256: String? = nil,
         featuresSHA256: FeatureDigest = FeatureDigest(""),
         warnings: [String] = [],
         parts: Int = 1,
@@ -64,6 +67,7 @@ public struct NewJob: Sendable {
         self.priority = priority
         self.client = client
         self.model = model
+        self.modelSHA256 = modelSHA256
         self.featuresSHA256 = featuresSHA256
         self.warnings = warnings
         self.parts = max(parts, 1)

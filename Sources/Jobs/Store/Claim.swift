@@ -50,8 +50,8 @@ public struct ClaimedJob: Sendable {
     public let priority: Priority
     /// Who sent it.
     public let client: String
-    /// The name of the model that is to score it.
-    public let model: String
+    /// The model that is to score it.
+    public let model: ModelID
     /// The SHA-256 of the features.
     public let featuresSHA256: FeatureDigest
     /// What looked wrong with the features, in plain words.
@@ -74,7 +74,7 @@ public struct ClaimedJob: Sendable {
         self.input = input
         priority = record.job.priority
         client = record.job.client
-        model = record.job.model
+        model = record.job.modelID
         featuresSHA256 = record.job.featuresSHA256
         warnings = record.job.warnings
         parts = record.job.parts

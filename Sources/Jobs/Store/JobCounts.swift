@@ -1,6 +1,6 @@
 /// How many jobs a store holds, and how much.
 public struct JobCounts: Sendable, Equatable {
-    /// Jobs waiting for a worker.
+    /// Jobs waiting for a worker, or for their model.
     public var queued = 0
     /// Jobs that a worker holds.
     public var running = 0
@@ -16,7 +16,7 @@ public struct JobCounts: Sendable, Equatable {
     public var queuedParts = 0
     /// The bytes that ended jobs take.
     public var endedBytes = 0
-    /// What each client has queued.
+    /// What each client has queued that can be claimed.
     public var queuedByClient: [String: Load] = [:]
 
     /// Queued jobs, and what they take.

@@ -27,7 +27,19 @@ public protocol JobStore: Sendable {
     ///   the key came with another fingerprint.
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt
 
-    /// Takes jobs out of the queue, in the order of `FairQueue`; each has one attempt more and a new token.
+    /// Says which models are served by those who claim through this store, from now on; until then every one is.
+    ///
+    /// Queued jobs of other models are passed over, and hold up nobody, until their model is served; or they fail, and
+    /// are told of by ``expire()``. A job of unknown digest becomes one of the served model of its name.
+    ///
+    /// - Returns: what that has changed
+    func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange
+
+    /// How many jobs wait for which model that is not served.
+    func waitingJobs() async throws(JobStoreError) -> [WaitingJobs]
+
+    /// Takes jobs of the served models out of the queue, in the order of `FairQueue`; each has one attempt more and a new
+    /// token.
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob]
 
     /// Notes how many parts are done, which never becomes fewer, and says whether the holder shall go on.
@@ -84,7 +96,8 @@ public protocol JobStore: Sendable {
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
 
-    /// Removes what ended longer ago than results are kept, and ends what is too late to be begun.
+    /// Removes what ended longer ago than results are kept, and ends what is too late to be begun or not to wait for its
+    /// model.
     func expire() async throws(JobStoreError) -> Expired
 }
 
@@ -92,8 +105,8 @@ public protocol JobStore: Sendable {
 public struct Expired: Sendable, Equatable {
     /// How many ended jobs were removed.
     public var removed: Int
-    /// The queued jobs that ended since this was last asked and that nobody had asked to: their deadline had passed, or
-    /// what was stored of them is damaged.
+    /// The queued jobs that ended since this was last asked and that nobody had asked to: their deadline had passed, their
+    /// model is not served, or what was stored of them is damaged.
     public var overdue: [Job]
 
     package init(removed: Int = 0, overdue: [Job] = []) {

@@ -23,12 +23,14 @@ extension JobTable {
         }
     }
 
-    /// Whether a queued job is too late to be begun.
-    package func isOverdue(now: MonotonicTime) -> Bool { deadlines.first.map { $0.at <= now } ?? false }
+    /// Whether there is a queued job that nobody will begin: it is too late, or its model is not to be waited for.
+    package func isOverdue(now: MonotonicTime) -> Bool {
+        hasUnwanted || deadlines.first.map { $0.at <= now } ?? false
+    }
 
-    /// Ends the queued jobs that are too late to be begun.
+    /// Ends the queued jobs that nobody will begin.
     package mutating func endOverdue(wall: WallTime, now: MonotonicTime) -> [JobRecord] {
-        var ended: [JobRecord] = []
+        var ended = endUnwanted(wall: wall, now: now)
         while let first = deadlines.first, first.at <= now, let record = records[first.id] {
             unqueue(record)
             ended.append(end(record, with: .failed(.deadlinePassed), timings: nil, wall: wall, now: now))
@@ -42,6 +44,7 @@ extension JobTable {
     ) -> JobRecord {
         promisedBytes -= live.promisedBytes
         var record = moved(live, to: outcome.status)
+        record.job.isModelMissing = isMissingModel(live.job)
         record.job.finishedAt = wall
         record.job.timings = timings
         record.holder = nil

@@ -16,13 +16,19 @@ extension JobTable {
 
     #if DEBUG
         private func checkQueue() {
-            let queued = records.values.filter { $0.job.status == .queued }
-            precondition(ready.order.sorted() == queued.map(\.job.id).sorted(), "the queue has the queued jobs")
+            let all = records.values.filter { $0.job.status == .queued }
+            let queued = all.filter { served.models.serves($0.job.modelID) }
+            let others = all.filter { !served.models.serves($0.job.modelID) }
+            precondition(
+                waiting == Dictionary(grouping: others, by: \.job.modelID).mapValues { Set($0.map(\.job.id)) },
+                "jobs of models that are not served wait beside the queue")
+            precondition(waitingParts == others.reduce(0) { $0 + $1.job.parts })
+            precondition(ready.order.sorted() == queued.map(\.job.id).sorted(), "the queue has the jobs to claim")
             precondition(ready.order.first == ready.first, "the first in the order is the next to be claimed")
             precondition(ready.count == queued.count)
             precondition(ready.parts == queued.reduce(0) { $0 + $1.job.parts })
-            precondition(queuedBytes == queued.reduce(0) { $0 + $1.job.inputBytes })
-            let late = queued.compactMap { record in record.overdueAt.map { Moment(at: $0, id: record.job.id) } }
+            precondition(queuedBytes == all.reduce(0) { $0 + $1.job.inputBytes })
+            let late = all.compactMap { record in record.overdueAt.map { Moment(at: $0, id: record.job.id) } }
             precondition(Array(deadlines.elements) == late.sorted())
         }
 

@@ -3,6 +3,8 @@ extension JobTable {
     package func shown(_ record: JobRecord) -> Job {
         var job = record.job
         switch job.status {
+        case .queued where isMissingModel(job):
+            job.isModelMissing = true
         case .queued:
             let place = ready.place(of: entry(record), client: job.client)
             job.queuePosition = place.position
@@ -41,9 +43,9 @@ extension JobTable {
         counts.failed = count(.failed)
         counts.cancelled = count(.cancelled)
         counts.queuedBytes = queuedBytes
-        counts.queuedParts = ready.parts
+        counts.queuedParts = ready.parts + waitingParts
         for id in idsByStatus[.queued]?.elements ?? [] {
-            guard let job = records[id]?.job else { continue }
+            guard let job = records[id]?.job, !isMissingModel(job) else { continue }
             counts.queuedByClient[job.client, default: JobCounts.Load()].add(bytes: job.inputBytes, parts: job.parts)
         }
         counts.endedBytes = endedBytes

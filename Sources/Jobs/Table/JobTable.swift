@@ -33,8 +33,14 @@ package struct JobTable: Sendable {
     package let settings: Settings
 
     package private(set) var records: [JobID: JobRecord] = [:]
-    /// The queued jobs, in the order of claiming.
+    /// Which models are served.
+    package internal(set) var served: Served
+    /// The queued jobs of models that are served, in the order of claiming.
     var ready: FairQueue
+    /// The queued jobs of models that are not.
+    var waiting: [ModelID: Set<JobID>] = [:]
+    /// The parts of those.
+    var waitingParts = 0
     /// All IDs, oldest first.
     var ids = SortedDeque<JobID>()
     /// The IDs of each status, oldest first, as in `JobStatus.allCases`.
@@ -55,8 +61,9 @@ package struct JobTable: Sendable {
     /// What is kept free for the jobs that have not ended.
     package var promisedBytes = 0
 
-    package init(settings: Settings) {
+    package init(settings: Settings, served: Served = Served()) {
         self.settings = settings
+        self.served = served
         ready = FairQueue(headStart: settings.headStart)
     }
 
@@ -68,15 +75,19 @@ package struct JobTable: Sendable {
         }
     }
 
-    /// Adds a job that is queued or running.
-    package mutating func add(_ record: JobRecord) {
-        assert(!record.job.status.isEnded && records[record.job.id] == nil)
+    /// Adds a job that is queued or running, and gives it as it is then: one of unknown model has got one if it can.
+    @discardableResult
+    package mutating func add(_ new: JobRecord) -> JobRecord {
+        assert(!new.job.status.isEnded && records[new.job.id] == nil)
+        var record = new
+        if record.job.status == .queued { _ = adopt(&record.job) }
         let id = record.job.id
         records[id] = record
         ids.insert(id)
         idsByStatus[record.job.status]?.insert(id)
         promisedBytes += record.promisedBytes
         if record.job.status == .queued { queue(record) }
+        return record
     }
 
     /// The record's job moves on to `status`, and its indexes with it.
@@ -108,14 +119,14 @@ package struct JobTable: Sendable {
 
     /// Puts a job into the queue.
     mutating func queue(_ record: JobRecord) {
-        ready.insert(entry(record), of: record.job.client)
+        line(up: record)
         queuedBytes += record.job.inputBytes
         if let at = record.overdueAt { deadlines.insert(Moment(at: at, id: record.job.id)) }
     }
 
     /// Takes a job out of the queue, wherever it stands.
     mutating func unqueue(_ record: JobRecord) {
-        ready.remove(entry(record), of: record.job.client)
+        if isMissingModel(record.job) { unwait(record) } else { ready.remove(entry(record), of: record.job.client) }
         noteUnqueued(record)
     }
 

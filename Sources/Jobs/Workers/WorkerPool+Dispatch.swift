@@ -1,4 +1,16 @@
 extension WorkerPool {
+    /// Says which models are served, again and again while the store fails: without that nothing may be claimed.
+    func serve(_ models: ServedModels, missing: MissingModel) async {
+        while crew.isClaiming {
+            do {
+                return try await backlog.serve(models, missing: missing)
+            } catch {
+                logger.error("the store can't be told which models are served: \(error)")
+                try? await backlog.clock.sleep(until: backlog.clock.now + .seconds(1))
+            }
+        }
+    }
+
     /// After each ring claims as many jobs as the crew has room for.
     ///
     /// When it gets fewer, the queue was empty and the next job rings, or the next in it is long; when it gets all, the crew is

@@ -21,8 +21,14 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
 
     /// Starts the threads and begins to claim. Call it once.
     ///
+    /// - Parameters:
+    ///   - models: the models that the workers serve, every one where it is nil; it may take a while to say, and nothing
+    ///     is claimed before
+    ///   - missing: what becomes of the jobs of others
     /// - Throws: `noThread`; the pool must then be drained too.
-    public func start() throws(WorkerPoolError) {
+    public func start(
+        serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait
+    ) throws(WorkerPoolError) {
         backlog.attach(workers: crew.size) { [self] id in
             if let report = crew.cancel(id) { send(report) }
         }
@@ -38,6 +44,7 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         }
         crew.update { $0.pending += 1 }
         Task {
+            if let models { await serve(models(), missing: missing) }
             await dispatch()
             crew.settlePending()
         }

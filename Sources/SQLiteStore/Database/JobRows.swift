@@ -21,19 +21,28 @@ struct JobRows {
         let job = record.job
         try db.cachedStatement(
             sql: """
-                INSERT INTO jobs (id, status, priority, client, model, name, snippets, input_bytes, parts,
+                INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, snippets, input_bytes, parts,
                     output_estimate, features_sha256, warnings, batch, place, callback, reuse_key, created_at,
                     deadline_at, inserted, overdue, attempt, parts_done, revision)
-                VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
+                VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1)
                 """
         ).execute(arguments: [
-            job.id.blob, job.priority.rawValue, Text(job.client), Text(job.model), Text(job.name), job.snippets,
-            job.inputBytes,
-            job.parts, new.outputEstimate, Text(job.featuresSHA256.text), Text(job.warnings.joined(separator: "\n")),
+            job.id.blob, job.priority.rawValue, Text(job.client), Text(job.model),
+            Text(job.modelSHA256), Text(job.name), job.snippets, job.inputBytes, job.parts, new.outputEstimate,
+            Text(job.featuresSHA256.text), Text(job.warnings.joined(separator: "\n")),
             job.batch?.jobID.blob, place, Text(job.callback), Text(new.reuseKey), job.createdAt.milliseconds,
             job.deadline?.milliseconds, clock.stored(record.insertedAt), record.overdueAt.map(clock.stored),
-            job.revision,
         ])
+    }
+
+    /// Makes the jobs of a model's name whose digest is not known those of this model.
+    func adopt(_ model: ModelID) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE jobs SET model_sha256 = ?, revision = revision + 1
+                WHERE status <= 1 AND model = ? AND model_sha256 IS NULL
+                """
+        ).execute(arguments: [Text(model.sha256), Text(model.name)])
     }
 
     /// Writes what may have changed of a job; its row has to be there, and not to have ended.

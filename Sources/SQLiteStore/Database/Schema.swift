@@ -9,6 +9,7 @@ enum Schema {
         migrator.registerMigration("keys") { db in try db.execute(sql: keys) }
         migrator.registerMigration("callbacks") { db in try db.execute(sql: callbacks) }
         migrator.registerMigration("clock") { db in try db.execute(sql: clock) }
+        migrator.registerMigration("models") { db in try db.execute(sql: models) }
         return migrator
     }
 
@@ -88,4 +89,8 @@ enum Schema {
     private static let clock = """
         CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), store INTEGER NOT NULL, wall INTEGER NOT NULL);
         """
+
+    /// The digest of each job's model, NULL where it is not known: a job of before has none until a model of its name is
+    /// served, and one that had ended by then never gets one.
+    private static let models = "ALTER TABLE jobs ADD COLUMN model_sha256 TEXT"
 }

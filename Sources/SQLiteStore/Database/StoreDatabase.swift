@@ -103,7 +103,7 @@ final class StoreDatabase: Sendable {
         }
         live.withLock { live in
             let before = live.table
-            live.table = JobTable(settings: before.settings)
+            live.table = JobTable(settings: before.settings, served: live.served)
             for var record in stored {
                 if let known = before.records[record.job.id], record.holder != nil, known.holder == record.holder {
                     record.job.partsDone = known.job.partsDone

@@ -17,7 +17,7 @@ struct StoredJob {
         id, status, priority, client, model, name, snippets, input_bytes, parts, features_sha256, warnings, batch,
         callback, created_at, deadline_at, started_at, finished_at, attempt, parts_done, failure_reason,
         failure_detail, queued_ns, scored_ns, output_bytes, revision, output_estimate, inserted, overdue, ended,
-        token, cancel_requested, suspect
+        token, cancel_requested, suspect, model_sha256
         """
 
     /// Throws `unreadable` where the row is not one of a job.
@@ -29,6 +29,7 @@ struct StoredJob {
         job = Job(
             id: id, status: status, name: try columns.optionalText(5), client: try columns.text(3),
             batch: try columns.optionalID(11).map { BatchID($0) }, priority: priority, model: try columns.text(4),
+            modelSHA256: try columns.optionalText(32),
             snippets: try columns.int(6), inputBytes: try columns.int(7),
             featuresSHA256: FeatureDigest(try columns.text(9)),
             warnings: try columns.text(10).split(separator: "\n").map(String.init),

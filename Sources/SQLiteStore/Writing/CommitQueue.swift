@@ -123,7 +123,10 @@ final class CommitQueue: Sendable {
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }
-            live.withLock { $0.overdueToCommit = [] }
+            live.withLock { live in
+                live.overdueToCommit = []
+                live.servedToCommit = nil
+            }
             state.withLock { $0.isAstray = true }
             try? restore()
             return reason
@@ -131,6 +134,8 @@ final class CommitQueue: Sendable {
         live.withLock { live in
             live.overdue += live.overdueToCommit
             live.overdueToCommit = []
+            live.served = live.servedToCommit ?? live.served
+            live.servedToCommit = nil
         }
         state.withLock { state in
             state.fault = nil

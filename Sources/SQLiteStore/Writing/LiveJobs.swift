@@ -7,6 +7,10 @@ import Jobs
 struct LiveJobs: Sendable {
     var table: JobTable
     var generator: JobIDGenerator
+    /// Which models are served, as the last transaction that said so has it.
+    var served = JobTable.Served()
+    /// What the transaction that is not committed yet says of that.
+    var servedToCommit: JobTable.Served?
     /// The jobs that were too late, until somebody is told.
     var overdue: [Ended] = []
     /// Those of the transaction that is not committed yet.

@@ -37,15 +37,23 @@ struct JobDocument {
                 json.member("chunks", job.parts)
             }
             json.member("model", job.model)
+            // An older store has the digest in results alone.
+            json.member("model_sha256", job.modelSHA256 ?? result?.result.modelSHA256)
             json.member("snippets", job.snippets)
             json.member("features_sha256", job.featuresSHA256.text)
             json.key("warnings")
-            json.array(job.warnings) { $0.string($1) }
+            json.array(warnings) { $0.string($1) }
             json.key("result")
             if let result { result.write(to: &json) } else { json.null() }
             json.key("error")
             writeError(to: &json)
         }
+    }
+
+    /// What looked wrong with the features, and why the job waits though it is not behind others.
+    private var warnings: [String] {
+        guard job.status == .queued, job.isModelMissing else { return job.warnings }
+        return job.warnings + ["the job waits for its model \(job.modelID), which is not served here"]
     }
 
     private func writeError(to json: inout JSONWriter) {

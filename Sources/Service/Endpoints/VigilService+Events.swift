@@ -18,9 +18,8 @@ extension VigilService {
             throw Problem.notAcceptable("A job's events are to be had as text/event-stream alone.")
         }
         let job = try await find(id)
-        let chunks = JobEventStream.chunks(of: job, model)
         let position = EventPosition(
-            lastEventID: request.head.fields[.lastEventID] ?? last, chunks: chunks.count)
+            lastEventID: request.head.fields[.lastEventID] ?? last, chunks: job.parts)
         if position.isEnd, job.status.isEnded {
             return Response(status: .noContent, fields: [.cacheControl: "no-store"])
         }
@@ -29,7 +28,7 @@ extension VigilService {
         return Response(
             status: .ok, fields: fields,
             body: .stream(length: nil) { writer in
-                var stream = JobEventStream(of: job, chunks: chunks, from: position, service: self, writer: writer)
+                var stream = JobEventStream(of: job, from: position, service: self, writer: writer)
                 try await stream.run()
             })
     }

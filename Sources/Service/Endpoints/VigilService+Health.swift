@@ -44,12 +44,12 @@ extension VigilService {
 
     /// The service takes jobs.
     func ready(detailed: Bool) async -> Response {
-        answer([selfTest, await store(), accepting], detailed: detailed)
+        answer([await modelCheck(), await store(), accepting], detailed: detailed)
     }
 
     /// Both.
     func healthy(detailed: Bool) async -> Response {
-        answer([workers, selfTest, await store(), accepting], detailed: detailed)
+        answer([workers, await modelCheck(), await store(), accepting], detailed: detailed)
     }
 
     private var workers: Check { workers(pool.health) }
@@ -70,12 +70,17 @@ extension VigilService {
             detail: "\(health.alive) of \(health.workers) alive, \(health.busy) busy")
     }
 
-    /// A model whose self-test fails is never served, so where this code runs it has passed.
-    private var selfTest: Check {
-        Check(
+    /// A model whose self-test fails is never served, so where this code runs it has passed. Jobs of other models may wait
+    /// for them as long as they like.
+    private func modelCheck() async -> Check {
+        let waiting = (try? await backlog.waitingJobs()) ?? []
+        let others = waiting.map {
+            "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
+        }
+        return Check(
             name: "model", isFine: true,
             detail: "self-test of '\(model.info.name)' passed with the \(model.kernels.name) kernels"
-                + (model.info.trained ? "" : "; the model is untrained"))
+                + (model.info.trained ? "" : "; the model is untrained") + others.joined())
     }
 
     private func store() async -> Check {

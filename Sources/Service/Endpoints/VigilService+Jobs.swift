@@ -60,7 +60,9 @@ extension VigilService {
         let tag = Self.tag(of: job, isArray: form == Self.npy)
         var fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
         if !job.status.isEnded {
-            fields[.retryAfter] = String(max(1, Int((job.estimatedSeconds ?? 1).rounded(.up))))
+            // When another model will be served nobody knows.
+            let seconds = job.estimatedSeconds ?? (job.isModelMissing ? 30 : 1)
+            fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
         }
         if head.method != .post, try Preconditions(head.fields).check(head.method, on: [tag]) {
             return Response(status: .notModified, fields: fields)

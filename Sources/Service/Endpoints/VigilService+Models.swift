@@ -5,8 +5,9 @@ import VadCLIP
 
 /// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
 extension VigilService {
-    func models() -> Response {
+    func models() async -> Response {
         let (info, configuration) = (model.info, model.configuration)
+        let sha256 = await modelDigest.value
         let body = JSONWriter.document { json in
             json.object { json in
                 json.key("models")
@@ -19,7 +20,7 @@ extension VigilService {
                         json.member("length", configuration.length)
                         json.member("width", configuration.width)
                         json.member("parameters", info.parameters)
-                        json.member("sha256", info.sha256)
+                        json.member("sha256", sha256)
                         json.member("source_sha256", info.sourceSHA256)
                         json.member("trained", info.trained)
                     }

@@ -41,7 +41,8 @@ extension VigilService {
         }
         let matrices = try accept(upload, options)
         if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
-        let submission = try submission(matrices, isBatch: upload.isBatch, options, client: client, key: key)
+        let submission = try submission(
+            matrices, isBatch: upload.isBatch, options, client: client, key: key, model: await modelDigest.value)
         let receipt: Receipt
         do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw Problem.submit(error) }
         // Computed here and now, while a worker scores: it takes as long as a hundredth of the scoring.
@@ -110,7 +111,8 @@ extension VigilService {
 
     /// The jobs of an upload.
     private func submission(
-        _ matrices: [AcceptedMatrix], isBatch: Bool, _ options: ScoreOptions, client: String, key: String?
+        _ matrices: [AcceptedMatrix], isBatch: Bool, _ options: ScoreOptions, client: String, key: String?,
+        model sha256: String
     ) throws(HTTPProblem) -> Submission {
         let encoded = options.encoded
         let labels = options.labels ?? model.classes.labels
@@ -120,8 +122,8 @@ extension VigilService {
             var new = NewJob(
                 input: JobInput(
                     features: features.values, rows: features.rows, width: features.columns, options: encoded),
-                priority: options.priority, client: client, model: model.info.name, featuresSHA256: matrix.digest,
-                warnings: matrix.report.warnings,
+                priority: options.priority, client: client, model: model.info.name, modelSHA256: sha256,
+                featuresSHA256: matrix.digest, warnings: matrix.report.warnings,
                 parts: Chunks(snippets: features.rows, length: model.configuration.length).count,
                 outputEstimate: 4 * features.rows * (1 + labels.count)
                     + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 1_024)
@@ -129,13 +131,15 @@ extension VigilService {
             new.deadline = deadline
             new.callback = options.callback
             if settings.reusesResults {
-                new.reuseKey = Digest.of([model.info.sha256, matrix.digest.text, Digest.of(encoded)])
+                new.reuseKey = Digest.of([sha256, matrix.digest.text, Digest.of(encoded)])
             }
             return new
         }
         var submission = Submission(batch: jobs)
         submission.isBatch = isBatch
         submission.key = key.map { text in
+            // The model is no part of it: who asks again, not knowing whether it had been accepted, shall not have two jobs
+            // because another model has come meanwhile.
             let parts = matrices.flatMap { [$0.name ?? "", $0.digest.text] }
             let asked = [
                 Digest.of(encoded), options.priority.name, "\(options.deadline.map { "\($0)" } ?? "")",

@@ -17,7 +17,8 @@ struct JobEventStream {
     private static let pause = Duration.milliseconds(500)
 
     private let service: VigilService
-    private let chunks: Chunks
+    /// How the job is cut: by the model that it is for, which need not be the one that is served.
+    private var chunks: Chunks
     private let watch: Watch
     private let writer: ResponseWriter
     /// Whether the client has ended its side, and nothing has been written since.
@@ -32,14 +33,9 @@ struct JobEventStream {
         let isRaised = Atomic(false)
     }
 
-    /// How `job` is cut.
-    static func chunks(of job: Job, _ model: Model) -> Chunks {
-        Chunks(snippets: job.snippets, length: model.configuration.length)
-    }
-
-    init(of job: Job, chunks: Chunks, from position: EventPosition, service: VigilService, writer: ResponseWriter) {
+    init(of job: Job, from position: EventPosition, service: VigilService, writer: ResponseWriter) {
         self.service = service
-        self.chunks = chunks
+        chunks = Chunks(snippets: job.snippets, length: service.model.configuration.length)
         self.writer = writer
         watch = service.backlog.watch(job.id)
         events = JobEvents(from: position)
@@ -91,6 +87,7 @@ struct JobEventStream {
     /// Tells the chunks that workers have finished since.
     private mutating func tellFinishedParts() async throws {
         while let parts = service.pool.partResults(of: watch.id, from: events.nextChunk), !parts.results.isEmpty {
+            chunks = parts.plan.chunks
             for result in parts.results {
                 let told = try await tell(
                     result.logits(classes: parts.plan.classes.labels.count), parts.plan.classes.labels,
@@ -115,7 +112,7 @@ struct JobEventStream {
 
     /// Tells the scores that are left, and the end.
     private mutating func finish(_ job: Job) async throws {
-        if job.status == .succeeded, events.nextChunk < chunks.count { try await tellStored(job) }
+        if job.status == .succeeded, events.nextChunk < job.parts { try await tellStored(job) }
         pending += events.end(of: job)
         try await flush()
     }
@@ -130,6 +127,7 @@ struct JobEventStream {
         guard let stored = StoredLogits(encoded: output.body), stored.snippets == chunks.snippets else {
             throw Problem.store(.damaged(job.id, "its result can't be read"))
         }
+        if let length = stored.length { chunks = Chunks(snippets: stored.snippets, length: length) }
         while events.nextChunk < chunks.count, let logits = stored.logits(of: chunks[events.nextChunk]) {
             guard try await tell(logits, stored.labels, stored.options) else { break }
         }

@@ -8,6 +8,7 @@ struct JobEvents {
         let status: JobStatus
         let attempt: Int
         let failure: JobFailure?
+        let waitsForModel: Bool
     }
 
     private(set) var position: EventPosition
@@ -23,9 +24,11 @@ struct JobEvents {
     /// The chunk that comes next.
     var nextChunk: Int { position.chunks }
 
-    /// The job where its status, its attempt or its failure is news; else its progress, where that is.
+    /// The job where its status, its attempt, its failure or its wait for a model is news; else its progress, where that is.
     mutating func news(of job: Job) -> [UInt8] {
-        let standing = Standing(status: job.status, attempt: job.attempt, failure: job.failure)
+        let standing = Standing(
+            status: job.status, attempt: job.attempt, failure: job.failure,
+            waitsForModel: job.status == .queued && job.isModelMissing)
         if standing != told {
             told = standing
             toldParts = job.partsDone

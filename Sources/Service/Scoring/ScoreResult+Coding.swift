@@ -49,9 +49,24 @@ extension ScoreOptions {
 }
 
 extension ScoreResult {
+    /// What a result begins with that tells how its video was cut; an older one begins with its options.
+    private static let version = 2
+
+    /// Takes the length of a chunk from the beginning of a result; nil, and nothing taken, where it is not there.
+    static func length(from reader: inout ByteReader) -> Int? {
+        var rest = reader
+        guard rest.integer() == version, let length = rest.integer(), length > 0 else { return nil }
+        reader = rest
+        return length
+    }
+
     /// The result as bytes of a job's output.
     var encoded: [UInt8] {
         var writer = ByteWriter()
+        if let length {
+            writer.integer(Self.version)
+            writer.integer(length)
+        }
         options.write(to: &writer)
         for text in [model, modelSHA256, featuresSHA256, kernels] { writer.text(text) }
         writer.integer(trained ? 1 : 0)
@@ -66,6 +81,7 @@ extension ScoreResult {
 
     init?(encoded bytes: [UInt8]) {
         var reader = ByteReader(bytes)
+        let length = Self.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
             let count = reader.integer(), (0...ClassFeatures.most).contains(count)
@@ -82,7 +98,7 @@ extension ScoreResult {
         logits.coarse = coarse
         logits.fine = fine
         self.init(
-            model: model, modelSHA256: digest, trained: trained == 1, labels: labels, logits: logits,
+            model: model, modelSHA256: digest, trained: trained == 1, length: length, labels: labels, logits: logits,
             featuresSHA256: features, kernels: kernels, options: options, queuedMilliseconds: queued,
             scoredMilliseconds: scored)
     }

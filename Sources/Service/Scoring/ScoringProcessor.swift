@@ -31,10 +31,12 @@ struct ScoringProcessor: JobProcessor {
         guard let options = ScoreOptions(encoded: job.input.options) else {
             throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.")
         }
-        guard job.model == model.info.name else {
+        // The store gives out no other; but a job scored by another model would be worse than one that fails.
+        let isOurs = job.model.sha256.map { $0 == model.info.sha256 } ?? (job.model.name == model.info.name)
+        guard isOurs else {
             throw JobFailure(
                 reason: "other-model",
-                detail: "The job was accepted for the model '\(job.model)', and '\(model.info.name)' is served now.")
+                detail: "The job was accepted for the model \(job.model), and '\(model.info.name)' is served now.")
         }
         guard job.input.width == model.configuration.width else {
             throw JobFailure(

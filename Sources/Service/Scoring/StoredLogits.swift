@@ -2,6 +2,8 @@ import VadCLIP
 
 /// The logits of a stored result, read a chunk at a time, so that who wants a few does not hold them all twice.
 struct StoredLogits {
+    /// The snippets of a chunk; nil in older results.
+    let length: Int?
     /// Class labels, the normal class first.
     let labels: [String]
     /// What the client asked for.
@@ -14,6 +16,7 @@ struct StoredLogits {
     /// Looks at what ``ScoreResult/encoded`` wrote; nil where the bytes are no result.
     init?(encoded bytes: [UInt8]) {
         var reader = ByteReader(bytes)
+        length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader) else { return nil }
         // Model, its digest, that of the features, kernels; then whether the model is trained.
         for _ in 0..<4 { guard reader.text() != nil else { return nil } }

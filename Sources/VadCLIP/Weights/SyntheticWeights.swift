@@ -35,8 +35,10 @@ public struct SyntheticWeights: WeightSource {
 
 extension Model {
     /// A model of random weights with random text features: what it computes takes as long as a trained one's.
+    ///
+    /// - Parameter sha256: what it has in place of a file's digest
     public static func synthetic(
-        _ configuration: ModelConfiguration, seed: UInt64 = 1, kernels: Kernels
+        _ configuration: ModelConfiguration, seed: UInt64 = 1, sha256: String = "", kernels: Kernels
     ) throws(ModelError) -> Model {
         let (d, k) = (configuration.width, configuration.labels.count)
         var random = SplitMix64(state: seed)
@@ -44,7 +46,7 @@ extension Model {
             rows: k, columns: d, values: (0..<k * d).map { _ in Float(random.next() >> 40) / Float(1 << 23) - 1 })
         return try Model(
             info: ModelInfo(
-                name: "synthetic", trained: false, digest: FileDigest(known: ""), sourceSHA256: "",
+                name: "synthetic", trained: false, digest: FileDigest(known: sha256), sourceSHA256: "",
                 parameters: Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }),
             configuration: configuration, classes: ClassFeatures(labels: configuration.labels, features: text),
             weights: SyntheticWeights(configuration, seed: seed), in: Preparation(kernels: kernels))

@@ -32,7 +32,7 @@ struct ServeCommand: AsyncParsableCommand {
         let reloading = await Reloading(logger: logger)
         let kernels = try settings.kernels()
         let model = try ModelSource.load(path: try settings.text("model"), kernels: kernels)
-        // Needed by the first answer, not to be ready.
+        // Needed to take jobs and to begin with them, not to be ready.
         DispatchQueue.global().async { _ = model.info.sha256 }
         let grace = try settings.seconds("grace")
         var configuration = ServerConfiguration()
@@ -46,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
         var limits = VigilService.Settings()
         limits.maxBodyBytes = try settings.mebibytes("max-body")
         limits.reusesResults = try settings.isOn("reuse-results")
+        limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
         limits.callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)

@@ -1,4 +1,5 @@
 import HTTP
+import Jobs
 import Logging
 import SQLiteStore
 import Service
@@ -107,6 +108,10 @@ extension Setting {
         Setting(
             "reuse-results", .boolean, .value("false"),
             "Answer a job that was scored before, with the same features, options and model, by its result.",
+            in: .jobs, of: [.serve]),
+        Setting(
+            "on-missing-model", .choice(MissingModel.allCases.map(\.rawValue)), .value("wait"),
+            "What becomes of waiting jobs that were accepted for a model that is not served: wait for it, or fail.",
             in: .jobs, of: [.serve]),
     ]
 

@@ -22,6 +22,7 @@ struct JobStoreModel {
         var overdueAt: MonotonicTime?
         var hasCallback = false
         var note: Note?
+        var model = ModelID(name: "tiny", sha256: nil)
     }
 
     /// That a job has ended, on its way.
@@ -35,6 +36,9 @@ struct JobStoreModel {
     let resultTTL: Duration
     /// Oldest first.
     var entries: [Entry] = []
+    /// The names of the models that are served, by their digests; nil for every model.
+    var served: [String: String]?
+    var missing = MissingModel.wait
     /// What each key came with first.
     var keys: [String: [JobID]] = [:]
 
@@ -45,7 +49,30 @@ struct JobStoreModel {
             entry.batch = job.batch
             entry.overdueAt = new.deadline.map { now + $0 }
             entry.hasCallback = new.callback != nil
+            entry.model = ModelID(name: new.model, sha256: new.modelSHA256 ?? digest(named: new.model))
             entries.append(entry)
+        }
+    }
+
+    private func digest(named name: String) -> String? { served?.filter { $0.value == name }.keys.min() }
+
+    /// Whether a job of this model can be claimed.
+    func isServed(_ model: ModelID) -> Bool {
+        guard let served else { return true }
+        return model.sha256.map { served[$0] != nil } ?? false
+    }
+
+    /// The queued jobs that can be claimed, or those that wait for their model.
+    func queued(claimable: Bool) -> [Entry] {
+        entries.filter { $0.status == .queued && isServed($0.model) == claimable }
+    }
+
+    mutating func serve(_ models: [String: String], missing: MissingModel) {
+        served = models
+        self.missing = missing
+        for entry in entries where !entry.status.isEnded && entry.model.sha256 == nil {
+            let model = ModelID(name: entry.model.name, sha256: digest(named: entry.model.name))
+            change(entry.id) { $0.model = model }
         }
     }
 
@@ -79,7 +106,7 @@ struct JobStoreModel {
 
     /// The IDs that a claim has to give, in order.
     mutating func claim(_ claimed: [ClaimedJob], limit: Int) -> [JobID] {
-        let order = entries.filter { $0.status == .queued }.sorted { ($0.place, $0.id) < ($1.place, $1.id) }
+        let order = queued(claimable: true).sorted { ($0.place, $0.id) < ($1.place, $1.id) }
         var running = entries.filter { $0.status == .running }
         var expected: [JobID] = []
         for next in order.prefix(limit) {
@@ -144,12 +171,14 @@ struct JobStoreModel {
         return entries.count < before
     }
 
-    /// Removes what has expired, and gives the jobs that were too late to be begun.
+    /// Removes what has expired, and gives the jobs that were too late to be begun, or not to wait for their model.
     mutating func expire(now: MonotonicTime) -> Set<JobID> {
-        let late = entries.filter { $0.status == .queued && $0.overdueAt.map { $0 <= now } == true }.map(\.id)
+        let unwanted = missing == .fail ? queued(claimable: false).map(\.id) : []
+        let late = Set(
+            entries.filter { $0.status == .queued && $0.overdueAt.map { $0 <= now } == true }.map(\.id) + unwanted)
         for id in late { end(id, as: .failed, now: now) }
         entries.removeAll { entry in entry.note == nil && entry.endedAt.map { now - $0 >= resultTTL } == true }
-        return Set(late)
+        return late
     }
 
     private mutating func end(_ id: JobID, as status: JobStatus, now: MonotonicTime) {

@@ -32,7 +32,7 @@ struct JobStoreModelTests {
             let now = clock.now
             let id = ids.randomElement(using: &random)
             let token = tokens.suffix(12).randomElement(using: &random)
-            switch Int.random(in: 0..<18, using: &random) {
+            switch Int.random(in: 0..<20, using: &random) {
             case 0...3: return try await insert()
             case 4...5: return try await claim()
             case 6, 7:
@@ -72,10 +72,15 @@ struct JobStoreModelTests {
                 let settings = MemoryJobStore.Settings(resultTTL: .seconds(60), attempts: 3)
                 store = try await afterCrash(store, settings, clock, SeededRandom(seed: random.next()))
                 model.crash(now: now)
+                let hasServed = model.served != nil
+                (model.served, model.missing) = (nil, .wait)
+                // As a process that begins does, with the same models or others.
+                if hasServed { _ = try await serve() }
                 try await expire()
                 return "crash"
             case 14, 15: return try await submit()
             case 16: return try await callbacks()
+            case 17: return try await serve()
             default:
                 clock.advance(by: .seconds(Int.random(in: 0...20, using: &random)))
                 try await expire()
@@ -88,6 +93,7 @@ struct JobStoreModelTests {
             let job = try await store.insert(new)
             ids.append(job.id)
             model.insert([job], new, now: clock.now)
+            try await expire()
             return "insert \(new.priority)"
         }
 
@@ -98,7 +104,27 @@ struct JobStoreModelTests {
                 new.deadline = .seconds(Int.random(in: 1...60, using: &random))
             }
             if Int.random(in: 0..<4, using: &random) == 0 { new.callback = "https://example.org" }
+            new.model = Bool.random(using: &random) ? "tiny" : "other"
+            new.modelSHA256 = [nil, "aa", "bb", "cc"].randomElement(using: &random) ?? nil
             return new
+        }
+
+        /// Serves some models, now and then at the cost of jobs of others.
+        private mutating func serve() async throws -> String {
+            var models: [String: String] = [:]
+            for digest in ["aa", "bb", "cc"] where Bool.random(using: &random) {
+                models[digest] = Bool.random(using: &random) ? "tiny" : "other"
+            }
+            let missing = Int.random(in: 0..<4, using: &random) == 0 ? MissingModel.fail : .wait
+            let before = Set(model.queued(claimable: true).map(\.id))
+            let change = try await store.serve(ServedModels(models), missing: missing)
+            model.serve(models, missing: missing)
+            let after = Set(model.queued(claimable: true).map(\.id))
+            #expect(change.arrived.values.reduce(0) { $0 + $1.jobs } == after.subtracting(before).count)
+            #expect(change.left.values.reduce(0) { $0 + $1.jobs } == before.subtracting(after).count)
+            #expect(change.missing.reduce(0) { $0 + $1.jobs } == model.queued(claimable: false).count)
+            try await expire()
+            return "serve \(models), \(missing)"
         }
 
         /// Hands in a batch, or one job, with a key that has come before or has not.
@@ -116,6 +142,7 @@ struct JobStoreModelTests {
                 model.keys[key] = receipt.jobs.map(\.id)
                 model.insert(receipt.jobs, new, now: clock.now)
                 ids += receipt.jobs.map(\.id)
+                try await expire()
             } else {
                 #expect(receipt.origin == .replayed && receipt.jobs.map(\.id) == known)
             }
@@ -168,8 +195,12 @@ struct JobStoreModelTests {
         /// Everything that can be seen of the store has to be what the model says.
         func compare(_ comment: String) async throws {
             let jobs = try await store.list(status: nil, limit: .max, before: nil)
-            let seen = jobs.reversed().map { "\($0.id) \($0.status) \($0.attempt) \($0.partsDone)" }
-            let expected = model.entries.map { "\($0.id) \($0.status) \($0.attempt) \($0.partsDone)" }
+            let seen = jobs.reversed().map {
+                "\($0.id) \($0.status) \($0.attempt) \($0.partsDone) \($0.modelSHA256 ?? "")"
+            }
+            let expected = model.entries.map {
+                "\($0.id) \($0.status) \($0.attempt) \($0.partsDone) \($0.model.sha256 ?? "")"
+            }
             #expect(seen == expected, "\(comment)")
             let counts = try await store.counts()
             let queued = model.entries.filter { $0.status == .queued }
@@ -185,7 +216,12 @@ struct JobStoreModelTests {
                 #expect(try await store.batch(batch)?.jobs.map(\.id) == entries.map(\.id), "\(comment)")
             }
             let positions = jobs.compactMap(\.queuePosition).sorted()
-            #expect(positions == Array(1...max(queued.count, 1)).prefix(queued.count).map { $0 }, "\(comment)")
+            let claimable = model.queued(claimable: true).count
+            #expect(positions == Array(1...max(claimable, 1)).prefix(claimable).map { $0 }, "\(comment)")
+            #expect(counts.queuedByClient.values.reduce(0) { $0 + $1.jobs } == claimable, "\(comment)")
+            let waiting = Dictionary(grouping: model.queued(claimable: false), by: \.model).mapValues(\.count)
+            let found = try await store.waitingJobs()
+            #expect(Dictionary(uniqueKeysWithValues: found.map { ($0.model, $0.jobs) }) == waiting, "\(comment)")
         }
     }
 }

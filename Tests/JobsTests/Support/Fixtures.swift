@@ -3,13 +3,14 @@ import Jobs
 extension NewJob {
     /// A small job of one row of `width` features.
     static func sample(
-        _ priority: Priority = .normal, parts: Int = 1, width: Int = 4, options: [UInt8] = [], outputEstimate: Int = 0
+        _ priority: Priority = .normal, of sha256: String? = nil, parts: Int = 1, width: Int = 4, options: [UInt8] = [],
+        outputEstimate: Int = 0
     ) -> NewJob {
         NewJob(
             input: JobInput(
                 features: [Float](repeating: 1, count: width), rows: 1, width: width, options: options),
-            priority: priority, client: "somebody", model: "tiny", featuresSHA256: FeatureDigest("ab"),
-            warnings: ["odd"],
+            priority: priority, client: "somebody", model: "tiny", modelSHA256: sha256,
+            featuresSHA256: FeatureDigest("ab"), warnings: ["odd"],
             parts: parts, outputEstimate: outputEstimate)
     }
 }

@@ -54,6 +54,10 @@ extension StoreFolder.Store {
     var isLasting: Bool { inner.isLasting }
     func workLog(workers: Int) -> (any WorkLog)? { inner.workLog(workers: workers) }
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
+    func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
+        try await inner.serve(models, missing: missing)
+    }
+    func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit) }
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         try await inner.reportProgress(token, partsDone: partsDone)
