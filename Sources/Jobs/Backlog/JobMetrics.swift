@@ -21,7 +21,9 @@ public struct JobMetrics: Sendable, Equatable {
     public var queuedBytes = 0
     /// Their parts.
     public var queuedParts = 0
-    /// Places kept for uploads in flight.
+    /// Uploads in flight that are to become jobs.
+    public var uploads = 0
+    /// Places kept for them.
     public var reservedJobs = 0
     /// The bytes kept for them.
     public var reservedBytes = 0
@@ -52,6 +54,7 @@ extension Backlog {
             metrics.queuedJobs = state.ledger.queued.jobs
             metrics.queuedBytes = state.ledger.queued.bytes
             metrics.queuedParts = state.ledger.queued.parts
+            metrics.uploads = state.uploads.values.count { $0.becomesJob }
             metrics.reservedJobs = state.ledger.reserved.jobs
             metrics.reservedBytes = state.ledger.reserved.bytes
             metrics.secondsPerPart = state.rate.secondsPerPart
