@@ -75,7 +75,7 @@ public final class VigilService: Sendable {
     public func drain(within grace: Duration) async -> Int {
         let deadline = ContinuousClock.now + grace
         while ContinuousClock.now < deadline {
-            guard backlog.isLasting ? backlog.metrics.reservedJobs > 0 : !isIdle else { break }
+            guard backlog.isLasting ? backlog.metrics.uploads > 0 : !isIdle else { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
         hasDrained.store(true, ordering: .relaxed)
@@ -91,7 +91,7 @@ public final class VigilService: Sendable {
     /// Whether no job waits for a worker, runs or comes in. Those that wait for another model may do so for ever.
     public var isIdle: Bool {
         let metrics = backlog.metrics
-        return metrics.queuedJobs + metrics.reservedJobs + pool.health.runningJobs == 0
+        return metrics.queuedJobs + max(metrics.uploads, metrics.reservedJobs) + pool.health.runningJobs == 0
     }
 
     /// Who answers what.

@@ -48,6 +48,11 @@ public struct RequestBody: AsyncSequence, Sendable {
         return body
     }
 
+    /// Ends the body for whoever reads it with `BodyError.timedOut`, after what has come already.
+    public func giveUp() {
+        if case .mailbox(let mailbox) = source { mailbox.end(.failure(.timedOut)) }
+    }
+
     /// The whole body as one array.
     ///
     /// - Parameter limit: the largest length in bytes that is taken.

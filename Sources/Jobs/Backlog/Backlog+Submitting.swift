@@ -19,19 +19,6 @@ extension Backlog {
         }
     }
 
-    /// Keeps a place free for a job that is still being uploaded, so that any number of uploads stay within the limits.
-    ///
-    /// - Parameters:
-    ///   - bytes: what is known of its size; the reservation can grow
-    ///   - place: false for an upload that will not become a job and only needs the memory
-    ///   - client: whose share it counts for
-    /// - Throws: `backlogFull`, `shareFull`, `tooLarge` or `draining`.
-    public func reserve(bytes: Int = 0, place: Bool = true, client: String = "") throws(SubmitError) -> Reservation {
-        let load = QueueLedger.Load(jobs: place ? 1 : 0, bytes: bytes)
-        try take(load, of: client)
-        return Reservation(load, client: client, of: self)
-    }
-
     /// Queues one job, which is committed when this returns.
     public func submit(_ new: NewJob, using reservation: Reservation? = nil) async throws(SubmitError) -> Job {
         let receipt = try await submit(Submission(new), using: reservation)
@@ -48,11 +35,7 @@ extension Backlog {
     ) async throws(SubmitError) -> Receipt {
         let client = submission.jobs.first?.client ?? ""
         let load = submission.load
-        if let reservation, let reserved = reservation.spend() {
-            try exchange(reserved, of: reservation.client, for: load, of: client)
-        } else {
-            try take(load, of: client)
-        }
+        try exchange(reservation?.room, for: load, of: client)
         state.withLock { $0.ledger.enqueueReserved(load, of: client) }
         do {
             let receipt = try await store.submit(submission)
@@ -74,42 +57,6 @@ extension Backlog {
             }
             throw .store(error)
         }
-    }
-
-    /// Takes room for jobs into the reserve, or says why there is none.
-    private func take(_ load: QueueLedger.Load, of client: String) throws(SubmitError) {
-        let refusal = state.withLock { state -> SubmitError? in
-            if let refusal = state.refusal(load, of: client) {
-                state.metrics.refused += load.jobs
-                return refusal
-            }
-            state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
-            return nil
-        }
-        if let refusal { throw refusal }
-    }
-
-    /// Changes what is reserved. When it can't, the reservation is gone.
-    ///
-    /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
-    func exchange(
-        _ reserved: QueueLedger.Load, of holder: String, for load: QueueLedger.Load, of client: String
-    ) throws(SubmitError) {
-        let refusal = state.withLock { state -> SubmitError? in
-            state.ledger.unreserve(reserved, of: holder)
-            let isMore = load.bytes > reserved.bytes || load.jobs > reserved.jobs
-            if isMore, let refusal = state.refusal(load, of: client, isInFlight: true) {
-                state.metrics.refused += load.jobs
-                return refusal
-            }
-            state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
-            return nil
-        }
-        if let refusal { throw refusal }
-    }
-
-    func giveBack(_ reserved: QueueLedger.Load, of client: String) {
-        state.withLock { $0.ledger.unreserve(reserved, of: client) }
     }
 }
 

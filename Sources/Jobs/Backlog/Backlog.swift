@@ -16,6 +16,8 @@ public final class Backlog: Sendable {
         public var maxJobsPerClient: Int?
         /// How many of the bytes may be of one client; nil for all.
         public var maxBytesPerClient: Int?
+        /// What uploads must bring for what they were promised to be theirs.
+        public var pace = Pace()
         /// Clients whose share is not limited.
         public var spares: @Sendable (_ client: String) -> Bool = { _ in false }
 
@@ -39,6 +41,10 @@ public final class Backlog: Sendable {
         var rate = PartRate()
         var metrics = JobMetrics()
         var isAccepting = true
+        /// The uploads in flight that have room.
+        var uploads: [ObjectIdentifier: UploadRoom] = [:]
+        /// No upload is late before this.
+        var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.
         var stopRunning: (@Sendable (JobID) -> Void)?
     }
@@ -54,6 +60,7 @@ public final class Backlog: Sendable {
     let callbackBell = Doorbell()
     let watchers: Watchers
     let state: Mutex<State>
+    let limits: Limits
 
     /// A backlog before `store`, which nobody else may use.
     public init(
@@ -65,6 +72,7 @@ public final class Backlog: Sendable {
         self.limits = limits
         self.store = store
         self.clock = clock
+        self.limits = limits
         self.logger = logger
         watchers = Watchers(clock: clock)
         state = Mutex(State(ledger: QueueLedger(limits: limits)))

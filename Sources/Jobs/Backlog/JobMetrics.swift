@@ -23,7 +23,9 @@ public struct JobMetrics: Sendable, Equatable {
     public var queuedParts = 0
     /// Jobs whose model is not served.
     public var waitingJobs = 0
-    /// Places kept for uploads in flight.
+    /// Uploads in flight that are to become jobs.
+    public var uploads = 0
+    /// Places kept for them.
     public var reservedJobs = 0
     /// The bytes kept for them.
     public var reservedBytes = 0
@@ -55,6 +57,7 @@ extension Backlog {
             metrics.queuedBytes = state.ledger.queued.bytes
             metrics.queuedParts = state.ledger.queued.parts
             metrics.waitingJobs = state.ledger.waiting
+            metrics.uploads = state.uploads.values.count { $0.becomesJob }
             metrics.reservedJobs = state.ledger.reserved.jobs
             metrics.reservedBytes = state.ledger.reserved.bytes
             metrics.secondsPerPart = state.rate.secondsPerPart

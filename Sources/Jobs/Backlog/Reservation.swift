@@ -1,50 +1,41 @@
-import Synchronization
-
 /// A place in the backlog for jobs that are still on their way. It is given back when nobody holds it any more.
 public final class Reservation: Sendable {
     private let backlog: Backlog
-    /// Whose share it counts for.
-    let client: String
-    /// What is reserved; nil once that was used up or given back.
-    private let reserved: Mutex<QueueLedger.Load?>
+    let room: UploadRoom
 
-    init(_ load: QueueLedger.Load, client: String, of backlog: Backlog) {
+    init(_ room: UploadRoom, of backlog: Backlog) {
+        self.room = room
         self.backlog = backlog
-        self.client = client
-        reserved = Mutex(load)
     }
 
     deinit { cancel() }
 
+    /// Takes note that the upload goes on: what it holds is counted, and it is in time for so much longer.
+    ///
+    /// - Parameters:
+    ///   - received: bytes that came since the last time
+    ///   - bytes: what the upload holds in all; less than before changes nothing
+    /// - Throws: `backlogFull`, `shareFull` or `tooLarge`, and then the place is given back; `tooSlow` where the upload
+    ///   has lost it to others.
+    public func advance(by received: Int, holding bytes: Int) throws(SubmitError) {
+        switch room.advance(by: received, holding: bytes, now: backlog.clock.now) {
+        case nil: throw .tooSlow
+        case true?: try backlog.grow(room, toBytes: bytes)
+        case false?: break
+        }
+    }
+
     /// Reserves more as more of the upload turns up; less than before changes nothing.
     ///
-    /// - Throws: `backlogFull`, `shareFull` or `tooLarge`, and then the place is given back.
-    public func grow(toBytes bytes: Int) throws(SubmitError) {
-        let refusal = reserved.withLock { reserved -> SubmitError? in
-            guard let before = reserved, bytes > before.bytes else { return nil }
-            let wanted = QueueLedger.Load(jobs: before.jobs, bytes: bytes)
-            do throws(SubmitError) {
-                try backlog.exchange(before, of: client, for: wanted, of: client)
-                reserved = wanted
-                return nil
-            } catch {
-                reserved = nil
-                return error
-            }
-        }
-        if let refusal { throw refusal }
-    }
+    /// - Throws: as `advance(by:holding:)`.
+    public func grow(toBytes bytes: Int) throws(SubmitError) { try advance(by: 0, holding: bytes) }
+
+    /// All of the upload has come: what is left to do is not the client's, so that it can't be late any more.
+    public func arrived() { room.arrived() }
+
+    /// Whether others got what the upload held, because it came too slowly.
+    public var isLost: Bool { room.state.withLock { $0.isLost } }
 
     /// Gives the place back; once it was used there is nothing to give.
-    public func cancel() {
-        if let load = spend() { backlog.giveBack(load, of: client) }
-    }
-
-    /// Takes what is reserved out of the reservation.
-    func spend() -> QueueLedger.Load? {
-        reserved.withLock { reserved in
-            defer { reserved = nil }
-            return reserved
-        }
-    }
+    public func cancel() { _ = backlog.release(room) }
 }

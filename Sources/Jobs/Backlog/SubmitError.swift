@@ -8,6 +8,8 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
     case tooMany(jobs: Int, limit: Int)
     /// The job alone is larger than all that may be queued.
     case tooLarge(bytes: Int, limitBytes: Int)
+    /// The upload lost the room that it held to others, since it came too slowly.
+    case tooSlow
     /// The process is leaving.
     case draining
     /// The store did not take it.
@@ -24,6 +26,9 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
             "The batch has \(jobs) jobs, but no more than \(limit) may be queued in all."
         case .tooLarge(let bytes, let limit):
             "The job has \(bytes) bytes of input, but no more than \(limit) may be queued in all."
+        case .tooSlow:
+            "The upload came too slowly to keep the room that it held, which others wait for; send it again over a "
+                + "faster connection or in smaller parts."
         case .draining:
             "The service is shutting down and takes no further jobs."
         case .store(let error):

@@ -28,8 +28,7 @@ extension VigilService {
             _ = try form(of: request.head)
         }
         let client = request.client.description
-        let reservation = try await reserve(
-            bytes: request.body.declaredLength ?? 0, place: !options.validateOnly, client: client)
+        let reservation = try await reserve(for: request.body, place: !options.validateOnly, client: client)
         defer { reservation.cancel() }
         let reader = UploadReader(
             width: model.configuration.width,
@@ -66,11 +65,16 @@ extension VigilService {
     }
 
     /// Keeps room for an upload before its body is read; `place` says that it will be a job.
-    private func reserve(bytes: Int, place: Bool, client: String) async throws(HTTPProblem) -> Reservation {
+    private func reserve(
+        for body: RequestBody, place: Bool, client: String
+    ) async throws(HTTPProblem) -> Reservation {
         if place {
             do { try await backlog.checkStore() } catch { throw Problem.store(error) }
         }
-        do { return try backlog.reserve(bytes: bytes, place: place, client: client) } catch {
+        do {
+            return try backlog.reserve(
+                bytes: body.declaredLength ?? 0, place: place, client: client, interrupt: { body.giveUp() })
+        } catch {
             throw Problem.submit(error)
         }
     }

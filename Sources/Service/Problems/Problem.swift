@@ -108,6 +108,10 @@ enum Problem {
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: error.description)
+        case .tooSlow:
+            HTTPProblem(
+                status: .requestTimeout, slug: "request-timeout", title: "The request came too slowly",
+                detail: error.description, fields: [.retryAfter: "10"])
         case .draining:
             HTTPProblem(
                 status: .serviceUnavailable, slug: "draining", title: "The service is shutting down",

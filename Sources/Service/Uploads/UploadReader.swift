@@ -49,12 +49,13 @@ struct UploadReader: Sendable {
         do {
             while let piece = try await pieces.next() {
                 try content.feed(piece)
-                try reservation.grow(toBytes: content.heldBytes)
+                try reservation.advance(by: piece.count, holding: content.heldBytes)
             }
+            reservation.arrived()
             try await content.finish(into: &matrices) { try reservation.grow(toBytes: $0) }
             return matrices.upload(parameters: content.members.map { Parameter($0.name, .json($0.value)) })
         } catch {
-            throw Self.problem(error)
+            throw Self.problem(reservation.isLost ? SubmitError.tooSlow : error)
         }
     }
 
@@ -69,12 +70,13 @@ struct UploadReader: Sendable {
                 for event in try parser.consume(piece) {
                     try await form.take(event) { try reservation.grow(toBytes: $0) }
                 }
-                try reservation.grow(toBytes: form.heldBytes)
+                try reservation.advance(by: piece.count, holding: form.heldBytes)
             }
+            reservation.arrived()
             try parser.finish()
             return try form.finish()
         } catch {
-            throw Self.problem(error)
+            throw Self.problem(reservation.isLost ? SubmitError.tooSlow : error)
         }
     }
 

@@ -5,16 +5,20 @@ struct ZipUpload {
     private var bytes: [UInt8] = []
     private var isKnownNoCheckpoint = false
 
-    /// - Parameter expectedBytes: how many will come, where that is known and reserved; memory is taken as they come
-    init(expectedBytes: Int?) {
-        if let expectedBytes { bytes.reserveCapacity(expectedBytes) }
-    }
+    /// How many bytes are said to come; memory is taken as they come, and not beyond it while that is true.
+    private let expectedBytes: Int?
+
+    /// - Parameter expectedBytes: how many will come, where that is known
+    init(expectedBytes: Int?) { self.expectedBytes = expectedBytes }
 
     /// Bytes of the archive so far.
     var heldBytes: Int { bytes.count }
 
     /// Takes the next bytes in. A checkpoint is refused at its front, before hundreds of megabytes have come.
     mutating func feed(_ piece: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        if let expectedBytes, bytes.count + piece.count > bytes.capacity {
+            bytes.reserveCapacity(max(bytes.count + piece.count, min(expectedBytes, 2 * bytes.capacity)))
+        }
         bytes.append(contentsOf: piece)
         guard !isKnownNoCheckpoint, let name = ZipBody.firstName(in: bytes) else { return }
         if Self.isPickle(name) { throw UploadDecoder.checkpoint }

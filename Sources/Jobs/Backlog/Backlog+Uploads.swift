@@ -1,0 +1,166 @@
+/// Room for uploads that are on their way.
+extension Backlog {
+    /// Keeps a place free for a job that is still being uploaded, so that any number of uploads stay within the limits.
+    ///
+    /// It stays good while the upload comes at the pace of the limits. Where there is no room left, uploads that lag
+    /// behind lose theirs to the new one.
+    ///
+    /// - Parameters:
+    ///   - bytes: what is announced of its size; the reservation can grow
+    ///   - place: false for an upload that will not become a job and only needs the memory
+    ///   - client: whose share it counts for
+    ///   - interrupt: called where the upload loses what it holds while it may wait for its next bytes
+    /// - Throws: `backlogFull`, `shareFull`, `tooLarge` or `draining`.
+    public func reserve(
+        bytes: Int = 0, place: Bool = true, client: String = "", interrupt: @escaping @Sendable () -> Void = {}
+    ) throws(SubmitError) -> Reservation {
+        let load = QueueLedger.Load(jobs: place ? 1 : 0, bytes: bytes)
+        let room = UploadRoom(load, client: client, pace: limits.pace, now: clock.now, interrupt: interrupt)
+        try take(load, of: client, for: room)
+        return Reservation(room, of: self)
+    }
+
+    /// Counts more for an upload that holds more than was counted. When it can't be, the upload's room is gone.
+    func grow(_ room: UploadRoom, toBytes bytes: Int) throws(SubmitError) {
+        let now = clock.now
+        let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
+            guard let before = state.remove(room) else { return (nil, []) }
+            let wanted = QueueLedger.Load(jobs: before.jobs, bytes: max(bytes, before.bytes))
+            let (refusal, lost) = state.makeRoom(for: wanted, of: room.client, isInFlight: true, now: now)
+            if refusal != nil {
+                state.metrics.refused += wanted.jobs
+                return (refusal, lost)
+            }
+            state.ledger.reserve(wanted, of: room.client)
+            state.uploads[ObjectIdentifier(room)] = room
+            room.state.withLock {
+                $0.counted = wanted
+                $0.held = bytes
+            }
+            return (nil, lost)
+        }
+        for each in lost { each.interrupt() }
+        if let refusal { throw refusal }
+    }
+
+    /// Takes an upload's room out of the books; nil where it has none any more.
+    func release(_ room: UploadRoom) -> QueueLedger.Load? { state.withLock { $0.remove(room) } }
+
+    /// Takes room for jobs into the reserve, or says why there is none.
+    func take(
+        _ load: QueueLedger.Load, of client: String, for room: UploadRoom? = nil
+    ) throws(SubmitError) {
+        try exchange(nil, for: load, of: client, newcomer: room)
+    }
+
+    /// Puts what jobs take in the place of what was reserved for their upload, whose room is gone in any case.
+    ///
+    /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
+    func exchange(
+        _ room: UploadRoom?, for load: QueueLedger.Load, of client: String, newcomer: UploadRoom? = nil
+    ) throws(SubmitError) {
+        let now = clock.now
+        let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
+            let reserved = room.flatMap { state.remove($0) }
+            let isMore = reserved.map { load.bytes > $0.bytes || load.jobs > $0.jobs } ?? true
+            var lost: [UploadRoom] = []
+            if isMore {
+                let refusal: SubmitError?
+                (refusal, lost) = state.makeRoom(for: load, of: client, isInFlight: reserved != nil, now: now)
+                if refusal != nil {
+                    state.metrics.refused += load.jobs
+                    return (refusal, lost)
+                }
+            }
+            state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
+            if let newcomer { state.uploads[ObjectIdentifier(newcomer)] = newcomer }
+            return (nil, lost)
+        }
+        for each in lost { each.interrupt() }
+        if let refusal { throw refusal }
+    }
+}
+
+extension Backlog.State {
+    /// Takes an upload's room out of the books; nil where it has none any more.
+    mutating func remove(_ room: UploadRoom) -> QueueLedger.Load? {
+        guard uploads.removeValue(forKey: ObjectIdentifier(room)) != nil else { return nil }
+        let counted = room.state.withLock { $0.counted }
+        ledger.unreserve(counted, of: room.client)
+        return counted
+    }
+
+    /// Why so much of `client` can't be taken, after uploads that lag behind have lost what would make room for it.
+    ///
+    /// - Returns: also the uploads that lost what they held, whose tasks are to be interrupted
+    mutating func makeRoom(
+        for load: QueueLedger.Load, of client: String, isInFlight: Bool = false, now: MonotonicTime
+    ) -> (SubmitError?, [UploadRoom]) {
+        guard let refusal = refusal(load, of: client, isInFlight: isInFlight) else { return (nil, []) }
+        switch refusal {
+        case .backlogFull, .shareFull: break
+        default: return (refusal, [])
+        }
+        guard now >= nextLate else { return (refusal, []) }
+        let late = lateUploads(now: now)
+        // Nobody loses anything for one that would be refused nevertheless.
+        var trial = ledger
+        for (room, state) in late { trial.unreserve(state.promised, of: room.client) }
+        let needsHeld = trial.shortage(load, of: client) != nil
+        if needsHeld {
+            for (room, state) in late { trial.unreserve(QueueLedger.Load(bytes: state.held), of: room.client) }
+            guard trial.shortage(load, of: client) == nil else { return (refusal, []) }
+        }
+        for (room, _) in late where !needsHeld {
+            guard let shortage = ledger.shortage(load, of: client) else { break }
+            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room) }
+        }
+        guard needsHeld else { return (self.refusal(load, of: client, isInFlight: isInFlight), []) }
+        var lost: [UploadRoom] = []
+        for (room, _) in late {
+            guard let shortage = ledger.shortage(load, of: client) else { break }
+            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room) }
+        }
+        for (room, state) in late where state.held > 0 {
+            guard let shortage = ledger.shortage(load, of: client) else { break }
+            guard shortage.concerns(room.client, askedBy: client) else { continue }
+            room.state.withLock { $0.isLost = true }
+            _ = remove(room)
+            lost.append(room)
+        }
+        return (self.refusal(load, of: client, isInFlight: isInFlight), lost)
+    }
+
+    /// The uploads that are behind and have something to lose, the latest first.
+    private mutating func lateUploads(now: MonotonicTime) -> [(room: UploadRoom, state: UploadRoom.State)] {
+        var late: [(room: UploadRoom, state: UploadRoom.State)] = []
+        var next = MonotonicTime(nanoseconds: .max)
+        for room in uploads.values {
+            let state = room.state.withLock { $0 }
+            if state.due <= now, state.counted != QueueLedger.Load() {
+                late.append((room, state))
+            }
+            next = min(next, state.due)
+        }
+        // A time by which an upload is due only moves on, and new ones get theirs after now.
+        nextLate = next
+        return late.sorted { $0.state.due < $1.state.due }
+    }
+
+    /// Takes back what was promised to an upload beyond what it holds.
+    private mutating func withdrawPromise(of room: UploadRoom) {
+        let promised = room.state.withLock { state in
+            let promised = state.promised
+            state.counted -= promised
+            return promised
+        }
+        ledger.unreserve(promised, of: room.client)
+    }
+}
+
+extension QueueLedger.Shortage {
+    /// Whether room that `holder` gives up helps against it.
+    fileprivate func concerns(_ holder: String, askedBy client: String) -> Bool {
+        if case .ofClient = self { holder == client } else { true }
+    }
+}

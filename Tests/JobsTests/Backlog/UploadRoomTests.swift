@@ -1,0 +1,160 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Jobs
+
+@Suite("Room for uploads in flight", .timeLimit(.minutes(1)))
+struct UploadRoomTests {
+    private let clock = ManualClock()
+
+    private func backlog(jobs: Int = 100, bytes: Int = 4 << 20, perClient: Int? = nil) -> Backlog {
+        var limits = Backlog.Limits(maxJobs: jobs, maxBytes: bytes)
+        limits.maxBytesPerClient = perClient
+        return Backlog(store: MemoryJobStore(clock: clock), limits: limits, clock: clock)
+    }
+
+    @Test("what is announced and does not come is no longer kept once others want it")
+    func promises() throws {
+        let backlog = backlog()
+        let slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
+        #expect(throws: SubmitError.backlogFull(retryAfterSeconds: 1)) { try backlog.reserve(bytes: 1, client: "e") }
+        for _ in 0..<10 {
+            clock.advance(by: .seconds(1))
+            for one in slow { try one.advance(by: 500, holding: 5_000) }
+        }
+        #expect(backlog.metrics.reservedBytes == 4 << 20, "nobody wanted it")
+        let other = try backlog.reserve(bytes: 1 << 19, client: "e")
+        #expect(backlog.metrics.reservedBytes == 3 << 20 + 5_000 + 1 << 19, "one has lost its promise, not its bytes")
+        for one in slow {
+            #expect(!one.isLost)
+            try one.advance(by: 500, holding: 5_500)
+        }
+        withExtendedLifetime(other) {}
+    }
+
+    @Test("places that uploads announce go to others too, and an upload without one may find another")
+    func places() async throws {
+        let backlog = backlog(jobs: 3)
+        let slow = try (0..<3).map { try backlog.reserve(bytes: 1_000, client: "\($0)") }
+        clock.advance(by: .seconds(6))
+        _ = try await backlog.submit(.sample(), using: try backlog.reserve(bytes: 16, client: "somebody"))
+        #expect(backlog.metrics.queuedJobs == 1 && backlog.metrics.reservedJobs == 2 && backlog.metrics.uploads == 3)
+        _ = try await backlog.claim(limit: 1)
+        for one in slow { _ = try await backlog.submit(.sample(), using: one) }
+        #expect(backlog.metrics.queuedJobs == 3 && backlog.metrics.reservedBytes == 0 && backlog.metrics.uploads == 0)
+    }
+
+    @Test("what is held without progress goes last, and only as much as is needed")
+    func held() throws {
+        let backlog = backlog()
+        let interrupted = Mutex<[Int]>([])
+        let slow = try (0..<4).map { number in
+            try backlog.reserve(bytes: 1 << 20, client: "\(number)") { interrupted.withLock { $0.append(number) } }
+        }
+        for one in slow {
+            try one.advance(by: 1_000_000, holding: 1_000_000)
+            clock.advance(by: .seconds(1))
+        }
+        clock.advance(by: .seconds(5))
+        let small = try backlog.reserve(bytes: 60_000, client: "e")
+        #expect(interrupted.withLock { $0 } == [], "promises were enough")
+        let large = try backlog.reserve(bytes: 1_000_000, client: "e")
+        #expect(interrupted.withLock { $0 } == [0], "the one that has stood still for the longest")
+        #expect(throws: SubmitError.tooSlow) { try slow[0].advance(by: 1, holding: 1_000_001) }
+        #expect(slow.map(\.isLost) == [true, false, false, false])
+        withExtendedLifetime((small, large)) {}
+    }
+
+    @Test("nobody loses anything for what would not fit nevertheless")
+    func inVain() async throws {
+        let backlog = backlog(bytes: 1_000)
+        _ = try await backlog.submit(.sample(width: 200))
+        let slow = try backlog.reserve(bytes: 100, client: "a")
+        try slow.advance(by: 50, holding: 50)
+        clock.advance(by: .seconds(60))
+        #expect(throws: SubmitError.self) { try backlog.reserve(bytes: 201, client: "e") }
+        #expect(!slow.isLost && backlog.metrics.reservedBytes == 100)
+        _ = try backlog.reserve(bytes: 200, client: "e")
+        #expect(slow.isLost)
+    }
+
+    @Test("a share that is full gets room from its own uploads alone")
+    func shares() throws {
+        let backlog = backlog(perClient: 1 << 20)
+        let own = try backlog.reserve(bytes: 1 << 20, client: "a")
+        let others = try backlog.reserve(bytes: 1 << 20, client: "b")
+        clock.advance(by: .seconds(6))
+        let second = try backlog.reserve(bytes: 1_000, client: "a")
+        #expect(own.room.state.withLock { $0.counted.bytes } == 0)
+        #expect(others.room.state.withLock { $0.counted.bytes } == 1 << 20)
+        withExtendedLifetime(second) {}
+    }
+
+    @Test("an upload that has come whole is not late, however long it is looked at")
+    func arrived() throws {
+        let backlog = backlog()
+        let whole = try backlog.reserve(bytes: 4 << 20, client: "a")
+        try whole.advance(by: 4 << 20, holding: 4 << 20)
+        whole.arrived()
+        clock.advance(by: .seconds(600))
+        #expect(throws: SubmitError.self) { try backlog.reserve(bytes: 1, client: "b") }
+        #expect(!whole.isLost)
+    }
+
+    @Test("what came fast is no leave to stand still", arguments: [1 << 10, 1 << 20, 3 << 20])
+    func noHoarding(bytes: Int) throws {
+        let backlog = backlog()
+        let hoarder = try backlog.reserve(bytes: 4 << 20, client: "a")
+        try hoarder.advance(by: bytes, holding: bytes)
+        clock.advance(by: .seconds(5))
+        let other = try backlog.reserve(bytes: 1 << 10, client: "b")
+        withExtendedLifetime((hoarder, other)) {}
+    }
+
+    /// An upload of the property test.
+    private struct Upload {
+        let reservation: Reservation
+        let bytes: Int
+        let isGood: Bool
+        var sent = 0
+    }
+
+    @Test("random uploads: never more than the limit, who keeps the pace is never failed", arguments: 0..<20)
+    func random(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let limit = 8 << 20
+        let backlog = backlog(jobs: 12, bytes: limit)
+        var uploads: [Upload] = []
+        for _ in 0..<600 {
+            clock.advance(by: .milliseconds(500))
+            let bytes = Int.random(in: 1...(3 << 20), using: &random)
+            if Int.random(in: 0...2, using: &random) == 0,
+                let reservation = try? backlog.reserve(bytes: bytes, client: "\(Int.random(in: 0...5, using: &random))")
+            {
+                uploads.append(
+                    Upload(reservation: reservation, bytes: bytes, isGood: Int.random(in: 0...1, using: &random) == 0))
+            }
+            for index in uploads.indices {
+                let upload = uploads[index]
+                let piece = min(
+                    upload.isGood ? 40 << 10 : Int.random(in: 0...2_000, using: &random), upload.bytes - upload.sent)
+                do throws(SubmitError) {
+                    try upload.reservation.advance(by: piece, holding: upload.sent + piece)
+                    uploads[index].sent += piece
+                } catch {
+                    #expect(!upload.isGood, "\(error)")
+                    upload.reservation.cancel()
+                    uploads[index].sent = upload.bytes
+                }
+            }
+            let metrics = backlog.metrics
+            let held = uploads.reduce(0) { $0 + ($1.reservation.isLost ? 0 : $1.sent) }
+            #expect(metrics.reservedBytes <= limit && metrics.reservedJobs <= 12 && held <= limit)
+            for upload in uploads where upload.sent == upload.bytes { upload.reservation.cancel() }
+            uploads.removeAll { $0.sent == $0.bytes }
+        }
+        uploads = []
+        #expect(backlog.metrics.reservedBytes == 0 && backlog.metrics.reservedJobs == 0)
+    }
+}
