@@ -27,7 +27,7 @@ public enum TorchFeatures {
         let isAlone = graph.call(graph.root) != nil
         let tensors = try TorchStateDict(
             graph: isAlone ? named(graph) : graph, archive: archive, folder: folder, path: file.path
-        ).tensors()
+        ).contents().tensors
         let matrix = tensors.count == 1 && (isAlone || tensors[0].shape.count == 2) ? tensors[0] : nil
         guard let tensor = tensors.first(where: { $0.name == name }) ?? matrix else { return nil }
         try TorchCheckpoint.refuseInflated([tensor], path: file.path)

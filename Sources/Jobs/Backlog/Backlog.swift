@@ -60,7 +60,6 @@ public final class Backlog: Sendable {
     let callbackBell = Doorbell()
     let watchers: Watchers
     let state: Mutex<State>
-    let limits: Limits
 
     /// A backlog before `store`, which nobody else may use.
     public init(
@@ -72,7 +71,6 @@ public final class Backlog: Sendable {
         self.limits = limits
         self.store = store
         self.clock = clock
-        self.limits = limits
         self.logger = logger
         watchers = Watchers(clock: clock)
         state = Mutex(State(ledger: QueueLedger(limits: limits)))

@@ -15,7 +15,7 @@ extension VigilService {
         let wait = try self.wait(in: parameters(of: request, among: ["wait"]))
         var job = try await find(id)
         var fields: HTTPFields = [:]
-        if let wait = try wait ?? preferredWait(of: request.head, &fields) {
+        if let wait = wait ?? preferredWait(of: request.head, &fields) {
             guard let ended = try await waited(id, wait) else { throw Problem.unknownJob(id.description) }
             job = ended
         }

@@ -86,7 +86,7 @@ struct OtherModelTests {
         let replayed = try await post(second, key: "k")
         #expect(try self.id(replayed) == id && replayed.contains("waits for its model 'synthetic' (aa)"))
         #expect(replayed.contains(#""queue_position":null"#) && replayed.contains(#""model_sha256":"aa""#))
-        let ready = await second.ready()
+        let ready = await second.ready(detailed: true)
         #expect(ready.status == .ok)
         guard case .bytes(let bytes) = ready.body else { return }
         #expect(
