@@ -171,8 +171,8 @@ struct PreferredWaitTests {
     }
 
     @Test(
-        "the parameter takes the same seconds, and refuses what is none",
-        arguments: ["-1", "", "+1", "1e3", "0x10", "nan", "soon", "1.", "86401"])
+        "the parameter takes numbers as other parameters do, and refuses what is none",
+        arguments: ["-1", "+1", "1e5", "0x10", "nan", "soon", "1..", "86401"])
     func parameter(text: String) async throws {
         let job = try await running.submit(rows: 5)
         let head = RequestHead(
@@ -182,5 +182,15 @@ struct PreferredWaitTests {
                 Request(head: head, pathParameters: PathParameters([("id", job.id.description)])))
         }
         #expect(problem?.slug == "invalid-parameter")
+    }
+
+    @Test("a parameter without a value is as if it had not been given")
+    func emptyParameter() async throws {
+        let job = try await running.submit(rows: 5)
+        let head = RequestHead(
+            method: .get, path: "/jobs/\(job.id)", query: QueryItems([QueryItems.Item(name: "wait", value: "")]))
+        let answer = try await running.service.showJob(
+            Request(head: head, pathParameters: PathParameters([("id", job.id.description)])))
+        #expect(answer.status == .ok)
     }
 }

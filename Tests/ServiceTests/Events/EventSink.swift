@@ -48,7 +48,7 @@ final class EventSink: Sendable {
 
     /// Returns once what has come contains `part`.
     func waitFor(_ part: String) async {
-        while !text.contains(part) { await Task.yield() }
+        while !text.contains(part), !Task.isCancelled { await Task.yield() }
     }
 
     /// The events that have come whole.
