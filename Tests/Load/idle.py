@@ -18,7 +18,7 @@ import time
 BAR_KIB = 8
 vigil = sys.argv[1] if len(sys.argv) > 1 else ".build/release/vigil"
 count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
-QUESTION = b"GET /livez HTTP/1.1\r\nHost: x\r\nUser-Agent: idle.py\r\nAccept: */*\r\n\r\n"
+QUESTION = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nUser-Agent: idle.py\r\nAccept: */*\r\n\r\n"
 
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

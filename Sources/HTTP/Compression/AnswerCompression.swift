@@ -23,13 +23,15 @@ public struct AnswerCompression: Middleware {
         guard accepted.preferred != nil || accepted.takesIdentity else {
             throw HTTPProblem.noCodingAcceptable(wanted ?? "")
         }
-        return encode(try await handler(request), for: accepted)
+        return encode(try await handler(request), for: accepted, known: request.head.fields[.ifNoneMatch])
     }
 
-    func encode(_ response: Response, for accepted: AcceptEncoding) -> Response {
+    /// - Parameter known: the tags that the client has, of which a 304 repeats the one that it means as the client has it
+    func encode(_ response: Response, for accepted: AcceptEncoding, known: String? = nil) -> Response {
         var response = response
         if response.status == .notModified {
             response.vary(by: "Accept-Encoding")
+            if let known, response.isKnownWeakly(among: EntityTag.list(known)) { response.weakenTag() }
             return response
         }
         guard response.status != .noContent, response.fields[.contentEncoding] == nil, response.gainsByCompression
@@ -80,6 +82,12 @@ extension Response {
         }
         let names = ASCII.lowercased(before).split(separator: ",").map { $0.filter { $0 != " " } }
         if !names.contains("*"), !names.contains(ASCII.lowercased(name)) { fields[.vary] = "\(before), \(name)" }
+    }
+
+    /// Whether the client has the answer's tag, and none but the weak form that a compressed answer brought.
+    fileprivate func isKnownWeakly(among tags: [EntityTag]) -> Bool {
+        guard let text = fields[.eTag], let own = EntityTag.list(text).first, !own.isWeak else { return false }
+        return !tags.contains(own) && tags.contains(EntityTag(own.opaque, isWeak: true))
     }
 
     fileprivate mutating func weakenTag() {

@@ -100,7 +100,8 @@ extension GivenValue {
             text.contains(where: ASCIIText.isDigit)
         else { return nil }
         let isOpen = text.last == UInt8(ascii: ".")
-        guard let number = Double(String(decoding: isOpen ? text.dropLast() : text, as: UTF8.self)), number.isFinite
+        guard text.count(where: { $0 == UInt8(ascii: ".") }) < 2,
+            let number = Double(String(decoding: isOpen ? text.dropLast() : text, as: UTF8.self)), number.isFinite
         else { return nil }
         return number
     }

@@ -162,7 +162,7 @@ with group("wrong options"):
     refused("rate that is no number", "--rate", "nan", parts=["--rate nan", "0.01"])
     refused("seconds", "--seconds", 0, parts=["--seconds 0", "0.1"])
     refused("warmup", "--warmup", 1e9, parts=["--warmup", "3600"])
-    refused("workers", "--workers", 0, parts=["--workers 0", "1 to 1024"])
+    refused("workers", "--workers", 0, parts=["--workers", "'0'", "1 to 1024"])
     refused("target", "--target", "jobs", parts=["--target", "livez"])
     refused("model of another server", url, "--model", "x", parts=["--model", "no URL"])
     refused("workers of another server", url, "--workers", 2, parts=["--workers", "no URL"])

@@ -124,7 +124,7 @@ with Server() as server:
 
 with group("Unix sockets"):
     path = str(scratch() / "s")
-    with Server(env={"VIGIL_LISTEN": f"unix:{path},127.0.0.1:0"}) as server:
+    with Server("--listen", f"unix:{path}", "--listen", "127.0.0.1:0") as server:
         equal("any name", ask(server, "GET /jobs", host="whatever", path=path).status, 200)
         check("and all details", details(ask(server, "GET /readyz", host="whatever", path=path)))
         equal("not so by the port", ask(server, "GET /jobs", host="whatever").kind, "host-not-allowed")

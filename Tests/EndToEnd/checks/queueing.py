@@ -110,7 +110,7 @@ with Server(*ONE_WORKER) as server:
         check("while others still hold the worker", running(client) is not None)
         cancel(client, blockers)
         equal("one in time runs", client.until(fine["id"])["status"], "succeeded")
-        for value in ("-1", "x", "nan", "inf", "1e30", "2026-99-01T00:00:00Z", ""):
+        for value in ("-1", "x", "nan", "inf", "1e30", "2026-99-01T00:00:00Z"):
             answer = client.post(TINY, f"?deadline={value}")
             equal(f"deadline={value}: 422", (answer.status, answer.problem()), (422, "invalid-parameter"))
         past = client.post(TINY, "?deadline=2001-01-01T00:00:00Z")

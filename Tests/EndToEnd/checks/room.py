@@ -24,7 +24,7 @@ def connect(server, source):
 
 
 def head(length, *fields):
-    lines = ["POST /score HTTP/1.1", "Host: x", f"Content-Length: {length}", *fields]
+    lines = ["POST /score HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *fields]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 

@@ -89,6 +89,18 @@ struct AnswerCompressionTests {
         #expect(unchanged.fields[.contentEncoding] == nil)
     }
 
+    @Test(
+        "304 has the tag that the client has: weak where it has that of a compressed answer alone",
+        arguments: [
+            ("W/\"a\"", "W/\"a\""), ("\"a\"", "\"a\""), ("W/\"a\", \"a\"", "\"a\""),
+            ("*", "\"a\""), ("\"b\", W/\"a\"", "W/\"a\""),
+        ])
+    func unchangedTags(known: String, expected: String) {
+        let unchanged = AnswerCompression().encode(
+            Response(status: .notModified, fields: [.eTag: "\"a\""]), for: AcceptEncoding("gzip"), known: known)
+        #expect(unchanged.fields[.eTag] == expected)
+    }
+
     @Test("an answer that is encoded already is left alone")
     func encodedAlready() {
         #expect(encoded("text/plain", fields: [.contentEncoding: "br"]).fields[.contentEncoding] == "br")
