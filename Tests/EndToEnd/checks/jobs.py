@@ -25,6 +25,7 @@ KEYS = [
     "estimated_seconds",
     "progress",
     "model",
+    "model_sha256",
     "snippets",
     "features_sha256",
     "warnings",

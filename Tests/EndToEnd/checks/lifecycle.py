@@ -115,7 +115,7 @@ with group("configuration"):
     ends("a number too high in VIGIL_PORT", 78, "serve", env={"VIGIL_PORT": "70000"}, says=["port"])
     ends("nothing in VIGIL_WORKERS", 78, "serve", "--port", "0", env={"VIGIL_WORKERS": "many"}, says=["workers"])
     ends("unknown VIGIL_KERNELS", 78, "serve", "--port", "0", env={"VIGIL_KERNELS": "mmx"}, says=["mmx"])
-    ends("unknown VIGIL_LOG_LEVEL", 78, "serve", "--port", "0", env={"VIGIL_LOG_LEVEL": "loud"}, says=["log-level"])
+    ends("unknown VIGIL_LOG_LEVEL", 78, "serve", "--port", "0", env={"VIGIL_LOG_LEVEL": "loud"}, says=["VIGIL_LOG_LEVEL", "'loud'"])
     ends("a text for port in the file", 78, "serve", "--config", config(port="http"), says=["port"])
     ends("a fraction for port in the file", 78, "serve", "--config", config(port=80.5), says=["port"])
     ends("a list for port in the file", 78, "serve", "--config", config(port=[80]), says=["port"])

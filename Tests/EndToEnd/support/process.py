@@ -108,7 +108,8 @@ class Server:
     def __init__(self, *options, model=None, env=None, port=0, state=OWN):
         self.log = tempfile.NamedTemporaryFile(mode="w+b", suffix=".log")
         self.own = tempfile.mkdtemp(prefix="state-") if state is OWN else None
-        arguments = ["serve", "--port", str(port), *map(str, options)]
+        place = [] if "--listen" in options else ["--port", str(port)]
+        arguments = ["serve", *place, *map(str, options)]
         if model:
             arguments += ["--model", str(model)]
         settings = environment(env)
