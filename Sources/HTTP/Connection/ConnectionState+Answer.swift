@@ -137,7 +137,7 @@ extension ConnectionState {
             return false
         }
         var response = response
-        if let fields = exchange.admission?.fields {
+        if let fields = exchange.admission?.fields, !fields.isEmpty {
             response.fields.append(contentsOf: fields.filter { response.fields[$0.name] == nil })
             if let varied = fields[.vary] { response.vary(by: varied) }
         }

@@ -9,7 +9,7 @@ public typealias RequestGate = @Sendable (RequestHead, SocketAddress) throws(HTT
 /// A request that was let in, or that the gate itself answers.
 public struct Admission: Sendable {
     /// What follows.
-    public enum Verdict: Sendable {
+    public indirect enum Verdict: Sendable {
         /// The router finds who answers.
         case admitted
         /// This is the answer.

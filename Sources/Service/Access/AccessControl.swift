@@ -30,7 +30,7 @@ public struct AccessControl: Sendable {
 
     /// Lets a request in, or refuses it with 401, 403 or 429. Whatever the answer is, it has the fields of CORS.
     func admit(_ head: RequestHead, from peer: SocketAddress) throws(HTTPProblem) -> Admission {
-        let shared = origins.fields(for: head)
+        guard let shared = origins.fields(for: head) else { return try decide(head, from: peer) }
         do throws(HTTPProblem) {
             var admission = try decide(head, from: peer)
             admission.fields.append(contentsOf: shared)

@@ -48,7 +48,9 @@ struct Authority: Sendable, Hashable {
         let host = text.utf8.prefix { $0 != UInt8(ascii: ":") }
         if host.elementsEqual("localhost".utf8) || host.elementsEqual("127.0.0.1".utf8) {
             let port = text.utf8.dropFirst(host.count + 1)
-            if port.count <= 4, port.allSatisfy(ASCIIText.isDigit) { return true }
+            // Five digits can be beyond any port; those below 60,000 are none of them.
+            let isPort = port.count <= 4 || port.count == 5 && port.first.map { $0 < UInt8(ascii: "6") } == true
+            if isPort, port.allSatisfy(ASCIIText.isDigit) { return true }
         }
         return Authority(text)?.isLoopback == true
     }

@@ -105,7 +105,10 @@ extension OriginRules {
 
     /// Whether a request would change something.
     static func isUnsafe(_ method: HTTPRequest.Method) -> Bool {
-        ![.get, .head, .options, .trace].contains(method)
+        switch method {
+        case .get, .head, .options, .trace: false
+        default: true
+        }
     }
 }
 
@@ -119,9 +122,10 @@ extension OriginRules {
     /// Seconds for which a browser need not ask again; the most that Chromium grants.
     private static let maxAge = "7200"
 
-    /// What the answer to a request gets, whatever it is: leave for an allowed origin's page to read it.
-    func fields(for head: RequestHead) -> HTTPFields {
-        guard allowsAny || !patterns.isEmpty else { return [:] }
+    /// What the answer to a request gets, whatever it is: leave for an allowed origin's page to read it. Nil where no origin
+    /// is allowed.
+    func fields(for head: RequestHead) -> HTTPFields? {
+        guard allowsAny || !patterns.isEmpty else { return nil }
         // Without Vary a cache would hand what one origin may read to another, or the other way round.
         var fields: HTTPFields = allowsAny ? [:] : [.vary: "Origin"]
         guard let origin = head.fields[.origin], allows(head) else { return fields }

@@ -90,7 +90,7 @@ struct OriginRulesTests {
             #expect(rules.fields(for: head(origin: origin)) == [.vary: "Origin"])
         }
         #expect(rules.fields(for: head()) == [.vary: "Origin"])
-        #expect(OriginRules.none.fields(for: head(origin: "https://app.example")) == [:])
+        #expect(OriginRules.none.fields(for: head(origin: "https://app.example")) == nil)
     }
 
     @Test("any of them")
@@ -98,7 +98,7 @@ struct OriginRulesTests {
         let rules = try OriginRules(["*"])
         for origin in ["https://evil.example", "null"] {
             #expect(try slug(rules, head(origin: origin)) == nil)
-            #expect(rules.fields(for: head(origin: origin))[.accessControlAllowOrigin] == "*")
+            #expect(rules.fields(for: head(origin: origin))?[.accessControlAllowOrigin] == "*")
         }
         #expect(try slug(rules, head([(.secFetchSite, "cross-site")])) == nil)
     }
