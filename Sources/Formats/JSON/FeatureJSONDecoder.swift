@@ -1,7 +1,7 @@
 /// Decodes `{"features": [[1.0, …], …]}`, strict JSON (RFC 8259).
 ///
-/// Other members are checked, and kept for whoever asked for them, up to a few bytes. Numbers are rounded to the nearest float32. Lists of lists of lists give
-/// three axes, a plain list of numbers gives one.
+/// Other members are checked, and kept for whoever asked for them, up to a few bytes. Numbers are rounded to the nearest
+/// float32. Lists of lists of lists give three axes, a plain list of numbers gives one.
 public struct FeatureJSONDecoder: ArrayDecoder {
     private enum Token {
         case structure

@@ -53,8 +53,10 @@ enum PickleGlobal: Equatable {
             return true
         }
         if top == "builtins" || top == "__builtin__" { return !harmlessBuiltins.contains(name) }
-        return hostileModules.contains(String(top)) || hostileNames.contains(String(last))
-            || names.dropLast().contains { hostileModules.contains(String($0)) }
+        if harmlessHolders.contains("\(module).\(name)") { return false }
+        return hostileModules.contains(String(top)) || exactModules.contains(module)
+            || hostileNames.contains(String(last))
+            || names.dropLast().contains { hostileModules.contains(String($0)) || exactModules.contains(String($0)) }
             || names.contains { $0.hasPrefix("__") && $0.hasSuffix("__") }
     }
 
@@ -64,12 +66,22 @@ enum PickleGlobal: Equatable {
     ]
 
     private static let hostileModules: Set<String> = [
-        "os", "posix", "nt", "sys", "subprocess", "_posixsubprocess", "commands", "popen2", "pty", "runpy", "importlib",
-        "imp", "pkgutil", "shutil", "socket", "_socket", "ctypes", "_ctypes", "cffi", "code", "codeop", "operator",
-        "_operator", "marshal", "types", "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib",
-        "multiprocessing", "threading", "_thread", "asyncio", "signal", "webbrowser", "urllib", "urllib2", "http",
-        "ftplib", "smtplib", "requests", "httpx", "io", "_io", "tempfile", "inspect", "gc", "pdb", "bdb", "profile",
-        "cProfile", "timeit", "trace", "pip", "setuptools", "distutils", "fcntl", "mmap", "atexit", "builtins",
+        "os", "posix", "nt", "sys", "subprocess", "_posixsubprocess", "popen2", "pty", "runpy", "importlib",
+        "imp", "pkgutil", "shutil", "socket", "_socket", "ctypes", "_ctypes", "cffi", "codeop", "_operator", "marshal",
+        "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib",
+        "multiprocessing", "_thread", "asyncio", "webbrowser", "urllib", "urllib2", "ftplib", "smtplib", "requests",
+        "httpx", "_io", "tempfile", "gc", "pdb", "bdb", "cProfile", "timeit", "pip", "setuptools", "distutils", "fcntl",
+        "mmap", "atexit", "builtins",
+    ]
+
+    /// Names that a project may have for a package of its own too: what lies below them is no concern.
+    private static let exactModules: Set<String> = [
+        "code", "commands", "http", "inspect", "io", "operator", "profile", "signal", "threading", "trace", "types",
+    ]
+
+    /// What holds values and does nothing else, in modules that can do more.
+    private static let harmlessHolders: Set<String> = [
+        "types.SimpleNamespace", "types.MappingProxyType", "operator.itemgetter",
     ]
 
     private static let hostileNames: Set<String> = [

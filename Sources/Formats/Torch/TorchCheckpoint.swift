@@ -3,8 +3,8 @@ import Synchronization
 /// A checkpoint that `torch.save` wrote (PyTorch 1.6 or later), mapped, with nothing in it executed.
 ///
 /// The state dict is the root dictionary, or stands under `model_state_dict`, `state_dict`, `model` or other keys; the
-/// optimizer's state and all else is passed over, and so is DataParallel's `module.` before every name. All descriptions of tensors
-/// are checked when the file is opened; their values are read when asked for.
+/// optimizer's state and all else is passed over, and so is DataParallel's `module.` before every name. All descriptions
+/// of tensors are checked when the file is opened; their values are read when asked for.
 public struct TorchCheckpoint: Sendable {
     /// The tensors in the state dict's order.
     public let tensors: [TorchTensor]

@@ -82,13 +82,20 @@ public struct AccessControl: Sendable {
     ) -> Admission {
         guard let keys = keys?.current else {
             let isNamedSo = peer == .unix || head.authority.map { Authority.namesLoopback($0) } ?? true
-            let isHere = peer == .unix || peer.ip?.isLoopback == true
+            let isHere = (peer == .unix || peer.ip?.isLoopback == true) && !Self.isPassedOn(head)
             return Admission(
                 client: address, seesDetails: isKnownHost && isNamedSo && isHere && !origins.isForeign(head))
         }
         guard let client = try? Self.bearer(of: head, among: keys) else { return Admission(client: address) }
         return Admission(client: client, seesDetails: true)
     }
+
+    /// Whether a proxy says that the request is somebody else's: one on this machine comes from it for everybody.
+    private static func isPassedOn(_ head: RequestHead) -> Bool { proxyFields.contains { head.fields.contains($0) } }
+
+    private static let proxyFields = [
+        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP",
+    ].compactMap { HTTPField.Name($0) }
 
     /// Whose key the Authorization field carries (RFC 6750, 2.1).
     private static func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> ClientIdentity {

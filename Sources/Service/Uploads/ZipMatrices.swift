@@ -60,19 +60,30 @@ struct ZipMatrices {
         passedOver = files.filter { !isKept($0) }.map(\.name)
     }
 
-    /// Which of the arrays of numpy's .npz are features: `features` where there is one, else the only matrix, else all but
-    /// single numbers: a list among several matrices is a mistake that is to be told, and so is a row in place of one. All
-    /// files of another archive are meant.
+    /// Which of the arrays of numpy's .npz are features: `features` where nothing else could be a video, else the only
+    /// matrix, else all but single numbers: a list among several matrices is a mistake that is to be told, and so is a row
+    /// in place of one. All files of another archive are meant.
     private static func choice(
         from files: [File], of archive: ZipBody, width: Int
     ) throws(ArrayDecodingError) -> (File) -> Bool {
         guard files.count > 1, files.allSatisfy({ UploadFormat.hasEnding(".npy", $0.path) && !$0.path.contains("/") })
         else { return { _ in true } }
-        if files.contains(where: { $0.name == "features" }) { return { $0.name == "features" } }
+        let shapes = Dictionary(
+            files.map { ($0.path, archive.front(of: $0.entry).flatMap({ NPYOutline(front: $0) })?.shape) },
+            uniquingKeysWith: { first, _ in first })
+        func isVideo(_ file: File) -> Bool {
+            guard let shape = shapes[file.path] ?? nil else { return true }
+            return shape.count == 2 && shape[1] == width
+        }
+        if files.contains(where: { $0.name == "features" }),
+            !files.contains(where: { $0.name != "features" && isVideo($0) })
+        {
+            return { $0.name == "features" }
+        }
         var numbers: Set<String> = []
         var lists: Set<String> = []
         for file in files {
-            guard let shape = archive.front(of: file.entry).flatMap({ NPYOutline(front: $0) })?.shape else { continue }
+            guard let shape = shapes[file.path] ?? nil else { continue }
             if shape.isEmpty { numbers.insert(file.path) }
             if shape.count == 1, shape != [width] { lists.insert(file.path) }
         }

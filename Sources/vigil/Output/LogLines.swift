@@ -65,7 +65,9 @@ final class LogLines: Sendable {
 
     /// A value in quotes where it is empty, has blanks or quotes, or something that can't be shown.
     private static func quoted(_ value: String) -> String {
-        let isPlain = value.utf8.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F }
+        let isPlain = value.unicodeScalars.allSatisfy {
+            $0.value > 0x20 && $0 != "\"" && !(0x7F...0x9F).contains($0.value)
+        }
         return isPlain && !value.isEmpty ? value : "\"\(escaped(value, quotes: true))\""
     }
 

@@ -92,6 +92,8 @@ with Server() as server:
             answer = ask(server, f"GET {path}", host="10.1.2.3:8080")
             equal(f"{path} by any name", (answer.status, details(answer)), (200, []))
             check(f"{path} tells this machine more", details(ask(server, f"GET {path}")))
+            for field in ("X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy"):
+                equal(f"{path} not who comes by a proxy: {field}", details(ask(server, f"GET {path}", field)), [])
         for target in ("/", "*"):
             for version, host in (("1.0", None), ("1.1", "evil.example"), ("1.1", "localhost")):
                 answer = ask(server, f"OPTIONS {target}", host=host, version=version)

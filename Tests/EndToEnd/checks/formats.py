@@ -143,6 +143,9 @@ with Server() as server:
         contains("what was passed over is a warning of the job", " ".join(job.get("warnings", [])), "fps", "names")
         body, kind = features.multipart(saved(features=video, **extra), "x.npz")
         equal("an npz in a form", post(body, {"Content-Type": kind}).status_code, 200)
+        many = zipped({f"{name}.npy": features.npy(video) for name in ("features", "cam2", "cam3")})
+        jobs = post(many, {"Content-Type": "application/zip"}).json().get("jobs", [])
+        equal("no video is lost beside one called features", [one["name"] for one in jobs], ["features", "cam2", "cam3"])
         line = zipped({"a.npy": features.npy(video), "b.npy": features.npy(video[0])})
         problem("a row in place of a matrix", post(line, {"Content-Type": "application/zip"}), "b.npy", "[64]")
         tensors = features.safetensors(

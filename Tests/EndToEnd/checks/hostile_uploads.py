@@ -1,5 +1,6 @@
 """Hostile uploads: their status and problem+json within seconds, and a service as fast and small as before."""
 
+import os
 import time
 
 from support.harness import check, finish, group, need, note, scratch, shown
@@ -21,15 +22,20 @@ canary = scratch() / "canary"
 
 
 def speed(server, count=300):
-    """Milliseconds that a waited score takes, the median."""
-    body, times = features.npy(features.video(30)), []
+    """Milliseconds of a core that a waited score takes the server, whatever else the machine does."""
+    body, begun = features.npy(features.video(30)), cpu(server)
     with requests.Session() as session:
         for _ in range(count):
-            begun = time.perf_counter()
-            answer = session.post(server.url + "/score", body, headers={"Prefer": "wait=10"})
-            times.append(time.perf_counter() - begun)
+            answer = session.post(server.url + "/score", body, headers={"Prefer": "wait=60"})
             assert answer.status_code == 200, answer.text
-    return sorted(times)[count // 2] * 1000
+    return (cpu(server) - begun) / count * 1000
+
+
+def cpu(server):
+    """Seconds of cores that the server has had."""
+    with open(f"/proc/{server.child.pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def refused(server, name, data, headers):
@@ -114,7 +120,7 @@ with Server() as server:
         f"after: {after[0]:.2f} ms, {after[1]:.1f} MiB, {after[2]} descriptors"
     )
     check("the service lives", server.alive() and requests.get(server.url + "/readyz", timeout=5).status_code == 200)
-    check("as fast as before", after[0] < 10 * before[0] + 20, f"{before[0]:.2f} ms, then {after[0]:.2f} ms")
+    check("as fast as before", after[0] < 2 * before[0] + 1, f"{before[0]:.2f} ms, then {after[0]:.2f} ms")
     check("as small as before", after[1] < before[1] + 64, f"{before[1]:.0f} MiB, then {after[1]:.0f} MiB")
     check("no descriptor leaked", after[2] <= before[2] + 2, f"{before[2]}, then {after[2]}")
 check("nothing was executed", not canary.exists())

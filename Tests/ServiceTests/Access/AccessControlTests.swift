@@ -59,6 +59,10 @@ struct AccessControlTests {
         #expect(try sees("127.0.0.1", [(.hostField, "localhost:8080")]) && sees("unix", [(.hostField, "x")]))
         #expect(try !sees("192.0.2.1") && !sees("unknown"))
         #expect(try !sees("127.0.0.1", [(.hostField, "evil.example")]))
+        for name in ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"] {
+            let field = try #require(HTTPField.Name(name))
+            #expect(try !sees("127.0.0.1", [(field, "192.0.2.1")]) && !sees("unix", [(field, "192.0.2.1")]))
+        }
         #expect(try !sees("127.0.0.1", [(.hostField, "localhost"), (.origin, "http://evil.example")]))
         #expect(try !sees("127.0.0.1", [(.hostField, "localhost"), (.secFetchSite, "cross-site")]))
         #expect(try sees("127.0.0.1", [(.hostField, "localhost"), (.origin, "http://localhost")]))
