@@ -45,6 +45,23 @@ struct UploadRoomTests {
         #expect(backlog.metrics.queuedJobs == 3 && backlog.metrics.reservedBytes == 0 && backlog.metrics.uploads == 0)
     }
 
+    @Test(
+        "one that was refused while no upload could be late makes nobody safe who comes after",
+        arguments: [false, true])
+    func refusedBefore(isWhole: Bool) async throws {
+        let backlog = backlog(jobs: 2)
+        let whole = isWhole ? try backlog.reserve(bytes: 16) : nil
+        whole?.arrived()
+        for _ in 0..<(isWhole ? 1 : 2) { _ = try await backlog.submit(.sample()) }
+        #expect(throws: SubmitError.self) { try backlog.reserve(bytes: 16) }
+        _ = try await backlog.claim(limit: 2)
+        whole?.cancel()
+        let slow = try (0..<2).map { try backlog.reserve(bytes: 1_000, client: "\($0)") }
+        clock.advance(by: .seconds(6))
+        let other = try backlog.reserve(bytes: 16, client: "somebody")
+        withExtendedLifetime((slow, other)) {}
+    }
+
     @Test("what is held without progress goes last, and only as much as is needed")
     func held() throws {
         let backlog = backlog()
