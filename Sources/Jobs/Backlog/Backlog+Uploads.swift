@@ -32,11 +32,11 @@ extension Backlog {
                 return (refusal, lost)
             }
             state.ledger.reserve(wanted, of: room.client)
-            state.uploads[ObjectIdentifier(room)] = room
             room.state.withLock {
                 $0.counted = wanted
                 $0.held = bytes
             }
+            state.insert(room)
             return (nil, lost)
         }
         for each in lost { each.interrupt() }
@@ -73,7 +73,7 @@ extension Backlog {
                 }
             }
             state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
-            if let newcomer { state.uploads[ObjectIdentifier(newcomer)] = newcomer }
+            if let newcomer { state.insert(newcomer) }
             return (nil, lost)
         }
         for each in lost { each.interrupt() }
@@ -82,6 +82,12 @@ extension Backlog {
 }
 
 extension Backlog.State {
+    /// Enters an upload, which can be late from its own time on.
+    mutating func insert(_ room: UploadRoom) {
+        uploads[ObjectIdentifier(room)] = room
+        nextLate = min(nextLate, room.state.withLock { $0.due })
+    }
+
     /// Takes an upload's room out of the books; nil where it has none any more.
     mutating func remove(_ room: UploadRoom) -> QueueLedger.Load? {
         guard uploads.removeValue(forKey: ObjectIdentifier(room)) != nil else { return nil }
@@ -142,7 +148,7 @@ extension Backlog.State {
             }
             next = min(next, state.due)
         }
-        // A time by which an upload is due only moves on, and new ones get theirs after now.
+        // A time by which an upload is due only moves on, and what is entered brings its own.
         nextLate = next
         return late.sorted { $0.state.due < $1.state.due }
     }
