@@ -50,6 +50,9 @@ struct ServeCommand: AsyncParsableCommand {
         limits.callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
+        if keys == nil, !configuration.listensOnThisMachineAlone, try settings.text("tls-client-ca") == nil {
+            logger.warning("whoever reaches this server may use it: --api-keys names those who may")
+        }
         let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
         defer { jobs.close() }
         try await jobs.backlog.resume()

@@ -84,8 +84,8 @@ struct StatePlace {
         for folder in StateFolder.folders(in: base) where folder != own {
             guard let jobs = StateFolder.waitingJobs(in: folder), jobs > 0 else { continue }
             logger.warning(
-                "jobs wait in the state folder of a server that does not run: begin one with --state",
-                metadata: ["folder": "\(folder)", "jobs": "\(jobs)"])
+                "jobs wait in the state folder of a server that does not run: begin one with --state \(folder)",
+                metadata: ["jobs": "\(jobs)"])
         }
     }
 
