@@ -31,10 +31,21 @@ public struct TrustedProxies: Sendable, Equatable {
     ///
     /// Of `Forwarded` and `X-Forwarded-For` a proxy writes one, and may pass on the other as the client wrote it. So where
     /// both are there and differ, neither is believed.
+    ///
+    /// Who came to a proxy on this machine that does not say so is unknown, and not the proxy: this machine's own clients
+    /// have rights that others have not.
     func client(of fields: HeaderFields, from nearest: SocketAddress) -> SocketAddress {
         guard contains(nearest) else { return nearest }
         let forwarded = fields.values(for: .forwarded)
         let forwardedFor = fields.values(for: .xForwardedFor)
+        let client = client(forwarded, forwardedFor, from: nearest)
+        let isHere = client == .unix || client.ip?.isLoopback == true
+        return client == nearest && isHere && !(forwarded.isEmpty && forwardedFor.isEmpty) ? .unknown : client
+    }
+
+    private func client(
+        _ forwarded: [String], _ forwardedFor: [String], from nearest: SocketAddress
+    ) -> SocketAddress {
         guard !forwarded.isEmpty else { return client(from: nearest, hops: ForwardedHops.list(in: forwardedFor)) }
         let client = client(from: nearest, hops: ForwardedHops.elements(in: forwarded))
         guard !forwardedFor.isEmpty else { return client }

@@ -43,8 +43,14 @@ extension Backlog {
         if let refusal { throw refusal }
     }
 
-    /// Takes an upload's room out of the books; nil where it has none any more.
-    func release(_ room: UploadRoom) -> QueueLedger.Load? { state.withLock { $0.remove(room) } }
+    /// Takes the room of an upload that comes to nothing out of the books, if it has any.
+    func release(_ room: UploadRoom) {
+        let now = clock.now
+        state.withLock { state in
+            guard state.remove(room) != nil, !room.hasArrived else { return }
+            state.note(breaker: room.client, now: now, for: limits.pace.memory)
+        }
+    }
 
     /// Takes room for jobs into the reserve, or says why there is none.
     func take(
@@ -73,7 +79,10 @@ extension Backlog {
                 }
             }
             state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
-            if let newcomer { state.insert(newcomer) }
+            if let newcomer {
+                if let until = state.breakers[client], until > now { newcomer.endGrace(now: now) }
+                state.insert(newcomer)
+            }
             return (nil, lost)
         }
         for each in lost { each.interrupt() }
@@ -95,6 +104,16 @@ extension Backlog.State {
         ledger.unreserve(counted, of: room.client)
         return counted
     }
+
+    /// Notes that a client has broken an upload off: who makes a promise anew each time before it is late would else keep
+    /// its room for ever.
+    mutating func note(breaker client: String, now: MonotonicTime, for memory: Duration) {
+        if breakers.count >= Self.mostBreakers { breakers = breakers.filter { $0.value > now } }
+        guard breakers.count < Self.mostBreakers else { return }
+        breakers[client] = now + memory
+    }
+
+    private static let mostBreakers = 10_000
 
     /// Why so much of `client` can't be taken, after uploads that lag behind have lost what would make room for it.
     ///

@@ -37,5 +37,5 @@ public final class Reservation: Sendable {
     public var isLost: Bool { room.state.withLock { $0.isLost } }
 
     /// Gives the place back; once it was used there is nothing to give.
-    public func cancel() { _ = backlog.release(room) }
+    public func cancel() { backlog.release(room) }
 }

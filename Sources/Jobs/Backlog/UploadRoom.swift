@@ -61,6 +61,12 @@ final class UploadRoom: Sendable {
         }
     }
 
+    /// It is late until its first bytes come.
+    func endGrace(now: MonotonicTime) { state.withLock { $0.due = now } }
+
+    /// Whether the client has done its part.
+    var hasArrived: Bool { state.withLock { $0.due == .never } }
+
     /// The client has done its part: from now on it is not late any more.
     func arrived() { state.withLock { $0.due = .never } }
 }
@@ -79,6 +85,9 @@ extension Backlog {
         public var leastBytesPerSecond = 64 << 10
         /// How long the largest uploads may take, beside the grace.
         public var longest = Duration.seconds(120)
+
+        /// How long a client that broke an upload off gets no grace for others.
+        public var memory = Duration.seconds(60)
 
         /// The defaults.
         public init() {}

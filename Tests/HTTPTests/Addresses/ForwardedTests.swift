@@ -70,6 +70,23 @@ struct ForwardedTests {
         #expect(try client(forged, from: peer).host == peer)
     }
 
+    @Test(
+        "who comes by a proxy on this machine that does not say so is unknown, and nobody on this machine",
+        arguments: ["127.0.0.1", "::1", "unix"])
+    func here(proxy: String) throws {
+        let nearest = proxy == "unix" ? SocketAddress.unix : SocketAddress(host: proxy, port: 9)
+        let ranges = try ["127.0.0.0/8", "::1"].map { try AddressRange($0) }
+        let proxies = TrustedProxies(ranges: ranges, includesUnixSockets: true)
+        let differing: [(name: HTTPField.Name, value: String)] = [
+            (.forwarded, "for=6.6.6.6"), (.xForwardedFor, "192.0.2.1"),
+        ]
+        #expect(proxies.client(of: HeaderFields(differing), from: nearest) == .unknown)
+        for value in ["unknown", "", "1.2.3.4 garbage"] {
+            #expect(proxies.client(of: HeaderFields([(.xForwardedFor, value)]), from: nearest) == .unknown)
+        }
+        #expect(proxies.client(of: HeaderFields(), from: nearest) == nearest)
+    }
+
     @Test("who comes by a Unix socket is trusted where that is named")
     func unix() {
         let fields = HeaderFields([(.xForwardedFor, "192.0.2.1")])

@@ -62,6 +62,26 @@ struct UploadRoomTests {
         withExtendedLifetime((slow, other)) {}
     }
 
+    @Test("who breaks uploads off and announces anew keeps nobody out")
+    func breaking() throws {
+        let backlog = backlog()
+        var slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
+        for _ in 0..<3 {
+            clock.advance(by: .seconds(4))
+            for one in slow { one.cancel() }
+            slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
+        }
+        let other = try backlog.reserve(bytes: 1 << 20, client: "somebody")
+        #expect(backlog.metrics.reservedBytes == 4 << 20)
+        other.arrived()
+        other.cancel()
+        clock.advance(by: .seconds(61))
+        for one in slow { one.cancel() }
+        clock.advance(by: .seconds(61))
+        slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
+        #expect(throws: SubmitError.self, "it is forgiven") { try backlog.reserve(bytes: 1, client: "somebody") }
+    }
+
     @Test("what is held without progress goes last, and only as much as is needed")
     func held() throws {
         let backlog = backlog()
@@ -147,11 +167,13 @@ struct UploadRoomTests {
         for _ in 0..<600 {
             clock.advance(by: .milliseconds(500))
             let bytes = Int.random(in: 1...(3 << 20), using: &random)
+            // Those who keep the pace are other clients: who breaks uploads off has no grace for the next.
+            let isGood = Bool.random(using: &random)
+            let client = "\(isGood ? "good" : "slow") \(Int.random(in: 0...5, using: &random))"
             if Int.random(in: 0...2, using: &random) == 0,
-                let reservation = try? backlog.reserve(bytes: bytes, client: "\(Int.random(in: 0...5, using: &random))")
+                let reservation = try? backlog.reserve(bytes: bytes, client: client)
             {
-                uploads.append(
-                    Upload(reservation: reservation, bytes: bytes, isGood: Int.random(in: 0...1, using: &random) == 0))
+                uploads.append(Upload(reservation: reservation, bytes: bytes, isGood: isGood))
             }
             for index in uploads.indices {
                 let upload = uploads[index]
@@ -169,7 +191,10 @@ struct UploadRoomTests {
             let metrics = backlog.metrics
             let held = uploads.reduce(0) { $0 + ($1.hasFailed || $1.reservation.isLost ? 0 : $1.sent) }
             #expect(metrics.reservedBytes <= limit && metrics.reservedJobs <= 12 && held <= limit)
-            for upload in uploads where upload.sent == upload.bytes { upload.reservation.cancel() }
+            for upload in uploads where upload.sent == upload.bytes {
+                upload.reservation.arrived()
+                upload.reservation.cancel()
+            }
             uploads.removeAll { $0.sent == $0.bytes || $0.hasFailed }
         }
         uploads = []
