@@ -91,6 +91,19 @@ struct SafetensorsTests {
         #expect(file["a \"b\""]?.byteRange.lowerBound.isMultiple(of: 64) == true)
     }
 
+    @Test("two tensors whose names Unicode calls equal are two, and are written")
+    func namesAreBytes() throws {
+        let folder = try ScratchFolder()
+        let (sign, letter) = ("\u{212B}", "A\u{30A}")
+        let tensors = [
+            SafetensorsWriter.Tensor(name: sign, shape: [2]) { Fixture.ramp(2) },
+            SafetensorsWriter.Tensor(name: letter, shape: [3]) { Fixture.ramp(3) },
+        ]
+        try SafetensorsWriter(tensors: tensors).write(to: folder.path + "/m")
+        let file = try SafetensorsFile(file: MappedFile(path: folder.path + "/m"))
+        #expect(try file.floats(sign) == Fixture.ramp(2) && file.floats(letter) == Fixture.ramp(3))
+    }
+
     @Test("a provider of too few or too many bytes leaves no file", arguments: [1, 3])
     func refusesProviders(count: Int) throws {
         let folder = try ScratchFolder()

@@ -153,6 +153,22 @@ struct TorchTests {
         #expect(message?.contains(part) == true, "\(message ?? "no error")")
     }
 
+    @Test("two tensors whose names Unicode calls equal are two")
+    func namesAreBytes() throws {
+        let archive = try ZipArchive(file: Fixture.file("torch/views.pth"))
+        var entries: [TestZip.Entry] = []
+        for entry in archive.entries {
+            entries.append(TestZip.Entry(name: entry.name, data: try archive.contents(of: entry, limit: 1 << 20)))
+        }
+        let (sign, letter) = ("\u{212B}ng", "A\u{30A}ng")
+        let pickle = entries[0].data.replacing(Array("whole".utf8), with: Array(sign.utf8))
+        entries[0].data = pickle.replacing(Array("slice".utf8), with: Array(letter.utf8))
+        let folder = try ScratchFolder()
+        let checkpoint = try TorchCheckpoint(file: folder.write(TestZip(entries).bytes))
+        #expect(try checkpoint.floats(sign) == Fixture.ramp(12))
+        #expect(try checkpoint.floats(letter) == [4, 5, 7, 8].map { Fixture.ramp(12)[$0] })
+    }
+
     @Test("a damaged storage is found by its checksum when it is read")
     func checksStorage() throws {
         let folder = try ScratchFolder()

@@ -29,6 +29,12 @@ struct UploadArchiveTests {
         #expect(upload.names == ["cam7", "cam8"] && upload.matrices.map(\.array.shape) == [[2, 3], [3, 3]])
     }
 
+    @Test("what macOS leaves is passed over by its bytes: a mark behind a slash makes no other folder of it")
+    func passedOver() async throws {
+        let zip = SampleZip([("a.npy", Samples.npy(rows: 1)), ("__MACOSX/\u{301}a.npy", [1])])
+        #expect(try await Samples.read(zip.bytes, as: .zip).names == ["a"])
+    }
+
     @Test("an archive of one file is a batch of one")
     func one() async throws {
         let upload = try await Samples.read(SampleZip([("a.npy", Samples.npy(rows: 1))]).bytes, as: .zip)

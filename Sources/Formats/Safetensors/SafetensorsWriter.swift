@@ -50,10 +50,10 @@ public struct SafetensorsWriter {
             let items = metadata.sorted { $0.key < $1.key }.map { "\(jsonText($0.key)):\(jsonText($0.value))" }
             entries.append("\"__metadata__\":{\(items.joined(separator: ","))}")
         }
-        var names: Set<String> = ["__metadata__"]
+        var names: Set<ByteText> = [ByteText("__metadata__")]
         var offset = 0
         for tensor in tensors {
-            guard names.insert(tensor.name).inserted else {
+            guard names.insert(ByteText(tensor.name)).inserted else {
                 throw .unwritable("the name \(quoted(tensor.name)) is taken already")
             }
             guard let size = (tensor.shape + [tensor.elementType.byteSize]).checkedProduct(),

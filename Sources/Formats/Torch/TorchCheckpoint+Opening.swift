@@ -48,10 +48,10 @@ extension TorchCheckpoint {
     static func refuseInflated(_ tensors: [TorchTensor], path: String) throws(CheckpointError) {
         var claimed = 0
         var stored = 0
-        var storages: Set<String> = []
+        var storages: Set<ByteText> = []
         for tensor in tensors {
             claimed = Int(clamping: UInt64(claimed) &+ UInt64(min(tensor.elementCount, 1 << 50)))
-            if storages.insert(tensor.storage.name).inserted {
+            if storages.insert(ByteText(tensor.storage.name)).inserted {
                 stored += tensor.storage.size / tensor.elementType.byteSize
             }
         }

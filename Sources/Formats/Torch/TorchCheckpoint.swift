@@ -16,7 +16,7 @@ public struct TorchCheckpoint: Sendable {
     public let otherContainers: [String]
     private let archive: ZipArchive
     private let limits: CheckpointLimits
-    private let indexes: [String: Int]
+    private let indexes: [ByteText: Int]
     private let verified = VerifiedEntries()
 
     /// Reads and checks the archive's directory and the description of the tensors.
@@ -52,14 +52,15 @@ public struct TorchCheckpoint: Sendable {
         self.otherContainers = contents.others
         self.archive = archive
         self.limits = limits
-        self.indexes = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.indexes = Dictionary(
+            tensors.enumerated().map { (ByteText($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The tensors' names in the state dict's order.
     public var names: [String] { tensors.map(\.name) }
 
     /// The tensor of that name.
-    public func tensor(named name: String) -> TorchTensor? { indexes[name].map { tensors[$0] } }
+    public func tensor(named name: String) -> TorchTensor? { indexes[ByteText(name)].map { tensors[$0] } }
 
     /// Elements of the tensor of that name; nil where there is none.
     public func elementCount(_ name: String) -> Int? { tensor(named: name)?.elementCount }
@@ -144,9 +145,9 @@ extension TorchCheckpoint {
 
 /// Names of stored entries whose checksum has been found right, so that it is computed once an entry.
 private final class VerifiedEntries: Sendable {
-    private let names = Mutex<Set<String>>([])
+    private let names = Mutex<Set<ByteText>>([])
 
-    func contains(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
+    func contains(_ name: String) -> Bool { names.withLock { $0.contains(ByteText(name)) } }
 
-    func insert(_ name: String) { names.withLock { _ = $0.insert(name) } }
+    func insert(_ name: String) { names.withLock { _ = $0.insert(ByteText(name)) } }
 }

@@ -81,7 +81,7 @@ struct TorchStateDict {
         }
         let isParallel = named.allSatisfy { $0.name?.hasPrefix("module.") == true }
         func plain(_ name: String) -> String { isParallel ? String(name.dropFirst("module.".count)) : name }
-        var names: Set<String> = []
+        var names: Set<ByteText> = []
         var contents = Contents()
         for item in items {
             guard isTensor(item.value) else {
@@ -96,7 +96,7 @@ struct TorchStateDict {
                 throw .notACheckpoint(path: path, reason: "has a tensor whose name is not text")
             }
             let name = plain(full)
-            guard names.insert(name).inserted else { throw .tensor(name: name, reason: "occurs twice") }
+            guard names.insert(ByteText(name)).inserted else { throw .tensor(name: name, reason: "occurs twice") }
             if let reason = unreadStorage(item.value) {
                 contents.unread.append((name, reason))
             } else {

@@ -120,8 +120,10 @@ struct ZipMatrices {
 
     /// Folders, and what macOS puts beside files.
     private static func isPassedOver(_ name: String) -> Bool {
-        let parts = name.split(separator: "/")
-        return name.hasSuffix("/") || parts.first == "__MACOSX" || parts.last == ".DS_Store"
+        // By bytes: to Swift a slash with a mark above it is another character.
+        let parts = name.utf8.split(separator: UInt8(ascii: "/"))
+        return name.utf8.last == UInt8(ascii: "/") || parts.first?.elementsEqual("__MACOSX".utf8) == true
+            || parts.last?.elementsEqual(".DS_Store".utf8) == true
     }
 
     /// Names are never used as paths here. They go back to the client, who may.

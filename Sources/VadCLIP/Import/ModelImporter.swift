@@ -198,7 +198,7 @@ public struct ModelImporter {
     private func tokens(of labels: [String], most: Int) throws -> [[Int]] {
         var known: [String: [Int]] = [:]
         for preset in Preset.all {
-            for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.lowercased()] = tokens }
+            for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.asciiLowercase] = tokens }
         }
         let tokenizer: Tokenizer?
         do {
@@ -207,7 +207,7 @@ public struct ModelImporter {
             throw ModelError.badLabels("the file of --vocab is not CLIP's vocabulary: \(error)")
         }
         return try labels.map { label in
-            guard let tokens = tokenizer?.tokens(of: label) ?? known[label.lowercased()] else {
+            guard let tokens = tokenizer?.tokens(of: label) ?? known[label.asciiLowercase] else {
                 throw ModelError.badLabels(
                     "label '\(label)' is not one of the published ones: its tokens need CLIP's vocabulary, by --vocab "
                         + "bpe_simple_vocab_16e6.txt.gz")
