@@ -1,3 +1,4 @@
+import HTTP
 import Testing
 
 @testable import vigil
@@ -114,6 +115,29 @@ struct SettingPlacesTests {
             _ = try Settings(.serve, options: ["config": [path]], environment: [:])
         }
         #expect(failure?.description.contains("hidden") == false)
+    }
+
+    @Test("a port of the command line hides the addresses of the file, not those beside it")
+    func portAndListen() throws {
+        let files = try SettingFiles()
+        let listen = try #require(Setting.named("listen"))
+        let config = ["config": [try files.config(listen, "[\"127.0.0.1:9000\"]")]]
+        var configuration = ServerConfiguration()
+        try ListeningOptions(settings: Settings(.serve, options: config, environment: [:])).apply(to: &configuration)
+        #expect(configuration.listen.map { "\($0)" } == ["127.0.0.1:9000"])
+        let hidden = try Settings(.serve, options: config, ["port": ["9001"]], environment: [:])
+        try ListeningOptions(settings: hidden).apply(to: &configuration)
+        #expect(configuration.listen.isEmpty && configuration.port == 9_001)
+        let both = try Settings(
+            .serve, options: ["port": ["9001"], "listen": ["127.0.0.1:9000"]], environment: [:])
+        #expect(throws: Failure.self) { try ListeningOptions(settings: both).apply(to: &configuration) }
+    }
+
+    @Test("a folder of jobs may have a colon in its name")
+    func stateWithColon() throws {
+        let settings = try Settings(.serve, environment: ["VIGIL_STATE": "/a:b"])
+        let place = try #require(try StatePlace(settings, StatePlace.Name(ServerConfiguration())))
+        #expect("\(place)".contains("path: \"/a:b\""))
     }
 
     @Test(
