@@ -43,7 +43,14 @@ struct PackageRulesTests {
             }
         }
         #expect(commands.count >= 4, "too few commands were found for the rule to mean anything")
-        for command in commands { #expect(text.contains("vigil \(command)"), "README.md lacks vigil \(command)") }
+        // One command may stand below another, as in vigil config schema.
+        let shown = try ["", "config "].map { group in
+            try #require(group.isEmpty || commands.contains(Substring(group.dropLast())))
+            return "vigil \(group)"
+        }
+        for command in commands {
+            #expect(shown.contains { text.contains($0 + command) }, "README.md lacks vigil \(command)")
+        }
     }
 
     @Test("every suite lies in a folder of Tests that Package.swift names")

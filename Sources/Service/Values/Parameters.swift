@@ -136,6 +136,7 @@ struct ParameterReader {
             guard texts.count == elements.count else { throw error("has something else in it than texts") }
             return texts.map { GivenValue.trimmed($0) }
         }
-        return try text().split(separator: ",", omittingEmptySubsequences: false).map { GivenValue.trimmed($0) }
+        return try text().utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+            .map { GivenValue.trimmed(Substring($0)) }
     }
 }
