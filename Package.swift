@@ -121,7 +121,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "Formats", "HTTP", "Jobs", "vigil", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "vigil",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),

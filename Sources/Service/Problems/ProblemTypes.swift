@@ -36,7 +36,9 @@ struct ProblemTypes {
         guard let brace = line.firstIndex(of: "{"), line.last == "}", let colon = line[..<brace].firstIndex(of: ":"),
             let meaning = text(behind: "meaning: ", in: line[brace...].dropLast())
         else { return nil }
-        let status = text(behind: "status: ", in: line[brace...]).flatMap { Int($0.prefix(3)) }
+        let status = text(behind: "status: ", in: line[brace...]).flatMap {
+            Int(String(Substring($0.utf8.prefix(while: ASCIIText.isDigit))))
+        }
         return Entry(name: String(line[..<colon].drop { $0 == " " }), status: status, meaning: unquoted(meaning))
     }
 

@@ -99,9 +99,10 @@ extension GivenValue {
         guard let first = text.first, first != UInt8(ascii: "+"), text.allSatisfy(isOfDecimal),
             text.contains(where: ASCIIText.isDigit)
         else { return nil }
-        let isOpen = text.last == UInt8(ascii: ".")
-        guard text.count(where: { $0 == UInt8(ascii: ".") }) < 2,
-            let number = Double(String(decoding: isOpen ? text.dropLast() : text, as: UTF8.self)), number.isFinite
+        // `30.` is a number; Swift would take `30..` without its last point too.
+        let plain = text.last == UInt8(ascii: ".") ? text.dropLast() : text
+        guard plain.last != UInt8(ascii: "."), let number = Double(String(decoding: plain, as: UTF8.self)),
+            number.isFinite
         else { return nil }
         return number
     }

@@ -138,6 +138,6 @@ struct ParameterReader {
         }
         // By bytes: to Swift a comma with a mark above it is another character.
         return try text().utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-            .map { GivenValue.trimmed(String(decoding: Array($0), as: UTF8.self)) }
+            .map { GivenValue.trimmed(Substring($0)) }
     }
 }

@@ -1,18 +1,25 @@
 /// Finds what somebody may have meant.
 public enum Spelling {
-    /// The name that is nearest to what was written; nil where none is near. Capitals do not count, nor do hyphens and
-    /// underscores.
+    /// The name that is nearest to what was written; nil where none is near. Capitals do not count, nor do the signs
+    /// between words. Where none is near in letters, it is the first that has what was written as one of its words, as
+    /// `api-keys` has `keys`.
     public static func nearest(to written: String, among names: [String]) -> String? {
         guard written.utf8.count <= 64 else { return nil }
         let wanted = letters(written)
+        guard !wanted.isEmpty else { return nil }
         let near = names.map { (name: $0, steps: steps(wanted, letters($0))) }.min { $0.steps < $1.steps }
-        guard let near, near.steps <= max(1, min(2, wanted.count / 3)) else { return nil }
-        return near.name
+        if let near, near.steps <= max(1, wanted.count / 3) { return near.name }
+        guard wanted.count >= 3 else { return nil }
+        return names.first { name in
+            name.utf8.split(whereSeparator: isBetweenWords).contains { letters(String(Substring($0))) == wanted }
+        }
     }
 
     private static func letters(_ text: String) -> [UInt8] {
-        text.utf8.map(ASCIIText.lowercased).filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") }
+        text.utf8.map(ASCIIText.lowercased).filter { !isBetweenWords($0) }
     }
+
+    private static func isBetweenWords(_ byte: UInt8) -> Bool { "-_.".utf8.contains(byte) }
 
     /// How many letters are to be added, dropped, changed, or exchanged with their neighbour (optimal string alignment).
     private static func steps(_ left: [UInt8], _ right: [UInt8]) -> Int {

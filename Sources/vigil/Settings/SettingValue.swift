@@ -1,4 +1,5 @@
 import Formats
+import Service
 
 /// A setting's value, of its own type.
 enum SettingValue: Sendable, Equatable {
@@ -17,36 +18,38 @@ struct SettingFault: Error, Equatable {
 }
 
 extension Setting {
-    /// The value that `text` stands for, on the command line and in the environment.
+    /// The value that `text` stands for, on the command line and in the environment, read as parameters over HTTP are.
     func value(of text: String) throws(SettingFault) -> SettingValue {
+        let plain = GivenValue.trimmed(text)
         let value: SettingValue? =
             switch kind {
-            case .text, .path: .text(text)
-            case .integer(let range, _): Int(text).flatMap { range.contains($0) ? .integer($0) : nil }
-            case .octal(let range): Int(text, radix: 8).flatMap { range.contains($0) ? .integer($0) : nil }
-            case .number(let range): Self.number(text).flatMap { range.contains($0) ? .number($0) : nil }
-            case .boolean: Self.boolean(text).map { .boolean($0) }
-            case .choice(let names): names.contains(text) ? .text(text) : nil
+            // A path may have blanks at its ends.
+            case .path: .text(text)
+            case .text: .text(plain)
+            case .integer(let range, _): GivenValue.whole(plain).flatMap { range.contains($0) ? .integer($0) : nil }
+            case .octal(let range): Int(plain, radix: 8).flatMap { range.contains($0) ? .integer($0) : nil }
+            case .number(let range): GivenValue.number(plain).flatMap { range.contains($0) ? .number($0) : nil }
+            case .boolean: GivenValue.flag(plain).map { .boolean($0) }
+            case .choice(let names): names.first { $0 == plain.asciiSmall }.map { .text($0) }
             case .list: .list([text])
             }
-        guard !text.isEmpty, let value else { throw SettingFault(found: shown(text)) }
+        guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
         return value
     }
 
     /// The value in the file: of JSON's own type, or a text as it would be written elsewhere; nil where that is empty.
     func value(of json: JSONValue) throws(SettingFault) -> SettingValue? {
         switch json {
-        case .string(""): return nil
-        case .string(let text): return try value(of: text)
+        case .string(let text): return GivenValue.trimmed(text).isEmpty ? nil : try value(of: text)
         case .bool(let flag):
             guard case .boolean = kind else { throw SettingFault(found: "\(flag)") }
             return .boolean(flag)
-        case .number(let text): return try value(ofNumber: text, json)
+        case .number(let text): return try value(ofNumber: text)
         case .array(let elements):
             guard case .list = kind else { throw SettingFault(found: "a list") }
             var texts: [String] = []
             for element in elements {
-                guard case .string(let text) = element, !text.isEmpty else {
+                guard case .string(let text) = element, !GivenValue.trimmed(text).isEmpty else {
                     throw SettingFault(found: "a list with \(element.kind) in it")
                 }
                 texts.append(text)
@@ -57,40 +60,19 @@ extension Setting {
         }
     }
 
-    /// Writers of JSON may give a whole number as `8080.0` or `1e3`.
-    private func value(ofNumber text: String, _ json: JSONValue) throws(SettingFault) -> SettingValue {
+    /// Writers of JSON may give digits and yes or no as `660.0` or `1.0` too.
+    private func value(ofNumber text: String) throws(SettingFault) -> SettingValue {
         switch kind {
-        case .integer, .octal, .boolean:
-            guard Int(text) == nil, let number = json.double, let whole = Int(exactly: number) else { break }
-            return try value(of: "\(whole)")
-        case .number: break
+        case .octal, .boolean: return try value(of: GivenValue.whole(text).map { "\($0)" } ?? text)
+        case .integer, .number: return try value(of: text)
         case .text, .path, .choice, .list:
             throw SettingFault(found: isSecret ? "a number" : "the number \(text.prefix(40))")
         }
-        return try value(of: text)
     }
 
     private func shown(_ text: String) -> String {
-        if text.isEmpty { return "an empty text" }
+        if GivenValue.trimmed(text).isEmpty { return "an empty text" }
         return isSecret ? "something else" : "'\(text.prefix(60))'"
-    }
-
-    /// The spellings of true and false: those of parameters over HTTP.
-    private static func boolean(_ text: String) -> Bool? {
-        switch text.asciiSmall {
-        case "true", "1", "yes", "on": true
-        case "false", "0", "no", "off": false
-        default: nil
-        }
-    }
-
-    private static func number(_ text: String) -> Double? {
-        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        if parts.count == 2, let over = Int(parts[0].text), let under = Int(parts[1].text), under > 0 {
-            return Double(over) / Double(under)
-        }
-        let isDecimal = text.utf8.allSatisfy { "0123456789.eE+-".utf8.contains($0) }
-        return isDecimal ? Double(text).flatMap { $0.isFinite ? $0 : nil } : nil
     }
 
     /// What is expected, for a person.
@@ -111,10 +93,6 @@ extension Setting {
     private static func plain(_ number: Double) -> String { Int(exactly: number).map { "\($0)" } ?? "\(number)" }
 }
 
-extension Substring.UTF8View {
-    fileprivate var text: String { String(Substring(self)) }
-}
-
 extension JSONValue {
     /// What it is, for a person.
     fileprivate var kind: String {
@@ -122,7 +100,7 @@ extension JSONValue {
         case .null: "null"
         case .bool(let flag): "\(flag)"
         case .number: "a number"
-        case .string(let text): text.isEmpty ? "an empty text" : "a text"
+        case .string(let text): GivenValue.trimmed(text).isEmpty ? "an empty text" : "a text"
         case .array: "a list"
         case .object: "an object"
         }

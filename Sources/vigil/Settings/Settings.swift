@@ -1,6 +1,7 @@
 import CLinux
 import Formats
 import Numerics
+import Service
 
 /// The settings that were given: on the command line, else in the environment, else in the config file.
 ///
@@ -89,9 +90,9 @@ extension Settings {
                 continue
             }
             guard let setting = Setting.ofVariable(name) else {
-                throw Failure(.configuration, unknown(name, "variable", among: Setting.all.map(\.variable)))
+                throw Failure(.configuration, unknownVariable(name))
             }
-            if text.isEmpty {
+            if GivenValue.trimmed(text).isEmpty {
                 notes.append("\(name) is empty, which counts as not set")
                 continue
             }
@@ -124,7 +125,9 @@ extension Settings {
                 throw Failure(
                     .configuration,
                     "config file \(path): "
-                        + unknown(member.name, "key", among: Setting.all.filter(\.isKey).map(\.name)))
+                        + unknown(
+                            member.name, "key",
+                            near: Spelling.nearest(to: member.name, among: Setting.all.filter(\.isKey).map(\.name))))
             }
             let value: SettingValue?
             do { value = try setting.value(of: member.value) } catch { throw Self.wrong(setting, .file(path), error) }
@@ -154,10 +157,16 @@ extension Settings {
         return members
     }
 
-    private func unknown(_ name: String, _ what: String, among names: [String]) -> String {
-        let near = NearestName.of(name, among: names).map { ", did you mean \($0)?" }
-        return "no setting has the \(what) '\(name.prefix(60))'"
-            + (near ?? ": vigil help \(command.rawValue) lists the settings")
+    /// What all variables begin with says nothing of which one was meant.
+    private func unknownVariable(_ name: String) -> String {
+        let own = String(Substring(name.utf8.dropFirst(Setting.variablePrefix.utf8.count)))
+        let near = Spelling.nearest(to: own, among: Setting.all.map(\.name)).flatMap { Setting.named($0) }
+        return unknown(name, "variable", near: near?.variable)
+    }
+
+    private func unknown(_ name: String, _ what: String, near: String?) -> String {
+        "no setting has the \(what) '\(name.prefix(60))'"
+            + (near.map { ", did you mean \($0)?" } ?? ": vigil help \(command.rawValue) lists the settings")
     }
 
     private static func wrong(_ setting: Setting, _ place: Place, _ fault: SettingFault) -> Failure {
@@ -286,7 +295,7 @@ extension Settings {
         switch try value(name) {
         case .list(let texts):
             texts.flatMap { $0.utf8.split(separator: UInt8(ascii: ",")) }
-                .map { String(Substring($0.trimmingBlanks)) }.filter { !$0.isEmpty }
+                .map { GivenValue.trimmed(Substring($0)) }.filter { !$0.isEmpty }
         case nil: []
         default: throw without(name)
         }
@@ -306,14 +315,5 @@ extension Settings {
         do throws(KernelsError) { return try Kernels.choose(try? text("kernels")) } catch {
             throw failure("kernels", error.description)
         }
-    }
-}
-
-extension Substring.UTF8View {
-    fileprivate var trimmingBlanks: Substring.UTF8View {
-        var rest = self
-        while rest.first == UInt8(ascii: " ") { rest.removeFirst() }
-        while rest.last == UInt8(ascii: " ") { rest.removeLast() }
-        return rest
     }
 }

@@ -1,0 +1,111 @@
+import Foundation
+
+@testable import vigil
+
+/// Values that a setting can have, and such that it can't, made from its type.
+struct SettingSamples {
+    struct Good {
+        let text: String
+        /// Of JSON's own type.
+        let json: String
+        let value: SettingValue
+    }
+
+    let good: [Good]
+    /// Texts that are refused in each place.
+    let wrongTexts: [String]
+    /// Members of the file that are refused, beside these texts.
+    let wrongJSON: [String]
+
+    /// - Parameter file: one that can be read
+    init(of setting: Setting, file: String) {
+        let none = ["null", "{}", "{\"file\": \"x\"}"]
+        switch setting.kind {
+        case .text, .path(.output):
+            good = [Good(text: "a/b", json: "\"a/b\"", value: .text("a/b"))]
+            (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[\"a\"]"])
+        case .path(.input):
+            good = [Good(text: file, json: "\"\(file)\"", value: .text(file))]
+            (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[\"a\"]"])
+        case .integer(let range, _):
+            good = [range.lowerBound, range.upperBound].flatMap { number in
+                ["\(number)", "\(number).0"].map { Good(text: $0, json: $0, value: .integer(number)) }
+            }
+            wrongTexts = ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "1.5", "some", "0x10"]
+            wrongJSON = none + ["\(range.upperBound + 1)", "1.5", "true", "[1]"]
+        case .octal(let range):
+            good = [range.lowerBound, range.upperBound].map { number in
+                let digits = String(number, radix: 8)
+                return Good(text: digits, json: digits, value: .integer(number))
+            }
+            (wrongTexts, wrongJSON) = (["8", "1777", "-1", "rw"], none + ["8", "1777", "true", "[1]"])
+        case .number(let range):
+            good = [range.lowerBound, range.upperBound].map { number in
+                Good(text: "\(number)", json: "\(number)", value: .number(number))
+            }
+            let beyond = "\(range.upperBound + 1)"
+            (wrongTexts, wrongJSON) = ([beyond, "-1", "nan", "1/0", "half"], none + [beyond, "-1", "true", "[1]"])
+        case .boolean:
+            good = [
+                Good(text: "true", json: "true", value: .boolean(true)),
+                Good(text: "Off", json: "false", value: .boolean(false)),
+                Good(text: "1", json: "1", value: .boolean(true)),
+            ]
+            (wrongTexts, wrongJSON) = (["perhaps", "2"], none + ["2", "[true]"])
+        case .choice(let names):
+            good = names.map { Good(text: $0, json: "\"\($0)\"", value: .text($0)) }
+            (wrongTexts, wrongJSON) = (["nosuch"], none + ["true", "1", "[\"\(names[0])\"]"])
+        case .list:
+            good = [Good(text: "a,b", json: "[\"a\", \"b\"]", value: .list(["a", "b"]))]
+            (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[1]", "[\"\"]"])
+        }
+    }
+}
+
+extension Setting {
+    /// One of the commands that take it.
+    var anyCommand: Command { Command.allCases.first(where: commands.contains) ?? .serve }
+}
+
+extension Settings {
+    /// What counts for a setting, read as its type is read.
+    func read(_ setting: Setting) throws -> SettingValue? {
+        switch setting.kind {
+        case .text, .path, .choice: try text(setting.name).map { .text($0) }
+        case .integer, .octal: try integer(ifSet: setting.name).map { .integer($0) }
+        case .number: try number(ifSet: setting.name).map { .number($0) }
+        case .boolean: .boolean(try isOn(setting.name))
+        case .list:
+            switch try list(setting.name) {
+            case []: nil
+            case let texts: .list(texts)
+            }
+        }
+    }
+}
+
+/// A folder of files for one test, which goes with it.
+final class SettingFiles {
+    let folder: String
+    /// A file that is a configuration without settings, and can be read as any other.
+    var empty: String { folder + "/empty.json" }
+
+    init() throws {
+        folder = NSTemporaryDirectory() + "vigil-settings-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try write("{}", to: empty)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// The path of a configuration with one member.
+    func config(_ setting: Setting, _ json: String) throws -> String {
+        let path = folder + "/config.json"
+        try write("{\"\(setting.name)\": \(json)}", to: path)
+        return path
+    }
+
+    func write(_ text: String, to path: String) throws {
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
+    }
+}
