@@ -31,7 +31,7 @@ extension Setting {
             case .number(let range): GivenValue.number(plain).flatMap { range.contains($0) ? .number($0) : nil }
             case .boolean: GivenValue.flag(plain).map { .boolean($0) }
             case .choice(let names): names.first { $0 == plain.asciiSmall }.map { .text($0) }
-            case .list: .list([text])
+            case .list: Self.hasEntries(text) ? .list([text]) : nil
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
         return value
@@ -49,7 +49,7 @@ extension Setting {
             guard case .list = kind else { throw SettingFault(found: "a list") }
             var texts: [String] = []
             for element in elements {
-                guard case .string(let text) = element, !GivenValue.trimmed(text).isEmpty else {
+                guard case .string(let text) = element, Self.hasEntries(text) else {
                     throw SettingFault(found: "a list with \(element.kind) in it")
                 }
                 texts.append(text)
@@ -68,6 +68,11 @@ extension Setting {
         case .text, .path, .choice, .list:
             throw SettingFault(found: isSecret ? "a number" : "the number \(text.prefix(40))")
         }
+    }
+
+    /// Whether anything stands between the commas: a list that names nothing is no list of what is let in.
+    private static func hasEntries(_ text: String) -> Bool {
+        text.utf8.split(separator: UInt8(ascii: ",")).contains { !GivenValue.trimmed(Substring($0)).isEmpty }
     }
 
     private func shown(_ text: String) -> String {

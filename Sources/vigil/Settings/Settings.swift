@@ -117,7 +117,7 @@ extension Settings {
         return ["TCP", "UDP", "SCTP"].contains(words[at + 2])
     }
 
-    private func read(file path: String) throws(Failure) -> [String: Given] {
+    private mutating func read(file path: String) throws(Failure) -> [String: Given] {
         var found: [String: Given] = [:]
         for member in try Self.members(of: path) {
             if member.name == "$schema" { continue }
@@ -131,6 +131,7 @@ extension Settings {
             }
             let value: SettingValue?
             do { value = try setting.value(of: member.value) } catch { throw Self.wrong(setting, .file(path), error) }
+            if value == nil { notes.append("\(member.name) in \(path) is empty, which counts as not set") }
             found[setting.name] = value.map { Given(value: $0, place: .file(path)) }
         }
         return found

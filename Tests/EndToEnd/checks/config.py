@@ -88,6 +88,10 @@ with group("empty is not set"):
     serves("variables of each type", env={f"VIGIL_{name}": "" for name in names.split()})
     serves("texts in the file", **{"workers": "", "api-keys": "", "reuse-results": ""})
     ends("but not on the command line", 64, "serve", "--api-keys", "", says=["--api-keys", "empty"])
+    ends("nor is a list of commas", 64, "serve", "--allowed-hosts", " , ,", says=["--allowed-hosts", "names of hosts"])
+    ends("nor in a file's list", 78, "serve", "--config", config(**{"allowed-hosts": [","]}), says=["allowed-hosts"])
+    with Server("--config", config(**{"allowed-hosts": [], "api-keys": ""})) as server:
+        contains("what is empty in the file is told", server.text(), "allowed-hosts in", "api-keys in", "counts as not set")
 
 with group("switching off"):
     path = config(**{"reuse-results": True})
