@@ -11,6 +11,8 @@ struct ScoringRuntime: ServiceLifecycle.Service {
     let model: ModelInfo
     /// Nil where requests come without TLS.
     let certificates: CertificateWatch?
+    /// Whether anybody who reaches it from elsewhere may use it.
+    let isOpen: Bool
     let grace: Duration
     let logger: Logger
     /// What the log's first line tells.
@@ -34,6 +36,7 @@ struct ScoringRuntime: ServiceLifecycle.Service {
                 ])
         }
         if !service.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
+        if isOpen { logger.warning("whoever reaches this server may use it: --api-keys names those who may") }
         if !model.trained {
             logger.warning("the model is untrained, its scores mean nothing: name another by --model")
         }

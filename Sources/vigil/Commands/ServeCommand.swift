@@ -50,9 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
         limits.callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
-        if keys == nil, !configuration.listensOnThisMachineAlone, try settings.text("tls-client-ca") == nil {
-            logger.warning("whoever reaches this server may use it: --api-keys names those who may")
-        }
+        let isOpen =
+            try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
         let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
         defer { jobs.close() }
         try await jobs.backlog.resume()
@@ -72,7 +71,7 @@ struct ServeCommand: AsyncParsableCommand {
                         service: ScoringRuntime(
                             service: service, server: server, model: model.info,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
-                            grace: grace, logger: logger,
+                            isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
                                 "model": "\(model.info.name)", "workers": "\(workers)", "state": "\(jobs.place)",
