@@ -15,7 +15,7 @@ func checkFields(_ input: UnsafeRawBufferPointer) {
         require(offered.allSatisfy { accept.quality(of: $0) <= quality }, "nothing else is more welcome")
     }
     let prefer = PreferHeader(text)
-    require(prefer.wait ?? 0 >= 0, "a wait is no negative number")
+    if case .seconds(let wait)? = prefer.wait { require(wait >= 0, "a wait is no negative number") }
     for tag in EntityTag.list(text) {
         require(EntityTag.list(tag.description) == [tag], "a tag reads back")
         require(tag.matches(ifNoneMatch: text), "a tag that is listed is found")
