@@ -292,9 +292,13 @@ with group("a job that takes the process with it"):
     states = []
     for attempt in (1, 2):
         states.append(Client(server).until(first, "running", *ENDED)["status"])
-        # Shown as running it is a moment before its claim is on the disk.
+        # Shown as running it is before its claim is on the disk, and before a worker has begun with it: until then the
+        # worker may be at another job, whose attempt it would be.
         end = time.monotonic() + 60
-        while attempts(folder) < attempt and time.monotonic() < end:
+        while time.monotonic() < end:
+            done = Client(server).job(first)["progress"]["chunks_done"]
+            if done > 0 and attempts(folder) >= attempt:
+                break
             time.sleep(0.005)
         server.kill()
         server = Server(*options, port=server.port, state=folder)
