@@ -27,7 +27,8 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// Whom requests from here count for: an IPv4 address, or the first 64 bits of an IPv6 one.
     var subscriber: String {
-        guard let ip else { return host }
+        // Asked for each request: an IPv4 address has one form in numbers, which it stands in already.
+        guard host.utf8.contains(ASCII.colon), let ip else { return host }
         return ip.isIPv4 ? "\(ip)" : "\(ip.share)/64"
     }
 

@@ -43,16 +43,21 @@ struct Authority: Sendable, Hashable {
         }
     }
 
+    private static let usualNames = [Array("localhost".utf8), Array("127.0.0.1".utf8)]
+
     /// Whether a text names loopback; for what most requests say at a glance.
     static func namesLoopback(_ text: String) -> Bool {
-        let host = text.utf8.prefix { $0 != UInt8(ascii: ":") }
-        if host.elementsEqual("localhost".utf8) || host.elementsEqual("127.0.0.1".utf8) {
-            let port = text.utf8.dropFirst(host.count + 1)
-            // Five digits can be beyond any port; those below 60,000 are none of them.
-            let isPort = port.count <= 4 || port.count == 5 && port.first.map { $0 < UInt8(ascii: "6") } == true
-            if isPort, port.allSatisfy(ASCIIText.isDigit) { return true }
-        }
+        if text.utf8.withContiguousStorageIfAvailable(isUsualName) == true { return true }
         return Authority(text)?.isLoopback == true
+    }
+
+    private static func isUsualName(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let name = usualNames.first(where: { text.starts(with: $0) }) else { return false }
+        let rest = text.dropFirst(name.count)
+        let port = rest.dropFirst()
+        // Five digits can be beyond any port; those below 60,000 are none of them.
+        let isPort = port.count <= 4 || port.count == 5 && port.first.map { $0 < UInt8(ascii: "6") } == true
+        return (rest.first ?? UInt8(ascii: ":")) == UInt8(ascii: ":") && isPort && port.allSatisfy(ASCIIText.isDigit)
     }
 
     /// A name of letters, digits, dots, hyphens and underscores, or an IPv4 address of four numbers.

@@ -1,3 +1,5 @@
+import Formats
+
 /// Where the normal class stands among labels that someone has given: it is the first, whatever that is called.
 public enum LabelList {
     /// Throws where a label says that it is the normal class and is not the first: a segment would be called after it.
@@ -20,7 +22,7 @@ public enum LabelList {
 
     /// Whether one of the label's words is `normal`, in capitals or not.
     private static func isNormal(_ label: String) -> Bool {
-        let folded = label.utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+        let folded = label.asciiLowercase.utf8
         return folded.split { !(0x61...0x7A).contains($0) && $0 < 0x80 }.contains { $0.elementsEqual("normal".utf8) }
     }
 }

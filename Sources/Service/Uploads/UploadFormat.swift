@@ -37,8 +37,7 @@ enum UploadFormat: Sendable, Equatable {
 
     /// Whether a name ends so, in capitals or not.
     static func hasEnding(_ ending: String, _ filename: String) -> Bool {
-        let tail = filename.utf8.suffix(ending.utf8.count).map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
-        return tail.elementsEqual(ending.utf8)
+        filename.asciiLowercase.utf8.suffix(ending.utf8.count).elementsEqual(ending.utf8)
     }
 
     /// The format of a media type, of a body or of a form's part; nil for one that says nothing of it.

@@ -12,9 +12,4 @@ enum ASCIIText {
     }
 
     static func lowercased(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
-
-    /// The text with ASCII's capital letters made small, and nothing else changed.
-    static func lowercased(_ text: some StringProtocol) -> String {
-        String(decoding: text.utf8.map(lowercased), as: UTF8.self)
-    }
 }

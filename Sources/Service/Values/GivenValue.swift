@@ -65,7 +65,7 @@ extension GivenValue {
 
     /// The yes or no that a text says; nil for neither.
     public static func flag(_ text: some StringProtocol) -> Bool? {
-        switch ASCIIText.lowercased(trimmed(text)) {
+        switch trimmed(text).asciiLowercase {
         case "true", "1", "yes", "on": true
         case "false", "0", "no", "off": false
         default: nil

@@ -115,7 +115,7 @@ struct ParameterReader {
 
     /// One of some words.
     func word<Word>(among words: [(String, Word)]) throws(OptionError) -> Word {
-        let text = value.text.map { ASCIIText.lowercased($0) }
+        let text = value.text.map(\.asciiLowercase)
         guard let found = words.first(where: { $0.0 == text }) else {
             let names = words.map(\.0)
             throw error("is none: expected \(names.dropLast().joined(separator: ", ")) or \(names.last ?? "")")

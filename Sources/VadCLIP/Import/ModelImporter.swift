@@ -31,8 +31,8 @@ public struct ModelImporter {
             }
             guard !ModelFile.isModel(tensors) else {
                 throw ModelError.notAModel(
-                    "\(file.path) is a Vigil model already: serve or score it by --model; for other labels, weights or "
-                        + "kernels import the original checkpoint")
+                    "\(file.path) is a model file already, made by vigil import: name it by --model, or import the "
+                        + "checkpoint that it was made of")
             }
             named = SafetensorsCheckpoint(file: tensors)
         } else {

@@ -86,12 +86,6 @@ struct ImportCommand: AsyncParsableCommand {
             throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")
         }
         let file = try MappedFile(path: checkpoint)
-        if let tensors = try? SafetensorsFile(file: file), ModelFile.isModel(tensors) {
-            throw Failure(
-                .badData,
-                "\(checkpoint) is a model file already, made by vigil import: name it by --model, or import the checkpoint "
-                    + "that it was made of")
-        }
         let summary = try ModelImporter(checkpoint: file, options: options).write(to: output)
         if let warning = options.labels.flatMap({ LabelList.warning(of: $0) }) { Terminal.note("note: \(warning)") }
         for note in summary.notes { Terminal.note("note: \(note)") }

@@ -130,9 +130,6 @@ extension String {
     func utf8Mapped(_ replacement: (UInt8) -> UInt8) -> String {
         String(decoding: utf8.map(replacement), as: UTF8.self)
     }
-
-    /// The text with its ASCII letters small.
-    var asciiSmall: String { utf8Mapped { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 + 32 : $0 } }
 }
 
 extension UInt8 {

@@ -30,7 +30,7 @@ extension Setting {
             case .octal(let range): Int(plain, radix: 8).flatMap { range.contains($0) ? .integer($0) : nil }
             case .number(let range): GivenValue.number(plain).flatMap { range.contains($0) ? .number($0) : nil }
             case .boolean: GivenValue.flag(plain).map { .boolean($0) }
-            case .choice(let names): names.first { $0 == plain.asciiSmall }.map { .text($0) }
+            case .choice(let names): names.first { $0 == plain.asciiLowercase }.map { .text($0) }
             case .list: Self.hasEntries(text) ? .list([text]) : nil
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
