@@ -28,7 +28,8 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// Whom requests from here count for: an IPv4 address, or the first 64 bits of an IPv6 one.
     var subscriber: String {
         // Asked for each request: an IPv4 address has one form in numbers, which it stands in already.
-        guard host.utf8.contains(ASCII.colon), let ip else { return host }
+        let isIPv6 = host.utf8.withContiguousStorageIfAvailable { $0.contains(ASCII.colon) } ?? true
+        guard isIPv6, let ip else { return host }
         return ip.isIPv4 ? "\(ip)" : "\(ip.share)/64"
     }
 

@@ -4,9 +4,9 @@ extension MemoryJobStore.State {
         _ submission: Submission, wall: WallTime, now: MonotonicTime
     ) throws(JobStoreError) -> Receipt {
         if let key = submission.key, let answer = try registry.answer(to: key) {
-            return Receipt(jobs: answer.jobs.compactMap(table.job), batch: answer.batch, origin: .replayed)
+            return Receipt(jobs: answer.jobs.compactMap { table.job($0) }, batch: answer.batch, origin: .replayed)
         }
-        if let job = submission.reuseKey.flatMap(registry.succeeded).flatMap(table.job) {
+        if let job = submission.reuseKey.flatMap({ registry.succeeded($0) }).flatMap({ table.job($0) }) {
             if let key = submission.key { registry.insert(key, for: job.id) }
             return Receipt(jobs: [job], origin: .reused)
         }
@@ -22,7 +22,7 @@ extension MemoryJobStore.State {
             return id
         }
         registry.insert(submission, as: ids, batch: batch)
-        return Receipt(jobs: ids.compactMap(table.job), batch: batch, origin: .new)
+        return Receipt(jobs: ids.compactMap { table.job($0) }, batch: batch, origin: .new)
     }
 
     /// Notes that a job has ended, and makes room for its end.

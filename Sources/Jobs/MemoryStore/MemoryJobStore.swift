@@ -154,7 +154,7 @@ public final class MemoryJobStore: JobStore {
     /// A batch, unless all of it has expired.
     public func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? {
         step { state, _, _ in
-            state.registry.jobs(of: id).map { Batch(id: id, jobs: $0.compactMap(state.table.job)) }
+            state.registry.jobs(of: id).map { Batch(id: id, jobs: $0.compactMap { state.table.job($0) }) }
         }
     }
 

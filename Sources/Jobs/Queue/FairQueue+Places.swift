@@ -11,14 +11,10 @@ extension FairQueue {
     func place(of entry: Entry, client: String) -> Place {
         guard let own = lines[client] else { return Place(position: 1, partsBefore: 0) }
         let rank = own.entries.rank(of: entry)
-        var tag = own.tag
-        var partsBefore = 0
-        for before in own.entries.elements.prefix(rank) {
-            tag += before.cost
-            partsBefore += before.parts
-        }
+        let before = own.load(before: rank)
+        var partsBefore = before.parts
         var position = rank + 1
-        let turn = Turn(tag: tag, entry: entry)
+        let turn = Turn(tag: own.tag + before.cost, entry: entry)
         for (name, line) in lines where name != client {
             let before = line.before(turn)
             position += before.jobs
@@ -41,6 +37,15 @@ extension FairQueue {
 
     /// How many clients have jobs queued.
     package var clients: Int { lines.values.count { !$0.entries.isEmpty } }
+}
+
+extension FairQueue.Load {
+    init(of entries: some Sequence<FairQueue.Entry>) {
+        for entry in entries {
+            cost += entry.cost
+            parts += entry.parts
+        }
+    }
 }
 
 extension FairQueue.Line {

@@ -27,11 +27,43 @@ package struct FairQueue: Sendable {
     }
 
     struct Line {
-        var entries = SortedDeque<Entry>()
+        private(set) var entries = SortedDeque<Entry>()
         var tag: Int
+        /// What its jobs cost and are made of, all together.
+        private(set) var total = Load()
+
+        init(tag: Int) { self.tag = tag }
+
+        mutating func insert(_ entry: Entry) {
+            entries.insert(entry)
+            total.cost += entry.cost
+            total.parts += entry.parts
+        }
+
+        mutating func remove(_ entry: Entry) -> Bool {
+            guard entries.remove(entry) else { return false }
+            total.cost -= entry.cost
+            total.parts -= entry.parts
+            return true
+        }
+
+        /// The sum over the first `rank` jobs, from the end that is nearer.
+        func load(before rank: Int) -> Load {
+            rank <= entries.count / 2
+                ? Load(of: entries.elements.prefix(rank))
+                : total.less(Load(of: entries.elements.suffix(entries.count - rank)))
+        }
 
         /// When the first job's turn comes: by tag, then by priority, then by age.
         var turn: Turn? { entries.first.map { Turn(tag: tag, entry: $0) } }
+    }
+
+    /// What some jobs cost their client, and their parts.
+    struct Load {
+        var cost = 0
+        var parts = 0
+
+        func less(_ other: Load) -> Load { Load(cost: cost - other.cost, parts: parts - other.parts) }
     }
 
     /// A job's rank among those of all clients.
@@ -67,7 +99,7 @@ package struct FairQueue: Sendable {
     mutating func insert(_ entry: Entry, of client: String) {
         var line = lines.removeValue(forKey: client) ?? Line(tag: served)
         if line.entries.isEmpty { line.tag = max(line.tag, served) }
-        line.entries.insert(entry)
+        line.insert(entry)
         lines[client] = line
         count += 1
         parts += entry.parts
@@ -75,7 +107,7 @@ package struct FairQueue: Sendable {
 
     @discardableResult
     mutating func remove(_ entry: Entry, of client: String) -> Bool {
-        guard lines[client]?.entries.remove(entry) == true else { return false }
+        guard lines[client]?.remove(entry) == true else { return false }
         count -= 1
         parts -= entry.parts
         if count == 0 {

@@ -39,7 +39,9 @@ public struct ClaimLimit: Sendable, Equatable {
 }
 
 /// A job in the hands of a worker.
-public struct ClaimedJob: Sendable {
+///
+/// One object, for a crew and its workers hand it on for each step.
+public final class ClaimedJob: Sendable {
     /// What the holder shows to change the job.
     public let token: ClaimToken
     /// Which time the job is tried, from 1.

@@ -6,12 +6,19 @@ struct ScoringProcessor: JobProcessor {
     /// One model, shared by all workers.
     let model: Model
 
-    /// What a job's chunks share.
-    struct Plan: Sendable {
+    /// What a job's chunks share: one object, for it is handed on with each of them.
+    final class Plan: Sendable {
         let job: ClaimedJob
         let options: ScoreOptions
         let classes: ClassFeatures
         let chunks: Chunks
+
+        init(job: ClaimedJob, options: ScoreOptions, classes: ClassFeatures, chunks: Chunks) {
+            self.job = job
+            self.options = options
+            self.classes = classes
+            self.chunks = chunks
+        }
     }
 
     /// Logits of one chunk.
