@@ -29,7 +29,7 @@ extension SQLiteJobStore {
         var expired = Expired()
         do throws(JobStoreError) {
             while case let removed = try await removeExpired(), removed > 0 { expired.removed += removed }
-            while try await removeUploads(expiredBy: database.clock.stored(now)) {}
+            while try await removeUploads(expiredBy: database.believed(wall: wall, now: now)) {}
             for _ in 0..<Self.mostVacuums { if try await !giveBackPages() { break } }
             space.takeOnBallast()
             try await noteTime(wall: wall, now: now)
@@ -57,7 +57,8 @@ extension SQLiteJobStore {
 
     private func removeExpired() async throws(JobStoreError) -> Int {
         let shown = shownSince
-        let awaited = min(shown, database.clock.stored(clock.now) &- CallbackNote.longest.nanosecondsClamped)
+        let believed = database.believed(wall: clock.wall, now: clock.now)
+        let awaited = min(shown, believed &- CallbackNote.longest.nanosecondsClamped)
         let ids: [JobID] = try await database.read { db in
             try Blob.fetchAll(db.cachedStatement(sql: JobRows.expired), arguments: [shown, awaited, Self.mostAtOnce])
                 .compactMap { JobID($0) }

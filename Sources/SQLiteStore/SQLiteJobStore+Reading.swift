@@ -4,7 +4,7 @@ public import Jobs
 extension SQLiteJobStore {
     /// What ended after this, by the store's clock, is to be seen.
     var shownSince: Int64 {
-        let (time, overflow) = database.clock.stored(clock.now)
+        let (time, overflow) = database.believed(wall: clock.wall, now: clock.now)
             .subtractingReportingOverflow(settings.resultTTL.nanosecondsClamped)
         return overflow ? .min : time
     }
@@ -79,11 +79,14 @@ extension SQLiteJobStore {
         }
     }
 
-    /// Throws where the disk has no room for a job, or where the last thing that was to be written was not.
+    /// Throws where the folder is not the one that was opened, where the disk has no room for a job, where a large body
+    /// can't be written, or where the last thing that was to be written was not.
     public func checkWritable() async throws(JobStoreError) {
+        if let change = watch.change(wrote: true) { throw .unavailable(change) }
         do throws(StoreFault) {
             try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
         } catch { throw StoreFault.reason(of: error) }
+        try await threads.run { [probe] () throws(JobStoreError) in try probe.check() }
         guard writer.fault != nil else { return }
         let (wall, now) = (clock.wall, clock.now)
         try await writer.commit { [database] context in try database.writeClock(context.db, wall: wall, now: now) }

@@ -18,7 +18,11 @@ extension SQLiteJobStore {
         let needed = Self.room(for: handed)
         do throws(StoreFault) {
             try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
-        } catch { throw StoreFault.reason(of: error) }
+        } catch {
+            // A folder that is gone has no room either.
+            if let change = watch.change(wrote: true) { throw .unavailable(change) }
+            throw StoreFault.reason(of: error)
+        }
         defer { space.leave(needed) }
         do throws(JobStoreError) {
             try await writeFiles(of: handed)

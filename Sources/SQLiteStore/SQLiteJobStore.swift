@@ -26,6 +26,9 @@ public final class SQLiteJobStore: JobStore {
         public var attempts = 3
         /// How sure a commit is.
         public var durability = Durability.full
+        /// Whether a time of day that has gone on for more than a day since the store was last written to is right, so that
+        /// what has expired by it is removed at once, not only after a day.
+        public var believesClock = false
         /// The bytes of queued inputs that are held in memory too.
         public var cacheBytes = 64 << 20
 
@@ -38,6 +41,8 @@ public final class SQLiteJobStore: JobStore {
     let live: LiveBox
     let writer: CommitQueue
     let space: DiskSpace
+    let watch: FolderWatch
+    let probe: FilesProbe
     let files: BodyFiles
     let threads = FileThreads(4)
     let inputs: InputCache
@@ -69,6 +74,8 @@ public final class SQLiteJobStore: JobStore {
         self.random = Mutex(random)
         noted = Mutex((clock.wall, clock.now))
         files = BodyFiles(folder: folder.files)
+        probe = FilesProbe(files: files)
+        watch = FolderWatch(folder: folder)
         inputs = InputCache(limit: settings.cacheBytes)
         let seal = Seal(path: folder.seal, database: folder.database)
         try DamageCheck.run(folder.database, isSealed: seal.isIntact)
@@ -77,7 +84,8 @@ public final class SQLiteJobStore: JobStore {
         do {
             database = try StoreDatabase(
                 path: folder.database, synchronous: settings.durability == .full ? "FULL" : "NORMAL",
-                largestLog: space.largestLog, wall: clock.wall, now: clock.now)
+                largestLog: space.largestLog, believesClock: settings.believesClock, wall: clock.wall,
+                now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
             let table = JobTable.Settings(
                 resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts)
@@ -85,9 +93,10 @@ public final class SQLiteJobStore: JobStore {
                 LiveJobs(
                     settings: table,
                     generator: JobID(last).map { JobIDGenerator(after: $0) } ?? JobIDGenerator()))
-            writer = CommitQueue(database: database, live: live, space: space)
+            writer = CommitQueue(database: database, live: live, space: space, watch: watch)
             try database.reload(into: live)
             try takeBack()
+            watch.note()
         } catch let error as StateError {
             throw error
         } catch {
@@ -119,9 +128,14 @@ public final class SQLiteJobStore: JobStore {
     /// Brings everything into the database and seals it. Nothing can be done with the store afterwards.
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        writer.close()
+        if let change = watch.change() {
+            // SQLite would remove a log by its name, which can be another's by now.
+            logger.error("the state folder is left as it is", metadata: ["change": "\(change)"])
+            return database.abandon()
+        }
         let (wall, now) = (clock.wall, clock.now)
         try? database.write { [database] in try database.writeClock($0, wall: wall, now: now) }
-        writer.close()
         if database.close() { Seal(path: folder.seal, database: folder.database).make() }
     }
 
@@ -147,8 +161,16 @@ public final class SQLiteJobStore: JobStore {
             }
             try context.callbacks.endLeases(now: database.clock.stored(now))
         }
+        if let jump = database.jump.withLock(\.self) {
+            logger.warning(
+                "the time of day is far ahead of when this folder was last written to: what has expired stays a day",
+                metadata: [
+                    "ahead": "\(jump.length / 1_000_000_000) s", "unless": "--believe-clock says that it is right",
+                ])
+        }
         folder.removeWork()
-        let strays = try files.sweep(keeping: database.readNow { try BodyRows(db: $0).fileNames() })
+        let strays = try files.sweep(
+            keeping: database.readNow { try BodyRows(db: $0).fileNames() }, writtenBefore: folder.lockedAt)
         let counts = live.withLock { $0.table.counts() }
         logger.info(
             "the store is open",

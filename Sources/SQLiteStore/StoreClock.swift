@@ -5,6 +5,8 @@ import Jobs
 struct StoreClock: Sendable {
     /// What is added to the monotonic clock.
     private let offset: Int64
+    /// By how much it went on at the start, for the time of day said that no process ran for so long; in nanoseconds.
+    let away: Int64
 
     /// A clock that goes on from what was written last.
     ///
@@ -19,6 +21,8 @@ struct StoreClock: Sendable {
             // A clock that has gone on for centuries is one that was set wrong.
             time = max(time, overflow ? written.store : resumed)
         }
+        let difference = time.subtractingReportingOverflow(max(latest, written?.store ?? latest))
+        away = difference.overflow ? .max : difference.partialValue
         offset = time &- now.nanoseconds
     }
 

@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("callbacks") { db in try db.execute(sql: callbacks) }
         migrator.registerMigration("clock") { db in try db.execute(sql: clock) }
         migrator.registerMigration("models") { db in try db.execute(sql: models) }
+        migrator.registerMigration("clock jumps") { db in try db.execute(sql: jumps) }
         return migrator
     }
 
@@ -93,4 +94,11 @@ enum Schema {
     /// The digest of each job's model, NULL where it is not known: a job of before has none until a model of its name is
     /// served, and one that had ended by then never gets one.
     private static let models = "ALTER TABLE jobs ADD COLUMN model_sha256 TEXT"
+
+    /// What of the store's time is not believed yet, NULL where all of it is.
+    private static let jumps = """
+        ALTER TABLE clock ADD COLUMN jump_since INTEGER;
+        ALTER TABLE clock ADD COLUMN jump_wall INTEGER;
+        ALTER TABLE clock ADD COLUMN jump_length INTEGER;
+        """
 }

@@ -1,6 +1,7 @@
 import GRDB
 import Jobs
 import Logging
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -18,12 +19,14 @@ final class StoreDatabase: Sendable {
     private let pool: DatabasePool
     private let path: String
     let clock: StoreClock
+    /// What of the time that passed before this process is not believed yet.
+    let jump: Mutex<ClockJump?>
     /// The size from which the write-ahead log is brought into the database, in bytes.
     private let largestLog: Int
 
     /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
     init(
-        path: String, synchronous: String, largestLog: Int, wall: WallTime, now: MonotonicTime
+        path: String, synchronous: String, largestLog: Int, believesClock: Bool, wall: WallTime, now: MonotonicTime
     ) throws {
         self.path = path
         self.largestLog = largestLog
@@ -37,17 +40,18 @@ final class StoreDatabase: Sendable {
             try db.execute(sql: "PRAGMA wal_autocheckpoint = \(max(largestLog / Self.pageSize, 1))")
         }
         try Schema.migrator.migrate(pool)
-        clock = try pool.write { db in
+        let (clock, before) = try pool.write { db in
             let latest = try Int64.fetchOne(
                 db,
                 sql: "SELECT max(coalesce((SELECT max(ended) FROM jobs WHERE ended IS NOT NULL), 0), "
                     + "coalesce((SELECT max(inserted) FROM jobs WHERE status <= 1), 0))")
-            let written = try Row.fetchOne(db, sql: "SELECT store, wall FROM clock").map { row in
-                let columns = Columns(row: row)
-                return (store: try columns.int64(0), wall: try columns.int64(1))
-            }
-            return StoreClock(written: written, latest: latest ?? 0, wall: wall, now: now)
+            let written = try Self.written(db)
+            return (StoreClock(written: written?.time, latest: latest ?? 0, wall: wall, now: now), written?.jump)
         }
+        self.clock = clock
+        jump = Mutex(
+            believesClock
+                ? nil : ClockJump.found(clock.away, before: before, store: clock.stored(now), wall: wall))
         try pool.write { try writeClock($0, wall: wall, now: now) }
     }
 
@@ -114,10 +118,39 @@ final class StoreDatabase: Sendable {
         }
     }
 
+    /// The time as it was written last, with what of it was not believed.
+    private static func written(
+        _ db: Database
+    ) throws -> (time: (store: Int64, wall: Int64), jump: ClockJump?)? {
+        let sql = "SELECT store, wall, jump_since, jump_wall, jump_length FROM clock"
+        return try Row.fetchOne(db, sql: sql).map { row in
+            let columns = Columns(row: row)
+            let jump: ClockJump? =
+                if let since = try columns.optionalInt64(2), let wall = try columns.optionalInt64(3),
+                    let length = try columns.optionalInt64(4)
+                { ClockJump(since: since, wall: wall, length: length) } else { nil }
+            return (time: (store: try columns.int64(0), wall: try columns.int64(1)), jump: jump)
+        }
+    }
+
     func writeClock(_ db: Database, wall: WallTime, now: MonotonicTime) throws {
+        let jump = jump.withLock(\.self)
         try db.execute(
-            sql: "INSERT OR REPLACE INTO clock (one, store, wall) VALUES (1, ?, ?)",
-            arguments: [clock.stored(now), wall.milliseconds])
+            sql: "INSERT OR REPLACE INTO clock (one, store, wall, jump_since, jump_wall, jump_length) "
+                + "VALUES (1, ?, ?, ?, ?, ?)",
+            arguments: [clock.stored(now), wall.milliseconds, jump?.since, jump?.wall, jump?.length])
+    }
+
+    /// The time by which what has expired is told, in nanoseconds: the clock's, less what is not believed of it.
+    func believed(wall: WallTime, now: MonotonicTime) -> Int64 {
+        let time = clock.stored(now)
+        let held = jump.withLock { jump in
+            let held = jump?.held(store: time, wall: wall) ?? 0
+            if held == 0 { jump = nil }
+            return held
+        }
+        let (believed, overflow) = time.subtractingReportingOverflow(held)
+        return overflow ? .min : believed
     }
 
     /// The bytes of the write-ahead log.
@@ -126,11 +159,13 @@ final class StoreDatabase: Sendable {
     /// The bytes of the database.
     var bytes: Int { Self.size(path) }
 
-    /// Empties a log that readers have kept from being begun anew; called by the writer between transactions.
-    func truncateLogIfHuge() {
-        guard logBytes >= 4 * largestLog else { return }
+    /// Empties a log that readers have kept from being begun anew; called by the writer between transactions. Says whether
+    /// it tried.
+    func truncateLogIfHuge() -> Bool {
+        guard logBytes >= 4 * largestLog else { return false }
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
         _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        return true
     }
 
     /// How many pages are free, and of how many.
@@ -146,6 +181,9 @@ final class StoreDatabase: Sendable {
             return true
         } catch { return false }
     }
+
+    /// Never closes it: the process ends as if it had been killed.
+    func abandon() { _ = Unmanaged.passRetained(pool) }
 
     /// What SQLite this is, and how it writes, for the log.
     var description: String {

@@ -6,13 +6,21 @@
 
 /// A folder that one process has for itself: where the database and the large payloads are.
 ///
-/// The lock is the kernel's, so that it goes with the process however that ends. The file of the lock also has the
-/// process's number, for whoever is refused.
+/// The locks are the kernel's, so that they go with the process however that ends: one on the folder, which nobody can
+/// remove without removing all that is in it, and one on a file, for file systems that lock no folders. The file also has
+/// the process's number, for whoever is refused.
 public final class StateFolder: Sendable {
     /// The folder.
     public let path: String
     private let lock: Int32
+    private let own: Int32
+    /// Held open, so that no folder that comes in its place can have its number.
+    private let held: Int32
+    /// When this process got the folder: what others wrote to it later, a process did that should not be there.
+    let lockedAt: FileTime
 
+    /// What shows who has the folder.
+    var lockFile: String { path + "/lock" }
     /// Where the database is.
     var database: String { path + "/jobs.sqlite" }
     /// Where large payloads and results are.
@@ -28,30 +36,53 @@ public final class StateFolder: Sendable {
     public init(_ path: String) throws(StateError) {
         self.path = path
         try Self.make(path)
+        own = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard own >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        // Some file systems, shared ones above all, lock files alone.
+        if flock(own, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+            close(own)
+            throw .inUse(folder: path, pid: Self.pid(inFile: path + "/lock"))
+        }
+        do throws(StateError) { try Self.make(path + "/files") } catch {
+            close(own)
+            throw error
+        }
+        held = open(path + "/files", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         let file = path + "/lock"
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
+        guard lock >= 0 else {
+            let reason = String(cString: strerror(errno))
+            close(own)
+            if held >= 0 { close(held) }
+            throw .unusable(path: file, reason: reason)
+        }
+        lockedAt = FileTime.now
+        // From here on deinit closes all, also where this throws.
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            let pid = Self.pid(in: lock)
-            close(lock)
-            guard code == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(code))) }
-            throw .inUse(folder: path, pid: pid)
+            guard errno == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
+            throw .inUse(folder: path, pid: Self.pid(in: lock))
         }
         let text = Array("\(getpid())\n".utf8)
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)
         _ = pwrite(lock, text, text.count, 0)
-        do throws(StateError) { try Self.make(files) } catch {
-            close(lock)
-            throw error
-        }
     }
 
-    deinit { close(lock) }
+    deinit {
+        close(lock)
+        close(own)
+        if held >= 0 { close(held) }
+    }
 
     /// Removes the notes of an earlier process's workers.
     func removeWork() { unlink(work) }
+
+    private static func pid(inFile path: String) -> Int? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        return pid(in: file)
+    }
 
     private static func pid(in descriptor: Int32) -> Int? {
         var bytes = [UInt8](repeating: 0, count: 24)

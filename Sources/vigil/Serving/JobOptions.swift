@@ -33,6 +33,7 @@ struct JobOptions {
         disk.uploadTTL = try settings.seconds("upload-ttl")
         disk.attempts = attempts
         disk.durability = try settings.text("durability").flatMap { .init(rawValue: $0) } ?? .full
+        disk.believesClock = try settings.isOn("believe-clock")
         do throws(StateError) {
             let store = try SQLiteJobStore(folder: place.take(logger), settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)

@@ -82,6 +82,10 @@ extension Setting {
             "full: what was accepted outlasts a loss of power; normal: the end of the process.",
             in: .jobs, of: [.serve]),
         Setting(
+            "believe-clock", .boolean, .value("false"),
+            "The time of day is right, though it is far ahead of when the folder was last written to.",
+            in: .jobs, of: [.serve]),
+        Setting(
             "attempts", .integer(1...1_000), .value("3"), "How often a job is begun whose process ended while it ran.",
             in: .jobs, of: [.serve]),
         Setting(

@@ -161,7 +161,7 @@ struct ReaderTests {
             _ = try await store.output(id)
             _ = try await store.list(status: nil, limit: 9, before: nil)
         }
-        let (log, done) = try store.database.withWriter { try $0.checkpoint(.truncate) }
+        let (log, done) = try store.truncateLog()
         #expect(log == done && store.database.logBytes == 0)
     }
 

@@ -1,0 +1,103 @@
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Holds what a process has open against what stands at its paths.
+///
+/// A file that was removed or replaced is still there for who has it open: writing to it succeeds, and all is gone when
+/// the process ends. So the writer looks before and after each commit, and nothing is accepted in a folder that is not the
+/// one at its path any more. A look is six calls of `stat`.
+final class FolderWatch: Sendable {
+    private let folder: StateFolder
+    private let noted = Mutex<[Place: FileMark]?>(nil)
+
+    init(folder: StateFolder) { self.folder = folder }
+
+    /// What is watched.
+    private enum Place: CaseIterable {
+        case folder, lock, database, log, index, files
+
+        /// Whether nobody else may write to it.
+        var isOurs: Bool { self == .database || self == .log }
+    }
+
+    private func path(_ place: Place) -> String {
+        switch place {
+        case .folder: folder.path
+        case .lock: folder.lockFile
+        case .database: folder.database
+        case .log: folder.database + "-wal"
+        case .index: folder.database + "-shm"
+        case .files: folder.files
+        }
+    }
+
+    /// Takes what stands there for what this process has open: at the start, and when it has written.
+    func note() {
+        var marks: [Place: FileMark] = [:]
+        for place in Place.allCases { marks[place] = FileMark(path: path(place)) }
+        noted.withLock { $0 = marks }
+    }
+
+    /// What was done to the folder since, by others; nil where nothing was.
+    ///
+    /// - Parameter wrote: whether this process may have written since the last note
+    func change(wrote: Bool = false) -> String? {
+        noted.withLock { noted in
+            guard let noted else { return nil }
+            for (place, known) in noted {
+                let path = path(place)
+                guard let found = FileMark(path: path) else {
+                    // Whatever keeps it from being looked at, it is not that it is gone.
+                    guard errno == ENOENT || errno == ENOTDIR || errno == ESTALE else { continue }
+                    return "\(path) was removed while the service ran"
+                }
+                guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
+                guard place.isOurs, !wrote else { continue }
+                if found.bytes < known.bytes { return "\(path) was truncated while the service ran" }
+                if place == .database, found.modified != known.modified {
+                    return "\(path) was written to by another process while the service ran"
+                }
+            }
+            return nil
+        }
+    }
+}
+
+/// What tells a file from another at the same path, and from itself before it was written to.
+struct FileMark: Sendable {
+    let device: UInt64
+    let inode: UInt64
+    let bytes: Int
+    /// In nanoseconds.
+    let modified: Int64
+
+    /// Of what stands at a path; nil, with `errno`, where nothing does.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        bytes = Int(status.st_size)
+        modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+    }
+
+    func isSameFile(as other: FileMark) -> Bool { device == other.device && inode == other.inode }
+}
+
+/// A moment by the clock that file systems stamp files with.
+struct FileTime: Sendable, Comparable {
+    let nanoseconds: Int64
+
+    static func < (left: FileTime, right: FileTime) -> Bool { left.nanoseconds < right.nanoseconds }
+
+    static var now: FileTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        return FileTime(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
+    }
+}

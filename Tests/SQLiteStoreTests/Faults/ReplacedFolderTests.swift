@@ -1,0 +1,173 @@
+import Foundation
+import Jobs
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What is done to the folder of a store that has it open.
+enum FolderChange: String, CaseIterable, Sendable {
+    case removed, madeAnew, movedAway, databaseRemoved, databaseReplaced, databaseTruncated, databaseOverwritten
+    case logRemoved, logTruncated, indexRemoved, filesRemoved, filesReplaced, lockRemoved, lockReplaced
+
+    func make(to home: Home) throws {
+        let files = FileManager.default
+        let path = home.path
+        func remove(_ name: String) throws { try files.removeItem(atPath: path + name) }
+        func replace(_ name: String) throws {
+            let bytes = try Home.bytes(path + name)
+            try remove(name)
+            try bytes.write(to: URL(fileURLWithPath: path + name))
+        }
+        switch self {
+        case .removed: try remove("")
+        case .madeAnew:
+            try remove("")
+            try files.createDirectory(atPath: path + "/files", withIntermediateDirectories: true)
+        case .movedAway: try files.moveItem(atPath: path, toPath: path + ".old")
+        case .databaseRemoved: try remove("/jobs.sqlite")
+        case .databaseReplaced: try replace("/jobs.sqlite")
+        case .databaseTruncated: #expect(truncate(home.database, 0) == 0)
+        case .databaseOverwritten:
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database))
+            try file.seek(toOffset: 8_192)
+            try file.write(contentsOf: Data(count: 8_192))
+            try file.close()
+        case .logRemoved: try remove("/jobs.sqlite-wal")
+        case .logTruncated: #expect(truncate(home.database + "-wal", 0) == 0)
+        case .indexRemoved: try remove("/jobs.sqlite-shm")
+        case .filesRemoved: try remove("/files")
+        case .filesReplaced:
+            try remove("/files")
+            try files.createDirectory(atPath: path + "/files", withIntermediateDirectories: false)
+        case .lockRemoved: try remove("/lock")
+        case .lockReplaced: try replace("/lock")
+        }
+    }
+}
+
+@Suite("a folder that others change while a store has it open")
+struct ReplacedFolderTests {
+    @Test("nothing is accepted in it any more, and the store says why", arguments: FolderChange.allCases)
+    func refused(change: FolderChange) async throws {
+        let home = try Home()
+        let store = try home.open()
+        _ = try await store.insert(.of())
+        try await store.checkWritable()
+        try change.make(to: home)
+        for _ in 0..<2 {
+            let error = await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 2)) }
+            guard case .unavailable(let reason) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(reason.contains("while the service ran") && reason.contains(home.path), "\(reason)")
+            await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+        }
+    }
+
+    @Test(
+        "a change in the middle of a commit is seen before anything is said",
+        arguments: [FolderChange.removed, .madeAnew])
+    func underway(change: FolderChange) async throws {
+        let home = try Home()
+        let store = try home.open()
+        await #expect(throws: JobStoreError.self) {
+            try await store.writer.commit { _ in try change.make(to: home) }
+        }
+    }
+
+    @Test("a folder that is moved away and back is the same")
+    func back() async throws {
+        let home = try Home()
+        let store = try home.open()
+        try FolderChange.movedAway.make(to: home)
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of()) }
+        try FileManager.default.moveItem(atPath: home.path + ".old", toPath: home.path)
+        #expect(try await store.insert(.of()).status == .queued)
+        try await store.checkWritable()
+    }
+
+    @Test("the end of a store that has lost its folder touches nothing of who has the path now")
+    func end() async throws {
+        let home = try Home()
+        let store = try home.open()
+        _ = try await store.insert(.of())
+        try FileManager.default.removeItem(atPath: home.path)
+        let other = try home.open(seed: 2)
+        let accepted = try await other.insert(.of(seed: 3)).id
+        store.close()
+        #expect(try await other.job(accepted) != nil)
+        let next = try await other.insert(.of(seed: 4)).id
+        // As it would be found if the other were killed now.
+        let found = try home.copy().open(seed: 5)
+        #expect(try await found.job(accepted) != nil)
+        #expect(try await found.job(next) != nil)
+    }
+
+    @Test("a folder whose lock was removed admits no second store")
+    func second() async throws {
+        let home = try Home()
+        let store = try home.open()
+        try FolderChange.lockRemoved.make(to: home)
+        let error = #expect(throws: StateError.self) { try home.open(seed: 2) }
+        guard case .inUse = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        withExtendedLifetime(store) {}
+    }
+
+    @Test("a sweep spares what is younger than the lock")
+    func sweep() throws {
+        let home = try Home()
+        do { _ = try home.open() }
+        let files = BodyFiles(folder: home.path + "/files")
+        let folder = try StateFolder(home.path)
+        for name in ["old", "young"] {
+            try Data([1]).write(to: URL(fileURLWithPath: files.path(name)))
+        }
+        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+        #expect(utimensat(AT_FDCWD, files.path("old"), &times, 0) == 0)
+        #expect(files.sweep(keeping: [], writtenBefore: folder.lockedAt) == 1)
+        #expect(try home.bodies() == ["young"])
+    }
+
+    @Test("an owner's own checkpoints, large logs and reading by others are no change")
+    func ownWriting() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 0..<40 {
+            _ = try await store.finish(.of(floats: 20_000, seed: UInt64(seed)), with: .output(60_000))
+            if seed % 8 == 0 {
+                try await store.writer.commit { _ in }
+                try store.truncateLog()
+            }
+            try await store.checkWritable()
+        }
+        let jobs = try home.tamper { try Int.fetchOne($0, sql: "SELECT count(*) FROM jobs") }
+        #expect(jobs == 40)
+        #expect(try await store.insert(.of()).status == .queued)
+    }
+}
+
+@Suite("readiness says what a large upload would meet")
+struct FilesProbeTests {
+    @Test("a folder of bodies in which no file can be made is told, and leaves nothing behind")
+    func probe() async throws {
+        let home = try Home()
+        let files = BodyFiles(folder: home.path)
+        try FilesProbe(files: files).check()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: home.path) == [])
+        #expect(throws: JobStoreError.self) { try FilesProbe(files: BodyFiles(folder: home.path + "/none")).check() }
+        // A folder in the place of the file that is tried.
+        try FileManager.default.createDirectory(atPath: home.path + "/.probe", withIntermediateDirectories: false)
+        #expect(throws: JobStoreError.self) { try FilesProbe(files: files).check() }
+    }
+}
