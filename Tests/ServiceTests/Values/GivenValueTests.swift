@@ -47,7 +47,9 @@ struct GivenValueTests {
         #expect(GivenValue.number(text) == 0)
     }
 
-    @Test("small ones are kept", arguments: [("1e-320", 1e-320), ("5e-324", 5e-324), ("1.7e308", 1.7e308)])
+    @Test(
+        "small ones are kept",
+        arguments: [("1e-320", 0x7E8p-1074), ("5e-324", .leastNonzeroMagnitude), ("1.7e308", 1.7e308)])
     func extremes(text: String, expected: Double) {
         #expect(GivenValue.number(text) == expected)
     }

@@ -79,7 +79,7 @@ struct ReadmeLimitsTests {
         ("`Prefer: wait=SECONDS` | with the finished job", nil, 200),
         ("`If-None-Match` and `If-Match` (|)", "precondition-failed", 412),
         ("`/readyz`, `/healthz` \\| | or 503", nil, 200),
-        ("times its size, is refused with |", "content-too-large", 413),
+        ("its size, is refused with |", "content-too-large", 413),
         ("unknown, or given twice, is |", "invalid-parameter", 422),
         ("or than 100,000, are |", "content-too-large", 413),
         ("than there is room for now are |", "backlog-full", 429),
@@ -119,7 +119,8 @@ struct ReadmeLimitsTests {
         }
         // What looks like a status and is none, or stands in an example.
         for text in [
-            "beyond 200 times", "200 or 503", "`VIGIL_MIN_RATE` | 500 |", "\"status\":202", "429 and 503 always",
+            "beyond 200 times", "`1e-400`", "200 or 503", "`VIGIL_MIN_RATE` | 500 |", "\"status\":202",
+            "429 and 503 always",
         ] {
             rest = rest.replacing(text, with: "…")
         }

@@ -13,6 +13,8 @@ struct ServiceLinkTests {
         ("VIGIL_PORT_8080_TCP_PORT", "8080"), ("VIGIL_PORT_8080_TCP_PROTO", "tcp"),
         ("VIGIL_PORT_9_SCTP_PROTO", "sctp"), ("VIGIL_API_SERVICE_HOST", "10.0.0.1"),
         ("VIGIL_API_V2_PORT_80_TCP_PORT", "80"), ("VIGIL_SERVICE_SERVICE_PORT", "80"),
+        // Of a service called vigil-service.
+        ("VIGIL_SERVICE_PORT", "tcp://10.0.0.1:80"),
         // Docker, of a range of ports too.
         ("VIGIL_NAME", "/web/vigil"), ("VIGIL_DB_NAME", "/web/vigil-db"),
         ("VIGIL_PORT_80_TCP_START", "tcp://172.17.0.2:80"), ("VIGIL_PORT_80_TCP_END", "tcp://172.17.0.2:89"),
@@ -31,7 +33,7 @@ struct ServiceLinkTests {
         ("VIGIL_SERVICE_PORT_KEYS", "x"), ("VIGIL_X_SERVICE_PORT_KEYS", "keys.txt"), ("VIGIL_SERVICE_PORT", "http"),
         ("VIGIL_SERVICE_PORT", ""), ("VIGIL_SERVICE_PORT", "0"), ("VIGIL_SERVICE_PORT", "65536"),
         ("VIGIL_SERVICE_PORT", "+80"), ("VIGIL_SERVICE_PORT", "080"), ("VIGIL_SERVICE_PORT", "80 "),
-        ("VIGIL_SERVICE_PORT", "tcp://10.0.0.1:80"), ("VIGIL_SERVICE_PORT_", "80"), ("VIGIL_SERVICE_PORT_http", "80"),
+        ("VIGIL_SERVICE_PORT_", "80"), ("VIGIL_SERVICE_PORT_http", "80"),
         ("VIGIL_SERVICE_HOST", "vigil.example"), ("VIGIL_SERVICE_HOST", "10.0.0"), ("VIGIL_SERVICE_HOST", ""),
         ("VIGIL_SERVICE_HOST", "[fd00::1]"), ("VIGIL_SERVICE_HOST_NAME", "10.0.0.1"),
         ("VIGIL__SERVICE_HOST", "10.0.0.1"),

@@ -17,8 +17,8 @@ struct SettingSamples {
     /// Members of the file that are refused, beside these texts.
     let wrongJSON: [String]
 
-    /// Numbers that no double can hold, and one that only looks whole once it is rounded.
-    private static let beyondDouble = ["1e-400", "-1e-400", "1e999", "1.00000000000000000001"]
+    /// Numbers that no double can hold.
+    private static let beyondDouble = ["1e-400", "-1e-400", "1e999"]
 
     /// - Parameter file: one that can be read
     init(of setting: Setting, file: String) {
@@ -35,7 +35,9 @@ struct SettingSamples {
             good = [range.lowerBound, range.upperBound].flatMap { number in
                 ["\(number)", "\(number).0"].map { Good(text: $0, json: $0, value: .integer(number)) }
             }
-            wrongTexts = ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "1.5", "some", "0x10"] + beyond
+            wrongTexts =
+                ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "1.5", "some", "0x10", "1.00000000000000000001"]
+                + beyond
             wrongJSON = none + ["\(range.upperBound + 1)", "1.5", "true", "[1]"] + beyond
         case .octal(let range):
             good = [range.lowerBound, range.upperBound].map { number in
