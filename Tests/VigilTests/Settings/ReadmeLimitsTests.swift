@@ -1,11 +1,11 @@
 import Foundation
 import HTTP
-import Jobs
-import SQLiteStore
 import TestSupport
 import Testing
 import Webhooks
 
+@testable import Jobs
+@testable import SQLiteStore
 @testable import Service
 @testable import vigil
 
@@ -70,6 +70,26 @@ struct ReadmeLimitsTests {
         #expect(try settings.mebibytes("max-body") == VigilService.Settings().maxBodyBytes)
         #expect(try settings.text("on-missing-model") == VigilService.Settings().missingModel.rawValue)
         #expect(try settings.isOn("reuse-results") == VigilService.Settings().reusesResults)
+    }
+
+    @Test("what docs/jobs.md tells of the store")
+    func store() throws {
+        let jobs = try Self.text("docs/jobs.md")
+        let sentences = [
+            "features and results above \(StoredBody.largestRow >> 10) KiB",
+            "while a transaction is flushed share the next one, up to \(CommitQueue.most).",
+            "up to \(DiskSpace.mostBallastBytes >> 20) MiB that are given back",
+            "takes it for two minutes", "a head start of five minutes a level",
+        ]
+        for sentence in sentences { #expect(jobs.contains(sentence), "\(sentence)") }
+        #expect(CallbackTable.lease == .seconds(120), "docs/jobs.md says two minutes")
+    }
+
+    @Test("files are read again as soon as README says")
+    func reloading() {
+        // A change is seen at one look, and that it is done at the next.
+        #expect(2 * Int(Reloading.pause.components.seconds) == 4)
+        #expect(readme.components(separatedBy: "within about four seconds").count == 4)
     }
 
     /// What README says of a status, with a bar where the status stands, and the problem that has it; nil for an
