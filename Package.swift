@@ -121,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "vigil",
+                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

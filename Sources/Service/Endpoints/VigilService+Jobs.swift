@@ -33,9 +33,12 @@ extension VigilService {
         return EntityTag("\(job.revision).\(Vigil.version)\(form)")
     }
 
+    /// The most that `wait` may be, of which less is granted.
+    static let mostWaitSeconds = 86_400.0
+
     /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
     func wait(in query: Parameters) throws(HTTPProblem) -> Duration? {
-        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...86_400) }
+        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...Self.mostWaitSeconds) }
         return seconds.map { min(.seconds($0), settings.maxWait) }
     }
 

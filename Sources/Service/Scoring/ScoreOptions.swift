@@ -44,9 +44,9 @@ extension ScoreOptions {
         let given = try Parameters(parameters, among: Self.names)
         labels = try Self.read(given["labels"]) { value throws(OptionError) in try Self.check(labels: value.list()) }
         fps = try Self.read(given["fps"]) { value throws(OptionError) in try value.number(in: 0.001...100_000) }
-        if let value = given["threshold"] { segments.threshold = Float(try value.number(in: 0...1)) }
+        if let value = given["threshold"] { segments.threshold = try value.float(in: 0...1) }
         segments.leave = segments.threshold
-        if let value = given["leave"] { segments.leave = Float(try value.number(in: 0...1)) }
+        if let value = given["leave"] { segments.leave = try value.float(in: 0...1) }
         if let value = given["min_snippets"] { segments.minimumSnippets = try value.whole(in: 1...Self.mostSnippets) }
         if let value = given["merge_gap"] { segments.mergeGap = try value.whole(in: 0...Self.mostSnippets) }
         logits = try given.flag("logits") ?? false

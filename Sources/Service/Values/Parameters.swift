@@ -88,17 +88,27 @@ struct ParameterReader {
         return flag
     }
 
+    private var rangeFault: String { value.text.flatMap { GivenValue.rangeFault($0) } ?? "is out of range" }
+
     func number(in range: ClosedRange<Double>) throws(OptionError) -> Double {
         guard let number = value.text.flatMap({ GivenValue.number($0) }), range.contains(number) else {
             throw error(
-                "is out of range: expected a number from \(range.lowerBound) to \(Int(range.upperBound))")
+                "\(rangeFault): expected a number from \(range.lowerBound) to \(Int(range.upperBound))")
         }
         return number
     }
 
+    /// As a float, which may be 0 only where the number is.
+    func float(in range: ClosedRange<Double>) throws(OptionError) -> Float {
+        let number = try number(in: range)
+        let float = Float(number)
+        guard float != 0 || number == 0 else { throw error("is too close to 0 to be told from it") }
+        return float
+    }
+
     func whole(in range: ClosedRange<Int>) throws(OptionError) -> Int {
         guard let number = value.text.flatMap({ GivenValue.whole($0) }), range.contains(number) else {
-            throw error("is out of range: expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+            throw error("\(rangeFault): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }
@@ -125,19 +135,8 @@ struct ParameterReader {
 
     /// Texts: a JSON list's, else those between commas.
     func list() throws(OptionError) -> [String] {
-        var value = self.value
-        if case .text(let text) = value, let list = try? JSONReader.parse(Array(GivenValue.trimmed(text).utf8)),
-            list.array != nil
-        {
-            value = .json(list)
-        }
-        if case .json(.array(let elements)) = value {
-            let texts = elements.compactMap(\.string)
-            guard texts.count == elements.count else { throw error("has something else in it than texts") }
-            return texts.map { GivenValue.trimmed($0) }
-        }
-        // By bytes: to Swift a comma with a mark above it is another character.
-        return try text().utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-            .map { GivenValue.trimmed(Substring($0)) }
+        if case .json(.object) = value { throw error("is no text") }
+        guard let entries = value.entries else { throw error("has something else in it than texts") }
+        return entries
     }
 }
