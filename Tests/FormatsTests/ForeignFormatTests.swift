@@ -173,7 +173,8 @@ struct ForeignFormatTests {
     /// A row as CLIP gives them: normal numbers, of a length of about 10 or of 1.
     private static func row(_ width: Int, unit: Bool, _ random: inout SeededRandom) -> [Float] {
         let row = (0..<width).map { _ in
-            (0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) } * 0.44
+            let bits = random.next()
+            return (0..<4).reduce(Float(-2)) { $0 + Float(bits >> (16 * UInt64($1)) & 0xFFFF) / 65_536 } * 0.762_123
         }
         let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
         return unit ? row.map { $0 / length } : row
@@ -182,7 +183,7 @@ struct ForeignFormatTests {
     @Test("rows of features are of no format: long or short, rounded, sparse, repeated, behind zeros")
     func rows() {
         var random = SeededRandom(seed: 1_706)
-        for round in 0..<6_000 {
+        for round in 0..<1_500 {
             let width = [4, 64, 256, 512][round % 4]
             var values = Self.row(width, unit: round % 2 == 0, &random)
             if round % 3 == 0 { values = values.map { Float(bitPattern: $0.bitPattern & 0xFFFF_0000) } }
