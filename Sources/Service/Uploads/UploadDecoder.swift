@@ -107,7 +107,7 @@ struct UploadDecoder: ArrayDecoder {
         switch contents {
         case .npy: state = .npy(NPYDecoder(limits: limits))
         case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
-        case .json: state = .json(FeatureJSONDecoder(limits: limits, keepsMembers: keepsMembers))
+        case .json: state = .json(FeatureJSONDecoder(limits: limits, width: width, keepsMembers: keepsMembers))
         case .rows: state = .rows(RawFloatDecoder(width: width, limits: limits))
         case .zip: throw Self.checkpoint
         }
