@@ -1,3 +1,5 @@
+import Platform
+
 extension FairQueue {
     /// What lies before a queued job.
     package struct Place: Equatable, Sendable {
@@ -19,7 +21,7 @@ extension FairQueue {
         }
         var position = rank + 1
         let turn = Turn(tag: tag, entry: entry)
-        for (name, line) in lines where name != client {
+        for (name, line) in lines where !name.text.hasBytes(of: client) {
             let before = line.before(turn)
             position += before.jobs
             partsBefore += before.parts
