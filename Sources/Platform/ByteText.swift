@@ -13,9 +13,6 @@ public struct ByteText: Hashable, Sendable {
     /// A name of this text.
     public init(_ text: String) { self.text = text }
 
-    /// A name of this text.
-    public init(_ text: Substring) { self.text = String(text) }
-
     /// Whether both have the same bytes.
     public static func == (left: ByteText, right: ByteText) -> Bool { left.text.hasBytes(of: right.text) }
 

@@ -18,7 +18,9 @@ struct NPYHeader: Equatable {
             guard ["descr", "fortran_order", "shape"].contains(key) else {
                 throw malformed("has the unknown key \(quoted(key))")
             }
-            guard found.updateValue(value, forKey: ByteText(key)) == nil else { throw malformed("has the key '\(key)' twice") }
+            guard found.updateValue(value, forKey: ByteText(key)) == nil else {
+                throw malformed("has the key '\(key)' twice")
+            }
         }
         guard let descr = found["descr"] else { throw malformed("lacks the key 'descr'") }
         guard let order = found["fortran_order"] else { throw malformed("lacks the key 'fortran_order'") }

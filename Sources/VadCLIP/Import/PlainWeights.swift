@@ -26,7 +26,7 @@ struct PlainWeights: NamedWeights {
             (
                 original: name,
                 name: name.pieces(between: ASCII.dot)
-                    .filter { !Self.wrappers.contains(ByteText($0)) }.joined(separator: ".")
+                    .filter { !Self.wrappers.contains(ByteText(String($0))) }.joined(separator: ".")
             )
         }
         let mark = ModelFile.Name.positions

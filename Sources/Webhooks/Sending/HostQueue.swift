@@ -56,7 +56,9 @@ struct HostQueue<Work> {
     }
 
     private mutating func next() -> Entry? {
-        guard let index = waiting.firstIndex(where: { busy[ByteText($0.host), default: 0] < limits.perHost }) else { return nil }
+        guard let index = waiting.firstIndex(where: { busy[ByteText($0.host), default: 0] < limits.perHost }) else {
+            return nil
+        }
         let entry = waiting.remove(at: index)
         busy[ByteText(entry.host), default: 0] += 1
         return entry
