@@ -38,42 +38,43 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
+        .target(name: "Platform"),
         .target(name: "Numerics", dependencies: ["CKernels"]),
         .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Compression", dependencies: ["CZlib"]),
-        .target(name: "Formats", dependencies: ["Compression", "COpenSSL"]),
-        .target(name: "Webhooks", dependencies: ["Formats", "TLS"]),
+        .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"]),
+        .target(name: "Webhooks", dependencies: ["Formats", "Platform", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"]),
-        .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
+        .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics", "Platform"]),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "Compression", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Compression", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Jobs",
             dependencies: [
-                .product(name: "DequeModule", package: "swift-collections"),
+                "Platform", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "SQLiteStore",
             dependencies: [
-                "Compression", "Formats", "Jobs", .product(name: "GRDB", package: "GRDB.swift"),
+                "Compression", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Service",
             dependencies: [
-                "Formats", "HTTP", "Jobs", "Numerics", "VadCLIP", "Webhooks",
+                "Formats", "HTTP", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -90,7 +91,8 @@ let package = Package(
             name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats"], exclude: ["Fixtures"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
-            name: "VadCLIPTests", dependencies: ["AllocationCount", "TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
+            name: "VadCLIPTests", dependencies: ["AllocationCount", "Platform", "TestSupport", "VadCLIP"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPTests",
             dependencies: [

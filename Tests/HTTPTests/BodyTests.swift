@@ -111,6 +111,23 @@ struct RouterTests {
         #expect(found == pattern)
     }
 
+    @Test("a path of fixed text fits its own bytes alone, not what Unicode calls equal")
+    func pathsAreBytes() {
+        var router = Router()
+        router.get("/\u{212B}", .deferred { _ in Response(status: .ok) })
+        guard case .refused(let problem) = router.resolve(RequestHead(method: .get, path: "/\u{C5}")) else {
+            Issue.record("another path was found")
+            return
+        }
+        #expect(problem.status == .notFound)
+    }
+
+    @Test("a parameter of a query is found by the bytes of its name")
+    func queryIsBytes() {
+        let items = QueryItems([.init(name: "\u{212A}", value: "sign"), .init(name: "K", value: "letter")])
+        #expect(items["K"] == "letter" && items["\u{212A}"] == "sign")
+    }
+
     @Test("HEAD uses the route of GET, and 405 lists what there is")
     func methods() {
         guard case .route = Self.router.resolve(RequestHead(method: .head, path: "/jobs")) else {

@@ -8,20 +8,21 @@ struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
         "vigil": [
-            "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics", "TLS",
-            "Webhooks",
+            "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics",
+            "Platform",
+            "TLS", "Webhooks",
         ],
-        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics"],
-        "SQLiteStore": ["Jobs", "Formats", "Compression"],
-        "VadCLIP": ["CLIP", "Formats", "Numerics"],
+        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics", "Platform"],
+        "SQLiteStore": ["Jobs", "Formats", "Compression", "Platform"],
+        "VadCLIP": ["CLIP", "Formats", "Numerics", "Platform"],
         "CLIP": ["Numerics"],
         "Numerics": ["CKernels"],
-        "Formats": ["Compression", "COpenSSL"],
-        "HTTP": ["CLinux", "Compression", "TLS"],
+        "Formats": ["Compression", "COpenSSL", "Platform"],
+        "HTTP": ["CLinux", "Compression", "Platform", "TLS"],
         "Compression": ["CZlib"],
         "TLS": ["COpenSSL"],
-        "Jobs": [],
-        "Webhooks": ["Formats", "TLS"],
+        "Jobs": ["Platform"], "Platform": [],
+        "Webhooks": ["Formats", "Platform", "TLS"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 

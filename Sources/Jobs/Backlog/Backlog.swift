@@ -1,4 +1,5 @@
 import Logging
+import Platform
 import Synchronization
 
 /// The bounded front of the queue, and the only one that speaks to its store.
@@ -44,7 +45,7 @@ public final class Backlog: Sendable {
         /// The uploads in flight that have room.
         var uploads: [ObjectIdentifier: UploadRoom] = [:]
         /// The clients that lately gave up an upload before it had come, and until when they get no grace for the next.
-        var breakers: [String: MonotonicTime] = [:]
+        var breakers: [ByteText: MonotonicTime] = [:]
         /// No upload is late before this.
         var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.
@@ -86,7 +87,7 @@ public final class Backlog: Sendable {
             state.ledger.waiting += waiting.reduce(0) { $0 + $1.jobs }
             for (client, load) in counts.queuedByClient {
                 state.ledger.enqueue(
-                    QueueLedger.Load(load), of: client)
+                    QueueLedger.Load(load), of: client.text)
             }
         }
         bell.ring()

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -64,7 +66,7 @@ public final class StateFolder: Sendable {
     private static func make(_ path: String) throws(StateError) {
         if mkdir(path, 0o700) == 0 { return }
         var code = errno
-        if code == ENOENT, let slash = path.dropFirst().lastIndex(of: "/") {
+        if code == ENOENT, let slash = path.utf8.dropFirst().lastIndex(of: ASCII.slash) {
             try make(String(path[..<slash]))
             if mkdir(path, 0o700) == 0 { return }
             code = errno

@@ -153,7 +153,7 @@ struct ContentDecoder {
 
     /// Whether a tensor is one that every model or checkpoint has, whatever was put before its name.
     private static func isOfModel(_ name: String) -> Bool {
-        ("." + name).hasSuffix(".frame_position_embeddings.weight")
+        ("." + name).ends(with: ".frame_position_embeddings.weight")
     }
 
     private func unpack(

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// The matrices of an upload as they come, within the limits that hold for all of them together.
 struct UploadMatrices {

@@ -1,6 +1,7 @@
 import Formats
 import HTTP
 import Jobs
+import Platform
 
 /// A parameter that came with a request, or an option of a command.
 public struct Parameter: Sendable, Equatable {
@@ -32,14 +33,14 @@ public struct OptionError: Error, Equatable, CustomStringConvertible {
 
 /// Parameters by name: those that are known, each at most once; what is empty counts as not given.
 struct Parameters {
-    private var values: [String: GivenValue] = [:]
+    private var values: [ByteText: GivenValue] = [:]
 
     /// Throws for a name that is not among `names`, and for one that is given twice, in whichever places.
     init(_ parameters: some Sequence<Parameter>, among names: [String]) throws(OptionError) {
         for parameter in parameters {
             guard names.contains(parameter.name) else { throw .unknown(parameter.name, among: names) }
             guard parameter.value.isGiven else { continue }
-            guard values.updateValue(parameter.value, forKey: parameter.name) == nil else {
+            guard values.updateValue(parameter.value, forKey: ByteText(parameter.name)) == nil else {
                 throw OptionError(name: parameter.name, problem: "given twice: expected once")
             }
         }
@@ -116,7 +117,7 @@ struct ParameterReader {
     /// A time of day. A plus sign that was not encoded has become a blank in a query.
     func time() throws(OptionError) -> WallTime {
         let text = try text()
-        let repaired = String(text.map { $0 == " " ? "+" : $0 })
+        let repaired = String(decoding: text.utf8.map { $0 == ASCIIText.space ? ASCIIText.plus : $0 }, as: UTF8.self)
         guard let time = WallTime(text) ?? WallTime(repaired) else {
             throw error("is no time: expected one such as 2026-01-01T12:00:00Z")
         }

@@ -1,6 +1,7 @@
 import CLIP
 import Formats
 import Numerics
+import Platform
 import Synchronization
 
 /// Text features of labels that the model was not imported with.

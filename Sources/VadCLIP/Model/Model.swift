@@ -1,6 +1,7 @@
 import CLIP
 import Formats
 import Numerics
+import Platform
 
 /// A loaded model: weights prepared once, read-only, shared by all workers.
 public final class Model: Sendable {

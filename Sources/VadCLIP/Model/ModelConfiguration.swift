@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// Shape and settings of a VadCLIP model.
 ///

@@ -55,7 +55,7 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         switch (hosts, url.host) {
         case (.any, _): return true
         case (.one(let host), let other): return host == other
-        case (.below(let ending), .name(let name)): return name.hasSuffix(ending)
+        case (.below(let ending), .name(let name)): return name.ends(with: ending)
         case (.below, .address): return false
         }
     }

@@ -26,7 +26,8 @@ public struct WebhookPolicy: Sendable, Equatable {
         guard url.scheme == .https || allowsPlainHTTP else { throw .plainHTTP }
         guard allowedHosts.contains(where: { $0.matches(url) }) else { throw .hostNotAllowed(url.authority) }
         // Where every resolver looks it up alike (RFC 6761, 6.3), a client can be told at once.
-        if case .name(let name) = url.host, !allowsPrivateAddresses, name == "localhost" || name.hasSuffix(".localhost")
+        if case .name(let name) = url.host, !allowsPrivateAddresses,
+            name == "localhost" || name.ends(with: ".localhost")
         {
             throw .addressNotAllowed(host: name, .four(0x7f00_0001), .loopback)
         }

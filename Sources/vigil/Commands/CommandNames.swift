@@ -6,7 +6,7 @@ enum CommandNames {
     /// Throws where the first words of the command line, or those behind `help`, are no commands.
     static func check(_ arguments: some Collection<String>) throws {
         let isHelp = arguments.first == "help"
-        let words = (isHelp ? arguments.dropFirst() : arguments[...]).prefix { !$0.hasPrefix("-") }
+        let words = (isHelp ? arguments.dropFirst() : arguments[...]).prefix { !$0.begins(with: "-") }
         var command: any ParsableCommand.Type = VigilCommand.self
         for word in words {
             let known = command.configuration.subcommands

@@ -56,6 +56,6 @@ struct JobOptions {
 
     /// Whether a client is on this machine, as far as its address tells.
     @Sendable private static func isThisMachine(_ client: String) -> Bool {
-        client.hasPrefix("127.") || client == "::/64" || client == "unix"
+        client.begins(with: "127.") || client == "::/64" || client == "unix"
     }
 }

@@ -1,5 +1,6 @@
 import HTTP
 import Logging
+import Platform
 import SQLiteStore
 
 #if canImport(Glibc)
@@ -25,9 +26,9 @@ struct StatePlace {
                 isShared = configuration.port == 0
                 return
             }
-            let spelling = "\(first)".map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "-" }
-            text = "listen-" + String(spelling.prefix(100))
-            isShared = spelling.suffix(2) == ["-", "0"]
+            let spelling = "\(first)".utf8.map { ASCII.isAlphanumeric($0) || $0 == ASCII.dot ? $0 : ASCII.dash }
+            text = "listen-" + String(decoding: spelling.prefix(100), as: UTF8.self)
+            isShared = spelling.suffix(2).elementsEqual("-0".utf8)
         }
     }
 
@@ -52,7 +53,7 @@ struct StatePlace {
             return
         }
         let home = Self.variable("XDG_STATE_HOME") ?? Self.variable("HOME").map { $0 + "/.local/state" }
-        guard let home, home.hasPrefix("/") else {
+        guard let home, home.begins(with: "/") else {
             throw Failure(
                 .configuration,
                 "there is no place for jobs, as neither XDG_STATE_HOME nor HOME is set: name a folder by --state, or "
