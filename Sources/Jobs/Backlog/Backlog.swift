@@ -54,7 +54,8 @@ public final class Backlog: Sendable {
     /// How much may be queued.
     public let limits: Limits
     let store: any JobStore
-    let clock: any JobClock
+    /// Where the time is taken from.
+    public let clock: any JobClock
     let logger: Logger
     /// Rung after every change that may let a worker claim a job.
     let bell = Doorbell()

@@ -1,3 +1,4 @@
+import Jobs
 import Synchronization
 
 /// Bounds the memory of large answers that clients are still taking.
@@ -12,13 +13,13 @@ final class AnswerBudget: Sendable {
     private let held = Mutex(0)
 
     /// A budget of so many bytes.
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int, clock: any JobClock) { self.limit = limit }
 
     /// Bytes that are held now.
     var heldBytes: Int { held.withLock { $0 } }
 
     /// Takes room for an answer of `bytes`; nil where others hold too much. It is given back when the share goes away.
-    func take(_ bytes: Int) -> Share? {
+    func take(_ bytes: Int, for client: String = "") -> Share? {
         guard bytes > Self.small else { return Share(bytes: 0, of: self) }
         let fits = held.withLock { held in
             guard held == 0 || held + bytes <= limit else { return false }
@@ -37,6 +38,10 @@ final class AnswerBudget: Sendable {
             self.bytes = bytes
             self.budget = budget
         }
+
+        func begin(cut: @escaping @Sendable () -> Void) {}
+        func sent(_ bytes: Int) {}
+        func end() {}
 
         deinit { budget.held.withLock { $0 -= bytes } }
     }

@@ -82,7 +82,7 @@ extension VigilService {
     }
 
     /// Small answers as they are; large ones in pieces, which hold their share of the budget until the client has them.
-    private static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
+    static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
         guard bytes.count > AnswerBudget.small else { return .bytes(bytes) }
         return .stream(length: bytes.count) { writer in
             for start in stride(from: 0, to: bytes.count, by: 256 << 10) {
