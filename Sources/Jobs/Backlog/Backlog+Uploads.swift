@@ -24,7 +24,8 @@ extension Backlog {
     func grow(_ room: UploadRoom, toBytes bytes: Int) throws(SubmitError) {
         let now = clock.now
         let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
-            guard let before = state.remove(room) else { return (nil, []) }
+            // Since the upload last looked, its room may have gone to another.
+            guard let before = state.remove(room) else { return (room.isLost ? .tooSlow : nil, []) }
             let wanted = QueueLedger.Load(jobs: before.jobs, bytes: max(bytes, before.bytes))
             let (refusal, lost) = state.makeRoom(for: wanted, of: room.client, isInFlight: true, now: now)
             if refusal != nil {
@@ -48,7 +49,7 @@ extension Backlog {
         let now = clock.now
         state.withLock { state in
             guard state.remove(room) != nil, !room.hasArrived else { return }
-            state.note(breaker: room.client, now: now, for: limits.pace.memory)
+            state.breakers.note(room.client, now: now, for: limits.pace.memory)
         }
     }
 
@@ -80,7 +81,7 @@ extension Backlog {
             }
             state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
             if let newcomer {
-                if let until = state.breakers[client], until > now { newcomer.endGrace(now: now) }
+                if state.breakers.knows(client, now: now) { newcomer.endGrace(now: now) }
                 state.insert(newcomer)
             }
             return (nil, lost)
@@ -105,16 +106,6 @@ extension Backlog.State {
         return counted
     }
 
-    /// Notes that a client has broken an upload off: who makes a promise anew each time before it is late would else keep
-    /// its room for ever.
-    mutating func note(breaker client: String, now: MonotonicTime, for memory: Duration) {
-        if breakers.count >= Self.mostBreakers { breakers = breakers.filter { $0.value > now } }
-        guard breakers.count < Self.mostBreakers else { return }
-        breakers[client] = now + memory
-    }
-
-    private static let mostBreakers = 10_000
-
     /// Why so much of `client` can't be taken, after uploads that lag behind have lost what would make room for it.
     ///
     /// - Returns: also the uploads that lost what they held, whose tasks are to be interrupted
@@ -138,18 +129,23 @@ extension Backlog.State {
         }
         for (room, _) in late where !needsHeld {
             guard let shortage = ledger.shortage(load, of: client) else { break }
-            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room) }
+            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room, now: now) }
         }
         guard needsHeld else { return (self.refusal(load, of: client, isInFlight: isInFlight), []) }
         var lost: [UploadRoom] = []
         for (room, _) in late {
             guard let shortage = ledger.shortage(load, of: client) else { break }
-            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room) }
+            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room, now: now) }
         }
         for (room, state) in late where state.held > 0 {
             guard let shortage = ledger.shortage(load, of: client) else { break }
             guard shortage.concerns(room.client, askedBy: client) else { continue }
-            room.state.withLock { $0.isLost = true }
+            let isStillLate = room.state.withLock { state in
+                guard state.due <= now else { return false }
+                state.isLost = true
+                return true
+            }
+            guard isStillLate else { continue }
             _ = remove(room)
             lost.append(room)
         }
@@ -162,9 +158,9 @@ extension Backlog.State {
         var next = MonotonicTime(nanoseconds: .max)
         for room in uploads.values {
             let state = room.state.withLock { $0 }
-            if state.due <= now, state.counted != QueueLedger.Load() {
-                late.append((room, state))
-            }
+            // Without anything to lose it need not be looked at before it is entered anew.
+            guard state.counted != QueueLedger.Load() else { continue }
+            if state.due <= now { late.append((room, state)) }
             next = min(next, state.due)
         }
         // A time by which an upload is due only moves on, and what is entered brings its own.
@@ -172,9 +168,10 @@ extension Backlog.State {
         return late.sorted { $0.state.due < $1.state.due }
     }
 
-    /// Takes back what was promised to an upload beyond what it holds.
-    private mutating func withdrawPromise(of room: UploadRoom) {
+    /// Takes back what was promised to an upload beyond what it holds, unless it has caught up since the look at it.
+    private mutating func withdrawPromise(of room: UploadRoom, now: MonotonicTime) {
         let promised = room.state.withLock { state in
+            guard state.due <= now else { return QueueLedger.Load() }
             let promised = state.promised
             state.counted -= promised
             return promised

@@ -43,8 +43,8 @@ public final class Backlog: Sendable {
         var isAccepting = true
         /// The uploads in flight that have room.
         var uploads: [ObjectIdentifier: UploadRoom] = [:]
-        /// The clients that lately gave up an upload before it had come, and until when they get no grace for the next.
-        var breakers: [String: MonotonicTime] = [:]
+        /// The clients that lately gave up an upload before it had come.
+        var breakers = Breakers()
         /// No upload is late before this.
         var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.

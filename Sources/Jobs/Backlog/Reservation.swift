@@ -34,7 +34,7 @@ public final class Reservation: Sendable {
     public func arrived() { room.arrived() }
 
     /// Whether others got what the upload held, because it came too slowly.
-    public var isLost: Bool { room.state.withLock { $0.isLost } }
+    public var isLost: Bool { room.isLost }
 
     /// Gives the place back; once it was used there is nothing to give.
     public func cancel() { backlog.release(room) }
