@@ -69,7 +69,7 @@ public struct ResponseWriter: Sendable {
     }
 
     /// Ends the connection whatever the client has not taken yet, so that `write` throws; from any task.
-    public func cut() {}
+    public func cut() { end() }
 
     /// Calls `action` once the client has ended its side of the connection, or soon if it has.
     ///
