@@ -57,8 +57,8 @@ struct FullServerTests {
                 let fifth = try Self.idle(server)
                 #expect(try clients[0].readToEnd() == "")
                 for client in [clients[2], fourth, fifth] { try Self.ask(client) }
+                #expect(server.server.statistics.openConnections == 3)
             }
-            #expect(server.server.statistics.openConnections == 3)
             #expect(server.server.statistics.refusedConnections == 0)
         }
     }
