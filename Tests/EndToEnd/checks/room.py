@@ -153,6 +153,17 @@ with group("places"), Server("--max-queued", "40", "--max-queued-per-client", "4
     for one in slow:
         one.close()
 
+with group("hundreds"), Server("--max-queued-memory", "300") as server:
+    slow = [Slow(server, source, 1 << 20, 64 << 10) for _ in range(30) for source in sources(10)]
+    equal("300 uploads of 1 MiB are let in, and all memory is announced", held(slow), 300)
+    answers = [scored(server, "127.0.0.12", slow) for _ in range(5)]
+    equal("they drip, and an eleventh client is scored, time and again", [status for status, _ in answers], [200] * 5)
+    equal("the scores are those of its video", {document["snippets"] for _, document in answers}, {4_000})
+    answered = [one.answer for one in slow if one.answer]
+    check("none of them lost more than its promise for that", not answered, shown(answered))
+    for one in slow:
+        one.close()
+
 with group("what is refused still"), Server("--max-queued-memory", "64", "--max-body", "128") as server:
     with connect(server, "127.0.0.2") as client:
         client.settimeout(10)
