@@ -138,6 +138,26 @@ struct AnswerBudgetTests {
         withExtendedLifetime(share) {}
     }
 
+    @Test("what was taken on an estimate becomes what the answer has, and its client has the time that this allows")
+    func estimates() async throws {
+        let budget = budget(100)
+        let share = try #require(budget.take(80 << 20, for: "a"))
+        guard case .stream(_, let produce) = VigilService.body([UInt8](repeating: 1, count: 7 << 20), holding: share)
+        else {
+            Issue.record("a large answer is no stream")
+            return
+        }
+        let pieces = Counter()
+        // 64 KiB a second is enough for 7 MiB, and would not be for 80.
+        let writer = ResponseWriter({ [clock] _ throws(ResponseWriteError) in
+            #expect(budget.heldBytes == 7 << 20)
+            if pieces.add() > 1 { clock.advance(by: .seconds(4)) }
+            #expect(budget.take(94 << 20, for: "b") == nil)
+        })
+        try await produce(writer)
+        #expect(pieces.count == 28)
+    }
+
     @Test("a large answer's stream tells its share how it goes, and is cut where it loses that")
     func stream() async throws {
         let budget = budget(10)

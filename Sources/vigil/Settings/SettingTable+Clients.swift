@@ -10,7 +10,8 @@ extension Setting {
     static let clients: [Setting] = [
         Setting(
             "max-connections", .integer(0...1_000_000), .told("by the limit on descriptors"),
-            "Open connections; beyond, one that is idle is ended, or else the new one is answered with 503.", in: .clients, of: [.serve]),
+            "Open connections; beyond, one that is idle is ended, or else the new one is answered with 503.",
+            in: .clients, of: [.serve]),
         Setting(
             "max-connections-per-address", .integer(0...1_000_000),
             .told("7/8 of all, for this machine's own clients all"),

@@ -116,6 +116,28 @@ struct UploadRoomTests {
         #expect(slow.isLost)
     }
 
+    @Test(
+        "who got what another held begins once that one has let go of it, or after a moment", arguments: [true, false])
+    func letsGo(inTime: Bool) async throws {
+        let backlog = backlog(bytes: 1_000)
+        let slow = try backlog.reserve(bytes: 600, client: "a")
+        await slow.ready()
+        try slow.advance(by: 600, holding: 600)
+        clock.advance(by: .seconds(60))
+        let other = try backlog.reserve(bytes: 1_000, client: "b")
+        let order = Mutex<[String]>([])
+        let reading = Task {
+            await other.ready()
+            order.withLock { $0.append("read") }
+        }
+        await clock.waitForSleepers(1)
+        order.withLock { $0.append("let go") }
+        if inTime { slow.cancel() } else { clock.advance(by: .seconds(2)) }
+        await reading.value
+        #expect(order.withLock { $0 } == ["let go", "read"])
+        withExtendedLifetime(slow) {}
+    }
+
     @Test("a share that is full gets room from its own uploads alone")
     func shares() throws {
         let backlog = backlog(perClient: 1 << 20)
@@ -174,7 +196,7 @@ struct UploadRoomTests {
         other.cancel()
         try slow[0].advance(by: 0, holding: 1 << 20)
         let next = try backlog.reserve(bytes: 4 << 20, client: "f")
-        #expect(slow.map(\.isLost) == [true, false, false, false], "it is late as before, and now has something to lose")
+        #expect(slow.map(\.isLost) == [true, false, false, false], "it is late, and has something to lose")
         withExtendedLifetime(next) {}
     }
 
