@@ -16,8 +16,8 @@ extension Backlog {
     ) throws(SubmitError) -> Reservation {
         let load = QueueLedger.Load(jobs: place ? 1 : 0, bytes: bytes)
         let room = UploadRoom(load, client: client, pace: limits.pace, now: clock.now, interrupt: interrupt)
-        try take(load, of: client, for: room)
-        return Reservation(room, of: self)
+        let lost = try exchange(nil, for: load, of: client, newcomer: room)
+        return Reservation(room, inPlaceOf: lost, of: self)
     }
 
     /// Counts more for an upload that holds more than was counted. When it can't be, the upload's room is gone.
@@ -47,25 +47,22 @@ extension Backlog {
     /// Takes the room of an upload that comes to nothing out of the books, if it has any.
     func release(_ room: UploadRoom) {
         let now = clock.now
+        defer { room.farewell?.close(with: ()) }
         state.withLock { state in
             guard state.remove(room) != nil, !room.hasArrived else { return }
             state.breakers.note(room.client, now: now, for: limits.pace.memory)
         }
     }
 
-    /// Takes room for jobs into the reserve, or says why there is none.
-    func take(
-        _ load: QueueLedger.Load, of client: String, for room: UploadRoom? = nil
-    ) throws(SubmitError) {
-        try exchange(nil, for: load, of: client, newcomer: room)
-    }
-
     /// Puts what jobs take in the place of what was reserved for their upload, whose room is gone in any case.
     ///
     /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
+    ///
+    /// - Returns: the uploads that lost what they held for it
+    @discardableResult
     func exchange(
         _ room: UploadRoom?, for load: QueueLedger.Load, of client: String, newcomer: UploadRoom? = nil
-    ) throws(SubmitError) {
+    ) throws(SubmitError) -> [UploadRoom] {
         let now = clock.now
         let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
             let reserved = room.flatMap { state.remove($0) }
@@ -88,6 +85,7 @@ extension Backlog {
         }
         for each in lost { each.interrupt() }
         if let refusal { throw refusal }
+        return lost
     }
 }
 
@@ -142,7 +140,7 @@ extension Backlog.State {
             guard shortage.concerns(room.client, askedBy: client) else { continue }
             let isStillLate = room.state.withLock { state in
                 guard state.due <= now else { return false }
-                state.isLost = true
+                state.farewell = Latch()
                 return true
             }
             guard isStillLate else { continue }

@@ -2,9 +2,13 @@
 public final class Reservation: Sendable {
     private let backlog: Backlog
     let room: UploadRoom
+    /// The uploads that lost what they held for it.
+    private let dispossessed: [UploadRoom]
+    private static let patience = Duration.seconds(2)
 
-    init(_ room: UploadRoom, of backlog: Backlog) {
+    init(_ room: UploadRoom, inPlaceOf dispossessed: [UploadRoom], of backlog: Backlog) {
         self.room = room
+        self.dispossessed = dispossessed
         self.backlog = backlog
     }
 
@@ -12,7 +16,12 @@ public final class Reservation: Sendable {
 
     /// Returns once those that lost what they held for it have let go of that, so that no more is held than is counted; or
     /// after a moment, where they don't. To be called before the upload is read.
-    public func ready() async {}
+    public func ready() async {
+        for room in dispossessed {
+            guard let farewell = room.farewell else { continue }
+            _ = await farewell.value(until: backlog.clock.now + Self.patience, by: backlog.clock)
+        }
+    }
 
     /// Takes note that the upload goes on: what it holds is counted, and it is in time for so much longer.
     ///

@@ -15,8 +15,11 @@ final class UploadRoom: Sendable {
         var received = 0
         /// Until when it is in time, if no byte comes before.
         var due: MonotonicTime
+        /// There once it has lost what it held; closed when that is not in memory any more.
+        var farewell: Latch<Void>?
+
         /// Whether it lost what it held.
-        var isLost = false
+        var isLost: Bool { farewell != nil }
 
         /// What is counted and not filled.
         var promised: QueueLedger.Load { QueueLedger.Load(jobs: counted.jobs, bytes: counted.bytes - held) }
@@ -65,6 +68,9 @@ final class UploadRoom: Sendable {
 
     /// Whether others got what it held.
     var isLost: Bool { state.withLock { $0.isLost } }
+
+    /// To wait by for the memory of what it lost.
+    var farewell: Latch<Void>? { state.withLock { $0.farewell } }
 
     /// Whether the client has done its part.
     var hasArrived: Bool { state.withLock { $0.due == .never } }

@@ -8,14 +8,14 @@ import Synchronization
 ///
 /// It is as with the room for uploads: a client that takes its answer more slowly than the size allows is left in peace
 /// as long as nobody else needs the room. Then its connection is cut, the one that is behind the most first, and no more
-/// of them than have to be.
+/// of them than have to be. What was cut counts as free at once, and is so as soon as its stream has heard of it.
 final class AnswerBudget: Sendable {
     /// Answers up to this size are not counted, in bytes.
     static let small = 1 << 20
 
     private struct Holding {
         let client: String
-        let bytes: Int
+        var bytes: Int
         /// Until when the client is in time, if it takes nothing before; nil while that is not up to it.
         var due: MonotonicTime?
         /// Whether the answer was begun and not taken to its end.
@@ -30,6 +30,11 @@ final class AnswerBudget: Sendable {
         var lastNumber = 0
         /// The clients that lately did not take an answer to its end.
         var breakers = Breakers()
+
+        mutating func insert(_ one: Holding, _ number: Int) {
+            holdings[number] = one
+            held += one.bytes
+        }
 
         /// Takes an answer out of the books, if it is in them.
         mutating func remove(_ number: Int) -> Holding? {
@@ -62,8 +67,7 @@ final class AnswerBudget: Sendable {
             let lost = late.compactMap { state.remove($0) }
             for one in lost { state.breakers.note(one.client, now: now, for: pace.memory) }
             state.lastNumber += 1
-            state.holdings[state.lastNumber] = Holding(client: client, bytes: bytes)
-            state.held += bytes
+            state.insert(Holding(client: client, bytes: bytes), state.lastNumber)
             return (state.lastNumber, lost)
         }
         for one in lost { one.cut?() }
@@ -85,14 +89,15 @@ final class AnswerBudget: Sendable {
         return nil
     }
 
-    private func begin(_ number: Int, cut: @escaping @Sendable () -> Void) {
+    private func begin(_ number: Int, bytes: Int?, cut: @escaping @Sendable () -> Void) {
         let now = clock.now
         state.withLock { state in
-            guard let client = state.holdings[number]?.client else { return }
-            let hasGrace = !state.breakers.knows(client, now: now)
-            state.holdings[number]?.due = hasGrace ? now + pace.grace : now
-            state.holdings[number]?.isUnderWay = true
-            state.holdings[number]?.cut = cut
+            guard var one = state.remove(number) else { return }
+            one.bytes = bytes ?? one.bytes
+            one.due = state.breakers.knows(one.client, now: now) ? now : now + pace.grace
+            one.isUnderWay = true
+            one.cut = cut
+            state.insert(one, number)
         }
     }
 
@@ -134,9 +139,10 @@ final class AnswerBudget: Sendable {
             if let number { budget.release(number) }
         }
 
-        /// The client can take the answer from now on. Where it is too slow and others need the room, `cut` is called.
-        func begin(cut: @escaping @Sendable () -> Void) {
-            if let number { budget.begin(number, cut: cut) }
+        /// The client can take the answer, of which `bytes` are held, from now on. Where it is too slow and others need the
+        /// room, `cut` is called.
+        func begin(holding bytes: Int? = nil, cut: @escaping @Sendable () -> Void) {
+            if let number { budget.begin(number, bytes: bytes, cut: cut) }
         }
 
         /// The client has taken so much of it.

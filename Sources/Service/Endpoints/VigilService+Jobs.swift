@@ -88,7 +88,7 @@ extension VigilService {
     static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
         guard bytes.count > AnswerBudget.small else { return .bytes(bytes) }
         return .stream(length: bytes.count) { writer in
-            share.begin { writer.cut() }
+            share.begin(holding: bytes.count) { writer.cut() }
             for start in stride(from: 0, to: bytes.count, by: 256 << 10) {
                 let piece = Array(bytes[start..<min(start + 256 << 10, bytes.count)])
                 try await writer.write(piece)

@@ -126,7 +126,7 @@ struct JobEventStream {
 
     private mutating func tellStored(_ job: Job) async throws {
         // Before the result is read: that is what takes the memory.
-        let share = try await room(for: job.outputBytes ?? 0, of: client)
+        let share = try await room(for: job.outputBytes ?? 0)
         share.begin { [writer] in writer.cut() }
         self.share = share
         defer { self.share = nil }
@@ -145,7 +145,7 @@ struct JobEventStream {
     }
 
     /// Waits until there is room to hold a result of `bytes`.
-    private mutating func room(for bytes: Int, of client: String) async throws -> AnswerBudget.Share {
+    private mutating func room(for bytes: Int) async throws -> AnswerBudget.Share {
         while true {
             if let share = service.answers.take(bytes, for: client) { return share }
             pending += ServerEvent.keepAlive
