@@ -37,7 +37,7 @@ public final class VigilService: Sendable {
     let pool: WorkerPool<ScoringProcessor>
     let openAPI: [UInt8]
     /// Room for large answers.
-    let answers = AnswerBudget(limit: 256 << 20)
+    let answers: AnswerBudget
     /// Whether the workers have ended because the service is leaving.
     let hasDrained = Atomic(false)
     /// The answer to `/livez` that was given last, and what it says.
@@ -48,6 +48,7 @@ public final class VigilService: Sendable {
         self.model = model
         modelDigest = ModelDigest(model.info.digest)
         self.backlog = backlog
+        answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
         self.settings = settings
         self.openAPI = openAPI
         pool = WorkerPool(backlog: backlog, processor: ScoringProcessor(model: model), workers: workers)

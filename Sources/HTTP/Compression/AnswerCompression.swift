@@ -50,11 +50,12 @@ public struct AnswerCompression: Middleware {
             response.body = .bytes(compressed)
         case .stream(_, let produce):
             response.body = .stream(length: nil) { writer in
-                try await produce(
-                    ResponseWriter { piece throws(ResponseWriteError) in
+                let compressing = ResponseWriter(
+                    { piece throws(ResponseWriteError) in
                         let compressed = deflater.compress(piece, isLast: false)
                         if !compressed.isEmpty { try await writer.write(compressed) }
-                    })
+                    }, whenInputEnds: { writer.whenInputEnds($0) }, cut: { writer.cut() })
+                try await produce(compressing)
                 try await writer.write(deflater.compress([], isLast: true))
             }
         }

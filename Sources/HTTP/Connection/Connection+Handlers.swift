@@ -125,6 +125,8 @@ extension Connection {
             try await self.write(bytes, for: number)
         } whenInputEnds: { action in
             self.loop.enter { self.listen(action, for: number) }
+        } cut: {
+            self.loop.enter { self.cutStream(number) }
         }
         call.task = Task {
             var failure: (any Error)?
@@ -138,6 +140,12 @@ extension Connection {
         guard isOpen, call.number == number else { return }
         if let action = state.endStream(failed: failed, now: loop.now), case .close = action { close() }
         settle()
+    }
+
+    /// Gives the client up, unless all of the answer was written.
+    private func cutStream(_ number: Int) {
+        guard isOpen, call.number == number, case .streaming = state.exchange?.answer else { return }
+        close()
     }
 
     private func listen(_ action: @escaping @Sendable () -> Void, for number: Int) {

@@ -171,6 +171,8 @@ extension ConnectionState {
             && (framing != .untilClose || exchange.method == .head)
             && exchange.canDrain(limit: context.limits.maxDrainBytes)
             && response.fields[.connection].map(ASCII.lowercased) != "close"
+            // The rest of what came too slowly is not waited for (RFC 9110, 15.5.9).
+            && response.status.code != 408
     }
 
     private mutating func appendHead(

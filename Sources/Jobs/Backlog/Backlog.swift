@@ -44,8 +44,8 @@ public final class Backlog: Sendable {
         var isAccepting = true
         /// The uploads in flight that have room.
         var uploads: [ObjectIdentifier: UploadRoom] = [:]
-        /// The clients that lately gave up an upload before it had come, and until when they get no grace for the next.
-        var breakers: [ByteText: MonotonicTime] = [:]
+        /// The clients that lately gave up an upload before it had come.
+        var breakers = Breakers()
         /// No upload is late before this.
         var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.
@@ -55,7 +55,8 @@ public final class Backlog: Sendable {
     /// How much may be queued.
     public let limits: Limits
     let store: any JobStore
-    let clock: any JobClock
+    /// Where the time is taken from.
+    public let clock: any JobClock
     let logger: Logger
     /// Rung after every change that may let a worker claim a job.
     let bell = Doorbell()

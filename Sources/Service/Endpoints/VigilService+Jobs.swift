@@ -19,7 +19,7 @@ extension VigilService {
             guard let ended = try await waited(id, wait) else { throw Problem.unknownJob(id.description) }
             job = ended
         }
-        var response = try await show(job, to: request.head)
+        var response = try await show(job, to: request)
         for field in fields { response.fields[field.name] = field.value }
         return response
     }
@@ -57,7 +57,8 @@ extension VigilService {
     /// The job with its result, in the form that the client prefers; 304 where it has that already.
     ///
     /// - Parameter isReused: whether it answers for another submission
-    func show(_ job: Job, to head: RequestHead, isReused: Bool = false) async throws -> Response {
+    func show(_ job: Job, to request: Request, isReused: Bool = false) async throws -> Response {
+        let head = request.head
         let form = try form(of: head)
         guard job.status == .succeeded || form != Self.npy || head.method == .post else { throw noArray(job) }
         let tag = Self.tag(of: job, isArray: form == Self.npy)
@@ -75,7 +76,9 @@ extension VigilService {
             return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
         let result = try await result(of: job, fetching: head.method != .head)
-        guard let share = answers.take(ScoreDocument.jsonEstimate(result)) else { throw Problem.answersBusy }
+        guard let share = answers.take(ScoreDocument.jsonEstimate(result), for: request.client.description) else {
+            throw Problem.answersBusy
+        }
         let document = ScoreDocument(result)
         let isArray = form == Self.npy
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
@@ -85,13 +88,16 @@ extension VigilService {
     }
 
     /// Small answers as they are; large ones in pieces, which hold their share of the budget until the client has them.
-    private static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
+    static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
         guard bytes.count > AnswerBudget.small else { return .bytes(bytes) }
         return .stream(length: bytes.count) { writer in
+            share.begin(holding: bytes.count) { writer.cut() }
             for start in stride(from: 0, to: bytes.count, by: 256 << 10) {
-                try await writer.write(Array(bytes[start..<min(start + 256 << 10, bytes.count)]))
+                let piece = Array(bytes[start..<min(start + 256 << 10, bytes.count)])
+                try await writer.write(piece)
+                share.sent(piece.count)
             }
-            withExtendedLifetime(share) {}
+            share.end()
         }
     }
 

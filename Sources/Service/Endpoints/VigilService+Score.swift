@@ -30,6 +30,7 @@ extension VigilService {
         let client = request.client.description
         let reservation = try await reserve(for: request.body, place: !options.validateOnly, client: client)
         defer { reservation.cancel() }
+        await reservation.ready()
         let reader = UploadReader(
             width: model.configuration.width,
             limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices))

@@ -21,6 +21,10 @@ struct JobEventStream {
     private var chunks: Chunks
     private let watch: Watch
     private let writer: ResponseWriter
+    /// Who takes the stream.
+    private let client: String
+    /// The room for a stored result while it is told.
+    private var share: AnswerBudget.Share?
     /// Whether the client has ended its side, and nothing has been written since.
     private let doubt = Doubt()
     private var events: JobEvents
@@ -33,7 +37,10 @@ struct JobEventStream {
         let isRaised = Atomic(false)
     }
 
-    init(of job: Job, from position: EventPosition, service: VigilService, writer: ResponseWriter) {
+    init(
+        of job: Job, from position: EventPosition, service: VigilService, writer: ResponseWriter, client: String
+    ) {
+        self.client = client
         self.service = service
         chunks = Chunks(snippets: job.snippets, length: service.model.configuration.length)
         self.writer = writer
@@ -120,6 +127,9 @@ struct JobEventStream {
     private mutating func tellStored(_ job: Job) async throws {
         // Before the result is read: that is what takes the memory.
         let share = try await room(for: job.outputBytes ?? 0)
+        share.begin { [writer] in writer.cut() }
+        self.share = share
+        defer { self.share = nil }
         // Not fetched by this: segments and summary are still to be had.
         guard let output = try await service.backlog.output(job.id, fetching: false) else {
             throw Problem.unknownJob(job.id.description)
@@ -131,13 +141,13 @@ struct JobEventStream {
         while events.nextChunk < chunks.count, let logits = stored.logits(of: chunks[events.nextChunk]) {
             guard try await tell(logits, stored.labels, stored.options) else { break }
         }
-        withExtendedLifetime(share) {}
+        share.end()
     }
 
     /// Waits until there is room to hold a result of `bytes`.
     private mutating func room(for bytes: Int) async throws -> AnswerBudget.Share {
         while true {
-            if let share = service.answers.take(bytes) { return share }
+            if let share = service.answers.take(bytes, for: client) { return share }
             pending += ServerEvent.keepAlive
             try await flush()
             if await watch.next(until: service.backlog.now + Self.pause) == .cancelled { throw CancellationError() }
@@ -149,6 +159,7 @@ struct JobEventStream {
         let bytes = pending
         pending = []
         try await writer.write(bytes)
+        share?.sent(bytes.count)
         silentSince = service.backlog.now
     }
 }

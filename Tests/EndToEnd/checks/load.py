@@ -234,6 +234,8 @@ with group("connections beyond the limit"):
         clients = [socket.create_connection((server.host, server.port), 5) for _ in range(200)]
         time.sleep(0.2)
         check("the service lives", server.alive() and server.descriptors() < 120, str(server.descriptors()))
+        last = requests.get(server.url + "/livez", timeout=60).status_code
+        equal("all are idle, so that one of them makes room for another client", last, 200)
         for client in clients:
             client.close()
         begun = time.monotonic()
