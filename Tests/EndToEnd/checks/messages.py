@@ -227,6 +227,19 @@ with Server() as server:
             answer = requests.get(server.url + path, timeout=5)
             contains(f"{path} tells where to go", detail(404, answer), "/score", "/readyz", "/openapi.yaml", path)
 
+with group("callbacks"):
+    options = ["--callback-hosts", "hooks.example.com", "--callback-secrets", secrets, "--callback-https-only"]
+    with Server(*options) as server:
+        for callback, *says in (
+            ("https://other.example/", "other.example", "--callback-hosts"),
+            ("http://hooks.example.com/", "https", "http"),
+        ):
+            answer = requests.post(
+                server.url + "/score", params={"callback": callback}, data=features.npy(video), headers=NPY, timeout=20
+            )
+            equal(f"{callback}: status", answer.status_code, 422)
+            contains(f"{callback}: detail", answer.json()["detail"], *says)
+
 with group("a job that fails"):
     with Server() as server:
         huge = np.full((20, 64), 3e38, "<f4") * np.where(np.arange(64) % 2, 1, -1).astype("<f4")
