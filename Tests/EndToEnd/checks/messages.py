@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import subprocess
+import time
 
 from support.harness import check, contains, equal, finish, group, need, scratch
 
@@ -252,6 +253,10 @@ with group("a job that fails"):
         failed = [job for job in (answer, late) if job.get("status") == "failed"]
         check("a job has failed", failed, f"{answer} {late}")
         for job in failed:
+            # Jobs that were too late are told with the next look at what has expired.
+            until = time.monotonic() + 20
+            while job["id"] not in server.text() and time.monotonic() < until:
+                time.sleep(0.05)
             lines = [line for line in server.text().splitlines() if job["id"] in line]
             reason = job["error"]["type"].removeprefix("/problems/")
             equal(f"{reason}: one line of the log", len(lines), 1)
