@@ -99,6 +99,9 @@ public final class VigilService: Sendable {
     /// Who answers what.
     public func router() -> Router {
         var router = Router(through: [AnswerCompression(), TaglessPreconditions(), RequestInflation()])
+        router.hint =
+            "POST /score takes features, GET /readyz tells whether the service is ready, and GET /openapi.yaml describes "
+            + "all paths."
         router.post("/score", bodyLimit: settings.maxBodyBytes, .deferred { try await self.score($0) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })

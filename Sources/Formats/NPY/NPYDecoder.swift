@@ -46,7 +46,7 @@ public struct NPYDecoder: ArrayDecoder {
         case .failed(let error): throw error
         case .prelude:
             throw ArrayDecodingError(
-                .truncated, "the .npy body ends after \(pending.count) bytes, inside its first twelve")
+                .truncated, "the .npy ends after \(pending.count) bytes, inside its first twelve")
         case .header(let length):
             throw ArrayDecodingError(
                 .truncated, "the .npy header ends after \(pending.count) of its \(length) bytes")
@@ -73,17 +73,31 @@ public struct NPYDecoder: ArrayDecoder {
             rest = rest.part(1..<rest.count)
             if pending.count <= 6 {
                 guard pending.last == NPYDecoder.magic[pending.count - 1] else {
-                    throw ArrayDecodingError(.malformed, "the body is no .npy: it does not begin with \\x93NUMPY")
+                    throw ArrayDecodingError(.malformed, "it is no .npy: \(Self.wrongBegin(pending, rest))")
                 }
             } else if pending.count == 8 {
                 guard (1...3).contains(pending[6]), pending[7] == 0 else {
                     throw ArrayDecodingError(
-                        .unsupported, ".npy version \(pending[6]).\(pending[7]) is not known; versions 1.0 to 3.0 are")
+                        .unsupported,
+                        ".npy version \(pending[6]).\(pending[7]) is not known; versions 1.0 to 3.0 are. If numpy wrote it, "
+                            + Self.changed)
                 }
             } else if pending.count == (pending[6] == 1 ? 10 : 12) {
                 return try beginHeader()
             }
         }
+    }
+
+    /// What is said of a file that something took for a text: curl's -d takes zeros and line ends out of it.
+    private static let changed =
+        "it was changed on its way here, as curl -d changes what it sends: curl --data-binary @FILE sends it as it is"
+
+    /// What is wrong with the first bytes: the magic's letters show that it was a numpy array once.
+    private static func wrongBegin(_ pending: [UInt8], _ rest: UnsafeRawBufferPointer) -> String {
+        let front = pending + rest.prefix(8)
+        let letters = magic.dropFirst()
+        let isChanged = front.indices.contains { front[$0...].starts(with: letters) }
+        return "it does not begin with \\x93NUMPY" + (isChanged ? "; \(changed)" : "")
     }
 
     private mutating func beginHeader() throws(ArrayDecodingError) {

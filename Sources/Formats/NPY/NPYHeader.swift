@@ -40,18 +40,32 @@ struct NPYHeader: Equatable {
     }
 
     private static func type(_ descr: NPYLiteral) throws(ArrayDecodingError) -> (ElementType, ByteOrder) {
-        let taken = "; taken are float16, float32 and float64 ('f2', 'f4', 'f8' in either byte order)"
         switch descr {
         case .string(let name):
             let isBig = name.first == ">"
             let code = "<>=|".contains(name.first ?? " ") ? String(name.dropFirst()) : name
             let types: [ByteText: ElementType] = ["f2": .float16, "f4": .float32, "f8": .float64]
             if let type = types[ByteText(code)] { return (type, isBig ? .big : .little) }
-            throw ArrayDecodingError(.unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(taken)")
+            throw ArrayDecodingError(
+                .unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(advice(on: code) ?? taken)")
         case .list:
-            throw ArrayDecodingError(.unsupported, "a structured dtype is not taken\(taken)")
+            throw ArrayDecodingError(
+                .unsupported, "a structured dtype is not taken\(taken): write the field of the features alone")
         default:
             throw malformed("has a 'descr' that is no string")
+        }
+    }
+
+    private static let taken = "; taken are float16, float32 and float64 ('f2', 'f4', 'f8' in either byte order)"
+
+    /// How features of another type are made fit; nil where no conversion is known to keep them.
+    private static func advice(on code: String) -> String? {
+        switch code.first {
+        case "O":
+            ": the file holds pickled Python objects, which are never run; make one array of floats of them, as by "
+                + "numpy.stack(list).astype('float32')"
+        case "i", "u", "b", "f", "S", "U": "\(taken): convert the array by .astype('float32')"
+        default: nil
         }
     }
 

@@ -48,6 +48,9 @@ extension ConnectionState {
             switch exchange?.admission?.verdict {
             case .answered(let response): return afterBody(.answer(response), now: now)
             case .refused(let problem): return afterBody(.answer(rendered(problem)), now: now)
+            case .refusedAtOnce(let problem):
+                answer(problem, now: now)
+                return nil
             case .admitted, nil: break
             }
         }

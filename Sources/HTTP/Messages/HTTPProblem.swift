@@ -39,10 +39,10 @@ extension HTTPProblem {
             status: .badRequest, slug: "invalid-target", title: "The request target is not valid", detail: detail)
     }
 
-    static func notFound(_ path: String) -> HTTPProblem {
+    static func notFound(_ path: String, hint: String? = nil) -> HTTPProblem {
         HTTPProblem(
             status: .notFound, slug: "not-found", title: "There is nothing at this path",
-            detail: "No resource is known at \(path).")
+            detail: "No resource is known at \(path)." + (hint.map { " \($0)" } ?? ""))
     }
 
     static func methodNotAllowed(_ method: HTTPRequest.Method, path: String, allow: String) -> HTTPProblem {

@@ -21,6 +21,8 @@ public struct Route: Sendable {
 /// Finds the handler of a method and a path.
 public struct Router: Sendable {
     private let middleware: [any Middleware]
+    /// A sentence that tells who asks for an unknown path where to go.
+    public var hint: String?
     private var methods: [HTTPRequest.Method] = []
     private var fixed: [ByteText: MethodTable] = [:]
     private var patterns: [(pattern: PathPattern, methods: MethodTable)] = []
@@ -91,7 +93,7 @@ public struct Router: Sendable {
             if head.path == "/", head.method == .options {
                 return .options(allow: MethodTable.allow(for: self.methods))
             }
-            return .refused(.notFound(head.path))
+            return .refused(.notFound(head.path, hint: hint))
         }
         if let route = methods[head.method] { return .route(route, parameters) }
         if head.method == .options { return .options(allow: methods.allow) }

@@ -13,6 +13,8 @@ import Platform
 public final class StateFolder: Sendable {
     /// The folder.
     public let path: String
+    /// Whether nobody has kept jobs in it before.
+    public let isNew: Bool
     private let lock: Int32
 
     /// Where the database is.
@@ -40,6 +42,7 @@ public final class StateFolder: Sendable {
             guard code == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(code))) }
             throw .inUse(folder: path, pid: pid)
         }
+        isNew = access(path + "/jobs.sqlite", F_OK) != 0
         let text = Array("\(getpid())\n".utf8)
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)

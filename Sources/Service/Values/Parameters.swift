@@ -36,9 +36,19 @@ struct Parameters {
     private var values: [ByteText: GivenValue] = [:]
 
     /// Throws for a name that is not among `names`, and for one that is given twice, in whichever places.
-    init(_ parameters: some Sequence<Parameter>, among names: [String]) throws(OptionError) {
+    ///
+    /// - Parameter elsewhere: what to say of a name that is none because it is asked for otherwise
+    init(
+        _ parameters: some Sequence<Parameter>, among names: [String],
+        elsewhere: (Parameter) -> String? = { _ in nil }
+    ) throws(OptionError) {
         for parameter in parameters {
-            guard names.contains(parameter.name) else { throw .unknown(parameter.name, among: names) }
+            guard names.contains(parameter.name) else {
+                if let advice = elsewhere(parameter) {
+                    throw OptionError(name: parameter.name, problem: "no such parameter: \(advice)")
+                }
+                throw .unknown(parameter.name, among: names)
+            }
             guard parameter.value.isGiven else { continue }
             guard values.updateValue(parameter.value, forKey: ByteText(parameter.name)) == nil else {
                 throw OptionError(name: parameter.name, problem: "given twice: expected once")
@@ -89,13 +99,15 @@ struct ParameterReader {
         return flag
     }
 
-    private var rangeFault: String { value.text.flatMap { GivenValue.rangeFault($0) } ?? "is out of range" }
+    /// Why the text is no number that can be told.
+    private func fault(_ usual: String) -> String { value.text.flatMap { GivenValue.rangeFault($0) } ?? usual }
 
     func number(in range: ClosedRange<Double>) throws(OptionError) -> Double {
-        guard let number = value.text.flatMap({ GivenValue.number($0) }), range.contains(number) else {
-            throw error(
-                "\(rangeFault): expected a number from \(range.lowerBound) to \(Int(range.upperBound))")
+        let expected = "expected a number from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound))"
+        guard let number = value.text.flatMap({ GivenValue.number($0) }) else {
+            throw error("\(fault("is no number")): \(expected)")
         }
+        guard range.contains(number) else { throw error("is out of range: \(expected)") }
         return number
     }
 
@@ -108,11 +120,18 @@ struct ParameterReader {
     }
 
     func whole(in range: ClosedRange<Int>) throws(OptionError) -> Int {
-        guard let number = value.text.flatMap({ GivenValue.whole($0) }), range.contains(number) else {
-            throw error("\(rangeFault): expected a whole number from \(range.lowerBound) to \(range.upperBound)")
+        let expected = "expected a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard let text = value.text, let any = GivenValue.number(text), any == any.rounded() else {
+            throw error("\(fault("is no whole number")): \(expected)")
+        }
+        guard let number = GivenValue.whole(text), range.contains(number) else {
+            throw error("is out of range: \(expected)")
         }
         return number
     }
+
+    /// A limit without zeros behind the point.
+    private static func text(_ limit: Double) -> String { Int(exactly: limit).map { "\($0)" } ?? "\(limit)" }
 
     /// A time of day. A plus sign that was not encoded has become a blank in a query.
     func time() throws(OptionError) -> WallTime {

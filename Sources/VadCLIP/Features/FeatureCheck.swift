@@ -164,6 +164,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    private static let anotherModel = "another one is served or used by --model of vigil serve and vigil score"
+
     /// Where rows of such a width come from, and what to do.
     private static func origin(_ found: Int, expected: Int) -> String {
         let source: String? =
@@ -176,10 +178,10 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             }
         guard expected == 512 else {
             let isDemo = expected == 64 ? ", as the embedded demo model does" : ""
-            return source.map { "; \($0). This model takes \(expected)\(isDemo): name another by --model" } ?? ""
+            return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
         }
         if found == 64 {
-            return "; 64 is the width of the embedded demo model, which is used where no --model is named"
+            return "; 64 is the width of the embedded demo model, which vigil serve and vigil score use without --model"
         }
         return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""
     }

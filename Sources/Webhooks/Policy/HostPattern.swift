@@ -31,6 +31,13 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
 
     private static func read(_ bytes: [UInt8]) throws(WebhookURLError) -> (Hosts, UInt16?) {
         let all = bytes[...]
+        if all.contains(UInt8(ascii: "/")) {
+            let isURL = zip(all, all.dropFirst()).contains { $0 == (UInt8(ascii: "/"), UInt8(ascii: "/")) }
+            throw .host(
+                isURL
+                    ? "it is a URL, of which the host alone is to be named"
+                    : "a host has no path, and a network can't be named")
+        }
         if all.first == UInt8(ascii: "[") {
             guard let end = all.firstIndex(of: UInt8(ascii: "]")),
                 let address = NetworkAddress(String(decoding: all[1..<end], as: UTF8.self)),

@@ -45,7 +45,9 @@ struct Inspection {
 
     /// A model file.
     init(model: SafetensorsFile, file: MappedFile) throws {
-        let configuration = try ModelFile.configuration(of: model)
+        let configuration = try ModelSource.named(file) { () throws(ModelError) in
+            try ModelFile.configuration(of: model)
+        }
         self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) })
         facts[0].value = .text("Vigil model")
         facts += [

@@ -120,8 +120,11 @@ struct AccessControlTests {
         let access = AccessControl(keys: try keys(), limiter: RateLimiter(RateLimit(perSecond: 1, burst: 2)) { 0 })
         func status(_ authorization: String) -> Int {
             do throws(HTTPProblem) {
-                _ = try access.admit(head("/jobs", authorization: [authorization]), from: Self.peer)
-                return 200
+                let admission = try access.admit(head("/jobs", authorization: [authorization]), from: Self.peer)
+                guard case .refusedAtOnce(let problem) = admission.verdict else { return 200 }
+                // The access log names who was refused.
+                #expect(admission.client == (authorization == "Bearer one" ? .key("one") : .address("192.0.2.1")))
+                return problem.status.code
             } catch {
                 return error.status.code
             }
