@@ -16,6 +16,11 @@ public struct ByteText: Hashable, Sendable {
     /// Whether both have the same bytes.
     public static func == (left: ByteText, right: ByteText) -> Bool { left.text.hasBytes(of: right.text) }
 
+    /// Whether both lists have the same texts, byte for byte.
+    public static func same(_ left: [String], _ right: [String]) -> Bool {
+        left.count == right.count && zip(left, right).allSatisfy { $0.hasBytes(of: $1) }
+    }
+
     /// Hashes the bytes.
     public func hash(into hasher: inout Hasher) {
         var text = text

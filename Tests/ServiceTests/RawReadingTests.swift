@@ -27,11 +27,9 @@ struct RawReadingTests {
     /// What the check says of rows of 512 with these bytes: the refusal, or the warnings.
     private static func said(_ bytes: [UInt8]) throws -> String {
         let array = try decode(bytes, with: RawFloatDecoder(width: 512))
-        do {
+        do throws(FeatureError) {
             return try FeatureCheck(width: 512).accept(array).report.warnings.joined(separator: "\n")
-        } catch let error as FeatureError {
-            return error.description
-        }
+        } catch { return error.description }
     }
 
     @Test("rows of another type are told what they look like")

@@ -49,5 +49,7 @@ public struct Breakers: Sendable {
     }
 
     /// Whether a client has done so lately.
-    public func knows(_ client: String, now: MonotonicTime) -> Bool { until[ByteText(client)].map { $0 > now } ?? false }
+    public func knows(_ client: String, now: MonotonicTime) -> Bool {
+        until[ByteText(client)].map { $0 > now } ?? false
+    }
 }
