@@ -16,6 +16,9 @@ final class FileThreads: Sendable {
 
     init(_ most: Int) { self.most = most }
 
+    /// What waits for a thread.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
     /// Runs `body` on one of the threads.
     func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(JobStoreError) -> Value

@@ -32,6 +32,8 @@ public enum AddressClass: Sendable, Hashable {
     case siteLocal
     /// 64:ff9b:1::/48, translated to IPv4 as each network likes.
     case localTranslation
+    /// Where a cloud's machines find what is theirs alone, such as their credentials; whatever registries call it.
+    case platform
 
     /// Whether nothing is sent there, whatever is allowed.
     public var isNeverAllowed: Bool {
@@ -60,6 +62,7 @@ public enum AddressClass: Sendable, Hashable {
         case .uniqueLocal: "a private address"
         case .siteLocal: "a site-local address"
         case .localTranslation: "an address translated within a network"
+        case .platform: "an address that a cloud keeps for its own machines"
         }
     }
 }

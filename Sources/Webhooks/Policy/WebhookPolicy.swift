@@ -30,14 +30,14 @@ public struct WebhookPolicy: Sendable, Equatable {
         {
             throw .addressNotAllowed(host: name, .four(0x7f00_0001), .loopback)
         }
-        if case .address(let address) = url.host { try check(address, of: url.host) }
+        if case .address(let address) = url.host { try check(address, of: url) }
     }
 
     /// Whether a connection may be made to an address that the host was resolved to.
-    func check(_ address: NetworkAddress, of host: WebhookURL.Host) throws(WebhookRefusal) {
+    func check(_ address: NetworkAddress, of url: WebhookURL) throws(WebhookRefusal) {
         let kind = address.addressClass
         guard kind != .global, kind.isNeverAllowed || !allowsPrivateAddresses else { return }
-        throw .addressNotAllowed(host: "\(host)", address, kind)
+        throw .addressNotAllowed(host: "\(url.host)", address, kind)
     }
 }
 
