@@ -38,6 +38,8 @@ public final class VigilService: Sendable {
     let openAPI: [UInt8]
     /// Room for large answers.
     let answers: AnswerBudget
+    /// What is read and made of results for many at a time.
+    let results = SharedResults()
     /// Whether the workers have ended because the service is leaving.
     let hasDrained = Atomic(false)
     /// The answer to `/livez` that was given last, and what it says.

@@ -5,9 +5,68 @@ import Testing
 
 @testable import Service
 
+/// The room for an answer that one client takes.
+private final class Answer: Sendable {
+    let share: AnswerBudget.Share
+    private let client: String
+    private let taking = Mutex<AnswerBudget.Taking?>(nil)
+
+    init(_ share: AnswerBudget.Share, for client: String) {
+        self.share = share
+        self.client = client
+    }
+
+    func begin(cut: @escaping @Sendable () -> Void) {
+        let begun = share.begin(for: client, cut: cut)
+        taking.withLock { $0 = begun }
+    }
+
+    func sent(_ bytes: Int) { taking.withLock { $0?.sent(bytes) } }
+    func end() { taking.withLock { $0?.end() } }
+}
+
+extension AnswerBudget {
+    fileprivate func take(_ bytes: Int, for client: String) -> Answer? { take(bytes).map { Answer($0, for: client) } }
+}
+
 @Suite("The budget of large answers")
 struct AnswerBudgetTests {
     private let clock = ManualClock()
+
+    private static func body(_ bytes: Int, holding answer: Answer) -> ResponseBody {
+        RenderedResult([UInt8](repeating: 1, count: bytes), timing: "", holding: answer.share).body(for: "a")
+    }
+
+    @Test("an answer that several take goes when the last of them is behind, and then for all of them")
+    func several() {
+        let budget = budget(10)
+        let cut = Mutex<[String]>([])
+        let share = budget.take(8 << 20)
+        let takers = ["a", "b"].map { name in share?.begin(for: name) { cut.withLock { $0.append(name) } } }
+        for _ in 0..<60 {
+            clock.advance(by: .seconds(1))
+            takers[1]?.sent(80_000)
+        }
+        #expect(budget.take(4 << 20) == nil, "b keeps the pace")
+        clock.advance(by: .seconds(6))
+        let next = budget.take(4 << 20)
+        #expect(next != nil && cut.withLock { $0.sorted() } == ["a", "b"])
+        #expect(share?.begin(for: "c", cut: {}) == nil, "who comes now finds it gone")
+        withExtendedLifetime((share, takers, next)) {}
+    }
+
+    @Test("who takes the rest of an answer that others have taken keeps its room")
+    func rest() {
+        let budget = budget(10)
+        let share = budget.take(8 << 20)
+        let first = share?.begin(for: "a", cut: {})
+        first?.end()
+        clock.advance(by: .seconds(600))
+        #expect(budget.take(4 << 20) == nil, "nobody is at it, so nobody is late")
+        let second = share?.begin(for: "b", cut: {})
+        #expect(budget.take(4 << 20) == nil)
+        withExtendedLifetime((share, first, second)) {}
+    }
 
     private func budget(_ megabytes: Int) -> AnswerBudget { AnswerBudget(limit: megabytes << 20, clock: clock) }
 
@@ -39,7 +98,7 @@ struct AnswerBudgetTests {
     private final class Answers: Sendable {
         let cut = Mutex<[Int]>([])
 
-        func begin(_ shares: [AnswerBudget.Share?]) {
+        func begin(_ shares: [Answer?]) {
             for (number, share) in shares.enumerated() {
                 share?.begin(cut: { self.cut.withLock { $0.append(number) } })
             }
@@ -142,7 +201,7 @@ struct AnswerBudgetTests {
     func estimates() async throws {
         let budget = budget(100)
         let share = try #require(budget.take(80 << 20, for: "a"))
-        guard case .stream(_, let produce) = VigilService.body([UInt8](repeating: 1, count: 7 << 20), holding: share)
+        guard case .stream(_, let produce) = Self.body(7 << 20, holding: share)
         else {
             Issue.record("a large answer is no stream")
             return
@@ -162,7 +221,7 @@ struct AnswerBudgetTests {
     func stream() async throws {
         let budget = budget(10)
         let (pieces, cuts) = (Counter(), Counter())
-        let other = Mutex<AnswerBudget.Share?>(nil)
+        let other = Mutex<Answer?>(nil)
         let writer = ResponseWriter(
             { [clock] _ throws(ResponseWriteError) in
                 guard pieces.add() == 30 else { return }
@@ -175,7 +234,7 @@ struct AnswerBudgetTests {
                 if cuts.count > 0 { throw .connectionClosed }
             }, cut: { _ = cuts.add() })
         var share = budget.take(10 << 20, for: "a")
-        let body = VigilService.body([UInt8](repeating: 1, count: 10 << 20), holding: try #require(share))
+        let body = Self.body(10 << 20, holding: try #require(share))
         share = nil
         guard case .stream(length: 10 << 20, let produce) = body else {
             Issue.record("a large answer is no stream")

@@ -4,6 +4,8 @@ public struct NPYDecoder: ArrayDecoder {
         /// The magic, the version and the header's length, up to twelve bytes.
         case prelude
         case header(length: Int)
+        /// Something else, whose first bytes tell what became of it.
+        case foreign
         case data(NPYHeader, FloatCollector)
         case failed(ArrayDecodingError)
     }
@@ -24,6 +26,7 @@ public struct NPYDecoder: ArrayDecoder {
                 switch state {
                 case .prelude: try takePrelude(&rest)
                 case .header(let length): try takeHeader(&rest, length: length)
+                case .foreign: try takeForeign(&rest)
                 case .data: try takeData(&rest)
                 case .failed(let error): throw error
                 }
@@ -44,6 +47,7 @@ public struct NPYDecoder: ArrayDecoder {
     public mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         switch state {
         case .failed(let error): throw error
+        case .foreign: throw foreign
         case .prelude:
             throw ArrayDecodingError(
                 .truncated, "the .npy ends after \(pending.count) bytes, inside its first twelve")
@@ -73,7 +77,8 @@ public struct NPYDecoder: ArrayDecoder {
             rest = rest.part(1..<rest.count)
             if pending.count <= 6 {
                 guard pending.last == NPYDecoder.magic[pending.count - 1] else {
-                    throw ArrayDecodingError(.malformed, "it is no .npy: \(Self.wrongBegin(pending, rest))")
+                    state = .foreign
+                    return
                 }
             } else if pending.count == 8 {
                 guard (1...3).contains(pending[6]), pending[7] == 0 else {
@@ -92,12 +97,22 @@ public struct NPYDecoder: ArrayDecoder {
     private static let changed =
         "it was changed on its way here, as curl -d changes what it sends: curl --data-binary @FILE sends it as it is"
 
+    /// As many of the first bytes as tell what became of it.
+    private static let foreignBytes = 14
+
+    private mutating func takeForeign(_ rest: inout UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        let taken = min(Self.foreignBytes - pending.count, rest.count)
+        pending.append(contentsOf: rest[..<taken])
+        rest = rest.part(taken..<rest.count)
+        if pending.count >= Self.foreignBytes { throw foreign }
+    }
+
     /// What is wrong with the first bytes: the magic's letters show that it was a numpy array once.
-    private static func wrongBegin(_ pending: [UInt8], _ rest: UnsafeRawBufferPointer) -> String {
-        let front = pending + rest.prefix(8)
-        let letters = magic.dropFirst()
-        let isChanged = front.indices.contains { front[$0...].starts(with: letters) }
-        return "it does not begin with \\x93NUMPY" + (isChanged ? "; \(changed)" : "")
+    private var foreign: ArrayDecodingError {
+        let letters = Self.magic.dropFirst()
+        let isChanged = pending.indices.contains { pending[$0...].starts(with: letters) }
+        return ArrayDecodingError(
+            .malformed, "it is no .npy: it does not begin with \\x93NUMPY" + (isChanged ? "; \(Self.changed)" : ""))
     }
 
     private mutating func beginHeader() throws(ArrayDecodingError) {

@@ -71,34 +71,39 @@ extension VigilService {
         if head.method != .post, try Preconditions(head.fields).check(head.method, on: [tag]) {
             return Response(status: .notModified, fields: fields)
         }
-        let started = ContinuousClock.now
         guard job.status == .succeeded else {
             return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
-        let result = try await result(of: job, fetching: head.method != .head)
-        guard let share = answers.take(ScoreDocument.jsonEstimate(result), for: request.client.description) else {
-            throw Problem.answersBusy
-        }
-        let document = ScoreDocument(result)
         let isArray = form == Self.npy
+        let wanted = SharedResults.Form(
+            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused, isFetched: head.method != .head)
+        let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
-        let bytes = isArray ? document.npy : JobDocument(job: job, result: document, isReused: isReused).json
-        fields[.serverTiming] = Self.timing(result, written: ContinuousClock.now - started)
-        return Response(status: .ok, fields: fields, body: Self.body(bytes, holding: share))
+        fields[.serverTiming] = result.timing
+        return Response(status: .ok, fields: fields, body: result.body(for: request.client.description))
     }
 
-    /// Small answers as they are; large ones in pieces, which hold their share of the budget until the client has them.
-    static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
-        guard bytes.count > AnswerBudget.small else { return .bytes(bytes) }
-        return .stream(length: bytes.count) { writer in
-            share.begin(holding: bytes.count) { writer.cut() }
-            for start in stride(from: 0, to: bytes.count, by: 256 << 10) {
-                let piece = Array(bytes[start..<min(start + 256 << 10, bytes.count)])
-                try await writer.write(piece)
-                share.sent(piece.count)
-            }
-            share.end()
+    /// Reads a result and makes the bytes of an answer of it, for all who want them now. Room for them is taken before
+    /// anything is read.
+    private func render(_ job: Job, as form: SharedResults.Form) async throws -> RenderedResult {
+        let started = ContinuousClock.now
+        let least = ScoreDocument.jsonEstimate(outputBytes: job.outputBytes ?? 0)
+        var share = answers.take(least)
+        guard share != nil else { throw Problem.answersBusy }
+        let result = try await result(of: job, fetching: form.isFetched)
+        try Task.checkCancellation()
+        let needed = ScoreDocument.jsonEstimate(result)
+        if needed > least {
+            // Given back first: one alone always fits.
+            share = nil
+            share = answers.take(needed)
         }
+        guard let share else { throw Problem.answersBusy }
+        let document = ScoreDocument(result)
+        let bytes =
+            form.isArray ? document.npy : JobDocument(job: job, result: document, isReused: form.isReused).json
+        return RenderedResult(
+            bytes, timing: Self.timing(result, written: ContinuousClock.now - started), holding: share)
     }
 
     /// The form of a job that the client prefers; throws 406 where it takes none.

@@ -67,6 +67,9 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether it means one host alone.
+    var isOneHost: Bool { if case .one = hosts { true } else { false } }
+
     /// As it is read.
     public var description: String {
         let text =

@@ -5,9 +5,10 @@ import contextlib
 import signal
 import time
 
-from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, need_no_way_out, note, scratch, shown, skip
 
 need("callbacks", "numpy", "requests")
+need_no_way_out("callbacks")
 
 import requests  # noqa: E402
 
