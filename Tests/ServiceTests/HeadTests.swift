@@ -71,6 +71,7 @@ struct HeadTests {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try APIKeysTests.line("alice", "one").write(toFile: path, atomically: true, encoding: .utf8)
         let access = AccessControl(keys: try APIKeyFile(path: path, logger: LogLines().logger), limiter: nil)
+        try service.start()
         var statuses: Set<Int> = []
         for target in ["/jobs", "/jobs/x", "/none", "/livez", "/score"] {
             for key in ["", "Authorization: Bearer two\r\n", "Authorization: Bearer one\r\n"] {
@@ -84,8 +85,10 @@ struct HeadTests {
     private func compare(_ target: String, _ fields: String, gate: RequestGate? = nil) async throws -> Int {
         var heads: [[Substring]] = []
         for method in ["GET", "HEAD"] {
+            let sent = fields.hasPrefix("Content-Length: 3") ? "abc" : ""
             let (head, body) = try await answer(
-                "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: same\r\n\(fields)\r\n", gate: gate)
+                "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: same\r\n\(fields)\r\n\(sent)",
+                gate: gate)
             let lines = head.split(separator: "\r\n")
             if method == "HEAD" {
                 #expect(body.isEmpty, "\(target.prefix(60)) \(fields.prefix(60))")
@@ -124,7 +127,9 @@ struct HeadTests {
             break
         }
         let output = state.output.withSegments(limit: .max) { Array($0.joined().dropFirst($1)) }
-        let end = try #require(output.indices.first { output[$0...].starts(with: "\r\n\r\n".utf8) })
+        let end = try #require(
+            output.indices.first { output[$0...].starts(with: "\r\n\r\n".utf8) },
+            "\(request.prefix(200)): \(String(decoding: output.prefix(200), as: UTF8.self))")
         return (String(decoding: output[..<end], as: UTF8.self), Array(output[(end + 4)...]))
     }
 }
