@@ -4,6 +4,12 @@ import PackageDescription
 // Kernels and vectors are useless without the optimiser, so the C targets have it in debug builds too.
 let optimised: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
 
+// What computes and what keeps books has it there too, with its assertions: the tests of it take several times as long
+// without.
+let optimisedSwift: [SwiftSetting] = [
+    .unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))
+]
+
 let package = Package(
     name: "vigil",
     products: [
@@ -38,42 +44,44 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
-        .target(name: "Numerics", dependencies: ["CKernels"]),
+        .target(name: "Platform", swiftSettings: optimisedSwift),
+        .target(name: "Numerics", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
         .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Compression", dependencies: ["CZlib"]),
-        .target(name: "Formats", dependencies: ["Compression", "COpenSSL"]),
-        .target(name: "Webhooks", dependencies: ["Formats", "TLS"]),
-        .target(name: "CLIP", dependencies: ["Numerics"]),
-        .target(name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics"]),
+        .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"], swiftSettings: optimisedSwift),
+        .target(name: "Webhooks", dependencies: ["Formats", "Platform", "TLS"]),
+        .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),
+        .target(
+            name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics", "Platform"], swiftSettings: optimisedSwift),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "Compression", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Compression", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Jobs",
             dependencies: [
-                .product(name: "DequeModule", package: "swift-collections"),
+                "Platform", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ], swiftSettings: optimisedSwift),
         .target(
             name: "SQLiteStore",
             dependencies: [
-                "Compression", "Formats", "Jobs", .product(name: "GRDB", package: "GRDB.swift"),
+                "Compression", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ], swiftSettings: optimisedSwift),
         .target(
             name: "Service",
             dependencies: [
-                "Formats", "HTTP", "Jobs", "Numerics", "VadCLIP", "Webhooks",
+                "Formats", "HTTP", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -90,7 +98,8 @@ let package = Package(
             name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats"], exclude: ["Fixtures"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
-            name: "VadCLIPTests", dependencies: ["AllocationCount", "TestSupport", "VadCLIP"], exclude: ["Fixtures"]),
+            name: "VadCLIPTests", dependencies: ["AllocationCount", "Platform", "TestSupport", "VadCLIP"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPTests",
             dependencies: [
@@ -121,7 +130,7 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "vigil",
+                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

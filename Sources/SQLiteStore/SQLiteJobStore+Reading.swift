@@ -26,23 +26,33 @@ extension SQLiteJobStore {
     /// The output, checked against what was stored.
     public func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         if live.withLock({ $0.table.records[id] != nil }) { return nil }
+        guard let result = try await result(of: id) else { return nil }
+        if let body = result.place.body { return JobOutput(body: body) }
+        do throws(JobStoreError) {
+            return try await threads.runIfWanted { [files] () throws(JobStoreError) in
+                let body = try files.read(result.file ?? "", bytes: result.place.bytes, of: id)
+                do throws(StoreFault) { try Self.check(body, result.place, of: id) } catch {
+                    throw StoreFault.reason(of: error)
+                }
+                return JobOutput(body: body)
+            }
+        } catch {
+            // The file of one that was deleted or has expired meanwhile is rightly gone.
+            if case .damaged = error, try await self.result(of: id) == nil { return nil }
+            throw error
+        }
+    }
+
+    /// Where the output of a job is that is to be seen; nil where there is none.
+    private func result(of id: JobID) async throws(JobStoreError) -> BodyRows.Result? {
         let shown = shownSince
-        let result: BodyRows.Result? = try await database.read { [database, live] db in
+        return try await database.read { [database, live] db in
             let context = WriteContext(db: db, clock: database.clock, live: live)
             guard let stored = try context.jobs.job(id), context.isShown(stored, since: shown),
                 let result = try context.bodies.result(id)
             else { return nil }
             if let body = result.place.body { try Self.check(body, result.place, of: id) }
             return result
-        }
-        guard let result else { return nil }
-        if let body = result.place.body { return JobOutput(body: body) }
-        return try await threads.run { [files] () throws(JobStoreError) in
-            let body = try files.read(result.file ?? "", bytes: result.place.bytes, of: id)
-            do throws(StoreFault) { try Self.check(body, result.place, of: id) } catch {
-                throw StoreFault.reason(of: error)
-            }
-            return JobOutput(body: body)
         }
     }
 

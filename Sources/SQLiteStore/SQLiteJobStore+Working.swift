@@ -97,7 +97,7 @@ extension SQLiteJobStore {
                 _ = try await release(token, as: .unspent)
                 return false
             }
-            let failure = JobFailure(reason: "damaged-job", detail: error.description)
+            let failure = JobFailure(reason: "damaged-job", detail: error.told)
             guard let job = try await complete(token, with: .failed(failure), timings: nil) else { return true }
             live.withLock { $0.overdue.append(Ended(job: job, files: [])) }
             return true

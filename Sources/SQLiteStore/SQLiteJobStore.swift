@@ -154,6 +154,9 @@ public final class SQLiteJobStore: JobStore {
                 }
                 guard let record else { continue }
                 if record.job.status.isEnded {
+                    logger.warning(
+                        "a job has failed",
+                        metadata: ["job": "\(id)", "reason": "\(record.job.failure?.reason ?? "")"])
                     try context.end(record, uploadTTL: settings.uploadTTL)
                 } else {
                     try context.jobs.update(record)

@@ -37,7 +37,9 @@ public final class VigilService: Sendable {
     let pool: WorkerPool<ScoringProcessor>
     let openAPI: [UInt8]
     /// Room for large answers.
-    let answers = AnswerBudget(limit: 256 << 20)
+    let answers: AnswerBudget
+    /// What is read and made of results for many at a time.
+    let results = SharedResults()
     /// Whether the workers have ended because the service is leaving.
     let hasDrained = Atomic(false)
     /// The answer to `/livez` that was given last, and what it says.
@@ -48,6 +50,7 @@ public final class VigilService: Sendable {
         self.model = model
         modelDigest = ModelDigest(model.info.digest)
         self.backlog = backlog
+        answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
         self.settings = settings
         self.openAPI = openAPI
         pool = WorkerPool(backlog: backlog, processor: ScoringProcessor(model: model), workers: workers)
@@ -98,6 +101,9 @@ public final class VigilService: Sendable {
     /// Who answers what.
     public func router() -> Router {
         var router = Router(through: [AnswerCompression(), TaglessPreconditions(), RequestInflation()])
+        router.hint =
+            "POST /score takes features, GET /readyz tells whether the service is ready, and GET /openapi.yaml describes "
+            + "all paths."
         router.post("/score", bodyLimit: settings.maxBodyBytes, .deferred { try await self.score($0) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })

@@ -12,7 +12,7 @@ public final class TLSContext: @unchecked Sendable {
 
     /// Reads the files and checks that they fit each other.
     public init(_ configuration: TLSConfiguration) throws(TLSError) {
-        let chain = try PEMFile(configuration.certificatePath).certificates()
+        let chain = try Self.chain(configuration)
         let key = try PEMFile(configuration.keyPath).privateKey()
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .library(ErrorQueue.takeReason()) }
         // From here on the object exists, and frees the context if a step below fails.
@@ -31,6 +31,16 @@ public final class TLSContext: @unchecked Sendable {
     /// memory for it.
     public func makeSession(descriptor: Int32) -> TLSSession? {
         TLSSession(context: context, descriptor: descriptor)
+    }
+
+    private static func chain(_ configuration: TLSConfiguration) throws(TLSError) -> [Certificate] {
+        let file = try PEMFile(configuration.certificatePath)
+        do throws(TLSError) { return try file.certificates() } catch {
+            guard case .unexpectedContent = error, (try? file.privateKey()) != nil,
+                (try? PEMFile(configuration.keyPath).certificates()) != nil
+            else { throw error }
+            throw .swapped(certificatePath: configuration.certificatePath, keyPath: configuration.keyPath)
+        }
     }
 
     private func use(_ chain: [Certificate], _ key: PrivateKey, _ configuration: TLSConfiguration) throws(TLSError) {

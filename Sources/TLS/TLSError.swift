@@ -6,6 +6,8 @@ public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case unexpectedContent(path: String, expected: String)
     /// The private key is encrypted, and there is nobody to ask for its password.
     case encryptedKey(path: String)
+    /// Each of the two files holds what the other should.
+    case swapped(certificatePath: String, keyPath: String)
     /// The key belongs to another certificate.
     case keyMismatch(certificatePath: String, keyPath: String)
     /// OpenSSL takes no such certificate or key.
@@ -20,10 +22,22 @@ public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unexpectedContent(let path, let expected): "\(path) is not what was expected: \(expected) in PEM."
         case .encryptedKey(let path):
             "\(path) is an encrypted private key; expected one without a password (openssl pkey -in \(path) -out …)."
+        case .swapped(let certificate, let key):
+            "\(certificate) is a private key and \(key) a certificate: exchange the two."
         case .keyMismatch(let certificate, let key):
             "\(key) is not the private key of the first certificate in \(certificate)."
         case .unsuitable(let path, let reason): "\(path) can't be used for TLS: \(reason)."
         case .library(let reason): "OpenSSL failed: \(reason)."
+        }
+    }
+
+    /// The file that it is about; of two that do not fit each other the one that is to be looked at first.
+    public var path: String? {
+        switch self {
+        case .unreadable(let path, _), .unexpectedContent(let path, _), .encryptedKey(let path),
+            .unsuitable(let path, _), .swapped(let path, _), .keyMismatch(_, let path):
+            path
+        case .library: nil
         }
     }
 

@@ -113,7 +113,9 @@ struct NPYTests {
     func rawRows() throws {
         let bytes = Fixture.ramp(6).flatMap { [UInt8].littleEndian($0.bitPattern) }
         let array = try decode(bytes, with: RawFloatDecoder(width: 3))
-        #expect(array == DecodedArray(shape: [2, 3], elementType: .float32, values: Fixture.ramp(6)))
+        var expected = DecodedArray(shape: [2, 3], elementType: .float32, values: Fixture.ramp(6))
+        expected.isTypeAssumed = true
+        #expect(array == expected)
         let odd = failure(of: ArrayDecodingError.self) { _ = try decode(bytes, with: RawFloatDecoder(width: 4)) }
         #expect(
             odd?.description == "the body of 24 bytes is not a whole number of rows: a row of 4 float32 numbers is 16 "

@@ -73,7 +73,7 @@ struct PiecesTests {
     func staysFailed(format: Format) throws {
         guard format != .raw else { return }
         var decoder = decoder(format)
-        let bad: [UInt8] = [0x21, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]
+        let bad: [UInt8] = [0x21] + [UInt8](repeating: 0xFF, count: 13)
         let first = failure(of: ArrayDecodingError.self) { try decoder.feed(bad) }
         #expect(first != nil)
         #expect(failure(of: ArrayDecodingError.self) { try decoder.feed([0x20]) } == first)

@@ -104,6 +104,20 @@ struct SafetensorsTests {
         #expect(try file.floats(sign) == Fixture.ramp(2) && file.floats(letter) == Fixture.ramp(3))
     }
 
+    @Test("so are two keys of the metadata, and two tensors of a type that is not read")
+    func otherNamesAreBytes() throws {
+        let folder = try ScratchFolder()
+        let (sign, letter) = ("\u{212B}", "A\u{30A}")
+        func tensor(_ range: String) -> String { "{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[\(range)]}" }
+        let file = try SafetensorsFile(
+            file: folder.write(
+                Self.body(
+                    "{\"__metadata__\":{\"\(sign)\":\"sign\",\"\(letter)\":\"letter\"},"
+                        + "\"\(sign)\":\(tensor("0,1")),\"\(letter)\":\(tensor("1,2"))}", data: [1, 2])))
+        #expect(file.metadata.count == 2 && file.metadata[sign] == "sign" && file.metadata[letter] == "letter")
+        #expect(file.unread.count == 2)
+    }
+
     @Test("a provider of too few or too many bytes leaves no file", arguments: [1, 3])
     func refusesProviders(count: Int) throws {
         let folder = try ScratchFolder()

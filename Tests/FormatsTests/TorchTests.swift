@@ -169,6 +169,40 @@ struct TorchTests {
         #expect(try checkpoint.floats(letter) == [4, 5, 7, 8].map { Fixture.ramp(12)[$0] })
     }
 
+    @Test("a prefix is taken off by its bytes, whatever mark follows it")
+    func prefixIsBytes() throws {
+        var pickle = TestPickle()
+        pickle.op("}")
+        for name in ["module.w", "module.\u{301}w"] {
+            pickle.text(name)
+            pickle.tensor(count: 1, shape: [1], strides: [1])
+            pickle.op("s")
+        }
+        pickle.op(".")
+        let folder = try ScratchFolder()
+        let zip = TestZip(pickle: pickle.bytes, storages: ["0": [0, 0, 0, 0]])
+        let checkpoint = try TorchCheckpoint(file: folder.write(zip.bytes))
+        #expect(checkpoint.names.map { Array($0.utf8) } == [Array("w".utf8), Array("\u{301}w".utf8)])
+    }
+
+    @Test("two tensors that are not read are two where Unicode calls their names equal")
+    func unreadNamesAreBytes() throws {
+        var pickle = TestPickle()
+        pickle.op("}")
+        for name in ["\u{212B}", "A\u{30A}"] {
+            pickle.text(name)
+            pickle.tensor(storage: "ComplexFloatStorage", count: 1, shape: [1], strides: [1])
+            pickle.op("s")
+        }
+        pickle.text("w")
+        pickle.tensor(count: 1, shape: [1], strides: [1])
+        pickle.op("s.")
+        let folder = try ScratchFolder()
+        let zip = TestZip(pickle: pickle.bytes, storages: ["0": [UInt8](repeating: 0, count: 4)])
+        let checkpoint = try TorchCheckpoint(file: folder.write(zip.bytes))
+        #expect(checkpoint.names == ["w"] && checkpoint.unread.count == 2)
+    }
+
     @Test("a damaged storage is found by its checksum when it is read")
     func checksStorage() throws {
         let folder = try ScratchFolder()

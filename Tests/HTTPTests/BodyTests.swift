@@ -80,6 +80,60 @@ struct BodyTests {
             await #expect(throws: BodyError.tooLarge(limit: limit)) { try await body.collect(upTo: limit) }
         }
     }
+    @Test("one that is given up fails for whoever waits for it, as one that came too slowly")
+    func givenUp() async throws {
+        let (signals, sender) = AsyncStream<BodyMailbox.Signal>.makeStream()
+        let mailbox = BodyMailbox(capacity: 1000) { sender.yield($0) }
+        let body = RequestBody(mailbox, declaredLength: 10)
+        let task = Task { try await body.collect(upTo: 10) }
+        for await signal in signals where signal == .wanted { break }
+        body.giveUp()
+        await #expect(throws: BodyError.timedOut) { try await task.value }
+        let problem = HTTPProblem(BodyError.timedOut)
+        #expect(problem.status == .requestTimeout && problem.slug == "request-timeout")
+    }
+
+    @Test("what came before it was given up is read, and one that is whole can't be given up")
+    func givenUpLate() async throws {
+        let mailbox = BodyMailbox(capacity: 1000) { _ in }
+        _ = mailbox.put([1])
+        let body = RequestBody(mailbox, declaredLength: 2)
+        body.giveUp()
+        mailbox.end(.success(()))
+        var pieces = body.makeAsyncIterator()
+        #expect(try await pieces.next() == [1])
+        await #expect(throws: BodyError.timedOut) { try await pieces.next() }
+
+        let whole = BodyMailbox(capacity: 1000) { _ in }
+        _ = whole.put([1])
+        whole.end(.success(()))
+        for body in [RequestBody(whole, declaredLength: 1), RequestBody([1])] {
+            body.giveUp()
+            #expect(try await body.collect(upTo: 1) == [1])
+        }
+    }
+
+    @Test("a request whose body is given up is answered with 408, and its connection ends")
+    func givenUpOverHTTP() async throws {
+        try await TestServer.run(routes: { router in
+            router.post(
+                "/slow", bodyLimit: 100,
+                .deferred { request in
+                    var pieces = request.body.makeAsyncIterator()
+                    _ = try await pieces.next()
+                    request.body.giveUp()
+                    while try await pieces.next() != nil {}
+                    return Response(status: .ok)
+                })
+        }) { server in
+            let text = try await blocking {
+                let client = try RawClient(port: server.port)
+                try client.send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+                return try client.readToEnd()
+            }
+            #expect(text.hasPrefix("HTTP/1.1 408 ") && text.contains("\r\nConnection: close\r\n"))
+        }
+    }
 }
 
 @Suite("routes")
@@ -109,6 +163,23 @@ struct RouterTests {
             found = route.pattern
         }
         #expect(found == pattern)
+    }
+
+    @Test("a path of fixed text fits its own bytes alone, not what Unicode calls equal")
+    func pathsAreBytes() {
+        var router = Router()
+        router.get("/\u{212B}", .deferred { _ in Response(status: .ok) })
+        guard case .refused(let problem) = router.resolve(RequestHead(method: .get, path: "/\u{C5}")) else {
+            Issue.record("another path was found")
+            return
+        }
+        #expect(problem.status == .notFound)
+    }
+
+    @Test("a parameter of a query is found by the bytes of its name")
+    func queryIsBytes() {
+        let items = QueryItems([.init(name: "\u{212A}", value: "sign"), .init(name: "K", value: "letter")])
+        #expect(items["K"] == "letter" && items["\u{212A}"] == "sign")
     }
 
     @Test("HEAD uses the route of GET, and 405 lists what there is")

@@ -85,7 +85,7 @@ struct UploadArchiveTests {
     @Test(
         "archives that are refused, with the status and the reason",
         arguments: [
-            ([], 400, "the upload is empty"), (archive(), 400, "has no files"),
+            ([], 400, "it is empty"), (archive(), 400, "has no files"),
             (archive(("folder/", []), ("__MACOSX/._a", [1])), 400, "has no files"),
             (Array(archive(("a.npy", npy)).dropLast()), 400, "its directory is missing"),
             (archive(("a.npy", npy), ("b.npy", header)), 400, "'b.npy': "), (archive(("a.npy", [])), 400, "'a.npy': "),

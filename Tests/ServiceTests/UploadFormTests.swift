@@ -131,7 +131,7 @@ struct UploadFormTests {
         #expect(try await Samples.read(form, limits: ArrayLimits(maxElements: 18, maxMatrices: 3)).matrices.count == 3)
         let inside = Samples.part("z", file: "z.zip", try Samples.fixture("zip/batch.npz"))
         let both = await Samples.problem(Samples.form(Self.one, inside), limits: ArrayLimits(maxMatrices: 2))
-        #expect(both?.detail == "'z.zip/cam8.npy': the upload has 3 matrices or more; it may have 2")
+        #expect(both?.detail == "'z.zip/cam8.npy': with it there are 3 matrices or more; at most 2 are taken at once")
     }
 
     @Test("as many files as may be sent are taken")

@@ -99,7 +99,7 @@ struct ConnectionLifeTests {
         }
     }
 
-    @Test("beyond the limit a client is told 503 over TLS")
+    @Test("beyond the limit, where all are at a request, a client is told 503 over TLS")
     func tooMany() async throws {
         try await SecureServer.run(nil) {
             $0.limits.maxConnections = 1
@@ -107,12 +107,31 @@ struct ConnectionLifeTests {
             let port = server.port
             let answer = try await blocking {
                 let first = try TLSClient.connected(port)
+                try first.send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
                 let answer = try TLSClient.connected(port).readTextToEnd()
-                try first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                _ = try first.read(until: "home")
+                try first.send("cde")
+                _ = try first.read(until: "5 bytes")
                 return answer
             }
             #expect(answer.hasPrefix("HTTP/1.1 503") && answer.hasSuffix("too-many-connections"))
+        }
+    }
+
+    @Test("beyond the limit, an idle connection over TLS makes room, and is told by close_notify")
+    func displaced() async throws {
+        try await SecureServer.run(nil) {
+            $0.limits.maxConnections = 1
+        } _: { server in
+            let port = server.port
+            let (first, second) = try await blocking {
+                let idle = try TLSClient.connected(port)
+                try idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try idle.read(until: "home")
+                let next = try TLSClient.connected(port)
+                try next.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                return (try idle.readTextToEnd(), try next.readTextToEnd())
+            }
+            #expect(first.isEmpty && second.hasPrefix("HTTP/1.1 200") && second.hasSuffix("home"))
         }
     }
 

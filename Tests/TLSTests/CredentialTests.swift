@@ -22,6 +22,7 @@ struct CredentialTests {
             (configuration(".", "server.key"), "it is not a regular file"),
             (configuration("server.key", "server.key"), "server.key is not what was expected: a certificate"),
             (configuration("server.pem", "server.pem"), "server.pem is not what was expected: a private key"),
+            (configuration("server.key", "server.pem"), "server.key is a private key and "),
             (configuration("server.pem", "locked.key"), "locked.key is an encrypted private key"),
             (configuration("server.pem", "rsa.key"), "rsa.key is not the private key of the first certificate"),
             (configuration("short.pem", "short.key"), "short.pem can't be used for TLS: ee key too small"),

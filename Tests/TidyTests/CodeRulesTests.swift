@@ -16,13 +16,44 @@ struct CodeRulesTests {
         "what comes from the wire is not folded or classified by Unicode's rules: U+212A is no k",
         arguments: [".lowercased()", ".uppercased()", ".isLetter", ".isNumber", ".isWhitespace", ".wholeNumberValue"])
     func wireIsBytes(call: String) throws {
-        let rooms: Set<String> = ["HTTP", "TLS", "Webhooks", "Service"]
-        let sources = try Repository.sources().filter { rooms.contains($0.target) }
-        #expect(sources.count > 100, "too few files were found for the rule to mean anything")
+        let sources = try Self.sourcesOfInput()
         let found = sources.flatMap { file in
-            file.places { $0.replacingOccurrences(of: "ASCII\(call)", with: "").contains(call) }
+            file.places { code in
+                let own = ["ASCII\(call)", ".isNumberByte", "\"\\(self)\".uppercased()"]
+                return own.reduce(code) { $0.replacingOccurrences(of: $1, with: "") }.contains(call)
+            }
         }
         #expect(found == [])
+    }
+
+    @Test(
+        "what comes from outside is not cut or found by Unicode's rules: a dot with a mark behind it is a dot",
+        arguments: [".hasPrefix(", ".hasSuffix(", ".split(separator: \""])
+    func piecesAreBytes(call: String) throws {
+        let found = try Self.sourcesOfInput().flatMap { file in
+            file.places { $0.contains(call) && !$0.contains("separator: \"''\"") }
+        }
+        #expect(found == [])
+    }
+
+    @Test("what comes from outside is no key by Unicode's rules, but for tables of the program's own")
+    func keysAreBytes() throws {
+        let rooms: Set<String> = ["HTTP", "TLS", "Webhooks", "Jobs"]
+        let found = try Self.sourcesOfInput().filter { rooms.contains($0.target) }.flatMap { file in
+            file.places { $0.contains("var ") && $0.contains("[String: ") }
+        }
+        #expect(found == [])
+    }
+
+    /// Files that read what comes from the wire, from files or from the command line.
+    private static func sourcesOfInput() throws -> [SourceFile] {
+        let rooms: Set<String> = ["HTTP", "TLS", "Webhooks", "Service", "Formats", "Jobs", "SQLiteStore", "vigil"]
+        let sources = try Repository.sources().filter { file in
+            (rooms.contains(file.target) && file.folder != "Sources/vigil/Settings")
+                || file.folder == "Sources/VadCLIP/Import"
+        }
+        #expect(sources.count > 200, "too few files were found for the rule to mean anything")
+        return sources
     }
 
     @Test("nothing is left to be done later", arguments: ["TODO", "FIXME", "XXX"])

@@ -8,20 +8,21 @@ struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
         "vigil": [
-            "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics", "TLS",
-            "Webhooks",
+            "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics",
+            "Platform",
+            "TLS", "Webhooks",
         ],
-        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics"],
-        "SQLiteStore": ["Jobs", "Formats", "Compression"],
-        "VadCLIP": ["CLIP", "Formats", "Numerics"],
+        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics", "Platform"],
+        "SQLiteStore": ["Jobs", "Formats", "Compression", "Platform"],
+        "VadCLIP": ["CLIP", "Formats", "Numerics", "Platform"],
         "CLIP": ["Numerics"],
         "Numerics": ["CKernels"],
-        "Formats": ["Compression", "COpenSSL"],
-        "HTTP": ["CLinux", "Compression", "TLS"],
+        "Formats": ["Compression", "COpenSSL", "Platform"],
+        "HTTP": ["CLinux", "Compression", "Platform", "TLS"],
         "Compression": ["CZlib"],
         "TLS": ["COpenSSL"],
-        "Jobs": [],
-        "Webhooks": ["Formats", "TLS"],
+        "Jobs": ["Platform"], "Platform": [],
+        "Webhooks": ["Formats", "Platform", "TLS"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 
@@ -66,6 +67,53 @@ struct ImportGraphTests {
             #expect(Self.allowed[folder] != nil, "\(folder) is not in the import graph")
         }
         #expect(Set(Self.allowed.keys) == Set(folders))
+    }
+
+    @Test("the table of rooms in ARCHITECTURE.md has each folder of Sources, and what it imports")
+    func rooms() throws {
+        let lines = try Repository.file("ARCHITECTURE.md").lines
+        let head = try #require(lines.firstIndex { $0.hasPrefix("| folder of Sources | what | imports of ours |") })
+        var rooms: [String: Set<String>] = [:]
+        for line in lines[(head + 2)...].prefix(while: { $0.hasPrefix("|") }) {
+            let cells = line.dropFirst().dropLast().components(separatedBy: "|").map(Self.names)
+            #expect(cells.count == 3, "\(line)")
+            for room in cells.first ?? [] {
+                #expect(rooms.updateValue(Set(cells.last ?? []), forKey: room) == nil, "\(room) has two rows")
+            }
+        }
+        #expect(rooms == Self.allowed)
+        let folders = try FileManager.default.contentsOfDirectory(atPath: Paths.root + "/Sources")
+        #expect(Set(rooms.keys) == Set(folders))
+        let sources = try Repository.sources()
+        for (room, imports) in rooms {
+            let real = sources.filter { $0.target == room }.reduce(into: Set()) { $0.formUnion($1.imports) }
+            #expect(real.intersection(folders) == imports, "\(room)")
+        }
+    }
+
+    /// What stands in marks of code.
+    private static func names(in text: String) -> [String] {
+        text.components(separatedBy: "`").enumerated().filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
+    }
+
+    @Test(
+        "every path that ARCHITECTURE.md and docs/jobs.md name is there",
+        arguments: ["ARCHITECTURE.md", "docs/jobs.md"])
+    func paths(page: String) throws {
+        let endings = ["", ".swift", ".c"]
+        let folders = ["Sources/", "Tests/", ""]
+        // Of a state folder, and of the other repository.
+        let elsewhere: Set<String> = ["files/ID.in", "files/ID.out", "../shared"]
+        let named = try Repository.file(page).lines.flatMap(Self.names).flatMap { $0.split(separator: " ") }
+            .map(String.init)
+            .filter { $0.contains("/") && !$0.hasPrefix("/") && !$0.hasPrefix(">") && !elsewhere.contains($0) }
+        #expect(named.count > 3, "too few paths were found for the rule to mean anything")
+        let missing = named.filter { path in
+            !folders.contains { folder in
+                endings.contains { FileManager.default.fileExists(atPath: "\(Paths.root)/\(folder)\(path)\($0)") }
+            }
+        }
+        #expect(missing == [])
     }
 
     @Test("the reader of imports sees through attributes, access levels and kinds")

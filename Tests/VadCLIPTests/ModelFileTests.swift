@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Numerics
+import Platform
 import TestSupport
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
 /// The embedded model's file, with some of it changed.
 private struct ChangedModel {
     let source: SafetensorsFile
-    var metadata: [String: String]
+    var metadata: [ByteText: String]
     var changes: [String: (shape: [Int], values: [Float])?] = [:]
 
     init() throws {

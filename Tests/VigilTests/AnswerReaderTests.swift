@@ -32,6 +32,15 @@ struct AnswerReaderTests {
         #expect(try read(text, pieces: size).body == Array("abc0123456789".utf8))
     }
 
+    @Test("names in fields are ASCII: the Kelvin sign is no k")
+    func fieldsAreBytes() throws {
+        let error = #expect(throws: ClientError.self) {
+            try read(Self.head + "Transfer-Encoding: chun\u{212A}ed\r\n\r\n0\r\n\r\n", pieces: 100)
+        }
+        #expect(error != nil)
+        #expect(try read(Self.head + "Transfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n", pieces: 100).body == [])
+    }
+
     @Test("a body up to the end of the connection, which is then closed")
     func untilClose() throws {
         let answer = try read(Self.head + "\r\nhello", pieces: 4)

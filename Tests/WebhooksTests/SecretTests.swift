@@ -26,6 +26,11 @@ struct SecretTests {
                 == "v1,AVS2Jy75TjoLkvYzv5yXKoP826ht9sStTlDyvKo7SGg= v1,ajn6dMDbqfJbNuiLzan9ARf/47jPObMRxCQOyf9E814=")
     }
 
+    @Test("a comment begins with its sign, whatever mark follows it")
+    func commentsAreBytes() throws {
+        #expect(try WebhookSecrets("#\u{301} new\n\(Self.new)\n", path: "secrets").count == 1)
+    }
+
     @Test("the vector that the specification's own libraries are tested with")
     func publishedAnswer() throws {
         let secrets = WebhookSecrets(try WebhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))

@@ -8,6 +8,8 @@ public struct DecodedArray: Equatable, Sendable {
     public var order: ArrayOrder
     /// All elements, always row-major, whatever `order` says.
     public var values: [Float]
+    /// Whether nothing in the bytes said what the elements are.
+    public var isTypeAssumed = false
 
     /// An array of the given shape; `values` has as many elements as the shape says.
     public init(shape: [Int], elementType: ElementType, order: ArrayOrder = .rowMajor, values: [Float]) {

@@ -39,6 +39,8 @@ public struct RawFloatDecoder: ArrayDecoder {
                 "the body of \(count) bytes is not a whole number of rows: a row of \(width) float32 numbers is "
                     + "\(width * 4) bytes, and \(left) are left after \(rows) rows")
         }
-        return DecodedArray(shape: [rows, width], elementType: .float32, values: collector.take())
+        var array = DecodedArray(shape: [rows, width], elementType: .float32, values: collector.take())
+        array.isTypeAssumed = true
+        return array
     }
 }

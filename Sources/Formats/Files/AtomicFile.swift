@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -107,8 +109,8 @@ public struct AtomicFile: ~Copyable {
     }
 
     private static func split(_ path: String) -> (folder: String, name: Substring) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
+        guard let slash = path.utf8.lastIndex(of: ASCII.slash) else { return (".", path[...]) }
         let folder = path[..<slash]
-        return (folder.isEmpty ? "/." : String(folder), path[path.index(after: slash)...])
+        return (folder.isEmpty ? "/." : String(folder), path[path.utf8.index(after: slash)...])
     }
 }

@@ -78,7 +78,7 @@ public enum FileKind: Equatable, Sendable {
     }
 
     private static func ofText(_ bytes: UnsafeRawBufferPointer) -> FileKind {
-        guard PlainText.isText(bytes) else { return .unknown }
+        guard PlainText.isText(bytes) else { return PlainText.isWideText(bytes) ? .foreign(.text) : .unknown }
         let text = PlainText.withoutMark(bytes).drop(while: isJSONBlank)
         switch text.first {
         case nil: return .unknown

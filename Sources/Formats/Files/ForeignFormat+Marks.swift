@@ -14,9 +14,19 @@ extension ForeignFormat {
             self.format = format
             parts = [(offset, Array(text.utf8))] + (more.map { [(8, Array($0.utf8))] } ?? [])
         }
+
+        init(_ format: ForeignFormat, _ bytes: [UInt8], then more: [UInt8], at offset: Int) {
+            self.format = format
+            parts = [(0, bytes), (offset, more)]
+        }
+
+        func holds(_ bytes: UnsafeRawBufferPointer) -> Bool {
+            parts.allSatisfy { bytes.has($0.bytes, at: $0.offset) }
+        }
     }
 
-    /// Four bytes or more, or three that no number of a usual size begins with.
+    /// Four bytes or more. Where the fourth is one that numbers of a usual size end with, there are others, or it is a size
+    /// that features hardly have: the chance that a row begins so is 2^-32.
     private static let marks: [Mark] = [
         Mark(.hdf5, hdf5Mark), Mark(.matlab, "MATLAB 5.0 MAT-file"), Mark(.newMatlab, "MATLAB 7.3 MAT-file"),
         Mark(.netCDF, [0x43, 0x44, 0x46, 1]), Mark(.netCDF, [0x43, 0x44, 0x46, 2]),
@@ -40,79 +50,65 @@ extension ForeignFormat {
         Mark(.packed("7z"), [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]), Mark(.packed("RAR"), "Rar!\u{1A}\u{7}"),
         Mark(.packed("xz"), [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]), Mark(.packed("bzip2"), "1AY&SY", at: 4),
         Mark(.packed("Zstandard"), [0x28, 0xB5, 0x2F, 0xFD]), Mark(.packed("LZ4"), [0x04, 0x22, 0x4D, 0x18]),
+        Mark(.packed("LZ4"), [0x02, 0x21, 0x4C, 0x18]), Mark(.packed("lzip"), "LZIP\u{1}"),
+        Mark(.packed("LZMA"), [0x5D, 0, 0], then: [UInt8](repeating: 0xFF, count: 8), at: 5),
+        Mark(.packed("Snappy"), [0xFF, 6, 0, 0], then: Array("sNaPpY".utf8), at: 4),
+        Mark(.packed("lzop"), [0x89, 0x4C, 0x5A, 0x4F, 0, 0x0D, 0x0A]), Mark(.packed("ar"), "!<arch>\n"),
+        Mark(.packed("CAB"), "MSCF\0\0\0\0"), Mark(.packed("RPM"), [0xED, 0xAB, 0xEE, 0xDB]),
+        Mark(.program, [0, 0x61, 0x73, 0x6D, 1, 0, 0, 0]), Mark(.program, [0xCA, 0xFE, 0xBA, 0xBE, 0, 0, 0]),
+        Mark(.program, [0xCF, 0xFA, 0xED, 0xFE]), Mark(.program, [0xCE, 0xFA, 0xED, 0xFE]),
+        Mark(.program, [0xFE, 0xED, 0xFA, 0xCF]), Mark(.program, [0xFE, 0xED, 0xFA, 0xCE]),
+        Mark(.office, [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]), Mark(.fits, "SIMPLE  ="),
+        Mark(.image("NIfTI"), [0x1C, 2, 0, 0], then: Array("n+2\0".utf8), at: 4),
+        Mark(.image("NIfTI"), [0x1C, 2, 0, 0], then: Array("ni2\0".utf8), at: 4),
+        Mark(.image("NIfTI"), [0, 0, 2, 0x1C], then: Array("n+2\0".utf8), at: 4),
+        Mark(.image("NIfTI"), [0, 0, 2, 0x1C], then: Array("ni2\0".utf8), at: 4),
+        Mark(.image("TIFF"), [0x49, 0x49, 0x2B, 0, 8, 0]), Mark(.image("TIFF"), [0x4D, 0x4D, 0, 0x2B, 0, 8]),
+        Mark(.image("OpenEXR"), [0x76, 0x2F, 0x31, 1]), Mark(.image("JPEG 2000"), [0xFF, 0x4F, 0xFF, 0x51]),
+        Mark(.video("QuickTime"), "free", at: 4), Mark(.video("QuickTime"), "skip", at: 4),
+        Mark(.video("IVF"), [0x44, 0x4B, 0x49, 0x46, 0, 0, 0x20, 0]),
+        Mark(.sound, "FORM", then: "AIFF"), Mark(.sound, "FORM", then: "AIFC"), Mark(.sound, "MThd"),
+        Mark(.sound, ".snd"), Mark(.sound, "caff"), Mark(.sound, "wvpk"), Mark(.sound, "#!AMR"),
+        Mark(.capture, [0xD4, 0xC3, 0xB2, 0xA1]), Mark(.capture, [0xA1, 0xB2, 0xC3, 0xD4]),
+        Mark(.capture, [0x4D, 0x3C, 0xB2, 0xA1]), Mark(.capture, [0xA1, 0xB2, 0x3C, 0x4D]),
+        Mark(.capture, [0x0A, 0x0D, 0x0D, 0x0A], then: [0x4D, 0x3C, 0x2B, 0x1A], at: 8),
+        Mark(.capture, [0x0A, 0x0D, 0x0D, 0x0A], then: [0x1A, 0x2B, 0x3C, 0x4D], at: 8),
+        Mark(.avro, "Obj\u{1}"), Mark(.hdf4, [0x0E, 3, 0x13, 1]), Mark(.root, [0x72, 0x6F, 0x6F, 0x74, 0, 0]),
+        Mark(.grib, Array("GRIB".utf8), then: [1], at: 7),
+        Mark(.grib, Array("GRIB".utf8), then: [2], at: 7), Mark(.java, [0xAC, 0xED, 0, 5]), Mark(.rData, "RDX2\n"),
+        Mark(.rData, "RDX3\n"),
+        Mark(.lmdb, [UInt8](repeating: 0, count: 10) + [8, 0], then: [0xDE, 0xC0, 0xEF, 0xBE, 1], at: 16),
+        Mark(.tfLite, "TFL3", at: 4),
+    ]
+
+    /// Those that a file may have that begins with a byte.
+    private static let marksByFirst: [[Mark]] = (0...UInt8.max).map { byte in
+        marks.filter { $0.parts[0].offset > 0 || $0.parts[0].bytes[0] == byte }
+    }
+
+    /// The same behind the first 32 bytes.
+    private static let innerMarks: [Mark] = [
+        Mark(.hdf5, hdf5Mark, at: 512), Mark(.packed("tar"), "ustar", at: 257), Mark(.image("DICOM"), "DICM", at: 128),
+        Mark(.image("NIfTI"), [0x5C, 1, 0, 0], then: Array("n+1\0".utf8), at: 344),
+        Mark(.image("NIfTI"), [0x5C, 1, 0, 0], then: Array("ni1\0".utf8), at: 344),
+        Mark(.image("NIfTI"), [0, 0, 1, 0x5C], then: Array("n+1\0".utf8), at: 344),
+        Mark(.image("NIfTI"), [0, 0, 1, 0x5C], then: Array("ni1\0".utf8), at: 344),
+        Mark(.image("Analyze"), [0x5C, 1, 0, 0], then: [0, 0x40, 0, 0, 0, 0, 0x72], at: 32),
+        Mark(.image("Analyze"), [0, 0, 1, 0x5C], then: [0, 0, 0x40, 0, 0, 0, 0x72], at: 32),
     ]
 
     private static let hdf5Mark: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
 
     /// The format that the first 32 bytes tell.
     static func marked(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
-        for mark in marks where mark.parts.allSatisfy({ bytes.has($0.bytes, at: $0.offset) }) { return mark.format }
-        if isPickle(bytes) { return .pickle }
-        if isJPEG(bytes) { return .image("JPEG") }
-        if isBitmap(bytes) { return .image("BMP") }
-        if isPortableMap(bytes) { return .image("PPM") }
-        if isArrowStream(bytes) { return .arrowStream }
-        if isOldMatlab(bytes) { return .matlab }
-        if isProgramStream(bytes) { return .video("MPEG") }
-        return nil
+        guard let first = bytes.first else { return nil }
+        for mark in marksByFirst[Int(first)] where mark.holds(bytes) { return mark.format }
+        return shaped(bytes)
     }
 
     /// The format that marks further inside tell.
     static func inside(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
-        if bytes.has(hdf5Mark, at: 512) { return .hdf5 }
-        if bytes.has(Array("ustar".utf8), at: 257) { return .packed("tar") }
-        let isTransportStream =
-            bytes.count > 564 && stride(from: 0, through: 564, by: 188).allSatisfy { bytes[$0] == 0x47 }
-        return isTransportStream ? .video("MPEG") : nil
-    }
-
-    /// Whether a float32 whose last byte is this one is of a size that features are.
-    private static func isUsual(_ byte: UInt8) -> Bool { (0x2F...0x46).contains(byte & 0x7F) }
-
-    /// Protocols 2 to 5: a frame's opcode and length, or an opcode that pickles begin with.
-    private static func isPickle(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.count > 3, bytes[0] == 0x80, (2...5).contains(bytes[1]) else { return false }
-        if bytes[1] >= 4, bytes[2] == 0x95, let length = bytes.littleEndian(UInt64.self, at: 3) {
-            return length < 1 << 40
-        }
-        return "}](c)XUKGN".utf8.contains(bytes[2]) && !isUsual(bytes[3])
-    }
-
-    private static func isJPEG(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.count > 3 && bytes.has([0xFF, 0xD8, 0xFF])
-            && ((0xE0...0xEF).contains(bytes[3]) || [0xDB, 0xFE].contains(bytes[3]))
-    }
-
-    private static func isBitmap(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.has([0x42, 0x4D]), bytes.has([0, 0, 0, 0], at: 6) else { return false }
-        return bytes.littleEndian(UInt32.self, at: 14).map { [12, 40, 52, 56, 64, 108, 124].contains($0) } ?? false
-    }
-
-    /// P1 to P7, a blank, and a number.
-    private static func isPortableMap(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.count > 4, bytes[0] == 0x50, (0x31...0x37).contains(bytes[1]), isJSONBlank(bytes[2]) else {
-            return false
-        }
-        return bytes[3...4].allSatisfy { (0x30...0x39).contains($0) || isJSONBlank($0) || $0 == 0x23 }
-    }
-
-    /// The mark of a message, its length, and the place of the first table in it.
-    private static func isArrowStream(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.has([0xFF, 0xFF, 0xFF, 0xFF]), let length = bytes.littleEndian(UInt32.self, at: 4),
-            let root = bytes.littleEndian(UInt32.self, at: 8)
-        else { return false }
-        return (8..<1 << 24).contains(length) && (4..<256).contains(root)
-    }
-
-    /// MATLAB's version 4: type, rows, columns, no imaginary part, the name's length, the name.
-    private static func isOldMatlab(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let header = (0..<5).compactMap { bytes.littleEndian(UInt32.self, at: $0 * 4) }
-        guard header.count == 5, header[0] <= 52, header[0] % 10 <= 2, bytes.count > 20 else { return false }
-        return header[1...2].allSatisfy { (1..<1 << 24).contains($0) } && header[3] <= 1
-            && (2...64).contains(header[4]) && (0x41...0x7A).contains(bytes[20])
-    }
-
-    private static func isProgramStream(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.count > 4 && bytes.has([0, 0, 1, 0xBA]) && (bytes[4] & 0xC4 == 0x44 || bytes[4] & 0xF1 == 0x21)
+        for mark in innerMarks where mark.holds(bytes) { return mark.format }
+        return shapedInside(bytes)
     }
 }

@@ -26,8 +26,29 @@ public struct ForeignFormat: Equatable, Sendable {
     static let pickle = ForeignFormat(
         "a Python pickle, which is never loaded here because loading can run what is in it",
         "load it in Python and write its array by numpy.save")
+    static let messagePack = ForeignFormat(
+        "a MessagePack file", inPython("msgpack.unpackb(open(FILE, 'rb').read())['features']"))
+    static let avro = ForeignFormat(
+        "an Avro file", inPython("[row['features'] for row in fastavro.reader(open(FILE, 'rb'))]"))
+    static let orc = ForeignFormat("an ORC file", inPython("pandas.read_orc(FILE).to_numpy('float32')"))
+    static let tfRecord = ForeignFormat(
+        "a TFRecord file", "read it by tf.data.TFRecordDataset and write its array by numpy.save")
+    static let office = ForeignFormat(
+        "an Office document or another OLE file", inPython("pandas.read_excel(FILE, header=None).to_numpy('float32')"))
+    static let fits = ForeignFormat("a FITS file", inPython("astropy.io.fits.getdata(FILE).astype('float32')"))
+    static let hdf4 = ForeignFormat("an HDF4 file", inPython("pyhdf.SD.SD(FILE).select('features')[:]"))
+    static let root = ForeignFormat("a ROOT file", inPython("uproot.open(FILE)['features'].array(library='np')"))
+    static let grib = ForeignFormat("a GRIB file", "name the file of features")
+    static let rData = ForeignFormat("an R file", "write its features as an array by numpy.save")
+    static let java = ForeignFormat("a serialized Java object", "write its features as an array by numpy.save")
+    static let lmdb = ForeignFormat(
+        "an LMDB database", "read its values by Python's lmdb and write them as an array by numpy.save")
     static let sqlite = ForeignFormat("an SQLite database", "write its features as an array by numpy.save")
     static let gguf = ForeignFormat("a GGUF model", "features are an array, and models are made by vigil import")
+    static let tfLite = ForeignFormat(
+        "a TensorFlow Lite model", "features are an array, and models are made by vigil import")
+    static let onnx = ForeignFormat("an ONNX model", "features are an array, and models are made by vigil import")
+    static let capture = ForeignFormat("a recording of network traffic (pcap)", "name the file of features")
     static let program = ForeignFormat("a program", "name the file of features")
     static let pdf = ForeignFormat("a PDF document", "name the file of features")
     static let sound = ForeignFormat("a sound file", ofVideo)

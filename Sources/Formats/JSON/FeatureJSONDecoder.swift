@@ -50,11 +50,13 @@ public struct FeatureJSONDecoder: ArrayDecoder {
 
     /// A decoder that has seen nothing.
     ///
-    /// - Parameter keepsMembers: whether what stands beside `features` is wanted.
-    public init(limits: ArrayLimits = ArrayLimits(), keepsMembers: Bool = false) {
+    /// - Parameters:
+    ///   - width: numbers a row; where it is known, rows far beyond it are refused before they have ended
+    ///   - keepsMembers: whether what stands beside `features` is wanted
+    public init(limits: ArrayLimits = ArrayLimits(), width: Int? = nil, keepsMembers: Bool = false) {
         self.limits = limits
         self.keepsMembers = keepsMembers
-        self.rows = FeatureRows(limits: limits)
+        self.rows = FeatureRows(limits: limits, width: width)
     }
 
     /// Takes the next bytes in.

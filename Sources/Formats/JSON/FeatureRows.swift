@@ -1,6 +1,9 @@
 /// Gathers nested lists of numbers into one array, and refuses lists of unequal length or depth.
 struct FeatureRows {
     private let limits: ArrayLimits
+    private let width: Int?
+    /// The most numbers that a list may have.
+    private let longest: Int
     /// Elements so far of each list that is open, outermost first.
     private var counts: [Int] = []
     /// Length of the first list that was closed at each level; nil before that.
@@ -11,7 +14,15 @@ struct FeatureRows {
     /// Numbers taken in so far.
     var count: Int { values.count }
 
-    init(limits: ArrayLimits) { self.limits = limits }
+    /// Rows of features are as wide as one of the models that make them; of those the check can say where they come from.
+    private static let widestKnown = 2_048
+
+    /// - Parameter width: numbers a row, where that is known
+    init(limits: ArrayLimits, width: Int? = nil) {
+        self.limits = limits
+        self.width = width
+        longest = width.map { max($0, Self.widestKnown) } ?? .max
+    }
 
     /// Whether a list is open.
     var isOpen: Bool { !counts.isEmpty }
@@ -59,6 +70,7 @@ struct FeatureRows {
         guard values.count < limits.maxElements else {
             throw ArrayDecodingError(.tooLarge, "'features' has more than the limit of \(limits.maxElements) numbers")
         }
+        guard counts[level - 1] < longest else { throw tooLong() }
         values.append(value)
         counts[level - 1] += 1
     }
@@ -68,6 +80,20 @@ struct FeatureRows {
         let taken = values
         values = []
         return DecodedArray(shape: lengths.map { $0 ?? 0 }, elementType: .float32, values: taken)
+    }
+
+    private func tooLong() -> ArrayDecodingError {
+        let expected = width.map { "\($0)" } ?? "d"
+        guard counts.count > 1 else {
+            return ArrayDecodingError(
+                .unfit,
+                "the features are one list of more than \(longest) numbers: expected two dimensions, [T, \(expected)], a "
+                    + "row a snippet")
+        }
+        return ArrayDecodingError(
+            .unfit,
+            "rows are more than \(longest) wide: expected \(expected), a row a snippet (in numpy features.T if they are "
+                + "transposed)")
     }
 
     private func ragged(_ count: Int, _ length: Int, level: Int) -> ArrayDecodingError {

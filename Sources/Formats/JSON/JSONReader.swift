@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads JSON strictly (RFC 8259): UTF-8, no names twice in an object, a limit on depth and on size.
 public struct JSONReader {
     /// The most arrays and objects inside one another.

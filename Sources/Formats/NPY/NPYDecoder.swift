@@ -4,6 +4,8 @@ public struct NPYDecoder: ArrayDecoder {
         /// The magic, the version and the header's length, up to twelve bytes.
         case prelude
         case header(length: Int)
+        /// Something else, whose first bytes tell what became of it.
+        case foreign
         case data(NPYHeader, FloatCollector)
         case failed(ArrayDecodingError)
     }
@@ -24,6 +26,7 @@ public struct NPYDecoder: ArrayDecoder {
                 switch state {
                 case .prelude: try takePrelude(&rest)
                 case .header(let length): try takeHeader(&rest, length: length)
+                case .foreign: try takeForeign(&rest)
                 case .data: try takeData(&rest)
                 case .failed(let error): throw error
                 }
@@ -44,9 +47,10 @@ public struct NPYDecoder: ArrayDecoder {
     public mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         switch state {
         case .failed(let error): throw error
+        case .foreign: throw foreign
         case .prelude:
             throw ArrayDecodingError(
-                .truncated, "the .npy body ends after \(pending.count) bytes, inside its first twelve")
+                .truncated, "the .npy ends after \(pending.count) bytes, inside its first twelve")
         case .header(let length):
             throw ArrayDecodingError(
                 .truncated, "the .npy header ends after \(pending.count) of its \(length) bytes")
@@ -73,17 +77,42 @@ public struct NPYDecoder: ArrayDecoder {
             rest = rest.part(1..<rest.count)
             if pending.count <= 6 {
                 guard pending.last == NPYDecoder.magic[pending.count - 1] else {
-                    throw ArrayDecodingError(.malformed, "the body is no .npy: it does not begin with \\x93NUMPY")
+                    state = .foreign
+                    return
                 }
             } else if pending.count == 8 {
                 guard (1...3).contains(pending[6]), pending[7] == 0 else {
                     throw ArrayDecodingError(
-                        .unsupported, ".npy version \(pending[6]).\(pending[7]) is not known; versions 1.0 to 3.0 are")
+                        .unsupported,
+                        ".npy version \(pending[6]).\(pending[7]) is not known; versions 1.0 to 3.0 are. If numpy wrote it, "
+                            + Self.changed)
                 }
             } else if pending.count == (pending[6] == 1 ? 10 : 12) {
                 return try beginHeader()
             }
         }
+    }
+
+    /// What is said of a file that something took for a text: curl's -d takes zeros and line ends out of it.
+    private static let changed =
+        "it was changed on its way here, as curl -d changes what it sends: curl --data-binary @FILE sends it as it is"
+
+    /// As many of the first bytes as tell what became of it.
+    private static let foreignBytes = 14
+
+    private mutating func takeForeign(_ rest: inout UnsafeRawBufferPointer) throws(ArrayDecodingError) {
+        let taken = min(Self.foreignBytes - pending.count, rest.count)
+        pending.append(contentsOf: rest[..<taken])
+        rest = rest.part(taken..<rest.count)
+        if pending.count >= Self.foreignBytes { throw foreign }
+    }
+
+    /// What is wrong with the first bytes: the magic's letters show that it was a numpy array once.
+    private var foreign: ArrayDecodingError {
+        let letters = Self.magic.dropFirst()
+        let isChanged = pending.indices.contains { pending[$0...].starts(with: letters) }
+        return ArrayDecodingError(
+            .malformed, "it is no .npy: it does not begin with \\x93NUMPY" + (isChanged ? "; \(Self.changed)" : ""))
     }
 
     private mutating func beginHeader() throws(ArrayDecodingError) {

@@ -1,3 +1,5 @@
+import Platform
+
 /// What the header of an .npy file says: the type of the elements, their order, the shape.
 struct NPYHeader: Equatable {
     var elementType: ElementType
@@ -11,12 +13,14 @@ struct NPYHeader: Equatable {
     static func parse(_ text: [UInt8], limits: ArrayLimits) throws(ArrayDecodingError) -> NPYHeader {
         var literal = NPYLiteralParser(text)
         let entries = try literal.dictionary()
-        var found: [String: NPYLiteral] = [:]
+        var found: [ByteText: NPYLiteral] = [:]
         for (key, value) in entries {
             guard ["descr", "fortran_order", "shape"].contains(key) else {
                 throw malformed("has the unknown key \(quoted(key))")
             }
-            guard found.updateValue(value, forKey: key) == nil else { throw malformed("has the key '\(key)' twice") }
+            guard found.updateValue(value, forKey: ByteText(key)) == nil else {
+                throw malformed("has the key '\(key)' twice")
+            }
         }
         guard let descr = found["descr"] else { throw malformed("lacks the key 'descr'") }
         guard let order = found["fortran_order"] else { throw malformed("lacks the key 'fortran_order'") }
@@ -36,18 +40,32 @@ struct NPYHeader: Equatable {
     }
 
     private static func type(_ descr: NPYLiteral) throws(ArrayDecodingError) -> (ElementType, ByteOrder) {
-        let taken = "; taken are float16, float32 and float64 ('f2', 'f4', 'f8' in either byte order)"
         switch descr {
         case .string(let name):
             let isBig = name.first == ">"
             let code = "<>=|".contains(name.first ?? " ") ? String(name.dropFirst()) : name
-            let types: [String: ElementType] = ["f2": .float16, "f4": .float32, "f8": .float64]
-            if let type = types[code] { return (type, isBig ? .big : .little) }
-            throw ArrayDecodingError(.unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(taken)")
+            let types: [ByteText: ElementType] = ["f2": .float16, "f4": .float32, "f8": .float64]
+            if let type = types[ByteText(code)] { return (type, isBig ? .big : .little) }
+            throw ArrayDecodingError(
+                .unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(advice(on: code) ?? taken)")
         case .list:
-            throw ArrayDecodingError(.unsupported, "a structured dtype is not taken\(taken)")
+            throw ArrayDecodingError(
+                .unsupported, "a structured dtype is not taken\(taken): write the field of the features alone")
         default:
             throw malformed("has a 'descr' that is no string")
+        }
+    }
+
+    private static let taken = "; taken are float16, float32 and float64 ('f2', 'f4', 'f8' in either byte order)"
+
+    /// How features of another type are made fit; nil where no conversion is known to keep them.
+    private static func advice(on code: String) -> String? {
+        switch code.first {
+        case "O":
+            ": the file holds pickled Python objects, which are never run; make one array of floats of them, as by "
+                + "numpy.stack(list).astype('float32')"
+        case "i", "u", "b", "f", "S", "U": "\(taken): convert the array by .astype('float32')"
+        default: nil
         }
     }
 
@@ -69,7 +87,7 @@ struct NPYHeader: Equatable {
         var lengths: [Int] = []
         for item in items {
             guard case .integer(let digits) = item else { throw malformed("has a shape that is not all integers") }
-            guard !digits.hasPrefix("-") else {
+            guard !digits.begins(with: "-") else {
                 throw malformed("has the negative length \(quoted(digits)) in its shape")
             }
             guard let length = Int(digits), length <= limits.maxElements else {

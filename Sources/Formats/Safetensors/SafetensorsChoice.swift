@@ -70,7 +70,7 @@ enum SafetensorsChoice: Sendable {
             throw ArrayDecodingError(
                 .unsupported,
                 "the tensor \(quoted(tensor.name)) is \(tensor.elementType); float16, bfloat16, float32 and float64 "
-                    + "are taken")
+                    + "are taken: convert it by .astype('float32') or .float()")
         }
         guard tensor.shape.count <= ArrayLimits.maxRank else {
             throw ArrayDecodingError(

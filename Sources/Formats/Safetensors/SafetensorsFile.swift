@@ -1,3 +1,5 @@
+import Platform
+
 /// How much of a safetensors file's header is read.
 public struct SafetensorsLimits: Equatable, Sendable {
     /// Bytes of the header.
@@ -12,11 +14,11 @@ public struct SafetensorsFile: Sendable {
     /// The mapped file.
     public let file: MappedFile
     /// What the writer noted beside the tensors.
-    public let metadata: [String: String]
+    public let metadata: [ByteText: String]
     /// The tensors in the order of their bytes.
     public let tensors: [SafetensorsTensor]
     /// The types of tensors that are not read here (8-bit floats, complex numbers), by name.
-    public let unread: [String: String]
+    public let unread: [ByteText: String]
     private let indexes: [ByteText: Int]
 
     /// Checks the header: its length, JSON, types, shapes, and that the tensors fill the file without holes or overlaps.
@@ -35,7 +37,8 @@ public struct SafetensorsFile: Sendable {
         self.file = file
         self.metadata = header.metadata
         self.tensors = header.tensors
-        self.unread = Dictionary(header.unread.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
+        self.unread = Dictionary(
+            header.unread.map { (ByteText($0.name), $0.type) }, uniquingKeysWith: { first, _ in first })
         self.indexes = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { (ByteText($1.name), $0) })
     }
 

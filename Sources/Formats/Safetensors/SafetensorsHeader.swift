@@ -1,3 +1,5 @@
+import Platform
+
 /// One tensor of a safetensors file.
 public struct SafetensorsTensor: Equatable, Sendable {
     /// Its name.
@@ -14,7 +16,7 @@ public struct SafetensorsTensor: Equatable, Sendable {
 
 /// The header of a safetensors file, completely checked: a length, then JSON, then the tensors' bytes without holes.
 struct SafetensorsHeader {
-    var metadata: [String: String] = [:]
+    var metadata: [ByteText: String] = [:]
     /// In the order of their bytes.
     var tensors: [SafetensorsTensor] = []
     /// Tensors of types that the format has and that are not read here, with the type.
@@ -58,9 +60,9 @@ struct SafetensorsHeader {
         return header
     }
 
-    private static func metadata(_ value: JSONValue) throws(SafetensorsError) -> [String: String] {
+    private static func metadata(_ value: JSONValue) throws(SafetensorsError) -> [ByteText: String] {
         guard case .object(let members) = value else { throw .malformed("'__metadata__' is no object") }
-        var metadata: [String: String] = [:]
+        var metadata: [ByteText: String] = [:]
         for member in members {
             guard let text = member.value.string else {
                 throw .malformed("the metadata \(quoted(member.name)) is no string")

@@ -1,3 +1,5 @@
+import Platform
+
 /// Writes safetensors files, tensor by tensor, so that only one need be in memory.
 public struct SafetensorsWriter {
     /// A tensor to be written: what the header says of it, and where its bytes come from.
@@ -43,11 +45,13 @@ public struct SafetensorsWriter {
     private let sizes: [Int]
 
     /// Lays the file out; tensors are written in the order given, metadata in the order of its names.
-    public init(metadata: [String: String] = [:], tensors: [Tensor]) throws(SafetensorsError) {
+    public init(metadata: [ByteText: String] = [:], tensors: [Tensor]) throws(SafetensorsError) {
         var sizes: [Int] = []
         var entries: [String] = []
         if !metadata.isEmpty {
-            let items = metadata.sorted { $0.key < $1.key }.map { "\(jsonText($0.key)):\(jsonText($0.value))" }
+            let items = metadata.sorted { $0.key.text < $1.key.text }.map {
+                "\(jsonText($0.key.text)):\(jsonText($0.value))"
+            }
             entries.append("\"__metadata__\":{\(items.joined(separator: ","))}")
         }
         var names: Set<ByteText> = [ByteText("__metadata__")]

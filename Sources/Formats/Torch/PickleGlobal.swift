@@ -1,3 +1,5 @@
+import Platform
+
 /// The functions and classes that a checkpoint may name. None is ever called: each only says what a value stands for.
 ///
 /// What is not known here stands beside the weights in training scripts' checkpoints (paths, dates, arrays, options) and
@@ -47,8 +49,8 @@ enum PickleGlobal: Equatable {
 
     /// Whether a name is none, reaches into a module or an object (`__globals__`), or is one of those that run things.
     private static func isHostile(module: String, name: String) -> Bool {
-        let modules = module.split(separator: ".", omittingEmptySubsequences: false)
-        let names = name.split(separator: ".", omittingEmptySubsequences: false)
+        let modules = module.pieces(between: ASCII.dot)
+        let names = name.pieces(between: ASCII.dot)
         guard let top = modules.first, let last = names.last, !modules.contains(""), !names.contains("") else {
             return true
         }
@@ -57,7 +59,7 @@ enum PickleGlobal: Equatable {
         return hostileModules.contains(String(top)) || exactModules.contains(module)
             || hostileNames.contains(String(last))
             || names.dropLast().contains { hostileModules.contains(String($0)) || exactModules.contains(String($0)) }
-            || names.contains { $0.hasPrefix("__") && $0.hasSuffix("__") }
+            || names.contains { $0.begins(with: "__") && $0.ends(with: "__") }
     }
 
     private static let harmlessBuiltins: Set<String> = [

@@ -1,3 +1,5 @@
+import Platform
+
 extension TorchCheckpoint {
     /// Says what the file is where it is plainly something else.
     static func refuseOtherKinds(_ file: MappedFile) throws(CheckpointError) {
@@ -25,7 +27,7 @@ extension TorchCheckpoint {
         let path = archive.file.path
         var found: [(folder: String, pickle: ZipEntry)] = []
         for entry in archive.entries {
-            let parts = entry.name.split(separator: "/", omittingEmptySubsequences: false)
+            let parts = entry.name.pieces(between: ASCII.slash)
             if parts.count == 2, parts[1] == "data.pkl" { found.append((parts[0] + "/", entry)) }
         }
         guard let first = found.first else {
@@ -35,7 +37,7 @@ extension TorchCheckpoint {
         guard found.count == 1 else {
             throw .notACheckpoint(path: path, reason: "is a zip archive with \(found.count) files named data.pkl")
         }
-        guard !archive.entries.contains(where: { $0.name.hasPrefix(first.folder + "code/") }) else {
+        guard !archive.entries.contains(where: { $0.name.begins(with: first.folder + "code/") }) else {
             throw .notACheckpoint(
                 path: path,
                 reason: "is a TorchScript archive, which holds a program; save the model's state_dict() instead")

@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// A checkpoint that `torch.save` wrote (PyTorch 1.6 or later), mapped, with nothing in it executed.
@@ -9,7 +10,7 @@ public struct TorchCheckpoint: Sendable {
     /// The tensors in the state dict's order.
     public let tensors: [TorchTensor]
     /// What stands in the state dict and is not read here (sparse, quantised, complex), and why.
-    public let unread: [String: String]
+    public let unread: [ByteText: String]
     /// The keys, joined by dots, that lead to the state dict; empty where it is the root.
     public let container: String
     /// Other containers that hold the same names, such as weights that were averaged.
@@ -47,7 +48,8 @@ public struct TorchCheckpoint: Sendable {
         let tensors = contents.tensors
         try TorchCheckpoint.refuseInflated(tensors, path: file.path)
         self.tensors = tensors
-        self.unread = Dictionary(contents.unread.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
+        self.unread = Dictionary(
+            contents.unread.map { (ByteText($0.name), $0.reason) }, uniquingKeysWith: { first, _ in first })
         self.container = contents.container
         self.otherContainers = contents.others
         self.archive = archive

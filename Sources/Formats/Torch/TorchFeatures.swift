@@ -1,10 +1,12 @@
+import Platform
+
 /// Features that `torch.save` wrote, read as checkpoints are: nothing in the file is executed.
 public enum TorchFeatures {
     /// Whether `torch.save` of PyTorch 1.6 or later wrote the file, whatever it holds.
     public static func isTorch(_ file: MappedFile) -> Bool {
         guard FileKind.detect(file) == .torchZip, let archive = try? ZipArchive(file: file) else { return false }
         return archive.entries.contains { entry in
-            let parts = entry.name.split(separator: "/", omittingEmptySubsequences: false)
+            let parts = entry.name.pieces(between: ASCII.slash)
             return parts.count == 2 && parts[1] == "data.pkl"
         }
     }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Finds the state dict in what a checkpoint's pickle built, and reads the tensors' descriptions.
 struct TorchStateDict {
     let graph: PickleGraph
@@ -43,7 +45,7 @@ struct TorchStateDict {
                 asked: asked,
                 isMarked: { container in
                     guard let mark else { return false }
-                    return container.items.contains { graph.string($0.key)?.hasSuffix(mark) == true }
+                    return container.items.contains { graph.string($0.key)?.ends(with: mark) == true }
                 })
         else {
             if let (name, reason) = unreadable(root) { throw .tensor(name: name, reason: reason) }
@@ -79,8 +81,10 @@ struct TorchStateDict {
             throw .notACheckpoint(
                 path: path, reason: "holds \(named.count) tensors, and the limit is \(TorchStateDict.maxTensors)")
         }
-        let isParallel = named.allSatisfy { $0.name?.hasPrefix("module.") == true }
-        func plain(_ name: String) -> String { isParallel ? String(name.dropFirst("module.".count)) : name }
+        let isParallel = named.allSatisfy { $0.name?.begins(with: "module.") == true }
+        func plain(_ name: String) -> String {
+            isParallel ? name.rest(after: "module.").map { String($0) } ?? name : name
+        }
         var names: Set<ByteText> = []
         var contents = Contents()
         for item in items {
@@ -88,7 +92,7 @@ struct TorchStateDict {
                 if let full = graph.string(item.key), let reason = placeholder(item.value),
                     contents.unread.count < TorchStateDict.maxTensors
                 {
-                    contents.unread.append((full.hasPrefix("module.") ? plain(full) : full, reason))
+                    contents.unread.append((plain(full), reason))
                 }
                 continue
             }

@@ -1,4 +1,5 @@
 import Compression
+import Platform
 
 /// A zip archive, mapped: the directory is checked completely when it is opened, contents are read when asked for.
 ///

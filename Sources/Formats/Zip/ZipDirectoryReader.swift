@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads a zip archive's directory (PKWARE APPNOTE, sections 4.3.7 to 4.3.16), and trusts none of it.
 struct ZipDirectoryReader {
     private let bytes: UnsafeRawBufferPointer

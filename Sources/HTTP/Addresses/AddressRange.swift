@@ -9,7 +9,7 @@ public struct AddressRange: Sendable, Hashable, CustomStringConvertible {
     ///
     /// - Throws: `AddressRangeError` where the text is not a range.
     public init(_ text: String) throws(AddressRangeError) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = text.pieces(between: ASCII.slash, most: 1)
         guard let first = parts.first, let address = IPAddress(first) else { throw .notAnAddress(text) }
         let isFour = !first.utf8.contains(ASCII.colon)
         let width = isFour ? 32 : 128

@@ -13,8 +13,7 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws(ListenError) {
         if text == "systemd" {
             self = .passed
-        } else if text.hasPrefix("unix:") {
-            let path = String(text.dropFirst(5))
+        } else if let path = text.rest(after: "unix:").map({ String($0) }) {
             guard UnixSocketPath.isUsable(path) else { throw .invalidPath(path) }
             self = .unix(path: path)
         } else {

@@ -49,7 +49,7 @@ extension SocketAddress {
             let port = UInt16(portText)
         else { return nil }
         var host = text[..<colon]
-        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]") && host.utf8.count > 2
+        let isBracketed = host.begins(with: "[") && host.ends(with: "]") && host.utf8.count > 2
         if isBracketed { host = host.dropFirst().dropLast() }
         guard let ip = IPAddress(host), isBracketed == host.utf8.contains(ASCII.colon) else { return nil }
         self.init(ip, port: port)

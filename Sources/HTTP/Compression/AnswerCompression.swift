@@ -50,11 +50,12 @@ public struct AnswerCompression: Middleware {
             response.body = .bytes(compressed)
         case .stream(_, let produce):
             response.body = .stream(length: nil) { writer in
-                try await produce(
-                    ResponseWriter { piece throws(ResponseWriteError) in
+                let compressing = ResponseWriter(
+                    { piece throws(ResponseWriteError) in
                         let compressed = deflater.compress(piece, isLast: false)
                         if !compressed.isEmpty { try await writer.write(compressed) }
-                    })
+                    }, whenInputEnds: { writer.whenInputEnds($0) }, cut: { writer.cut() })
+                try await produce(compressing)
                 try await writer.write(deflater.compress([], isLast: true))
             }
         }
@@ -70,7 +71,7 @@ extension Response {
     fileprivate var gainsByCompression: Bool {
         guard let type = fields[.contentType].flatMap(MediaType.init) else { return false }
         if type.essence == "text/event-stream" { return false }
-        return type.type == "text" || type.subtype.hasSuffix("+json")
+        return type.type == "text" || type.subtype.ends(with: "+json")
             || ["json", "yaml", "javascript", "openmetrics-text"].contains(type.subtype)
     }
 
@@ -80,8 +81,8 @@ extension Response {
             fields[.vary] = name
             return
         }
-        let names = ASCII.lowercased(before).split(separator: ",").map { $0.filter { $0 != " " } }
-        if !names.contains("*"), !names.contains(ASCII.lowercased(name)) { fields[.vary] = "\(before), \(name)" }
+        let names = ASCII.lowercased(before).pieces(between: ASCII.comma).map { $0.trimmed(where: ASCII.isBlank) }
+        if !names.contains("*"), !names.contains(ASCII.lowercased(name)[...]) { fields[.vary] = "\(before), \(name)" }
     }
 
     /// Whether the client has the answer's tag, and none but the weak form that a compressed answer brought.
@@ -91,7 +92,7 @@ extension Response {
     }
 
     fileprivate mutating func weakenTag() {
-        guard let tag = fields[.eTag], !tag.hasPrefix("W/") else { return }
+        guard let tag = fields[.eTag], !tag.begins(with: "W/") else { return }
         fields[.eTag] = "W/\(tag)"
     }
 }

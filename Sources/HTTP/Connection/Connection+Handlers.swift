@@ -105,16 +105,19 @@ extension Connection {
             startStream(produce)
         case .failure(let error):
             let problem = HTTPProblem(handlerError: error)
-            if problem == .internalError {
-                loop.logger.error(
-                    "a handler failed",
-                    metadata: [
-                        "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.address ?? peer)",
-                        "error": "\(error)",
-                    ])
-            }
+            if problem == .internalError { log("a handler failed", "\(error)") }
+            if let cause = problem.cause { log("a request failed", cause) }
             state.answer(problem, now: loop.now)
         }
+    }
+
+    private func log(_ what: Logger.Message, _ reason: String) {
+        loop.logger.error(
+            what,
+            metadata: [
+                "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.address ?? peer)",
+                "error": "\(reason)",
+            ])
     }
 }
 
@@ -125,19 +128,28 @@ extension Connection {
             try await self.write(bytes, for: number)
         } whenInputEnds: { action in
             self.loop.enter { self.listen(action, for: number) }
+        } cut: {
+            self.loop.enter { self.cutStream(number) }
         }
         call.task = Task {
             var failure: (any Error)?
             do { try await produce(writer) } catch { failure = error }
-            let failed = failure != nil
-            self.loop.enter { self.endStream(failed: failed, for: number) }
+            let (failed, cause) = (failure != nil, (failure as? HTTPProblem)?.cause)
+            self.loop.enter { self.endStream(failed: failed, cause: cause, for: number) }
         }
     }
 
-    private func endStream(failed: Bool, for number: Int) {
+    private func endStream(failed: Bool, cause: String?, for number: Int) {
         guard isOpen, call.number == number else { return }
+        if let cause { log("an answer was cut", cause) }
         if let action = state.endStream(failed: failed, now: loop.now), case .close = action { close() }
         settle()
+    }
+
+    /// Gives the client up, unless all of the answer was written.
+    private func cutStream(_ number: Int) {
+        guard isOpen, call.number == number, case .streaming = state.exchange?.answer else { return }
+        close()
     }
 
     private func listen(_ action: @escaping @Sendable () -> Void, for number: Int) {

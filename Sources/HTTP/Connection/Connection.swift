@@ -257,6 +257,33 @@ extension Connection {
         loop.setDeadline(state.deadline, of: token)
     }
 
+    /// Nil where the connection is not idle.
+    var idleness: Idleness? { isOpen && refusal == nil ? state.idleness : nil }
+
+    /// Ends the connection for the sake of another one, unless it is not as idle any more as it was.
+    ///
+    /// - Returns: whether it did.
+    func giveWay(if known: Idleness) -> Bool {
+        guard idleness == known, !hasUnread else { return false }
+        if known.hasBegun, proxyHeader == nil, case .head = state.phase {
+            state.refuseHead(.tooManyConnections, now: loop.now)
+            flush()
+        } else if !known.hasBegun {
+            transport?.sayGoodbye()
+        }
+        close()
+        return true
+    }
+
+    /// Whether something has come that was not looked at yet.
+    private var hasUnread: Bool {
+        guard transport?.mayHoldInput == false else { return true }
+        var byte: UInt8 = 0
+        let outcome = withUnsafeMutableBytes(of: &byte) { transport?.peek(into: $0) }
+        if case .moved(let count) = outcome { return count > 0 }
+        return false
+    }
+
     private func flush() {
         while isOpen, !state.output.isEmpty {
             let outcome = state.output.withSegments(limit: Socket.segmentsPerCall) { segments, sent in

@@ -48,6 +48,9 @@ extension ConnectionState {
             switch exchange?.admission?.verdict {
             case .answered(let response): return afterBody(.answer(response), now: now)
             case .refused(let problem): return afterBody(.answer(rendered(problem)), now: now)
+            case .refusedAtOnce(let problem):
+                answer(problem, now: now)
+                return nil
             case .admitted, nil: break
             }
         }
@@ -171,6 +174,8 @@ extension ConnectionState {
             && (framing != .untilClose || exchange.method == .head)
             && exchange.canDrain(limit: context.limits.maxDrainBytes)
             && response.fields[.connection].map(ASCII.lowercased) != "close"
+            // The rest of what came too slowly is not waited for (RFC 9110, 15.5.9).
+            && response.status.code != 408
     }
 
     private mutating func appendHead(

@@ -141,6 +141,31 @@ extension EventLoop {
         onEmpty.take()?()
     }
 
+    /// The connections that no request would be lost with, at most so many, those first that are missed the least.
+    ///
+    /// It looks at all connections: nothing is kept for this while there is room.
+    func idleConnections(most: Int) async -> [IdleConnection] {
+        await withCheckedContinuation { answer in
+            enter {
+                let found = self.connections.all.compactMap { connection in
+                    connection.idleness.map {
+                        IdleConnection(loop: self, token: connection.token, idleness: $0)
+                    }
+                }
+                answer.resume(returning: Array(found.sorted { $0.idleness < $1.idleness }.prefix(most)))
+            }
+        }
+    }
+
+    /// Ends a connection so that there is room for another one.
+    ///
+    /// - Returns: whether it was still as idle as it was found.
+    func end(_ idle: IdleConnection) async -> Bool {
+        await withCheckedContinuation { answer in
+            enter { answer.resume(returning: self.connections[idle.token]?.giveWay(if: idle.idleness) ?? false) }
+        }
+    }
+
     /// From now on each answer ends its connection; new ones are still taken.
     func sayClose() {
         enter {

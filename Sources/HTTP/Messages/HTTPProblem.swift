@@ -12,16 +12,20 @@ public struct HTTPProblem: Error, Sendable, Equatable, CustomStringConvertible {
     public var detail: String
     /// Fields that go with the answer, such as `Allow` or `Retry-After`.
     public var fields: HTTPFields
+    /// What brought it about, for the log alone: it may tell of paths and other things that are the server's own.
+    public var cause: String?
 
     /// A problem of any kind.
     public init(
-        status: HTTPResponse.Status, slug: String, title: String, detail: String, fields: HTTPFields = [:]
+        status: HTTPResponse.Status, slug: String, title: String, detail: String, fields: HTTPFields = [:],
+        cause: String? = nil
     ) {
         self.status = status
         self.slug = slug
         self.title = title
         self.detail = detail
         self.fields = fields
+        self.cause = cause
     }
 
     /// The status, the title and the detail on one line.
@@ -39,10 +43,10 @@ extension HTTPProblem {
             status: .badRequest, slug: "invalid-target", title: "The request target is not valid", detail: detail)
     }
 
-    static func notFound(_ path: String) -> HTTPProblem {
+    static func notFound(_ path: String, hint: String? = nil) -> HTTPProblem {
         HTTPProblem(
             status: .notFound, slug: "not-found", title: "There is nothing at this path",
-            detail: "No resource is known at \(path).")
+            detail: "No resource is known at \(path)." + (hint.map { " \($0)" } ?? ""))
     }
 
     static func methodNotAllowed(_ method: HTTPRequest.Method, path: String, allow: String) -> HTTPProblem {

@@ -26,12 +26,12 @@ public struct QueryItems: Sendable, Equatable {
 
     /// The first value of this name.
     public subscript(name: String) -> String? {
-        items.first { $0.name == name }?.value
+        items.first { $0.name.hasBytes(of: name) }?.value
     }
 
     /// Every value of this name, in order.
     public func values(for name: String) -> [String] {
-        items.filter { $0.name == name }.map(\.value)
+        items.filter { $0.name.hasBytes(of: name) }.map(\.value)
     }
 }
 

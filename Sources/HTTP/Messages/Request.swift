@@ -100,7 +100,7 @@ public struct PathParameters: Sendable, Equatable {
 
     /// The value that stood in the place of `{name}`.
     public subscript(name: String) -> String? {
-        pairs.first { $0.name == name }?.value
+        pairs.first { $0.name.hasBytes(of: name) }?.value
     }
 
     /// Whether both hold the same names and values in the same order.

@@ -51,17 +51,25 @@ public enum ResponseBody: Sendable {
 public struct ResponseWriter: Sendable {
     private let send: @Sendable ([UInt8]) async throws(ResponseWriteError) -> Void
     private let listen: @Sendable (@escaping @Sendable () -> Void) -> Void
+    private let end: @Sendable () -> Void
 
     /// A writer on any sink, also for tests of handlers.
     ///
-    /// - Parameter listen: takes what is to be called once the client has ended its side.
+    /// - Parameters:
+    ///   - listen: takes what is to be called once the client has ended its side.
+    ///   - end: called to give up on the client.
     public init(
         _ send: @escaping @Sendable ([UInt8]) async throws(ResponseWriteError) -> Void,
-        whenInputEnds listen: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { _ in }
+        whenInputEnds listen: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { _ in },
+        cut end: @escaping @Sendable () -> Void = {}
     ) {
         self.send = send
         self.listen = listen
+        self.end = end
     }
+
+    /// Ends the connection whatever the client has not taken yet, so that `write` throws; from any task.
+    public func cut() { end() }
 
     /// Calls `action` once the client has ended its side of the connection, or soon if it has.
     ///

@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads the headers of a part: lines that are each led by CR LF.
 enum PartHeaders {
     static func read(_ bytes: ArraySlice<UInt8>, part: Int) throws(MultipartError) -> MultipartPart {
@@ -39,7 +41,7 @@ enum PartHeaders {
         guard let end = bytes.firstIndex(of: ASCII.semicolon),
             ASCII.equal(FieldText.trimmed(bytes[..<end]), lowercase: "form-data")
         else { return (nil, nil) }
-        var found: [String: String] = [:]
+        var found: [ByteText: String] = [:]
         var rest = bytes[end...]
         while rest.first == ASCII.semicolon {
             rest = rest.dropFirst().drop(while: ASCII.isBlank)

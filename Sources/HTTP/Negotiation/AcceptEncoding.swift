@@ -1,7 +1,9 @@
+import Platform
+
 /// The codings that a client takes an answer in: the value of Accept-Encoding (RFC 9110, 12.5.3).
 struct AcceptEncoding: Sendable {
     /// Weights in thousandths by coding, names in lower case; the first one of a name counts.
-    private var weights: [String: Int] = [:]
+    private var weights: [ByteText: Int] = [:]
 
     /// Reads the field's value. Elements that are malformed are passed over.
     init(_ text: String?) {

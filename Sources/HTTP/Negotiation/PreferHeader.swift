@@ -1,6 +1,8 @@
+import Platform
+
 /// A client's wishes about how it is answered: the value of Prefer (RFC 7240).
 public struct PreferHeader: Sendable, Equatable {
-    private var preferences: [String: String] = [:]
+    private var preferences: [ByteText: String] = [:]
 
     /// Reads the field's value; of a preference that is repeated, the first one counts. Malformed ones are passed over.
     public init(_ text: String?) {

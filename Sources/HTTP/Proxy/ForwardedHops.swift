@@ -55,13 +55,16 @@ enum ForwardedHops {
     /// IPv6 addresses without brackets too.
     static func node(_ text: String) -> ForwardedHop {
         if let ip = IPAddress(text) { return .address(SocketAddress(ip, port: 0)) }
-        if text.hasPrefix("[") {
-            guard let close = text.firstIndex(of: "]"), let port = port(text[text.index(after: close)...]),
-                let ip = IPAddress(text[..<close].dropFirst()), text[..<close].contains(":")
+        if text.begins(with: "[") {
+            guard let close = text.utf8.firstIndex(of: ASCII.closeBracket),
+                let port = port(text[text.utf8.index(after: close)...]),
+                let ip = IPAddress(Substring(text.utf8[..<close].dropFirst())),
+                text.utf8[..<close].contains(ASCII.colon)
             else { return .hidden }
             return .address(SocketAddress(ip, port: port))
         }
-        guard let colon = text.firstIndex(of: ":"), let ip = IPAddress(text[..<colon]), let port = port(text[colon...])
+        guard let colon = text.utf8.firstIndex(of: ASCII.colon), let ip = IPAddress(text[..<colon]),
+            let port = port(text[colon...])
         else { return .hidden }
         return .address(SocketAddress(ip, port: port))
     }
@@ -69,9 +72,10 @@ enum ForwardedHops {
     /// Nothing, or a colon with a number or an obfuscated name behind it, which is no port; nil for anything else.
     private static func port(_ text: Substring) -> UInt16? {
         if text.isEmpty { return 0 }
-        guard text.first == ":" else { return nil }
-        let digits = text.dropFirst()
-        if digits.first == "_" { return digits.utf8.dropFirst().allSatisfy(ByteSet.token.contains) ? 0 : nil }
+        guard let digits = text.rest(after: ":") else { return nil }
+        if digits.utf8.first == UInt8(ascii: "_") {
+            return digits.utf8.dropFirst().allSatisfy(ByteSet.token.contains) ? 0 : nil
+        }
         guard (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy(ASCII.isDigit) else { return nil }
         return UInt16(digits)
     }

@@ -16,9 +16,9 @@ struct PathPattern: Sendable, Equatable {
 
     /// Reads a pattern of the program's own; traps where it does not begin with a slash or has a brace out of place.
     init(_ pattern: String) {
-        precondition(pattern.hasPrefix("/"), "the route \(pattern) does not begin with a slash")
-        segments = pattern.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { segment in
-            if segment.hasPrefix("{"), segment.hasSuffix("}"), segment.count > 2 {
+        precondition(pattern.begins(with: "/"), "the route \(pattern) does not begin with a slash")
+        segments = pattern.pieces(between: ASCII.slash).dropFirst().map { segment in
+            if segment.begins(with: "{"), segment.ends(with: "}"), segment.count > 2 {
                 return .name(String(segment.dropFirst().dropLast()))
             }
             precondition(!segment.contains("{") && !segment.contains("}"), "a brace is out of place in \(pattern)")

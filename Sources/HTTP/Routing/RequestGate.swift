@@ -17,6 +17,8 @@ public struct Admission: Sendable {
         /// This is. Other than a problem that is thrown, which is answered at once, it comes once a short body has
         /// passed, as for an unknown path: a body that is no HTTP is 400 whatever the gate says of its head.
         case refused(HTTPProblem)
+        /// This is, at once, as of a problem that is thrown; but whom the request counts for is known.
+        case refusedAtOnce(HTTPProblem)
     }
 
     /// Whom it counts for.

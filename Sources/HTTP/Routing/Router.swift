@@ -1,4 +1,5 @@
 public import HTTPTypes
+import Platform
 
 /// What answers a request.
 public enum Handler: Sendable {
@@ -20,13 +21,15 @@ public struct Route: Sendable {
 /// Finds the handler of a method and a path.
 public struct Router: Sendable {
     private let middleware: [any Middleware]
+    /// A sentence that tells who asks for an unknown path where to go.
+    public var hint: String?
     private var methods: [HTTPRequest.Method] = []
-    private var fixed: [String: MethodTable] = [:]
+    private var fixed: [ByteText: MethodTable] = [:]
     private var patterns: [(pattern: PathPattern, methods: MethodTable)] = []
 
     /// The method and the pattern of each route, those of fixed paths first; HEAD and OPTIONS go without saying.
     public var descriptions: [(method: HTTPRequest.Method, pattern: String)] {
-        (fixed.sorted { $0.key < $1.key }.map(\.value) + patterns.map(\.methods)).flatMap(\.descriptions)
+        (fixed.sorted { $0.key.text < $1.key.text }.map(\.value) + patterns.map(\.methods)).flatMap(\.descriptions)
     }
 
     /// A router without routes, whose deferred handlers will stand behind `middleware`, the first one outermost.
@@ -48,7 +51,7 @@ public struct Router: Sendable {
         methods.append(method)
         let parsed = PathPattern(pattern)
         if parsed.isFixed {
-            fixed[pattern, default: MethodTable()].add(method, route)
+            fixed[ByteText(pattern), default: MethodTable()].add(method, route)
         } else if let index = patterns.firstIndex(where: { $0.pattern == parsed }) {
             patterns[index].methods.add(method, route)
         } else {
@@ -90,7 +93,7 @@ public struct Router: Sendable {
             if head.path == "/", head.method == .options {
                 return .options(allow: MethodTable.allow(for: self.methods))
             }
-            return .refused(.notFound(head.path))
+            return .refused(.notFound(head.path, hint: hint))
         }
         if let route = methods[head.method] { return .route(route, parameters) }
         if head.method == .options { return .options(allow: methods.allow) }

@@ -24,6 +24,11 @@ final class Listener: @unchecked Sendable {
     private var source: (any DispatchSourceRead)?
     private var isPaused = false
     private var nextLoop = 0
+    /// Connections beyond the limit, which wait for idle ones to make room.
+    private var seekers: [(descriptor: Int32, arrival: Arrival)] = []
+    private var isSeeking = false
+    /// Called once no connection waits for room.
+    private var onSettled: (() -> Void)?
     /// Whether the log has been told that descriptors have run out, since there were some last.
     private var hasWarned = false
 
@@ -66,8 +71,11 @@ final class Listener: @unchecked Sendable {
         acceptReady()
         // The descriptor must outlive the source.
         source.setCancelHandler {
-            self.socket = nil
-            done.resume()
+            self.onSettled = {
+                self.socket = nil
+                done.resume()
+            }
+            self.reportSettled()
         }
         source.cancel()
         if isPaused { source.resume() }
@@ -76,6 +84,7 @@ final class Listener: @unchecked Sendable {
 
     private func acceptReady() {
         dispatchPrecondition(condition: .onQueue(queue))
+        defer { seekRoom() }
         for _ in 0..<Self.acceptsPerTurn {
             guard counters.open.load(ordering: .relaxed) < maxConnections + Self.refusalReserve else {
                 pauseAccepting()
@@ -108,7 +117,14 @@ final class Listener: @unchecked Sendable {
             return
         }
         let open = counters.open.add(1, ordering: .relaxed).newValue
-        if open > maxConnections { arrival.refusal = .tooManyConnections }
+        if open > maxConnections, arrival.refusal == nil {
+            seekers.append((descriptor, arrival))
+        } else {
+            adopt(descriptor, arrival)
+        }
+    }
+
+    private func adopt(_ descriptor: Int32, _ arrival: Arrival) {
         if arrival.refusal != nil { counters.refused.add(1, ordering: .relaxed) }
         nextLoop = (nextLoop + 1) % loops.count
         loops[nextLoop].adopt(descriptor, arrival)
@@ -124,5 +140,54 @@ final class Listener: @unchecked Sendable {
             self.isPaused = false
             source.resume()
         }
+    }
+}
+
+/// Room for those who come when there are as many connections as there may be.
+extension Listener {
+    /// Idle connections that are looked for beyond those that are needed, as some may get something to do meanwhile.
+    private static let spare = 16
+
+    /// Ends the connections that have been idle for the longest in favour of those who wait; who finds none is refused.
+    private func seekRoom() {
+        guard !isSeeking, !seekers.isEmpty else { return }
+        isSeeking = true
+        let waiting = seekers
+        seekers = []
+        Task {
+            let room = await makeRoom(for: waiting.count)
+            queue.async { self.adopt(waiting, room: room) }
+        }
+    }
+
+    /// - Returns: how many of so many there is room for.
+    private func makeRoom(for wanted: Int) async -> Int {
+        var idle: [IdleConnection] = []
+        for loop in loops { idle += await loop.idleConnections(most: wanted + Self.spare) }
+        idle.sort { $0.idleness < $1.idleness }
+        // Asked after the loops were, which have counted by then what they had closed.
+        var missing = max(0, min(wanted, counters.open.load(ordering: .relaxed) - maxConnections))
+        for one in idle where missing > 0 {
+            if await one.loop.end(one) { missing -= 1 }
+        }
+        return wanted - missing
+    }
+
+    private func adopt(_ waiting: [(descriptor: Int32, arrival: Arrival)], room: Int) {
+        for (index, var one) in waiting.enumerated() {
+            if index >= room { one.arrival.refusal = .tooManyConnections }
+            adopt(one.descriptor, one.arrival)
+        }
+        // To look at all connections costs less than this each, so that it takes no more than a part of the time.
+        queue.asyncAfter(deadline: .now() + .microseconds(counters.open.load(ordering: .relaxed))) {
+            self.isSeeking = false
+            self.seekRoom()
+            self.reportSettled()
+        }
+    }
+
+    private func reportSettled() {
+        guard !isSeeking, seekers.isEmpty else { return }
+        onSettled.take()?()
     }
 }

@@ -63,7 +63,8 @@ public struct Limits: Sendable {
     public var maxWaitingBodyBytes = 512 << 10
     /// Bytes of answers that wait for the client; then nothing further is produced or read.
     public var maxWaitingOutputBytes = 64 << 10
-    /// Open connections (503); nil for what the limit on descriptors leaves.
+    /// Open connections; beyond, one that is idle is ended, or the new one is refused (503). Nil for what the limit on
+    /// descriptors leaves.
     public var maxConnections: Int?
     /// Open connections of one client, that is an IPv4 address or an IPv6 /64 (429); nil for seven eighths of all, so
     /// that no client alone shuts out the others, and then clients on this machine are not counted.

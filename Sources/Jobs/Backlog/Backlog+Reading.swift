@@ -72,6 +72,9 @@ extension Backlog {
     /// Counts an ended job and wakes who waits for it.
     func announce(ended job: Job) {
         state.withLock { $0.metrics.count(ended: job.status) }
+        if let failure = job.failure {
+            logger.warning("a job has failed", metadata: ["job": "\(job.id)", "reason": "\(failure.reason)"])
+        }
         watchers.end(job)
         if job.callback != nil { callbackBell.ring() }
     }

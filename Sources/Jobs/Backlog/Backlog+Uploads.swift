@@ -16,15 +16,16 @@ extension Backlog {
     ) throws(SubmitError) -> Reservation {
         let load = QueueLedger.Load(jobs: place ? 1 : 0, bytes: bytes)
         let room = UploadRoom(load, client: client, pace: limits.pace, now: clock.now, interrupt: interrupt)
-        try take(load, of: client, for: room)
-        return Reservation(room, of: self)
+        let lost = try exchange(nil, for: load, of: client, newcomer: room)
+        return Reservation(room, inPlaceOf: lost, of: self)
     }
 
     /// Counts more for an upload that holds more than was counted. When it can't be, the upload's room is gone.
     func grow(_ room: UploadRoom, toBytes bytes: Int) throws(SubmitError) {
         let now = clock.now
         let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
-            guard let before = state.remove(room) else { return (nil, []) }
+            // Since the upload last looked, its room may have gone to another.
+            guard let before = state.remove(room) else { return (room.isLost ? .tooSlow : nil, []) }
             let wanted = QueueLedger.Load(jobs: before.jobs, bytes: max(bytes, before.bytes))
             let (refusal, lost) = state.makeRoom(for: wanted, of: room.client, isInFlight: true, now: now)
             if refusal != nil {
@@ -46,25 +47,22 @@ extension Backlog {
     /// Takes the room of an upload that comes to nothing out of the books, if it has any.
     func release(_ room: UploadRoom) {
         let now = clock.now
+        defer { room.farewell?.close(with: ()) }
         state.withLock { state in
             guard state.remove(room) != nil, !room.hasArrived else { return }
-            state.note(breaker: room.client, now: now, for: limits.pace.memory)
+            state.breakers.note(room.client, now: now, for: limits.pace.memory)
         }
-    }
-
-    /// Takes room for jobs into the reserve, or says why there is none.
-    func take(
-        _ load: QueueLedger.Load, of client: String, for room: UploadRoom? = nil
-    ) throws(SubmitError) {
-        try exchange(nil, for: load, of: client, newcomer: room)
     }
 
     /// Puts what jobs take in the place of what was reserved for their upload, whose room is gone in any case.
     ///
     /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
+    ///
+    /// - Returns: the uploads that lost what they held for it
+    @discardableResult
     func exchange(
         _ room: UploadRoom?, for load: QueueLedger.Load, of client: String, newcomer: UploadRoom? = nil
-    ) throws(SubmitError) {
+    ) throws(SubmitError) -> [UploadRoom] {
         let now = clock.now
         let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
             let reserved = room.flatMap { state.remove($0) }
@@ -80,13 +78,14 @@ extension Backlog {
             }
             state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
             if let newcomer {
-                if let until = state.breakers[client], until > now { newcomer.endGrace(now: now) }
+                if state.breakers.knows(client, now: now) { newcomer.endGrace(now: now) }
                 state.insert(newcomer)
             }
             return (nil, lost)
         }
         for each in lost { each.interrupt() }
         if let refusal { throw refusal }
+        return lost
     }
 }
 
@@ -104,16 +103,6 @@ extension Backlog.State {
         ledger.unreserve(counted, of: room.client)
         return counted
     }
-
-    /// Notes that a client has broken an upload off: who makes a promise anew each time before it is late would else keep
-    /// its room for ever.
-    mutating func note(breaker client: String, now: MonotonicTime, for memory: Duration) {
-        if breakers.count >= Self.mostBreakers { breakers = breakers.filter { $0.value > now } }
-        guard breakers.count < Self.mostBreakers else { return }
-        breakers[client] = now + memory
-    }
-
-    private static let mostBreakers = 10_000
 
     /// Why so much of `client` can't be taken, after uploads that lag behind have lost what would make room for it.
     ///
@@ -138,18 +127,23 @@ extension Backlog.State {
         }
         for (room, _) in late where !needsHeld {
             guard let shortage = ledger.shortage(load, of: client) else { break }
-            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room) }
+            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room, now: now) }
         }
         guard needsHeld else { return (self.refusal(load, of: client, isInFlight: isInFlight), []) }
         var lost: [UploadRoom] = []
         for (room, _) in late {
             guard let shortage = ledger.shortage(load, of: client) else { break }
-            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room) }
+            if shortage.concerns(room.client, askedBy: client) { withdrawPromise(of: room, now: now) }
         }
         for (room, state) in late where state.held > 0 {
             guard let shortage = ledger.shortage(load, of: client) else { break }
             guard shortage.concerns(room.client, askedBy: client) else { continue }
-            room.state.withLock { $0.isLost = true }
+            let isStillLate = room.state.withLock { state in
+                guard state.due <= now else { return false }
+                state.farewell = Latch()
+                return true
+            }
+            guard isStillLate else { continue }
             _ = remove(room)
             lost.append(room)
         }
@@ -162,9 +156,9 @@ extension Backlog.State {
         var next = MonotonicTime(nanoseconds: .max)
         for room in uploads.values {
             let state = room.state.withLock { $0 }
-            if state.due <= now, state.counted != QueueLedger.Load() {
-                late.append((room, state))
-            }
+            // Without anything to lose it need not be looked at before it is entered anew.
+            guard state.counted != QueueLedger.Load() else { continue }
+            if state.due <= now { late.append((room, state)) }
             next = min(next, state.due)
         }
         // A time by which an upload is due only moves on, and what is entered brings its own.
@@ -172,9 +166,10 @@ extension Backlog.State {
         return late.sorted { $0.state.due < $1.state.due }
     }
 
-    /// Takes back what was promised to an upload beyond what it holds.
-    private mutating func withdrawPromise(of room: UploadRoom) {
+    /// Takes back what was promised to an upload beyond what it holds, unless it has caught up since the look at it.
+    private mutating func withdrawPromise(of room: UploadRoom, now: MonotonicTime) {
         let promised = room.state.withLock { state in
+            guard state.due <= now else { return QueueLedger.Load() }
             let promised = state.promised
             state.counted -= promised
             return promised

@@ -1,4 +1,5 @@
 import Logging
+import Platform
 import Synchronization
 
 /// The bounded front of the queue, and the only one that speaks to its store.
@@ -43,8 +44,8 @@ public final class Backlog: Sendable {
         var isAccepting = true
         /// The uploads in flight that have room.
         var uploads: [ObjectIdentifier: UploadRoom] = [:]
-        /// The clients that lately gave up an upload before it had come, and until when they get no grace for the next.
-        var breakers: [String: MonotonicTime] = [:]
+        /// The clients that lately gave up an upload before it had come.
+        var breakers = Breakers()
         /// No upload is late before this.
         var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.
@@ -54,7 +55,8 @@ public final class Backlog: Sendable {
     /// How much may be queued.
     public let limits: Limits
     let store: any JobStore
-    let clock: any JobClock
+    /// Where the time is taken from.
+    public let clock: any JobClock
     let logger: Logger
     /// Rung after every change that may let a worker claim a job.
     let bell = Doorbell()
@@ -86,7 +88,7 @@ public final class Backlog: Sendable {
             state.ledger.waiting += waiting.reduce(0) { $0 + $1.jobs }
             for (client, load) in counts.queuedByClient {
                 state.ledger.enqueue(
-                    QueueLedger.Load(load), of: client)
+                    QueueLedger.Load(load), of: client.text)
             }
         }
         bell.ring()

@@ -1,3 +1,5 @@
+import Platform
+
 /// What is queued and what was promised a place, kept below the limits, in all and for each client.
 ///
 /// The sum is never less than what the store holds: a job is counted before it is inserted, and counted out after it
@@ -56,7 +58,7 @@ struct QueueLedger: Sendable {
     private(set) var all = Account()
     /// Jobs whose model is not served. They take no room in the queue, so that they keep out no other.
     var waiting = 0
-    private var clients: [String: Account] = [:]
+    private var clients: [ByteText: Account] = [:]
 
     var queued: Load { all.queued }
     var reserved: Load { all.reserved }
@@ -116,14 +118,15 @@ struct QueueLedger: Sendable {
     /// Other models are served.
     mutating func apply(_ change: ServedChange) {
         for (client, load) in change.arrived {
-            enqueue(Load(load), of: client)
+            enqueue(Load(load), of: client.text)
             waiting -= load.jobs
         }
-        for (client, load) in change.left { setAside(Load(load), of: client) }
+        for (client, load) in change.left { setAside(Load(load), of: client.text) }
     }
 
     private mutating func change(_ client: String, _ body: (inout Account) -> Void) {
         body(&all)
+        let client = ByteText(client)
         var account = clients[client] ?? Account()
         body(&account)
         clients[client] = account == Account() ? nil : account

@@ -2,13 +2,26 @@
 public final class Reservation: Sendable {
     private let backlog: Backlog
     let room: UploadRoom
+    /// The uploads that lost what they held for it.
+    private let dispossessed: [UploadRoom]
+    private static let patience = Duration.seconds(2)
 
-    init(_ room: UploadRoom, of backlog: Backlog) {
+    init(_ room: UploadRoom, inPlaceOf dispossessed: [UploadRoom], of backlog: Backlog) {
         self.room = room
+        self.dispossessed = dispossessed
         self.backlog = backlog
     }
 
     deinit { cancel() }
+
+    /// Returns once those that lost what they held for it have let go of that, so that no more is held than is counted; or
+    /// after a moment, where they don't. To be called before the upload is read.
+    public func ready() async {
+        for room in dispossessed {
+            guard let farewell = room.farewell else { continue }
+            _ = await farewell.value(until: backlog.clock.now + Self.patience, by: backlog.clock)
+        }
+    }
 
     /// Takes note that the upload goes on: what it holds is counted, and it is in time for so much longer.
     ///
@@ -34,7 +47,7 @@ public final class Reservation: Sendable {
     public func arrived() { room.arrived() }
 
     /// Whether others got what the upload held, because it came too slowly.
-    public var isLost: Bool { room.state.withLock { $0.isLost } }
+    public var isLost: Bool { room.isLost }
 
     /// Gives the place back; once it was used there is nothing to give.
     public func cancel() { backlog.release(room) }

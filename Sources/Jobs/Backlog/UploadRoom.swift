@@ -15,8 +15,11 @@ final class UploadRoom: Sendable {
         var received = 0
         /// Until when it is in time, if no byte comes before.
         var due: MonotonicTime
+        /// There once it has lost what it held; closed when that is not in memory any more.
+        var farewell: Latch<Void>?
+
         /// Whether it lost what it held.
-        var isLost = false
+        var isLost: Bool { farewell != nil }
 
         /// What is counted and not filled.
         var promised: QueueLedger.Load { QueueLedger.Load(jobs: counted.jobs, bytes: counted.bytes - held) }
@@ -51,10 +54,9 @@ final class UploadRoom: Sendable {
         state.withLock { state in
             guard !state.isLost else { return nil }
             state.received += bytes
-            // Credit is never for longer than the grace: what came fast is no leave to stand still.
-            let rate = pace.bytesPerSecond(ofBytes: max(announced, state.received))
-            let earned = Duration.nanoseconds(Int64(Double(bytes) / rate * 1e9))
-            if state.due != .never { state.due = min(state.due + earned, now + pace.grace) }
+            if state.due != .never {
+                state.due = pace.due(state.due, after: bytes, of: max(announced, state.received), now: now)
+            }
             guard held <= state.counted.bytes else { return true }
             state.held = max(state.held, held)
             return false
@@ -63,6 +65,12 @@ final class UploadRoom: Sendable {
 
     /// It is late until its first bytes come.
     func endGrace(now: MonotonicTime) { state.withLock { $0.due = now } }
+
+    /// Whether others got what it held.
+    var isLost: Bool { state.withLock { $0.isLost } }
+
+    /// To wait by for the memory of what it lost.
+    var farewell: Latch<Void>? { state.withLock { $0.farewell } }
 
     /// Whether the client has done its part.
     var hasArrived: Bool { state.withLock { $0.due == .never } }
@@ -74,26 +82,4 @@ final class UploadRoom: Sendable {
 extension MonotonicTime {
     /// A time that does not come.
     fileprivate static let never = MonotonicTime(nanoseconds: .max)
-}
-
-extension Backlog {
-    /// How fast an upload has to come for what it was promised to stay its own when others want the room.
-    public struct Pace: Sendable {
-        /// How far an upload may be behind.
-        public var grace = Duration.seconds(5)
-        /// What is always fast enough, unless the whole would take longer than `longest`.
-        public var leastBytesPerSecond = 64 << 10
-        /// How long the largest uploads may take, beside the grace.
-        public var longest = Duration.seconds(120)
-
-        /// How long a client that broke an upload off gets no grace for others.
-        public var memory = Duration.seconds(60)
-
-        /// The defaults.
-        public init() {}
-
-        func bytesPerSecond(ofBytes bytes: Int) -> Double {
-            max(Double(leastBytesPerSecond), Double(bytes) / max(longest.inSeconds, 1))
-        }
-    }
 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// What a memory store knows of jobs by other names than their IDs: keys, batches, equal jobs, callbacks.
 ///
 /// It has nothing that the table has not: a job that is forgotten goes here too.
@@ -16,7 +18,7 @@ struct JobRegistry: Sendable {
 
     private var answers: [IdempotencyKey.Name: Answer] = [:]
     private var batches: [BatchID: [JobID]] = [:]
-    private var succeeded: [String: JobID] = [:]
+    private var succeeded: [ByteText: JobID] = [:]
     private var names: [JobID: Names] = [:]
     var callbacks = CallbackTable()
 

@@ -1,3 +1,5 @@
+import Platform
+
 /// Which model a job was accepted for.
 public struct ModelID: Hashable, Sendable {
     /// What people call it; several models can have one name after another.
@@ -9,6 +11,17 @@ public struct ModelID: Hashable, Sendable {
     public init(name: String, sha256: String?) {
         self.name = name
         self.sha256 = sha256
+    }
+
+    /// Whether both have the same bytes in name and digest.
+    public static func == (left: ModelID, right: ModelID) -> Bool {
+        left.name.hasBytes(of: right.name) && left.sha256.map { ByteText($0) } == right.sha256.map { ByteText($0) }
+    }
+
+    /// Hashes the bytes.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(ByteText(name))
+        hasher.combine(sha256.map { ByteText($0) })
     }
 }
 
@@ -26,12 +39,14 @@ public struct ServedModels: Sendable, Equatable {
     public static let every = ServedModels(names: nil)
 
     /// The names by their SHA-256; nil for every model.
-    private let names: [String: String]?
+    private let names: [ByteText: String]?
 
-    private init(names: [String: String]?) { self.names = names }
+    private init(names: [ByteText: String]?) { self.names = names }
 
     /// The models with these names, by their SHA-256 in hexadecimal.
-    public init(_ names: [String: String]) { self.names = names }
+    public init(_ names: [String: String]) {
+        self.names = Dictionary(uniqueKeysWithValues: names.map { (ByteText($0.key), $0.value) })
+    }
 
     /// Whether the jobs of a model may be claimed. One of unknown digest is never among those that are known.
     package func serves(_ model: ModelID) -> Bool {
@@ -45,12 +60,12 @@ public struct ServedModels: Sendable, Equatable {
     /// begun by a model it is that one's for good, so that no job is ever begun by one and ended by another.
     package func digest(for model: ModelID) -> String? {
         guard model.sha256 == nil, let names else { return nil }
-        return names.filter { $0.value == model.name }.keys.min()
+        return names.filter { $0.value.hasBytes(of: model.name) }.keys.map(\.text).min()
     }
 
     /// The models, in the order of their names and digests; empty for every model.
     package var all: [ModelID] {
-        (names ?? [:]).map { ModelID(name: $0.value, sha256: $0.key) }
+        (names ?? [:]).map { ModelID(name: $0.value, sha256: $0.key.text) }
             .sorted { ($0.name, $0.sha256 ?? "") < ($1.name, $1.sha256 ?? "") }
     }
 
@@ -83,9 +98,9 @@ public struct WaitingJobs: Sendable, Equatable {
 /// What it meant for the queue that other models are served.
 public struct ServedChange: Sendable, Equatable {
     /// What each client has that can be claimed from now on and could not before.
-    public var arrived: [String: JobCounts.Load] = [:]
+    public var arrived: [ByteText: JobCounts.Load] = [:]
     /// What each client has that can't be claimed any more.
-    public var left: [String: JobCounts.Load] = [:]
+    public var left: [ByteText: JobCounts.Load] = [:]
     /// The jobs whose model is not served, by model, before any of them failed for it.
     public var missing: [WaitingJobs] = []
 

@@ -1,3 +1,5 @@
+import Platform
+
 /// What a client hands in at once: a job, or the jobs of a batch. All of it is committed, or nothing.
 public struct Submission: Sendable {
     /// At least one job.
@@ -50,6 +52,15 @@ public struct IdempotencyKey: Sendable, Hashable {
     package struct Name: Hashable, Sendable {
         package let client: String
         package let text: String
+
+        package static func == (left: Name, right: Name) -> Bool {
+            left.client.hasBytes(of: right.client) && left.text.hasBytes(of: right.text)
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(ByteText(client))
+            hasher.combine(ByteText(text))
+        }
     }
 
     /// Where it is kept.

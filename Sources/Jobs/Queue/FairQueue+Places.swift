@@ -1,3 +1,5 @@
+import Platform
+
 extension FairQueue {
     /// What lies before a queued job.
     package struct Place: Equatable, Sendable {
@@ -15,7 +17,7 @@ extension FairQueue {
         var partsBefore = before.parts
         var position = rank + 1
         let turn = Turn(tag: own.tag + before.cost, entry: entry)
-        for (name, line) in lines where name != client {
+        for (name, line) in lines where !name.text.hasBytes(of: client) {
             let before = line.before(turn)
             position += before.jobs
             partsBefore += before.parts

@@ -1,3 +1,5 @@
+import Platform
+
 /// The queued jobs in the order in which they will be claimed: fair shares between clients, priorities within one.
 ///
 /// Each client has a line. Whose line is next is start-time fair queueing: a line has a *tag*, the work it has had since
@@ -79,7 +81,7 @@ package struct FairQueue: Sendable {
     /// How much later a job may come and still go before one that is a level lower.
     let headStart: Duration
     /// One a client that has jobs queued, and those whose tag is still ahead of what was served last.
-    private(set) var lines: [String: Line] = [:]
+    private(set) var lines: [ByteText: Line] = [:]
     /// The tag that was served last.
     private var served = 0
 
@@ -97,6 +99,7 @@ package struct FairQueue: Sendable {
     }
 
     mutating func insert(_ entry: Entry, of client: String) {
+        let client = ByteText(client)
         var line = lines.removeValue(forKey: client) ?? Line(tag: served)
         if line.entries.isEmpty { line.tag = max(line.tag, served) }
         line.insert(entry)
@@ -106,7 +109,10 @@ package struct FairQueue: Sendable {
     }
 
     @discardableResult
-    mutating func remove(_ entry: Entry, of client: String) -> Bool {
+    mutating func remove(_ entry: Entry, of client: String) -> Bool { remove(entry, of: ByteText(client)) }
+
+    @discardableResult
+    private mutating func remove(_ entry: Entry, of client: ByteText) -> Bool {
         guard lines[client]?.remove(entry) == true else { return false }
         count -= 1
         parts -= entry.parts
@@ -136,8 +142,8 @@ package struct FairQueue: Sendable {
     /// More than that are many clients that have gone.
     private var mostLines: Int { 2 * (count + 32) }
 
-    private var next: (client: String, entry: Entry)? {
-        var best: (client: String, turn: Turn)?
+    private var next: (client: ByteText, entry: Entry)? {
+        var best: (client: ByteText, turn: Turn)?
         for (client, line) in lines {
             guard let turn = line.turn else { continue }
             if let found = best, found.turn < turn { continue }
@@ -154,7 +160,7 @@ package struct FairQueue: Sendable {
     }
 
     /// A line that is empty is kept as long as its client has had more than its share.
-    private mutating func forgetIdle(_ client: String) {
+    private mutating func forgetIdle(_ client: ByteText) {
         if let line = lines[client], line.entries.isEmpty, line.tag <= served { lines[client] = nil }
     }
 }

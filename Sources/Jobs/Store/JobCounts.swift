@@ -1,3 +1,5 @@
+import Platform
+
 /// How many jobs a store holds, and how much.
 public struct JobCounts: Sendable, Equatable {
     /// Jobs waiting for a worker, or for their model.
@@ -17,7 +19,7 @@ public struct JobCounts: Sendable, Equatable {
     /// The bytes that ended jobs take.
     public var endedBytes = 0
     /// What each client has queued that can be claimed.
-    public var queuedByClient: [String: Load] = [:]
+    public var queuedByClient: [ByteText: Load] = [:]
 
     /// Queued jobs, and what they take.
     public struct Load: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Platform
+
 /// Which jobs a listing has.
 public struct JobFilter: Sendable, Equatable {
     /// Those of this status.
@@ -20,7 +22,7 @@ public struct JobFilter: Sendable, Equatable {
     package func admits(_ job: Job) -> Bool {
         if let status, job.status != status { return false }
         if let batch, job.batch != batch { return false }
-        if let client, job.client != client { return false }
+        if let client, !job.client.hasBytes(of: client) { return false }
         if let from, job.createdAt < from { return false }
         if let until, job.createdAt >= until { return false }
         return true

@@ -11,7 +11,20 @@ public enum JobStoreError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the store holds for this job is damaged.
     case damaged(JobID, String)
 
-    /// What was wrong, in a sentence.
+    /// What clients are told: everything that is not the server's own affair, such as where its files are.
+    public var told: String {
+        switch self {
+        case .full, .keyReused: description
+        case .unavailable: "The store of jobs is not available; the server's log says why."
+        case .diskFull: "The store of jobs has no room on its disk; the server's log says more."
+        case .damaged(let id, _): "What the store holds for job \(id) is damaged; the server's log says how."
+        }
+    }
+
+    /// What the log has beyond what clients are told; nil where that is all.
+    public var cause: String? { told == description ? nil : description }
+
+    /// What was wrong, in a sentence, for the log and for those who see the service's health.
     public var description: String {
         switch self {
         case .full(let needed, let held, let limit):

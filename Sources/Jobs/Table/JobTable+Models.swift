@@ -1,3 +1,5 @@
+import Platform
+
 /// Jobs whose model is not served: they wait beside the queue, so that a claim never has to pass over them.
 extension JobTable {
     /// How many jobs a claim could have, one after another.
@@ -26,9 +28,9 @@ extension JobTable {
         line(up: record)
         let load = (bytes: record.job.inputBytes, parts: record.job.parts)
         if isServed, !wasServed {
-            change.arrived[record.job.client, default: .init()].add(bytes: load.bytes, parts: load.parts)
+            change.arrived[ByteText(record.job.client), default: .init()].add(bytes: load.bytes, parts: load.parts)
         } else if wasServed, !isServed {
-            change.left[record.job.client, default: .init()].add(bytes: load.bytes, parts: load.parts)
+            change.left[ByteText(record.job.client), default: .init()].add(bytes: load.bytes, parts: load.parts)
         }
     }
 

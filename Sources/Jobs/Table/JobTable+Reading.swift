@@ -1,3 +1,5 @@
+import Platform
+
 extension JobTable {
     /// The job with its place in the queue.
     package func shown(_ record: JobRecord) -> Job {
@@ -46,7 +48,8 @@ extension JobTable {
         counts.queuedParts = ready.parts + waitingParts
         for id in idsByStatus[.queued]?.elements ?? [] {
             guard let job = records[id]?.job, !isMissingModel(job) else { continue }
-            counts.queuedByClient[job.client, default: JobCounts.Load()].add(bytes: job.inputBytes, parts: job.parts)
+            counts.queuedByClient[ByteText(job.client), default: JobCounts.Load()].add(
+                bytes: job.inputBytes, parts: job.parts)
         }
         counts.endedBytes = endedBytes
         return counts

@@ -1,5 +1,6 @@
 import Formats
 import GRDB
+import Platform
 
 #if canImport(Glibc)
     import Glibc
@@ -46,7 +47,7 @@ enum DamageCheck {
             throw .damaged(path: path, reason: (error as? DatabaseError)?.message ?? "\(error)")
         }
         if let problem, problem != "ok" {
-            throw .damaged(path: path, reason: problem.split(separator: "\n").joined(separator: "; "))
+            throw .damaged(path: path, reason: problem.pieces(between: ASCII.lineFeed).joined(separator: "; "))
         }
         if isNewer { throw .newer(path: path) }
     }

@@ -1,5 +1,6 @@
 import GRDB
 import Jobs
+import Platform
 
 /// A job as its row says it is.
 struct StoredJob {
@@ -32,7 +33,7 @@ struct StoredJob {
             modelSHA256: try columns.optionalText(32),
             snippets: try columns.int(6), inputBytes: try columns.int(7),
             featuresSHA256: FeatureDigest(try columns.text(9)),
-            warnings: try columns.text(10).split(separator: "\n").map(String.init),
+            warnings: try columns.text(10).utf8.split(separator: ASCII.lineFeed).map { String(Substring($0)) },
             callback: try columns.optionalText(12), createdAt: WallTime(milliseconds: try columns.int64(13)),
             deadline: try columns.optionalInt64(14).map { WallTime(milliseconds: $0) },
             startedAt: try columns.optionalInt64(15).map { WallTime(milliseconds: $0) },

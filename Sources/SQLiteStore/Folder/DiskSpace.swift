@@ -24,6 +24,8 @@ final class DiskSpace: Sendable {
     /// The size from which the database's log is emptied, in bytes.
     let largestLog: Int
     private let ballastBytes: Int
+    /// What a small disk has less of.
+    static let mostBallastBytes = 16 << 20
     private let hasBallast = Mutex(false)
     /// What was let in and may not be on the disk yet, in bytes.
     private let underway = Mutex(0)
@@ -34,7 +36,7 @@ final class DiskSpace: Sendable {
         self.measure = measure ?? { Self.room(of: folder) }
         let total = self.measure().total
         floor = min(64 << 20, max(total / 20, 1 << 20))
-        ballastBytes = min(16 << 20, total / 40)
+        ballastBytes = min(Self.mostBallastBytes, total / 40)
         largestLog = min(32 << 20, max(total / 32, 1 << 20))
         hasBallast.withLock { [ballast] in $0 = access(ballast, F_OK) == 0 }
         takeOnBallast()

@@ -13,7 +13,7 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .inUse(let folder, let pid):
-            "the state folder \(folder) is in use by another process\(pid.map { " (pid \($0))" } ?? ""): stop that one, "
+            "the state folder \(folder) is in use by another vigil\(pid.map { " (pid \($0))" } ?? ""): stop that one, "
                 + "or name another folder"
         case .unusable(let path, let reason): "the state folder can't be used: \(path): \(reason)"
         case .damaged(let path, let reason):

@@ -13,7 +13,7 @@ extension StateFolder {
 
     /// The folders in a folder, in the order of their names.
     public static func folders(in path: String) -> [String] {
-        Directory.names(in: path, most: mostFolders) { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }.sorted()
+        Directory.names(in: path, most: mostFolders) { !$0.begins(with: ".") }.map { "\(path)/\($0)" }.sorted()
     }
 
     /// How many jobs have not ended in a folder that no process has; nil where one has it, or nothing can be said. Nothing

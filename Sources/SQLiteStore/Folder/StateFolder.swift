@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -12,6 +14,8 @@
 public final class StateFolder: Sendable {
     /// The folder.
     public let path: String
+    /// Whether nobody has kept jobs in it before.
+    public let isNew: Bool
     private let lock: Int32
     private let own: Int32
     /// Held open, so that no folder that comes in its place can have its number.
@@ -62,6 +66,7 @@ public final class StateFolder: Sendable {
             guard errno == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
             throw .inUse(folder: path, pid: Self.pid(in: lock))
         }
+        isNew = access(path + "/jobs.sqlite", F_OK) != 0
         let text = Array("\(getpid())\n".utf8)
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)
@@ -95,7 +100,7 @@ public final class StateFolder: Sendable {
     private static func make(_ path: String) throws(StateError) {
         if mkdir(path, 0o700) == 0 { return }
         var code = errno
-        if code == ENOENT, let slash = path.dropFirst().lastIndex(of: "/") {
+        if code == ENOENT, let slash = path.utf8.dropFirst().lastIndex(of: ASCII.slash) {
             try make(String(path[..<slash]))
             if mkdir(path, 0o700) == 0 { return }
             code = errno

@@ -6,8 +6,10 @@ import Synchronization
 /// is free takes what has waited longest.
 final class FileThreads: Sendable {
     private struct State {
-        var waiting: [@Sendable () -> Void] = []
+        /// Each is told whether it is still wanted. Those that can't be left out have the number 0.
+        var waiting: [(number: Int, work: @Sendable (Bool) -> Void)] = []
         var running = 0
+        var last = 0
     }
 
     private let most: Int
@@ -16,20 +18,57 @@ final class FileThreads: Sendable {
 
     init(_ most: Int) { self.most = most }
 
+    /// What waits for a thread.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
     /// Runs `body` on one of the threads.
     func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(JobStoreError) -> Value
     ) async throws(JobStoreError) -> Value {
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<Value, JobStoreError>, Never>) in
-            add { continuation.resume(returning: Result { () throws(JobStoreError) in try body() }) }
+            add(0) { _ in continuation.resume(returning: Result { () throws(JobStoreError) in try body() }) }
         }
         return try result.get()
     }
 
-    private func add(_ work: @escaping @Sendable () -> Void) {
+    /// Runs `body` on one of the threads, unless the task is cancelled before one comes to it: then it is left out.
+    func runIfWanted<Value: Sendable>(
+        _ body: @escaping @Sendable () throws(JobStoreError) -> Value
+    ) async throws(JobStoreError) -> Value {
+        let number = state.withLock { state in
+            state.last += 1
+            return state.last
+        }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation {
+                (continuation: CheckedContinuation<Result<Value, JobStoreError>, Never>) in
+                add(number) { isWanted in
+                    guard isWanted else {
+                        continuation.resume(returning: .failure(.unavailable("nobody waits for it any more")))
+                        return
+                    }
+                    continuation.resume(returning: Result { () throws(JobStoreError) in try body() })
+                }
+                // A cancellation before this moment found nothing to leave out; one after it does.
+                if Task.isCancelled { drop(number) }
+            }
+        } onCancel: {
+            drop(number)
+        }
+        return try result.get()
+    }
+
+    private func drop(_ number: Int) {
+        let work = state.withLock { state in
+            state.waiting.firstIndex { $0.number == number }.map { state.waiting.remove(at: $0).work }
+        }
+        work?(false)
+    }
+
+    private func add(_ number: Int, _ work: @escaping @Sendable (Bool) -> Void) {
         let isFree = state.withLock { state in
-            state.waiting.append(work)
+            state.waiting.append((number, work))
             guard state.running < most else { return false }
             state.running += 1
             return true
@@ -38,16 +77,16 @@ final class FileThreads: Sendable {
     }
 
     private func drain() {
-        while let work = next() { work() }
+        while let work = next() { work(true) }
     }
 
-    private func next() -> (@Sendable () -> Void)? {
+    private func next() -> (@Sendable (Bool) -> Void)? {
         state.withLock { state in
             if state.waiting.isEmpty {
                 state.running -= 1
                 return nil
             }
-            return state.waiting.removeFirst()
+            return state.waiting.removeFirst().work
         }
     }
 }

@@ -8,7 +8,7 @@ import Synchronization
 /// So a step alone waits for nothing, and many share one flush of the disk. A transaction that fails is done again step by
 /// step, so that one step's fault is no other's.
 final class CommitQueue: Sendable {
-    private static let most = 64
+    static let most = 64
 
     private struct State {
         var waiting: [Commit] = []

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// Who may use the service: names with the SHA-256 of their keys. The keys themselves are nowhere.
 public struct APIKeys: Sendable {
@@ -17,12 +18,12 @@ public struct APIKeys: Sendable {
     /// - Parameter path: what the errors call the file.
     public init(_ text: String, path: String) throws(APIKeyError) {
         var entries: [Entry] = []
-        var lines: [String: Int] = [:]
+        var lines: [ByteText: Int] = [:]
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
             let line = Self.trimmed(Substring(row))
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            guard !line.isEmpty, !line.begins(with: "#") else { continue }
             let entry = try Self.entry(line, at: "\(path):\(index + 1)")
             if let first = lines[entry.name] {
                 throw APIKeyError("\(path):\(index + 1): the name '\(entry.name)' is there already, on line \(first)")
@@ -49,14 +50,14 @@ public struct APIKeys: Sendable {
 
     private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> Entry {
         // The line is not shown: who mistakes the format may have put a key there.
-        guard let colon = line.lastIndex(of: ":") else {
+        guard let colon = line.utf8.lastIndex(of: ASCIIText.colon) else {
             throw APIKeyError("\(place): expected name:sha256hex, found no colon")
         }
         let name = trimmed(line[..<colon])
         guard !name.isEmpty, name.utf8.count <= 64, name.utf8.allSatisfy(isNameByte) else {
             throw APIKeyError("\(place): a name has 1 to 64 letters, digits, dots, hyphens and underscores")
         }
-        guard let digest = KeyDigest(hexadecimal: trimmed(line[line.index(after: colon)...])) else {
+        guard let digest = KeyDigest(hexadecimal: trimmed(line[line.utf8.index(after: colon)...])) else {
             throw APIKeyError("\(place): expected 64 hexadecimal digits after '\(name):', the SHA-256 of the key")
         }
         return Entry(name: String(name), digest: digest)
@@ -73,10 +74,7 @@ public struct APIKeys: Sendable {
 
     /// Without blanks, tabs and carriage returns at both ends.
     private static func trimmed(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" || last == "\r" { text.removeLast() }
-        return text
+        text.trimmed { ASCIIText.isBlank($0) || $0 == ASCIIText.carriageReturn }
     }
 }
 

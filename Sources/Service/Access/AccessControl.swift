@@ -60,7 +60,10 @@ public struct AccessControl: Sendable {
         if let keys = keys?.current, !Self.isExplanation(head) {
             do throws(HTTPProblem) { client = try Self.bearer(of: head, among: keys) } catch { refusal = error }
         }
-        let fields = try limiter?.admit(client) ?? [:]
+        let fields: HTTPFields
+        do throws(HTTPProblem) { fields = try limiter?.admit(client) ?? [:] } catch {
+            return Admission(client: client, verdict: .refusedAtOnce(error))
+        }
         if let refusal { throw refusal }
         return Admission(client: client, fields: fields)
     }

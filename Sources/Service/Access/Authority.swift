@@ -38,7 +38,7 @@ struct Authority: Sendable, Hashable {
     /// Whether this names loopback: 127.0.0.0/8, ::1, `localhost` and all names below it (RFC 6761, 6.3).
     var isLoopback: Bool {
         switch host {
-        case .name(let name): name == "localhost" || name.hasSuffix(".localhost")
+        case .name(let name): name == "localhost" || name.ends(with: ".localhost")
         case .address(let address): address.isLoopback
         }
     }
@@ -126,7 +126,7 @@ struct AllowedHost: Sendable, Hashable {
         switch (hosts, authority.host) {
         case (.any, _): return true
         case (.one(let host), let other): return host == other
-        case (.below(let ending), .name(let name)): return name.hasSuffix(ending)
+        case (.below(let ending), .name(let name)): return name.ends(with: ending)
         case (.below, .address): return false
         }
     }

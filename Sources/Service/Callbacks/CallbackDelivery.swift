@@ -30,7 +30,16 @@ public struct CallbackDelivery: Sendable {
             throw OptionError(name: "callback", problem: "\(error)")
         }
         do throws(WebhookRefusal) { try sender.policy.check(url) } catch {
-            throw OptionError(name: "callback", problem: "\(error)")
+            throw OptionError(name: "callback", problem: "\(error)\(Self.advice(on: error))")
+        }
+    }
+
+    private static func advice(on refusal: WebhookRefusal) -> String {
+        switch refusal {
+        case .off, .hostNotAllowed: "; an operator allows hosts by --callback-hosts"
+        case .plainHTTP: ", not http"
+        case .addressNotAllowed(_, _, let kind):
+            kind.isNeverAllowed ? "" : "; an operator allows such addresses by --callback-private"
         }
     }
 

@@ -60,8 +60,10 @@ struct JobDocument {
         guard let failure = job.failure else { return json.null() }
         json.object { json in
             json.member("type", Problem.path + failure.reason)
-            json.member("title", "The job failed")
-            json.member("detail", failure.detail)
+            json.member("title", job.status == .cancelled ? "The job is gone" : "The job failed")
+            // Older stores have noted where the server's files are, which is nobody's business.
+            json.member(
+                "detail", failure.reason == "damaged-job" ? JobStoreError.damaged(job.id, "").told : failure.detail)
         }
     }
 }

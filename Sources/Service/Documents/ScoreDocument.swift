@@ -58,6 +58,9 @@ public struct ScoreDocument: Sendable {
         return 2_048 + 12 * numbers * (result.options.logits ? 2 : 1)
     }
 
+    /// The same of a result that is stored in so many bytes, as far as can be told before it is read: for the scores alone.
+    static func jsonEstimate(outputBytes: Int) -> Int { 2_048 + 3 * outputBytes }
+
     /// Writes the result object.
     func write(to json: inout JSONWriter) {
         json.object { members(to: &$0) }

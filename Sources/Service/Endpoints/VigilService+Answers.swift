@@ -25,7 +25,7 @@ extension VigilService {
             Self.retry(after: current.estimatedSeconds, &fields)
             return .json(JobDocument(job: current).json, status: .accepted, fields: fields)
         }
-        var response = try await show(current, to: request.head, isReused: isReused)
+        var response = try await show(current, to: request, isReused: isReused)
         for field in fields { response.fields[field.name] = field.value }
         return response
     }

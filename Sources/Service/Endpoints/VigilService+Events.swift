@@ -25,10 +25,11 @@ extension VigilService {
         }
         var fields: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
         fields[.accelBuffering] = "no"
+        let client = request.client.description
         return Response(
             status: .ok, fields: fields,
             body: .stream(length: nil) { writer in
-                var stream = JobEventStream(of: job, from: position, service: self, writer: writer)
+                var stream = JobEventStream(of: job, from: position, service: self, writer: writer, client: client)
                 try await stream.run()
             })
     }

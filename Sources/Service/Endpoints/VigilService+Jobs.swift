@@ -19,7 +19,7 @@ extension VigilService {
             guard let ended = try await waited(id, wait) else { throw Problem.unknownJob(id.description) }
             job = ended
         }
-        var response = try await show(job, to: request.head)
+        var response = try await show(job, to: request)
         for field in fields { response.fields[field.name] = field.value }
         return response
     }
@@ -33,9 +33,12 @@ extension VigilService {
         return EntityTag("\(job.revision).\(Vigil.version)\(form)")
     }
 
+    /// The most that `wait` may be, of which less is granted.
+    static let mostWaitSeconds = 86_400.0
+
     /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
     func wait(in query: Parameters) throws(HTTPProblem) -> Duration? {
-        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...86_400) }
+        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...Self.mostWaitSeconds) }
         return seconds.map { min(.seconds($0), settings.maxWait) }
     }
 
@@ -54,7 +57,8 @@ extension VigilService {
     /// The job with its result, in the form that the client prefers; 304 where it has that already.
     ///
     /// - Parameter isReused: whether it answers for another submission
-    func show(_ job: Job, to head: RequestHead, isReused: Bool = false) async throws -> Response {
+    func show(_ job: Job, to request: Request, isReused: Bool = false) async throws -> Response {
+        let head = request.head
         let form = try form(of: head)
         guard job.status == .succeeded || form != Self.npy || head.method == .post else { throw noArray(job) }
         let tag = Self.tag(of: job, isArray: form == Self.npy)
@@ -67,29 +71,39 @@ extension VigilService {
         if head.method != .post, try Preconditions(head.fields).check(head.method, on: [tag]) {
             return Response(status: .notModified, fields: fields)
         }
-        let started = ContinuousClock.now
         guard job.status == .succeeded else {
             return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
-        let result = try await result(of: job, fetching: head.method != .head)
-        guard let share = answers.take(ScoreDocument.jsonEstimate(result)) else { throw Problem.answersBusy }
-        let document = ScoreDocument(result)
         let isArray = form == Self.npy
+        let wanted = SharedResults.Form(
+            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused, isFetched: head.method != .head)
+        let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
-        let bytes = isArray ? document.npy : JobDocument(job: job, result: document, isReused: isReused).json
-        fields[.serverTiming] = Self.timing(result, written: ContinuousClock.now - started)
-        return Response(status: .ok, fields: fields, body: Self.body(bytes, holding: share))
+        fields[.serverTiming] = result.timing
+        return Response(status: .ok, fields: fields, body: result.body(for: request.client.description))
     }
 
-    /// Small answers as they are; large ones in pieces, which hold their share of the budget until the client has them.
-    private static func body(_ bytes: [UInt8], holding share: AnswerBudget.Share) -> ResponseBody {
-        guard bytes.count > AnswerBudget.small else { return .bytes(bytes) }
-        return .stream(length: bytes.count) { writer in
-            for start in stride(from: 0, to: bytes.count, by: 256 << 10) {
-                try await writer.write(Array(bytes[start..<min(start + 256 << 10, bytes.count)]))
-            }
-            withExtendedLifetime(share) {}
+    /// Reads a result and makes the bytes of an answer of it, for all who want them now. Room for them is taken before
+    /// anything is read.
+    private func render(_ job: Job, as form: SharedResults.Form) async throws -> RenderedResult {
+        let started = ContinuousClock.now
+        let least = ScoreDocument.jsonEstimate(outputBytes: job.outputBytes ?? 0)
+        var share = answers.take(least)
+        guard share != nil else { throw Problem.answersBusy }
+        let result = try await result(of: job, fetching: form.isFetched)
+        try Task.checkCancellation()
+        let needed = ScoreDocument.jsonEstimate(result)
+        if needed > least {
+            // Given back first: one alone always fits.
+            share = nil
+            share = answers.take(needed)
         }
+        guard let share else { throw Problem.answersBusy }
+        let document = ScoreDocument(result)
+        let bytes =
+            form.isArray ? document.npy : JobDocument(job: job, result: document, isReused: form.isReused).json
+        return RenderedResult(
+            bytes, timing: Self.timing(result, written: ContinuousClock.now - started), holding: share)
     }
 
     /// The form of a job that the client prefers; throws 406 where it takes none.

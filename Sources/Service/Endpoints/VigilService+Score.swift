@@ -30,9 +30,10 @@ extension VigilService {
         let client = request.client.description
         let reservation = try await reserve(for: request.body, place: !options.validateOnly, client: client)
         defer { reservation.cancel() }
+        await reservation.ready()
         let reader = UploadReader(
             width: model.configuration.width,
-            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: mostMatrices))
+            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices))
         let upload = try await reader.read(request.body, as: format, reservation: reservation)
         if !upload.parameters.isEmpty { options = try self.options(given + upload.parameters) }
         if options.validateOnly || upload.isBatch {
@@ -55,7 +56,10 @@ extension VigilService {
     }
 
     /// Matrices that a batch may have: as many as jobs may wait, and no more than are held in memory with ease.
-    private var mostMatrices: Int { min(backlog.limits.maxJobs, 100_000) }
+    private var maxMatrices: Int { min(backlog.limits.maxJobs, Self.mostMatrices) }
+
+    /// Matrices of a batch where more jobs than these may wait.
+    static let mostMatrices = 100_000
 
     private func options(_ parameters: [Parameter]) throws(HTTPProblem) -> ScoreOptions {
         let options = try taken { () throws(OptionError) in try ScoreOptions(parameters) }

@@ -17,7 +17,7 @@ struct EventPosition: Equatable {
     /// Reads `Last-Event-ID`; what is no position among so many chunks counts as the beginning.
     init(lastEventID text: String?, chunks most: Int) {
         guard let text, text.utf8.count <= 20 else { return }
-        let isEnd = text.hasSuffix(Self.end)
+        let isEnd = text.ends(with: Self.end)
         let digits = isEnd ? text.dropLast(Self.end.count) : text[...]
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let chunks = Int(digits), chunks <= most

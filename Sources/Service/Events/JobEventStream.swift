@@ -21,6 +21,10 @@ struct JobEventStream {
     private var chunks: Chunks
     private let watch: Watch
     private let writer: ResponseWriter
+    /// Who takes the stream.
+    private let client: String
+    /// The client's taking of a stored result while it is told.
+    private var taking: AnswerBudget.Taking?
     /// Whether the client has ended its side, and nothing has been written since.
     private let doubt = Doubt()
     private var events: JobEvents
@@ -28,13 +32,22 @@ struct JobEventStream {
     private var silentSince: MonotonicTime
     /// The job as it ended, once that is known.
     private var ended: Job?
+    /// The job as it was at the last look.
+    private var last: Job
+
+    /// The job is no longer there: it was deleted, or has expired.
+    private struct JobIsGone: Error {}
 
     private final class Doubt: Sendable {
         let isRaised = Atomic(false)
     }
 
-    init(of job: Job, from position: EventPosition, service: VigilService, writer: ResponseWriter) {
+    init(
+        of job: Job, from position: EventPosition, service: VigilService, writer: ResponseWriter, client: String
+    ) {
+        self.client = client
         self.service = service
+        last = job
         chunks = Chunks(snippets: job.snippets, length: service.model.configuration.length)
         self.writer = writer
         watch = service.backlog.watch(job.id)
@@ -44,8 +57,15 @@ struct JobEventStream {
 
     /// Goes on until all is said or the process leaves.
     ///
-    /// - Throws: where the client is gone, or the job is, so that the client is to see the stream cut.
+    /// - Throws: where the client is gone, or the result can't be read, so that the client is to see the stream cut.
     mutating func run() async throws {
+        do { try await follow() } catch is JobIsGone {
+            pending += events.end(ofGone: ended ?? last)
+            try await flush()
+        }
+    }
+
+    private mutating func follow() async throws {
         writer.whenInputEnds { [weak watch, doubt] in
             doubt.isRaised.store(true, ordering: .relaxed)
             watch?.wake()
@@ -55,6 +75,7 @@ struct JobEventStream {
         while true {
             let job = try await look()
             if let job {
+                last = job
                 pending += events.news(of: job)
                 if job.status.isEnded { return try await finish(job) }
                 try await tellFinishedParts()
@@ -80,7 +101,7 @@ struct JobEventStream {
         if let ended { return ended }
         let job: Job?
         do { job = try await service.backlog.job(watch.id) } catch { return nil }
-        guard let job else { throw Problem.unknownJob(watch.id.description) }
+        guard let job else { throw JobIsGone() }
         return job
     }
 
@@ -88,24 +109,38 @@ struct JobEventStream {
     private mutating func tellFinishedParts() async throws {
         while let parts = service.pool.partResults(of: watch.id, from: events.nextChunk), !parts.results.isEmpty {
             chunks = parts.plan.chunks
+            let labels = parts.plan.classes.labels
             for result in parts.results {
-                let told = try await tell(
-                    result.logits(classes: parts.plan.classes.labels.count), parts.plan.classes.labels,
-                    parts.plan.options)
+                let told = try await tell { _ in
+                    (result.logits(classes: labels.count), labels, parts.plan.options)
+                }
                 guard told else { return }
             }
         }
     }
 
     /// Tells the next chunk, and says whether it was fit to be told: a job with scores that are not finite will fail.
-    private mutating func tell(_ logits: Logits, _ labels: [String], _ options: ScoreOptions) async throws -> Bool {
+    ///
+    /// - Parameter scores: gives the logits of a chunk's snippets; not asked where somebody was told the chunk lately
+    private mutating func tell(
+        _ scores: (Range<Int>) -> (logits: Logits, labels: [String], options: ScoreOptions)?
+    ) async throws -> Bool {
         let chunk = events.nextChunk
-        guard chunk < chunks.count, chunks[chunk].count == logits.snippets, logits.firstNotFinite == nil else {
-            return false
+        guard chunk < chunks.count else { return false }
+        let range = chunks[chunk]
+        let key = RecentEvents.Key(job: watch.id, chunk: chunk, start: range.lowerBound)
+        if let event = service.results.events[key] {
+            pending += event
+        } else {
+            guard let (logits, labels, options) = scores(range), range.count == logits.snippets,
+                logits.firstNotFinite == nil
+            else { return false }
+            let event = JobEvents.scores(
+                ChunkDocument(chunk: chunk, range: range, labels: labels, logits: logits, showsLogits: options.logits))
+            service.results.events.keep(event, as: key)
+            pending += event
         }
-        pending += events.scores(
-            ChunkDocument(
-                chunk: chunk, range: chunks[chunk], labels: labels, logits: logits, showsLogits: options.logits))
+        events.tellChunk()
         if pending.count > Self.batch { try await flush() }
         return true
     }
@@ -118,30 +153,57 @@ struct JobEventStream {
     }
 
     private mutating func tellStored(_ job: Job) async throws {
-        // Before the result is read: that is what takes the memory.
-        let share = try await room(for: job.outputBytes ?? 0)
-        // Not fetched by this: segments and summary are still to be had.
-        guard let output = try await service.backlog.output(job.id, fetching: false) else {
-            throw Problem.unknownJob(job.id.description)
+        // Before anything is read: a client that is gone is told from the others by a write alone.
+        try await flush()
+        let result = try await stored(job)
+        defer { taking = nil }
+        let logits = result.logits
+        guard logits.snippets == chunks.snippets else { throw Self.unreadable(job) }
+        if let length = logits.length { chunks = Chunks(snippets: logits.snippets, length: length) }
+        while events.nextChunk < chunks.count {
+            let told = try await tell { range in logits.logits(of: range).map { ($0, logits.labels, logits.options) } }
+            guard told else { break }
         }
-        guard let stored = StoredLogits(encoded: output.body), stored.snippets == chunks.snippets else {
-            throw Problem.store(.damaged(job.id, "its result can't be read"))
-        }
-        if let length = stored.length { chunks = Chunks(snippets: stored.snippets, length: length) }
-        while events.nextChunk < chunks.count, let logits = stored.logits(of: chunks[events.nextChunk]) {
-            guard try await tell(logits, stored.labels, stored.options) else { break }
-        }
-        withExtendedLifetime(share) {}
+        taking?.end()
+        withExtendedLifetime(result) {}
     }
 
-    /// Waits until there is room to hold a result of `bytes`.
-    private mutating func room(for bytes: Int) async throws -> AnswerBudget.Share {
+    /// The stored result, once there is room to hold it; read once for all who tell it now.
+    private mutating func stored(_ job: Job) async throws -> StoredResult {
         while true {
-            if let share = service.answers.take(bytes) { return share }
-            pending += ServerEvent.keepAlive
-            try await flush()
-            if await watch.next(until: service.backlog.now + Self.pause) == .cancelled { throw CancellationError() }
+            do {
+                let result = try await service.results.stored.value(of: job.id) { [service] in
+                    try await Self.read(job, service)
+                }
+                taking = result.share.begin(for: client) { [writer] in writer.cut() }
+                guard taking != nil else { throw NoRoom() }
+                return result
+            } catch is NoRoom {
+                pending += ServerEvent.keepAlive
+                try await flush()
+                if await watch.next(until: service.backlog.now + Self.pause) == .cancelled { throw CancellationError() }
+            }
         }
+    }
+
+    /// Others hold too many large answers.
+    private struct NoRoom: Error {}
+
+    private static func read(_ job: Job, _ service: VigilService) async throws -> StoredResult {
+        // Before the result is read: that is what takes the memory.
+        guard let share = service.answers.take(job.outputBytes ?? 0) else { throw NoRoom() }
+        let output: JobOutput?
+        // Not fetched by this: segments and summary are still to be had.
+        do throws(JobStoreError) { output = try await service.backlog.output(job.id, fetching: false) } catch {
+            throw Problem.store(error)
+        }
+        guard let output else { throw JobIsGone() }
+        guard let logits = StoredLogits(encoded: output.body) else { throw unreadable(job) }
+        return StoredResult(logits, holding: share)
+    }
+
+    private static func unreadable(_ job: Job) -> HTTPProblem {
+        Problem.store(.damaged(job.id, "its result can't be read"))
     }
 
     private mutating func flush() async throws {
@@ -149,6 +211,7 @@ struct JobEventStream {
         let bytes = pending
         pending = []
         try await writer.write(bytes)
+        taking?.sent(bytes.count)
         silentSince = service.backlog.now
     }
 }

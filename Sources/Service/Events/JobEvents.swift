@@ -46,10 +46,24 @@ struct JobEvents {
             })
     }
 
-    /// The scores of the next chunk.
-    mutating func scores(_ document: ChunkDocument) -> [UInt8] {
+    /// The scores of a chunk, which are the same for everybody.
+    static func scores(_ document: ChunkDocument) -> [UInt8] {
+        var position = EventPosition()
         position.chunks = document.chunk + 1
-        return event("scores", document.json)
+        return ServerEvent(name: "scores", id: position.id, data: document.json).bytes
+    }
+
+    /// The next chunk is told.
+    mutating func tellChunk() { position.chunks += 1 }
+
+    /// The last event where the job has gone, `job` being what was known of it last: as it ended where all of it was told,
+    /// else as one that was cancelled, with the reason.
+    mutating func end(ofGone job: Job) -> [UInt8] {
+        if job.status.isEnded, job.status != .succeeded || nextChunk >= job.parts { return end(of: job) }
+        var gone = job
+        gone.status = .cancelled
+        gone.failure = Problem.goneJob(job.id)
+        return end(of: gone)
     }
 
     /// The last event: the job as it ended, its result left out.

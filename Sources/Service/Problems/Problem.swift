@@ -77,6 +77,12 @@ enum Problem {
             detail: "Job \(id.prefix(64)) is unknown here, or its result has expired.")
     }
 
+    /// What the last event of a stream says whose job has gone before all of it was told.
+    static func goneJob(_ id: JobID) -> JobFailure {
+        JobFailure(
+            reason: "unknown-job", detail: "Job \(id) was deleted, or has expired, before all its scores were told.")
+    }
+
     static func unknownBatch(_ id: String) -> HTTPProblem {
         HTTPProblem(
             status: .notFound, slug: "unknown-batch", title: "There is no such batch",
@@ -125,19 +131,19 @@ enum Problem {
         case .full, .diskFull:
             HTTPProblem(
                 status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), slug: "store-full",
-                title: "The store is full", detail: error.description, fields: [.retryAfter: "60"])
+                title: "The store is full", detail: error.told, fields: [.retryAfter: "60"], cause: error.cause)
         case .unavailable:
             HTTPProblem(
                 status: .serviceUnavailable, slug: "store-unavailable", title: "The store is not available",
-                detail: error.description, fields: [.retryAfter: "5"])
+                detail: error.told, fields: [.retryAfter: "5"], cause: error.cause)
         case .keyReused:
             HTTPProblem(
                 status: .conflict, slug: "idempotency-key-reused",
-                title: "The idempotency key came before with another request", detail: error.description)
+                title: "The idempotency key came before with another request", detail: error.told)
         case .damaged:
             HTTPProblem(
                 status: .internalServerError, slug: "damaged-job", title: "The job is damaged",
-                detail: error.description)
+                detail: error.told, cause: error.cause)
         }
     }
 }

@@ -45,7 +45,7 @@ struct ProblemTypes {
     private static func text(behind mark: String, in line: Substring) -> Substring? {
         var rest = line
         while !rest.isEmpty {
-            if rest.hasPrefix(mark) { return rest.dropFirst(mark.count) }
+            if rest.begins(with: mark) { return rest.dropFirst(mark.count) }
             rest.removeFirst()
         }
         return nil

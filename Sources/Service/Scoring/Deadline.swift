@@ -18,10 +18,11 @@ public enum Deadline: Sendable, Equatable {
         } else if let time = WallTime(text) {
             self = .at(time)
         } else {
+            let fault = GivenValue.number(text) == nil ? "is neither" : "is out of range"
             throw OptionError(
                 name: "deadline",
                 problem:
-                    "'\(text.prefix(40))' is out of range: expected seconds from 0 to \(Int(Self.mostSeconds)), or a "
+                    "'\(text.prefix(40))' \(fault): expected seconds from 0 to \(Int(Self.mostSeconds)), or a "
                     + "time such as 2026-01-01T12:00:00Z")
         }
     }

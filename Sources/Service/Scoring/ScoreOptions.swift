@@ -34,6 +34,17 @@ extension ScoreOptions {
         "name", "validate_only",
     ]
 
+    /// What is asked for by a field of the request's head.
+    private static func elsewhere(_ parameter: Parameter) -> String? {
+        switch parameter.name {
+        case "wait":
+            let seconds = parameter.value.text.flatMap { GivenValue.number($0) == nil ? nil : $0 } ?? "SECONDS"
+            return "the answer is held by the header field Prefer: wait=\(seconds)"
+        case "idempotency_key", "idempotency-key": return "it is the header field Idempotency-Key"
+        default: return nil
+        }
+    }
+
     /// Reads pairs of name and text; each name once.
     public init(pairs: some Sequence<(name: String, value: String)>) throws(OptionError) {
         try self.init(pairs.map { Parameter($0.name, .text($0.value)) })
@@ -41,12 +52,12 @@ extension ScoreOptions {
 
     /// Reads parameters, wherever they come from; each name once.
     public init(_ parameters: some Sequence<Parameter>) throws(OptionError) {
-        let given = try Parameters(parameters, among: Self.names)
+        let given = try Parameters(parameters, among: Self.names) { Self.elsewhere($0) }
         labels = try Self.read(given["labels"]) { value throws(OptionError) in try Self.check(labels: value.list()) }
         fps = try Self.read(given["fps"]) { value throws(OptionError) in try value.number(in: 0.001...100_000) }
-        if let value = given["threshold"] { segments.threshold = Float(try value.number(in: 0...1)) }
+        if let value = given["threshold"] { segments.threshold = try value.float(in: 0...1) }
         segments.leave = segments.threshold
-        if let value = given["leave"] { segments.leave = Float(try value.number(in: 0...1)) }
+        if let value = given["leave"] { segments.leave = try value.float(in: 0...1) }
         if let value = given["min_snippets"] { segments.minimumSnippets = try value.whole(in: 1...Self.mostSnippets) }
         if let value = given["merge_gap"] { segments.mergeGap = try value.whole(in: 0...Self.mostSnippets) }
         logits = try given.flag("logits") ?? false

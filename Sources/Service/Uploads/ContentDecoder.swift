@@ -105,7 +105,7 @@ struct ContentDecoder {
         let last = state
         state = .undecided(UploadFront())
         switch last {
-        case .undecided: throw ArrayDecodingError(.malformed, "the upload is empty: expected a feature matrix")
+        case .undecided: throw ArrayDecodingError(.malformed, "it is empty: expected a feature matrix")
         case .one(var decoder):
             members = decoder.members
             return .one(try decoder.finish())
@@ -136,8 +136,8 @@ struct ContentDecoder {
         if (tensors.map(\.name) + passedOver).contains(where: Self.isOfModel) {
             throw ArrayDecodingError(
                 .unsupported,
-                "these are no features but the weights of a model: name it by --model, after vigil import where it is a "
-                    + "checkpoint")
+                "these are no features but the weights of a model: name it by --model of vigil serve or vigil score, after "
+                    + "vigil import where it is a checkpoint")
         }
         let notes = PassedOver.notes(passedOver)
         if tensors.count == 1, let tensor = tensors.first {
@@ -153,7 +153,7 @@ struct ContentDecoder {
 
     /// Whether a tensor is one that every model or checkpoint has, whatever was put before its name.
     private static func isOfModel(_ name: String) -> Bool {
-        ("." + name).hasSuffix(".frame_position_embeddings.weight")
+        ("." + name).ends(with: ".frame_position_embeddings.weight")
     }
 
     private func unpack(

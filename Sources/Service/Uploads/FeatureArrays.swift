@@ -7,7 +7,7 @@ extension FeatureCheck {
     public func accept(_ array: DecodedArray) throws(FeatureError) -> (features: Matrix, report: FeatureReport) {
         try accept(
             shape: array.shape, values: array.values, elementType: array.elementType.rawValue,
-            order: array.order == .rowMajor ? "C" : "Fortran")
+            order: array.order == .rowMajor ? "C" : "Fortran", isTypeAssumed: array.isTypeAssumed)
     }
 }
 

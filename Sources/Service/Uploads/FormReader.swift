@@ -11,7 +11,8 @@ struct FormReader {
 
     private enum Part {
         case none
-        case file(ContentDecoder)
+        /// Where it has no file's name, also what it begins with: it may be such a name in the file's place.
+        case file(ContentDecoder, front: [UInt8]?)
         case field(Field)
     }
 
@@ -37,7 +38,7 @@ struct FormReader {
 
     /// Bytes of the matrices so far, with those of the file that is being read.
     var heldBytes: Int {
-        if case .file(let content) = part { return matrices.heldBytes + content.heldBytes }
+        if case .file(let content, _) = part { return matrices.heldBytes + content.heldBytes }
         return matrices.heldBytes
     }
 
@@ -69,16 +70,19 @@ struct FormReader {
                 .tooLarge, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
         }
         let name = MatrixName(field: head.name, filename: filename, number: files)
-        return .file(ContentDecoder(name, format: format(of: head), width: width, limits: limits))
+        let content = ContentDecoder(name, format: format(of: head), width: width, limits: limits)
+        return .file(content, front: filename == nil ? [] : nil)
     }
 
     private mutating func feed(_ bytes: [UInt8]) throws {
         switch part {
         case .none: return
-        case .file(var content):
+        case .file(var content, var front):
             part = .none
             try content.feed(bytes)
-            part = .file(content)
+            // One byte more than a name has tells that it is none.
+            if let begun = front { front = begun + bytes.prefix(Self.longestName + 1 - begun.count) }
+            part = .file(content, front: front)
         case .field(var field):
             part = .none
             guard field.text.count + bytes.count <= maxFieldBytes else {
@@ -96,13 +100,30 @@ struct FormReader {
         part = .none
         switch ended {
         case .none: return
-        case .file(var content): try await content.finish(into: &matrices, growing: growing)
+        case .file(var content, let front):
+            if let name = front.flatMap(Self.fileName) {
+                throw ArrayDecodingError(
+                    .unsupported,
+                    "'features' has the text '\(name)', which looks like a file's name, and no file: send the file "
+                        + "itself, as curl does by -F 'features=@\(name)'")
+            }
+            try await content.finish(into: &matrices, growing: growing)
         case .field(let field):
             // A file that was not chosen in a browser's form is such a field, whatever it is called.
             if !field.text.isEmpty {
                 parameters.append(Parameter(field.name, .text(String(decoding: field.text, as: UTF8.self))))
             }
         }
+    }
+
+    private static let longestName = 255
+
+    /// The name of a feature file that a field has as its text, as where curl's @ is forgotten; nil for what is none.
+    private static func fileName(_ bytes: [UInt8]) -> String? {
+        guard bytes.count <= longestName, bytes.allSatisfy({ $0 > 0x1F && $0 != 0x7F }),
+            let text = String(validating: bytes, as: UTF8.self), UploadFormat.named(text) != nil
+        else { return nil }
+        return text
     }
 
     /// Browsers and curl label files as plain bytes or by their own guess, so that the file's name counts first. What has

@@ -38,10 +38,10 @@ struct MatrixName {
 
     /// The path without the ending of its last part. An ending begins with a letter, so that `v1.2` has none.
     static func withoutEnding(_ path: String) -> String {
-        guard let dot = path.lastIndex(of: "."), dot > path.startIndex, path[path.index(before: dot)] != "/" else {
-            return path
-        }
-        let ending = path[path.index(after: dot)...]
+        guard let dot = path.utf8.lastIndex(of: ASCIIText.dot), dot > path.startIndex,
+            path.utf8[path.utf8.index(before: dot)] != ASCIIText.slash
+        else { return path }
+        let ending = path[path.utf8.index(after: dot)...]
         guard (1...11).contains(ending.utf8.count), let first = ending.utf8.first, Self.isEndingLetter(first),
             ending.utf8.allSatisfy({ Self.isEndingLetter($0) || (0x30...0x39).contains($0) })
         else { return path }

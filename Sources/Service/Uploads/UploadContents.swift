@@ -44,14 +44,18 @@ extension UploadFormat {
         guard let expected else { return try recognised(kind) }
         // What begins as nothing that is known is told what is wrong with it by the format's own reader.
         guard let found = Self.read(kind), found != expected.contents else { return expected.contents }
-        throw ArrayDecodingError(.malformed, "it is \(kind.name), and was sent as \(expected.name) or is called so")
+        throw ArrayDecodingError(
+            .malformed,
+            "it is \(kind.name), and was sent as \(expected.name) or is called so: \(Self.properName(found))")
     }
 
     private func recognised(_ kind: FileKind) throws(ArrayDecodingError) -> UploadContents {
         if let found = Self.read(kind) {
             guard found != .json || self == .recognised || self == .file else {
-                throw Self.noFeatures(
-                    "JSON", "send it with Content-Type application/json, or as a file whose name ends in .json")
+                throw ArrayDecodingError(
+                    .unsupported,
+                    "it begins as JSON does and was not sent as JSON: send it with Content-Type application/json, or as a "
+                        + "file whose name ends in .json")
             }
             return found
         }
@@ -60,7 +64,8 @@ extension UploadFormat {
             throw ArrayDecodingError(
                 .malformed,
                 "the body is no .npy and has no type that says what it is: send it with Content-Type "
-                    + "application/octet-stream if it is plain float32 rows")
+                    + "application/octet-stream if it is plain float32 rows, and with curl by --data-binary, as -d takes "
+                    + "bytes out")
         case .recognised: throw Self.unnamedRows("")
         case .file: throw Self.unnamedRows(", or --raw")
         default: return .rows
@@ -75,6 +80,17 @@ extension UploadFormat {
         case .json: .json
         case .torchZip: .zip
         default: nil
+        }
+    }
+
+    /// How a file is sent and called that is read so.
+    private static func properName(_ contents: UploadContents) -> String {
+        switch contents {
+        case .npy: "send it as application/x-npy, or call it .npy"
+        case .safetensors: "send it as application/vnd.safetensors, or call it .safetensors"
+        case .json: "send it as application/json, or call it .json"
+        case .zip: "send it as application/zip, or call it .npz if numpy wrote it, else .zip"
+        case .rows: "send it as application/octet-stream, or call it .f32"
         }
     }
 

@@ -90,7 +90,7 @@ struct UploadDecoder: ArrayDecoder {
     mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
         if case .undecided(let front) = state, !front.bytes.isEmpty { try decide(front, front.kind) }
         switch state {
-        case .undecided: throw ArrayDecodingError(.malformed, "the upload is empty: expected a feature matrix")
+        case .undecided: throw ArrayDecodingError(.malformed, "it is empty: expected a feature matrix")
         case .npy(var decoder): return try decoder.finish()
         case .safetensors(var decoder): return try decoder.finish()
         case .json(var decoder): return try decoder.finish()
@@ -107,7 +107,7 @@ struct UploadDecoder: ArrayDecoder {
         switch contents {
         case .npy: state = .npy(NPYDecoder(limits: limits))
         case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
-        case .json: state = .json(FeatureJSONDecoder(limits: limits, keepsMembers: keepsMembers))
+        case .json: state = .json(FeatureJSONDecoder(limits: limits, width: width, keepsMembers: keepsMembers))
         case .rows: state = .rows(RawFloatDecoder(width: width, limits: limits))
         case .zip: throw Self.checkpoint
         }

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// The matrices of an upload as they come, within the limits that hold for all of them together.
 struct UploadMatrices {
@@ -22,14 +23,14 @@ struct UploadMatrices {
         guard matrices.count < limits.maxMatrices else {
             throw ArrayDecodingError(
                 .tooLarge,
-                "the upload has \(matrices.count + 1) matrices or more; it may have \(limits.maxMatrices)"
+                "with it there are \(matrices.count + 1) matrices or more; at most \(limits.maxMatrices) are taken at once"
             ).told(of: name.file)
         }
         let bytes = array.values.count * 4
         guard bytes <= limits.maxBytes - heldBytes else {
             throw ArrayDecodingError(
                 .tooLarge,
-                "with it the upload's matrices have more than the limit of \(limits.maxElements) numbers together"
+                "with it the matrices have more than the limit of \(limits.maxElements) numbers together"
             ).told(of: name.file)
         }
         heldBytes += bytes

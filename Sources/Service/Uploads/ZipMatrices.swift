@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// The matrices of a zip archive: each file in it is one.
 struct ZipMatrices {

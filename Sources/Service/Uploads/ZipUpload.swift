@@ -38,7 +38,7 @@ struct ZipUpload {
 
     /// Whether this is the file in a top folder that PyTorch writes a checkpoint's structure to.
     private static func isPickle(_ name: String) -> Bool {
-        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = name.pieces(between: ASCIIText.slash)
         return parts.count == 2 && parts[1] == "data.pkl"
     }
 }

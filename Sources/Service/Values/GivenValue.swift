@@ -7,7 +7,7 @@ import Formats
 /// - Nothing, or `null`, is as if it had not been given. A flag whose name stands alone, as in `?logits`, is on.
 /// - Yes and no are true, yes, on and 1, false, no, off and 0, in capitals or not; JSON's `true` and `false`.
 /// - Numbers are decimal, perhaps with a sign before and an exponent behind, or a fraction such as `30000/1001`; in JSON
-///   numbers or texts. Whole ones may have zeros behind the point.
+///   numbers or texts. Whole ones may have zeros behind the point. `1e-400` is not 0, and none that can be read.
 /// - A list is a JSON list of texts, also within a text, or what stands between commas.
 /// - Words that can be chosen from may be in capitals.
 public enum GivenValue: Sendable, Equatable {
@@ -72,18 +72,35 @@ extension GivenValue {
         }
     }
 
-    /// The number that a text says; nil for none, and for what is not finite.
+    /// The texts of a list: a JSON list's, else those between commas; nil where there is something else in it.
+    public var entries: [String]? {
+        switch self {
+        case .json(.array(let elements)):
+            let texts = elements.compactMap(\.string)
+            return texts.count == elements.count ? texts.map { Self.trimmed($0) } : nil
+        case .text(let text), .json(.string(let text)):
+            if let list = try? JSONReader.parse(Array(Self.trimmed(text).utf8)), list.array != nil {
+                return GivenValue.json(list).entries
+            }
+        case .bare, .json: break
+        }
+        // By bytes: to Swift a comma with a mark above it is another character.
+        return text?.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+            .map { Self.trimmed(Substring($0)) }
+    }
+
+    /// The number that a text says; nil for none, and for what a double would make infinite, or 0 of another number.
     public static func number(_ text: some StringProtocol) -> Double? {
-        let parts = trimmed(text).utf8.split(
-            separator: UInt8(ascii: "/"), maxSplits: 2, omittingEmptySubsequences: false)
-        let numbers = parts.compactMap { decimal($0) }
-        guard numbers.count == parts.count else { return nil }
-        switch numbers.count {
-        case 1: return numbers[0]
-        case 2:
-            let quotient = numbers[0] / numbers[1]
-            return quotient.isFinite ? quotient : nil
-        default: return nil
+        guard case .number(let number) = reading(text) else { return nil }
+        return number
+    }
+
+    /// Why a text that says a number can't be read as one; nil where it can, and where it says none.
+    public static func rangeFault(_ text: some StringProtocol) -> String? {
+        switch reading(text) {
+        case .tooSmall: "is too close to 0 to be told from it"
+        case .tooLarge: "is too large to be told from infinity"
+        case .number, .none: nil
         }
     }
 
@@ -91,21 +108,67 @@ extension GivenValue {
     public static func whole(_ text: some StringProtocol) -> Int? {
         let text = trimmed(text)
         guard text.utf8.allSatisfy(isOfDecimal), text.utf8.first != UInt8(ascii: "+") else { return nil }
-        return Int(text) ?? decimal(Substring(text).utf8).flatMap { Int(exactly: $0) }
+        if let number = Int(text) { return number }
+        guard case .number = decimal(Substring(text).utf8) else { return nil }
+        return wholeDecimal(Substring(text).utf8)
+    }
+
+    private enum Reading {
+        case none
+        case number(Double)
+        case tooSmall
+        case tooLarge
+    }
+
+    private static func reading(_ text: some StringProtocol) -> Reading {
+        let parts = trimmed(text).utf8.split(
+            separator: UInt8(ascii: "/"), maxSplits: 2, omittingEmptySubsequences: false)
+        let readings = parts.map(decimal)
+        guard readings.count == 2 else { return readings.count == 1 ? readings[0] : .none }
+        switch (readings[0], readings[1]) {
+        case (.number, .number(0)), (.none, _), (_, .none): return .none
+        case (.number(let above), .number(let below)):
+            let quotient = above / below
+            if !quotient.isFinite { return .tooLarge }
+            return quotient == 0 && above != 0 ? .tooSmall : .number(quotient)
+        case (.number, let other), (let other, _): return other
+        }
     }
 
     /// Digits, a point, an exponent, and a minus before them; not what else Swift takes for a number.
-    private static func decimal(_ text: Substring.UTF8View) -> Double? {
+    private static func decimal(_ text: Substring.UTF8View) -> Reading {
         guard let first = text.first, first != UInt8(ascii: "+"), text.allSatisfy(isOfDecimal),
             text.contains(where: ASCIIText.isDigit)
-        else { return nil }
+        else { return .none }
         // `30.` is a number; Swift would take `30..` without its last point too.
         let plain = text.last == UInt8(ascii: ".") ? text.dropLast() : text
-        guard plain.last != UInt8(ascii: "."), let number = Double(String(decoding: plain, as: UTF8.self)),
-            number.isFinite
-        else { return nil }
-        return number
+        guard plain.last != UInt8(ascii: "."), let number = Double(String(decoding: plain, as: UTF8.self)) else {
+            return .none
+        }
+        if number.isInfinite { return .tooLarge }
+        let isZero = !plain.prefix { !isExponentMark($0) }.contains { $0 != UInt8(ascii: "0") && ASCIIText.isDigit($0) }
+        return number == 0 && !isZero ? .tooSmall : .number(number)
     }
+
+    /// A decimal by its digits: a double may have rounded it to a whole number.
+    private static func wholeDecimal(_ text: Substring.UTF8View) -> Int? {
+        let parts = text.split(maxSplits: 1, whereSeparator: isExponentMark)
+        let sides = parts[0].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        var digits = sides.joined().filter(ASCIIText.isDigit)[...].drop { $0 == UInt8(ascii: "0") }
+        guard !digits.isEmpty else { return 0 }
+        guard let exponent = parts.count > 1 ? Int(String(Substring(parts[1]))) : 0 else { return nil }
+        var (zeros, isBeyond) = exponent.subtractingReportingOverflow(sides.count > 1 ? sides[1].count : 0)
+        guard !isBeyond, zeros < 19 else { return nil }
+        while digits.last == UInt8(ascii: "0") {
+            digits.removeLast()
+            zeros += 1
+        }
+        guard (0..<19).contains(zeros), digits.count + zeros <= 19 else { return nil }
+        let number = String(decoding: digits, as: UTF8.self) + String(repeating: "0", count: zeros)
+        return Int((text.first == UInt8(ascii: "-") ? "-" : "") + number)
+    }
+
+    private static func isExponentMark(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") }
 
     private static func isOfDecimal(_ byte: UInt8) -> Bool {
         ASCIIText.isDigit(byte) || ".eE+-".utf8.contains(byte)

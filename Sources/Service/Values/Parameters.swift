@@ -1,6 +1,7 @@
 import Formats
 import HTTP
 import Jobs
+import Platform
 
 /// A parameter that came with a request, or an option of a command.
 public struct Parameter: Sendable, Equatable {
@@ -32,14 +33,24 @@ public struct OptionError: Error, Equatable, CustomStringConvertible {
 
 /// Parameters by name: those that are known, each at most once; what is empty counts as not given.
 struct Parameters {
-    private var values: [String: GivenValue] = [:]
+    private var values: [ByteText: GivenValue] = [:]
 
     /// Throws for a name that is not among `names`, and for one that is given twice, in whichever places.
-    init(_ parameters: some Sequence<Parameter>, among names: [String]) throws(OptionError) {
+    ///
+    /// - Parameter elsewhere: what to say of a name that is none because it is asked for otherwise
+    init(
+        _ parameters: some Sequence<Parameter>, among names: [String],
+        elsewhere: (Parameter) -> String? = { _ in nil }
+    ) throws(OptionError) {
         for parameter in parameters {
-            guard names.contains(parameter.name) else { throw .unknown(parameter.name, among: names) }
+            guard names.contains(parameter.name) else {
+                if let advice = elsewhere(parameter) {
+                    throw OptionError(name: parameter.name, problem: "no such parameter: \(advice)")
+                }
+                throw .unknown(parameter.name, among: names)
+            }
             guard parameter.value.isGiven else { continue }
-            guard values.updateValue(parameter.value, forKey: parameter.name) == nil else {
+            guard values.updateValue(parameter.value, forKey: ByteText(parameter.name)) == nil else {
                 throw OptionError(name: parameter.name, problem: "given twice: expected once")
             }
         }
@@ -88,25 +99,44 @@ struct ParameterReader {
         return flag
     }
 
+    /// Why the text is no number that can be told.
+    private func fault(_ usual: String) -> String { value.text.flatMap { GivenValue.rangeFault($0) } ?? usual }
+
     func number(in range: ClosedRange<Double>) throws(OptionError) -> Double {
-        guard let number = value.text.flatMap({ GivenValue.number($0) }), range.contains(number) else {
-            throw error(
-                "is out of range: expected a number from \(range.lowerBound) to \(Int(range.upperBound))")
+        let expected = "expected a number from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound))"
+        guard let number = value.text.flatMap({ GivenValue.number($0) }) else {
+            throw error("\(fault("is no number")): \(expected)")
+        }
+        guard range.contains(number) else { throw error("is out of range: \(expected)") }
+        return number
+    }
+
+    /// As a float, which may be 0 only where the number is.
+    func float(in range: ClosedRange<Double>) throws(OptionError) -> Float {
+        let number = try number(in: range)
+        let float = Float(number)
+        guard float != 0 || number == 0 else { throw error("is too close to 0 to be told from it") }
+        return float
+    }
+
+    func whole(in range: ClosedRange<Int>) throws(OptionError) -> Int {
+        let expected = "expected a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard let text = value.text, let any = GivenValue.number(text), any == any.rounded() else {
+            throw error("\(fault("is no whole number")): \(expected)")
+        }
+        guard let number = GivenValue.whole(text), range.contains(number) else {
+            throw error("is out of range: \(expected)")
         }
         return number
     }
 
-    func whole(in range: ClosedRange<Int>) throws(OptionError) -> Int {
-        guard let number = value.text.flatMap({ GivenValue.whole($0) }), range.contains(number) else {
-            throw error("is out of range: expected a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return number
-    }
+    /// A limit without zeros behind the point.
+    private static func text(_ limit: Double) -> String { Int(exactly: limit).map { "\($0)" } ?? "\(limit)" }
 
     /// A time of day. A plus sign that was not encoded has become a blank in a query.
     func time() throws(OptionError) -> WallTime {
         let text = try text()
-        let repaired = String(text.map { $0 == " " ? "+" : $0 })
+        let repaired = String(decoding: text.utf8.map { $0 == ASCIIText.space ? ASCIIText.plus : $0 }, as: UTF8.self)
         guard let time = WallTime(text) ?? WallTime(repaired) else {
             throw error("is no time: expected one such as 2026-01-01T12:00:00Z")
         }
@@ -125,19 +155,8 @@ struct ParameterReader {
 
     /// Texts: a JSON list's, else those between commas.
     func list() throws(OptionError) -> [String] {
-        var value = self.value
-        if case .text(let text) = value, let list = try? JSONReader.parse(Array(GivenValue.trimmed(text).utf8)),
-            list.array != nil
-        {
-            value = .json(list)
-        }
-        if case .json(.array(let elements)) = value {
-            let texts = elements.compactMap(\.string)
-            guard texts.count == elements.count else { throw error("has something else in it than texts") }
-            return texts.map { GivenValue.trimmed($0) }
-        }
-        // By bytes: to Swift a comma with a mark above it is another character.
-        return try text().utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-            .map { GivenValue.trimmed(Substring($0)) }
+        if case .json(.object) = value { throw error("is no text") }
+        guard let entries = value.entries else { throw error("has something else in it than texts") }
+        return entries
     }
 }

@@ -18,16 +18,21 @@ public struct FeatureCheck: Sendable {
     /// - Parameters:
     ///   - shape: as uploaded, of any rank
     ///   - values: row-major, as many as the shape says
+    ///   - isTypeAssumed: nothing said that they are float32, so they may be of another type
     public func accept(
-        shape: [Int], values: [Float], elementType: String, order: String
+        shape: [Int], values: [Float], elementType: String, order: String, isTypeAssumed: Bool = false
     ) throws(FeatureError) -> (features: Matrix, report: FeatureReport) {
         try check(shape: shape)
         let matrix = Matrix(rows: shape[0], columns: shape[1], values: values)
         let lengths = matrix.rowLengths
         if let index = matrix.firstNotFinite(lengths: lengths) {
-            throw .notFinite(row: index / width, column: index % width, value: values[index])
+            throw .notFinite(
+                row: index / width, column: index % width, value: values[index],
+                likely: isTypeAssumed ? LikelyType(of: values) : nil)
         }
-        return (matrix, report(matrix, lengths, elementType: elementType, order: order))
+        let report = report(
+            matrix, lengths, elementType: elementType, order: order, isTypeAssumed: isTypeAssumed)
+        return (matrix, report)
     }
 
     private func check(shape: [Int]) throws(FeatureError) {
@@ -53,7 +58,7 @@ public struct FeatureCheck: Sendable {
     }
 
     private func report(
-        _ features: Matrix, _ lengths: [Float], elementType: String, order: String
+        _ features: Matrix, _ lengths: [Float], elementType: String, order: String, isTypeAssumed: Bool
     ) -> FeatureReport {
         var report = FeatureReport(
             rows: features.rows, width: features.columns, elementType: elementType, order: order,
@@ -69,24 +74,33 @@ public struct FeatureCheck: Sendable {
             if features.repeatsPrevious(row: row) { report.repeatedRows += 1 }
         }
         report.meanNorm = Float(total / Double(features.rows))
-        report.warnings = warnings(report, unitRows: unit)
+        let isNormalised = unit > 0 && unit == report.rows - report.zeroRows
+        let mayBeOther = isTypeAssumed && !isNormalised && !isUsual(report.meanNorm)
+        report.warnings = warnings(
+            report, isNormalised: isNormalised, likely: mayBeOther ? LikelyType(of: features.values) : nil)
         return report
     }
 
-    private func warnings(_ report: FeatureReport, unitRows: Int) -> [String] {
+    /// The length that CLIP's rows have.
+    private var usualNorm: Float { 10 * (Float(width) / 512).squareRoot() }
+
+    private func isUsual(_ norm: Float) -> Bool { norm >= usualNorm / 5 && norm <= usualNorm * 5 }
+
+    private func warnings(_ report: FeatureReport, isNormalised: Bool, likely: LikelyType?) -> [String] {
         var warnings: [String] = []
-        let usual = 10 * (Float(width) / 512).squareRoot()
-        let filled = report.rows - report.zeroRows
-        if filled > 0, unitRows == filled {
+        let usual = usualNorm
+        if let likely {
+            warnings.append("the mean row norm is \(rounded(report.meanNorm)) as float32: \(likely)")
+        } else if isNormalised {
             warnings.append(
                 "rows of norm 1: these features look L2-normalised; VadCLIP takes CLIP's raw image embeddings, of norm "
                     + "about \(rounded(usual)). Leave the normalisation out when you extract them")
-        } else if filled > 0, report.meanNorm < usual / 5 || report.meanNorm > usual * 5 {
+        } else if report.zeroRows < report.rows, !isUsual(report.meanNorm) {
             warnings.append(
                 "the mean row norm is \(rounded(report.meanNorm)); CLIP ViT-B/16's raw image embeddings have norm about "
                     + "\(rounded(usual)). Check that the features are not scaled and come from that CLIP")
         }
-        if report.zeroRows > 0 {
+        if report.zeroRows > 0, likely == nil {
             warnings.append(
                 "\(report.zeroRows) of \(report.rows) rows are all zero: if they pad the video, send it without them")
         }
@@ -122,8 +136,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
     case transposed(shape: [Int], width: Int)
     /// Rows of another width than the model's.
     case wrongWidth(found: Int, expected: Int)
-    /// NaN or infinity.
-    case notFinite(row: Int, column: Int, value: Float)
+    /// NaN or infinity; `likely` is what the numbers are if they are no float32.
+    case notFinite(row: Int, column: Int, value: Float, likely: LikelyType? = nil)
 
     /// One sentence for a person.
     public var description: String {
@@ -143,11 +157,14 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
                 + "(in numpy features.T)"
         case .wrongWidth(let found, let expected):
             "rows are \(found) wide: expected \(expected)" + Self.origin(found, expected: expected)
-        case .notFinite(let row, let column, let value):
+        case .notFinite(let row, let column, let value, let likely):
             "column \(column) of row \(row) is \(value.isNaN ? "NaN" : value < 0 ? "-infinity" : "infinity")"
                 + "\(value.isNaN ? "" : " or beyond the range of float32"): expected finite numbers"
+                + (likely.map { "; \($0)" } ?? "")
         }
     }
+
+    private static let anotherModel = "another one is served or used by --model of vigil serve and vigil score"
 
     /// Where rows of such a width come from, and what to do.
     private static func origin(_ found: Int, expected: Int) -> String {
@@ -161,10 +178,10 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             }
         guard expected == 512 else {
             let isDemo = expected == 64 ? ", as the embedded demo model does" : ""
-            return source.map { "; \($0). This model takes \(expected)\(isDemo): name another by --model" } ?? ""
+            return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
         }
         if found == 64 {
-            return "; 64 is the width of the embedded demo model, which is used where no --model is named"
+            return "; 64 is the width of the embedded demo model, which vigil serve and vigil score use without --model"
         }
         return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""
     }

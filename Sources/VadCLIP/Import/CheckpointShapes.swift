@@ -1,15 +1,17 @@
 import CLIP
 import Numerics
+import Platform
 
 /// What a checkpoint's names and shapes tell of its settings.
 enum CheckpointShapes {
     /// How many blocks there are whose names begin with `prefix` and a number from 0 on.
     static func count(of prefix: String, in names: [String]) -> Int {
         var numbers: Set<Int> = []
-        for name in names where name.hasPrefix(prefix) {
-            if let number = name.dropFirst(prefix.count).split(separator: ".").first.flatMap({ Int($0) }) {
-                numbers.insert(number)
-            }
+        for name in names {
+            guard let digits = name.rest(after: prefix)?.pieces(between: ASCII.dot, most: 1).first,
+                digits == "0" || digits.utf8.first != ASCII.zero, let number = ASCII.number(digits.utf8, most: 9)
+            else { continue }
+            numbers.insert(number)
         }
         var count = 0
         while numbers.contains(count) { count += 1 }

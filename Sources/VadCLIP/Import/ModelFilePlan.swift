@@ -1,6 +1,7 @@
 import CLIP
 import Formats
 import Numerics
+import Platform
 
 /// What a model file will hold, but for the weights themselves.
 struct ModelFilePlan {
@@ -62,14 +63,16 @@ struct ModelFilePlan {
         return [values, .init(name: WeightPrecision.scales(of: name), shape: scales) { try encode().scales }]
     }
 
-    private var metadata: [String: String] {
+    private var metadata: [ByteText: String] {
         typealias Key = ModelFile.Key
         return [
-            Key.format: ModelFile.format, Key.version: ModelFile.version, Key.name: info.name,
-            Key.labels: JSONWriter.text { json in json.array(classes.labels) { $0.string($1) } },
-            Key.window: String(configuration.window), Key.trained: String(info.trained),
-            Key.source: info.sourceSHA256, Key.prefix: String(prompt.prefix), Key.postfix: String(prompt.postfix),
-            Key.precision: precision.rawValue,
+            ByteText(Key.format): ModelFile.format, ByteText(Key.version): ModelFile.version,
+            ByteText(Key.name): info.name,
+            ByteText(Key.labels): JSONWriter.text { json in json.array(classes.labels) { $0.string($1) } },
+            ByteText(Key.window): String(configuration.window), ByteText(Key.trained): String(info.trained),
+            ByteText(Key.source): info.sourceSHA256, ByteText(Key.prefix): String(prompt.prefix),
+            ByteText(Key.postfix): String(prompt.postfix),
+            ByteText(Key.precision): precision.rawValue,
         ]
     }
 
@@ -82,7 +85,7 @@ struct ModelFilePlan {
             (names.finalNorm + ".weight", [w]), (names.finalNorm + ".bias", [w]),
         ]
         for layer in 0..<tower.layers { shapes += Network.block(names.blocks + String(layer), width: w) }
-        let lines = vocabulary.split(separator: "\n", omittingEmptySubsequences: false).prefix(Tokenizer.merges + 1)
+        let lines = vocabulary.pieces(between: ASCII.lineFeed).prefix(Tokenizer.merges + 1)
         let merges = Array((lines.joined(separator: "\n") + "\n").utf8)
         return shapes.flatMap { tensors($0.0, $0.1, of: weights) } + [
             .init(name: ModelFile.Name.merges, elementType: .uint8, shape: [merges.count]) { sink in

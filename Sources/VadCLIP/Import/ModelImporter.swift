@@ -1,6 +1,7 @@
 import CLIP
 import Formats
 import Numerics
+import Platform
 
 /// Turns a checkpoint into a model file: computes the labels' text features, records the self-test, and drops the rest.
 ///
@@ -196,7 +197,7 @@ public struct ModelImporter {
 
     /// The labels' tokens: those of the published labels are known, others need the vocabulary.
     private func tokens(of labels: [String], most: Int) throws -> [[Int]] {
-        var known: [String: [Int]] = [:]
+        var known: [ByteText: [Int]] = [:]
         for preset in Preset.all {
             for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.asciiLowercase] = tokens }
         }

@@ -28,7 +28,7 @@ private func quantised(_ name: String, _ type: ElementType) -> WeightError? {
 struct CheckpointWeights: NamedWeights {
     let checkpoint: TorchCheckpoint
 
-    var names: [String] { checkpoint.names + checkpoint.unread.keys.sorted() }
+    var names: [String] { checkpoint.names + checkpoint.unread.keys.map(\.text).sorted() }
 
     func shape(of name: String) -> [Int]? { checkpoint.tensor(named: name)?.shape }
 
@@ -48,7 +48,7 @@ struct CheckpointWeights: NamedWeights {
 struct SafetensorsCheckpoint: NamedWeights {
     let file: SafetensorsFile
 
-    var names: [String] { file.names + file.unread.keys.sorted() }
+    var names: [String] { file.names + file.unread.keys.map(\.text).sorted() }
 
     func shape(of name: String) -> [Int]? { file[name]?.shape }
 

@@ -1,11 +1,12 @@
 import Formats
 import Numerics
+import Platform
 
 /// A checkpoint under VadCLIP's own names, without what other tools put before and between them, and with finite values.
 struct PlainWeights: NamedWeights {
     private let base: any NamedWeights
     /// VadCLIP's names to those in the file.
-    private let originals: [String: String]
+    private let originals: [ByteText: String]
     let names: [String]
     /// What stood before the names, without its dot; empty where nothing did.
     let prefix: String
@@ -13,7 +14,7 @@ struct PlainWeights: NamedWeights {
     let others: [String]
 
     /// Wrappers of modules, whose names say nothing of the weights: those of parallel and of compiled modules.
-    private static let wrappers: Set<Substring> = [
+    private static let wrappers: Set<ByteText> = [
         "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
     ]
 
@@ -24,19 +25,20 @@ struct PlainWeights: NamedWeights {
         let unwrapped = base.names.map { name in
             (
                 original: name,
-                name: name.split(separator: ".", omittingEmptySubsequences: false)
-                    .filter { !Self.wrappers.contains($0) }.joined(separator: ".")
+                name: name.pieces(between: ASCII.dot)
+                    .filter { !Self.wrappers.contains(ByteText(String($0))) }.joined(separator: ".")
             )
         }
         let mark = ModelFile.Name.positions
-        let found = Set(unwrapped.map(\.name).filter { $0 == mark || $0.hasSuffix("." + mark) })
-        let prefixes = found.map { String($0.dropLast(mark.count)) }.sorted()
+        let found = Set(
+            unwrapped.map(\.name).filter { $0.hasBytes(of: mark) || $0.ends(with: "." + mark) }.map { ByteText($0) })
+        let prefixes = found.map { String(Substring($0.text.utf8.dropLast(mark.utf8.count))) }.sorted()
         let prefix = try Self.choose(prefixes, asked: asked)
-        var originals: [String: String] = [:]
+        var originals: [ByteText: String] = [:]
         var names: [String] = []
         for (original, name) in unwrapped {
-            let plain = name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
-            if let other = originals.updateValue(original, forKey: plain) {
+            let plain = name.rest(after: prefix).map { String($0) } ?? name
+            if let other = originals.updateValue(original, forKey: ByteText(plain)) {
                 throw .notAModel(
                     "the tensors \(quoted(other)) and \(quoted(original)) are both \(quoted(plain)) without what other tools "
                         + "put into names: expected one of them")
@@ -47,11 +49,11 @@ struct PlainWeights: NamedWeights {
         self.originals = originals
         self.names = names
         self.prefix = String(prefix.dropLast())
-        others = prefixes.filter { $0 != prefix }.map { $0.isEmpty ? "" : String($0.dropLast()) }
+        others = prefixes.filter { !$0.hasBytes(of: prefix) }.map { $0.isEmpty ? "" : String($0.dropLast()) }
     }
 
     private static func choose(_ prefixes: [String], asked: String?) throws(ModelError) -> String {
-        if let asked, prefixes.contains(asked + ".") { return asked + "." }
+        if let asked, prefixes.contains(where: { $0.hasBytes(of: asked + ".") }) { return asked + "." }
         let plain = prefixes.filter { !WeightNames.isAveraged($0) }
         let candidates = plain.isEmpty ? prefixes : plain
         guard candidates.count > 1, !candidates.contains("") else { return candidates.first ?? "" }

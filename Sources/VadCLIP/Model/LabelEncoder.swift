@@ -1,6 +1,7 @@
 import CLIP
 import Formats
 import Numerics
+import Platform
 import Synchronization
 
 /// Text features of labels that the model was not imported with.
@@ -37,7 +38,7 @@ public final class LabelEncoder: Sendable {
         guard (2...ClassFeatures.most).contains(labels.count) else {
             throw .badLabels("\(labels.count) labels: expected 2 to \(ClassFeatures.most), the normal class first")
         }
-        guard Set(labels.map(ByteText.init)).count == labels.count else {
+        guard Set(labels.map({ ByteText($0) })).count == labels.count else {
             throw .badLabels("a label stands twice: expected each once")
         }
         var all: [[Int]] = []
@@ -58,7 +59,7 @@ public final class LabelEncoder: Sendable {
     public func classes(for labels: [String]) throws(ModelError) -> ClassFeatures {
         let tokens = try tokens(of: labels)
         return try state.withLock { (state) throws(ModelError) -> ClassFeatures in
-            if let known = state.known[labels.map(ByteText.init)] { return known }
+            if let known = state.known[labels.map({ ByteText($0) })] { return known }
             let tower: TextTower
             do throws(WeightError) {
                 if let loaded = state.tower { tower = loaded } else { tower = try load() }
@@ -74,8 +75,8 @@ public final class LabelEncoder: Sendable {
             }
             let classes = try ClassFeatures(labels: labels, features: features)
             if state.order.count == Self.remembered { state.known[state.order.removeFirst()] = nil }
-            state.known[labels.map(ByteText.init)] = classes
-            state.order.append(labels.map(ByteText.init))
+            state.known[labels.map { ByteText($0) }] = classes
+            state.order.append(labels.map { ByteText($0) })
             return classes
         }
     }

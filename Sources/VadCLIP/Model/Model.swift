@@ -1,6 +1,7 @@
 import CLIP
 import Formats
 import Numerics
+import Platform
 
 /// A loaded model: weights prepared once, read-only, shared by all workers.
 public final class Model: Sendable {
@@ -48,14 +49,14 @@ public final class Model: Sendable {
 
     /// Classes for `labels`, or the model's own where there are none.
     public func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
-        guard let labels, labels.map(ByteText.init) != classes.labels.map(ByteText.init) else { return classes }
+        guard let labels, !ByteText.same(labels, classes.labels) else { return classes }
         guard let labelEncoder else { throw .noTextTower(model: info.name) }
         return try labelEncoder.classes(for: labels)
     }
 
     /// Throws what `classes(for:)` would throw, without the work of encoding.
     public func check(labels: [String]?) throws(ModelError) {
-        guard let labels, labels.map(ByteText.init) != classes.labels.map(ByteText.init) else { return }
+        guard let labels, !ByteText.same(labels, classes.labels) else { return }
         guard let labelEncoder else { throw .noTextTower(model: info.name) }
         _ = try labelEncoder.tokens(of: labels)
     }

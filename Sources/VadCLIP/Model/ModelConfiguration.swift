@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// Shape and settings of a VadCLIP model.
 ///
@@ -46,7 +47,7 @@ public struct ModelConfiguration: Sendable, Equatable {
             throw .badSetting(
                 name: "label \(empty)", value: "'\(labels[empty].prefix(60))'", expected: "words, at most 1,000 bytes")
         }
-        guard Set(labels.map(ByteText.init)).count == labels.count else {
+        guard Set(labels.map({ ByteText($0) })).count == labels.count else {
             throw .badSetting(name: "labels", value: labels.joined(separator: ","), expected: "each label once")
         }
     }

@@ -53,7 +53,7 @@ public enum ModelFile {
     public static func isModel(_ tensors: SafetensorsFile) -> Bool { tensors.metadata[Key.format] == format }
 
     /// Whether a tensor of a model file repeats the others in prepared form.
-    public static func isPrepared(_ name: String) -> Bool { name.hasPrefix(PreparedSection.prefix) }
+    public static func isPrepared(_ name: String) -> Bool { name.begins(with: PreparedSection.prefix) }
 
     /// Says what the file is and what to do where it is plainly something else.
     private static func refuseOtherKinds(_ file: MappedFile) throws(ModelError) {

@@ -22,10 +22,10 @@ public struct SyntheticWeights: WeightSource {
         guard shapes[name] == shape else {
             throw WeightError(name: name, problem: "is not a tensor of shape \(shape) of this configuration")
         }
-        let isGraph = name.hasPrefix("gc") && shape.count == 2
+        let isGraph = name.begins(with: "gc") && shape.count == 2
         let inputs = isGraph ? shape[0] : shape.dropFirst().reduce(1, *)
         let scale: Float = shape.count == 1 ? 0.1 : 1.7 / Float(inputs).squareRoot()
-        let centre: Float = name.hasSuffix("ln_1.weight") || name.hasSuffix("ln_2.weight") ? 1 : 0
+        let centre: Float = name.ends(with: "ln_1.weight") || name.ends(with: "ln_2.weight") ? 1 : 0
         var random = SplitMix64(state: name.utf8.reduce(seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
         return (0..<shape.reduce(1, *)).map { _ in
             centre + scale * (Float(random.next() >> 40) / Float(1 << 23) - 1)

@@ -32,6 +32,8 @@ public enum AddressClass: Sendable, Hashable {
     case siteLocal
     /// 64:ff9b:1::/48, translated to IPv4 as each network likes.
     case localTranslation
+    /// Where a cloud's machines find what is theirs alone, such as their credentials; whatever registries call it.
+    case platform
 
     /// Whether nothing is sent there, whatever is allowed.
     public var isNeverAllowed: Bool {
@@ -60,6 +62,7 @@ public enum AddressClass: Sendable, Hashable {
         case .uniqueLocal: "a private address"
         case .siteLocal: "a site-local address"
         case .localTranslation: "an address translated within a network"
+        case .platform: "an address that a cloud keeps for its own machines"
         }
     }
 }
@@ -67,6 +70,12 @@ public enum AddressClass: Sendable, Hashable {
 extension NetworkAddress {
     /// What the address is for. One that embeds an IPv4 address is what that is for.
     public var addressClass: AddressClass {
+        let registered = registeredClass
+        return isPlatform && !registered.isNeverAllowed ? .platform : registered
+    }
+
+    /// What the address is for by the registries alone, whatever clouds have made of it.
+    var registeredClass: AddressClass {
         switch self {
         case .four(let bits): Self.classOfFour(bits)
         case .six(let high, let low, _): Self.classOfSix(high, low)
@@ -108,7 +117,7 @@ extension NetworkAddress {
     }
 
     /// The IPv4 addresses that packets to an IPv6 address may end at.
-    private static func embeddedFours(_ high: UInt64, _ low: UInt64) -> [UInt32] {
+    static func embeddedFours(_ high: UInt64, _ low: UInt64) -> [UInt32] {
         let last = UInt32(truncatingIfNeeded: low)
         // IPv4-compatible ::/96, IPv4-mapped ::ffff:0:0/96, IPv4-translated ::ffff:0:0:0/96.
         if high == 0, [0, 0xFFFF, 0xFFFF_0000].contains(low >> 32) { return [last] }

@@ -31,6 +31,13 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
 
     private static func read(_ bytes: [UInt8]) throws(WebhookURLError) -> (Hosts, UInt16?) {
         let all = bytes[...]
+        if all.contains(UInt8(ascii: "/")) {
+            let isURL = zip(all, all.dropFirst()).contains { $0 == (UInt8(ascii: "/"), UInt8(ascii: "/")) }
+            throw .host(
+                isURL
+                    ? "it is a URL, of which the host alone is to be named"
+                    : "a host has no path, and a network can't be named")
+        }
         if all.first == UInt8(ascii: "[") {
             guard let end = all.firstIndex(of: UInt8(ascii: "]")),
                 let address = NetworkAddress(String(decoding: all[1..<end], as: UTF8.self)),
@@ -55,10 +62,13 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         switch (hosts, url.host) {
         case (.any, _): return true
         case (.one(let host), let other): return host == other
-        case (.below(let ending), .name(let name)): return name.hasSuffix(ending)
+        case (.below(let ending), .name(let name)): return name.ends(with: ending)
         case (.below, .address): return false
         }
     }
+
+    /// Whether it means one host alone.
+    var isOneHost: Bool { if case .one = hosts { true } else { false } }
 
     /// As it is read.
     public var description: String {

@@ -3,7 +3,8 @@
 public struct WebhookPolicy: Sendable, Equatable {
     /// The hosts; with none of them callbacks are off.
     public var allowedHosts: [HostPattern]
-    /// Whether notices may go to this machine and to private networks.
+    /// Whether notices may go to this machine and to private networks; not to what a cloud keeps for its machines, which
+    /// has to be among the hosts by its address.
     public var allowsPrivateAddresses: Bool
     /// Whether notices may go over the wire unencrypted; they are signed all the same.
     public var allowsPlainHTTP: Bool
@@ -26,18 +27,28 @@ public struct WebhookPolicy: Sendable, Equatable {
         guard url.scheme == .https || allowsPlainHTTP else { throw .plainHTTP }
         guard allowedHosts.contains(where: { $0.matches(url) }) else { throw .hostNotAllowed(url.authority) }
         // Where every resolver looks it up alike (RFC 6761, 6.3), a client can be told at once.
-        if case .name(let name) = url.host, !allowsPrivateAddresses, name == "localhost" || name.hasSuffix(".localhost")
+        if case .name(let name) = url.host, !allowsPrivateAddresses,
+            name == "localhost" || name.ends(with: ".localhost")
         {
             throw .addressNotAllowed(host: name, .four(0x7f00_0001), .loopback)
         }
-        if case .address(let address) = url.host { try check(address, of: url.host) }
+        if case .address(let address) = url.host { try check(address, of: url) }
     }
 
     /// Whether a connection may be made to an address that the host was resolved to.
-    func check(_ address: NetworkAddress, of host: WebhookURL.Host) throws(WebhookRefusal) {
-        let kind = address.addressClass
-        guard kind != .global, kind.isNeverAllowed || !allowsPrivateAddresses else { return }
-        throw .addressNotAllowed(host: "\(host)", address, kind)
+    func check(_ address: NetworkAddress, of url: WebhookURL) throws(WebhookRefusal) {
+        var kind = address.addressClass
+        // What the operator has named outright is a place like others; a name that leads there is not.
+        if kind == .platform, names(address, of: url) { kind = address.registeredClass }
+        guard kind != .global, kind == .platform || kind.isNeverAllowed || !allowsPrivateAddresses else { return }
+        throw .addressNotAllowed(host: "\(url.host)", address, kind)
+    }
+}
+
+extension WebhookPolicy {
+    /// Whether the URL has this address in numbers, and so have the allowed hosts.
+    private func names(_ address: NetworkAddress, of url: WebhookURL) -> Bool {
+        url.host == .address(address) && allowedHosts.contains { $0.isOneHost && $0.matches(url) }
     }
 }
 

@@ -22,7 +22,7 @@ struct DeliveryTry {
             let addresses = try addresses()
             // All of them, so that the outcome does not depend on their order.
             for address in addresses {
-                do throws(WebhookRefusal) { try policy.check(address, of: url.host) } catch {
+                do throws(WebhookRefusal) { try policy.check(address, of: url) } catch {
                     return .refused(reason: "\(error)")
                 }
             }

@@ -1,3 +1,5 @@
+import Platform
+
 /// What waits for a thread, and what has one: first come, first served, but that no host has more than its share. It
 /// has no threads itself.
 struct HostQueue<Work> {
@@ -18,7 +20,7 @@ struct HostQueue<Work> {
 
     private let limits: Limits
     private var waiting: [Entry] = []
-    private var busy: [String: Int] = [:]
+    private var busy: [ByteText: Int] = [:]
     private(set) var threads = 0
 
     init(limits: Limits) {
@@ -54,14 +56,16 @@ struct HostQueue<Work> {
     }
 
     private mutating func next() -> Entry? {
-        guard let index = waiting.firstIndex(where: { busy[$0.host, default: 0] < limits.perHost }) else { return nil }
+        guard let index = waiting.firstIndex(where: { busy[ByteText($0.host), default: 0] < limits.perHost }) else {
+            return nil
+        }
         let entry = waiting.remove(at: index)
-        busy[entry.host, default: 0] += 1
+        busy[ByteText(entry.host), default: 0] += 1
         return entry
     }
 
     private mutating func release(_ host: String) {
-        let count = busy[host, default: 0] - 1
+        let count = busy[ByteText(host), default: 0] - 1
         busy[host] = count > 0 ? count : nil
     }
 }

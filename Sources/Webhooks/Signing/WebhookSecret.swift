@@ -11,7 +11,7 @@ public struct WebhookSecret: Sendable {
 
     /// Reads `whsec_` and the secret's 24 to 64 bytes in Base64.
     public init(_ text: some StringProtocol) throws(WebhookSecretError) {
-        guard text.hasPrefix(Self.prefix) else {
+        guard text.begins(with: Self.prefix) else {
             throw WebhookSecretError("a webhook secret begins with whsec_, and this one does not")
         }
         // The longest has 88 digits; nothing more is decoded.

@@ -23,7 +23,7 @@ public struct WebhookSecrets: Sendable {
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
             let line = Self.trimmed(Substring(row))
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            guard !line.isEmpty, !line.begins(with: "#") else { continue }
             let place = "\(path):\(index + 1)"
             let secret: WebhookSecret
             do throws(WebhookSecretError) { secret = try WebhookSecret(line) } catch {
@@ -59,9 +59,6 @@ public struct WebhookSecrets: Sendable {
 
     /// Without blanks, tabs and carriage returns at both ends.
     private static func trimmed(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" || last == "\r" { text.removeLast() }
-        return text
+        text.trimmed { ASCII.isBlank($0) || $0 == ASCII.carriageReturn }
     }
 }

@@ -22,12 +22,12 @@ enum RetryAfter {
 
     /// Seconds since 1970 of a date as HTTP writes it.
     private static func date(_ text: String) -> Int? {
-        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[5] == "GMT", parts[0].utf8.count == 4, parts[0].hasSuffix(","),
+        let parts = text.pieces(between: ASCII.space)
+        guard parts.count == 6, parts[5] == "GMT", parts[0].utf8.count == 4, parts[0].ends(with: ","),
             let day = ASCII.number(parts[1].utf8, most: 2), let month = months.firstIndex(of: String(parts[2])),
             parts[3].utf8.count == 4, let year = ASCII.number(parts[3].utf8, most: 4)
         else { return nil }
-        let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false)
+        let clock = parts[4].pieces(between: ASCII.colon)
             .compactMap { $0.utf8.count == 2 ? ASCII.number($0.utf8, most: 2) : nil }
         guard clock.count == 3, (1...31).contains(day), clock[0] < 24, clock[1] < 60, clock[2] <= 60 else { return nil }
         return days(year, month, day) * 86_400 + clock[0] * 3600 + clock[1] * 60 + clock[2]

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Numerics
+import Platform
 import Service
 import VadCLIP
 
@@ -62,7 +63,7 @@ struct ImportCommand: AsyncParsableCommand {
         if let window, !(1...8_192).contains(window) {
             throw Failure(.usage, "--window \(window): expected 1 to 8192")
         }
-        if let name, name.allSatisfy(\.isWhitespace) || name.utf8.count > 200 {
+        if let name, name.utf8.allSatisfy({ $0 <= ASCII.space }) || name.utf8.count > 200 {
             throw Failure(.usage, "--name '\(name.prefix(60))': expected a name of at most 200 bytes")
         }
         options.window = window

@@ -85,7 +85,8 @@ struct ScoreCommand: AsyncParsableCommand {
         let start = ContinuousClock.now
         let logits = scorer.logits(of: one.features, classes: classes)
         if let snippet = logits.firstNotFinite {
-            throw Failure(.badData, "\(one.label): the scores of snippet \(snippet) are not finite")
+            let warnings = one.report.warnings.map { "; \($0)" }.joined()
+            throw Failure(.badData, "\(one.label): the scores of snippet \(snippet) are not finite\(warnings)")
         }
         return ScoreResult(
             model: model, classes: classes, logits: logits, featuresSHA256: one.digest, options: options, queued: .zero,

@@ -54,7 +54,7 @@ struct ServeCommand: AsyncParsableCommand {
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
         let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
         defer { jobs.close() }
-        try await jobs.backlog.resume()
+        try await jobs.resume(logger)
         let service = VigilService(
             model: model, backlog: jobs.backlog, workers: workers, openAPI: Resources.openAPI, settings: limits)
         let rereading = Task { [files] in await reloading.run(files) }

@@ -49,7 +49,8 @@ struct Failure: Error, CustomStringConvertible {
         }
         let code = VigilCommand.exitCode(for: error)
         if code == .success { VigilCommand.exit(withError: error) }
-        Terminal.note(VigilCommand.message(for: error) + " (vigil --help shows the options)")
+        let help = CommandNames.help(for: CommandLine.arguments.dropFirst())
+        Terminal.note(VigilCommand.message(for: error) + " (\(help) shows the options)")
         end(code == .validationFailure ? Code.usage.rawValue : Code.internal.rawValue)
     }
 

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 import VadCLIP
 
 /// What a file of tensors holds: facts, then the tensors.
@@ -35,7 +36,7 @@ struct Inspection {
             ("kind", .text("PyTorch checkpoint")), ("tensors", .count(tensors.count)),
             ("elements", .count(checkpoint.totalParameters)),
         ]
-        let layers = tensors.count { $0.name.hasPrefix("temporal.resblocks.") && $0.name.hasSuffix(".ln_1.weight") }
+        let layers = tensors.count { $0.name.begins(with: "temporal.resblocks.") && $0.name.ends(with: ".ln_1.weight") }
         if let shape = checkpoint.tensor(named: "frame_position_embeddings.weight")?.shape, shape.count == 2 {
             facts += [("length", .count(shape[0])), ("width", .count(shape[1])), ("layers", .count(layers))]
             facts.append(("text tower", .flag(tensors.contains { $0.name == "clipmodel.text_projection" })))
@@ -44,7 +45,9 @@ struct Inspection {
 
     /// A model file.
     init(model: SafetensorsFile, file: MappedFile) throws {
-        let configuration = try ModelFile.configuration(of: model)
+        let configuration = try ModelSource.named(file) { () throws(ModelError) in
+            try ModelFile.configuration(of: model)
+        }
         self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) })
         facts[0].value = .text("Vigil model")
         facts += [
@@ -87,7 +90,7 @@ struct Inspection {
             json.object { json in
                 json.member("file", file)
                 for fact in facts {
-                    write(fact.value, as: fact.name.split(separator: " ").joined(separator: "_"), to: &json)
+                    write(fact.value, as: fact.name.pieces(between: ASCII.space).joined(separator: "_"), to: &json)
                 }
                 json.key("parts")
                 json.array(tensors) { json, tensor in

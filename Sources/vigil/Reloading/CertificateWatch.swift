@@ -10,7 +10,7 @@ import TLS
 /// Tells the log which certificate is served, how long it is valid, and when another takes its place.
 struct CertificateWatch {
     private static let hour = Duration.seconds(3_600)
-    private static let daysOfWarning = 14
+    static let daysOfWarning = 14
 
     private let credentials: TLSCredentials
     private let logger: Logger

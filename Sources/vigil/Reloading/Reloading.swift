@@ -11,7 +11,7 @@ struct Reloading {
         let read: @Sendable () -> Void
     }
 
-    private static let pause = Duration.seconds(2)
+    static let pause = Duration.seconds(2)
 
     private let hangups: UnixSignalsSequence
     private let logger: Logger

@@ -11,7 +11,26 @@ struct JobOptions {
         let backlog: Backlog
         /// Where the jobs are: a folder, or memory.
         let place: String
+        /// Whether nobody has kept jobs in the folder before; nil for memory.
+        var isNew: Bool?
         let close: @Sendable () -> Void
+
+        /// Counts in the jobs that there are and tells how many: a folder whose name is mistyped is a new one.
+        func resume(_ logger: Logger) async throws {
+            try await backlog.resume()
+            switch isNew {
+            case nil: return
+            case true?: logger.notice("the state folder is new: it has no jobs", metadata: ["folder": "\(place)"])
+            case false?:
+                let counts = try await backlog.counts()
+                logger.info(
+                    "jobs were found",
+                    metadata: [
+                        "folder": "\(place)", "queued": "\(counts.queued)", "succeeded": "\(counts.succeeded)",
+                        "failed": "\(counts.failed)", "cancelled": "\(counts.cancelled)",
+                    ])
+            }
+        }
     }
 
     /// A queue before the store that was chosen.
@@ -35,12 +54,14 @@ struct JobOptions {
         disk.durability = try settings.text("durability").flatMap { .init(rawValue: $0) } ?? .full
         disk.believesClock = try settings.isOn("believe-clock")
         do throws(StateError) {
-            let store = try SQLiteJobStore(folder: place.take(logger), settings: disk, logger: logger)
+            let folder = try place.take(logger)
+            let isNew = folder.isNew
+            let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
             let backlog = Backlog(store: store, limits: limits, logger: logger)
-            return Opened(backlog: backlog, place: store.folderPath) { store.close() }
+            return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
-            throw Failure(.configuration, error.description)
+            throw place.failure(error)
         }
     }
 
@@ -57,6 +78,6 @@ struct JobOptions {
 
     /// Whether a client is on this machine, as far as its address tells.
     @Sendable private static func isThisMachine(_ client: String) -> Bool {
-        client.hasPrefix("127.") || client == "::/64" || client == "unix"
+        client.begins(with: "127.") || client == "::/64" || client == "unix"
     }
 }

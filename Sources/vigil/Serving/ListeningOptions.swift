@@ -7,6 +7,9 @@ struct ListeningOptions {
     /// Puts the options into `configuration`.
     func apply(to configuration: inout ServerConfiguration) throws {
         configuration.host = try settings.text("host") ?? configuration.host
+        if settings.place(of: "host") != nil, IPAddress(configuration.host) == nil {
+            throw settings.failure("host", ListenError.invalidHost(configuration.host).description)
+        }
         configuration.port = UInt16(try settings.integer("port"))
         configuration.listen = try addresses()
         configuration.unixSocketMode = UInt32(try settings.integer("socket-mode"))

@@ -1,5 +1,6 @@
 import HTTP
 import Logging
+import Platform
 import SQLiteStore
 
 #if canImport(Glibc)
@@ -16,18 +17,22 @@ struct StatePlace {
     /// What a server's folder is called after the addresses that it listens on.
     struct Name {
         let text: String
+        /// The addresses, in words.
+        let place: String
         /// Whether several servers can have the same.
         let isShared: Bool
 
         init(_ configuration: ServerConfiguration) {
             guard let first = configuration.listen.first else {
                 text = "port-\(configuration.port)"
+                place = "port \(configuration.port)"
                 isShared = configuration.port == 0
                 return
             }
-            let spelling = "\(first)".map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ".") ? $0 : "-" }
-            text = "listen-" + String(spelling.prefix(100))
-            isShared = spelling.suffix(2) == ["-", "0"]
+            let spelling = "\(first)".utf8.map { ASCII.isAlphanumeric($0) || $0 == ASCII.dot ? $0 : ASCII.dash }
+            text = "listen-" + String(decoding: spelling.prefix(100), as: UTF8.self)
+            place = "\(first)"
+            isShared = spelling.suffix(2).elementsEqual("-0".utf8)
         }
     }
 
@@ -38,6 +43,7 @@ struct StatePlace {
     /// The folder of all the user's folders; nil where one was named.
     private let base: String?
     private let isShared: Bool
+    private let addresses: String
 
     /// Nil where jobs are to be kept in memory.
     init?(_ settings: Settings, _ name: Name) throws {
@@ -45,6 +51,7 @@ struct StatePlace {
         let passed = Self.variable("STATE_DIRECTORY").map {
             String(Substring($0.utf8.prefix { $0 != UInt8(ascii: ":") }))
         }
+        addresses = name.place
         if let named = try settings.text("state") ?? passed {
             if named == "memory" { return nil }
             path = named
@@ -52,7 +59,7 @@ struct StatePlace {
             return
         }
         let home = Self.variable("XDG_STATE_HOME") ?? Self.variable("HOME").map { $0 + "/.local/state" }
-        guard let home, home.hasPrefix("/") else {
+        guard let home, home.begins(with: "/") else {
             throw Failure(
                 .configuration,
                 "there is no place for jobs, as neither XDG_STATE_HOME nor HOME is set: name a folder by --state, or "
@@ -76,6 +83,13 @@ struct StatePlace {
             }
         }
         return try StateFolder("\(path)-\(Self.most)")
+    }
+
+    /// Why the folder can't be used, and by what another is named.
+    func failure(_ error: StateError) -> Failure {
+        guard case .inUse = error else { return Failure(.configuration, error.description) }
+        let more = base == nil ? "" : "; it is that of each server on \(addresses), unless another one is named"
+        return Failure(.configuration, "\(error.description) by --state\(more)")
     }
 
     /// Tells of jobs that wait in others of the user's folders for a server that is not there.

@@ -18,8 +18,13 @@ struct TLSOptions {
         switch (certificate, key) {
         case (let certificate?, let key?):
             let files = WatchedFiles([certificate, key] + [authorities].compactMap(\.self))
-            let credentials = try TLSCredentials(
-                TLSConfiguration(certificatePath: certificate, keyPath: key, clientAuthorityPath: authorities))
+            let credentials: TLSCredentials
+            do throws(TLSError) {
+                credentials = try TLSCredentials(
+                    TLSConfiguration(certificatePath: certificate, keyPath: key, clientAuthorityPath: authorities))
+            } catch {
+                throw failure(error, certificate: certificate, key: key)
+            }
             configuration.tls = credentials
             let watch = CertificateWatch(credentials, logger: logger)
             reloading.append(.init(files: files) { watch.reload() })
@@ -28,6 +33,21 @@ struct TLSOptions {
         case (_?, nil): throw incomplete("--tls-cert needs --tls-key, the private key of the certificate")
         case (nil, _?): throw incomplete("--tls-key needs --tls-cert, the certificate of the key")
         }
+    }
+
+    /// What is wrong with a file, with the setting that names it. Two may name the same: what was expected in it tells which.
+    private func failure(_ error: TLSError, certificate: String, key: String) -> Failure {
+        let code: Failure.Code = error.isAboutReading ? .noInput : .configuration
+        let name: String
+        switch error {
+        case .library: return Failure(code, error.description)
+        case .swapped, .keyMismatch:
+            return Failure(code, "--tls-cert and --tls-key do not fit: \(error.description)")
+        case .unexpectedContent(_, "a private key"), .encryptedKey: name = "tls-key"
+        case .unexpectedContent: name = error.path == certificate ? "tls-cert" : "tls-client-ca"
+        default: name = error.path == certificate ? "tls-cert" : error.path == key ? "tls-key" : "tls-client-ca"
+        }
+        return Failure(code, settings.failure(name, error.description).description)
     }
 
     private func incomplete(_ sentence: String) -> Failure {

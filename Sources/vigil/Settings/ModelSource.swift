@@ -9,9 +9,19 @@ enum ModelSource {
     /// Loads the model at `path`, or the embedded one, and runs its self-test.
     static func load(path: String?, kernels: Kernels) throws -> Model {
         let file = try path.map { try MappedFile(path: $0) } ?? Resources.demoModel
-        let (model, selfTest) = try ModelFile.load(file, kernels: kernels)
-        try selfTest.run(on: model)
-        return model
+        return try named(file) { () throws(ModelError) in
+            let (model, selfTest) = try ModelFile.load(file, kernels: kernels)
+            try selfTest.run(on: model)
+            return model
+        }
+    }
+
+    /// Does what reads a model file; whatever is wrong with the file is told with its path.
+    static func named<Result>(_ file: MappedFile, _ read: () throws(ModelError) -> Result) throws(Failure) -> Result {
+        do throws(ModelError) { return try read() } catch {
+            let text = error.description
+            throw Failure(.badData, text.hasPrefix(file.path) ? text : "\(file.path): \(text)")
+        }
     }
 }
 

@@ -103,9 +103,7 @@ extension Setting {
     static let variablePrefix = "VIGIL_"
 
     /// Its variable in the environment.
-    var variable: String {
-        Self.variablePrefix + name.utf8Mapped { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0.upper }
-    }
+    var variable: String { Self.variablePrefix + name.variableName }
 
     /// Its option on the command line.
     var option: String { "--\(name)" }
@@ -130,6 +128,11 @@ extension String {
     func utf8Mapped(_ replacement: (UInt8) -> UInt8) -> String {
         String(decoding: utf8.map(replacement), as: UTF8.self)
     }
+}
+
+extension String {
+    /// As it stands in the name of a variable: in capitals, without hyphens.
+    var variableName: String { utf8Mapped { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0.upper } }
 }
 
 extension UInt8 {

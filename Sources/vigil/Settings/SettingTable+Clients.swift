@@ -9,7 +9,8 @@ extension Setting {
     /// How much is taken from a client, and how long that may take. What HTTP has by itself is the default.
     static let clients: [Setting] = [
         Setting(
-            "max-connections", .integer(0...1_000_000), .told("by the limit on descriptors"), "Open connections.",
+            "max-connections", .integer(0...1_000_000), .told("by the limit on descriptors"),
+            "Open connections; beyond, one that is idle is ended, or else the new one is answered with 503.",
             in: .clients, of: [.serve]),
         Setting(
             "max-connections-per-address", .integer(0...1_000_000),

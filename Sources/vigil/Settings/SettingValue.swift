@@ -31,7 +31,7 @@ extension Setting {
             case .number(let range): GivenValue.number(plain).flatMap { range.contains($0) ? .number($0) : nil }
             case .boolean: GivenValue.flag(plain).map { .boolean($0) }
             case .choice(let names): names.first { $0 == plain.asciiLowercase }.map { .text($0) }
-            case .list: Self.hasEntries(text) ? .list([text]) : nil
+            case .list: Self.entries(of: text).map { .list($0) }
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
         return value
@@ -49,10 +49,10 @@ extension Setting {
             guard case .list = kind else { throw SettingFault(found: "a list") }
             var texts: [String] = []
             for element in elements {
-                guard case .string(let text) = element, Self.hasEntries(text) else {
+                guard case .string(let text) = element, !GivenValue.trimmed(text).isEmpty else {
                     throw SettingFault(found: "a list with \(element.kind) in it")
                 }
-                texts.append(text)
+                texts.append(GivenValue.trimmed(text))
             }
             return texts.isEmpty ? nil : .list(texts)
         case .object: throw SettingFault(found: "an object")
@@ -70,14 +70,21 @@ extension Setting {
         }
     }
 
-    /// Whether anything stands between the commas: a list that names nothing is no list of what is let in.
-    private static func hasEntries(_ text: String) -> Bool {
-        text.utf8.split(separator: UInt8(ascii: ",")).contains { !GivenValue.trimmed(Substring($0)).isEmpty }
+    /// What a list in a text holds; nil where that is nothing: a list that names nothing is no list of what is let in.
+    private static func entries(of text: String) -> [String]? {
+        guard let entries = GivenValue.text(text).entries, entries.contains(where: { !$0.isEmpty }) else { return nil }
+        return entries
     }
 
     private func shown(_ text: String) -> String {
         if GivenValue.trimmed(text).isEmpty { return "an empty text" }
-        return isSecret ? "something else" : "'\(text.prefix(60))'"
+        if isSecret { return "something else" }
+        let fault: String? =
+            switch kind {
+            case .integer, .number: GivenValue.rangeFault(text)
+            default: nil
+            }
+        return "'\(text.prefix(60))'" + (fault.map { ", which \($0)" } ?? "")
     }
 
     /// What is expected, for a person.

@@ -85,8 +85,8 @@ extension Settings {
         let ours = environment.keys.filter { $0.utf8.starts(with: Setting.variablePrefix.utf8) }
         for name in ours.sorted() {
             let text = environment[name] ?? ""
-            if Self.isServiceLink(name, text) {
-                notes.append("\(name) is passed over: Kubernetes sets it for a Service of this name")
+            if ServiceLink.has(name, in: environment) {
+                notes.append("\(name) is passed over: Kubernetes or Docker sets it for a service of this name")
                 continue
             }
             guard let setting = Setting.ofVariable(name) else {
@@ -101,20 +101,6 @@ extension Settings {
             }
         }
         return found
-    }
-
-    /// Whether a variable is one of those that Kubernetes and Docker set for a Service called vigil, or vigil-SOMETHING.
-    private static func isServiceLink(_ name: String, _ text: String) -> Bool {
-        let words = name.utf8.split(separator: UInt8(ascii: "_")).map { String(Substring($0)) }
-        let isURL = ["tcp://", "udp://", "sctp://"].contains { text.utf8.starts(with: $0.utf8) }
-        if words.last == "PORT", isURL { return true }
-        if let at = words.firstIndex(of: "SERVICE"), at > 0, at + 1 < words.count {
-            return words[at + 1] == "PORT" || words[at + 1] == "HOST" && at + 2 == words.count
-        }
-        guard let at = words.firstIndex(of: "PORT"), at + 2 < words.count, Int(words[at + 1]) != nil else {
-            return false
-        }
-        return ["TCP", "UDP", "SCTP"].contains(words[at + 2])
     }
 
     private mutating func read(file path: String) throws(Failure) -> [String: Given] {
@@ -291,21 +277,19 @@ extension Settings {
         return flag
     }
 
-    /// Texts that were given with commas between them, or as a list; none where it is not set.
+    /// Texts that were given with commas between them, or as a list; none where it is not set, and none that is empty.
     func list(_ name: String) throws(Failure) -> [String] {
         switch try value(name) {
-        case .list(let texts):
-            texts.flatMap { $0.utf8.split(separator: UInt8(ascii: ",")) }
-                .map { GivenValue.trimmed(Substring($0)) }.filter { !$0.isEmpty }
+        case .list(let texts): texts.filter { !$0.isEmpty }
         case nil: []
         default: throw without(name)
         }
     }
 
-    /// A list as it would be written on the command line; nil where it is not set.
-    func joined(_ name: String) throws(Failure) -> String? {
+    /// All texts of a list, with what is empty between two commas; nil where it is not set.
+    func entries(ifSet name: String) throws(Failure) -> [String]? {
         switch try value(name) {
-        case .list(let texts): texts.joined(separator: ",")
+        case .list(let texts): texts
         case nil: nil
         default: throw without(name)
         }

@@ -16,7 +16,7 @@ need("access", "numpy", "requests")
 
 import requests  # noqa: E402
 
-from support import features  # noqa: E402
+from support import features, unseen  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
 folder = scratch()
@@ -26,7 +26,7 @@ keys = folder / "keys"
 def write(*lines, mode=0o600):
     """Replaces the file in one step."""
     new = folder / "new"
-    new.write_text("".join(line + "\n" for line in lines))
+    new.write_bytes(unseen.filled("".join(line + "\n" for line in lines)))
     new.chmod(mode)
     new.rename(keys)
 
@@ -105,7 +105,9 @@ with Server("--api-keys", keys, "--log-level", "trace") as server:
         write("carol three")
         check("a bad file is logged by file and line", until(lambda: f"{keys}:1: " in server.text()), server.text())
         equal("and changes nothing", get("/jobs", "three").status_code, 200)
-        write(line("dave", "four"), mode=0o644)
+        # Nobody who only looks at the file finds that it changed.
+        unseen.rewrite(keys, line("dave", "four"))
+        keys.chmod(0o644)
         server.signal(signal.SIGHUP)
         check("SIGHUP reads it", until(lambda: get("/jobs", "four").status_code == 200))
         contains("a file for all to read is warned of", server.text(), "chmod o-r")

@@ -5,13 +5,14 @@ import contextlib
 import signal
 import time
 
-from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, need_no_way_out, note, scratch, shown, skip
 
 need("callbacks", "numpy", "requests")
+need_no_way_out("callbacks")
 
 import requests  # noqa: E402
 
-from support import features  # noqa: E402
+from support import features, unseen  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
 from support.process import Server, run  # noqa: E402
 from support.receivers import Receiver, secret  # noqa: E402
@@ -26,9 +27,13 @@ secret_file = folder / "secrets.txt"
 logs = []
 
 
+def secrets(*keys):
+    return "# The newest first.\n\n" + "\n".join(keys) + "\n"
+
+
 def write(*keys, path=secret_file):
     fresh = folder / "fresh"
-    fresh.write_text("# The newest first.\n\n" + "\n".join(keys) + "\n")
+    fresh.write_bytes(unseen.filled(secrets(*keys)))
     fresh.chmod(0o600)
     fresh.replace(path)
     return path
@@ -146,23 +151,24 @@ with (
         contains("the log says so", says(server, jobs["/gone"], "ended by its receiver"), "ended by its receiver")
         contains("and why one is tried again", says(server, jobs["/later"], "tried again"), "500")
     with group("secrets are replaced"):
-        write(second, first)
+        # Nobody who only looks at the file finds that it changed.
+        unseen.rewrite(secret_file, secrets(second, first))
         server.signal(signal.SIGHUP)
         says(server, "secrets are read", "secrets=2")
         post(server, f"{receiver.url}/two")
         check("two secrets make two signatures", receiver.wait("/two")[0].signed_by(second, first))
-        write(second)
+        unseen.rewrite(secret_file, secrets(second))
         server.signal(signal.SIGHUP)
         says(server, "secrets are read", "secrets=1")
         post(server, f"{receiver.url}/one")
         check("the old one is gone", receiver.wait("/one")[0].signed_by(second))
-        write("whsec_" + "x" * 43)
+        unseen.rewrite(secret_file, secrets("whsec_" + "x" * 43))
         server.signal(signal.SIGHUP)
         said = says(server, "not changed")
         contains("a file that can't be used is told by file and line", said, f"{secret_file}:3")
         post(server, f"{receiver.url}/kept")
         check("the secrets from before stay", receiver.wait("/kept")[0].signed_by(second))
-        write(third)
+        unseen.rewrite(secret_file, secrets(third))
         server.signal(signal.SIGHUP)
         says(server, "secrets=1", "secrets are read")
     with group("refusals"):

@@ -142,6 +142,21 @@ with group("what Kubernetes sets for a Service of this name"):
         "VIGIL_PORT_8080_TCP_PROTO": "tcp",
     }
     serves("is passed over", env=links, says=["VIGIL_SERVICE_HOST"])
+    refused("nothing else is", ["VIGIL_SERVICE_PORT_KEYS"], env={"VIGIL_SERVICE_PORT_KEYS": "x"})
+    refused("nor a port that is none", ["VIGIL_PORT"], env={"VIGIL_PORT": "tcp://vigil:8080"})
+
+with group("numbers that no double can hold"):
+    path = folder / "numbers.json"
+    for key, number in (("rate-limit", "1e-400"), ("fps", "1e999"), ("threshold", "-1e-400"), ("socket-mode", "1e-400")):
+        path.write_text(f'{{"{key}": {number}}}')
+        ends(f"{key} in the file", 78, "serve", "--config", path, says=[key, number])
+    refused("in the environment", ["VIGIL_RATE_LIMIT", "1e-400"], env={"VIGIL_RATE_LIMIT": "1e-400"})
+    ends("on the command line", 64, "serve", "--rate-limit", "1e-400", says=["--rate-limit", "1e-400"])
+
+with group("lists with commas in their entries"):
+    for name in ("allowed-hosts", "allowed-origins", "trusted-proxies", "listen"):
+        path = config(**{name: ["a.example,b.example"]})
+        ends(name, 78, "serve", "--state", "memory", "--config", path, says=[name, "a.example,b.example"])
 
 with group("the log"):
     version = run("--version").out.strip()

@@ -111,6 +111,10 @@ with Server() as server:
             equal(f"inspect --raw .{ending}", run("inspect", path, "--raw", "--width", "64").code, 0)
         found = scored("--raw of what begins as an image", file("x.dat", foreign.whole(b"\x89PNG\r\n\x1a\n")), "--raw")
         contains("it is said", " ".join(found[0]["warnings"]), "PNG")
+        for kind, words in (("<f8", "look like float64"), ("<f2", "look like float16"), (">f4", "big-endian float32")):
+            other = video.astype(kind).tobytes()
+            contains(f"{kind} called .f32", run("score", file("x.f32", other)).err, words)
+            contains(f"{kind} as octets", post(other, OCTETS).text, words)
         answer = post(rows, OCTETS)
         equal("octets", (answer.status_code, answer.json()["result"]["coarse"]), (200, expected))
         body, kind = features.multipart(rows, "x.dat")

@@ -21,12 +21,36 @@ from support.process import environment  # noqa: E402
 # Blocks that are not run, by what they begin with, and why.
 PASSED_OVER = {
     "make demo": ".ci/run does",
-    "make help": "make test runs this check; .ci/run does the others",
+    "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
+    "the tree; sanitize builds all of it three times, by hand",
     "apt-get install": "deploy/setup.sh installs; the build is make test's; serve is run elsewhere",
     "const events": "needs a browser; checks/events.py reads the same stream",
     '{"port"': "no command",
     "RateLimit-Policy": "no command",
     '{"time"': "no command",
+}
+# Commands inside a line, with what stands for their capitals, or why they are not run.
+INLINE = {
+    "vigil score FILE…": "vigil score features.npy",
+    "vigil inspect FILE…": "vigil inspect features.npy",
+    "vigil help COMMAND": "for one in serve score import config inspect bench; do vigil help $one; done",
+    "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
+    "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
+    "curl http://127.0.0.1:8080/problems/backlog-full": "curl http://127.0.0.1:8080/problems/backlog-full",
+}
+INLINE_PASSED_OVER = {
+    "vigil serve": "the blocks run it",
+    "vigil score": "the name of the command alone",
+    "vigil bench serve [URL]": "the blocks run it",
+    "vigil import CHECKPOINT --output FILE": "the blocks run it",
+    "vigil score --labels 'normal,fighting,car accident'": "needs a text tower; checks/parity.py scores labels of its own choice",
+    "curl --compressed": "an option; checks/compression.py asks for compressed answers",
+    "curl --unix-socket": "an option; checks/listening.py connects to Unix sockets",
+    "make docker": "needs Docker and its registry",
+    "docker compose -f deploy/compose.yaml up --build": "needs Docker and its registry",
+    "Tests/Load/compare.sh": "needs other engines",
+    "Tests/Load/http.sh": "needs other servers",
+    "Tests/Load/soak.sh": ".ci/run does, for half a minute",
 }
 EXAMPLE = "01M85BV3QAE4RGA8GVVP3465ME"
 BEGINNING = """set -euo pipefail
@@ -62,6 +86,19 @@ def blocks():
                 at += 1
             yield begun + 1, "", "\n".join(line.strip() for line in lines[begun:at])
         at += 1
+
+
+def inline():
+    """(line, command) of each command that stands in a line in marks of code, once."""
+    seen, fenced = set(), False
+    for number, line in enumerate((ROOT / "README.md").read_text().split("\n"), 1):
+        fenced ^= line.startswith("```")
+        if fenced or line.startswith("    "):
+            continue
+        for command in re.findall(r"`((?:vigil|curl|make|docker|openssl|swift) [^`]+|Tests/[^`]+\.sh)`", line):
+            if command not in seen:
+                seen.add(command)
+                yield number, command
 
 
 def script(text):
@@ -192,4 +229,20 @@ for line, kind, text in found:
         continue
     with group(name):
         tried(name, kind, text)
+with group("make help"):
+    shown_targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    equal("exit 0", shown_targets.returncode, 0)
+    targets = re.findall(r"^    make ([a-z]+)", (ROOT / "README.md").read_text(), re.M)
+    check("README's targets are found", len(targets) > 5, str(targets))
+    equal("lists README's targets", [one for one in targets if f"make {one} " not in shown_targets.stdout + "make help "], [])
+commands = list(inline())
+for command in [*INLINE, *INLINE_PASSED_OVER]:
+    check(f"README still has `{command}`", any(command == found for _, found in commands))
+for line, command in commands:
+    name = f"README.md:{line} {command!r}"
+    if command in INLINE_PASSED_OVER:
+        continue
+    if check(f"{name}: is run or said not to be", command in INLINE):
+        with group(name):
+            tried(name, "", INLINE[command])
 finish()

@@ -1,6 +1,8 @@
 """Room that slow uploads announce and do not use: they lose it before others are turned away."""
 
+import http.client
 import json
+import re
 import socket
 import time
 
@@ -15,6 +17,8 @@ BODY = features.npy(features.video(4_000))
 # Larger than all that four uploads of 8 MiB announced and did not send.
 LARGE = features.npy(features.video(20_000))
 ANNOUNCED = 120_000_000
+# Enough for an answer of dozens of megabytes, of which 256 MiB may be on their way.
+ROWS = 186_000
 # What a client is told by Retry-After, it does; one that is refused for longer than this is shut out.
 PATIENCE = 30
 
@@ -23,8 +27,8 @@ def connect(server, source):
     return socket.create_connection((server.host, server.port), 10, (source, 0))
 
 
-def head(length, *fields):
-    lines = ["POST /score HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *fields]
+def head(length, *fields, path="/score"):
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *fields]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
@@ -104,6 +108,49 @@ def scored(server, source, slow, body=BODY):
             time.sleep(0.2)
 
 
+class Reader:
+    """A client that asks for a result, and takes it at 500 bytes a second at most."""
+
+    def __init__(self, server, source, path):
+        self.connection = socket.socket()
+        # A small window, so that little of the answer is the system's.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.connection.bind((source, 0))
+        self.connection.connect((server.host, server.port))
+        self.connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        self.connection.settimeout(300)
+        fields = self.connection.recv(1000).decode(errors="replace")
+        self.status = int(fields.split()[1])
+        self.length = int(re.search(r"Content-Length: (\d+)", fields)[1])
+        self.connection.settimeout(0)
+
+    def drip(self):
+        try:
+            self.connection.recv(100)
+        except OSError:
+            pass
+
+    def close(self):
+        self.connection.close()
+
+
+def fetch(server, source, path):
+    """All of an answer: the status and the document."""
+    client = http.client.HTTPConnection(server.host, server.port, timeout=300, source_address=(source, 0))
+    client.request("GET", path)
+    answer = client.getresponse()
+    body = answer.read()
+    client.close()
+    return answer.status, json.loads(body)
+
+
+def established(server):
+    """Connections that the server has and has not ended, as the system lists them."""
+    with open(f"/proc/{server.child.pid}/net/tcp") as file:
+        rows = [line.split() for line in file][1:]
+    return sum(row[1].endswith(f":{server.port:04X}") and row[3] == "01" for row in rows)
+
+
 def sources(count):
     return [f"127.0.0.{2 + number}" for number in range(count)]
 
@@ -150,6 +197,54 @@ with group("places"), Server("--max-queued", "40", "--max-queued-per-client", "4
     equal("they drip, and another client is scored", status, 200)
     status, document = scored(server, "127.0.0.2", slow)
     equal("so is one that shares an address with them", status, 200)
+    for one in slow:
+        one.close()
+
+with group("hundreds"), Server("--max-queued-memory", "300") as server:
+    slow = [Slow(server, source, 1 << 20, 64 << 10) for _ in range(30) for source in sources(10)]
+    equal("300 uploads of 1 MiB are let in, and all memory is announced", held(slow), 300)
+    answers = [scored(server, "127.0.0.12", slow) for _ in range(5)]
+    equal("they drip, and an eleventh client is scored, time and again", [status for status, _ in answers], [200] * 5)
+    equal("the scores are those of its video", {document["snippets"] for _, document in answers}, {4_000})
+    answered = [one.answer for one in slow if one.answer]
+    check("none of them lost more than its promise for that", not answered, shown(answered))
+    for one in slow:
+        one.close()
+
+with group("large results"), Server("--write-timeout", "600") as server:
+    with connect(server, "127.0.0.1") as client:
+        body = features.npy(features.video(ROWS))
+        fields = ["Content-Type: application/x-npy", "Connection: close"]
+        client.settimeout(60)
+        client.sendall(head(len(body), *fields, path="/score?logits=true") + body)
+        accepted = b"".join(iter(lambda: client.recv(65536), b""))
+    path = "/jobs/" + json.loads(accepted.partition(b"\r\n\r\n")[2])["id"]
+    until = time.monotonic() + 300
+    while not fetch(server, "127.0.0.1", "/jobs?status=succeeded")[1]["jobs"] and time.monotonic() < until:
+        time.sleep(0.5)
+    slow = []
+    for source in sources(8):
+        until = time.monotonic() + PATIENCE
+        while (one := Reader(server, source, path)).status == 503 and time.monotonic() < until:
+            one.close()
+            for other in slow:
+                other.drip()
+            time.sleep(0.2)
+        slow.append(one)
+    asked = sum(one.length for one in slow)
+    check("eight clients ask for more than 256 MiB of results in all", asked > 256 << 20, f"{asked >> 20} MiB")
+    equal("each of them is given its own, though they drip", [one.status for one in slow], [200] * 8)
+    left = established(server)
+    check("for those who came first are cut, and not all", 2 <= left < 8, f"{left} of 8 go on")
+    begun, status = time.monotonic(), 503
+    while status == 503 and time.monotonic() < begun + PATIENCE:
+        for one in slow:
+            one.drip()
+        time.sleep(0.2)
+        status, document = fetch(server, "127.0.0.12", path)
+    note(f"{status} after {time.monotonic() - begun:.1f} s, {left} of 8 slow readers went on")
+    found = (status, document.get("snippets"))
+    equal("one that reads gets all of it", found, (200, ROWS))
     for one in slow:
         one.close()
 

@@ -36,6 +36,9 @@ with Server("--max-queued", "1100") as server:
     def is_report(answer):
         return answer.status_code == 200 and "row_norm" in answer.json()
 
+    def raw(name, number):
+        return document(json.dumps({"features": ARRAY.tolist(), name: "N"}).replace('"N"', number))
+
     def fps(answer):
         return answer.json().get("result", {}).get("fps") if answer.status_code == 200 else answer.text
 
@@ -81,6 +84,15 @@ with Server("--max-queued", "1100") as server:
         refused("min_snippets=1.5", post("?min_snippets=1.5"), "min_snippets", "whole number")
         for query in ("wait=0x10", "wait=nan", "wait=inf"):
             refused(query, requests.get(f"{server.url}{place}?{query}"), "wait")
+        for name in ("fps", "threshold", "leave", "min_snippets", "merge_gap"):
+            for text in ("1e-400", "1e999", "1e-200/1e200"):
+                refused(f"?{name}={text}", post(f"?{name}={text}"), name, text)
+                refused(f"a form's {name} {text}", form(**{name: text}), name, text)
+                if "/" not in text:
+                    refused(f"JSON's {name} {text}", raw(name, text), name, text)
+        place = post().headers["Location"]
+        for path in ("/jobs?limit=1e-400", place + "?wait=1e-400", place + "?wait=1e999"):
+            refused(path, requests.get(server.url + path, timeout=60), "1e")
         refused("JSON's list", document(fps=[30]), "fps")
         refused("JSON's true", document(fps=True), "fps")
         for query in ("limit=0x10", "limit=%2B5", "limit=1001", "limit=x"):

@@ -104,6 +104,11 @@ with Server() as server:
         problem("a text in a row", 422, ["row 0", "column 1"], post(b'{"features": [[1, "2"]]}', JSON))
         problem("no features", 422, ["features"], post(b'{"x": 1}', JSON))
         problem("cut JSON", 400, ["ends"], post(text[:-10], JSON))
+        for front, words in ((b"[[", "2048 wide"), (b"[", "one list"), (b"[[[", "2048 wide")):
+            head = f"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {60 << 20}\r\n"
+            answer, _ = raw(server, head + "\r\n", b'{"features": ' + front + b"0.5, " * 40_000)
+            check(f"a row without an end, {front}: refused as it comes", answer.startswith("HTTP/1.1 422"), shown(answer))
+            contains(f"a row without an end, {front}: detail", answer, words)
         problem("text after the JSON", 400, [], post(text + b"x", JSON))
     with group("too large"):
         big = f"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\nContent-Length: {600 << 20}\r\n"

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 
+from support import unseen
+
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
 NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
@@ -37,8 +39,13 @@ class Certificates:
         """Puts a certificate and its key in the places of `target`'s, as renewals do."""
         for kind in (self.key, self.pem):
             fresh = self.folder / "fresh"
-            shutil.copyfile(kind(name), fresh)
+            fresh.write_bytes(unseen.filled(kind(name).read_text()))
             fresh.replace(kind(target))
+
+    def rewrite(self, name, target):
+        """The same without a sign of it, where `target`'s were installed before."""
+        for kind in (self.key, self.pem):
+            unseen.rewrite(kind(target), kind(name).read_text())
 
     def pem(self, name):
         return self.folder / f"{name}.pem"

@@ -7,7 +7,8 @@ import socket
 class Stream:
     """One request for events, and what came of it."""
 
-    def __init__(self, server, path, last=None, method="GET", timeout=60, **fields):
+    def __init__(self, server, path, last=None, method="GET", timeout=60, parse=json.loads, **fields):
+        self.parse = parse
         self.socket = socket.create_connection((server.host, server.port), timeout)
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: text/event-stream"]
         if last is not None:
@@ -40,7 +41,7 @@ class Stream:
         for line in self.lines():
             if line == "":
                 if data:
-                    yield name or "message", last, json.loads("\n".join(data))
+                    yield name or "message", last, self.parse("\n".join(data))
                 name, data = "", []
                 continue
             if line.startswith(":"):

@@ -9,6 +9,7 @@ import pickle
 import sqlite3
 import struct
 import tarfile
+import zlib
 
 from support import features
 
@@ -68,6 +69,9 @@ def files():
     yield "a text", spaced("these are the features of camera 7, " * 20), "text"
     yield "a text with accents", spaced("größer als je zuvor, " * 30), "text"
     yield "a text in UTF-16", whole("features\n".encode("utf-16"), "1, 2, 3\n".encode("utf-16-le") * 99), "text"
+    for coding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        yield f"a text in {coding}", whole("1, 2, 3\n".encode(coding) * 64, bytes(256)), "text"
+    yield "a text padded by zeros", whole(b"features of camera 7\n", bytes(4096)), "text"
     yield "JSON", spaced(features.rows_json(random).decode()), "JSON"
     yield "JSON of a list", spaced(json.dumps([[1.5] * 64] * 3)), "JSON"
     yield "PNG", whole(png), "PNG"
@@ -82,6 +86,10 @@ def files():
     for protocol in (2, 3, 4, 5):
         yield f"a pickle of protocol {protocol}", whole(pickle.dumps({"features": random.tolist()}, protocol)), "pickle"
         yield f"a pickled array, protocol {protocol}", whole(pickle.dumps(random, protocol)), "pickle"
+    for protocol in (0, 1):
+        for what, value in (("lists", random.tolist()), ("array", random), ("dictionary", {"features": random.tolist()})):
+            yield f"a pickle of protocol {protocol}: {what}", whole(pickle.dumps(value, protocol)), "pickle"
+    yield "an array by joblib, packed", whole(zlib.compress(pickle.dumps(random, 4))), "zlib"
     yield "gzip", whole(gzip.compress(features.npy(random))), "gzip"
     yield "bzip2", whole(bz2.compress(features.npy(random))), "bzip2"
     yield "xz", whole(lzma.compress(features.npy(random))), "xz"
@@ -104,6 +112,24 @@ def files():
     yield "SQLite", whole(database()), "SQLite"
     yield "GGUF", whole(b"GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0"), "GGUF"
     yield "a program", whole(b"\x7fELF\x02\x01\x01\0"), "program"
+    yield "a program of Windows", whole(b"MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0\xb8"), "program"
+    yield "WebAssembly", whole(b"\0asm\1\0\0\0"), "program"
+    yield "an Office document", whole(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "Office"
+    yield "DICOM", whole(bytes(128) + b"DICM\2\0\0\0UL"), "DICOM"
+    yield "FITS", whole(b"SIMPLE  =                    T".ljust(2880)), "FITS"
+    yield "NIfTI", whole((b"\x5c\1\0\0".ljust(344, b"\0")) + b"n+1\0"), "NIfTI"
+    yield "an icon", whole(b"\0\0\1\0\1\0  \0\0\1\0 \0\xa8\x10\0\0\x16\0\0\0"), "icon"
+    yield "pcap", whole(b"\xd4\xc3\xb2\xa1\2\0\4\0"), "network"
+    yield "pcapng", whole(b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a"), "network"
+    yield "a Debian package", whole(b"!<arch>\ndebian-binary   "), "ar"
+    yield "CAB", whole(b"MSCF\0\0\0\0"), "CAB"
+    yield "Avro", whole(b"Obj\1\4\x14avro.codec"), "Avro"
+    yield "ORC", whole(b"ORC\x0a\x1d"), "ORC"
+    yield "TFRecord", whole(bytes([16, 0, 0, 0, 0, 0, 0, 0, 149, 251, 254, 24])), "TFRecord"
+    yield "MP3 with tags", whole(b"ID3\3\0\0\0\0\x1f\x76"), "sound"
+    yield "MP3", whole((b"\xff\xfb\x90\x44".ljust(417, b"U")) * 3), "sound"
+    yield "MessagePack", whole(b"\x98\xdc\0\x40" + b"\xcb\x3f\xe0\1\2\3\4\5\6" * 64), "MessagePack"
+    yield "LMDB", whole(b"\0" * 10 + b"\x08\0\0\0\0\0\xde\xc0\xef\xbe\1\0\0\0"), "LMDB"
     yield "a web page", spaced("<!DOCTYPE html><html><body>404 Not Found</body></html>"), "web page"
     yield "a Git LFS pointer", spaced("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"), "Git LFS"
     yield "a checkpoint of PyTorch before 1.6", whole(

@@ -85,7 +85,11 @@ class Client:
     def until(self, identifier, *statuses, seconds=120):
         """The job once it has one of the statuses, or as it is when time is up."""
         end = time.monotonic() + seconds
-        while (job := self.job(identifier))["status"] not in (statuses or ENDED) and time.monotonic() < end:
+        # Whose end is waited for is asked for once.
+        wait = "" if statuses else "?wait=10"
+        while (job := self.get(f"/jobs/{identifier}{wait}").json())["status"] not in (statuses or ENDED):
+            if time.monotonic() > end:
+                break
             time.sleep(0.01)
         return job
 

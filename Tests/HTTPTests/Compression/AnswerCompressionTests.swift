@@ -55,6 +55,21 @@ struct AnswerCompressionTests {
         #expect((encoded(type, accept: nil).fields[.vary] != nil) == isCompressed)
     }
 
+    @Test("a compressed stream is cut as any other")
+    func cut() async throws {
+        let response = encoded("application/json", .stream(length: 10_000) { $0.cut() })
+        guard case .stream(nil, let produce) = response.body else {
+            Issue.record("no stream")
+            return
+        }
+        let (cuts, sender) = AsyncStream<Void>.makeStream()
+        try await produce(ResponseWriter({ _ in }, cut: { sender.yield() }))
+        sender.finish()
+        var count = 0
+        for await _ in cuts { count += 1 }
+        #expect(count == 1)
+    }
+
     @Test("below 1 KiB an answer goes out as it is, unless that is ruled out")
     func threshold() {
         let small = ResponseBody.bytes(Array(Self.text.utf8.prefix(1_023)))

@@ -116,6 +116,28 @@ struct UploadRoomTests {
         #expect(slow.isLost)
     }
 
+    @Test(
+        "who got what another held begins once that one has let go of it, or after a moment", arguments: [true, false])
+    func letsGo(inTime: Bool) async throws {
+        let backlog = backlog(bytes: 1_000)
+        let slow = try backlog.reserve(bytes: 600, client: "a")
+        await slow.ready()
+        try slow.advance(by: 600, holding: 600)
+        clock.advance(by: .seconds(60))
+        let other = try backlog.reserve(bytes: 1_000, client: "b")
+        let order = Mutex<[String]>([])
+        let reading = Task {
+            await other.ready()
+            order.withLock { $0.append("read") }
+        }
+        await clock.waitForSleepers(1)
+        order.withLock { $0.append("let go") }
+        if inTime { slow.cancel() } else { clock.advance(by: .seconds(2)) }
+        await reading.value
+        #expect(order.withLock { $0 } == ["let go", "read"])
+        withExtendedLifetime(slow) {}
+    }
+
     @Test("a share that is full gets room from its own uploads alone")
     func shares() throws {
         let backlog = backlog(perClient: 1 << 20)
@@ -147,6 +169,55 @@ struct UploadRoomTests {
         clock.advance(by: .seconds(5))
         let other = try backlog.reserve(bytes: 1 << 10, client: "b")
         withExtendedLifetime((hoarder, other)) {}
+    }
+
+    @Test("who asks for more when its room has just gone to another is told so")
+    func lostBetween() throws {
+        let backlog = backlog(bytes: 1_000)
+        let slow = try backlog.reserve(bytes: 600, client: "a")
+        try slow.advance(by: 600, holding: 600)
+        clock.advance(by: .seconds(60))
+        let other = try backlog.reserve(bytes: 1_000, client: "b")
+        #expect(slow.isLost)
+        // What `advance` goes on with where it found the room still there.
+        #expect(throws: SubmitError.tooSlow) { try backlog.grow(slow.room, toBytes: 601) }
+        #expect(backlog.metrics.reservedBytes == 1_000)
+        withExtendedLifetime(other) {}
+    }
+
+    @Test("late uploads that have nothing left to lose are not looked through for each refusal")
+    func stripped() throws {
+        let backlog = backlog()
+        let slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
+        clock.advance(by: .seconds(6))
+        let other = try backlog.reserve(bytes: 4 << 20, client: "e")
+        #expect(throws: SubmitError.self) { try backlog.reserve(bytes: 1, client: "f") }
+        #expect(backlog.state.withLock { $0.nextLate } > clock.now)
+        other.cancel()
+        try slow[0].advance(by: 0, holding: 1 << 20)
+        let next = try backlog.reserve(bytes: 4 << 20, client: "f")
+        #expect(slow.map(\.isLost) == [true, false, false, false], "it is late, and has something to lose")
+        withExtendedLifetime(next) {}
+    }
+
+    @Test("one that catches up while others look for room loses nothing", arguments: [0, 600])
+    func caughtUp(held: Int) throws {
+        let catchingUp = Mutex<Reservation?>(nil)
+        var limits = Backlog.Limits(maxJobs: 100, maxBytes: 1_000)
+        limits.maxBytesPerClient = 1_000
+        // Asked between the look at the late ones and their losses, where there would be room after those.
+        limits.spares = { _ in
+            try? catchingUp.withLock { $0.take() }?.advance(by: 70 * 64 << 10, holding: held)
+            return false
+        }
+        let backlog = Backlog(store: MemoryJobStore(clock: clock), limits: limits, clock: clock)
+        let slow = try backlog.reserve(bytes: 600, client: "a")
+        try slow.advance(by: held, holding: held)
+        clock.advance(by: .seconds(60))
+        catchingUp.withLock { $0 = slow }
+        #expect(throws: SubmitError.self) { try backlog.reserve(bytes: 1_000, client: "b") }
+        #expect(catchingUp.withLock { $0 == nil }, "it has caught up")
+        #expect(!slow.isLost && backlog.metrics.reservedBytes == 600)
     }
 
     /// An upload of the property test.

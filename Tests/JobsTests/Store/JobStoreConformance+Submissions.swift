@@ -180,7 +180,7 @@ extension JobStoreConformance {
         var new = NewJob.sample(.low, parts: 7, options: [1, 2, 3])
         new.name = "a\u{0}b\n'\"%_.npy"
         new.client = ""
-        new.warnings = ["one", "two"]
+        new.warnings = ["one", "\u{301}two"]
         new.deadline = .seconds(90)
         new.callback = "https://example.org/x?y=z"
         let job = try await store.insert(new)

@@ -39,6 +39,12 @@ struct APIKeysTests {
         #expect(error?.description.contains("secret-secret") == false)
     }
 
+    @Test("a comment begins with its sign, whatever mark follows it")
+    func commentsAreBytes() throws {
+        let keys = try APIKeys("#\u{301} alice and bob\n" + Self.line("alice", "one"), path: "keys")
+        #expect(keys.count == 1)
+    }
+
     @Test("a file without keys is refused, since it would lock everyone out", arguments: ["", "\n", "# none\n"])
     func empty(text: String) {
         #expect(throws: APIKeyError.self) { try APIKeys(text, path: "keys") }

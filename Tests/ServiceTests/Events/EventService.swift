@@ -13,15 +13,17 @@ struct EventService {
     static let length = 8
     static let labels = ["normal", "fire", "fight"]
 
-    let clock = ManualClock()
+    let clock: ManualClock
     let service: VigilService
 
-    init() throws {
+    /// On a store in memory, or one that goes by the same clock.
+    init(store: (any JobStore)? = nil, clock: ManualClock = ManualClock()) throws {
+        self.clock = clock
         let configuration = ModelConfiguration(
             width: Self.width, length: Self.length, layers: 1, window: 4, labels: Self.labels)
         service = VigilService(
             model: try Model.synthetic(configuration, kernels: .available[0]),
-            backlog: Backlog(store: MemoryJobStore(clock: clock), clock: clock), workers: 2, openAPI: [])
+            backlog: Backlog(store: store ?? MemoryJobStore(clock: clock), clock: clock), workers: 2, openAPI: [])
     }
 
     /// Queues a video of so many snippets.

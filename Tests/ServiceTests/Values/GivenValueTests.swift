@@ -33,19 +33,64 @@ struct GivenValueTests {
         arguments: [
             "", "x", "1..", "0x10", "nan", "inf", "-inf", "1e400", "1/0", "0/0", "1/2/3", "/", "1/", "/2", "1_0",
             "30,5", "+3",
-            "1 2", "\u{663}", "-", ".", "e", "1e", "--1", "NaN", "Infinity", "\u{FF11}",
+            "1e-400", "-1e-400", "1e999", "1e-200/1e200", "1e200/1e-200", "1/1e999", "1e-400/1e-400",
+            "0.\(String(repeating: "0", count: 400))1", "1 2", "\u{663}", "-", ".", "e", "1e", "--1", "NaN", "Infinity",
+            "\u{FF11}",
         ])
     func noNumbers(text: String) {
         #expect(GivenValue.number(text) == nil)
         #expect(GivenValue.whole(text) == nil)
     }
 
-    @Test("whole numbers", arguments: [("3", 3), ("3.0", 3), ("1e3", 1_000), ("-2", -2), (" 7\n", 7)])
+    @Test("zero is a number however it is written", arguments: ["0e-400", "0e999", "0.000", "-0", "0/7", "0e-999/3"])
+    func zeros(text: String) {
+        #expect(GivenValue.number(text) == 0)
+    }
+
+    @Test(
+        "small ones are kept",
+        arguments: [("1e-320", 0x7E8p-1074), ("5e-324", .leastNonzeroMagnitude), ("1.7e308", 1.7e308)])
+    func extremes(text: String, expected: Double) {
+        #expect(GivenValue.number(text) == expected)
+    }
+
+    @Test("a parameter that is beyond a double's range is refused as that", arguments: ["1e-400", "-1e-400", "1e999"])
+    func beyond(text: String) throws {
+        let expected = text.contains("-4") ? "is too close to 0" : "is too large"
+        let values: [GivenValue] = [.text(text), .json(.number(text)), .json(.string(text))]
+        for value in values {
+            for name in ["fps", "threshold", "leave", "min_snippets", "merge_gap"] {
+                let error = #expect(throws: OptionError.self) { _ = try ScoreOptions([Parameter(name, value)]) }
+                #expect(error?.name == name && error?.problem.hasPrefix("'\(text)' \(expected)") == true)
+            }
+        }
+    }
+
+    @Test("nor is one that only a float would make 0", arguments: ["threshold", "leave"])
+    func beyondFloat(name: String) throws {
+        let error = #expect(throws: OptionError.self) { _ = try ScoreOptions([Parameter(name, .text("1e-50"))]) }
+        #expect(error?.description.hasPrefix("\(name): '1e-50' is too close to 0") == true)
+        #expect(try ScoreOptions([Parameter("leave", .text("1e-40"))]).segments.leave > 0)
+    }
+
+    @Test(
+        "whole numbers",
+        arguments: [
+            ("3", 3), ("3.0", 3), ("1e3", 1_000), ("-2", -2), (" 7\n", 7), ("3.", 3), ("30e-1", 3), ("1.5e1", 15),
+            ("0e-400", 0), ("0e999", 0), ("-0.0", 0), ("9007199254740993.0", 9_007_199_254_740_993),
+            ("9223372036854775807.0", .max), ("-9223372036854775808", .min), ("0.00000000000000000000012e23", 12),
+            ("00012", 12),
+        ] as [(String, Int)])
     func wholes(text: String, expected: Int) {
         #expect(GivenValue.whole(text) == expected)
     }
 
-    @Test("and broken ones", arguments: ["1.5", "1/2", "4/2", "1e400", "99999999999999999999"])
+    @Test(
+        "and broken ones",
+        arguments: [
+            "1.5", "1/2", "4/2", "1e400", "99999999999999999999", "1e-400", "9223372036854775808.0", "1e19",
+            "1.00000000000000000001", "9007199254740992.5", "1e99999999999999999999", "1e-99999999999999999999",
+        ])
     func noWholes(text: String) {
         #expect(GivenValue.whole(text) == nil)
     }

@@ -140,20 +140,6 @@ struct SettingPlacesTests {
         #expect("\(place)".contains("path: \"/a:b\""))
     }
 
-    @Test(
-        "what Kubernetes sets for a Service called vigil is passed over with a word",
-        arguments: [
-            ("VIGIL_PORT", "tcp://10.0.0.1:8080"), ("VIGIL_SERVICE_HOST", "10.0.0.1"), ("VIGIL_SERVICE_PORT", "8080"),
-            ("VIGIL_SERVICE_PORT_HTTP", "8080"), ("VIGIL_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
-            ("VIGIL_PORT_8080_TCP_ADDR", "10.0.0.1"), ("VIGIL_API_SERVICE_HOST", "10.0.0.1"),
-        ])
-    func serviceLinks(name: String, value: String) throws {
-        let settings = try Settings(.serve, environment: [name: value])
-        #expect(try settings.integer("port") == 8_080)
-        #expect(settings.place(of: "port") == nil)
-        #expect(settings.notes.count == 1 && settings.notes[0].hasPrefix("\(name) is passed over"))
-    }
-
     @Test("a name that is none is told with the nearest, in each place")
     func unknown() throws {
         let files = try SettingFiles()

@@ -17,8 +17,12 @@ struct SettingSamples {
     /// Members of the file that are refused, beside these texts.
     let wrongJSON: [String]
 
+    /// Numbers that no double can hold.
+    private static let beyondDouble = ["1e-400", "-1e-400", "1e999"]
+
     /// - Parameter file: one that can be read
     init(of setting: Setting, file: String) {
+        let beyond = Self.beyondDouble
         let none = ["null", "{}", "{\"file\": \"x\"}"]
         switch setting.kind {
         case .text, .path(.output):
@@ -31,27 +35,31 @@ struct SettingSamples {
             good = [range.lowerBound, range.upperBound].flatMap { number in
                 ["\(number)", "\(number).0"].map { Good(text: $0, json: $0, value: .integer(number)) }
             }
-            wrongTexts = ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "1.5", "some", "0x10"]
-            wrongJSON = none + ["\(range.upperBound + 1)", "1.5", "true", "[1]"]
+            wrongTexts =
+                ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "1.5", "some", "0x10", "1.00000000000000000001"]
+                + beyond
+            wrongJSON = none + ["\(range.upperBound + 1)", "1.5", "true", "[1]"] + beyond
         case .octal(let range):
             good = [range.lowerBound, range.upperBound].map { number in
                 let digits = String(number, radix: 8)
                 return Good(text: digits, json: digits, value: .integer(number))
             }
-            (wrongTexts, wrongJSON) = (["8", "1777", "-1", "rw"], none + ["8", "1777", "true", "[1]"])
+            wrongTexts = ["8", "1777", "-1", "rw"] + beyond
+            wrongJSON = none + ["8", "1777", "true", "[1]"] + beyond
         case .number(let range):
             good = [range.lowerBound, range.upperBound].map { number in
                 Good(text: "\(number)", json: "\(number)", value: .number(number))
             }
-            let beyond = "\(range.upperBound + 1)"
-            (wrongTexts, wrongJSON) = ([beyond, "-1", "nan", "1/0", "half"], none + [beyond, "-1", "true", "[1]"])
+            let above = "\(range.upperBound + 1)"
+            wrongTexts = [above, "-1", "nan", "1/0", "half"] + beyond
+            wrongJSON = none + [above, "-1", "true", "[1]"] + beyond
         case .boolean:
             good = [
                 Good(text: "true", json: "true", value: .boolean(true)),
                 Good(text: "Off", json: "false", value: .boolean(false)),
                 Good(text: "1", json: "1", value: .boolean(true)),
             ]
-            (wrongTexts, wrongJSON) = (["perhaps", "2"], none + ["2", "[true]"])
+            (wrongTexts, wrongJSON) = (["perhaps", "2"] + beyond, none + ["2", "[true]"] + beyond)
         case .choice(let names):
             good = names.map { Good(text: $0, json: "\"\($0)\"", value: .text($0)) }
             (wrongTexts, wrongJSON) = (["nosuch"], none + ["true", "1", "[\"\(names[0])\"]"])

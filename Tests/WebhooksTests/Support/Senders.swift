@@ -10,17 +10,22 @@ enum Senders {
     /// 1 to 32.
     static let key = Array<UInt8>(1...32)
     static let time = 1_700_000_000
+    /// Whom the senders of tests may speak to at most: no address but those of this machine stands in a URL, and names
+    /// lead nowhere else (`HomeResolver`). So nothing of these tests leaves the machine, whatever they send.
+    static let home = ["*.test", "localhost", "127.0.0.1", "[::1]"]
 
     static func make(
-        hosts: [String] = ["*"], allowsPrivate: Bool = true, limits: WebhookSender.Limits = .init(),
+        hosts: [String] = home, allowsPrivate: Bool = true, limits: WebhookSender.Limits = .init(),
         resolver: any HostResolver = FixedResolver(["hooks.test": ["127.0.0.1"]]), trust: TLSClientContext? = nil
     ) throws -> WebhookSender {
+        try #require(hosts.allSatisfy { home.contains($0) || $0.hasSuffix(".test") }, "\(hosts) are not this machine")
         let policy = WebhookPolicy(
             allowedHosts: try hosts.map { try HostPattern($0) }, allowsPrivateAddresses: allowsPrivate)
         let secrets = WebhookSecrets(try WebhookSecret("whsec_" + Base64.encode(key)))
         let trust = try trust ?? TLSClientContext(TLSClientConfiguration(trustsSystem: false))
         return WebhookSender(
-            policy: policy, secrets: { secrets }, trust: trust, limits: limits, resolver: resolver, now: { time })
+            policy: policy, secrets: { secrets }, trust: trust, limits: limits, resolver: HomeResolver(resolver),
+            now: { time })
     }
 
     static func message(_ id: String = "msg_1", body: String = #"{"job":"a1"}"#) throws -> WebhookMessage {
@@ -43,6 +48,22 @@ extension DeliveryVerdict {
         case .refused(let reason): "refused: \(reason)"
         case .delivered, .gone: "\(self)"
         }
+    }
+}
+
+/// Finds this machine and what nothing is ever sent to, or nothing: an address of anybody else is a fault of the test.
+struct HomeResolver: HostResolver {
+    private let resolver: any HostResolver
+
+    init(_ resolver: any HostResolver) { self.resolver = resolver }
+
+    func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress] {
+        let addresses = try resolver.addresses(of: host)
+        guard addresses.allSatisfy({ $0.addressClass == .loopback || $0.addressClass.isNeverAllowed }) else {
+            Issue.record("\(host) is \(addresses), which is not this machine")
+            throw ResolutionError("it is elsewhere")
+        }
+        return addresses
     }
 }
 

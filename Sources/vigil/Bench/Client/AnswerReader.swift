@@ -1,3 +1,5 @@
+import Platform
+
 /// An answer to a request.
 struct Answer: Equatable {
     var status = 0
@@ -73,10 +75,12 @@ struct AnswerReader {
                 }
                 if case .untilClose = framing { framing = .length(length) }
             } else if let value = value(of: field, named: "transfer-encoding") {
-                guard value.lowercased() == "chunked" else { throw .malformed("its Transfer-Encoding is not chunked") }
+                guard ASCII.equal(value, ignoringCase: "chunked") else {
+                    throw .malformed("its Transfer-Encoding is not chunked")
+                }
                 framing = .chunked
             } else if let value = value(of: field, named: "connection") {
-                answer.closes = value.lowercased() == "close"
+                answer.closes = ASCII.equal(value, ignoringCase: "close")
             } else if let value = value(of: field, named: "content-type") {
                 answer.contentType = value
             }

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -19,12 +21,11 @@ struct ServerURL: Equatable, Sendable, CustomStringConvertible {
         func failure(_ problem: String) -> Failure {
             Failure(.usage, "URL '\(text.prefix(200))': \(problem); expected http://HOST:PORT")
         }
-        guard text.hasPrefix("http://") else {
-            throw failure(text.hasPrefix("https://") ? "there is no TLS" : "it does not begin with http://")
+        guard let place = text.rest(after: "http://") else {
+            throw failure(text.begins(with: "https://") ? "there is no TLS" : "it does not begin with http://")
         }
-        var authority = text.dropFirst("http://".count)
-        if authority.last == "/" { authority.removeLast() }
-        guard !authority.contains(where: { "/?#@ ".contains($0) || !$0.isASCII }) else {
+        let authority = place.ends(with: "/") ? Substring(place.utf8.dropLast()) : place
+        guard authority.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"/?#@".utf8.contains($0) }) else {
             throw failure("something other than host and port is in it")
         }
         let isNumeric = authority.first == "["
@@ -33,7 +34,9 @@ struct ServerURL: Equatable, Sendable, CustomStringConvertible {
         let host = isNumeric ? authority[..<hostEnd].dropFirst() : authority[..<hostEnd]
         let rest = isNumeric ? authority[hostEnd...].dropFirst() : authority[hostEnd...]
         guard !host.isEmpty else { throw failure("there is no host") }
-        guard rest.isEmpty || rest.first == ":", let port = rest.isEmpty ? 80 : UInt16(rest.dropFirst()), port > 0
+        guard rest.isEmpty || rest.first == ":",
+            let port = rest.isEmpty
+                ? 80 : ASCII.number(rest.utf8.dropFirst(), most: 5).flatMap({ UInt16(exactly: $0) }), port > 0
         else { throw failure("the port is no number from 1 to 65535") }
         self.init(host: String(host), port: port)
     }

@@ -1,0 +1,12 @@
+import ArgumentParser
+import Service
+
+/// `vigil version`.
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "version", abstract: "Write the version, as vigil --version does.")
+
+    func run() throws {
+        try Terminal.print(Array(Vigil.version.utf8))
+    }
+}

@@ -1,0 +1,180 @@
+"""Many who want one result, most of them gone; and readers beside a DELETE. What the dead cost is told in the server's own
+seconds of processor, as so many times what one answer costs it."""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+
+from support.harness import LONG, check, equal, finish, group, need, note, shown
+
+need("crowd", "numpy", "requests")
+
+import requests  # noqa: E402
+
+from support import features  # noqa: E402
+from support.events import Stream  # noqa: E402
+from support.process import Server  # noqa: E402
+
+NPY = {"Content-Type": "application/x-npy"}
+CROWD = 2_000 if LONG else 300
+LARGE = features.npy(features.video(60_000))
+MIDDLING = features.npy(features.video(12_000))  # Its result is a file of its own.
+
+
+def cpu(server):
+    with open(f"/proc/{server.child.pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ask(server, path):
+    """A client that asks and does not read."""
+    client = socket.create_connection((server.host, server.port), 60)
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return client
+
+
+def crowd(server, identifier):
+    """So many streams of events and so many waits."""
+    paths = (f"/jobs/{identifier}/events", f"/jobs/{identifier}?wait=300")
+    return [ask(server, path) for _ in range(CROWD) for path in paths]
+
+
+def sockets(server):
+    """How many sockets the server has open."""
+    count = 0
+    for one in os.listdir(folder := f"/proc/{server.child.pid}/fd"):
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"{folder}/{one}").startswith("socket:")
+    return count
+
+
+def gone(server, most, seconds=120):
+    """Whether the connections of the dead are closed in time; one or two of the living may be open still."""
+    end = time.monotonic() + seconds
+    while (left := sockets(server)) > most + 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    return left <= most + 2, left
+
+
+with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as server:
+
+    def post(body, query="", **fields):
+        answer = requests.post(f"{server.url}/score{query}", data=body, headers=NPY | fields, timeout=120)
+        return answer.json()["id"]
+
+    def get(identifier, query=""):
+        return requests.get(f"{server.url}/jobs/{identifier}{query}", timeout=120)
+
+    with group("what one costs"):
+        before = cpu(server)
+        identifier = post(LARGE)
+        equal("a result", get(identifier, "?wait=100").json()["status"], "succeeded")
+        alone, before = cpu(server) - before, cpu(server)
+        for _ in range(5):
+            whole = get(identifier).content
+        one = (cpu(server) - before) / 5
+        note(f"{one:.3f} s for an answer of {len(whole) // 1000} kB, {alone:.2f} s with the scoring")
+        idle = sockets(server)
+    with group("a crowd that asks for a result and is gone"):
+        before = cpu(server)
+        for client in crowd(server, identifier):
+            client.close()
+        answer = get(identifier)
+        check("one that is there gets it", answer.status_code == 200 and answer.content == whole, answer.status_code)
+        freed, left = gone(server, idle)
+        check("the connections of the others are free", freed, f"{left} sockets, {idle} before")
+        cost = (cpu(server) - before) / one
+        check(f"{2 * CROWD} dead cost less than {CROWD // 5} answers", cost < CROWD / 5, f"{cost:.1f} answers")
+        note(f"{cost:.1f} times one answer")
+    with group("a crowd that waits for a job and is gone before it ends"):
+        # Before the job in the queue, so that the crowd is there first.
+        blocker = post(LARGE)
+        identifier = post(LARGE, "?priority=low")
+        before = cpu(server)
+        clients = crowd(server, identifier)
+        waiting = [client for index, client in enumerate(clients) if index % 2 == 0]
+        for client in waiting:
+            client.recv(1)
+        for client in clients:
+            client.close()
+        requests.delete(f"{server.url}/jobs/{blocker}")
+        answer = get(identifier, "?wait=100")
+        equal("one that is there gets the result", (answer.status_code, answer.json()["status"]), (200, "succeeded"))
+        freed, left = gone(server, idle)
+        check("the connections of the others are free", freed, f"{left} sockets, {idle} before")
+        # The blocker's scoring is at most that of another such job.
+        cost = (cpu(server) - before - alone) / one
+        check(f"{2 * CROWD} dead cost less than {CROWD // 2} answers", cost < CROWD / 2, f"{cost:.1f} answers")
+        note(f"{cost:.1f} times one answer")
+        requests.delete(f"{server.url}/jobs/{identifier}")
+
+    def reads(identifier, found):
+        """What readers of several kinds are told, each on a thread that begins at once."""
+
+        def read(path, **headers):
+            answer = requests.get(f"{server.url}{path}", headers=headers, timeout=60)
+            found.append((path.split("/")[-1][26:] or "job", answer.status_code, answer.text))
+
+        def follow():
+            stream = Stream(server, f"/jobs/{identifier}/events")
+            events = list(stream) if stream.status == 200 else []
+            found.append(("stream", stream.status, (stream.whole, [name for name, _, _ in events][-1:], events[-1:])))
+            stream.close()
+
+        begun = [
+            threading.Thread(target=read, args=(f"/jobs/{identifier}",)),
+            threading.Thread(target=read, args=(f"/jobs/{identifier}",), kwargs={"Accept": "application/x-npy"}),
+            threading.Thread(target=read, args=(f"/jobs/{identifier}?wait=5",)),
+            threading.Thread(target=follow),
+            threading.Thread(target=follow),
+        ]
+        for thread in begun:
+            thread.start()
+        return begun
+
+    with group("readers beside a DELETE"):
+        found, rounds = [], 100 if LONG else 40
+        for number in range(rounds):
+            identifier = post(MIDDLING, Prefer="wait=60")
+            begun = reads(identifier, found)
+            time.sleep(number % 8 * 0.002)
+            deleted = requests.delete(f"{server.url}/jobs/{identifier}", timeout=60)
+            if deleted.status_code != 204:
+                check("a DELETE of one that has ended", False, f"{deleted.status_code} {shown(deleted.text)}")
+            for thread in begun:
+                thread.join()
+        statuses = {status for _, status, _ in found}
+        check("each is 200 or 404", statuses <= {200, 404}, shown([one for one in found if one[1] not in (200, 404)]))
+        check("some came in time and some too late", statuses == {200, 404}, statuses)
+        place = server.own
+        check("none says where the state is", not any(place in str(said) for _, _, said in found))
+        streams = [said for kind, status, said in found if kind == "stream" and status == 200]
+        check("streams came too", len(streams) > 0)
+        torn = [said for said in streams if said[:2] != (True, ["end"])]
+        check("streams end with 'end', whole", not torn, f"{len(torn)} of {len(streams)}: {shown(torn)}")
+        ends = [said[2][0][2] for said in streams if said[2]]
+        reasons = {(job["status"], (job["error"] or {}).get("type")) for job in ends}
+        check(
+            "as their job did, or as cancelled with the reason",
+            reasons <= {("succeeded", None), ("cancelled", "/problems/unknown-job")},
+            reasons,
+        )
+        note(f"{len(found)} readers, {sum(status == 404 for _, status, _ in found)} too late; ends {sorted(map(str, reasons))}")
+    with group("streams beside DELETEs of a job that runs"):
+        streams = []
+        for number in range(10):
+            identifier = post(LARGE)
+            follower = Stream(server, f"/jobs/{identifier}/events")
+            events = iter(follower)
+            next(events)
+            for _ in range(2):
+                requests.delete(f"{server.url}/jobs/{identifier}", timeout=60)
+            last = ([None] + list(events))[-1]
+            streams.append((follower.whole, last and last[0], last and last[2]["status"]))
+            follower.close()
+        torn = [one for one in streams if one[:2] != (True, "end") or one[2] not in ("cancelled", "succeeded")]
+        check("they end with 'end', whole", not torn, shown(torn))
+finish()

@@ -1,0 +1,116 @@
+import Jobs
+import Synchronization
+
+/// A store in memory that counts how often results are read, holds readers up for as long as a test likes, and does
+/// what a test says between a reader's look at the job and its look at the result.
+final class WatchedStore: JobStore {
+    private struct State {
+        var reads: [JobID: Int] = [:]
+        var isHeld: (@Sendable (JobID) -> Bool)?
+        var held: [CheckedContinuation<Void, Never>] = []
+        var beforeReading: (@Sendable (JobID) async -> Void)?
+        var failure: JobStoreError?
+    }
+
+    let store: MemoryJobStore
+    private let state = Mutex(State())
+
+    init(clock: ManualClock) { store = MemoryJobStore(clock: clock) }
+
+    /// How often a result was read.
+    func reads(_ id: JobID) -> Int { state.withLock { $0.reads[id, default: 0] } }
+
+    /// From now on readers wait, those of one job or all.
+    func hold(_ only: JobID? = nil) { state.withLock { $0.isHeld = { only == nil || $0 == only } } }
+
+    /// Lets all readers go on.
+    func letGo() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            state.isHeld = nil
+            return state.held
+        }
+        for reader in held { reader.resume() }
+    }
+
+    /// What happens after a reader has looked at the job and before it reads.
+    func beforeReading(_ action: @escaping @Sendable (JobID) async -> Void) {
+        state.withLock { $0.beforeReading = action }
+    }
+
+    /// From now on no result can be read, for this reason.
+    func fail(_ failure: JobStoreError) { state.withLock { $0.failure = failure } }
+
+    func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
+        let (action, failure) = state.withLock { state in
+            state.reads[id, default: 0] += 1
+            return (state.beforeReading, state.failure)
+        }
+        await action?(id)
+        await withCheckedContinuation { continuation in
+            let mayRead = state.withLock { state in
+                guard state.isHeld?(id) == true else { return true }
+                state.held.append(continuation)
+                return false
+            }
+            if mayRead { continuation.resume() }
+        }
+        if let failure { throw failure }
+        return try await store.output(id, fetching: fetching)
+    }
+}
+
+extension WatchedStore {
+    var summary: String { store.summary }
+    var isLasting: Bool { store.isLasting }
+
+    func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await store.submit(submission) }
+
+    func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
+        try await store.serve(models, missing: missing)
+    }
+
+    func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
+
+    func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] { try await store.claim(limit) }
+
+    func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
+        try await store.reportProgress(token, partsDone: partsDone)
+    }
+
+    func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Job? {
+        try await store.complete(token, with: outcome, timings: timings)
+    }
+
+    func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
+        try await store.release(token, as: release)
+    }
+
+    func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome { try await store.cancel(id) }
+
+    func forget(_ id: JobID) async throws(JobStoreError) -> Bool { try await store.forget(id) }
+
+    func job(_ id: JobID) async throws(JobStoreError) -> Job? { try await store.job(id) }
+
+    func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job] {
+        try await store.list(filter, limit: limit, before: cursor)
+    }
+
+    func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? { try await store.batch(id) }
+
+    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+        try await store.takeCallbacks(limit: limit)
+    }
+
+    func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await store.settleCallback(of: job, verdict)
+    }
+
+    func checkWritable() async throws(JobStoreError) { try await store.checkWritable() }
+
+    func counts() async throws(JobStoreError) -> JobCounts { try await store.counts() }
+
+    func expire() async throws(JobStoreError) -> Expired { try await store.expire() }
+}
