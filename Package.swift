@@ -61,7 +61,7 @@ let package = Package(
             name: "SQLiteStore",
             dependencies: [
                 "Compression", "Formats", "Jobs", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Service",
@@ -107,7 +107,7 @@ let package = Package(
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
-                "TestSupport", "Jobs", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
+                "TestSupport", "Formats", "Jobs", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(

@@ -79,8 +79,9 @@ extension SQLiteJobStore {
         }
     }
 
-    /// Throws where the disk has no room for a job, or where the last thing that was to be written was not.
+    /// Throws where damage was met, where the disk has no room for a job, or where the last thing that was to be written was not.
     public func checkWritable() async throws(JobStoreError) {
+        try database.checkUndamaged()
         do throws(StoreFault) {
             try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
         } catch { throw StoreFault.reason(of: error) }

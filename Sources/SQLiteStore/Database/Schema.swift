@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("callbacks") { db in try db.execute(sql: callbacks) }
         migrator.registerMigration("clock") { db in try db.execute(sql: clock) }
         migrator.registerMigration("models") { db in try db.execute(sql: models) }
+        migrator.registerMigration("witness") { db in try db.execute(sql: witness) }
         return migrator
     }
 
@@ -93,4 +94,7 @@ enum Schema {
     /// The digest of each job's model, NULL where it is not known: a job of before has none until a model of its name is
     /// served, and one that had ended by then never gets one.
     private static let models = "ALTER TABLE jobs ADD COLUMN model_sha256 TEXT"
+
+    /// From here on each transaction that changes something has a number, which the witness beside the database has too.
+    private static let witness = "PRAGMA user_version = 1"
 }

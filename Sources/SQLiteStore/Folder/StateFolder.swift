@@ -13,16 +13,8 @@ public final class StateFolder: Sendable {
     public let path: String
     private let lock: Int32
 
-    /// Where the database is.
-    var database: String { path + "/jobs.sqlite" }
-    /// Where large payloads and results are.
-    var files: String { path + "/files" }
-    /// What tells that the database was closed in order.
-    var seal: String { path + "/closed" }
-    /// What the workers are at.
-    var work: String { path + "/work" }
-    /// What is given back to a full disk.
-    var ballast: String { path + "/ballast" }
+    /// What is where in it.
+    var places: StatePlaces { StatePlaces(folder: path) }
 
     /// Makes the folder if need be, and locks it.
     public init(_ path: String) throws(StateError) {
@@ -42,18 +34,20 @@ public final class StateFolder: Sendable {
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)
         _ = pwrite(lock, text, text.count, 0)
-        do throws(StateError) { try Self.make(files) } catch {
-            close(lock)
-            throw error
-        }
     }
 
     deinit { close(lock) }
 
-    /// Removes the notes of an earlier process's workers.
-    func removeWork() { unlink(work) }
+    /// Makes the folder of large bodies, once it is known that nothing is lacking.
+    func makeFiles() throws(StateError) { try Self.make(places.files) }
 
-    private static func pid(in descriptor: Int32) -> Int? {
+    /// Removes the notes of an earlier process's workers.
+    func removeWork() { unlink(places.work) }
+
+    /// Removes what an older Vigil went by.
+    func removeSeal() { unlink(places.seal) }
+
+    static func pid(in descriptor: Int32) -> Int? {
         var bytes = [UInt8](repeating: 0, count: 24)
         let count = pread(descriptor, &bytes, bytes.count, 0)
         guard count > 0 else { return nil }
@@ -61,7 +55,7 @@ public final class StateFolder: Sendable {
     }
 
     /// Makes the folder with all that it is in.
-    private static func make(_ path: String) throws(StateError) {
+    static func make(_ path: String) throws(StateError) {
         if mkdir(path, 0o700) == 0 { return }
         var code = errno
         if code == ENOENT, let slash = path.dropFirst().lastIndex(of: "/") {

@@ -93,13 +93,6 @@ struct BodyFiles: Sendable {
     }
 
     func remove(_ name: String) { unlink(path(name)) }
-
-    /// Removes all files but those that are `known`, and what a process left half written.
-    func sweep(keeping known: Set<String>) -> Int {
-        let strays = Directory.names(in: folder).filter { !known.contains($0) }
-        for name in strays { remove(name) }
-        return strays.count
-    }
 }
 
 extension FileError {

@@ -67,6 +67,16 @@ final class CommitQueue: Sendable {
         queue.sync {}
     }
 
+    /// Brings the log into the database after the steps that are there.
+    func bringInLog() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            queue.async {
+                self.database.checkpointAll()
+                continuation.resume()
+            }
+        }
+    }
+
     private func add(_ commit: Commit) {
         enum Turn { case mine, others, none }
         let turn = state.withLock { state -> Turn in
@@ -93,7 +103,7 @@ final class CommitQueue: Sendable {
             }
             if batch.isEmpty { return }
             commit(batch)
-            database.truncateLogIfHuge()
+            database.checkpointIfLarge()
         }
     }
 
@@ -123,6 +133,7 @@ final class CommitQueue: Sendable {
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }
+            if StoreFault.tellsDamage(error) { database.met(reason) }
             live.withLock { live in
                 live.overdueToCommit = []
                 live.servedToCommit = nil
