@@ -130,6 +130,8 @@ with group("what can be had of it"):
     with Server("--workers", "1", state=new) as server:
         jobs = {job["id"] for job in Client(server).all()}
         check("most jobs are in the new one", len(jobs & set(accepted)) >= len(accepted) - 2, shown(ran.out))
+    ran = run("state", "check", "--state", scratch())
+    equal("a folder without jobs is none", (ran.code, ran.err.count("\n")), (78, 1))
     ran = run("state", "recover", "--state", folder, "--output", new)
     equal("not over one that is there", (ran.code, ran.err.count("\n")), (78, 1))
 finish()
