@@ -14,7 +14,7 @@ from support.jobs import Client, Videos, alike  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1 << 30)
-TRIALS = 40 if LONG else 8
+TRIALS = 40 if LONG else 3
 PASSED_OVER = ("lock", "ballast", "jobs.sqlite-shm")
 videos = Videos(3, 300, 1_000)
 blocker = alike(100_000)

@@ -94,6 +94,8 @@ struct WitnessTests {
         if isClosed { store.close() }
         let copy = try home.copy()
         try copy.tamper { try $0.execute(sql: "UPDATE jobs SET name = 'another'") }
+        try Data().write(to: URL(fileURLWithPath: copy.path + "/lock"))
+        #expect(StateFolder.waitingJobs(in: copy.path) == 0)
         let notes = Notes()
         let next = try copy.open(logger: notes.logger())
         #expect(try await next.job(id)?.name == "another")
