@@ -32,6 +32,7 @@ extension SQLiteJobStore {
             while try await removeUploads(expiredBy: database.believed(wall: wall, now: now)) {}
             for _ in 0..<Self.mostVacuums { if try await !giveBackPages() { break } }
             space.takeOnBallast()
+            await bringInLog()
             try await noteTime(wall: wall, now: now)
         } catch {
             expired.overdue = await takeOverdue()
@@ -97,6 +98,17 @@ extension SQLiteJobStore {
         return true
     }
 
+    /// Brings the log into the database where nothing was written since the last time: what is in it can be damaged by the
+    /// change of a single byte.
+    private func bringInLog() async {
+        let transactions = writer.transactions
+        let isQuiet = lookedAfter.withLock { last in
+            defer { last = transactions }
+            return last == transactions
+        }
+        if isQuiet, database.hasLog { await writer.bringInLog() }
+    }
+
     /// Writes now and then what time it is, so that the store's clock can go on from there; at once where the time of day
     /// was set.
     private func noteTime(wall: WallTime, now: MonotonicTime) async throws(JobStoreError) {
@@ -110,6 +122,7 @@ extension SQLiteJobStore {
             return true
         }
         guard isDue else { return }
+        Strays(places: folder.places).trim(free: space.free)
         try await writer.commit { [database] in try database.writeClock($0.db, wall: wall, now: now) }
     }
 }

@@ -93,6 +93,7 @@ extension SQLiteJobStore {
     /// can't be written, or where the last thing that was to be written was not.
     public func checkWritable() async throws(JobStoreError) {
         if let change = watch.change(wrote: true) { throw .unavailable(change) }
+        try database.checkUndamaged()
         do throws(StoreFault) {
             try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
         } catch { throw StoreFault.reason(of: error) }

@@ -14,6 +14,7 @@ extension SQLiteJobStore {
         if let known = try await answer(to: submission), known.origin == .replayed || submission.key == nil {
             return known
         }
+        try database.checkUndamaged()
         let (batch, handed) = try await prepare(submission)
         let needed = Self.room(for: handed)
         do throws(StoreFault) {

@@ -54,6 +54,8 @@ public final class SQLiteJobStore: JobStore {
     let work = Mutex<WorkFile?>(nil)
     /// The times of both clocks when they were last written down.
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
+    /// How many transactions there were when the store was last looked after.
+    let lookedAfter = Mutex(0)
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.
@@ -73,19 +75,21 @@ public final class SQLiteJobStore: JobStore {
         self.logger = logger
         self.random = Mutex(random)
         noted = Mutex((clock.wall, clock.now))
-        files = BodyFiles(folder: folder.files)
+        files = BodyFiles(folder: folder.places.files)
         probe = FilesProbe(files: files)
-        watch = FolderWatch(folder: folder)
+        watch = FolderWatch(places: folder.places)
         inputs = InputCache(limit: settings.cacheBytes)
-        let seal = Seal(path: folder.seal, database: folder.database)
-        try DamageCheck.run(folder.database, isSealed: seal.isIntact)
-        seal.remove()
-        space = DiskSpace(folder: folder.path, ballast: folder.ballast)
+        let places = folder.places
+        let whole = try FolderCheck(places).run()
+        for note in whole.notes { logger.warning("\(note)", metadata: ["folder": "\(folder.path)"]) }
+        try folder.makeFiles()
+        space = DiskSpace(folder: folder.path, ballast: places.ballast)
+        let isFull = settings.durability == .full
+        let keeper = try LogKeeper(places, whole, isFlushed: isFull)
         do {
             database = try StoreDatabase(
-                path: folder.database, synchronous: settings.durability == .full ? "FULL" : "NORMAL",
-                largestLog: space.largestLog, believesClock: settings.believesClock, wall: clock.wall,
-                now: clock.now)
+                path: places.database, synchronous: isFull ? "FULL" : "NORMAL", largestLog: space.largestLog,
+                keeper: keeper, watch: watch, believesClock: settings.believesClock, wall: clock.wall, now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
             let table = JobTable.Settings(
                 resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts)
@@ -96,12 +100,14 @@ public final class SQLiteJobStore: JobStore {
             writer = CommitQueue(database: database, live: live, space: space, watch: watch)
             try database.reload(into: live)
             try takeBack()
+            database.checkpointAll()
+            folder.removeSeal()
             watch.note()
         } catch let error as StateError {
             throw error
         } catch {
             let reason = StoreFault.reason(of: error)
-            throw .unusable(path: folder.database, reason: reason.description)
+            throw .unusable(path: places.database, reason: reason.description)
         }
     }
 
@@ -120,12 +126,12 @@ public final class SQLiteJobStore: JobStore {
 
     /// Workers note what they are at in a file, so that jobs which were merely in hand when the process ended are no suspects.
     public func workLog(workers: Int) -> (any WorkLog)? {
-        let file = WorkFile(path: folder.work, workers: workers)
+        let file = WorkFile(path: folder.places.work, workers: workers)
         work.withLock { $0 = file }
         return file
     }
 
-    /// Brings everything into the database and seals it. Nothing can be done with the store afterwards.
+    /// Brings everything into the database. Nothing can be done with the store afterwards.
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         writer.close()
@@ -136,13 +142,13 @@ public final class SQLiteJobStore: JobStore {
         }
         let (wall, now) = (clock.wall, clock.now)
         try? database.write { [database] in try database.writeClock($0, wall: wall, now: now) }
-        if database.close() { Seal(path: folder.seal, database: folder.database).make() }
+        database.close()
     }
 
-    /// Gives the jobs that were running back to the queue, as attempts that count, and removes files that are nobody's.
+    /// Gives the jobs that were running back to the queue, as attempts that count, and sets files aside that are nobody's.
     private func takeBack() throws {
         let (wall, now) = (clock.wall, clock.now)
-        let atWork = WorkFile.jobs(at: folder.work)
+        let atWork = WorkFile.jobs(at: folder.places.work)
         let running = try database.readNow { db in
             try JobRows(db: db, clock: database.clock).jobs(JobRows.live).filter { $0.holder != nil }.map(\.job.id)
         }
@@ -172,8 +178,9 @@ public final class SQLiteJobStore: JobStore {
                 ])
         }
         folder.removeWork()
-        let strays = try files.sweep(
+        let strays = try Strays(places: folder.places).setAside(
             keeping: database.readNow { try BodyRows(db: $0).fileNames() }, writtenBefore: folder.lockedAt)
+        Strays(places: folder.places).trim(free: space.free)
         let counts = live.withLock { $0.table.counts() }
         logger.info(
             "the store is open",

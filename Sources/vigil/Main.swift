@@ -32,6 +32,6 @@ struct VigilCommand: AsyncParsableCommand {
         version: Vigil.version,
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, ConfigCommand.self,
-            BenchCommand.self, VersionCommand.self,
+            StateCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -11,6 +11,7 @@ enum Schema {
         migrator.registerMigration("clock") { db in try db.execute(sql: clock) }
         migrator.registerMigration("models") { db in try db.execute(sql: models) }
         migrator.registerMigration("clock jumps") { db in try db.execute(sql: jumps) }
+        migrator.registerMigration("witness") { db in try db.execute(sql: witness) }
         return migrator
     }
 
@@ -101,4 +102,6 @@ enum Schema {
         ALTER TABLE clock ADD COLUMN jump_wall INTEGER;
         ALTER TABLE clock ADD COLUMN jump_length INTEGER;
         """
+    /// From here on each transaction that changes something has a number, which the witness beside the database has too.
+    private static let witness = "PRAGMA user_version = 1"
 }

@@ -11,36 +11,47 @@ import Synchronization
 
 /// The database file: one connection that writes, a few that only read.
 ///
-/// Only the writer checkpoints, since two connections that do so can damage a database in SQLite before 3.51.3: it does so
-/// by itself when the log has grown large, and the readers never do.
+/// Only the writer checkpoints, since two connections that do so can damage a database in SQLite before 3.51.3: between
+/// transactions, when the log has grown large or nothing was written for a while, after the ``LogKeeper`` has written the
+/// sums of the pages.
 final class StoreDatabase: Sendable {
-    private static let pageSize = 8_192
+    static let pageSize = 8_192
 
     private let pool: DatabasePool
     private let path: String
+    private let keeper: LogKeeper
+    private let watch: FolderWatch
     let clock: StoreClock
     /// What of the time that passed before this process is not believed yet.
     let jump: Mutex<ClockJump?>
+    /// What damage was met, after which nothing new is taken.
+    private let damage = Mutex<JobStoreError?>(nil)
     /// The size from which the write-ahead log is brought into the database, in bytes.
     private let largestLog: Int
 
     /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
     init(
-        path: String, synchronous: String, largestLog: Int, believesClock: Bool, wall: WallTime, now: MonotonicTime
+        path: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch, believesClock: Bool,
+        wall: WallTime, now: MonotonicTime
     ) throws {
         self.path = path
         self.largestLog = largestLog
+        self.keeper = keeper
+        self.watch = watch
         pool = try DatabasePool(path: path, configuration: Self.configuration())
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
             try db.execute(sql: "PRAGMA journal_size_limit = \(largestLog)")
             // 16 MB, so that a transaction with 64 payloads in rows fits.
             try db.execute(sql: "PRAGMA cache_size = -16384")
-            // By pages in use: the file of the log keeps its size when it is begun anew.
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = \(max(largestLog / Self.pageSize, 1))")
+            keeper.watch(db)
         }
         try Schema.migrator.migrate(pool)
-        let (clock, before) = try pool.write { db in
+        keeper.begin(
+            at: UInt32(
+                bitPattern: try pool.writeWithoutTransaction { try Int32.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+            ))
+        let (clock, before) = try pool.read { db in
             let latest = try Int64.fetchOne(
                 db,
                 sql: "SELECT max(coalesce((SELECT max(ended) FROM jobs WHERE ended IS NOT NULL), 0), "
@@ -52,7 +63,7 @@ final class StoreDatabase: Sendable {
         jump = Mutex(
             believesClock
                 ? nil : ClockJump.found(clock.away, before: before, store: clock.stored(now), wall: wall))
-        try pool.write { try writeClock($0, wall: wall, now: now) }
+        try write { try writeClock($0, wall: wall, now: now) }
     }
 
     private static func configuration() -> Configuration {
@@ -73,21 +84,42 @@ final class StoreDatabase: Sendable {
         return configuration
     }
 
-    /// Runs steps in a transaction of the writer.
+    /// Runs steps in a transaction of the writer, and writes down beside the database that it was committed.
     func write(_ body: (Database) throws -> Void) throws {
+        // Of a transaction for which that failed, somebody was told that it did.
+        try keeper.note()
+        let number = keeper.next
+        var isCounted = false
         try pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
+                let before = db.totalChangesCount
                 try body(db)
+                isCounted = db.totalChangesCount != before
+                // In the first page, which most transactions write anyway.
+                if isCounted { try db.execute(sql: "PRAGMA user_version = \(Int32(bitPattern: number))") }
                 return .commit
             }
         }
+        try keeper.note(sequence: isCounted ? number : nil)
     }
 
     /// Reads what is committed, on a connection and a thread of its own.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(JobStoreError) -> Value {
-        do { return try await pool.read(body) } catch { throw StoreFault.reason(of: error) }
+        do { return try await pool.read(body) } catch {
+            let reason = StoreFault.reason(of: error)
+            if StoreFault.tellsDamage(error) { met(reason) }
+            throw reason
+        }
+    }
+
+    /// Damage was met: a page that is not what it was.
+    func met(_ reason: JobStoreError) { damage.withLock { $0 = $0 ?? reason } }
+
+    /// Throws where damage was met, since what is accepted then may be lost.
+    func checkUndamaged() throws(JobStoreError) {
+        if let reason = damage.withLock({ $0 }) { throw reason }
     }
 
     /// Reads on the calling thread, while nobody else is there.
@@ -159,27 +191,46 @@ final class StoreDatabase: Sendable {
     /// The bytes of the database.
     var bytes: Int { Self.size(path) }
 
-    /// Empties a log that readers have kept from being begun anew; called by the writer between transactions. Says whether
-    /// it tried.
-    func truncateLogIfHuge() -> Bool {
-        guard logBytes >= 4 * largestLog else { return false }
+    /// Brings the log into the database where it has grown large; called by the writer between transactions.
+    func checkpointIfLarge() {
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
-        _ = try? pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-        return true
+        if logBytes >= 4 * largestLog { return checkpointAll() }
+        guard keeper.unsummedBytes >= largestLog, keeper.sum() else { return }
+        defer { watch.noteOwnWriting() }
+        let frames = try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }
+        // Those of somebody else's, who wrote meanwhile.
+        if let frames { _ = keeper.sum(upTo: frames) }
     }
+
+    /// Brings all of the log into the database, and empties it.
+    func checkpointAll() {
+        guard keeper.sum() else { return }
+        defer { watch.noteOwnWriting() }
+        let isDone = try? pool.writeWithoutTransaction { db in
+            let found = try db.checkpoint(.passive)
+            guard found.walFrameCount == found.checkpointedFrameCount, keeper.sum(upTo: found.walFrameCount) else {
+                return false
+            }
+            _ = try db.checkpoint(.truncate)
+            return true
+        }
+        if isDone == true { keeper.emptied() }
+    }
+
+    /// Whether there is something in the log.
+    var hasLog: Bool { logBytes > 0 }
 
     /// How many pages are free, and of how many.
     func freePages(_ db: Database) throws -> (free: Int, all: Int) {
         (try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0, try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0)
     }
 
-    /// Brings all of the log into the database and closes it; says whether both went well.
-    func close() -> Bool {
-        do {
-            _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-            try pool.close()
-            return true
-        } catch { return false }
+    /// Brings all of the log into the database and closes it.
+    func close() {
+        checkpointAll()
+        let isInOrder = !hasLog
+        let isClosed = (try? pool.close()) != nil
+        keeper.close(inOrder: isInOrder && isClosed)
     }
 
     /// Never closes it: the process ends as if it had been killed.

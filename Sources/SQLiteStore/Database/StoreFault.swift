@@ -30,6 +30,14 @@ enum StoreFault: Error {
             || error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
     }
 
+    /// Whether a page was not what it was, or can't be read any more.
+    static func tellsDamage(_ error: any Error) -> Bool {
+        guard let error = error as? DatabaseError else { return false }
+        return isDamage(error) || error.extendedResultCode == .SQLITE_IOERR_READ
+            || error.extendedResultCode == .SQLITE_IOERR_SHORT_READ
+            || error.extendedResultCode == .SQLITE_IOERR_CORRUPTFS
+    }
+
     static func isDamage(_ error: DatabaseError) -> Bool {
         error.resultCode == .SQLITE_CORRUPT || error.resultCode == .SQLITE_NOTADB
     }

@@ -21,7 +21,7 @@ final class DiskSpace: Sendable {
     private let measure: @Sendable () -> Room
     /// What is kept free beside the results of what was accepted, in bytes.
     let floor: Int
-    /// The size from which the database's log is emptied, in bytes.
+    /// The size from which the log is brought into the database, in bytes.
     let largestLog: Int
     private let ballastBytes: Int
     /// What a small disk has less of.
@@ -37,7 +37,7 @@ final class DiskSpace: Sendable {
         let total = self.measure().total
         floor = min(64 << 20, max(total / 20, 1 << 20))
         ballastBytes = min(Self.mostBallastBytes, total / 40)
-        largestLog = min(32 << 20, max(total / 32, 1 << 20))
+        largestLog = min(8 << 20, max(total / 32, 1 << 20))
         hasBallast.withLock { [ballast] in $0 = access(ballast, F_OK) == 0 }
         takeOnBallast()
     }

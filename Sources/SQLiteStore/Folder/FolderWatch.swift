@@ -10,16 +10,16 @@ import Synchronization
 ///
 /// A file that was removed or replaced is still there for who has it open: writing to it succeeds, and all is gone when
 /// the process ends. So the writer looks before and after each commit, and nothing is accepted in a folder that is not the
-/// one at its path any more. A look is six calls of `stat`.
+/// one at its path any more. A look is eight calls of `stat`.
 final class FolderWatch: Sendable {
-    private let folder: StateFolder
+    private let places: StatePlaces
     private let noted = Mutex<[Place: FileMark]?>(nil)
 
-    init(folder: StateFolder) { self.folder = folder }
+    init(places: StatePlaces) { self.places = places }
 
     /// What is watched.
     private enum Place: CaseIterable {
-        case folder, lock, database, log, index, files
+        case folder, lock, database, log, index, witness, sums, files
 
         /// Whether nobody else may write to it.
         var isOurs: Bool { self == .database || self == .log }
@@ -27,12 +27,14 @@ final class FolderWatch: Sendable {
 
     private func path(_ place: Place) -> String {
         switch place {
-        case .folder: folder.path
-        case .lock: folder.lockFile
-        case .database: folder.database
-        case .log: folder.database + "-wal"
-        case .index: folder.database + "-shm"
-        case .files: folder.files
+        case .folder: places.folder
+        case .lock: places.lock
+        case .database: places.database
+        case .log: places.log
+        case .index: places.index
+        case .witness: places.witness
+        case .sums: places.sums
+        case .files: places.files
         }
     }
 
@@ -41,6 +43,12 @@ final class FolderWatch: Sendable {
         var marks: [Place: FileMark] = [:]
         for place in Place.allCases { marks[place] = FileMark(path: path(place)) }
         noted.withLock { $0 = marks }
+    }
+
+    /// Takes what this process has just written for known, unless others have changed the folder: that has to be seen by
+    /// whoever looks next.
+    func noteOwnWriting() {
+        if noted.withLock({ $0 != nil }), change(wrote: true) == nil { note() }
     }
 
     /// What was done to the folder since, by others; nil where nothing was.

@@ -4,7 +4,7 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     case inUse(folder: String, pid: Int?)
     /// The folder or a file in it can't be made, read or written.
     case unusable(path: String, reason: String)
-    /// The database is not one, or is damaged.
+    /// The database, its log, or what tells of them is not what was written.
     case damaged(path: String, reason: String)
     /// A newer Vigil has written it.
     case newer(path: String)
@@ -17,10 +17,18 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "or name another folder"
         case .unusable(let path, let reason): "the state folder can't be used: \(path): \(reason)"
         case .damaged(let path, let reason):
-            "the database \(path) is damaged (\(reason)): nothing was changed; restore it from a copy, or move the folder "
-                + "away to begin with an empty one"
+            "\(path) is damaged (\(reason)): nothing was changed; vigil state check tells what is wrong, vigil state recover "
+                + "copies what can be had into a new folder"
         case .newer(let path):
             "the database \(path) was written by a newer version of Vigil: expected this one's or older"
+        }
+    }
+
+    /// What was wrong, without what to do.
+    var reason: String {
+        switch self {
+        case .damaged(let path, let reason), .unusable(let path, let reason): "\(path): \(reason)"
+        case .inUse, .newer: description
         }
     }
 }

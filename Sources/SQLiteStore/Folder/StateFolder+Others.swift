@@ -19,15 +19,10 @@ extension StateFolder {
     /// How many jobs have not ended in a folder that no process has; nil where one has it, or nothing can be said. Nothing
     /// in it is changed.
     public static func waitingJobs(in path: String) -> Int? {
-        let lock = open(path + "/lock", O_RDONLY | O_CLOEXEC)
-        guard lock >= 0 else { return nil }
-        defer { close(lock) }
-        guard flock(lock, LOCK_SH | LOCK_NB) == 0 else { return nil }
-        var configuration = Configuration()
-        configuration.readonly = true
-        guard let queue = try? DatabaseQueue(path: path + "/jobs.sqlite", configuration: configuration) else {
-            return nil
+        guard let lock = try? lockToRead(path) else { return nil }
+        defer { withExtendedLifetime(lock) {} }
+        return try? DatabaseCheck.reading(StatePlaces(folder: path).database) { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM jobs WHERE status <= 1")
         }
-        return try? queue.inDatabase { try Int.fetchOne($0, sql: "SELECT count(*) FROM jobs WHERE status <= 1") }
     }
 }

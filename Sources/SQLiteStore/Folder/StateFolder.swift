@@ -1,4 +1,5 @@
 import Platform
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -18,23 +19,13 @@ public final class StateFolder: Sendable {
     public let isNew: Bool
     private let lock: Int32
     private let own: Int32
-    /// Held open, so that no folder that comes in its place can have its number.
-    private let held: Int32
+    /// The folder of bodies, held open so that none that comes in its place can have its number.
+    private let held = Mutex<Int32>(-1)
     /// When this process got the folder: what others wrote to it later, a process did that should not be there.
     let lockedAt: FileTime
 
-    /// What shows who has the folder.
-    var lockFile: String { path + "/lock" }
-    /// Where the database is.
-    var database: String { path + "/jobs.sqlite" }
-    /// Where large payloads and results are.
-    var files: String { path + "/files" }
-    /// What tells that the database was closed in order.
-    var seal: String { path + "/closed" }
-    /// What the workers are at.
-    var work: String { path + "/work" }
-    /// What is given back to a full disk.
-    var ballast: String { path + "/ballast" }
+    /// What is where in it.
+    var places: StatePlaces { StatePlaces(folder: path) }
 
     /// Makes the folder if need be, and locks it.
     public init(_ path: String) throws(StateError) {
@@ -47,17 +38,11 @@ public final class StateFolder: Sendable {
             close(own)
             throw .inUse(folder: path, pid: Self.pid(inFile: path + "/lock"))
         }
-        do throws(StateError) { try Self.make(path + "/files") } catch {
-            close(own)
-            throw error
-        }
-        held = open(path + "/files", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         let file = path + "/lock"
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else {
             let reason = String(cString: strerror(errno))
             close(own)
-            if held >= 0 { close(held) }
             throw .unusable(path: file, reason: reason)
         }
         lockedAt = FileTime.now
@@ -76,20 +61,29 @@ public final class StateFolder: Sendable {
     deinit {
         close(lock)
         close(own)
-        if held >= 0 { close(held) }
+        held.withLock { if $0 >= 0 { close($0) } }
+    }
+
+    /// Makes the folder of large bodies, once it is known that nothing is lacking.
+    func makeFiles() throws(StateError) {
+        try Self.make(places.files)
+        held.withLock { if $0 < 0 { $0 = open(places.files, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } }
     }
 
     /// Removes the notes of an earlier process's workers.
-    func removeWork() { unlink(work) }
+    func removeWork() { unlink(places.work) }
 
-    private static func pid(inFile path: String) -> Int? {
+    /// Removes what an older Vigil went by.
+    func removeSeal() { unlink(places.seal) }
+
+    static func pid(inFile path: String) -> Int? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
         return pid(in: file)
     }
 
-    private static func pid(in descriptor: Int32) -> Int? {
+    static func pid(in descriptor: Int32) -> Int? {
         var bytes = [UInt8](repeating: 0, count: 24)
         let count = pread(descriptor, &bytes, bytes.count, 0)
         guard count > 0 else { return nil }
@@ -97,7 +91,7 @@ public final class StateFolder: Sendable {
     }
 
     /// Makes the folder with all that it is in.
-    private static func make(_ path: String) throws(StateError) {
+    static func make(_ path: String) throws(StateError) {
         if mkdir(path, 0o700) == 0 { return }
         var code = errno
         if code == ENOENT, let slash = path.utf8.dropFirst().lastIndex(of: ASCII.slash) {

@@ -79,7 +79,7 @@ final class WorkFile: WorkLog, @unchecked Sendable {
     }
 
     /// The name of this boot of the machine.
-    private static var boot: [UInt8]? {
+    static var boot: [UInt8]? {
         let file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }

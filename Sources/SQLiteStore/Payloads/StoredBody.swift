@@ -93,19 +93,6 @@ struct BodyFiles: Sendable {
     }
 
     func remove(_ name: String) { unlink(path(name)) }
-
-    /// Removes all files but those that are `known`, and what a process left half written.
-    ///
-    /// - Parameter start: when this process got the folder; what is younger is somebody's who should not be there, and
-    ///   stays
-    func sweep(keeping known: Set<String>, writtenBefore start: FileTime) -> Int {
-        let strays = Directory.names(in: folder).filter { name in
-            guard !known.contains(name), let mark = FileMark(path: path(name)) else { return false }
-            return mark.modified < start.nanoseconds
-        }
-        for name in strays { remove(name) }
-        return strays.count
-    }
 }
 
 extension FileError {

@@ -69,6 +69,16 @@ final class CommitQueue: Sendable {
         queue.sync {}
     }
 
+    /// Brings the log into the database after the steps that are there.
+    func bringInLog() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            queue.async {
+                self.database.checkpointAll()
+                continuation.resume()
+            }
+        }
+    }
+
     private func add(_ commit: Commit) {
         enum Turn { case mine, others, none }
         let turn = state.withLock { state -> Turn in
@@ -95,7 +105,7 @@ final class CommitQueue: Sendable {
             }
             if batch.isEmpty { return }
             commit(batch)
-            if database.truncateLogIfHuge(), watch.change(wrote: true) == nil { watch.note() }
+            database.checkpointIfLarge()
         }
     }
 
@@ -129,6 +139,7 @@ final class CommitQueue: Sendable {
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }
+            if StoreFault.tellsDamage(error) { database.met(reason) }
             live.withLock { live in
                 live.overdueToCommit = []
                 live.servedToCommit = nil

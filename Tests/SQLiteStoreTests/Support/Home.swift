@@ -104,12 +104,3 @@ extension JobStore {
         return id
     }
 }
-
-extension SQLiteJobStore {
-    /// Brings all of the log into the database, as the store does now and then.
-    @discardableResult
-    func truncateLog() throws -> (walFrameCount: Int, checkpointedFrameCount: Int) {
-        defer { watch.note() }
-        return try database.withWriter { try $0.checkpoint(.truncate) }
-    }
-}

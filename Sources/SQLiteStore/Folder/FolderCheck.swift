@@ -1,0 +1,206 @@
+import Dispatch
+import Formats
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Looks whether what is in a state folder is all that was accepted, byte for byte, without changing any of it.
+///
+/// Three files bear witness beside the database and its log: the record of the last commit (`witness`), a sum for each page
+/// of the database (`sums`), and the log itself, whose frames have sums. Where the log is not there, somebody else's SQLite
+/// has had the database, since Vigil leaves an empty one: then its pages may be others, and it has to be whole by itself.
+struct FolderCheck {
+    /// What was found in a folder in which nothing is lacking.
+    struct Whole {
+        /// The sums of all pages as they are, where those that are kept can't be gone on with; nil where they can.
+        var sums: [UInt64]?
+        var witness = WitnessFile.Found.nothing
+        /// What has to be told all the same.
+        var notes: [String] = []
+    }
+
+    /// One thing that is wrong.
+    struct Damage: Equatable {
+        let path: String
+        let reason: String
+
+        var error: StateError { .damaged(path: path, reason: reason) }
+    }
+
+    let places: StatePlaces
+    private let boot = WorkFile.boot
+
+    init(_ places: StatePlaces) { self.places = places }
+
+    /// What was found, or the first thing that is wrong.
+    func run() throws(StateError) -> Whole {
+        let found = WitnessFile.read(places.witness)
+        let log = size(places.log)
+        guard let bytes = size(places.database), bytes > 0 else { return try nothing(found, log: log) }
+        let database: MappedFile
+        do throws(FileError) { database = try MappedFile(path: places.database) } catch {
+            throw .unusable(path: places.database, reason: error.description)
+        }
+        guard let head = DatabaseHead(database) else {
+            throw .damaged(path: places.database, reason: "it does not begin as a database of SQLite does")
+        }
+        switch found {
+        case .damaged: throw .damaged(path: places.witness, reason: "neither of its records is one")
+        case .nothing:
+            guard head.sequence == 0, size(places.sums) == nil else {
+                throw .damaged(path: places.witness, reason: "it is not there, but what it tells of is")
+            }
+        case .record(let record, let isPartial) where record.sequence != 0:
+            return try check(database, head, record, log: log, isPartial: isPartial)
+        case .record: break
+        }
+        return try unwitnessed(database, head, found, log: log)
+    }
+
+    /// There is no database: right where nothing else is there either.
+    private func nothing(_ found: WitnessFile.Found, log: Int?) throws(StateError) -> Whole {
+        var isBegun = false
+        if case .record(let record, _) = found { isBegun = record.sequence == 0 }
+        let isNew = found == .nothing && size(places.sums) == nil && size(places.seal) == nil || isBegun
+        // SQLite would begin anew, and remove the log with all that was committed to it.
+        guard isNew, (log ?? 0) == 0 else {
+            throw .damaged(path: places.database, reason: "it is empty or not there, but what belongs to it is")
+        }
+        return Whole(sums: [], witness: found)
+    }
+
+    /// A database that no witness tells of, as one of an older Vigil: it has to be whole by itself.
+    private func unwitnessed(
+        _ database: MappedFile, _ head: DatabaseHead, _ found: WitnessFile.Found, log: Int?
+    ) throws(StateError) -> Whole {
+        var whole = Whole(sums: sums(of: database, pageSize: head.pageSize), witness: found)
+        if let scan = scan(head), scan.bytes > 0 {
+            if scan.salts == nil { throw .damaged(path: places.log, reason: "it does not begin as a log does") }
+            if scan.isBroken { throw .damaged(path: places.log, reason: broken(scan)) }
+        } else if log == nil, size(places.seal) == nil {
+            whole.notes.append("there is neither a log nor a sign that the last process ended in order")
+        }
+        try DatabaseCheck.run(places.database, isDeep: true)
+        return whole
+    }
+
+    private func check(
+        _ database: MappedFile, _ head: DatabaseHead, _ record: WitnessRecord, log: Int?, isPartial: Bool
+    ) throws(StateError) -> Whole {
+        var whole = Whole(witness: .record(record, isPartial: isPartial))
+        if isPartial { whole.notes.append("one of the two records in \(places.witness) is damaged") }
+        let scan = scan(head)
+        let known = scan?.page(1).flatMap { $0.withUnsafeBytes { DatabaseHead($0) } } ?? head
+        if let problem = problem(of: scan, log: log, sequence: known.sequence, record) {
+            throw .damaged(path: places.log, reason: problem)
+        }
+        guard let kept = PageSums.read(places.sums) else {
+            throw .damaged(path: places.sums, reason: "it is not there, or does not begin as it should")
+        }
+        let isForeign = log == nil || record.areSumsLost
+        let now = sums(of: database, pageSize: head.pageSize)
+        let difference = Difference(kept: kept, now: now, pages: scan?.size ?? known.pages, known: known, log: scan)
+        if difference.isNone {
+            try DatabaseCheck.run(places.database, isDeep: false)
+            return whole
+        }
+        guard isForeign else {
+            if let reason = difference.ofSums { throw .damaged(path: places.sums, reason: reason) }
+            throw .damaged(path: places.database, reason: difference.ofPages)
+        }
+        try DatabaseCheck.run(places.database, isDeep: true)
+        whole.notes.append("\(places.database) was changed by something else than Vigil: \(difference.ofPages)")
+        whole.sums = now
+        return whole
+    }
+
+    /// What is wrong with the log, nil where nothing is.
+    private func problem(of scan: LogScan?, log: Int?, sequence: UInt32, _ record: WitnessRecord) -> String? {
+        // What was not flushed may be lost with the machine, and only then.
+        let mayLack = !record.isFlushed && boot != record.boot
+        let lacking = "\(record.lacking(at: sequence)) transactions that were committed"
+        guard let scan, scan.bytes > 0 else {
+            if record.isReached(by: sequence) || mayLack { return nil }
+            return log == nil ? "it is not there, and with it \(lacking)" : "it is empty, and lacks \(lacking)"
+        }
+        guard let salts = scan.salts else {
+            if record.isReached(by: sequence) { return nil }
+            return "it does not begin as a log does, and the database lacks \(lacking)"
+        }
+        if mayLack { return nil }
+        if boot != record.boot, scan.isBroken { return broken(scan) }
+        guard salts == record.salts, record.frames > 0 else {
+            return record.isReached(by: sequence) ? nil : "it is another log, and the database lacks \(lacking)"
+        }
+        let frames = Int(record.frames)
+        guard scan.frames >= frames else {
+            return "only \(scan.frames) of at least \(frames) frames are what was written"
+        }
+        return scan.sums[frames - 1] == record.sum ? nil : "its frames are not those that were written"
+    }
+
+    private func broken(_ scan: LogScan) -> String {
+        "frame \(scan.frames + 1) or one soon after is not what was written"
+    }
+
+    private func scan(_ head: DatabaseHead) -> LogScan? {
+        (try? MappedFile(path: places.log)).map { LogScan($0, pageSize: head.pageSize) }
+    }
+
+    /// The sums of all pages as they are in the file, that of page 1 at 1; by all cores, since it is all of the database.
+    private func sums(of file: MappedFile, pageSize: Int) -> [UInt64] {
+        let pages = file.count / pageSize
+        // A piece that is read has 256 KiB, and so whole pages.
+        let share = max(1, (1 << 22) / pageSize)
+        let shares = Mutex([Int: [UInt64]]())
+        DispatchQueue.concurrentPerform(iterations: (pages + share - 1) / share) { number in
+            let first = number * share
+            var sums: [UInt64] = []
+            file.forEachPiece(of: first * pageSize..<min(first + share, pages) * pageSize) { piece in
+                for start in stride(from: 0, through: piece.count - pageSize, by: pageSize) {
+                    let page = piece.part(start..<start + pageSize)
+                    sums.append(PageSums.entry(of: page, number: first + sums.count + 1))
+                }
+            }
+            let found = sums
+            shares.withLock { $0[number] = found }
+        }
+        let found = shares.withLock { $0 }
+        return [0] + found.keys.sorted().flatMap { found[$0] ?? [] }
+    }
+
+    /// The bytes of what is there, nil where nothing is. A folder has some too.
+    private func size(_ path: String) -> Int? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+}
+
+/// What stands in the first bytes of a database.
+struct DatabaseHead {
+    let pageSize: Int
+    /// How many pages there are.
+    let pages: Int
+    let freePages: Int
+    /// Its `user_version`.
+    let sequence: UInt32
+
+    init?(_ file: MappedFile) {
+        guard let head = file.withUnsafeBytes({ DatabaseHead($0) }) else { return nil }
+        self = head
+    }
+
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= 100, bytes.prefix(16).elementsEqual("SQLite format 3\u{0}".utf8) else { return nil }
+        let size = Int(bytes.number(at: 16) >> 16)
+        pageSize = size == 1 ? 65_536 : size
+        guard (512...65_536).contains(pageSize), pageSize & (pageSize - 1) == 0 else { return nil }
+        pages = Int(bytes.number(at: 28))
+        freePages = Int(bytes.number(at: 36))
+        sequence = bytes.number(at: 60)
+    }
+}

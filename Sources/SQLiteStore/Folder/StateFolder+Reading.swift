@@ -1,0 +1,35 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Looking into a folder that no process works on.
+extension StateFolder {
+    /// Keeps servers out of a folder while it is read, without writing to it.
+    static func lockToRead(_ path: String) throws(StateError) -> ReadingLock {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw .unusable(path: path, reason: "it is no folder") }
+        // A folder without a file of the lock is nobody's, unless somebody removed that.
+        let descriptors = [
+            open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), open(path + "/lock", O_RDONLY | O_CLOEXEC),
+        ]
+        let lock = ReadingLock(descriptors: descriptors)
+        for descriptor in descriptors where descriptor >= 0 {
+            if flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK {
+                throw .inUse(folder: path, pid: pid(inFile: path + "/lock"))
+            }
+        }
+        return lock
+    }
+
+    /// Keeps servers out for as long as it is there.
+    final class ReadingLock: Sendable {
+        private let descriptors: [Int32]
+
+        fileprivate init(descriptors: [Int32]) { self.descriptors = descriptors }
+
+        deinit { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
+    }
+}

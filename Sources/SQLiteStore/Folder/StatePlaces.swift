@@ -1,0 +1,27 @@
+/// What is where in a state folder.
+struct StatePlaces: Sendable {
+    let folder: String
+
+    /// Where the database is.
+    var database: String { folder + "/jobs.sqlite" }
+    /// What was committed and is not in the database yet.
+    var log: String { database + "-wal" }
+    /// What SQLite's connections share of the log.
+    var index: String { database + "-shm" }
+    /// What shows who has the folder.
+    var lock: String { folder + "/lock" }
+    /// How far the last commit was.
+    var witness: String { folder + "/witness" }
+    /// What each page of the database has to be.
+    var sums: String { folder + "/sums" }
+    /// Where large payloads and results are.
+    var files: String { folder + "/files" }
+    /// What was there and is nobody's, for a while.
+    var strays: String { folder + "/strays" }
+    /// What told an older Vigil that the database was closed in order.
+    var seal: String { folder + "/closed" }
+    /// What the workers are at.
+    var work: String { folder + "/work" }
+    /// What is given back to a full disk.
+    var ballast: String { folder + "/ballast" }
+}

@@ -1,0 +1,187 @@
+import Compression
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Writes down beside the database what it has, for ``FolderCheck`` to compare: how far the log is after each commit, and the
+/// sums of its pages before they are brought into the database.
+///
+/// Its functions are the writer's alone, which calls them between transactions.
+final class LogKeeper: Sendable {
+    private struct State {
+        var record: WitnessRecord
+        /// The descriptor of the log, which has the same file as long as the database is open.
+        var log: Int32 = -1
+        /// How many frames of this log have their sums written.
+        var summed = 0
+        /// How many frames it has.
+        var frames = 0
+    }
+
+    private let places: StatePlaces
+    private let witness: WitnessFile
+    private let sums: PageSums
+    private let state: Mutex<State>
+    /// The frames of the log after a commit that was not noted yet; 0 where all are.
+    private let committed = Atomic<Int>(0)
+
+    /// Makes what is not there yet.
+    init(_ places: StatePlaces, _ whole: FolderCheck.Whole, isFlushed: Bool) throws(StateError) {
+        self.places = places
+        if let entries = whole.sums { try PageSums.write(entries, to: places.sums) }
+        sums = try PageSums(path: places.sums)
+        witness = try WitnessFile(path: places.witness, from: whole.witness)
+        var record = WitnessRecord()
+        if case .record(let last, _) = whole.witness { record = last }
+        record.isFlushed = isFlushed
+        record.isClosed = false
+        record.areSumsLost = false
+        record.boot = WorkFile.boot ?? record.boot
+        state = Mutex(State(record: record))
+    }
+
+    /// Learns of each commit of a connection, which must not outlast this.
+    func watch(_ db: Database) {
+        let itself = Unmanaged.passUnretained(self).toOpaque()
+        sqlite3_wal_hook(
+            db.sqliteConnection,
+            { context, _, _, frames in
+                guard let context else { return SQLITE_OK }
+                // Sound: the keeper is the database's, and closes after it.
+                Unmanaged<LogKeeper>.fromOpaque(context).takeUnretainedValue()
+                    .committed.store(Int(frames), ordering: .releasing)
+                return SQLITE_OK
+            }, itself)
+    }
+
+    /// What the next transaction makes of the database's number.
+    var next: UInt32 {
+        state.withLock { state in
+            let next = state.record.sequence &+ 1
+            return next == 0 ? 1 : next
+        }
+    }
+
+    /// Takes the number that a database has which is just opened.
+    func begin(at sequence: UInt32) { state.withLock { $0.record.sequence = sequence } }
+
+    /// Writes down how far the log is, if anything was committed since the last time; until that is done nobody may be told.
+    ///
+    /// - Parameter sequence: the database's number by now, nil where it is what it was
+    func note(sequence: UInt32? = nil) throws {
+        let frames = committed.load(ordering: .acquiring)
+        guard frames > 0 else { return }
+        let problem: Int32? = state.withLock { state in
+            if state.log < 0 { state.log = open(places.log, O_RDONLY | O_CLOEXEC) }
+            let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
+            guard let frame = read(state.log, LogScan.frameHeadBytes, at: LogScan.headBytes + (frames - 1) * step),
+                let head = frame.withUnsafeBytes({ LogScan.FrameHead($0) }) as LogScan.FrameHead?
+            else { return errno == 0 ? EIO : errno }
+            if head.salts != state.record.salts || state.frames > frames || state.frames == 0 {
+                guard let first = read(state.log, LogScan.headBytes, at: 0) else { return errno == 0 ? EIO : errno }
+                state.record.head = first
+                if state.summed < state.frames { state.record.areSumsLost = true }
+                state.summed = 0
+            }
+            state.frames = frames
+            var record = state.record
+            record.number += 1
+            record.sequence = sequence ?? record.sequence
+            record.salts = head.salts
+            record.frames = UInt32(frames)
+            record.sum = head.sum
+            if let code = witness.write(record) { return code }
+            state.record = record
+            return nil
+        }
+        if let problem {
+            let reason = String(cString: strerror(problem))
+            if problem == ENOSPC || problem == EDQUOT { throw StoreFault.diskFull("\(places.witness): \(reason)") }
+            throw StoreFault.refused(.unavailable("\(places.witness) can't be written: \(reason)"))
+        }
+        committed.store(0, ordering: .releasing)
+    }
+
+    /// The bytes of the log that are not in the database for sure.
+    var unsummedBytes: Int { state.withLock { $0.frames - $0.summed } * StoreDatabase.pageSize }
+
+    /// Writes the sums of all pages in the log; says whether they are on the disk, before which nothing may be brought into
+    /// the database.
+    ///
+    /// - Parameter frames: how many there are, nil for those that were noted
+    func sum(upTo frames: Int? = nil) -> Bool {
+        guard committed.load(ordering: .acquiring) == 0 else { return false }
+        return state.withLock { state in
+            let end = frames ?? state.frames
+            guard state.summed < end else { return true }
+            let page = StoreDatabase.pageSize
+            let step = LogScan.frameHeadBytes + page
+            var entries: [Int: UInt64] = [:]
+            var size = 0
+            for frame in state.summed..<end {
+                guard let bytes = read(state.log, step, at: LogScan.headBytes + frame * step) else { return false }
+                bytes.withUnsafeBytes { bytes in
+                    let head = LogScan.FrameHead(bytes)
+                    let number = Int(head.page)
+                    entries[number] = PageSums.entry(
+                        of: bytes.part(LogScan.frameHeadBytes..<LogScan.frameHeadBytes + page), number: number)
+                    if head.isCommit { size = Int(head.size) }
+                }
+            }
+            guard size > 0, sums.update(entries, size: size) else { return false }
+            (state.summed, state.frames) = (end, max(state.frames, end))
+            return true
+        }
+    }
+
+    /// The log was emptied: the next transaction begins it anew.
+    func emptied() {
+        state.withLock { state in
+            state.summed = 0
+            state.frames = 0
+        }
+    }
+
+    /// The database is closed, with all of the log in it if it went well.
+    func close(inOrder: Bool) {
+        state.withLock { state in
+            if state.log >= 0 { _ = Self.end(state.log) }
+            state.log = -1
+            guard inOrder else { return }
+            state.record.number += 1
+            state.record.isClosed = true
+            state.record.frames = 0
+            _ = witness.write(state.record)
+            witness.flush()
+            // SQLite has removed its log. An empty one says that nobody else has had the database.
+            _ = Self.end(open(places.log, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        }
+    }
+
+    deinit {
+        sums.close()
+        witness.close()
+    }
+
+    private func read(_ file: Int32, _ count: Int, at place: Int) -> [UInt8]? {
+        errno = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, found in
+            found = max(pread(file, buffer.baseAddress, count, off_t(place)), 0)
+        }
+        return bytes.count == count ? bytes : nil
+    }
+
+    private static func end(_ file: Int32) -> Int32 {
+        #if canImport(Glibc)
+            Glibc.close(file)
+        #else
+            Musl.close(file)
+        #endif
+    }
+}

@@ -1,0 +1,101 @@
+import Compression
+import Formats
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A sum for each page of the database file, so that each start knows whether it is the file that Vigil left.
+///
+/// A page's sum is written before the page is brought from the log into the database. Until the log is begun anew it is the
+/// log that counts for its pages, so that neither a sum nor a page need be right while it is being written.
+struct PageSums: Sendable {
+    private static let mark: UInt64 = 0x3130_534d_5553_4756
+    private static let entryBytes = 8
+
+    private let descriptor: Int32
+    let path: String
+
+    /// The sum of a page, with what shows that the sum itself was not changed.
+    static func entry(of page: UnsafeRawBufferPointer, number: Int) -> UInt64 {
+        let sum = crc32(of: page)
+        return UInt64(check(sum, number)) << 32 | UInt64(sum)
+    }
+
+    /// Whether an entry is one of this page.
+    static func isEntry(_ entry: UInt64, number: Int) -> Bool {
+        UInt32(truncatingIfNeeded: entry >> 32) == check(UInt32(truncatingIfNeeded: entry), number)
+    }
+
+    private static func check(_ sum: UInt32, _ number: Int) -> UInt32 {
+        (sum &* 0x9E37_79B1) ^ UInt32(truncatingIfNeeded: number &* 0x85EB_CA6B) ^ 0x5A5A_5A5A
+    }
+
+    /// The entries by the number of the page; nil where the file is not there or not one of ours. That of a page which was
+    /// never written is 0.
+    static func read(_ path: String) -> [UInt64]? {
+        guard let file = try? MappedFile(path: path), file.count >= entryBytes, file.count % entryBytes == 0 else {
+            return nil
+        }
+        return file.withUnsafeBytes { bytes in
+            guard UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) == mark else { return nil }
+            return stride(from: 0, to: bytes.count, by: entryBytes).map {
+                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self))
+            }
+        }
+    }
+
+    /// Makes the file anew with all entries; the first of them is left out, as there is no page 0.
+    static func write(_ entries: [UInt64], to path: String) throws(StateError) {
+        do throws(FileError) {
+            var file = try AtomicFile(path: path)
+            var all = entries.isEmpty ? [0] : entries
+            all[0] = mark
+            let bytes = all.map(\.littleEndian).withUnsafeBytes { Array($0) }
+            try file.write(bytes)
+            try file.commit()
+        } catch { throw .unusable(path: path, reason: error.description) }
+    }
+
+    init(path: String) throws(StateError) {
+        self.path = path
+        descriptor = open(path, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+    }
+
+    /// Writes the entries of some pages, and forgets those beyond the database's end; says whether they are on the disk.
+    func update(_ entries: [Int: UInt64], size: Int) -> Bool {
+        var run: [UInt64] = []
+        var start = 0
+        func put() -> Bool {
+            guard !run.isEmpty else { return true }
+            defer { run = [] }
+            return run.withUnsafeBytes {
+                pwrite(descriptor, $0.baseAddress, $0.count, off_t(start * Self.entryBytes)) == $0.count
+            }
+        }
+        for (page, entry) in entries.filter({ $0.key <= size }).sorted(by: { $0.key < $1.key }) {
+            if page != start + run.count {
+                guard put() else { return false }
+                start = page
+            }
+            run.append(entry.littleEndian)
+        }
+        guard put() else { return false }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return false }
+        let bytes = off_t((size + 1) * Self.entryBytes)
+        if status.st_size != bytes { guard ftruncate(descriptor, bytes) == 0 else { return false } }
+        return fdatasync(descriptor) == 0
+    }
+
+    func close() {
+        #if canImport(Glibc)
+            _ = Glibc.close(descriptor)
+        #else
+            _ = Musl.close(descriptor)
+        #endif
+    }
+}

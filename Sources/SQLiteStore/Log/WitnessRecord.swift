@@ -1,0 +1,69 @@
+import Compression
+
+/// How far the database was when the last transaction was committed: kept beside the log, so that one that was damaged or
+/// lost is noticed.
+struct WitnessRecord: Equatable, Sendable {
+    static let bytes = 128
+    private static let mark = Array("VGLWIT01".utf8)
+
+    /// Of two records the one with the higher number counts.
+    var number: UInt64 = 0
+    /// What the database has as its `user_version` from that transaction on; 0 where it was never whole.
+    var sequence: UInt32 = 0
+    /// Which log it was in.
+    var salts: UInt64 = 0
+    /// The frames of the log up to its end, and their sum.
+    var frames: UInt32 = 0
+    var sum: UInt64 = 0
+    /// Whether commits were flushed, so that they outlast the machine too.
+    var isFlushed = false
+    /// Whether the last process ended in order.
+    var isClosed = false
+    /// Whether somebody else brought a part of the log into the database, so that its pages' sums are not known.
+    var areSumsLost = false
+    /// The name of the machine's boot.
+    var boot = [UInt8](repeating: 0, count: 36)
+    /// The first bytes of the log.
+    var head = [UInt8](repeating: 0, count: LogScan.headBytes)
+
+    init() {}
+
+    /// Nil where the bytes are not a record, or one that was changed.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == Self.bytes, bytes.prefix(8).elementsEqual(Self.mark),
+            bytes.number(at: 124) == crc32(of: bytes.part(0..<124))
+        else { return nil }
+        number = bytes.longNumber(at: 8)
+        sequence = bytes.number(at: 16)
+        frames = bytes.number(at: 20)
+        salts = bytes.longNumber(at: 24)
+        sum = bytes.longNumber(at: 32)
+        isFlushed = bytes[40] & 1 != 0
+        isClosed = bytes[40] & 2 != 0
+        areSumsLost = bytes[40] & 4 != 0
+        boot = Array(bytes[44..<80])
+        head = Array(bytes[80..<112])
+    }
+
+    var encoded: [UInt8] {
+        var bytes = Self.mark
+        func add(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value.bigEndian) { bytes += $0 } }
+        add(number)
+        add(sequence)
+        add(frames)
+        add(salts)
+        add(sum)
+        add(UInt32((isFlushed ? 1 : 0) | (isClosed ? 2 : 0) | (areSumsLost ? 4 : 0)) << 24)
+        bytes += boot
+        bytes += head
+        bytes += [UInt8](repeating: 0, count: 12)
+        add(bytes.withUnsafeBytes { crc32(of: $0) })
+        return bytes
+    }
+
+    /// Whether the database has at least what it had then; its number begins anew after four thousand million.
+    func isReached(by sequence: UInt32) -> Bool { Int32(bitPattern: sequence &- self.sequence) >= 0 }
+
+    /// How many transactions are lacking where it has not.
+    func lacking(at sequence: UInt32) -> Int { max(Int(Int32(bitPattern: self.sequence &- sequence)), 0) }
+}

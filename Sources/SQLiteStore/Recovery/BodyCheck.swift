@@ -1,0 +1,42 @@
+import GRDB
+import Jobs
+
+/// Holds each body to its digest.
+struct BodyCheck {
+    let db: Database
+    let files: BodyFiles
+
+    func damages() throws -> [FolderReport.Damage] {
+        let bodies = BodyRows(db: db)
+        var damages: [FolderReport.Damage] = []
+        func note(_ id: JobID, _ path: String, _ error: any Error) {
+            let reason = StoreFault.reason(of: error)
+            var text = reason.description
+            if case .damaged(_, let detail) = reason { text = detail }
+            damages.append(FolderReport.Damage(path: path, reason: text, job: "\(id)"))
+        }
+        for id in try Blob.fetchAll(db, sql: "SELECT job FROM payloads").compactMap({ JobID($0) }) {
+            do {
+                guard let payload = try bodies.payload(id) else { continue }
+                let name = payload.place.body == nil ? BodyFiles.inputName(id) : nil
+                try check(payload.place, name, of: id, options: payload.options)
+            } catch { note(id, files.path(BodyFiles.inputName(id)), error) }
+        }
+        for id in try Blob.fetchAll(db, sql: "SELECT job FROM results").compactMap({ JobID($0) }) {
+            var path = "results"
+            do {
+                guard let result = try bodies.result(id) else { continue }
+                if let file = result.file { path = files.path(file) }
+                try check(result.place, result.file, of: id)
+            } catch { note(id, path, error) }
+        }
+        return damages
+    }
+
+    private func check(_ place: BodyRows.Place, _ name: String?, of id: JobID, options: [UInt8] = []) throws {
+        let bytes = try place.body ?? files.read(name ?? "", bytes: place.bytes, of: id)
+        guard StoredBody.digest(bytes, options: options) == place.sha256 else {
+            throw JobStoreError.damaged(id, "its SHA-256 is not the one that was stored")
+        }
+    }
+}

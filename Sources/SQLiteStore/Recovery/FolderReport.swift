@@ -1,0 +1,61 @@
+import GRDB
+import Jobs
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What `vigil state check` tells of a folder that no server has.
+public struct FolderReport: Sendable, Equatable {
+    /// One thing that is wrong.
+    public struct Damage: Sendable, Equatable {
+        /// The file.
+        public let path: String
+        /// What is wrong with it.
+        public let reason: String
+        /// The job that it belongs to; nil where that is not known, or it belongs to all.
+        public let job: String?
+    }
+
+    /// The folder.
+    public let folder: String
+    /// Each thing that is wrong; none where the folder is whole.
+    public internal(set) var damages: [Damage] = []
+    /// What has to be told of a folder in which nothing is lacking.
+    public internal(set) var notes: [String] = []
+    /// How many jobs there are, by status; empty where they can't be read.
+    public internal(set) var jobs: [String: Int] = [:]
+
+    /// Whether nothing is lacking.
+    public var isWhole: Bool { damages.isEmpty }
+
+    /// Looks at a folder, without changing it.
+    public init(of path: String) throws(StateError) {
+        folder = path
+        let places = StatePlaces(folder: path)
+        let lock = try StateFolder.lockToRead(path)
+        defer { withExtendedLifetime(lock) {} }
+        do throws(StateError) { notes = try FolderCheck(places).run().notes } catch .damaged(let path, let reason) {
+            damages = [Damage(path: path, reason: reason, job: nil)]
+            return
+        }
+        guard access(places.database, F_OK) == 0 else {
+            throw .unusable(path: path, reason: "there is no jobs.sqlite in it: expected a state folder")
+        }
+        do { try DatabaseCheck.reading(places.database) { db in try readJobs(db, places) } } catch {
+            damages.append(
+                Damage(path: places.database, reason: StoreFault.reason(of: error).description, job: nil))
+        }
+    }
+
+    private mutating func readJobs(_ db: Database, _ places: StatePlaces) throws {
+        for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM jobs GROUP BY status") {
+            let columns = Columns(row: row)
+            let status = StatusCode.status(try columns.int(0))
+            jobs[status?.rawValue ?? "unknown"] = try columns.int(1)
+        }
+        damages += try BodyCheck(db: db, files: BodyFiles(folder: places.files)).damages()
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import SQLiteStore
+import Service
+
+/// `vigil state`.
+struct StateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "state", abstract: "Look after a state folder that no server has.",
+        subcommands: [StateCheckCommand.self, StateRecoverCommand.self])
+}
+
+/// `vigil state check`.
+struct StateCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Tell whether a state folder has all that was accepted.",
+        discussion: "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 78 in use or not to be read.")
+
+    @Option(help: "The state folder.")
+    var state: String
+    @Flag(help: "Write JSON.")
+    var json = false
+
+    func run() throws {
+        let report: FolderReport
+        do throws(StateError) { report = try FolderReport(of: state) } catch {
+            throw Failure(.configuration, error.description)
+        }
+        try Terminal.print(json ? report.json : report.text)
+        if !report.isWhole { throw ExitCode(Failure.Code.badData.rawValue) }
+    }
+}
+
+/// `vigil state recover`.
+struct StateRecoverCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recover", abstract: "Copy what can be had of a damaged state folder into a new one.",
+        discussion: """
+            The damaged folder is not changed. What was lost is told by number, and by job where that is known. \
+            Exit codes: 0 nothing was lost, 65 something was, 78 the folders can't be used.
+            """)
+
+    @Option(help: "The damaged state folder.")
+    var state: String
+    @Option(help: "The new folder, which must not be there or be empty.")
+    var output: String
+    @Flag(help: "Write JSON.")
+    var json = false
+
+    func run() throws {
+        let recovery: FolderRecovery
+        do throws(StateError) { recovery = try FolderRecovery(of: state, into: output) } catch {
+            throw Failure(.configuration, error.description)
+        }
+        try Terminal.print(json ? recovery.json : recovery.text)
+        if !recovery.isWhole { throw ExitCode(Failure.Code.badData.rawValue) }
+    }
+}

@@ -1,0 +1,66 @@
+import Formats
+import SQLiteStore
+
+extension FolderReport {
+    /// A line a fact.
+    var text: [UInt8] {
+        var lines = [
+            isWhole ? "\(folder) is whole" : "\(folder) is damaged"
+        ]
+        if !jobs.isEmpty {
+            lines.append(
+                "jobs: " + jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+        }
+        lines += notes.map { "note: \($0)" }
+        lines += damages.map { "\($0.path): \($0.reason)" + ($0.job.map { " (job \($0))" } ?? "") }
+        return Array(lines.joined(separator: "\n").utf8)
+    }
+
+    /// An object of the same.
+    var json: [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("folder", folder)
+                json.member("whole", isWhole)
+                json.key("jobs")
+                json.object { json in
+                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
+                }
+                json.key("notes")
+                json.array(notes) { $0.string($1) }
+                json.key("damages")
+                json.array(damages) { json, damage in
+                    json.object { json in
+                        json.member("path", damage.path)
+                        json.member("reason", damage.reason)
+                        if let job = damage.job { json.member("job", job) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension FolderRecovery {
+    /// A line a fact.
+    var text: [UInt8] {
+        var lines = ["\(recovered) jobs were copied from \(folder) to \(output)"]
+        lines += losses.map { "lost: \($0)" }
+        if isWhole { lines.append("nothing was lost") }
+        return Array(lines.joined(separator: "\n").utf8)
+    }
+
+    /// An object of the same.
+    var json: [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("folder", folder)
+                json.member("output", output)
+                json.member("whole", isWhole)
+                json.member("jobs", recovered)
+                json.key("losses")
+                json.array(losses) { $0.string($1) }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Jobs
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("What can be had of a damaged folder")
+struct RecoveryTests {
+    private static func recover(_ home: Home) async throws -> (FolderRecovery, jobs: Int) {
+        let before = try home.everything()
+        let target = try Home()
+        let recovery = try FolderRecovery(of: home.path, into: target.path + "/new")
+        #expect(try home.everything() == before, "the damaged one is left as it was")
+        let store = try SQLiteJobStore(
+            folder: StateFolder(target.path + "/new"), clock: ManualClock(), random: SeededRandom(seed: 3))
+        let jobs = try await store.list(JobFilter(), limit: 1_000, before: nil).count
+        #expect(try await store.insert(.of(seed: 99)).status == .queued)
+        store.close()
+        return (recovery, jobs)
+    }
+
+    @Test("a whole folder is checked as whole, and copied whole", arguments: [true, false])
+    func whole(isClosed: Bool) async throws {
+        let accepted = try await Accepted(isClosed: isClosed)
+        let report = try FolderReport(of: accepted.home.path)
+        #expect(report.isWhole && report.jobs.values.reduce(0, +) == 12)
+        let (recovery, jobs) = try await Self.recover(accepted.home)
+        #expect(recovery.isWhole && recovery.losses == [] && jobs == 12)
+    }
+
+    @Test("a flipped bit of the log costs at most what it hit", arguments: [3, 18, 30, 8_000, 40_000, 200_000])
+    func log(place: Int) async throws {
+        let accepted = try await Accepted(isClosed: false)
+        try Home.flip(accepted.home.database + "-wal", at: place)
+        let report = try FolderReport(of: accepted.home.path)
+        #expect(report.damages.first?.path == accepted.home.database + "-wal")
+        let (recovery, jobs) = try await Self.recover(accepted.home)
+        #expect(!recovery.isWhole)
+        #expect(jobs >= 10, "\(recovery.losses)")
+    }
+
+    @Test("pages of the database that are gone cost their rows alone")
+    func pages() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let bytes = try Home.bytes(accepted.home.database)
+        for page in stride(from: 3, to: bytes.count / 8_192, by: 4) {
+            var spoilt = bytes
+            spoilt.replaceSubrange(page * 8_192..<(page + 1) * 8_192, with: Data(repeating: 0, count: 8_192))
+            try spoilt.write(to: URL(fileURLWithPath: accepted.home.database))
+            #expect(try FolderReport(of: accepted.home.path).damages.first?.path == accepted.home.database)
+            let (recovery, _) = try await Self.recover(accepted.home)
+            #expect(!recovery.isWhole)
+        }
+    }
+
+    @Test("a body that is not what was stored is told by its job")
+    func bodies() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let name = try #require(try accepted.home.bodies().first { $0.hasSuffix(".in") })
+        try Home.flip(accepted.home.path + "/files/" + name, at: 99)
+        let report = try FolderReport(of: accepted.home.path)
+        #expect(report.damages.map(\.job) == [String(name.dropLast(3))])
+        let (recovery, jobs) = try await Self.recover(accepted.home)
+        #expect(recovery.losses.count == 1 && jobs == 12)
+    }
+
+    @Test("a folder in use, none, and one that is there are refused")
+    func refused() async throws {
+        let home = try Home()
+        let store = try home.open()
+        #expect(throws: StateError.self) { try FolderReport(of: home.path) }
+        #expect(throws: StateError.self) { try FolderReport(of: home.path + "/none") }
+        store.close()
+        #expect(throws: StateError.self) { try FolderRecovery(of: home.path, into: home.path + "/files/..") }
+    }
+}
+
+extension Home {
+    /// Every file's bytes, but what SQLite makes to read.
+    fileprivate func everything() throws -> [String: Data] {
+        var contents: [String: Data] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: path) where !name.hasSuffix("-shm") {
+            contents[name] = try? Home.bytes(path + "/" + name)
+        }
+        return contents
+    }
+}

@@ -1,0 +1,177 @@
+import Formats
+import Foundation
+import GRDB
+import Jobs
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("What bears witness beside the database")
+struct WitnessTests {
+    private static func record(_ home: Home) -> WitnessRecord? {
+        guard case .record(let record, false) = WitnessFile.read(home.path + "/witness") else { return nil }
+        return record
+    }
+
+    private static func scan(_ home: Home) throws -> LogScan {
+        LogScan(try MappedFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
+    }
+
+    @Test("the log is read as SQLite reads it, and the record is its last commit")
+    func log() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...20 {
+            _ = try await store.insert(.of(floats: 1_000, seed: UInt64(seed)))
+            let scan = try Self.scan(home)
+            let record = try #require(Self.record(home))
+            #expect(scan.salts == record.salts && scan.frames == Int(record.frames) && scan.sums.last == record.sum)
+            #expect(scan.head == record.head && !scan.isBroken)
+        }
+        let number = try home.tamper { try Int.fetchOne($0, sql: "PRAGMA user_version") }
+        #expect(Self.record(home)?.sequence == UInt32(number ?? 0))
+        let frames = try store.database.withWriter { try $0.checkpoint(.passive).walFrameCount }
+        #expect(try Self.scan(home).frames == frames)
+    }
+
+    @Test("a record that was changed in any bit is none")
+    func bits() {
+        var record = WitnessRecord()
+        (record.number, record.sequence, record.salts, record.frames, record.sum) = (7, 8, 9, 10, 11)
+        record.isFlushed = true
+        record.head = Array(0..<32)
+        let bytes = record.encoded
+        #expect(bytes.withUnsafeBytes { WitnessRecord($0) } == record)
+        for bit in 0..<bytes.count * 8 {
+            var spoilt = bytes
+            spoilt[bit / 8] ^= 1 << (bit % 8)
+            #expect(spoilt.withUnsafeBytes { WitnessRecord($0) } == nil, "bit \(bit)")
+        }
+    }
+
+    @Test("the database's number may begin anew")
+    func sequence() {
+        var record = WitnessRecord()
+        record.sequence = .max
+        #expect(record.isReached(by: 1) && record.isReached(by: .max) && !record.isReached(by: .max - 1))
+        #expect(record.lacking(at: .max - 3) == 3)
+    }
+
+    @Test("a database that grew and shrank is whole, killed at any time")
+    func lives() async throws {
+        let home = try Home()
+        let clock = ManualClock()
+        var random = SeededRandom(seed: 5)
+        for round in 0..<6 {
+            let store = try home.open(clock: clock, seed: UInt64(round)) { $0.resultTTL = .seconds(10) }
+            for seed in 0..<40 {
+                _ = try await store.finish(
+                    .of(floats: Int.random(in: 100...20_000, using: &random), seed: UInt64(seed)))
+                if seed % 13 == 0 { store.database.checkpointAll() }
+                if seed % 7 == 0 {
+                    let copy = try home.copy()
+                    _ = try FolderCheck(StatePlaces(folder: copy.path)).run()
+                    try FileManager.default.removeItem(atPath: copy.path)
+                }
+            }
+            clock.advance(by: .seconds(11))
+            _ = try await store.expire()
+            _ = try await store.expire()
+            #expect(try Home.bytes(home.database + "-wal").isEmpty, "all is in the database when it is quiet")
+            if round % 2 == 0 { store.close() }
+            let whole = try FolderCheck(StatePlaces(folder: home.copy().path)).run()
+            #expect(whole.notes == [] && whole.sums == nil)
+            store.close()
+        }
+    }
+
+    @Test("somebody else's SQLite may change the database, which is told", arguments: [true, false])
+    func others(isClosed: Bool) async throws {
+        let home = try Home()
+        let store = try home.open()
+        let id = try await store.finish()
+        if isClosed { store.close() }
+        let copy = try home.copy()
+        try copy.tamper { try $0.execute(sql: "UPDATE jobs SET name = 'another'") }
+        try Data().write(to: URL(fileURLWithPath: copy.path + "/lock"))
+        #expect(StateFolder.waitingJobs(in: copy.path) == 0)
+        let notes = Notes()
+        let next = try copy.open(logger: notes.logger())
+        #expect(try await next.job(id)?.name == "another")
+        #expect(notes.all.contains { $0.contains("something else than Vigil") })
+        next.close()
+        #expect(try FolderCheck(StatePlaces(folder: copy.path)).run().notes == [])
+    }
+
+    @Test("sums that a checkpoint of somebody else has left behind are not gone by")
+    func foreignCheckpoint() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...20 { _ = try await store.insert(.of(floats: 1_000, seed: UInt64(seed))) }
+        try home.tamper { db in
+            try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+        for seed in 21...22 { _ = try await store.insert(.of(floats: 1_000, seed: UInt64(seed))) }
+        store.database.checkpointAll()
+        _ = try await store.insert(.of(floats: 1_000, seed: 23))
+        let copy = try home.copy()
+        let next = try copy.open()
+        #expect(try await next.list(JobFilter(), limit: 100, before: nil).count == 23)
+        let whole = try FolderCheck(StatePlaces(folder: copy.copy().path)).run()
+        #expect(whole.notes == [] && whole.sums == nil, "they were made anew")
+    }
+
+    @Test("a folder of before opens, and is witnessed from then on", arguments: [true, false])
+    func older(isClosed: Bool) async throws {
+        let accepted = try await Accepted(isClosed: isClosed)
+        let home = accepted.home
+        // Without its witness, and without the number that goes with it, which is how older ones are.
+        try home.tamper { db in
+            try db.execute(sql: "PRAGMA user_version = 0; DELETE FROM grdb_migrations WHERE identifier = 'witness'")
+        }
+        for name in ["witness", "sums"] { try FileManager.default.removeItem(atPath: home.path + "/" + name) }
+        if isClosed { try Data("1 2 3".utf8).write(to: URL(fileURLWithPath: home.path + "/closed")) }
+        #expect(try await accepted.verdict() == .whole)
+        #expect(Self.record(home)?.isClosed == true)
+        #expect(!FileManager.default.fileExists(atPath: home.path + "/closed"))
+        #expect(
+            try await accepted.trials(1) { _, home in
+                try Home.flip(home.database, at: 8_192 * 5 + 77)
+                return "a bit"
+            } == [])
+    }
+
+    @Test("what is nobody's is set aside, and goes after a while or for want of room")
+    func strays() async throws {
+        let home = try Home()
+        let store = try home.open()
+        let job = try await store.insert(.large)
+        let copy = try home.copy()
+        try Data("x".utf8).write(to: URL(fileURLWithPath: copy.path + "/files/stray"))
+        let next = try copy.open()
+        #expect(try copy.bodies() == ["\(job.id).in"])
+        #expect(try Home.bytes(copy.path + "/strays/stray") == Data("x".utf8))
+        Strays(places: StatePlaces(folder: copy.path)).trim(free: 0)
+        #expect(!FileManager.default.fileExists(atPath: copy.path + "/strays"))
+        next.close()
+        store.close()
+    }
+
+    @Test("damage that is met later ends what is taken, and is told")
+    func later() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...200 { _ = try await store.finish(.of(floats: 1_000, seed: UInt64(seed)), with: .output(5_000)) }
+        let ids = try await store.list(JobFilter(), limit: 300, before: nil).map(\.id)
+        store.database.checkpointAll()
+        let bytes = try Home.bytes(home.database)
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database))
+        try file.seek(toOffset: 8_192)
+        try file.write(contentsOf: Data(repeating: 0xA5, count: bytes.count - 8_192))
+        try file.close()
+        for id in ids { _ = try? await store.output(id, fetching: false) }
+        await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 777)) }
+    }
+}
