@@ -1,4 +1,5 @@
 import GRDB
+import Platform
 
 #if canImport(Glibc)
     import Glibc
@@ -30,7 +31,7 @@ enum DatabaseCheck {
             throw .damaged(path: path, reason: (error as? DatabaseError)?.message ?? "\(error)")
         }
         if let problem, problem != "ok" {
-            throw .damaged(path: path, reason: problem.split(separator: "\n").joined(separator: "; "))
+            throw .damaged(path: path, reason: problem.pieces(between: ASCII.lineFeed).joined(separator: "; "))
         }
         if isNewer { throw .newer(path: path) }
     }

@@ -1,6 +1,7 @@
 import Formats
 import GRDB
 import Jobs
+import Platform
 
 #if canImport(Glibc)
     import Glibc
@@ -114,7 +115,7 @@ public struct FolderRecovery: Sendable, Equatable {
             try copy.commit()
         }
         let rowless = Directory.names(in: old.files).filter {
-            $0.hasSuffix(".in") && !names.contains($0) && !$0.hasPrefix(".")
+            $0.ends(with: ".in") && !names.contains($0) && !$0.begins(with: ".")
         }
         for name in rowless.sorted() { losses.append("\(name) belongs to no job that is known") }
         try queue.inDatabase { db in

@@ -1,5 +1,6 @@
 import GRDB
 import Jobs
+import Platform
 
 /// Reads row by row what a damaged database still gives, into a new one.
 struct RowSalvage {
@@ -36,7 +37,7 @@ struct RowSalvage {
                 let columns = try target.inDatabase { try $0.columns(in: table.name).map(\.name) }
                 let list = columns.joined(separator: ", ")
                 for order in ["ASC", "DESC"] {
-                    let key = table.key.split(separator: ",").map { "\($0) \(order)" }.joined(separator: ", ")
+                    let key = table.key.pieces(between: ASCII.comma).map { "\($0) \(order)" }.joined(separator: ", ")
                     copy(source, "SELECT \(list) FROM \(table.name) ORDER BY \(key)", [], table.name, list, target)
                 }
                 guard table.isOfJob else { continue }
@@ -80,7 +81,7 @@ struct RowSalvage {
         _ source: DatabaseQueue, _ sql: String, _ arguments: StatementArguments, _ table: String, _ columns: String,
         _ target: DatabaseQueue
     ) {
-        let places = columns.split(separator: ",").map { _ in "?" }.joined(separator: ", ")
+        let places = columns.pieces(between: ASCII.comma).map { _ in "?" }.joined(separator: ", ")
         _ = try? target.inDatabase { out in
             try out.inTransaction {
                 _ = try? source.inDatabase { db in
