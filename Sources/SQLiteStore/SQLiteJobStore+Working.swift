@@ -43,7 +43,7 @@ extension SQLiteJobStore {
         let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
         let (clock, ttl) = (clock, settings.uploadTTL)
         let log = work.withLock { $0 }
-        return try await writer.commit { context in
+        return try await writer.commit(isPromise: false) { context in
             let (wall, now) = (clock.wall, clock.now)
             try context.endOverdue(wall: wall, now: now, uploadTTL: ttl)
             var claimed: [JobRecord] = []

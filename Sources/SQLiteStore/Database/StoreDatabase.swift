@@ -85,7 +85,9 @@ final class StoreDatabase: Sendable {
     }
 
     /// Runs steps in a transaction of the writer, and writes down beside the database that it was committed.
-    func write(_ body: (Database) throws -> Void) throws {
+    ///
+    /// - Parameter counts: whether the database's number goes up if anything is changed
+    func write(counts: Bool = true, _ body: (Database) throws -> Void) throws {
         // Of a transaction for which that failed, somebody was told that it did.
         try keeper.note()
         let number = keeper.next
@@ -94,7 +96,7 @@ final class StoreDatabase: Sendable {
             try db.inTransaction(.immediate) {
                 let before = db.totalChangesCount
                 try body(db)
-                isCounted = db.totalChangesCount != before
+                isCounted = counts && db.totalChangesCount != before
                 // In the first page, which most transactions write anyway.
                 if isCounted { try db.execute(sql: "PRAGMA user_version = \(Int32(bitPattern: number))") }
                 return .commit

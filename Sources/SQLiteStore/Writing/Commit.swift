@@ -29,14 +29,17 @@ final class LiveBox: Sendable {
 final class Commit: Sendable {
     /// Whether it is for what was accepted before, for which the ballast was taken on.
     let mayUseBallast: Bool
+    /// Whether somebody outside is told of it, so that the database's number has to go up.
+    let isPromise: Bool
     private let run: @Sendable (WriteContext) throws -> Void
     private let settled: @Sendable (JobStoreError?) -> Void
 
     init(
-        mayUseBallast: Bool, run: @escaping @Sendable (WriteContext) throws -> Void,
+        mayUseBallast: Bool, isPromise: Bool = true, run: @escaping @Sendable (WriteContext) throws -> Void,
         settled: @escaping @Sendable (JobStoreError?) -> Void
     ) {
         self.mayUseBallast = mayUseBallast
+        self.isPromise = isPromise
         self.run = run
         self.settled = settled
     }

@@ -47,15 +47,17 @@ final class CommitQueue: Sendable {
 
     /// Runs a step on the writer, and returns what it made once that is committed.
     ///
-    /// - Parameter mayUseBallast: false for what is new, which is refused on a full disk
+    /// - Parameters:
+    ///   - mayUseBallast: false for what is new, which is refused on a full disk
+    ///   - isPromise: false for what nobody outside is told of, such as a claim
     func commit<Value: Sendable>(
-        mayUseBallast: Bool = true, _ body: @escaping @Sendable (WriteContext) throws -> Value
+        mayUseBallast: Bool = true, isPromise: Bool = true, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
         let box = Made<Value>()
         let error = await withCheckedContinuation { (continuation: CheckedContinuation<JobStoreError?, Never>) in
             add(
                 Commit(
-                    mayUseBallast: mayUseBallast, run: { context in box.put(try body(context)) },
+                    mayUseBallast: mayUseBallast, isPromise: isPromise, run: { context in box.put(try body(context)) },
                     settled: { continuation.resume(returning: $0) }))
         }
         if let error { throw error }
@@ -129,7 +131,7 @@ final class CommitQueue: Sendable {
         do {
             if let change = watch.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
-            try database.write { db in
+            try database.write(counts: batch.contains(where: \.isPromise)) { db in
                 let context = WriteContext(db: db, clock: database.clock, live: live)
                 for commit in batch { try commit.perform(context) }
             }

@@ -122,6 +122,23 @@ struct WitnessTests {
         #expect(whole.notes == [] && whole.sums == nil, "they were made anew")
     }
 
+    @Test("a log that is gone with claims alone costs nothing; with an end it is damage", arguments: [false, true])
+    func claims(ends: Bool) async throws {
+        let home = try Home()
+        let store = try home.open()
+        let id = try await store.insert(.of()).id
+        store.database.checkpointAll()
+        let claimed = try #require(try await store.claim(limit: 1).first)
+        if ends { _ = try await store.complete(claimed.token, with: .done) }
+        let copy = try home.copy()
+        try FileManager.default.removeItem(atPath: copy.database + "-wal")
+        if ends {
+            #expect(throws: StateError.self) { try copy.open() }
+        } else {
+            #expect(try await copy.open().job(id)?.status == .queued)
+        }
+    }
+
     @Test("a folder of before opens, and is witnessed from then on", arguments: [true, false])
     func older(isClosed: Bool) async throws {
         let accepted = try await Accepted(isClosed: isClosed)
