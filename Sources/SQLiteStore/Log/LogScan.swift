@@ -118,14 +118,16 @@ struct LogScan {
 /// The sums of the log, of words of four bytes.
 enum LogSum {
     static func of(_ bytes: UnsafeRawBufferPointer, after sum: UInt64, swapped: Bool) -> UInt64 {
+        guard let base = bytes.baseAddress else { return sum }
+        // Sound: heads and pages begin at multiples of eight bytes in the log, and the mapping at one of a page.
+        let words = base.assumingMemoryBound(to: UInt32.self)
+        let count = bytes.count / 8 * 2
         var (first, second) = (UInt32(truncatingIfNeeded: sum >> 32), UInt32(truncatingIfNeeded: sum))
         var at = 0
-        while at + 8 <= bytes.count {
-            let one = bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)
-            let two = bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self)
-            first = first &+ (swapped ? one.byteSwapped : one) &+ second
-            second = second &+ (swapped ? two.byteSwapped : two) &+ first
-            at += 8
+        while at < count {
+            first = first &+ (swapped ? words[at].byteSwapped : words[at]) &+ second
+            second = second &+ (swapped ? words[at + 1].byteSwapped : words[at + 1]) &+ first
+            at += 2
         }
         return UInt64(first) << 32 | UInt64(second)
     }
