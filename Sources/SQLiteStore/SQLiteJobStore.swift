@@ -97,7 +97,7 @@ public final class SQLiteJobStore: JobStore {
                 LiveJobs(
                     settings: table,
                     generator: JobID(last).map { JobIDGenerator(after: $0) } ?? JobIDGenerator()))
-            writer = CommitQueue(database: database, live: live, space: space, watch: watch)
+            writer = CommitQueue(database: database, live: live, space: space)
             try database.reload(into: live)
             try takeBack()
             database.checkpointAll()
@@ -135,7 +135,7 @@ public final class SQLiteJobStore: JobStore {
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         writer.close()
-        if let change = watch.change() {
+        if let change = database.change() {
             // SQLite would remove a log by its name, which can be another's by now.
             logger.error("the state folder is left as it is", metadata: ["change": "\(change)"])
             return database.abandon()

@@ -219,6 +219,19 @@ final class StoreDatabase: Sendable {
         if isDone == true { keeper.emptied() }
     }
 
+    /// Takes what was just written for known.
+    func noteOwnWriting() { watch.noteOwnWriting() }
+
+    /// What others have done to the folder; nil where nothing was done.
+    ///
+    /// - Parameter wrote: whether this process may have written since that was last noted
+    func change(wrote: Bool = false) -> String? {
+        watch.change(wrote: wrote) {
+            // With frames that are not in the file any more it fails, before it has written anything.
+            (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
+        }
+    }
+
     /// Whether there is something in the log.
     var hasLog: Bool { logBytes > 0 }
 

@@ -21,7 +21,7 @@ final class FolderWatch: Sendable {
     private enum Place: CaseIterable {
         case folder, lock, database, log, index, witness, sums, files
 
-        /// Whether nobody else may write to it.
+        /// Whether nobody else may make it smaller.
         var isOurs: Bool { self == .database || self == .log }
     }
 
@@ -53,8 +53,10 @@ final class FolderWatch: Sendable {
 
     /// What was done to the folder since, by others; nil where nothing was.
     ///
-    /// - Parameter wrote: whether this process may have written since the last note
-    func change(wrote: Bool = false) -> String? {
+    /// - Parameters:
+    ///   - wrote: whether this process may have written since the last note
+    ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
+    func change(wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
         noted.withLock { noted in
             guard let noted else { return nil }
             for (place, known) in noted {
@@ -65,11 +67,9 @@ final class FolderWatch: Sendable {
                     return "\(path) was removed while the service ran"
                 }
                 guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
-                guard place.isOurs, !wrote else { continue }
-                if found.bytes < known.bytes { return "\(path) was truncated while the service ran" }
-                if place == .database, found.modified != known.modified {
-                    return "\(path) was written to by another process while the service ran"
-                }
+                guard place.isOurs, !wrote, found.bytes < known.bytes else { continue }
+                if place == .log, found.bytes == 0, isEmptied() { continue }
+                return "\(path) was truncated while the service ran"
             }
             return nil
         }
@@ -81,7 +81,7 @@ struct FileMark: Sendable {
     let device: UInt64
     let inode: UInt64
     let bytes: Int
-    /// In nanoseconds.
+    /// In nanoseconds, by the clock of the file system.
     let modified: Int64
 
     /// Of what stands at a path; nil, with `errno`, where nothing does.

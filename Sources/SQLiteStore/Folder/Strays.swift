@@ -19,7 +19,7 @@ struct Strays: Sendable {
     func setAside(keeping known: Set<String>, writtenBefore start: FileTime) -> Int {
         let names = Directory.names(in: places.files).filter { name in
             guard !known.contains(name), let mark = FileMark(path: places.files + "/" + name) else { return false }
-            return mark.modified < start.nanoseconds
+            return mark.modified <= start.nanoseconds
         }
         guard !names.isEmpty else { return 0 }
         mkdir(places.strays, 0o700)

@@ -25,15 +25,13 @@ final class CommitQueue: Sendable {
     private let database: StoreDatabase
     private let live: LiveBox
     private let space: DiskSpace
-    private let watch: FolderWatch
     private let queue = DispatchQueue(label: "vigil.store")
     private let state = Mutex(State())
 
-    init(database: StoreDatabase, live: LiveBox, space: DiskSpace, watch: FolderWatch) {
+    init(database: StoreDatabase, live: LiveBox, space: DiskSpace) {
         self.database = database
         self.live = live
         self.space = space
-        self.watch = watch
     }
 
     /// Why the last transaction failed; nil where it did not.
@@ -129,15 +127,15 @@ final class CommitQueue: Sendable {
     /// Runs steps in one transaction; says why that failed, and then nothing is changed.
     private func attempt(_ batch: [Commit]) -> JobStoreError? {
         do {
-            if let change = watch.change() { throw JobStoreError.unavailable(change) }
+            if let change = database.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
             try database.write(counts: batch.contains(where: \.isPromise)) { db in
                 let context = WriteContext(db: db, clock: database.clock, live: live)
                 for commit in batch { try commit.perform(context) }
             }
             // What was committed to files that are not there any more was not.
-            if let change = watch.change(wrote: true) { throw JobStoreError.unavailable(change) }
-            watch.note()
+            if let change = database.change(wrote: true) { throw JobStoreError.unavailable(change) }
+            database.noteOwnWriting()
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }

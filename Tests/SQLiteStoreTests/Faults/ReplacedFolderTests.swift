@@ -13,7 +13,7 @@ import Testing
 
 /// What is done to the folder of a store that has it open.
 enum FolderChange: String, CaseIterable, Sendable {
-    case removed, madeAnew, movedAway, databaseRemoved, databaseReplaced, databaseTruncated, databaseOverwritten
+    case removed, madeAnew, movedAway, databaseRemoved, databaseReplaced, databaseTruncated
     case logRemoved, logTruncated, indexRemoved, filesRemoved, filesReplaced, lockRemoved, lockReplaced
 
     func make(to home: Home) throws {
@@ -34,11 +34,6 @@ enum FolderChange: String, CaseIterable, Sendable {
         case .databaseRemoved: try remove("/jobs.sqlite")
         case .databaseReplaced: try replace("/jobs.sqlite")
         case .databaseTruncated: #expect(truncate(home.database, 0) == 0)
-        case .databaseOverwritten:
-            let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database))
-            try file.seek(toOffset: 8_192)
-            try file.write(contentsOf: Data(count: 8_192))
-            try file.close()
         case .logRemoved: try remove("/jobs.sqlite-wal")
         case .logTruncated: #expect(truncate(home.database + "-wal", 0) == 0)
         case .indexRemoved: try remove("/jobs.sqlite-shm")
