@@ -123,7 +123,7 @@ with group("configuration"):
     ends("an absent config file", 66, "serve", "--config", "absent.json", says=["absent.json"])
     (folder / "bad.json").write_text("{port: 80")
     ends("a config file that is no JSON", 78, "serve", "--config", "bad.json", says=["bad.json"])
-    ends("a host that is no address", 78, "serve", "--host", "not an address", "--port", "0", says=["not an address"])
+    ends("a host that is no address", 64, "serve", "--host", "not an address", "--port", "0", says=["not an address"])
     ends("an address of another machine", 78, "serve", "--host", "192.0.2.1", "--port", "0", says=["192.0.2.1"])
     with Server() as server:
         ends("a port in use", 78, "serve", "--port", str(server.port), says=[str(server.port), "use"])

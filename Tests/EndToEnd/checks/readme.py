@@ -33,6 +33,7 @@ PASSED_OVER = {
 INLINE = {
     "vigil score FILE…": "vigil score features.npy",
     "vigil inspect FILE…": "vigil inspect features.npy",
+    "vigil version": "vigil version",
     "vigil help COMMAND": "for one in serve score import config inspect bench; do vigil help $one; done",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
