@@ -97,7 +97,7 @@ struct FileMark: Sendable {
     func isSameFile(as other: FileMark) -> Bool { device == other.device && inode == other.inode }
 }
 
-/// A moment by the clock that file systems stamp files with.
+/// A moment by the time of day, no earlier than the stamp of any file that was written before it.
 struct FileTime: Sendable, Comparable {
     let nanoseconds: Int64
 
@@ -105,7 +105,7 @@ struct FileTime: Sendable, Comparable {
 
     static var now: FileTime {
         var time = timespec()
-        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        clock_gettime(CLOCK_REALTIME, &time)
         return FileTime(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
     }
 }

@@ -128,8 +128,11 @@ struct ReplacedFolderTests {
         for name in ["old", "young"] {
             try Data([1]).write(to: URL(fileURLWithPath: files.path(name)))
         }
-        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
-        #expect(utimensat(AT_FDCWD, files.path("old"), &times, 0) == 0)
+        for (name, second) in [("old", -10), ("young", 10)] {
+            let moment = timespec(tv_sec: Int(folder.lockedAt.nanoseconds / 1_000_000_000) + second, tv_nsec: 0)
+            var times = [moment, moment]
+            #expect(utimensat(AT_FDCWD, files.path(name), &times, 0) == 0)
+        }
         #expect(Strays(places: folder.places).setAside(keeping: [], writtenBefore: folder.lockedAt) == 1)
         #expect(try home.bodies() == ["young"])
     }
