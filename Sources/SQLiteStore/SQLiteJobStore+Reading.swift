@@ -92,7 +92,7 @@ extension SQLiteJobStore {
     /// Throws where the folder is not the one that was opened, where the disk has no room for a job, where a large body
     /// can't be written, or where the last thing that was to be written was not.
     public func checkWritable() async throws(JobStoreError) {
-        if let change = watch.change(wrote: true) { throw .unavailable(change) }
+        if let change = watch.change(now: true, wrote: true) { throw .unavailable(change) }
         try database.checkUndamaged()
         do throws(StoreFault) {
             try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })

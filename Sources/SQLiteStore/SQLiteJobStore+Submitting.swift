@@ -21,7 +21,7 @@ extension SQLiteJobStore {
             try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
         } catch {
             // A folder that is gone has no room either.
-            if let change = watch.change(wrote: true) { throw .unavailable(change) }
+            if let change = watch.change(now: true, wrote: true) { throw .unavailable(change) }
             throw StoreFault.reason(of: error)
         }
         defer { space.leave(needed) }

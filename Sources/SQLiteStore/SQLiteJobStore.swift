@@ -102,7 +102,7 @@ public final class SQLiteJobStore: JobStore {
             try takeBack()
             database.checkpointAll()
             folder.removeSeal()
-            watch.note()
+            watch.begin()
         } catch let error as StateError {
             throw error
         } catch {
@@ -135,7 +135,7 @@ public final class SQLiteJobStore: JobStore {
     public func close() {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         writer.close()
-        if let change = database.change() {
+        if let change = database.change(now: true) {
             // SQLite would remove a log by its name, which can be another's by now.
             logger.error("the state folder is left as it is", metadata: ["change": "\(change)"])
             return database.abandon()

@@ -224,9 +224,11 @@ final class StoreDatabase: Sendable {
 
     /// What others have done to the folder; nil where nothing was done.
     ///
-    /// - Parameter wrote: whether this process may have written since that was last noted
-    func change(wrote: Bool = false) -> String? {
-        watch.change(wrote: wrote) {
+    /// - Parameters:
+    ///   - now: whether to look even if that was done a moment ago
+    ///   - wrote: whether this process may have written since that was last noted
+    func change(now: Bool = false, wrote: Bool = false) -> String? {
+        watch.change(now: now, wrote: wrote) {
             // With frames that are not in the file any more it fails, before it has written anything.
             (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
         }

@@ -37,7 +37,7 @@ final class DiskSpace: Sendable {
         let total = self.measure().total
         floor = min(64 << 20, max(total / 20, 1 << 20))
         ballastBytes = min(Self.mostBallastBytes, total / 40)
-        largestLog = min(8 << 20, max(total / 32, 1 << 20))
+        largestLog = min(32 << 20, max(total / 32, 1 << 20))
         hasBallast.withLock { [ballast] in $0 = access(ballast, F_OK) == 0 }
         takeOnBallast()
     }

@@ -9,11 +9,21 @@ import Synchronization
 /// Holds what a process has open against what stands at its paths.
 ///
 /// A file that was removed or replaced is still there for who has it open: writing to it succeeds, and all is gone when
-/// the process ends. So the writer looks before and after each commit, and nothing is accepted in a folder that is not the
-/// one at its path any more. A look is eight calls of `stat`.
+/// the process ends. So the writer looks before it commits and before it says so, and nothing is accepted in a folder that is
+/// not the one at its path any more. A look at all files is eight calls of `stat`, so those come a tenth of a second apart.
 final class FolderWatch: Sendable {
+    private struct State {
+        /// Nil until the files are there.
+        var noted: [Place: FileMark]?
+        var lookedAt = ContinuousClock.now
+        /// What the last look found.
+        var change: String?
+    }
+
+    private static let pause = Duration.milliseconds(100)
+
     private let places: StatePlaces
-    private let noted = Mutex<[Place: FileMark]?>(nil)
+    private let state = Mutex(State())
 
     init(places: StatePlaces) { self.places = places }
 
@@ -38,41 +48,64 @@ final class FolderWatch: Sendable {
         }
     }
 
-    /// Takes what stands there for what this process has open: at the start, and when it has written.
-    func note() {
+    /// Takes what stands there for what this process has open.
+    func begin() {
         var marks: [Place: FileMark] = [:]
         for place in Place.allCases { marks[place] = FileMark(path: path(place)) }
-        noted.withLock { $0 = marks }
+        state.withLock { $0.noted = marks }
     }
 
-    /// Takes what this process has just written for known, unless others have changed the folder: that has to be seen by
-    /// whoever looks next.
+    /// Takes the sizes that this process has just given its files for known.
     func noteOwnWriting() {
-        if noted.withLock({ $0 != nil }), change(wrote: true) == nil { note() }
+        state.withLock { state in
+            for place in [Place.log, .database] {
+                guard let known = state.noted?[place], let found = FileMark(path: path(place)),
+                    found.isSameFile(as: known)
+                else { continue }
+                state.noted?[place] = found
+            }
+        }
     }
 
-    /// What was done to the folder since, by others; nil where nothing was.
+    /// What was done to the folder by others; nil where nothing was.
     ///
     /// - Parameters:
-    ///   - wrote: whether this process may have written since the last note
+    ///   - now: whether to look even if that was done a moment ago
+    ///   - wrote: whether this process may have written since that was noted
     ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
-    func change(wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
-        noted.withLock { noted in
-            guard let noted else { return nil }
-            for (place, known) in noted {
-                let path = path(place)
-                guard let found = FileMark(path: path) else {
-                    // Whatever keeps it from being looked at, it is not that it is gone.
-                    guard errno == ENOENT || errno == ENOTDIR || errno == ESTALE else { continue }
-                    return "\(path) was removed while the service ran"
-                }
-                guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
-                guard place.isOurs, !wrote, found.bytes < known.bytes else { continue }
-                if place == .log, found.bytes == 0, isEmptied() { continue }
-                return "\(path) was truncated while the service ran"
+    func change(now: Bool = false, wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
+        state.withLock { state in
+            guard let noted = state.noted else { return nil }
+            let time = ContinuousClock.now
+            let isDue = now || state.change != nil || time - state.lookedAt >= Self.pause
+            if isDue {
+                state.lookedAt = time
+                state.change = look(noted, Place.allCases, wrote: wrote, isEmptied)
+            } else if !wrote {
+                // What was cut short has to be seen before it is written behind it.
+                state.change = look(noted, [.log], wrote: false, isEmptied)
             }
-            return nil
+            return state.change
         }
+    }
+
+    private func look(
+        _ noted: [Place: FileMark], _ places: [Place], wrote: Bool, _ isEmptied: () -> Bool
+    ) -> String? {
+        for place in places {
+            guard let known = noted[place] else { continue }
+            let path = path(place)
+            guard let found = FileMark(path: path) else {
+                // Whatever keeps it from being looked at, it is not that it is gone.
+                guard errno == ENOENT || errno == ENOTDIR || errno == ESTALE else { continue }
+                return "\(path) was removed while the service ran"
+            }
+            guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
+            guard place.isOurs, !wrote, found.bytes < known.bytes else { continue }
+            if place == .log, found.bytes == 0, isEmptied() { continue }
+            return "\(path) was truncated while the service ran"
+        }
+        return nil
     }
 }
 

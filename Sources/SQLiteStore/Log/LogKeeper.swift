@@ -120,24 +120,41 @@ final class LogKeeper: Sendable {
         return state.withLock { state in
             let end = frames ?? state.frames
             guard state.summed < end else { return true }
-            let page = StoreDatabase.pageSize
-            let step = LogScan.frameHeadBytes + page
-            var entries: [Int: UInt64] = [:]
-            var size = 0
-            for frame in state.summed..<end {
-                guard let bytes = read(state.log, step, at: LogScan.headBytes + frame * step) else { return false }
-                bytes.withUnsafeBytes { bytes in
-                    let head = LogScan.FrameHead(bytes)
-                    let number = Int(head.page)
-                    entries[number] = PageSums.entry(
-                        of: bytes.part(LogScan.frameHeadBytes..<LogScan.frameHeadBytes + page), number: number)
-                    if head.isCommit { size = Int(head.size) }
-                }
-            }
-            guard size > 0, sums.update(entries, size: size) else { return false }
+            guard let (last, size) = lastFrames(state.summed..<end, of: state.log),
+                let entries = entries(of: last, in: state.log), sums.update(entries, size: size)
+            else { return false }
             (state.summed, state.frames) = (end, max(state.frames, end))
             return true
         }
+    }
+
+    /// Where each page stands last among some frames, and how many pages the database has after them; nil where they can't
+    /// be read.
+    private func lastFrames(_ frames: Range<Int>, of log: Int32) -> (last: [Int: Int], size: Int)? {
+        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
+        var last: [Int: Int] = [:]
+        var size = 0
+        for frame in frames {
+            guard let bytes = read(log, LogScan.frameHeadBytes, at: LogScan.headBytes + frame * step) else {
+                return nil
+            }
+            let head = bytes.withUnsafeBytes { LogScan.FrameHead($0) }
+            last[Int(head.page)] = frame
+            if head.isCommit { size = Int(head.size) }
+        }
+        return size > 0 ? (last, size) : nil
+    }
+
+    /// The sums of pages by their numbers. Most of what is written again and again is summed once.
+    private func entries(of pages: [Int: Int], in log: Int32) -> [Int: UInt64]? {
+        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
+        var entries: [Int: UInt64] = [:]
+        for (number, frame) in pages {
+            let place = LogScan.headBytes + frame * step + LogScan.frameHeadBytes
+            guard let page = read(log, StoreDatabase.pageSize, at: place) else { return nil }
+            entries[number] = page.withUnsafeBytes { PageSums.entry(of: $0, number: number) }
+        }
+        return entries
     }
 
     /// The log was emptied: the next transaction begins it anew.

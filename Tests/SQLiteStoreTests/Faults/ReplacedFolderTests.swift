@@ -56,6 +56,9 @@ struct ReplacedFolderTests {
         _ = try await store.insert(.of())
         try await store.checkWritable()
         try change.make(to: home)
+        // Within a second nothing is accepted any more.
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end, (try? await store.insert(.of(seed: 3))) != nil {}
         for _ in 0..<2 {
             let error = await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 2)) }
             guard case .unavailable(let reason) = error else {
@@ -74,7 +77,11 @@ struct ReplacedFolderTests {
         let home = try Home()
         let store = try home.open()
         await #expect(throws: JobStoreError.self) {
-            try await store.writer.commit { _ in try change.make(to: home) }
+            try await store.writer.commit { _ in
+                try change.make(to: home)
+                let end = ContinuousClock.now + .milliseconds(150)
+                while ContinuousClock.now < end {}
+            }
         }
     }
 
@@ -83,6 +90,7 @@ struct ReplacedFolderTests {
         let home = try Home()
         let store = try home.open()
         try FolderChange.movedAway.make(to: home)
+        await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
         await #expect(throws: JobStoreError.self) { try await store.insert(.of()) }
         try FileManager.default.moveItem(atPath: home.path + ".old", toPath: home.path)
         #expect(try await store.insert(.of()).status == .queued)
