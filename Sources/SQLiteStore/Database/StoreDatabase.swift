@@ -197,8 +197,9 @@ final class StoreDatabase: Sendable {
     func checkpointIfLarge() {
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
         if logBytes >= 4 * largestLog { return checkpointAll() }
-        guard keeper.unsummedBytes >= largestLog, keeper.sum() else { return }
-        defer { watch.noteOwnWriting() }
+        guard keeper.unsummedBytes >= largestLog, change(now: true) == nil, keeper.sum() else { return }
+        watch.willBringIn()
+        defer { watch.noteOwnWriting(broughtIn: true) }
         let frames = try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }
         // Those of somebody else's, who wrote meanwhile.
         if let frames { _ = keeper.sum(upTo: frames) }
@@ -206,8 +207,9 @@ final class StoreDatabase: Sendable {
 
     /// Brings all of the log into the database, and empties it.
     func checkpointAll() {
-        guard keeper.sum() else { return }
-        defer { watch.noteOwnWriting() }
+        guard change(now: true) == nil, keeper.sum() else { return }
+        watch.willBringIn()
+        defer { watch.noteOwnWriting(broughtIn: true) }
         let isDone = try? pool.writeWithoutTransaction { db in
             let found = try db.checkpoint(.passive)
             guard found.walFrameCount == found.checkpointedFrameCount, keeper.sum(upTo: found.walFrameCount) else {

@@ -18,6 +18,8 @@ final class FolderWatch: Sendable {
         var lookedAt = ContinuousClock.now
         /// What the last look found.
         var change: String?
+        /// Whether the log is being brought into the database, which can become smaller by that.
+        var isBringingIn = false
     }
 
     private static let pause = Duration.milliseconds(100)
@@ -30,9 +32,6 @@ final class FolderWatch: Sendable {
     /// What is watched.
     private enum Place: CaseIterable {
         case folder, lock, database, log, index, witness, sums, files
-
-        /// Whether nobody else may make it smaller.
-        var isOurs: Bool { self == .database || self == .log }
     }
 
     private func path(_ place: Place) -> String {
@@ -55,10 +54,15 @@ final class FolderWatch: Sendable {
         state.withLock { $0.noted = marks }
     }
 
-    /// Takes the sizes that this process has just given its files for known.
-    func noteOwnWriting() {
+    /// The log is about to be brought in, until that is noted.
+    func willBringIn() { state.withLock { $0.isBringingIn = true } }
+
+    /// Takes the size that this process has just given the log for known, and that of the database where it has brought the
+    /// log in.
+    func noteOwnWriting(broughtIn: Bool = false) {
         state.withLock { state in
-            for place in [Place.log, .database] {
+            if broughtIn { state.isBringingIn = false }
+            for place in broughtIn ? [Place.log, .database] : [.log] {
                 guard let known = state.noted?[place], let found = FileMark(path: path(place)),
                     found.isSameFile(as: known)
                 else { continue }
@@ -71,7 +75,7 @@ final class FolderWatch: Sendable {
     ///
     /// - Parameters:
     ///   - now: whether to look even if that was done a moment ago
-    ///   - wrote: whether this process may have written since that was noted
+    ///   - wrote: whether this process may have written to the log since that was noted
     ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
     func change(now: Bool = false, wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
         state.withLock { state in
@@ -80,17 +84,20 @@ final class FolderWatch: Sendable {
             let isDue = now || state.change != nil || time - state.lookedAt >= Self.pause
             if isDue {
                 state.lookedAt = time
-                state.change = look(noted, Place.allCases, wrote: wrote, isEmptied)
+                var growing: Set<Place> = wrote ? [] : [.log]
+                if !state.isBringingIn { growing.insert(.database) }
+                state.change = look(noted, Place.allCases, growing: growing, isEmptied)
             } else if !wrote {
                 // What was cut short has to be seen before it is written behind it.
-                state.change = look(noted, [.log], wrote: false, isEmptied)
+                state.change = look(noted, [.log], growing: [.log], isEmptied)
             }
             return state.change
         }
     }
 
+    /// - Parameter growing: what can't have become smaller
     private func look(
-        _ noted: [Place: FileMark], _ places: [Place], wrote: Bool, _ isEmptied: () -> Bool
+        _ noted: [Place: FileMark], _ places: [Place], growing: Set<Place>, _ isEmptied: () -> Bool
     ) -> String? {
         for place in places {
             guard let known = noted[place] else { continue }
@@ -101,7 +108,7 @@ final class FolderWatch: Sendable {
                 return "\(path) was removed while the service ran"
             }
             guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
-            guard place.isOurs, !wrote, found.bytes < known.bytes else { continue }
+            guard growing.contains(place), found.bytes < known.bytes else { continue }
             if place == .log, found.bytes == 0, isEmptied() { continue }
             return "\(path) was truncated while the service ran"
         }
