@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import json
+import re
 import shutil
 import socket
 import socketserver
@@ -245,8 +246,9 @@ def visit(program, server, pages_port):
          f"http://127.0.0.1:{pages_port}/"],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    text = ran.stdout.partition("<pre>")[2].partition("</pre>")[0]
-    return json.loads(text or "{}"), ran.stderr
+    # The script that writes it is in the page too.
+    found = re.search(r"<pre>({.*?})</pre>", ran.stdout)
+    return json.loads(found[1] if found else "{}"), ran.stderr
 
 
 with group("a browser"):
