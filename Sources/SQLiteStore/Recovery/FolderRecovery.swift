@@ -30,6 +30,9 @@ public struct FolderRecovery: Sendable, Equatable {
         let (old, new) = (StatePlaces(folder: path), StatePlaces(folder: output))
         let lock = try StateFolder.lockToRead(path)
         defer { withExtendedLifetime(lock) {} }
+        guard access(old.database, F_OK) == 0 else {
+            throw .unusable(path: path, reason: "there is no jobs.sqlite in it: expected a state folder")
+        }
         try StateFolder.make(output)
         guard Directory.names(in: output, most: 1).isEmpty else {
             throw .unusable(path: output, reason: "it is not empty: expected a new folder")

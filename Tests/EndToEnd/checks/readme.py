@@ -29,11 +29,18 @@ PASSED_OVER = {
     "RateLimit-Policy": "no command",
     '{"time"': "no command",
 }
+# A state folder that a server has left.
+KEPT = """command vigil serve --port 0 --state kept >served 2>&1 & server=$!
+until grep -q url= served; do sleep 0.1; done
+kill $server; wait $server
+"""
 # Commands inside a line, with what stands for their capitals, or why they are not run.
 INLINE = {
     "vigil score FILE…": "vigil score features.npy",
     "vigil inspect FILE…": "vigil inspect features.npy",
     "vigil version": "vigil version",
+    "vigil state check --state DIR": KEPT + "vigil state check --state kept",
+    "vigil state recover --state DIR --output NEWDIR": KEPT + "vigil state recover --state kept --output mended",
     "vigil help COMMAND": "for one in serve score import config inspect bench; do vigil help $one; done",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
@@ -42,6 +49,8 @@ INLINE = {
 INLINE_PASSED_OVER = {
     "vigil serve": "the blocks run it",
     "vigil score": "the name of the command alone",
+    "vigil state check": "the name of the command alone",
+    "vigil state recover": "the name of the command alone",
     "vigil bench serve [URL]": "the blocks run it",
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
     "vigil score --labels 'normal,fighting,car accident'": "needs a text tower; checks/parity.py scores labels of its own choice",

@@ -20,6 +20,15 @@ struct RecoveryTests {
         return (recovery, jobs)
     }
 
+    @Test("a folder without jobs is none, and nothing is made of it")
+    func empty() throws {
+        let home = try Home()
+        let target = home.path + "/new"
+        #expect(throws: StateError.self) { try FolderReport(of: home.path) }
+        #expect(throws: StateError.self) { try FolderRecovery(of: home.path, into: target) }
+        #expect(!FileManager.default.fileExists(atPath: target))
+    }
+
     @Test("a whole folder is checked as whole, and copied whole", arguments: [true, false])
     func whole(isClosed: Bool) async throws {
         let accepted = try await Accepted(isClosed: isClosed)
