@@ -31,6 +31,12 @@ struct ClockJump: Sendable, Equatable {
         return less.overflow ? length : min(max(less.partialValue, 0), length)
     }
 
+    /// Whether the time of day is back to before it, so that the jump is what was wrong.
+    func isContradicted(by now: WallTime) -> Bool {
+        let back = wall.subtractingReportingOverflow(now.milliseconds)
+        return back.overflow ? wall > now.milliseconds : back.partialValue > length / 2_000_000
+    }
+
     /// What is held once time has jumped by `away` nanoseconds at the start of a process; nil where nothing is.
     ///
     /// - Parameters:

@@ -6,6 +6,8 @@ extension SQLiteJobStore {
     private static let mostAtOnce = 200
     /// How many times pages are given back before something else has its turn.
     private static let mostVacuums = 32
+    /// For how long what is written stays in the log at most.
+    private static let longestInLog = Duration.seconds(10)
 
     /// Removes an ended job with all that belongs to it.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
@@ -102,11 +104,14 @@ extension SQLiteJobStore {
     /// change of a single byte.
     private func bringInLog() async {
         let transactions = writer.transactions
-        let isQuiet = lookedAfter.withLock { last in
-            defer { last = transactions }
-            return last == transactions
+        let now = clock.now
+        let isDue = lookedAfter.withLock { last in
+            let isDue = last.transactions == transactions || now - last.broughtIn >= Self.longestInLog
+            last.transactions = transactions
+            if isDue { last.broughtIn = now }
+            return isDue
         }
-        if isQuiet, database.hasLog { await writer.bringInLog() }
+        if isDue, database.hasLog { await writer.bringInLog() }
     }
 
     /// Writes now and then what time it is, so that the store's clock can go on from there; at once where the time of day

@@ -97,7 +97,8 @@ extension SQLiteJobStore {
         do throws(StoreFault) {
             try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
         } catch { throw StoreFault.reason(of: error) }
-        try await threads.run { [probe] () throws(JobStoreError) in try probe.check() }
+        try await probe.check()
+        if let fault = database.sumsFault { throw fault }
         guard writer.fault != nil else { return }
         let (wall, now) = (clock.wall, clock.now)
         try await writer.commit { [database] context in try database.writeClock(context.db, wall: wall, now: now) }

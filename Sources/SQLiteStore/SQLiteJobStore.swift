@@ -55,7 +55,7 @@ public final class SQLiteJobStore: JobStore {
     /// The times of both clocks when they were last written down.
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     /// How many transactions there were when the store was last looked after.
-    let lookedAfter = Mutex(0)
+    let lookedAfter = Mutex((transactions: 0, broughtIn: MonotonicTime(nanoseconds: 0)))
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.
@@ -171,11 +171,17 @@ public final class SQLiteJobStore: JobStore {
             try context.callbacks.endLeases(now: database.clock.stored(now))
         }
         if let jump = database.jump.withLock(\.self) {
-            logger.warning(
-                "the time of day is far ahead of when this folder was last written to: what has expired stays a day",
-                metadata: [
-                    "ahead": "\(jump.length / 1_000_000_000) s", "unless": "--believe-clock says that it is right",
-                ])
+            if jump.isContradicted(by: wall) {
+                logger.warning(
+                    "the time of day was far ahead before, and is right again: what has expired by that stays",
+                    metadata: ["ahead": "\(jump.length / 1_000_000_000) s"])
+            } else {
+                logger.warning(
+                    "the time of day is far ahead of when this folder was last written to: what has expired stays a day",
+                    metadata: [
+                        "ahead": "\(jump.length / 1_000_000_000) s", "unless": "--believe-clock says that it is right",
+                    ])
+            }
         }
         folder.removeWork()
         let strays = try Strays(places: folder.places).setAside(

@@ -71,15 +71,20 @@ extension WorkerPool {
         }
     }
 
-    /// Writes an end, again and again while the store fails: the work is done and would be lost.
+    /// Writes an end, again and again while the store fails: the work is done and would be lost. Once the process leaves, the
+    /// next one does it again.
     private func tell(_ outcome: JobOutcome, of token: ClaimToken, timings: JobTimings?) async {
-        for pause in [Duration.milliseconds(100), .milliseconds(500), .seconds(2), .seconds(5), .zero] {
+        var pauses = [Duration.milliseconds(100), .milliseconds(500), .seconds(2)].makeIterator()
+        var tries = 0
+        while true {
             do {
                 try await backlog.complete(token, with: outcome, timings: timings)
                 return
             } catch {
+                tries += 1
                 logger.error("the end of job \(token.job) could not be written: \(error)")
-                if pause > .zero { try? await backlog.clock.sleep(until: backlog.clock.now + pause) }
+                if tries >= 5, !crew.isClaiming { return }
+                try? await backlog.clock.sleep(until: backlog.clock.now + (pauses.next() ?? .seconds(5)))
             }
         }
     }

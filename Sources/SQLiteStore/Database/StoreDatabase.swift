@@ -24,6 +24,7 @@ final class StoreDatabase: Sendable {
     let clock: StoreClock
     /// What of the time that passed before this process is not believed yet.
     let jump: Mutex<ClockJump?>
+    private let unnoted = Mutex<JobStoreError?>(nil)
     /// What damage was met, after which nothing new is taken.
     private let damage = Mutex<JobStoreError?>(nil)
     /// The size from which the write-ahead log is brought into the database, in bytes.
@@ -60,9 +61,10 @@ final class StoreDatabase: Sendable {
             return (StoreClock(written: written?.time, latest: latest ?? 0, wall: wall, now: now), written?.jump)
         }
         self.clock = clock
+        let wrong = before.flatMap { $0.isContradicted(by: wall) ? $0 : nil }
         jump = Mutex(
             believesClock
-                ? nil : ClockJump.found(clock.away, before: before, store: clock.stored(now), wall: wall))
+                ? wrong : ClockJump.found(clock.away, before: before, store: clock.stored(now), wall: wall))
         try write { try writeClock($0, wall: wall, now: now) }
     }
 
@@ -88,22 +90,30 @@ final class StoreDatabase: Sendable {
     ///
     /// - Parameter counts: whether the database's number goes up if anything is changed
     func write(counts: Bool = true, _ body: (Database) throws -> Void) throws {
-        // Of a transaction for which that failed, somebody was told that it did.
-        try keeper.note()
+        // Nothing is committed behind what could not be noted.
+        do { try keeper.note() } catch {
+            unnoted.withLock { $0 = StoreFault.reason(of: error) }
+            throw error
+        }
+        unnoted.withLock { $0 = nil }
         let number = keeper.next
-        var isCounted = false
+        keeper.expect(nil)
         try pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
                 let before = db.totalChangesCount
                 try body(db)
-                isCounted = counts && db.totalChangesCount != before
-                // In the first page, which most transactions write anyway.
-                if isCounted { try db.execute(sql: "PRAGMA user_version = \(Int32(bitPattern: number))") }
+                if counts, db.totalChangesCount != before {
+                    // In the first page, which most transactions write anyway.
+                    try db.execute(sql: "PRAGMA user_version = \(Int32(bitPattern: number))")
+                    keeper.expect(number)
+                }
                 return .commit
             }
         }
-        try keeper.note(sequence: isCounted ? number : nil)
     }
+
+    /// Why the last commit could not be noted beside the database; nil where it was.
+    var noteFault: JobStoreError? { unnoted.withLock { $0 } }
 
     /// Reads what is committed, on a connection and a thread of its own.
     func read<Value: Sendable>(
@@ -223,6 +233,12 @@ final class StoreDatabase: Sendable {
 
     /// Takes what was just written for known.
     func noteOwnWriting() { watch.noteOwnWriting() }
+
+    /// Why the log can't be brought into the database, once it has grown far beyond what it should.
+    var sumsFault: JobStoreError? {
+        guard logBytes >= 2 * largestLog, keeper.areSumsFailing else { return nil }
+        return .unavailable("the sums of the database's pages can't be written, so that its log only grows")
+    }
 
     /// What others have done to the folder; nil where nothing was done.
     ///

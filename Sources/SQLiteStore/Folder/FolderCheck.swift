@@ -133,8 +133,14 @@ struct FolderCheck {
         }
         if mayLack { return nil }
         if boot != record.boot, scan.isBroken { return broken(scan) }
+        if record.isClosed, boot == record.boot { return "it is not empty, as it was at the end" }
         guard salts == record.salts, record.frames > 0 else {
-            return record.isReached(by: sequence) ? nil : "it is another log, and the database lacks \(lacking)"
+            guard record.isReached(by: sequence) else {
+                return "it is another log, and the database lacks \(lacking)"
+            }
+            // Each transaction is noted before the next one begins, but where the machine went down.
+            let isNext = scan.commits <= 1 && record.mayBeFollowed(by: salts)
+            return isNext || boot != record.boot ? nil : "it is not the log that came after the one that was written last"
         }
         let frames = Int(record.frames)
         guard scan.frames >= frames else {

@@ -9,7 +9,7 @@ import Synchronization
 /// Holds what a process has open against what stands at its paths.
 ///
 /// A file that was removed or replaced is still there for who has it open: writing to it succeeds, and all is gone when
-/// the process ends. So the writer looks before it commits and before it says so, and nothing is accepted in a folder that is
+/// the process ends. So the writer looks before it commits, and soon nothing is accepted any more in a folder that is
 /// not the one at its path any more. A look at all files is eight calls of `stat`, so those come a tenth of a second apart.
 final class FolderWatch: Sendable {
     private struct State {
@@ -62,7 +62,7 @@ final class FolderWatch: Sendable {
     func noteOwnWriting(broughtIn: Bool = false) {
         state.withLock { state in
             if broughtIn { state.isBringingIn = false }
-            for place in broughtIn ? [Place.log, .database] : [.log] {
+            for place in broughtIn ? [Place.log, .database, .sums] : [.log] {
                 guard let known = state.noted?[place], let found = FileMark(path: path(place)),
                     found.isSameFile(as: known)
                 else { continue }
@@ -84,8 +84,8 @@ final class FolderWatch: Sendable {
             let isDue = now || state.change != nil || time - state.lookedAt >= Self.pause
             if isDue {
                 state.lookedAt = time
-                var growing: Set<Place> = wrote ? [] : [.log]
-                if !state.isBringingIn { growing.insert(.database) }
+                var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
+                if !state.isBringingIn { growing.formUnion([.database, .sums]) }
                 state.change = look(noted, Place.allCases, growing: growing, isEmptied)
             } else if !wrote {
                 // What was cut short has to be seen before it is written behind it.

@@ -46,12 +46,12 @@ public final class StateFolder: Sendable {
             throw .unusable(path: file, reason: reason)
         }
         lockedAt = FileTime.now
+        isNew = access(path + "/jobs.sqlite", F_OK) != 0
         // From here on deinit closes all, also where this throws.
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
             throw .inUse(folder: path, pid: Self.pid(in: lock))
         }
-        isNew = access(path + "/jobs.sqlite", F_OK) != 0
         let text = Array("\(getpid())\n".utf8)
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)

@@ -16,8 +16,11 @@ import Synchronization
 final class LogKeeper: Sendable {
     private struct State {
         var record: WitnessRecord
+        /// The database's number after a commit that was not noted yet, or is about to come.
+        var unnoted: UInt32?
         /// The descriptor of the log, which has the same file as long as the database is open.
         var log: Int32 = -1
+        var areSumsFailing = false
         /// How many frames of this log have their sums written.
         var summed = 0
         /// How many frames it has.
@@ -34,19 +37,25 @@ final class LogKeeper: Sendable {
     /// Makes what is not there yet.
     init(_ places: StatePlaces, _ whole: FolderCheck.Whole, isFlushed: Bool) throws(StateError) {
         self.places = places
+        // The witness first: one without a number says that nothing was whole yet, and sums alone that something is lacking.
+        witness = try WitnessFile(path: places.witness, from: whole.witness)
         if let entries = whole.sums { try PageSums.write(entries, to: places.sums) }
         sums = try PageSums(path: places.sums)
-        witness = try WitnessFile(path: places.witness, from: whole.witness)
         var record = WitnessRecord()
         if case .record(let last, _) = whole.witness { record = last }
         record.isFlushed = isFlushed
         record.isClosed = false
         record.areSumsLost = false
         record.boot = WorkFile.boot ?? record.boot
+        // From here on a log that is not empty is this process's.
+        record.number += 1
+        if let code = witness.write(record) {
+            throw .unusable(path: places.witness, reason: String(cString: strerror(code)))
+        }
         state = Mutex(State(record: record))
     }
 
-    /// Learns of each commit of a connection, which must not outlast this.
+    /// Notes each commit of a connection, which must not outlast this, before the next can begin.
     func watch(_ db: Database) {
         let itself = Unmanaged.passUnretained(self).toOpaque()
         sqlite3_wal_hook(
@@ -54,8 +63,10 @@ final class LogKeeper: Sendable {
             { context, _, _, frames in
                 guard let context else { return SQLITE_OK }
                 // Sound: the keeper is the database's, and closes after it.
-                Unmanaged<LogKeeper>.fromOpaque(context).takeUnretainedValue()
-                    .committed.store(Int(frames), ordering: .releasing)
+                let keeper = Unmanaged<LogKeeper>.fromOpaque(context).takeUnretainedValue()
+                keeper.committed.store(Int(frames), ordering: .releasing)
+                // What is committed stands. Where it can't be noted, the next transaction is what fails.
+                try? keeper.note()
                 return SQLITE_OK
             }, itself)
     }
@@ -68,13 +79,16 @@ final class LogKeeper: Sendable {
         }
     }
 
+    /// The transaction that is about to be committed makes the database's number this, nil where it stays as it was.
+    func expect(_ sequence: UInt32?) { state.withLock { $0.unnoted = sequence } }
+
     /// Takes the number that a database has which is just opened.
     func begin(at sequence: UInt32) { state.withLock { $0.record.sequence = sequence } }
 
-    /// Writes down how far the log is, if anything was committed since the last time; until that is done nobody may be told.
+    /// Writes down how far the log is, if anything was committed since the last time. Until that is done nothing more may be
+    /// committed.
     ///
-    /// - Parameter sequence: the database's number by now, nil where it is what it was
-    func note(sequence: UInt32? = nil) throws {
+    func note() throws {
         let frames = committed.load(ordering: .acquiring)
         guard frames > 0 else { return }
         let problem: Int32? = state.withLock { state in
@@ -92,12 +106,13 @@ final class LogKeeper: Sendable {
             state.frames = frames
             var record = state.record
             record.number += 1
-            record.sequence = sequence ?? record.sequence
+            record.sequence = state.unnoted ?? record.sequence
             record.salts = head.salts
             record.frames = UInt32(frames)
             record.sum = head.sum
             if let code = witness.write(record) { return code }
             state.record = record
+            state.unnoted = nil
             return nil
         }
         if let problem {
@@ -121,8 +136,15 @@ final class LogKeeper: Sendable {
             let end = frames ?? state.frames
             guard state.summed < end else { return true }
             guard let (last, size) = lastFrames(state.summed..<end, of: state.log),
-                let entries = entries(of: last, in: state.log), sums.update(entries, size: size)
-            else { return false }
+                let entries = entries(of: last, in: state.log),
+                // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
+                state.record.isFlushed || fdatasync(state.log) == 0,
+                sums.update(entries, size: size)
+            else {
+                state.areSumsFailing = true
+                return false
+            }
+            state.areSumsFailing = false
             (state.summed, state.frames) = (end, max(state.frames, end))
             return true
         }
@@ -156,6 +178,9 @@ final class LogKeeper: Sendable {
         }
         return entries
     }
+
+    /// Whether the last try to write sums failed.
+    var areSumsFailing: Bool { state.withLock { $0.areSumsFailing } }
 
     /// The log was emptied: the next transaction begins it anew.
     func emptied() {

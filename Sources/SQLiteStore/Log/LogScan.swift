@@ -30,6 +30,8 @@ struct LogScan {
     private(set) var salts: UInt64?
     /// How many frames there are up to the last transaction that is whole.
     private(set) var frames = 0
+    /// How many transactions they are.
+    private(set) var commits = 0
     /// The pages of the database after that; nil where there is no such transaction.
     private(set) var size: Int?
     /// Where each page stands last, among those frames.
@@ -94,6 +96,7 @@ struct LogScan {
             pages.merge(open) { $1 }
             open = [:]
             frames = index
+            commits += 1
             size = Int(known.size)
         }
         sums.removeLast(sums.count - frames)

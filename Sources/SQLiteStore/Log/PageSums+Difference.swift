@@ -14,6 +14,8 @@ struct Difference {
     init(kept: [UInt64], now: [UInt64], pages: Int, known: DatabaseHead, log: LogScan?) {
         self.pages = pages
         var unknown = 0
+        // A count that is far beyond what there is is itself what is wrong.
+        let pages = min(pages, max(now.count, kept.count, log?.size ?? 0) + 1)
         for page in stride(from: 1, through: pages, by: 1) where log?.pages[UInt32(truncatingIfNeeded: page)] == nil {
             let entry = page < kept.count ? kept[page] : 0
             if entry == 0 {

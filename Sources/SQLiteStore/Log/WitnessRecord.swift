@@ -64,6 +64,13 @@ struct WitnessRecord: Equatable, Sendable {
     /// Whether the database has at least what it had then; its number begins anew after four thousand million.
     func isReached(by sequence: UInt32) -> Bool { Int32(bitPattern: sequence &- self.sequence) >= 0 }
 
+    /// Whether a log with these salts can be the next one: SQLite counts the first of them up with each. Any can where no log
+    /// was begun.
+    func mayBeFollowed(by salts: UInt64) -> Bool {
+        let steps = UInt32(truncatingIfNeeded: salts >> 32) &- UInt32(truncatingIfNeeded: self.salts >> 32)
+        return frames == 0 || (1...1_000).contains(steps)
+    }
+
     /// How many transactions are lacking where it has not.
     func lacking(at sequence: UInt32) -> Int { max(Int(Int32(bitPattern: self.sequence &- sequence)), 0) }
 }

@@ -1,3 +1,4 @@
+import Dispatch
 import Jobs
 import Synchronization
 
@@ -7,21 +8,52 @@ final class FilesProbe: Sendable {
     private static let lasts = Duration.seconds(1)
     private static let name = ".probe"
 
+    private struct State {
+        var at: ContinuousClock.Instant?
+        var error: JobStoreError?
+        var isRunning = false
+        var waiting: [CheckedContinuation<JobStoreError?, Never>] = []
+    }
+
     private let files: BodyFiles
-    private let last = Mutex<(at: ContinuousClock.Instant, error: JobStoreError?)?>(nil)
+    /// Its own: a disk that hangs holds nobody else up.
+    private let queue = DispatchQueue(label: "vigil.store.probe")
+    private let state = Mutex(State())
 
     init(files: BodyFiles) { self.files = files }
 
-    /// Throws what writing a body would throw.
-    func check() throws(JobStoreError) {
-        let error = last.withLock { last -> JobStoreError? in
-            let now = ContinuousClock.now
-            if let last, now - last.at < Self.lasts { return last.error }
-            let error = attempt()
-            last = (now, error)
-            return error
+    /// Throws what writing a body would throw. All who ask meanwhile get the same answer.
+    func check() async throws(JobStoreError) {
+        let error = await withCheckedContinuation { continuation in
+            enum Turn { case known(JobStoreError?), mine, others }
+            let turn = state.withLock { state -> Turn in
+                if let at = state.at, !state.isRunning, ContinuousClock.now - at < Self.lasts {
+                    return .known(state.error)
+                }
+                state.waiting.append(continuation)
+                if state.isRunning { return .others }
+                state.isRunning = true
+                return .mine
+            }
+            switch turn {
+            case .known(let error): continuation.resume(returning: error)
+            case .others: break
+            case .mine: queue.async { self.run() }
+            }
         }
         if let error { throw error }
+    }
+
+    private func run() {
+        let error = attempt()
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            state.at = ContinuousClock.now
+            state.error = error
+            state.isRunning = false
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume(returning: error) }
     }
 
     private func attempt() -> JobStoreError? {

@@ -62,11 +62,10 @@ public struct FolderRecovery: Sendable, Equatable {
         do throws(FileError) {
             let database = try MappedFile(path: old.database)
             var file = try AtomicFile(path: new.database)
-            let isHeadless = DatabaseHead(database) == nil
             try database.withUnsafeBytes { bytes throws(FileError) in
-                // What each of our databases begins with.
-                if isHeadless { try file.write(Array(Self.head.prefix(bytes.count))) }
-                try file.write(bytes.part(min(isHeadless ? Self.head.count : 0, bytes.count)..<bytes.count))
+                let head = Self.mended(Array(bytes.prefix(100)), bytes: bytes.count)
+                try file.write(head)
+                try file.write(bytes.part(head.count..<bytes.count))
             }
             try file.commit()
             guard let log = try? MappedFile(path: old.log), log.count > 0 else { return }
@@ -81,8 +80,24 @@ public struct FolderRecovery: Sendable, Equatable {
         } catch { throw .unusable(path: new.folder, reason: error.description) }
     }
 
-    private static let head: [UInt8] =
-        Array("SQLite format 3\u{0}".utf8) + [UInt8(StoreDatabase.pageSize >> 8), 0, 2, 2, 0, 64, 32, 32]
+    /// A database's first 100 bytes with what is the same in all of ours, so that a bit of it does not hide all the rest
+    /// (fileformat2.html#the_database_header).
+    private static func mended(_ head: [UInt8], bytes: Int) -> [UInt8] {
+        guard head.count == 100 else { return head }
+        var head = head
+        func put(_ bytes: [UInt8], at place: Int) { head.replaceSubrange(place..<place + bytes.count, with: bytes) }
+        func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
+        let size = StoreDatabase.pageSize
+        put(Array("SQLite format 3\u{0}".utf8) + [UInt8(size >> 8), UInt8(size & 0xFF), 2, 2, 0, 64, 32, 32], at: 0)
+        put(number(bytes / size), at: 28)
+        // Schema format and size of the cache; UTF-8; that pages are given back in steps, and nothing else.
+        put(number(4) + number(0), at: 44)
+        put(number(1), at: 56)
+        put(number(1) + [UInt8](repeating: 0, count: 24), at: 64)
+        // The count of pages is good for the number of changes that stands before it.
+        put(Array(head[24..<28]), at: 92)
+        return head
+    }
 
     private func isSound(_ path: String) throws -> Bool {
         do {

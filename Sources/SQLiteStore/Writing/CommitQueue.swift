@@ -35,7 +35,7 @@ final class CommitQueue: Sendable {
     }
 
     /// Why the last transaction failed; nil where it did not.
-    var fault: JobStoreError? { state.withLock { $0.fault } }
+    var fault: JobStoreError? { state.withLock { $0.fault } ?? database.noteFault }
 
     /// How many transactions were committed.
     var transactions: Int { state.withLock { $0.transactions } }
@@ -133,8 +133,6 @@ final class CommitQueue: Sendable {
                 let context = WriteContext(db: db, clock: database.clock, live: live)
                 for commit in batch { try commit.perform(context) }
             }
-            // What was committed to files that are not there any more was not.
-            if let change = database.change(wrote: true) { throw JobStoreError.unavailable(change) }
             database.noteOwnWriting()
         } catch {
             let reason = StoreFault.reason(of: error)

@@ -20,6 +20,19 @@ struct RecoveryTests {
         return (recovery, jobs)
     }
 
+    @Test("a bit of the database's head costs no job")
+    func head() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let whole = try Home.bytes(accepted.home.database)
+        for place in 0..<100 {
+            var bytes = whole
+            bytes[place] ^= UInt8(1 << (place % 8))
+            try bytes.write(to: URL(fileURLWithPath: accepted.home.database))
+            let (recovery, jobs) = try await Self.recover(accepted.home)
+            #expect(jobs == 12, "byte \(place): \(recovery.losses)")
+        }
+    }
+
     @Test("a folder without jobs is none, and nothing is made of it")
     func empty() throws {
         let home = try Home()

@@ -104,6 +104,47 @@ struct WitnessTests {
         #expect(try FolderCheck(StatePlaces(folder: copy.path)).run().notes == [])
     }
 
+    @Test("a log of another folder, or an older one of this, is refused", arguments: [true, false])
+    func strangeLog(isClosed: Bool) async throws {
+        let accepted = try await Accepted(isClosed: isClosed)
+        let other = try Home()
+        let store = try other.open(seed: 77)
+        for seed in 1...60 { _ = try await store.insert(.of(seed: UInt64(seed))) }
+        let foreign = try Home.bytes(other.database + "-wal")
+        #expect(
+            try await accepted.trials(1) { _, home in
+                try foreign.write(to: URL(fileURLWithPath: home.database + "-wal"))
+                return "another folder's log"
+            } == [])
+        // What a restart writes, kept and put back later.
+        let home = accepted.home
+        var next: SQLiteJobStore? = try home.open(seed: 5)
+        let old = try Home.bytes(home.database + "-wal")
+        let late = try await next?.insert(.of(seed: 500)).id
+        if isClosed { next = nil }
+        let copy = try home.copy()
+        try old.write(to: URL(fileURLWithPath: copy.database + "-wal"))
+        do {
+            let opened = try copy.open(seed: 6)
+            #expect(try await opened.job(#require(late)) != nil)
+        } catch let error as StateError { #expect(error.description.contains("-wal")) }
+        withExtendedLifetime(next) {}
+    }
+
+    @Test(
+        "a first start that ends between any two files can be begun again", arguments: ["", "witness", "witness sums"])
+    func firstStart(files: String) async throws {
+        let home = try Home()
+        let made = try Home()
+        let places = StatePlaces(folder: made.path)
+        _ = try LogKeeper(places, FolderCheck(places).run(), isFlushed: true)
+        for name in files.split(separator: " ") {
+            try FileManager.default.copyItem(atPath: made.path + "/" + name, toPath: home.path + "/" + name)
+        }
+        let store = try home.open()
+        #expect(try await store.insert(.of()).status == .queued)
+    }
+
     @Test("sums that a checkpoint of somebody else has left behind are not gone by")
     func foreignCheckpoint() async throws {
         let home = try Home()

@@ -69,6 +69,22 @@ struct ClockJumpTests {
         #expect(try await store?.job(ended) == nil)
     }
 
+    @Test("and has happened is what was wrong once the time of day is back, whatever is believed then")
+    func backAgain() async throws {
+        let (home, clock) = (try Home(), ManualClock())
+        let ended = try await filled(home, clock)
+        do { _ = try home.open(clock: restarted(clock, after: 30)) { $0.resultTTL = .seconds(3_600) } }
+        let notes = Notes()
+        let right = ManualClock(wall: WallTime(milliseconds: clock.wall.milliseconds + 60_000))
+        let store = try home.open(clock: right, logger: notes.logger()) {
+            $0.resultTTL = .seconds(3_600)
+            $0.believesClock = true
+        }
+        #expect(notes.all.contains { $0.contains("is right again") })
+        #expect(try await store.expire() == Expired())
+        #expect(try await store.job(ended) != nil)
+    }
+
     @Test("of a day or less is believed")
     func likely() async throws {
         let (home, clock) = (try Home(), ManualClock())
