@@ -140,7 +140,7 @@ struct FolderCheck {
             }
             // Each transaction is noted before the next one begins, but where the machine went down.
             let isNext = scan.commits <= 1 && record.mayBeFollowed(by: salts)
-            return isNext || boot != record.boot ? nil : "it is not the log that came after the one that was written last"
+            return isNext || boot != record.boot ? nil : "it is not the log that came after the one that was written"
         }
         let frames = Int(record.frames)
         guard scan.frames >= frames else {
