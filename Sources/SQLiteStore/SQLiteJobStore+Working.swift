@@ -7,7 +7,13 @@ extension SQLiteJobStore {
         var claimed: [ClaimedJob] = []
         var left = limit
         while left.jobs > 0 {
-            let (records, now) = try await claimRecords(left)
+            let records: [JobRecord]
+            let now: MonotonicTime
+            do throws(JobStoreError) { (records, now) = try await claimRecords(left) } catch {
+                // Those that were claimed before are somebody's now.
+                guard claimed.isEmpty else { break }
+                throw error
+            }
             var problem: JobStoreError?
             for record in records {
                 do throws(JobStoreError) {

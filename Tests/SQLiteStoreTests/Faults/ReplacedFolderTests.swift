@@ -85,6 +85,38 @@ struct ReplacedFolderTests {
         try await store.checkWritable()
     }
 
+    @Test("while it goes away and comes back again and again, each job that was accepted comes to its end")
+    func flickering() async throws {
+        let home = try Home()
+        let store = try home.open(clock: SystemClock())
+        let mover = Task.detached {
+            while !Task.isCancelled {
+                for (from, to) in [("/lock", "/away"), ("/away", "/lock")] {
+                    try FileManager.default.moveItem(atPath: home.path + from, toPath: home.path + to)
+                    let end = ContinuousClock.now + .milliseconds(110)
+                    while ContinuousClock.now < end { await Task.yield() }
+                }
+            }
+        }
+        var accepted: Set<JobID> = []
+        var ended: Set<JobID> = []
+        var held: [ClaimToken] = []
+        let end = ContinuousClock.now + .seconds(2)
+        for seed in UInt64(1)... {
+            if ContinuousClock.now > end { break }
+            if let job = try? await store.insert(.of(seed: seed)) { accepted.insert(job.id) }
+            held += ((try? await store.claim(limit: 3)) ?? []).map(\.token)
+            for token in held where (try? await store.complete(token, with: .done)) != nil { ended.insert(token.job) }
+            held.removeAll { ended.contains($0.job) }
+        }
+        mover.cancel()
+        _ = await mover.result
+        while let claimed = try? await store.claim(limit: 100), !claimed.isEmpty { held += claimed.map(\.token) }
+        for token in held where try await store.complete(token, with: .done) != nil { ended.insert(token.job) }
+        #expect(accepted.count > 3 && accepted.isSubset(of: ended))
+        #expect(try await store.counts().running == 0)
+    }
+
     @Test("the end of a store that has lost its folder touches nothing of who has the path now")
     func end() async throws {
         let home = try Home()
