@@ -94,8 +94,15 @@ with group("a damaged database"):
         overwrite(path, 16, b"\xff" * 40)
 
     def middle(path):
-        # Some pages, as one that is free may be anything.
-        overwrite(path, path.stat().st_size // 2 // 8192 * 8192, b"\xa5" * 8192 * 16)
+        # Some pages from there on, as one that is free may be anything; those that the log has do not count.
+        log = path.with_name("jobs.sqlite-wal")
+        frames = log.read_bytes() if log.exists() else b""
+        newer = {int.from_bytes(frames[at : at + 4], "big") for at in range(32, len(frames), 24 + 8192)}
+        pages = path.stat().st_size // 8192
+        places = [page for page in [*range(pages // 2, pages), *range(2, pages // 2)] if page + 1 not in newer]
+        check("there are pages that the log does not have", len(places) >= 16, f"{len(places)} of {pages}")
+        for page in places[:16]:
+            overwrite(path, page * 8192, b"\xa5" * 8192)
 
     def second(path):
         overwrite(path, 8192, b"\0" * 8192)
