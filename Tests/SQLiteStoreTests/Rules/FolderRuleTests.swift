@@ -47,6 +47,18 @@ struct FolderTests {
         #expect(attributes[.posixPermissions] as? Int == 0o700)
     }
 
+    @Test("the database, its log and index are their owner's alone, also in a folder that is open to all")
+    func modes() async throws {
+        let home = try Home()
+        #expect(chmod(home.path, 0o755) == 0)
+        let store = try home.open()
+        _ = try await store.insert(.of())
+        for name in ["", "-wal", "-shm"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: home.database + name)
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+        }
+    }
+
     @Test("a file in its place, or a place where none can be, is refused by name")
     func impossible() throws {
         let home = try Home()
