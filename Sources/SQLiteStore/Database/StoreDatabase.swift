@@ -42,7 +42,7 @@ final class StoreDatabase: Sendable {
         // For its owner alone, as the folder is that Vigil makes; SQLite gives log and index what the database has. Nobody in
         // this process has it open yet, whose locks would go with this descriptor.
         let made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        if made >= 0 { Self.close(made) }
+        if made >= 0 { closeDescriptor(made) }
         pool = try DatabasePool(path: path, configuration: Self.configuration())
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
@@ -284,14 +284,6 @@ final class StoreDatabase: Sendable {
             )
         }
         return "SQLite \(found?.0 ?? "?"), synchronous \(found?.1 == 2 ? "full" : "normal")"
-    }
-
-    private static func close(_ descriptor: Int32) {
-        #if canImport(Glibc)
-            _ = Glibc.close(descriptor)
-        #else
-            _ = Musl.close(descriptor)
-        #endif
     }
 
     private static func size(_ path: String) -> Int {

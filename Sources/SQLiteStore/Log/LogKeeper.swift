@@ -87,7 +87,6 @@ final class LogKeeper: Sendable {
 
     /// Writes down how far the log is, if anything was committed since the last time. Until that is done nothing more may be
     /// committed.
-    ///
     func note() throws {
         let frames = committed.load(ordering: .acquiring)
         guard frames > 0 else { return }
@@ -193,7 +192,7 @@ final class LogKeeper: Sendable {
     /// The database is closed, with all of the log in it if it went well.
     func close(inOrder: Bool) {
         state.withLock { state in
-            if state.log >= 0 { _ = Self.end(state.log) }
+            if state.log >= 0 { closeDescriptor(state.log) }
             state.log = -1
             guard inOrder else { return }
             state.record.number += 1
@@ -202,7 +201,7 @@ final class LogKeeper: Sendable {
             _ = witness.write(state.record)
             witness.flush()
             // SQLite has removed its log. An empty one says that nobody else has had the database.
-            _ = Self.end(open(places.log, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+            closeDescriptor(open(places.log, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
         }
     }
 
@@ -217,13 +216,5 @@ final class LogKeeper: Sendable {
             found = max(pread(file, buffer.baseAddress, count, off_t(place)), 0)
         }
         return bytes.count == count ? bytes : nil
-    }
-
-    private static func end(_ file: Int32) -> Int32 {
-        #if canImport(Glibc)
-            Glibc.close(file)
-        #else
-            Musl.close(file)
-        #endif
     }
 }

@@ -91,11 +91,5 @@ struct PageSums: Sendable {
         return fdatasync(descriptor) == 0
     }
 
-    func close() {
-        #if canImport(Glibc)
-            _ = Glibc.close(descriptor)
-        #else
-            _ = Musl.close(descriptor)
-        #endif
-    }
+    func close() { closeDescriptor(descriptor) }
 }

@@ -60,13 +60,5 @@ struct WitnessFile: Sendable {
     }
 
     func flush() { fdatasync(descriptor) }
-    func close() { _ = Self.end(descriptor) }
-
-    private static func end(_ descriptor: Int32) -> Int32 {
-        #if canImport(Glibc)
-            Glibc.close(descriptor)
-        #else
-            Musl.close(descriptor)
-        #endif
-    }
+    func close() { closeDescriptor(descriptor) }
 }

@@ -1,0 +1,8 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Closes a file; for types that have a `close` of their own.
+func closeDescriptor(_ descriptor: Int32) { _ = close(descriptor) }
