@@ -10,6 +10,9 @@ import Testing
 struct CommitQueueTests {
     private struct Injected: Error {}
 
+    /// Whether a digest was computed.
+    private final class Computing: Sendable { let isDone = Atomic(false) }
+
     /// How each job ended, as callers were told.
     private final class Ends: Sendable {
         private let known = Mutex<[JobID: JobStatus]>([:])
@@ -48,6 +51,24 @@ struct CommitQueueTests {
         await #expect(throws: JobStoreError.self) { try await failing.value }
         #expect(seen?.status == .running && listed.map(\.status) == [.running])
         #expect(try await store.differences() == [])
+    }
+
+    @Test("the features' digest is there before the writer takes the job", arguments: [16, 64 << 10])
+    func digest(floats: Int) async throws {
+        let store = try Home().open()
+        let gate = await WriterGate(store.writer)
+        let computing = Computing()
+        var job = NewJob.of(floats: floats)
+        job.featuresSHA256 = FeatureDigest {
+            computing.isDone.store(true, ordering: .releasing)
+            return "00ff"
+        }
+        let new = job
+        async let submitted = store.insert(new)
+        await store.writer.awaitWaiting(1)
+        #expect(computing.isDone.load(ordering: .acquiring))
+        try await gate.open()
+        #expect(try await submitted.featuresSHA256.text == "00ff")
     }
 
     @Test("a step that fails fails alone, the others that shared its transaction are committed")
