@@ -45,7 +45,7 @@ extension SQLiteJobStore {
         }
     }
 
-    /// Makes IDs and payloads.
+    /// Makes IDs, payloads and what of the jobs is not computed yet.
     private func prepare(
         _ submission: Submission
     ) async throws(JobStoreError) -> (batch: BatchID?, handed: [Handed]) {
@@ -57,7 +57,11 @@ extension SQLiteJobStore {
             }
         }
         @Sendable func encode() -> [Handed] {
-            zip(ids, submission.jobs).map { Handed(id: $0, new: $1, payload: StoredPayload($1.input)) }
+            zip(ids, submission.jobs).map { id, job in
+                // The writer has others to serve while it is computed.
+                _ = job.featuresSHA256.text
+                return Handed(id: id, new: job, payload: StoredPayload(job.input))
+            }
         }
         let bytes = submission.jobs.reduce(0) { $0 + $1.input.bytes }
         guard bytes > StoredBody.largestRow else { return (batch, encode()) }
