@@ -92,12 +92,27 @@ extension SQLiteJobStore {
     /// Throws where the folder is not the one that was opened, where the disk has no room for a job, where a large body
     /// can't be written, or where the last thing that was to be written was not.
     public func checkWritable() async throws(JobStoreError) {
-        if let change = watch.change(now: true, wrote: true) { throw .unavailable(change) }
+        try checkFolder(now: true)
+        try await probe.check()
+        try await checkWriter()
+    }
+
+    /// Throws the same. The folder was looked at a tenth of a second ago, and the files were tried a second ago, at most.
+    public func checkTakes() async throws(JobStoreError) {
+        try checkFolder(now: false)
+        if !probe.wasFineJustNow { try await probe.check() }
+        try await checkWriter()
+    }
+
+    private func checkFolder(now: Bool) throws(JobStoreError) {
+        if let change = watch.change(now: now, wrote: true) { throw .unavailable(change) }
         try database.checkUndamaged()
         do throws(StoreFault) {
             try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
         } catch { throw StoreFault.reason(of: error) }
-        try await probe.check()
+    }
+
+    private func checkWriter() async throws(JobStoreError) {
         if let fault = database.sumsFault { throw fault }
         guard writer.fault != nil else { return }
         let (wall, now) = (clock.wall, clock.now)

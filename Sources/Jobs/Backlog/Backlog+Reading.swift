@@ -34,6 +34,11 @@ extension Backlog {
         try await store.checkWritable()
     }
 
+    /// Throws where the store would not take a submission, by what it knows.
+    public func checkStoreTakes() async throws(JobStoreError) {
+        try await store.checkTakes()
+    }
+
     /// Cancels a queued job at once and a running one at its next part.
     public func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome {
         let outcome = try await store.cancel(id)

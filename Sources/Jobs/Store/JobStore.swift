@@ -93,12 +93,20 @@ public protocol JobStore: Sendable {
     /// Throws what inserting even the smallest job would throw: `full`, or `unavailable`.
     func checkWritable() async throws(JobStoreError)
 
+    /// The same for each submission, by what was found out a moment ago where finding it out is dear.
+    func checkTakes() async throws(JobStoreError)
+
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
 
     /// Removes what ended longer ago than results are kept, and ends what is too late to be begun or not to wait for its
     /// model.
     func expire() async throws(JobStoreError) -> Expired
+}
+
+extension JobStore {
+    /// For stores in which finding out costs nothing.
+    public func checkTakes() async throws(JobStoreError) { try await checkWritable() }
 }
 
 /// What had its time.

@@ -210,8 +210,9 @@ final class StoreDatabase: Sendable {
     /// Brings the log into the database where it has grown large; called by the writer between transactions.
     func checkpointIfLarge() {
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
-        if logBytes >= 4 * largestLog { return checkpointAll() }
-        guard keeper.unsummedBytes >= largestLog, change(now: true) == nil, keeper.sum() else { return }
+        let log = keeper.bytes
+        if log.all >= 4 * largestLog { return checkpointAll() }
+        guard log.unsummed >= largestLog, change(now: true) == nil, keeper.sum() else { return }
         watch.willBringIn()
         defer { watch.noteOwnWriting(broughtIn: true) }
         let frames = try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }
@@ -240,7 +241,7 @@ final class StoreDatabase: Sendable {
 
     /// Why the log can't be brought into the database, once it has grown far beyond what it should.
     var sumsFault: JobStoreError? {
-        guard logBytes >= 2 * largestLog, keeper.areSumsFailing else { return nil }
+        guard keeper.areSumsFailing, logBytes >= 2 * largestLog else { return nil }
         return .unavailable("the sums of the database's pages can't be written, so that its log only grows")
     }
 

@@ -10,11 +10,14 @@ import Synchronization
 ///
 /// A file that was removed or replaced is still there for who has it open: writing to it succeeds, and all is gone when
 /// the process ends. So the writer looks before it commits, and soon nothing is accepted any more in a folder that is
-/// not the one at its path any more. A look at all files is eight calls of `stat`, so those come a tenth of a second apart.
+/// not the one at its path any more. A look at all files is eight calls of `stat`, so those come a tenth of a second apart;
+/// in between it is one call that shows whether the log was cut short.
 final class FolderWatch: Sendable {
     private struct State {
-        /// Nil until the files are there.
-        var noted: [Place: FileMark]?
+        /// By the places; empty until the files are there.
+        var noted: [FileMark?] = []
+        /// A descriptor of the log that is written to, -1 where there is none.
+        var log: Int32 = -1
         var lookedAt = ContinuousClock.now
         /// What the last look found.
         var change: String?
@@ -24,17 +27,20 @@ final class FolderWatch: Sendable {
 
     private static let pause = Duration.milliseconds(100)
 
-    private let places: StatePlaces
+    /// By the places.
+    private let paths: [String]
     private let state = Mutex(State())
 
-    init(places: StatePlaces) { self.places = places }
+    init(places: StatePlaces) { paths = Place.allCases.map { Self.path($0, places) } }
+
+    deinit { state.withLock { if $0.log >= 0 { closeDescriptor($0.log) } } }
 
     /// What is watched.
-    private enum Place: CaseIterable {
+    private enum Place: Int, CaseIterable {
         case folder, lock, database, log, index, witness, sums, files
     }
 
-    private func path(_ place: Place) -> String {
+    private static func path(_ place: Place, _ places: StatePlaces) -> String {
         switch place {
         case .folder: places.folder
         case .lock: places.lock
@@ -47,11 +53,17 @@ final class FolderWatch: Sendable {
         }
     }
 
+    private func path(_ place: Place) -> String { paths[place.rawValue] }
+
     /// Takes what stands there for what this process has open.
     func begin() {
-        var marks: [Place: FileMark] = [:]
-        for place in Place.allCases { marks[place] = FileMark(path: path(place)) }
-        state.withLock { $0.noted = marks }
+        let marks = paths.map { FileMark(path: $0) }
+        let log = open(path(.log), O_RDONLY | O_CLOEXEC)
+        state.withLock { state in
+            if state.log >= 0 { closeDescriptor(state.log) }
+            state.log = log
+            state.noted = marks
+        }
     }
 
     /// The log is about to be brought in, until that is noted.
@@ -62,11 +74,16 @@ final class FolderWatch: Sendable {
     func noteOwnWriting(broughtIn: Bool = false) {
         state.withLock { state in
             if broughtIn { state.isBringingIn = false }
+            guard !state.noted.isEmpty else { return }
+            if !broughtIn, let log = FileMark(descriptor: state.log) {
+                if log.isSameFile(as: state.noted[Place.log.rawValue]) { state.noted[Place.log.rawValue] = log }
+                return
+            }
             for place in broughtIn ? [Place.log, .database, .sums] : [.log] {
-                guard let known = state.noted?[place], let found = FileMark(path: path(place)),
-                    found.isSameFile(as: known)
-                else { continue }
-                state.noted?[place] = found
+                guard let found = FileMark(path: path(place)), found.isSameFile(as: state.noted[place.rawValue]) else {
+                    continue
+                }
+                state.noted[place.rawValue] = found
             }
         }
     }
@@ -79,28 +96,33 @@ final class FolderWatch: Sendable {
     ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
     func change(now: Bool = false, wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
         state.withLock { state in
-            guard let noted = state.noted else { return nil }
+            guard !state.noted.isEmpty else { return nil }
             let time = ContinuousClock.now
-            let isDue = now || state.change != nil || time - state.lookedAt >= Self.pause
-            if isDue {
+            if now || state.change != nil || time - state.lookedAt >= Self.pause {
                 state.lookedAt = time
                 var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
                 if !state.isBringingIn { growing.formUnion([.database, .sums]) }
-                state.change = look(noted, Place.allCases, growing: growing, isEmptied)
-            } else if !wrote {
+                state.change = look(state.noted, Place.allCases, growing: growing, isEmptied)
+            } else if !wrote, !isLogAsNoted(state.noted[Place.log.rawValue], state.log) {
                 // What was cut short has to be seen before it is written behind it.
-                state.change = look(noted, [.log], growing: [.log], isEmptied)
+                state.change = look(state.noted, [.log], growing: [.log], isEmptied)
             }
             return state.change
         }
     }
 
+    /// Whether the log that this process writes to is there and no shorter than it was, by one call on its descriptor.
+    private func isLogAsNoted(_ known: FileMark?, _ log: Int32) -> Bool {
+        guard let known, let found = FileMark(descriptor: log) else { return false }
+        return found.isSameFile(as: known) && found.bytes >= known.bytes
+    }
+
     /// - Parameter growing: what can't have become smaller
     private func look(
-        _ noted: [Place: FileMark], _ places: [Place], growing: Set<Place>, _ isEmptied: () -> Bool
+        _ noted: [FileMark?], _ places: [Place], growing: Set<Place>, _ isEmptied: () -> Bool
     ) -> String? {
         for place in places {
-            guard let known = noted[place] else { continue }
+            guard let known = noted[place.rawValue] else { continue }
             let path = path(place)
             guard let found = FileMark(path: path) else {
                 // Whatever keeps it from being looked at, it is not that it is gone.
@@ -128,13 +150,24 @@ struct FileMark: Sendable {
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
+    /// Of a file that is open and was not removed; nil where it is none.
+    init?(descriptor: Int32) {
+        var status = stat()
+        guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_nlink > 0 else { return nil }
+        self.init(status)
+    }
+
+    private init(_ status: stat) {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         bytes = Int(status.st_size)
         modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
     }
 
-    func isSameFile(as other: FileMark) -> Bool { device == other.device && inode == other.inode }
+    func isSameFile(as other: FileMark?) -> Bool { device == other?.device && inode == other?.inode }
 }
 
 /// A moment by the time of day, no earlier than the stamp of any file that was written before it.

@@ -122,8 +122,11 @@ final class LogKeeper: Sendable {
         committed.store(0, ordering: .releasing)
     }
 
-    /// The bytes of the log that are not in the database for sure.
-    var unsummedBytes: Int { state.withLock { $0.frames - $0.summed } * StoreDatabase.pageSize }
+    /// The bytes of the log up to the last commit, and those of them that are not in the database for sure.
+    var bytes: (all: Int, unsummed: Int) {
+        let (frames, summed) = state.withLock { ($0.frames, $0.summed) }
+        return (frames * StoreDatabase.pageSize, (frames - summed) * StoreDatabase.pageSize)
+    }
 
     /// Writes the sums of all pages in the log; says whether they are on the disk, before which nothing may be brought into
     /// the database.

@@ -22,6 +22,14 @@ final class FilesProbe: Sendable {
 
     init(files: BodyFiles) { self.files = files }
 
+    /// Whether there is a good answer to be had without waiting: one that is not older than ``check()`` goes by.
+    var wasFineJustNow: Bool {
+        state.withLock { state in
+            guard let at = state.at, state.error == nil else { return false }
+            return ContinuousClock.now - at < Self.lasts
+        }
+    }
+
     /// Throws what writing a body would throw. All who ask meanwhile get the same answer.
     func check() async throws(JobStoreError) {
         let error = await withCheckedContinuation { continuation in

@@ -73,7 +73,7 @@ extension VigilService {
         for body: RequestBody, place: Bool, client: String
     ) async throws(HTTPProblem) -> Reservation {
         if place {
-            do { try await backlog.checkStore() } catch { throw Problem.store(error) }
+            do { try await backlog.checkStoreTakes() } catch { throw Problem.store(error) }
         }
         do {
             return try backlog.reserve(

@@ -70,7 +70,51 @@ struct ReplacedFolderTests {
             }
             #expect(reason.contains("while the service ran") && reason.contains(home.path), "\(reason)")
             await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+            await #expect(throws: JobStoreError.self) { try await store.checkTakes() }
         }
+    }
+
+    @Test("a submission hears of it before its body is read, a moment later", arguments: FolderChange.allCases)
+    func told(change: FolderChange) async throws {
+        let home = try Home()
+        let store = try home.open()
+        _ = try await store.insert(.of())
+        try await store.checkTakes()
+        try change.make(to: home)
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end, (try? await store.checkTakes()) != nil {
+            // The log is looked at by the writer.
+            if change == .logTruncated { _ = try? await store.insert(.of(seed: 3)) }
+        }
+        await #expect(throws: JobStoreError.self) { try await store.checkTakes() }
+    }
+
+    @Test("a log that was cut short or removed is seen by the next transaction", arguments: [true, false])
+    func log(isRemoved: Bool) async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...3 {
+            _ = try await store.insert(.of(seed: UInt64(seed)))
+            // What it looks at all files for is done for a while.
+            try await store.checkWritable()
+        }
+        try (isRemoved ? FolderChange.logRemoved : .logTruncated).make(to: home)
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 4)) }
+    }
+
+    @Test("a folder of bodies in which nothing can be written is told to submissions too")
+    func files() async throws {
+        let home = try Home()
+        let store = try home.open()
+        try await store.checkTakes()
+        let probe = home.path + "/files/.probe"
+        try FileManager.default.createDirectory(atPath: probe, withIntermediateDirectories: false)
+        let end = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < end, (try? await store.checkTakes()) != nil { await Task.yield() }
+        await #expect(throws: JobStoreError.self) { try await store.checkTakes() }
+        try FileManager.default.removeItem(atPath: probe)
+        while ContinuousClock.now < end, (try? await store.checkTakes()) == nil { await Task.yield() }
+        try await store.checkTakes()
     }
 
     @Test("a folder that is moved away and back is the same")
