@@ -25,6 +25,12 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The IP address; nil for `unknown` and `unix`.
     public var ip: IPAddress? { IPAddress(host) }
 
+    /// Whether it is on this machine, as far as its address tells; false for `unknown` and `unix`.
+    public var isLoopback: Bool {
+        // Asked for each request of health, and then mostly this.
+        host == "127.0.0.1" || ip?.isLoopback == true
+    }
+
     /// Whom requests from here count for: an IPv4 address, or the first 64 bits of an IPv6 one.
     var subscriber: String {
         // Asked for each request: an IPv4 address has one form in numbers, which it stands in already.

@@ -39,19 +39,19 @@ extension ConnectionState {
         }
         if let gate = context.gate {
             let address = exchange?.address ?? remote
-            do throws(HTTPProblem) {
-                exchange?.admission = try gate(head, address)
-            } catch {
+            let admission: Admission
+            do throws(HTTPProblem) { admission = try gate(head, address) } catch {
                 answer(error, now: now)
                 return nil
             }
-            switch exchange?.admission?.verdict {
+            exchange?.admission = admission
+            switch admission.verdict {
             case .answered(let response): return afterBody(.answer(response), now: now)
             case .refused(let problem): return afterBody(.answer(rendered(problem)), now: now)
             case .refusedAtOnce(let problem):
                 answer(problem, now: now)
                 return nil
-            case .admitted, nil: break
+            case .admitted: break
             }
         }
         switch context.router.resolve(head) {

@@ -18,17 +18,20 @@ public struct HeaderFields: Sendable {
 
     let bytes: [UInt8]
     let entries: [Entry]
+    /// The lengths of all names, a bit each, so that most names which are not there cost one look.
+    private let lengths: UInt64
 
     /// No fields at all.
-    public init() {
-        bytes = []
-        entries = []
-    }
+    public init() { self.init(bytes: [], entries: []) }
 
     init(bytes: [UInt8], entries: [Entry]) {
         self.bytes = bytes
         self.entries = entries
+        lengths = entries.reduce(0) { $0 | Self.mark(Int($1.nameEnd &- $1.nameStart)) }
     }
+
+    /// The bit of a length; all that are long share the last one.
+    private static func mark(_ length: Int) -> UInt64 { 1 &<< UInt64(Swift.min(length, 63)) }
 
     /// Fields from pairs of name and value, for tests of handlers.
     public init(_ fields: [(name: HTTPField.Name, value: String)]) {
@@ -47,6 +50,7 @@ public struct HeaderFields: Sendable {
 
     /// The field's value; where it is repeated, all of them joined by a comma and a space (RFC 9110, 5.3).
     public subscript(name: HTTPField.Name) -> String? {
+        guard mayHave(name) else { return nil }
         var combined: String?
         for entry in entries where matches(entry, name) {
             let value = string(entry.value)
@@ -57,12 +61,17 @@ public struct HeaderFields: Sendable {
 
     /// Each line's value of this name, in order.
     public func values(for name: HTTPField.Name) -> [String] {
-        entries.filter { matches($0, name) }.map { string($0.value) }
+        guard mayHave(name) else { return [] }
+        return entries.filter { matches($0, name) }.map { string($0.value) }
     }
 
     /// Whether there is at least one line of this name.
     public func contains(_ name: HTTPField.Name) -> Bool {
-        entries.contains { matches($0, name) }
+        mayHave(name) && entries.contains { matches($0, name) }
+    }
+
+    private func mayHave(_ name: HTTPField.Name) -> Bool {
+        lengths & Self.mark(name.canonicalName.utf8.count) != 0
     }
 
     private func matches(_ entry: Entry, _ name: HTTPField.Name) -> Bool {

@@ -30,9 +30,13 @@ public struct Admission: Sendable {
     /// What follows.
     public var verdict: Verdict
 
+    /// No fields, made once: a list of them is an object.
+    public static let noFields = HTTPFields()
+
     /// Lets a request in, unless the verdict is another.
     public init(
-        client: ClientIdentity, fields: HTTPFields = [:], seesDetails: Bool = false, verdict: Verdict = .admitted
+        client: ClientIdentity, fields: HTTPFields = Admission.noFields, seesDetails: Bool = false,
+        verdict: Verdict = .admitted
     ) {
         self.client = client
         self.fields = fields

@@ -5,9 +5,6 @@ import HTTPTypes
 /// where keys are configured, and counts requests where a rate is. Those of health are open to all, but tell the
 /// details only to those who may see them.
 public struct AccessControl: Sendable {
-    /// What orchestrators ask, who have no keys and call the server by its address.
-    private static let health: Set<String> = ["/livez", "/readyz", "/healthz"]
-
     private let keys: APIKeyFile?
     private let limiter: RateLimiter?
     private let hosts: HostRules
@@ -45,12 +42,16 @@ public struct AccessControl: Sendable {
     /// A request without a valid key counts for its address, so that guessing is limited too.
     private func decide(_ head: RequestHead, from peer: SocketAddress) throws(HTTPProblem) -> Admission {
         let address = ClientIdentity(peer)
-        let isKnownHost = hosts.takes(head, from: peer)
-        let preflight = isKnownHost ? origins.preflight(head) : nil
-        if let preflight { return Admission(client: address, verdict: .answered(preflight)) }
-        if Self.isProbe(head) { return probe(head, from: peer, address, isKnownHost: isKnownHost) }
+        let named = NamedHost(head.authority)
+        let isKnownHost = hosts.takes(named, from: peer)
+        if isKnownHost, let preflight = origins.preflight(head) {
+            return Admission(client: address, verdict: .answered(preflight))
+        }
+        if Self.isProbe(head) {
+            return probe(head, from: peer, address, isKnownHost: isKnownHost, isLoopbackName: named.isLoopback)
+        }
         guard isKnownHost else {
-            return Admission(client: address, verdict: .refused(Problem.unknownHost(head.authority ?? "")))
+            return Admission(client: address, verdict: .refused(Problem.unknownHost(named.text ?? "")))
         }
         if OriginRules.isUnsafe(head.method), origins.isForeign(head), !origins.allows(head) {
             return Admission(client: address, verdict: .refused(Problem.foreignOrigin(head)))
@@ -61,16 +62,21 @@ public struct AccessControl: Sendable {
             do throws(HTTPProblem) { client = try Self.bearer(of: head, among: keys) } catch { refusal = error }
         }
         let fields: HTTPFields
-        do throws(HTTPProblem) { fields = try limiter?.admit(client) ?? [:] } catch {
+        do throws(HTTPProblem) { fields = try limiter?.admit(client) ?? Admission.noFields } catch {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
         return Admission(client: client, fields: fields)
     }
 
-    /// Health, and what HAProxy asks by default.
+    /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
+    /// default.
     private static func isProbe(_ head: RequestHead) -> Bool {
-        health.contains(head.path) || (head.method == .options && (head.path == "/" || head.path == "*"))
+        switch head.path {
+        case "/livez", "/readyz", "/healthz": true
+        case "/", "*": head.method == .options
+        default: false
+        }
     }
 
     /// What the types of problems lead to, those of a missing key among them.
@@ -81,13 +87,14 @@ public struct AccessControl: Sendable {
     /// Who has a key sees all there is to see; where there are none, who is on this machine and no page of a browser on
     /// it.
     private func probe(
-        _ head: RequestHead, from peer: SocketAddress, _ address: ClientIdentity, isKnownHost: Bool
+        _ head: RequestHead, from peer: SocketAddress, _ address: ClientIdentity, isKnownHost: Bool,
+        isLoopbackName: Bool?
     ) -> Admission {
         guard let keys = keys?.current else {
-            let isNamedSo = peer == .unix || head.authority.map { Authority.namesLoopback($0) } ?? true
-            let isHere = (peer == .unix || peer.ip?.isLoopback == true) && !Self.isPassedOn(head)
+            let isHere = peer == .unix || (isLoopbackName ?? true) && peer.isLoopback
             return Admission(
-                client: address, seesDetails: isKnownHost && isNamedSo && isHere && !origins.isForeign(head))
+                client: address,
+                seesDetails: isKnownHost && isHere && !Self.isPassedOn(head) && !origins.isForeign(head))
         }
         guard let client = try? Self.bearer(of: head, among: keys) else { return Admission(client: address) }
         return Admission(client: client, seesDetails: true)

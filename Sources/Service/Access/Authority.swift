@@ -43,8 +43,6 @@ struct Authority: Sendable, Hashable {
         }
     }
 
-    private static let usualNames = [Array("localhost".utf8), Array("127.0.0.1".utf8)]
-
     /// Whether a text names loopback; for what most requests say at a glance.
     static func namesLoopback(_ text: String) -> Bool {
         if text.utf8.withContiguousStorageIfAvailable(isUsualName) == true { return true }
@@ -52,12 +50,22 @@ struct Authority: Sendable, Hashable {
     }
 
     private static func isUsualName(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let name = usualNames.first(where: { text.starts(with: $0) }) else { return false }
-        let rest = text.dropFirst(name.count)
-        let port = rest.dropFirst()
+        // Both have nine bytes.
+        guard text.count >= 9, begins(text, with: "localhost") || begins(text, with: "127.0.0.1") else { return false }
+        guard text.count > 9 else { return true }
+        let digits = text.count - 10
         // Five digits can be beyond any port; those below 60,000 are none of them.
-        let isPort = port.count <= 4 || port.count == 5 && port.first.map { $0 < UInt8(ascii: "6") } == true
-        return (rest.first ?? UInt8(ascii: ":")) == UInt8(ascii: ":") && isPort && port.allSatisfy(ASCIIText.isDigit)
+        guard text[9] == UInt8(ascii: ":"), digits <= 4 || digits == 5 && text[10] < UInt8(ascii: "6") else {
+            return false
+        }
+        for index in 10..<text.count where !ASCIIText.isDigit(text[index]) { return false }
+        return true
+    }
+
+    private static func begins(_ text: UnsafeBufferPointer<UInt8>, with name: StaticString) -> Bool {
+        // Sound: the text is at least as long, and a StaticString has as many bytes at utf8Start for ever.
+        for index in 0..<name.utf8CodeUnitCount where text[index] != name.utf8Start[index] { return false }
+        return true
     }
 
     /// A name of letters, digits, dots, hyphens and underscores, or an IPv4 address of four numbers.

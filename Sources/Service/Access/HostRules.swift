@@ -42,11 +42,24 @@ public struct HostRules: Sendable {
 
     /// Whether a request may name the server as it does. One that does not say a name, which HTTP/1.0 allows, is from no
     /// browser.
-    func takes(_ head: RequestHead, from peer: SocketAddress) -> Bool {
-        guard isChecked, !(sparesUnixSockets && peer == .unix), let named = head.authority else { return true }
-        if Authority.namesLoopback(named) { return true }
-        guard !patterns.isEmpty, let authority = Authority(named) else { return false }
+    func takes(_ named: NamedHost, from peer: SocketAddress) -> Bool {
+        guard isChecked, !(sparesUnixSockets && peer == .unix), let text = named.text else { return true }
+        if named.isLoopback == true { return true }
+        guard !patterns.isEmpty, let authority = Authority(text) else { return false }
         return patterns.contains { $0.matches(authority) }
+    }
+}
+
+/// The name that a request has for the server, looked at once.
+struct NamedHost {
+    /// As it came, nil where the request does not say it.
+    let text: String?
+    /// Whether it names loopback, nil where it is not said.
+    let isLoopback: Bool?
+
+    init(_ text: String?) {
+        self.text = text
+        isLoopback = text.map { Authority.namesLoopback($0) }
     }
 }
 

@@ -10,16 +10,19 @@ struct HostRulesTests {
 
     private func takes(_ rules: HostRules, _ host: String?, from peer: SocketAddress = peer) -> Bool {
         let fields = HeaderFields(host.map { [(name: .hostField, value: $0)] } ?? [])
-        return rules.takes(RequestHead(method: .get, path: "/jobs", fields: fields), from: peer)
+        return rules.takes(
+            NamedHost(RequestHead(method: .get, path: "/jobs", fields: fields).authority), from: peer)
     }
 
     private static let ours = [
         "localhost", "localhost:8080", "LocalHost", "localhost.", "a.localhost", "a.b.localhost:1", "127.0.0.1",
+        "localhost:", "127.0.0.1:65535", "localhost:59999", "127.0.0.10", "127.0.0.1.",
         "127.255.0.9:80", "[::1]", "[::1]:8080", "[0:0::1]", "[::ffff:127.0.0.1]",
     ]
     private static let strangers = [
         "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "notlocalhost", "localhos", "127.1",
         "2130706433", "0x7f.1", "0.0.0.0", "192.0.2.1", "[::]", "[2001:db8::1]", "a", "localho\u{17F}t", "local%68ost",
+        "localhost:70000", "127.0.0.1:123456", "localhost:1234x", "localhostx", "127.0.0.1x:80",
         "localhost:x", "localhost:1:2", "[::1", "[::1]x", "..", "",
     ]
 
