@@ -35,8 +35,7 @@ extension Backlog {
     ) async throws(SubmitError) -> Receipt {
         let client = submission.jobs.first?.client ?? ""
         let load = submission.load
-        try exchange(reservation?.room, for: load, of: client)
-        state.withLock { $0.ledger.enqueueReserved(load, of: client) }
+        try exchange(reservation?.room, for: load, of: client, isQueued: true)
         do {
             let receipt = try await store.submit(submission)
             if receipt.origin == .new {

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Room for uploads that are on their way.
 extension Backlog {
     /// Keeps a place free for a job that is still being uploaded, so that any number of uploads stay within the limits.
@@ -46,6 +48,7 @@ extension Backlog {
 
     /// Takes the room of an upload that comes to nothing out of the books, if it has any.
     func release(_ room: UploadRoom) {
+        guard !room.isUsedUp.load(ordering: .acquiring) else { return }
         let now = clock.now
         defer { room.farewell?.close(with: ()) }
         state.withLock { state in
@@ -58,14 +61,17 @@ extension Backlog {
     ///
     /// A place that was granted stays good while the backlog is draining: its upload is a request in flight.
     ///
+    /// - Parameter isQueued: whether the jobs are about to be inserted
     /// - Returns: the uploads that lost what they held for it
     @discardableResult
     func exchange(
-        _ room: UploadRoom?, for load: QueueLedger.Load, of client: String, newcomer: UploadRoom? = nil
+        _ room: UploadRoom?, for load: QueueLedger.Load, of client: String, newcomer: UploadRoom? = nil,
+        isQueued: Bool = false
     ) throws(SubmitError) -> [UploadRoom] {
         let now = clock.now
         let (refusal, lost) = state.withLock { state -> (SubmitError?, [UploadRoom]) in
             let reserved = room.flatMap { state.remove($0) }
+            if reserved != nil { room?.isUsedUp.store(true, ordering: .releasing) }
             let isMore = reserved.map { load.bytes > $0.bytes || load.jobs > $0.jobs } ?? true
             var lost: [UploadRoom] = []
             if isMore {
@@ -76,7 +82,11 @@ extension Backlog {
                     return (refusal, lost)
                 }
             }
-            state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
+            if isQueued {
+                state.ledger.enqueue(load, of: client)
+            } else {
+                state.ledger.reserve(QueueLedger.Load(jobs: load.jobs, bytes: load.bytes), of: client)
+            }
             if let newcomer {
                 if state.breakers.knows(client, now: now) { newcomer.endGrace(now: now) }
                 state.insert(newcomer)

@@ -90,12 +90,6 @@ struct QueueLedger: Sendable {
         change(client) { $0.reserved -= load }
     }
 
-    /// Jobs for which bytes and places were reserved are about to be inserted.
-    mutating func enqueueReserved(_ load: Load, of client: String) {
-        unreserve(Load(jobs: load.jobs, bytes: load.bytes), of: client)
-        enqueue(load, of: client)
-    }
-
     mutating func enqueue(_ load: Load, of client: String) {
         change(client) { $0.queued += load }
     }
@@ -125,11 +119,14 @@ struct QueueLedger: Sendable {
     }
 
     private mutating func change(_ client: String, _ body: (inout Account) -> Void) {
+        func isEmptied(_ account: inout Account) -> Bool {
+            body(&account)
+            return account == Account()
+        }
         body(&all)
         let client = ByteText(client)
-        var account = clients[client] ?? Account()
-        body(&account)
-        clients[client] = account == Account() ? nil : account
+        // In its place, which is looked for once.
+        if isEmptied(&clients[client, default: Account()]) { clients[client] = nil }
     }
 }
 

@@ -30,6 +30,8 @@ final class UploadRoom: Sendable {
     /// Whether it is to become a job.
     let becomesJob: Bool
     let state: Mutex<State>
+    /// Whether jobs have taken its place, after which there is nothing to give back.
+    let isUsedUp = Atomic(false)
     private let announced: Int
     private let pace: Backlog.Pace
     /// Wakes whoever waits for the upload's next bytes, so that what it holds goes.
