@@ -47,7 +47,7 @@ let package = Package(
         .target(name: "Platform", swiftSettings: optimisedSwift),
         .target(name: "Numerics", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
         .target(name: "TLS", dependencies: ["COpenSSL"]),
-        .target(name: "Compression", dependencies: ["CZlib"]),
+        .target(name: "Compression", dependencies: ["CKernels", "CZlib"]),
         .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"], swiftSettings: optimisedSwift),
         .target(name: "Webhooks", dependencies: ["Formats", "Platform", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),

@@ -19,7 +19,7 @@ struct ImportGraphTests {
         "Numerics": ["CKernels"],
         "Formats": ["Compression", "COpenSSL", "Platform"],
         "HTTP": ["CLinux", "Compression", "Platform", "TLS"],
-        "Compression": ["CZlib"],
+        "Compression": ["CKernels", "CZlib"],
         "TLS": ["COpenSSL"],
         "Jobs": ["Platform"], "Platform": [],
         "Webhooks": ["Formats", "Platform", "TLS"],

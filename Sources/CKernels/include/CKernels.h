@@ -2,6 +2,7 @@
 #define VIGIL_CKERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 // The micro-kernels of the model, single precision, one table of functions an instruction set.
 //
@@ -87,5 +88,10 @@ ptrdiff_t vg_packed_count(ptrdiff_t k, ptrdiff_t n, ptrdiff_t panel);
 /// long and zero beyond column n. The strides let a transposed matrix be packed as it is.
 void vg_pack(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride, ptrdiff_t panel,
              float *packed);
+
+/// Folds the whole blocks of 64 bytes of `bytes` into 16 that have the same CRC-32 (zip's, gzip's) behind a register of
+/// zeros as the blocks have behind the CRC-32 `sum`. Returns how many bytes that were; 0 where there are too few, or where
+/// this build or this processor lacks the instruction.
+size_t vg_crc32_fold(const uint8_t *bytes, size_t count, uint32_t sum, uint8_t *folded);
 
 #endif
