@@ -68,19 +68,20 @@ extension ConnectionState {
     private mutating func admit(
         _ head: RequestHead, _ route: Route, _ parameters: PathParameters, now: MonotonicTime
     ) -> Action? {
-        guard let exchange else { return nil }
+        // Asked for in pieces: a copy of it all counts each of its parts.
+        guard let requestID = exchange?.requestID else { return nil }
         var takesBody = false
-        if let limit = route.bodyLimit, case .deferred = route.handler, exchange.isReadingBody {
+        if let limit = route.bodyLimit, case .deferred = route.handler, exchange?.isReadingBody == true {
             if let length = head.controls.framing.declaredLength, length > limit {
                 answer(.contentTooLarge(limit: limit), now: now)
                 return nil
             }
             takesBody = true
-            self.exchange?.bodyUse = .deliver(limit: limit)
+            exchange?.bodyUse = .deliver(limit: limit)
         }
         let call = HandlerCall(
-            route: route, head: head, parameters: parameters, requestID: exchange.requestID,
-            client: exchange.admission?.client, seesDetails: exchange.admission?.seesDetails ?? false,
+            route: route, head: head, parameters: parameters, requestID: requestID,
+            client: exchange?.admission?.client, seesDetails: exchange?.admission?.seesDetails ?? false,
             takesBody: takesBody)
         return takesBody ? .start(call) : afterBody(.start(call), now: now)
     }
@@ -88,10 +89,10 @@ extension ConnectionState {
     /// Takes a step once the body has passed, so that a broken body is refused whatever the path; or at once where
     /// there is no body, or the client has not begun to send it, or it is too long to be waited for.
     private mutating func afterBody(_ step: Exchange.NextStep, now: MonotonicTime) -> Action? {
-        guard let exchange else { return nil }
+        guard let isReadingBody = exchange?.isReadingBody else { return nil }
         let limit = context.limits.maxDrainBytes
-        if exchange.isReadingBody, exchange.canDrain(limit: limit) {
-            self.exchange?.bodyUse = .discard(then: step)
+        if isReadingBody, exchange?.canDrain(limit: limit) == true {
+            exchange?.bodyUse = .discard(then: step)
             return nil
         }
         switch step {
@@ -100,7 +101,7 @@ extension ConnectionState {
             answer(response, now: now)
             return nil
         case .start(let call):
-            guard exchange.isReadingBody, !exchange.awaitsContinue else { return .start(call) }
+            guard isReadingBody, exchange?.awaitsContinue == false else { return .start(call) }
             answer(.contentTooLarge(limit: limit), now: now)
             return nil
         }
@@ -191,11 +192,10 @@ extension ConnectionState {
 
     private mutating func completeAnswer(now: MonotonicTime) {
         exchange?.answer = .complete
-        guard let exchange else { return }
-        report(exchange, now: now)
-        if exchange.isReadingBody {
-            if exchange.persists {
-                self.exchange?.bodyUse = .discard(then: .nothing)
+        if context.observe != nil, let exchange { report(exchange, now: now) }
+        if exchange?.isReadingBody == true {
+            if exchange?.persists == true {
+                exchange?.bodyUse = .discard(then: .nothing)
                 setBodyPaused(false, now: now)
             } else {
                 abandonBody()
