@@ -1,3 +1,4 @@
+import Dispatch
 import Formats
 import HTTP
 import HTTPTypes
@@ -41,13 +42,32 @@ extension VigilService {
         }
         let matrices = try accept(upload, options)
         if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
+        let isDigestAsked = key != nil || settings.reusesResults
+        if isDigestAsked { await Self.digest(matrices) }
         let submission = try submission(
             matrices, isBatch: upload.isBatch, options, client: client, key: key, model: await modelDigest.value)
         let receipt: Receipt
         do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw Problem.submit(error) }
         // Computed here and now, while a worker scores: it takes as long as a hundredth of the scoring.
-        for matrix in matrices { _ = matrix.digest.text }
+        if !isDigestAsked { await Self.digest(matrices) }
         return try await answer(receipt, to: request)
+    }
+
+    private static let digests = DispatchQueue(label: "vigil.digests", attributes: .concurrent)
+
+    /// Computes the digests of matrices: of large ones on a thread of its own, since Swift's are few.
+    private static func digest(_ matrices: [AcceptedMatrix]) async {
+        let values = matrices.reduce(0) { $0 + $1.features.values.count }
+        guard values > 64 << 10 else {
+            for matrix in matrices { _ = matrix.digest.text }
+            return
+        }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            digests.async {
+                for matrix in matrices { _ = matrix.digest.text }
+                continuation.resume()
+            }
+        }
     }
 
     /// A parameter that can be given as a field too.
