@@ -57,7 +57,7 @@ extension VigilService {
 
     /// Computes the digests of matrices: of large ones on a thread of its own, since Swift's are few.
     private static func digest(_ matrices: [AcceptedMatrix]) async {
-        let values = matrices.reduce(0) { $0 + $1.features.values.count }
+        let values = matrices.reduce(0) { $0 + $1.features.rows * $1.features.columns }
         guard values > 64 << 10 else {
             for matrix in matrices { _ = matrix.digest.text }
             return
