@@ -11,7 +11,13 @@ struct CommitQueueTests {
     private struct Injected: Error {}
 
     /// Whether a digest was computed.
-    private final class Computing: Sendable { let isDone = Atomic(false) }
+    private final class Computing: Sendable {
+        private let state = Atomic(false)
+
+        var isDone: Bool { state.load(ordering: .acquiring) }
+
+        func done() { state.store(true, ordering: .releasing) }
+    }
 
     /// How each job ended, as callers were told.
     private final class Ends: Sendable {
@@ -60,13 +66,13 @@ struct CommitQueueTests {
         let computing = Computing()
         var job = NewJob.of(floats: floats)
         job.featuresSHA256 = FeatureDigest {
-            computing.isDone.store(true, ordering: .releasing)
+            computing.done()
             return "00ff"
         }
         let new = job
         async let submitted = store.insert(new)
         await store.writer.awaitWaiting(1)
-        #expect(computing.isDone.load(ordering: .acquiring))
+        #expect(computing.isDone)
         try await gate.open()
         #expect(try await submitted.featuresSHA256.text == "00ff")
     }
