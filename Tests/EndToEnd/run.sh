@@ -35,7 +35,7 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(events callbacks queueing compression durability readme hostile_files load full_disk)
+    checks=(hostile_files room checkpoints events crowd state durability queueing lifecycle damage parity batches callbacks)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)
         [[ " ${checks[*]} " == *" $name "* ]] || checks+=("$name")
