@@ -47,7 +47,7 @@ def cases(config):
 def parity(config):
     model = scratch() / f"{config}.safetensors"
     path = checkpoint(config)
-    ran = run("import", path, "--output", model, timeout=60)
+    ran = run("import", path, "--output", model, timeout=300)
     size = path.stat().st_size >> 20
     note(
         f"{config}: {size} MiB imported in {ran.seconds:.1f} s to "
