@@ -10,37 +10,39 @@ swift build --build-tests
 bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/vigil-tests.XXXXXX")
-computing= modelling=
+running=()
 # An interrupt takes along what runs beside.
-trap 'kill $computing $modelling 2>/dev/null || true; rm -rf "$logs"' EXIT
+trap 'kill ${running[@]+"${running[@]}"} 2>/dev/null || true; rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
 
 # The suites in a process of their own, which swift test would not allow beside a build or each other.
 suites() {
-    local name=$1 begun=$SECONDS code=0
+    local name=$1 begun=$SECONDS code=0 TIMEFORMAT='%U %S'
     shift
-    "$bundle" --testing-library swift-testing "$@" >"$logs/$name" 2>&1 || code=$?
+    { time "$bundle" --testing-library swift-testing --no-parallel "$@" >"$logs/$name" 2>&1 || code=$?; } \
+        2>"$logs/$name.work"
     if [ "$code" -ne 0 ]; then cat "$logs/$name"; fi
     grep -aE '^(➜|↷) ' "$logs/$name" || true
-    echo "== $name suites: $(grep -aE 'Test run with' "$logs/$name" | tail -n 1 | sed 's/^[^T]*//'), $((SECONDS - begun)) s"
+    echo "== $name suites: $(grep -aE 'Test run with' "$logs/$name" | tail -n 1 | sed 's/^[^T]*//')," \
+        "$((SECONDS - begun)) s, $(awk '{print $1 + $2}' "$logs/$name.work") s of work"
     return "$code"
 }
 
 # Each process runs its tests one after another: beside tests that compute in the same process, those that wait for
-# others' threads would do so past their limits. The three take about as long as each other.
+# others' threads would do so past their limits. None takes as long as the end-to-end scripts, which begin at once too.
 sockets='^(TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
-model='^JobsTests\.JobStoreModelTests'
-suites model --no-parallel --filter "$model" &
-modelling=$!
-suites computing --no-parallel --skip "$sockets" --skip "$model" &
-computing=$!
+stores='^(JobsTests|SQLiteStoreTests)\.'
+suites store --filter "$stores" &
+running+=($!)
+suites computing --skip "$sockets" --skip "$stores" &
+running+=($!)
+suites socket --filter "$sockets" &
+running+=($!)
 failed=0
-suites socket --no-parallel --filter "$sockets" || failed=1
 if [ -x Tests/EndToEnd/run.sh ]; then
     swift build -c release --product vigil
     VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh || failed=1
 fi
-wait "$computing" || failed=1
-wait "$modelling" || failed=1
-computing= modelling=
+for one in "${running[@]}"; do wait "$one" || failed=1; done
+running=()
 exit "$failed"

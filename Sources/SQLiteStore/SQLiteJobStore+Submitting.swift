@@ -15,7 +15,9 @@ extension SQLiteJobStore {
             return known
         }
         try database.checkUndamaged()
-        let (batch, handed) = try await prepare(submission)
+        // The one time of the jobs and their IDs, however long the rest takes.
+        let wall = clock.wall
+        let (batch, handed) = try await prepare(submission, at: wall)
         let needed = Self.room(for: handed)
         do throws(StoreFault) {
             try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
@@ -27,7 +29,7 @@ extension SQLiteJobStore {
         defer { space.leave(needed) }
         do throws(JobStoreError) {
             try await writeFiles(of: handed)
-            let receipt = try await insert(submission, handed, batch)
+            let receipt = try await insert(submission, handed, batch, at: wall)
             if receipt.origin != .new { await discard(handed) }
             return receipt
         } catch {
@@ -47,9 +49,8 @@ extension SQLiteJobStore {
 
     /// Makes IDs, payloads and what of the jobs is not computed yet.
     private func prepare(
-        _ submission: Submission
+        _ submission: Submission, at wall: WallTime
     ) async throws(JobStoreError) -> (batch: BatchID?, handed: [Handed]) {
-        let wall = clock.wall
         let (batch, ids) = random.withLock { random in
             live.withLock { live in
                 let batch = submission.isBatch ? BatchID(live.generator.next(at: wall, using: &random)) : nil
@@ -90,9 +91,9 @@ extension SQLiteJobStore {
     }
 
     private func insert(
-        _ submission: Submission, _ handed: [Handed], _ batch: BatchID?
+        _ submission: Submission, _ handed: [Handed], _ batch: BatchID?, at wall: WallTime
     ) async throws(JobStoreError) -> Receipt {
-        let (wall, now, shown) = (clock.wall, clock.now, shownSince)
+        let (now, shown) = (clock.now, shownSince)
         // Before the commit, since with it the job can be claimed and end.
         for job in handed { inputs.put(job.new.input, of: job.id) }
         let receipt: Receipt = try await writer.commit(mayUseBallast: false) { context in

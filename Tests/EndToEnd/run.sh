@@ -35,7 +35,7 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(events callbacks queueing compression durability readme hostile_files load full_disk)
+    checks=(hostile_files room checkpoints events crowd state durability queueing lifecycle damage parity batches callbacks)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)
         [[ " ${checks[*]} " == *" $name "* ]] || checks+=("$name")
@@ -45,7 +45,7 @@ fi
 # One check; its lines come together once it has ended.
 one() {
     local name=$1 begun=$SECONDS
-    export E2E_TALLY=$E2E_SCRATCH/tally.$name
+    export E2E_TALLY=$E2E_SCRATCH/tally.$name E2E_WORK=$E2E_SCRATCH/work.$name
     python3 "$here/support/alone.py" "$here/checks/$name.py" >"$E2E_SCRATCH/said.$name" 2>&1 || true
     # A check that ended before it could hand in its tally is a failed one.
     if [[ ! -s $E2E_TALLY ]]; then
@@ -56,7 +56,7 @@ one() {
         flock 9
         echo "== $name"
         cat "$E2E_SCRATCH/said.$name"
-        echo "     $((SECONDS - begun)) s"
+        echo "     $((SECONDS - begun)) s$(cat "$E2E_SCRATCH/work.$name" 2>/dev/null || true)"
     } 9>"$E2E_SCRATCH/speaking"
 }
 export -f one

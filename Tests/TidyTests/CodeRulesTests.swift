@@ -100,11 +100,11 @@ struct CodeRulesTests {
         #expect(found == [])
     }
 
-    /// Whether the line calls the C library's sleep, and not a method or another function that ends so.
+    /// Whether the line calls the C library's sleep, and not a method or another function that ends so, nor declares one.
     private static func callsSleep(_ code: String) -> Bool {
         let pieces = code.components(separatedBy: "sleep(")
         return pieces.dropLast().contains { before in
-            guard let last = before.last else { return true }
+            guard let last = before.last, !before.hasSuffix("func ") else { return before.isEmpty }
             return !last.isLetter && !last.isNumber && last != "." && last != "_"
         }
     }

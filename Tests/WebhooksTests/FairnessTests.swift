@@ -97,7 +97,12 @@ struct FairnessTests {
                 #expect(verdict.reason.hasSuffix("the time was over while trying to resolve the name"), "\(verdict)")
             }
         }
-        #expect(try await Senders.deliver(to: "http://quick.test:\(quick.port)/", by: sender) == .delivered)
+        // A busy machine may take longer for one than it has; while the name server is stuck, more tries change nothing.
+        var verdict: DeliveryVerdict?
+        for _ in 0..<20 where verdict != .delivered {
+            verdict = try await Senders.deliver(to: "http://quick.test:\(quick.port)/", by: sender)
+        }
+        #expect(verdict == .delivered)
     }
 
     @Test("what is too much is refused at once")

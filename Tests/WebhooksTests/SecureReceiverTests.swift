@@ -70,7 +70,7 @@ struct SecureReceiverTests {
         defer { silent.stop() }
         let hasty = try Receiver { $0.listen(milliseconds: 10_000) }
         defer { hasty.stop() }
-        let sender = try Senders.make(limits: .init(timeout: .milliseconds(300)))
+        let sender = try Senders.make(limits: .init(timeout: .seconds(2)))
         let first = try await Senders.deliver(to: "https://hooks.test:\(silent.port)/", by: sender)
         #expect(first.reason.hasSuffix("the time was over while trying to agree on TLS"), "\(first)")
         let second = try await Senders.deliver(to: "https://hooks.test:\(hasty.port)/")

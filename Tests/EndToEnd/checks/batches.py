@@ -199,7 +199,7 @@ with Server("--workers", "1", "--max-queued-memory", "256", "--state", folder / 
             command = ["curl", "-sS", "-H", "Prefer: wait=20", f"{server.url}/score"]
             for name in FILES:
                 command += ["-F", f"features=@{folder / name}"]
-            said = subprocess.run(command, capture_output=True, text=True, timeout=30)
+            said = subprocess.run(command, capture_output=True, text=True, timeout=60)
             contains(
                 "curl -F", said.stdout + said.stderr, '"status":"succeeded"', *(f'"name":"{one}"' for one in NAMES)
             )

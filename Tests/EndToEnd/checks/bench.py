@@ -39,6 +39,13 @@ def consistent(name, phase, snippets):
         check(f"{name}: snippets a second follow from requests a second", abs(ratio - snippets) < 1e-6, str(ratio))
 
 
+def busy(server, before):
+    """Waits for somebody new to be connected."""
+    end = time.monotonic() + 60
+    while not server.peers() - before and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def refused(name, *arguments, parts, code=64):
     ran = run("bench", "serve", *arguments)
     equal(f"{name}: exit code", ran.code, code)
@@ -97,15 +104,17 @@ with Server() as server:
             equal("413: counted", phase["errors"]["statuses"].get("413"), phase["requests"])
             equal("413: no latencies", phase["latency_ms"], None)
     with group("interrupt"):
+        before = server.peers()
         child = subprocess.Popen(
             [VIGIL, "bench", "serve", server.url, "--json", "--lengths", "16", "--seconds", "60"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
         )
+        busy(server, before)
         time.sleep(2)
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=60)
         equal("interrupt: exit code", (child.returncode, err), (130, b""))
         phase = json.loads(out)["phases"][0]
         consistent("interrupt", phase, 16)
@@ -113,9 +122,15 @@ with Server() as server:
 
 with group("a server that goes away"):
     server = Server()
-    killer = threading.Timer(1.5, server.child.kill)
-    killer.start()
-    ran = run("bench", "serve", server.url, "--lengths", 16, "--seconds", 30, timeout=40)
+
+
+    def kill():
+        busy(server, set())
+        time.sleep(1)
+        server.child.kill()
+
+    threading.Thread(target=kill).start()
+    ran = run("bench", "serve", server.url, "--lengths", 16, "--seconds", 30, timeout=120)
     server.wait()
     equal("gone: exit code", ran.code, 70)
     contains("gone: words", ran.last, server.url, "refused")

@@ -130,7 +130,7 @@ with (
         found = {call.headers["webhook-id"]: call.json["data"]["batch"] for call in calls}
         equal("one for each job, which names it", (len(calls), found), (3, wanted))
         body, kind = features.multipart(SHORT, fields=[("callback", f"{receiver.url}/field")])
-        requests.post(f"{server.url}/score", data=body, headers={"Content-Type": kind}, timeout=10)
+        requests.post(f"{server.url}/score", data=body, headers={"Content-Type": kind}, timeout=60)
         equal("a field of the form asks for one too", len(receiver.wait("/field")), 1)
     with group("tried again"):
         calls = receiver.wait("/later", 2)

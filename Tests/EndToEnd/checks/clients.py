@@ -131,7 +131,7 @@ with Server("--allowed-origins", "*") as server:
 
         def post(**arguments):
             headers = {"Prefer": "wait=20"} | arguments.pop("headers", {})
-            return requests.post(server.url + "/score", headers=headers, timeout=20, **arguments)
+            return requests.post(server.url + "/score", headers=headers, timeout=60, **arguments)
 
         for name, answer in (
             ("json=", post(json={"features": array.astype(float).tolist()})),
@@ -143,7 +143,7 @@ with Server("--allowed-origins", "*") as server:
         ):
             equal(f"requests {name}", (answer.status_code, answer.json().get("features_sha256")), (200, digest))
     with group("keep-alive"):
-        client = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        client = http.client.HTTPConnection(server.host, server.port, timeout=60)
         client.connect()
         socket = client.sock
         statuses = set()

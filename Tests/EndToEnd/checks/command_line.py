@@ -125,7 +125,7 @@ with group("labels"):
                     params={"labels": labels},
                     data=features.npy(video),
                     headers={"Prefer": "wait=20"},
-                    timeout=20,
+                    timeout=60,
                 )
 
             for labels in ("fighting,normal,riot", "fighting, Normal", "fire,normal traffic"):

@@ -2,6 +2,7 @@
 seconds of processor, as so many times what one answer costs it."""
 
 import contextlib
+import json
 import os
 import socket
 import threading
@@ -21,12 +22,6 @@ NPY = {"Content-Type": "application/x-npy"}
 CROWD = 2_000 if LONG else 300
 LARGE = features.npy(features.video(60_000))
 MIDDLING = features.npy(features.video(12_000))  # Its result is a file of its own.
-
-
-def cpu(server):
-    with open(f"/proc/{server.child.pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ask(server, path):
@@ -69,31 +64,31 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
         return requests.get(f"{server.url}/jobs/{identifier}{query}", timeout=120)
 
     with group("what one costs"):
-        before = cpu(server)
+        before = server.cpu()
         identifier = post(LARGE)
         equal("a result", get(identifier, "?wait=100").json()["status"], "succeeded")
-        alone, before = cpu(server) - before, cpu(server)
+        alone, before = server.cpu() - before, server.cpu()
         for _ in range(5):
             whole = get(identifier).content
-        one = (cpu(server) - before) / 5
+        one = (server.cpu() - before) / 5
         note(f"{one:.3f} s for an answer of {len(whole) // 1000} kB, {alone:.2f} s with the scoring")
         idle = sockets(server)
     with group("a crowd that asks for a result and is gone"):
-        before = cpu(server)
+        before = server.cpu()
         for client in crowd(server, identifier):
             client.close()
         answer = get(identifier)
         check("one that is there gets it", answer.status_code == 200 and answer.content == whole, answer.status_code)
         freed, left = gone(server, idle)
         check("the connections of the others are free", freed, f"{left} sockets, {idle} before")
-        cost = (cpu(server) - before) / one
+        cost = (server.cpu() - before) / one
         check(f"{2 * CROWD} dead cost less than {CROWD // 5} answers", cost < CROWD / 5, f"{cost:.1f} answers")
         note(f"{cost:.1f} times one answer")
     with group("a crowd that waits for a job and is gone before it ends"):
         # Before the job in the queue, so that the crowd is there first.
         blocker = post(LARGE)
         identifier = post(LARGE, "?priority=low")
-        before = cpu(server)
+        before = server.cpu()
         clients = crowd(server, identifier)
         waiting = [client for index, client in enumerate(clients) if index % 2 == 0]
         for client in waiting:
@@ -106,7 +101,7 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
         freed, left = gone(server, idle)
         check("the connections of the others are free", freed, f"{left} sockets, {idle} before")
         # The blocker's scoring is at most that of another such job.
-        cost = (cpu(server) - before - alone) / one
+        cost = (server.cpu() - before - alone) / one
         check(f"{2 * CROWD} dead cost less than {CROWD // 2} answers", cost < CROWD / 2, f"{cost:.1f} answers")
         note(f"{cost:.1f} times one answer")
         requests.delete(f"{server.url}/jobs/{identifier}")
@@ -116,12 +111,14 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
 
         def read(path, **headers):
             answer = requests.get(f"{server.url}{path}", headers=headers, timeout=60)
-            found.append((path.split("/")[-1][26:] or "job", answer.status_code, answer.text))
+            found.append((path.split("/")[-1][26:] or "job", answer.status_code, answer.content))
 
         def follow():
-            stream = Stream(server, f"/jobs/{identifier}/events")
+            # Only the last is looked into.
+            stream = Stream(server, f"/jobs/{identifier}/events", parse=str)
             events = list(stream) if stream.status == 200 else []
-            found.append(("stream", stream.status, (stream.whole, [name for name, _, _ in events][-1:], events[-1:])))
+            last = [(name, json.loads(data)) for name, _, data in events[-1:]]
+            found.append(("stream", stream.status, (stream.whole, last)))
             stream.close()
 
         begun = [
@@ -150,12 +147,13 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
         check("each is 200 or 404", statuses <= {200, 404}, shown([one for one in found if one[1] not in (200, 404)]))
         check("some came in time and some too late", statuses == {200, 404}, statuses)
         place = server.own
-        check("none says where the state is", not any(place in str(said) for _, _, said in found))
+        said = [said if isinstance(said, bytes) else str(said).encode() for _, _, said in found]
+        check("none says where the state is", not any(place.encode() in one for one in said))
         streams = [said for kind, status, said in found if kind == "stream" and status == 200]
         check("streams came too", len(streams) > 0)
-        torn = [said for said in streams if said[:2] != (True, ["end"])]
+        torn = [said for said in streams if (said[0], [name for name, _ in said[1]]) != (True, ["end"])]
         check("streams end with 'end', whole", not torn, f"{len(torn)} of {len(streams)}: {shown(torn)}")
-        ends = [said[2][0][2] for said in streams if said[2]]
+        ends = [job for _, last in streams for _, job in last]
         reasons = {(job["status"], (job["error"] or {}).get("type")) for job in ends}
         check(
             "as their job did, or as cancelled with the reason",
@@ -167,13 +165,13 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
         streams = []
         for number in range(10):
             identifier = post(LARGE)
-            follower = Stream(server, f"/jobs/{identifier}/events")
+            follower = Stream(server, f"/jobs/{identifier}/events", parse=str)
             events = iter(follower)
             next(events)
             for _ in range(2):
                 requests.delete(f"{server.url}/jobs/{identifier}", timeout=60)
             last = ([None] + list(events))[-1]
-            streams.append((follower.whole, last and last[0], last and last[2]["status"]))
+            streams.append((follower.whole, last and last[0], last and json.loads(last[2])["status"]))
             follower.close()
         torn = [one for one in streams if one[:2] != (True, "end") or one[2] not in ("cancelled", "succeeded")]
         check("they end with 'end', whole", not torn, shown(torn))

@@ -11,7 +11,7 @@ from support.harness import LONG, check, contains, equal, finish, group, need, n
 need("damage", "numpy")
 
 from support.jobs import Client, Videos, alike  # noqa: E402
-from support.process import Server, run  # noqa: E402
+from support.process import Ended, Server, run  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1 << 30)
 TRIALS = 40 if LONG else 3
@@ -78,14 +78,16 @@ def verdict(folder, accepted):
     checked = run("state", "check", "--state", folder, "--json")
     if digests(folder) != before:
         return "the check changed it"
-    ran = run("serve", "--port", "0", "--state", folder, timeout=1)
-    if ran.code is not None:
+    try:
+        server = Server("--workers", "1", state=folder)
+    except Ended as ended:
         if digests(folder) != before:
             return "refused and changed"
         if checked.code != 65 or json.loads(checked.out)["whole"]:
             return f"refused, and whole to the check: {checked.out}"
-        return None if ran.code == 78 and "damaged" in ran.err and ran.err.count("\n") == 1 else f"{ran.code} {ran.err}"
-    with Server("--workers", "1", state=folder) as server:
+        right = ended.code == 78 and "damaged" in ended.said and ended.said.count("\n") == 1
+        return None if right else str(ended)
+    with server:
         client = Client(server)
         answers = {one: client.get(f"/jobs/{one}").status for one in accepted}
         lost = {one: status for one, status in answers.items() if status not in (200, 202, 500)}

@@ -140,7 +140,7 @@ with group("the state folder"):
     jobs = folder / "jobs"
     with Server(state=jobs) as server:
         contains("a new folder is said to be new", server.text(), "the state folder is new", str(jobs))
-        requests.post(server.url + "/score", data=features.npy(video), headers={**NPY, "Prefer": "wait=20"}, timeout=30)
+        requests.post(server.url + "/score", data=features.npy(video), headers={**NPY, "Prefer": "wait=20"}, timeout=60)
         second = run("serve", "--port", "0", "--state", jobs)
         equal("one in use: exit code", second.code, 78)
         contains(
@@ -170,7 +170,7 @@ with Server() as server:
         return found.get("detail", "")
 
     def post(body, headers=NPY, query=""):
-        return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=20)
+        return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=60)
 
     FORM = {"Content-Type": "application/x-www-form-urlencoded"}
     BYTES = {"Content-Type": "application/octet-stream"}
@@ -199,7 +199,7 @@ with Server() as server:
         contains("JSON as bytes", detail(422, post(features.rows_json(video), BYTES)), "application/json")
         for name in ("features.npy", "/data/video 1.npz"):
             form = {"features": (None, name)}
-            answer = requests.post(server.url + "/score", files=form, timeout=20)
+            answer = requests.post(server.url + "/score", files=form, timeout=60)
             contains(f"a field of the text {name}", detail(422, answer), name, "file's name", f"-F 'features=@{name}'")
         contains("an .npz as .npy", detail(400, post(zipped.getvalue())), "zip archive", "application/zip", ".npz")
         contains("an .npy as .npz", detail(400, post(npy, {"Content-Type": "application/zip"})), "application/x-npy")
@@ -219,13 +219,13 @@ with Server() as server:
             ("deadline=99999999", "'99999999' is out of range"),
         ):
             contains(f"?{query}", detail(422, post(npy, query=f"?{query}")), *says)
-        answer = requests.get(server.url + "/jobs?limit=many", timeout=5)
+        answer = requests.get(server.url + "/jobs?limit=many", timeout=60)
         contains("?limit=many", detail(422, answer), "'many' is no whole number")
-        answer = requests.get(server.url + "/jobs?wait=5", timeout=5)
+        answer = requests.get(server.url + "/jobs?wait=5", timeout=60)
         check("a list can't wait", "Prefer" not in detail(422, answer), answer.text)
     with group("paths"):
         for path in ("/", "/nowhere", "/v1"):
-            answer = requests.get(server.url + path, timeout=5)
+            answer = requests.get(server.url + path, timeout=60)
             contains(f"{path} tells where to go", detail(404, answer), "/score", "/readyz", "/openapi.yaml", path)
 
 with group("callbacks"):
@@ -236,7 +236,7 @@ with group("callbacks"):
             ("http://hooks.example.com/", "https", "http"),
         ):
             answer = requests.post(
-                server.url + "/score", params={"callback": callback}, data=features.npy(video), headers=NPY, timeout=20
+                server.url + "/score", params={"callback": callback}, data=features.npy(video), headers=NPY, timeout=60
             )
             equal(f"{callback}: status", answer.status_code, 422)
             contains(f"{callback}: detail", answer.json()["detail"], *says)
@@ -245,10 +245,10 @@ with group("a job that fails"):
     with Server() as server:
         huge = np.full((20, 64), 3e38, "<f4") * np.where(np.arange(64) % 2, 1, -1).astype("<f4")
         answer = requests.post(
-            server.url + "/score", data=features.npy(huge), headers={**NPY, "Prefer": "wait=20"}, timeout=30
+            server.url + "/score", data=features.npy(huge), headers={**NPY, "Prefer": "wait=20"}, timeout=60
         ).json()
         late = requests.post(
-            server.url + "/score?deadline=0", data=features.npy(video), headers={**NPY, "Prefer": "wait=20"}, timeout=30
+            server.url + "/score?deadline=0", data=features.npy(video), headers={**NPY, "Prefer": "wait=20"}, timeout=60
         ).json()
         failed = [job for job in (answer, late) if job.get("status") == "failed"]
         check("a job has failed", failed, f"{answer} {late}")
@@ -270,9 +270,9 @@ with group("the access log"):
     options = ["--api-keys", keys, "--access-log", log, "--rate-limit", "1", "--rate-burst", "2"]
     with Server(*options) as server:
         bearer = {"Authorization": "Bearer " + "k" * 40}
-        statuses = [requests.get(server.url + "/jobs", headers=bearer, timeout=5).status_code for _ in range(8)]
+        statuses = [requests.get(server.url + "/jobs", headers=bearer, timeout=60).status_code for _ in range(8)]
         check("some are refused by their rate", 429 in statuses, str(statuses))
-        refused = requests.get(server.url + "/jobs", headers={"Authorization": "Bearer nobody"}, timeout=5)
+        refused = requests.get(server.url + "/jobs", headers={"Authorization": "Bearer nobody"}, timeout=60)
         equal("a wrong key", refused.status_code, 401)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     equal("each line of a known key names it", {line["key"] for line in lines if line["status"] == 429}, {"one"})

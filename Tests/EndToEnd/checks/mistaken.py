@@ -17,7 +17,7 @@ with Server() as server:
         return requests.post(
             f"{server.url}/score{query}",
             data=features.npy(array),
-            timeout=20,
+            timeout=60,
             headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"},
         )
 
@@ -55,7 +55,7 @@ with Server() as server:
         )
         clean = post(video).json()
         equal("good features get no warning", clean["warnings"], [])
-        models = requests.get(server.url + "/v1/models", timeout=5).json()["models"]
+        models = requests.get(server.url + "/v1/models", timeout=60).json()["models"]
         equal("the untrained model is said in /v1/models", models[0]["trained"], False)
         equal("and in every result", clean["result"]["untrained"], True)
     with group("errors"):

@@ -47,7 +47,7 @@ def cases(config):
 def parity(config):
     model = scratch() / f"{config}.safetensors"
     path = checkpoint(config)
-    ran = run("import", path, "--output", model, timeout=30)
+    ran = run("import", path, "--output", model, timeout=300)
     size = path.stat().st_size >> 20
     note(
         f"{config}: {size} MiB imported in {ran.seconds:.1f} s to "
@@ -75,7 +75,7 @@ def parity(config):
             inconsistent += [f"T {rows}: {one}" for one in expected.faults(job, rows)]
             if result["fine"]["labels"] != labels or result["model"] != NAMES[config]:
                 inconsistent.append(f"T {rows}: {result['model']} {result['fine']['labels']}")
-            if requests.get(f"{server.url}/jobs/{job['id']}", timeout=20).json() != job:
+            if requests.get(f"{server.url}/jobs/{job['id']}", timeout=60).json() != job:
                 unequal.append(rows)
         models = requests.get(server.url + "/v1/models").json()["models"][0]
     note(f"{config}: worst difference of a logit {worst[0]:.2g} ({worst[1]}) in {count} cases")
@@ -128,7 +128,7 @@ def nested():
                 params=query | {"logits": "true"},
                 data=body,
                 headers={"Prefer": "wait=20"},
-                timeout=30,
+                timeout=60,
             )
 
         own, asked = score().json()["result"], score(labels=",".join(labels)).json()["result"]

@@ -163,7 +163,7 @@ def serving(place, *options):
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
-            urllib.request.urlopen("http://127.0.0.1:8080/livez", timeout=5).read()
+            urllib.request.urlopen("http://127.0.0.1:8080/livez", timeout=60).read()
             break
         except urllib.error.HTTPError:
             # It listens, for TLS alone.

@@ -31,7 +31,7 @@ with Server() as server:
             server.url + "/score",
             params=query,
             data=features.npy(array),
-            timeout=20,
+            timeout=60,
             headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"},
         )
         assert answer.status_code == 200, answer.text

@@ -40,8 +40,8 @@ def context(version=None, client=None):
 
 @contextlib.contextmanager
 def connected(server, made=None, **options):
-    with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
-        plain.settimeout(10)
+    with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
+        plain.settimeout(60)
         with (made or context()).wrap_socket(plain, server_hostname="localhost", **options) as secured:
             yield secured
 
@@ -117,7 +117,7 @@ with tls("--tls-handshake-timeout", 1) as server:
         contains("ALPN h2 alone", s_client(server.port, "-alpn", "h2"), "alert no application protocol")
         contains("compression is off", s_client(server.port, "-tls1_2", typed="Q\n"), "Compression: NONE")
     with group("resumption and renegotiation"):
-        said = s_client(server.port, "-tls1_2", "-reconnect", seconds=3)
+        said = s_client(server.port, "-tls1_2", "-reconnect")
         check("TLS 1.2 resumes", said.count("Reused, TLSv1.2") == 5, shown(said))
         with connected(server, context(ssl.TLSVersion.TLSv1_3)) as stream:
             stream.sendall(GET)
@@ -125,18 +125,18 @@ with tls("--tls-handshake-timeout", 1) as server:
             made, session = stream.context, stream.session
             with connected(server, made, session=session) as second:
                 check("TLS 1.3 resumes", second.session_reused)
-        said = s_client(server.port, "-tls1_2", typed="R\n", seconds=3)
+        said = s_client(server.port, "-tls1_2", typed="R\n")
         contains("renegotiation is refused", said, "no renegotiation")
         healthy("renegotiation", server)
     with group("clients that are not as they should be"):
         for request in (GET, b"DELETE /jobs/1 HTTP/1.1\r\n\r\n", b"G"):
-            with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
+            with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
                 plain.sendall(request)
                 answer = rest(plain)
             check(f"plain {request[:6]}: 400", answer.startswith(b"HTTP/1.1 400") and b"tls-required" in answer, answer)
         for noise in (b"\0" * 64, b"\xff" * 64, b"\x16\x03\x01\xff\xff" + b"\1" * 64, bytes(range(22, 120))):
-            with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
-                plain.settimeout(10)
+            with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
+                plain.settimeout(60)
                 plain.sendall(noise)
                 begun = time.monotonic()
                 with contextlib.suppress(ConnectionResetError):
@@ -144,7 +144,7 @@ with tls("--tls-handshake-timeout", 1) as server:
                 check(f"noise {noise[:3]} is let go", time.monotonic() - begun < 20)
         inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
         dripping = context().wrap_bio(inward, outward, server_hostname="localhost")
-        with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
+        with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while True:
                 try:
@@ -165,7 +165,7 @@ with tls("--tls-handshake-timeout", 1) as server:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         healthy("resets", server)
         begun = time.monotonic()
-        silent = [socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(200)]
+        silent = [socket.create_connection(("127.0.0.1", server.port), 60) for _ in range(200)]
         for one in silent[::2]:
             one.sendall(b"\x16\x03\x01\x01\x00\x01")
         healthy("200 that do not shake hands", server)

@@ -68,7 +68,7 @@ with Server() as server:
         return requests.post(
             f"{server.url}/score?logits=true{query}",
             data=body,
-            timeout=20,
+            timeout=60,
             headers={"Content-Type": kind, "Prefer": "wait=20"},
         )
 
@@ -86,7 +86,7 @@ with Server() as server:
                 f"{answer.status_code} {answer.text[:200]}",
             )
     with group("no type named"):
-        answer = requests.post(server.url + "/score", data=features.npy(exact), timeout=20)
+        answer = requests.post(server.url + "/score", data=features.npy(exact), timeout=60)
         equal("npy without Content-Type", (answer.status_code, answer.json().get("features_sha256")), (202, digest))
     with group("rounding"):
         fine = features.video(30).astype("<f8") * (1 + 1e-9)

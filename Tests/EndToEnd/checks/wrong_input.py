@@ -49,7 +49,7 @@ def raw(server, head, body=b"", seconds=30):
 with Server() as server:
 
     def post(body, headers=NPY, query=""):
-        return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=20)
+        return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=60)
 
     with group("bodies"):
         bad = features.video(20)
@@ -138,10 +138,10 @@ with Server() as server:
     with group("jobs"):
         for method in ("get", "delete"):
             for unknown in ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "x" * 500):
-                answer = getattr(requests, method)(f"{server.url}/jobs/{unknown}", timeout=5)
+                answer = getattr(requests, method)(f"{server.url}/jobs/{unknown}", timeout=60)
                 problem(f"{method} of the unknown job {unknown[:9]}", 404, [unknown[:40]], answer)
         for query in ("status=done", "limit=0", "limit=x", "limit=1001", "cursor=x"):
-            answer = requests.get(f"{server.url}/jobs?{query}", timeout=5)
+            answer = requests.get(f"{server.url}/jobs?{query}", timeout=60)
             problem(f"list by {query}", 422, [query.split("=")[0], query.split("=")[1]], answer)
     with group("query"):
         for query in (
@@ -180,15 +180,15 @@ with Server() as server:
         problem("an Accept that nothing fits, without waiting", 406, [], post(good, {**NPY, "Accept": "image/png"}))
     with group("methods and paths"):
         for path in ("/nowhere", "/jobs/", "/score/x", "//score", "/jobs/a/b"):
-            problem(path, 404, [], requests.get(server.url + path, timeout=5))
+            problem(path, 404, [], requests.get(server.url + path, timeout=60))
         for method, path, allowed in (
             ("GET", "/score", "POST"),
             ("POST", "/livez", "GET"),
             ("PUT", "/jobs/x", "DELETE"),
         ):
-            answer = requests.request(method, server.url + path, timeout=5)
+            answer = requests.request(method, server.url + path, timeout=60)
             problem(f"{method} {path}", 405, [], answer)
             contains(f"{method} {path}: Allow", answer.headers.get("Allow", ""), allowed)
-        equal("OPTIONS: 204", requests.options(server.url + "/score", timeout=5).status_code, 204)
-    check("the service lives", server.alive() and requests.get(server.url + "/readyz", timeout=5).status_code == 200)
+        equal("OPTIONS: 204", requests.options(server.url + "/score", timeout=60).status_code, 204)
+    check("the service lives", server.alive() and requests.get(server.url + "/readyz", timeout=60).status_code == 200)
 finish()

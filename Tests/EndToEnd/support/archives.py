@@ -66,16 +66,17 @@ def deflated(data):
 
 
 def gzip_bomb(size):
-    return bomb(size, 31)
-
-
-def bomb(size, wrapping=-15):
-    """Deflated zeros, made without holding them."""
-    packer, out = zlib.compressobj(9, zlib.DEFLATED, wrapping), []
-    block = bytes(1 << 20)
+    crc, block = 0, bytes(1 << 20)
     for _ in range(size >> 20):
-        out.append(packer.compress(block))
-    return b"".join(out) + packer.flush()
+        crc = zlib.crc32(block, crc)
+    return b"\x1f\x8b\x08\0\0\0\0\0\x02\xff" + bomb(size) + struct.pack("<II", crc, size & 0xFFFFFFFF)
+
+
+def bomb(size):
+    """Deflated zeros, made without holding them, of one piece that knows of none before it."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return piece * (size >> 20) + b"\x03\0"
 
 
 def lying(pickle):

@@ -58,7 +58,7 @@ class Certificates:
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
-def s_client(port, *options, typed="", seconds=10):
+def s_client(port, *options, typed="", seconds=60):
     """What `openssl s_client` says; `typed` goes in, and then it is left alone until the server ends or time is up."""
     command = ["timeout", str(seconds), "openssl", "s_client", "-connect", f"127.0.0.1:{port}", *map(str, options)]
     ran = subprocess.run(command, input=typed, capture_output=True, text=True, errors="replace")

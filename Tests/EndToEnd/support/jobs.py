@@ -164,7 +164,7 @@ def form(bodies, boundary="vigilvigilvigil"):
 
 def ready(server, seconds=60):
     """When /readyz was 200, in seconds from when the server was started; None where it never was."""
-    client = Client(server, timeout=5)
+    client = Client(server)
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.alive():
         try:

@@ -1,10 +1,12 @@
 """Runs vigil: commands to their end, servers for as long as a check needs them."""
 
 import dataclasses
+import http.client
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -99,6 +101,14 @@ def memory(process):
         return {}
 
 
+class Ended(RuntimeError):
+    """A server that ended where it was to listen: its exit code, and what it said."""
+
+    def __init__(self, code, said):
+        super().__init__(f"serve ended with {code}: {said}")
+        self.code, self.said = code, said
+
+
 class Server:
     """A running service; its port is a free one, and its state folder one of its own that goes with it.
 
@@ -134,7 +144,7 @@ class Server:
             if found := re.search(r"url=https?://[^ ]+:(\d+)", self.text()):
                 return int(found[1])
             if self.child.poll() is not None:
-                raise RuntimeError(f"serve ended with {self.child.returncode}: {self.text()}")
+                raise Ended(self.child.returncode, self.text())
             time.sleep(0.005)
         self.child.kill()
         raise RuntimeError(f"serve does not listen: {self.text()}")
@@ -159,6 +169,32 @@ class Server:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def asked(self, path):
+        """The answer to a GET that the server has read, still to come: `begin` waits for it."""
+        client = socket.create_connection((self.host, self.port), 60)
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        port, end = f":{client.getsockname()[1]:04X}", time.monotonic() + 60
+        while time.monotonic() < end:
+            with open(f"/proc/{self.child.pid}/net/tcp") as file:
+                rows = [line.split() for line in file]
+            # What it has not read is in the system's queue.
+            if any(row[2].endswith(port) and row[4].endswith(":00000000") for row in rows):
+                break
+            time.sleep(0.005)
+        return http.client.HTTPResponse(client)
+
+    def peers(self):
+        """The ports of the clients whose connections the system has established, as it lists them."""
+        with open(f"/proc/{self.child.pid}/net/tcp") as file:
+            rows = [line.split() for line in file][1:]
+        return {int(row[2][-4:], 16) for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "01"}
+
+    def cpu(self):
+        """Seconds of cores that the process has had."""
+        with open(f"/proc/{self.child.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number):
         self.child.send_signal(number)

@@ -208,6 +208,24 @@ extension JobStoreConformance {
         #expect(try await listed().isEmpty)
     }
 
+    @Test("a list from the time of a job has it, and one until then has not, while time goes by as it is taken")
+    func ownTime() async throws {
+        let clock = RestlessClock()
+        let stores: [any JobStore] = [MemoryJobStore(clock: clock), try StoreFolder().open(.init(), clock)]
+        for store in stores {
+            for width in [4, 40_000] {
+                let job = try await store.insert(.sample(width: width))
+                #expect(job.id.madeAt >= job.createdAt, "\(store.summary): no ID is older than its job")
+                var filter = JobFilter()
+                filter.from = job.createdAt
+                #expect(try await store.list(filter, limit: 9, before: nil).map(\.id) == [job.id], "\(store.summary)")
+                filter = JobFilter()
+                filter.until = job.createdAt
+                #expect(try await store.list(filter, limit: 9, before: nil).allSatisfy { $0.id < job.id })
+            }
+        }
+    }
+
     @Test("a filtered list is paged through without a gap, though jobs end on the way", arguments: StoreUnderTest.all)
     func filteredPages(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open()
@@ -276,4 +294,17 @@ extension JobStoreConformance {
         }
         #expect(try await next.claim(limit: 4).count == 2)
     }
+}
+
+/// A clock that goes on by a millisecond whenever it is looked at.
+private final class RestlessClock: JobClock {
+    private let inner = ManualClock()
+
+    var wall: WallTime {
+        inner.advance(by: .milliseconds(1))
+        return inner.wall
+    }
+    var now: MonotonicTime { inner.now }
+
+    func sleep(until deadline: MonotonicTime) async throws { try await inner.sleep(until: deadline) }
 }
