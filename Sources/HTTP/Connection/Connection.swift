@@ -34,19 +34,16 @@ final class Connection: @unchecked Sendable {
     private var isReadPlanned = false
     /// Whom the connection is counted for.
     var share: IPAddress?
-    /// Reads the PROXY header that the connection begins with, until it is there.
-    var proxyHeader: ProxyHeaderReader?
 
     init(owning descriptor: Int32, _ arrival: Arrival, token: ConnectionTable.Token, loop: EventLoop) {
         self.token = token
         self.loop = loop
         peer = arrival.peer
         share = arrival.share
-        proxyHeader = arrival.bringsProxyHeader ? ProxyHeaderReader() : nil
         transport = Transport(owning: descriptor)
         state = ConnectionState(
             context: loop.context, dateLine: loop.dateLine, idSeed: .random(in: .min ... .max),
-            isSecured: loop.context.tls != nil, now: loop.now)
+            bringsProxyHeader: arrival.bringsProxyHeader, isSecured: loop.context.tls != nil, now: loop.now)
         state.remote = arrival.peer
     }
 
@@ -56,13 +53,8 @@ final class Connection: @unchecked Sendable {
     func open(refusing problem: HTTPProblem?) {
         transport?.disableDelay()
         refusal = problem
-        if problem != nil { proxyHeader = nil }
-        guard proxyHeader == nil else {
-            state.headClock = loop.now
-            readInput()
-            return
-        }
-        secure()
+        if problem != nil { state.skipProxyHeader(now: loop.now) }
+        if case .proxyHeader = state.phase { readInput() } else { secure() }
     }
 
     /// Begins TLS where the server speaks it, else the requests.
@@ -91,13 +83,10 @@ final class Connection: @unchecked Sendable {
     /// Something has happened to the socket.
     func handle(_ readiness: Poller.Readiness) {
         dispatchPrecondition(condition: .onQueue(loop.queue))
-        guard proxyHeader == nil else {
-            readInput()
-            return
-        }
-        if case .handshake = state.phase {
-            shakeHands()
-            return
+        switch state.phase {
+        case .proxyHeader: return readInput()
+        case .handshake: return shakeHands()
+        default: break
         }
         if readiness.contains(.output) { settle() }
         if let awaited = transport?.awaited, !readiness.isDisjoint(with: awaited), state.wantsInput {
@@ -110,7 +99,6 @@ final class Connection: @unchecked Sendable {
     /// The deadline has passed.
     func tick() {
         guard isOpen else { return }
-        if proxyHeader != nil, state.deadline <= loop.now { return refuseProxyHeader("it did not come in time") }
         let isQuiet = state.exchange == nil && state.output.isEmpty
         if let action = state.tick(now: loop.now) { perform(action, isQuiet: isQuiet) }
         settle()
@@ -137,7 +125,7 @@ final class Connection: @unchecked Sendable {
     }
 
     private func readInput() {
-        guard proxyHeader == nil else {
+        if case .proxyHeader = state.phase {
             if readProxyHeader() { secure() } else { settle() }
             return
         }
@@ -217,7 +205,7 @@ final class Connection: @unchecked Sendable {
         state.backlog.restore(bytes, from: start + used)
     }
 
-    private func perform(_ action: ConnectionState.Action, _ input: Span<UInt8>) {
+    func perform(_ action: ConnectionState.Action, _ input: Span<UInt8>) {
         switch action {
         case .start(let handlerCall): start(handlerCall)
         case .body(let range): deliver(input.extracting(range).withUnsafeBufferPointer { Array($0) })
@@ -225,6 +213,7 @@ final class Connection: @unchecked Sendable {
         case .failBody(let error): call.mailbox?.end(.failure(error))
         case .halfClose: transport?.endSending()
         case .close: close()
+        case .distrust(let error): distrust(error)
         }
     }
 
@@ -265,7 +254,7 @@ extension Connection {
     /// - Returns: whether it did.
     func giveWay(if known: Idleness) -> Bool {
         guard idleness == known, !hasUnread else { return false }
-        if known.hasBegun, proxyHeader == nil, case .head = state.phase {
+        if known.hasBegun, case .head = state.phase {
             state.refuseHead(.tooManyConnections, now: loop.now)
             flush()
         } else if !known.hasBegun {

@@ -6,7 +6,7 @@ extension ConnectionState {
         isHeldByOutput = false
         while true {
             switch phase {
-            case .handshake: return nil
+            case .proxyHeader, .handshake: return nil
             case .head:
                 guard output.count < context.limits.maxWaitingOutputBytes else {
                     isHeldByOutput = true

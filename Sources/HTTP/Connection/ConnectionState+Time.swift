@@ -2,6 +2,8 @@ extension ConnectionState {
     /// When `tick` has something to do, if nothing happens before.
     var deadline: MonotonicTime {
         switch phase {
+        case .proxyHeader:
+            return idleSince + (isShuttingDown ? Self.lastHead : context.timeouts.requestHead)
         case .handshake:
             return idleSince + (isShuttingDown ? Self.lastHead : context.timeouts.handshake)
         case .head:
@@ -24,6 +26,7 @@ extension ConnectionState {
         guard deadline <= now else { return nil }
         if let writeClock, writeClock.deadline <= now { return abort() }
         switch phase {
+        case .proxyHeader: return .distrust(ProxyHeaderError("it did not come in time"))
         case .head where headClock != nil:
             refuseHead(.requestTimeout("The head of the request did not come in time."), now: now)
             return nil

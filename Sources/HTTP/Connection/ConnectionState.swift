@@ -20,9 +20,13 @@ struct ConnectionState {
         case halfClose
         /// Let go of the connection, and of the handler if one is at work.
         case close
+        /// Let go of a trusted proxy's connection, for what the log is told.
+        case distrust(ProxyHeaderError)
     }
 
     enum Phase {
+        /// A trusted proxy is to say for whom it comes, before anything else.
+        case proxyHeader(ProxyHeaderReader)
         /// TLS is being agreed upon; no request can come yet.
         case handshake
         /// Between requests, or within a head.
@@ -38,6 +42,7 @@ struct ConnectionState {
 
     let context: ServerContext
     let dateLine: DateLine
+    private let isSecured: Bool
     /// Whom the connection comes from: the other end of the socket, or whom a PROXY header names.
     var remote = SocketAddress.unknown
     var ids: RequestIDs
@@ -62,17 +67,24 @@ struct ConnectionState {
     var bodyClock: ProgressClock?
     var writeClock: ProgressClock?
 
-    /// - Parameter isSecured: whether a TLS handshake comes before the first request.
+    /// - Parameters:
+    ///   - bringsProxyHeader: whether the connection begins with a PROXY header
+    ///   - isSecured: whether a TLS handshake comes before the first request
     init(
-        context: ServerContext, dateLine: DateLine, idSeed: UInt64, isSecured: Bool = false, now: MonotonicTime
+        context: ServerContext, dateLine: DateLine, idSeed: UInt64, bringsProxyHeader: Bool = false,
+        isSecured: Bool = false, now: MonotonicTime
     ) {
         self.context = context
         self.dateLine = dateLine
         ids = RequestIDs(seed: idSeed)
         parser = RequestParser(limits: context.limits)
         idleSince = now
-        if isSecured { phase = .handshake }
+        self.isSecured = isSecured
+        phase = bringsProxyHeader ? .proxyHeader(ProxyHeaderReader()) : afterProxyHeader
     }
+
+    /// What a connection goes on with once it is known whom it comes from.
+    var afterProxyHeader: Phase { isSecured ? .handshake : .head }
 
     /// Whether `advance` stopped for the output alone and that has room again, so that it is to be called once more, with
     /// the backlog or without: nothing else would start it.
@@ -82,7 +94,7 @@ struct ConnectionState {
     var wantsInput: Bool {
         guard !inputEnded else { return false }
         switch phase {
-        case .handshake: return true
+        case .proxyHeader, .handshake: return true
         case .head: return backlog.count < context.limits.maxPipelinedBytes
         case .exchange:
             guard let exchange else { return false }

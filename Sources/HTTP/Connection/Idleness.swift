@@ -21,7 +21,7 @@ extension ConnectionState {
     var idleness: Idleness? {
         guard output.isEmpty else { return nil }
         switch phase {
-        case .handshake: return Idleness(hasBegun: true, since: idleSince)
+        case .proxyHeader, .handshake: return Idleness(hasBegun: true, since: idleSince)
         case .head: return Idleness(hasBegun: headClock != nil, since: headClock ?? idleSince)
         case .exchange, .closing, .lingering, .closed: return nil
         }

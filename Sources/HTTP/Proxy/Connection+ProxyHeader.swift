@@ -5,35 +5,26 @@ extension Connection {
     ///
     /// - Returns: whether it is whole.
     func readProxyHeader() -> Bool {
-        while isOpen, let wanted = proxyHeader?.wanted {
-            var piece = [UInt8](repeating: 0, count: wanted)
+        while isOpen, state.awaitedProxyBytes > 0 {
+            var piece = [UInt8](repeating: 0, count: state.awaitedProxyBytes)
             let outcome = piece.withUnsafeMutableBytes { transport?.peek(into: $0) }
-            guard case .moved(let count) = outcome, count > 0 else { return proxyHeaderStopped(outcome) }
+            if outcome == .wouldBlock { return false }
+            guard case .moved(let count) = outcome, count > 0 else {
+                perform(state.proxyHeaderEnded(), [UInt8]().span)
+                return false
+            }
             do throws(ProxyHeaderError) {
-                guard let read = try proxyHeader?.read(piece.span.extracting(..<count)) else { return true }
-                _ = piece.withUnsafeMutableBytes { transport?.receive(into: .init(rebasing: $0[..<read.taken])) }
-                if let header = read.header { apply(header) }
+                let (taken, header) = try state.readProxyHeader(piece.span.extracting(..<count), now: loop.now)
+                _ = piece.withUnsafeMutableBytes { transport?.receive(into: .init(rebasing: $0[..<taken])) }
+                if case .client(let address) = header { count(for: address) }
             } catch {
-                refuseProxyHeader(error.description)
+                distrust(error)
             }
         }
         return isOpen
     }
 
-    /// Nothing more has come for now, or ever will.
-    private func proxyHeaderStopped(_ outcome: Socket.Outcome?) -> Bool {
-        if outcome == .wouldBlock { return false }
-        // Load balancers look whether somebody listens by connections without a byte.
-        if proxyHeader?.hasBegun == true { refuseProxyHeader("it ended before its header did") } else { close() }
-        return false
-    }
-
-    private func apply(_ header: ProxyHeader) {
-        proxyHeader = nil
-        state.headClock = nil
-        state.idleSince = loop.now
-        guard case .client(let address) = header else { return }
-        state.remote = address
+    private func count(for address: SocketAddress) {
         switch loop.context.count(address, in: &share) {
         case .admitted: break
         case .refused: refusal = .tooManyConnectionsOfAddress
@@ -41,9 +32,10 @@ extension Connection {
         }
     }
 
-    func refuseProxyHeader(_ reason: String) {
+    /// Lets go of a connection that its proxy has not said anything good of.
+    func distrust(_ error: ProxyHeaderError) {
         loop.logger.warning(
-            "a connection of a trusted proxy was closed", metadata: ["proxy": "\(peer)", "reason": "\(reason)"])
+            "a connection of a trusted proxy was closed", metadata: ["proxy": "\(peer)", "reason": "\(error)"])
         close()
     }
 }

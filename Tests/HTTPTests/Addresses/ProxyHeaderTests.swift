@@ -135,3 +135,96 @@ struct ProxyHeaderTests {
         }
     }
 }
+
+@Suite("a connection that begins with a PROXY header")
+struct ProxyHeaderPhaseTests {
+    private static let start = MonotonicTime(nanoseconds: 1_000_000_000)
+
+    private func state(isSecured: Bool = false) -> ConnectionState {
+        let context = ServerContext(
+            configuration: ServerConfiguration(), router: StateHarness.router,
+            renderProblem: { problem, _ in Response(status: problem.status) })
+        return ConnectionState(
+            context: context, dateLine: DateLine { 0 }, idSeed: 1, bringsProxyHeader: true, isSecured: isSecured,
+            now: Self.start)
+    }
+
+    @Test("no request is read before the header is whole, whatever the pieces", arguments: 1...30)
+    func pieces(step: Int) throws {
+        var state = state()
+        let bytes = ProxyBytes.four([192, 0, 2, 1], port: 7) + Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        var position = 0
+        var header: ProxyHeader?
+        while header == nil {
+            var untouched = 0
+            #expect(state.advance(bytes.span, at: &untouched, now: Self.start) == nil && untouched == 0)
+            let end = min(position + min(step, state.awaitedProxyBytes), bytes.count)
+            let read = try state.readProxyHeader(bytes.span.extracting(position..<end), now: Self.start)
+            position += read.taken
+            header = read.header
+        }
+        #expect(
+            header == .client(SocketAddress(host: "192.0.2.1", port: 7)) && state.remote.description == "192.0.2.1:7")
+        #expect(position == 28 && state.awaitedProxyBytes == 0)
+        guard case .start(let call) = state.advance(bytes.span, at: &position, now: Self.start) else {
+            Issue.record("the request behind it was not read")
+            return
+        }
+        #expect(call.head.target.path == "/")
+    }
+
+    @Test("TLS comes next where the server speaks it")
+    func secured() throws {
+        var state = state(isSecured: true)
+        let bytes = ProxyBytes.four([192, 0, 2, 1], port: 7)
+        var position = 0
+        while position < bytes.count {
+            let end = min(position + state.awaitedProxyBytes, bytes.count)
+            position += try state.readProxyHeader(bytes.span.extracting(position..<end), now: Self.start).taken
+        }
+        guard case .handshake = state.phase else {
+            Issue.record("\(state.phase)")
+            return
+        }
+    }
+
+    @Test("one that does not come, ends early or is none is told to the log, and one without a byte is just closed")
+    func distrust() throws {
+        var late = state()
+        #expect(late.tick(now: Self.start + .seconds(9)) == nil)
+        #expect(Self.reason(late.tick(now: late.deadline)) == "it did not come in time")
+        var early = state()
+        if case .close = early.proxyHeaderEnded() {
+        } else {
+            Issue.record("a look whether somebody listens is no fault")
+        }
+        let piece = Array("PROXY".utf8)
+        _ = try early.readProxyHeader(piece.span, now: Self.start)
+        #expect(Self.reason(early.proxyHeaderEnded()) == "it ended before its header did")
+        let request = Array("GET / HTTP/1.1\r\n".utf8)
+        #expect(throws: ProxyHeaderError.self) { try state().reading(request) }
+    }
+
+    @Test("its time counts from the connection's beginning, and is short once the server ends")
+    func deadlines() throws {
+        var state = state()
+        #expect(state.deadline == Self.start + ServerConfiguration().timeouts.requestHead)
+        _ = try state.readProxyHeader(Array("PROXY".utf8).span, now: Self.start + .seconds(5))
+        #expect(state.deadline == Self.start + ServerConfiguration().timeouts.requestHead)
+        state.shutDown(now: Self.start + .seconds(6))
+        #expect(state.deadline == Self.start + .seconds(7))
+        #expect(state.idleness?.hasBegun == true)
+    }
+
+    private static func reason(_ action: ConnectionState.Action?) -> String? {
+        if case .distrust(let error) = action { error.description } else { nil }
+    }
+}
+
+extension ConnectionState {
+    /// What it makes of these bytes at its beginning.
+    fileprivate func reading(_ bytes: [UInt8]) throws -> Int {
+        var state = self
+        return try state.readProxyHeader(bytes.span, now: MonotonicTime(nanoseconds: 0)).taken
+    }
+}

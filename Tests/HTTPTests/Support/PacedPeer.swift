@@ -258,7 +258,7 @@ struct PacedPeer {
         case .endBody: mailbox.hasEnded = true
         case .failBody(let error): (bodyError, mailbox.hasEnded) = (error, true)
         case .halfClose: isHalfClosed = true
-        case .close: isClosed = true
+        case .close, .distrust: isClosed = true
         }
     }
 

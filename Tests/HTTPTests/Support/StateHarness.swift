@@ -134,7 +134,7 @@ final class StateHarness {
             bodyError = error
             if answersDeferred { state.answer(HTTPProblem(error), now: now) }
         case .halfClose: isHalfClosed = true
-        case .close: isClosed = true
+        case .close, .distrust: isClosed = true
         }
     }
 
