@@ -34,9 +34,9 @@ struct PackageRulesTests {
         #expect(text.contains("TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION"))
     }
 
-    @Test("the README shows every subcommand")
-    func readme() throws {
-        let text = try Repository.file("README.md").lines.joined(separator: "\n")
+    @Test("docs show every subcommand")
+    func commands() throws {
+        let text = try Repository.file("docs/command-line.md").lines.joined(separator: "\n")
         let commands = try Repository.files(in: "Sources/vigil/Commands", endings: ["Command.swift"]).flatMap { file in
             file.lines.compactMap { line in
                 line.components(separatedBy: "commandName: \"").dropFirst().first?.prefix { $0 != "\"" }
@@ -45,8 +45,38 @@ struct PackageRulesTests {
         #expect(commands.count >= 4, "too few commands were found for the rule to mean anything")
         for command in commands {
             let spellings = ["vigil \(command)", "vigil config \(command)", "vigil state \(command)"]
-            #expect(spellings.contains { text.contains($0) }, "README.md lacks vigil \(command)")
+            #expect(spellings.contains { text.contains($0) }, "docs/command-line.md lacks vigil \(command)")
         }
+    }
+
+    @Test("what README and the pages of docs link to is there, the heading too")
+    func links() throws {
+        let docs = try FileManager.default.contentsOfDirectory(atPath: "\(Paths.root)/docs")
+        for page in ["README.md"] + docs.filter({ $0.hasSuffix(".md") }).map({ "docs/\($0)" }) {
+            let folder = page.hasPrefix("docs/") ? "docs" : "."
+            let text = try Manual.page(page).replacing(#/(?s)```.*?```|`[^`\n]*`/#, with: "")
+            for link in text.matches(of: #/\]\((?<target>[^)\s]+)\)/#).map({ String($0.target) }) {
+                guard !link.contains("://") else { continue }
+                let parts = link.split(separator: "#", omittingEmptySubsequences: false).map(String.init)
+                let target = parts[0].isEmpty ? page : "\(folder)/\(parts[0])"
+                guard FileManager.default.fileExists(atPath: "\(Paths.root)/\(target)") else {
+                    Issue.record("\(page): \(link) leads nowhere")
+                    continue
+                }
+                if parts.count > 1 {
+                    #expect(try Self.anchors(of: target).contains(parts[1]), "\(page): \(link) has no such heading")
+                }
+            }
+        }
+    }
+
+    /// The headings of a page as links name them.
+    private static func anchors(of page: String) throws -> Set<String> {
+        Set(
+            try Manual.page(page).matches(of: #/(?m)^#{1,6} (?<title>.+)$/#).map { heading in
+                heading.title.lowercased().filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" }
+                    .replacing(" ", with: "-")
+            })
     }
 
     @Test("every suite lies in a folder of Tests that Package.swift names")

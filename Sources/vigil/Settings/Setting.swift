@@ -1,4 +1,5 @@
-/// One setting, declared once: its option, variable and key of the file, help, README's row and the schema come from it.
+/// One setting, declared once: its option, variable, key of the file and help, the schema, and its row of
+/// docs/configuration.md come from it.
 struct Setting: Sendable {
     /// What a value is, and which values there are.
     enum Kind: Sendable {
@@ -44,7 +45,7 @@ struct Setting: Sendable {
         case serve, score, bench
     }
 
-    /// Where the settings stand together in `--help`, and in README.
+    /// Where the settings stand together in `--help`, and in docs/configuration.md.
     enum Section: String, Sendable, CaseIterable {
         case general = ""
         case server = "Server"
@@ -108,7 +109,7 @@ extension Setting {
     /// Its option on the command line.
     var option: String { "--\(name)" }
 
-    /// The default as `--help` and README show it.
+    /// The default as `--help` and docs/configuration.md show it.
     var shownDefault: String? {
         switch standard {
         case .value(let text), .told(let text): text

@@ -9,7 +9,7 @@ private let mebi = 1 << 20
 
 // A new setting is a line here; what reads it asks Settings by its name.
 extension Setting {
-    /// All settings, in the order in which `--help` and README show them.
+    /// All settings, in the order in which `--help` and docs/configuration.md show them.
     static let all = general + server + scoring + jobs + callbacks + access + listening + clients + tls
 
     private static let general: [Setting] = [

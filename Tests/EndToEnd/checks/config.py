@@ -181,6 +181,6 @@ with group("schema"):
     equal("of no other keys", schema.get("additionalProperties"), False)
     contains("port is a number", str(schema["properties"].get("port")), "'integer'", "65535")
     equal("deploy has the same", (ROOT / "deploy/vigil.schema.json").read_text(), ran.out)
-    readme = (ROOT / "README.md").read_text()
-    equal("README names each key", [one for one in schema["properties"] if f"`{one}`" not in readme], [])
+    page = (ROOT / "docs/configuration.md").read_text()
+    equal("its page names each key", [one for one in schema["properties"] if f"`{one}`" not in page], [])
 finish()

@@ -1,4 +1,5 @@
-"""README as a new user goes by it: each block of commands is run, in a folder of its own, or said here to be none."""
+"""README and the pages of docs as a new user goes by them: each block of commands is run, in a folder of its own, or said
+here to be none."""
 
 import os
 import re
@@ -18,6 +19,7 @@ from support import features  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
 from support.process import environment  # noqa: E402
 
+PAGES = {page.relative_to(ROOT): page.read_text() for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 # Blocks that are not run, by what they begin with, and why.
 PASSED_OVER = {
     "make demo": ".ci/run does",
@@ -27,6 +29,7 @@ PASSED_OVER = {
     "const events": "needs a browser; checks/events.py reads the same stream",
     '{"port"': "no command",
     "RateLimit-Policy": "no command",
+    "stateDiagram": "a picture",
     '{"time"': "no command",
 }
 # A state folder that a server has left.
@@ -82,33 +85,39 @@ listens() {
 
 
 def blocks():
-    """(line, kind, text) of each block, fenced or indented."""
-    lines, at = (ROOT / "README.md").read_text().split("\n"), 0
+    """(place, kind, text) of each block, fenced or indented."""
+    for page, text in PAGES.items():
+        yield from blocks_of(page, text.split("\n"))
+
+
+def blocks_of(page, lines):
+    at = 0
     while at < len(lines):
         begun = at
         if lines[at].startswith("```"):
             at += 1
             while not lines[at].startswith("```"):
                 at += 1
-            yield begun + 1, lines[begun][3:], "\n".join(lines[begun + 1 : at])
+            yield f"{page}:{begun + 1}", lines[begun][3:], "\n".join(lines[begun + 1 : at])
         elif lines[at].startswith("    ") and lines[at - 1] == "":
             while lines[at].startswith("    "):
                 at += 1
-            yield begun + 1, "", "\n".join(line.strip() for line in lines[begun:at])
+            yield f"{page}:{begun + 1}", "", "\n".join(line.strip() for line in lines[begun:at])
         at += 1
 
 
 def inline():
-    """(line, command) of each command that stands in a line in marks of code, once."""
+    """(place, command) of each command that stands in a line in marks of code, once."""
     seen, fenced = set(), False
-    for number, line in enumerate((ROOT / "README.md").read_text().split("\n"), 1):
-        fenced ^= line.startswith("```")
-        if fenced or line.startswith("    "):
-            continue
-        for command in re.findall(r"`((?:vigil|curl|make|docker|openssl|swift) [^`]+|Tests/[^`]+\.sh)`", line):
-            if command not in seen:
-                seen.add(command)
-                yield number, command
+    for page, text in PAGES.items():
+        for number, line in enumerate(text.split("\n"), 1):
+            fenced ^= line.startswith("```")
+            if fenced or line.startswith("    "):
+                continue
+            for command in re.findall(r"`((?:vigil|curl|make|docker|openssl|swift) [^`]+|Tests/[^`]+\.sh)`", line):
+                if command not in seen:
+                    seen.add(command)
+                    yield f"{page}:{number}", command
 
 
 def script(text):
@@ -228,11 +237,11 @@ if lacking := [program for program in ("bash", "curl", "openssl") if not shutil.
     skip("readme", f"needs {', '.join(lacking)}")
     finish()
 found = list(blocks())
-check("README has blocks", len(found) > 15, str(len(found)))
+check("there are blocks", len(found) > 15, str(len(found)))
 for why in PASSED_OVER:
-    check(f"README still has '{why}'", any(text.startswith(why) for _, _, text in found))
-for line, kind, text in found:
-    name = f"README.md:{line} {text[:40]!r}"
+    check(f"a page still has '{why}'", any(text.startswith(why) for _, _, text in found))
+for place, kind, text in found:
+    name = f"{place} {text[:40]!r}"
     if any(text.startswith(start) for start in PASSED_OVER):
         continue
     if not check(f"{name}: is of a known kind", kind == "python" or re.match(r"(vigil|curl|openssl|echo|key=)", text)):
@@ -247,9 +256,9 @@ with group("make help"):
     equal("lists README's targets", [one for one in targets if f"make {one} " not in shown_targets.stdout + "make help "], [])
 commands = list(inline())
 for command in [*INLINE, *INLINE_PASSED_OVER]:
-    check(f"README still has `{command}`", any(command == found for _, found in commands))
-for line, command in commands:
-    name = f"README.md:{line} {command!r}"
+    check(f"a page still has `{command}`", any(command == found for _, found in commands))
+for place, command in commands:
+    name = f"{place} {command!r}"
     if command in INLINE_PASSED_OVER:
         continue
     if check(f"{name}: is run or said not to be", command in INLINE):

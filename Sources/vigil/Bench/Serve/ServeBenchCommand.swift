@@ -12,7 +12,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
             requests are due at fixed times, stand in line while all connections are busy, and their latency counts from \
             when they were due. With a server in this process, requests of a lone client are then timed in turns with \
             the engine alone: http_share is the part of their time that is not the engine's. A server that is driven by \
-            URL keeps the results as it keeps those of others. The keys of --json are in README.md. The first Ctrl-C ends the measuring with a report.
+            URL keeps the results as it keeps those of others. The keys of --json are in docs/command-line.md. The first Ctrl-C ends the measuring with a report.
             """)
 
     @Argument(help: "http://HOST:PORT of a running server. (default: a server in this process)")

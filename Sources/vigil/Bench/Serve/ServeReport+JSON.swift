@@ -1,7 +1,7 @@
 import Formats
 
 extension ServeReport {
-    /// The same for programs; README.md says what the keys mean.
+    /// The same for programs; docs/command-line.md says what the keys mean.
     var json: [UInt8] {
         JSONWriter.document { json in
             json.object { json in

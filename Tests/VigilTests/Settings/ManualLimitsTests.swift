@@ -9,20 +9,14 @@ import Webhooks
 @testable import Service
 @testable import vigil
 
-@Suite("README's numbers are the code's")
-struct ReadmeLimitsTests {
-    private let readme: String
+@Suite("the numbers that README and the pages of docs tell are the code's")
+struct ManualLimitsTests {
+    private let manual: String
     private let problems: ProblemTypes
 
     init() throws {
-        readme = try Self.text("README.md")
-        problems = ProblemTypes(Array(try String(contentsOfFile: Paths.root + "/openapi.yaml", encoding: .utf8).utf8))
-    }
-
-    /// A page with one blank wherever its lines break.
-    private static func text(_ path: String) throws -> String {
-        try String(contentsOfFile: "\(Paths.root)/\(path)", encoding: .utf8)
-            .split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        manual = try Manual.pages.map { try Manual.text($0) }.joined(separator: " ")
+        problems = ProblemTypes(Array(try Manual.page("openapi.yaml").utf8))
     }
 
     private static func seconds(_ duration: Duration) -> Int { Int(duration.components.seconds) }
@@ -34,10 +28,10 @@ struct ReadmeLimitsTests {
         let inflation = InflationLimits(maxBytes: 1)
         let sender = WebhookSender.Limits()
         let retries = RetrySchedule()
-        #expect(retries.window == .seconds(86_400), "README says a day")
-        #expect(pace.memory == .seconds(60), "README says a minute")
-        #expect(inflation.ratioAppliesFrom == 1 << 20, "README says the first MiB")
-        #expect(AnswerCompression().smallest == 1 << 10, "README says 1 KiB")
+        #expect(retries.window == .seconds(86_400), "docs say a day")
+        #expect(pace.memory == .seconds(60), "docs say a minute")
+        #expect(inflation.ratioAppliesFrom == 1 << 20, "docs say the first MiB")
+        #expect(AnswerCompression().smallest == 1 << 10, "docs say 1 KiB")
         let most = VigilService.mostMatrices
         let thousands = "\(most / 1_000),000"
         #expect(most % 1_000 == 0)
@@ -56,12 +50,12 @@ struct ReadmeLimitsTests {
             "came less than five minutes before it, so that a low one is overtaken for ten minutes",
             "`wait`, which is at most \(Int(VigilService.mostWaitSeconds))",
         ]
-        for sentence in sentences { #expect(readme.contains(sentence), "\(sentence)") }
+        for sentence in sentences { #expect(manual.contains(sentence), "\(sentence)") }
         let table = JobTable.Settings(resultTTL: .zero, resultBudgetBytes: 0, attempts: 1)
-        #expect(table.headStart == .seconds(300), "README says five minutes a level")
+        #expect(table.headStart == .seconds(300), "docs say five minutes a level")
     }
 
-    @Test("the defaults that README tells of the server are its configuration's")
+    @Test("the defaults that docs tell of the server are its configuration's")
     func server() throws {
         let configuration = ServerConfiguration()
         let settings = try Settings(.serve, environment: [:])
@@ -74,7 +68,7 @@ struct ReadmeLimitsTests {
 
     @Test("what docs/jobs.md tells of the store")
     func store() throws {
-        let jobs = try Self.text("docs/jobs.md")
+        let jobs = try Manual.text("docs/jobs.md")
         let sentences = [
             "features and results above \(StoredBody.largestRow >> 10) KiB",
             "while a transaction is flushed share the next one, up to \(CommitQueue.most).",
@@ -85,14 +79,14 @@ struct ReadmeLimitsTests {
         #expect(CallbackTable.lease == .seconds(120), "docs/jobs.md says two minutes")
     }
 
-    @Test("files are read again as soon as README says")
+    @Test("files are read again as soon as docs say")
     func reloading() {
         // A change is seen at one look, and that it is done at the next.
         #expect(2 * Int(Reloading.pause.components.seconds) == 4)
-        #expect(readme.components(separatedBy: "within about four seconds").count == 4)
+        #expect(manual.components(separatedBy: "within about four seconds").count == 4)
     }
 
-    /// What README says of a status, with a bar where the status stands, and the problem that has it; nil for an
+    /// What docs say of a status, with a bar where the status stands, and the problem that has it; nil for an
     /// answer that is none.
     private static let statuses: [(String, String?, Int)] = [
         ("queues features: | with the job and its `Location`", nil, 202),
@@ -130,7 +124,7 @@ struct ReadmeLimitsTests {
 
     @Test("statuses are those of the problems, and none stands there that is not looked at here")
     func statuses() throws {
-        var rest = readme
+        var rest = manual
         for (sentence, problem, status) in Self.statuses {
             if let problem { #expect(problems[problem]?.status == status, "\(problem)") }
             let parts = sentence.replacing("\\|", with: "\u{1}").split(separator: "|", omittingEmptySubsequences: false)

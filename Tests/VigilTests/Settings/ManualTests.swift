@@ -5,14 +5,11 @@ import VadCLIP
 
 @testable import vigil
 
-@Suite("README says what the code does")
-struct ReadmeTests {
+@Suite("README and the pages of docs say what the code does")
+struct ManualTests {
     private let lines: [String]
 
-    init() throws {
-        lines = try String(contentsOfFile: Paths.root + "/README.md", encoding: .utf8)
-            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    }
+    init() throws { lines = try Manual.lines() }
 
     /// The rows of all tables whose head begins so, without the marks of code.
     private func rows(under head: String) -> [[String]] {
