@@ -40,7 +40,12 @@ extension VigilService {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
         }
         let matrices = try accept(upload, options)
-        if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
+        if options.validateOnly {
+            var answer = report(on: matrices, isBatch: upload.isBatch)
+            // Nobody has to wait for it, but a wish that can't be read is told as elsewhere.
+            _ = preferredWait(of: request.head, &answer.fields)
+            return answer
+        }
         let submission = try submission(
             matrices, isBatch: upload.isBatch, options, client: client, key: key, model: await modelDigest.value)
         let receipt: Receipt
