@@ -35,10 +35,22 @@ struct UploadArchiveTests {
         #expect(try await Samples.read(zip.bytes, as: .zip).names == ["a"])
     }
 
-    @Test("an archive of one file is a batch of one")
+    @Test("an archive of one matrix is one job, as a safetensors file of one is, and is called by the same rule")
     func one() async throws {
-        let upload = try await Samples.read(SampleZip([("a.npy", Samples.npy(rows: 1))]).bytes, as: .zip)
-        #expect(upload.isBatch && upload.names == ["a"])
+        let scalar = NPYWriter.encode([25], rows: 1, columns: 1)
+        let cases: [([(String, [UInt8])], String?)] = [
+            ([("a.npy", Samples.npy(rows: 1))], "a"), ([("north/a.npy", Samples.npy(rows: 1))], "north/a"),
+            ([("features.npy", Samples.npy(rows: 1))], nil),
+            ([("features.npy", Samples.npy(rows: 1)), ("fps.npy", scalar)], nil),
+        ]
+        for (files, name) in cases {
+            let body = SampleZip(files.map { ($0.0, $0.1) }).bytes
+            let upload = try await Samples.read(body, as: .zip)
+            #expect(!upload.isBatch && upload.names == [name])
+            let form = try await Samples.read(Samples.form(Samples.part("features", file: "night.npz", body)))
+            #expect(!form.isBatch && form.names == ["night.npz"])
+            #expect(form.matrices[0].file == "night.npz/\(files[0].0)")
+        }
     }
 
     @Test(

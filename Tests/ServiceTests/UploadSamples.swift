@@ -60,7 +60,7 @@ enum UploadSamples {
         try content.feed(Array(body[..<cut]))
         try content.feed(Array(body[cut...]))
         try await content.finish(into: &matrices) { _ in }
-        return matrices.upload()
+        return try matrices.upload()
     }
 
     /// The problem that a body is refused with.

@@ -59,6 +59,23 @@ struct FeatureCheckTests {
         #expect(try warnings(features(8, norm: 0.3))[0].contains("mean row norm is 0.3"))
     }
 
+    @Test("a norm that is not 0 is never told as 0, nor in a hundred digits")
+    func smallNorms() throws {
+        for (norm, shown) in [(Float(0.009_654_7), "0.0097"), (0.04, "0.04"), (1e-20, "1.0e-20"), (3e18, "3.0e+18")] {
+            let found = try warnings(features(8, norm: norm))[0]
+            #expect(found.contains("mean row norm is \(shown);"), "\(found)")
+        }
+        var random = SeededRandom(seed: 5)
+        let halves = random.floats(64 * 1_024).map { Float16($0).bitPattern }
+        let values = stride(from: 0, to: halves.count, by: 2).map {
+            Float(bitPattern: UInt32(halves[$0 + 1]) << 16 | UInt32(halves[$0]))
+        }
+        let found = try FeatureCheck(width: 512).accept(
+            shape: [values.count / 512, 512], values: values, elementType: "float32", order: "C", isTypeAssumed: true
+        ).report.warnings
+        #expect(found.count == 1 && found[0].contains("float16") && !found[0].contains("norm is 0 "), "\(found)")
+    }
+
     @Test("rows that do not change, and rows of zeros, are counted")
     func repeated() throws {
         let row = features(1)

@@ -108,7 +108,9 @@ struct ModelFileTests {
     @Test("labels that need a text tower are refused where none was kept")
     func noTower() throws {
         let (model, _) = try ChangedModel().load()
-        #expect(throws: ModelError.noTextTower(model: "tiny-demo")) { try model.classes(for: ["normal", "fire"]) }
+        #expect(throws: ModelError.noTextTower(model: "tiny-demo", isTrained: false)) {
+            try model.classes(for: ["normal", "fire"])
+        }
         #expect(try model.classes(for: model.classes.labels).labels == model.classes.labels)
     }
 

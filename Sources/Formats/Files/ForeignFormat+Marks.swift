@@ -78,7 +78,13 @@ extension ForeignFormat {
         Mark(.grib, Array("GRIB".utf8), then: [2], at: 7), Mark(.java, [0xAC, 0xED, 0, 5]), Mark(.rData, "RDX2\n"),
         Mark(.rData, "RDX3\n"),
         Mark(.lmdb, [UInt8](repeating: 0, count: 10) + [8, 0], then: [0xDE, 0xC0, 0xEF, 0xBE, 1], at: 16),
-        Mark(.tfLite, "TFL3", at: 4),
+        Mark(.tfLite, "TFL3", at: 4), Mark(.tensorRT, "ftrt"), Mark(.duckDB, "DUCK", at: 8),
+        Mark(.c3d, [1, 0, 0, 0], then: [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], at: 8),
+        Mark(.torch7, [4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0x56, 0x20]),
+        Mark(.mxnet, [0x12, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Mark(.mxnet, [0x0A, 0x23, 0xD7, 0xCE]),
+        Mark(.flow, "PIEH"), Mark(.image("QOI"), "qoif"), Mark(.video("YUV4MPEG2"), "YUV4MPEG2 "),
+        Mark(.video("MXF"), [0x06, 0x0E, 0x2B, 0x34, 2, 5, 1, 1]), Mark(.video("RealMedia"), ".RMF"),
+        Mark(.video("MP4"), "styp", at: 4), Mark(.video("MP4"), "moof", at: 4), Mark(.video("MP4"), "sidx", at: 4),
     ]
 
     /// Those that a file may have that begins with a byte.

@@ -8,6 +8,7 @@ extension ForeignFormat {
         if isBitmap(bytes) { return .image("BMP") }
         if isIcon(bytes) { return .image("icon") }
         if isPortableMap(bytes) { return .image("PPM") }
+        if isFAISS(bytes) { return .faiss }
         if isArrowStream(bytes) { return .arrowStream }
         if isOldMatlab(bytes) { return .matlab }
         if isTagged(bytes) { return .sound }
@@ -21,6 +22,8 @@ extension ForeignFormat {
     /// The format that more bytes tell.
     static func shapedInside(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
         if isOldPickle(bytes) { return .pickle }
+        if isVectors(bytes) { return .vectors }
+        if isKaldi(bytes) { return .kaldi }
         if isMessagePack(bytes) { return .messagePack }
         if isTransportStream(bytes, from: 0, step: 188) || isTransportStream(bytes, from: 4, step: 192) {
             return .video("MPEG")
@@ -50,12 +53,41 @@ extension ForeignFormat {
         return bytes.littleEndian(UInt32.self, at: 14).map { [12, 40, 52, 56, 64, 108, 124].contains($0) } ?? false
     }
 
-    /// P1 to P7, a blank, and a number.
+    /// P1 to P7 or one of floats, a blank, and a number.
     private static func isPortableMap(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.count > 4, bytes[0] == 0x50, (0x31...0x37).contains(bytes[1]), isJSONBlank(bytes[2]) else {
+        guard bytes.count > 4, bytes[0] == 0x50, (0x31...0x37).contains(bytes[1]) || [0x46, 0x66].contains(bytes[1]),
+            isJSONBlank(bytes[2])
+        else {
             return false
         }
         return bytes[3...4].allSatisfy { (0x30...0x39).contains($0) || isJSONBlank($0) || $0 == 0x23 }
+    }
+
+    /// The index's kind in four letters, how wide it is, how many it has, and 2^20; or of bits the width and its bytes.
+    private static func isFAISS(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count > 24, bytes[0] == UInt8(ascii: "I"), bytes[1..<4].allSatisfy(isWord),
+            let width = bytes.littleEndian(UInt32.self, at: 4), (1..<1 << 20).contains(width)
+        else { return false }
+        if bytes[1] == UInt8(ascii: "B"), let packed = bytes.littleEndian(UInt32.self, at: 8) {
+            return width == 8 * packed
+        }
+        return bytes.has([0, 0, 0x10, 0, 0, 0, 0, 0], at: 16)
+    }
+
+    /// A width, which as a number would be next to 0, then so many numbers of usual sizes, then the width again.
+    private static func isVectors(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let width = bytes.littleEndian(UInt32.self, at: 0), (16...8_192).contains(width) else { return false }
+        let next = 4 + 4 * Int(width)
+        if next + 4 <= bytes.count, bytes.littleEndian(UInt32.self, at: next) != width { return false }
+        let lasts = stride(from: 7, to: min(next, bytes.count), by: 4).map { bytes[$0] }
+        return lasts.count >= 16 && lasts.allSatisfy { isUsual($0) || $0 & 0x7F == 0 } && lasts.contains(where: isUsual)
+    }
+
+    /// A name, a blank, and the marks of binary data and of a matrix.
+    private static func isKaldi(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let name = bytes.prefix(128).prefix(while: isWord)
+        let mark = bytes.dropFirst(name.count).prefix(6)
+        return !name.isEmpty && ["F", "D", "C"].contains { mark.elementsEqual(" \0B\($0)M ".utf8) }
     }
 
     /// The mark of a message, its length, and the place of the first table in it.

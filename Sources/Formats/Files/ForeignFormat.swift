@@ -48,6 +48,19 @@ public struct ForeignFormat: Equatable, Sendable {
     static let tfLite = ForeignFormat(
         "a TensorFlow Lite model", "features are an array, and models are made by vigil import")
     static let onnx = ForeignFormat("an ONNX model", "features are an array, and models are made by vigil import")
+    static let faiss = ForeignFormat("a FAISS index", inPython("faiss.read_index(FILE).reconstruct_n()"))
+    static let vectors = ForeignFormat(
+        "a file of vectors, each behind its length (fvecs)",
+        inPython("numpy.fromfile(FILE, 'float32').reshape(-1, WIDTH + 1)[:, 1:]"))
+    static let c3d = ForeignFormat(
+        "a feature file of C3D", "its numbers follow five whole ones; VadCLIP takes rows of CLIP ViT-B/16")
+    static let torch7 = ForeignFormat("a file of Torch7", inPython("torchfile.load(FILE)"))
+    static let mxnet = ForeignFormat("a file of MXNet", "write its features as an array by numpy.save")
+    static let kaldi = ForeignFormat("a Kaldi archive", inPython("dict(kaldiio.load_ark(FILE))['NAME']"))
+    static let flow = ForeignFormat("an optical flow (.flo)", ofVideo)
+    static let tensorRT = ForeignFormat(
+        "a TensorRT engine", "features are an array, and models are made by vigil import")
+    static let duckDB = ForeignFormat("a DuckDB database", "write its features as an array by numpy.save")
     static let capture = ForeignFormat("a recording of network traffic (pcap)", "name the file of features")
     static let program = ForeignFormat("a program", "name the file of features")
     static let pdf = ForeignFormat("a PDF document", "name the file of features")

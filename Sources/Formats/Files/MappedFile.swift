@@ -4,23 +4,29 @@
     import Musl
 #endif
 
-/// A regular file, read through a private read-only mapping; its pages are the system's cache and can always be
-/// dropped, so a model of hundreds of megabytes costs the process no memory of its own.
+/// A file's bytes: a regular file's, read through a private read-only mapping; its pages are the system's cache and can
+/// always be dropped, so a model of hundreds of megabytes costs the process no memory of its own. What comes through a
+/// pipe is held in memory.
 ///
 /// A file that someone shortens while it is mapped raises SIGBUS on the pages that went away, as with every mapping.
 /// Vigil replaces files by renaming (``AtomicFile``) and so never does that to itself.
 ///
-/// Sendable: `base` and `count` are set once in `init`, the mapping is read-only, and it is removed in `deinit`, when
-/// no one else can hold a reference. Whoever keeps the pointer of `withUnsafeBytes` beyond the call keeps the object too.
+/// Sendable: `base` and `count` are set once in `init`, nothing is written there then, and it is given back in `deinit`,
+/// when no one else can hold a reference. Whoever keeps the pointer of `withUnsafeBytes` beyond the call keeps the object too.
 public final class MappedFile: @unchecked Sendable {
     /// The path it was opened by, for messages.
     public let path: String
     /// Bytes in the file when it was opened.
     public let count: Int
     private let base: UnsafeRawPointer?
-    private let isMapped: Bool
-    /// Open as long as the object lives; nil for bytes of the program.
+    private let memory: Memory
+    /// Open as long as the object lives; nil for bytes in memory.
     private let descriptor: Int32?
+
+    /// Whose memory the bytes are in.
+    private enum Memory {
+        case mapping, program, allocated
+    }
 
     /// Opens and maps `path`. Directories, pipes, sockets and devices are refused; an empty file is not.
     public init(path: String) throws(FileError) {
@@ -38,7 +44,7 @@ public final class MappedFile: @unchecked Sendable {
         self.count = Int(status.st_size)
         guard count > 0 else {
             self.base = nil
-            self.isMapped = false
+            self.memory = .program
             self.descriptor = nil
             return
         }
@@ -46,7 +52,7 @@ public final class MappedFile: @unchecked Sendable {
             throw .fromErrno(errno, "map", path)
         }
         self.base = UnsafeRawPointer(mapped)
-        self.isMapped = true
+        self.memory = .mapping
         self.descriptor = descriptor
         isDone = true
     }
@@ -56,12 +62,53 @@ public final class MappedFile: @unchecked Sendable {
         path = name
         self.count = count
         base = UnsafeRawPointer(staticBytes)
-        isMapped = false
+        memory = .program
         descriptor = nil
     }
 
+    /// All that comes from a pipe, a socket or a terminal, held in memory of its own; it is read to its end, and not closed.
+    ///
+    /// - Parameters:
+    ///   - path: stands for it in messages
+    ///   - limit: bytes beyond which it is refused
+    public init(readingFrom descriptor: Int32, path: String, limit: Int) throws(FileError) {
+        var room = min(1 << 16, limit + 1)
+        var bytes = malloc(room)
+        var count = 0
+        var isDone = false
+        defer { if !isDone { free(bytes) } }
+        while count <= limit {
+            if count == room {
+                room = min(2 * room, limit + 1)
+                guard let larger = realloc(bytes, room) else { throw .fromErrno(errno, "hold", path) }
+                bytes = larger
+            }
+            guard let place = bytes else { throw .fromErrno(ENOMEM, "hold", path) }
+            let found = read(descriptor, place + count, room - count)
+            if found < 0, errno == EINTR { continue }
+            guard found >= 0 else { throw .notReadable(path: path, reason: FileError.errnoText(errno)) }
+            if found == 0 { break }
+            count += found
+        }
+        guard count <= limit else {
+            throw .notReadable(path: path, reason: "more than \(limit >> 20) MiB came, and a pipe is held in memory")
+        }
+        self.path = path
+        self.count = count
+        base = UnsafeRawPointer(bytes)
+        memory = .allocated
+        self.descriptor = nil
+        isDone = true
+    }
+
     deinit {
-        if isMapped, let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+        if let base {
+            switch memory {
+            case .mapping: munmap(UnsafeMutableRawPointer(mutating: base), count)
+            case .allocated: free(UnsafeMutableRawPointer(mutating: base))
+            case .program: break
+            }
+        }
         if let descriptor { close(descriptor) }
     }
 

@@ -17,7 +17,8 @@ public struct FeatureJSONDecoder: ArrayDecoder {
     private enum Container { case object, array }
 
     private let limits: ArrayLimits
-    private let keepsMembers: Bool
+    private var keepsMembers: Bool
+    private let defersFaults: Bool
     private var token = Token.structure
     private var expected = Expected.value
     private var containers: [Container] = []
@@ -37,6 +38,8 @@ public struct FeatureJSONDecoder: ArrayDecoder {
     private var keptBytes = 0
     /// What stands beside `features`, if it is kept. A name may occur twice.
     public private(set) var members: [JSONValue.Member] = []
+    /// Which of them could not be kept, and why, where that is for later; those behind it are passed over.
+    public private(set) var memberFault: (name: String, error: ArrayDecodingError)?
 
     /// A longer number is refused; float32 never needs as many digits.
     private static let maxNumberBytes = 4096
@@ -53,8 +56,12 @@ public struct FeatureJSONDecoder: ArrayDecoder {
     /// - Parameters:
     ///   - width: numbers a row; where it is known, rows far beyond it are refused before they have ended
     ///   - keepsMembers: whether what stands beside `features` is wanted
-    public init(limits: ArrayLimits = ArrayLimits(), width: Int? = nil, keepsMembers: Bool = false) {
+    ///   - defersFaults: whether it is an error only later, or none, if there is too much of that
+    public init(
+        limits: ArrayLimits = ArrayLimits(), width: Int? = nil, keepsMembers: Bool = false, defersFaults: Bool = false
+    ) {
         self.limits = limits
+        self.defersFaults = defersFaults
         self.keepsMembers = keepsMembers
         self.rows = FeatureRows(limits: limits, width: width)
     }
@@ -245,6 +252,15 @@ extension FeatureJSONDecoder {
     /// Keeps what has come of a member, and the member once its value has ended.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer) throws(ArrayDecodingError) {
         guard let name = memberName else { return }
+        do throws(ArrayDecodingError) { try keep(bytes, of: name) } catch {
+            guard defersFaults else { throw error }
+            memberFault = (name, error)
+            keepsMembers = false
+            memberName = nil
+        }
+    }
+
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer, of name: String) throws(ArrayDecodingError) {
         keptBytes += bytes.count
         guard keptBytes <= Self.maxMemberBytes, members.count < Self.maxMembers else {
             throw ArrayDecodingError(

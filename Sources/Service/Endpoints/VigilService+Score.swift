@@ -41,7 +41,12 @@ extension VigilService {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
         }
         let matrices = try accept(upload, options)
-        if options.validateOnly { return report(on: matrices, isBatch: upload.isBatch) }
+        if options.validateOnly {
+            var answer = report(on: matrices, isBatch: upload.isBatch)
+            // Nobody has to wait for it, but a wish that can't be read is told as elsewhere.
+            _ = preferredWait(of: request.head, &answer.fields)
+            return answer
+        }
         let isDigestAsked = key != nil || settings.reusesResults
         if isDigestAsked { await Self.digest(matrices) }
         let submission = try submission(

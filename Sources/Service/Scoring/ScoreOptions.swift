@@ -34,14 +34,21 @@ extension ScoreOptions {
         "name", "validate_only",
     ]
 
-    /// What is asked for by a field of the request's head.
+    /// What says how a job is handled and not how it is scored, which means nothing where there is no server.
+    public static let ofServer: Set<String> = ["priority", "deadline", "callback", "name", "validate_only"]
+
+    /// What is asked for by a field of the request's head, or is no parameter at all.
     private static func elsewhere(_ parameter: Parameter) -> String? {
         switch parameter.name {
         case "wait":
             let seconds = parameter.value.text.flatMap { GivenValue.number($0) == nil ? nil : $0 } ?? "SECONDS"
             return "the answer is held by the header field Prefer: wait=\(seconds)"
         case "idempotency_key", "idempotency-key": return "it is the header field Idempotency-Key"
-        default: return nil
+        default:
+            guard Spelling.nearest(to: parameter.name, among: ["features"]) != nil else { return nil }
+            return
+                "features are the body of the request, or a file of a form in the field 'features', as curl sends it by "
+                + "-F features=@x.npy"
         }
     }
 

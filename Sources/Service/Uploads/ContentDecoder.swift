@@ -12,7 +12,7 @@ struct ContentDecoder {
 
     /// What a file has turned out to hold.
     private enum Content {
-        case one(DecodedArray)
+        case one(DecodedArray, FileMembers)
         case tensors([NamedArray], passedOver: [String])
         case archive(ZipMatrices)
     }
@@ -23,15 +23,20 @@ struct ContentDecoder {
     private let width: Int
     private let limits: ArrayLimits
     private let expectedBytes: Int?
-    /// What stands beside `features` where the file is the whole body, in JSON; there once it has ended.
-    private(set) var members: [JSONValue.Member] = []
+    /// What is to be said of each of its matrices.
+    private let notes: [String]
 
     /// - Parameters:
     ///   - name: what the file is called; its errors say so
     ///   - width: numbers a row where the file is plain float32
     ///   - expectedBytes: how many bytes the file has, where that is known and reserved
-    init(_ name: MatrixName, format: UploadFormat, width: Int, limits: ArrayLimits, expectedBytes: Int? = nil) {
+    ///   - notes: what is to be said of each of its matrices
+    init(
+        _ name: MatrixName, format: UploadFormat, width: Int, limits: ArrayLimits, expectedBytes: Int? = nil,
+        notes: [String] = []
+    ) {
         self.name = name
+        self.notes = notes
         self.format = format
         self.width = width
         self.limits = limits
@@ -94,7 +99,7 @@ struct ContentDecoder {
         let content: Content
         do throws(ArrayDecodingError) { content = try end() } catch { throw error.told(of: name.file) }
         switch content {
-        case .one(let array): try matrices.add(array, as: name)
+        case .one(let array, let members): try matrices.add(array, as: name, notes: notes, beside: members)
         case .tensors(let tensors, let passedOver): try add(tensors, passedOver, to: &matrices)
         case .archive(let archive): try await unpack(archive, into: &matrices, growing)
         }
@@ -107,8 +112,8 @@ struct ContentDecoder {
         switch last {
         case .undecided: throw ArrayDecodingError(.malformed, "it is empty: expected a feature matrix")
         case .one(var decoder):
-            members = decoder.members
-            return .one(try decoder.finish())
+            let array = try decoder.finish()
+            return .one(array, decoder.members)
         case .tensors(var decoder):
             let tensors = try decoder.finish()
             return .tensors(tensors, passedOver: decoder.passedOver)
@@ -117,13 +122,13 @@ struct ContentDecoder {
     }
 
     private mutating func decide(_ front: UploadFront, _ kind: FileKind) throws(ArrayDecodingError) {
-        switch try format.contents(of: kind) {
+        let place: FilePlace = name.file == nil ? .body : .part
+        switch try format.contents(of: kind, in: place) {
         case .zip: state = .zip(ZipUpload(expectedBytes: expectedBytes))
         case .safetensors: state = .tensors(SafetensorsMatricesDecoder(limits: limits))
         case let contents:
             state = .one(
-                try UploadDecoder(
-                    contents, format: format, width: width, limits: limits, keepsMembers: name.file == nil))
+                try UploadDecoder(contents, format: format, width: width, limits: limits, place: place))
         }
         try front.bytes.withUnsafeBufferPointer { buffer throws(ArrayDecodingError) in
             try take(UnsafeRawBufferPointer(buffer))
@@ -139,13 +144,10 @@ struct ContentDecoder {
                 "these are no features but the weights of a model: name it by --model of vigil serve or vigil score, after "
                     + "vigil import where it is a checkpoint")
         }
-        let notes = PassedOver.notes(passedOver)
+        let notes = notes + PassedOver.notes(passedOver, matrices.way)
         if tensors.count == 1, let tensor = tensors.first {
-            var name = name
-            if tensor.name != "features" { name.alone = name.alone ?? tensor.name }
-            return try matrices.add(tensor.array, as: name, notes: notes)
+            return try matrices.add(tensor.array, as: name.holding(onlyOne: tensor.name), notes: notes)
         }
-        matrices.isBatch = true
         for tensor in tensors {
             try matrices.add(tensor.array, as: name.holding(tensor.name, amongOthers: tensor.name), notes: notes)
         }
@@ -159,18 +161,19 @@ struct ContentDecoder {
     private func unpack(
         _ archive: ZipMatrices, into matrices: inout UploadMatrices, _ growing: (Int) throws -> Void
     ) async throws {
-        matrices.isBatch = true
-        let notes = PassedOver.notes(archive.passedOver)
+        let notes = notes + PassedOver.notes(archive.passedOver, matrices.way)
         for file in archive.files {
-            let inner = name.holding(file.path, amongOthers: file.name)
+            var inner = name.holding(file.path, amongOthers: file.name)
+            inner.alone = name.holding(onlyOne: file.name).alone
             let held = archive.heldBytes + matrices.heldBytes
             let array: DecodedArray
+            let members: FileMembers
             do {
-                array = try archive.decode(file, width: width, limits: limits) { try growing(held + $0) }
+                (array, members) = try archive.decode(file, width: width, limits: limits) { try growing(held + $0) }
             } catch let error as ArrayDecodingError {
                 throw error.told(of: inner.file)
             }
-            try matrices.add(array, as: inner, notes: notes)
+            try matrices.add(array, as: inner, notes: notes, beside: members)
             // Others get their turn, as they do between the pieces of a body.
             await Task.yield()
         }

@@ -52,17 +52,23 @@ struct FormReader {
     }
 
     /// The upload, once the last part has ended.
-    func finish() throws(HTTPProblem) -> Upload {
+    func finish() throws -> Upload {
         guard matrices.count > 0 else {
             throw Problem.unreadable("The form has no field 'features': expected a file of that name.")
         }
-        return matrices.upload(parameters: parameters)
+        return try matrices.upload(parameters: parameters)
     }
 
-    private mutating func begin(_ head: MultipartPart) throws(ArrayDecodingError) -> Part {
+    private mutating func begin(_ head: MultipartPart) throws -> Part {
         // A browser sends a file that was not chosen with an empty name.
         let filename = head.filename.flatMap { $0.isEmpty ? nil : $0 }
         guard head.name == "features" || filename != nil else { return .field(Field(name: head.name)) }
+        if let filename, ScoreOptions.names.contains(head.name) {
+            throw Problem.option(
+                OptionError(
+                    name: head.name,
+                    problem: "\(quoted(filename)) is a file, not a value: expected features in the field 'features'"))
+        }
         files += 1
         let limits = matrices.limits
         guard files <= limits.maxMatrices else {
@@ -70,7 +76,8 @@ struct FormReader {
                 .tooLarge, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
         }
         let name = MatrixName(field: head.name, filename: filename, number: files)
-        let content = ContentDecoder(name, format: format(of: head), width: width, limits: limits)
+        let content = ContentDecoder(
+            name, format: format(of: head), width: width, limits: limits, notes: Self.notes(ofField: head.name))
         return .file(content, front: filename == nil ? [] : nil)
     }
 
@@ -114,6 +121,12 @@ struct FormReader {
                 parameters.append(Parameter(field.name, .text(String(decoding: field.text, as: UTF8.self))))
             }
         }
+    }
+
+    /// What to say of a file whose field is called nearly as it should be.
+    private static func notes(ofField name: String) -> [String] {
+        guard name != "features", Spelling.nearest(to: name, among: ["features"]) != nil else { return [] }
+        return ["the file came in the form's field \(quoted(name)), and was taken as if it were in 'features'"]
     }
 
     private static let longestName = 255

@@ -36,6 +36,13 @@ struct MatrixName {
         MatrixName(file: file.map { "\($0)/\(path)" } ?? path, alone: name, amongOthers: name)
     }
 
+    /// The only matrix that this file holds: the file's name stands for it, else its own, if that says more than what it is.
+    func holding(onlyOne matrix: String) -> MatrixName {
+        var name = self
+        if matrix != "features" { name.alone = alone ?? matrix }
+        return name
+    }
+
     /// The path without the ending of its last part. An ending begins with a letter, so that `v1.2` has none.
     static func withoutEnding(_ path: String) -> String {
         guard let dot = path.utf8.lastIndex(of: ASCIIText.dot), dot > path.startIndex,

@@ -6,10 +6,9 @@ import VadCLIP
 struct Upload: Sendable {
     /// The matrices in the order they came in, at least one.
     var matrices: [NamedMatrix]
-    /// Whether this is a batch: several files, an archive, or a safetensors file of several matrices. An archive of one
-    /// file is a batch of one.
+    /// Whether this is a batch: more than one matrix, whatever they came in.
     var isBatch = false
-    /// The fields that are no files, or what stands beside `features` in a JSON body.
+    /// The fields that are no files, and what stands beside `features` in the only file, where that is JSON.
     var parameters: [Parameter] = []
 }
 

@@ -5,6 +5,16 @@ enum UploadContents: Sendable {
     case npy, safetensors, json, zip, rows
 }
 
+/// Where a file stands, on which it depends what to do about it.
+enum FilePlace: Sendable {
+    /// It is a body, or a file of the command line.
+    case body
+    /// It is a part of a form.
+    case part
+    /// It is in an archive.
+    case entry
+}
+
 /// The first bytes of a file, kept until they tell what it is.
 struct UploadFront {
     private(set) var bytes: [UInt8] = []
@@ -29,19 +39,21 @@ struct UploadFront {
 
 extension UploadFormat {
     /// How a file of this format is read that begins so; throws what it is where it is something else.
-    func contents(of kind: FileKind) throws(ArrayDecodingError) -> UploadContents {
+    func contents(
+        of kind: FileKind, in place: FilePlace = .body
+    ) throws(ArrayDecodingError) -> UploadContents {
         switch (self, kind) {
         case (_, .foreign(let format)) where !kind.isPlainText || expected == nil:
             throw Self.noFeatures(format.name, format.advice)
         case (_, .html), (_, .gitLFSPointer): throw Self.noFeatures(kind.name, "fetch the file itself")
-        case (_, .gzip): throw Self.noFeatures("gzip data", "unpack it, or send it with Content-Encoding: gzip")
+        case (_, .gzip): throw Self.packed(place)
         case (_, .legacyTorch):
             throw Self.noFeatures(
                 "a file of torch.save of PyTorch before 1.6", "load it by torch.load and write its tensor by numpy.save"
             )
         default: break
         }
-        guard let expected else { return try recognised(kind) }
+        guard let expected else { return try recognised(kind, place) }
         // What begins as nothing that is known is told what is wrong with it by the format's own reader.
         guard let found = Self.read(kind), found != expected.contents else { return expected.contents }
         throw ArrayDecodingError(
@@ -49,13 +61,26 @@ extension UploadFormat {
             "it is \(kind.name), and was sent as \(expected.name) or is called so: \(Self.properName(found))")
     }
 
-    private func recognised(_ kind: FileKind) throws(ArrayDecodingError) -> UploadContents {
+    private static func packed(_ place: FilePlace) -> ArrayDecodingError {
+        switch place {
+        case .body: noFeatures("gzip data", "unpack it, or send it with Content-Encoding: gzip")
+        case .part:
+            noFeatures(
+                "gzip data, which is not unpacked as a part of a form",
+                "unpack it, or send the whole form with Content-Encoding: gzip")
+        case .entry: noFeatures("gzip data", "put it into the archive unpacked")
+        }
+    }
+
+    private func recognised(_ kind: FileKind, _ place: FilePlace) throws(ArrayDecodingError) -> UploadContents {
         if let found = Self.read(kind) {
             guard found != .json || self == .recognised || self == .file else {
-                throw ArrayDecodingError(
-                    .unsupported,
-                    "it begins as JSON does and was not sent as JSON: send it with Content-Type application/json, or as a "
-                        + "file whose name ends in .json")
+                let advice =
+                    place == .part
+                    ? "send it as a file whose name ends in .json, as curl does by -F features=@a.json, or with its type, "
+                        + "-F 'features=<a.json;type=application/json'"
+                    : "send it with Content-Type application/json, or as a file whose name ends in .json"
+                throw ArrayDecodingError(.unsupported, "it begins as JSON does and was not sent as JSON: \(advice)")
             }
             return found
         }

@@ -21,24 +21,24 @@ struct UploadDecoder: ArrayDecoder {
     private let width: Int
     private let limits: ArrayLimits
     private let format: UploadFormat
-    private let keepsMembers: Bool
+    private let place: FilePlace
 
     /// A decoder for rows of `width` where the upload is plain float32.
     ///
-    /// - Parameter keepsMembers: whether what stands beside `features` in JSON is wanted
-    init(format: UploadFormat, width: Int, limits: ArrayLimits, keepsMembers: Bool = false) {
+    /// - Parameter place: where the file stands
+    init(format: UploadFormat, width: Int, limits: ArrayLimits, place: FilePlace = .body) {
         self.width = width
         self.limits = limits
         self.format = format
-        self.keepsMembers = keepsMembers
+        self.place = place
         state = .undecided(UploadFront())
     }
 
     /// A decoder for a file of which it is known how it is read.
     init(
-        _ contents: UploadContents, format: UploadFormat, width: Int, limits: ArrayLimits, keepsMembers: Bool
+        _ contents: UploadContents, format: UploadFormat, width: Int, limits: ArrayLimits, place: FilePlace
     ) throws(ArrayDecodingError) {
-        self.init(format: format, width: width, limits: limits, keepsMembers: keepsMembers)
+        self.init(format: format, width: width, limits: limits, place: place)
         try begin(contents)
     }
 
@@ -82,9 +82,10 @@ struct UploadDecoder: ArrayDecoder {
         }
     }
 
-    /// What stands beside `features` in JSON, if it is wanted.
-    var members: [JSONValue.Member] {
-        if case .json(let decoder) = state { decoder.members } else { [] }
+    /// What stands beside `features` in JSON.
+    var members: FileMembers {
+        guard case .json(let decoder) = state else { return FileMembers() }
+        return FileMembers(members: decoder.members, fault: decoder.memberFault)
     }
 
     mutating func finish() throws(ArrayDecodingError) -> DecodedArray {
@@ -99,7 +100,7 @@ struct UploadDecoder: ArrayDecoder {
     }
 
     private mutating func decide(_ front: UploadFront, _ kind: FileKind) throws(ArrayDecodingError) {
-        try begin(try format.contents(of: kind))
+        try begin(try format.contents(of: kind, in: place))
         try feed(front.bytes)
     }
 
@@ -107,7 +108,9 @@ struct UploadDecoder: ArrayDecoder {
         switch contents {
         case .npy: state = .npy(NPYDecoder(limits: limits))
         case .safetensors: state = .safetensors(SafetensorsDecoder(onlyMatrixWithin: limits))
-        case .json: state = .json(FeatureJSONDecoder(limits: limits, width: width, keepsMembers: keepsMembers))
+        case .json:
+            state = .json(
+                FeatureJSONDecoder(limits: limits, width: width, keepsMembers: true, defersFaults: place != .body))
         case .rows: state = .rows(RawFloatDecoder(width: width, limits: limits))
         case .zip: throw Self.checkpoint
         }

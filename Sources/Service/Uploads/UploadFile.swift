@@ -11,6 +11,8 @@ public enum UploadFile {
         public let array: DecodedArray
         /// What was found about its file that whoever made it should know.
         public let notes: [String]
+        /// What stands beside it in a JSON file that has nothing else: parameters, which nobody has looked at.
+        public let parameters: [Parameter]
     }
 
     /// The matrices in a file, at least one; throws `ArrayDecodingError` or `CheckpointError`.
@@ -28,7 +30,7 @@ public enum UploadFile {
                 guard let array = try TorchFeatures.array(in: file, limits: limits) else {
                     throw UploadDecoder.checkpoint
                 }
-                return [Matrix(name: nil, array: array, notes: [])]
+                return [Matrix(name: nil, array: array, notes: [], parameters: [])]
             }
             // Archives are held while they are unpacked.
             guard file.count <= limits.maxBytes else {
@@ -45,11 +47,12 @@ public enum UploadFile {
         } else {
             try file.withUnsafeBytes { bytes throws(ArrayDecodingError) in try content.feed(bytes) }
         }
-        var matrices = UploadMatrices(limits: limits)
+        var matrices = UploadMatrices(limits: limits, way: .commandLine)
         try await content.finish(into: &matrices) { _ in }
-        let upload = matrices.upload()
+        let upload = try matrices.upload()
         return upload.matrices.map {
-            Matrix(name: upload.matrices.count > 1 ? $0.name : nil, array: $0.array, notes: $0.notes)
+            Matrix(
+                name: upload.isBatch ? $0.name : nil, array: $0.array, notes: $0.notes, parameters: upload.parameters)
         }
     }
 
@@ -59,7 +62,7 @@ public enum UploadFile {
         let array = try Formats.decode(file, with: RawFloatDecoder(width: width, limits: limits))
         let notes =
             kind == .unknown ? [] : ["the file begins as \(kind.name) and was read as float32 rows, as was asked for"]
-        return Matrix(name: nil, array: array, notes: notes)
+        return Matrix(name: nil, array: array, notes: notes, parameters: [])
     }
 
     private static func unpack(

@@ -5,20 +5,25 @@ import Platform
 struct UploadMatrices {
     /// What an upload may hold.
     let limits: ArrayLimits
-    /// Whether one of the files holds several matrices, or would be one of several if there were more.
-    var isBatch = false
+    /// How they came.
+    let way: PassedOver.Way
     /// Bytes of the matrices so far.
     private(set) var heldBytes = 0
     private var matrices: [(name: MatrixName, array: DecodedArray, notes: [String])] = []
+    /// What the first one's file has besides, as long as it is the only one: of many that would be much to hold.
+    private var beside = FileMembers()
 
-    init(limits: ArrayLimits) { self.limits = limits }
+    init(limits: ArrayLimits, way: PassedOver.Way = .request) {
+        self.limits = limits
+        self.way = way
+    }
 
     /// How many there are.
     var count: Int { matrices.count }
 
-    /// Takes the next one in; `notes` are what is to be said of it.
+    /// Takes the next one in; `notes` are what is to be said of it, and `beside` is what its file has besides.
     mutating func add(
-        _ array: DecodedArray, as name: MatrixName, notes: [String] = []
+        _ array: DecodedArray, as name: MatrixName, notes: [String] = [], beside: FileMembers = FileMembers()
     ) throws(ArrayDecodingError) {
         guard matrices.count < limits.maxMatrices else {
             throw ArrayDecodingError(
@@ -35,17 +40,31 @@ struct UploadMatrices {
         }
         heldBytes += bytes
         matrices.append((name, array, notes))
+        if matrices.count == 1 {
+            self.beside = beside
+            return
+        }
+        if matrices.count == 2 {
+            matrices[0].notes += PassedOver.notes(ofOneOfSeveral: self.beside.names, way)
+            self.beside = FileMembers()
+        }
+        matrices[matrices.count - 1].notes += PassedOver.notes(ofOneOfSeveral: beside.names, way)
     }
 
-    /// All of them, with names that differ: one that is taken already gets a number.
-    consuming func upload(parameters: [Parameter] = []) -> Upload {
-        let isBatch = isBatch || matrices.count > 1
+    /// All of them, with names that differ: one that is taken already gets a number. Of a lone one, what stands beside it
+    /// are parameters too.
+    consuming func upload(parameters: [Parameter] = []) throws(ArrayDecodingError) -> Upload {
+        if matrices.count == 1, let (name, array, notes) = matrices.first {
+            let own: [Parameter]
+            do throws(ArrayDecodingError) { own = try beside.parameters() } catch { throw error.told(of: name.file) }
+            let matrix = NamedMatrix(name: name.alone, file: name.file, array: array, notes: notes)
+            return Upload(matrices: [matrix], parameters: parameters + own)
+        }
         var names = DifferingNames()
         let named = matrices.map { name, array, notes in
-            NamedMatrix(
-                name: isBatch ? names.next(name.amongOthers) : name.alone, file: name.file, array: array, notes: notes)
+            NamedMatrix(name: names.next(name.amongOthers), file: name.file, array: array, notes: notes)
         }
-        return Upload(matrices: named, isBatch: isBatch, parameters: parameters)
+        return Upload(matrices: named, isBatch: true, parameters: parameters)
     }
 }
 

@@ -53,7 +53,7 @@ struct UploadReader: Sendable {
             }
             reservation.arrived()
             try await content.finish(into: &matrices) { try reservation.grow(toBytes: $0) }
-            return matrices.upload(parameters: content.members.map { Parameter($0.name, .json($0.value)) })
+            return try matrices.upload()
         } catch {
             throw Self.problem(reservation.isLost ? SubmitError.tooSlow : error)
         }

@@ -104,8 +104,8 @@ struct ZipMatrices {
     /// Unpacks and decodes a file piece by piece, and tells how many bytes of numbers it holds meanwhile.
     func decode(
         _ file: File, width: Int, limits: ArrayLimits, holding: (Int) throws -> Void
-    ) throws -> DecodedArray {
-        var decoder = UploadDecoder(format: file.format, width: width, limits: limits)
+    ) throws -> (array: DecodedArray, beside: FileMembers) {
+        var decoder = UploadDecoder(format: file.format, width: width, limits: limits, place: .entry)
         var isFront = true
         try archive.forEachPiece(of: file.entry, wrap: { ArrayDecodingError($0) as any Error }) { piece in
             if isFront, FileKind.marked(piece) == .torchZip {
@@ -116,7 +116,8 @@ struct ZipMatrices {
             try decoder.feed(piece)
             try holding(decoder.heldBytes)
         }
-        return try decoder.finish()
+        let array = try decoder.finish()
+        return (array, decoder.members)
     }
 
     /// Folders, and what macOS puts beside files.

@@ -2,6 +2,9 @@ import Numerics
 
 /// Decides once, where features come in, whether they can be scored and what looks wrong with them.
 public struct FeatureCheck: Sendable {
+    /// The width that the embedded demo model takes.
+    public static let demoWidth = 64
+
     /// d, the width that the model takes.
     public let width: Int
     /// Frames a second, where they are known.
@@ -118,9 +121,22 @@ public struct FeatureCheck: Sendable {
         return warnings
     }
 
+    /// To a tenth; to two digits where that would be nothing, or be many.
     private func rounded(_ value: Float) -> String {
-        let tenths = (Double(value) * 10).rounded() / 10
-        return tenths == tenths.rounded() && abs(tenths) < 1e9 ? String(Int(tenths)) : String(tenths)
+        let value = Double(value)
+        guard value.isFinite, value > 0, value < 0.1 || value >= 1e9 else {
+            let tenths = (value * 10).rounded() / 10
+            return tenths == tenths.rounded() && abs(tenths) < 1e9 ? String(Int(tenths)) : String(tenths)
+        }
+        var (digits, exponent) = (value, 0)
+        while digits >= 10 { (digits, exponent) = (digits / 10, exponent + 1) }
+        while digits < 1 { (digits, exponent) = (digits * 10, exponent - 1) }
+        digits = (digits * 10).rounded()
+        if exponent >= -4, exponent < 0 {
+            return String(digits / (0..<(1 - exponent)).reduce(1) { power, _ in power * 10 })
+        }
+        if digits == 100 { (digits, exponent) = (10, exponent + 1) }
+        return "\(digits / 10)e\(exponent < 0 ? "-" : "+")\(abs(exponent))"
     }
 }
 
@@ -177,10 +193,10 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             default: nil
             }
         guard expected == 512 else {
-            let isDemo = expected == 64 ? ", as the embedded demo model does" : ""
+            let isDemo = expected == FeatureCheck.demoWidth ? ", as the embedded demo model does" : ""
             return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
         }
-        if found == 64 {
+        if found == FeatureCheck.demoWidth {
             return "; 64 is the width of the embedded demo model, which vigil serve and vigil score use without --model"
         }
         return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""

@@ -50,14 +50,14 @@ public final class Model: Sendable {
     /// Classes for `labels`, or the model's own where there are none.
     public func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
         guard let labels, !ByteText.same(labels, classes.labels) else { return classes }
-        guard let labelEncoder else { throw .noTextTower(model: info.name) }
+        guard let labelEncoder else { throw .noTextTower(model: info.name, isTrained: info.trained) }
         return try labelEncoder.classes(for: labels)
     }
 
     /// Throws what `classes(for:)` would throw, without the work of encoding.
     public func check(labels: [String]?) throws(ModelError) {
         guard let labels, !ByteText.same(labels, classes.labels) else { return }
-        guard let labelEncoder else { throw .noTextTower(model: info.name) }
+        guard let labelEncoder else { throw .noTextTower(model: info.name, isTrained: info.trained) }
         _ = try labelEncoder.tokens(of: labels)
     }
 }

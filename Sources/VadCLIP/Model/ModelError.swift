@@ -13,7 +13,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     /// Labels that can't be scored against.
     case badLabels(String)
     /// The text tower was not kept at import.
-    case noTextTower(model: String)
+    case noTextTower(model: String, isTrained: Bool)
 
     /// One sentence for a person.
     public var description: String {
@@ -26,8 +26,12 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
             "the self-test failed: with the \(kernels) kernels a logit differs by \(difference) from the one recorded "
                 + "at import, at most \(tolerance) is allowed"
         case .badLabels(let reason): reason
-        case .noTextTower(let model):
-            "model '\(model)' has no text tower, so it scores its own labels only: import it with --keep-text-tower"
+        case .noTextTower(let model, let isTrained):
+            "model '\(model)' has no text tower, so it scores its own labels only: "
+                + (isTrained
+                    ? "import it with --keep-text-tower and --vocab, CLIP's vocabulary"
+                    : "it is untrained, as the embedded demo model is; name one by --model that was imported with "
+                        + "--keep-text-tower and --vocab, CLIP's vocabulary")
         }
     }
 }

@@ -9,16 +9,20 @@ struct InspectCommand: AsyncParsableCommand {
         commandName: "inspect", abstract: "Show what checkpoints, models and feature files hold.",
         discussion: "For features this is the feature report: whether they are what the model takes.")
 
-    @Argument(help: "The files.")
+    @Argument(help: "The files; a pipe is read to its end, and so is standard input, which is called -.")
     var files: [String]
-    @Option(help: "The width that features should have.")
-    var width = 512
+    @Option(help: "The width that features should have. (default: 512; 64, the demo model's, is told)")
+    var width: Int?
     @Flag(help: "The files are float32 rows, whatever they are called.")
     var raw = false
     @Flag(help: "Write JSON, an object a line.")
     var json = false
 
     func run() async throws {
+        if let width, !(1...8_192).contains(width) {
+            throw Failure(.usage, "--width \(width): expected 1 to 8192")
+        }
+        try FeatureReader.check(files)
         var failures = FileFailures(of: files.count)
         for (index, file) in files.enumerated() {
             do {
@@ -30,16 +34,16 @@ struct InspectCommand: AsyncParsableCommand {
         try failures.end()
     }
 
-    private func show(_ file: String, isFirst: Bool) async throws {
+    private func show(_ path: String, isFirst: Bool) async throws {
+        let file = try FeatureReader.open(path)
         guard let inspection = try raw ? nil : inspection(of: file) else {
             return try await showFeatures(file, isFirst)
         }
-        try write(json ? inspection.json(file: file) : inspection.text, of: file, isFirst)
+        try write(json ? inspection.json(file: path) : inspection.text, of: path, isFirst)
     }
 
     /// What a file holds that is no feature file; nil for one that is, or is to be told what it is.
-    private func inspection(of path: String) throws -> Inspection? {
-        guard let file = try? MappedFile(path: path) else { return nil }
+    private func inspection(of file: MappedFile) throws -> Inspection? {
         switch FileKind.detect(file) {
         case .torchZip where TorchFeatures.isTorch(file):
             let features = try? TorchFeatures.array(in: file, limits: ArrayLimits())
@@ -47,17 +51,18 @@ struct InspectCommand: AsyncParsableCommand {
         case .legacyTorch: return Inspection(checkpoint: try TorchCheckpoint(file: file))
         case .safetensors:
             let tensors: SafetensorsFile
-            do { tensors = try SafetensorsFile(file: file) } catch { throw Failure(.badData, "\(path): \(error)") }
+            do { tensors = try SafetensorsFile(file: file) } catch { throw Failure(.badData, "\(file.path): \(error)") }
             if ModelFile.isModel(tensors) { return try Inspection(model: tensors, file: file) }
             return tensors["features"] == nil ? Inspection(tensors: tensors) : nil
         default: return nil
         }
     }
 
-    private func showFeatures(_ file: String, _ isFirst: Bool) async throws {
-        guard (1...8_192).contains(width) else { throw Failure(.usage, "--width \(width): expected 1 to 8192") }
+    private static let usualWidth = 512
+
+    private func showFeatures(_ file: MappedFile, _ isFirst: Bool) async throws {
         var isFirst = isFirst
-        for matrix in try await FeatureReader.matrices(at: file, isRows: raw, width: width) {
+        for matrix in try await FeatureReader.matrices(in: file, isRows: raw, width: width ?? Self.usualWidth) {
             let document = FeatureReportDocument(try report(on: matrix))
             let lines = document.lines.map { $0 + String(repeating: " ", count: max(1, 15 - $0.count)) + $1 }
             try write(
@@ -68,15 +73,32 @@ struct InspectCommand: AsyncParsableCommand {
     }
 
     private func report(on matrix: FeatureReader.Matrix) throws -> FeatureReport {
+        // What comes with Vigil to be tried is no mistake.
+        let isDemo = width == nil && matrix.array.shape.count == 2 && matrix.array.shape[1] == FeatureCheck.demoWidth
         do throws(FeatureError) {
-            var report = try FeatureCheck(width: width).accept(matrix.array).report
-            report.warnings = matrix.notes + report.warnings
+            let check = FeatureCheck(width: isDemo ? FeatureCheck.demoWidth : width ?? Self.usualWidth)
+            var report = try check.accept(matrix.array).report
+            report.warnings = matrix.notes + notes(on: matrix, isDemo: isDemo) + report.warnings
             return report
         } catch {
             var hint = ""
             if case .wrongWidth(let found, _) = error { hint = " (--width \(found) if that is what you mean)" }
             throw Failure(.badData, "\(matrix.label): \(error)\(hint)")
         }
+    }
+
+    private func notes(on matrix: FeatureReader.Matrix, isDemo: Bool) -> [String] {
+        var notes: [String] = []
+        if !matrix.parameters.isEmpty {
+            let names = matrix.parameters.map { "'\($0.name)'" }.joined(separator: ", ")
+            notes.append("beside the features, for vigil score and POST /score: \(names)")
+        }
+        if isDemo {
+            notes.append(
+                "rows are 64 wide, as the embedded demo model takes them, which vigil serve and vigil score use without "
+                    + "--model; imported models take 512")
+        }
+        return notes
     }
 
     /// Writes what was found, under the file's name where it is one of several.

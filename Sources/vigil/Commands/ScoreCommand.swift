@@ -17,7 +17,7 @@ struct ScoreCommand: AsyncParsableCommand {
     @Argument(
         help: """
             Feature files: .npy, .npz, .safetensors or .json, the first also in gzip; a tensor by torch.save; float32 rows \
-            as .f32, .raw or .bin.
+            as .f32, .raw or .bin. A pipe is read to its end, and so is standard input, which is called -.
             """)
     var files: [String]
     @Flag(help: "The files are float32 rows, whatever they are called.")
@@ -26,6 +26,7 @@ struct ScoreCommand: AsyncParsableCommand {
     @OptionGroup var general: SettingGroup<ScoreSettings.General>
 
     func run() async throws {
+        try FeatureReader.check(files)
         let settings = try Settings(.score, options: scoring.given, general.given)
         let options = try settings.scoreOptions()
         let format = try settings.text("format")
@@ -34,16 +35,17 @@ struct ScoreCommand: AsyncParsableCommand {
         let classes = try model.classes(for: options.labels)
         let scorer = VideoScorer(
             model: model, threads: try settings.integer(ifSet: "workers") ?? Processors.count)
-        let labelled = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
-        for note in labelled { Terminal.note(note) }
+        for note in Self.notes(on: options) { Terminal.note(note) }
         var failures = FileFailures(of: files.count)
         for file in files {
             do {
-                for one in try await read(file, model, options) {
-                    let result = try score(one, model, classes, scorer, options)
+                for one in try await read(file, model, settings) {
+                    let own = one.hasLabels ? try model.classes(for: one.options.labels) : classes
+                    let result = try score(one, model, own, scorer)
                     let warnings = one.notes + one.report.warnings
                     for warning in warnings { Terminal.note("\(one.label): \(warning)") }
-                    try write(result, file: one.label, warnings: labelled + warnings, format)
+                    try write(
+                        result, file: one.label, warnings: Self.notes(on: one.options) + warnings, format)
                 }
             } catch {
                 try failures.add(error, of: file)
@@ -62,25 +64,43 @@ struct ScoreCommand: AsyncParsableCommand {
         let digest: String
         let report: FeatureReport
         let notes: [String]
+        let options: ScoreOptions
+        /// Whether its file names labels.
+        let hasLabels: Bool
+    }
+
+    /// What is to be said of what was asked.
+    private static func notes(on options: ScoreOptions) -> [String] {
+        options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
     }
 
     /// The matrices of a file, all of which can be scored.
-    private func read(_ file: String, _ model: Model, _ options: ScoreOptions) async throws -> [Accepted] {
+    private func read(_ file: String, _ model: Model, _ settings: Settings) async throws -> [Accepted] {
         let width = model.configuration.width
-        return try await FeatureReader.matrices(at: file, isRows: raw, width: width).map { matrix in
+        let file = try FeatureReader.open(file)
+        return try await FeatureReader.matrices(in: file, isRows: raw, width: width).map { matrix in
+            let options = try settings.scoreOptions(beside: matrix.parameters, in: matrix.label)
             do {
+                try model.check(labels: options.labels)
                 let (features, report) = try FeatureCheck(width: width, fps: options.fps).accept(matrix.array)
                 return Accepted(
                     label: matrix.label, features: features, digest: matrix.array.digest, report: report,
-                    notes: matrix.notes)
+                    notes: matrix.notes + Self.notes(ofServer: matrix.parameters), options: options,
+                    hasLabels: matrix.parameters.contains { $0.name == "labels" })
             } catch {
                 throw Failure(.badData, "\(matrix.label): \(error)")
             }
         }
     }
 
+    /// What to say of parameters that mean something to a server alone.
+    private static func notes(ofServer parameters: [Parameter]) -> [String] {
+        parameters.filter { ScoreOptions.ofServer.contains($0.name) }
+            .map { "'\($0.name)' beside the features is a server's, and means nothing here" }
+    }
+
     private func score(
-        _ one: Accepted, _ model: Model, _ classes: ClassFeatures, _ scorer: VideoScorer, _ options: ScoreOptions
+        _ one: Accepted, _ model: Model, _ classes: ClassFeatures, _ scorer: VideoScorer
     ) throws -> ScoreResult {
         let start = ContinuousClock.now
         let logits = scorer.logits(of: one.features, classes: classes)
@@ -89,7 +109,8 @@ struct ScoreCommand: AsyncParsableCommand {
             throw Failure(.badData, "\(one.label): the scores of snippet \(snippet) are not finite\(warnings)")
         }
         return ScoreResult(
-            model: model, classes: classes, logits: logits, featuresSHA256: one.digest, options: options, queued: .zero,
+            model: model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
+            queued: .zero,
             scored: ContinuousClock.now - start)
     }
 

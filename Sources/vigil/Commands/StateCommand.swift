@@ -7,6 +7,15 @@ struct StateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "state", abstract: "Look after a state folder that no server has.",
         subcommands: [StateCheckCommand.self, StateRecoverCommand.self])
+
+    /// Throws for what `vigil serve` takes in a folder's place.
+    static func check(folder: String) throws(Failure) {
+        guard folder == "memory" else { return }
+        throw Failure(
+            .usage,
+            "--state memory: jobs in memory end with their server and have no folder; expected one's path "
+                + "(./memory, if it is called so)")
+    }
 }
 
 /// `vigil state check`.
@@ -21,6 +30,7 @@ struct StateCheckCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        try StateCommand.check(folder: state)
         let report: FolderReport
         do throws(StateError) { report = try FolderReport(of: state) } catch {
             throw Failure(.configuration, error.description)
@@ -47,6 +57,7 @@ struct StateRecoverCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        try StateCommand.check(folder: state)
         let recovery: FolderRecovery
         do throws(StateError) { recovery = try FolderRecovery(of: state, into: output) } catch {
             throw Failure(.configuration, error.description)

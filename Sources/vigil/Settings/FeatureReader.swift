@@ -3,10 +3,19 @@ import Foundation
 import Service
 import VadCLIP
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Reads feature files for the commands that have no server.
 enum FeatureReader {
     /// The most values that a file may hold, 1 GiB of float32: 512 wide, 77 hours of video.
     private static let limits = ArrayLimits(maxElements: 256 << 20)
+
+    /// What stands for standard input among files.
+    static let standardInput = "-"
 
     /// A matrix that a file holds.
     struct Matrix {
@@ -15,24 +24,52 @@ enum FeatureReader {
         let array: DecodedArray
         /// What is to be said of the file.
         let notes: [String]
+        /// What stands beside the features in JSON.
+        let parameters: [Parameter]
     }
 
-    /// The matrices in the file at `path`, in any of the upload formats.
-    ///
-    /// - Parameter isRows: it is float32 rows, whatever it begins with or is called
-    static func matrices(at path: String, isRows: Bool, width: Int) async throws -> [Matrix] {
-        let file: MappedFile
-        do { file = try MappedFile(path: path) } catch {
+    /// Throws where a command can't have these files together.
+    static func check(_ files: [String]) throws(Failure) {
+        guard files.count(where: { $0 == standardInput }) > 1 else { return }
+        throw Failure(.usage, "- is named more than once: standard input is read once")
+    }
+
+    /// The file at `path`; what comes through a pipe, or is standard input, is read to its end.
+    static func open(_ path: String) throws -> MappedFile {
+        if path == standardInput {
+            guard isatty(STDIN_FILENO) == 0 else {
+                throw Failure(.usage, "-: standard input is a terminal: expected a file or a pipe there")
+            }
+            return try MappedFile(readingFrom: STDIN_FILENO, path: path, limit: limits.maxBytes)
+        }
+        // Opened once and no more: a pipe's writer is gone then.
+        if isPipe(path) {
+            let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                throw FileError.notReadable(path: path, reason: String(cString: strerror(errno)))
+            }
+            defer { close(descriptor) }
+            return try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes)
+        }
+        do { return try MappedFile(path: path) } catch {
             if case .notARegularFile(_, "a directory") = error { throw folder(path) }
             throw error
         }
+    }
+
+    /// The matrices in a file, in any of the upload formats.
+    ///
+    /// - Parameter isRows: it is float32 rows, whatever it begins with or is called
+    static func matrices(in file: MappedFile, isRows: Bool, width: Int) async throws -> [Matrix] {
+        let path = file.path
         do {
             if let tensors = try? SafetensorsFile(file: file), ModelFile.isModel(tensors) {
                 throw Failure(.badData, "\(path) is a model file of Vigil and no features: name it by --model")
             }
             return try await UploadFile.matrices(in: file, isRows: isRows, width: width, limits: limits).map { matrix in
                 Matrix(
-                    label: matrix.name.map { "\(path)/\($0)" } ?? path, array: matrix.array, notes: matrix.notes)
+                    label: matrix.name.map { "\(path)/\($0)" } ?? path, array: matrix.array, notes: matrix.notes,
+                    parameters: matrix.parameters)
             }
         } catch let error as ArrayDecodingError {
             throw Failure(.badData, "\(path): \(error.description)")
@@ -40,6 +77,11 @@ enum FeatureReader {
             let text = error.description
             throw Failure(.badData, text.hasPrefix(path) ? text : "\(path): \(text)")
         }
+    }
+
+    private static func isPipe(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
     }
 
     /// What to do with a folder that was named in place of files.

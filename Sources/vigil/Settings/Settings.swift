@@ -123,25 +123,11 @@ extension Settings {
         return found
     }
 
-    /// Bytes that editors on Windows begin a text with.
-    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-
     private static func members(of path: String) throws(Failure) -> [JSONValue.Member] {
-        let value: JSONValue
-        do {
-            let file = try MappedFile(path: path)
-            value = try file.withUnsafeBytes { bytes throws(JSONError) in
-                let isMarked = bytes.starts(with: byteOrderMark)
-                let text = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(isMarked ? byteOrderMark.count : 0))
-                return try JSONReader.parse(text, maxBytes: 1 << 20)
-            }
-        } catch {
-            throw Failure(.configuration, "config file \(path): \(error)")
-        }
-        guard case .object(let members) = value else {
-            throw Failure(.configuration, "config file \(path): expected a JSON object of settings")
-        }
-        return members
+        func failure(_ text: String) -> Failure { Failure(.configuration, "config file \(path): \(text)") }
+        let file: MappedFile
+        do throws(FileError) { file = try MappedFile(path: path) } catch { throw failure(error.description) }
+        do throws(ConfigFault) { return try ConfigText(file).members() } catch { throw failure(error.description) }
     }
 
     /// What all variables begin with says nothing of which one was meant.

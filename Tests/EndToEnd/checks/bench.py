@@ -1,5 +1,6 @@
 """vigil bench: what it counts adds up, and what it can't do it says. Nothing here is about speed."""
 
+import hashlib
 import json
 import signal
 import socket
@@ -166,6 +167,32 @@ with group("nobody there"):
         refused("no HTTP", url, parts=[url, "not HTTP/1.1", "SSH-2.0"], code=65)
     refused("no such host", "http://host.invalid:80", parts=["host.invalid", "not known"], code=66)
 
+with group("a server with keys"):
+    folder = scratch()
+    keys, key, wrong = folder / "keys.txt", folder / "key.txt", folder / "wrong.txt"
+    secret = "0123456789abcdef" * 4
+    keys.write_text(f"alice:{hashlib.sha256(secret.encode()).hexdigest()}\n")
+    key.write_text(secret + "\n")
+    wrong.write_text("another\n")
+    with Server("--api-keys", keys) as server:
+        refused("no key", server.url, parts=[server.url, "401", "--key-file"], code=65)
+        ran = run("bench", "serve", server.url, "--key-file", wrong)
+        contains("a wrong key", ran.last, "401", "--key-file", str(wrong))
+        check("is not written", "another" not in ran.err, ran.err)
+        found = report("with a key", bench(server.url, "--json", "--lengths", 16, "--key-file", key))
+        check("answers", found["phases"][0]["answered"] > 0 and found["phases"][0]["errors"]["total"] == 0, found)
+    for name, text, *says in (
+        ("none", None, "no such file"), ("an empty one", "", "empty"), ("two lines", "a\nb\n", "one line"),
+        ("blanks", "a b\n", "one line"),
+    ):
+        path = folder / "x.txt"
+        path.unlink(missing_ok=True)
+        if text is not None:
+            path.write_text(text)
+        refused(f"a key file: {name}", "http://127.0.0.1:9", "--key-file", path, parts=["--key-file", str(path), *says], code=78 if text is not None else 66)
+    with Server("--allowed-hosts", "vigil.example") as server:
+        refused("a server that does not go by this name", server.url.replace("127.0.0.1", "127.1"), parts=["403"], code=65)
+
 with group("wrong options"):
     url = "http://127.0.0.1:9"
     refused("no URL", "localhost:80", parts=["localhost:80", "expected http://HOST:PORT"])
@@ -175,6 +202,10 @@ with group("wrong options"):
     refused("clients", "--clients", 0, parts=["--clients 0", "1 to 4096"])
     refused("rate", "--rate", 0, parts=["--rate 0", "0.01"])
     refused("rate that is no number", "--rate", "nan", parts=["--rate nan", "0.01"])
+    for option in ("--rate", "--seconds", "--warmup"):
+        for text in ("1e-400", "1e400", "0x10", "x"):
+            refused(f"{option} {text}", option, text, parts=[f"{option} {text}", "expected"])
+    refused("a key for its own server", "--key-file", "/dev/null", parts=["--key-file", "URL"])
     refused("seconds", "--seconds", 0, parts=["--seconds 0", "0.1"])
     refused("warmup", "--warmup", 1e9, parts=["--warmup", "3600"])
     refused("workers", "--workers", 0, parts=["--workers", "'0'", "1 to 1024"])

@@ -1,9 +1,12 @@
 """The command line: many files of which some are bad, labels, and messages that tell what to do."""
 
+import gzip
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 
 from support.harness import ROOT, SHARED, check, contains, equal, finish, group, need, note, scratch, shown
 
@@ -67,7 +70,6 @@ with group("messages"):
     ends("512 wide on the embedded model", 65, "score", "wide.npy", says=["512", "64", "--model"])
     np.save(folder / "narrow.npy", features.video(20, 768))
     ends("768 wide on the embedded model", 65, "score", "narrow.npy", says=["768", "ViT-L/14"])
-    ends("64 wide by inspect", 65, "inspect", "one.npy", says=["64", "--width"])
     (folder / "model.pth").write_bytes(archives.checkpoint(pickles.state({"a": pickles.tensor()})))
     for command in (["score", "one.npy", "--model", "model.pth"], ["serve", "--port", "0", "--model", "model.pth"]):
         ends(f"{command[0]} with a .pth as the model", 65, *command, says=["vigil import model.pth --output"])
@@ -146,4 +148,56 @@ with group("labels"):
         ends("import of labels out of order", 64, *command, "--labels", labels + ",normal", says=["normal", "first"])
     ends("score: normal is not the first", 64, "score", "one.npy", "--labels", "riot,normal", says=["normal", "first"])
 note("the labels of an import need ../shared")
+
+with group("standard input and pipes"):
+    data = (folder / "one.npy").read_bytes()
+    expected = json.loads(called("score", "one.npy").out)["coarse"]
+
+    def piped(*arguments, data=data):
+        """With a pipe as standard input, which another process writes."""
+        with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+            threading.Thread(target=lambda: (writer.stdin.write(data), writer.stdin.close()), daemon=True).start()
+            return called(*arguments, stdin=writer.stdout)
+
+    for name in ("-", "/dev/stdin", "/dev/fd/0"):
+        ran = piped("score", name)
+        found = json.loads(ran.out or "{}")
+        equal(f"score {name}", (ran.code, found.get("file"), found.get("coarse")), (0, name, expected))
+        with open(folder / "one.npy", "rb") as file:
+            equal(f"score {name}, a file", json.loads(called("score", name, stdin=file).out or "{}").get("coarse"), expected)
+    packed = gzip.compress(features.rows_json(video))
+    equal("packed JSON through a pipe", json.loads(piped("score", "-", data=packed).out or "{}").get("coarse"), expected)
+    rows = video.astype("<f4").tobytes()
+    equal("rows through a pipe", json.loads(piped("score", "--raw", "-", data=rows).out or "{}").get("coarse"), expected)
+    os.mkfifo(folder / "fifo")
+    writer = threading.Thread(target=(folder / "fifo").write_bytes, args=(data,), daemon=True)
+    writer.start()
+    equal("a named pipe", json.loads(called("score", "fifo").out or "{}").get("coarse"), expected)
+    ran = piped("inspect", "--width", "64", "--json", "-")
+    equal("inspect -", (ran.code, json.loads(ran.out or "{}").get("rows")), (0, 24))
+    ran = called("score", "-")
+    equal("nothing: exit", ran.code, 65)
+    contains("nothing: said", ran.last, "-: it is empty")
+    ends("twice", 64, "score", "-", "-", says=["-", "once"])
+    ends("a device", 66, "score", "/dev/zero", says=["/dev/zero", "a device"])
+
+with group("the sample of README"):
+    sample = ROOT / "deploy/demo/sample.npy"
+    ran = called("inspect", sample)
+    equal("inspect: exit", ran.code, 0)
+    contains("inspect: it fits the embedded model", ran.out, "64", "embedded demo model", "512")
+    equal("inspect --width 64: nothing to say", json.loads(called("inspect", "--json", "--width", "64", sample).out)["warnings"], [])
+    ends("inspect --width 512", 65, "inspect", "--width", "512", sample, says=["64", "embedded demo model", "--width 64"])
+    np.save(folder / "wide.npy", features.video(9, 96))
+    ends("96 wide", 65, "inspect", "wide.npy", says=["96", "--width 96"])
+
+with group("labels for the embedded model"):
+    ran = called("score", sample, "--labels", "normal,fire")
+    equal("exit", ran.code, 65)
+    contains("what to do", ran.last, "tiny-demo", "embedded", "--model", "--keep-text-tower")
+
+with group("a state folder that is none"):
+    for command in (["check"], ["recover", "--output", "new"]):
+        ends(f"state {command[0]} --state memory", 64, "state", *command, "--state", "memory", says=["--state memory", "folder"])
 finish()

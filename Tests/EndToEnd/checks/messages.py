@@ -39,6 +39,24 @@ def saved(name, array):
     return path
 
 
+with group("config files"):
+    for name, text, *says in (
+        ("a.yaml", "port: 9000\nhost: 127.0.0.1\n", "a.yaml", "YAML", '{"port": 9000}'),
+        ("a.yml", "# comment\n---\nport: 9000\n", "a.yml", "YAML"),
+        ("a.conf", "# comment\nport: 9000\n", "a.conf", "YAML"),
+        ("a.toml", 'port = 9000\nhost = "127.0.0.1"\n', "a.toml", "TOML"),
+        ("a.ini", "[vigil]\nport = 9000\n", "a.ini", "TOML"),
+        ("b.json", '{\n  "port": 9000,\n  host: 1\n}\n', "b.json", "line 3", "double quotes"),
+        ("c.json", '{\n  "port": 9000\n  "host": 1\n}\n', "c.json", "line 3"),
+        ("d.json", '{"port": 9000,}', "d.json", "line 1"),
+        ("e.json", '\n\n{"port": 9000', "e.json", "line 3"),
+        ("f.json", "", "f.json", "empty"),
+    ):
+        (folder / name).write_text(text)
+        ran = ends(name, 78, "serve", "--config", folder / name, says=says)
+        if "json" in name:
+            check(f"{name}: no word of another format", "YAML" not in ran.err and "TOML" not in ran.err, ran.err)
+
 with group("commands"):
     ends("an unknown option", 64, "score", "--nosuch", "x.npy", says=["vigil help score"])
     ends("no file", 64, "score", says=["vigil help score"])
@@ -201,6 +219,25 @@ with Server() as server:
             form = {"features": (None, name)}
             answer = requests.post(server.url + "/score", files=form, timeout=60)
             contains(f"a field of the text {name}", detail(422, answer), name, "file's name", f"-F 'features=@{name}'")
+        form = {"features": (None, features.rows_json(video))}
+        answer = requests.post(server.url + "/score", files=form, timeout=20)
+        contains("JSON in a field", detail(422, answer), "-F features=@a.json", "type=application/json")
+        for name, *says in (
+            ("fps", "fps", "'x.npy'", "'features'"), ("labels", "labels", "'x.npy'", "'features'"),
+        ):
+            form = {"features": ("y.npy", npy), name: ("x.npy", npy)}
+            answer = requests.post(server.url + "/score", files=form, timeout=20)
+            contains(f"a file in the field {name}", detail(422, answer), *says)
+        answer = requests.post(server.url + "/score", files={"feature": ("x.npy", npy)}, timeout=20)
+        contains("a misspelt field: told", " ".join(answer.json()["warnings"]), "'feature'", "'features'")
+        half = requests.post(
+            server.url + "/score?validate_only", data=video.astype("<f2").tobytes(), headers=BYTES, timeout=20
+        )
+        told = " ".join(half.json()["warnings"])
+        contains("float16 as rows", told, "float16")
+        check("its norm is not told as 0", "norm is 0 " not in told, told)
+        answer = post(npy, query="?labels=normal,fire")
+        contains("labels for the embedded model", detail(422, answer), "embedded", "--model", "--keep-text-tower")
         contains("an .npz as .npy", detail(400, post(zipped.getvalue())), "zip archive", "application/zip", ".npz")
         contains("an .npy as .npz", detail(400, post(npy, {"Content-Type": "application/zip"})), "application/x-npy")
         contains("a wrong width", detail(422, post(features.npy(features.video(9, 512)))), "vigil serve", "--model")

@@ -141,6 +141,7 @@ def folder():
         (place / f"{name}.npy").write_bytes(features.npy(features.video(rows)))
     subprocess.run([sys.executable, "-m", "zipfile", "-c", "archive.zip", "cam1.npy", "cam2.npy"], cwd=place, check=True)
     shutil.copyfile(ROOT / "Sources/CResources/demo.safetensors", place / "ucf-crime.safetensors")
+    (place / "key.txt").write_text("a-key-that-the-server-does-not-ask-for\n")
     return place
 
 

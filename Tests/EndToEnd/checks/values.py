@@ -13,7 +13,7 @@ import numpy as np  # noqa: E402
 import requests  # noqa: E402
 
 from support import features  # noqa: E402
-from support.process import Server  # noqa: E402
+from support.process import Server, run  # noqa: E402
 
 ARRAY = features.video(45)
 BODY = features.npy(ARRAY)
@@ -174,6 +174,48 @@ with Server("--max-queued", "1100") as server:
         answer = post(body=path.read_bytes(), headers={"Content-Type": "application/zip"})
         equal("1,050 where 1,100 may", answer.status_code, 202)
         check("all of them", len(answer.json().get("jobs", [])) == 1050)
+
+with Server() as server, group("what stands beside features in a file"):
+    folder = scratch()
+
+    def file(name, **members):
+        (folder / name).write_text(json.dumps({"features": ARRAY.tolist()} | members))
+        return folder / name
+
+    def sent(*paths, query="", **fields):
+        files = [("features", (path.name, path.read_bytes())) for path in paths]
+        files += [(name, (None, value)) for name, value in fields.items()]
+        headers = {"Prefer": "wait=30"}
+        return requests.post(server.url + "/score" + query, files=files, headers=headers, timeout=60)
+
+    right, wrong, other = file("a.json", fps=25, threshold="0.1"), file("b.json", treshold=0.1), file("c.json")
+    equal("of the only file of a form", fps(sent(right)), 25)
+    refused("a name that is none", sent(wrong), "treshold", "threshold")
+    refused("given in the query too", sent(right, query="?fps=30"), "fps", "given twice")
+    refused("given in a field too", sent(right, fps="30"), "fps", "given twice")
+    answer = sent(right, other)
+    jobs = answer.json().get("jobs", [])
+    equal("of one of several files: taken", (answer.status_code, len(jobs)), (200, 2))
+    contains("and told", " ".join(jobs[0]["warnings"]), "'fps'", "'threshold'", "batch")
+    equal("of the others there is nothing to tell", jobs[1]["warnings"], [])
+
+    ran = run("score", right, "--format", "json")
+    equal("vigil score takes them", (ran.code, json.loads(ran.out or "{}").get("fps")), (0, 25))
+    check("threshold too", json.loads(ran.out)["segments"] != json.loads(run("score", other, "--format", "json").out)["segments"])
+    ran = run("score", wrong)
+    equal("vigil score refuses a name that is none", (ran.code, ran.out), (65, ""))
+    contains("by file and name", ran.last, "b.json", "treshold", "threshold")
+    ran = run("score", right, "--fps", "30")
+    equal("vigil score refuses what is given twice", ran.code, 65)
+    contains("by name", ran.last, "a.json", "fps", "given twice")
+    ran = run("score", right, "--threshold", "0.2")
+    contains("each of them", ran.last, "a.json", "threshold", "given twice")
+    ran = run("score", file("d.json", priority="high", fps=30), other, "--format", "json")
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    equal("each file has its own", [line["fps"] for line in lines], [30, None])
+    contains("what means nothing on the command line is told", ran.err, "d.json", "priority")
+    ran = run("inspect", right, "--width", "64", "--json")
+    contains("vigil inspect shows that they are there", json.loads(ran.out)["warnings"][0], "'fps'", "'threshold'")
 
 with Server("--max-queued", "3") as server:
     with group("a batch of more"):

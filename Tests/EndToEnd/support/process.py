@@ -43,13 +43,13 @@ def environment(extra=None):
     return clean | {"VIGIL_STATE": "memory"} | (extra or {})
 
 
-def run(*arguments, timeout=60, env=None, cwd=None):
+def run(*arguments, timeout=60, env=None, cwd=None, stdin=subprocess.DEVNULL):
     """Runs `vigil ARGUMENTS`; `rss` is the child's largest resident set in MiB, `own` what of it is no mapped file."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         child = subprocess.Popen(
             [VIGIL, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=out,
             stderr=err,
             env=environment(env),

@@ -156,6 +156,21 @@ struct PreferredWaitTests {
     }
 
     @Test(
+        "a submission tells the same, and a report too, which nobody waits for",
+        arguments: ["", "?validate_only"], [("wait=soon", "wait=0"), ("wait", "wait=0"), ("wait=0", "wait=0")])
+    func submitted(query: String, wish: (String, String)) async throws {
+        let items = query.isEmpty ? [] : [QueryItems.Item(name: "validate_only", value: "true")]
+        let head = RequestHead(
+            method: .post, path: "/score", query: QueryItems(items),
+            fields: HeaderFields([(.prefer, wish.0), (.contentType, "application/x-npy")]))
+        let features = NPYWriter.encode([Float](repeating: 1, count: 5 * width), rows: 5, columns: width)
+        let answer = try await running.service.score(Request(head: head, body: RequestBody(features)))
+        #expect(answer.fields[.preferenceApplied] == wish.1)
+    }
+
+    private var width: Int { running.service.model.configuration.width }
+
+    @Test(
         "what is granted is told, in whole seconds or a part of one, up to the cap",
         arguments: [
             ("wait=1.5", "wait=1.5"), ("wait=300", "wait=300"), ("wait=301", "wait=300"), ("wait=0.25", "wait=0.25"),

@@ -33,9 +33,11 @@ struct LoadTarget: Sendable {
 
     /// POST /score with a video of so many snippets; the answer is held until it is scored.
     static func score(
-        snippets: Int, width: Int, clients: Int, form: Form, of server: ServerURL
+        snippets: Int, width: Int, clients: Int, form: Form, of server: ServerURL, key: KeyFile? = nil
     ) -> LoadTarget {
-        let fields = [("Content-Type", "application/x-npy"), ("Accept", form.mediaType), ("Prefer", "wait=60")]
+        let fields: [(name: String, value: String)] =
+            [("Content-Type", "application/x-npy"), ("Accept", form.mediaType), ("Prefer", "wait=60")]
+            + (key.map { [$0.field] } ?? [])
         let count = max(1, min(clients, videos, mostBytes / (4 * snippets * width)))
         let videos = (0..<count).map { _ in BenchModel.features(snippets: snippets, width: width) }
         let messages = videos.map {

@@ -19,15 +19,19 @@ struct ServeBench {
     let stop: StopFlag
 
     /// A request before all others: whether there is a server, and what it says about its model.
-    static func probe(_ server: ServerURL, _ kind: LoadTarget.Kind) async throws -> (name: String, width: Int)? {
+    static func probe(
+        _ server: ServerURL, _ kind: LoadTarget.Kind, key: KeyFile? = nil
+    ) async throws -> (name: String, width: Int)? {
         let path = kind == .score ? "/v1/models" : "/livez"
         let answer: Answer
         do throws(ClientError) {
-            answer = try HTTPClient(server).exchange(HTTPClient.message("GET", path, to: server))
+            answer = try HTTPClient(server).exchange(
+                HTTPClient.message("GET", path, to: server, fields: key.map { [$0.field] } ?? []))
         } catch {
             throw failure(error, of: server, whereAbsent: .noInput)
         }
         guard kind == .score else { return nil }
+        if [401, 403].contains(answer.status) { throw refusal(answer, of: server, key) }
         guard answer.status == 200, let json = try? JSONReader.parse(answer.body, maxBytes: 1 << 20),
             let model = json["models"]?.array?.first, let name = model["name"]?.string,
             let width = model["width"]?.integer, (1...8_192).contains(width)
@@ -36,6 +40,19 @@ struct ServeBench {
                 .badData, "\(server): GET /v1/models gave \(answer.status) and no model: expected a Vigil server")
         }
         return (name, width)
+    }
+
+    /// A server that would answer somebody else.
+    private static func refusal(_ answer: Answer, of server: ServerURL, _ key: KeyFile?) -> Failure {
+        let document = try? JSONReader.parse(answer.body, maxBytes: 1 << 16)
+        let words = document?["detail"]?.string.map { ", saying \(quoted($0, limit: 300))" } ?? ""
+        let advice: String
+        switch (answer.status, key) {
+        case (401, nil): advice = ": name a file with an API key of its by --key-file"
+        case (401, let key?): advice = ": it does not take the API key in \(key.path), by --key-file"
+        default: advice = ""
+        }
+        return Failure(.badData, "\(server): GET /v1/models gave \(answer.status)\(words)\(advice)")
     }
 
     /// The load of one phase, with HTTP's share of a lone request where the server is our own.

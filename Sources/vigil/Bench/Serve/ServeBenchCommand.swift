@@ -30,19 +30,29 @@ struct ServeBenchCommand: AsyncParsableCommand {
     @Option(help: "Connections.")
     var clients = 4
     @Option(help: "Requests a second, at fixed times. (default: as the answers come)")
-    var rate: Double?
+    var rate: GivenNumber?
     @Option(help: "Seconds of a phase.")
-    var seconds = 10.0
+    var seconds = GivenNumber(10)
     @Option(help: "Seconds before each phase that do not count.")
-    var warmup = 1.0
+    var warmup = GivenNumber(1)
+    @Option(help: "A file with an API key of the server at URL, in one line.")
+    var keyFile: String?
     @Flag(help: "Write JSON.")
     var json = false
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
     var hdr: String?
     @OptionGroup var general: SettingGroup<BenchSettings.General>
 
+    /// The numbers that were given, once they have been checked.
+    private struct Pace {
+        var rate: Double?
+        var seconds: Double
+        var warmup: Double
+    }
+
     func run() async throws {
-        try check()
+        let pace = try check()
+        let key = try keyFile.map { try KeyFile($0) }
         let server = try url.map { try ServerURL($0) }
         if let hdr { try AtomicFile.check(path: hdr) }
         Memory.keepSmallBlocks()
@@ -51,7 +61,11 @@ struct ServeBenchCommand: AsyncParsableCommand {
         let (stop, source) = StopFlag.onInterrupt()
         defer { source.cancel() }
         let report =
-            if let server { try await measure(server, own: nil, stop) } else { try await measureOwn(settings, stop) }
+            if let server {
+                try await measure(server, own: nil, key: key, pace, stop)
+            } else {
+                try await measureOwn(settings, pace, stop)
+            }
         try Terminal.print(json ? report.json : Array(report.text.utf8))
         if let hdr { try write(report, to: hdr) }
         if stop.isSet { throw ExitCode(130) }
@@ -59,7 +73,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
             throw Failure(
                 .internal,
                 "\(report.url): none of \(phase.tally.requests) requests was answered"
-                    + (phase.tally.errors > 0 ? ": \(phase.tally.errorText)" : " within --seconds \(seconds)"))
+                    + (phase.tally.errors > 0 ? ": \(phase.tally.errorText)" : " within --seconds \(pace.seconds)"))
         }
     }
 
@@ -68,7 +82,10 @@ struct ServeBenchCommand: AsyncParsableCommand {
         return try Settings(.bench, options: general.given, own)
     }
 
-    private func check() throws {
+    private func check() throws -> Pace {
+        if url == nil, keyFile != nil {
+            throw Failure(.usage, "--key-file: the server in this process takes no keys; expected a URL")
+        }
         if url != nil, model != nil { throw Failure(.usage, "--model: the server at URL has its own; expected no URL") }
         if url != nil, workers != nil {
             throw Failure(.usage, "--workers: the server at URL has its own; expected no URL")
@@ -81,23 +98,21 @@ struct ServeBenchCommand: AsyncParsableCommand {
         }
         if hdr != nil, lengths.count > 1 { throw Failure(.usage, "--hdr: expected one of --lengths, not several") }
         guard (1...4_096).contains(clients) else { throw Failure(.usage, "--clients \(clients): expected 1 to 4096") }
-        if let rate, !(0.01...1_000_000).contains(rate) {
-            throw Failure(.usage, "--rate \(rate): expected 0.01 to 1000000")
-        }
-        guard (0.1...86_400).contains(seconds) else {
-            throw Failure(.usage, "--seconds \(seconds): expected 0.1 to 86400")
-        }
-        guard (0...3_600).contains(warmup) else { throw Failure(.usage, "--warmup \(warmup): expected 0 to 3600") }
+        return Pace(
+            rate: try rate.map { try $0.value(of: "--rate", in: 0.01...1_000_000) },
+            seconds: try seconds.value(of: "--seconds", in: 0.1...86_400),
+            warmup: try warmup.value(of: "--warmup", in: 0...3_600))
     }
 
-    private func measureOwn(_ settings: Settings, _ stop: StopFlag) async throws -> ServeReport {
+    private func measureOwn(_ settings: Settings, _ pace: Pace, _ stop: StopFlag) async throws -> ServeReport {
         let kernels = try settings.kernels()
         let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let server = try await OwnServer.start(model: model, workers: workers)
         let report: ServeReport
         do {
-            report = try await measure(server.url, own: ServeBench.Own(model: model, workers: workers), stop)
+            report = try await measure(
+                server.url, own: ServeBench.Own(model: model, workers: workers), key: nil, pace, stop)
         } catch {
             await server.stop()
             throw error
@@ -106,17 +121,19 @@ struct ServeBenchCommand: AsyncParsableCommand {
         return report
     }
 
-    private func measure(_ server: ServerURL, own: ServeBench.Own?, _ stop: StopFlag) async throws -> ServeReport {
-        let served = try await ServeBench.probe(server, target)
-        let pace = rate.map { LoadSchedule.Pace.open(rate: $0) } ?? .closed
+    private func measure(
+        _ server: ServerURL, own: ServeBench.Own?, key: KeyFile?, _ given: Pace, _ stop: StopFlag
+    ) async throws -> ServeReport {
+        let served = try await ServeBench.probe(server, target, key: key)
+        let pace = given.rate.map { LoadSchedule.Pace.open(rate: $0) } ?? .closed
         let bench = ServeBench(
-            server: server, own: own, clients: clients, pace: pace, warmup: .seconds(warmup), length: .seconds(seconds),
-            stop: stop)
+            server: server, own: own, clients: clients, pace: pace, warmup: .seconds(given.warmup),
+            length: .seconds(given.seconds), stop: stop)
         var phases: [ServeReport.Phase] = []
         if let served {
             for snippets in lengths.isEmpty ? [256] : lengths where !stop.isSet {
                 let target = LoadTarget.score(
-                    snippets: snippets, width: served.width, clients: clients, form: answers, of: server)
+                    snippets: snippets, width: served.width, clients: clients, form: answers, of: server, key: key)
                 phases.append(try await bench.phase(target))
             }
         } else {
@@ -124,7 +141,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         }
         return ServeReport(
             url: server.description, own: own.map { ($0.workers, $0.model.kernels.name) }, model: served?.name,
-            form: answers, clients: clients, pace: pace, warmup: warmup, seconds: seconds, phases: phases)
+            form: answers, clients: clients, pace: pace, warmup: given.warmup, seconds: given.seconds, phases: phases)
     }
 
     private func write(_ report: ServeReport, to path: String) throws {
