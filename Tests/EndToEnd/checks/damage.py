@@ -78,14 +78,19 @@ def verdict(folder, accepted):
     checked = run("state", "check", "--state", folder, "--json")
     if digests(folder) != before:
         return "the check changed it"
-    ran = run("serve", "--port", "0", "--state", folder, timeout=1)
-    if ran.code is not None:
+    try:
+        server = Server("--workers", "1", state=folder)
+    except RuntimeError as error:
         if digests(folder) != before:
             return "refused and changed"
-        if checked.code != 65 or json.loads(checked.out)["whole"]:
-            return f"refused, and whole to the check: {checked.out}"
-        return None if ran.code == 78 and "damaged" in ran.err and ran.err.count("\n") == 1 else f"{ran.code} {ran.err}"
-    with Server("--workers", "1", state=folder) as server:
+        if checked.code != 65 or not json.loads(checked.out)["refused"]:
+            return f"refused, and not to the check: {checked.out}"
+        said = str(error)
+        told = said.startswith("serve ended with 78: ") and "damaged" in said and said.count("\n") == 1
+        return None if told else said
+    with server:
+        if json.loads(checked.out)["refused"]:
+            return f"refused to the check alone: {checked.out}"
         client = Client(server)
         answers = {one: client.get(f"/jobs/{one}").status for one in accepted}
         lost = {one: status for one, status in answers.items() if status not in (200, 202, 500)}

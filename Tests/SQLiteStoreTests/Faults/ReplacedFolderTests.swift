@@ -1,3 +1,4 @@
+import Dispatch
 import Formats
 import Foundation
 import Jobs
@@ -82,7 +83,7 @@ struct ReplacedFolderTests {
         store.database.checkpointAll()
         _ = try await store.insert(.of(seed: 99))
         let log = LogScan(try MappedFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
-        let page = try #require((2..<40).first { log.pages[$0] == nil })
+        let page = try #require((2...UInt32(log.size ?? 2)).first { log.pages[$0] == nil })
         try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: home.database)
         for _ in 0..<2 { try await store.checkWritable() }
         let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database))
@@ -94,6 +95,25 @@ struct ReplacedFolderTests {
         let end = ContinuousClock.now + .seconds(1)
         while ContinuousClock.now < end, (try? await store.insert(.of(seed: 3))) != nil {}
         await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 3)) }
+    }
+
+    @Test("readiness looks at the folder on a thread of the store's", .timeLimit(.minutes(1)))
+    func looks() async throws {
+        let store = try Home().open()
+        let semaphore = DispatchSemaphore(value: 0)
+        let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
+        let busy = Task {
+            try await store.looks.run { () throws(JobStoreError) in
+                arrival.yield()
+                semaphore.wait()
+            }
+        }
+        for await _ in arrivals { break }
+        let ready = Task { try await store.checkWritable() }
+        while store.looks.waiting == 0 { await Task.yield() }
+        semaphore.signal()
+        try await busy.value
+        try await ready.value
     }
 
     @Test("a folder that goes away is told in the log at once, with what to do, and so is its coming back")

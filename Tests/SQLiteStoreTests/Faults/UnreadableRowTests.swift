@@ -92,6 +92,26 @@ struct UnreadableRowTests {
         #expect(try await store.expire().removed == 0)
     }
 
+    @Test(
+        "callbacks of others are not behind it",
+        arguments: [
+            "UPDATE jobs SET features_sha256 = x'ff' WHERE id = ?", "UPDATE callbacks SET url = x'ff' WHERE job = ?",
+        ])
+    func callbacks(sql: String) async throws {
+        let home = try Home()
+        let store = try home.open()
+        var ids: [JobID] = []
+        for seed in 1...3 {
+            var new = NewJob.of(seed: UInt64(seed))
+            new.callback = "https://example.org"
+            ids.append(try await store.finish(new))
+        }
+        try home.tamper { db in try db.execute(sql: sql, arguments: [ids[0].blob]) }
+        #expect(try await store.takeCallbacks(limit: 10).map(\.job.id) == [ids[1], ids[2]])
+        let left = try home.tamper { try Int.fetchOne($0, sql: "SELECT count(*) FROM callbacks") }
+        #expect(left == 2, "it is removed")
+    }
+
     @Test("what can't be removed keeps nothing else from being looked after")
     func steps() async throws {
         let home = try Home()
