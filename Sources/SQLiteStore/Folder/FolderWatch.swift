@@ -93,7 +93,8 @@ final class FolderWatch: Sendable {
                 if !state.isBringingIn { growing.formUnion([.database, .sums]) }
                 state.change = look(noted, Place.allCases, growing: growing, isEmptied)
                 if state.change == nil, !state.isBringingIn {
-                    state.change = rewrite(&state, isOverwritten)
+                    let change = rewrite(&state, isOverwritten)
+                    state.change = change
                 }
             } else if !wrote {
                 // What was cut short has to be seen before it is written behind it.

@@ -131,14 +131,13 @@ public struct FolderRecovery: Sendable, Equatable {
     /// (fileformat2.html#the_database_header).
     private static func mended(_ bytes: UnsafeRawBufferPointer, _ sums: PageSums.Found?) -> [UInt8] {
         let count = bytes.count
-        let head = Array(bytes.prefix(100))
+        var head = Array(bytes.prefix(100))
         guard head.count == 100 else { return head }
         if let sums, sums.entries.count > 1, count >= StoreDatabase.pageSize,
             PageSums.entry(of: bytes.part(0..<StoreDatabase.pageSize), number: 1) == sums.entries[1]
         {
             return head
         }
-        var head = head
         func put(_ bytes: [UInt8], at place: Int) { head.replaceSubrange(place..<place + bytes.count, with: bytes) }
         func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
         let size = StoreDatabase.pageSize
