@@ -91,7 +91,7 @@ struct ReplacedFolderTests {
         try file.write(contentsOf: Data(repeating: 0xA5, count: 8_192))
         try file.close()
         let error = await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
-        #expect("\(error, default: "")".contains("jobs.sqlite was overwritten while the service ran"))
+        #expect(error?.description.contains("jobs.sqlite was overwritten while the service ran") == true)
         let end = ContinuousClock.now + .seconds(1)
         while ContinuousClock.now < end, (try? await store.insert(.of(seed: 3))) != nil {}
         await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 3)) }

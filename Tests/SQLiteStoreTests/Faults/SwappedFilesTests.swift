@@ -76,7 +76,7 @@ struct SwappedFilesTests {
     /// What came of a folder: nil where it was refused by name, and otherwise what of the jobs is not there.
     private static func lacking(_ home: Home, _ expected: Set<JobID>) async throws -> [String]? {
         let report = try? FolderReport(of: home.path)
-        let opened = Result { try home.open(seed: 9) { $0.durability = .full } }
+        let opened: Result<SQLiteJobStore, any Error> = Result { try home.open(seed: 9) { $0.durability = .full } }
         switch opened {
         case .failure(let error):
             guard case .damaged? = error as? StateError else { return ["refused as \(error)"] }
