@@ -53,6 +53,12 @@ extension WorkerPool {
                 await tell(outcome, of: token, timings: timings)
                 crew.settlePending()
             }
+        case .giveBack(let token):
+            Task {
+                _ = await release([token])
+                backlog.bell.ring()
+                crew.settlePending()
+            }
         }
     }
 
