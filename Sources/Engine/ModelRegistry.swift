@@ -135,10 +135,10 @@ extension ModelRegistry {
     public func find(_ text: String) async throws(ModelLookupError) -> ModelVersion {
         let names = state.withLock { $0.names }
         if let name = names.first(where: { $0.text.hasBytes(of: text) }) { return name.current }
-        guard let sign = text.lastIndex(of: "@"),
+        guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")),
             let name = names.first(where: { $0.text.hasBytes(of: String(text[..<sign])) })
         else { throw .unknownName(text, served: names.map(\.text)) }
-        let digits = String(text[text.index(after: sign)...]).asciiLowercase
+        let digits = String(text[text.utf8.index(after: sign)...]).asciiLowercase
         var (fitting, others): ([ModelVersion], [String]) = ([], [])
         for version in name.all {
             let sha256 = await version.sha256

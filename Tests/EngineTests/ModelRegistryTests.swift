@@ -25,7 +25,7 @@ struct ModelRegistryTests {
                 try await registry.find(text)
             }
         }
-        for text in ["ucf-crime@", "ucf-crime@3f2c", "ucf-crime@3f2a000"] {
+        for text in ["ucf-crime@", "ucf-crime@3f2c", "ucf-crime@3f2a000", "ucf-crime@\u{301}3f2a"] {
             await #expect(throws: ModelLookupError.unknownVersion(text, served: ["3f2b00", "3f2a00"]), "\(text)") {
                 try await registry.find(text)
             }
