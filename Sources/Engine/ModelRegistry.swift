@@ -126,9 +126,14 @@ extension ModelRegistry {
     ///
     /// - Returns: nil where it is not served here, or its digest is not yet known.
     public func version(of id: ModelID) -> ModelVersion? {
-        guard let sha256 = id.sha256 else { return state.withLock { $0[id.name]?.current } }
-        let fitting = all.filter { $0.knownSHA256?.hasBytes(of: sha256) == true }
-        return fitting.first { $0.name.hasBytes(of: id.name) } ?? fitting.first
+        state.withLock { state in
+            guard let sha256 = id.sha256 else { return state[id.name]?.current }
+            // Each job asks, and most are the default's.
+            if state.first.current.isVersion(id.name, sha256) { return state.first.current }
+            let all = state.names.flatMap(\.all)
+            return all.first { $0.isVersion(id.name, sha256) }
+                ?? all.first { $0.knownSHA256?.hasBytes(of: sha256) == true }
+        }
     }
 
     /// The version that somebody asks for: by a name, or by a name, `@` and the first digits of the SHA-256.

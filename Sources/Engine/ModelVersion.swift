@@ -1,4 +1,5 @@
 import Dispatch
+import Platform
 import Synchronization
 public import VadCLIP
 
@@ -45,6 +46,11 @@ public final class ModelVersion: Sendable {
     /// The same where it is known by now.
     public var knownSHA256: String? {
         digest.withLock { if case .known(let digits) = $0 { digits } else { nil } }
+    }
+
+    /// Whether it is known to be the one of this name and digest.
+    func isVersion(_ name: String, _ sha256: String) -> Bool {
+        self.name.hasBytes(of: name) && knownSHA256?.hasBytes(of: sha256) == true
     }
 
     /// What all who ask too early wait for: one thread that computes it.
