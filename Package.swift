@@ -66,6 +66,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
+            name: "Engine", dependencies: ["Jobs", "Numerics", "Platform", "VadCLIP"], swiftSettings: optimisedSwift),
+        .target(
             name: "SQLiteStore",
             dependencies: [
                 "Compression", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
@@ -74,14 +76,14 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Formats", "HTTP", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
+                "Engine", "Formats", "HTTP", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "Engine", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -112,6 +114,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
+        .testTarget(
+            name: "EngineTests", dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Numerics", "VadCLIP"]),
         .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Formats", "TLS", "Webhooks"]),
         .testTarget(
             name: "SQLiteStoreTests",
@@ -122,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
+                "TestSupport", "Engine", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

@@ -1,11 +1,11 @@
+public import Engine
 import Formats
 public import HTTP
 import HTTPTypes
 public import Jobs
 import Synchronization
-public import VadCLIP
 
-/// The service: endpoints over a model, a backlog and its workers.
+/// The service: endpoints over models, a backlog and its workers.
 public final class VigilService: Sendable {
     /// What an operator can set.
     public struct Settings: Sendable {
@@ -30,11 +30,9 @@ public final class VigilService: Sendable {
     }
 
     let settings: Settings
-    let model: Model
-    /// Its digest, to wait for.
-    let modelDigest: ModelDigest
+    let models: ModelRegistry
     let backlog: Backlog
-    let pool: WorkerPool<ScoringProcessor>
+    let pool: WorkerPool<ModelEngine<ScoringWork>>
     let openAPI: [UInt8]
     /// Room for large answers.
     let answers: AnswerBudget
@@ -45,21 +43,21 @@ public final class VigilService: Sendable {
     /// The answer to `/livez` that was given last, and what it says.
     let lastLive = Mutex<(state: LiveState, answer: Response)?>(nil)
 
-    /// A service that scores with `model` on `workers` threads, and describes itself by `openAPI`.
-    public init(model: Model, backlog: Backlog, workers: Int, openAPI: [UInt8], settings: Settings = Settings()) {
-        self.model = model
-        modelDigest = ModelDigest(model.info.digest)
+    /// A service that scores with `models` on `workers` threads, and describes itself by `openAPI`.
+    public init(
+        models: ModelRegistry, backlog: Backlog, workers: Int, openAPI: [UInt8], settings: Settings = Settings()
+    ) {
+        self.models = models
         self.backlog = backlog
         answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
         self.settings = settings
         self.openAPI = openAPI
-        pool = WorkerPool(backlog: backlog, processor: ScoringProcessor(model: model), workers: workers)
+        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork()), workers: workers)
     }
 
-    /// Starts the workers, which begin with jobs once the model's digest is known.
+    /// Starts the workers, which begin with jobs once the models' digests are known.
     public func start() throws {
-        let (name, digest) = (model.info.name, modelDigest)
-        try pool.start(serving: { ServedModels([await digest.value: name]) }, missing: settings.missingModel)
+        try pool.start(serving: { [models] in await models.served }, missing: settings.missingModel)
     }
 
     /// Removes results whose time is over, until the task is cancelled.
@@ -114,7 +112,7 @@ public final class VigilService: Sendable {
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
-        router.get("/v1/models", .deferred { _ in await self.models() })
+        router.get("/v1/models", .deferred { _ in await self.listModels() })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })

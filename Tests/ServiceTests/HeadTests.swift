@@ -25,7 +25,7 @@ struct HeadTests {
         running = try EventService()
         let description = try Data(contentsOf: URL(filePath: Paths.root + "/openapi.yaml"))
         service = VigilService(
-            model: running.service.model, backlog: running.service.backlog, workers: 2, openAPI: Array(description))
+            models: running.service.models, backlog: running.service.backlog, workers: 2, openAPI: Array(description))
     }
 
     /// Targets of all endpoints that GET has, and of what is none.

@@ -1,3 +1,4 @@
+import Engine
 import Formats
 import Foundation
 import HTTP
@@ -21,7 +22,8 @@ struct OpenAPITests {
         let file = try MappedFile(path: Paths.root + "/Sources/CResources/demo.safetensors")
         let (model, _) = try ModelFile.load(file, kernels: try .choose(nil))
         service = VigilService(
-            model: model, backlog: Backlog(store: MemoryJobStore()), workers: 1, openAPI: Array("openapi".utf8))
+            models: ModelRegistry(serving: model), backlog: Backlog(store: MemoryJobStore()), workers: 1,
+            openAPI: Array("openapi".utf8))
     }
 
     @Test("every route and method is described, and no other")
@@ -145,7 +147,7 @@ struct OpenAPITests {
             shape: [2, 4], values: [1, 0, 0, 0, 0, 1, 0, 0], elementType: "float32", order: "C")
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
-        try conformance.check(await service.models().bytes, "Models")
+        try conformance.check(await service.listModels().bytes, "Models")
         try conformance.check(await service.healthy(detailed: true).bytes, "Health")
         try conformance.check(service.live(detailed: true).bytes, "Health")
         try conformance.check(await service.ready(detailed: true).bytes, "Health")
@@ -171,7 +173,8 @@ struct OpenAPITests {
         let text = try String(contentsOfFile: Paths.root + "/openapi.yaml", encoding: .utf8)
         let file = try MappedFile(path: Paths.root + "/Sources/CResources/demo.safetensors")
         let service = VigilService(
-            model: try ModelFile.load(file, kernels: try .choose(nil)).0, backlog: Backlog(store: MemoryJobStore()),
+            models: ModelRegistry(serving: try ModelFile.load(file, kernels: try .choose(nil)).0),
+            backlog: Backlog(store: MemoryJobStore()),
             workers: 1, openAPI: Array(text.utf8))
         let fields = HeaderFields([(name: .accept, value: "application/json")])
         let all = service.showProblems(Request(head: RequestHead(method: .get, path: "/problems", fields: fields)))

@@ -36,7 +36,7 @@ extension Crew {
             switch assignment {
             case .plan(let job):
                 if let overdueAt = job.overdueAt, overdueAt <= clock.now { throw .deadlinePassed }
-                let plan = try processor.plan(job)
+                guard let plan = try processor.plan(job) else { return .declined }
                 return .planned(plan, parts: processor.partCount(plan))
             case .part(_, let plan, let part):
                 let value = try processor.process(part: part, of: plan, scratch: &scratch)
@@ -91,6 +91,13 @@ extension Crew.State {
             jobs[token]?.plan = plan
             jobs[token]?.results = Array(repeating: nil, count: max(parts, 0))
             isGone = schedule.planned(token, parts: parts)
+        case .declined:
+            isGone = schedule.failed(token)
+            // One that was cancelled meanwhile ends as that.
+            if isGone, let job = jobs[token], job.outcome == nil {
+                jobs[token] = nil
+                return .giveBack(token)
+            }
         case .partDone(let part, let value):
             jobs[token]?.results[part] = value
             jobs[token]?.partsDone += 1

@@ -13,7 +13,9 @@ public protocol JobProcessor: Sendable {
     func makeScratch() -> Scratch
 
     /// Reads the job's options and prepares what its parts need.
-    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan
+    ///
+    /// - Returns: nil for a job that can't be done here now: it goes back to the queue and has lost nothing.
+    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan?
 
     /// Into how many parts the job is cut; they are independent of each other.
     func partCount(_ plan: Plan) -> Int

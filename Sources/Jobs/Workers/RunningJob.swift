@@ -41,6 +41,7 @@ enum Assignment<Processor: JobProcessor>: Sendable {
 /// What a step came to.
 enum StepResult<Processor: JobProcessor>: Sendable {
     case planned(Processor.Plan, parts: Int)
+    case declined
     case partDone(Int, Processor.PartResult)
     case finished(JobOutput)
     case failed(JobFailure)
@@ -50,4 +51,5 @@ enum StepResult<Processor: JobProcessor>: Sendable {
 enum CrewReport: Sendable {
     case progress(ClaimToken, partsDone: Int)
     case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration)
+    case giveBack(ClaimToken)
 }

@@ -53,6 +53,14 @@ extension WorkerPool {
                 await tell(outcome, of: token, timings: timings)
                 crew.settlePending()
             }
+        case .giveBack(let token):
+            Task {
+                await insist("job \(token.job) could not be given back") { () throws(JobStoreError) in
+                    try await backlog.release(token, as: .unspent)
+                }
+                backlog.bell.ring()
+                crew.settlePending()
+            }
         }
     }
 
@@ -71,18 +79,26 @@ extension WorkerPool {
         }
     }
 
-    /// Writes an end, again and again while the store fails: the work is done and would be lost. Once the process leaves, the
-    /// next one does it again.
+    /// Writes an end: the work is done and would be lost.
     private func tell(_ outcome: JobOutcome, of token: ClaimToken, timings: JobTimings?) async {
+        await insist("the end of job \(token.job) could not be written") { () throws(JobStoreError) in
+            try await backlog.complete(token, with: outcome, timings: timings)
+        }
+    }
+
+    /// Tells the store something again and again while it fails: without that a job would be running for ever. Once the
+    /// process leaves, the next one does it again.
+    private func insist(
+        _ failure: @autoclosure () -> String, _ tell: () async throws(JobStoreError) -> Void
+    ) async {
         var pauses = [Duration.milliseconds(100), .milliseconds(500), .seconds(2)].makeIterator()
         var tries = 0
         while true {
             do {
-                try await backlog.complete(token, with: outcome, timings: timings)
-                return
+                return try await tell()
             } catch {
                 tries += 1
-                logger.error("the end of job \(token.job) could not be written: \(error)")
+                logger.error("\(failure()): \(error)")
                 if tries >= 5, !crew.isClaiming { return }
                 try? await backlog.clock.sleep(until: backlog.clock.now + (pauses.next() ?? .seconds(5)))
             }

@@ -1,3 +1,4 @@
+import Engine
 import Formats
 import HTTP
 import HTTPTypes
@@ -79,8 +80,12 @@ extension VigilService {
         }
         return Check(
             name: "model", isFine: true,
-            detail: "self-test of '\(model.info.name)' passed with the \(model.kernels.name) kernels"
-                + (model.info.trained ? "" : "; the model is untrained") + others.joined())
+            detail: models.all.map(Self.selfTest).joined(separator: "; ") + others.joined())
+    }
+
+    private static func selfTest(of version: ModelVersion) -> String {
+        "self-test of '\(version.name)' passed with the \(version.model.kernels.name) kernels"
+            + (version.model.info.trained ? "" : "; the model is untrained")
     }
 
     private func store() async -> Check {

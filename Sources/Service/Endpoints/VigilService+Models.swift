@@ -1,26 +1,27 @@
+import Engine
 import Formats
 import HTTP
 import HTTPTypes
-import VadCLIP
 
 /// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
 extension VigilService {
-    func models() async -> Response {
-        let (info, configuration) = (model.info, model.configuration)
-        let sha256 = await modelDigest.value
+    func listModels() async -> Response {
+        var served: [(version: ModelVersion, sha256: String)] = []
+        for version in models.all { served.append((version, await version.sha256)) }
         let body = JSONWriter.document { json in
             json.object { json in
                 json.key("models")
-                json.array([info]) { json, info in
+                json.array(served) { json, served in
+                    let (info, configuration) = (served.version.model.info, served.version.model.configuration)
                     json.object { json in
-                        json.member("name", info.name)
+                        json.member("name", served.version.name)
                         json.key("labels")
                         json.array(configuration.labels) { $0.string($1) }
                         json.member("window", configuration.window)
                         json.member("length", configuration.length)
                         json.member("width", configuration.width)
                         json.member("parameters", info.parameters)
-                        json.member("sha256", sha256)
+                        json.member("sha256", served.sha256)
                         json.member("source_sha256", info.sourceSHA256)
                         json.member("trained", info.trained)
                     }

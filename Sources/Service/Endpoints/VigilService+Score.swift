@@ -1,4 +1,5 @@
 import Dispatch
+import Engine
 import Formats
 import HTTP
 import HTTPTypes
@@ -19,8 +20,10 @@ extension VigilService {
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
     func score(_ request: Request) async throws -> Response {
         _ = try Preconditions(request.head.fields).check(.post, on: nil)
+        // One version for all of the request, though another may come meanwhile.
+        let version = models.default
         let given = request.head.query.map { Parameter($0) } + Self.fields(of: request.head)
-        var options = try options(given)
+        var options = try options(given, of: version)
         let key = try IdempotencyField.read(request.head.fields)
         let format = try UploadReader.format(of: request.head)
         if options.validateOnly {
@@ -33,14 +36,14 @@ extension VigilService {
         defer { reservation.cancel() }
         await reservation.ready()
         let reader = UploadReader(
-            width: model.configuration.width,
+            width: version.model.configuration.width,
             limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices))
         let upload = try await reader.read(request.body, as: format, reservation: reservation)
-        if !upload.parameters.isEmpty { options = try self.options(given + upload.parameters) }
+        if !upload.parameters.isEmpty { options = try self.options(given + upload.parameters, of: version) }
         if options.validateOnly || upload.isBatch {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
         }
-        let matrices = try accept(upload, options)
+        let matrices = try accept(upload, options, for: version)
         if options.validateOnly {
             var answer = report(on: matrices, isBatch: upload.isBatch)
             // Nobody has to wait for it, but a wish that can't be read is told as elsewhere.
@@ -50,7 +53,8 @@ extension VigilService {
         let isDigestAsked = key != nil || settings.reusesResults
         if isDigestAsked { await Self.digest(matrices) }
         let submission = try submission(
-            matrices, isBatch: upload.isBatch, options, client: client, key: key, model: await modelDigest.value)
+            matrices, isBatch: upload.isBatch, options, client: client, key: key,
+            model: ModelID(name: version.name, sha256: await version.sha256), version)
         let receipt: Receipt
         do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw Problem.submit(error) }
         // Computed here and now, while a worker scores: it takes as long as a hundredth of the scoring.
@@ -86,9 +90,11 @@ extension VigilService {
     /// Matrices of a batch where more jobs than these may wait.
     static let mostMatrices = 100_000
 
-    private func options(_ parameters: [Parameter]) throws(HTTPProblem) -> ScoreOptions {
+    private func options(
+        _ parameters: [Parameter], of version: ModelVersion
+    ) throws(HTTPProblem) -> ScoreOptions {
         let options = try taken { () throws(OptionError) in try ScoreOptions(parameters) }
-        do { try model.check(labels: options.labels) } catch { throw Problem.labels(error) }
+        do { try version.model.check(labels: options.labels) } catch { throw Problem.labels(error) }
         if let callback = options.callback { try check(callback: callback) }
         return options
     }
@@ -109,8 +115,10 @@ extension VigilService {
     }
 
     /// Looks at each matrix; throws what can't be scored, by name.
-    private func accept(_ upload: Upload, _ options: ScoreOptions) throws(HTTPProblem) -> [AcceptedMatrix] {
-        let check = FeatureCheck(width: model.configuration.width, fps: options.fps)
+    private func accept(
+        _ upload: Upload, _ options: ScoreOptions, for version: ModelVersion
+    ) throws(HTTPProblem) -> [AcceptedMatrix] {
+        let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)
         let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var accepted: [AcceptedMatrix] = []
         for matrix in upload.matrices {
@@ -145,26 +153,26 @@ extension VigilService {
     /// The jobs of an upload.
     private func submission(
         _ matrices: [AcceptedMatrix], isBatch: Bool, _ options: ScoreOptions, client: String, key: String?,
-        model sha256: String
+        model: ModelID, _ version: ModelVersion
     ) throws(HTTPProblem) -> Submission {
         let encoded = options.encoded
-        let labels = options.labels ?? model.classes.labels
+        let labels = options.labels ?? version.model.classes.labels
         let deadline = options.deadline?.duration(from: backlog.wall)
         let jobs = matrices.map { matrix in
             let features = matrix.features
             var new = NewJob(
                 input: JobInput(
                     features: features.values, rows: features.rows, width: features.columns, options: encoded),
-                priority: options.priority, client: client, model: model.info.name, modelSHA256: sha256,
+                priority: options.priority, client: client, model: model.name, modelSHA256: model.sha256,
                 featuresSHA256: matrix.digest, warnings: matrix.report.warnings,
-                parts: Chunks(snippets: features.rows, length: model.configuration.length).count,
+                parts: Chunks(snippets: features.rows, length: version.model.configuration.length).count,
                 outputEstimate: 4 * features.rows * (1 + labels.count)
                     + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 1_024)
             new.name = isBatch ? matrix.name : options.name ?? matrix.name
             new.deadline = deadline
             new.callback = options.callback
             if settings.reusesResults {
-                new.reuseKey = Digest.of([sha256, matrix.digest.text, Digest.of(encoded)])
+                new.reuseKey = Digest.of([model.sha256 ?? "", matrix.digest.text, Digest.of(encoded)])
             }
             return new
         }

@@ -17,7 +17,7 @@ struct JobEventStream {
     private static let pause = Duration.milliseconds(500)
 
     private let service: VigilService
-    /// How the job is cut: by the model that it is for, which need not be the one that is served.
+    /// How the job is cut: by the model that it is for, as far as that is known. A result says it too.
     private var chunks: Chunks
     private let watch: Watch
     private let writer: ResponseWriter
@@ -48,7 +48,8 @@ struct JobEventStream {
         self.client = client
         self.service = service
         last = job
-        chunks = Chunks(snippets: job.snippets, length: service.model.configuration.length)
+        let version = service.models.version(of: job.modelID) ?? service.models.default
+        chunks = Chunks(snippets: job.snippets, length: version.model.configuration.length)
         self.writer = writer
         watch = service.backlog.watch(job.id)
         events = JobEvents(from: position)

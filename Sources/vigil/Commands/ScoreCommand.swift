@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Formats
 import Numerics
 import Service

@@ -2,13 +2,10 @@ import HTTP
 import Logging
 import Service
 import ServiceLifecycle
-import VadCLIP
 
 /// The service's life: workers, then the listener; on a signal not ready, then the jobs, then the connections.
 struct ScoringRuntime: ServiceLifecycle.Service {
-    let service: VigilService
-    let server: HTTPServer
-    let model: ModelInfo
+    let composition: Composition
     /// Nil where requests come without TLS.
     let certificates: CertificateWatch?
     /// Whether anybody who reaches it from elsewhere may use it.
@@ -19,15 +16,10 @@ struct ScoringRuntime: ServiceLifecycle.Service {
     let facts: Logger.Metadata
 
     func run() async throws {
-        try service.start()
-        do {
-            try await server.start()
-        } catch {
-            _ = await service.drain(within: .zero)
-            throw Failure(.configuration, error.description)
-        }
+        try await composition.start()
+        let (service, model) = (composition.service, composition.models.default)
         LogLines.shared.begin(logger.logLevel, "vigil begins", facts)
-        for address in server.addresses {
+        for address in composition.server.addresses {
             // Scripts take the port from what follows url=, up to the next blank: another field comes after it.
             logger.info(
                 "listening",
@@ -37,7 +29,7 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         }
         if !service.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
         if isOpen { logger.warning("whoever reaches this server may use it: --api-keys names those who may") }
-        if !model.trained {
+        if !model.model.info.trained {
             logger.warning("the model is untrained, its scores mean nothing: name another by --model")
         }
         let renewal = Task { [certificates] in await certificates?.run() }
@@ -60,15 +52,10 @@ struct ScoringRuntime: ServiceLifecycle.Service {
         return if case .internet(let address) = address { "\(scheme)://\(address)" } else { "\(address)" }
     }
 
-    /// While accepted jobs are finished, the listener goes on answering: not ready, alive, and 503 to further uploads.
     private func stop() async {
         logger.info("shutting down: no further jobs are accepted")
-        let deadline = ContinuousClock.now + grace
-        service.stopAccepting()
-        server.beginShutdown()
-        let left = await service.drain(within: grace)
-        await server.shutdown(grace: max(.seconds(1), deadline - ContinuousClock.now))
-        if left > 0, service.isLasting {
+        let left = await composition.stop(within: grace)
+        if left > 0, composition.service.isLasting {
             logger.notice("jobs are kept for the next start", metadata: ["jobs": "\(left)"])
         } else if left > 0 {
             logger.error("jobs were not finished in time and are lost", metadata: ["jobs": "\(left)"])

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Dispatch
+import Engine
 import HTTP
 import Jobs
 import Logging
@@ -33,9 +33,9 @@ struct ServeCommand: AsyncParsableCommand {
         for note in settings.notes { logger.notice("\(note)") }
         let reloading = await Reloading(logger: logger)
         let kernels = try settings.kernels()
-        let model = try ModelSource.load(path: try settings.text("model"), kernels: kernels)
-        // Needed to take jobs and to begin with them, not to be ready.
-        DispatchQueue.global().async { _ = model.info.sha256 }
+        // Its digest, which begins to be computed here, is needed to take jobs and to begin with them, not to be ready.
+        let models = ModelRegistry(
+            serving: try ModelSource.load(path: try settings.text("model"), kernels: kernels))
         let grace = try settings.seconds("grace")
         var configuration = ServerConfiguration()
         try ListeningOptions(settings: settings).apply(to: &configuration)
@@ -57,32 +57,27 @@ struct ServeCommand: AsyncParsableCommand {
         let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
-        let service = VigilService(
-            model: model, backlog: jobs.backlog, workers: workers, openAPI: Resources.openAPI, settings: limits)
+        let composition = Composition(
+            models: models, backlog: jobs.backlog, workers: workers, service: limits, http: configuration,
+            gate: control.gate, observer: accessLog.map { $0.add }, logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
-        let server = HTTPServer(
-            configuration: configuration, router: service.router(),
-            problemRenderer: VigilService.render, logger: logger,
-            gate: control.gate,
-            observer: accessLog.map { $0.add })
         let group = ServiceGroup(
             configuration: .init(
                 services: [
                     .init(
                         service: ScoringRuntime(
-                            service: service, server: server, model: model.info,
+                            composition: composition,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
                             isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
-                                "model": "\(model.info.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                                "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await accessLog?.finish()
-        // Ending the process under the thread that hashes would pull OpenSSL from under it.
-        _ = model.info.sha256
+        await composition.settle()
         if let change = jobs.close() {
             throw Failure(
                 .internal,

@@ -7,7 +7,8 @@ struct ScriptedProcessor: JobProcessor {
     /// What a job's options tell the processor to do.
     struct Script: Sendable {
         var parts: UInt8 = 1
-        /// The part that fails; 255 for none, 254 for the plan, 253 for the end.
+        /// The part that fails; 255 for none, 254 for the plan, 253 for the end; 252 for a
+        /// job that is declined once.
         var failingAt: UInt8 = 255
 
         var options: [UInt8] { [parts, failingAt] }
@@ -35,6 +36,7 @@ struct ScriptedProcessor: JobProcessor {
     final class Journal: Sendable {
         let scratches = Mutex(0)
         let deeds = Mutex<[Deed]>([])
+        let declined = Mutex<[JobID]>([])
 
         var parts: [Deed] { deeds.withLock { $0 } }
     }
@@ -51,10 +53,14 @@ struct ScriptedProcessor: JobProcessor {
             })
     }
 
-    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan {
+    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan? {
         let options = job.input.options
         let script = Script(parts: options[0], failingAt: options[1])
         if script.failingAt == 254 { throw JobFailure(reason: "plan", detail: "no plan") }
+        if script.failingAt == 252, !journal.declined.withLock({ $0.contains(job.id) }) {
+            journal.declined.withLock { $0.append(job.id) }
+            return nil
+        }
         return Plan(id: job.id, script: script)
     }
 

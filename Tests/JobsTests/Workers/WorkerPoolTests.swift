@@ -14,6 +14,21 @@ struct WorkerPoolTests {
         #expect(running.backlog.metrics.partsDone == 9 && running.backlog.metrics.succeeded == 1)
     }
 
+    @Test("a job that the processor declines goes back to the queue and loses no attempt")
+    func declined() async throws {
+        let processor = ScriptedProcessor()
+        let running = try RunningPool(workers: 2, processor: processor)
+        var jobs: [Job] = []
+        for _ in 0..<20 { jobs.append(try await running.submit(.init(parts: 3, failingAt: 252))) }
+        for job in jobs {
+            let ended = try await running.end(of: job)
+            #expect(ended.status == .succeeded && ended.attempt == 1)
+        }
+        await running.pool.drain(within: .seconds(1))
+        #expect(Set(processor.journal.declined.withLock { $0 }) == Set(jobs.map(\.id)))
+        #expect(running.backlog.metrics.queuedJobs == 0 && running.backlog.metrics.failed == 0)
+    }
+
     @Test("one job alone has all workers, each with scratch memory of its own")
     func allWorkers() async throws {
         let gate = ThreadGate()

@@ -1,3 +1,4 @@
+import Engine
 import HTTP
 import HTTPTypes
 import Jobs
@@ -22,7 +23,7 @@ struct EventService {
         let configuration = ModelConfiguration(
             width: Self.width, length: Self.length, layers: 1, window: 4, labels: Self.labels)
         service = VigilService(
-            model: try Model.synthetic(configuration, kernels: .available[0]),
+            models: ModelRegistry(serving: try Model.synthetic(configuration, kernels: .available[0])),
             backlog: Backlog(store: store ?? MemoryJobStore(clock: clock), clock: clock), workers: 2, openAPI: [])
     }
 
@@ -46,7 +47,7 @@ struct EventService {
             input: JobInput(
                 features: random.floats(rows * Self.width, scale: scale), rows: rows, width: Self.width,
                 options: options.encoded),
-            model: service.model.info.name, featuresSHA256: FeatureDigest("00"),
+            model: service.models.default.name, featuresSHA256: FeatureDigest("00"),
             parts: Chunks(snippets: rows, length: Self.length).count)
     }
 

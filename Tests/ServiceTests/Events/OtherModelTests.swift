@@ -1,3 +1,4 @@
+import Engine
 import Formats
 import Foundation
 import HTTP
@@ -24,8 +25,9 @@ struct OtherModelTests {
         let configuration = ModelConfiguration(
             width: Self.width, length: length, layers: 1, window: 4, labels: ["normal", "fire"])
         let service = VigilService(
-            model: try Model.synthetic(
-                configuration, seed: UInt64(digest.utf8.first ?? 0), sha256: digest, kernels: .available[0]),
+            models: ModelRegistry(
+                serving: try Model.synthetic(
+                    configuration, seed: UInt64(digest.utf8.first ?? 0), sha256: digest, kernels: .available[0])),
             backlog: Backlog(store: store, clock: clock), workers: 1, openAPI: [], settings: settings)
         try await service.backlog.resume()
         return service

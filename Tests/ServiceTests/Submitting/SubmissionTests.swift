@@ -1,3 +1,4 @@
+import Engine
 import Formats
 import HTTP
 import HTTPTypes
@@ -23,7 +24,7 @@ struct SubmissionTests {
         var limits = Backlog.Limits(maxJobs: 10)
         limits.maxJobsPerClient = 6
         service = VigilService(
-            model: try Model.synthetic(configuration, kernels: .available[0]),
+            models: ModelRegistry(serving: try Model.synthetic(configuration, kernels: .available[0])),
             backlog: Backlog(store: MemoryJobStore(clock: clock), limits: limits, clock: clock), workers: 1,
             openAPI: [],
             settings: settings)

@@ -1,5 +1,5 @@
+import Engine
 import Jobs
-import Service
 import Synchronization
 import VadCLIP
 

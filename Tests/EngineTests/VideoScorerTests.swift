@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import VadCLIP
 
-@testable import Service
+@testable import Engine
 
 @Suite("Scoring a video on several threads")
 struct VideoScorerTests {

@@ -1,19 +1,21 @@
+import Engine
 import Jobs
 import VadCLIP
 
 /// Scores jobs on the workers' threads: a part is a chunk of the video.
-struct ScoringProcessor: JobProcessor {
-    /// One model, shared by all workers.
-    let model: Model
-
+struct ScoringWork: ModelWork {
     /// What a job's chunks share: one object, for it is handed on with each of them.
-    final class Plan: Sendable {
+    final class Plan: ModelPlan {
+        let version: ModelVersion
         let job: ClaimedJob
         let options: ScoreOptions
         let classes: ClassFeatures
         let chunks: Chunks
 
-        init(job: ClaimedJob, options: ScoreOptions, classes: ClassFeatures, chunks: Chunks) {
+        init(
+            version: ModelVersion, job: ClaimedJob, options: ScoreOptions, classes: ClassFeatures, chunks: Chunks
+        ) {
+            self.version = version
             self.job = job
             self.options = options
             self.classes = classes
@@ -32,18 +34,10 @@ struct ScoringProcessor: JobProcessor {
         }
     }
 
-    func makeScratch() -> ChunkScorer { ChunkScorer(model: model) }
-
-    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan {
+    func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
+        let model = version.model
         guard let options = ScoreOptions(encoded: job.input.options) else {
             throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.")
-        }
-        // The store gives out no other; but a job scored by another model would be worse than one that fails.
-        let isOurs = job.model.sha256.map { $0 == model.info.sha256 } ?? (job.model.name == model.info.name)
-        guard isOurs else {
-            throw JobFailure(
-                reason: "other-model",
-                detail: "The job was accepted for the model \(job.model), and '\(model.info.name)' is served now.")
         }
         guard job.input.width == model.configuration.width else {
             throw JobFailure(
@@ -52,7 +46,7 @@ struct ScoringProcessor: JobProcessor {
         }
         do {
             return Plan(
-                job: job, options: options, classes: try model.classes(for: options.labels),
+                version: version, job: job, options: options, classes: try model.classes(for: options.labels),
                 chunks: Chunks(snippets: job.input.rows, length: model.configuration.length))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
@@ -61,13 +55,13 @@ struct ScoringProcessor: JobProcessor {
 
     func partCount(_ plan: Plan) -> Int { plan.chunks.count }
 
-    func process(part: Int, of plan: Plan, scratch: inout ChunkScorer) throws(JobFailure) -> PartResult {
+    func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult {
         let range = plan.chunks[part]
         let width = plan.job.input.width
         var result = PartResult(
             coarse: [Float](repeating: 0, count: range.count),
             fine: [Float](repeating: 0, count: range.count * plan.classes.labels.count))
-        scratch.score(
+        scorer.score(
             plan.job.input.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
             coarse: &result.coarse, fine: &result.fine, offset: 0)
         return result
@@ -82,9 +76,11 @@ struct ScoringProcessor: JobProcessor {
                 reason: "not-finite",
                 detail: "The scores of snippet \(snippet) are not finite: the features are too large for the model.")
         }
-        let result = ScoreResult(
-            model: model, classes: plan.classes, logits: logits, featuresSHA256: plan.job.featuresSHA256.text,
+        var result = ScoreResult(
+            model: plan.version.model, classes: plan.classes, logits: logits,
+            featuresSHA256: plan.job.featuresSHA256.text,
             options: plan.options, queued: timings.queued, scored: timings.scored)
+        result.model = plan.version.name
         return JobOutput(body: result.encoded)
     }
 }

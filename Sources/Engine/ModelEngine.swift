@@ -1,0 +1,68 @@
+public import Jobs
+public import VadCLIP
+
+/// What is done with a job by the model that it is for, as ``JobProcessor`` says; who the model is and where scratch memory
+/// comes from is the engine's business.
+public protocol ModelWork: Sendable {
+    /// What was prepared for a job; its parts share it.
+    associatedtype Plan: ModelPlan
+    /// What one part came to.
+    associatedtype PartResult: Sendable
+
+    /// Reads the job's options and prepares what its parts need; the plan holds `version`.
+    func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan
+
+    /// Into how many parts the job is cut; they are independent of each other.
+    func partCount(_ plan: Plan) -> Int
+
+    /// Works on one part with a scorer of the plan's model that nobody else uses meanwhile.
+    func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult
+
+    /// Puts the parts together.
+    func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput
+}
+
+/// A plan keeps the model's version for as long as its job runs.
+public protocol ModelPlan: Sendable {
+    /// The version that the job was accepted for.
+    var version: ModelVersion { get }
+}
+
+/// Has each job done by its own model: looks the version up once a job, and keeps scratch memory a worker and a version.
+public struct ModelEngine<Work: ModelWork>: JobProcessor {
+    private let models: ModelRegistry
+    private let work: Work
+
+    /// An engine for the jobs of what is in `models`.
+    public init(_ models: ModelRegistry, for work: Work) {
+        self.models = models
+        self.work = work
+    }
+
+    /// A worker's seat; the memory itself is the version's, so that it goes with it though the worker may sleep.
+    public func makeScratch() -> WorkerSeat { WorkerSeat() }
+
+    /// Plans the job for its own model. Where that was retired since the job was claimed, the job is not done here: it is to
+    /// wait for its model like any other, and is never scored by another.
+    public func plan(_ job: ClaimedJob) throws(JobFailure) -> Work.Plan? {
+        guard let version = models.version(of: job.model) else { return nil }
+        return try work.plan(job, for: version)
+    }
+
+    /// As the work says.
+    public func partCount(_ plan: Work.Plan) -> Int { work.partCount(plan) }
+
+    /// Works on one part with the worker's scorer for the plan's model.
+    public func process(
+        part: Int, of plan: Work.Plan, scratch: inout WorkerSeat
+    ) throws(JobFailure) -> Work.PartResult {
+        try work.process(part: part, of: plan, scorer: plan.version.scorer(at: scratch))
+    }
+
+    /// As the work says.
+    public func finish(
+        _ plan: Work.Plan, results: [Work.PartResult], timings: JobTimings
+    ) throws(JobFailure) -> JobOutput {
+        try work.finish(plan, results: results, timings: timings)
+    }
+}

@@ -1,0 +1,55 @@
+import Engine
+import HTTP
+import Jobs
+import Logging
+import Service
+
+/// A server put together of models, queue, service and HTTP: what `vigil serve` runs, and `vigil bench serve` measures.
+struct Composition {
+    let models: ModelRegistry
+    let service: VigilService
+    let server: HTTPServer
+
+    init(
+        models: ModelRegistry, backlog: Backlog, workers: Int, service settings: VigilService.Settings = .init(),
+        http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
+        observer: (@Sendable (ExchangeRecord) -> Void)? = nil, logger: Logger
+    ) {
+        self.models = models
+        service = VigilService(
+            models: models, backlog: backlog, workers: workers, openAPI: Resources.openAPI, settings: settings)
+        server = HTTPServer(
+            configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
+            logger: logger, gate: gate, observer: observer)
+    }
+
+    /// Starts the workers, then listens; where that can't be, the workers have ended again.
+    ///
+    /// - Returns: the first IP address that is listened on
+    @discardableResult
+    func start() async throws -> SocketAddress {
+        try service.start()
+        do { return try await server.start() } catch {
+            _ = await service.drain(within: .zero)
+            throw Failure(.configuration, error.description)
+        }
+    }
+
+    /// Ends it. While accepted jobs are finished, the listener goes on answering: not ready, alive, and 503 to further
+    /// uploads.
+    ///
+    /// - Returns: jobs that were not finished in time
+    func stop(within grace: Duration) async -> Int {
+        let deadline = ContinuousClock.now + grace
+        service.stopAccepting()
+        server.beginShutdown()
+        let left = await service.drain(within: grace)
+        await server.shutdown(grace: max(.seconds(1), deadline - ContinuousClock.now))
+        return left
+    }
+
+    /// Waits for the threads that hash model files: ending the process under them would pull OpenSSL from under them.
+    func settle() async {
+        for version in models.all { _ = await version.sha256 }
+    }
+}

@@ -1,0 +1,171 @@
+import Dispatch
+import Engine
+import Jobs
+import Synchronization
+import TestSupport
+import Testing
+import VadCLIP
+
+/// Work that says which version did it, and holds its worker until it is let go.
+private struct GatedWork: ModelWork {
+    final class Plan: ModelPlan {
+        let version: ModelVersion
+        let parts: Int
+
+        init(version: ModelVersion, parts: Int) {
+            self.version = version
+            self.parts = parts
+        }
+    }
+
+    struct Notes {
+        /// By version, each scorer that was given.
+        var scorers: [ObjectIdentifier: [ObjectIdentifier: Weak<ChunkScorer>]] = [:]
+        var inUse: Set<ObjectIdentifier> = []
+        var clashes = 0
+    }
+
+    final class Journal: Sendable {
+        let notes = Mutex(Notes())
+        let gate = DispatchSemaphore(value: 0)
+    }
+
+    let journal = Journal()
+    let arrivals = AsyncStream<Void>.makeStream()
+
+    func open(for parts: Int) { for _ in 0..<parts { journal.gate.signal() } }
+
+    func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
+        Plan(version: version, parts: job.parts)
+    }
+
+    func partCount(_ plan: Plan) -> Int { plan.parts }
+
+    func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> Int {
+        let (id, version) = (ObjectIdentifier(scorer), ObjectIdentifier(plan.version))
+        journal.notes.withLock { notes in
+            if !notes.inUse.insert(id).inserted { notes.clashes += 1 }
+            notes.scorers[version, default: [:]][id] = Weak(scorer)
+        }
+        arrivals.continuation.yield()
+        journal.gate.wait()
+        journal.notes.withLock { notes in _ = notes.inUse.remove(id) }
+        return part
+    }
+
+    func finish(_ plan: Plan, results: [Int], timings: JobTimings) throws(JobFailure) -> JobOutput {
+        JobOutput(body: Array((plan.version.knownSHA256 ?? "").utf8))
+    }
+}
+
+/// A pool whose jobs are done by an engine.
+private struct RunningEngine {
+    let clock = ManualClock()
+    let models: ModelRegistry
+    let backlog: Backlog
+    let store: MemoryJobStore
+    let work = GatedWork()
+    let pool: WorkerPool<ModelEngine<GatedWork>>
+
+    init(_ models: ModelRegistry, workers: Int) throws {
+        self.models = models
+        store = MemoryJobStore(clock: clock)
+        backlog = Backlog(store: store, clock: clock)
+        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: work), workers: workers)
+        try pool.start(serving: { await models.served })
+    }
+
+    func submit(_ digest: String, name: String = "tiny", parts: Int = 1) async throws -> JobID {
+        try await backlog.submit(
+            NewJob(
+                input: JobInput(features: [1], rows: 1, width: 1), model: name, modelSHA256: digest, parts: parts)
+        ).id
+    }
+
+    /// Which version a job was done by.
+    func end(of id: JobID) async throws -> String {
+        let job = try #require(try await backlog.waitForEnd(id, timeout: .seconds(1)))
+        #expect(job.status == .succeeded && job.attempt == 1)
+        return String(decoding: try #require(try await backlog.output(id)).body, as: UTF8.self)
+    }
+
+    func tellStore() async throws { try await backlog.serve(await models.served, missing: .wait) }
+
+    func arrival() async { for await _ in work.arrivals.stream { return } }
+
+    func replace(by digest: String) async throws {
+        await models.replace(by: try TestModel.version(digest))
+        try await tellStore()
+    }
+
+    /// Versions that have been given scratch memory, and scratch memory, that is still there.
+    func left() -> Int {
+        work.journal.notes.withLock { notes in
+            notes.scorers.values.reduce(0) { $0 + $1.values.count { $0.object != nil } }
+        }
+    }
+}
+
+@Suite("An engine has jobs done by their own models", .timeLimit(.minutes(1)))
+struct ModelEngineTests {
+    @Test("a running job ends with a version that was replaced, whose memory then goes though the workers sleep")
+    func replaced() async throws {
+        let models = ModelRegistry(serving: try TestModel.version("aa"))
+        let (old, weights) = (Weak(models.default), Weak(models.default.model))
+        let running = try RunningEngine(models, workers: 1)
+        let first = try await running.submit("aa", parts: 2)
+        await running.arrival()
+        try await running.replace(by: "bb")
+        #expect(old.object != nil && models.default.knownSHA256 == "bb")
+        let second = try await running.submit("bb")
+        running.work.open(for: 3)
+        #expect(try await running.end(of: first) == "aa")
+        #expect(try await running.end(of: second) == "bb")
+        await waitUntil { old.object == nil && weights.object == nil }
+        await waitUntil { running.left() == 1 }
+        await running.pool.drain(within: .seconds(1))
+    }
+
+    @Test("a job that was claimed and not begun when its version was retired waits for it, and loses nothing")
+    func retiredInHand() async throws {
+        let models = ModelRegistry(serving: try TestModel.version("aa"))
+        let other = try TestModel.version("cc", name: "other")
+        await models.add(other)
+        let running = try RunningEngine(models, workers: 1)
+        let first = try await running.submit("aa")
+        await running.arrival()
+        let second = try await running.submit("cc", name: "other")
+        try await waitUntil { try await running.store.counts().running == 2 }
+        try models.retire(other)
+        try await running.tellStore()
+        running.work.open(for: 1)
+        #expect(try await running.end(of: first) == "aa")
+        try await waitUntil { try await running.backlog.waitingJobs().map(\.jobs) == [1] }
+        let waiting = try #require(try await running.backlog.job(second))
+        #expect(waiting.status == .queued && waiting.isModelMissing && waiting.attempt == 0)
+        await models.add(other)
+        try await running.tellStore()
+        running.work.open(for: 1)
+        #expect(try await running.end(of: second) == "cc")
+        await running.pool.drain(within: .seconds(1))
+    }
+
+    @Test("each worker has scratch memory of its own for each version")
+    func scratch() async throws {
+        let models = ModelRegistry(serving: try TestModel.version("aa"))
+        await models.add(try TestModel.version("bb"))
+        let running = try RunningEngine(models, workers: 3)
+        running.work.open(for: 600)
+        var jobs: [(id: JobID, digest: String)] = []
+        for number in 0..<100 {
+            let digest = number % 3 == 0 ? "aa" : "bb"
+            jobs.append((try await running.submit(digest, parts: 6), digest))
+        }
+        for job in jobs { #expect(try await running.end(of: job.id) == job.digest) }
+        await running.pool.drain(within: .seconds(1))
+        running.work.journal.notes.withLock { notes in
+            #expect(notes.clashes == 0 && notes.scorers.count == 2)
+            #expect(notes.scorers.values.allSatisfy { $0.count <= 3 })
+        }
+    }
+}

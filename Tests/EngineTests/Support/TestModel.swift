@@ -1,0 +1,29 @@
+import Engine
+import VadCLIP
+
+/// Small models that differ by their digests.
+enum TestModel {
+    static let width = 16
+    static let length = 8
+
+    static func version(_ digest: String, name: String = "tiny") throws -> ModelVersion {
+        let configuration = ModelConfiguration(
+            width: width, length: length, layers: 1, window: 4, labels: ["normal", "fire"])
+        return ModelVersion(
+            try Model.synthetic(configuration, sha256: digest, kernels: .available[0]), name: name)
+    }
+}
+
+/// What may be gone by now.
+struct Weak<Object: AnyObject> {
+    weak var object: Object?
+
+    init(_ object: Object) { self.object = object }
+}
+
+extension Weak: Sendable where Object: Sendable {}
+
+/// Goes on as soon as `condition` holds; the suite's time limit ends what never comes.
+func waitUntil(_ condition: () async throws -> Bool) async rethrows {
+    while try await !condition() { await Task.yield() }
+}
