@@ -122,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
+                "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "TLS", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
