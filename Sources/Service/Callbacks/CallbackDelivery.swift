@@ -7,8 +7,11 @@ public import Webhooks
 /// Tells clients that their jobs have ended, as Standard Webhooks says: takes the notes that are due, has each delivered,
 /// and writes down what came of it. What is due, and when, is in the store, so a process that ends takes nothing with it.
 public struct CallbackDelivery: Sendable {
-    /// Notes that are on their way at a time, in all and to one receiver. A note waits no longer than its lease lasts.
-    private static let most = (all: 64, receiver: 4)
+    /// Notes that are on their way at a time, in all and to one receiver; those that failed before have half of a
+    /// receiver's places. A note waits no longer than its lease lasts.
+    private static let room = CallbackRoom(most: 64, perReceiver: 4, failedPerReceiver: 2)
+    /// Notes that are taken at a time.
+    private static let handful = 16
     /// The longest pause between two looks for notes that are due.
     private static let pause = Duration.seconds(1)
 
@@ -45,16 +48,14 @@ public struct CallbackDelivery: Sendable {
 
     /// Goes on until the task is cancelled.
     func run(_ backlog: Backlog) async {
-        let onTheirWay = OnTheirWay()
+        let onTheirWay = OnTheirWay(Self.room)
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
-                let room = Self.most.all - onTheirWay.count
-                let notes = await take(min(room, 16), of: backlog)
+                let notes = await take(within: onTheirWay.room, of: backlog)
                 for note in notes {
-                    guard onTheirWay.add(note, mostPerReceiver: Self.most.receiver) else {
-                        await settle(note, .untried, backlog)
-                        continue
-                    }
+                    // What is on its way already, since its lease was too short, or goes to a receiver that is spelled in
+                    // several ways to have more places than others, comes back when its new lease is over.
+                    guard onTheirWay.add(note) else { continue }
                     group.addTask {
                         let verdict = await self.deliver(note)
                         onTheirWay.remove(note)
@@ -68,9 +69,8 @@ public struct CallbackDelivery: Sendable {
         }
     }
 
-    private func take(_ limit: Int, of backlog: Backlog) async -> [CallbackNote] {
-        guard limit > 0 else { return [] }
-        do { return try await backlog.takeCallbacks(limit: limit) } catch {
+    private func take(within room: CallbackRoom, of backlog: Backlog) async -> [CallbackNote] {
+        do { return try await backlog.takeCallbacks(limit: Self.handful, within: room) } catch {
             logger.error("callbacks can't be looked up", metadata: ["error": "\(error)"])
             return []
         }
@@ -125,38 +125,39 @@ public struct CallbackDelivery: Sendable {
     }
 }
 
-/// The notes that are being delivered, by receiver: host and port.
+/// The notes that are being delivered.
 private final class OnTheirWay: Sendable {
     private struct State {
         var jobs: Set<JobID> = []
-        var receivers: [String: Int] = [:]
+        /// What the store is told.
+        var room: CallbackRoom
+        /// The same by what the receivers' names come to: a host in small letters and numbers, a port always.
+        var receivers: CallbackRoom
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    var count: Int { state.withLock { $0.jobs.count } }
+    init(_ room: CallbackRoom) { state = Mutex(State(room: room, receivers: room)) }
 
-    /// Counts a note in; false where its receiver has enough of them, or it is on its way already.
-    ///
-    /// Notes that failed before take half of a receiver's places, so that they don't keep those from it that are new.
-    func add(_ note: CallbackNote, mostPerReceiver: Int) -> Bool {
+    var room: CallbackRoom { state.withLock { $0.room } }
+
+    /// Counts a note in; false where it is on its way already, or its receiver has enough of them.
+    func add(_ note: CallbackNote) -> Bool {
         state.withLock { state in
-            let receiver = Self.receiver(note)
-            let most = note.tries > 1 ? mostPerReceiver / 2 : mostPerReceiver
-            guard state.receivers[receiver, default: 0] < most, state.jobs.insert(note.job.id).inserted else {
-                return false
-            }
-            state.receivers[receiver, default: 0] += 1
-            return true
+            let failed = note.tries > 1
+            guard !state.jobs.contains(note.job.id), state.room.left(to: note.receiver, failed: failed) > 0,
+                state.receivers.add(Self.receiver(note), failed: failed)
+            else { return false }
+            state.jobs.insert(note.job.id)
+            return state.room.add(note.receiver, failed: failed)
         }
     }
 
     func remove(_ note: CallbackNote) {
         state.withLock { state in
             state.jobs.remove(note.job.id)
-            let receiver = Self.receiver(note)
-            state.receivers[receiver, default: 1] -= 1
-            if state.receivers[receiver] == 0 { state.receivers[receiver] = nil }
+            state.room.remove(note.receiver)
+            state.receivers.remove(Self.receiver(note))
         }
     }
 

@@ -111,8 +111,8 @@ extension WatchedStore {
 
     func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? { try await store.batch(id) }
 
-    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
-        let notes = try await store.takeCallbacks(limit: limit)
+    func takeCallbacks(limit: Int, within room: CallbackRoom) async throws(JobStoreError) -> [CallbackNote] {
+        let notes = try await store.takeCallbacks(limit: limit, within: room)
         state.withLock { state in
             state.callbacks.taken += notes
             if !notes.isEmpty { state.callbacks.writes += 1 }
