@@ -49,7 +49,8 @@ let package = Package(
         .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Compression", dependencies: ["CZlib"]),
         .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"], swiftSettings: optimisedSwift),
-        .target(name: "Webhooks", dependencies: ["Formats", "Platform", "TLS"]),
+        .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
+        .target(name: "Webhooks", dependencies: ["Formats", "HTTPClient", "Platform", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics", "Platform"], swiftSettings: optimisedSwift),
@@ -81,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "HTTPClient", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -91,7 +92,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Formats", "Platform", "TLS"], path: "Tests/TestSupport"),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
         .testTarget(
@@ -103,7 +104,8 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "TestSupport", "Compression", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "TestSupport", "Compression", "HTTP", "Platform",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
             name: "TLSTests",
@@ -112,7 +114,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
-        .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Formats", "TLS", "Webhooks"]),
+        .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient"]),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: ["TestSupport", "Formats", "HTTPClient", "Platform", "TLS", "Webhooks"]),
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
@@ -122,7 +127,9 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "TLS", "VadCLIP", "Webhooks",
+                "TestSupport", "Formats", "HTTP", "HTTPClient", "Jobs", "Numerics", "Platform", "Service", "TLS",
+                "VadCLIP",
+                "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -130,7 +137,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "Webhooks", "vigil",
+                "TestSupport", "Formats", "HTTP", "HTTPClient", "Jobs", "Platform", "SQLiteStore", "Service", "VadCLIP",
+                "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -146,7 +154,8 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Compression", "Formats", "HTTP", "Webhooks", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Compression", "Formats", "HTTP", "HTTPClient", "Platform", "Webhooks",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))

@@ -1,6 +1,8 @@
 import Dispatch
+import HTTPClient
 import Jobs
 import Logging
+import Platform
 import TLS
 import Testing
 import Webhooks
@@ -65,7 +67,7 @@ struct CallbackLoopTests {
 
         func open() { for _ in 0..<100 { gate.signal() } }
 
-        func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress] {
+        func addresses(of host: String) throws(ResolutionError) -> [IPAddress] {
             if host == "stuck.test" { gate.wait() }
             throw ResolutionError("no such host")
         }

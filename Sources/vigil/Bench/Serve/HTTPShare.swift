@@ -1,3 +1,4 @@
+import HTTPClient
 import Jobs
 import Service
 import Synchronization

@@ -1,4 +1,5 @@
 import HTTP
+import HTTPClient
 import Jobs
 import Logging
 import Service
