@@ -57,6 +57,9 @@ public struct AnswerHeadReader: Sendable {
     /// A reader at the beginning of an answer.
     public init() {}
 
+    /// The next byte is the first one of another answer.
+    mutating func beginAgain() { count = 0 }
+
     /// Takes bytes from `position` on, up to the end of the head.
     ///
     /// - Returns: the head, once it is there

@@ -119,9 +119,10 @@ public struct AnswerReader: Sendable {
     private mutating func finish(after taken: Int) -> Answer? {
         var whole = answer
         whole?.received = received + taken
-        let (room, line) = (largestBody, line)
-        self = AnswerReader(largestBody: room)
-        self.line = line
+        answer = nil
+        place = .head
+        trailerBytes = 0
+        headReader.beginAgain()
         received = -taken
         return whole
     }

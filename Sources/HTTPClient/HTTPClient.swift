@@ -44,6 +44,7 @@ public final class HTTPClient {
             return answer
         } catch {
             connection = nil
+            reader = AnswerReader()
             throw error
         }
     }
@@ -66,7 +67,6 @@ public final class HTTPClient {
     }
 
     private func receive(by deadline: Deadline) throws(ClientError) -> Answer {
-        reader = AnswerReader()
         while true {
             let count = try fill(by: deadline)
             guard count > 0 else {
