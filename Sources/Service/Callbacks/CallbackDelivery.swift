@@ -37,6 +37,9 @@ public struct CallbackDelivery: Sendable {
         }
     }
 
+    /// A client's address in the one form that it is kept in, so that a receiver that is spelled in several ways is one.
+    static func canonical(_ text: String) -> String { (try? WebhookURL(text))?.text ?? text }
+
     private static func advice(on refusal: WebhookRefusal) -> String {
         switch refusal {
         case .off, .hostNotAllowed: "; an operator allows hosts by --callback-hosts"
@@ -53,8 +56,7 @@ public struct CallbackDelivery: Sendable {
             while !Task.isCancelled {
                 let notes = await take(within: onTheirWay.room, of: backlog)
                 for note in notes {
-                    // What is on its way already, since its lease was too short, or goes to a receiver that is spelled in
-                    // several ways to have more places than others, comes back when its new lease is over.
+                    // Its lease was too short; it comes back when the new one is over.
                     guard onTheirWay.add(note) else { continue }
                     group.addTask {
                         let verdict = await self.deliver(note)
@@ -129,27 +131,23 @@ public struct CallbackDelivery: Sendable {
 private final class OnTheirWay: Sendable {
     private struct State {
         var jobs: Set<JobID> = []
-        /// What the store is told.
         var room: CallbackRoom
-        /// The same by what the receivers' names come to: a host in small letters and numbers, a port always.
-        var receivers: CallbackRoom
     }
 
     private let state: Mutex<State>
 
-    init(_ room: CallbackRoom) { state = Mutex(State(room: room, receivers: room)) }
+    init(_ room: CallbackRoom) { state = Mutex(State(room: room)) }
 
     var room: CallbackRoom { state.withLock { $0.room } }
 
-    /// Counts a note in; false where it is on its way already, or its receiver has enough of them.
+    /// Counts a note in; false where it is on its way already.
     func add(_ note: CallbackNote) -> Bool {
         state.withLock { state in
-            let failed = note.tries > 1
-            guard !state.jobs.contains(note.job.id), state.room.left(to: note.receiver, failed: failed) > 0,
-                state.receivers.add(Self.receiver(note), failed: failed)
-            else { return false }
+            guard !state.jobs.contains(note.job.id), state.room.add(note.receiver, failed: note.tries > 1) else {
+                return false
+            }
             state.jobs.insert(note.job.id)
-            return state.room.add(note.receiver, failed: failed)
+            return true
         }
     }
 
@@ -157,11 +155,6 @@ private final class OnTheirWay: Sendable {
         state.withLock { state in
             state.jobs.remove(note.job.id)
             state.room.remove(note.receiver)
-            state.receivers.remove(Self.receiver(note))
         }
-    }
-
-    private static func receiver(_ note: CallbackNote) -> String {
-        (try? WebhookURL(note.url)).map { "\($0)" } ?? note.url
     }
 }
