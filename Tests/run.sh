@@ -28,7 +28,7 @@ suites() {
 
 # Each process runs its tests one after another: beside tests that compute in the same process, those that wait for
 # others' threads would do so past their limits. The three take about as long as each other.
-sockets='^(TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
+sockets='^(HTTPClientTests|TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
 model='^JobsTests\.JobStoreModelTests'
 suites model --no-parallel --filter "$model" &
 modelling=$!
