@@ -49,7 +49,8 @@ let package = Package(
         .target(name: "TLS", dependencies: ["COpenSSL"]),
         .target(name: "Compression", dependencies: ["CKernels", "CZlib"]),
         .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"], swiftSettings: optimisedSwift),
-        .target(name: "Webhooks", dependencies: ["Formats", "Platform", "TLS"]),
+        .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
+        .target(name: "Webhooks", dependencies: ["Formats", "HTTPClient", "Platform", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics", "Platform"], swiftSettings: optimisedSwift),
@@ -83,7 +84,7 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Engine", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "Engine", "HTTPClient", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -93,7 +94,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Formats", "Platform", "TLS"], path: "Tests/TestSupport"),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
         .testTarget(
@@ -105,7 +106,8 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "TestSupport", "Compression", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "TestSupport", "Compression", "HTTP", "Platform",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
             name: "TLSTests",
@@ -116,7 +118,10 @@ let package = Package(
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
         .testTarget(
             name: "EngineTests", dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Numerics", "VadCLIP"]),
-        .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Formats", "TLS", "Webhooks"]),
+        .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient"]),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: ["TestSupport", "Formats", "HTTPClient", "Platform", "TLS", "Webhooks"]),
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
@@ -126,7 +131,8 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "TestSupport", "Engine", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
+                "TestSupport", "Engine", "Formats", "HTTP", "HTTPClient", "Jobs", "Numerics", "Platform", "Service", "TLS",
+                "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -134,7 +140,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "Webhooks", "vigil",
+                "TestSupport", "Formats", "HTTP", "HTTPClient", "Jobs", "Platform", "SQLiteStore", "Service", "VadCLIP",
+                "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -150,7 +157,8 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Compression", "Formats", "HTTP", "Webhooks", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Compression", "Formats", "HTTP", "HTTPClient", "Platform", "Webhooks",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))

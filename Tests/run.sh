@@ -30,7 +30,7 @@ suites() {
 
 # Each process runs its tests one after another: beside tests that compute in the same process, those that wait for
 # others' threads would do so past their limits. None takes as long as the end-to-end scripts, which begin at once too.
-sockets='^(TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
+sockets='^(HTTPClientTests|TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
 stores='^(JobsTests|SQLiteStoreTests)\.'
 suites store --filter "$stores" &
 running+=($!)

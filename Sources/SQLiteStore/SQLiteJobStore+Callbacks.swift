@@ -1,13 +1,19 @@
 public import Jobs
 
 extension SQLiteJobStore {
-    /// Notes that are due, which are this caller's for a while.
-    public func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+    /// Notes that are due and have room, which are this caller's for a while. The writer is asked only where there are
+    /// some.
+    public func takeCallbacks(
+        limit: Int, within room: CallbackRoom
+    ) async throws(JobStoreError) -> [CallbackNote] {
         let now = clock.now
         let stored = database.clock.stored(now)
-        guard limit > 0, try await database.read({ try CallbackRows(db: $0).isDue(now: stored) }) else { return [] }
+        let isAny = try await database.read { db in
+            try !CallbackRows(db: db).due(limit: min(limit, 1), within: room, now: stored).isEmpty
+        }
+        guard isAny else { return [] }
         return try await writer.commit { context in
-            try context.callbacks.take(limit: limit, now: stored).compactMap { due -> CallbackNote? in
+            try context.callbacks.take(limit: limit, within: room, now: stored).compactMap { due -> CallbackNote? in
                 do {
                     return try context.jobs.job(due.job).map { job in
                         CallbackNote(

@@ -1,5 +1,6 @@
 import COpenSSL
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -15,7 +16,7 @@ struct ConnectionLifeTests {
             let port = server.port
             let rests = try await blocking {
                 let sockets = try ([[], [22, 3], [22, 3, 1, 0, 100, 1, 0]] as [[UInt8]]).map { first in
-                    let socket = try ClientSocket(port: port)
+                    let socket = try RawClient(port: port)
                     try socket.send(first)
                     return socket
                 }

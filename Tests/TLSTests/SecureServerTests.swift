@@ -1,4 +1,5 @@
 import COpenSSL
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -114,7 +115,7 @@ struct SecureServerTests {
         try await SecureServer.run { server in
             let port = server.port
             let answer = try await blocking {
-                let socket = try ClientSocket(port: port)
+                let socket = try RawClient(port: port)
                 try socket.send(Array(request.utf8))
                 return try socket.readToEnd()
             }
@@ -134,7 +135,7 @@ struct SecureServerTests {
         try await SecureServer.run { server in
             let port = server.port
             let answer = try await blocking {
-                let socket = try ClientSocket(port: port)
+                let socket = try RawClient(port: port)
                 try socket.send(bytes + [UInt8](repeating: 0, count: 40))
                 socket.endSending()
                 return try socket.readToEnd()

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Jobs
 import Logging
+import Platform
 import Testing
 
 @testable import HTTP

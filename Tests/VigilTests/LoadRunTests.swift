@@ -1,3 +1,4 @@
+import HTTPClient
 import Jobs
 import Testing
 
@@ -82,10 +83,11 @@ struct LoadRunTests {
         run.work { () throws(ClientError) in
             clock.advance(by: .milliseconds(10))
             index += 1
-            throw index < 3 ? .broken("the server ended the connection") : .unreachable("Connection refused")
+            throw index < 3
+                ? .broken("the server ended the connection") : .unreachable("127.0.0.1, port 1", "Connection refused")
         }
         #expect(index == 3)
-        #expect(throws: ClientError.unreachable("Connection refused")) { try run.result() }
+        #expect(throws: ClientError.unreachable("127.0.0.1, port 1", "Connection refused")) { try run.result() }
     }
 
     @Test("HTTP's share is the median of the pairs' differences against the median of requests")

@@ -1,3 +1,4 @@
+import Platform
 import Testing
 
 @testable import Webhooks
@@ -86,8 +87,8 @@ struct AddressTests {
     @Test("each block, and its nearest neighbours", arguments: blocks.indices)
     func table(index: Int) throws {
         let (kind, inside, outside) = Self.blocks[index]
-        for text in inside { #expect(try #require(NetworkAddress(text)).addressClass == kind, "\(text)") }
-        for text in outside { #expect(try #require(NetworkAddress(text)).addressClass != kind, "\(text)") }
+        for text in inside { #expect(try #require(IPAddress(text)).addressClass == kind, "\(text)") }
+        for text in outside { #expect(try #require(IPAddress(text)).addressClass != kind, "\(text)") }
     }
 
     @Test(
@@ -102,7 +103,7 @@ struct AddressTests {
             ("224.0.0.1", .multicast), ("255.255.255.255", .broadcast), ("8.8.8.8", .global),
         ] {
             let text = form.replacing("%", with: four)
-            #expect(try #require(NetworkAddress(text)).addressClass == kind, "\(text)")
+            #expect(try #require(IPAddress(text)).addressClass == kind, "\(text)")
         }
     }
 
@@ -118,7 +119,7 @@ struct AddressTests {
             // A private server and a multicast client: the worse counts.
             ("2001:0:a00:1:0:0:1fff:fffe", .multicast),
         ] {
-            #expect(try #require(NetworkAddress(text)).addressClass == kind, "\(text)")
+            #expect(try #require(IPAddress(text)).addressClass == kind, "\(text)")
         }
     }
 
@@ -130,7 +131,7 @@ struct AddressTests {
         loose.allowsPrivateAddresses = true
         for (kind, inside, _) in Self.blocks {
             for text in inside {
-                let address = try #require(NetworkAddress(text))
+                let address = try #require(IPAddress(text))
                 let isStrict = (try? strict.check(address, of: url)) != nil
                 let isLoose = (try? loose.check(address, of: url)) != nil
                 #expect(isStrict == (kind == .global), "\(text)")
@@ -142,7 +143,7 @@ struct AddressTests {
     @Test("a platform's address is taken where it is named outright, in the URL as in the setting, and for no name")
     func named() throws {
         var policy = WebhookPolicy(allowedHosts: [try HostPattern("168.63.129.16:80"), try HostPattern("*")])
-        let azure = try #require(NetworkAddress("168.63.129.16"))
+        let azure = try #require(IPAddress("168.63.129.16"))
         let refusal = WebhookRefusal.addressNotAllowed(host: "168.63.129.16", azure, .platform)
         #expect(throws: Never.self) { try policy.check(WebhookURL("http://168.63.129.16/a")) }
         #expect(throws: refusal) { try policy.check(WebhookURL("http://168.63.129.16:81/")) }
@@ -173,11 +174,11 @@ struct AddressTests {
 
     @Test("an address is the same after the kernel's form, its interface too")
     func roundTrip() throws {
-        let scoped = NetworkAddress.six(high: 0xFE80 << 48, low: 7, scope: 3)
-        let others = try ["127.0.0.1", "255.1.2.3", "2001:db8::1:2"].map { try #require(NetworkAddress($0)) }
+        let scoped = IPAddress(high: 0xFE80 << 48, low: 7, scope: 3)
+        let others = try ["127.0.0.1", "255.1.2.3", "2001:db8::1:2"].map { try #require(IPAddress($0)) }
         for address in others + [scoped] {
-            #expect(address.withSocketAddress(port: 80) { NetworkAddress($0, length: $1) } == address)
-            #expect(address.withSocketAddress(port: 80) { NetworkAddress($0, length: $1 - 1) } == nil)
+            #expect(address.withSocketAddress(port: 80) { IPAddress($0, length: $1) } == address)
+            #expect(address.withSocketAddress(port: 80) { IPAddress($0, length: $1 - 1) } == nil)
         }
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Webhooks
@@ -7,9 +8,9 @@ struct BadReceiverTests {
     private static let short = WebhookSender.Limits(timeout: .seconds(2))
 
     private static func outcome(
-        limits: WebhookSender.Limits = .init(), _ serve: @escaping @Sendable (ReceiverConnection) -> Void
+        limits: WebhookSender.Limits = .init(), _ serve: @escaping @Sendable (RawServerConnection) -> Void
     ) async throws -> DeliveryVerdict {
-        let receiver = try Receiver(serve)
+        let receiver = try RawServer(serve)
         defer { receiver.stop() }
         let sender = try Senders.make(limits: limits)
         let clock = ContinuousClock()
@@ -114,7 +115,7 @@ struct BadReceiverTests {
 
     @Test("an answer counts that comes before the notice was read")
     func earlyAnswer() async throws {
-        let receiver = try Receiver { connection in
+        let receiver = try RawServer { connection in
             connection.send("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
             connection.finish()
         }
@@ -128,7 +129,7 @@ struct BadReceiverTests {
 
     @Test("a port at which nobody listens is a failure that says so")
     func refusedConnection() async throws {
-        let receiver = try Receiver { _ in }
+        let receiver = try RawServer { _ in }
         receiver.stop()
         let sender = try Senders.make()
         let url = "http://hooks.test:\(receiver.port)/"

@@ -58,12 +58,12 @@ struct FairnessTests {
 
     @Test("a receiver that never answers does not hold up the others, and has two tries at a time")
     func slowHost() async throws {
-        let slow = try Receiver { connection in
+        let slow = try RawServer { connection in
             connection.readRequest()
             connection.readToEnd()
         }
         defer { slow.stop() }
-        let quick = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let quick = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { quick.stop() }
         // A busy machine must not bring a try's end into the test.
         let sender = try Senders.make(
@@ -85,7 +85,7 @@ struct FairnessTests {
 
     @Test("a name server that never answers costs a try its time, and other hosts nothing")
     func slowNameServer() async throws {
-        let quick = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let quick = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { quick.stop() }
         let resolver = StuckResolver()
         defer { resolver.open() }
@@ -107,7 +107,7 @@ struct FairnessTests {
 
     @Test("what is too much is refused at once")
     func tooMany() async throws {
-        let slow = try Receiver { connection in
+        let slow = try RawServer { connection in
             connection.readRequest()
             connection.readToEnd()
         }
@@ -127,7 +127,7 @@ struct FairnessTests {
 
     @Test("all notices of many hosts arrive, each once, and the threads end")
     func many() async throws {
-        let receiver = try Receiver.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        let receiver = try RawServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         defer { receiver.stop() }
         let hosts = Dictionary(uniqueKeysWithValues: (0..<10).map { ("h\($0).test", ["127.0.0.1"]) })
         let sender = try Senders.make(resolver: FixedResolver(hosts))

@@ -1,3 +1,4 @@
+import Platform
 import Testing
 
 @testable import Webhooks
@@ -54,7 +55,7 @@ struct PolicyTests {
         let plain = try WebhookURL("http://hooks.example.com/")
         let local = try WebhookURL("https://127.0.0.1/")
         #expect(throws: Never.self) { try policy.check(plain) }
-        #expect(throws: WebhookRefusal.addressNotAllowed(host: "127.0.0.1", .four(0x7F00_0001), .loopback)) {
+        #expect(throws: WebhookRefusal.addressNotAllowed(host: "127.0.0.1", IPAddress(four: 0x7F00_0001), .loopback)) {
             try policy.check(local)
         }
         policy.allowsPlainHTTP = false

@@ -1,4 +1,5 @@
 import TLS
+import TestSupport
 import Testing
 
 @testable import Webhooks
@@ -10,7 +11,7 @@ struct SecureReceiverTests {
         to host: String, certificate: String, trust: TLSClientContext? = nil
     ) async throws -> (DeliveryVerdict, [ReceivedRequest]) {
         let certificates = try #require(Certificates.shared)
-        let receiver = try Receiver.answering(
+        let receiver = try RawServer.answering(
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", tls: certificates.server(certificate))
         defer { receiver.stop() }
         let sender = try Senders.make(
@@ -54,7 +55,7 @@ struct SecureReceiverTests {
 
     @Test("plain HTTP where TLS is expected is a failure, whoever speaks first", arguments: [true, false])
     func plainText(waits: Bool) async throws {
-        let receiver = try Receiver { connection in
+        let receiver = try RawServer { connection in
             if waits { connection.listen(milliseconds: 10_000) }
             connection.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             connection.finish()
@@ -66,9 +67,9 @@ struct SecureReceiverTests {
 
     @Test("a receiver that says nothing during the handshake is given up, one that ends it is a failure")
     func handshakes() async throws {
-        let silent = try Receiver { $0.readToEnd() }
+        let silent = try RawServer { $0.readToEnd() }
         defer { silent.stop() }
-        let hasty = try Receiver { $0.listen(milliseconds: 10_000) }
+        let hasty = try RawServer { $0.listen(milliseconds: 10_000) }
         defer { hasty.stop() }
         let sender = try Senders.make(limits: .init(timeout: .seconds(2)))
         let first = try await Senders.deliver(to: "https://hooks.test:\(silent.port)/", by: sender)

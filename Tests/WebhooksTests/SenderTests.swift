@@ -1,4 +1,6 @@
 import Formats
+import HTTPClient
+import TestSupport
 import Testing
 
 @testable import Webhooks
@@ -7,7 +9,7 @@ import Testing
 struct SenderTests {
     @Test("a notice is one signed POST, and 2xx means that it has arrived")
     func delivered() async throws {
-        let receiver = try Receiver.answering("HTTP/1.1 204 No Content\r\n\r\n")
+        let receiver = try RawServer.answering("HTTP/1.1 204 No Content\r\n\r\n")
         defer { receiver.stop() }
         #expect(try await Senders.deliver(to: "http://hooks.test:\(receiver.port)/a/b?c=%20d") == .delivered)
         #expect(receiver.requests.count == 1)
@@ -54,7 +56,7 @@ struct SenderTests {
                 .failed(reason: "the receiver answered 503", retryAfter: .seconds(60))
             ),
         ] {
-            let receiver = try Receiver.answering("HTTP/1.1 " + answer)
+            let receiver = try RawServer.answering("HTTP/1.1 " + answer)
             defer { receiver.stop() }
             #expect(try await Senders.deliver(to: "http://hooks.test:\(receiver.port)/") == verdict)
         }
@@ -62,9 +64,9 @@ struct SenderTests {
 
     @Test("a redirect is a failure, and where it points nobody comes", arguments: [301, 302, 303, 307, 308])
     func redirect(status: Int) async throws {
-        let target = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let target = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { target.stop() }
-        let receiver = try Receiver.answering(
+        let receiver = try RawServer.answering(
             "HTTP/1.1 \(status) Go\r\nLocation: http://127.0.0.1:\(target.port)/\r\nContent-Length: 0\r\n\r\n")
         defer { receiver.stop() }
         let verdict = try await Senders.deliver(to: "http://hooks.test:\(receiver.port)/")
@@ -75,7 +77,7 @@ struct SenderTests {
 
     @Test("a name that leads to this machine is refused without leave, and no connection comes")
     func privateName() async throws {
-        let receiver = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let receiver = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { receiver.stop() }
         let sender = try Senders.make(allowsPrivate: false, resolver: SystemResolver())
         let verdict = try await Senders.deliver(to: "http://localhost:\(receiver.port)/", by: sender)
@@ -90,7 +92,7 @@ struct SenderTests {
 
     @Test("one bad address among good ones is enough for a refusal, whatever their order")
     func mixedAddresses() async throws {
-        let receiver = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let receiver = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { receiver.stop() }
         let lists = [
             ["127.0.0.1", "224.0.0.1"], ["224.0.0.1", "127.0.0.1"], ["127.0.0.1", "::ffff:255.255.255.255"],
@@ -105,7 +107,7 @@ struct SenderTests {
 
     @Test("a name is resolved once a try, and what is not allowed is not resolved at all")
     func resolvedOnce() async throws {
-        let receiver = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let receiver = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { receiver.stop() }
         let resolver = FixedResolver(["hooks.test": ["127.0.0.1"]])
         let sender = try Senders.make(hosts: ["hooks.test"], resolver: resolver)
@@ -118,7 +120,7 @@ struct SenderTests {
 
     @Test("where one address takes no connection the next is tried")
     func nextAddress() async throws {
-        let receiver = try Receiver.answering("HTTP/1.1 200 OK\r\n\r\n")
+        let receiver = try RawServer.answering("HTTP/1.1 200 OK\r\n\r\n")
         defer { receiver.stop() }
         // The receiver listens at 127.0.0.1 alone.
         let sender = try Senders.make(resolver: FixedResolver(["hooks.test": ["::1", "127.0.0.2", "127.0.0.1"]]))

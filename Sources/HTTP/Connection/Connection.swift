@@ -1,6 +1,7 @@
 import Dispatch
 import HTTPTypes
 import Logging
+import Platform
 import TLS
 
 #if canImport(Glibc)

@@ -1,3 +1,5 @@
+import Platform
+
 /// A connection that was accepted, and what is known of its client before it has sent anything.
 struct Arrival {
     /// The other end of the socket.

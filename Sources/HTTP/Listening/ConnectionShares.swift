@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// Counts the open connections of each client, so that none has more than its share.

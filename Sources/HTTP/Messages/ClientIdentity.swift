@@ -1,3 +1,5 @@
+import Platform
+
 /// Whom a request counts for: in rate limits, in shares of the queue, in logs.
 public enum ClientIdentity: Sendable, Hashable, CustomStringConvertible {
     /// The bearer of the API key of this name.

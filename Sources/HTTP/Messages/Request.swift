@@ -1,4 +1,5 @@
 public import HTTPTypes
+import Platform
 public import TLS
 
 /// A request as a handler gets it.

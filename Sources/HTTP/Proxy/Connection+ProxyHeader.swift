@@ -1,4 +1,5 @@
 import Logging
+import Platform
 
 extension Connection {
     /// Reads what there is of the PROXY header, and not a byte more: TLS or HTTP begins right behind it.

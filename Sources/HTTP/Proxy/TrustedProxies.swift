@@ -1,3 +1,5 @@
+import Platform
+
 /// The proxies that may say for whom they speak.
 ///
 /// What others say about that is never looked at, since anybody can write it.

@@ -1,4 +1,5 @@
 public import HTTPTypes
+import Platform
 
 /// What comes before the router: lets a request in under a client's name, or refuses it.
 ///

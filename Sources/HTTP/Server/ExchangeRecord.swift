@@ -1,4 +1,5 @@
 public import HTTPTypes
+import Platform
 
 /// A request and its answer in numbers, for metrics and access logs.
 public struct ExchangeRecord: Sendable {

@@ -1,5 +1,6 @@
 import Dispatch
 public import Logging
+import Platform
 import Synchronization
 
 #if canImport(Glibc)

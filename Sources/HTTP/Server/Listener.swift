@@ -1,5 +1,6 @@
 import Dispatch
 import Logging
+import Platform
 import Synchronization
 
 /// Accepts connections and hands them to the loops in turn.

@@ -1,3 +1,4 @@
+import Platform
 public import TLS
 
 /// How a server listens, and what it takes.

@@ -1,3 +1,4 @@
+import Platform
 import TLS
 
 /// A connection's way to its client: the socket, and TLS on it where the server speaks that.

@@ -1,8 +1,10 @@
 /// What delivers callbacks does with a backlog.
 extension Backlog {
-    /// Up to `limit` notes whose time has come; each counts as tried and has to be settled.
-    public func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
-        try await store.takeCallbacks(limit: limit)
+    /// Up to `limit` notes whose time has come and that have room; each counts as tried and has to be settled.
+    public func takeCallbacks(
+        limit: Int, within room: CallbackRoom
+    ) async throws(JobStoreError) -> [CallbackNote] {
+        try await store.takeCallbacks(limit: limit, within: room)
     }
 
     /// Says what came of trying to deliver a note.

@@ -1,3 +1,5 @@
+import Platform
+
 /// The notes that are on their way, and when each is due.
 struct CallbackTable: Sendable {
     /// How long a note that was taken is nobody else's.
@@ -8,50 +10,69 @@ struct CallbackTable: Sendable {
         let endedAt: MonotonicTime
         var tries = 0
         var due: MonotonicTime
+
+        /// Where it stands in line: there is one for each receiver, and another one for its notes that failed before.
+        var line: Line { Line(receiver: ByteText(CallbackNote.receiver(url)), failed: tries > 0) }
+    }
+
+    struct Line: Hashable, Sendable {
+        let receiver: ByteText
+        let failed: Bool
     }
 
     private var entries: [JobID: Entry] = [:]
-    private var order = SortedDeque<JobTable.Moment>()
+    private var lines: [Line: SortedDeque<JobTable.Moment>] = [:]
 
     mutating func add(_ job: JobID, url: String, now: MonotonicTime) {
-        entries[job] = Entry(url: url, endedAt: now, due: now)
-        order.insert(JobTable.Moment(at: now, id: job))
+        insert(job, Entry(url: url, endedAt: now, due: now))
     }
 
     func contains(_ job: JobID) -> Bool { entries[job] != nil }
 
     mutating func remove(_ job: JobID) {
         guard let entry = entries.removeValue(forKey: job) else { return }
-        order.remove(JobTable.Moment(at: entry.due, id: job))
+        let line = entry.line
+        lines[line]?.remove(JobTable.Moment(at: entry.due, id: job))
+        if lines[line]?.isEmpty == true { lines[line] = nil }
     }
 
-    /// The notes that are due; they count as tried, and are due again when their lease has run out.
-    mutating func take(limit: Int, now: MonotonicTime) -> [(job: JobID, entry: Entry)] {
-        var taken: [(job: JobID, entry: Entry)] = []
-        while taken.count < limit, let first = order.first, first.at <= now, var entry = entries[first.id] {
-            entry.tries += 1
-            reschedule(first.id, entry, due: now + Self.lease)
-            taken.append((first.id, entry))
+    /// The notes that are due and that there is room for; they count as tried, and are due again when their lease has run
+    /// out.
+    mutating func take(
+        limit: Int, within room: CallbackRoom, now: MonotonicTime
+    ) -> [(job: JobID, entry: Entry)] {
+        let due = lines.flatMap { line, moments in
+            let left = min(limit, room.left(to: line.receiver.text, failed: line.failed))
+            return moments.elements.prefix(max(0, left)).prefix { $0.at <= now }.map { (moment: $0, line: line) }
         }
-        return taken
+        let taken = room.fitting(due.sorted { $0.moment < $1.moment }, limit: limit) {
+            ($0.line.receiver.text, $0.line.failed)
+        }
+        return taken.compactMap { moment, _ in
+            guard var entry = entries[moment.id] else { return nil }
+            remove(moment.id)
+            entry.tries += 1
+            entry.due = now + Self.lease
+            insert(moment.id, entry)
+            return (moment.id, entry)
+        }
     }
 
     mutating func settle(_ job: JobID, _ verdict: CallbackVerdict, now: MonotonicTime) {
         guard var entry = entries[job] else { return }
+        remove(job)
         switch verdict {
-        case .settled: remove(job)
-        case .retry(let delay): reschedule(job, entry, due: now + delay)
+        case .settled: return
+        case .retry(let delay): entry.due = now + delay
         case .untried:
             entry.tries -= 1
-            reschedule(job, entry, due: now + CallbackVerdict.soon)
+            entry.due = now + CallbackVerdict.soon
         }
+        insert(job, entry)
     }
 
-    private mutating func reschedule(_ job: JobID, _ entry: Entry, due: MonotonicTime) {
-        var entry = entry
-        order.remove(JobTable.Moment(at: entry.due, id: job))
-        entry.due = due
+    private mutating func insert(_ job: JobID, _ entry: Entry) {
         entries[job] = entry
-        order.insert(JobTable.Moment(at: due, id: job))
+        lines[entry.line, default: SortedDeque()].insert(JobTable.Moment(at: entry.due, id: job))
     }
 }

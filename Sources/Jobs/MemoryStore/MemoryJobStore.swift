@@ -158,10 +158,12 @@ public final class MemoryJobStore: JobStore {
         }
     }
 
-    /// Notes that are due.
-    public func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+    /// Notes that are due and have room.
+    public func takeCallbacks(
+        limit: Int, within room: CallbackRoom
+    ) async throws(JobStoreError) -> [CallbackNote] {
         step { state, _, now in
-            state.registry.callbacks.take(limit: limit, now: now).compactMap { id, entry in
+            state.registry.callbacks.take(limit: limit, within: room, now: now).compactMap { id, entry in
                 state.table.job(id).map {
                     CallbackNote(job: $0, url: entry.url, tries: entry.tries, age: now - entry.endedAt)
                 }

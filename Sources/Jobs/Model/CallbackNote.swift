@@ -1,3 +1,5 @@
+import Platform
+
 /// That a job has ended, on its way to the address that its client gave.
 ///
 /// It is stored with the job's end, in one step, and kept until it was delivered or given up; so long the job is kept too.
@@ -20,6 +22,16 @@ public struct CallbackNote: Sendable, Equatable {
         self.url = url
         self.tries = tries
         self.age = age
+    }
+
+    /// Whom it goes to, as places are counted by: the URL up to its path, in small letters.
+    public var receiver: String { Self.receiver(url) }
+
+    /// A URL up to its path or query, in small letters.
+    package static func receiver(_ url: String) -> String {
+        // Beyond the slashes of https:// and the first letter of the host behind them, or behind those of http://.
+        let end = url.utf8.dropFirst(8).firstIndex { $0 == ASCII.slash || $0 == ASCII.questionMark }
+        return String(url[..<(end ?? url.endIndex)]).asciiLowercase
     }
 }
 

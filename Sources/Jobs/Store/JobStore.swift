@@ -84,8 +84,9 @@ public protocol JobStore: Sendable {
     /// The batch with its jobs that are still known; nil if there is none.
     func batch(_ id: BatchID) async throws(JobStoreError) -> Batch?
 
-    /// Up to `limit` notes whose time has come, oldest first. Each counts as tried, and is nobody else's for a while.
-    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote]
+    /// Up to `limit` notes whose time has come and that have room, oldest first. Each counts as tried, and is nobody else's
+    /// for a while; nothing changes, and nothing is committed, where there is none.
+    func takeCallbacks(limit: Int, within room: CallbackRoom) async throws(JobStoreError) -> [CallbackNote]
 
     /// Says what came of trying to deliver a note that was taken.
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError)
@@ -130,6 +131,11 @@ extension JobStore {
     /// What the job came to, for one who takes it away.
     public func output(_ id: JobID) async throws(JobStoreError) -> JobOutput? {
         try await output(id, fetching: true)
+    }
+
+    /// Up to `limit` notes whose time has come, whoever they go to.
+    public func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
+        try await takeCallbacks(limit: limit, within: .unlimited)
     }
 
     /// Takes up to `limit` jobs out of the queue.

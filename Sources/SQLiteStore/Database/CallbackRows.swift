@@ -10,19 +10,22 @@ struct CallbackRows {
         let job: JobID
         let url: String
         let tries: Int
+        let due: Int64
+
+        var receiver: String { CallbackNote.receiver(url) }
+        var hasFailed: Bool { tries > 1 }
     }
 
+    /// `CallbackNote.receiver` in SQL.
+    static let receiver = "lower(substr(url, 1, instr(substr(replace(url, '?', '/'), 9) || '/', '/') + 7))"
+
     let db: Database
+    /// Whether notes that can't be read are removed when they are met, as the writer can.
+    var removesUnreadable = false
 
     func insert(_ job: JobID, url: String, now: Int64) throws {
         try db.cachedStatement(sql: "INSERT INTO callbacks (job, url, tries, due) VALUES (?, ?, 0, ?)")
             .execute(arguments: [job.blob, Text(url), now])
-    }
-
-    func isDue(now: Int64) throws -> Bool {
-        try Bool.fetchOne(
-            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM callbacks WHERE due <= ?)"), arguments: [now])
-            ?? false
     }
 
     func contains(_ job: JobID) throws -> Bool {
@@ -31,19 +34,57 @@ struct CallbackRows {
             ?? false
     }
 
-    func take(limit: Int, now: Int64) throws -> [Due] {
-        let statement = try db.cachedStatement(
-            sql: "SELECT job, url, tries FROM callbacks WHERE due <= ? ORDER BY due, job LIMIT ?")
-        let due = try Row.fetchAll(statement, arguments: [now, limit]).compactMap { row -> Due? in
+    /// The notes that are due and have room, oldest first.
+    func due(limit: Int, within room: CallbackRoom, now: Int64) throws -> [Due] {
+        guard limit > 0 else { return [] }
+        func fitting(_ notes: [Due]) -> [Due] { room.fitting(notes, limit: limit) { ($0.receiver, $0.hasFailed) } }
+        let look = 4 * min(limit, 64)
+        let oldest = try notes("due <= ? ORDER BY due, job LIMIT ?", [now, look])
+        let found = fitting(oldest)
+        if found.count == limit || oldest.count < look { return found }
+        // The oldest are of receivers that have no room: what has some is looked up by receiver.
+        var candidates: [Due] = []
+        var receiver = ""
+        while let next = try self.receiver(after: receiver) {
+            for failed in [false, true] {
+                let left = min(limit, room.left(to: next, failed: failed))
+                guard left > 0 else { continue }
+                candidates += try notes(
+                    "\(Self.receiver) = ? AND tries > 0 = ? AND due <= ? ORDER BY due, job LIMIT ?",
+                    [Text(next), failed, now, left])
+            }
+            receiver = next
+        }
+        return fitting(candidates.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
+    }
+
+    private func receiver(after receiver: String) throws -> String? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(Self.receiver) FROM callbacks WHERE \(Self.receiver) > ? ORDER BY \(Self.receiver) LIMIT 1
+                    """), arguments: [Text(receiver)]
+        ).map { try Columns(row: $0).text(0) }
+    }
+
+    private func notes(_ condition: String, _ arguments: StatementArguments) throws -> [Due] {
+        let statement = try db.cachedStatement(sql: "SELECT job, url, tries, due FROM callbacks WHERE \(condition)")
+        return try Row.fetchAll(statement, arguments: arguments).compactMap { row -> Due? in
             let columns = Columns(row: row)
             do {
-                return Due(job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1)
+                return Due(
+                    job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1,
+                    due: try columns.int64(3))
             } catch StoreFault.unreadable {
                 // One that can't be read would else be the first again and again.
-                if let job = try? columns.id(0) { try remove(job) }
+                if removesUnreadable, let job = try? columns.id(0) { try remove(job) }
                 return nil
             }
         }
+    }
+
+    func take(limit: Int, within room: CallbackRoom, now: Int64) throws -> [Due] {
+        let due = try CallbackRows(db: db, removesUnreadable: true).due(limit: limit, within: room, now: now)
         for each in due {
             try db.cachedStatement(sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ?")
                 .execute(arguments: [each.tries, now &+ Self.leaseNanoseconds, each.job.blob])

@@ -12,6 +12,7 @@ enum Schema {
         migrator.registerMigration("models") { db in try db.execute(sql: models) }
         migrator.registerMigration("clock jumps") { db in try db.execute(sql: jumps) }
         migrator.registerMigration("witness") { db in try db.execute(sql: witness) }
+        migrator.registerMigration("callbacks by receiver") { db in try db.execute(sql: receivers) }
         return migrator
     }
 
@@ -104,4 +105,8 @@ enum Schema {
         """
     /// From here on each transaction that changes something has a number, which the witness beside the database has too.
     private static let witness = "PRAGMA user_version = 1"
+
+    /// The notes of each receiver in their order, those that failed before by themselves.
+    private static let receivers =
+        "CREATE INDEX callbacks_receivers ON callbacks (\(CallbackRows.receiver), tries > 0, due)"
 }

@@ -1,5 +1,6 @@
 public import HTTP
 import HTTPTypes
+import Platform
 
 /// Stands before all endpoints: takes only the server's own names, refuses what pages of other sites send, asks for a key
 /// where keys are configured, and counts requests where a rate is. Those of health are open to all, but tell the

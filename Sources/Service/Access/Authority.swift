@@ -1,4 +1,5 @@
 import HTTP
+import Platform
 
 /// A host, perhaps with a port: what Host says, what stands behind `://` in an origin, and what patterns are held to.
 struct Authority: Sendable, Hashable {

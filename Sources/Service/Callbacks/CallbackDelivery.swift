@@ -7,8 +7,11 @@ public import Webhooks
 /// Tells clients that their jobs have ended, as Standard Webhooks says: takes the notes that are due, has each delivered,
 /// and writes down what came of it. What is due, and when, is in the store, so a process that ends takes nothing with it.
 public struct CallbackDelivery: Sendable {
-    /// Notes that are on their way at a time, in all and to one receiver. A note waits no longer than its lease lasts.
-    private static let most = (all: 64, receiver: 4)
+    /// Notes that are on their way at a time, in all and to one receiver; those that failed before have half of a
+    /// receiver's places. A note waits no longer than its lease lasts.
+    private static let room = CallbackRoom(most: 64, perReceiver: 4, failedPerReceiver: 2)
+    /// Notes that are taken at a time.
+    private static let handful = 16
     /// The longest pause between two looks for notes that are due.
     private static let pause = Duration.seconds(1)
 
@@ -34,6 +37,9 @@ public struct CallbackDelivery: Sendable {
         }
     }
 
+    /// A client's address in the one form that it is kept in, so that a receiver that is spelled in several ways is one.
+    static func canonical(_ text: String) -> String { (try? WebhookURL(text))?.text ?? text }
+
     private static func advice(on refusal: WebhookRefusal) -> String {
         switch refusal {
         case .off, .hostNotAllowed: "; an operator allows hosts by --callback-hosts"
@@ -45,16 +51,13 @@ public struct CallbackDelivery: Sendable {
 
     /// Goes on until the task is cancelled.
     func run(_ backlog: Backlog) async {
-        let onTheirWay = OnTheirWay()
+        let onTheirWay = OnTheirWay(Self.room)
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
-                let room = Self.most.all - onTheirWay.count
-                let notes = await take(min(room, 16), of: backlog)
+                let notes = await take(within: onTheirWay.room, of: backlog)
                 for note in notes {
-                    guard onTheirWay.add(note, mostPerReceiver: Self.most.receiver) else {
-                        await settle(note, .untried, backlog)
-                        continue
-                    }
+                    // Its lease was too short; it comes back when the new one is over.
+                    guard onTheirWay.add(note) else { continue }
                     group.addTask {
                         let verdict = await self.deliver(note)
                         onTheirWay.remove(note)
@@ -68,9 +71,8 @@ public struct CallbackDelivery: Sendable {
         }
     }
 
-    private func take(_ limit: Int, of backlog: Backlog) async -> [CallbackNote] {
-        guard limit > 0 else { return [] }
-        do { return try await backlog.takeCallbacks(limit: limit) } catch {
+    private func take(within room: CallbackRoom, of backlog: Backlog) async -> [CallbackNote] {
+        do { return try await backlog.takeCallbacks(limit: Self.handful, within: room) } catch {
             logger.error("callbacks can't be looked up", metadata: ["error": "\(error)"])
             return []
         }
@@ -125,28 +127,26 @@ public struct CallbackDelivery: Sendable {
     }
 }
 
-/// The notes that are being delivered, by receiver: host and port.
+/// The notes that are being delivered.
 private final class OnTheirWay: Sendable {
     private struct State {
         var jobs: Set<JobID> = []
-        var receivers: [String: Int] = [:]
+        var room: CallbackRoom
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    var count: Int { state.withLock { $0.jobs.count } }
+    init(_ room: CallbackRoom) { state = Mutex(State(room: room)) }
 
-    /// Counts a note in; false where its receiver has enough of them, or it is on its way already.
-    ///
-    /// Notes that failed before take half of a receiver's places, so that they don't keep those from it that are new.
-    func add(_ note: CallbackNote, mostPerReceiver: Int) -> Bool {
+    var room: CallbackRoom { state.withLock { $0.room } }
+
+    /// Counts a note in; false where it is on its way already.
+    func add(_ note: CallbackNote) -> Bool {
         state.withLock { state in
-            let receiver = Self.receiver(note)
-            let most = note.tries > 1 ? mostPerReceiver / 2 : mostPerReceiver
-            guard state.receivers[receiver, default: 0] < most, state.jobs.insert(note.job.id).inserted else {
+            guard !state.jobs.contains(note.job.id), state.room.add(note.receiver, failed: note.tries > 1) else {
                 return false
             }
-            state.receivers[receiver, default: 0] += 1
+            state.jobs.insert(note.job.id)
             return true
         }
     }
@@ -154,13 +154,7 @@ private final class OnTheirWay: Sendable {
     func remove(_ note: CallbackNote) {
         state.withLock { state in
             state.jobs.remove(note.job.id)
-            let receiver = Self.receiver(note)
-            state.receivers[receiver, default: 1] -= 1
-            if state.receivers[receiver] == 0 { state.receivers[receiver] = nil }
+            state.room.remove(note.receiver)
         }
-    }
-
-    private static func receiver(_ note: CallbackNote) -> String {
-        (try? WebhookURL(note.url)).map { "\($0)" } ?? note.url
     }
 }

@@ -170,7 +170,7 @@ extension VigilService {
                     + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 1_024)
             new.name = isBatch ? matrix.name : options.name ?? matrix.name
             new.deadline = deadline
-            new.callback = options.callback
+            new.callback = options.callback.map(CallbackDelivery.canonical)
             if settings.reusesResults {
                 new.reuseKey = Digest.of([model.sha256 ?? "", matrix.digest.text, Digest.of(encoded)])
             }

@@ -1,3 +1,5 @@
+import Platform
+
 /// What an address is for, after IANA's registries of special-purpose addresses.
 public enum AddressClass: Sendable, Hashable {
     /// A unicast address of the Internet: the only kind that notices go to by themselves.
@@ -67,7 +69,7 @@ public enum AddressClass: Sendable, Hashable {
     }
 }
 
-extension NetworkAddress {
+extension IPAddress {
     /// What the address is for. One that embeds an IPv4 address is what that is for.
     public var addressClass: AddressClass {
         let registered = registeredClass
@@ -76,10 +78,7 @@ extension NetworkAddress {
 
     /// What the address is for by the registries alone, whatever clouds have made of it.
     var registeredClass: AddressClass {
-        switch self {
-        case .four(let bits): Self.classOfFour(bits)
-        case .six(let high, let low, _): Self.classOfSix(high, low)
-        }
+        four.map(Self.classOfFour) ?? Self.classOfSix(high, low)
     }
 
     private static let fourBlocks: [(base: UInt32, length: UInt32, kind: AddressClass)] = [
@@ -119,8 +118,8 @@ extension NetworkAddress {
     /// The IPv4 addresses that packets to an IPv6 address may end at.
     static func embeddedFours(_ high: UInt64, _ low: UInt64) -> [UInt32] {
         let last = UInt32(truncatingIfNeeded: low)
-        // IPv4-compatible ::/96, IPv4-mapped ::ffff:0:0/96, IPv4-translated ::ffff:0:0:0/96.
-        if high == 0, [0, 0xFFFF, 0xFFFF_0000].contains(low >> 32) { return [last] }
+        // IPv4-compatible ::/96, IPv4-translated ::ffff:0:0:0/96. One that is IPv4-mapped, ::ffff:0:0/96, is that address.
+        if high == 0, [0, 0xFFFF_0000].contains(low >> 32) { return [last] }
         // NAT64: 64:ff9b::/96.
         if high == 0x0064_FF9B << 32, low >> 32 == 0 { return [last] }
         // 6to4: 2002::/16.

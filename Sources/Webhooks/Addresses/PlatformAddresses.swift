@@ -1,23 +1,18 @@
-extension NetworkAddress {
+import Platform
+
+extension IPAddress {
     /// Whether a cloud answers its own machines there, by this address or by the IPv4 address that it leads to.
     var isPlatform: Bool {
-        switch self {
-        case .four(let bits): return Self.isPlatform(bits)
-        case .six(let high, let low, _):
-            return Self.embeddedFours(high, low).contains(where: Self.isPlatform)
-                || Self.sixPlatforms.contains { block in
-                    (high ^ block.high) & Self.mask(block.length) == 0
-                        && (low ^ block.low) & Self.mask(block.length - 64) == 0
-                }
-        }
+        if let four { return Self.isPlatform(four) }
+        return Self.embeddedFours(high, low).contains(where: Self.isPlatform)
+            || Self.sixPlatforms.contains { block in
+                masked(to: block.length) == IPAddress(high: block.high, low: block.low)
+            }
     }
 
     private static func isPlatform(_ bits: UInt32) -> Bool {
         fourPlatforms.contains { (bits ^ $0.base) >> (32 - $0.length) == 0 }
     }
-
-    /// The first `length` of 64 bits.
-    private static func mask(_ length: Int) -> UInt64 { length <= 0 ? 0 : ~0 << UInt64(64 - min(length, 64)) }
 
     /// As the clouds' documentation has them. Those that look public are the reason for the table; the others are in it
     /// because leave for private networks is not leave for a machine's credentials.

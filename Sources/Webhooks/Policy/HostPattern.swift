@@ -1,3 +1,5 @@
+import Platform
+
 /// Hosts that notices may go to: `hooks.example.com`, `*.example.com` for all names below, an address in numbers, or
 /// `*` for any; each perhaps with a port, without which all ports fit.
 public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
@@ -40,7 +42,7 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         }
         if all.first == UInt8(ascii: "[") {
             guard let end = all.firstIndex(of: UInt8(ascii: "]")),
-                let address = NetworkAddress(String(decoding: all[1..<end], as: UTF8.self)),
+                let address = IPAddress(String(decoding: all[1..<end], as: UTF8.self)),
                 all[..<end].contains(UInt8(ascii: ":"))
             else { throw .host("what stands in brackets is no IPv6 address") }
             return (.one(.address(address)), try WebhookURL.port(all[(end + 1)...]))

@@ -1,3 +1,5 @@
+import Platform
+
 /// Whom notices may be sent to. By default that is nobody: the URLs come from clients, and whoever can make a server
 /// send requests where it likes reaches what only the server should.
 public struct WebhookPolicy: Sendable, Equatable {
@@ -30,13 +32,13 @@ public struct WebhookPolicy: Sendable, Equatable {
         if case .name(let name) = url.host, !allowsPrivateAddresses,
             name == "localhost" || name.ends(with: ".localhost")
         {
-            throw .addressNotAllowed(host: name, .four(0x7f00_0001), .loopback)
+            throw .addressNotAllowed(host: name, IPAddress(four: 0x7f00_0001), .loopback)
         }
         if case .address(let address) = url.host { try check(address, of: url) }
     }
 
     /// Whether a connection may be made to an address that the host was resolved to.
-    func check(_ address: NetworkAddress, of url: WebhookURL) throws(WebhookRefusal) {
+    func check(_ address: IPAddress, of url: WebhookURL) throws(WebhookRefusal) {
         var kind = address.addressClass
         // What the operator has named outright is a place like others; a name that leads there is not.
         if kind == .platform, names(address, of: url) { kind = address.registeredClass }
@@ -47,7 +49,7 @@ public struct WebhookPolicy: Sendable, Equatable {
 
 extension WebhookPolicy {
     /// Whether the URL has this address in numbers, and so have the allowed hosts.
-    private func names(_ address: NetworkAddress, of url: WebhookURL) -> Bool {
+    private func names(_ address: IPAddress, of url: WebhookURL) -> Bool {
         url.host == .address(address) && allowedHosts.contains { $0.isOneHost && $0.matches(url) }
     }
 }
@@ -61,7 +63,7 @@ public enum WebhookRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     /// Host and port are none of those allowed.
     case hostNotAllowed(String)
     /// The host has an address, in the URL or by its name, that notices do not go to.
-    case addressNotAllowed(host: String, NetworkAddress, AddressClass)
+    case addressNotAllowed(host: String, IPAddress, AddressClass)
 
     /// One plain sentence without its full stop. It tells an address that a name has, which is for operators: a client
     /// may learn of private networks by it.

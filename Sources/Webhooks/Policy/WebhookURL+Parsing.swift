@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 extension WebhookURL {
     /// Reads an absolute `http` or `https` URL of RFC 3986, in ASCII, as it is to be sent: what needs percent-encoding
@@ -41,7 +42,7 @@ extension WebhookURL {
         if bytes.first == UInt8(ascii: "[") {
             guard let end = bytes.firstIndex(of: UInt8(ascii: "]")) else { throw .host("its ']' is missing") }
             let literal = String(decoding: bytes[(bytes.startIndex + 1)..<end], as: UTF8.self)
-            guard literal.utf8.contains(UInt8(ascii: ":")), let address = NetworkAddress(literal) else {
+            guard literal.utf8.contains(UInt8(ascii: ":")), let address = IPAddress(literal) else {
                 throw .host("what stands in brackets is no IPv6 address")
             }
             return (.address(address), try port(bytes[(end + 1)...]))
@@ -73,7 +74,7 @@ extension WebhookURL {
         let text = String(decoding: bytes, as: UTF8.self)
         if let last = labels.last, isNumeric(last) {
             // Resolvers take 0x7f.1, 017700000001 and 2130706433 for 127.0.0.1; nobody writes so who means well.
-            guard let address = NetworkAddress(text) else {
+            guard let address = IPAddress(text) else {
                 throw .host("it ends in a number, but is not such as 192.0.2.1")
             }
             return .address(address)

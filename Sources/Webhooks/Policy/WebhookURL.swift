@@ -1,3 +1,5 @@
+import Platform
+
 /// Where a client wants to be told that its job has ended.
 ///
 /// Its description is what may stand in logs: many receivers keep a token in path or query.
@@ -14,13 +16,13 @@ public struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         /// A name in small letters.
         case name(String)
         /// An address in numbers.
-        case address(NetworkAddress)
+        case address(IPAddress)
 
         /// As in URLs: an IPv6 address stands in brackets.
         public var description: String {
             switch self {
             case .name(let name): name
-            case .address(let address): address.family == NetworkAddress.four(0).family ? "\(address)" : "[\(address)]"
+            case .address(let address): address.isIPv4 ? "\(address)" : "[\(address)]"
             }
         }
     }

@@ -1,3 +1,5 @@
+import HTTPClient
+import Platform
 import TLS
 
 /// One try to deliver one notice, on a thread that may block.
@@ -18,7 +20,7 @@ struct DeliveryTry {
 
     /// Sends the request's bytes to the first address that takes a connection, and reads the answer.
     func run(_ request: [UInt8], within timeout: Duration) -> DeliveryVerdict {
-        do throws(TryError) {
+        do throws(ClientError) {
             let addresses = try addresses()
             // All of them, so that the outcome does not depend on their order.
             for address in addresses {
@@ -26,15 +28,20 @@ struct DeliveryTry {
                     return .refused(reason: "\(error)")
                 }
             }
-            var wire = Wire(try connect(to: addresses.prefix(Self.maxAddresses)), deadline: deadline)
-            if url.scheme == .https { try wire.secure(trust, expecting: peerName) }
-            return DeliveryVerdict(try exchange(request, over: &wire), now: now())
+            var connection = try ClientConnection.connected(
+                toFirstOf: addresses.prefix(Self.maxAddresses), port: url.port, by: deadline)
+            if url.scheme == .https { try connection.secure(trust, expecting: peerName, by: deadline) }
+            return DeliveryVerdict(try exchange(request, over: &connection), now: now())
         } catch {
-            return .failed(reason: error.words(within: timeout), retryAfter: nil)
+            let words = error.words(for: "receiver")
+            if case .timedOut = error {
+                return .failed(reason: "\(timeout) were not enough: \(words)", retryAfter: nil)
+            }
+            return .failed(reason: words, retryAfter: nil)
         }
     }
 
-    private func addresses() throws(TryError) -> [NetworkAddress] {
+    private func addresses() throws(ClientError) -> [IPAddress] {
         switch url.host {
         case .address(let address): [address]
         case .name(let name): try resolver.addresses(of: name, by: deadline)
@@ -48,52 +55,40 @@ struct DeliveryTry {
         }
     }
 
-    private func connect(to addresses: ArraySlice<NetworkAddress>) throws(TryError) -> ReceiverSocket {
-        var failure = TryError.broken("the host has no address")
-        for (index, address) in addresses.enumerated() {
-            do throws(TryError) {
-                return try ReceiverSocket.connected(
-                    to: address, port: url.port, by: deadline.shared(among: addresses.count - index))
-            } catch {
-                failure = error
-            }
-        }
-        throw failure
-    }
-
     /// A receiver may answer before it has read everything, and close: then its answer counts, not our broken sending.
-    private func exchange(_ request: [UInt8], over wire: inout Wire) throws(TryError) -> AnswerHead {
-        var broken: TryError?
-        do throws(TryError) { try wire.send(request) } catch {
+    private func exchange(_ request: [UInt8], over connection: inout ClientConnection) throws(ClientError) -> AnswerHead
+    {
+        var broken: ClientError?
+        do throws(ClientError) { try connection.send(request, by: deadline) } catch {
             if case .timedOut = error { throw error }
             broken = error
         }
-        do throws(TryError) { return try receive(from: &wire) } catch { throw broken ?? error }
+        do throws(ClientError) { return try receive(from: &connection) } catch { throw broken ?? error }
     }
 
-    private func receive(from wire: inout Wire) throws(TryError) -> AnswerHead {
+    private func receive(from connection: inout ClientConnection) throws(ClientError) -> AnswerHead {
         var reader = AnswerHeadReader()
         var buffer = [UInt8](repeating: 0, count: 4 << 10)
         while true {
-            let count = try Self.read(from: &wire, into: &buffer)
-            guard count > 0 else { throw .broken("the receiver ended the connection before it had answered") }
+            let count = try read(from: &connection, into: &buffer)
+            guard count > 0 else { throw .ended(.receiving) }
             var position = 0
             do throws(AnswerError) {
                 guard let head = try reader.consume(buffer.span.extracting(0..<count), at: &position) else { continue }
                 let left = min(head.bodyLength ?? Self.drainBytes, Self.drainBytes) - (count - position)
-                wire.drain(left, by: Deadline(in: Self.drainTime))
-                wire.finish()
+                connection.drain(left, by: Deadline(in: Self.drainTime).earlier(deadline))
+                connection.finish()
                 return head
             } catch {
-                throw .broken(error.words)
+                throw .malformed(error)
             }
         }
     }
 
-    private static func read(from wire: inout Wire, into buffer: inout [UInt8]) throws(TryError) -> Int {
-        var outcome = Result<Int, TryError>.success(0)
+    private func read(from connection: inout ClientConnection, into buffer: inout [UInt8]) throws(ClientError) -> Int {
+        var outcome = Result<Int, ClientError>.success(0)
         buffer.withUnsafeMutableBytes { bytes in
-            do throws(TryError) { outcome = .success(try wire.receive(into: bytes)) } catch {
+            do throws(ClientError) { outcome = .success(try connection.receive(into: bytes, by: deadline)) } catch {
                 outcome = .failure(error)
             }
         }

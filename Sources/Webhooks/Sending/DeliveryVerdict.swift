@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// What came of one try to deliver a notice.
 public enum DeliveryVerdict: Sendable, Equatable {
     /// The receiver has it (2xx).

@@ -1,3 +1,6 @@
+import HTTPClient
+import Platform
+
 /// Resolves names on threads of its own, so that a name server which does not answer costs a try no more than its time.
 final class TimedResolver: Sendable {
     private let resolver: any HostResolver
@@ -11,8 +14,8 @@ final class TimedResolver: Sendable {
     }
 
     /// Blocks the thread until the addresses are there.
-    func addresses(of host: String, by deadline: Deadline) throws(TryError) -> [NetworkAddress] {
-        let latch = Latch<Result<[NetworkAddress], ResolutionError>>()
+    func addresses(of host: String, by deadline: Deadline) throws(ClientError) -> [IPAddress] {
+        let latch = Latch<Result<[IPAddress], ResolutionError>>()
         let resolver = resolver
         let isTaken = threads.submit(host: host) {
             guard !latch.isGivenUp else { return }
@@ -27,7 +30,7 @@ final class TimedResolver: Sendable {
         guard isTaken else { throw .broken("too many names are being resolved") }
         switch latch.wait(until: deadline) {
         case nil: throw .timedOut(.resolving)
-        case .failure(let error): throw .broken("the host \(host) is not known: \(error)")
+        case .failure(let error): throw .unknownHost(host, "\(error)")
         case .success(let addresses) where addresses.isEmpty: throw .broken("the host \(host) has no address")
         case .success(let addresses): return addresses
         }

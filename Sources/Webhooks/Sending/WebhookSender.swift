@@ -1,3 +1,5 @@
+public import HTTPClient
+import Platform
 public import TLS
 
 #if canImport(Glibc)

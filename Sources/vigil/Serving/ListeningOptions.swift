@@ -1,4 +1,5 @@
 import HTTP
+import Platform
 
 /// Where `vigil serve` listens, and whom it believes about others' addresses.
 struct ListeningOptions {

@@ -1,5 +1,6 @@
 import Formats
 import HTTP
+import Platform
 
 /// The variables that Kubernetes and Docker set in a container for a service called vigil, or vigil-SOMETHING.
 ///

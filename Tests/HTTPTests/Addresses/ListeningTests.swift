@@ -1,5 +1,7 @@
 import Foundation
 import HTTPTypes
+import Platform
+import TestSupport
 import Testing
 
 @testable import HTTP

@@ -1,5 +1,6 @@
 import Compression
 import HTTPTypes
+import TestSupport
 import Testing
 
 @testable import HTTP

@@ -80,8 +80,8 @@ extension StoreFolder.Store {
         try await inner.list(filter, limit: limit, before: cursor)
     }
     func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? { try await inner.batch(id) }
-    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
-        try await inner.takeCallbacks(limit: limit)
+    func takeCallbacks(limit: Int, within room: CallbackRoom) async throws(JobStoreError) -> [CallbackNote] {
+        try await inner.takeCallbacks(limit: limit, within: room)
     }
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
         try await inner.settleCallback(of: job, verdict)

@@ -1,6 +1,7 @@
 import Foundation
 import HTTP
 import HTTPTypes
+import Platform
 import Testing
 
 @testable import Service

@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTypes
+import Platform
 import Testing
 
 @testable import Service

@@ -10,6 +10,17 @@ final class WatchedStore: JobStore {
         var held: [CheckedContinuation<Void, Never>] = []
         var beforeReading: (@Sendable (JobID) async -> Void)?
         var failure: JobStoreError?
+        var callbacks = Callbacks()
+        var awaitingSettled: [JobID: CheckedContinuation<Void, Never>] = [:]
+    }
+
+    /// What was done about callbacks.
+    struct Callbacks {
+        /// The notes that were taken, one after another.
+        var taken: [CallbackNote] = []
+        var settled: Set<JobID> = []
+        /// How often something had to be committed.
+        var writes = 0
     }
 
     let store: MemoryJobStore
@@ -100,12 +111,37 @@ extension WatchedStore {
 
     func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? { try await store.batch(id) }
 
-    func takeCallbacks(limit: Int) async throws(JobStoreError) -> [CallbackNote] {
-        try await store.takeCallbacks(limit: limit)
+    func takeCallbacks(limit: Int, within room: CallbackRoom) async throws(JobStoreError) -> [CallbackNote] {
+        let notes = try await store.takeCallbacks(limit: limit, within: room)
+        state.withLock { state in
+            state.callbacks.taken += notes
+            if !notes.isEmpty { state.callbacks.writes += 1 }
+        }
+        return notes
     }
 
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
         try await store.settleCallback(of: job, verdict)
+        state.withLock { state in
+            state.callbacks.settled.insert(job)
+            state.callbacks.writes += 1
+            return state.awaitingSettled.removeValue(forKey: job)
+        }?.resume()
+    }
+
+    /// What was done about callbacks until now.
+    var callbacks: Callbacks { state.withLock { $0.callbacks } }
+
+    /// Returns once it has been said what came of the job's note.
+    func waitForSettled(_ job: JobID) async {
+        await withCheckedContinuation { continuation in
+            let isSettled = state.withLock { state in
+                if state.callbacks.settled.contains(job) { return true }
+                state.awaitingSettled[job] = continuation
+                return false
+            }
+            if isSettled { continuation.resume() }
+        }
     }
 
     func checkWritable() async throws(JobStoreError) { try await store.checkWritable() }

@@ -2,6 +2,7 @@ import HTTP
 import HTTPTypes
 import Logging
 import TLS
+import TestSupport
 import Testing
 
 /// A server with TLS on a free port for one test.

@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import TestSupport
 
 /// A blocking TLS client of OpenSSL's, which shows and does what other clients hide: drips, ends without a word,
 /// resumes, and offers what nobody should take. It gives up after a minute.
@@ -23,11 +24,11 @@ final class TLSClient {
     private let ssl: OpaquePointer
     private let input = BIO_new(BIO_s_mem())
     private let output = BIO_new(BIO_s_mem())
-    private let socket: ClientSocket
+    private let socket: RawClient
     private var drips: Bool
 
     init(port: UInt16, _ offer: Offer = Offer(), resuming session: ClientSession? = nil) throws {
-        socket = try ClientSocket(port: port)
+        socket = try RawClient(port: port)
         guard let context = SSL_CTX_new(TLS_client_method()), let ssl = SSL_new(context) else {
             throw Failure(description: "no memory")
         }
@@ -117,7 +118,7 @@ final class TLSClient {
             switch error {
             case SSL_ERROR_ZERO_RETURN: return 0
             case SSL_ERROR_WANT_READ:
-                let bytes = try socket.read()
+                let bytes = try socket.readPiece()
                 guard !bytes.isEmpty else { throw Failure(description: "the connection ended without close_notify") }
                 BIO_write(input, bytes, Int32(bytes.count))
             default: throw Failure(description: reason ?? "error \(error)")

@@ -1,4 +1,6 @@
 import Dispatch
+import HTTPClient
+import Platform
 import Synchronization
 import TLS
 import Testing
@@ -57,7 +59,7 @@ struct HomeResolver: HostResolver {
 
     init(_ resolver: any HostResolver) { self.resolver = resolver }
 
-    func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress] {
+    func addresses(of host: String) throws(ResolutionError) -> [IPAddress] {
         let addresses = try resolver.addresses(of: host)
         guard addresses.allSatisfy({ $0.addressClass == .loopback || $0.addressClass.isNeverAllowed }) else {
             Issue.record("\(host) is \(addresses), which is not this machine")
@@ -69,16 +71,16 @@ struct HomeResolver: HostResolver {
 
 /// Knows some hosts, and counts how often it is asked.
 final class FixedResolver: HostResolver {
-    private let hosts: [String: [NetworkAddress]]
+    private let hosts: [String: [IPAddress]]
     private let count = Mutex(0)
 
     init(_ hosts: [String: [String]]) {
-        self.hosts = hosts.mapValues { $0.compactMap { NetworkAddress($0) } }
+        self.hosts = hosts.mapValues { $0.compactMap { IPAddress($0) } }
     }
 
     var questions: Int { count.withLock { $0 } }
 
-    func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress] {
+    func addresses(of host: String) throws(ResolutionError) -> [IPAddress] {
         count.withLock { $0 += 1 }
         guard let addresses = hosts[host] else { throw ResolutionError("no such host") }
         return addresses
@@ -91,8 +93,8 @@ final class StuckResolver: HostResolver {
 
     func open() { gate.signal() }
 
-    func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress] {
+    func addresses(of host: String) throws(ResolutionError) -> [IPAddress] {
         if host == "stuck.test" { gate.wait() }
-        return [.four(0x7F00_0001)]
+        return [IPAddress(four: 0x7F00_0001)]
     }
 }

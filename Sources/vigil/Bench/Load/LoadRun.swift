@@ -1,3 +1,4 @@
+import HTTPClient
 import Jobs
 import Synchronization
 
@@ -31,7 +32,7 @@ final class LoadRun: Sendable {
             var came = LoadExchange(outcome: .broken)
             do throws(ClientError) {
                 came = try exchange()
-            } catch .broken {
+            } catch  where error.isInterruption {
                 // It is counted, and the next request opens another connection.
             } catch {
                 failure.withLock { $0 = $0 ?? error }

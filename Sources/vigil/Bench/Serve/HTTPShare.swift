@@ -1,4 +1,5 @@
 import Engine
+import HTTPClient
 import Jobs
 import Synchronization
 import VadCLIP

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Formats
+import HTTPClient
 import Numerics
 
 /// What is asked of the server, and what a good answer is.

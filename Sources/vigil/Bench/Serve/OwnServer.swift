@@ -1,4 +1,6 @@
 import Engine
+import HTTP
+import HTTPClient
 import Jobs
 import Logging
 import VadCLIP

@@ -1,4 +1,5 @@
 import Formats
+import HTTPClient
 import Jobs
 import VadCLIP
 
@@ -93,8 +94,8 @@ struct ServeBench {
     /// What a client's error is to whoever runs the benchmark.
     private static func failure(_ error: ClientError, of server: ServerURL, whereAbsent code: Failure.Code) -> Failure {
         switch error {
-        case .unreachable: Failure(code, "\(server): \(error)")
-        case .broken, .malformed: Failure(.badData, "\(server): \(error)")
+        case .unreachable, .unknownHost: Failure(code, "\(server): \(error)")
+        default: Failure(.badData, "\(server): \(error)")
         }
     }
 }

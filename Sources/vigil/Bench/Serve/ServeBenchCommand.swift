@@ -1,5 +1,6 @@
 import ArgumentParser
 import Formats
+import HTTPClient
 import Service
 
 /// `vigil bench serve`.

@@ -1,14 +1,16 @@
-/// When a receiver wants to be asked again (RFC 9110, 10.2.3).
-enum RetryAfter {
-    /// No receiver is waited for longer.
-    static let longest = Duration.seconds(86_400)
+import Platform
+
+/// When a server wants to be asked again (RFC 9110, 10.2.3).
+public enum RetryAfter {
+    /// No server is waited for longer.
+    public static let longest = Duration.seconds(86_400)
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
     /// Reads seconds, or a date such as `Sun, 06 Nov 1994 08:49:37 GMT`; nil for anything else.
     ///
     /// - Parameter now: seconds since 1970, which a date is counted from
     /// - Returns: from nothing to a day
-    static func delay(_ text: String, now: Int) -> Duration? {
+    public static func delay(_ text: String, now: Int) -> Duration? {
         let digits = text.utf8
         if !digits.isEmpty, digits.allSatisfy(ASCII.isDigit) {
             // More digits than that are more than a day, whatever they are.

@@ -1,10 +1,10 @@
 import Glibc
 import TLS
 
-/// A receiver's side of a connection: blocking, for a minute at most.
+/// A server's side of a connection: blocking, for a minute at most.
 ///
 /// Sound as `@unchecked Sendable`: the one thread that serves the connection has it.
-final class ReceiverConnection: @unchecked Sendable {
+package final class RawServerConnection: @unchecked Sendable {
     private let descriptor: Int32
     private var session: TLSSession?
     private let note: (ReceivedRequest) -> Void
@@ -26,19 +26,23 @@ final class ReceiverConnection: @unchecked Sendable {
     }
 
     /// Reads one request and notes it.
-    func readRequest() {
+    ///
+    /// - Returns: whether there was one
+    @discardableResult
+    package func readRequest() -> Bool {
         var bytes: [UInt8] = []
         while case let piece = read(), !piece.isEmpty {
             bytes += piece
             if let request = ReceivedRequest(bytes) {
                 note(request)
-                return
+                return true
             }
         }
+        return false
     }
 
     /// Reads until the other side has ended.
-    func readToEnd() {
+    package func readToEnd() {
         while !read().isEmpty {}
     }
 
@@ -46,7 +50,7 @@ final class ReceiverConnection: @unchecked Sendable {
     ///
     /// - Returns: whether the other side takes it
     @discardableResult
-    func send(_ text: String) -> Bool {
+    package func send(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { bytes -> Int in
@@ -63,14 +67,14 @@ final class ReceiverConnection: @unchecked Sendable {
     }
 
     /// Says that nothing more comes, and waits for the other side to end as well.
-    func finish() {
+    package func finish() {
         _ = session?.sendClose()
         _ = shutdown(descriptor, Int32(SHUT_WR))
         readToEnd()
     }
 
     /// Ends the connection by a reset.
-    func reset() {
+    package func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         close(descriptor)
@@ -78,7 +82,7 @@ final class ReceiverConnection: @unchecked Sendable {
     }
 
     /// Waits until the other side is heard of, for so long at most.
-    func listen(milliseconds: Int32) {
+    package func listen(milliseconds: Int32) {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         _ = poll(&entry, 1, milliseconds)
     }

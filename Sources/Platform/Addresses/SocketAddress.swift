@@ -32,7 +32,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whom requests from here count for: an IPv4 address, or the first 64 bits of an IPv6 one.
-    var subscriber: String {
+    package var subscriber: String {
         // Asked for each request: an IPv4 address has one form in numbers, which it stands in already.
         let isIPv6 = host.utf8.withContiguousStorageIfAvailable { $0.contains(ASCII.colon) } ?? true
         guard isIPv6, let ip else { return host }
@@ -48,7 +48,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
 extension SocketAddress {
     /// Reads `HOST:PORT` or `[V6]:PORT`, both in numbers.
-    init?(parsing text: String) {
+    package init?(parsing text: String) {
         guard let colon = text.utf8.lastIndex(of: ASCII.colon) else { return nil }
         let portText = text[text.index(after: colon)...]
         guard (1...5).contains(portText.utf8.count), portText.utf8.allSatisfy(ASCII.isDigit),
@@ -61,55 +61,30 @@ extension SocketAddress {
         self.init(ip, port: port)
     }
 
-    init(_ ip: IPAddress, port: UInt16) {
+    package init(_ ip: IPAddress, port: UInt16) {
         self.init(host: ip.description, port: port)
     }
 
     /// Reads what the kernel has filled in.
-    init(_ storage: sockaddr_storage) {
-        var storage = storage
+    package init(_ storage: sockaddr_storage) {
         let family = Int32(storage.ss_family)
+        guard family == AF_INET || family == AF_INET6 else {
+            self = family == AF_UNIX ? .unix : .unknown
+            return
+        }
         // Sound: sockaddr_storage is as large and aligned as any address, and the family says which one it holds.
-        self = withUnsafePointer(to: &storage) { pointer -> SocketAddress in
-            switch family {
-            case AF_INET:
-                pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
-                    let ip = IPAddress(four: UInt32(bigEndian: address.pointee.sin_addr.s_addr))
-                    return SocketAddress(ip, port: UInt16(bigEndian: address.pointee.sin_port))
-                }
-            case AF_INET6:
-                pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
-                    let ip = withUnsafeBytes(of: address.pointee.sin6_addr) { IPAddress(networkBytes: $0) }
-                    return ip.map { SocketAddress($0, port: UInt16(bigEndian: address.pointee.sin6_port)) } ?? .unknown
-                }
-            case AF_UNIX: .unix
-            default: .unknown
+        let ip = withUnsafePointer(to: storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                IPAddress($0, length: socklen_t(MemoryLayout<sockaddr_storage>.size))
             }
         }
+        // Both structures have the port at the same place.
+        let port = withUnsafeBytes(of: storage) {
+            UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+        }
+        self = ip.map { SocketAddress($0, port: port) } ?? .unknown
     }
 
     /// The form that the kernel takes and its length; nil where the host is no address in numbers.
-    func storage() -> (sockaddr_storage, socklen_t)? {
-        var storage = sockaddr_storage()
-        // Sound: as above; each structure is written whole into storage that is larger.
-        return withUnsafeMutablePointer(to: &storage) { pointer -> socklen_t? in
-            var four = in_addr()
-            if inet_pton(AF_INET, host, &four) == 1 {
-                pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    $0.pointee.sin_family = sa_family_t(AF_INET)
-                    $0.pointee.sin_port = port.bigEndian
-                    $0.pointee.sin_addr = four
-                }
-                return socklen_t(MemoryLayout<sockaddr_in>.size)
-            }
-            var six = in6_addr()
-            guard inet_pton(AF_INET6, host, &six) == 1 else { return nil }
-            pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-                $0.pointee.sin6_family = sa_family_t(AF_INET6)
-                $0.pointee.sin6_port = port.bigEndian
-                $0.pointee.sin6_addr = six
-            }
-            return socklen_t(MemoryLayout<sockaddr_in6>.size)
-        }.map { (storage, $0) }
-    }
+    package func storage() -> (sockaddr_storage, socklen_t)? { ip?.storage(port: port) }
 }

@@ -7,23 +7,28 @@
 /// An IP address as its 128 bits. An IPv4 address has the bits of its IPv4-mapped form (RFC 4291, 2.5.5.2), so that
 /// `::ffff:192.0.2.1`, which sockets for both families tell, is the same as `192.0.2.1`.
 public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
-    let high: UInt64
-    let low: UInt64
+    /// The first 64 bits.
+    package let high: UInt64
+    /// The last 64 bits.
+    package let low: UInt64
+    /// For a link-local address, as a resolver has told it, the interface; otherwise 0.
+    package let scope: UInt32
 
     private static let mappedPrefix: UInt64 = 0xFFFF
 
-    init(high: UInt64, low: UInt64) {
+    package init(high: UInt64, low: UInt64, scope: UInt32 = 0) {
         self.high = high
         self.low = low
+        self.scope = scope
     }
 
     /// An IPv4 address from its 32 bits.
-    init(four bits: UInt32) {
+    package init(four bits: UInt32) {
         self.init(high: 0, low: Self.mappedPrefix << 32 | UInt64(bits))
     }
 
     /// An address from its 4 or 16 bytes as they come from the network; nil for another number of bytes.
-    init?(networkBytes bytes: some Collection<UInt8>) {
+    package init?(networkBytes bytes: some Collection<UInt8>) {
         func number(_ bytes: some Collection<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
         switch bytes.count {
         case 4: self.init(four: UInt32(truncatingIfNeeded: number(bytes)))
@@ -32,7 +37,8 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Reads an address in numbers, such as `192.0.2.1` or `2001:db8::1`; no brackets, port, zone or name.
+    /// Reads an address in numbers as `inet_pton(3)` does, such as `192.0.2.1` or `2001:db8::1`; nil for anything else, such
+    /// as brackets, a port, a zone, a name, and the old spellings with fewer parts, octal or hexadecimal digits.
     public init?(_ text: some StringProtocol) {
         // The C functions stop at a NUL, and the longest address has 45 characters.
         guard text.utf8.count < Int(INET6_ADDRSTRLEN), !text.utf8.contains(0) else { return nil }
@@ -47,6 +53,9 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
             return nil
         }
     }
+
+    /// The 32 bits of an IPv4 address, in either form; nil for any other.
+    package var four: UInt32? { isIPv4 ? UInt32(truncatingIfNeeded: low) : nil }
 
     /// Whether it is an IPv4 address, in either form.
     public var isIPv4: Bool { high == 0 && low >> 32 == Self.mappedPrefix }
@@ -68,11 +77,11 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The address with all but its first `bits` of 128 cleared.
-    func masked(to bits: Int) -> IPAddress {
+    package func masked(to bits: Int) -> IPAddress {
         func mask(_ bits: Int) -> UInt64 { bits <= 0 ? 0 : bits >= 64 ? .max : ~(.max >> UInt64(bits)) }
         return IPAddress(high: high & mask(bits), low: low & mask(bits - 64))
     }
 
     /// Whom connections are counted for: an IPv4 address, or the /64 that an IPv6 customer has at least.
-    var share: IPAddress { isIPv4 ? self : masked(to: 64) }
+    package var share: IPAddress { isIPv4 ? self : masked(to: 64) }
 }

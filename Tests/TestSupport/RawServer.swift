@@ -4,16 +4,16 @@ import Synchronization
 import TLS
 
 /// A server on a free port of 127.0.0.1, which does to each connection what a test says, on a thread of its own.
-final class Receiver: Sendable {
+package final class RawServer: Sendable {
     /// The port.
-    let port: UInt16
+    package let port: UInt16
     private let listener: Int32
     private let state = Mutex((connections: 0, requests: [ReceivedRequest]()))
 
     /// - Parameters:
     ///   - tls: what to speak TLS with; nil for plain text
     ///   - serve: called for each connection, which is closed after it
-    init(tls: TLSContext? = nil, _ serve: @escaping @Sendable (ReceiverConnection) -> Void) throws {
+    package init(tls: TLSContext? = nil, _ serve: @escaping @Sendable (RawServerConnection) -> Void) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -26,35 +26,35 @@ final class Receiver: Sendable {
                 bind(listener, $0, length) == 0 && listen(listener, 64) == 0 && getsockname(listener, $0, &length) == 0
             }
         }
-        guard isListening else { throw ReceiverFailure(description: "no port: \(errno)") }
+        guard isListening else { throw RawServerFailure(description: "no port: \(errno)") }
         port = UInt16(bigEndian: address.sin_port)
-        DispatchQueue(label: "receiver").async { self.accept(tls, serve) }
+        DispatchQueue(label: "raw server").async { self.accept(tls, serve) }
     }
 
     /// Takes no more connections, and lets the thread that did end.
-    func stop() { _ = shutdown(listener, Int32(SHUT_RDWR)) }
+    package func stop() { _ = shutdown(listener, Int32(SHUT_RDWR)) }
 
     /// How many connections have come.
-    var connections: Int { state.withLock { $0.connections } }
+    package var connections: Int { state.withLock { $0.connections } }
     /// The requests that were read whole.
-    var requests: [ReceivedRequest] { state.withLock { $0.requests } }
+    package var requests: [ReceivedRequest] { state.withLock { $0.requests } }
 
     /// One that reads a request and answers it.
-    static func answering(_ answer: String, tls: TLSContext? = nil) throws -> Receiver {
-        try Receiver(tls: tls) { connection in
+    package static func answering(_ answer: String, tls: TLSContext? = nil) throws -> RawServer {
+        try RawServer(tls: tls) { connection in
             connection.readRequest()
             connection.send(answer)
             connection.finish()
         }
     }
 
-    private func accept(_ tls: TLSContext?, _ serve: @escaping @Sendable (ReceiverConnection) -> Void) {
+    private func accept(_ tls: TLSContext?, _ serve: @escaping @Sendable (RawServerConnection) -> Void) {
         while true {
             let descriptor = Glibc.accept(listener, nil, nil)
             guard descriptor >= 0 else { break }
             state.withLock { $0.connections += 1 }
-            DispatchQueue(label: "receiver.connection").async {
-                let connection = ReceiverConnection(descriptor, tls) { request in
+            DispatchQueue(label: "raw server.connection").async {
+                let connection = RawServerConnection(descriptor, tls) { request in
                     self.state.withLock { $0.requests.append(request) }
                 }
                 if connection.isReady { serve(connection) }
@@ -64,13 +64,15 @@ final class Receiver: Sendable {
     }
 }
 
-struct ReceiverFailure: Error { let description: String }
+package struct RawServerFailure: Error {
+    let description: String
+}
 
-/// A request as the receiver read it.
-struct ReceivedRequest: Sendable {
-    let line: String
-    let fields: [String: String]
-    let body: [UInt8]
+/// A request as the server read it.
+package struct ReceivedRequest: Sendable {
+    package let line: String
+    package let fields: [String: String]
+    package let body: [UInt8]
 
     /// Reads head and body; nil while they are not whole.
     init?(_ bytes: [UInt8]) {
@@ -85,6 +87,6 @@ struct ReceivedRequest: Sendable {
         }
         self.fields = fields
         body = Array(text[end.upperBound...].utf8)
-        guard body.count == fields["content-length"].flatMap({ Int($0) }) else { return nil }
+        guard body.count == fields["content-length"].map({ Int($0) }) ?? 0 else { return nil }
     }
 }

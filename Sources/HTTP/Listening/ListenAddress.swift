@@ -1,3 +1,5 @@
+import Platform
+
 /// Where a server listens.
 public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// An IP address and a port; port 0 takes a free one.

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -7,7 +9,7 @@
 /// Finds the addresses of a host.
 public protocol HostResolver: Sendable {
     /// All addresses, the preferred ones first. It may block: it is called on a thread that may.
-    func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress]
+    func addresses(of host: String) throws(ResolutionError) -> [IPAddress]
 }
 
 /// Why a host's addresses are not known.
@@ -25,7 +27,7 @@ public struct SystemResolver: HostResolver {
     public init() {}
 
     /// All addresses, the preferred ones first; blocks as long as name servers take.
-    public func addresses(of host: String) throws(ResolutionError) -> [NetworkAddress] {
+    public func addresses(of host: String) throws(ResolutionError) -> [IPAddress] {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -36,11 +38,11 @@ public struct SystemResolver: HostResolver {
             throw ResolutionError(
                 code == EAI_SYSTEM ? String(cString: strerror(errno)) : String(cString: gai_strerror(code)))
         }
-        var addresses: [NetworkAddress] = []
+        var addresses: [IPAddress] = []
         var next = found
         // Sound: the list is getaddrinfo's, read before it is freed.
         while let entry = next?.pointee {
-            if let address = entry.ai_addr.flatMap({ NetworkAddress($0, length: entry.ai_addrlen) }),
+            if let address = entry.ai_addr.flatMap({ IPAddress($0, length: entry.ai_addrlen) }),
                 !addresses.contains(address)
             {
                 addresses.append(address)

@@ -5,9 +5,9 @@
 #endif
 
 /// A non-blocking socket, closed when it goes out of scope.
-struct Socket: ~Copyable {
+package struct Socket: ~Copyable {
     /// What came of reading or writing.
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable {
         /// So many bytes; 0 when reading means that the other side has ended.
         case moved(Int)
         case wouldBlock
@@ -15,12 +15,13 @@ struct Socket: ~Copyable {
     }
 
     /// How many segments one call sends.
-    static let segmentsPerCall = 16
+    package static let segmentsPerCall = 16
 
-    let descriptor: Int32
+    /// The system's number.
+    package let descriptor: Int32
 
     /// Takes over an open descriptor.
-    init(owning descriptor: Int32) {
+    package init(owning descriptor: Int32) {
         self.descriptor = descriptor
     }
 
@@ -29,24 +30,49 @@ struct Socket: ~Copyable {
     }
 
     /// A new TCP socket, closed on exec; nil with `errno` set where there is none to be had.
-    static func stream(family: Int32) -> Socket? {
+    package static func stream(family: Int32) -> Socket? {
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(family, kind, 0)
         return descriptor >= 0 ? Socket(owning: descriptor) : nil
     }
 
     /// Reads what is there, up to the room in `buffer`.
-    borrowing func receive(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+    package borrowing func receive(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         outcome { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
     }
 
     /// Reads what is there and leaves it there.
-    borrowing func peek(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+    package borrowing func peek(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         outcome { recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_PEEK)) }
     }
 
+    /// Writes the beginning of `bytes`; another side that is gone is an error, never a signal.
+    package borrowing func transmit(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+        outcome { send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// What came of waiting.
+    package enum Readiness: Equatable {
+        /// There is something to read or room to write, or the socket is broken.
+        case ready
+        /// The deadline came first.
+        case late
+        case failed(errno: Int32)
+    }
+
+    /// Blocks the thread until the socket is ready for an event of poll(2), or broken.
+    package borrowing func wait(for event: Int32, by deadline: Deadline) -> Readiness {
+        var entry = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+        while true {
+            let count = poll(&entry, 1, deadline.milliseconds)
+            if count > 0 { return .ready }
+            if count == 0 { return .late }
+            guard errno == EINTR else { return .failed(errno: errno) }
+        }
+    }
+
     /// Writes segments by one call; a client that is gone is an error, never a signal.
-    borrowing func transmit(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
+    package borrowing func transmit(_ segments: ArraySlice<[UInt8]>, skipping sent: Int) -> Outcome {
         if segments.count == 1, let only = segments.first {
             return only.withUnsafeBytes { bytes in
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
@@ -93,17 +119,17 @@ struct Socket: ~Copyable {
     }
 
     /// Ends our side; the other one may still be read.
-    borrowing func endSending() {
+    package borrowing func endSending() {
         _ = shutdown(descriptor, Int32(SHUT_WR))
     }
 
     /// Sends small answers at once rather than wait for more.
-    borrowing func disableDelay() {
+    package borrowing func disableDelay() {
         setOption(Int32(IPPROTO_TCP), TCP_NODELAY)
     }
 
     @discardableResult
-    borrowing func setOption(_ level: Int32, _ option: Int32) -> Bool {
+    package borrowing func setOption(_ level: Int32, _ option: Int32) -> Bool {
         var on: Int32 = 1
         return setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size)) == 0
     }

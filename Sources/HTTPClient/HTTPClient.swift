@@ -1,0 +1,105 @@
+import Platform
+
+/// One connection to a server, which blocks: a request, then its answer. It is kept open, and opened again where the
+/// server has ended it.
+public final class HTTPClient {
+    /// How long an exchange may take; beyond the minute that a server is asked to wait for a job.
+    private static let patience = Duration.seconds(90)
+    /// What a network moves in a second at least, for requests that are large.
+    private static let slowest = 1 << 20
+
+    /// The server.
+    public let server: ServerURL
+    private let addresses: [IPAddress]
+    private var connection: ClientConnection?
+    private var reader = AnswerReader()
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+    /// Looks the host up; connects with the first request.
+    public init(_ server: ServerURL) throws(ClientError) {
+        self.server = server
+        if let address = IPAddress(server.host) {
+            addresses = [address]
+            return
+        }
+        do throws(ResolutionError) { addresses = try SystemResolver().addresses(of: server.host) } catch {
+            throw .unknownHost(server.host, "\(error)")
+        }
+    }
+
+    /// A request as it is sent.
+    public static func message(
+        _ method: String, _ path: String, to server: ServerURL, fields: [(name: String, value: String)] = [],
+        body: [UInt8] = []
+    ) -> [UInt8] {
+        ClientRequest(method, path, authority: server.authority, fields: fields, body: body).bytes
+    }
+
+    /// Sends a request and reads its answer.
+    public func exchange(_ message: [UInt8]) throws(ClientError) -> Answer {
+        let deadline = Deadline(in: Self.patience + .seconds(message.count / Self.slowest))
+        do throws(ClientError) {
+            let answer = try exchange(message, by: deadline)
+            if answer.closes { connection = nil }
+            return answer
+        } catch {
+            connection = nil
+            reader = AnswerReader()
+            throw error
+        }
+    }
+
+    private func exchange(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
+        if connection?.hasEnded == true { connection = nil }
+        if connection == nil {
+            connection = try ClientConnection.connected(toFirstOf: addresses, port: server.port, by: deadline)
+        }
+        var problem: ClientError?
+        do throws(ClientError) { try connection?.send(message, by: deadline) } catch {
+            if case .timedOut = error { throw error }
+            // A server may refuse before it has read everything, and end the connection: then its answer is there.
+            problem = error
+        }
+        let answer: Answer
+        do throws(ClientError) { answer = try receive(by: deadline) } catch { throw problem ?? error }
+        if problem != nil { connection = nil }
+        return answer
+    }
+
+    private func receive(by deadline: Deadline) throws(ClientError) -> Answer {
+        while true {
+            let count = try fill(by: deadline)
+            guard count > 0 else {
+                guard let answer = reader.end() else { throw .ended(.receiving) }
+                return answer
+            }
+            do throws(AnswerError) {
+                if let answer = try take(count) { return answer }
+            } catch {
+                throw .malformed(error)
+            }
+        }
+    }
+
+    /// Takes the bytes at the beginning of the buffer; an answer has to be the last of them.
+    private func take(_ count: Int) throws(AnswerError) -> Answer? {
+        let bytes = buffer
+        var position = 0
+        guard let answer = try reader.consume(bytes.span.extracting(0..<count), at: &position) else { return nil }
+        guard position == count else { throw .excess(count - position) }
+        return answer
+    }
+
+    /// Reads what is there into the buffer; 0 where the server has ended.
+    private func fill(by deadline: Deadline) throws(ClientError) -> Int {
+        var outcome = Result<Int, ClientError>.success(0)
+        buffer.withUnsafeMutableBytes { bytes in
+            do throws(ClientError) {
+                outcome = .success(try connection?.receive(into: bytes, by: deadline) ?? 0)
+            } catch {
+                outcome = .failure(error)
+            }
+        }
+        return try outcome.get()
+    }
+}
