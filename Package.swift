@@ -44,15 +44,17 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
-        .target(name: "Platform", swiftSettings: optimisedSwift),
+        .target(name: "Platform", dependencies: ["COpenSSL"], swiftSettings: optimisedSwift),
+        .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "Numerics", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
-        .target(name: "TLS", dependencies: ["COpenSSL"]),
+        .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
         .target(name: "Compression", dependencies: ["CZlib"]),
-        .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"], swiftSettings: optimisedSwift),
-        .target(name: "Webhooks", dependencies: ["Formats", "Platform", "TLS"]),
+        .target(name: "Formats", dependencies: ["Compression", "JSON", "Platform"], swiftSettings: optimisedSwift),
+        .target(name: "Webhooks", dependencies: ["Platform", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),
         .target(
-            name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics", "Platform"], swiftSettings: optimisedSwift),
+            name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Numerics", "Platform"],
+            swiftSettings: optimisedSwift),
         .target(
             name: "HTTP",
             dependencies: [
@@ -74,14 +76,14 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Formats", "HTTP", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
+                "Formats", "HTTP", "JSON", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "JSON", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -91,11 +93,14 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Formats", "Platform"], path: "Tests/TestSupport"),
+        .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
+        .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
-        .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
+        .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats", "Platform"]),
         .testTarget(
-            name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats"], exclude: ["Fixtures"]),
+            name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats", "JSON", "Platform"],
+            exclude: ["Fixtures"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["AllocationCount", "Platform", "TestSupport", "VadCLIP"],
@@ -103,26 +108,28 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "TestSupport", "Compression", "HTTP", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "TestSupport", "Compression", "HTTP", "Platform",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
             name: "TLSTests",
             dependencies: [
-                "COpenSSL", "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "COpenSSL", "TestSupport", "HTTP", "Platform", "TLS",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
-        .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Formats", "TLS", "Webhooks"]),
+        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "SQLiteStore"]),
+        .testTarget(name: "WebhooksTests", dependencies: ["TestSupport", "Platform", "TLS", "Webhooks"]),
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
-                "TestSupport", "Formats", "Jobs", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
+                "TestSupport", "Jobs", "Platform", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "Numerics", "Service", "VadCLIP",
+                "TestSupport", "Formats", "HTTP", "JSON", "Jobs", "Numerics", "Platform", "Service", "VadCLIP",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -130,7 +137,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "Jobs", "SQLiteStore", "Service", "VadCLIP", "Webhooks", "vigil",
+                "TestSupport", "HTTP", "JSON", "Jobs", "Platform", "SQLiteStore", "Service", "VadCLIP", "Webhooks",
+                "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -146,7 +154,8 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Compression", "Formats", "HTTP", "Webhooks", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "Compression", "Formats", "HTTP", "JSON", "Platform", "Webhooks",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))

@@ -1,4 +1,5 @@
 public import Jobs
+import Platform
 
 extension SQLiteJobStore {
     /// Notes that are due, which are this caller's for a while.

@@ -1,4 +1,3 @@
-import Formats
 public import HTTP
 import HTTPTypes
 public import Jobs

@@ -4,6 +4,7 @@ import HTTP
 import HTTPTypes
 import Jobs
 import Numerics
+import Platform
 import TestSupport
 import Testing
 import VadCLIP

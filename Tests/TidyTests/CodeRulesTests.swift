@@ -47,7 +47,9 @@ struct CodeRulesTests {
 
     /// Files that read what comes from the wire, from files or from the command line.
     private static func sourcesOfInput() throws -> [SourceFile] {
-        let rooms: Set<String> = ["HTTP", "TLS", "Webhooks", "Service", "Formats", "Jobs", "SQLiteStore", "vigil"]
+        let rooms: Set<String> = [
+            "HTTP", "TLS", "Webhooks", "Service", "Formats", "JSON", "Platform", "Jobs", "SQLiteStore", "vigil",
+        ]
         let sources = try Repository.sources().filter { file in
             (rooms.contains(file.target) && file.folder != "Sources/vigil/Settings")
                 || file.folder == "Sources/VadCLIP/Import"

@@ -8,21 +8,22 @@ struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
         "vigil": [
-            "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "Numerics",
-            "Platform",
-            "TLS", "Webhooks",
+            "CLinux", "CResources", "SQLiteStore", "Service", "HTTP", "Jobs", "VadCLIP", "Formats", "JSON", "Numerics",
+            "Platform", "TLS", "Webhooks",
         ],
-        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics", "Platform"],
+        "Service": ["HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Numerics", "Platform"],
         "SQLiteStore": ["Jobs", "Formats", "Compression", "Platform"],
-        "VadCLIP": ["CLIP", "Formats", "Numerics", "Platform"],
+        "VadCLIP": ["CLIP", "Formats", "JSON", "Numerics", "Platform"],
         "CLIP": ["Numerics"],
         "Numerics": ["CKernels"],
-        "Formats": ["Compression", "COpenSSL", "Platform"],
+        "Formats": ["Compression", "JSON", "Platform"],
+        "JSON": ["Platform"],
         "HTTP": ["CLinux", "Compression", "Platform", "TLS"],
         "Compression": ["CZlib"],
-        "TLS": ["COpenSSL"],
-        "Jobs": ["Platform"], "Platform": [],
-        "Webhooks": ["Formats", "Platform", "TLS"],
+        "TLS": ["COpenSSL", "Platform"],
+        "Jobs": ["Platform"],
+        "Platform": ["COpenSSL"],
+        "Webhooks": ["Platform", "TLS"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 
@@ -45,6 +46,14 @@ struct ImportGraphTests {
             !file.imports.isDisjoint(with: ["Foundation", "Dispatch", "SystemPackage"])
         }
         #expect(wrong.map(\.path) == [])
+    }
+
+    @Test("the C library comes by way of Platform, whichever it is: nobody else imports it, in the tests neither")
+    func libraryInOnePlace() throws {
+        let libraries: Set<String> = ["Glibc", "Musl", "Darwin", "Android", "ucrt"]
+        let files = try Repository.sources() + Repository.tests()
+        let places = files.filter { !$0.imports.isDisjoint(with: libraries) }.map(\.path)
+        #expect(places == ["Sources/Platform/System/LibC.swift"])
     }
 
     @Test("Foundation is imported in the command line alone, and where GRDB speaks of bytes")

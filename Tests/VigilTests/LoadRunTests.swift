@@ -1,4 +1,3 @@
-import Jobs
 import Testing
 
 @testable import vigil

@@ -1,13 +1,8 @@
 import Dispatch
 import HTTPTypes
 import Logging
+import Platform
 import TLS
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A client's connection, its state, and the handler at work for it: carries out what `ConnectionState` decides.
 ///

@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 /// All that a connection knows and decides, without a socket, a queue or a clock.
 ///

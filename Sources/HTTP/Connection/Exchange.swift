@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 /// One request and its answer, while they are under way.
 struct Exchange {

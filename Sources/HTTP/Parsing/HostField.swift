@@ -1,3 +1,5 @@
+import Platform
+
 /// The grammar of Host: a host and an optional port, nothing else (RFC 9110, 7.2; RFC 3986, 3.2.2).
 enum HostField {
     static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool {

@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 extension HTTPField.Name {
     /// RFC 7239.

@@ -1,3 +1,5 @@
+import Platform
+
 /// What a PROXY header says of the connection that it stands before.
 enum ProxyHeader: Equatable {
     /// The proxy speaks for itself, or does not know for whom: the socket's own address stands.

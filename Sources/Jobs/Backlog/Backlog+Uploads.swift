@@ -1,3 +1,5 @@
+import Platform
+
 /// Room for uploads that are on their way.
 extension Backlog {
     /// Keeps a place free for a job that is still being uploaded, so that any number of uploads stay within the limits.

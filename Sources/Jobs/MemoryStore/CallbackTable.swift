@@ -1,3 +1,5 @@
+import Platform
+
 /// The notes that are on their way, and when each is due.
 struct CallbackTable: Sendable {
     /// How long a note that was taken is nobody else's.

@@ -1,4 +1,5 @@
 import HTTP
+import Platform
 
 /// A host, perhaps with a port: what Host says, what stands behind `://` in an origin, and what patterns are held to.
 struct Authority: Sendable, Hashable {
@@ -57,15 +58,15 @@ struct Authority: Sendable, Hashable {
         let port = rest.dropFirst()
         // Five digits can be beyond any port; those below 60,000 are none of them.
         let isPort = port.count <= 4 || port.count == 5 && port.first.map { $0 < UInt8(ascii: "6") } == true
-        return (rest.first ?? UInt8(ascii: ":")) == UInt8(ascii: ":") && isPort && port.allSatisfy(ASCIIText.isDigit)
+        return (rest.first ?? UInt8(ascii: ":")) == UInt8(ascii: ":") && isPort && port.allSatisfy(ASCII.isDigit)
     }
 
     /// A name of letters, digits, dots, hyphens and underscores, or an IPv4 address of four numbers.
     private static func host(_ bytes: ArraySlice<UInt8>) -> Host? {
-        var name = bytes.map(ASCIIText.lowercased)
+        var name = bytes.map(ASCII.lowercased)
         if name.last == UInt8(ascii: ".") { name.removeLast() }
         let isName = name.allSatisfy { byte in
-            ASCIIText.isAlphanumeric(byte) || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(byte)
+            ASCII.isAlphanumeric(byte) || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(byte)
         }
         guard !name.isEmpty, isName else { return nil }
         let text = String(decoding: name, as: UTF8.self)
@@ -78,7 +79,7 @@ struct Authority: Sendable, Hashable {
         let digits = bytes.dropFirst()
         guard bytes.first == UInt8(ascii: ":") else { return nil }
         if digits.isEmpty { return .some(nil) }
-        guard digits.count <= 5, digits.allSatisfy(ASCIIText.isDigit),
+        guard digits.count <= 5, digits.allSatisfy(ASCII.isDigit),
             let port = UInt16(String(decoding: digits, as: UTF8.self))
         else { return nil }
         return .some(port)

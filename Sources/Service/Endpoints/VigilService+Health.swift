@@ -1,6 +1,6 @@
-import Formats
 import HTTP
 import HTTPTypes
+import JSON
 import Jobs
 
 /// `/livez`, `/readyz`, `/healthz`: what an orchestrator asks, with the reasons.

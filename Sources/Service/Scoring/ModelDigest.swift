@@ -1,5 +1,5 @@
 import Dispatch
-import Formats
+import Platform
 import Synchronization
 
 /// The SHA-256 of the served model for tasks, which must not block: it takes a while to compute, once.

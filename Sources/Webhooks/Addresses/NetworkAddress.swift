@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// An IP address, as a name was resolved to it.
 public enum NetworkAddress: Sendable, Hashable, CustomStringConvertible {

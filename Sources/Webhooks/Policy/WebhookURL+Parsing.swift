@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 extension WebhookURL {
     /// Reads an absolute `http` or `https` URL of RFC 3986, in ASCII, as it is to be sent: what needs percent-encoding

@@ -1,3 +1,4 @@
+import Platform
 import TLS
 
 /// One try to deliver one notice, on a thread that may block.

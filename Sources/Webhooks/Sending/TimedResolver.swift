@@ -1,3 +1,5 @@
+import Platform
+
 /// Resolves names on threads of its own, so that a name server which does not answer costs a try no more than its time.
 final class TimedResolver: Sendable {
     private let resolver: any HostResolver
@@ -12,7 +14,7 @@ final class TimedResolver: Sendable {
 
     /// Blocks the thread until the addresses are there.
     func addresses(of host: String, by deadline: Deadline) throws(TryError) -> [NetworkAddress] {
-        let latch = Latch<Result<[NetworkAddress], ResolutionError>>()
+        let latch = BlockingLatch<Result<[NetworkAddress], ResolutionError>>()
         let resolver = resolver
         let isTaken = threads.submit(host: host) {
             guard !latch.isGivenUp else { return }

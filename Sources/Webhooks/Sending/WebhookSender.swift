@@ -1,10 +1,5 @@
+import Platform
 public import TLS
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Delivers notices, one try at a call. It keeps nothing: what is due, and when, others know.
 ///

@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// What counts of a receiver's answer.
 struct AnswerHead: Equatable {

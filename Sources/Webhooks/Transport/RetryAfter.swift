@@ -1,3 +1,5 @@
+import Platform
+
 /// When a receiver wants to be asked again (RFC 9110, 10.2.3).
 enum RetryAfter {
     /// No receiver is waited for longer.

@@ -1,10 +1,5 @@
+import Platform
 import TLS
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A connection to a receiver, with TLS or without. Every step blocks its thread until the deadline at most.
 struct Wire: ~Copyable {

@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Platform
 import Service
 import VadCLIP
 

@@ -1,4 +1,3 @@
-import Formats
 import HTTP
 
 /// The variables that Kubernetes and Docker set in a container for a service called vigil, or vigil-SOMETHING.

@@ -1,5 +1,5 @@
 import Dispatch
-import Glibc
+import Platform
 
 /// A blocking TCP connection to this machine.
 final class ClientSocket {

@@ -1,5 +1,5 @@
 import COpenSSL
-import Glibc
+import Platform
 
 /// A blocking TLS client of OpenSSL's, which shows and does what other clients hide: drips, ends without a word,
 /// resumes, and offers what nobody should take. It gives up after a minute.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// One connection to a server, which blocks: a request, then its answer. It is kept open, and opened again where the
 /// server has ended it.

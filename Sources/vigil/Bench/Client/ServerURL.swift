@@ -1,11 +1,5 @@
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Where a server is: `http://host:port`.
 struct ServerURL: Equatable, Sendable, CustomStringConvertible {
     let host: String

@@ -1,4 +1,4 @@
-import Jobs
+import Platform
 import Synchronization
 
 /// A phase as its clients share it: each runs `work` on a thread of its own.
