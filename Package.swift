@@ -44,16 +44,18 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
-        .target(name: "Platform", swiftSettings: optimisedSwift),
+        .target(name: "Platform", dependencies: ["COpenSSL"], swiftSettings: optimisedSwift),
+        .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "Numerics", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
-        .target(name: "TLS", dependencies: ["COpenSSL"]),
+        .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
         .target(name: "Compression", dependencies: ["CKernels", "CZlib"]),
-        .target(name: "Formats", dependencies: ["Compression", "COpenSSL", "Platform"], swiftSettings: optimisedSwift),
+        .target(name: "Formats", dependencies: ["Compression", "JSON", "Platform"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
-        .target(name: "Webhooks", dependencies: ["Formats", "HTTPClient", "Platform", "TLS"]),
+        .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
         .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),
         .target(
-            name: "VadCLIP", dependencies: ["CLIP", "Formats", "Numerics", "Platform"], swiftSettings: optimisedSwift),
+            name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Numerics", "Platform"],
+            swiftSettings: optimisedSwift),
         .target(
             name: "HTTP",
             dependencies: [
@@ -77,14 +79,15 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Engine", "Formats", "HTTP", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
+                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Engine", "HTTPClient", "Platform", "SQLiteStore", "Service", "TLS", "Webhooks",
+                "CLinux", "CResources", "Engine", "HTTPClient", "JSON", "Platform", "SQLiteStore", "Service", "TLS",
+                "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
                 .product(
@@ -95,10 +98,13 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .target(name: "TestSupport", dependencies: ["Formats", "Platform", "TLS"], path: "Tests/TestSupport"),
+        .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
+        .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
-        .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats"]),
+        .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats", "Platform"]),
         .testTarget(
-            name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats"], exclude: ["Fixtures"]),
+            name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats", "JSON", "Platform"],
+            exclude: ["Fixtures"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["AllocationCount", "Platform", "TestSupport", "VadCLIP"],
@@ -112,27 +118,28 @@ let package = Package(
         .testTarget(
             name: "TLSTests",
             dependencies: [
-                "COpenSSL", "TestSupport", "HTTP", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "COpenSSL", "TestSupport", "HTTP", "Platform", "TLS",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "SQLiteStore"]),
+        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "SQLiteStore"]),
         .testTarget(
-            name: "EngineTests", dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Numerics", "VadCLIP"]),
-        .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient"]),
+            name: "EngineTests",
+            dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Numerics", "Platform", "VadCLIP"]),
+        .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
-            name: "WebhooksTests",
-            dependencies: ["TestSupport", "Formats", "HTTPClient", "Platform", "TLS", "Webhooks"]),
+            name: "WebhooksTests", dependencies: ["TestSupport", "HTTPClient", "Platform", "TLS", "Webhooks"]),
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
-                "TestSupport", "Formats", "Jobs", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
+                "TestSupport", "Jobs", "Platform", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "TestSupport", "Engine", "Formats", "HTTP", "HTTPClient", "Jobs", "Numerics", "Platform", "Service", "TLS",
-                "VadCLIP", "Webhooks",
+                "TestSupport", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Numerics", "Platform",
+                "Service", "TLS", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -140,8 +147,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "HTTPClient", "Jobs", "Platform", "SQLiteStore", "Service", "VadCLIP",
-                "Webhooks", "vigil",
+                "TestSupport", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore", "Service",
+                "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -157,7 +164,7 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Compression", "Formats", "HTTP", "HTTPClient", "Platform", "Webhooks",
+                "Compression", "Formats", "HTTP", "HTTPClient", "JSON", "Platform", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],

@@ -1,12 +1,6 @@
 import Platform
 import TLS
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A connection to a server, with TLS or without. Every step blocks its thread until the deadline at most.
 public struct ClientConnection: ~Copyable {
     private var tls: TLSClientSession?

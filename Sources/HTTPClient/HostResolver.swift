@@ -1,11 +1,5 @@
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Finds the addresses of a host.
 public protocol HostResolver: Sendable {
     /// All addresses, the preferred ones first. It may block: it is called on a thread that may.

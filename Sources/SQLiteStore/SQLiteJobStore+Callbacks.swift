@@ -1,4 +1,5 @@
 public import Jobs
+import Platform
 
 extension SQLiteJobStore {
     /// Notes that are due and have room, which are this caller's for a while. The writer is asked only where there are

@@ -1,5 +1,6 @@
 import GRDB
 public import Jobs
+import Platform
 
 extension SQLiteJobStore {
     /// How many jobs are removed in one transaction, so that nobody waits long for it.

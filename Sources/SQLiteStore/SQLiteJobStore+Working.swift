@@ -1,4 +1,5 @@
 public import Jobs
+import Platform
 
 extension SQLiteJobStore {
     /// Takes jobs out of the queue, and reads their inputs. A job whose input is damaged fails, by name, and the next one

@@ -1,5 +1,6 @@
 public import Jobs
 public import Logging
+import Platform
 import Synchronization
 
 /// Jobs on disk, in a SQLite database and files beside it, for one process at a time.

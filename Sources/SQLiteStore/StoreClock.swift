@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 
 /// The store's time: it goes on while the process runs as the monotonic clock does, and while it does not as the time of
 /// day did, but never back. So what lasts a certain time lasts that long whatever is done to the time of day.

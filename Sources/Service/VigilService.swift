@@ -1,5 +1,4 @@
 public import Engine
-import Formats
 public import HTTP
 import HTTPTypes
 public import Jobs

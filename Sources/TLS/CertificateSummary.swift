@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A certificate in the words of logs and handlers.
 public struct CertificateSummary: Sendable, Equatable {

@@ -1,10 +1,5 @@
 import COpenSSL
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A small file of certificates or a key, read whole.
 struct PEMFile {
@@ -15,7 +10,7 @@ struct PEMFile {
 
     init(_ path: String) throws(TLSError) {
         self.path = path
-        func failure(_ code: Int32) -> TLSError { .unreadable(path: path, reason: String(cString: strerror(code))) }
+        func failure(_ code: Int32) -> TLSError { .unreadable(path: path, reason: errnoText(code)) }
         // Without waiting, so that a pipe in its place is no trap.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure(errno) }

@@ -1,10 +1,5 @@
 import COpenSSL
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// One side of TLS on one non-blocking socket; other rooms see the server's here. It belongs to one thread at a time.
 ///

@@ -1,6 +1,7 @@
 import Engine
 import Formats
 import Jobs
+import Platform
 import TestSupport
 import Testing
 import VadCLIP

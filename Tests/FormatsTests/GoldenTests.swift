@@ -1,5 +1,7 @@
 import Formats
 import Foundation
+import Platform
+import TestSupport
 import Testing
 
 /// The tiny checkpoint of ../shared/golden, made by its own script; skipped where that, Python or numpy is absent.

@@ -79,14 +79,4 @@ struct MutationTests {
             }
         }
     }
-
-    @Test("JSON texts")
-    func json() throws {
-        let bytes = Array(#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00"],"b":{"c":null,"d":[true,false,{}]}}"#.utf8)
-        var generator = SeededRandom(seed: 15)
-        for _ in 0..<5000 {
-            let text = mutate(bytes, using: &generator)
-            do { _ = try JSONReader.parse(text) } catch { #expect((0...text.count).contains(error.position)) }
-        }
-    }
 }

@@ -1,4 +1,6 @@
 import Formats
+import Platform
+import TestSupport
 import Testing
 
 @Suite("Safetensors")

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// What libFuzzer runs; one program holds all properties, and the environment's `VIGIL_FUZZ_TARGET` names the one.
 enum FuzzTarget: String, CaseIterable {

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPTypes
 import Jobs
+import Platform
 import TestSupport
 import Testing
 
@@ -107,7 +108,7 @@ struct HeadTests {
 
     /// The head of the answer, and what of its body comes with it at once.
     private func answer(_ request: String, gate: RequestGate?) async throws -> (head: String, body: [UInt8]) {
-        let now = HTTP.MonotonicTime(nanoseconds: 1_000_000_000)
+        let now = MonotonicTime(nanoseconds: 1_000_000_000)
         let context = ServerContext(
             configuration: ServerConfiguration(), router: service.router(), renderProblem: VigilService.render,
             gate: gate)

@@ -5,6 +5,7 @@ import HTTP
 import HTTPTypes
 import Jobs
 import Numerics
+import Platform
 import TestSupport
 import Testing
 import VadCLIP

@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import Testing
 import VadCLIP
 

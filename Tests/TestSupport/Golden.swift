@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Platform
 import Synchronization
 
 /// The golden data of ../shared: seeded checkpoints and features, and the published implementation's outputs.

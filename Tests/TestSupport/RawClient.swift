@@ -1,5 +1,4 @@
 import Dispatch
-import Glibc
 import Platform
 
 @testable import HTTP

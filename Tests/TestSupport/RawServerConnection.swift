@@ -1,4 +1,4 @@
-import Glibc
+import Platform
 import TLS
 
 /// A server's side of a connection: blocking, for a minute at most.

@@ -9,20 +9,22 @@ struct ImportGraphTests {
     static let allowed: [String: Set<String>] = [
         "vigil": [
             "CLinux", "CResources", "Engine", "SQLiteStore", "Service", "HTTP", "HTTPClient", "Jobs", "VadCLIP",
-            "Formats", "Numerics", "Platform", "TLS", "Webhooks",
+            "Formats", "JSON", "Numerics", "Platform", "TLS", "Webhooks",
         ],
         "Engine": ["Jobs", "VadCLIP", "Numerics", "Platform"],
-        "Service": ["Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "Numerics", "Platform"],
+        "Service": ["Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Numerics", "Platform"],
         "SQLiteStore": ["Jobs", "Formats", "Compression", "Platform"],
-        "VadCLIP": ["CLIP", "Formats", "Numerics", "Platform"],
+        "VadCLIP": ["CLIP", "Formats", "JSON", "Numerics", "Platform"],
         "CLIP": ["Numerics"],
         "Numerics": ["CKernels"],
-        "Formats": ["Compression", "COpenSSL", "Platform"],
+        "Formats": ["Compression", "JSON", "Platform"],
+        "JSON": ["Platform"],
         "HTTP": ["CLinux", "Compression", "Platform", "TLS"],
         "Compression": ["CKernels", "CZlib"],
-        "TLS": ["COpenSSL"],
-        "Jobs": ["Platform"], "Platform": [],
-        "Webhooks": ["Formats", "HTTPClient", "Platform", "TLS"],
+        "TLS": ["COpenSSL", "Platform"],
+        "Jobs": ["Platform"],
+        "Platform": ["COpenSSL"],
+        "Webhooks": ["HTTPClient", "Platform", "TLS"],
         "HTTPClient": ["Platform", "TLS"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
@@ -46,6 +48,14 @@ struct ImportGraphTests {
             !file.imports.isDisjoint(with: ["Foundation", "Dispatch", "SystemPackage"])
         }
         #expect(wrong.map(\.path) == [])
+    }
+
+    @Test("the C library comes by way of Platform, whichever it is: nobody else imports it, in the tests neither")
+    func libraryInOnePlace() throws {
+        let libraries: Set<String> = ["Glibc", "Musl", "Darwin", "Android", "ucrt"]
+        let files = try Repository.sources() + Repository.tests()
+        let places = files.filter { !$0.imports.isDisjoint(with: libraries) }.map(\.path)
+        #expect(places == ["Sources/Platform/System/LibC.swift"])
     }
 
     @Test("Foundation is imported in the command line alone, and where GRDB speaks of bytes")

@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Numerics
+import Platform
 import TestSupport
 import Testing
 

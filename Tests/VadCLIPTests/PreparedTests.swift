@@ -2,6 +2,7 @@ import CLIP
 import Formats
 import Foundation
 import Numerics
+import Platform
 import TestSupport
 import Testing
 

@@ -1,5 +1,4 @@
 import HTTPClient
-import Jobs
 import Testing
 
 @testable import vigil

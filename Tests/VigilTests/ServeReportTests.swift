@@ -1,5 +1,5 @@
-import Formats
-import Jobs
+import JSON
+import Platform
 import Testing
 
 @testable import vigil

@@ -1,5 +1,5 @@
-import Formats
 import HTTPClient
+import Platform
 import TestSupport
 import Testing
 

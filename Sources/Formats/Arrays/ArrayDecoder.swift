@@ -1,3 +1,5 @@
+import Platform
+
 /// Decodes one array from bytes that arrive in pieces, and never keeps the encoded bytes.
 ///
 /// How the bytes are cut into pieces makes no difference to the outcome. A decoder that has thrown throws the same

@@ -1,3 +1,5 @@
+import Platform
+
 extension ElementType {
     /// Converts elements to float32, in order.
     ///

@@ -1,3 +1,5 @@
+import Platform
+
 /// Collects float32 values from the bytes of elements that arrive in pieces, cut anywhere.
 ///
 /// Memory follows what has arrived: beyond the first MiB the expected count only caps the growth.

@@ -1,3 +1,5 @@
+import Platform
+
 /// An array, and the name that it has in the file that holds it with others.
 public struct NamedArray: Equatable, Sendable {
     /// The name.

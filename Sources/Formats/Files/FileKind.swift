@@ -1,3 +1,6 @@
+import JSON
+import Platform
+
 /// What a file is, told from its first bytes.
 ///
 /// Bytes that begin as none of these are `unknown`, as plain float32 rows are: so no kind is told from bytes that numbers

@@ -1,3 +1,6 @@
+import JSON
+import Platform
+
 /// Formats with marks that numbers begin with too, told by more of what they are.
 extension ForeignFormat {
     /// The format that the first 32 bytes tell.

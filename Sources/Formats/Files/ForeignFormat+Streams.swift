@@ -1,4 +1,5 @@
 import Compression
+import Platform
 
 /// Sound, video and packed data, whose parts follow one another.
 extension ForeignFormat {

@@ -1,3 +1,5 @@
+import Platform
+
 /// Values that programs have written: Python's pickles, and MessagePack.
 extension ForeignFormat {
     /// Protocols 2 to 5: a frame's opcode and length, or an opcode that pickles begin with.

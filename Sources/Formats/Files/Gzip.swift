@@ -1,4 +1,5 @@
 import Compression
+import Platform
 
 /// Why gzip data could not be unpacked.
 public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {

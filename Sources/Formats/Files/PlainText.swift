@@ -1,3 +1,5 @@
+import Platform
+
 /// Tells text from bytes of numbers.
 enum PlainText {
     /// Whether the front of a file is all text, with zeros behind it or not: UTF-8, or an older coding whose characters are

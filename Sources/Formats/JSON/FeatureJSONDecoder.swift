@@ -1,3 +1,6 @@
+import JSON
+import Platform
+
 /// Decodes `{"features": [[1.0, …], …]}`, strict JSON (RFC 8259).
 ///
 /// Other members are checked, and kept for whoever asked for them, up to a few bytes. Numbers are rounded to the nearest

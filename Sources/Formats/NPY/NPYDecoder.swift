@@ -1,3 +1,5 @@
+import Platform
+
 /// Decodes an .npy body: versions 1, 2 and 3, float16, float32 and float64 in either byte order, C or Fortran order.
 public struct NPYDecoder: ArrayDecoder {
     private enum State {

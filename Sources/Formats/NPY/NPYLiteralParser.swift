@@ -1,3 +1,5 @@
+import Platform
+
 /// The few Python literals that an .npy header is made of.
 enum NPYLiteral: Equatable {
     case string(String)

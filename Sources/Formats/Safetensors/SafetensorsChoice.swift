@@ -1,3 +1,5 @@
+import Platform
+
 /// Which tensors of a safetensors body an upload is about.
 enum SafetensorsChoice: Sendable {
     /// The one of that name.

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a safetensors file could not be read or written.
 public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The header breaks the format's rules, or does not fit the data.

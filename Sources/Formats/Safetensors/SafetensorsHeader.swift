@@ -1,3 +1,4 @@
+import JSON
 import Platform
 
 /// One tensor of a safetensors file.

@@ -1,3 +1,5 @@
+import Platform
+
 /// Keeps the chosen tensors of a safetensors body that arrives in pieces, and lets the others pass.
 struct SafetensorsStream {
     private enum State {

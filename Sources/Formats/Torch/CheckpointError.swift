@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a PyTorch checkpoint could not be read.
 public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file is something else, or a sort of checkpoint that is not read here.

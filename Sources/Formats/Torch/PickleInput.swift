@@ -1,3 +1,5 @@
+import Platform
+
 /// The bytes of a pickle with a position, read with bounds checked.
 struct PickleInput {
     private let data: UnsafeRawBufferPointer

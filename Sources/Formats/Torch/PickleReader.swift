@@ -1,3 +1,5 @@
+import Platform
+
 /// A pickle machine that executes nothing.
 ///
 /// It knows the instructions that `torch.save` writes, and refuses all others and the names of what runs programs

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a zip archive could not be read.
 public enum ZipError: Error, Equatable, Sendable, CustomStringConvertible {
     /// There is no zip directory at the end of the file.

@@ -1,3 +1,5 @@
+import Platform
+
 /// One record of a zip archive's directory.
 struct ZipCentralHeader {
     static let fixedSize = 46

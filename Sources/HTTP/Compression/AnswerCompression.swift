@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 /// Compresses answers for clients that ask for it (RFC 9110, 8.4).
 ///

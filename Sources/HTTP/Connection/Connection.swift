@@ -4,12 +4,6 @@ import Logging
 import Platform
 import TLS
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A client's connection, its state, and the handler at work for it: carries out what `ConnectionState` decides.
 ///
 /// `@unchecked Sendable`: it belongs to its loop and is touched on the loop's queue alone; tasks that hold it come back

@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 extension ConnectionState {
     /// A head has been read: decides who answers, and what becomes of the body.

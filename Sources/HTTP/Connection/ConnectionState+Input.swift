@@ -1,3 +1,5 @@
+import Platform
+
 extension ConnectionState {
     /// Uses the input from `position` on, up to the first thing that the shell has to do.
     ///

@@ -1,3 +1,5 @@
+import Platform
+
 extension ConnectionState {
     /// When `tick` has something to do, if nothing happens before.
     var deadline: MonotonicTime {

@@ -1,3 +1,5 @@
+import Platform
+
 /// How idle a connection is that has no request under way. The lesser one is missed less.
 struct Idleness: Comparable {
     /// Whether something has begun that could become a request: a part of a head, or what comes before the first one.

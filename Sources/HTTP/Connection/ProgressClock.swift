@@ -1,3 +1,5 @@
+import Platform
+
 /// Watches bytes that should move: they may not stand still for long, nor drip.
 struct ProgressClock: Sendable {
     private let idle: Duration

@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 /// How an answer's body is delimited.
 enum ResponseFraming: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Platform
+
 /// The connections of one event loop, by slot.
 ///
 /// Deadlines lie side by side, so that looking through all of them costs a microsecond a thousand. A slot's generation

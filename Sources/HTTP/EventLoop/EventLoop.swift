@@ -1,11 +1,6 @@
 import Dispatch
 import Logging
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A serial queue and the connections that belong to it.
 ///

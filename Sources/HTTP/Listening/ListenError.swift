@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// Why a server could not listen.
 public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -60,5 +56,5 @@ public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    private static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
+    private static func text(_ code: Int32) -> String { errnoText(code) }
 }

@@ -1,11 +1,5 @@
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Sockets that whoever started this process has passed to it, as systemd does: `LISTEN_FDS` of them from descriptor 3
 /// on, if `LISTEN_PID` is this process.
 public enum PassedSockets {

@@ -1,11 +1,5 @@
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// What can be the path of a Unix socket.
 enum UnixSocketPath {
     /// The kernel's structure has room for this, and a NUL behind it.

@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads `multipart/form-data` from pieces as they arrive (RFC 7578; RFC 2046, 5.1).
 ///
 /// What is held is at most the headers of one part and a boundary; content goes out as it comes, and the events' bytes

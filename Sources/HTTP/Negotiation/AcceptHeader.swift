@@ -1,3 +1,5 @@
+import Platform
+
 /// What a client would like to get: the value of Accept (RFC 9110, 12.5.1).
 public struct AcceptHeader: Sendable {
     private struct Range: Sendable {

@@ -1,3 +1,5 @@
+import Platform
+
 /// A name for one state of a resource (RFC 9110, 8.8.3).
 public struct EntityTag: Sendable, Hashable, CustomStringConvertible {
     /// What stands between the quotes.

@@ -1,3 +1,5 @@
+import Platform
+
 /// Walks through a field value by the grammar that most fields share: tokens, quoted strings, separators
 /// (RFC 9110, 5.6).
 struct FieldScanner {

@@ -1,3 +1,5 @@
+import Platform
+
 /// A media type such as `text/plain; charset=utf-8` (RFC 9110, 8.3.1).
 public struct MediaType: Sendable, Equatable, CustomStringConvertible {
     /// The type, in lower case.

@@ -1,3 +1,5 @@
+import Platform
+
 /// How a request's body is delimited (RFC 9112, 6.3).
 enum BodyFraming: Sendable, Equatable {
     case none

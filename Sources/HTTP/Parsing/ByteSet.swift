@@ -1,8 +1,3 @@
-import Platform
-
-/// The signs that HTTP's grammar is made of, by name.
-typealias ASCII = Platform.ASCII
-
 /// A set of bytes that answers membership with a shift and a mask.
 struct ByteSet: Sendable {
     private var low: UInt64 = 0

@@ -1,3 +1,5 @@
+import Platform
+
 /// Reads the chunked coding from bytes as they arrive (RFC 9112, 7.1).
 ///
 /// Extensions and trailers are checked, counted against their limits, and dropped: a trailer never becomes a field.

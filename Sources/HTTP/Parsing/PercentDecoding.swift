@@ -1,3 +1,5 @@
+import Platform
+
 /// Percent-decoding of the parts of a target (RFC 3986, 2.1), done exactly once.
 enum PercentDecoding {
     /// What of a target is decoded; the parts differ in what they may come to hold.

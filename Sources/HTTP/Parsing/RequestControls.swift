@@ -1,3 +1,5 @@
+import Platform
+
 /// What the fields of a head say about the message and the connection itself, rather than about the resource.
 struct RequestControls: Sendable, Equatable {
     enum Expectation: Sendable, Equatable {

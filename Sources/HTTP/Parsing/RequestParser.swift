@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 /// Reads one request head from bytes as they arrive (RFC 9112, 2 to 5).
 ///

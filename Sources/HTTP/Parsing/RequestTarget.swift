@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 
 /// A request target, decoded and checked (RFC 9112, 3.2).
 struct RequestTarget: Equatable {

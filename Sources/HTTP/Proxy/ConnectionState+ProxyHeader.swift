@@ -1,3 +1,5 @@
+import Platform
+
 /// The PROXY header, which comes before TLS and HTTP and of which they must not lose a byte.
 extension ConnectionState {
     /// How many bytes may be looked at for the header; 0 where none is awaited.

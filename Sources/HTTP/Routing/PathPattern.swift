@@ -1,3 +1,5 @@
+import Platform
+
 /// A path with names in braces for some of its segments.
 struct PathPattern: Sendable, Equatable {
     private enum Segment: Equatable {

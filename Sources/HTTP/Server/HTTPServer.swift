@@ -3,12 +3,6 @@ public import Logging
 import Platform
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// An HTTP/1.1 server.
 public final class HTTPServer: Sendable {
     private enum Life {

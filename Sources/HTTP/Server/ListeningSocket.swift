@@ -1,12 +1,6 @@
 import CLinux
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A socket that connections come in by.
 struct ListeningSocket: ~Copyable {
     /// What came of accepting.

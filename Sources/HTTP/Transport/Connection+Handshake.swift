@@ -1,5 +1,6 @@
 import HTTPTypes
 import Logging
+import Platform
 
 extension HTTPProblem {
     static let plainOnTLS = HTTPProblem(

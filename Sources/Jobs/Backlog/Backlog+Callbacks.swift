@@ -1,3 +1,5 @@
+import Platform
+
 /// What delivers callbacks does with a backlog.
 extension Backlog {
     /// Up to `limit` notes whose time has come and that have room; each counts as tried and has to be settled.

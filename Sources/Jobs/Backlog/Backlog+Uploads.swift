@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// Room for uploads that are on their way.

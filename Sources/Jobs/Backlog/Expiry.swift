@@ -1,3 +1,5 @@
+import Platform
+
 /// Removes what has expired, now and then, so that a store that nobody uses grows small again; and ends the jobs that are
 /// too late to be begun, also while all workers are busy.
 public struct Expiry: Sendable {

@@ -1,3 +1,5 @@
+import Platform
+
 /// How fast parts get done, as a mean in which older parts count less and less.
 struct PartRate: Sendable {
     /// What a measurement still counts for after the next one: about the last fifty matter.

@@ -1,3 +1,5 @@
+import Platform
+
 /// A place in the backlog for jobs that are still on their way. It is given back when nobody holds it any more.
 public final class Reservation: Sendable {
     private let backlog: Backlog

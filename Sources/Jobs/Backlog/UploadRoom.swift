@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// What one upload in flight has of the backlog: what was promised to it, and what it holds.

@@ -1,3 +1,5 @@
+import Platform
+
 extension MemoryJobStore.State {
     /// Queues what is handed in, or finds what answers for it.
     mutating func submit(
@@ -15,9 +17,9 @@ extension MemoryJobStore.State {
             return overflow ? .max : sum
         }
         try table.checkRoom(forBytes: needed)
-        let batch = submission.isBatch ? BatchID(generator.next(at: wall, using: &random)) : nil
+        let batch = submission.isBatch ? BatchID(generator.next(at: wall, using: &self.random)) : nil
         let ids = submission.jobs.map { new in
-            let id = generator.next(at: wall, using: &random)
+            let id = generator.next(at: wall, using: &self.random)
             table.add(JobRecord(new, id: id, batch: batch, wall: wall, now: now))
             return id
         }

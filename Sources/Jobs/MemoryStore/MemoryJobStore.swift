@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// Jobs in memory: as lasting as the process.

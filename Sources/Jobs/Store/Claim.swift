@@ -1,3 +1,5 @@
+import Platform
+
 /// The proof that its holder is the one who works on a job. It is good for one claim only.
 public struct ClaimToken: Hashable, Sendable {
     /// The job that was claimed.

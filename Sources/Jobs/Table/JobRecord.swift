@@ -1,3 +1,5 @@
+import Platform
+
 /// All that a table knows of one job.
 package struct JobRecord: Sendable {
     /// What a record takes beside its output, roughly; so a flood of small results is bounded too.

@@ -1,3 +1,5 @@
+import Platform
+
 extension JobTable {
     /// Whether a claim could have anything now.
     package var canBeClaimed: Bool { partsToClaim != nil }

@@ -1,3 +1,5 @@
+import Platform
+
 extension JobTable {
     /// Ends a job for its holder; nil if the token is stale.
     package mutating func complete(

@@ -1,3 +1,5 @@
+import Platform
+
 /// Jobs and all that may be done with them: values in, values out.
 ///
 /// It reads no clock, makes no ID and knows no lock: the store around it does. A memory store keeps all its jobs in here,

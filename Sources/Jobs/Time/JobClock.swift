@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// Where everything in this room takes the time from, so that a test can bring its own.
 public protocol JobClock: Sendable {
@@ -23,26 +19,18 @@ public struct SystemClock: JobClock {
 
     /// The time of day.
     public var wall: WallTime {
-        let time = SystemClock.read(CLOCK_REALTIME)
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
         return WallTime(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
     /// The time to measure with.
-    public var now: MonotonicTime {
-        let time = SystemClock.read(CLOCK_MONOTONIC)
-        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
+    public var now: MonotonicTime { .now }
 
     /// Returns once `now` has reached `deadline`; throws `CancellationError` when the task is cancelled.
     public func sleep(until deadline: MonotonicTime) async throws {
         while case let remaining = deadline - now, remaining > .zero {
             try await Task.sleep(for: min(remaining, .seconds(86_400)))
         }
-    }
-
-    private static func read(_ clock: clockid_t) -> timespec {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return time
     }
 }

@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// A clock that stands still until a test moves it.

@@ -1,3 +1,5 @@
+import Platform
+
 /// A time of day as people read it: milliseconds since the beginning of 1970, UTC.
 ///
 /// It may jump; what has to last a certain time goes by ``MonotonicTime``.

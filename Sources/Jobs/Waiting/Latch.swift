@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// Something that happens at most once and that one task waits for.

@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// Calls many at their deadlines by one timer, where a timer each would be a task each.

@@ -1,3 +1,5 @@
+import Platform
+
 extension Backlog {
     /// Waits until all jobs of a batch have ended: for the last that has not, by when most others will have, and so on.
     ///

@@ -1,3 +1,5 @@
+import Platform
+
 /// Following jobs on their way.
 extension Backlog {
     /// The time by the backlog's clock, which deadlines are reckoned by.

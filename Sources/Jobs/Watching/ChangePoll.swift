@@ -1,3 +1,5 @@
+import Platform
+
 /// Looks at the jobs that are followed here, now and then, for what other processes do to them.
 ///
 /// One look a job, however many follow it. The few that run here are looked at too: a look costs less than to know.

@@ -1,3 +1,5 @@
+import Platform
+
 /// The right to be woken when a job changes, for as long as somebody holds it.
 ///
 /// Whoever looks at the job after a wake, and for the first time after the watch was made, misses nothing: a change

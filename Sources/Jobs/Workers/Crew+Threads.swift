@@ -1,3 +1,5 @@
+import Platform
+
 extension Crew {
     /// A worker's life, on its own thread: steps, until the crew leaves.
     ///

@@ -1,3 +1,5 @@
+import Platform
+
 /// What a busy worker does.
 struct Desk {
     let job: JobID

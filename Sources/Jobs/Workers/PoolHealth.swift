@@ -1,3 +1,5 @@
+import Platform
+
 /// How the workers are.
 public struct PoolHealth: Sendable, Equatable {
     /// What a worker is doing.

@@ -1,3 +1,5 @@
+import Platform
+
 /// A job that a pool has claimed, with all that its workers have made of it so far.
 struct RunningJob<Processor: JobProcessor>: Sendable {
     let claimed: ClaimedJob

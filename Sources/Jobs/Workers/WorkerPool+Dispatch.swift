@@ -1,3 +1,5 @@
+import Platform
+
 extension WorkerPool {
     /// Says which models are served, again and again while the store fails: without that nothing may be claimed.
     func serve(_ models: ServedModels, missing: MissingModel) async {

@@ -1,4 +1,5 @@
 import Logging
+import Platform
 
 /// Works on the jobs of a ``Backlog``, on threads of its own.
 ///
@@ -9,6 +10,9 @@ import Logging
 ///
 /// A pool that was started must be drained; it lives until then.
 public final class WorkerPool<Processor: JobProcessor>: Sendable {
+    /// Room for deep frames with large local arrays; it is only address space until it is used.
+    private static var stackBytes: Int { 8 << 20 }
+
     let backlog: Backlog
     let crew: Crew<Processor>
     var logger: Logger { backlog.logger }
@@ -34,7 +38,7 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         }
         for worker in 0..<crew.size {
             crew.update { $0.alive += 1 }
-            let code = WorkerThread.run(name: "vigil-worker-\(worker)") { [self] in
+            let code = OwnThread.run(name: "vigil-worker-\(worker)", stackBytes: Self.stackBytes) { [self] in
                 crew.work(as: worker, report: send)
             }
             if code != 0 {

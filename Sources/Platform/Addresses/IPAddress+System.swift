@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Addresses as the system's calls have them.
 extension IPAddress {
     /// Reads what the kernel or the resolver has filled in; nil for families other than IP.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// An IP address and a port, or a Unix socket.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {

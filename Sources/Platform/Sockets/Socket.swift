@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A non-blocking socket, closed when it goes out of scope.
 package struct Socket: ~Copyable {

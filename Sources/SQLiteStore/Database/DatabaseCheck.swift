@@ -1,12 +1,6 @@
 import GRDB
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Looks whether a file is a whole SQLite database that this Vigil knows, without changing it.
 enum DatabaseCheck {
     /// Reads the database's version, and all of its structure.

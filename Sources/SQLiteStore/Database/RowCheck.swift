@@ -1,5 +1,6 @@
 import GRDB
 import Jobs
+import Platform
 
 /// Looks at the rows of jobs one by one.
 struct RowCheck {

@@ -1,13 +1,8 @@
 import GRDB
 import Jobs
 import Logging
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The database file: one connection that writes, a few that only read.
 ///

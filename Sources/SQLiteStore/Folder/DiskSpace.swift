@@ -1,10 +1,5 @@
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The room on the disk of a folder: how much is left, how much of that is kept free, and a ballast to throw out.
 ///

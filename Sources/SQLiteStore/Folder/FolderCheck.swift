@@ -1,12 +1,6 @@
 import Dispatch
-import Formats
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Looks whether what is in a state folder is all that was accepted, byte for byte, without changing any of it.
 ///

@@ -1,12 +1,6 @@
 import Platform
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A folder that one process has for itself: where the database and the large payloads are.
 ///
 /// The locks are the kernel's, so that they go with the process however that ends: one on the folder, which nobody can

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// What was among the files of bodies and belonged to no job when a process began. It is set aside, not removed, in case it
 /// was the database that lacked something: for a day, and as long as it takes little room.

@@ -1,11 +1,5 @@
-import Formats
 import Jobs
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A file in memory that outlasts the process, however that ends: what each worker is at.
 ///

@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// The write-ahead log as its file has it, read without SQLite and without changing it (fileformat2.html#walformat).
 struct LogScan {
@@ -154,7 +154,4 @@ extension UnsafeRawBufferPointer {
     func longNumber(at place: Int) -> UInt64 {
         UInt64(bigEndian: loadUnaligned(fromByteOffset: place, as: UInt64.self))
     }
-
-    /// A part as a buffer of its own.
-    func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: self[range]) }
 }

@@ -1,11 +1,5 @@
 import Compression
-import Formats
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A sum for each page of the database file, so that each start knows whether it is the file that Vigil left.
 ///

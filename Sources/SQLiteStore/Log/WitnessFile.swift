@@ -1,10 +1,4 @@
-import Formats
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// The file of the last two records, which are written in turns, so that one of them is always whole.
 ///

@@ -1,11 +1,5 @@
-import Formats
 import Jobs
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// Bytes of a payload or a result, with what tells whether they are still the same.
 struct StoredBody: Sendable {

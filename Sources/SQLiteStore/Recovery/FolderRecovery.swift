@@ -1,13 +1,6 @@
-import Formats
 import GRDB
 import Jobs
 import Platform
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Copies what can be had of a damaged folder into a new one, which a server can begin with. The damaged one stays as it is.
 public struct FolderRecovery: Sendable, Equatable {

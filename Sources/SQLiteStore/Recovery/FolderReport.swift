@@ -1,11 +1,6 @@
 import GRDB
 import Jobs
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// What `vigil state check` tells of a folder that no server has.
 public struct FolderReport: Sendable, Equatable {

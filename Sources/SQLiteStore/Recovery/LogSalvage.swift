@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// A log made whole: what was committed to it, as far as it can be told, with sums that are right.
 ///

@@ -1,4 +1,3 @@
-import Formats
 import Platform
 
 /// Who may use the service: names with the SHA-256 of their keys. The keys themselves are nowhere.
@@ -50,7 +49,7 @@ public struct APIKeys: Sendable {
 
     private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> Entry {
         // The line is not shown: who mistakes the format may have put a key there.
-        guard let colon = line.utf8.lastIndex(of: ASCIIText.colon) else {
+        guard let colon = line.utf8.lastIndex(of: ASCII.colon) else {
             throw APIKeyError("\(place): expected name:sha256hex, found no colon")
         }
         let name = trimmed(line[..<colon])
@@ -74,7 +73,7 @@ public struct APIKeys: Sendable {
 
     /// Without blanks, tabs and carriage returns at both ends.
     private static func trimmed(_ text: Substring) -> Substring {
-        text.trimmed { ASCIIText.isBlank($0) || $0 == ASCIIText.carriageReturn }
+        text.trimmed { ASCII.isBlank($0) || $0 == ASCII.carriageReturn }
     }
 }
 

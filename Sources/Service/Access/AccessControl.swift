@@ -112,7 +112,7 @@ public struct AccessControl: Sendable {
     private static func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> ClientIdentity {
         guard let value = head.fields[.authorization] else { throw Problem.noKey }
         let bytes = Array(value.utf8)
-        guard bytes.count > 7, bytes[..<7].map(ASCIIText.lowercased).elementsEqual("bearer ".utf8) else {
+        guard bytes.count > 7, bytes[..<7].map(ASCII.lowercased).elementsEqual("bearer ".utf8) else {
             throw Problem.noKey
         }
         guard let name = keys.name(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }) else { throw Problem.unknownKey }

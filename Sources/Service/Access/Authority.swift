@@ -59,7 +59,7 @@ struct Authority: Sendable, Hashable {
         guard text[9] == UInt8(ascii: ":"), digits <= 4 || digits == 5 && text[10] < UInt8(ascii: "6") else {
             return false
         }
-        for index in 10..<text.count where !ASCIIText.isDigit(text[index]) { return false }
+        for index in 10..<text.count where !ASCII.isDigit(text[index]) { return false }
         return true
     }
 
@@ -71,10 +71,10 @@ struct Authority: Sendable, Hashable {
 
     /// A name of letters, digits, dots, hyphens and underscores, or an IPv4 address of four numbers.
     private static func host(_ bytes: ArraySlice<UInt8>) -> Host? {
-        var name = bytes.map(ASCIIText.lowercased)
+        var name = bytes.map(ASCII.lowercased)
         if name.last == UInt8(ascii: ".") { name.removeLast() }
         let isName = name.allSatisfy { byte in
-            ASCIIText.isAlphanumeric(byte) || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(byte)
+            ASCII.isAlphanumeric(byte) || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(byte)
         }
         guard !name.isEmpty, isName else { return nil }
         let text = String(decoding: name, as: UTF8.self)
@@ -87,7 +87,7 @@ struct Authority: Sendable, Hashable {
         let digits = bytes.dropFirst()
         guard bytes.first == UInt8(ascii: ":") else { return nil }
         if digits.isEmpty { return .some(nil) }
-        guard digits.count <= 5, digits.allSatisfy(ASCIIText.isDigit),
+        guard digits.count <= 5, digits.allSatisfy(ASCII.isDigit),
             let port = UInt16(String(decoding: digits, as: UTF8.self))
         else { return nil }
         return .some(port)

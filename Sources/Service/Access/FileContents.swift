@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A small text file, read whole; not mapped, since it may change while it is looked at.
 struct FileContents {

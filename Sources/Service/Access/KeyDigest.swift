@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// The SHA-256 of an API key.
 ///

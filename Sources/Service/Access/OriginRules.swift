@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTypes
+import Platform
 
 /// What pages of other sites may do.
 ///
@@ -145,7 +146,7 @@ extension OriginRules {
         if let asked = head.fields[.accessControlRequestHeaders] {
             // No field does harm by its name: what it may say is checked as anybody's is.
             let names = asked.utf8.split(separator: UInt8(ascii: ",")).map { $0.filter { $0 != UInt8(ascii: " ") } }
-                .filter { !$0.isEmpty && $0.allSatisfy(ASCIIText.isOfName) }
+                .filter { !$0.isEmpty && $0.allSatisfy(ASCII.isOfName) }
             fields[.accessControlAllowHeaders] = names.map { String(decoding: $0, as: UTF8.self) }
                 .joined(separator: ", ")
             fields[.vary] = "Access-Control-Request-Headers"

@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTypes
+import Platform
 import Synchronization
 
 /// Bounds the requests of each client, by a bucket for each of those seen last.
@@ -19,7 +20,7 @@ public final class RateLimiter: Sendable {
     ///   - now: nanoseconds of a clock that does not go back.
     public init(
         _ limit: RateLimit, clients: Int = RateLimiter.maxClients,
-        now: @escaping @Sendable () -> Int64 = SteadyClock.now
+        now: @escaping @Sendable () -> Int64 = { MonotonicTime.now.nanoseconds }
     ) {
         self.limit = limit
         self.now = now

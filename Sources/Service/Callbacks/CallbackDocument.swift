@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import Jobs
 
 /// What a callback says: that a job has ended, and how, in the form that Standard Webhooks recommends. The result is to be

@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 import Synchronization
 
 /// Bounds the memory of large answers that clients are still taking.

@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import Jobs
 
 /// A batch as JSON, with its jobs, which come without their results.

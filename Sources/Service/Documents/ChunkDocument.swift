@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import VadCLIP
 
 /// The scores of one chunk as JSON, the same numbers as in the whole result.

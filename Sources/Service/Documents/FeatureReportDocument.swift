@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import VadCLIP
 
 /// A feature report as JSON, and as lines for a terminal.

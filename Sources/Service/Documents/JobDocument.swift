@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import Jobs
 
 /// A job as JSON, with its result where it has one.

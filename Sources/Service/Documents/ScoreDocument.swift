@@ -1,4 +1,5 @@
 import Formats
+import JSON
 import VadCLIP
 
 /// A result as JSON and as .npy, for HTTP and the command line alike.

@@ -1,7 +1,7 @@
 import Engine
-import Formats
 import HTTP
 import HTTPTypes
+import JSON
 import Jobs
 
 /// `/livez`, `/readyz`, `/healthz`: what an orchestrator asks, with the reasons.

@@ -1,6 +1,6 @@
-import Formats
 import HTTP
 import HTTPTypes
+import JSON
 import Jobs
 
 /// `/jobs` and `/jobs/ID`.

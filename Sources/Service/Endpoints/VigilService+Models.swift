@@ -1,7 +1,8 @@
 import Engine
-import Formats
 import HTTP
 import HTTPTypes
+import JSON
+import VadCLIP
 
 /// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
 extension VigilService {

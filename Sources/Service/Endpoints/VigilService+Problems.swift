@@ -1,6 +1,6 @@
-import Formats
 import HTTP
 import HTTPTypes
+import JSON
 
 /// `/problems` and `/problems/NAME`: what the types of problems lead to.
 extension VigilService {

@@ -3,6 +3,7 @@ import Engine
 import Formats
 import HTTP
 import HTTPTypes
+import JSON
 import Jobs
 import Numerics
 import VadCLIP

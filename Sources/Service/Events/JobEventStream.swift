@@ -1,5 +1,6 @@
 import HTTP
 import Jobs
+import Platform
 import Synchronization
 import VadCLIP
 

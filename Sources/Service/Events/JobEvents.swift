@@ -1,4 +1,5 @@
 import Formats
+import JSON
 import Jobs
 
 /// What one client has been told of a job, and so what it is to be told next. Values in, bytes out.

@@ -1,6 +1,7 @@
 import Formats
 import HTTP
 import HTTPTypes
+import JSON
 import Jobs
 import VadCLIP
 

@@ -1,3 +1,5 @@
+import Platform
+
 /// What the types of problems mean, as openapi.yaml says: its `x-problem-types` and `x-failure-types`, in which each has
 /// a line, `name: {status: 429, meaning: …}`.
 struct ProblemTypes {
@@ -37,7 +39,7 @@ struct ProblemTypes {
             let meaning = text(behind: "meaning: ", in: line[brace...].dropLast())
         else { return nil }
         let status = text(behind: "status: ", in: line[brace...]).flatMap {
-            Int(String(Substring($0.utf8.prefix(while: ASCIIText.isDigit))))
+            Int(String(Substring($0.utf8.prefix(while: ASCII.isDigit))))
         }
         return Entry(name: String(line[..<colon].drop { $0 == " " }), status: status, meaning: unquoted(meaning))
     }

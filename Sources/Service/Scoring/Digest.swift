@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// SHA-256 of what tells one request from another, in hexadecimal.
 enum Digest {

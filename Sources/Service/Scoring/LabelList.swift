@@ -1,5 +1,3 @@
-import Formats
-
 /// Where the normal class stands among labels that someone has given: it is the first, whatever that is called.
 public enum LabelList {
     /// Throws where a label says that it is the normal class and is not the first: a segment would be called after it.

@@ -14,7 +14,7 @@ public struct ScoreOptions: Sendable, Equatable {
     /// Its place in the queue.
     public var priority = Priority.normal
     /// When it must have been begun.
-    public var deadline: Deadline?
+    public var deadline: JobDeadline?
     /// Where to say that it has ended.
     public var callback: String?
     /// What the client calls it.
@@ -72,7 +72,7 @@ extension ScoreOptions {
         if let value = given["priority"] {
             priority = try value.word(among: Priority.allCases.map { ($0.name, $0) })
         }
-        deadline = try Self.read(given["deadline"]) { value throws(OptionError) in try Deadline(value.text()) }
+        deadline = try Self.read(given["deadline"]) { value throws(OptionError) in try JobDeadline(value.text()) }
         callback = try Self.read(given["callback"]) { value throws(OptionError) in try value.text() }
         name = try Self.read(given["name"]) { value throws(OptionError) in try Self.name(value.text()) }
         guard segments.leave <= segments.threshold else {

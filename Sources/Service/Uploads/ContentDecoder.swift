@@ -1,4 +1,5 @@
 import Formats
+import JSON
 
 /// Decodes one uploaded file as it comes: into its matrix, or into its matrices where it holds several.
 struct ContentDecoder {

@@ -1,5 +1,6 @@
 import Formats
 import Numerics
+import Platform
 import VadCLIP
 
 extension FeatureCheck {

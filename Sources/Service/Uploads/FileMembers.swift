@@ -1,4 +1,5 @@
 import Formats
+import JSON
 
 /// What stands beside `features` in a JSON file: parameters, where it is the upload's only file.
 struct FileMembers {

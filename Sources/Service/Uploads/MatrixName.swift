@@ -1,3 +1,5 @@
+import Platform
+
 /// What a file of an upload is called.
 struct MatrixName {
     /// In messages; nil for a body that is the file itself.
@@ -45,8 +47,8 @@ struct MatrixName {
 
     /// The path without the ending of its last part. An ending begins with a letter, so that `v1.2` has none.
     static func withoutEnding(_ path: String) -> String {
-        guard let dot = path.utf8.lastIndex(of: ASCIIText.dot), dot > path.startIndex,
-            path.utf8[path.utf8.index(before: dot)] != ASCIIText.slash
+        guard let dot = path.utf8.lastIndex(of: ASCII.dot), dot > path.startIndex,
+            path.utf8[path.utf8.index(before: dot)] != ASCII.slash
         else { return path }
         let ending = path[path.utf8.index(after: dot)...]
         guard (1...11).contains(ending.utf8.count), let first = ending.utf8.first, Self.isEndingLetter(first),

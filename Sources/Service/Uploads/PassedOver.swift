@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// What stands beside features in a file and is not scored.
 enum PassedOver {

@@ -1,5 +1,6 @@
 import Formats
 import HTTP
+import Platform
 import VadCLIP
 
 /// What a request has sent: one matrix, or a batch of them, and the options that came as fields of a form.

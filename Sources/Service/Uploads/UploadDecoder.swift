@@ -1,4 +1,5 @@
 import Formats
+import JSON
 
 /// Decodes a file of one matrix as it comes, in whatever format it has.
 struct UploadDecoder: ArrayDecoder {

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// Feature files on disk, for commands that have no server: read as the files of an upload are, and besides unpacked from
 /// gzip and taken from `torch.save`.

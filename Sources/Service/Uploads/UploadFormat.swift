@@ -1,5 +1,3 @@
-import Formats
-
 /// The forms in which a feature matrix can be sent.
 enum UploadFormat: Sendable, Equatable {
     /// numpy's .npy.

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 
 /// A zip archive on its way: it is kept until its directory has come, which stands at its end.
 struct ZipUpload {
@@ -38,7 +39,7 @@ struct ZipUpload {
 
     /// Whether this is the file in a top folder that PyTorch writes a checkpoint's structure to.
     private static func isPickle(_ name: String) -> Bool {
-        let parts = name.pieces(between: ASCIIText.slash)
+        let parts = name.pieces(between: ASCII.slash)
         return parts.count == 2 && parts[1] == "data.pkl"
     }
 }

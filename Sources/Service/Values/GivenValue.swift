@@ -1,4 +1,5 @@
-import Formats
+import JSON
+import Platform
 
 /// How values are read, wherever they come from: the query, fields of a form, members of a JSON body, header fields,
 /// options and settings.
@@ -138,7 +139,7 @@ extension GivenValue {
     /// Digits, a point, an exponent, and a minus before them; not what else Swift takes for a number.
     private static func decimal(_ text: Substring.UTF8View) -> Reading {
         guard let first = text.first, first != UInt8(ascii: "+"), text.allSatisfy(isOfDecimal),
-            text.contains(where: ASCIIText.isDigit)
+            text.contains(where: ASCII.isDigit)
         else { return .none }
         // `30.` is a number; Swift would take `30..` without its last point too.
         let plain = text.last == UInt8(ascii: ".") ? text.dropLast() : text
@@ -146,7 +147,7 @@ extension GivenValue {
             return .none
         }
         if number.isInfinite { return .tooLarge }
-        let isZero = !plain.prefix { !isExponentMark($0) }.contains { $0 != UInt8(ascii: "0") && ASCIIText.isDigit($0) }
+        let isZero = !plain.prefix { !isExponentMark($0) }.contains { $0 != UInt8(ascii: "0") && ASCII.isDigit($0) }
         return number == 0 && !isZero ? .tooSmall : .number(number)
     }
 
@@ -154,7 +155,7 @@ extension GivenValue {
     private static func wholeDecimal(_ text: Substring.UTF8View) -> Int? {
         let parts = text.split(maxSplits: 1, whereSeparator: isExponentMark)
         let sides = parts[0].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        var digits = sides.joined().filter(ASCIIText.isDigit)[...].drop { $0 == UInt8(ascii: "0") }
+        var digits = sides.joined().filter(ASCII.isDigit)[...].drop { $0 == UInt8(ascii: "0") }
         guard !digits.isEmpty else { return 0 }
         guard let exponent = parts.count > 1 ? Int(String(Substring(parts[1]))) : 0 else { return nil }
         var (zeros, isBeyond) = exponent.subtractingReportingOverflow(sides.count > 1 ? sides[1].count : 0)
@@ -171,6 +172,6 @@ extension GivenValue {
     private static func isExponentMark(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") }
 
     private static func isOfDecimal(_ byte: UInt8) -> Bool {
-        ASCIIText.isDigit(byte) || ".eE+-".utf8.contains(byte)
+        ASCII.isDigit(byte) || ".eE+-".utf8.contains(byte)
     }
 }

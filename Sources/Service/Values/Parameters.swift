@@ -1,4 +1,3 @@
-import Formats
 import HTTP
 import Jobs
 import Platform
@@ -136,7 +135,7 @@ struct ParameterReader {
     /// A time of day. A plus sign that was not encoded has become a blank in a query.
     func time() throws(OptionError) -> WallTime {
         let text = try text()
-        let repaired = String(decoding: text.utf8.map { $0 == ASCIIText.space ? ASCIIText.plus : $0 }, as: UTF8.self)
+        let repaired = String(decoding: text.utf8.map { $0 == ASCII.space ? ASCII.plus : $0 }, as: UTF8.self)
         guard let time = WallTime(text) ?? WallTime(repaired) else {
             throw error("is no time: expected one such as 2026-01-01T12:00:00Z")
         }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Finds what somebody may have meant.
 public enum Spelling {
     /// The name that is nearest to what was written; nil where none is near. Capitals do not count, nor do the signs
@@ -16,7 +18,7 @@ public enum Spelling {
     }
 
     private static func letters(_ text: String) -> [UInt8] {
-        text.utf8.map(ASCIIText.lowercased).filter { !isBetweenWords($0) }
+        text.utf8.map(ASCII.lowercased).filter { !isBetweenWords($0) }
     }
 
     private static func isBetweenWords(_ byte: UInt8) -> Bool { "-_.".utf8.contains(byte) }

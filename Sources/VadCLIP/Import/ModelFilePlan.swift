@@ -1,5 +1,6 @@
 import CLIP
 import Formats
+import JSON
 import Numerics
 import Platform
 

@@ -1,5 +1,4 @@
 import CLIP
-import Formats
 import Numerics
 import Platform
 import Synchronization

@@ -1,4 +1,3 @@
-import Formats
 import Platform
 
 /// Shape and settings of a VadCLIP model.

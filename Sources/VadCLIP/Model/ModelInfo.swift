@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// What identifies a model to those who read its scores.
 public struct ModelInfo: Sendable {

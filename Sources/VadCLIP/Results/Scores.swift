@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// Scores of a video's snippets, from its logits.
 public struct Scores: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Formats
 import Numerics
+import Platform
 
 /// The part of a model file that holds the weights as one set of kernels takes them, so that loading does no work and
 /// processes share the pages.

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a text is no URL for notices. The text itself is not shown, since it may hold a token.
 public enum WebhookURLError: Error, Sendable, Equatable, CustomStringConvertible {
     /// It has so many bytes, which are too many.

@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// A few threads for what blocks. They are made when there is work and end when there is none.
@@ -6,6 +7,9 @@ final class HostThreads: Sendable {
         let run: @Sendable () -> Void
         let drop: @Sendable () -> Void
     }
+
+    /// Enough for the resolver's buffers and OpenSSL.
+    private static let stackBytes = 512 << 10
 
     private let queue: Mutex<HostQueue<Work>>
 
@@ -25,8 +29,8 @@ final class HostThreads: Sendable {
             return (true, queue.beginThread())
         }
         guard let first else { return isTaken }
-        let isRunning = OwnThread.run { self.work(first) }
-        if !isRunning {
+        let code = OwnThread.run(stackBytes: Self.stackBytes) { self.work(first) }
+        if code != 0 {
             queue.withLock { $0.abandonThread(for: first) }
             first.work.drop()
         }

@@ -15,7 +15,7 @@ final class TimedResolver: Sendable {
 
     /// Blocks the thread until the addresses are there.
     func addresses(of host: String, by deadline: Deadline) throws(ClientError) -> [IPAddress] {
-        let latch = Latch<Result<[IPAddress], ResolutionError>>()
+        let latch = BlockingLatch<Result<[IPAddress], ResolutionError>>()
         let resolver = resolver
         let isTaken = threads.submit(host: host) {
             guard !latch.isGivenUp else { return }

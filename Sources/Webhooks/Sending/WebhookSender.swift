@@ -2,12 +2,6 @@ public import HTTPClient
 import Platform
 public import TLS
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Delivers notices, one try at a call. It keeps nothing: what is due, and when, others know.
 ///
 /// Trying blocks, so it happens on a few threads of its own, of which one host has a few at most. A name is resolved

@@ -1,3 +1,5 @@
+import Platform
+
 /// A notice: what is sent, and the name under which it is sent however often.
 public struct WebhookMessage: Sendable, Equatable {
     /// The field `webhook-id`, by which receivers know a notice that they have had already.

@@ -1,4 +1,4 @@
-import Formats
+import Platform
 
 /// A secret that receivers share with us, to know our notices by. It shows itself to nobody: neither descriptions nor
 /// dumps nor errors have anything of it.

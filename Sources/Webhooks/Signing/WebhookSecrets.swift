@@ -1,3 +1,5 @@
+import Platform
+
 /// The secrets that notices are signed with: one, or while it is being replaced the new one and the old.
 public struct WebhookSecrets: Sendable {
     /// More would make a field that receivers refuse.

@@ -1,4 +1,4 @@
-import Formats
+import JSON
 
 /// What `vigil bench engine` measured.
 struct EngineReport {

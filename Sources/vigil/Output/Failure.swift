@@ -1,15 +1,10 @@
 import ArgumentParser
 import Formats
 import Numerics
+import Platform
 import Service
 import TLS
 import VadCLIP
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// An error that ends a command: its sentence and its exit code (sysexits).
 struct Failure: Error, CustomStringConvertible {

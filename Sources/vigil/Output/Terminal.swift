@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// Standard output and error, as bytes and lines.
 enum Terminal {
@@ -37,7 +33,7 @@ enum Terminal {
         try bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
             while !rest.isEmpty {
-                let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                let count = Descriptor(descriptor).write(UnsafeRawBufferPointer(rebasing: rest))
                 if count < 0, errno == EINTR { continue }
                 if count < 0, errno == EAGAIN {
                     var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
@@ -45,7 +41,7 @@ enum Terminal {
                     continue
                 }
                 guard count > 0 else {
-                    throw Failure(.internal, "the output can't be written: \(String(cString: strerror(errno)))")
+                    throw Failure(.internal, "the output can't be written: \(errnoText(errno))")
                 }
                 rest = rest.dropFirst(count)
             }

@@ -1,11 +1,6 @@
 import Logging
+import Platform
 import TLS
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Tells the log which certificate is served, how long it is valid, and when another takes its place.
 struct CertificateWatch {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// What changes about a file when someone puts another in its place or writes to it.
 struct FileStamp: Equatable {

@@ -2,14 +2,9 @@ import Dispatch
 import HTTP
 import Jobs
 import Logging
+import Platform
 import Synchronization
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A line of JSON for each answer, in a file or on standard output.
 ///

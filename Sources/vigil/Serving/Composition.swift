@@ -2,6 +2,7 @@ import Engine
 import HTTP
 import Jobs
 import Logging
+import Platform
 import Service
 
 /// A server put together of models, queue, service and HTTP: what `vigil serve` runs, and `vigil bench serve` measures.

@@ -1,5 +1,5 @@
-import Formats
 import HTTP
+import JSON
 import Jobs
 
 extension ExchangeRecord {

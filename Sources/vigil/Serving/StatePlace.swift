@@ -3,12 +3,6 @@ import Logging
 import Platform
 import SQLiteStore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Where the state folder is: the one that was named, or one of the user's for what the server listens on.
 ///
 /// So a server that begins again finds its jobs, and two that listen on different ports do not meet. Of those that take

@@ -1,4 +1,6 @@
 import Formats
+import JSON
+import Platform
 
 /// The text of a config file: JSON, or what it is instead.
 struct ConfigText {

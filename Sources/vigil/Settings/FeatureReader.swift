@@ -1,13 +1,8 @@
 import Formats
 import Foundation
+import Platform
 import Service
 import VadCLIP
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Reads feature files for the commands that have no server.
 enum FeatureReader {

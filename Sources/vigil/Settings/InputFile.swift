@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// A file that a setting names to be read.
 enum InputFile {
@@ -19,6 +15,6 @@ enum InputFile {
     }
 
     private static func reason() -> String {
-        errno == ENOENT || errno == ENOTDIR ? "no such file" : String(cString: strerror(errno))
+        errno == ENOENT || errno == ENOTDIR ? "no such file" : errnoText(errno)
     }
 }

@@ -1,6 +1,6 @@
 import CResources
-import Formats
 import Numerics
+import Platform
 import Service
 import VadCLIP
 

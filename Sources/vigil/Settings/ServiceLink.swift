@@ -1,4 +1,3 @@
-import Formats
 import HTTP
 import Platform
 

@@ -1,4 +1,4 @@
-import Formats
+import JSON
 
 /// The JSON schema of the config file, for editors: what it takes, Vigil takes.
 enum SettingSchema {

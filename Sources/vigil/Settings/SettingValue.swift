@@ -1,4 +1,4 @@
-import Formats
+import JSON
 import Service
 
 /// A setting's value, of its own type.

@@ -1,4 +1,3 @@
-import Formats
 import Service
 
 extension Settings {

@@ -1,6 +1,7 @@
 import CLinux
-import Formats
+import JSON
 import Numerics
+import Platform
 import Service
 
 /// The settings that were given: on the command line, else in the environment, else in the config file.

@@ -1,7 +1,5 @@
 import Compression
 
-@testable import Formats
-
 /// Builds zip archives, honest ones and others.
 struct TestZip {
     struct Entry {

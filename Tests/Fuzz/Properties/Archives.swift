@@ -1,4 +1,5 @@
 import Compression
+import Platform
 
 @testable import Formats
 

@@ -1,3 +1,5 @@
+import JSON
+
 @testable import Formats
 
 /// Small, so that the fuzzer gets to them.

@@ -1,4 +1,5 @@
 import HTTPTypes
+import Platform
 import TestSupport
 
 @testable import HTTP

@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 
 /// What a store should do, said as simply as can be: a list of jobs and no index.
 struct JobStoreModel {

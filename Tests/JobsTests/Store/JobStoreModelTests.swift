@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 import TestSupport
 import Testing
 

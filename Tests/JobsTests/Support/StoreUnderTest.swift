@@ -1,13 +1,8 @@
 import Jobs
+import Platform
 import SQLiteStore
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// A kind of store that has to pass `JobStoreConformance` and the model test. A new store is one more line in `all`.
 struct StoreUnderTest: Sendable, CustomTestStringConvertible {

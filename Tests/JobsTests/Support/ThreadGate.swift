@@ -1,3 +1,5 @@
+import Platform
+
 @testable import Jobs
 
 /// Holds threads back until a test lets them pass, and tells the test when they are there.

@@ -2,16 +2,11 @@ import Dispatch
 import Formats
 import Foundation
 import Jobs
+import Platform
 import TestSupport
 import Testing
 
 @testable import SQLiteStore
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// What is done to the folder of a store that has it open.
 enum FolderChange: String, CaseIterable, Sendable {

@@ -1,7 +1,7 @@
-import Formats
 import Foundation
 import GRDB
 import Jobs
+import Platform
 import TestSupport
 import Testing
 

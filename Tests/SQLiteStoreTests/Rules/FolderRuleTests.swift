@@ -1,16 +1,11 @@
 import Foundation
 import GRDB
 import Jobs
+import Platform
 import TestSupport
 import Testing
 
 @testable import SQLiteStore
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 @Suite("queue.md 12: one process a folder")
 struct FolderTests {

@@ -1,5 +1,5 @@
-import Formats
 import Foundation
+import Platform
 import Testing
 
 @testable import Service

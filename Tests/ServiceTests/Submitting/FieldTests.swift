@@ -37,14 +37,14 @@ struct SubmissionFieldTests {
     @Test("a deadline is seconds, or a time of day")
     func deadlines() throws {
         let now = WallTime(milliseconds: 1_767_225_600_000)
-        #expect(try Deadline("1.5").duration(from: now) == .milliseconds(1_500))
-        #expect(try Deadline("0").duration(from: now) == .zero)
-        #expect(try Deadline("2026-01-01T00:01:00Z").duration(from: now) == .seconds(60))
-        #expect(try Deadline("2025-12-31T23:00:00Z").duration(from: now) == .zero, "what is past is due now")
+        #expect(try JobDeadline("1.5").duration(from: now) == .milliseconds(1_500))
+        #expect(try JobDeadline("0").duration(from: now) == .zero)
+        #expect(try JobDeadline("2026-01-01T00:01:00Z").duration(from: now) == .seconds(60))
+        #expect(try JobDeadline("2025-12-31T23:00:00Z").duration(from: now) == .zero, "what is past is due now")
     }
 
     @Test("other deadlines are refused by name", arguments: ["", "-1", "soon", "1e3", "2592001", "nan", "2026-01-01"])
     func badDeadlines(text: String) {
-        #expect(throws: OptionError.self) { try Deadline(text) }
+        #expect(throws: OptionError.self) { try JobDeadline(text) }
     }
 }

@@ -3,6 +3,7 @@ import Formats
 import HTTP
 import HTTPTypes
 import Jobs
+import Platform
 import TestSupport
 import Testing
 import VadCLIP

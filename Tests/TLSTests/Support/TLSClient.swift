@@ -1,5 +1,5 @@
 import COpenSSL
-import Glibc
+import Platform
 import TestSupport
 
 /// A blocking TLS client of OpenSSL's, which shows and does what other clients hide: drips, ends without a word,

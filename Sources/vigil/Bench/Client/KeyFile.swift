@@ -1,4 +1,5 @@
 import Formats
+import Platform
 import Service
 
 /// A file that holds an API key for requests.

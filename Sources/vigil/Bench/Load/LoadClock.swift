@@ -1,10 +1,4 @@
-import Jobs
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 /// Where the load takes its time from, on threads that may block.
 protocol LoadClock: Sendable {
@@ -16,11 +10,10 @@ protocol LoadClock: Sendable {
 
 /// The machine's clock.
 struct SystemLoadClock: LoadClock {
-    var now: MonotonicTime { SystemClock().now }
+    var now: MonotonicTime { .now }
 
     func wait(until time: MonotonicTime) {
-        var deadline = timespec(
-            tv_sec: Int(time.nanoseconds / 1_000_000_000), tv_nsec: Int(time.nanoseconds % 1_000_000_000))
+        var deadline = time.systemTime
         while clock_nanosleep(CLOCK_MONOTONIC, Int32(TIMER_ABSTIME), &deadline, nil) == EINTR {}
     }
 }

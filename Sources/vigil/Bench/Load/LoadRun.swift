@@ -1,5 +1,6 @@
 import HTTPClient
 import Jobs
+import Platform
 import Synchronization
 
 /// A phase as its clients share it: each runs `work` on a thread of its own.

@@ -1,4 +1,4 @@
-import Jobs
+import Platform
 
 /// When the requests of a phase are sent: a warm-up that does not count, then the window that does.
 struct LoadSchedule: Sendable {

@@ -1,5 +1,5 @@
 import Histogram
-import Jobs
+import Platform
 
 /// What came of a request.
 enum LoadOutcome: Equatable {

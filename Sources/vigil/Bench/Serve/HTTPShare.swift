@@ -1,6 +1,8 @@
 import Engine
 import HTTPClient
 import Jobs
+import Platform
+import Service
 import Synchronization
 import VadCLIP
 

@@ -1,5 +1,5 @@
-import Formats
 import HTTPClient
+import JSON
 import Jobs
 import VadCLIP
 

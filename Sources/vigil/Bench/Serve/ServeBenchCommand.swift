@@ -1,6 +1,6 @@
 import ArgumentParser
-import Formats
 import HTTPClient
+import Platform
 import Service
 
 /// `vigil bench serve`.

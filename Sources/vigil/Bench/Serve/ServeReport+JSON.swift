@@ -1,4 +1,4 @@
-import Formats
+import JSON
 
 extension ServeReport {
     /// The same for programs; docs/command-line.md says what the keys mean.

@@ -1,4 +1,3 @@
-import Formats
 import Jobs
 
 /// What `vigil bench serve` measured.

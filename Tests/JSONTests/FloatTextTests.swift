@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Formats
+@testable import JSON
 
 @Suite("float32 as text")
 struct FloatTextTests {

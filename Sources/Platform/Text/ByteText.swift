@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Text from outside as a name: the same where its bytes are. Swift's strings are equal where Unicode says so, and then an
 /// accented letter and its two parts are one name.
 public struct ByteText: Hashable, Sendable {

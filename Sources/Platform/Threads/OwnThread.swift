@@ -1,49 +1,29 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
-/// Why a pool could not begin.
-public enum WorkerPoolError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The system gave no thread.
-    case noThread(worker: Int, code: Int32)
-
-    /// What was wrong, in a sentence.
-    public var description: String {
-        switch self {
-        case .noThread(let worker, let code):
-            "Worker \(worker) got no thread: \(String(cString: strerror(code))) (error \(code))."
-        }
-    }
-}
-
-/// Threads of our own, for work that takes its time.
-enum WorkerThread {
+/// Threads of our own, for work that blocks or takes its time: Swift's are for neither.
+public enum OwnThread {
     private final class Start: Sendable {
-        let name: String
+        let name: String?
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String?, body: @escaping @Sendable () -> Void) {
             self.name = name
             self.body = body
         }
     }
 
-    /// Room for deep frames with large local arrays; it is only address space until it is used.
-    private static let stackBytes = 8 << 20
-
     /// Runs `body` on a new thread, which ends with it.
     ///
-    /// - Parameter name: what tools show; Linux keeps its first 15 bytes.
-    /// - Returns: 0, or the system's error code.
-    static func run(name: String, body: @escaping @Sendable () -> Void) -> Int32 {
+    /// - Parameters:
+    ///   - name: what tools show; Linux keeps its first 15 bytes. Without one it is the program's.
+    ///   - stackBytes: only address space until it is used
+    /// - Returns: 0, or the system's error code
+    public static func run(
+        name: String? = nil, stackBytes: Int, _ body: @escaping @Sendable () -> Void
+    ) -> CInt {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackBytes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-
         // The new thread takes over this one reference; if there is no thread it is taken back here.
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         var thread = pthread_t()
@@ -56,7 +36,7 @@ enum WorkerThread {
     private static let begin: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        nameThisThread(start.name)
+        if let name = start.name { nameThisThread(name) }
         start.body()
         return nil
     }

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Why a file could not be opened, read or written.
 public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Nothing is at this path.
@@ -29,16 +23,11 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Turns the `errno` of a failed call into an error; read it before any other call is made.
-    static func fromErrno(_ code: CInt, _ operation: String, _ path: String) -> FileError {
+    package static func fromErrno(_ code: CInt, _ operation: String, _ path: String) -> FileError {
         switch code {
         case ENOENT, ENOTDIR: .noSuchFile(path: path)
         case EACCES, EPERM, ELOOP, ENAMETOOLONG: .notReadable(path: path, reason: errnoText(code))
         default: .failed(operation: operation, path: path, reason: errnoText(code))
         }
-    }
-
-    static func errnoText(_ code: CInt) -> String {
-        guard let text = strerror(code) else { return "error \(code)" }
-        return String(cString: text)
     }
 }

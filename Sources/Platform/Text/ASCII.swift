@@ -81,6 +81,10 @@ public enum ASCII {
         return letter &- 0x61 < 6 ? letter &- 0x61 &+ 10 : nil
     }
 
+    /// Whether it is a hexadecimal digit.
+    @inlinable @inline(__always)
+    public static func isHexDigit(_ byte: UInt8) -> Bool { hexValue(byte) != nil }
+
     /// Whether two runs of bytes are the same but for the case of letters; `lowercase` must be lower-case already.
     @inlinable
     public static func equal(_ bytes: some Collection<UInt8>, lowercase: StaticString) -> Bool {

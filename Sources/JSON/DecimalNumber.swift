@@ -1,15 +1,15 @@
 /// A number as JSON writes it, taken apart: `0.significand × 10^exponent` with up to nineteen digits kept exactly.
-struct DecimalNumber {
+package struct DecimalNumber {
     /// The first nineteen digits that count.
-    private(set) var significand: UInt64 = 0
+    package private(set) var significand: UInt64 = 0
     /// The power of ten that `significand` is multiplied by.
-    private(set) var exponent = 0
-    private(set) var isNegative = false
+    package private(set) var exponent = 0
+    package private(set) var isNegative = false
     private let text: UnsafeRawBufferPointer
 
     /// Whether a byte can be part of a number; the first that cannot ends it.
-    @inline(__always)
-    static func isNumberByte(_ byte: UInt8) -> Bool {
+    @inlinable @inline(__always)
+    package static func isNumberByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "+"),
             UInt8(ascii: "e"), UInt8(ascii: "E"):
@@ -19,7 +19,7 @@ struct DecimalNumber {
     }
 
     /// Nil where `text` is not a number by RFC 8259, section 6. The bytes must stay valid while the value is used.
-    init?(_ text: UnsafeRawBufferPointer) {
+    package init?(_ text: UnsafeRawBufferPointer) {
         self.text = text
         var at = 0
         var kept = 0
@@ -76,7 +76,7 @@ struct DecimalNumber {
     /// fewer than doubles, so if the double is further than 8 such units from the middle between two floats, the true
     /// number lies on the same side of that middle, and rounding the double gives what rounding the number would.
     /// Otherwise, and outside the range of normal floats, the C library decides from the text.
-    var float: Float {
+    package var float: Float {
         if significand == 0 { return isNegative ? -0.0 : 0.0 }
         guard abs(exponent) <= 22 else { return roundedByLibrary }
         let power = DecimalNumber.powersOfTen[abs(exponent)]

@@ -124,5 +124,5 @@ public struct JSONReader {
 }
 
 /// Whether RFC 8259 counts the byte as white space.
-@inline(__always)
-func isJSONBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+@inlinable @inline(__always)
+package func isJSONBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }

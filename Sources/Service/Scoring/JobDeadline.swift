@@ -1,7 +1,7 @@
 import Jobs
 
 /// When a job must have been begun: so long after it was accepted, or at a time of day.
-public enum Deadline: Sendable, Equatable {
+public enum JobDeadline: Sendable, Equatable {
     /// After so long.
     case after(Duration)
     /// At this time.

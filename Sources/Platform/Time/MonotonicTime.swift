@@ -4,11 +4,20 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
     public let nanoseconds: Int64
 
     /// The reading of so many nanoseconds.
-    public init(nanoseconds: Int64) {
-        self.nanoseconds = nanoseconds
+    @inlinable public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    /// Later than any deadline.
+    @inlinable public static var distantFuture: MonotonicTime { MonotonicTime(nanoseconds: .max) }
+
+    /// What the machine's clock reads.
+    public static var now: MonotonicTime {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
     /// The reading `duration` later, at most the last one there is.
+    @inlinable
     public static func + (time: MonotonicTime, duration: Duration) -> MonotonicTime {
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
         return MonotonicTime(nanoseconds: overflow ? (duration < .zero ? .min : .max) : sum)
@@ -18,17 +27,19 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
     package func advanced(by duration: Duration) -> MonotonicTime { self + duration }
 
     /// The time that went by from `earlier` to `later`.
+    @inlinable
     public static func - (later: MonotonicTime, earlier: MonotonicTime) -> Duration {
         .nanoseconds(later.nanoseconds) - .nanoseconds(earlier.nanoseconds)
     }
 
     /// Whether the left one is earlier.
+    @inlinable
     public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
 }
 
 extension Duration {
     /// The duration in nanoseconds, at the ends of the range where it is longer than 292 years.
-    var wholeNanoseconds: Int64 {
+    @inlinable public var wholeNanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, carried) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
@@ -36,7 +47,7 @@ extension Duration {
     }
 
     /// The duration in seconds.
-    var inSeconds: Double {
+    public var inSeconds: Double {
         let (seconds, attoseconds) = components
         return Double(seconds) + Double(attoseconds) * 1e-18
     }

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A file's bytes: a regular file's, read through a private read-only mapping; its pages are the system's cache and can
 /// always be dropped, so a model of hundreds of megabytes costs the process no memory of its own. What comes through a
 /// pipe is held in memory.

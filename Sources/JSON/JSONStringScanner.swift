@@ -1,6 +1,7 @@
 /// Checks the inside of a JSON string byte by byte: escapes, control characters, surrogate pairs and UTF-8.
-struct JSONStringScanner {
-    enum Step: Equatable {
+package struct JSONStringScanner {
+    /// What a byte was.
+    package enum Step: Equatable {
         case inside
         /// The byte was the closing quote.
         case ended
@@ -20,7 +21,11 @@ struct JSONStringScanner {
     private var isLowExpected = false
     private var utf8 = UTF8Checker()
 
-    mutating func take(_ byte: UInt8) -> Step {
+    /// A scanner behind the opening quote.
+    package init() {}
+
+    /// Takes the next byte in.
+    package mutating func take(_ byte: UInt8) -> Step {
         switch state {
         case .plain: return takePlain(byte)
         case .escape: return takeEscape(byte)
@@ -76,7 +81,7 @@ struct JSONStringScanner {
     }
 
     /// The text of a string's inside that has been checked.
-    static func decode(_ body: UnsafeRawBufferPointer) -> String {
+    package static func decode(_ body: UnsafeRawBufferPointer) -> String {
         guard body.contains(UInt8(ascii: "\\")) else { return String(decoding: body, as: UTF8.self) }
         var units: [UInt8] = []
         var high: UInt32 = 0

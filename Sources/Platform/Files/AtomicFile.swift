@@ -1,11 +1,3 @@
-import Platform
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A file that appears whole or not at all.
 ///
 /// Bytes go to a temporary file beside the target. ``commit()`` flushes it to the disk, renames it over the target and
@@ -16,7 +8,7 @@ public struct AtomicFile: ~Copyable {
     /// Bytes written so far.
     public private(set) var count = 0
     /// Where the bytes are until then.
-    let temporary: String
+    package let temporary: String
     private var descriptor: CInt
     private var isCommitted = false
 
@@ -69,11 +61,7 @@ public struct AtomicFile: ~Copyable {
         var rest = bytes[...]
         while !rest.isEmpty {
             let chunk = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
-            #if canImport(Glibc)
-                let written = Glibc.write(descriptor, chunk.baseAddress, chunk.count)
-            #else
-                let written = Musl.write(descriptor, chunk.baseAddress, chunk.count)
-            #endif
+            let written = Descriptor(descriptor).write(chunk)
             guard written >= 0 else {
                 if errno == EINTR { continue }
                 throw .fromErrno(errno, "write", path)

@@ -1,4 +1,5 @@
-import Formats
+import JSON
+import TestSupport
 import Testing
 
 @Suite("JSON reader")
@@ -31,5 +32,15 @@ struct JSONReaderTests {
         ])
     func refuses(text: String) {
         #expect(throws: JSONError.self) { try JSONReader.parse(Array(text.utf8)) }
+    }
+
+    @Test("damaged texts are read, or refused within their bytes")
+    func damaged() throws {
+        let bytes = Array(#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00"],"b":{"c":null,"d":[true,false,{}]}}"#.utf8)
+        var generator = SeededRandom(seed: 15)
+        for _ in 0..<5000 {
+            let text = mutate(bytes, using: &generator)
+            do { _ = try JSONReader.parse(text) } catch { #expect((0...text.count).contains(error.position)) }
+        }
     }
 }

@@ -1,38 +1,28 @@
 extension Array where Element == UInt8 {
     /// `withUnsafeBytes` with a typed error.
-    func withRawBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    @inlinable
+    package func withRawBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         try withUnsafeBufferPointer { buffer throws(E) in try body(UnsafeRawBufferPointer(buffer)) }
     }
 }
 
 extension UnsafeRawBufferPointer {
     /// The bytes of `range` as a buffer of their own; the caller has checked that they are inside.
-    func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: self[range]) }
+    @inlinable
+    package func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: self[range]) }
 
     /// An unsigned little-endian integer at `offset`, or nil where it would pass the end.
-    func littleEndian<T: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_: T.Type, at offset: Int) -> T? {
+    @inlinable
+    package func littleEndian<T: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_: T.Type, at offset: Int) -> T?
+    {
         guard offset >= 0, offset <= count - MemoryLayout<T>.size else { return nil }
         return T(littleEndian: loadUnaligned(fromByteOffset: offset, as: T.self))
     }
 
     /// Whether the bytes at the front are those of `text`.
-    func starts(with text: StaticString) -> Bool {
+    package func starts(with text: StaticString) -> Bool {
         guard count >= text.utf8CodeUnitCount else { return false }
         return text.withUTF8Buffer { expected in self[..<expected.count].elementsEqual(expected) }
-    }
-}
-
-extension Array where Element == Int {
-    /// The product, or nil where it or a factor does not fit; 1 for no factors, 0 where a factor is 0.
-    func checkedProduct() -> Int? {
-        var product = 1
-        for factor in self {
-            guard factor >= 0 else { return nil }
-            let (next, overflow) = product.multipliedReportingOverflow(by: factor)
-            if overflow { return contains(0) && !contains { $0 < 0 } ? 0 : nil }
-            product = next
-        }
-        return product
     }
 }
 

@@ -1,0 +1,118 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Platform
+
+@Suite("Files")
+struct FileTests {
+    @Test("a regular file is mapped whole, an empty one too")
+    func mapsFiles() throws {
+        let folder = try ScratchFolder()
+        #expect(try folder.write([1, 2, 3]).withUnsafeBytes { [UInt8]($0) } == [1, 2, 3])
+        let empty = try folder.write([], to: "empty")
+        #expect(empty.count == 0)
+        #expect(empty.withUnsafeBytes { $0.count } == 0)
+    }
+
+    @Test("what is no regular file is refused by what it is")
+    func refusesOthers() throws {
+        let folder = try ScratchFolder()
+        #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
+        let found = { (path: String) in failure(of: FileError.self) { _ = try MappedFile(path: path) } }
+        #expect(found(folder.path + "/pipe")?.description.hasSuffix("is a pipe, not a regular file") == true)
+        #expect(found(folder.path)?.description.hasSuffix("is a directory, not a regular file") == true)
+        #expect(found("/dev/zero") == .notARegularFile(path: "/dev/zero", found: "a device"))
+        #expect(found("/nowhere/at/all") == .noSuchFile(path: "/nowhere/at/all"))
+    }
+
+    @Test("an atomic file appears when it is committed, and replaces what was there")
+    func commits() throws {
+        let folder = try ScratchFolder()
+        _ = try folder.write([9])
+        var file = try AtomicFile(path: folder.path + "/file")
+        try file.write([1, 2])
+        try file.write([3])
+        #expect(try MappedFile(path: folder.path + "/file").withUnsafeBytes { [UInt8]($0) } == [9])
+        try file.commit()
+        #expect(folder.names == ["file"])
+        #expect(try MappedFile(path: folder.path + "/file").withUnsafeBytes { [UInt8]($0) } == [1, 2, 3])
+    }
+
+    @Test("an atomic file that is given up leaves nothing")
+    func abandons() throws {
+        let folder = try ScratchFolder()
+        do {
+            var file = try AtomicFile(path: folder.path + "/file")
+            try file.write([1])
+        }
+        #expect(folder.names.isEmpty)
+        let none = folder.path + "/none"
+        #expect(throws: FileError.notWritable(path: none + "/file", reason: "there is no folder \(none)")) {
+            _ = try AtomicFile(path: none + "/file")
+        }
+        #expect(folder.names.isEmpty)
+    }
+
+    @Test("an atomic file replaces regular files alone: no pipe, no folder")
+    func replacesFilesAlone() throws {
+        let folder = try ScratchFolder()
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for path in [pipe, folder.path, folder.path + "/", ""] {
+            let error = failure(of: FileError.self) { _ = try AtomicFile(path: path) }
+            guard case .notWritable? = error else {
+                Issue.record("\(path): \(String(describing: error))")
+                continue
+            }
+        }
+        #expect(folder.names == ["pipe"])
+    }
+
+    @Test(
+        "SHA-256 of the standard's examples",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ])
+    func digests(text: String, expected: String) {
+        var digest = SHA256()
+        for byte in text.utf8 { withUnsafeBytes(of: byte) { digest.update($0) } }
+        #expect(digest.hexDigest == expected)
+        #expect(digest.finalize().count == 32)
+    }
+}
+
+@Suite("Digests of files")
+struct FileDigestTests {
+    @Test("a file's digest is that of its bytes", arguments: [0, 1, 63, 64, 1 << 18, (1 << 18) + 1, 700_001])
+    func digest(size: Int) throws {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let file = try ScratchFolder().write(bytes)
+        let expected = bytes.withUnsafeBytes { SHA256.hexDigest(of: $0) }
+        let digest = FileDigest(of: file)
+        #expect(digest.value == expected)
+        #expect(digest.value == expected)
+    }
+
+    @Test("a fingerprint does not depend on the pieces, but on every byte")
+    func fingerprint() {
+        let bytes = (0..<1_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        func text(_ bytes: [UInt8], pieces: Int) -> String {
+            var fingerprint = Fingerprint()
+            for start in stride(from: 0, to: bytes.count, by: pieces) {
+                bytes[start..<min(start + pieces, bytes.count)].withUnsafeBytes { fingerprint.update($0) }
+            }
+            return fingerprint.text
+        }
+        let whole = text(bytes, pieces: 1_000)
+        for pieces in [1, 3, 63, 64, 65, 200] { #expect(text(bytes, pieces: pieces) == whole) }
+        var seen: Set<String> = [whole]
+        for index in bytes.indices {
+            var other = bytes
+            other[index] ^= 1
+            #expect(seen.insert(text(other, pieces: 1_000)).inserted, "byte \(index)")
+        }
+        #expect(seen.insert(text(bytes + [0], pieces: 1_000)).inserted)
+    }
+}
