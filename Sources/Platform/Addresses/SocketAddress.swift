@@ -1,4 +1,3 @@
-import Platform
 
 /// An IP address and a port, or a Unix socket.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {

@@ -80,7 +80,7 @@ public final class MappedFile: @unchecked Sendable {
             guard let place = bytes else { throw .fromErrno(ENOMEM, "hold", path) }
             let found = read(descriptor, place + count, room - count)
             if found < 0, errno == EINTR { continue }
-            guard found >= 0 else { throw .notReadable(path: path, reason: FileError.errnoText(errno)) }
+            guard found >= 0 else { throw .notReadable(path: path, reason: errnoText(errno)) }
             if found == 0 { break }
             count += found
         }

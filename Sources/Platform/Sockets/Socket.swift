@@ -1,5 +1,3 @@
-import Platform
-
 /// A non-blocking socket, closed when it goes out of scope.
 package struct Socket: ~Copyable {
     /// What came of reading or writing.
