@@ -151,7 +151,7 @@ def end_under_load(number, name):
                         faults.append(answer.status_code)
                     else:
                         # As it says in Retry-After, though sooner: twenty that ask on and on take what the jobs need.
-                        stop.wait(0.05)
+                        stop.wait(0.25)
 
         threads = [threading.Thread(target=client, args=(one % 2 == 0,)) for one in range(20)]
         for thread in threads:
