@@ -78,14 +78,19 @@ def verdict(folder, accepted):
     checked = run("state", "check", "--state", folder, "--json")
     if digests(folder) != before:
         return "the check changed it"
-    ran = run("serve", "--port", "0", "--state", folder, timeout=1)
-    if ran.code is not None:
+    try:
+        server = Server("--workers", "1", state=folder)
+    except RuntimeError as error:
         if digests(folder) != before:
             return "refused and changed"
-        if checked.code != 65 or json.loads(checked.out)["whole"]:
-            return f"refused, and whole to the check: {checked.out}"
-        return None if ran.code == 78 and "damaged" in ran.err and ran.err.count("\n") == 1 else f"{ran.code} {ran.err}"
-    with Server("--workers", "1", state=folder) as server:
+        if checked.code != 65 or not json.loads(checked.out)["refused"]:
+            return f"refused, and not to the check: {checked.out}"
+        said = str(error)
+        told = said.startswith("serve ended with 78: ") and "damaged" in said and said.count("\n") == 1
+        return None if told else said
+    with server:
+        if json.loads(checked.out)["refused"]:
+            return f"refused to the check alone: {checked.out}"
         client = Client(server)
         answers = {one: client.get(f"/jobs/{one}").status for one in accepted}
         lost = {one: status for one, status in answers.items() if status not in (200, 202, 500)}
@@ -105,6 +110,8 @@ for kill in (True, False):
         ran = run("state", "check", "--state", folder)
         equal("untouched it is whole", (ran.code, ran.err), (0, ""))
         contains("and says so", ran.out, "whole", "queued")
+        if kill:
+            contains("what was running will run again", ran.out, "1 running", "run again")
         for damage in (flip, cut, gone, zeroed):
             faults = []
             for name in [path.relative_to(folder) for path in files(folder) if path.stat().st_size]:
@@ -118,6 +125,12 @@ for kill in (True, False):
                         faults.append(f"{name}: {wrong}")
                     shutil.rmtree(copy)
             equal(f"{damage.__name__}: nothing is lost in silence", faults, [])
+with group("where nothing was lost"):
+    folder = scratch() / "state"
+    accepted = filled(folder, True)
+    (folder / "witness").unlink()
+    ran = run("state", "recover", "--state", folder, "--output", scratch() / "new")
+    equal("it is not told as lost", (ran.code, "lost:" in ran.out, "nothing was lost" in ran.out), (0, False, True))
 with group("what can be had of it"):
     folder = scratch() / "state"
     accepted = filled(folder, True)
@@ -131,7 +144,17 @@ with group("what can be had of it"):
         jobs = {job["id"] for job in Client(server).all()}
         check("most jobs are in the new one", len(jobs & set(accepted)) >= len(accepted) - 2, shown(ran.out))
     ran = run("state", "check", "--state", scratch())
-    equal("a folder without jobs is none", (ran.code, ran.err.count("\n")), (78, 1))
+    equal("a folder without jobs is none", (ran.code, ran.err.count("\n")), (66, 1))
+    for command in (["check"], ["recover", "--output", scratch() / "new"]):
+        ran = run("state", *command, "--state", scratch() / "absent")
+        equal(f"{command[0]} of a folder that is not there", (ran.code, ran.err.count("\n")), (66, 1))
+    shutil.rmtree(new)
+    (folder / "jobs.sqlite").unlink()
+    ran = run("serve", "--port", "0", "--state", folder)
+    contains("without its database it is refused", ran.err, "jobs.sqlite", "recover")
+    ran = run("state", "recover", "--state", folder, "--output", new)
+    equal("and what can be had is copied", ran.code, 65)
+    contains("with what is lost", ran.out, "jobs were copied", "jobs.sqlite")
     ran = run("state", "recover", "--state", folder, "--output", new)
     equal("not over one that is there", (ran.code, ran.err.count("\n")), (78, 1))
 finish()

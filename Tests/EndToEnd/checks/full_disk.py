@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from support.harness import check, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
 
 need("full_disk", "numpy")
 
@@ -184,6 +184,12 @@ def another_file(folder):
         while (status := readiness(client)) != 200 and time.monotonic() < end:
             time.sleep(0.1)
         equal("ready once there is room", status, 200)
+        end = time.monotonic() + 10
+        while "has room again" not in server.text() and time.monotonic() < end:
+            time.sleep(0.1)
+        said = server.text()
+        contains("the log names the folder and the room that is lacking", said, str(folder / "state"), "has too little room", "MiB")
+        contains("and says when it is over", said, "has room again")
         all_right("another file", client, accepted, videos)
         answer = tally.took(client.post(videos.bodies[0]))
         equal("takes jobs again", answer.status, 202)

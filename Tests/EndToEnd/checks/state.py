@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import time
 
 from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
 
@@ -178,6 +179,17 @@ with group("two servers on one folder"):
         server.kill()
     with Server(state=folder) as server:
         equal("a dead one's lock is none", Client(server).job(identifier)["status"], "succeeded")
+with group("a folder that is removed under a server"):
+    folder = scratch() / "state"
+    with Server(state=folder) as server:
+        Client(server).post(videos.bodies[0], Prefer="wait=10")
+        shutil.rmtree(folder)
+        end = time.monotonic() + 10
+        while "was removed while the service ran" not in server.text() and time.monotonic() < end:
+            time.sleep(0.05)
+        contains("the log says so at once, and what to do", server.text(), str(folder), "was removed", "remedy=")
+        server.signal(signal.SIGTERM)
+        check("and the exit code is not that of an end in order", server.wait() not in (0, None), server.text())
 with group("a folder by default"):
     base = scratch()
     variables = {"XDG_STATE_HOME": str(base / "xdg"), "HOME": str(base / "home"), "STATE_DIRECTORY": ""}

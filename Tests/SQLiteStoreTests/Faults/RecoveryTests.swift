@@ -58,8 +58,9 @@ struct RecoveryTests {
         let report = try FolderReport(of: accepted.home.path)
         #expect(report.damages.first?.path == accepted.home.database + "-wal")
         let (recovery, jobs) = try await Self.recover(accepted.home)
-        #expect(!recovery.isWhole)
-        #expect(jobs >= 10, "\(recovery.losses)")
+        // The head of the log is known beside it.
+        #expect(recovery.isWhole == (place < 32), "\(recovery.losses)")
+        #expect(jobs >= (place < 32 ? 12 : 10), "\(recovery.losses)")
     }
 
     @Test("pages of the database that are gone cost their rows alone")
@@ -85,6 +86,36 @@ struct RecoveryTests {
         #expect(report.damages.map(\.job) == [String(name.dropLast(3))])
         let (recovery, jobs) = try await Self.recover(accepted.home)
         #expect(recovery.losses.count == 1 && jobs == 12)
+    }
+
+    @Test("where nothing was lost nothing is told as lost", arguments: ["witness", "sums", "head", "log's head"])
+    func unharmed(what: String) async throws {
+        let accepted = try await Accepted(isClosed: false)
+        switch what {
+        case "head": try Home.flip(accepted.home.database, at: 18)
+        case "log's head": try Home.flip(accepted.home.database + "-wal", at: 3)
+        default: try FileManager.default.removeItem(atPath: accepted.home.path + "/" + what)
+        }
+        #expect(try !FolderReport(of: accepted.home.path).isWhole)
+        let (recovery, jobs) = try await Self.recover(accepted.home)
+        #expect(recovery.isWhole && recovery.losses == [] && jobs == 12, "\(recovery.losses)")
+    }
+
+    @Test("without the database there is what its log has, and what is lost is named", arguments: [true, false])
+    func withoutDatabase(isClosed: Bool) async throws {
+        let accepted = try await Accepted(isClosed: isClosed)
+        try FileManager.default.removeItem(atPath: accepted.home.database)
+        let (recovery, jobs) = try await Self.recover(accepted.home)
+        #expect(!recovery.isWhole && recovery.losses.contains { $0.contains("jobs.sqlite") }, "\(recovery.losses)")
+        if isClosed {
+            #expect(jobs == 0)
+            for name in try accepted.home.bodies() {
+                let job = name.prefix { $0 != "." }
+                #expect(recovery.losses.contains { $0.contains(job) }, "\(name) of \(recovery.losses)")
+            }
+        } else {
+            #expect(jobs > 0, "\(recovery.losses)")
+        }
     }
 
     @Test("a folder in use, none, and one that is there are refused")

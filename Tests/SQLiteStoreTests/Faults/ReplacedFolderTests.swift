@@ -1,3 +1,5 @@
+import Dispatch
+import Formats
 import Foundation
 import Jobs
 import TestSupport
@@ -71,6 +73,61 @@ struct ReplacedFolderTests {
             #expect(reason.contains("while the service ran") && reason.contains(home.path), "\(reason)")
             await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
         }
+    }
+
+    @Test("a database that is overwritten in place is told within a second; one that is merely touched is not")
+    func overwritten() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...40 { _ = try await store.finish(.of(floats: 2_000, seed: UInt64(seed))) }
+        store.database.checkpointAll()
+        _ = try await store.insert(.of(seed: 99))
+        let log = LogScan(try MappedFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
+        let page = try #require((2...UInt32(log.size ?? 2)).first { log.pages[$0] == nil })
+        try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: home.database)
+        for _ in 0..<2 { try await store.checkWritable() }
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database))
+        try file.seek(toOffset: UInt64(page - 1) * 8_192)
+        try file.write(contentsOf: Data(repeating: 0xA5, count: 8_192))
+        try file.close()
+        let error = await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+        #expect(error?.description.contains("jobs.sqlite was overwritten while the service ran") == true)
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end, (try? await store.insert(.of(seed: 3))) != nil {}
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 3)) }
+    }
+
+    @Test("readiness looks at the folder on a thread of the store's", .timeLimit(.minutes(1)))
+    func looks() async throws {
+        let store = try Home().open()
+        let semaphore = DispatchSemaphore(value: 0)
+        let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
+        let busy = Task {
+            try await store.looks.run { () throws(JobStoreError) in
+                arrival.yield()
+                semaphore.wait()
+            }
+        }
+        for await _ in arrivals { break }
+        let ready = Task { try await store.checkWritable() }
+        while store.looks.waiting == 0 { await Task.yield() }
+        semaphore.signal()
+        try await busy.value
+        try await ready.value
+    }
+
+    @Test("a folder that goes away is told in the log at once, with what to do, and so is its coming back")
+    func told() async throws {
+        let home = try Home()
+        let notes = Notes()
+        let store = try home.open(logger: notes.logger())
+        try FolderChange.movedAway.make(to: home)
+        for _ in 0..<3 { _ = try? await store.expire() }
+        let lines = notes.all.filter { $0.contains(home.path) && $0.contains("was removed while the service ran") }
+        #expect(lines.count == 1 && lines.allSatisfy { $0.contains("remedy=") }, "\(notes.all)")
+        try FileManager.default.moveItem(atPath: home.path + ".old", toPath: home.path)
+        for _ in 0..<3 { _ = try? await store.expire() }
+        #expect(notes.all.filter { $0.contains("again") && $0.contains(home.path) }.count == 1, "\(notes.all)")
     }
 
     @Test("a folder that is moved away and back is the same")
