@@ -7,10 +7,16 @@ extension SQLiteJobStore {
         let stored = database.clock.stored(now)
         guard limit > 0, try await database.read({ try CallbackRows(db: $0).isDue(now: stored) }) else { return [] }
         return try await writer.commit { context in
-            try context.callbacks.take(limit: limit, now: stored).compactMap { due in
-                try context.jobs.job(due.job).map { job in
-                    CallbackNote(
-                        job: job.job, url: due.url, tries: due.tries, age: now - (job.endedAt ?? now))
+            try context.callbacks.take(limit: limit, now: stored).compactMap { due -> CallbackNote? in
+                do {
+                    return try context.jobs.job(due.job).map { job in
+                        CallbackNote(
+                            job: job.job, url: due.url, tries: due.tries, age: now - (job.endedAt ?? now))
+                    }
+                } catch StoreFault.refused(.damaged) {
+                    // Nobody can say what became of the job; the others are not behind it.
+                    try context.callbacks.remove(due.job)
+                    return nil
                 }
             }
         }

@@ -16,7 +16,7 @@ extension SQLiteJobStore {
             guard let stored = try context.jobs.job(id), stored.job.status.isEnded,
                 context.isShown(stored, since: shown)
             else { return nil }
-            return try context.remove(stored.job)
+            return try RowCheck(db: context.db).remove(id)
         }
         await remove(files ?? [])
         return files != nil
@@ -25,25 +25,36 @@ extension SQLiteJobStore {
     /// Ends what is too late, and removes what has expired, a part at a time.
     public func expire() async throws(JobStoreError) -> Expired {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)
-        if live.withLock({ $0.table.isOverdue(now: now) }) {
-            try await writer.commit { try $0.endOverdue(wall: wall, now: now, uploadTTL: ttl) }
-        }
+        await tellOfFolder()
         var expired = Expired()
+        var problem: JobStoreError?
+        // What can't be done keeps nothing else from being done.
+        do throws(JobStoreError) {
+            if live.withLock({ $0.table.isOverdue(now: now) }) {
+                try await writer.commit { try $0.endOverdue(wall: wall, now: now, uploadTTL: ttl) }
+            }
+        } catch { problem = error }
         do throws(JobStoreError) {
             while case let removed = try await removeExpired(), removed > 0 { expired.removed += removed }
+        } catch { problem = problem ?? error }
+        do throws(JobStoreError) {
             while try await removeUploads(expiredBy: database.believed(wall: wall, now: now)) {}
+        } catch { problem = problem ?? error }
+        do throws(JobStoreError) {
             for _ in 0..<Self.mostVacuums { if try await !giveBackPages() { break } }
-            space.takeOnBallast()
-            await bringInLog()
+        } catch { problem = problem ?? error }
+        space.takeOnBallast()
+        await bringInLog()
+        do throws(JobStoreError) {
             try await noteTime(wall: wall, now: now)
         } catch {
-            expired.overdue = await takeOverdue()
-            // Those are told once, so they are told now, and what went wrong will go wrong again.
-            if expired.overdue.isEmpty { throw error }
-            logger.warning("what has expired can't be removed", metadata: ["error": "\(error)"])
-            return expired
+            problem = problem ?? error
         }
         expired.overdue = await takeOverdue()
+        guard let problem else { return expired }
+        // Those are told once, so they are told now, and what went wrong will go wrong again.
+        if expired.overdue.isEmpty { throw problem }
+        logger.warning("what has expired can't be removed", metadata: ["error": "\(problem)"])
         return expired
     }
 
@@ -67,8 +78,9 @@ extension SQLiteJobStore {
                 .compactMap { JobID($0) }
         }
         guard !ids.isEmpty else { return 0 }
+        // By their IDs alone: a row that can't be read goes like the others.
         let files = try await writer.commit { context in
-            try ids.flatMap { id in try context.jobs.job(id).map { try context.remove($0.job) } ?? [] }
+            try ids.flatMap { try RowCheck(db: context.db).remove($0) }
         }
         await remove(files)
         return ids.count
@@ -129,16 +141,5 @@ extension SQLiteJobStore {
         guard isDue else { return }
         Strays(places: folder.places).trim(free: space.free)
         try await writer.commit { [database] in try database.writeClock($0.db, wall: wall, now: now) }
-    }
-}
-
-extension WriteContext {
-    /// Removes the rows of an ended job, and gives the names of the files that are left of it.
-    func remove(_ job: Job) throws -> [String] {
-        let files = try bodies.remove(job.id)
-        try callbacks.remove(job.id)
-        try keys.forget(job.id, batch: job.batch)
-        try db.cachedStatement(sql: "DELETE FROM jobs WHERE id = ?").execute(arguments: [job.id.blob])
-        return files
     }
 }

@@ -14,7 +14,8 @@ extension SQLiteJobStore {
         if let job = live.withLock({ $0.table.liveJob(id) }) { return job }
         let shown = shownSince
         let read = { @Sendable [database, live] (db: Database) in
-            try WriteContext(db: db, clock: database.clock, live: live).shown(id, since: shown)
+            try WriteContext(db: db, clock: database.clock, live: live, damage: database.damage).shown(
+                id, since: shown)
         }
         guard let job = try await database.read(read) else { return nil }
         if job.status.isEnded || live.withLock({ $0.table.records[id] != nil }) { return job }
@@ -47,7 +48,7 @@ extension SQLiteJobStore {
     private func result(of id: JobID) async throws(JobStoreError) -> BodyRows.Result? {
         let shown = shownSince
         return try await database.read { [database, live] db in
-            let context = WriteContext(db: db, clock: database.clock, live: live)
+            let context = WriteContext(db: db, clock: database.clock, live: live, damage: database.damage)
             guard let stored = try context.jobs.job(id), context.isShown(stored, since: shown),
                 let result = try context.bodies.result(id)
             else { return nil }
@@ -69,7 +70,7 @@ extension SQLiteJobStore {
         guard limit > 0 else { return [] }
         let query = ListQuery(filter, limit: limit, before: cursor, shownSince: shownSince)
         return try await database.read { [database, live] db in
-            let stored = try query.run(db, clock: database.clock)
+            let stored = try query.run(database.rows(db))
             return live.withLock { live in
                 stored.map { job in
                     // Where memory is ahead of the disk the disk counts, so that the page is of one moment.
@@ -83,7 +84,7 @@ extension SQLiteJobStore {
     public func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? {
         let shown = shownSince
         return try await database.read { [database, live] db in
-            let context = WriteContext(db: db, clock: database.clock, live: live)
+            let context = WriteContext(db: db, clock: database.clock, live: live, damage: database.damage)
             let jobs = try context.shown(id, since: shown)
             return jobs.isEmpty ? nil : Batch(id: id, jobs: jobs)
         }
@@ -92,11 +93,10 @@ extension SQLiteJobStore {
     /// Throws where the folder is not the one that was opened, where the disk has no room for a job, where a large body
     /// can't be written, or where the last thing that was to be written was not.
     public func checkWritable() async throws(JobStoreError) {
-        if let change = watch.change(now: true, wrote: true) { throw .unavailable(change) }
-        try database.checkUndamaged()
-        do throws(StoreFault) {
-            try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
-        } catch { throw StoreFault.reason(of: error) }
+        let found = try await look()
+        if let change = found.change { throw .unavailable(change) }
+        try database.damage.check()
+        if let lack = found.lack { throw lack }
         try await probe.check()
         if let fault = database.sumsFault { throw fault }
         guard writer.fault != nil else { return }

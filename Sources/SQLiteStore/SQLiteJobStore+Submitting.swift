@@ -14,14 +14,14 @@ extension SQLiteJobStore {
         if let known = try await answer(to: submission), known.origin == .replayed || submission.key == nil {
             return known
         }
-        try database.checkUndamaged()
+        try database.damage.check()
         let (batch, handed) = try await prepare(submission)
         let needed = Self.room(for: handed)
         do throws(StoreFault) {
             try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
         } catch {
             // A folder that is gone has no room either.
-            if let change = watch.change(now: true, wrote: true) { throw .unavailable(change) }
+            if let change = database.change(now: true, wrote: true) { throw .unavailable(change) }
             throw StoreFault.reason(of: error)
         }
         defer { space.leave(needed) }
@@ -41,7 +41,8 @@ extension SQLiteJobStore {
         guard submission.key != nil || submission.jobs.contains(where: { $0.reuseKey != nil }) else { return nil }
         let shown = shownSince
         return try await database.read { [database, live] db in
-            try WriteContext(db: db, clock: database.clock, live: live).answer(to: submission, shownSince: shown)
+            try WriteContext(db: db, clock: database.clock, live: live, damage: database.damage).answer(
+                to: submission, shownSince: shown)
         }
     }
 

@@ -45,6 +45,10 @@ public final class SQLiteJobStore: JobStore {
     let probe: FilesProbe
     let files: BodyFiles
     let threads = FileThreads(4)
+    /// For looks at the folder, which wait for the disk but not for bodies.
+    let looks = FileThreads(1)
+    /// What the log has told of the folder.
+    let told = Mutex(Told())
     let inputs: InputCache
     let settings: Settings
     let clock: any JobClock
@@ -89,7 +93,8 @@ public final class SQLiteJobStore: JobStore {
         do {
             database = try StoreDatabase(
                 path: places.database, synchronous: isFull ? "FULL" : "NORMAL", largestLog: space.largestLog,
-                keeper: keeper, watch: watch, believesClock: settings.believesClock, wall: clock.wall, now: clock.now)
+                keeper: keeper, watch: watch, damage: StoreDamage(folder: folder.path, logger: logger),
+                believesClock: settings.believesClock, wall: clock.wall, now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
             let table = JobTable.Settings(
                 resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts)
@@ -107,6 +112,9 @@ public final class SQLiteJobStore: JobStore {
             throw error
         } catch {
             let reason = StoreFault.reason(of: error)
+            if StoreFault.tellsDamage(error) {
+                throw .damaged(path: places.database, reason: reason.description)
+            }
             throw .unusable(path: places.database, reason: reason.description)
         }
     }
@@ -132,17 +140,23 @@ public final class SQLiteJobStore: JobStore {
     }
 
     /// Brings everything into the database. Nothing can be done with the store afterwards.
-    public func close() {
-        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    ///
+    /// - Returns: what others have done to the folder, so that it is left as it is and has lost what was not read from it;
+    ///   nil where it is whole, or was closed before
+    @discardableResult
+    public func close() -> String? {
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return nil }
         writer.close()
         if let change = database.change(now: true) {
             // SQLite would remove a log by its name, which can be another's by now.
             logger.error("the state folder is left as it is", metadata: ["change": "\(change)"])
-            return database.abandon()
+            database.abandon()
+            return change
         }
         let (wall, now) = (clock.wall, clock.now)
         try? database.write { [database] in try database.writeClock($0, wall: wall, now: now) }
         database.close()
+        return nil
     }
 
     /// Gives the jobs that were running back to the queue, as attempts that count, and sets files aside that are nobody's.
@@ -150,10 +164,10 @@ public final class SQLiteJobStore: JobStore {
         let (wall, now) = (clock.wall, clock.now)
         let atWork = WorkFile.jobs(at: folder.places.work)
         let running = try database.readNow { db in
-            try JobRows(db: db, clock: database.clock).jobs(JobRows.live).filter { $0.holder != nil }.map(\.job.id)
+            try database.rows(db).jobs(JobRows.live).filter { $0.holder != nil }.map(\.job.id)
         }
         try database.write { db in
-            let context = WriteContext(db: db, clock: database.clock, live: live)
+            let context = WriteContext(db: db, clock: database.clock, live: live, damage: database.damage)
             for id in running {
                 let record = live.withLock {
                     $0.table.takeBack(id, wasAtWork: atWork?.contains(id) ?? true, wall: wall, now: now)

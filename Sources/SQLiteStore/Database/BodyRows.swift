@@ -86,8 +86,9 @@ struct BodyRows {
             "DELETE FROM payloads WHERE job = ? RETURNING CASE WHEN body IS NULL THEN '' END",
             "DELETE FROM results WHERE job = ? RETURNING file",
         ] {
+            // A name that can't be read leaves a file that is nobody's, which is set aside at the next start.
             guard let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [job.blob]),
-                let name = try Columns(row: row).optionalText(0)
+                let name = try? Columns(row: row).optionalText(0)
             else { continue }
             files.append(name.isEmpty ? BodyFiles.inputName(job) : name)
         }

@@ -34,9 +34,15 @@ struct CallbackRows {
     func take(limit: Int, now: Int64) throws -> [Due] {
         let statement = try db.cachedStatement(
             sql: "SELECT job, url, tries FROM callbacks WHERE due <= ? ORDER BY due, job LIMIT ?")
-        let due = try Row.fetchAll(statement, arguments: [now, limit]).map { row in
+        let due = try Row.fetchAll(statement, arguments: [now, limit]).compactMap { row -> Due? in
             let columns = Columns(row: row)
-            return Due(job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1)
+            do {
+                return Due(job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1)
+            } catch StoreFault.unreadable {
+                // One that can't be read would else be the first again and again.
+                if let job = try? columns.id(0) { try remove(job) }
+                return nil
+            }
         }
         for each in due {
             try db.cachedStatement(sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ?")

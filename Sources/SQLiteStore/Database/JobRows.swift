@@ -5,6 +5,8 @@ import Jobs
 struct JobRows {
     let db: Database
     let clock: StoreClock
+    /// What learns of rows that can't be read.
+    let damage: StoreDamage
 
     static let selection = "SELECT \(StoredJob.columns) FROM jobs"
     static let live = "WHERE status <= 1 ORDER BY id"
@@ -73,16 +75,21 @@ struct JobRows {
             db.cachedStatement(sql: Self.selection + " WHERE id = ?"), arguments: [id.blob])
         guard let row = try rows.next() else { return nil }
         do { return try StoredJob(row, clock: clock) } catch StoreFault.unreadable(let detail) {
+            damage.met(.damaged(id, detail))
             throw StoreFault.refused(.damaged(id, detail))
         }
     }
 
-    /// The jobs that a query finds. One whose row can't be read is left out, so that the others are found.
+    /// The jobs that a query finds. One whose row can't be read is told and left out, so that the others are found.
     func jobs(_ sql: String, _ arguments: StatementArguments = []) throws -> [StoredJob] {
         let rows = try Row.fetchCursor(db.cachedStatement(sql: Self.selection + " " + sql), arguments: arguments)
         var jobs: [StoredJob] = []
         while let row = try rows.next() {
-            do { jobs.append(try StoredJob(row, clock: clock)) } catch StoreFault.unreadable { continue }
+            do { jobs.append(try StoredJob(row, clock: clock)) } catch StoreFault.unreadable(let detail) {
+                let id = try? Columns(row: row).id(0)
+                damage.met(
+                    id.map { .damaged($0, detail) } ?? StoreFault.reason(of: StoreFault.unreadable(detail)))
+            }
         }
         return jobs
     }

@@ -28,8 +28,8 @@ struct ListQuery: Sendable {
         self.arguments = arguments
     }
 
-    func run(_ db: Database, clock: StoreClock) throws -> [Job] {
-        try JobRows(db: db, clock: clock).jobs(sql, StatementArguments(arguments)).map(\.job)
+    func run(_ rows: JobRows) throws -> [Job] {
+        try rows.jobs(sql, StatementArguments(arguments)).map(\.job)
     }
 }
 

@@ -21,24 +21,25 @@ final class StoreDatabase: Sendable {
     private let path: String
     private let keeper: LogKeeper
     private let watch: FolderWatch
+    let damage: StoreDamage
     let clock: StoreClock
     /// What of the time that passed before this process is not believed yet.
     let jump: Mutex<ClockJump?>
     private let unnoted = Mutex<JobStoreError?>(nil)
-    /// What damage was met, after which nothing new is taken.
-    private let damage = Mutex<JobStoreError?>(nil)
     /// The size from which the write-ahead log is brought into the database, in bytes.
     private let largestLog: Int
 
     /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
     init(
-        path: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch, believesClock: Bool,
+        path: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch,
+        damage: StoreDamage, believesClock: Bool,
         wall: WallTime, now: MonotonicTime
     ) throws {
         self.path = path
         self.largestLog = largestLog
         self.keeper = keeper
         self.watch = watch
+        self.damage = damage
         // For its owner alone, as the folder is that Vigil makes; SQLite gives log and index what the database has. Nobody in
         // this process has it open yet, whose locks would go with this descriptor.
         let made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -69,7 +70,10 @@ final class StoreDatabase: Sendable {
         jump = Mutex(
             believesClock
                 ? wrong : ClockJump.found(clock.away, before: before, store: clock.stored(now), wall: wall))
-        try write { try writeClock($0, wall: wall, now: now) }
+        try write { db in
+            try writeClock(db, wall: wall, now: now)
+            try db.execute(sql: "PRAGMA application_id = \(Int32(bitPattern: keeper.identity))")
+        }
     }
 
     private static func configuration() -> Configuration {
@@ -125,18 +129,13 @@ final class StoreDatabase: Sendable {
     ) async throws(JobStoreError) -> Value {
         do { return try await pool.read(body) } catch {
             let reason = StoreFault.reason(of: error)
-            if StoreFault.tellsDamage(error) { met(reason) }
+            if StoreFault.tellsDamage(error) { damage.met(reason) }
             throw reason
         }
     }
 
-    /// Damage was met: a page that is not what it was.
-    func met(_ reason: JobStoreError) { damage.withLock { $0 = $0 ?? reason } }
-
-    /// Throws where damage was met, since what is accepted then may be lost.
-    func checkUndamaged() throws(JobStoreError) {
-        if let reason = damage.withLock({ $0 }) { throw reason }
-    }
+    /// Jobs as rows, inside a transaction.
+    func rows(_ db: Database) -> JobRows { JobRows(db: db, clock: clock, damage: damage) }
 
     /// Reads on the calling thread, while nobody else is there.
     func readNow<Value>(_ body: (Database) throws -> Value) throws -> Value { try pool.read(body) }
@@ -151,7 +150,7 @@ final class StoreDatabase: Sendable {
     /// How far a running job is was never written, so that much is kept of what is there.
     func reload(into live: LiveBox) throws {
         let stored = try pool.writeWithoutTransaction { db in
-            try JobRows(db: db, clock: clock).jobs(JobRows.live).map(\.record)
+            try rows(db).jobs(JobRows.live).map(\.record)
         }
         live.withLock { live in
             let before = live.table
@@ -250,10 +249,13 @@ final class StoreDatabase: Sendable {
     ///   - now: whether to look even if that was done a moment ago
     ///   - wrote: whether this process may have written since that was last noted
     func change(now: Bool = false, wrote: Bool = false) -> String? {
-        watch.change(now: now, wrote: wrote) {
-            // With frames that are not in the file any more it fails, before it has written anything.
-            (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
-        }
+        watch.change(
+            now: now, wrote: wrote,
+            isEmptied: {
+                // With frames that are not in the file any more it fails, before it has written anything.
+                (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
+            },
+            isOverwritten: keeper.isOverwritten)
     }
 
     /// Whether there is something in the log.

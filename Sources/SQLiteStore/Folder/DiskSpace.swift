@@ -17,6 +17,7 @@ final class DiskSpace: Sendable {
         var total: Int
     }
 
+    private let folder: String
     private let ballast: String
     private let measure: @Sendable () -> Room
     /// What is kept free beside the results of what was accepted, in bytes.
@@ -32,6 +33,7 @@ final class DiskSpace: Sendable {
 
     /// - Parameter measure: says how much room there is; by default the file system of `folder` does
     init(folder: String, ballast: String, measure: (@Sendable () -> Room)? = nil) {
+        self.folder = folder
         self.ballast = ballast
         self.measure = measure ?? { Self.room(of: folder) }
         let total = self.measure().total
@@ -70,9 +72,16 @@ final class DiskSpace: Sendable {
         let overflow = first || second
         guard !overflow, kept <= free, needed <= free - kept else {
             throw .diskFull(
-                "\(free >> 10) KiB are free, of which \(floor >> 10) KiB stay free and \(promised >> 10) KiB are kept for "
-                    + "jobs that were accepted; this needs \(needed >> 10) KiB")
+                "the disk of \(folder) has too little room: \(Self.text(free)) are free, but more than "
+                    + "\(Self.text(floor)) that always stay free, \(Self.text(promised)) for what was accepted, "
+                    + "\(Self.text(underway)) that are on their way and \(Self.text(needed)) for this are needed"
+            )
         }
+    }
+
+    /// Bytes for people.
+    private static func text(_ bytes: Int) -> String {
+        bytes >= 1 << 20 ? "\(bytes >> 20) MiB" : "\(bytes == 0 ? 0 : max(bytes >> 10, 1)) KiB"
     }
 
     /// Gives the ballast back to a disk that is full; says whether there was any.

@@ -18,6 +18,8 @@ struct FolderCheck {
     struct Whole {
         /// The sums of all pages as they are, where those that are kept can't be gone on with; nil where they can.
         var sums: [UInt64]?
+        /// What the sums say of themselves then.
+        var head = SumsHead()
         var witness = WitnessFile.Found.nothing
         /// What has to be told all the same.
         var notes: [String] = []
@@ -70,7 +72,7 @@ struct FolderCheck {
         guard isNew, (log ?? 0) == 0 else {
             throw .damaged(path: places.database, reason: "it is empty or not there, but what belongs to it is")
         }
-        return Whole(sums: [], witness: found)
+        return Whole(sums: [0], witness: found)
     }
 
     /// A database that no witness tells of, as one of an older Vigil: it has to be whole by itself.
@@ -78,7 +80,9 @@ struct FolderCheck {
         _ database: MappedFile, _ head: DatabaseHead, _ found: WitnessFile.Found, log: Int?
     ) throws(StateError) -> Whole {
         var whole = Whole(sums: sums(of: database, pageSize: head.pageSize), witness: found)
-        if let scan = scan(head), scan.bytes > 0 {
+        let scan = scan(head)
+        whole.head = sumsHead(of: scan, known: known(head, scan), identity: head.identity)
+        if let scan, scan.bytes > 0 {
             if scan.salts == nil { throw .damaged(path: places.log, reason: "it does not begin as a log does") }
             if scan.isBroken { throw .damaged(path: places.log, reason: broken(scan)) }
         } else if log == nil, size(places.seal) == nil {
@@ -94,18 +98,34 @@ struct FolderCheck {
         var whole = Whole(witness: .record(record, isPartial: isPartial))
         if isPartial { whole.notes.append("one of the two records in \(places.witness) is damaged") }
         let scan = scan(head)
-        let known = scan?.page(1).flatMap { $0.withUnsafeBytes { DatabaseHead($0) } } ?? head
-        if let problem = problem(of: scan, log: log, sequence: known.sequence, record) {
+        let known = known(head, scan)
+        if let problem = problem(of: scan, log: log, file: head, known: known, record) {
             throw .damaged(path: places.log, reason: problem)
         }
         guard let kept = PageSums.read(places.sums) else {
             throw .damaged(path: places.sums, reason: "it is not there, or does not begin as it should")
         }
         let isForeign = log == nil || record.areSumsLost
+        let identity = try identity(head, known, record, kept.head)
+        if let sums = kept.head {
+            if WitnessRecord.isBefore(known.sequence, sums.sequence) {
+                let lacking = sums.sequence &- known.sequence
+                throw .damaged(
+                    path: places.database,
+                    reason: "it and its log lack \(lacking) transactions that were committed")
+            }
+            if !isForeign, let reason = sums.contradiction(of: scan) {
+                throw .damaged(path: places.log, reason: reason)
+            }
+        }
         let now = sums(of: database, pageSize: head.pageSize)
-        let difference = Difference(kept: kept, now: now, pages: scan?.size ?? known.pages, known: known, log: scan)
+        let difference = Difference(
+            kept: kept.entries, now: now, pages: scan?.size ?? known.pages, known: known, log: scan)
+        whole.head = sumsHead(of: scan, known: known, identity: identity)
         if difference.isNone {
             try DatabaseCheck.run(places.database, isDeep: false)
+            // What the head says has to be true of the log that is there before the witness says that nothing was lost.
+            if isForeign || kept.head?.identity != identity { whole.sums = kept.entries }
             return whole
         }
         guard isForeign else {
@@ -118,8 +138,96 @@ struct FolderCheck {
         return whole
     }
 
+    /// Whether pages that the log does not have are others than their sums say.
+    ///
+    /// - Parameter isKnown: whether the sums of all pages that this log lacks are known
+    func hasOtherPages(where isKnown: (LogScan?) -> Bool) -> Bool {
+        // The sums first: what is added to them meanwhile is of pages that the log has.
+        guard let kept = PageSums.read(places.sums),
+            let database = try? MappedFile(path: places.database)
+        else {
+            return false
+        }
+        guard let head = DatabaseHead(database), head.pageSize == StoreDatabase.pageSize else {
+            return true
+        }
+        let scan = scan(head)
+        guard isKnown(scan) else { return false }
+        let known = known(head, scan)
+        let now = sums(of: database, pageSize: head.pageSize)
+        return !Difference(
+            kept: kept.entries, now: now, pages: scan?.size ?? known.pages, known: known, log: scan
+        )
+        .isNone
+    }
+
+    /// What the pages and the log tell where the record of the last commit can't be read; throws what is wrong with them.
+    func checkUnrecorded() throws(StateError) {
+        guard let database = try? MappedFile(path: places.database), let head = DatabaseHead(database)
+        else {
+            throw .damaged(
+                path: places.database, reason: "it does not begin as a database of SQLite does")
+        }
+        let scan = scan(head)
+        if let scan, scan.bytes > 0, scan.salts == nil || scan.isBroken {
+            throw .damaged(path: places.log, reason: broken(scan))
+        }
+        guard let kept = PageSums.read(places.sums) else { return }
+        let known = known(head, scan)
+        if let sums = kept.head {
+            if WitnessRecord.isBefore(known.sequence, sums.sequence) {
+                throw .damaged(
+                    path: places.database, reason: "it and its log lack transactions that were committed")
+            }
+            if let reason = sums.contradiction(of: scan) {
+                throw .damaged(path: places.log, reason: reason)
+            }
+        }
+        let difference = Difference(
+            kept: kept.entries, now: sums(of: database, pageSize: head.pageSize),
+            pages: scan?.size ?? known.pages,
+            known: known, log: scan)
+        if !difference.isNone { throw .damaged(path: places.database, reason: difference.ofPages) }
+    }
+
+    /// The head of the database as it is with the log.
+    private func known(_ head: DatabaseHead, _ scan: LogScan?) -> DatabaseHead {
+        scan?.page(1).flatMap { $0.withUnsafeBytes { DatabaseHead($0) } } ?? head
+    }
+
+    /// What sums say of themselves that are made of the folder as it is.
+    private func sumsHead(of scan: LogScan?, known: DatabaseHead, identity: UInt32) -> SumsHead {
+        SumsHead(
+            identity: identity, sequence: known.sequence,
+            salts: scan?.frames ?? 0 > 0 ? scan?.salts ?? 0 : 0)
+    }
+
+    /// The folder's name for itself, 0 where it has none yet. Throws where its files have several.
+    private func identity(
+        _ file: DatabaseHead, _ known: DatabaseHead, _ record: WitnessRecord, _ sums: SumsHead?
+    ) throws(StateError) -> UInt32 {
+        let all = [
+            (places.database, file.identity), (places.log, known.identity),
+            (places.witness, record.identity),
+            (places.sums, sums?.identity ?? 0),
+        ].filter { $0.1 != 0 }
+        // The one that most have is the folder's.
+        func count(_ identity: UInt32) -> Int { all.filter { $0.1 == identity }.count }
+        guard let most = all.max(by: { count($0.1) < count($1.1) }) else { return 0 }
+        if let other = all.first(where: { $0.1 != most.1 }) {
+            throw .damaged(path: other.0, reason: "it is of another folder than \(most.0)")
+        }
+        return most.1
+    }
+
     /// What is wrong with the log, nil where nothing is.
-    private func problem(of scan: LogScan?, log: Int?, sequence: UInt32, _ record: WitnessRecord) -> String? {
+    private func problem(
+        of scan: LogScan?, log: Int?, file: DatabaseHead, known: DatabaseHead, _ record: WitnessRecord
+    ) -> String? {
+        let sequence = known.sequence
+        if WitnessRecord.isBefore(sequence, file.sequence) {
+            return "it is older than the database, by \(file.sequence &- sequence) transactions"
+        }
         // What was not flushed may be lost with the machine, and only then.
         let mayLack = !record.isFlushed && boot != record.boot
         let lacking = "\(record.lacking(at: sequence)) transactions that were committed"
@@ -146,7 +254,12 @@ struct FolderCheck {
         guard scan.frames >= frames else {
             return "only \(scan.frames) of at least \(frames) frames are what was written"
         }
-        return scan.sums[frames - 1] == record.sum ? nil : "its frames are not those that were written"
+        guard scan.sums[frames - 1] == record.sum else {
+            return "its frames are not those that were written"
+        }
+        // Without the first page among them none of its transactions had another number than the database.
+        return scan.pages[1] != nil || record.sequence == file.sequence || record.sequence == 0
+            ? nil : "it is older than the database"
     }
 
     private func broken(_ scan: LogScan) -> String {
@@ -194,6 +307,8 @@ struct DatabaseHead {
     let freePages: Int
     /// Its `user_version`.
     let sequence: UInt32
+    /// Its `application_id`: the folder's name for itself, 0 where it has none.
+    let identity: UInt32
 
     init?(_ file: MappedFile) {
         guard let head = file.withUnsafeBytes({ DatabaseHead($0) }) else { return nil }
@@ -208,5 +323,6 @@ struct DatabaseHead {
         pages = Int(bytes.number(at: 28))
         freePages = Int(bytes.number(at: 36))
         sequence = bytes.number(at: 60)
+        identity = bytes.number(at: 68)
     }
 }

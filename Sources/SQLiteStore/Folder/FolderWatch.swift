@@ -20,6 +20,8 @@ final class FolderWatch: Sendable {
         var change: String?
         /// Whether the log is being brought into the database, which can become smaller by that.
         var isBringingIn = false
+        /// When the database was changed that is not what its sums say.
+        var overwritten: Int64?
     }
 
     private static let pause = Duration.milliseconds(100)
@@ -77,7 +79,10 @@ final class FolderWatch: Sendable {
     ///   - now: whether to look even if that was done a moment ago
     ///   - wrote: whether this process may have written to the log since that was noted
     ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
-    func change(now: Bool = false, wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
+    ///   - isOverwritten: whether a database that was written to is not what its sums say
+    func change(
+        now: Bool, wrote: Bool, isEmptied: () -> Bool, isOverwritten: () -> Bool
+    ) -> String? {
         state.withLock { state in
             guard let noted = state.noted else { return nil }
             let time = ContinuousClock.now
@@ -87,12 +92,30 @@ final class FolderWatch: Sendable {
                 var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
                 if !state.isBringingIn { growing.formUnion([.database, .sums]) }
                 state.change = look(noted, Place.allCases, growing: growing, isEmptied)
+                if state.change == nil, !state.isBringingIn {
+                    let change = rewrite(&state, isOverwritten)
+                    state.change = change
+                }
             } else if !wrote {
                 // What was cut short has to be seen before it is written behind it.
                 state.change = look(noted, [.log], growing: [.log], isEmptied)
             }
             return state.change
         }
+    }
+
+    /// Only bringing the log in writes to the database: where its file was changed otherwise its pages are held to their
+    /// sums, once, as all of it has to be read for that.
+    private func rewrite(_ state: inout State, _ isOverwritten: () -> Bool) -> String? {
+        guard let known = state.noted?[.database], let found = FileMark(path: places.database),
+            found.changed != known.changed
+        else { return nil }
+        if state.overwritten == found.changed || isOverwritten() {
+            state.overwritten = found.changed
+            return "\(places.database) was overwritten while the service ran"
+        }
+        state.noted?[.database] = found
+        return nil
     }
 
     /// - Parameter growing: what can't have become smaller
@@ -124,6 +147,9 @@ struct FileMark: Sendable {
     /// In nanoseconds, by the clock of the file system.
     let modified: Int64
 
+    /// When anything of it was changed, which nobody can set; in nanoseconds.
+    let changed: Int64
+
     /// Of what stands at a path; nil, with `errno`, where nothing does.
     init?(path: String) {
         var status = stat()
@@ -132,6 +158,7 @@ struct FileMark: Sendable {
         inode = UInt64(status.st_ino)
         bytes = Int(status.st_size)
         modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+        changed = Int64(status.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_ctim.tv_nsec)
     }
 
     func isSameFile(as other: FileMark) -> Bool { device == other.device && inode == other.inode }

@@ -2,6 +2,8 @@
 public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Another process works on it.
     case inUse(folder: String, pid: Int?)
+    /// There is no folder, or one without jobs.
+    case absent(folder: String)
     /// The folder or a file in it can't be made, read or written.
     case unusable(path: String, reason: String)
     /// The database, its log, or what tells of them is not what was written.
@@ -15,6 +17,8 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
         case .inUse(let folder, let pid):
             "the state folder \(folder) is in use by another vigil\(pid.map { " (pid \($0))" } ?? ""): stop that one, "
                 + "or name another folder"
+        case .absent(let folder):
+            "there is no state folder \(folder): expected one that has jobs.sqlite"
         case .unusable(let path, let reason): "the state folder can't be used: \(path): \(reason)"
         case .damaged(let path, let reason):
             "\(path) is damaged (\(reason)): nothing was changed; vigil state check tells what is wrong, vigil state recover "
@@ -28,7 +32,7 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     var reason: String {
         switch self {
         case .damaged(let path, let reason), .unusable(let path, let reason): "\(path): \(reason)"
-        case .inUse, .newer: description
+        case .inUse, .absent, .newer: description
         }
     }
 }

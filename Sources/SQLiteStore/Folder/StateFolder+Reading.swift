@@ -9,7 +9,10 @@ extension StateFolder {
     /// Keeps servers out of a folder while it is read, without writing to it.
     static func lockToRead(_ path: String) throws(StateError) -> ReadingLock {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { throw .absent(folder: path) }
+            throw .unusable(path: path, reason: String(cString: strerror(errno)))
+        }
         guard status.st_mode & S_IFMT == S_IFDIR else { throw .unusable(path: path, reason: "it is no folder") }
         // A folder without a file of the lock is nobody's, unless somebody removed that.
         let descriptors = [

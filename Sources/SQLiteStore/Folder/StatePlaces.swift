@@ -1,6 +1,22 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// What is where in a state folder.
 struct StatePlaces: Sendable {
     let folder: String
+    /// The folder whose witness and sums are gone by; nil for the same.
+    let witnessed: String?
+
+    init(folder: String, witnessed: String? = nil) {
+        self.folder = folder
+        self.witnessed = witnessed
+    }
+
+    /// Whether there is anything of a store.
+    var hasAny: Bool { [database, log, witness, sums].contains(where: { access($0, F_OK) == 0 }) }
 
     /// Where the database is.
     var database: String { folder + "/jobs.sqlite" }
@@ -11,9 +27,9 @@ struct StatePlaces: Sendable {
     /// What shows who has the folder.
     var lock: String { folder + "/lock" }
     /// How far the last commit was.
-    var witness: String { folder + "/witness" }
+    var witness: String { (witnessed ?? folder) + "/witness" }
     /// What each page of the database has to be.
-    var sums: String { folder + "/sums" }
+    var sums: String { (witnessed ?? folder) + "/sums" }
     /// Where large payloads and results are.
     var files: String { folder + "/files" }
     /// What was there and is nobody's, for a while.

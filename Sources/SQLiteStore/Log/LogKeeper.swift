@@ -28,6 +28,8 @@ final class LogKeeper: Sendable {
     }
 
     private let places: StatePlaces
+    /// The folder's name for itself.
+    let identity: UInt32
     private let witness: WitnessFile
     private let sums: PageSums
     private let state: Mutex<State>
@@ -39,10 +41,14 @@ final class LogKeeper: Sendable {
         self.places = places
         // The witness first: one without a number says that nothing was whole yet, and sums alone that something is lacking.
         witness = try WitnessFile(path: places.witness, from: whole.witness)
-        if let entries = whole.sums { try PageSums.write(entries, to: places.sums) }
+        var head = whole.head
+        if head.identity == 0 { head.identity = UInt32.random(in: 1 ... .max) }
+        if let entries = whole.sums { try PageSums.write(entries, head, to: places.sums) }
         sums = try PageSums(path: places.sums)
         var record = WitnessRecord()
         if case .record(let last, _) = whole.witness { record = last }
+        record.identity = head.identity
+        identity = head.identity
         record.isFlushed = isFlushed
         record.isClosed = false
         record.areSumsLost = false
@@ -138,7 +144,11 @@ final class LogKeeper: Sendable {
                 let entries = entries(of: last, in: state.log),
                 // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
                 state.record.isFlushed || fdatasync(state.log) == 0,
-                sums.update(entries, size: size)
+                sums.update(
+                    entries,
+                    SumsHead(
+                        identity: identity, sequence: state.record.sequence, salts: state.record.salts,
+                        frames: UInt32(end)), size: size)
             else {
                 state.areSumsFailing = true
                 return false
@@ -180,6 +190,18 @@ final class LogKeeper: Sendable {
 
     /// Whether the last try to write sums failed.
     var areSumsFailing: Bool { state.withLock { $0.areSumsFailing } }
+
+    /// Whether pages of the database that are not in the log are others than their sums say; false also where that can't be
+    /// told, since somebody else has brought the log in. Nobody may bring it in meanwhile.
+    func isOverwritten() -> Bool {
+        let (record, frames, isSummed) = state.withLock {
+            ($0.record, $0.frames, $0.summed >= $0.frames)
+        }
+        guard !record.areSumsLost else { return false }
+        return FolderCheck(places).hasOtherPages { scan in
+            isSummed || scan.map { $0.salts == record.salts && $0.frames >= frames } ?? false
+        }
+    }
 
     /// The log was emptied: the next transaction begins it anew.
     func emptied() {

@@ -36,6 +36,8 @@ struct LogScan {
     private(set) var size: Int?
     /// Where each page stands last, among those frames.
     private(set) var pages: [UInt32: Int] = [:]
+    /// The first frame of the database's first page, nil where there is none.
+    private var firstOfHead: Int?
     /// The sum up to each of them.
     private(set) var sums: [UInt64] = []
     /// Whether frames of this log follow a bad one in a way that only damage explains: each transaction was flushed before
@@ -90,6 +92,7 @@ struct LogScan {
             sum = LogSum.of(frame.part(Self.frameHeadBytes..<step), after: sum, swapped: swapped)
             guard sum == known.sum else { break }
             open[known.page] = index
+            if known.page == 1, firstOfHead == nil { firstOfHead = index }
             sums.append(sum)
             index += 1
             guard known.isCommit else { continue }
@@ -111,8 +114,15 @@ struct LogScan {
     }
 
     /// The bytes of a page as the log has it last.
-    func page(_ number: UInt32) -> [UInt8]? {
-        guard let index = pages[number] else { return nil }
+    func page(_ number: UInt32) -> [UInt8]? { pages[number].map(page(at:)) }
+
+    /// The head of the database after the first transaction of this log that has written it; nil where none has.
+    var firstHead: DatabaseHead? {
+        guard let index = firstOfHead, index < frames else { return nil }
+        return page(at: index).withUnsafeBytes { DatabaseHead($0) }
+    }
+
+    private func page(at index: Int) -> [UInt8] {
         let start = Self.headBytes + index * (Self.frameHeadBytes + pageSize) + Self.frameHeadBytes
         return file.withUnsafeBytes { Array($0[start..<start + pageSize]) }
     }

@@ -12,8 +12,19 @@ import Formats
 /// A page's sum is written before the page is brought from the log into the database. Until the log is begun anew it is the
 /// log that counts for its pages, so that neither a sum nor a page need be right while it is being written.
 struct PageSums: Sendable {
-    private static let mark: UInt64 = 0x3130_534d_5553_4756
+    /// What stands in the place of a head in the sums of an older Vigil.
+    private static let olderMark: UInt64 = 0x3130_534d_5553_4756
     private static let entryBytes = 8
+    /// By how much more than the number of its page an entry stands behind the beginning, as there is no page 0.
+    private static let headEntries = SumsHead.bytes / entryBytes - 1
+
+    /// What an earlier process has left.
+    struct Found {
+        /// Nil of an older Vigil's.
+        let head: SumsHead?
+        /// By the number of the page, the first of them unused. That of a page which was never written is 0.
+        let entries: [UInt64]
+    }
 
     private let descriptor: Int32
     let path: String
@@ -33,28 +44,33 @@ struct PageSums: Sendable {
         (sum &* 0x9E37_79B1) ^ UInt32(truncatingIfNeeded: number &* 0x85EB_CA6B) ^ 0x5A5A_5A5A
     }
 
-    /// The entries by the number of the page; nil where the file is not there or not one of ours. That of a page which was
-    /// never written is 0.
-    static func read(_ path: String) -> [UInt64]? {
+    /// Nil where the file is not there or not one of ours.
+    static func read(_ path: String) -> Found? {
         guard let file = try? MappedFile(path: path), file.count >= entryBytes, file.count % entryBytes == 0 else {
             return nil
         }
         return file.withUnsafeBytes { bytes in
-            guard UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) == mark else { return nil }
-            return stride(from: 0, to: bytes.count, by: entryBytes).map {
-                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self))
+            func entries(from start: Int) -> [UInt64] {
+                [0]
+                    + stride(from: start, to: bytes.count, by: entryBytes).map {
+                        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self))
+                    }
             }
+            if UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) == olderMark {
+                return Found(head: nil, entries: entries(from: entryBytes))
+            }
+            guard bytes.count >= SumsHead.bytes, let head = SumsHead(bytes.part(0..<SumsHead.bytes))
+            else { return nil }
+            return Found(head: head, entries: entries(from: SumsHead.bytes))
         }
     }
 
     /// Makes the file anew with all entries; the first of them is left out, as there is no page 0.
-    static func write(_ entries: [UInt64], to path: String) throws(StateError) {
+    static func write(_ entries: [UInt64], _ head: SumsHead, to path: String) throws(StateError) {
         do throws(FileError) {
             var file = try AtomicFile(path: path)
-            var all = entries.isEmpty ? [0] : entries
-            all[0] = mark
-            let bytes = all.map(\.littleEndian).withUnsafeBytes { Array($0) }
-            try file.write(bytes)
+            let bytes = entries.dropFirst().map(\.littleEndian).withUnsafeBytes { Array($0) }
+            try file.write(head.encoded + bytes)
             try file.commit()
         } catch { throw .unusable(path: path, reason: error.description) }
     }
@@ -66,14 +82,16 @@ struct PageSums: Sendable {
     }
 
     /// Writes the entries of some pages, and forgets those beyond the database's end; says whether they are on the disk.
-    func update(_ entries: [Int: UInt64], size: Int) -> Bool {
+    func update(_ entries: [Int: UInt64], _ head: SumsHead, size: Int) -> Bool {
         var run: [UInt64] = []
         var start = 0
         func put() -> Bool {
             guard !run.isEmpty else { return true }
             defer { run = [] }
             return run.withUnsafeBytes {
-                pwrite(descriptor, $0.baseAddress, $0.count, off_t(start * Self.entryBytes)) == $0.count
+                pwrite(
+                    descriptor, $0.baseAddress, $0.count, off_t((start + Self.headEntries) * Self.entryBytes))
+                    == $0.count
             }
         }
         for (page, entry) in entries.filter({ $0.key <= size }).sorted(by: { $0.key < $1.key }) {
@@ -84,9 +102,11 @@ struct PageSums: Sendable {
             run.append(entry.littleEndian)
         }
         guard put() else { return false }
+        let encoded = head.encoded
+        guard pwrite(descriptor, encoded, encoded.count, 0) == encoded.count else { return false }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return false }
-        let bytes = off_t((size + 1) * Self.entryBytes)
+        let bytes = off_t((size + 1 + Self.headEntries) * Self.entryBytes)
         if status.st_size != bytes { guard ftruncate(descriptor, bytes) == 0 else { return false } }
         return fdatasync(descriptor) == 0
     }

@@ -23,6 +23,8 @@ struct WitnessRecord: Equatable, Sendable {
     var areSumsLost = false
     /// The name of the machine's boot.
     var boot = [UInt8](repeating: 0, count: 36)
+    /// The folder's name for itself, as database and sums have it; 0 where it has none yet.
+    var identity: UInt32 = 0
     /// The first bytes of the log.
     var head = [UInt8](repeating: 0, count: LogScan.headBytes)
 
@@ -43,6 +45,7 @@ struct WitnessRecord: Equatable, Sendable {
         areSumsLost = bytes[40] & 4 != 0
         boot = Array(bytes[44..<80])
         head = Array(bytes[80..<112])
+        identity = bytes.number(at: 112)
     }
 
     var encoded: [UInt8] {
@@ -56,13 +59,19 @@ struct WitnessRecord: Equatable, Sendable {
         add(UInt32((isFlushed ? 1 : 0) | (isClosed ? 2 : 0) | (areSumsLost ? 4 : 0)) << 24)
         bytes += boot
         bytes += head
-        bytes += [UInt8](repeating: 0, count: 12)
+        add(identity)
+        bytes += [UInt8](repeating: 0, count: 8)
         add(bytes.withUnsafeBytes { crc32(of: $0) })
         return bytes
     }
 
     /// Whether the database has at least what it had then; its number begins anew after four thousand million.
-    func isReached(by sequence: UInt32) -> Bool { Int32(bitPattern: sequence &- self.sequence) >= 0 }
+    func isReached(by sequence: UInt32) -> Bool { !Self.isBefore(sequence, self.sequence) }
+
+    /// Whether a number is one of before another.
+    static func isBefore(_ number: UInt32, _ other: UInt32) -> Bool {
+        Int32(bitPattern: number &- other) < 0
+    }
 
     /// Whether a log with these salts can be the next one: SQLite counts the first of them up with each. Any can where no log
     /// was begun.

@@ -82,6 +82,21 @@ struct BodyFiles: Sendable {
 
     /// The body of a job; throws what is wrong with the file.
     func read(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> [UInt8] {
+        try file(name, bytes: bytes, of: job).withUnsafeBytes { Array($0) }
+    }
+
+    /// The digest of the body of a job, which is read in pieces; throws what is wrong with the file.
+    func digest(
+        _ name: String, bytes: Int, options: [UInt8], of job: JobID
+    ) throws(JobStoreError) -> [UInt8] {
+        let file = try self.file(name, bytes: bytes, of: job)
+        var digest = SHA256()
+        options.withUnsafeBytes { digest.update($0) }
+        file.forEachPiece(of: 0..<file.count) { digest.update($0) }
+        return digest.finalize()
+    }
+
+    private func file(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> MappedFile {
         let file: MappedFile
         do throws(FileError) { file = try MappedFile(path: path(name)) } catch {
             throw .damaged(job, error.description)
@@ -89,7 +104,7 @@ struct BodyFiles: Sendable {
         guard file.count == bytes, bytes < Self.mostBytes else {
             throw .damaged(job, "\(file.path) has \(file.count) bytes, not \(bytes)")
         }
-        return file.withUnsafeBytes { Array($0) }
+        return file
     }
 
     func remove(_ name: String) { unlink(path(name)) }

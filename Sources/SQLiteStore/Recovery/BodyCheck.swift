@@ -34,8 +34,10 @@ struct BodyCheck {
     }
 
     private func check(_ place: BodyRows.Place, _ name: String?, of id: JobID, options: [UInt8] = []) throws {
-        let bytes = try place.body ?? files.read(name ?? "", bytes: place.bytes, of: id)
-        guard StoredBody.digest(bytes, options: options) == place.sha256 else {
+        let digest =
+            try place.body.map { StoredBody.digest($0, options: options) }
+            ?? files.digest(name ?? "", bytes: place.bytes, options: options, of: id)
+        guard digest == place.sha256 else {
             throw JobStoreError.damaged(id, "its SHA-256 is not the one that was stored")
         }
     }

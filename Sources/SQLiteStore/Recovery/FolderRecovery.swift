@@ -20,6 +20,9 @@ public struct FolderRecovery: Sendable, Equatable {
     /// What was lost or is not what was stored, a sentence each.
     public private(set) var losses: [String] = []
 
+    /// What was damaged and has cost nothing, as far as the rest can tell.
+    public private(set) var notes: [String] = []
+
     /// Whether nothing was lost.
     public var isWhole: Bool { losses.isEmpty }
 
@@ -30,22 +33,29 @@ public struct FolderRecovery: Sendable, Equatable {
         let (old, new) = (StatePlaces(folder: path), StatePlaces(folder: output))
         let lock = try StateFolder.lockToRead(path)
         defer { withExtendedLifetime(lock) {} }
-        guard access(old.database, F_OK) == 0 else {
-            throw .unusable(path: path, reason: "there is no jobs.sqlite in it: expected a state folder")
+        guard old.hasAny else {
+            throw .absent(folder: path)
+        }
+        var damage: StateError?
+        do throws(StateError) { _ = try FolderCheck(old).run() } catch {
+            if case .newer = error { throw error }
+            damage = error
         }
         try StateFolder.make(output)
         guard Directory.names(in: output, most: 1).isEmpty else {
             throw .unusable(path: output, reason: "it is not empty: expected a new folder")
         }
         try StateFolder.make(new.files)
-        var damage: StateError?
-        do throws(StateError) { _ = try FolderCheck(old).run() } catch { damage = error }
-        if let damage { losses.append("what was damaged may be lost: \(damage.reason)") }
-        try copyDatabase(old, new)
+        try copyLog(old, new)
+        if access(old.database, F_OK) == 0 { try copyDatabase(old, new) } else { try makeDatabase(new) }
+        if let damage { weigh(damage, old, new) }
         do {
             if try !isSound(new.database) {
                 let rows = RowSalvage(from: new.database, to: new.database + ".new", files: old.files)
                 losses += try rows.run()
+                if losses.isEmpty {
+                    losses.append("the database was not sound: its rows were copied one by one")
+                }
                 for name in ["", "-wal", "-shm"] { unlink(new.database + name) }
                 guard rename(new.database + ".new", new.database) == 0 else {
                     throw StateError.unusable(path: new.database, reason: String(cString: strerror(errno)))
@@ -57,43 +67,90 @@ public struct FolderRecovery: Sendable, Equatable {
         } catch { throw .unusable(path: new.database, reason: StoreFault.reason(of: error).description) }
     }
 
-    /// Copies the database and what of its log belongs to it.
-    private mutating func copyDatabase(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
-        do throws(FileError) {
-            let database = try MappedFile(path: old.database)
-            var file = try AtomicFile(path: new.database)
-            try database.withUnsafeBytes { bytes throws(FileError) in
-                let head = Self.mended(Array(bytes.prefix(100)), bytes: bytes.count)
-                try file.write(head)
-                try file.write(bytes.part(head.count..<bytes.count))
+    /// Tells whether what was damaged has cost anything: where all that witness and sums tell of is in the copies, it has not.
+    private mutating func weigh(_ damage: StateError, _ old: StatePlaces, _ new: StatePlaces) {
+        do throws(StateError) {
+            do throws(StateError) {
+                _ = try FolderCheck(StatePlaces(folder: new.folder, witnessed: old.folder)).run()
+            } catch .damaged(old.witness, _) {
+                try FolderCheck(old).checkUnrecorded()
+            } catch .damaged(old.sums, let reason) {
+                // All that was committed is there, and whether it is sound is seen from the database itself.
+                notes.append("the sums of the pages can't be gone by: \(reason)")
             }
-            try file.commit()
-            guard let log = try? MappedFile(path: old.log), log.count > 0 else { return }
-            var record: WitnessRecord?
-            if case .record(let last, _) = WitnessFile.read(old.witness) { record = last }
-            let salvage = LogSalvage(log, pageSize: StoreDatabase.pageSize, record: record)
-            if salvage.bad > 0 { losses.append("\(salvage.bad) frames of the log are not what was written") }
-            guard !salvage.bytes.isEmpty else { return }
+            notes.append("what was damaged has cost nothing: \(damage.reason)")
+        } catch { losses.append("what was damaged may be lost: \(damage.reason)") }
+    }
+
+    /// Copies what of the log is good.
+    private mutating func copyLog(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
+        guard let log = try? MappedFile(path: old.log) else { return }
+        var record: WitnessRecord?
+        if case .record(let last, _) = WitnessFile.read(old.witness) { record = last }
+        let salvage = LogSalvage(log, pageSize: StoreDatabase.pageSize, record: record)
+        if salvage.bad > 0 { losses.append("\(salvage.bad) frames of the log are not what was written") }
+        do throws(FileError) {
+            // Also an empty one: where there is none, somebody else has had the database.
             var copy = try AtomicFile(path: new.log)
             try copy.write(salvage.bytes)
             try copy.commit()
         } catch { throw .unusable(path: new.folder, reason: error.description) }
     }
 
+    private func copyDatabase(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
+        do throws(FileError) {
+            let database = try MappedFile(path: old.database)
+            var file = try AtomicFile(path: new.database)
+            try database.withUnsafeBytes { bytes throws(FileError) in
+                let head = Self.mended(bytes, PageSums.read(old.sums))
+                try file.write(head)
+                try file.write(bytes.part(head.count..<bytes.count))
+            }
+            try file.commit()
+        } catch { throw .unusable(path: new.folder, reason: error.description) }
+    }
+
+    /// Makes a database that has no pages but those of the log. Without its first page there is nothing to be had.
+    private func makeDatabase(_ new: StatePlaces) throws(StateError) {
+        let log = (try? MappedFile(path: new.log)).map { LogScan($0, pageSize: StoreDatabase.pageSize) }
+        guard let log, let first = log.page(1), let pages = log.size else {
+            unlink(new.log)
+            return
+        }
+        do throws(FileError) {
+            var file = try AtomicFile(path: new.database)
+            try file.write(first)
+            try file.commit()
+        } catch { throw .unusable(path: new.folder, reason: error.description) }
+        guard truncate(new.database, off_t(pages) * off_t(StoreDatabase.pageSize)) == 0 else {
+            throw .unusable(path: new.database, reason: String(cString: strerror(errno)))
+        }
+    }
+
     /// A database's first 100 bytes with what is the same in all of ours, so that a bit of it does not hide all the rest
     /// (fileformat2.html#the_database_header).
-    private static func mended(_ head: [UInt8], bytes: Int) -> [UInt8] {
+    private static func mended(_ bytes: UnsafeRawBufferPointer, _ sums: PageSums.Found?) -> [UInt8] {
+        let count = bytes.count
+        var head = Array(bytes.prefix(100))
         guard head.count == 100 else { return head }
-        var head = head
+        if let sums, sums.entries.count > 1, count >= StoreDatabase.pageSize,
+            PageSums.entry(of: bytes.part(0..<StoreDatabase.pageSize), number: 1) == sums.entries[1]
+        {
+            return head
+        }
         func put(_ bytes: [UInt8], at place: Int) { head.replaceSubrange(place..<place + bytes.count, with: bytes) }
         func number(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
         let size = StoreDatabase.pageSize
-        put(Array("SQLite format 3\u{0}".utf8) + [UInt8(size >> 8), UInt8(size & 0xFF), 2, 2, 0, 64, 32, 32], at: 0)
-        put(number(bytes / size), at: 28)
+        put(
+            Array("SQLite format 3\u{0}".utf8) + [
+                UInt8(size >> 8), UInt8(size & 0xFF), 2, 2, 0, 64, 32, 32,
+            ], at: 0)
+        put(number(count / size), at: 28)
         // Schema format and size of the cache; UTF-8; that pages are given back in steps, and nothing else.
         put(number(4) + number(0), at: 44)
         put(number(1), at: 56)
-        put(number(1) + [UInt8](repeating: 0, count: 24), at: 64)
+        let identity = sums?.head?.identity ?? 0
+        put(number(1) + number(Int(identity)) + [UInt8](repeating: 0, count: 20), at: 64)
         // The count of pages is good for the number of changes that stands before it.
         put(Array(head[24..<28]), at: 92)
         return head
@@ -117,8 +174,11 @@ public struct FolderRecovery: Sendable, Equatable {
         let files = BodyFiles(folder: old.files)
         let queue = try DatabaseQueue(path: new.database)
         try Schema.migrator.migrate(queue)
+        let rows = try queue.inDatabase { try RowCheck(db: $0).unreadable() }
+        for row in rows { losses.append("job \(row.id.map { "\($0)" } ?? "?"): \(row.reason)") }
         let (names, jobs, damages) = try queue.inDatabase { db in
-            (
+            for id in rows.compactMap(\.id) { _ = try RowCheck(db: db).remove(id) }
+            return (
                 try BodyRows(db: db).fileNames(), try Int.fetchOne(db, sql: "SELECT count(*) FROM jobs") ?? 0,
                 try BodyCheck(db: db, files: files).damages()
             )
@@ -139,6 +199,7 @@ public struct FolderRecovery: Sendable, Equatable {
         try queue.inDatabase { db in
             // No witness tells of it yet.
             try db.execute(sql: "PRAGMA user_version = 0")
+            try db.execute(sql: "PRAGMA application_id = 0")
             _ = try? db.checkpoint(.truncate)
         }
         try queue.close()

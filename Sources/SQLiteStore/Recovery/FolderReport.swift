@@ -28,6 +28,9 @@ public struct FolderReport: Sendable, Equatable {
     /// How many jobs there are, by status; empty where they can't be read.
     public internal(set) var jobs: [String: Int] = [:]
 
+    /// Whether a server does not begin with it; otherwise what is damaged are single jobs, and it says so of each.
+    public internal(set) var isRefused = false
+
     /// Whether nothing is lacking.
     public var isWhole: Bool { damages.isEmpty }
 
@@ -39,10 +42,11 @@ public struct FolderReport: Sendable, Equatable {
         defer { withExtendedLifetime(lock) {} }
         do throws(StateError) { notes = try FolderCheck(places).run().notes } catch .damaged(let path, let reason) {
             damages = [Damage(path: path, reason: reason, job: nil)]
+            isRefused = true
             return
         }
         guard access(places.database, F_OK) == 0 else {
-            throw .unusable(path: path, reason: "there is no jobs.sqlite in it: expected a state folder")
+            throw .absent(folder: path)
         }
         do { try DatabaseCheck.reading(places.database) { db in try readJobs(db, places) } } catch {
             damages.append(
@@ -55,6 +59,13 @@ public struct FolderReport: Sendable, Equatable {
             let columns = Columns(row: row)
             let status = StatusCode.status(try columns.int(0))
             jobs[status?.rawValue ?? "unknown"] = try columns.int(1)
+        }
+        // A folder of an older Vigil has other columns until a server has begun with it.
+        if try Schema.migrator.hasCompletedMigrations(db) {
+            for row in try RowCheck(db: db).unreadable() {
+                damages.append(
+                    Damage(path: places.database, reason: row.reason, job: row.id.map { "\($0)" }))
+            }
         }
         damages += try BodyCheck(db: db, files: BodyFiles(folder: places.files)).damages()
     }

@@ -7,8 +7,9 @@ struct WriteContext {
     let db: Database
     let clock: StoreClock
     let live: LiveBox
+    let damage: StoreDamage
 
-    var jobs: JobRows { JobRows(db: db, clock: clock) }
+    var jobs: JobRows { JobRows(db: db, clock: clock, damage: damage) }
     var bodies: BodyRows { BodyRows(db: db) }
     var keys: KeyRows { KeyRows(db: db) }
     var callbacks: CallbackRows { CallbackRows(db: db) }

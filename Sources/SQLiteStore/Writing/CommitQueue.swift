@@ -130,14 +130,15 @@ final class CommitQueue: Sendable {
             if let change = database.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
             try database.write(counts: batch.contains(where: \.isPromise)) { db in
-                let context = WriteContext(db: db, clock: database.clock, live: live)
+                let context = WriteContext(
+                    db: db, clock: database.clock, live: live, damage: database.damage)
                 for commit in batch { try commit.perform(context) }
             }
             database.noteOwnWriting()
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }
-            if StoreFault.tellsDamage(error) { database.met(reason) }
+            if StoreFault.tellsDamage(error) { database.damage.met(reason) }
             live.withLock { live in
                 live.overdueToCommit = []
                 live.servedToCommit = nil

@@ -10,7 +10,9 @@ import ServiceLifecycle
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the scoring service.",
-        discussion: "Ends on SIGTERM and SIGINT: it stops accepting, finishes what it accepted, and exits 0.")
+        discussion:
+            "Ends on SIGTERM and SIGINT: it stops accepting, finishes what it accepted, and exits 0; with 70 where its "
+            + "state folder was taken from it.")
 
     @OptionGroup var general: SettingGroup<ServeSettings.General>
     @OptionGroup(title: "Server") var server: SettingGroup<ServeSettings.Server>
@@ -53,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
         let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
-        defer { jobs.close() }
+        defer { _ = jobs.close() }
         try await jobs.resume(logger)
         let service = VigilService(
             model: model, backlog: jobs.backlog, workers: workers, openAPI: Resources.openAPI, settings: limits)
@@ -81,6 +83,11 @@ struct ServeCommand: AsyncParsableCommand {
         await accessLog?.finish()
         // Ending the process under the thread that hashes would pull OpenSSL from under it.
         _ = model.info.sha256
+        if let change = jobs.close() {
+            throw Failure(
+                .internal,
+                "\(change): what was not fetched is lost, unless the folder is put back as it was")
+        }
     }
 
     private func logger(_ settings: Settings) throws -> Logger {

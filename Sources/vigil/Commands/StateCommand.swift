@@ -13,7 +13,9 @@ struct StateCommand: ParsableCommand {
 struct StateCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Tell whether a state folder has all that was accepted.",
-        discussion: "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 78 in use or not to be read.")
+        discussion:
+            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
+    )
 
     @Option(help: "The state folder.")
     var state: String
@@ -23,7 +25,7 @@ struct StateCheckCommand: ParsableCommand {
     func run() throws {
         let report: FolderReport
         do throws(StateError) { report = try FolderReport(of: state) } catch {
-            throw Failure(.configuration, error.description)
+            throw Failure(error)
         }
         try Terminal.print(json ? report.json : report.text)
         if !report.isWhole { throw ExitCode(Failure.Code.badData.rawValue) }
@@ -35,8 +37,9 @@ struct StateRecoverCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "recover", abstract: "Copy what can be had of a damaged state folder into a new one.",
         discussion: """
-            The damaged folder is not changed. What was lost is told by number, and by job where that is known. \
-            Exit codes: 0 nothing was lost, 65 something was, 78 the folders can't be used.
+            The damaged folder is not changed. What was lost is told by number, and by job where that is known; where \
+            jobs.sqlite is gone there is what its log has. Exit codes: 0 nothing was lost, 65 something was or may be, \
+            66 no such folder, 78 the folders can't be used.
             """)
 
     @Option(help: "The damaged state folder.")
@@ -49,9 +52,20 @@ struct StateRecoverCommand: ParsableCommand {
     func run() throws {
         let recovery: FolderRecovery
         do throws(StateError) { recovery = try FolderRecovery(of: state, into: output) } catch {
-            throw Failure(.configuration, error.description)
+            throw Failure(error)
         }
         try Terminal.print(json ? recovery.json : recovery.text)
         if !recovery.isWhole { throw ExitCode(Failure.Code.badData.rawValue) }
+    }
+}
+
+extension Failure {
+    /// A folder that is to be read and is not there is no input; what else is wrong is a place that can't be used.
+    fileprivate init(_ error: StateError) {
+        if case .absent = error {
+            self.init(.noInput, error.description)
+        } else {
+            self.init(.configuration, error.description)
+        }
     }
 }

@@ -13,7 +13,8 @@ struct JobOptions {
         let place: String
         /// Whether nobody has kept jobs in the folder before; nil for memory.
         var isNew: Bool?
-        let close: @Sendable () -> Void
+        /// Says what others have done to the folder, so that not all of it was kept; nil where it is whole.
+        let close: @Sendable () -> String?
 
         /// Counts in the jobs that there are and tells how many: a folder whose name is mistyped is a new one.
         func resume(_ logger: Logger) async throws {
@@ -45,7 +46,7 @@ struct JobOptions {
             memory.resultBudgetBytes = try settings.mebibytes("max-results")
             memory.attempts = attempts
             let store = MemoryJobStore(settings: memory)
-            return Opened(backlog: Backlog(store: store, limits: limits, logger: logger), place: "memory") {}
+            return Opened(backlog: Backlog(store: store, limits: limits, logger: logger), place: "memory") { nil }
         }
         var disk = SQLiteJobStore.Settings()
         disk.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 86_400)
