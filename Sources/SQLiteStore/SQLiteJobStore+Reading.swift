@@ -98,6 +98,7 @@ extension SQLiteJobStore {
         try database.damage.check()
         if let lack = found.lack { throw lack }
         try await probe.check()
+<<<<<<< HEAD
         try await checkWriter()
     }
 
@@ -113,6 +114,8 @@ extension SQLiteJobStore {
     }
 
     private func checkWriter() async throws(JobStoreError) {
+=======
+>>>>>>> h-state
         if let fault = database.sumsFault { throw fault }
         guard writer.fault != nil else { return }
         let (wall, now) = (clock.wall, clock.now)

@@ -17,7 +17,7 @@ extension Connection {
             do throws(ProxyHeaderError) {
                 let (taken, header) = try state.readProxyHeader(piece.span.extracting(..<count), now: loop.now)
                 _ = piece.withUnsafeMutableBytes { transport?.receive(into: .init(rebasing: $0[..<taken])) }
-                if case .client(let address) = header { count(for: address) }
+                if case .client(let address) = header { admit(address) }
             } catch {
                 distrust(error)
             }
@@ -25,7 +25,7 @@ extension Connection {
         return isOpen
     }
 
-    private func count(for address: SocketAddress) {
+    private func admit(_ address: SocketAddress) {
         switch loop.context.count(address, in: &share) {
         case .admitted: break
         case .refused: refusal = .tooManyConnectionsOfAddress

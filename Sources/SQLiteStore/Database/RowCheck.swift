@@ -1,6 +1,9 @@
 import GRDB
 import Jobs
+<<<<<<< HEAD
 import Platform
+=======
+>>>>>>> h-state
 
 /// Looks at the rows of jobs one by one.
 struct RowCheck {
