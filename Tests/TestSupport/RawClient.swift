@@ -1,8 +1,6 @@
 import Dispatch
 import Platform
 
-@testable import HTTP
-
 /// A blocking client that sends and reads raw bytes. It gives up after a minute.
 package final class RawClient {
     package struct Failure: Error, CustomStringConvertible {
