@@ -14,11 +14,7 @@ extension SQLiteJobStore {
         }
         guard isAny else { return [] }
         return try await writer.commit { context in
-<<<<<<< HEAD
             try context.callbacks.take(limit: limit, within: room, now: stored).compactMap { due -> CallbackNote? in
-=======
-            try context.callbacks.take(limit: limit, now: stored).compactMap { due -> CallbackNote? in
->>>>>>> h-state
                 do {
                     return try context.jobs.job(due.job).map { job in
                         CallbackNote(

@@ -98,7 +98,6 @@ extension SQLiteJobStore {
         try database.damage.check()
         if let lack = found.lack { throw lack }
         try await probe.check()
-<<<<<<< HEAD
         try await checkWriter()
     }
 
@@ -114,8 +113,6 @@ extension SQLiteJobStore {
     }
 
     private func checkWriter() async throws(JobStoreError) {
-=======
->>>>>>> h-state
         if let fault = database.sumsFault { throw fault }
         guard writer.fault != nil else { return }
         let (wall, now) = (clock.wall, clock.now)

@@ -15,13 +15,9 @@ extension SQLiteJobStore {
             return known
         }
         try database.damage.check()
-<<<<<<< HEAD
         // The one time of the jobs and their IDs, however long the rest takes.
         let wall = clock.wall
         let (batch, handed) = try await prepare(submission, at: wall)
-=======
-        let (batch, handed) = try await prepare(submission)
->>>>>>> h-state
         let needed = Self.room(for: handed)
         do throws(StoreFault) {
             try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })

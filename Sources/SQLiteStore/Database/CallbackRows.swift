@@ -34,7 +34,6 @@ struct CallbackRows {
             ?? false
     }
 
-<<<<<<< HEAD
     /// The notes that are due and have room, oldest first.
     func due(limit: Int, within room: CallbackRoom, now: Int64) throws -> [Due] {
         guard limit > 0 else { return [] }
@@ -55,20 +54,6 @@ struct CallbackRows {
                     [Text(next), failed, now, left])
             }
             receiver = next
-=======
-    func take(limit: Int, now: Int64) throws -> [Due] {
-        let statement = try db.cachedStatement(
-            sql: "SELECT job, url, tries FROM callbacks WHERE due <= ? ORDER BY due, job LIMIT ?")
-        let due = try Row.fetchAll(statement, arguments: [now, limit]).compactMap { row -> Due? in
-            let columns = Columns(row: row)
-            do {
-                return Due(job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1)
-            } catch StoreFault.unreadable {
-                // One that can't be read would else be the first again and again.
-                if let job = try? columns.id(0) { try remove(job) }
-                return nil
-            }
->>>>>>> h-state
         }
         return fitting(candidates.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
     }

@@ -1,9 +1,6 @@
 import GRDB
 import Jobs
-<<<<<<< HEAD
 import Platform
-=======
->>>>>>> h-state
 
 /// Looks at the rows of jobs one by one.
 struct RowCheck {

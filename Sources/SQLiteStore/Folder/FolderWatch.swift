@@ -102,20 +102,12 @@ final class FolderWatch: Sendable {
                 state.lookedAt = time
                 var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
                 if !state.isBringingIn { growing.formUnion([.database, .sums]) }
-<<<<<<< HEAD
                 state.change = look(state.noted, Place.allCases, growing: growing, isEmptied)
-=======
-                state.change = look(noted, Place.allCases, growing: growing, isEmptied)
->>>>>>> h-state
                 if state.change == nil, !state.isBringingIn {
                     let change = rewrite(&state, isOverwritten)
                     state.change = change
                 }
-<<<<<<< HEAD
             } else if !wrote, !isLogAsNoted(state.noted[Place.log.rawValue], state.log) {
-=======
-            } else if !wrote {
->>>>>>> h-state
                 // What was cut short has to be seen before it is written behind it.
                 state.change = look(state.noted, [.log], growing: [.log], isEmptied)
             }
@@ -123,7 +115,6 @@ final class FolderWatch: Sendable {
         }
     }
 
-<<<<<<< HEAD
     /// Whether the log that this process writes to is there and no shorter than it was, by one call on its descriptor.
     private func isLogAsNoted(_ known: FileMark?, _ log: Int32) -> Bool {
         guard let known, let found = FileMark(descriptor: log) else { return false }
@@ -141,25 +132,13 @@ final class FolderWatch: Sendable {
     /// sums, once, as all of it has to be read for that.
     private func rewrite(_ state: inout State, _ isOverwritten: () -> Bool) -> String? {
         guard let known = state.noted[Place.database.rawValue], let found = FileMark(path: path(.database)),
-=======
-    /// Only bringing the log in writes to the database: where its file was changed otherwise its pages are held to their
-    /// sums, once, as all of it has to be read for that.
-    private func rewrite(_ state: inout State, _ isOverwritten: () -> Bool) -> String? {
-        guard let known = state.noted?[.database], let found = FileMark(path: places.database),
->>>>>>> h-state
             found.changed != known.changed
         else { return nil }
         if state.overwritten == found.changed || isOverwritten() {
             state.overwritten = found.changed
-<<<<<<< HEAD
             return "\(path(.database)) was overwritten while the service ran"
         }
         state.noted[Place.database.rawValue] = found
-=======
-            return "\(places.database) was overwritten while the service ran"
-        }
-        state.noted?[.database] = found
->>>>>>> h-state
         return nil
     }
 

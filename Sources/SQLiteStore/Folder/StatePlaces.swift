@@ -1,12 +1,4 @@
-<<<<<<< HEAD
 import Platform
-=======
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
->>>>>>> h-state
 
 /// What is where in a state folder.
 struct StatePlaces: Sendable {

@@ -77,12 +77,7 @@ struct ServeCommand: AsyncParsableCommand {
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await accessLog?.finish()
-<<<<<<< HEAD
         await composition.settle()
-=======
-        // Ending the process under the thread that hashes would pull OpenSSL from under it.
-        _ = model.info.sha256
->>>>>>> h-state
         if let change = jobs.close() {
             throw Failure(
                 .internal,

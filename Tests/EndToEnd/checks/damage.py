@@ -80,23 +80,13 @@ def verdict(folder, accepted):
         return "the check changed it"
     try:
         server = Server("--workers", "1", state=folder)
-<<<<<<< HEAD
     except Ended as ended:
-=======
-    except RuntimeError as error:
->>>>>>> h-state
         if digests(folder) != before:
             return "refused and changed"
         if checked.code != 65 or not json.loads(checked.out)["refused"]:
             return f"refused, and not to the check: {checked.out}"
-<<<<<<< HEAD
         right = ended.code == 78 and "damaged" in ended.said and ended.said.count("\n") == 1
         return None if right else str(ended)
-=======
-        said = str(error)
-        told = said.startswith("serve ended with 78: ") and "damaged" in said and said.count("\n") == 1
-        return None if told else said
->>>>>>> h-state
     with server:
         if json.loads(checked.out)["refused"]:
             return f"refused to the check alone: {checked.out}"

@@ -71,7 +71,6 @@ struct ReplacedFolderTests {
         }
     }
 
-<<<<<<< HEAD
     @Test("a submission hears of it before its body is read, a moment later", arguments: FolderChange.allCases)
     func toldToSubmissions(change: FolderChange) async throws {
         let home = try Home()
@@ -115,8 +114,6 @@ struct ReplacedFolderTests {
         try await store.checkTakes()
     }
 
-=======
->>>>>>> h-state
     @Test("a database that is overwritten in place is told within a second; one that is merely touched is not")
     func overwritten() async throws {
         let home = try Home()
