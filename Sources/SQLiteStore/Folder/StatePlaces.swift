@@ -12,7 +12,7 @@ struct StatePlaces: Sendable {
     }
 
     /// Whether there is anything of a store.
-    var hasAny: Bool { [database, log, witness, sums].contains(where: { access($0, F_OK) == 0 }) }
+    var hasAny: Bool { [database, log, witness, sums].contains { (path: String) in access(path, F_OK) == 0 } }
 
     /// Where the database is.
     var database: String { folder + "/jobs.sqlite" }

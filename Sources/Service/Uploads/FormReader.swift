@@ -1,5 +1,6 @@
 import Formats
 import HTTP
+import Platform
 
 /// Takes a form's parts in: the fields `features` and all that have a file's name are matrices, the others are options.
 struct FormReader {

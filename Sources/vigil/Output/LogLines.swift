@@ -1,5 +1,6 @@
 import Jobs
 import Logging
+import Platform
 import Synchronization
 
 /// The log: a line for each event on standard error, the time, the level, the message, and its fields by name.

@@ -1,4 +1,5 @@
 import JSON
+import Platform
 
 /// The JSON schema of the config file, for editors: what it takes, Vigil takes.
 enum SettingSchema {

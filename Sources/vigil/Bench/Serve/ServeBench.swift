@@ -1,6 +1,7 @@
 import HTTPClient
 import JSON
 import Jobs
+import Platform
 import VadCLIP
 
 /// Drives a server, one phase after the other.
