@@ -20,7 +20,7 @@ private struct GatedWork: ModelWork {
 
     struct Notes {
         /// By version, each scorer that was given.
-        var scorers: [ObjectIdentifier: [ObjectIdentifier: Weak<ChunkScorer>]] = [:]
+        var scorers: [ObjectIdentifier: [ObjectIdentifier: ScorerTrace]] = [:]
         var inUse: Set<ObjectIdentifier> = []
         var clashes = 0
     }
@@ -42,10 +42,10 @@ private struct GatedWork: ModelWork {
     func partCount(_ plan: Plan) -> Int { plan.parts }
 
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> Int {
-        let (id, version) = (ObjectIdentifier(scorer), ObjectIdentifier(plan.version))
+        let (id, version, trace) = (ObjectIdentifier(scorer), ObjectIdentifier(plan.version), ScorerTrace(scorer))
         journal.notes.withLock { notes in
             if !notes.inUse.insert(id).inserted { notes.clashes += 1 }
-            notes.scorers[version, default: [:]][id] = Weak(scorer)
+            notes.scorers[version, default: [:]][id] = trace
         }
         arrivals.continuation.yield()
         journal.gate.wait()
@@ -101,7 +101,7 @@ private struct RunningEngine {
     /// Versions that have been given scratch memory, and scratch memory, that is still there.
     func left() -> Int {
         work.journal.notes.withLock { notes in
-            notes.scorers.values.reduce(0) { $0 + $1.values.count { $0.object != nil } }
+            notes.scorers.values.reduce(0) { $0 + $1.values.count { !$0.isGone } }
         }
     }
 }

@@ -27,3 +27,14 @@ extension Weak: Sendable where Object: Sendable {}
 func waitUntil(_ condition: () async throws -> Bool) async rethrows {
     while try await !condition() { await Task.yield() }
 }
+
+/// Tells whether a scorer is there, and no more.
+///
+/// `@unchecked Sendable`: the scorer is never used by this, only asked for whether it is gone.
+struct ScorerTrace: @unchecked Sendable {
+    private let scorer: Weak<ChunkScorer>
+
+    init(_ scorer: ChunkScorer) { self.scorer = Weak(scorer) }
+
+    var isGone: Bool { scorer.object == nil }
+}

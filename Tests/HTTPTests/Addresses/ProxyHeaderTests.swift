@@ -171,7 +171,7 @@ struct ProxyHeaderPhaseTests {
             Issue.record("the request behind it was not read")
             return
         }
-        #expect(call.head.target.path == "/")
+        #expect(call.head.path == "/")
     }
 
     @Test("TLS comes next where the server speaks it")

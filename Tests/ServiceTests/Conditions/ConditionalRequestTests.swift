@@ -168,7 +168,7 @@ struct PreferredWaitTests {
         #expect(answer.fields[.preferenceApplied] == wish.1)
     }
 
-    private var width: Int { running.service.model.configuration.width }
+    private var width: Int { running.service.models.default.model.configuration.width }
 
     @Test(
         "what is granted is told, in whole seconds or a part of one, up to the cap",
