@@ -222,6 +222,11 @@ struct FolderCheck {
         if WitnessRecord.isBefore(sequence, file.sequence) {
             return "it is older than the database, by \(file.sequence &- sequence) transactions"
         }
+        // Nothing is brought into the database before it is noted, and a note can only be lost with the machine.
+        if boot == record.boot, WitnessRecord.isBefore(record.sequence, file.sequence) {
+            return "it and \(places.witness) are older than the database, "
+                + "by \(file.sequence &- record.sequence) transactions"
+        }
         // What was not flushed may be lost with the machine, and only then.
         let mayLack = !record.isFlushed && boot != record.boot
         let lacking = "\(record.lacking(at: sequence)) transactions that were committed"

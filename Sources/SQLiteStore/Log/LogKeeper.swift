@@ -42,6 +42,8 @@ final class LogKeeper: Sendable {
         sums = try PageSums(path: places.sums)
         var record = WitnessRecord()
         if case .record(let last, _) = whole.witness { record = last }
+        // With the machine a note can have been lost whose transaction was not.
+        if WitnessRecord.isBefore(record.sequence, head.sequence) { record.sequence = head.sequence }
         record.identity = head.identity
         identity = head.identity
         record.isFlushed = isFlushed

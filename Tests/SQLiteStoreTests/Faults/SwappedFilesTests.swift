@@ -23,6 +23,12 @@ struct SwappedFilesTests {
         (try? Home.bytes(home.path + "/" + name)) ?? Data()
     }
 
+    /// Whether a file says the same in both.
+    private static func isSame(_ name: String, in home: Home, as other: Home) -> Bool {
+        guard name == "sums" else { return bytes(home, name) == bytes(other, name) }
+        return PageSums.read(home.path + "/sums")?.entries == PageSums.read(other.path + "/sums")?.entries
+    }
+
     /// A copy of one folder with some files of another.
     private static func mix(_ base: Moment, _ other: Moment, _ names: [String], isOtherBoot: Bool) throws -> Home {
         let home = try base.home.copy()
@@ -103,9 +109,9 @@ struct SwappedFilesTests {
                     let home = try Self.mix(moments[newer], moments[older], choice, isOtherBoot: false)
                     defer { try? FileManager.default.removeItem(atPath: home.path) }
                     // Where the files are all those of the older copy, that is what was put back.
-                    if Self.names.allSatisfy({ Self.bytes(home, $0) == Self.bytes(moments[older].home, $0) }) {
-                        continue
-                    }
+                    if Self.names.allSatisfy({ Self.isSame($0, in: home, as: moments[older].home) }) { continue }
+                    // With the machine all that the witness was told since may be gone.
+                    if isOtherBoot, choice == ["jobs.sqlite-wal", "witness"] { continue }
                     if isOtherBoot { try Self.forgetBoot(home) }
                     let found = try await Self.lacking(home, moments[newer].jobs) ?? []
                     if !found.isEmpty { faults.append("\(choice) of \(older) in \(newer): \(found)") }
