@@ -48,7 +48,8 @@ struct CodeRulesTests {
     /// Files that read what comes from the wire, from files or from the command line.
     private static func sourcesOfInput() throws -> [SourceFile] {
         let rooms: Set<String> = [
-            "HTTP", "HTTPClient", "TLS", "Webhooks", "Service", "Engine", "Formats", "JSON", "Platform", "Jobs", "SQLiteStore",
+            "HTTP", "HTTPClient", "TLS", "Webhooks", "Service", "Engine", "Formats", "JSON", "Platform", "Jobs",
+            "SQLiteStore",
             "vigil",
         ]
         let sources = try Repository.sources().filter { file in

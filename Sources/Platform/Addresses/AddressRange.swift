@@ -1,4 +1,3 @@
-
 /// A range of IP addresses in CIDR notation, such as `10.0.0.0/8`, `2001:db8::/32` or one address alone.
 public struct AddressRange: Sendable, Hashable, CustomStringConvertible {
     /// The first address.

@@ -1,4 +1,3 @@
-
 /// An IP address as its 128 bits. An IPv4 address has the bits of its IPv4-mapped form (RFC 4291, 2.5.5.2), so that
 /// `::ffff:192.0.2.1`, which sockets for both families tell, is the same as `192.0.2.1`.
 public struct IPAddress: Sendable, Hashable, CustomStringConvertible {

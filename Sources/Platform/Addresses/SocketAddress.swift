@@ -1,4 +1,3 @@
-
 /// An IP address and a port, or a Unix socket.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address in numbers, such as `127.0.0.1` or `::1`; `unix` for whoever came by a Unix socket.
