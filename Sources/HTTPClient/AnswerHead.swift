@@ -135,8 +135,13 @@ public struct AnswerHeadReader: Sendable {
             ASCII.isDigit(version[version.startIndex + 7]),
             let status = ASCII.number(rest.prefix(3), most: 3), (100...599).contains(status),
             rest.count == 3 || rest.dropFirst(3).first == ASCII.space
-        else { throw .notHTTP }
+        else { throw .notHTTP(excerpt(of: line)) }
         return (status, version[version.startIndex + 7] == ASCII.zero)
+    }
+
+    /// What a line begins with, as one can show it.
+    private static func excerpt(of line: ArraySlice<UInt8>) -> String {
+        String(decoding: line.prefix(40).map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
     }
 
     private static func value(_ line: ArraySlice<UInt8>, after colon: Int) -> ArraySlice<UInt8> {

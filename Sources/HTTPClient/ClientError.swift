@@ -64,8 +64,8 @@ extension ClientError: CustomStringConvertible {
 
 /// Why what came is no answer.
 public enum AnswerError: Error, Equatable, Sendable {
-    /// The first line is no status line.
-    case notHTTP
+    /// The first line is no status line, but begins with this.
+    case notHTTP(String)
     /// The head is too long.
     case tooLong
     /// A line ends in LF alone.
@@ -85,7 +85,7 @@ public enum AnswerError: Error, Equatable, Sendable {
 
     func words(for peer: String) -> String {
         switch self {
-        case .notHTTP: "what the \(peer) answered is no HTTP/1.1"
+        case .notHTTP(let line): "what the \(peer) answered is no HTTP/1.1 but '\(line)'"
         case .tooLong: "the head of the \(peer)'s answer is longer than \(AnswerHeadReader.maxBytes) bytes"
         case .bareLineFeed: "a line of the \(peer)'s answer ends in LF alone"
         case .noColon: "a field of the \(peer)'s answer has no colon"

@@ -27,6 +27,29 @@ extension SQLiteJobStore {
         }
     }
 
+    /// Why the smallest job has no room, nil where it has; the log is told once, since there may be some again at the next
+    /// look.
+    @discardableResult
+    func tellOfRoom() -> JobStoreError? {
+        let promised = live.withLock { $0.table.promisedBytes }
+        do throws(StoreFault) { try space.check(needed: 1, promised: promised) } catch {
+            let lack = StoreFault.reason(of: error)
+            let isNew = told.withLock { told in
+                defer { told.isFull = true }
+                return !told.isFull
+            }
+            if isNew { tell(of: lack) }
+            return lack
+        }
+        return nil
+    }
+
+    private func tell(of lack: JobStoreError) {
+        logger.warning(
+            "no jobs are taken until the disk has room",
+            metadata: ["error": "\(lack)", "folder": "\(folder.path)"])
+    }
+
     /// Tells in the log what has befallen the folder and what to do, and when that is over: once each, and unasked, since it
     /// may be long until somebody is refused for it.
     func tellOfFolder() async {
@@ -51,10 +74,7 @@ extension SQLiteJobStore {
                 metadata: ["folder": "\(folder.path)"])
         }
         if let lack = found.lack, isFull {
-            guard !before.isFull else { return }
-            logger.warning(
-                "no jobs are taken until the disk has room",
-                metadata: ["error": "\(lack)", "folder": "\(folder.path)"])
+            if !before.isFull { tell(of: lack) }
         } else if before.isFull, found.change == nil {
             logger.notice(
                 "the disk has room again: jobs are taken", metadata: ["folder": "\(folder.path)"])

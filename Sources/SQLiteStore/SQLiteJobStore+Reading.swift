@@ -105,9 +105,7 @@ extension SQLiteJobStore {
     public func checkTakes() async throws(JobStoreError) {
         guard database.isFolderFineJustNow else { return try await checkWritable() }
         try database.damage.check()
-        do throws(StoreFault) {
-            try space.check(needed: 1, promised: live.withLock { $0.table.promisedBytes })
-        } catch { throw StoreFault.reason(of: error) }
+        if let lack = tellOfRoom() { throw lack }
         if !probe.wasFineJustNow { try await probe.check() }
         try await checkWriter()
     }

@@ -24,6 +24,7 @@ extension SQLiteJobStore {
         } catch {
             // A folder that is gone has no room either.
             if let change = database.change(now: true, wrote: true) { throw .unavailable(change) }
+            tellOfRoom()
             throw StoreFault.reason(of: error)
         }
         defer { space.leave(needed) }

@@ -75,10 +75,14 @@ struct AnswerTests {
     @Test(
         "what is no answer is refused",
         arguments: [
-            ("\r\n", .notHTTP), ("HTTP/2 200 OK\r\n", .notHTTP), ("HTTP/1.1  200 OK\r\n", .notHTTP),
-            ("HTTP/1.1 20 OK\r\n", .notHTTP), ("HTTP/1.1 2000 OK\r\n", .notHTTP), ("HTTP/1.1 099 OK\r\n", .notHTTP),
-            ("HTTP/1.1 600 OK\r\n", .notHTTP), ("HTTP/1.1 +20 OK\r\n", .notHTTP), ("HTTP/1.x 200 OK\r\n", .notHTTP),
-            ("http/1.1 200 OK\r\n", .notHTTP), ("ICY 200 OK\r\n", .notHTTP), ("SSH-2.0-x\r\n", .notHTTP),
+            ("\r\n", .notHTTP("")), ("HTTP/2 200 OK\r\n", .notHTTP("HTTP/2 200 OK")),
+            ("HTTP/1.1  200 OK\r\n", .notHTTP("HTTP/1.1  200 OK")),
+            ("HTTP/1.1 20 OK\r\n", .notHTTP("HTTP/1.1 20 OK")), ("HTTP/1.1 2000 OK\r\n", .notHTTP("HTTP/1.1 2000 OK")),
+            ("HTTP/1.1 099 OK\r\n", .notHTTP("HTTP/1.1 099 OK")),
+            ("HTTP/1.1 600 OK\r\n", .notHTTP("HTTP/1.1 600 OK")), ("HTTP/1.1 +20 OK\r\n", .notHTTP("HTTP/1.1 +20 OK")),
+            ("HTTP/1.x 200 OK\r\n", .notHTTP("HTTP/1.x 200 OK")),
+            ("http/1.1 200 OK\r\n", .notHTTP("http/1.1 200 OK")), ("ICY 200 OK\r\n", .notHTTP("ICY 200 OK")),
+            ("SSH-2.0-x\r\n", .notHTTP("SSH-2.0-x")),
             ("HTTP/1.1 200 OK\n\n", .bareLineFeed), ("HTTP/1.1 200 OK\r\nA: b\n\r\n", .bareLineFeed),
             ("HTTP/1.1 200 OK\r\nab\r\n\r\n", .noColon),
             ("HTTP/1.1 200 OK\r\nA: " + String(repeating: "b", count: 16_384), .tooLong),

@@ -59,7 +59,7 @@ struct HostileServerTests {
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", .malformed(.chunk)),
             ("HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 20_000), .malformed(.tooLong)),
             (String(repeating: "HTTP/1.1 100 Go\r\n\r\n", count: 2_000), .malformed(.tooLong)),
-            ("220 mail.test ESMTP\r\n", .malformed(.notHTTP)),
+            ("220 mail.test ESMTP\r\n", .malformed(.notHTTP("220 mail.test ESMTP"))),
         ])
     func errors(text: String, error: ClientError) async throws {
         #expect(try await Self.first(text) == .failure(error))

@@ -39,10 +39,7 @@ enum FeatureReader {
         }
         // Opened once and no more: a pipe's writer is gone then.
         if isPipe(path) {
-            let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else {
-                throw FileError.notReadable(path: path, reason: String(cString: strerror(errno)))
-            }
+            let descriptor = try openPipe(path)
             defer { close(descriptor) }
             return try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes)
         }
@@ -72,6 +69,24 @@ enum FeatureReader {
             let text = error.description
             throw Failure(.badData, text.hasPrefix(path) ? text : "\(path): \(text)")
         }
+    }
+
+    /// How long a pipe may have nobody who writes to it: opening one waits for ever.
+    private static let patience: Int32 = 10
+
+    /// A pipe that somebody has begun to write to, or has ended.
+    private static func openPipe(_ path: String) throws(FileError) -> Int32 {
+        let descriptor = Platform.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .notReadable(path: path, reason: errnoText(errno)) }
+        var awaited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var found: Int32 = -1
+        repeat { found = poll(&awaited, 1, Self.patience * 1_000) } while found < 0 && errno == EINTR
+        guard found > 0, fcntl(descriptor, F_SETFL, 0) == 0 else {
+            close(descriptor)
+            throw .notReadable(
+                path: path, reason: "nobody has written to this pipe for \(Self.patience) seconds")
+        }
+        return descriptor
     }
 
     private static func isPipe(_ path: String) -> Bool {

@@ -55,6 +55,7 @@ INLINE_PASSED_OVER = {
     "vigil state check": "the name of the command alone",
     "vigil state recover": "the name of the command alone",
     "vigil bench serve [URL]": "the blocks run it",
+    "vigil bench serve": "the name of the command alone",
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
     "vigil score --labels 'normal,fighting,car accident'": "needs a text tower; checks/parity.py scores labels of its own choice",
     "curl --compressed": "an option; checks/compression.py asks for compressed answers",
@@ -62,6 +63,7 @@ INLINE_PASSED_OVER = {
     "make docker": "needs Docker and its registry",
     "docker compose -f deploy/compose.yaml up --build": "needs Docker and its registry",
     "Tests/Load/compare.sh": "needs other engines",
+    "Tests/Load/durable.sh": "measures for minutes",
     "Tests/Load/http.sh": "needs other servers",
     "Tests/Load/soak.sh": ".ci/run does, for half a minute",
 }
