@@ -110,7 +110,7 @@ struct BadReceiverTests {
             connection.send("220 mail.test ESMTP\r\n")
             connection.readToEnd()
         }
-        #expect(verdict.reason == "failed: what the receiver answered is no HTTP/1.1")
+        #expect(verdict.reason == "failed: what the receiver answered is no HTTP/1.1 but '220 mail.test ESMTP'")
     }
 
     @Test("an answer counts that comes before the notice was read")

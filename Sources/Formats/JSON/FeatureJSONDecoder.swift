@@ -266,6 +266,12 @@ extension FeatureJSONDecoder {
     private mutating func keep(_ bytes: UnsafeRawBufferPointer, of name: String) throws(ArrayDecodingError) {
         keptBytes += bytes.count
         guard keptBytes <= Self.maxMemberBytes, members.count < Self.maxMembers else {
+            guard hasFeatures else {
+                throw ArrayDecodingError(
+                    .missing,
+                    "the JSON has no member 'features' before \(quoted(name)), which is no parameter for its length: "
+                        + "expected the matrix in 'features'")
+            }
             throw ArrayDecodingError(
                 .unfit,
                 "the JSON has too much beside 'features', \(quoted(name)) for one: expected parameters of at most "

@@ -11,8 +11,8 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the scoring service.",
         discussion:
-            "Ends on SIGTERM and SIGINT: it stops accepting, finishes what it accepted, and exits 0; with 70 where its "
-            + "state folder was taken from it.")
+            "Ends on SIGTERM and SIGINT: it stops accepting, finishes what runs, leaves what waits to the next process (with "
+            + "--state memory finishes that too), and exits 0; with 70 where its state folder was taken from it.")
 
     @OptionGroup var general: SettingGroup<ServeSettings.General>
     @OptionGroup(title: "Server") var server: SettingGroup<ServeSettings.Server>
