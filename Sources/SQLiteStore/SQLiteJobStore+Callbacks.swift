@@ -9,8 +9,9 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> [CallbackNote] {
         let now = clock.now
         let stored = database.clock.stored(now)
+        guard limit > 0 else { return [] }
         let isAny = try await database.read { db in
-            try !CallbackRows(db: db).due(limit: min(limit, 1), within: room, now: stored).isEmpty
+            try CallbackRows(db: db).isAnyDue(within: room, now: stored)
         }
         guard isAny else { return [] }
         return try await writer.commit { context in

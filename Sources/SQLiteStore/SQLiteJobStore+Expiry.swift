@@ -36,7 +36,12 @@ extension SQLiteJobStore {
             }
         } catch { problem = error }
         do throws(JobStoreError) {
-            while case let removed = try await removeExpired(), removed > 0 { expired.removed += removed }
+            var before: [JobID] = []
+            // What can't be removed comes back, and does not keep the rest from being done.
+            while case let removed = try await removeExpired(), !removed.isEmpty, removed != before {
+                expired.removed += removed.count
+                before = removed
+            }
         } catch { problem = problem ?? error }
         do throws(JobStoreError) {
             while try await removeUploads(expiredBy: database.believed(wall: wall, now: now)) {}
@@ -70,7 +75,7 @@ extension SQLiteJobStore {
         return late.map(\.job)
     }
 
-    private func removeExpired() async throws(JobStoreError) -> Int {
+    private func removeExpired() async throws(JobStoreError) -> [JobID] {
         let shown = shownSince
         let believed = database.believed(wall: clock.wall, now: clock.now)
         let awaited = min(shown, believed &- CallbackNote.longest.nanosecondsClamped)
@@ -78,13 +83,13 @@ extension SQLiteJobStore {
             try Blob.fetchAll(db.cachedStatement(sql: JobRows.expired), arguments: [shown, awaited, Self.mostAtOnce])
                 .compactMap { JobID($0) }
         }
-        guard !ids.isEmpty else { return 0 }
+        guard !ids.isEmpty else { return [] }
         // By their IDs alone: a row that can't be read goes like the others.
         let files = try await writer.commit { context in
             try ids.flatMap { try RowCheck(db: context.db).remove($0) }
         }
         await remove(files)
-        return ids.count
+        return ids
     }
 
     /// Removes some inputs that were kept for a while after their jobs; says whether there were any.

@@ -24,14 +24,22 @@ public struct CallbackNote: Sendable, Equatable {
         self.age = age
     }
 
-    /// Whom it goes to, as places are counted by: the URL up to its path, in small letters.
+    /// Whom it goes to, as places are counted by: the host, whatever the port, since a host is what is slow.
     public var receiver: String { Self.receiver(url) }
 
-    /// A URL up to its path or query, in small letters.
+    /// The host of a URL, in small letters.
     package static func receiver(_ url: String) -> String {
-        // Beyond the slashes of https:// and the first letter of the host behind them, or behind those of http://.
-        let end = url.utf8.dropFirst(8).firstIndex { $0 == ASCII.slash || $0 == ASCII.questionMark }
-        return String(url[..<(end ?? url.endIndex)]).asciiLowercase
+        let slashes = Array("//".utf8)
+        let start = url.utf8.firstRange(of: slashes)?.upperBound ?? url.utf8.index(after: url.utf8.startIndex)
+        let authority = url.utf8[start...].prefix { $0 != ASCII.slash && $0 != ASCII.questionMark }
+        let host: Substring.UTF8View
+        if authority.first == UInt8(ascii: "[") {
+            let end = authority.firstIndex(of: UInt8(ascii: "]"))
+            host = end.map { authority[...$0] } ?? authority.prefix(0)
+        } else {
+            host = authority.prefix { $0 != UInt8(ascii: ":") }
+        }
+        return String(Substring(host)).asciiLowercase
     }
 }
 

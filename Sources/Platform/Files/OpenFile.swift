@@ -53,15 +53,33 @@ public final class OpenFile: Sendable {
         return bytes
     }
 
+    /// The first bytes of the file, as many as it has of them.
+    public func prefix(_ most: Int) throws(FileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: min(most, count))
+        var failure: FileError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(FileError) { try fill(buffer, from: 0) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
     /// Passes the file on in pieces, through a buffer of its own.
     public func forEachPiece<E>(
         failing: (FileError) -> E, _ body: (UnsafeRawBufferPointer) throws(E) -> Void
     ) throws(E) {
+        try forEachPiece(of: 0..<count, failing: failing, body)
+    }
+
+    /// Passes a part of the file on in pieces of 256 KiB, the last one shorter.
+    public func forEachPiece<E>(
+        of range: Range<Int>, failing: (FileError) -> E, _ body: (UnsafeRawBufferPointer) throws(E) -> Void
+    ) throws(E) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
         defer { buffer.deallocate() }
-        var at = 0
-        while at < count {
-            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, count - at)])
+        var at = range.lowerBound
+        while at < range.upperBound {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, range.upperBound - at)])
             do throws(FileError) { try fill(piece, from: at) } catch { throw failing(error) }
             try body(UnsafeRawBufferPointer(piece))
             at += piece.count

@@ -17,7 +17,13 @@ struct CallbackRows {
     }
 
     /// `CallbackNote.receiver` in SQL.
-    static let receiver = "lower(substr(url, 1, instr(substr(replace(url, '?', '/'), 9) || '/', '/') + 7))"
+    static let receiver = {
+        let rest = "substr(replace(url, '?', '/'), instr(url, '//') + 2)"
+        let authority = "substr(\(rest), 1, instr(\(rest) || '/', '/') - 1)"
+        return
+            "lower(CASE WHEN substr(\(authority), 1, 1) = '[' THEN substr(\(authority), 1, instr(\(authority), ']')) "
+            + "ELSE substr(\(authority), 1, instr(\(authority) || ':', ':') - 1) END)"
+    }()
 
     let db: Database
     /// Whether notes that can't be read are removed when they are met, as the writer can.
@@ -34,57 +40,81 @@ struct CallbackRows {
             ?? false
     }
 
+    /// Whether there is something to take: a note that is due and has room, or one that can't be read, which the writer
+    /// removes.
+    func isAnyDue(within room: CallbackRoom, now: Int64) throws -> Bool {
+        let found = try due(limit: 1, within: room, now: now)
+        return found.hasUnreadable || !found.notes.isEmpty
+    }
+
+    /// Notes that are due, and whether among those that were looked at there were some that can't be read.
+    struct Found {
+        var notes: [Due] = []
+        var hasUnreadable = false
+    }
+
     /// The notes that are due and have room, oldest first.
-    func due(limit: Int, within room: CallbackRoom, now: Int64) throws -> [Due] {
-        guard limit > 0 else { return [] }
+    private func due(limit: Int, within room: CallbackRoom, now: Int64) throws -> Found {
+        guard limit > 0 else { return Found() }
         func fitting(_ notes: [Due]) -> [Due] { room.fitting(notes, limit: limit) { ($0.receiver, $0.hasFailed) } }
         let look = 4 * min(limit, 64)
-        let oldest = try notes("due <= ? ORDER BY due, job LIMIT ?", [now, look])
-        let found = fitting(oldest)
-        if found.count == limit || oldest.count < look { return found }
-        // The oldest are of receivers that have no room: what has some is looked up by receiver.
+        var found = Found()
+        let oldest = try notes("due <= ? ORDER BY due, job LIMIT ?", [now, look], &found)
+        found.notes = fitting(oldest.notes)
+        if found.notes.count == limit || oldest.rows < look { return found }
+        // The oldest are of receivers that have no room: what has some is looked up by receiver. By bytes, as one that can't
+        // be read has no text that stands for it.
         var candidates: [Due] = []
-        var receiver = ""
+        var receiver = Blob([])
         while let next = try self.receiver(after: receiver) {
             for failed in [false, true] {
-                let left = min(limit, room.left(to: next, failed: failed))
+                let left = min(limit, room.left(to: String(decoding: next.bytes, as: UTF8.self), failed: failed))
                 guard left > 0 else { continue }
                 candidates += try notes(
-                    "\(Self.receiver) = ? AND tries > 0 = ? AND due <= ? ORDER BY due, job LIMIT ?",
-                    [Text(next), failed, now, left])
+                    "\(Self.receiver) = CAST(? AS TEXT) AND tries > 0 = ? AND due <= ? ORDER BY due, job LIMIT ?",
+                    [next, failed, now, left], &found
+                ).notes
             }
             receiver = next
         }
-        return fitting(candidates.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
+        found.notes = fitting(candidates.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
+        return found
     }
 
-    private func receiver(after receiver: String) throws -> String? {
-        try Row.fetchOne(
+    private func receiver(after receiver: Blob) throws -> Blob? {
+        try Blob.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT \(Self.receiver) FROM callbacks WHERE \(Self.receiver) > ? ORDER BY \(Self.receiver) LIMIT 1
-                    """), arguments: [Text(receiver)]
-        ).map { try Columns(row: $0).text(0) }
+                    SELECT CAST(\(Self.receiver) AS BLOB) FROM callbacks
+                    WHERE \(Self.receiver) > CAST(? AS TEXT) ORDER BY \(Self.receiver) LIMIT 1
+                    """), arguments: [receiver])
     }
 
-    private func notes(_ condition: String, _ arguments: StatementArguments) throws -> [Due] {
+    private func notes(
+        _ condition: String, _ arguments: StatementArguments, _ found: inout Found
+    ) throws -> (notes: [Due], rows: Int) {
         let statement = try db.cachedStatement(sql: "SELECT job, url, tries, due FROM callbacks WHERE \(condition)")
-        return try Row.fetchAll(statement, arguments: arguments).compactMap { row -> Due? in
+        let rows = try Row.fetchAll(statement, arguments: arguments)
+        var notes: [Due] = []
+        for row in rows {
             let columns = Columns(row: row)
             do {
-                return Due(
-                    job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1,
-                    due: try columns.int64(3))
+                notes.append(
+                    Due(
+                        job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1,
+                        due: try columns.int64(3)))
             } catch StoreFault.unreadable {
+                found.hasUnreadable = true
                 // One that can't be read would else be the first again and again.
-                if removesUnreadable, let job = try? columns.id(0) { try remove(job) }
-                return nil
+                guard removesUnreadable else { continue }
+                try db.execute(sql: "DELETE FROM callbacks WHERE job IS ?", arguments: [row[0] as DatabaseValue])
             }
         }
+        return (notes, rows.count)
     }
 
     func take(limit: Int, within room: CallbackRoom, now: Int64) throws -> [Due] {
-        let due = try CallbackRows(db: db, removesUnreadable: true).due(limit: limit, within: room, now: now)
+        let due = try CallbackRows(db: db, removesUnreadable: true).due(limit: limit, within: room, now: now).notes
         for each in due {
             try db.cachedStatement(sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ?")
                 .execute(arguments: [each.tries, now &+ Self.leaseNanoseconds, each.job.blob])

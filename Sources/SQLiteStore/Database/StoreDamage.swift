@@ -40,6 +40,6 @@ final class StoreDamage: Sendable {
 
     /// Throws where damage was met, since what is accepted then may be lost.
     func check() throws(JobStoreError) {
-        if let reason = state.withLock({ $0.first }) { throw reason }
+        if let reason = state.withLock({ $0.first }) { throw .unavailable("\(reason)") }
     }
 }

@@ -39,13 +39,12 @@ final class StoreDatabase: Sendable {
         // this process has it open yet, whose locks would go with this descriptor.
         let made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { closeDescriptor(made) }
-        pool = try DatabasePool(path: path, configuration: Self.configuration())
+        pool = try DatabasePool(path: path, configuration: Self.configuration(watchedBy: keeper))
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
             try db.execute(sql: "PRAGMA journal_size_limit = \(largestLog)")
             // 16 MB, so that a transaction with 64 payloads in rows fits.
             try db.execute(sql: "PRAGMA cache_size = -16384")
-            keeper.watch(db)
         }
         try Schema.migrator.migrate(pool)
         keeper.begin(
@@ -71,7 +70,7 @@ final class StoreDatabase: Sendable {
         }
     }
 
-    private static func configuration() -> Configuration {
+    private static func configuration(watchedBy keeper: LogKeeper) -> Configuration {
         var configuration = Configuration()
         configuration.label = "vigil.jobs"
         configuration.maximumReaderCount = 4
@@ -84,6 +83,8 @@ final class StoreDatabase: Sendable {
                 // Both take effect in a new database alone.
                 try db.execute(sql: "PRAGMA page_size = \(pageSize)")
                 try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+                // From the first commit on, which is GRDB's own; behind the pragma of checkpoints, which takes its place.
+                keeper.watch(db)
             }
         }
         return configuration
@@ -250,8 +251,7 @@ final class StoreDatabase: Sendable {
             isEmptied: {
                 // With frames that are not in the file any more it fails, before it has written anything.
                 (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
-            },
-            isOverwritten: keeper.isOverwritten)
+            })
     }
 
     /// Whether the folder was looked at a moment ago and nothing was found.

@@ -37,13 +37,7 @@ struct FolderCheck {
         let found = WitnessFile.read(places.witness)
         let log = size(places.log)
         guard let bytes = size(places.database), bytes > 0 else { return try nothing(found, log: log) }
-        let database: MappedFile
-        do throws(FileError) { database = try MappedFile(path: places.database) } catch {
-            throw .unusable(path: places.database, reason: error.description)
-        }
-        guard let head = DatabaseHead(database) else {
-            throw .damaged(path: places.database, reason: "it does not begin as a database of SQLite does")
-        }
+        let (database, head) = try open()
         switch found {
         case .damaged: throw .damaged(path: places.witness, reason: "neither of its records is one")
         case .nothing:
@@ -71,9 +65,9 @@ struct FolderCheck {
 
     /// A database that no witness tells of, as one of an older Vigil: it has to be whole by itself.
     private func unwitnessed(
-        _ database: MappedFile, _ head: DatabaseHead, _ found: WitnessFile.Found, log: Int?
+        _ database: OpenFile, _ head: DatabaseHead, _ found: WitnessFile.Found, log: Int?
     ) throws(StateError) -> Whole {
-        var whole = Whole(sums: sums(of: database, pageSize: head.pageSize), witness: found)
+        var whole = Whole(sums: try sums(of: database, pageSize: head.pageSize), witness: found)
         let scan = scan(head)
         whole.head = sumsHead(of: scan, known: known(head, scan), identity: head.identity)
         if let scan, scan.bytes > 0 {
@@ -87,7 +81,7 @@ struct FolderCheck {
     }
 
     private func check(
-        _ database: MappedFile, _ head: DatabaseHead, _ record: WitnessRecord, log: Int?, isPartial: Bool
+        _ database: OpenFile, _ head: DatabaseHead, _ record: WitnessRecord, log: Int?, isPartial: Bool
     ) throws(StateError) -> Whole {
         var whole = Whole(witness: .record(record, isPartial: isPartial))
         if isPartial { whole.notes.append("one of the two records in \(places.witness) is damaged") }
@@ -112,7 +106,7 @@ struct FolderCheck {
                 throw .damaged(path: places.log, reason: reason)
             }
         }
-        let now = sums(of: database, pageSize: head.pageSize)
+        let now = try sums(of: database, pageSize: head.pageSize)
         let difference = Difference(
             kept: kept.entries, now: now, pages: scan?.size ?? known.pages, known: known, log: scan)
         whole.head = sumsHead(of: scan, known: known, identity: identity)
@@ -132,36 +126,9 @@ struct FolderCheck {
         return whole
     }
 
-    /// Whether pages that the log does not have are others than their sums say.
-    ///
-    /// - Parameter isKnown: whether the sums of all pages that this log lacks are known
-    func hasOtherPages(where isKnown: (LogScan?) -> Bool) -> Bool {
-        // The sums first: what is added to them meanwhile is of pages that the log has.
-        guard let kept = PageSums.read(places.sums),
-            let database = try? MappedFile(path: places.database)
-        else {
-            return false
-        }
-        guard let head = DatabaseHead(database), head.pageSize == StoreDatabase.pageSize else {
-            return true
-        }
-        let scan = scan(head)
-        guard isKnown(scan) else { return false }
-        let known = known(head, scan)
-        let now = sums(of: database, pageSize: head.pageSize)
-        return !Difference(
-            kept: kept.entries, now: now, pages: scan?.size ?? known.pages, known: known, log: scan
-        )
-        .isNone
-    }
-
     /// What the pages and the log tell where the record of the last commit can't be read; throws what is wrong with them.
     func checkUnrecorded() throws(StateError) {
-        guard let database = try? MappedFile(path: places.database), let head = DatabaseHead(database)
-        else {
-            throw .damaged(
-                path: places.database, reason: "it does not begin as a database of SQLite does")
-        }
+        let (database, head) = try open()
         let scan = scan(head)
         if let scan, scan.bytes > 0, scan.salts == nil || scan.isBroken {
             throw .damaged(path: places.log, reason: broken(scan))
@@ -178,7 +145,7 @@ struct FolderCheck {
             }
         }
         let difference = Difference(
-            kept: kept.entries, now: sums(of: database, pageSize: head.pageSize),
+            kept: kept.entries, now: try sums(of: database, pageSize: head.pageSize),
             pages: scan?.size ?? known.pages,
             known: known, log: scan)
         if !difference.isNone { throw .damaged(path: places.database, reason: difference.ofPages) }
@@ -222,10 +189,13 @@ struct FolderCheck {
         if WitnessRecord.isBefore(sequence, file.sequence) {
             return "it is older than the database, by \(file.sequence &- sequence) transactions"
         }
-        // Nothing is brought into the database before it is noted, and a note can only be lost with the machine.
-        if boot == record.boot, WitnessRecord.isBefore(record.sequence, file.sequence) {
-            return "it and \(places.witness) are older than the database, "
-                + "by \(file.sequence &- record.sequence) transactions"
+        // Nothing is brought into the database before it is noted, but by others where a kill came before the last note; and a
+        // note can only be lost with the machine.
+        let ahead = file.sequence &- record.sequence
+        if boot == record.boot, WitnessRecord.isBefore(record.sequence, file.sequence), ahead > 1,
+            !(ahead == 2 && record.sequence == .max)
+        {
+            return "it and \(places.witness) are older than the database, by \(ahead) transactions"
         }
         // What was not flushed may be lost with the machine, and only then.
         let mayLack = !record.isFlushed && boot != record.boot
@@ -269,26 +239,49 @@ struct FolderCheck {
         (try? MappedFile(path: places.log)).map { LogScan($0, pageSize: head.pageSize) }
     }
 
+    /// The database, which is read and not mapped, so that what its disk can't give is an error.
+    private func open() throws(StateError) -> (OpenFile, DatabaseHead) {
+        let file: OpenFile
+        let bytes: [UInt8]
+        do throws(FileError) {
+            file = try OpenFile(path: places.database)
+            bytes = try file.prefix(DatabaseHead.bytes)
+        } catch { throw .unusable(path: places.database, reason: error.description) }
+        guard let head = bytes.withUnsafeBytes({ DatabaseHead($0) }) else {
+            throw .damaged(path: places.database, reason: "it does not begin as a database of SQLite does")
+        }
+        return (file, head)
+    }
+
     /// The sums of all pages as they are in the file, that of page 1 at 1; by all cores, since it is all of the database.
-    private func sums(of file: MappedFile, pageSize: Int) -> [UInt64] {
+    private func sums(of file: OpenFile, pageSize: Int) throws(StateError) -> [UInt64] {
         let pages = file.count / pageSize
         // A piece that is read has 256 KiB, and so whole pages.
         let share = max(1, (1 << 22) / pageSize)
-        let shares = Mutex([Int: [UInt64]]())
+        let shares = Mutex<(found: [Int: [UInt64]], error: StateError?)>(([:], nil))
         DispatchQueue.concurrentPerform(iterations: (pages + share - 1) / share) { number in
             let first = number * share
-            var sums: [UInt64] = []
-            file.forEachPiece(of: first * pageSize..<min(first + share, pages) * pageSize) { piece in
-                for start in stride(from: 0, through: piece.count - pageSize, by: pageSize) {
-                    let page = piece.part(start..<start + pageSize)
-                    sums.append(PageSums.entry(of: page, number: first + sums.count + 1))
-                }
-            }
-            let found = sums
-            shares.withLock { $0[number] = found }
+            do throws(StateError) {
+                let found = try sums(of: file, first..<min(first + share, pages), pageSize: pageSize)
+                shares.withLock { $0.found[number] = found }
+            } catch { shares.withLock { $0.error = error } }
         }
-        let found = shares.withLock { $0 }
+        let (found, error) = shares.withLock { $0 }
+        if let error { throw error }
         return [0] + found.keys.sorted().flatMap { found[$0] ?? [] }
+    }
+
+    private func sums(of file: OpenFile, _ pages: Range<Int>, pageSize: Int) throws(StateError) -> [UInt64] {
+        var sums: [UInt64] = []
+        try file.forEachPiece(of: pages.lowerBound * pageSize..<pages.upperBound * pageSize) { error in
+            StateError.damaged(path: places.database, reason: error.description)
+        } _: { piece throws(StateError) in
+            for start in stride(from: 0, through: piece.count - pageSize, by: pageSize) {
+                sums.append(
+                    PageSums.entry(of: piece.part(start..<start + pageSize), number: pages.lowerBound + sums.count + 1))
+            }
+        }
+        return sums
     }
 
     /// The bytes of what is there, nil where nothing is. A folder has some too.
@@ -309,10 +302,8 @@ struct DatabaseHead {
     /// Its `application_id`: the folder's name for itself, 0 where it has none.
     let identity: UInt32
 
-    init?(_ file: MappedFile) {
-        guard let head = file.withUnsafeBytes({ DatabaseHead($0) }) else { return nil }
-        self = head
-    }
+    /// Where it ends.
+    static let bytes = 100
 
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 100, bytes.prefix(16).elementsEqual("SQLite format 3\u{0}".utf8) else { return nil }

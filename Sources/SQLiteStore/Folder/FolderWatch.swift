@@ -18,8 +18,8 @@ final class FolderWatch: Sendable {
         var change: String?
         /// Whether the log is being brought into the database, which can become smaller by that.
         var isBringingIn = false
-        /// When the database was changed that is not what its sums say.
-        var overwritten: Int64?
+        /// Whether the log was found to be shorter than it was.
+        var isLogCut = false
     }
 
     private static let pause = Duration.milliseconds(100)
@@ -91,10 +91,7 @@ final class FolderWatch: Sendable {
     ///   - now: whether to look even if that was done a moment ago
     ///   - wrote: whether this process may have written to the log since that was noted
     ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
-    ///   - isOverwritten: whether a database that was written to is not what its sums say
-    func change(
-        now: Bool, wrote: Bool, isEmptied: () -> Bool, isOverwritten: () -> Bool
-    ) -> String? {
+    func change(now: Bool = false, wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
         state.withLock { state in
             guard !state.noted.isEmpty else { return nil }
             let time = ContinuousClock.now
@@ -102,14 +99,19 @@ final class FolderWatch: Sendable {
                 state.lookedAt = time
                 var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
                 if !state.isBringingIn { growing.formUnion([.database, .sums]) }
-                state.change = look(state.noted, Place.allCases, growing: growing, isEmptied)
-                if state.change == nil, !state.isBringingIn {
-                    let change = rewrite(&state, isOverwritten)
-                    state.change = change
-                }
+                let found = look(state.noted, Place.allCases, growing: growing, isEmptied)
+                // A log that was cut short is so until it is as long again, though it is not held to its length where this
+                // process may have written to it.
+                let isCut = wrote && state.isLogCut && !isLogAsNoted(state.noted[Place.log.rawValue], state.log)
+                state.isLogCut =
+                    isCut
+                    || found != nil && !wrote
+                        && !isLogAsNoted(state.noted[Place.log.rawValue], state.log)
+                state.change = found ?? (isCut ? state.change : nil)
             } else if !wrote, !isLogAsNoted(state.noted[Place.log.rawValue], state.log) {
                 // What was cut short has to be seen before it is written behind it.
                 state.change = look(state.noted, [.log], growing: [.log], isEmptied)
+                state.isLogCut = state.change != nil
             }
             return state.change
         }
@@ -126,20 +128,6 @@ final class FolderWatch: Sendable {
         state.withLock { state in
             state.noted.isEmpty || state.change == nil && ContinuousClock.now - state.lookedAt < Self.pause
         }
-    }
-
-    /// Only bringing the log in writes to the database: where its file was changed otherwise its pages are held to their
-    /// sums, once, as all of it has to be read for that.
-    private func rewrite(_ state: inout State, _ isOverwritten: () -> Bool) -> String? {
-        guard let known = state.noted[Place.database.rawValue], let found = FileMark(path: path(.database)),
-            found.changed != known.changed
-        else { return nil }
-        if state.overwritten == found.changed || isOverwritten() {
-            state.overwritten = found.changed
-            return "\(path(.database)) was overwritten while the service ran"
-        }
-        state.noted[Place.database.rawValue] = found
-        return nil
     }
 
     /// - Parameter growing: what can't have become smaller
@@ -171,9 +159,6 @@ struct FileMark: Sendable {
     /// In nanoseconds, by the clock of the file system.
     let modified: Int64
 
-    /// When anything of it was changed, which nobody can set; in nanoseconds.
-    let changed: Int64
-
     /// Of what stands at a path; nil, with `errno`, where nothing does.
     init?(path: String) {
         var status = stat()
@@ -193,7 +178,6 @@ struct FileMark: Sendable {
         inode = UInt64(status.st_ino)
         bytes = Int(status.st_size)
         modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
-        changed = Int64(status.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_ctim.tv_nsec)
     }
 
     func isSameFile(as other: FileMark?) -> Bool { device == other?.device && inode == other?.inode }

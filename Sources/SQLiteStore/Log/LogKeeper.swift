@@ -144,6 +144,8 @@ final class LogKeeper: Sendable {
                 let entries = entries(of: last, in: state.log),
                 // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
                 state.record.isFlushed || fdatasync(state.log) == 0,
+                // So that on the disk too no page is of a transaction that the witness does not know.
+                witness.flush(),
                 sums.update(
                     entries,
                     SumsHead(
@@ -190,18 +192,6 @@ final class LogKeeper: Sendable {
 
     /// Whether the last try to write sums failed.
     var areSumsFailing: Bool { state.withLock { $0.areSumsFailing } }
-
-    /// Whether pages of the database that are not in the log are others than their sums say; false also where that can't be
-    /// told, since somebody else has brought the log in. Nobody may bring it in meanwhile.
-    func isOverwritten() -> Bool {
-        let (record, frames, isSummed) = state.withLock {
-            ($0.record, $0.frames, $0.summed >= $0.frames)
-        }
-        guard !record.areSumsLost else { return false }
-        return FolderCheck(places).hasOtherPages { scan in
-            isSummed || scan.map { $0.salts == record.salts && $0.frames >= frames } ?? false
-        }
-    }
 
     /// The log was emptied: the next transaction begins it anew.
     func emptied() {

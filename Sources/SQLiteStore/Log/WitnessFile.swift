@@ -53,6 +53,9 @@ struct WitnessFile: Sendable {
         return pwrite(descriptor, bytes, bytes.count, off_t(place)) == bytes.count ? nil : errno
     }
 
-    func flush() { fdatasync(descriptor) }
+    /// Says whether it is on the disk.
+    @discardableResult
+    func flush() -> Bool { fdatasync(descriptor) == 0 }
+
     func close() { closeDescriptor(descriptor) }
 }

@@ -114,28 +114,6 @@ struct ReplacedFolderTests {
         try await store.checkTakes()
     }
 
-    @Test("a database that is overwritten in place is told within a second; one that is merely touched is not")
-    func overwritten() async throws {
-        let home = try Home()
-        let store = try home.open()
-        for seed in 1...40 { _ = try await store.finish(.of(floats: 2_000, seed: UInt64(seed))) }
-        store.database.checkpointAll()
-        _ = try await store.insert(.of(seed: 99))
-        let log = LogScan(try MappedFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
-        let page = try #require((2...UInt32(log.size ?? 2)).first { log.pages[$0] == nil })
-        try FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: home.database)
-        for _ in 0..<2 { try await store.checkWritable() }
-        let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database))
-        try file.seek(toOffset: UInt64(page - 1) * 8_192)
-        try file.write(contentsOf: Data(repeating: 0xA5, count: 8_192))
-        try file.close()
-        let error = await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
-        #expect(error?.description.contains("jobs.sqlite was overwritten while the service ran") == true)
-        let end = ContinuousClock.now + .seconds(1)
-        while ContinuousClock.now < end, (try? await store.insert(.of(seed: 3))) != nil {}
-        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 3)) }
-    }
-
     @Test("readiness looks at the folder on a thread of the store's", .timeLimit(.minutes(1)))
     func looks() async throws {
         let store = try Home().open()
