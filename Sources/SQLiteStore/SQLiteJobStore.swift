@@ -150,7 +150,8 @@ public final class SQLiteJobStore: JobStore {
     public func close() -> String? {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return nil }
         writer.close()
-        if let change = database.change(now: true) {
+        database.checkpointAll()
+        if let change = database.change(now: true) ?? database.logChange {
             // SQLite would remove a log by its name, which can be another's by now.
             logger.error("the state folder is left as it is", metadata: ["change": "\(change)"])
             database.abandon()

@@ -162,7 +162,7 @@ final class StoreDatabase: Sendable {
     }
 
     /// The time as it was written last, with what of it was not believed.
-    private static func written(
+    static func written(
         _ db: Database
     ) throws -> (time: (store: Int64, wall: Int64), jump: ClockJump?)? {
         let sql = "SELECT store, wall, jump_since, jump_wall, jump_length FROM clock"
@@ -207,28 +207,40 @@ final class StoreDatabase: Sendable {
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
         let log = keeper.bytes
         if log.all >= 4 * largestLog { return checkpointAll() }
-        guard log.unsummed >= largestLog, change(now: true) == nil, keeper.sum() else { return }
+        guard log.unsummed >= largestLog, change(now: true) == nil, sum() else { return }
         watch.willBringIn()
         defer { watch.noteOwnWriting(broughtIn: true) }
         let frames = try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }
         // Those of somebody else's, who wrote meanwhile.
-        if let frames { _ = keeper.sum(upTo: frames) }
+        if let frames { _ = sum(upTo: frames) }
     }
 
     /// Brings all of the log into the database, and empties it.
     func checkpointAll() {
-        guard change(now: true) == nil, keeper.sum() else { return }
+        guard change(now: true) == nil, sum() else { return }
         watch.willBringIn()
         defer { watch.noteOwnWriting(broughtIn: true) }
         let isDone = try? pool.writeWithoutTransaction { db in
             let found = try db.checkpoint(.passive)
-            guard found.walFrameCount == found.checkpointedFrameCount, keeper.sum(upTo: found.walFrameCount) else {
+            guard found.walFrameCount == found.checkpointedFrameCount, sum(upTo: found.walFrameCount) else {
                 return false
             }
             _ = try db.checkpoint(.truncate)
             return true
         }
         if isDone == true { keeper.emptied() }
+    }
+
+    /// Writes the sums of the log's pages; says whether it may be brought in.
+    private func sum(upTo frames: Int? = nil) -> Bool {
+        if keeper.sum(upTo: frames) { return true }
+        if let change = logChange { damage.met(.unavailable(change)) }
+        return false
+    }
+
+    /// What others have done to the frames of the log; nil where nothing was found.
+    var logChange: String? {
+        keeper.isLogOverwritten ? "\(path)-wal was overwritten while the service ran" : nil
     }
 
     /// Takes what was just written for known.

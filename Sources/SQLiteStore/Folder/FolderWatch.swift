@@ -98,8 +98,9 @@ final class FolderWatch: Sendable {
             if now || state.change != nil || time - state.lookedAt >= Self.pause {
                 state.lookedAt = time
                 var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
-                if !state.isBringingIn { growing.formUnion([.database, .sums]) }
-                let found = look(state.noted, Place.allCases, growing: growing, isEmptied)
+                // What this process writes to the log makes it longer, but where it is brought in.
+                if !state.isBringingIn { growing.formUnion([.database, .log, .sums]) }
+                let found = look(state.noted, Place.allCases, growing: growing) { wrote || isEmptied() }
                 // A log that was cut short is so until it is as long again, though it is not held to its length where this
                 // process may have written to it.
                 let isCut = wrote && state.isLogCut && !isLogAsNoted(state.noted[Place.log.rawValue], state.log)

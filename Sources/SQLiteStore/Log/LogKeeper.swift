@@ -16,6 +16,8 @@ final class LogKeeper: Sendable {
         /// The descriptor of the log, which has the same file as long as the database is open.
         var log: Int32 = -1
         var areSumsFailing = false
+        /// Whether frames of the log were found that are not what was written.
+        var isLogOverwritten = false
         /// How many frames of this log have their sums written.
         var summed = 0
         /// How many frames it has.
@@ -50,6 +52,9 @@ final class LogKeeper: Sendable {
         record.isClosed = false
         record.areSumsLost = false
         record.boot = WorkFile.boot ?? record.boot
+        // What is empty is begun anew with salts by chance.
+        var status = stat()
+        if stat(places.log, &status) != 0 || status.st_size == 0 { record.frames = 0 }
         // From here on a log that is not empty is this process's.
         record.number += 1
         if let code = witness.write(record) {
@@ -140,7 +145,9 @@ final class LogKeeper: Sendable {
         return state.withLock { state in
             let end = frames ?? state.frames
             guard state.summed < end else { return true }
-            guard let (last, size) = lastFrames(state.summed..<end, of: state.log),
+            let checked = check(state.summed..<end, of: state.log, after: state.record.head)
+            if checked == false { state.isLogOverwritten = true }
+            guard checked == true, let (last, size) = lastFrames(state.summed..<end, of: state.log),
                 let entries = entries(of: last, in: state.log),
                 // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
                 state.record.isFlushed || fdatasync(state.log) == 0,
@@ -159,6 +166,29 @@ final class LogKeeper: Sendable {
             (state.summed, state.frames) = (end, max(state.frames, end))
             return true
         }
+    }
+
+    /// Whether frames are what was written, by the sums that they have; nil where they can't be read. SQLite does not look at
+    /// those of its own log again.
+    private func check(_ frames: Range<Int>, of log: Int32, after head: [UInt8]) -> Bool? {
+        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
+        guard let swapped = head.withUnsafeBytes({ LogScan.isSwapped(magic: $0.number(at: 0)) }) else { return false }
+        var sum = head.withUnsafeBytes { $0.longNumber(at: 24) }
+        if frames.lowerBound > 0 {
+            let place = LogScan.headBytes + (frames.lowerBound - 1) * step
+            guard let before = read(log, LogScan.frameHeadBytes, at: place) else { return nil }
+            sum = before.withUnsafeBytes { LogScan.FrameHead($0).sum }
+        }
+        for frame in frames {
+            guard let bytes = read(log, step, at: LogScan.headBytes + frame * step) else { return nil }
+            let isRight = bytes.withUnsafeBytes { frame in
+                sum = LogSum.of(frame.part(0..<8), after: sum, swapped: swapped)
+                sum = LogSum.of(frame.part(LogScan.frameHeadBytes..<step), after: sum, swapped: swapped)
+                return sum == LogScan.FrameHead(frame).sum
+            }
+            guard isRight else { return false }
+        }
+        return true
     }
 
     /// Where each page stands last among some frames, and how many pages the database has after them; nil where they can't
@@ -189,6 +219,9 @@ final class LogKeeper: Sendable {
         }
         return entries
     }
+
+    /// Whether frames of the log were found that are not what was written, so that it must not be brought in.
+    var isLogOverwritten: Bool { state.withLock { $0.isLogOverwritten } }
 
     /// Whether the last try to write sums failed.
     var areSumsFailing: Bool { state.withLock { $0.areSumsFailing } }

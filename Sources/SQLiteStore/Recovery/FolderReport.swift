@@ -57,6 +57,11 @@ public struct FolderReport: Sendable, Equatable {
         }
         // A folder of an older Vigil has other columns until a server has begun with it.
         if try Schema.migrator.hasCompletedMigrations(db) {
+            do { _ = try StoreDatabase.written(db) } catch StoreFault.unreadable {
+                damages.append(
+                    Damage(path: places.database, reason: "what it says of the time can't be read", job: nil))
+                isRefused = true
+            }
             for row in try RowCheck(db: db).unreadable() {
                 damages.append(
                     Damage(path: places.database, reason: row.reason, job: row.id.map { "\($0)" }))

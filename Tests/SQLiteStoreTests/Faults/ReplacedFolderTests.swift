@@ -114,6 +114,40 @@ struct ReplacedFolderTests {
         try await store.checkTakes()
     }
 
+    @Test("a log that is overwritten in place is not brought in, and no more is taken")
+    func logOverwritten() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...3 { _ = try await store.insert(.of(floats: 500, seed: UInt64(seed))) }
+        let bytes = try Home.bytes(home.database + "-wal")
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database + "-wal"))
+        try file.seek(toOffset: UInt64(bytes.count - 4_000))
+        try file.write(contentsOf: [bytes[bytes.count - 4_000] ^ 1])
+        try file.close()
+        let before = try Home.bytes(home.database)
+        store.database.checkpointAll()
+        #expect(try Home.bytes(home.database) == before)
+        let error = await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+        #expect(error?.description.contains("jobs.sqlite-wal was overwritten while the service ran") == true)
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 9)) }
+        #expect(store.close()?.contains("was overwritten") == true)
+        #expect(throws: StateError.self) { try home.open() }
+    }
+
+    @Test("a log that became shorter is told to who asks whether the store can be written to")
+    func shorter() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...3 { _ = try await store.insert(.of(seed: UInt64(seed))) }
+        try await store.checkWritable()
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: home.database + "-wal"))
+        try file.truncate(atOffset: try file.seekToEnd() - 1)
+        try file.close()
+        for _ in 0..<2 { await #expect(throws: JobStoreError.self) { try await store.checkWritable() } }
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 4)) }
+        await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+    }
+
     @Test("readiness looks at the folder on a thread of the store's", .timeLimit(.minutes(1)))
     func looks() async throws {
         let store = try Home().open()

@@ -232,4 +232,45 @@ struct WitnessTests {
         await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
         await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 777)) }
     }
+
+    @Test("a kill after the first transaction of a start, before its note, refuses no start", arguments: [true, false])
+    func firstTransaction(isClosed: Bool) async throws {
+        let home = try Home()
+        let store = try home.open()
+        _ = try await store.insert(.of())
+        store.database.checkpointAll()
+        // As a killed process leaves it, or one that ended in order.
+        let left: Home
+        if isClosed {
+            store.close()
+            left = try home.copy()
+        } else {
+            left = try home.copy()
+            store.database.abandon()
+        }
+        let noted = try left.copy()
+        let keeper = try LogKeeper(
+            StatePlaces(folder: noted.path), FolderCheck(StatePlaces(folder: noted.path)).run(), isFlushed: true)
+        _ = keeper
+        let begun = try left.copy()
+        // What GRDB commits before anybody else can.
+        let other = try DatabasePool(path: begun.database)
+        let log = Array(try Home.bytes(begun.database + "-wal"))
+        try other.close()
+        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
+        var end = LogScan.headBytes
+        var isWhole = false
+        while !isWhole {
+            try #require(end + step <= log.count, "\(log.count) bytes")
+            isWhole = log[end..<end + step].withUnsafeBytes { LogScan.FrameHead($0).isCommit }
+            end += step
+        }
+        for length in [0, LogScan.headBytes, LogScan.headBytes + step / 2, end] {
+            let killed = try noted.copy()
+            try Data(log[..<length]).write(to: URL(fileURLWithPath: killed.database + "-wal"))
+            let again = try killed.open()
+            #expect(try await again.list(JobFilter(), limit: 9, before: nil).count == 1, "\(length) bytes")
+            again.close()
+        }
+    }
 }
