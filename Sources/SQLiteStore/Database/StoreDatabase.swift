@@ -80,11 +80,12 @@ final class StoreDatabase: Sendable {
             if db.configuration.readonly {
                 try db.execute(sql: "PRAGMA query_only = 1")
             } else {
+                // From the first commit on, which is that of a pragma or GRDB's own; behind the pragma of checkpoints, which
+                // takes its place.
+                keeper.watch(db)
                 // Both take effect in a new database alone.
                 try db.execute(sql: "PRAGMA page_size = \(pageSize)")
                 try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
-                // From the first commit on, which is GRDB's own; behind the pragma of checkpoints, which takes its place.
-                keeper.watch(db)
             }
         }
         return configuration
