@@ -126,9 +126,7 @@ extension SQLiteJobStore {
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
     ) async throws(JobStoreError) -> Job? {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)
-        var body: StoredBody?
-        if case .succeeded(let output) = outcome { body = StoredBody(output.body) }
-        let result = body
+        let result = try await result(of: outcome, by: token)
         let file = BodyFiles.resultName(token)
         if let result, result.isLarge {
             guard live.withLock({ $0.table.isHeld(by: token) }) else { return nil }
@@ -143,6 +141,17 @@ extension SQLiteJobStore {
         }
         if ended?.job.status != .succeeded, result?.isLarge == true { await remove([file]) }
         return await cleanUp(ended)
+    }
+
+    /// The output with its digest, for which Swift's own threads are too few where it is large; nil where there is none, or
+    /// the token is not good any more.
+    private func result(
+        of outcome: JobOutcome, by token: ClaimToken
+    ) async throws(JobStoreError) -> StoredBody? {
+        guard case .succeeded(let output) = outcome else { return nil }
+        guard output.body.count > StoredBody.largestRow else { return StoredBody(output.body) }
+        guard live.withLock({ $0.table.isHeld(by: token) }) else { return nil }
+        return try await threads.run { () throws(JobStoreError) in StoredBody(output.body) }
     }
 
     private func write(_ result: StoredBody, to file: String) async throws(JobStoreError) {

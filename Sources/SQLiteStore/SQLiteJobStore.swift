@@ -32,6 +32,8 @@ public final class SQLiteJobStore: JobStore {
         public var believesClock = false
         /// The bytes of queued inputs that are held in memory too.
         public var cacheBytes = 64 << 20
+        /// How the files of large bodies are read.
+        var reading = OpenFile.systemRead
 
         /// The defaults.
         public init() {}
@@ -80,7 +82,7 @@ public final class SQLiteJobStore: JobStore {
         self.logger = logger
         self.random = Mutex(random)
         noted = Mutex((clock.wall, clock.now))
-        files = BodyFiles(folder: folder.places.files)
+        files = BodyFiles(folder: folder.places.files, reading: settings.reading)
         probe = FilesProbe(files: files)
         watch = FolderWatch(places: folder.places)
         inputs = InputCache(limit: settings.cacheBytes)

@@ -24,6 +24,9 @@ struct FileTests {
         #expect(found(folder.path)?.description.hasSuffix("is a directory, not a regular file") == true)
         #expect(found("/dev/zero") == .notARegularFile(path: "/dev/zero", found: "a device"))
         #expect(found("/nowhere/at/all") == .noSuchFile(path: "/nowhere/at/all"))
+        let opened = { (path: String) in failure(of: FileError.self) { _ = try OpenFile(path: path) } }
+        #expect(opened(folder.path + "/pipe")?.description.hasSuffix("is a pipe, not a regular file") == true)
+        #expect(opened("/nowhere/at/all") == .noSuchFile(path: "/nowhere/at/all"))
     }
 
     @Test("an atomic file appears when it is committed, and replaces what was there")
@@ -67,6 +70,50 @@ struct FileTests {
             }
         }
         #expect(folder.names == ["pipe"])
+    }
+
+    @Test("an open file gives its bytes, whole or in pieces, however few the system gives at a time")
+    func reads() throws {
+        let folder = try ScratchFolder()
+        for size in [0, 1, 7, (1 << 18) + 3] {
+            let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+            _ = try folder.write(bytes)
+            for most in [1 << 16, .max] {
+                let file = try OpenFile(path: folder.path + "/file") { pread($0, $1, min($2, most), $3) }
+                #expect(try file.bytes() == bytes)
+                var pieces: [UInt8] = []
+                try file.forEachPiece {
+                    $0
+                } _: { (piece) throws(FileError) in
+                    pieces += piece
+                }
+                #expect(pieces == bytes)
+            }
+        }
+    }
+
+    @Test("what the disk can't give is an error, and so is the end of a file that has become shorter")
+    func failsToRead() throws {
+        let folder = try ScratchFolder()
+        _ = try folder.write([UInt8](repeating: 1, count: 100))
+        let path = folder.path + "/file"
+        let broken = try OpenFile(path: path) { file, bytes, count, offset in
+            guard offset >= 40 else { return pread(file, bytes, min(count, 40), offset) }
+            errno = EIO
+            return -1
+        }
+        let error = FileError.failed(operation: "read", path: path, reason: "Input/output error")
+        #expect(throws: error) { try broken.bytes() }
+        #expect(throws: error) {
+            try broken.forEachPiece {
+                $0
+            } _: { (_) throws(FileError) in
+            }
+        }
+        let shortened = try OpenFile(path: path)
+        #expect(truncate(path, 60) == 0)
+        let end = FileError.failed(operation: "read", path: path, reason: "it ends after 60 of 100 bytes")
+        #expect(throws: end) { try shortened.bytes() }
     }
 
     @Test(

@@ -134,7 +134,8 @@ public final class MappedFile: @unchecked Sendable {
         }
     }
 
-    private static func nameOfIrregular(mode: mode_t) -> String? {
+    /// What a file is that is no regular one; nil for one that is.
+    static func nameOfIrregular(mode: mode_t) -> String? {
         switch mode & S_IFMT {
         case S_IFREG: nil
         case S_IFDIR: "a directory"

@@ -54,6 +54,8 @@ struct BodyFiles: Sendable {
     private static let mostBytes = 1 << 36
 
     let folder: String
+    /// How bytes are read.
+    var reading: OpenFile.Read = OpenFile.systemRead
 
     static func inputName(_ job: JobID) -> String { "\(job).in" }
 
@@ -76,7 +78,8 @@ struct BodyFiles: Sendable {
 
     /// The body of a job; throws what is wrong with the file.
     func read(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> [UInt8] {
-        try file(name, bytes: bytes, of: job).withUnsafeBytes { Array($0) }
+        let file = try self.file(name, bytes: bytes, of: job)
+        do throws(FileError) { return try file.bytes() } catch { throw error.asOfBody(of: job) }
     }
 
     /// The digest of the body of a job, which is read in pieces; throws what is wrong with the file.
@@ -86,14 +89,18 @@ struct BodyFiles: Sendable {
         let file = try self.file(name, bytes: bytes, of: job)
         var digest = SHA256()
         options.withUnsafeBytes { digest.update($0) }
-        file.forEachPiece(of: 0..<file.count) { digest.update($0) }
+        try file.forEachPiece {
+            $0.asOfBody(of: job)
+        } _: { (piece) throws(JobStoreError) in
+            digest.update(piece)
+        }
         return digest.finalize()
     }
 
-    private func file(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> MappedFile {
-        let file: MappedFile
-        do throws(FileError) { file = try MappedFile(path: path(name)) } catch {
-            throw .damaged(job, error.description)
+    private func file(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> OpenFile {
+        let file: OpenFile
+        do throws(FileError) { file = try OpenFile(path: path(name), read: reading) } catch {
+            throw error.asOfBody(of: job)
         }
         guard file.count == bytes, bytes < Self.mostBytes else {
             throw .damaged(job, "\(file.path) has \(file.count) bytes, not \(bytes)")
@@ -105,6 +112,17 @@ struct BodyFiles: Sendable {
 }
 
 extension FileError {
+    /// What it means for the job whose body it is about: a body that can't be read is damaged, unless it is only that the
+    /// process has too many files open or no memory just now.
+    fileprivate func asOfBody(of job: JobID) -> JobStoreError {
+        if case .failed(_, _, let reason) = self,
+            [EMFILE, ENFILE, ENOMEM].contains(where: { Self.reason(of: $0) == reason })
+        {
+            return .unavailable(description)
+        }
+        return .damaged(job, description)
+    }
+
     /// The system's words for a failure.
     fileprivate static func reason(of code: CInt) -> String { strerror(code).map { String(cString: $0) } ?? "" }
 }

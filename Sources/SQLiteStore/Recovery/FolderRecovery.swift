@@ -180,9 +180,13 @@ public struct FolderRecovery: Sendable, Equatable {
         let unsound = Set(damages.map(\.path))
         for damage in damages { losses.append("job \(damage.job ?? "?"): \(damage.path): \(damage.reason)") }
         for name in names.sorted() where !unsound.contains(files.path(name)) {
-            let body = try MappedFile(path: files.path(name))
+            let body = try OpenFile(path: files.path(name))
             var copy = try AtomicFile(path: BodyFiles(folder: new.files).path(name))
-            try body.withUnsafeBytes { bytes throws(FileError) in try copy.write(bytes) }
+            try body.forEachPiece {
+                $0
+            } _: { (piece) throws(FileError) in
+                try copy.write(piece)
+            }
             try copy.commit()
         }
         let rowless = Directory.names(in: old.files).filter {

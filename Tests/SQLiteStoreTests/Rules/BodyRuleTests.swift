@@ -1,6 +1,8 @@
 import Foundation
 import GRDB
 import Jobs
+import Platform
+import Synchronization
 import Testing
 
 @testable import SQLiteStore
@@ -95,6 +97,22 @@ struct BodyPlaceTests {
     }
 }
 
+/// A disk that gives files until it is told not to.
+private final class Sectors: Sendable {
+    private let code = Mutex<CInt>(0)
+
+    func fail(with code: CInt) { self.code.withLock { $0 = code } }
+
+    var read: OpenFile.Read {
+        { file, bytes, count, offset in
+            let code = self.code.withLock { $0 }
+            guard code != 0 else { return OpenFile.systemRead(file, bytes, count, offset) }
+            errno = code
+            return -1
+        }
+    }
+}
+
 @Suite("queue.md 9: a flipped byte is noticed")
 struct ChecksumTests {
     @Test("in a payload: that job fails by name, the next one is claimed in its place", arguments: [16, 64 << 10])
@@ -133,6 +151,36 @@ struct ChecksumTests {
         let good = try await store.insert(.of(seed: 2)).id
         #expect(try await store.claim(limit: 2).map(\.id) == [good])
         #expect(try await store.job(bad)?.failure?.reason == "damaged-job")
+    }
+
+    @Test("on a disk that can't give a body: its job fails, and the next one is claimed in its place")
+    func sector() async throws {
+        let home = try Home()
+        let sectors = Sectors()
+        let store = try home.open { $0.reading = sectors.read }
+        let ended = try await store.finish(with: .output(200_000))
+        let bad = try await store.insert(.large).id
+        let good = try await store.insert(.of(seed: 2)).id
+        sectors.fail(with: EIO)
+        #expect(try await store.claim(limit: 1).map(\.id) == [good])
+        let job = try await store.job(bad)
+        #expect(job?.status == .failed && job?.failure?.reason == "damaged-job")
+        let error = await #expect(throws: JobStoreError.self) { try await store.output(ended) }
+        #expect(error?.description.contains("job \(ended) is damaged") == true)
+        #expect(error?.description.contains("Input/output error") == true)
+    }
+
+    @Test("a body that can't be read for want of descriptors is no damage: its job has lost nothing")
+    func descriptors() async throws {
+        let sectors = Sectors()
+        let store = try Home().open { $0.reading = sectors.read }
+        let id = try await store.insert(.large).id
+        sectors.fail(with: ENFILE)
+        await #expect(throws: JobStoreError.self) { try await store.claim(limit: 1) }
+        let job = try await store.job(id)
+        #expect(job?.status == .queued && job?.attempt == 0)
+        sectors.fail(with: 0)
+        #expect(try await store.claim(limit: 1).map(\.id) == [id])
     }
 
     @Test("in a result: it is not given out, and the job is named", arguments: [1_000, 200_000])

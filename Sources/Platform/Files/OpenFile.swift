@@ -1,0 +1,87 @@
+/// A regular file whose bytes the system is asked for: what the disk can't give is an error, where touching a mapping
+/// (``MappedFile``) would end the process.
+///
+/// Sendable: nothing changes after `init`, each read says where it begins, and the descriptor is closed in `deinit`, when
+/// nobody else can hold a reference.
+public final class OpenFile: Sendable {
+    /// How bytes are read: `pread`, or what a test has in its place.
+    package typealias Read = @Sendable (CInt, UnsafeMutableRawPointer?, Int, off_t) -> Int
+
+    /// The path it was opened by, for messages.
+    public let path: String
+    /// Bytes in the file when it was opened.
+    public let count: Int
+    private let descriptor: CInt
+    private let read: Read
+
+    /// Opens `path`. Directories, pipes, sockets and devices are refused; an empty file is not.
+    public convenience init(path: String) throws(FileError) { try self.init(path: path, read: Self.systemRead) }
+
+    /// `pread`.
+    package static let systemRead: Read = { pread($0, $1, $2, $3) }
+
+    package init(path: String, read: @escaping Read) throws(FileError) {
+        // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; it has no effect on regular files.
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .fromErrno(errno, "open", path) }
+        var isDone = false
+        defer { if !isDone { close(descriptor) } }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .fromErrno(errno, "examine", path) }
+        if let found = MappedFile.nameOfIrregular(mode: status.st_mode) {
+            throw .notARegularFile(path: path, found: found)
+        }
+        self.path = path
+        count = Int(status.st_size)
+        self.descriptor = descriptor
+        self.read = read
+        isDone = true
+    }
+
+    deinit { close(descriptor) }
+
+    /// All of the file, as long as it was when it was opened.
+    public func bytes() throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(FileError) {
+                try fill(UnsafeMutableRawBufferPointer(buffer), from: 0)
+                initialized = count
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Passes the file on in pieces, through a buffer of its own.
+    public func forEachPiece<E>(
+        failing: (FileError) -> E, _ body: (UnsafeRawBufferPointer) throws(E) -> Void
+    ) throws(E) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        defer { buffer.deallocate() }
+        var at = 0
+        while at < count {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, count - at)])
+            do throws(FileError) { try fill(piece, from: at) } catch { throw failing(error) }
+            try body(UnsafeRawBufferPointer(piece))
+            at += piece.count
+        }
+    }
+
+    /// Fills a buffer with the bytes from `offset` on.
+    private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(FileError) {
+        var done = 0
+        while done < buffer.count {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            // More than 2 GiB are never read in one go.
+            let found = read(descriptor, piece.baseAddress, min(piece.count, 1 << 30), off_t(offset + done))
+            if found < 0, errno == EINTR { continue }
+            guard found >= 0 else { throw .fromErrno(errno, "read", path) }
+            guard found > 0 else {
+                throw .failed(
+                    operation: "read", path: path, reason: "it ends after \(offset + done) of \(count) bytes")
+            }
+            done += found
+        }
+    }
+}
