@@ -46,6 +46,9 @@ public struct Job: Sendable, Equatable {
     /// Whether it is queued and its model is not served, so that it can't be claimed; of a job that has just ended, whether
     /// that was so until then.
     public var isModelMissing = false
+    /// Of a job that has just ended or was just taken back: whether its claim had run out, so that it was in the queue until
+    /// then.
+    package var isRegained = false
     /// 1 for the queued job that is claimed next; nil unless it can be claimed.
     public var queuePosition: Int?
     /// The parts that will be done before this job's own last one; nil once it has ended, and while nobody can claim it.

@@ -97,6 +97,19 @@ public enum ClaimStanding: Sendable, Equatable {
     case lost
 }
 
+/// What came of renewing a claim.
+public struct Renewal: Sendable, Equatable {
+    /// What its holder shall do.
+    public let standing: ClaimStanding
+    /// The job, where the claim had run out, nobody else had the job, and it is the holder's again.
+    package let regained: Job?
+
+    package init(_ standing: ClaimStanding, regained: Job? = nil) {
+        self.standing = standing
+        self.regained = regained
+    }
+}
+
 /// Why a claim is given back.
 public enum Release: Sendable, Equatable {
     /// The process is leaving; the job is not at fault and the attempt does not count.

@@ -13,6 +13,10 @@ package struct JobRecord: Sendable {
     package let promise: Int
     /// Who works on it; nil unless it is running.
     package var holder: ClaimToken?
+    /// When its claim runs out; nil unless it is running, and where that is not known.
+    package var leaseEnd: MonotonicTime?
+    /// The claim that ran out, as long as nobody else has had the job since.
+    package var lapsed: ClaimToken?
     /// Whether its worker has been told to stop.
     package var isCancelRequested = false
     /// Whether the process ended while it was running, so that it may be what ended it.
