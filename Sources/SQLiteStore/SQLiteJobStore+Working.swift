@@ -71,12 +71,12 @@ extension SQLiteJobStore {
     }
 
     /// The input, checked against what was stored.
-    private func input(of job: Job) async throws(JobStoreError) -> JobInput {
+    private func input(of job: Job) async throws(JobStoreError) -> JobBody {
         if let input = inputs.take(job.id) { return input }
         let id = job.id
         Self.note(id, in: work.withLock { $0 })
         guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else {
-            throw .damaged(id, "its features are not there")
+            throw .damaged(id, "its input is not there")
         }
         return try await threads.run { [files] () throws(JobStoreError) in
             let body: [UInt8]
@@ -85,14 +85,14 @@ extension SQLiteJobStore {
             } else {
                 body = try files.read(BodyFiles.inputName(id), bytes: payload.place.bytes, of: id)
             }
-            guard StoredBody.digest(body, options: payload.options) == payload.place.sha256 else {
-                throw .damaged(id, "its features are not those that were stored: their SHA-256 differs")
+            let subject = payload.options.isEmpty ? job.subject.bytes : payload.options
+            guard StoredBody.digest(body, subject: subject) == payload.place.sha256 else {
+                throw .damaged(id, "its input is not the one that was stored: its SHA-256 differs")
             }
-            let (count, overflow) = job.snippets.multipliedReportingOverflow(by: payload.width)
-            guard !overflow, let features = payload.form.decode(body, count: count) else {
-                throw .damaged(id, "its features can't be read")
+            guard let input = payload.form.decode(body, plain: payload.plain, areFloats: payload.areFloats) else {
+                throw .damaged(id, "its input can't be read")
             }
-            return JobInput(features: features, rows: job.snippets, width: payload.width, options: payload.options)
+            return input
         }
     }
 

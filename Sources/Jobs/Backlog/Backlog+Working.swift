@@ -30,7 +30,7 @@ extension Backlog {
         let claimed = try await store.claim(limit)
         state.withLock { state in
             for job in claimed {
-                let load = QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts)
+                let load = QueueLedger.Load(jobs: 1, bytes: job.input.count, parts: job.parts)
                 state.ledger.dequeue(load, of: job.client)
             }
         }

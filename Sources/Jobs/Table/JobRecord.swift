@@ -8,7 +8,7 @@ package struct JobRecord: Sendable {
     /// The job as it is shown, without its place in the queue.
     package var job: Job
     /// What to work on; nil where the store keeps it elsewhere, and once the job has ended.
-    package var input: JobInput?
+    package var input: JobBody?
     /// The bytes that are kept free for its end.
     package let promise: Int
     /// Who works on it; nil unless it is running.
@@ -34,7 +34,7 @@ package struct JobRecord: Sendable {
 
     /// A job that was not ended when it was last written.
     package init(
-        job: Job, input: JobInput?, outputEstimate: Int, insertedAt: MonotonicTime, overdueAt: MonotonicTime?
+        job: Job, input: JobBody?, outputEstimate: Int, insertedAt: MonotonicTime, overdueAt: MonotonicTime?
     ) {
         self.job = job
         self.input = input

@@ -216,8 +216,8 @@ extension JobStoreConformance {
         let clock = RestlessClock()
         let stores: [any JobStore] = [MemoryJobStore(clock: clock), try StoreFolder().open(.init(), clock)]
         for store in stores {
-            for width in [4, 40_000] {
-                let job = try await store.insert(.sample(width: width))
+            for words in [4, 40_000] {
+                let job = try await store.insert(.sample(words: words))
                 #expect(job.id.madeAt >= job.createdAt, "\(store.summary): no ID is older than its job")
                 var filter = JobFilter()
                 filter.from = job.createdAt
