@@ -23,7 +23,7 @@ extension SQLiteJobStore {
         return files != nil
     }
 
-    /// Ends what is too late, and removes what has expired, a part at a time.
+    /// Gives back what is nobody's, ends what is too late, and removes what has expired, a part at a time.
     public func expire() async throws(JobStoreError) -> Expired {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)
         await tellOfFolder()
@@ -31,10 +31,16 @@ extension SQLiteJobStore {
         var problem: JobStoreError?
         // What can't be done keeps nothing else from being done.
         do throws(JobStoreError) {
+            if live.withLock({ $0.table.mayHaveLapsed(now: now) }) {
+                let lapsed = try await writer.commit { try $0.takeLapsed(wall: wall, now: now, uploadTTL: ttl) }
+                for job in lapsed { if let job = await cleanUp(job) { expired.lapsed.append(job) } }
+            }
+        } catch { problem = error }
+        do throws(JobStoreError) {
             if live.withLock({ $0.table.isOverdue(now: now) }) {
                 try await writer.commit { try $0.endOverdue(wall: wall, now: now, uploadTTL: ttl) }
             }
-        } catch { problem = error }
+        } catch { problem = problem ?? error }
         do throws(JobStoreError) {
             var before: [JobID] = []
             // What can't be removed comes back, and does not keep the rest from being done.
@@ -59,7 +65,7 @@ extension SQLiteJobStore {
         expired.overdue = await takeOverdue()
         guard let problem else { return expired }
         // Those are told once, so they are told now, and what went wrong will go wrong again.
-        if expired.overdue.isEmpty { throw problem }
+        if expired.overdue.isEmpty, expired.lapsed.isEmpty { throw problem }
         logger.warning("what has expired can't be removed", metadata: ["error": "\(problem)"])
         return expired
     }

@@ -62,11 +62,11 @@ extension SQLiteJobStore {
         @Sendable func encode() -> [Handed] {
             zip(ids, submission.jobs).map { id, job in
                 // The writer has others to serve while it is computed.
-                _ = job.featuresSHA256.text
-                return Handed(id: id, new: job, payload: StoredPayload(job.input))
+                let subject = job.subject.bytes
+                return Handed(id: id, new: job, payload: StoredPayload(job.input, subject: subject))
             }
         }
-        let bytes = submission.jobs.reduce(0) { $0 + $1.input.bytes }
+        let bytes = submission.jobs.reduce(0) { $0 + $1.input.count }
         guard bytes > StoredBody.largestRow else { return (batch, encode()) }
         return (batch, try await threads.run { () throws(JobStoreError) in encode() })
     }

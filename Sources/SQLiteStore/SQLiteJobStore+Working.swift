@@ -18,7 +18,9 @@ extension SQLiteJobStore {
             var problem: JobStoreError?
             for record in records {
                 do throws(JobStoreError) {
+                    let begun = clock.now
                     let input = try await input(of: record.job)
+                    if clock.now - begun > lease / 8 { keep(records) }
                     left.count(parts: record.job.parts)
                     if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
                 } catch {
@@ -69,12 +71,12 @@ extension SQLiteJobStore {
     }
 
     /// The input, checked against what was stored.
-    private func input(of job: Job) async throws(JobStoreError) -> JobInput {
+    private func input(of job: Job) async throws(JobStoreError) -> JobBody {
         if let input = inputs.take(job.id) { return input }
         let id = job.id
         Self.note(id, in: work.withLock { $0 })
         guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else {
-            throw .damaged(id, "its features are not there")
+            throw .damaged(id, "its input is not there")
         }
         return try await threads.run { [files] () throws(JobStoreError) in
             let body: [UInt8]
@@ -83,14 +85,14 @@ extension SQLiteJobStore {
             } else {
                 body = try files.read(BodyFiles.inputName(id), bytes: payload.place.bytes, of: id)
             }
-            guard StoredBody.digest(body, options: payload.options) == payload.place.sha256 else {
-                throw .damaged(id, "its features are not those that were stored: their SHA-256 differs")
+            let subject = payload.options.isEmpty ? job.subject.bytes : payload.options
+            guard StoredBody.digest(body, subject: subject) == payload.place.sha256 else {
+                throw .damaged(id, "its input is not the one that was stored: its SHA-256 differs")
             }
-            let (count, overflow) = job.snippets.multipliedReportingOverflow(by: payload.width)
-            guard !overflow, let features = payload.form.decode(body, count: count) else {
-                throw .damaged(id, "its features can't be read")
+            guard let input = payload.form.decode(body, plain: payload.plain, areFloats: payload.areFloats) else {
+                throw .damaged(id, "its input can't be read")
             }
-            return JobInput(features: features, rows: job.snippets, width: payload.width, options: payload.options)
+            return input
         }
     }
 
@@ -114,6 +116,34 @@ extension SQLiteJobStore {
         }
     }
 
+    /// Lets the claims of a step last while inputs are read, which the disk may take its time for.
+    private func keep(_ records: [JobRecord]) {
+        let (wall, now) = (clock.wall, clock.now)
+        live.withLock { live in
+            for token in records.compactMap(\.holder) where !live.table.isLapsed(token) {
+                _ = live.table.renew(token, wall: wall, now: now)
+            }
+        }
+    }
+
+    /// Lets claims last, which is as lasting as they are: with the process. Where one had run out, that it is good again is
+    /// committed.
+    public func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
+        let (wall, now) = (clock.wall, clock.now)
+        let renewals = live.withLock { live -> [Renewal]? in
+            guard !tokens.contains(where: live.table.isLapsed) else { return nil }
+            return tokens.map { Renewal(live.table.renew($0, wall: wall, now: now).standing) }
+        }
+        if let renewals { return renewals }
+        return try await writer.commit { context in
+            try tokens.map { token in
+                let (standing, record) = context.live.withLock { $0.table.renew(token, wall: wall, now: now) }
+                if let record { try context.jobs.update(record) }
+                return Renewal(standing, regained: record?.job)
+            }
+        }
+    }
+
     /// Notes progress, which is as lasting as the claim: with the process.
     public func reportProgress(
         _ token: ClaimToken, partsDone: Int
@@ -129,7 +159,7 @@ extension SQLiteJobStore {
         let result = try await result(of: outcome, by: token)
         let file = BodyFiles.resultName(token)
         if let result, result.isLarge {
-            guard live.withLock({ $0.table.isHeld(by: token) }) else { return nil }
+            guard live.withLock({ $0.table.canEnd(token) }) else { return nil }
             try await write(result, to: file)
         }
         let ended: Ended? = try await writer.commit { context in
@@ -150,7 +180,7 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> StoredBody? {
         guard case .succeeded(let output) = outcome else { return nil }
         guard output.body.count > StoredBody.largestRow else { return StoredBody(output.body) }
-        guard live.withLock({ $0.table.isHeld(by: token) }) else { return nil }
+        guard live.withLock({ $0.table.canEnd(token) }) else { return nil }
         return try await threads.run { () throws(JobStoreError) in StoredBody(output.body) }
     }
 
@@ -200,7 +230,7 @@ extension SQLiteJobStore {
     }
 
     /// Removes what memory and disk still have of a job that has ended.
-    private func cleanUp(_ ended: Ended?) async -> Job? {
+    func cleanUp(_ ended: Ended?) async -> Job? {
         guard let ended else { return nil }
         if ended.job.status.isEnded { _ = inputs.take(ended.job.id) }
         await remove(ended.files)
@@ -240,6 +270,15 @@ extension WriteContext {
         if let url = job.callback { try callbacks.insert(id, url: url, now: now) }
         let hasFile = !keeps && job.inputBytes > StoredBody.largestRow
         return Ended(job: job, files: hasFile ? [BodyFiles.inputName(id)] : [])
+    }
+
+    /// Gives back the jobs whose claims have run out.
+    func takeLapsed(wall: WallTime, now: MonotonicTime, uploadTTL: Duration) throws -> [Ended] {
+        try live.withLock { $0.table.takeLapsed(wall: wall, now: now) }.map { record in
+            if record.job.status.isEnded { return try end(record, uploadTTL: uploadTTL) }
+            try jobs.update(record)
+            return Ended(job: live.withLock { $0.table.shown(record) }, files: [])
+        }
     }
 
     /// Ends the jobs that are too late, which somebody asks for later.

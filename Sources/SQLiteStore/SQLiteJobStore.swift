@@ -25,6 +25,8 @@ public final class SQLiteJobStore: JobStore {
         public var uploadTTL = Duration.zero
         /// How often a job whose worker was lost is tried.
         public var attempts = 3
+        /// How long a claim lasts that nobody renews.
+        public var lease = JobTable.usualLease
         /// How sure a commit is.
         public var durability = Durability.full
         /// Whether a time of day that has gone on for more than a day since the store was last written to is right, so that
@@ -100,7 +102,8 @@ public final class SQLiteJobStore: JobStore {
                 believesClock: settings.believesClock, wall: clock.wall, now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
             let table = JobTable.Settings(
-                resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts)
+                resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts,
+                lease: settings.lease)
             live = LiveBox(
                 LiveJobs(
                     settings: table,
@@ -131,6 +134,9 @@ public final class SQLiteJobStore: JobStore {
 
     /// The state folder.
     public var folderPath: String { folder.path }
+
+    /// How long a claim lasts that nobody renews.
+    public var lease: Duration { settings.lease }
 
     /// Jobs outlast the process.
     public var isLasting: Bool { true }

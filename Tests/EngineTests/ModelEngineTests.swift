@@ -78,7 +78,8 @@ private struct RunningEngine {
     func submit(_ digest: String, name: String = "tiny", parts: Int = 1) async throws -> JobID {
         try await backlog.submit(
             NewJob(
-                input: JobInput(features: [1], rows: 1, width: 1), model: name, modelSHA256: digest, parts: parts)
+                kind: "sample", subject: JobSubject([]), input: JobBody([1 as UInt8]), model: name, modelSHA256: digest,
+                parts: parts)
         ).id
     }
 

@@ -43,7 +43,7 @@ struct CallbackLoopTests {
     }
 
     private func end(_ url: String, _ store: WatchedStore) async throws -> JobID {
-        var new = NewJob(input: JobInput(features: [1], rows: 1, width: 1, options: []), model: "tiny")
+        var new = NewJob(kind: "score", subject: JobSubject([]), input: JobBody([1 as UInt8]), model: "tiny")
         new.callback = url
         let id = try await store.insert(new).id
         let claimed = try #require(try await store.claim(limit: 1).first)

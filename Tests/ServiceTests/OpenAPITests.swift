@@ -232,11 +232,11 @@ extension OpenAPITests {
     }
 
     private static func job(failed: Bool = false) throws -> Job {
-        var new = NewJob(
-            input: JobInput(features: [1, 2], rows: 1, width: 2), model: "m",
-            modelSHA256: String(repeating: "a", count: 64),
-            featuresSHA256: FeatureDigest(String(repeating: "0", count: 64)), warnings: ["w"], parts: 1,
-            outputEstimate: 1)
+        let subject = ScoreSubject(
+            snippets: 1, width: 2, digest: FeatureDigest(String(repeating: "0", count: 64)), warnings: ["w"],
+            options: [])
+        var new = NewJob.score(
+            [1, 2], subject, by: ModelID(name: "m", sha256: String(repeating: "a", count: 64)), outputEstimate: 1)
         new.name = "n"
         new.deadline = .seconds(1)
         let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))

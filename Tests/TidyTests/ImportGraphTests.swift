@@ -58,6 +58,15 @@ struct ImportGraphTests {
         #expect(places == ["Sources/Platform/System/LibC.swift"])
     }
 
+    @Test("Jobs and its tests know nothing of what jobs are about", arguments: ["snippet", "feature", "matri"])
+    func jobsAreBlind(word: String) throws {
+        let files = try (Repository.sources() + Repository.tests()).filter { file in
+            file.path.hasPrefix("Sources/Jobs/") || file.path.hasPrefix("Tests/JobsTests/")
+        }
+        #expect(files.count > 80, "too few files were found for the rule to mean anything")
+        #expect(files.flatMap { $0.places { $0.lowercased().contains(word) } } == [])
+    }
+
     @Test("Foundation is imported in the command line alone, and where GRDB speaks of bytes")
     func foundation() throws {
         let wrong = try Repository.sources().filter { $0.imports.contains("Foundation") }

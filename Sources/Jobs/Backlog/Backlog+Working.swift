@@ -1,30 +1,62 @@
+import Platform
+
 /// What a ``WorkerPool`` does with a backlog.
 extension Backlog {
     /// Connects the pool that works on the jobs.
     ///
-    /// - Parameter stopRunning: called when a running job shall stop.
-    func attach(workers: Int, stopRunning: @escaping @Sendable (JobID) -> Void) {
+    /// - Parameters:
+    ///   - renewClaims: called in time before the pool's claims run out
+    ///   - stopRunning: called when a running job shall stop
+    func attach(
+        workers: Int, renewClaims: (@Sendable () async -> Void)? = nil,
+        stopRunning: @escaping @Sendable (JobID) -> Void
+    ) {
         state.withLock { state in
             state.rate.workers = workers
+            state.renewClaims = renewClaims
             state.stopRunning = stopRunning
         }
     }
 
     /// Breaks the connection, so that neither keeps the other alive.
     func detach() {
-        state.withLock { $0.stopRunning = nil }
+        state.withLock { state in
+            state.stopRunning = nil
+            state.renewClaims = nil
+        }
     }
 
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         let claimed = try await store.claim(limit)
         state.withLock { state in
             for job in claimed {
-                let load = QueueLedger.Load(jobs: 1, bytes: job.input.bytes, parts: job.parts)
+                let load = QueueLedger.Load(jobs: 1, bytes: job.input.count, parts: job.parts)
                 state.ledger.dequeue(load, of: job.client)
             }
         }
         for job in claimed { watchers.ring(job.id) }
         return claimed
+    }
+
+    /// Has the pool renew its claims, where a quarter of a lease has gone by since it last did.
+    func renewClaims() async {
+        let renew = state.withLock { state -> (@Sendable () async -> Void)? in
+            let now = clock.now
+            guard now >= state.nextRenewal else { return nil }
+            state.nextRenewal = now + store.lease / 4
+            return state.renewClaims
+        }
+        await renew?()
+    }
+
+    /// Lets claims last.
+    func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
+        let renewals = try await store.renew(tokens)
+        for job in renewals.compactMap(\.regained) {
+            state.withLock { $0.ledger.dequeue(job) }
+            watchers.ring(job.id)
+        }
+        return renewals
     }
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
@@ -41,6 +73,7 @@ extension Backlog {
             state.withLock { $0.metrics.dropped += 1 }
             return false
         }
+        if job.isRegained { state.withLock { $0.ledger.dequeue(job) } }
         announce(ended: job)
         // The store may have held others back for this one.
         if state.withLock({ $0.ledger.queued.jobs > 0 }) { bell.ring() }
@@ -50,6 +83,18 @@ extension Backlog {
     /// Gives a claim back.
     func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) {
         guard let job = try await store.release(token, as: release) else { return }
+        takeBack(job)
+    }
+
+    /// Tells of a job whose claim has run out.
+    func announce(lapsed job: Job) {
+        logger.warning(
+            "a job's claim has run out", metadata: ["job": "\(job.id)", "attempt": "\(job.attempt)"])
+        takeBack(job)
+    }
+
+    /// Counts a job that was running, and is queued again or has ended.
+    private func takeBack(_ job: Job) {
         if job.status.isEnded {
             announce(ended: job)
         } else {

@@ -50,6 +50,10 @@ public final class Backlog: Sendable {
         var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.
         var stopRunning: (@Sendable (JobID) -> Void)?
+        /// Has a running worker pool renew its claims.
+        var renewClaims: (@Sendable () async -> Void)?
+        /// When that is to be done next.
+        var nextRenewal = MonotonicTime(nanoseconds: .min)
     }
 
     /// How much may be queued.

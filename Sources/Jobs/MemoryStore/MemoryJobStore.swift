@@ -13,8 +13,10 @@ public final class MemoryJobStore: JobStore {
         public var resultBudgetBytes: Int
         /// How often a job whose worker was lost is tried.
         public var attempts: Int
+        /// How long a claim lasts that nobody renews.
+        public var lease = JobTable.usualLease
 
-        /// Results are kept for an hour, in at most 256 MiB; a job is tried three times.
+        /// Results are kept for an hour, in at most 256 MiB; a job is tried three times; a claim lasts a minute.
         public init(resultTTL: Duration = .seconds(3_600), resultBudgetBytes: Int = 256 << 20, attempts: Int = 3) {
             self.resultTTL = resultTTL
             self.resultBudgetBytes = resultBudgetBytes
@@ -31,6 +33,8 @@ public final class MemoryJobStore: JobStore {
         var overdue: [Job] = []
     }
 
+    /// How long a claim lasts that nobody renews.
+    public let lease: Duration
     private let clock: any JobClock
     private let state: Mutex<State>
 
@@ -46,7 +50,8 @@ public final class MemoryJobStore: JobStore {
         let table = JobTable(
             settings: .init(
                 resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
-                attempts: settings.attempts))
+                attempts: settings.attempts, lease: settings.lease))
+        lease = settings.lease
         state = Mutex(State(table: table, random: random))
     }
 
@@ -88,6 +93,16 @@ public final class MemoryJobStore: JobStore {
                 claimed.append(job)
             }
             return claimed
+        }
+    }
+
+    /// Lets claims last.
+    public func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
+        step { state, wall, now in
+            tokens.map { token in
+                let (standing, record) = state.table.renew(token, wall: wall, now: now)
+                return Renewal(standing, regained: record?.job)
+            }
         }
     }
 
@@ -193,9 +208,12 @@ public final class MemoryJobStore: JobStore {
     public func expire() async throws(JobStoreError) -> Expired {
         let (now, wall) = (clock.now, clock.wall)
         return state.withLock { state in
+            let lapsed = state.table.takeLapsed(wall: wall, now: now).map { record in
+                record.job.status.isEnded ? state.ended(record, now: now) : state.table.shown(record)
+            }
             let removed = state.removeExpired(wall: wall, now: now)
             defer { state.overdue = [] }
-            return Expired(removed: removed, overdue: state.overdue)
+            return Expired(removed: removed, overdue: state.overdue, lapsed: lapsed)
         }
     }
 

@@ -12,18 +12,16 @@ public struct Job: Sendable, Equatable {
     public let batch: BatchID?
     /// Its place in the queue.
     public let priority: Priority
-    /// The name of the model that scores it.
+    /// What is to be done, by a name such as `score`.
+    public let kind: String
+    /// What it says of itself, in the coding of its kind.
+    public let subject: JobSubject
+    /// The name of the model that does it.
     public let model: String
     /// The SHA-256 of that model's file, in hexadecimal; nil where it was not noted, which was so in older stores.
     public var modelSHA256: String?
-    /// The rows of its input.
-    public let snippets: Int
     /// The bytes of its input.
     public let inputBytes: Int
-    /// The SHA-256 of the features.
-    public let featuresSHA256: FeatureDigest
-    /// What looked wrong with the features, in plain words.
-    public let warnings: [String]
     /// Where to say that it has ended.
     public let callback: String?
 
@@ -46,6 +44,9 @@ public struct Job: Sendable, Equatable {
     /// Whether it is queued and its model is not served, so that it can't be claimed; of a job that has just ended, whether
     /// that was so until then.
     public var isModelMissing = false
+    /// Of a job that has just ended or was just taken back: whether its claim had run out, so that it was in the queue until
+    /// then.
+    package var isRegained = false
     /// 1 for the queued job that is claimed next; nil unless it can be claimed.
     public var queuePosition: Int?
     /// The parts that will be done before this job's own last one; nil once it has ended, and while nobody can claim it.
@@ -76,12 +77,11 @@ public struct Job: Sendable, Equatable {
         client = new.client
         self.batch = batch
         priority = new.priority
+        kind = new.kind
+        subject = new.subject
         model = new.model
         modelSHA256 = new.modelSHA256
-        snippets = new.input.rows
-        inputBytes = new.input.bytes
-        featuresSHA256 = new.featuresSHA256
-        warnings = new.warnings
+        inputBytes = new.input.count
         callback = new.callback
         self.createdAt = createdAt
         deadline = new.deadline.map { createdAt.later(by: $0) }
@@ -90,9 +90,8 @@ public struct Job: Sendable, Equatable {
 
     /// A job as it was stored.
     package init(
-        id: JobID, status: JobStatus, name: String?, client: String, batch: BatchID?, priority: Priority, model: String,
-        modelSHA256: String?, snippets: Int, inputBytes: Int, featuresSHA256: FeatureDigest, warnings: [String],
-        callback: String?,
+        id: JobID, status: JobStatus, name: String?, client: String, batch: BatchID?, priority: Priority, kind: String,
+        subject: JobSubject, model: String, modelSHA256: String?, inputBytes: Int, callback: String?,
         createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?, attempt: Int, parts: Int,
         partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?, revision: Int
     ) {
@@ -102,12 +101,11 @@ public struct Job: Sendable, Equatable {
         self.client = client
         self.batch = batch
         self.priority = priority
+        self.kind = kind
+        self.subject = subject
         self.model = model
         self.modelSHA256 = modelSHA256
-        self.snippets = snippets
         self.inputBytes = inputBytes
-        self.featuresSHA256 = featuresSHA256
-        self.warnings = warnings
         self.callback = callback
         self.createdAt = createdAt
         self.deadline = deadline
@@ -124,6 +122,6 @@ public struct Job: Sendable, Equatable {
 }
 
 extension Job {
-    /// The model that scores it.
+    /// The model that does it.
     public var modelID: ModelID { ModelID(name: model, sha256: modelSHA256) }
 }

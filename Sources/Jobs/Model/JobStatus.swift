@@ -5,7 +5,8 @@
 ///   insert ─▶ queued ───────▶ running ──┬──────────────▶ succeeded
 ///               │  ▲             │      │
 ///               │  └─────────────┘      ├──────────────▶ failed      (by its own fault, or out of attempts)
-///               │      release          │
+///               │      release, or the  │
+///               │      lease ran out    │
 ///               │      cancel           │  at the next part
 ///               └───────────────────────┴──────────────▶ cancelled
 /// ```

@@ -1,45 +1,21 @@
-/// What a job is about: a matrix of features, and how its processor is to treat it.
-public struct JobInput: Sendable, Equatable {
-    /// The matrix, row after row, [rows, width].
-    public let features: [Float]
-    /// The snippets of the matrix.
-    public let rows: Int
-    /// The values of a snippet.
-    public let width: Int
-    /// What the processor wants to know beside the features, in its own encoding.
-    public let options: [UInt8]
-
-    /// An input of `rows` times `width` features.
-    public init(features: [Float], rows: Int, width: Int, options: [UInt8] = []) {
-        assert(features.count == rows * width, "\(features.count) features are not \(rows) rows of \(width)")
-        self.features = features
-        self.rows = rows
-        self.width = width
-        self.options = options
-    }
-
-    /// What it costs to hold, in bytes.
-    public var bytes: Int { features.count * MemoryLayout<Float>.size + options.count }
-}
-
 /// A job as it is handed in, before it has an ID.
 public struct NewJob: Sendable {
+    /// What is to be done, by a name such as `score`: it says how `subject` and `input` are read.
+    public var kind: String
+    /// What the job says of itself.
+    public var subject: JobSubject
     /// What to work on.
-    public var input: JobInput
+    public var input: JobBody
     /// What its client calls it, such as the name of a file in a batch.
     public var name: String?
     /// Its place in the queue.
     public var priority: Priority
     /// Who sent it: the key of an account, or an address; fair shares go by it.
     public var client: String
-    /// The name of the model that is to score it.
+    /// The name of the model that is to do it.
     public var model: String
     /// The SHA-256 of that model's file, in hexadecimal; without it any model of that name may.
     public var modelSHA256: String?
-    /// The SHA-256 of the features.
-    public var featuresSHA256: FeatureDigest
-    /// What looked wrong with the features though they can be scored, in plain words.
-    public var warnings: [String]
     /// Into how many parts the processor will cut it, at least 1.
     public var parts: Int
     /// How many bytes its output may take; the store keeps so much room for it.
@@ -53,23 +29,23 @@ public struct NewJob: Sendable {
 
     /// A job to hand in.
     public init(
-        input: JobInput,
+        kind: String,
+        subject: JobSubject,
+        input: JobBody,
         priority: Priority = .normal,
         client: String = "",
         model: String,
         modelSHA256: String? = nil,
-        featuresSHA256: FeatureDigest = FeatureDigest(""),
-        warnings: [String] = [],
         parts: Int = 1,
         outputEstimate: Int = 0
     ) {
+        self.kind = kind
+        self.subject = subject
         self.input = input
         self.priority = priority
         self.client = client
         self.model = model
         self.modelSHA256 = modelSHA256
-        self.featuresSHA256 = featuresSHA256
-        self.warnings = warnings
         self.parts = max(parts, 1)
         self.outputEstimate = max(outputEstimate, 0)
     }

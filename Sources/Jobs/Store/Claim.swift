@@ -48,18 +48,18 @@ public final class ClaimedJob: Sendable {
     public let token: ClaimToken
     /// Which time the job is tried, from 1.
     public let attempt: Int
+    /// What is to be done.
+    public let kind: String
+    /// What the job says of itself.
+    public let subject: JobSubject
     /// What to work on.
-    public let input: JobInput
+    public let input: JobBody
     /// Its place in the queue.
     public let priority: Priority
     /// Who sent it.
     public let client: String
-    /// The model that is to score it.
+    /// The model that is to do it.
     public let model: ModelID
-    /// The SHA-256 of the features.
-    public let featuresSHA256: FeatureDigest
-    /// What looked wrong with the features, in plain words.
-    public let warnings: [String]
     /// Into how many parts it is cut.
     public let parts: Int
     /// When it is too late to begin with it.
@@ -71,16 +71,16 @@ public final class ClaimedJob: Sendable {
     public var id: JobID { token.job }
 
     /// The claim on `record`'s job by its holder, at `now`; nil where nobody holds it.
-    package init?(_ record: JobRecord, input: JobInput, now: MonotonicTime) {
+    package init?(_ record: JobRecord, input: JobBody, now: MonotonicTime) {
         guard let token = record.holder else { return nil }
         self.token = token
         attempt = record.job.attempt
+        kind = record.job.kind
+        subject = record.job.subject
         self.input = input
         priority = record.job.priority
         client = record.job.client
         model = record.job.modelID
-        featuresSHA256 = record.job.featuresSHA256
-        warnings = record.job.warnings
         parts = record.job.parts
         overdueAt = record.overdueAt
         waited = now - record.insertedAt
@@ -95,6 +95,19 @@ public enum ClaimStanding: Sendable, Equatable {
     case cancelRequested
     /// The job is not the caller's any more: stop, and say nothing.
     case lost
+}
+
+/// What came of renewing a claim.
+public struct Renewal: Sendable, Equatable {
+    /// What its holder shall do.
+    public let standing: ClaimStanding
+    /// The job, where the claim had run out, nobody else had the job, and it is the holder's again.
+    package let regained: Job?
+
+    package init(_ standing: ClaimStanding, regained: Job? = nil) {
+        self.standing = standing
+        self.regained = regained
+    }
 }
 
 /// Why a claim is given back.

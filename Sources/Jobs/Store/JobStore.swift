@@ -5,6 +5,8 @@
 /// - What a function returned has happened: it is committed, to whatever the store calls lasting.
 /// - Each claim has a token of its own. Only its holder changes a running job, and only until the claim is completed,
 ///   released or given to another; what comes later is dropped and changes nothing.
+/// - A claim lasts for a lease, unless it is renewed. Then the job is queued again, or fails after its last attempt
+///   (``expire()``). Until another has it, its holder's end is still taken, and a renewal makes it the holder's again.
 /// - A job runs at least once and has exactly one outcome.
 ///
 /// A store may be shared by processes: nothing here is synchronous, and time limits go by the store's own clock.
@@ -37,6 +39,14 @@ public protocol JobStore: Sendable {
 
     /// How many jobs wait for which model that is not served.
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs]
+
+    /// How long a claim lasts that nobody renews.
+    var lease: Duration { get }
+
+    /// Lets claims last from now on as long as new ones. Nothing has to be committed for one that is held.
+    ///
+    /// - Returns: what came of each
+    func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal]
 
     /// Takes jobs of the served models out of the queue, in the order of `FairQueue`; each has one attempt more and a new
     /// token.
@@ -100,8 +110,8 @@ public protocol JobStore: Sendable {
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
 
-    /// Removes what ended longer ago than results are kept, and ends what is too late to be begun or not to wait for its
-    /// model.
+    /// Gives back what was claimed and is nobody's any more, removes what ended longer ago than results are kept, and ends what
+    /// is too late to be begun or not to wait for its model.
     func expire() async throws(JobStoreError) -> Expired
 }
 
@@ -117,10 +127,13 @@ public struct Expired: Sendable, Equatable {
     /// The queued jobs that ended since this was last asked and that nobody had asked to: their deadline had passed, their
     /// model is not served, or what was stored of them is damaged.
     public var overdue: [Job]
+    /// The jobs whose claims had run out, as they were then: queued again, or ended.
+    public var lapsed: [Job]
 
-    package init(removed: Int = 0, overdue: [Job] = []) {
+    package init(removed: Int = 0, overdue: [Job] = [], lapsed: [Job] = []) {
         self.removed = removed
         self.overdue = overdue
+        self.lapsed = lapsed
     }
 }
 

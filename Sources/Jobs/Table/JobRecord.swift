@@ -8,11 +8,15 @@ package struct JobRecord: Sendable {
     /// The job as it is shown, without its place in the queue.
     package var job: Job
     /// What to work on; nil where the store keeps it elsewhere, and once the job has ended.
-    package var input: JobInput?
+    package var input: JobBody?
     /// The bytes that are kept free for its end.
     package let promise: Int
     /// Who works on it; nil unless it is running.
     package var holder: ClaimToken?
+    /// When its claim runs out; nil unless it is running, and where that is not known.
+    package var leaseEnd: MonotonicTime?
+    /// The claim that ran out, as long as nobody else has had the job since.
+    package var lapsed: ClaimToken?
     /// Whether its worker has been told to stop.
     package var isCancelRequested = false
     /// Whether the process ended while it was running, so that it may be what ended it.
@@ -30,7 +34,7 @@ package struct JobRecord: Sendable {
 
     /// A job that was not ended when it was last written.
     package init(
-        job: Job, input: JobInput?, outputEstimate: Int, insertedAt: MonotonicTime, overdueAt: MonotonicTime?
+        job: Job, input: JobBody?, outputEstimate: Int, insertedAt: MonotonicTime, overdueAt: MonotonicTime?
     ) {
         self.job = job
         self.input = input

@@ -27,11 +27,15 @@ extension JobTable {
         record.job.startedAt = wall
         record.job.partsDone = 0
         record.holder = ClaimToken(job: id, secret: secret)
+        record.lapsed = nil
+        lease(&record, now: now)
         store(record)
         return record
     }
 
     package mutating func reportProgress(_ token: ClaimToken, partsDone: Int) -> ClaimStanding {
+        // The next renewal takes it back.
+        if isLapsed(token) { return .held }
         guard var record = held(by: token) else { return .lost }
         let done = min(partsDone, record.job.parts)
         if done > record.job.partsDone {
@@ -59,6 +63,7 @@ extension JobTable {
         record.job.startedAt = nil
         record.job.partsDone = 0
         record.holder = nil
+        record.leaseEnd = nil
         store(record)
         queue(record)
         return record
@@ -77,8 +82,8 @@ extension JobTable {
         return release(token, as: wasAtWork ? .lost : .unspent, wall: wall, now: now)
     }
 
-    /// Whether the token is good.
-    package func isHeld(by token: ClaimToken) -> Bool { held(by: token) != nil }
+    /// Whether the token is good for the job's end.
+    package func canEnd(_ token: ClaimToken) -> Bool { held(by: token) != nil || isLapsed(token) }
 
     /// The running job that the token is good for.
     func held(by token: ClaimToken) -> JobRecord? {

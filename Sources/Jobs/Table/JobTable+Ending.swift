@@ -5,7 +5,7 @@ extension JobTable {
     package mutating func complete(
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, wall: WallTime, now: MonotonicTime
     ) -> JobRecord? {
-        guard let record = held(by: token) else { return nil }
+        guard let record = held(by: token) ?? regain(token, wall: wall, now: now) else { return nil }
         let outcome = record.isCancelRequested ? .cancelled : outcome
         return end(record, with: outcome, timings: timings, wall: wall, now: now)
     }
@@ -46,10 +46,12 @@ extension JobTable {
     ) -> JobRecord {
         promisedBytes -= live.promisedBytes
         var record = moved(live, to: outcome.status)
-        record.job.isModelMissing = isMissingModel(live.job)
+        record.job.isModelMissing = isMissingModel(live.job) || live.job.isModelMissing
         record.job.finishedAt = wall
         record.job.timings = timings
         record.holder = nil
+        record.leaseEnd = nil
+        record.lapsed = nil
         record.endedAt = now
         switch outcome {
         case .succeeded(let output):

@@ -36,6 +36,10 @@ extension JobTable {
             for record in records.values {
                 let status = record.job.status
                 precondition((record.holder != nil) == (status == .running), "a running job has one holder")
+                precondition(record.leaseEnd == nil || status == .running, "a lease is a claim's")
+                precondition(record.leaseEnd.map { firstLapse <= $0 } ?? true, "no claim runs out unseen")
+                precondition(
+                    record.lapsed == nil || status == .queued, "who ends or claims a job makes it nobody else's")
                 precondition(record.input == nil || !status.isEnded, "an input is dropped at the end")
                 precondition((record.endedAt != nil) == status.isEnded)
                 precondition((record.output != nil) == (status == .succeeded))

@@ -16,8 +16,13 @@ package struct JobTable: Sendable {
         package var attempts: Int
         /// How much later a job may come and still go before one of its client that is a priority lower.
         package var headStart = Duration.seconds(300)
+        /// How long a claim lasts that nobody renews.
+        package var lease: Duration
 
-        package init(resultTTL: Duration, resultBudgetBytes: Int, attempts: Int) {
+        package init(
+            resultTTL: Duration, resultBudgetBytes: Int, attempts: Int, lease: Duration = JobTable.usualLease
+        ) {
+            self.lease = lease
             self.resultTTL = resultTTL
             self.resultBudgetBytes = resultBudgetBytes
             self.attempts = attempts
@@ -31,6 +36,9 @@ package struct JobTable: Sendable {
 
         static func < (left: Moment, right: Moment) -> Bool { (left.at, left.id) < (right.at, right.id) }
     }
+
+    /// Long enough for a holder that is busy or was stopped for a moment; a holder that is gone is noticed after that.
+    package static let usualLease = Duration.seconds(60)
 
     package let settings: Settings
 
@@ -51,6 +59,8 @@ package struct JobTable: Sendable {
     var endings = SortedDeque<Moment>()
     /// The queued jobs that have a deadline, the first to be late first.
     var deadlines = SortedDeque<Moment>()
+    /// No claim runs out before this.
+    var firstLapse = MonotonicTime.distantFuture
     /// The succeeded jobs whose output somebody has, oldest first.
     var fetched = SortedDeque<JobID>()
 
@@ -88,7 +98,11 @@ package struct JobTable: Sendable {
         ids.insert(id)
         idsByStatus[record.job.status]?.insert(id)
         promisedBytes += record.promisedBytes
-        if record.job.status == .queued { queue(record) }
+        switch record.job.status {
+        case .queued: queue(record)
+        // What it has of its lease is not known: that begins with the next look.
+        default: firstLapse = min(firstLapse, record.leaseEnd ?? MonotonicTime(nanoseconds: .min))
+        }
         return record
     }
 

@@ -42,10 +42,16 @@ extension Crew {
         }
     }
 
-    /// Something that was pending is over.
-    func settlePending() {
-        update { $0.pending -= 1 }
+    /// Something that was pending is over; the claim that it was about is nobody's now.
+    func settlePending(_ token: ClaimToken? = nil) {
+        update { state in
+            state.pending -= 1
+            if let token { state.ending.remove(token) }
+        }
     }
+
+    /// The claims of the jobs in hand, and of those whose ends are not written yet.
+    var claims: [ClaimToken] { monitor.withLock { Array($0.jobs.keys) + $0.ending } }
 
     /// Stops a job that was cancelled, before its next part.
     func cancel(_ id: JobID) -> CrewReport? {

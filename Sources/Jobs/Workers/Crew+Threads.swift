@@ -98,6 +98,7 @@ extension Crew.State {
             // One that was cancelled meanwhile ends as that.
             if isGone, let job = jobs[token], job.outcome == nil {
                 jobs[token] = nil
+                ending.insert(token)
                 return .giveBack(token)
             }
         case .partDone(let part, let value):
@@ -126,6 +127,7 @@ extension Crew.State {
     /// Lets go of a job whose last step is over. One that was given up has no end to report.
     mutating func end(_ token: ClaimToken, now: MonotonicTime) -> CrewReport? {
         guard let job = jobs.removeValue(forKey: token), let outcome = job.outcome else { return nil }
+        ending.insert(token)
         return .end(
             token, outcome, job.timings(now: now), parts: job.partsDone, workerTime: job.workerTime)
     }

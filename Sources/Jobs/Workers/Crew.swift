@@ -25,6 +25,8 @@ final class Crew<Processor: JobProcessor>: Sendable {
         var alive = 0
         /// What tasks have yet to finish: the dispatcher, claims and reports.
         var pending = 0
+        /// The claims that are over for the crew and that the store has yet to hear of.
+        var ending: Set<ClaimToken> = []
         var isDraining = false
         var isLeaving = false
         var watchers: [Watcher] = []

@@ -12,7 +12,7 @@ public protocol JobProcessor: Sendable {
     /// Makes a worker's scratch memory, on its thread.
     func makeScratch() -> Scratch
 
-    /// Reads the job's options and prepares what its parts need.
+    /// Reads the job's subject and prepares what its parts need.
     ///
     /// - Returns: nil for a job that can't be done here now: it goes back to the queue and has lost nothing.
     func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan?

@@ -40,6 +40,30 @@ extension WorkerPool {
         }
     }
 
+    /// Says of all claims that somebody works on them, or on writing their ends.
+    func renewClaims() async {
+        let tokens = crew.claims
+        guard !tokens.isEmpty else { return }
+        do {
+            for (token, renewal) in zip(tokens, try await backlog.renew(tokens)) {
+                follow(renewal.standing, of: token)
+            }
+        } catch {
+            logger.warning("claims could not be renewed: \(error)")
+        }
+    }
+
+    /// Goes on with a job, or does not.
+    private func follow(_ standing: ClaimStanding, of token: ClaimToken) {
+        switch standing {
+        case .held: break
+        case .cancelRequested: if let report = crew.cancel(token.job) { send(report) }
+        case .lost:
+            crew.giveUp(token)
+            backlog.bell.ring()
+        }
+    }
+
     /// Has a task tell the backlog, and rings if a job has left the crew.
     func send(_ report: CrewReport) {
         switch report {
@@ -53,7 +77,7 @@ extension WorkerPool {
             backlog.bell.ring()
             Task {
                 await tell(outcome, of: token, timings: timings)
-                crew.settlePending()
+                crew.settlePending(token)
             }
         case .giveBack(let token):
             Task {
@@ -61,7 +85,7 @@ extension WorkerPool {
                     try await backlog.release(token, as: .unspent)
                 }
                 backlog.bell.ring()
-                crew.settlePending()
+                crew.settlePending(token)
             }
         }
     }
@@ -69,13 +93,7 @@ extension WorkerPool {
     /// Notes progress; learns from the answer whether to go on.
     private func tell(progress partsDone: Int, of token: ClaimToken) async {
         do {
-            switch try await backlog.reportProgress(token, partsDone: partsDone) {
-            case .held: break
-            case .cancelRequested: if let report = crew.cancel(token.job) { send(report) }
-            case .lost:
-                crew.giveUp(token)
-                backlog.bell.ring()
-            }
+            follow(try await backlog.reportProgress(token, partsDone: partsDone), of: token)
         } catch {
             logger.warning("progress of job \(token.job) could not be noted: \(error)")
         }

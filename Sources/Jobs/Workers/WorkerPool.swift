@@ -33,7 +33,9 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
     public func start(
         serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait
     ) throws(WorkerPoolError) {
-        backlog.attach(workers: crew.size) { [self] id in
+        backlog.attach(workers: crew.size) { [self] in
+            await renewClaims()
+        } stopRunning: { [self] id in
             if let report = crew.cancel(id) { send(report) }
         }
         for worker in 0..<crew.size {

@@ -13,7 +13,11 @@ struct BodyRows {
 
     struct Payload: Sendable {
         let form: PayloadForm
-        let width: Int
+        /// The bytes of the input before they were put into that form.
+        let plain: Int
+        /// Whether it came as numbers.
+        let areFloats: Bool
+        /// What an older Vigil's digest counts in; empty in newer rows, whose digest has the job's subject there.
         let options: [UInt8]
         let place: Place
     }
@@ -28,25 +32,44 @@ struct BodyRows {
 
     func insert(_ payload: StoredPayload, _ job: JobID) throws {
         try db.cachedStatement(
-            sql: "INSERT INTO payloads (job, form, width, options, bytes, sha256, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            sql: """
+                INSERT INTO payloads (job, form, plain, floats, options, bytes, sha256, body)
+                VALUES (?, ?, ?, ?, x'', ?, ?, ?)
+                """
         ).execute(arguments: [
-            job.blob, payload.form.rawValue, payload.width, Blob(payload.options), payload.body.bytes.count,
+            job.blob, payload.form.rawValue, payload.plain, payload.areFloats, payload.body.bytes.count,
             Blob(payload.body.sha256), payload.body.column,
         ])
     }
 
     func payload(_ job: JobID) throws -> Payload? {
         let rows = try Row.fetchCursor(
-            db.cachedStatement(sql: "SELECT form, width, options, bytes, sha256, body FROM payloads WHERE job = ?"),
+            db.cachedStatement(
+                sql: "SELECT form, plain, floats, options, bytes, sha256, body FROM payloads WHERE job = ?"),
             arguments: [job.blob])
         guard let row = try rows.next() else { return nil }
         let columns = Columns(row: row)
         do {
             guard let form = PayloadForm(rawValue: try columns.int(0)) else {
-                throw StoreFault.unreadable("its features have a form that there is not")
+                throw StoreFault.unreadable("its input has a form that there is not")
             }
-            let place = try Place(columns, from: 3)
-            return Payload(form: form, width: try columns.int(1), options: try columns.bytes(2), place: place)
+            return Payload(
+                form: form, plain: try columns.int(1), areFloats: try columns.int(2) != 0,
+                options: try columns.bytes(3), place: try Place(columns, from: 4))
+        } catch StoreFault.unreadable(let detail) { throw StoreFault.refused(.damaged(job, detail)) }
+    }
+
+    /// Where the input of a job is, and what its digest counts in before its bytes. It is asked of older folders too.
+    func input(_ job: JobID) throws -> (subject: [UInt8], place: Place)? {
+        let sql = "SELECT options, bytes, sha256, body FROM payloads WHERE job = ?"
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [job.blob]) else { return nil }
+        let columns = Columns(row: row)
+        do {
+            let (options, place) = (try columns.bytes(0), try Place(columns, from: 1))
+            guard options.isEmpty else { return (options, place) }
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT subject FROM jobs WHERE id = ?"), arguments: [job.blob])
+            return (try row.map { try Columns(row: $0).bytes(0) } ?? [], place)
         } catch StoreFault.unreadable(let detail) { throw StoreFault.refused(.damaged(job, detail)) }
     }
 

@@ -23,16 +23,16 @@ struct JobRows {
         let job = record.job
         try db.cachedStatement(
             sql: """
-                INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, snippets, input_bytes, parts,
-                    output_estimate, features_sha256, warnings, batch, place, callback, reuse_key, created_at,
+                INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
+                    output_estimate, subject, batch, place, callback, reuse_key, created_at,
                     deadline_at, inserted, overdue, attempt, parts_done, revision)
-                VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1)
+                VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1)
                 """
         ).execute(arguments: [
             job.id.blob, job.priority.rawValue, Text(job.client), Text(job.model),
-            Text(job.modelSHA256), Text(job.name), job.snippets, job.inputBytes, job.parts, new.outputEstimate,
-            Text(job.featuresSHA256.text), Text(job.warnings.joined(separator: "\n")),
-            job.batch?.jobID.blob, place, Text(job.callback), Text(new.reuseKey), job.createdAt.milliseconds,
+            Text(job.modelSHA256), Text(job.name), Text(job.kind), job.inputBytes, job.parts, new.outputEstimate,
+            Blob(job.subject.bytes), job.batch?.jobID.blob, place, Text(job.callback), Text(new.reuseKey),
+            job.createdAt.milliseconds,
             job.deadline?.milliseconds, clock.stored(record.insertedAt), record.overdueAt.map(clock.stored),
         ])
     }

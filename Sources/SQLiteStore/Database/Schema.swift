@@ -13,6 +13,7 @@ enum Schema {
         migrator.registerMigration("clock jumps") { db in try db.execute(sql: jumps) }
         migrator.registerMigration("witness") { db in try db.execute(sql: witness) }
         migrator.registerMigration("callbacks by receiver") { db in try db.execute(sql: receivers) }
+        migrator.registerMigration("kinds") { db in try KindStep(db: db).run() }
         return migrator
     }
 

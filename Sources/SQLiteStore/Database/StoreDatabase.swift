@@ -156,7 +156,9 @@ final class StoreDatabase: Sendable {
                 if let known = before.records[record.job.id], record.holder != nil, known.holder == record.holder {
                     record.job.partsDone = known.job.partsDone
                     record.job.revision = max(record.job.revision, known.job.revision)
+                    record.leaseEnd = known.leaseEnd
                 }
+                if record.holder == nil { record.lapsed = before.records[record.job.id]?.lapsed }
                 live.table.add(record)
             }
         }

@@ -15,10 +15,10 @@ struct StoredJob {
 
     /// What `init` reads, in its order.
     static let columns = """
-        id, status, priority, client, model, name, snippets, input_bytes, parts, features_sha256, warnings, batch,
+        id, status, priority, client, model, name, kind, input_bytes, parts, subject, model_sha256, batch,
         callback, created_at, deadline_at, started_at, finished_at, attempt, parts_done, failure_reason,
         failure_detail, queued_ns, scored_ns, output_bytes, revision, output_estimate, inserted, overdue, ended,
-        token, cancel_requested, suspect, model_sha256
+        token, cancel_requested, suspect
         """
 
     /// Throws `unreadable` where the row is not one of a job.
@@ -29,11 +29,9 @@ struct StoredJob {
         else { throw StoreFault.unreadable("its row has a status or a priority that there is not") }
         job = Job(
             id: id, status: status, name: try columns.optionalText(5), client: try columns.text(3),
-            batch: try columns.optionalID(11).map { BatchID($0) }, priority: priority, model: try columns.text(4),
-            modelSHA256: try columns.optionalText(32),
-            snippets: try columns.int(6), inputBytes: try columns.int(7),
-            featuresSHA256: FeatureDigest(try columns.text(9)),
-            warnings: try columns.text(10).utf8.split(separator: ASCII.lineFeed).map { String(Substring($0)) },
+            batch: try columns.optionalID(11).map { BatchID($0) }, priority: priority,
+            kind: try columns.text(6), subject: JobSubject(try columns.bytes(9)), model: try columns.text(4),
+            modelSHA256: try columns.optionalText(10), inputBytes: try columns.int(7),
             callback: try columns.optionalText(12), createdAt: WallTime(milliseconds: try columns.int64(13)),
             deadline: try columns.optionalInt64(14).map { WallTime(milliseconds: $0) },
             startedAt: try columns.optionalInt64(15).map { WallTime(milliseconds: $0) },

@@ -4,7 +4,7 @@ import Synchronization
 /// The inputs that were handed in last, so that a job that is begun at once need not be read again.
 final class InputCache: Sendable {
     private struct State {
-        var inputs: [JobID: JobInput] = [:]
+        var inputs: [JobID: JobBody] = [:]
         var bytes = 0
     }
 
@@ -15,18 +15,18 @@ final class InputCache: Sendable {
     init(limit: Int) { self.limit = limit }
 
     /// Keeps an input as long as there is room.
-    func put(_ input: JobInput, of job: JobID) {
+    func put(_ input: JobBody, of job: JobID) {
         state.withLock { state in
-            guard state.bytes + input.bytes <= limit, state.inputs[job] == nil else { return }
+            guard state.bytes + input.count <= limit, state.inputs[job] == nil else { return }
             state.inputs[job] = input
-            state.bytes += input.bytes
+            state.bytes += input.count
         }
     }
 
-    func take(_ job: JobID) -> JobInput? {
+    func take(_ job: JobID) -> JobBody? {
         state.withLock { state in
             guard let input = state.inputs.removeValue(forKey: job) else { return nil }
-            state.bytes -= input.bytes
+            state.bytes -= input.count
             return input
         }
     }

@@ -2,55 +2,63 @@ import Compression
 import Formats
 import Jobs
 
-/// How features are written: in half of the bytes where that loses nothing, deflated where that pays.
+/// How inputs are written: numbers in half of the bytes where that loses nothing, and either deflated where that pays.
 enum PayloadForm: Int, Sendable {
-    case float32 = 0
-    case float16 = 1
-    case deflatedFloat32 = 2
-    case deflatedFloat16 = 3
+    case plain = 0
+    case halves = 1
+    case deflated = 2
+    case deflatedHalves = 3
 
-    private var isDeflated: Bool { self == .deflatedFloat32 || self == .deflatedFloat16 }
-    private var element: ElementType { self == .float16 || self == .deflatedFloat16 ? .float16 : .float32 }
+    /// More than any input has, so that no more room is made than that.
+    private static let mostBytes = 1 << 36
 
-    /// The features in the form that suits them.
-    static func encode(_ features: [Float]) -> (form: PayloadForm, body: [UInt8]) {
-        let (plain, isHalf) = halves(features).map { ($0, true) } ?? (singles(features), false)
-        guard let deflated = Deflation.ifItPays(plain) else { return (isHalf ? .float16 : .float32, plain) }
-        return (isHalf ? .deflatedFloat16 : .deflatedFloat32, deflated)
+    private var isDeflated: Bool { self == .deflated || self == .deflatedHalves }
+    private var isHalved: Bool { self == .halves || self == .deflatedHalves }
+
+    /// An input in the form that suits it.
+    static func encode(_ input: JobBody) -> (form: PayloadForm, body: [UInt8]) {
+        let (full, isHalf) =
+            input.floats.map { floats in halves(floats).map { ($0, true) } ?? (singles(floats), false) }
+            ?? (input.bytes(in: 0..<input.count), false)
+        guard let deflated = Deflation.ifItPays(full) else { return (isHalf ? .halves : .plain, full) }
+        return (isHalf ? .deflatedHalves : .deflated, deflated)
     }
 
-    /// The features; nil where the body is not of this form.
+    /// The input; nil where the body is not of this form.
     ///
-    /// - Parameter count: how many there are
-    func decode(_ body: [UInt8], count: Int) -> [Float]? {
-        let (bytes, overflow) = count.multipliedReportingOverflow(by: element.byteSize)
-        guard !overflow, bytes >= 0 else { return nil }
-        var plain = body
+    /// - Parameters:
+    ///   - plain: how many bytes it has
+    ///   - areFloats: whether it came as numbers
+    func decode(_ body: [UInt8], plain: Int, areFloats: Bool) -> JobBody? {
+        guard (0...Self.mostBytes).contains(plain), areFloats ? plain % 4 == 0 : !isHalved else { return nil }
+        let count = isHalved ? plain / 2 : plain
+        var full = body
         if isDeflated {
-            guard let inflated = Deflation.inflate(body, count: bytes) else { return nil }
-            plain = inflated
+            guard let inflated = Deflation.inflate(body, count: count) else { return nil }
+            full = inflated
         }
-        guard plain.count == bytes else { return nil }
-        return plain.withUnsafeBytes { element.floats($0) }
+        guard full.count == count else { return nil }
+        guard areFloats else { return JobBody(full) }
+        return JobBody(full.withUnsafeBytes { (isHalved ? ElementType.float16 : .float32).floats($0) })
     }
 
-    /// The features in binary16, nil where one of them would not be the same.
-    private static func halves(_ features: [Float]) -> [UInt8]? {
-        // Most features that are none show it at once.
-        guard isExact(features.prefix(64)), isExact(features[...]) else { return nil }
-        return features.map { $0.halfBits.littleEndian }.withUnsafeBytes { Array($0) }
+    /// The numbers in binary16, nil where one of them would not be the same.
+    private static func halves(_ floats: [Float]) -> [UInt8]? {
+        // Most that can't be show it at once.
+        guard isExact(floats.prefix(64)), isExact(floats[...]) else { return nil }
+        return floats.map { $0.halfBits.littleEndian }.withUnsafeBytes { Array($0) }
     }
 
-    private static func isExact(_ features: ArraySlice<Float>) -> Bool {
-        let back = features.map { $0.halfBits.littleEndian }.withUnsafeBytes { ElementType.float16.floats($0) }
-        return zip(back, features).allSatisfy { $0.bitPattern == $1.bitPattern }
+    private static func isExact(_ floats: ArraySlice<Float>) -> Bool {
+        let back = floats.map { $0.halfBits.littleEndian }.withUnsafeBytes { ElementType.float16.floats($0) }
+        return zip(back, floats).allSatisfy { $0.bitPattern == $1.bitPattern }
     }
 
-    private static func singles(_ features: [Float]) -> [UInt8] {
+    private static func singles(_ floats: [Float]) -> [UInt8] {
         #if _endian(little)
-            features.withUnsafeBytes { Array($0) }
+            floats.withUnsafeBytes { Array($0) }
         #else
-            features.map(\.bitPattern.littleEndian).withUnsafeBytes { Array($0) }
+            floats.map(\.bitPattern.littleEndian).withUnsafeBytes { Array($0) }
         #endif
     }
 }

@@ -10,10 +10,10 @@ struct StoredBody: Sendable {
     let bytes: [UInt8]
     let sha256: [UInt8]
 
-    /// - Parameter options: what the digest counts in beside the bytes
-    init(_ bytes: [UInt8], options: [UInt8] = []) {
+    /// - Parameter subject: what the digest counts in before the bytes
+    init(_ bytes: [UInt8], subject: [UInt8] = []) {
         self.bytes = bytes
-        sha256 = Self.digest(bytes, options: options)
+        sha256 = Self.digest(bytes, subject: subject)
     }
 
     var isLarge: Bool { bytes.count > Self.largestRow }
@@ -21,27 +21,30 @@ struct StoredBody: Sendable {
     /// What stands in the row.
     var column: Blob? { isLarge ? nil : Blob(bytes) }
 
-    static func digest(_ bytes: [UInt8], options: [UInt8] = []) -> [UInt8] {
+    static func digest(_ bytes: [UInt8], subject: [UInt8] = []) -> [UInt8] {
         var digest = SHA256()
-        options.withUnsafeBytes { digest.update($0) }
+        subject.withUnsafeBytes { digest.update($0) }
         bytes.withUnsafeBytes { digest.update($0) }
         return digest.finalize()
     }
 }
 
-/// A payload ready to be stored.
+/// An input ready to be stored.
 struct StoredPayload: Sendable {
     let form: PayloadForm
-    let width: Int
-    let options: [UInt8]
+    /// Its bytes before they were put into that form.
+    let plain: Int
+    /// Whether it came as numbers.
+    let areFloats: Bool
     let body: StoredBody
 
-    init(_ input: JobInput) {
-        let (form, bytes) = PayloadForm.encode(input.features)
+    /// - Parameter subject: what the job says of itself, which has to be the same when its input is read
+    init(_ input: JobBody, subject: [UInt8]) {
+        let (form, bytes) = PayloadForm.encode(input)
         self.form = form
-        width = input.width
-        options = input.options
-        body = StoredBody(bytes, options: options)
+        plain = input.count
+        areFloats = input.floats != nil
+        body = StoredBody(bytes, subject: subject)
     }
 }
 
@@ -84,11 +87,11 @@ struct BodyFiles: Sendable {
 
     /// The digest of the body of a job, which is read in pieces; throws what is wrong with the file.
     func digest(
-        _ name: String, bytes: Int, options: [UInt8], of job: JobID
+        _ name: String, bytes: Int, subject: [UInt8], of job: JobID
     ) throws(JobStoreError) -> [UInt8] {
         let file = try self.file(name, bytes: bytes, of: job)
         var digest = SHA256()
-        options.withUnsafeBytes { digest.update($0) }
+        subject.withUnsafeBytes { digest.update($0) }
         try file.forEachPiece {
             $0.asOfBody(of: job)
         } _: { (piece) throws(JobStoreError) in

@@ -17,9 +17,9 @@ struct BodyCheck {
         }
         for id in try Blob.fetchAll(db, sql: "SELECT job FROM payloads").compactMap({ JobID($0) }) {
             do {
-                guard let payload = try bodies.payload(id) else { continue }
-                let name = payload.place.body == nil ? BodyFiles.inputName(id) : nil
-                try check(payload.place, name, of: id, options: payload.options)
+                guard let input = try bodies.input(id) else { continue }
+                let name = input.place.body == nil ? BodyFiles.inputName(id) : nil
+                try check(input.place, name, of: id, subject: input.subject)
             } catch { note(id, files.path(BodyFiles.inputName(id)), error) }
         }
         for id in try Blob.fetchAll(db, sql: "SELECT job FROM results").compactMap({ JobID($0) }) {
@@ -33,10 +33,10 @@ struct BodyCheck {
         return damages
     }
 
-    private func check(_ place: BodyRows.Place, _ name: String?, of id: JobID, options: [UInt8] = []) throws {
+    private func check(_ place: BodyRows.Place, _ name: String?, of id: JobID, subject: [UInt8] = []) throws {
         let digest =
-            try place.body.map { StoredBody.digest($0, options: options) }
-            ?? files.digest(name ?? "", bytes: place.bytes, options: options, of: id)
+            try place.body.map { StoredBody.digest($0, subject: subject) }
+            ?? files.digest(name ?? "", bytes: place.bytes, subject: subject, of: id)
         guard digest == place.sha256 else {
             throw JobStoreError.damaged(id, "its SHA-256 is not the one that was stored")
         }

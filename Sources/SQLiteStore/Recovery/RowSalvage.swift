@@ -29,9 +29,16 @@ struct RowSalvage {
             try db.execute(sql: "PRAGMA journal_mode = WAL")
         }
         let target = try DatabaseQueue(path: new, configuration: configuration)
-        try Schema.migrator.migrate(target)
+        let source = try? DatabaseQueue(path: old)
+        // With the columns of the one that it is read from; what came later is done afterwards.
+        let done = source.flatMap { try? $0.inDatabase { try Schema.migrator.appliedIdentifiers($0) } } ?? []
+        if let last = Schema.migrator.migrations.last(where: done.contains) {
+            try Schema.migrator.migrate(target, upTo: last)
+        } else {
+            try Schema.migrator.migrate(target)
+        }
         var losses: [String] = []
-        if let source = try? DatabaseQueue(path: old) {
+        if let source {
             let ids = candidates(source)
             for table in Self.tables {
                 let columns = try target.inDatabase { try $0.columns(in: table.name).map(\.name) }
@@ -111,7 +118,7 @@ struct RowSalvage {
             }
             let inputs = "SELECT id FROM jobs WHERE status <= 1 AND id NOT IN (SELECT job FROM payloads)"
             let results = "SELECT id FROM jobs WHERE status = 2 AND id NOT IN (SELECT job FROM results)"
-            return try [("its features", inputs), ("its result", results)].flatMap { what, sql in
+            return try [("its input", inputs), ("its result", results)].flatMap { what, sql in
                 try Blob.fetchAll(db, sql: sql).compactMap { JobID($0) }.map { "job \($0): \(what) can't be read" }
             }
         }

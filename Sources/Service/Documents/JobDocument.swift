@@ -17,6 +17,7 @@ struct JobDocument {
     }
 
     func write(to json: inout JSONWriter) {
+        let subject = ScoreSubject(of: job)
         json.object { json in
             json.member("id", job.id.description)
             json.member("status", job.status.rawValue)
@@ -39,10 +40,10 @@ struct JobDocument {
             json.member("model", job.model)
             // An older store has the digest in results alone.
             json.member("model_sha256", job.modelSHA256 ?? result?.result.modelSHA256)
-            json.member("snippets", job.snippets)
-            json.member("features_sha256", job.featuresSHA256.text)
+            json.member("snippets", subject?.snippets ?? 0)
+            json.member("features_sha256", subject?.digest.text ?? "")
             json.key("warnings")
-            json.array(warnings) { $0.string($1) }
+            json.array(warnings(subject)) { $0.string($1) }
             json.key("result")
             if let result { result.write(to: &json) } else { json.null() }
             json.key("error")
@@ -51,9 +52,10 @@ struct JobDocument {
     }
 
     /// What looked wrong with the features, and why the job waits though it is not behind others.
-    private var warnings: [String] {
-        guard job.status == .queued, job.isModelMissing else { return job.warnings }
-        return job.warnings + ["the job waits for its model \(job.modelID), which is not served here"]
+    private func warnings(_ subject: ScoreSubject?) -> [String] {
+        let warnings = subject?.warnings ?? []
+        guard job.status == .queued, job.isModelMissing else { return warnings }
+        return warnings + ["the job waits for its model \(job.modelID), which is not served here"]
     }
 
     private func writeError(to json: inout JSONWriter) {

@@ -161,11 +161,12 @@ extension VigilService {
         let deadline = options.deadline?.duration(from: backlog.wall)
         let jobs = matrices.map { matrix in
             let features = matrix.features
-            var new = NewJob(
-                input: JobInput(
-                    features: features.values, rows: features.rows, width: features.columns, options: encoded),
-                priority: options.priority, client: client, model: model.name, modelSHA256: model.sha256,
-                featuresSHA256: matrix.digest, warnings: matrix.report.warnings,
+            var new = NewJob.score(
+                features.values,
+                ScoreSubject(
+                    snippets: features.rows, width: features.columns, digest: matrix.digest,
+                    warnings: matrix.report.warnings, options: encoded),
+                priority: options.priority, client: client, by: model,
                 parts: Chunks(snippets: features.rows, length: version.model.configuration.length).count,
                 outputEstimate: 4 * features.rows * (1 + labels.count)
                     + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 1_024)

@@ -50,7 +50,7 @@ struct JobEventStream {
         self.service = service
         last = job
         let version = service.models.version(of: job.modelID) ?? service.models.default
-        chunks = Chunks(snippets: job.snippets, length: version.model.configuration.length)
+        chunks = Chunks(snippets: ScoreSubject(of: job)?.snippets ?? 0, length: version.model.configuration.length)
         self.writer = writer
         watch = service.backlog.watch(job.id)
         events = JobEvents(from: position)

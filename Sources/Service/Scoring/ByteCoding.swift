@@ -15,6 +15,11 @@ struct ByteWriter {
         bytes.append(contentsOf: value.utf8)
     }
 
+    mutating func block(_ value: [UInt8]) {
+        integer(value.count)
+        bytes += value
+    }
+
     mutating func floats(_ values: [Float]) {
         integer(values.count)
         #if _endian(little)
@@ -52,6 +57,11 @@ struct ByteReader {
     mutating func text() -> String? {
         guard let count = integer(), let bytes = take(count) else { return nil }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    mutating func block() -> [UInt8]? {
+        guard let count = integer(), let bytes = take(count) else { return nil }
+        return Array(bytes)
     }
 
     mutating func floats() -> [Float]? {

@@ -7,16 +7,20 @@ struct ScoringWork: ModelWork {
     /// What a job's chunks share: one object, for it is handed on with each of them.
     final class Plan: ModelPlan {
         let version: ModelVersion
-        let job: ClaimedJob
+        let subject: ScoreSubject
+        /// [snippets, width].
+        let features: [Float]
         let options: ScoreOptions
         let classes: ClassFeatures
         let chunks: Chunks
 
         init(
-            version: ModelVersion, job: ClaimedJob, options: ScoreOptions, classes: ClassFeatures, chunks: Chunks
+            version: ModelVersion, subject: ScoreSubject, features: [Float], options: ScoreOptions,
+            classes: ClassFeatures, chunks: Chunks
         ) {
             self.version = version
-            self.job = job
+            self.subject = subject
+            self.features = features
             self.options = options
             self.classes = classes
             self.chunks = chunks
@@ -36,18 +40,25 @@ struct ScoringWork: ModelWork {
 
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         let model = version.model
-        guard let options = ScoreOptions(encoded: job.input.options) else {
-            throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.")
-        }
-        guard job.input.width == model.configuration.width else {
+        guard let subject = ScoreSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options)
+        else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
+        guard subject.width == model.configuration.width else {
             throw JobFailure(
                 reason: "wrong-width",
-                detail: "The job's features are \(job.input.width) wide, the model takes \(model.configuration.width).")
+                detail: "The job's features are \(subject.width) wide, the model takes \(model.configuration.width).")
+        }
+        let (count, overflow) = subject.snippets.multipliedReportingOverflow(by: subject.width)
+        guard !overflow, let features = job.input.features(count) else {
+            throw JobFailure(
+                reason: "unreadable-job",
+                detail:
+                    "The job's \(job.input.count) bytes are not \(subject.snippets) rows of \(subject.width) features.")
         }
         do {
             return Plan(
-                version: version, job: job, options: options, classes: try model.classes(for: options.labels),
-                chunks: Chunks(snippets: job.input.rows, length: model.configuration.length))
+                version: version, subject: subject, features: features, options: options,
+                classes: try model.classes(for: options.labels),
+                chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
@@ -57,12 +68,12 @@ struct ScoringWork: ModelWork {
 
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult {
         let range = plan.chunks[part]
-        let width = plan.job.input.width
+        let width = plan.subject.width
         var result = PartResult(
             coarse: [Float](repeating: 0, count: range.count),
             fine: [Float](repeating: 0, count: range.count * plan.classes.labels.count))
         scorer.score(
-            plan.job.input.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
+            plan.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
             coarse: &result.coarse, fine: &result.fine, offset: 0)
         return result
     }
@@ -78,7 +89,7 @@ struct ScoringWork: ModelWork {
         }
         var result = ScoreResult(
             model: plan.version.model, classes: plan.classes, logits: logits,
-            featuresSHA256: plan.job.featuresSHA256.text,
+            featuresSHA256: plan.subject.digest.text,
             options: plan.options, queued: timings.queued, scored: timings.scored)
         result.model = plan.version.name
         return JobOutput(body: result.encoded)

@@ -61,16 +61,16 @@ struct BacklogBoundTests {
     func bytes() async throws {
         let backlog = Backlog(
             store: MemoryJobStore(), limits: .init(maxJobs: 10, maxBytes: 100), clock: ManualClock())
-        _ = try await backlog.submit(.sample(width: 20))
+        _ = try await backlog.submit(.sample(words: 20))
         #expect(backlog.admission(bytes: 20) == .open)
         #expect(backlog.admission(bytes: 21) == .full(retryAfterSeconds: 1))
         await #expect(throws: SubmitError.backlogFull(retryAfterSeconds: 1)) {
-            try await backlog.submit(.sample(width: 6))
+            try await backlog.submit(.sample(words: 6))
         }
         await #expect(throws: SubmitError.tooLarge(bytes: 104, limitBytes: 100)) {
-            try await backlog.submit(.sample(width: 26))
+            try await backlog.submit(.sample(words: 26))
         }
-        _ = try await backlog.submit(.sample(width: 5))
+        _ = try await backlog.submit(.sample(words: 5))
         #expect(backlog.metrics.queuedBytes == 100)
     }
 

@@ -35,7 +35,7 @@ struct EstimateTests {
         let backlog = Backlog(
             store: MemoryJobStore(), limits: .init(maxJobs: 4, maxBytes: 1_000), clock: ManualClock())
         backlog.measure(parts: 1, workerTime: .seconds(3))
-        for _ in 0..<4 { _ = try await backlog.submit(.sample(parts: 2, width: 50)) }
+        for _ in 0..<4 { _ = try await backlog.submit(.sample(parts: 2, words: 50)) }
         #expect(backlog.admission() == .full(retryAfterSeconds: 6), "one job of two parts has to go")
         #expect(backlog.admission(bytes: 700) == .full(retryAfterSeconds: 18), "three have to go")
         _ = try await backlog.claim(limit: 1)

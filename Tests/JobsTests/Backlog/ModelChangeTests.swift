@@ -37,7 +37,7 @@ struct ModelChangeTests {
         #expect(backlog.metrics.waitingJobs == 3)
         try await serve("aa")
         #expect(backlog.metrics.queuedJobs == 3 && backlog.metrics.waitingJobs == 1)
-        #expect(backlog.metrics.queuedBytes == 3 * NewJob.sample().input.bytes)
+        #expect(backlog.metrics.queuedBytes == 3 * NewJob.sample().input.count)
         await #expect(throws: SubmitError.self) { try await backlog.submit(.sample(of: "aa")) }
         let claimed = try await backlog.claim(limit: 9)
         #expect(claimed.count == 3 && backlog.metrics.queuedJobs == 0)

@@ -107,7 +107,7 @@ struct UploadRoomTests {
     @Test("nobody loses anything for what would not fit nevertheless")
     func inVain() async throws {
         let backlog = backlog(bytes: 1_000)
-        _ = try await backlog.submit(.sample(width: 200))
+        _ = try await backlog.submit(.sample(words: 200))
         let slow = try backlog.reserve(bytes: 100, client: "a")
         try slow.advance(by: 50, holding: 50)
         clock.advance(by: .seconds(60))

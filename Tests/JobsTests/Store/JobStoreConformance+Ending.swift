@@ -111,7 +111,7 @@ extension JobStoreConformance {
         let cancelled = try await store.insert(.sample()).id
         _ = try await store.cancel(cancelled)
         _ = try await store.insertAndClaim()
-        for parts in 1...3 { _ = try await store.insert(.sample(parts: parts, width: 8)) }
+        for parts in 1...3 { _ = try await store.insert(.sample(parts: parts, words: 8)) }
         let counts = try await store.counts()
         #expect(counts.queued == 3 && counts.running == 1 && counts.succeeded == 2)
         #expect(counts.failed == 1 && counts.cancelled == 1 && counts.total == 8)

@@ -49,7 +49,7 @@ extension JobStoreConformance {
 
     private func load(jobs: Int) -> JobCounts.Load {
         var load = JobCounts.Load()
-        for _ in 0..<jobs { load.add(bytes: NewJob.sample().input.bytes, parts: 1) }
+        for _ in 0..<jobs { load.add(bytes: NewJob.sample().input.count, parts: 1) }
         return load
     }
 

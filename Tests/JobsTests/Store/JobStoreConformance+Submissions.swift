@@ -177,18 +177,21 @@ extension JobStoreConformance {
     @Test("all that was said of a job is kept", arguments: StoreUnderTest.all)
     func fields(kind: StoreUnderTest) async throws {
         let (store, clock) = try await kind.open()
-        var new = NewJob.sample(.low, parts: 7, options: [1, 2, 3])
+        var new = NewJob.sample(.low, parts: 7, subject: [0, 10, 255])
         new.name = "a\u{0}b\n'\"%_.npy"
         new.client = ""
-        new.warnings = ["one", "\u{301}two"]
+        new.kind = "k\u{301}ind"
         new.deadline = .seconds(90)
         new.callback = "https://example.org/x?y=z"
         let job = try await store.insert(new)
-        #expect(job.name == new.name && job.client == "" && job.warnings == new.warnings && job.priority == .low)
+        #expect(job.name == new.name && job.client == "" && job.kind == new.kind && job.priority == .low)
+        #expect(job.subject.bytes == [0, 10, 255])
         #expect(job.deadline == clock.wall.later(by: .seconds(90)) && job.callback == new.callback)
         #expect(try await store.list(status: nil, limit: 1, before: nil) == [job])
         let claimed = try #require(try await store.claim(limit: 1).first)
-        #expect(claimed.input == new.input && claimed.warnings == new.warnings && claimed.parts == 7)
+        #expect(
+            claimed.input == new.input && claimed.parts == 7 && claimed.subject == job.subject
+                && claimed.kind == new.kind)
         guard let afterCrash = kind.afterCrash else { return }
         let next = try await afterCrash(store, MemoryJobStore.Settings(), clock, SeededRandom(seed: 2))
         var found = try #require(try await next.job(job.id))

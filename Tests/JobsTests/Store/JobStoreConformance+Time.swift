@@ -19,7 +19,8 @@ extension JobStoreConformance {
         clock.advance(by: .seconds(29))
         #expect(try await store.expire().overdue.isEmpty)
         clock.advance(by: .seconds(31))
-        #expect(try await store.claim(limit: 9).map(\.id) == [ids[2], free])
+        let claimed = try await store.claim(limit: 9)
+        #expect(claimed.map(\.id) == [ids[2], free])
         let late = try await store.expire()
         #expect(Set(late.overdue.map(\.id)) == [ids[0], ids[1]] && late.removed == 0)
         #expect(late.overdue.allSatisfy { $0.status == .failed && $0.failure?.reason == "deadline-passed" })
@@ -27,6 +28,7 @@ extension JobStoreConformance {
         #expect(try await store.expire().overdue.isEmpty)
         #expect(try await store.job(ids[0]) == late.overdue.first { $0.id == ids[0] })
         clock.advance(by: .seconds(600))
+        _ = try await store.renew(claimed.map(\.token))
         #expect(try await store.expire().overdue.isEmpty, "what runs has kept its deadline")
         #expect(try await store.counts().running == 2)
     }
@@ -214,8 +216,8 @@ extension JobStoreConformance {
         let clock = RestlessClock()
         let stores: [any JobStore] = [MemoryJobStore(clock: clock), try StoreFolder().open(.init(), clock)]
         for store in stores {
-            for width in [4, 40_000] {
-                let job = try await store.insert(.sample(width: width))
+            for words in [4, 40_000] {
+                let job = try await store.insert(.sample(words: words))
                 #expect(job.id.madeAt >= job.createdAt, "\(store.summary): no ID is older than its job")
                 var filter = JobFilter()
                 filter.from = job.createdAt

@@ -13,6 +13,10 @@ struct JobStoreModel {
         var attempt = 0
         var partsDone = 0
         var token: ClaimToken?
+        /// When the claim runs out.
+        var leaseEnd: MonotonicTime?
+        /// The claim that ran out, as long as nobody else has had the job.
+        var lapsed: ClaimToken?
         var isCancelRequested = false
         /// Whether a process ended while it ran.
         var isSuspect = false
@@ -35,6 +39,7 @@ struct JobStoreModel {
 
     let attempts: Int
     let resultTTL: Duration
+    let lease: Duration
     /// Oldest first.
     var entries: [Entry] = []
     /// The names of the models that are served, by their digests; nil for every model.
@@ -106,7 +111,7 @@ struct JobStoreModel {
     }
 
     /// The IDs that a claim has to give, in order.
-    mutating func claim(_ claimed: [ClaimedJob], limit: Int) -> [JobID] {
+    mutating func claim(_ claimed: [ClaimedJob], limit: Int, now: MonotonicTime) -> [JobID] {
         let order = queued(claimable: true).sorted { ($0.place, $0.id) < ($1.place, $1.id) }
         var running = entries.filter { $0.status == .running }
         var expected: [JobID] = []
@@ -116,12 +121,15 @@ struct JobStoreModel {
             running.append(next)
             expected.append(next.id)
         }
+        let end = now + lease
         for job in claimed {
             change(job.id) { entry in
                 entry.status = .running
                 entry.attempt += 1
                 entry.partsDone = 0
                 entry.token = job.token
+                entry.leaseEnd = end
+                entry.lapsed = nil
             }
         }
         return expected
@@ -130,14 +138,42 @@ struct JobStoreModel {
     /// Whether the token is good.
     func isHeld(_ token: ClaimToken) -> Bool { entries.contains { $0.token == token } }
 
+    /// Whether the token is good for an end.
+    func canEnd(_ token: ClaimToken) -> Bool { entries.contains { $0.token == token || $0.lapsed == token } }
+
+    mutating func renew(_ token: ClaimToken, now: MonotonicTime) -> ClaimStanding {
+        guard let entry = entries.first(where: { $0.token == token || $0.lapsed == token }) else { return .lost }
+        let end = now + lease
+        change(entry.id) { entry in
+            entry.status = .running
+            entry.token = token
+            entry.lapsed = nil
+            entry.leaseEnd = end
+        }
+        return entry.isCancelRequested ? .cancelRequested : .held
+    }
+
+    /// Gives back what nobody renewed, and says what that was.
+    mutating func lapse(now: MonotonicTime) -> Set<JobID> {
+        var lapsed: Set<JobID> = []
+        for entry in entries {
+            guard let token = entry.token, let end = entry.leaseEnd, end <= now else { continue }
+            lapsed.insert(entry.id)
+            release(token, .lost, now: now)
+            change(entry.id) { if $0.status == .queued { $0.lapsed = token } }
+        }
+        return lapsed
+    }
+
     mutating func progress(_ token: ClaimToken, _ partsDone: Int) -> ClaimStanding {
+        if entries.contains(where: { $0.lapsed == token }) { return .held }
         guard let entry = entries.first(where: { $0.token == token }) else { return .lost }
         change(entry.id) { $0.partsDone = max($0.partsDone, min(partsDone, $0.parts)) }
         return entry.isCancelRequested ? .cancelRequested : .held
     }
 
     mutating func complete(_ token: ClaimToken, _ outcome: JobOutcome, now: MonotonicTime) {
-        guard let entry = entries.first(where: { $0.token == token }) else { return }
+        guard let entry = entries.first(where: { $0.token == token || $0.lapsed == token }) else { return }
         end(entry.id, as: entry.isCancelRequested ? .cancelled : outcome.status, now: now)
     }
 
@@ -153,6 +189,7 @@ struct JobStoreModel {
                 entry.attempt -= release == .unspent ? 1 : 0
                 entry.partsDone = 0
                 entry.token = nil
+                entry.leaseEnd = nil
             }
         }
     }
@@ -188,6 +225,8 @@ struct JobStoreModel {
             if status == .succeeded { entry.partsDone = entry.parts }
             entry.hasOutput = status == .succeeded
             entry.token = nil
+            entry.leaseEnd = nil
+            entry.lapsed = nil
             entry.endedAt = now
             if entry.hasCallback { entry.note = Note(due: now) }
         }
@@ -208,6 +247,7 @@ struct JobStoreModel {
             }
             if let token = entry.token { release(token, .lost, now: now) }
         }
+        for entry in entries where entry.lapsed != nil { change(entry.id) { $0.lapsed = nil } }
         for entry in entries where entry.note?.isTaken == true {
             change(entry.id) { entry in
                 entry.note?.isTaken = false

@@ -9,7 +9,8 @@ struct JobStoreModelTests {
     @Test(
         "after each of 400 random operations", arguments: StoreUnderTest.all, [1, 2, 3, 5, 8, 13, 21, 34] as [UInt64])
     func randomOperations(kind: StoreUnderTest, seed: UInt64) async throws {
-        let (store, clock) = try await kind.open(resultTTL: .seconds(60), attempts: 3, seed: seed)
+        let (store, clock) = try await kind.open(
+            resultTTL: .seconds(60), attempts: 3, lease: .seconds(30), seed: seed)
         var run = Run(kind: kind, store: store, clock: clock, random: SeededRandom(seed: seed))
         for step in 0..<400 {
             let operation = try await run.doSomething()
@@ -23,7 +24,7 @@ struct JobStoreModelTests {
         var store: any JobStore
         let clock: ManualClock
         var random: SeededRandom
-        var model = JobStoreModel(attempts: 3, resultTTL: .seconds(60))
+        var model = JobStoreModel(attempts: 3, resultTTL: .seconds(60), lease: .seconds(30))
         /// All tokens there ever were, so that stale ones are tried too.
         var tokens: [ClaimToken] = []
         var ids: [JobID] = []
@@ -33,7 +34,7 @@ struct JobStoreModelTests {
             let now = clock.now
             let id = ids.randomElement(using: &random)
             let token = tokens.suffix(12).randomElement(using: &random)
-            switch Int.random(in: 0..<20, using: &random) {
+            switch Int.random(in: 0..<22, using: &random) {
             case 0...3: return try await insert()
             case 4...5: return try await claim()
             case 6, 7:
@@ -70,7 +71,8 @@ struct JobStoreModelTests {
                 guard let afterCrash = kind.afterCrash, Int.random(in: 0..<4, using: &random) == 0 else {
                     return "no crash"
                 }
-                let settings = MemoryJobStore.Settings(resultTTL: .seconds(60), attempts: 3)
+                var settings = MemoryJobStore.Settings(resultTTL: .seconds(60), attempts: 3)
+                settings.lease = .seconds(30)
                 store = try await afterCrash(store, settings, clock, SeededRandom(seed: random.next()))
                 model.crash(now: now)
                 let hasServed = model.served != nil
@@ -82,6 +84,7 @@ struct JobStoreModelTests {
             case 14, 15: return try await submit()
             case 16: return try await callbacks()
             case 17: return try await serve()
+            case 18, 19: return try await renew()
             default:
                 clock.advance(by: .seconds(Int.random(in: 0...20, using: &random)))
                 try await expire()
@@ -172,14 +175,29 @@ struct JobStoreModelTests {
         }
 
         private mutating func expire() async throws {
+            let lapsed = model.lapse(now: clock.now)
             let late = model.expire(now: clock.now)
-            #expect(try await Set(store.expire().overdue.map(\.id)) == late)
+            let expired = try await store.expire()
+            #expect(Set(expired.overdue.map(\.id)) == late && Set(expired.lapsed.map(\.id)) == lapsed)
+        }
+
+        /// Renews some of the last claims, good ones and others.
+        private mutating func renew() async throws -> String {
+            var some: [ClaimToken] = []
+            for token in tokens.suffix(8) where Bool.random(using: &random) { some.append(token) }
+            let back = some.filter { token in model.entries.contains { $0.lapsed == token } }.map(\.job)
+            let renewals = try await store.renew(some)
+            #expect(renewals.compactMap(\.regained?.id) == back)
+            var expected: [ClaimStanding] = []
+            for token in some { expected.append(model.renew(token, now: clock.now)) }
+            #expect(renewals.map(\.standing) == expected)
+            return "renew \(some.count)"
         }
 
         private mutating func claim() async throws -> String {
             let limit = Int.random(in: 0...3, using: &random)
             let claimed = try await store.claim(limit: limit)
-            #expect(claimed.map(\.id) == model.claim(claimed, limit: limit))
+            #expect(claimed.map(\.id) == model.claim(claimed, limit: limit, now: clock.now))
             #expect(Set(tokens).isDisjoint(with: claimed.map(\.token)), "a token is never given twice")
             tokens += claimed.map(\.token)
             return "claim \(limit)"
@@ -187,7 +205,7 @@ struct JobStoreModelTests {
 
         private mutating func complete(_ token: ClaimToken) async throws -> String {
             let outcome = [JobOutcome.done, .broken, .cancelled].randomElement(using: &random) ?? .done
-            let isHeld = model.isHeld(token)
+            let isHeld = model.canEnd(token)
             #expect(try await (store.complete(token, with: outcome) != nil) == isHeld)
             model.complete(token, outcome, now: clock.now)
             return "complete \(outcome.status)"

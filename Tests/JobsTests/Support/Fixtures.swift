@@ -1,16 +1,15 @@
 import Jobs
 
 extension NewJob {
-    /// A small job of one row of `width` features.
+    /// A small job of so many words of four bytes.
     static func sample(
-        _ priority: Priority = .normal, of sha256: String? = nil, parts: Int = 1, width: Int = 4, options: [UInt8] = [],
+        _ priority: Priority = .normal, of sha256: String? = nil, parts: Int = 1, words: Int = 4,
+        subject: [UInt8] = [0xab],
         outputEstimate: Int = 0
     ) -> NewJob {
         NewJob(
-            input: JobInput(
-                features: [Float](repeating: 1, count: width), rows: 1, width: width, options: options),
+            kind: "sample", subject: JobSubject(subject), input: JobBody([Float](repeating: 1, count: words)),
             priority: priority, client: "somebody", model: "tiny", modelSHA256: sha256,
-            featuresSHA256: FeatureDigest("ab"), warnings: ["odd"],
             parts: parts, outputEstimate: outputEstimate)
     }
 }

@@ -2,18 +2,16 @@ import Synchronization
 
 @testable import Jobs
 
-/// A processor that does what a job's options say, and notes what it did.
+/// A processor that does what a job's subject says, and notes what it did.
 struct ScriptedProcessor: JobProcessor {
-    /// What a job's options tell the processor to do.
+    /// What a job's subject tells the processor to do.
     struct Script: Sendable {
         var parts: UInt8 = 1
         /// The part that fails; 255 for none, 254 for the plan, 253 for the end; 252 for a
         /// job that is declined once.
         var failingAt: UInt8 = 255
 
-        var options: [UInt8] { [parts, failingAt] }
-
-        var job: NewJob { .sample(parts: max(Int(parts), 1), options: options) }
+        var job: NewJob { .sample(parts: max(Int(parts), 1), subject: [parts, failingAt]) }
     }
 
     /// One a thread, on purpose not Sendable.
@@ -54,8 +52,7 @@ struct ScriptedProcessor: JobProcessor {
     }
 
     func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan? {
-        let options = job.input.options
-        let script = Script(parts: options[0], failingAt: options[1])
+        let script = Script(parts: job.subject.bytes[0], failingAt: job.subject.bytes[1])
         if script.failingAt == 254 { throw JobFailure(reason: "plan", detail: "no plan") }
         if script.failingAt == 252, !journal.declined.withLock({ $0.contains(job.id) }) {
             journal.declined.withLock { $0.append(job.id) }

@@ -33,6 +33,7 @@ final class StoreFolder: Sendable {
         var own = SQLiteJobStore.Settings()
         own.resultTTL = settings.resultTTL
         own.attempts = settings.attempts
+        own.lease = settings.lease
         own.durability = durability
         change(&own)
         return Store(
@@ -58,6 +59,8 @@ extension StoreFolder.Store {
         try await inner.serve(models, missing: missing)
     }
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
+    var lease: Duration { inner.lease }
+    func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await inner.renew(tokens) }
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit) }
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         try await inner.reportProgress(token, partsDone: partsDone)

@@ -29,10 +29,12 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
 
     /// An empty store and the clock that it goes by.
     func open(
-        resultTTL: Duration = .seconds(3_600), budget: Int = 1 << 30, attempts: Int = 3, seed: UInt64 = 1
+        resultTTL: Duration = .seconds(3_600), budget: Int = 1 << 30, attempts: Int = 3,
+        lease: Duration = .seconds(60), seed: UInt64 = 1
     ) async throws -> (store: any JobStore, clock: ManualClock) {
-        let settings = MemoryJobStore.Settings(
+        var settings = MemoryJobStore.Settings(
             resultTTL: resultTTL, resultBudgetBytes: budget, attempts: attempts)
+        settings.lease = lease
         let clock = ManualClock()
         return (try await make(settings, clock, SeededRandom(seed: seed)), clock)
     }

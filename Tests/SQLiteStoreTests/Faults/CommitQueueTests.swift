@@ -59,22 +59,22 @@ struct CommitQueueTests {
         #expect(try await store.differences() == [])
     }
 
-    @Test("the features' digest is there before the writer takes the job", arguments: [16, 64 << 10])
+    @Test("what a job says of itself is there before the writer takes the job", arguments: [16, 64 << 10])
     func digest(floats: Int) async throws {
         let store = try Home().open()
         let gate = await WriterGate(store.writer)
         let computing = Computing()
         var job = NewJob.of(floats: floats)
-        job.featuresSHA256 = FeatureDigest {
+        job.subject = JobSubject(of: 1) {
             computing.done()
-            return "00ff"
+            return [0, 255]
         }
         let new = job
         async let submitted = store.insert(new)
         await store.writer.awaitWaiting(1)
         #expect(computing.isDone)
         try await gate.open()
-        #expect(try await submitted.featuresSHA256.text == "00ff")
+        #expect(try await submitted.subject.bytes == [0, 255])
     }
 
     @Test("a step that fails fails alone, the others that shared its transaction are committed")

@@ -10,7 +10,7 @@ struct UnreadableRowTests {
     /// Puts text that is none into a job's row.
     private static func spoil(_ id: JobID, in home: Home) throws {
         try home.tamper { db in
-            try db.execute(sql: "UPDATE jobs SET features_sha256 = x'ff' WHERE id = ?", arguments: [id.blob])
+            try db.execute(sql: "UPDATE jobs SET kind = x'ff' WHERE id = ?", arguments: [id.blob])
         }
     }
 
@@ -70,7 +70,7 @@ struct UnreadableRowTests {
     @Test(
         "expired, it goes with the others, whatever of it can't be read",
         arguments: [
-            "UPDATE jobs SET features_sha256 = x'ff' WHERE id = ?", "UPDATE jobs SET batch = x'01' WHERE id = ?",
+            "UPDATE jobs SET kind = x'ff' WHERE id = ?", "UPDATE jobs SET batch = x'01' WHERE id = ?",
             "UPDATE results SET body = NULL, file = x'ff' WHERE job = ?",
         ])
     func expired(sql: String) async throws {
@@ -95,7 +95,7 @@ struct UnreadableRowTests {
     @Test(
         "callbacks of others are not behind it",
         arguments: [
-            "UPDATE jobs SET features_sha256 = x'ff' WHERE id = ?", "UPDATE callbacks SET url = x'ff' WHERE job = ?",
+            "UPDATE jobs SET kind = x'ff' WHERE id = ?", "UPDATE callbacks SET url = x'ff' WHERE job = ?",
         ])
     func callbacks(sql: String) async throws {
         let home = try Home()

@@ -30,7 +30,7 @@ struct BodyPlaceTests {
         #expect(try await store.differences() == [])
     }
 
-    @Test("features and results come back as they were, in whichever form they are kept", arguments: 0..<6)
+    @Test("inputs and results come back as they were, in whichever form they are kept", arguments: 0..<6)
     func forms(kind: Int) async throws {
         let features: [Float] =
             switch kind {
@@ -43,13 +43,18 @@ struct BodyPlaceTests {
             }
         let home = try Home()
         let store = try home.open()
-        let input = JobInput(features: features, rows: 1, width: features.count)
-        let id = try await store.insert(NewJob(input: input, model: "tiny")).id
-        let found = try await home.copy().open(seed: 2).claim(limit: 1).first?.input.features
-        #expect(found.map { $0.map(\.bitPattern) } == features.map(\.bitPattern))
+        let inputs = [JobBody(features), JobBody(JobBody(features).bytes(in: 0..<features.count * 4))]
+        for input in inputs {
+            let new = NewJob(kind: "sample", subject: JobSubject([]), input: input, model: "tiny")
+            _ = try await store.insert(new)
+        }
+        let claimedLater = try await home.copy().open(seed: 2).claim(limit: 2)
+        #expect(claimedLater.map(\.input) == inputs)
+        #expect(claimedLater.first?.input.floats?.map(\.bitPattern) == features.map(\.bitPattern))
+        #expect(claimedLater.last.map { $0.input.floats == nil } == true)
         let claimed = try #require(try await store.claim(limit: 1).first)
         _ = try await store.complete(claimed.token, with: .output(0))
-        #expect(try await store.output(id) == JobOutput(body: []))
+        #expect(try await store.output(claimed.id) == JobOutput(body: []))
     }
 
     @Test("the file is whole before there is a row")
@@ -141,7 +146,9 @@ struct ChecksumTests {
     @Test(
         "in the form or the size of a payload, or a file that is gone: that job fails, and nothing else happens",
         arguments: [
-            "width = 9223372036854775807", "width = 15", "form = 1", "form = 3", "body = NULL", "options = x''",
+            "plain = 9223372036854775807", "plain = 60", "floats = 1 - floats, form = 1", "form = 1", "form = 3",
+            "body = NULL",
+            "options = x'01'",
         ])
     func shape(change: String) async throws {
         let home = try Home()

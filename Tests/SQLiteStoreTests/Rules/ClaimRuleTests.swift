@@ -52,20 +52,50 @@ struct StaleWorkerTests {
     }
 }
 
-@Suite("queue.md 2: a job is owned by the process, not by time")
+@Suite("queue.md 2: a job is owned by who renews its claim, however long it takes")
 struct OwnershipTests {
-    @Test("a job that runs for a year is nobody else's, and its end is taken")
+    @Test("a job that runs for weeks is nobody else's, and its end is taken")
     func longJob() async throws {
         let clock = ManualClock()
         let store = try Home().open(clock: clock)
         let id = try await store.insert(.of()).id
         let claimed = try #require(try await store.claim(limit: 1).first)
-        clock.advance(by: .seconds(365 * 86_400))
-        _ = try await store.expire()
+        let transactions = store.writer.transactions
+        for _ in 0..<10_000 {
+            clock.advance(by: .seconds(150))
+            #expect(try await store.renew([claimed.token]) == [Renewal(.held)])
+        }
+        #expect(store.writer.transactions == transactions, "nothing is committed for that")
+        #expect(try await store.expire() == Expired())
         #expect(try await store.claim(limit: 1).isEmpty)
         #expect(try await store.reportProgress(claimed.token, partsDone: 1) == .held)
         #expect(try await store.complete(claimed.token, with: .done)?.status == .succeeded)
         #expect(try await store.job(id)?.attempt == 1)
+    }
+
+    @Test("what has become of a claim that ran out stands on the disk, and outlasts a step that fails")
+    func lapsedOnDisk() async throws {
+        let clock = ManualClock()
+        let home = try Home()
+        let store = try home.open(clock: clock)
+        for seed in 1...2 { _ = try await store.insert(.of(seed: UInt64(seed))) }
+        let claimed = try await store.claim(limit: 2)
+        clock.advance(by: .seconds(60))
+        #expect(try await store.expire().lapsed.map(\.id) == claimed.map(\.id))
+        #expect(try await store.differences() == [])
+        // The live jobs are those of the disk after that, and whose claims ran out is still known.
+        struct Failure: Error {}
+        await #expect(throws: JobStoreError.self) { try await store.writer.commit { _ in throw Failure() } }
+        #expect(try await store.differences() == [])
+        #expect(try await store.complete(claimed[0].token, with: .done)?.status == .succeeded)
+        #expect(try await store.renew([claimed[1].token]).map(\.standing) == [.held])
+        #expect(try await store.differences() == [])
+        await #expect(throws: JobStoreError.self) { try await store.writer.commit { _ in throw Failure() } }
+        clock.advance(by: .seconds(60))
+        #expect(try await store.expire().lapsed.map(\.id) == [claimed[1].id])
+        let next = try home.copy().open(seed: 9)
+        #expect(try await next.job(claimed[1].id)?.attempt == 1)
+        #expect(try await next.complete(claimed[1].token, with: .done) == nil, "the next process knows of no holder")
     }
 
     @Test("what ran when the process ended is queued at the next start, with what else was there")

@@ -171,7 +171,7 @@ struct StateTests {
             "status = 4, ended = 1, finished_at = 1, failure_reason = 'x'",
             "status = 2, ended = 1, finished_at = 1, output_bytes = 1, token = 7",
             "priority = 3", "priority = -1", "parts = 0", "parts_done = 2", "parts_done = -1", "attempt = -1",
-            "overdue = 1", "deadline_at = 1", "id = x'00'", "id = NULL", "client = NULL", "snippets = -1",
+            "overdue = 1", "deadline_at = 1", "id = x'00'", "id = NULL", "client = NULL", "input_bytes = -1",
         ])
     func refused(change: String) async throws {
         let home = try Home()
@@ -189,7 +189,8 @@ struct StateTests {
     @Test(
         "rows beside jobs are checked too",
         arguments: [
-            "UPDATE payloads SET form = 4", "UPDATE payloads SET width = -1", "UPDATE payloads SET sha256 = x'00'",
+            "UPDATE payloads SET form = 4", "UPDATE payloads SET plain = -1", "UPDATE payloads SET floats = 2",
+            "UPDATE payloads SET sha256 = x'00'",
             "UPDATE results SET body = NULL", "UPDATE results SET file = 'x'", "UPDATE results SET sha256 = NULL",
             "INSERT INTO clock (one, store, wall) VALUES (2, 1, 1)", "UPDATE callbacks SET tries = -1",
             "UPDATE keys SET jobs = -1",

@@ -109,7 +109,7 @@ struct ReaderRuleTests {
         #expect(try await store.output(id)?.body.count == 300_000)
     }
 
-    @Test("a job whose features are gone fails without a word of where they were")
+    @Test("a job whose input is gone fails without a word of where they were")
     func features() async throws {
         let home = try Home()
         let store = try home.open()

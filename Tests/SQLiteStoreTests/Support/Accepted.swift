@@ -10,7 +10,7 @@ struct Accepted {
     let home: Home
     /// What each job was when its folder was left.
     private var jobs: [Job] = []
-    private var inputs: [JobID: JobInput] = [:]
+    private var inputs: [JobID: JobBody] = [:]
     private var key: IdempotencyKey
 
     /// - Parameter isClosed: in order; otherwise as if the process had been killed

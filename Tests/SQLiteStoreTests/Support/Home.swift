@@ -71,13 +71,13 @@ struct Home: Sendable {
 }
 
 extension NewJob {
-    /// A job of so many features that neither half precision nor deflating makes smaller.
+    /// A job of so many numbers that neither half precision nor deflating makes smaller.
     static func of(
         floats: Int = 16, seed: UInt64 = 1, client: String = "somebody", outputEstimate: Int = 0
     ) -> NewJob {
         var random = SeededRandom(seed: seed)
         return NewJob(
-            input: JobInput(features: random.floats(floats), rows: 1, width: floats, options: [1, 2]), client: client,
+            kind: "sample", subject: JobSubject([1, 2]), input: JobBody(random.floats(floats)), client: client,
             model: "tiny", outputEstimate: outputEstimate)
     }
 

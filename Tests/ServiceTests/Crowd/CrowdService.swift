@@ -26,11 +26,11 @@ struct CrowdService {
         var options = ScoreOptions()
         options.logits = logits
         let job = try await service.backlog.submit(
-            NewJob(
-                input: JobInput(
-                    features: [Float](repeating: 0, count: rows * EventService.width), rows: rows,
-                    width: EventService.width, options: options.encoded),
-                model: "synthetic", featuresSHA256: FeatureDigest("00"),
+            .score(
+                [Float](repeating: 0, count: rows * EventService.width),
+                ScoreSubject(
+                    snippets: rows, width: EventService.width, digest: FeatureDigest("00"), options: options.encoded),
+                by: ModelID(name: "synthetic", sha256: nil),
                 parts: Chunks(snippets: rows, length: EventService.length).count))
         let claimed = try #require(try await store.claim(limit: 1).first)
         let labels = EventService.labels

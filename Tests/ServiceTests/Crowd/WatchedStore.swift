@@ -83,6 +83,10 @@ extension WatchedStore {
 
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
 
+    var lease: Duration { store.lease }
+
+    func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await store.renew(tokens) }
+
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] { try await store.claim(limit) }
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {

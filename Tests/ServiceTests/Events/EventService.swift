@@ -43,11 +43,11 @@ struct EventService {
         var random = SeededRandom(seed: UInt64(rows))
         var options = ScoreOptions()
         options.logits = logits
-        return NewJob(
-            input: JobInput(
-                features: random.floats(rows * Self.width, scale: scale), rows: rows, width: Self.width,
-                options: options.encoded),
-            model: service.models.default.name, featuresSHA256: FeatureDigest("00"),
+        return .score(
+            random.floats(rows * Self.width, scale: scale),
+            ScoreSubject(
+                snippets: rows, width: Self.width, digest: FeatureDigest("00"), options: options.encoded),
+            by: ModelID(name: service.models.default.name, sha256: nil),
             parts: Chunks(snippets: rows, length: Self.length).count)
     }
 

@@ -3,7 +3,7 @@ import Synchronization
 /// The SHA-256 of a job's features, in hexadecimal, which may be computed after the job was handed in.
 ///
 /// So a job need not wait for it: who hands it in asks for the text while a worker has begun.
-public final class FeatureDigest: Sendable {
+final class FeatureDigest: Sendable {
     private enum State: Sendable {
         case known(String)
         case unknown(@Sendable () -> String)
@@ -12,13 +12,13 @@ public final class FeatureDigest: Sendable {
     private let state: Mutex<State>
 
     /// A digest that is known.
-    public init(_ text: String) { state = Mutex(.known(text)) }
+    init(_ text: String) { state = Mutex(.known(text)) }
 
     /// A digest that the first who asks computes, on its thread; `compute` is called once and then let go.
-    public init(computing compute: @escaping @Sendable () -> String) { state = Mutex(.unknown(compute)) }
+    init(computing compute: @escaping @Sendable () -> String) { state = Mutex(.unknown(compute)) }
 
     /// The digits. Whoever asks while they are being computed waits.
-    public var text: String {
+    var text: String {
         state.withLock { state in
             switch state {
             case .known(let text): return text
@@ -33,7 +33,7 @@ public final class FeatureDigest: Sendable {
 
 extension FeatureDigest: Equatable {
     /// Whether the digits are the same.
-    public static func == (left: FeatureDigest, right: FeatureDigest) -> Bool {
+    static func == (left: FeatureDigest, right: FeatureDigest) -> Bool {
         left === right || left.text == right.text
     }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Jobs
+@testable import Service
 
 @Suite("The digest of the features")
 struct FeatureDigestTests {

@@ -1,0 +1,66 @@
+import Platform
+import Testing
+
+@testable import Jobs
+
+@Suite("A worker pool and the leases of its claims", .timeLimit(.minutes(1)))
+struct LeaseTests {
+    private static let forever = MonotonicTime(nanoseconds: .max)
+
+    @Test("what is in hand stays in hand, however long it takes: it is renewed before what has run out is given back")
+    func renewed() async throws {
+        let gate = ThreadGate()
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor { _, _ in gate.pass() })
+        let jobs = [try await running.submit(.init()), try await running.submit(.init())]
+        await gate.waitForArrivals(1)
+        _ = await running.pool.crew.reaches({ $0.jobs.count == 2 && $0.pending == 1 }, until: Self.forever)
+        let expiry = Expiry(of: running.backlog)
+        for seconds in [10, 30, 59, 60, 61, 3_600, 86_400] {
+            running.clock.advance(by: .seconds(seconds))
+            try await expiry.runOnce()
+            #expect(try await running.store.counts().running == 2)
+        }
+        gate.openForGood()
+        for job in jobs {
+            let ended = try await running.end(of: job)
+            #expect(ended.status == .succeeded && ended.attempt == 1)
+        }
+        await running.pool.drain(within: .seconds(1))
+        #expect(running.backlog.metrics.queuedJobs == 0)
+    }
+
+    @Test("a claim that is lost with its holder is done by another, and the books are right")
+    func lost() async throws {
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
+        await running.pool.drain(within: .seconds(1))
+        let job = try await running.submit(.init(parts: 2))
+        #expect(try await running.backlog.claim(limit: 1).map(\.id) == [job.id])
+        #expect(running.backlog.metrics.queuedJobs == 0)
+        running.clock.advance(by: .seconds(60))
+        try await Expiry(of: running.backlog).runOnce()
+        #expect(running.backlog.metrics.queuedJobs == 1)
+        let next = WorkerPool(backlog: running.backlog, processor: ScriptedProcessor(), workers: 1)
+        try next.start()
+        let ended = try await running.end(of: job)
+        #expect(ended.status == .succeeded && ended.attempt == 2)
+        await next.drain(within: .seconds(1))
+        #expect(running.backlog.metrics.queuedJobs == 0 && running.backlog.metrics.queuedBytes == 0)
+    }
+
+    @Test("an end or a renewal that takes a job out of the queue takes it out of the books", arguments: [false, true])
+    func books(ends: Bool) async throws {
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor())
+        await running.pool.drain(within: .seconds(1))
+        _ = try await running.submit(.init())
+        let claimed = try #require(try await running.backlog.claim(limit: 1).first)
+        running.clock.advance(by: .seconds(60))
+        try await Expiry(of: running.backlog).runOnce()
+        #expect(running.backlog.metrics.queuedJobs == 1)
+        if ends {
+            #expect(try await running.backlog.complete(claimed.token, with: .done, timings: nil))
+        } else {
+            #expect(try await running.backlog.renew([claimed.token]).map(\.standing) == [.held])
+        }
+        #expect(running.backlog.metrics.queuedJobs == 0 && running.backlog.metrics.queuedBytes == 0)
+    }
+}
