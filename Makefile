@@ -12,7 +12,7 @@ test: ## All tests, then the end-to-end scripts
 
 smoke: ## The quick tests: rules of the code, openapi.yaml against the code
 	@deploy/setup.sh build
-	swift test --filter 'TidyTests|ServiceTests'
+	swift test --filter 'TidyTests|ScoringTests|APITests'
 
 lint: ## Check the formatting
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -77,16 +77,20 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
-            name: "Service",
+            name: "Scoring",
+            dependencies: ["Engine", "Formats", "JSON", "Jobs", "Numerics", "Platform", "VadCLIP"]),
+        .target(
+            name: "API",
             dependencies: [
-                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Numerics", "Platform", "VadCLIP", "Webhooks",
+                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "CLinux", "CResources", "Engine", "HTTPClient", "JSON", "Platform", "SQLiteStore", "Service", "TLS",
+                "API", "CLinux", "CResources", "Engine", "HTTPClient", "JSON", "Platform", "SQLiteStore", "Scoring",
+                "TLS",
                 "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 // swift-numerics, which it uses, has a module of the same name as ours.
@@ -136,10 +140,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
-            name: "ServiceTests",
+            name: "ScoringTests",
             dependencies: [
-                "TestSupport", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Numerics", "Platform",
-                "Service", "TLS", "VadCLIP", "Webhooks",
+                "TestSupport", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP",
+            ]),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Numerics", "Platform",
+                "Scoring", "TLS", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -147,7 +156,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore", "Service",
+                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore",
+                "Scoring",
                 "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

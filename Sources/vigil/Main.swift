@@ -1,5 +1,5 @@
+import API
 import ArgumentParser
-import Service
 
 /// The command line: parses, runs, and turns whatever goes wrong into one line on stderr and an exit code.
 @main

@@ -8,11 +8,12 @@ struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
         "vigil": [
-            "CLinux", "CResources", "Engine", "SQLiteStore", "Service", "HTTP", "HTTPClient", "Jobs", "VadCLIP",
+            "API", "CLinux", "CResources", "Engine", "SQLiteStore", "Scoring", "HTTP", "HTTPClient", "Jobs", "VadCLIP",
             "Formats", "JSON", "Numerics", "Platform", "TLS", "Webhooks",
         ],
         "Engine": ["Jobs", "VadCLIP", "Numerics", "Platform"],
-        "Service": ["Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Numerics", "Platform"],
+        "API": ["Scoring", "Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Platform"],
+        "Scoring": ["Engine", "Jobs", "VadCLIP", "Formats", "JSON", "Numerics", "Platform"],
         "SQLiteStore": ["Jobs", "Formats", "Compression", "Platform"],
         "VadCLIP": ["CLIP", "Formats", "JSON", "Numerics", "Platform"],
         "CLIP": ["Numerics"],
@@ -48,6 +49,14 @@ struct ImportGraphTests {
             !file.imports.isDisjoint(with: ["Foundation", "Dispatch", "SystemPackage"])
         }
         #expect(wrong.map(\.path) == [])
+    }
+
+    @Test("what scores knows no protocol: no HTTP, no statuses")
+    func scoringWithoutHTTP() throws {
+        let files = try Repository.sources().filter { $0.target == "Scoring" }
+        #expect(files.count > 10, "too few files were found for the rule to mean anything")
+        #expect(files.filter { !$0.imports.isDisjoint(with: ["HTTP", "HTTPTypes"]) }.map(\.path) == [])
+        #expect(files.flatMap { $0.places { $0.contains("HTTP") || $0.contains("status: .") } } == [])
     }
 
     @Test("the C library comes by way of Platform, whichever it is: nobody else imports it, in the tests neither")

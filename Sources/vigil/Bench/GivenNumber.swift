@@ -1,5 +1,5 @@
 import ArgumentParser
-import Service
+import Scoring
 
 /// A number of the command line, read as all values are: its text is there for messages.
 struct GivenNumber: ExpressibleByArgument {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Service
+import Scoring
 
 /// The commands' names, looked at before the arguments are parsed: a name that is none is told with the nearest that is.
 enum CommandNames {

@@ -1,7 +1,8 @@
+import API
 import ArgumentParser
 import Formats
 import Platform
-import Service
+import Scoring
 import VadCLIP
 
 /// `vigil inspect`.

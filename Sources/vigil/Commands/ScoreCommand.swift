@@ -1,8 +1,9 @@
+import API
 import ArgumentParser
 import Engine
 import Formats
 import Numerics
-import Service
+import Scoring
 import VadCLIP
 
 /// `vigil score`.

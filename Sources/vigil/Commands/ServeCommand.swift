@@ -1,9 +1,10 @@
+import API
 import ArgumentParser
 import Engine
 import HTTP
 import Jobs
 import Logging
-import Service
+import Scoring
 import ServiceLifecycle
 
 /// `vigil serve`.
@@ -45,11 +46,12 @@ struct ServeCommand: AsyncParsableCommand {
         let access = AccessOptions(settings: settings)
         let keys = try access.keys(logger, reloading: &files)
         let accessLog = try access.log(logger, reloading: &files)
-        var limits = VigilService.Settings()
+        var limits = ScoringService.Settings()
         limits.maxBodyBytes = try settings.mebibytes("max-body")
         limits.reusesResults = try settings.isOn("reuse-results")
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
-        limits.callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        let callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        if let callbacks { limits.callbackAddress = callbacks.address }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
         let isOpen =
@@ -58,7 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
         let composition = Composition(
-            models: models, backlog: jobs.backlog, workers: workers, service: limits, http: configuration,
+            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, http: configuration,
             gate: control.gate, observer: accessLog.map { $0.add }, logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
@@ -67,7 +69,7 @@ struct ServeCommand: AsyncParsableCommand {
                 services: [
                     .init(
                         service: ScoringRuntime(
-                            composition: composition,
+                            composition: composition, callbacks: callbacks,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
                             isOpen: isOpen, grace: grace, logger: logger,
                             facts: [

@@ -1,6 +1,5 @@
 import ArgumentParser
 import SQLiteStore
-import Service
 
 /// `vigil state`.
 struct StateCommand: ParsableCommand {

@@ -1,5 +1,5 @@
+import API
 import ArgumentParser
-import Service
 
 /// `vigil version`.
 struct VersionCommand: ParsableCommand {

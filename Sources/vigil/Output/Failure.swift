@@ -2,7 +2,7 @@ import ArgumentParser
 import Formats
 import Numerics
 import Platform
-import Service
+import Scoring
 import TLS
 import VadCLIP
 

@@ -1,4 +1,5 @@
-import Service
+import API
+import Scoring
 import VadCLIP
 
 /// A result as a person reads it on a terminal: the video, a bar chart of the coarse scores, the segments.
@@ -18,17 +19,17 @@ struct ScoreTable {
         return lines.joined(separator: "\n")
     }
 
-    private var result: ScoreResult { document.result }
+    private var result: ScoreResult { document.scored.result }
 
     private var header: [String] {
         let untrained = result.trained ? "" : "  (untrained: random weights, the scores mean nothing)"
-        let scores = zip(result.labels, document.video.scores).sorted { $0.1 > $1.1 }.prefix(3)
+        let scores = zip(result.labels, document.scored.video.scores).sorted { $0.1 > $1.1 }.prefix(3)
             .map { "\($0) \(percent($1))" }.joined(separator: ", ")
         return [
             file,
             "  model     \(result.model)\(untrained)",
             "  snippets  \(result.logits.snippets) of 16 frames" + duration,
-            "  abnormal  \(percent(document.video.coarse))",
+            "  abnormal  \(percent(document.scored.video.coarse))",
             "  classes   \(scores)",
         ]
     }
@@ -39,7 +40,7 @@ struct ScoreTable {
     }
 
     private var chart: [String] {
-        let coarse = document.scores.coarse
+        let coarse = document.scored.scores.coarse
         let step = max(1, (coarse.count + chartLines - 1) / chartLines)
         let digits = String(coarse.count).count
         let room = max(10, min(columns, 120) - 2 * digits - 14)
@@ -52,10 +53,10 @@ struct ScoreTable {
     }
 
     private var segments: [String] {
-        guard !document.segments.isEmpty else {
+        guard !document.scored.segments.isEmpty else {
             return ["  no segment reaches \(result.options.segments.threshold)"]
         }
-        let rows = document.segments.map { segment in
+        let rows = document.scored.segments.map { segment in
             let seconds = result.options.fps.map { fps -> String in
                 let time = segment.seconds(fps: fps)
                 return "\(clock(time.start)) - \(clock(time.end))"

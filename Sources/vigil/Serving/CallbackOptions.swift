@@ -1,5 +1,5 @@
+import API
 import Logging
-import Service
 import TLS
 import Webhooks
 

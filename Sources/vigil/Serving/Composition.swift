@@ -1,24 +1,25 @@
+import API
 import Engine
 import HTTP
 import Jobs
 import Logging
 import Platform
-import Service
+import Scoring
 
 /// A server put together of models, queue, service and HTTP: what `vigil serve` runs, and `vigil bench serve` measures.
 struct Composition {
     let models: ModelRegistry
-    let service: VigilService
+    let scoring: ScoringService
     let server: HTTPServer
 
     init(
-        models: ModelRegistry, backlog: Backlog, workers: Int, service settings: VigilService.Settings = .init(),
+        models: ModelRegistry, backlog: Backlog, workers: Int, scoring settings: ScoringService.Settings = .init(),
         http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
         observer: (@Sendable (ExchangeRecord) -> Void)? = nil, logger: Logger
     ) {
         self.models = models
-        service = VigilService(
-            models: models, backlog: backlog, workers: workers, openAPI: Resources.openAPI, settings: settings)
+        scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: settings)
+        let service = VigilService(scoring, openAPI: Resources.openAPI)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
             logger: logger, gate: gate, observer: observer)
@@ -29,9 +30,9 @@ struct Composition {
     /// - Returns: the first IP address that is listened on
     @discardableResult
     func start() async throws -> SocketAddress {
-        try service.start()
+        try scoring.start()
         do { return try await server.start() } catch {
-            _ = await service.drain(within: .zero)
+            _ = await scoring.drain(within: .zero)
             throw Failure(.configuration, error.description)
         }
     }
@@ -42,9 +43,9 @@ struct Composition {
     /// - Returns: jobs that were not finished in time
     func stop(within grace: Duration) async -> Int {
         let deadline = ContinuousClock.now + grace
-        service.stopAccepting()
+        scoring.stopAccepting()
         server.beginShutdown()
-        let left = await service.drain(within: grace)
+        let left = await scoring.drain(within: grace)
         await server.shutdown(grace: max(.seconds(1), deadline - ContinuousClock.now))
         return left
     }

@@ -1,6 +1,6 @@
+import API
 import HTTP
 import Logging
-import Service
 
 /// Who may use `vigil serve`, and how often.
 struct AccessOptions {

@@ -1,7 +1,7 @@
 import Formats
 import Foundation
 import Platform
-import Service
+import Scoring
 import VadCLIP
 
 /// Reads feature files for the commands that have no server.

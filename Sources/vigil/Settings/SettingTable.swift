@@ -2,7 +2,6 @@ import HTTP
 import Jobs
 import Logging
 import SQLiteStore
-import Service
 
 // By name: the checker of types takes long for sums in a long list.
 private let mebi = 1 << 20

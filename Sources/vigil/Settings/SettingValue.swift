@@ -1,5 +1,5 @@
 import JSON
-import Service
+import Scoring
 
 /// A setting's value, of its own type.
 enum SettingValue: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Service
+import Scoring
 
 extension Settings {
     /// What is asked of a score, checked as the service checks it.

@@ -2,7 +2,7 @@ import CLinux
 import JSON
 import Numerics
 import Platform
-import Service
+import Scoring
 
 /// The settings that were given: on the command line, else in the environment, else in the config file.
 ///

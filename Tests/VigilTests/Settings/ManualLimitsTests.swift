@@ -4,9 +4,10 @@ import TestSupport
 import Testing
 import Webhooks
 
+@testable import API
 @testable import Jobs
 @testable import SQLiteStore
-@testable import Service
+@testable import Scoring
 @testable import vigil
 
 @Suite("the numbers that README and the pages of docs tell are the code's")
@@ -32,7 +33,7 @@ struct ManualLimitsTests {
         #expect(pace.memory == .seconds(60), "docs say a minute")
         #expect(inflation.ratioAppliesFrom == 1 << 20, "docs say the first MiB")
         #expect(AnswerCompression().smallest == 1 << 10, "docs say 1 KiB")
-        let most = VigilService.mostMatrices
+        let most = ScoringService.mostMatrices
         let thousands = "\(most / 1_000),000"
         #expect(most % 1_000 == 0)
         let sentences = [
@@ -61,9 +62,9 @@ struct ManualLimitsTests {
         let settings = try Settings(.serve, environment: [:])
         #expect(try settings.text("host") == configuration.host)
         #expect(try settings.integer("socket-mode") == Int(configuration.unixSocketMode))
-        #expect(try settings.mebibytes("max-body") == VigilService.Settings().maxBodyBytes)
-        #expect(try settings.text("on-missing-model") == VigilService.Settings().missingModel.rawValue)
-        #expect(try settings.isOn("reuse-results") == VigilService.Settings().reusesResults)
+        #expect(try settings.mebibytes("max-body") == ScoringService.Settings().maxBodyBytes)
+        #expect(try settings.text("on-missing-model") == ScoringService.Settings().missingModel.rawValue)
+        #expect(try settings.isOn("reuse-results") == ScoringService.Settings().reusesResults)
     }
 
     @Test("what docs/jobs.md tells of the store")

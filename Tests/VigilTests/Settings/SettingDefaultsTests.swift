@@ -2,7 +2,7 @@ import Foundation
 import HTTP
 import Jobs
 import SQLiteStore
-import Service
+import Scoring
 import Testing
 
 @testable import vigil

@@ -1,6 +1,6 @@
 import Formats
 import Platform
-import Service
+import Scoring
 
 /// A file that holds an API key for requests.
 struct KeyFile {

@@ -2,7 +2,6 @@ import Engine
 import HTTPClient
 import Jobs
 import Platform
-import Service
 import Synchronization
 import VadCLIP
 

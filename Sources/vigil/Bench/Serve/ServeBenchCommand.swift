@@ -1,7 +1,6 @@
 import ArgumentParser
 import HTTPClient
 import Platform
-import Service
 
 /// `vigil bench serve`.
 struct ServeBenchCommand: AsyncParsableCommand {

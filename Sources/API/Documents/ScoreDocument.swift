@@ -1,0 +1,136 @@
+import Formats
+import JSON
+import Scoring
+import VadCLIP
+
+/// A result as JSON and as .npy, for HTTP and the command line alike.
+public struct ScoreDocument: Sendable {
+    /// The numbers.
+    public let scored: ScoredVideo
+
+    /// Makes scores, summary and segments of a result.
+    public init(_ result: ScoreResult) { scored = ScoredVideo(result) }
+
+    var result: ScoreResult { scored.result }
+    private var scores: Scores { scored.scores }
+    private var video: VideoSummary { scored.video }
+
+    /// float32 [T, 1 + K]: the coarse score, then the fine scores in the labels' order.
+    public var npy: [UInt8] {
+        let k = result.labels.count
+        var values: [Float] = []
+        values.reserveCapacity(scores.coarse.count * (1 + k))
+        for (snippet, coarse) in scores.coarse.enumerated() {
+            values.append(coarse)
+            values += scores.fine[snippet * k..<(snippet + 1) * k]
+        }
+        return NPYWriter.encode(values, rows: scores.coarse.count, columns: 1 + k)
+    }
+
+    /// The result object of a job.
+    public var json: [UInt8] {
+        JSONWriter.document { write(to: &$0) }
+    }
+
+    /// The result object of a file that was scored without a server, with the file's name and what looked wrong in it.
+    public func json(file: String, warnings: [String]) -> [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("file", file)
+                json.key("warnings")
+                json.array(warnings) { $0.string($1) }
+                members(to: &json)
+            }
+        }
+    }
+
+    /// About how many bytes the result object takes.
+    var jsonEstimate: Int { Self.jsonEstimate(result) }
+
+    /// About how many bytes the result object of `result` takes: a number is eleven bytes and a comma at most.
+    static func jsonEstimate(_ result: ScoreResult) -> Int {
+        let numbers = result.logits.coarse.count + result.logits.fine.count
+        return 2_048 + 12 * numbers * (result.options.logits ? 2 : 1)
+    }
+
+    /// The same of a result that is stored in so many bytes, as far as can be told before it is read: for the scores alone.
+    static func jsonEstimate(outputBytes: Int) -> Int { 2_048 + 3 * outputBytes }
+
+    /// Writes the result object.
+    func write(to json: inout JSONWriter) {
+        json.object { members(to: &$0) }
+    }
+
+    private func members(to json: inout JSONWriter) {
+        json.member("model", result.model)
+        if !result.trained { json.member("untrained", true) }
+        json.member("snippets", result.logits.snippets)
+        json.member("frames_per_snippet", ModelConfiguration.framesPerSnippet)
+        json.member("fps", result.options.fps)
+        json.key("coarse")
+        json.array(scores.coarse[...])
+        json.key("fine")
+        json.object { json in
+            json.key("labels")
+            json.array(result.labels) { $0.string($1) }
+            json.key("scores")
+            json.array(scores.fine, rowsOf: result.labels.count)
+        }
+        if result.options.logits { writeLogits(to: &json) }
+        writeVideo(to: &json)
+        json.key("segments")
+        json.array(scored.segments) { write($1, to: &$0) }
+        writeProvenance(to: &json)
+        json.key("timings")
+        json.object { json in
+            json.member("queued_ms", result.queuedMilliseconds)
+            json.member("scored_ms", result.scoredMilliseconds)
+        }
+    }
+
+    private func writeLogits(to json: inout JSONWriter) {
+        json.key("logits")
+        json.object { json in
+            json.key("coarse")
+            json.array(result.logits.coarse[...])
+            json.key("fine")
+            json.array(result.logits.fine, rowsOf: result.labels.count)
+        }
+    }
+
+    private func writeVideo(to json: inout JSONWriter) {
+        json.key("video")
+        json.object { json in
+            json.member("coarse", video.coarse)
+            json.member("label", video.label)
+            json.key("scores")
+            json.object { json in
+                for (label, score) in zip(result.labels, video.scores) { json.member(label, score) }
+            }
+        }
+    }
+
+    private func write(_ segment: Segment, to json: inout JSONWriter) {
+        json.object { json in
+            json.member("start", segment.start)
+            json.member("end", segment.end)
+            if let fps = result.options.fps {
+                let seconds = segment.seconds(fps: fps)
+                json.member("start_seconds", seconds.start)
+                json.member("end_seconds", seconds.end)
+            }
+            json.member("label", segment.label)
+            json.member("score", segment.score)
+        }
+    }
+
+    private func writeProvenance(to json: inout JSONWriter) {
+        json.key("provenance")
+        json.object { json in
+            json.member("vigil", Vigil.version)
+            json.member("model_sha256", result.modelSHA256)
+            json.member("features_sha256", result.featuresSHA256)
+            json.member("kernels", result.kernels)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Engine
+import HTTP
+import HTTPTypes
+import JSON
+import Jobs
+import Scoring
+
+/// `/livez`, `/readyz`, `/healthz`: what an orchestrator asks, with the reasons.
+extension VigilService {
+    /// One thing that was looked at.
+    private struct Check {
+        let name: String
+        let isFine: Bool
+        let detail: String
+    }
+
+    /// What an answer of `live` depends on where nothing is wrong.
+    struct LiveState: Sendable, Equatable {
+        let isDetailed: Bool
+        let hasDrained: Bool
+        let workers: Int
+        let alive: Int
+        let busy: Int
+    }
+
+    /// The process can do its work. Stays fine while draining.
+    ///
+    /// Orchestrators and load balancers ask this most of all, so the last answer is kept for as long as it is true.
+    ///
+    /// - Parameter detailed: whether the client may see what was found, as of the others.
+    func live(detailed: Bool) -> Response {
+        let health = scoring.health
+        guard health.stuck(longerThan: settings.stuckAfter).isEmpty else {
+            return answer([workers(health)], detailed: detailed)
+        }
+        let state = LiveState(
+            isDetailed: detailed, hasDrained: scoring.hasDrained, workers: health.workers,
+            alive: health.alive, busy: health.busy)
+        return lastLive.withLock { last in
+            if let last, last.state == state { return last.answer }
+            let made = answer([workers(health)], detailed: detailed)
+            last = (state, made)
+            return made
+        }
+    }
+
+    /// The service takes jobs.
+    func ready(detailed: Bool) async -> Response {
+        answer([await modelCheck(), await store(), accepting], detailed: detailed)
+    }
+
+    /// Both.
+    func healthy(detailed: Bool) async -> Response {
+        answer([workers, await modelCheck(), await store(), accepting], detailed: detailed)
+    }
+
+    private var workers: Check { workers(scoring.health) }
+
+    private func workers(_ health: PoolHealth) -> Check {
+        if scoring.hasDrained {
+            return Check(name: "workers", isFine: true, detail: "ended, the service is leaving")
+        }
+        let stuck = health.stuck(longerThan: settings.stuckAfter)
+        if let first = stuck.first {
+            return Check(
+                name: "workers", isFine: false,
+                detail: "worker \(first.worker) is at one chunk of job \(first.job) for "
+                    + "\(Int(first.elapsed.milliseconds / 1_000)) s")
+        }
+        return Check(
+            name: "workers", isFine: health.alive == health.workers,
+            detail: "\(health.alive) of \(health.workers) alive, \(health.busy) busy")
+    }
+
+    /// A model whose self-test fails is never served, so where this code runs it has passed. Jobs of other models may wait
+    /// for them as long as they like.
+    private func modelCheck() async -> Check {
+        let waiting = (try? await scoring.backlog.waitingJobs()) ?? []
+        let others = waiting.map {
+            "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
+        }
+        return Check(
+            name: "model", isFine: true,
+            detail: scoring.models.all.map(Self.selfTest).joined(separator: "; ") + others.joined())
+    }
+
+    private static func selfTest(of version: ModelVersion) -> String {
+        "self-test of '\(version.name)' passed with the \(version.model.kernels.name) kernels"
+            + (version.model.info.trained ? "" : "; the model is untrained")
+    }
+
+    private func store() async -> Check {
+        do {
+            try await scoring.backlog.checkStore()
+            return Check(name: "store", isFine: true, detail: "\(scoring.backlog.storeSummary), with room for results")
+        } catch {
+            return Check(name: "store", isFine: false, detail: error.description)
+        }
+    }
+
+    private var accepting: Check {
+        let draining = scoring.backlog.admission() == .draining
+        return Check(name: "accepting", isFine: !draining, detail: draining ? "draining" : "taking jobs")
+    }
+
+    private func answer(_ checks: [Check], detailed: Bool) -> Response {
+        let isFine = checks.allSatisfy(\.isFine)
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.member("status", isFine ? "ok" : "failing")
+                json.key("checks")
+                json.array(checks) { json, check in
+                    json.object { json in
+                        json.member("name", check.name)
+                        json.member("ok", check.isFine)
+                        // Paths, free space, ids of jobs: for those who may use the service.
+                        if detailed { json.member("detail", check.detail) }
+                    }
+                }
+            }
+        }
+        var fields: HTTPFields = [.cacheControl: "no-store"]
+        if !isFine { fields[.retryAfter] = "5" }
+        return .json(body, status: isFine ? .ok : .serviceUnavailable, fields: fields)
+    }
+}

@@ -1,0 +1,205 @@
+import HTTP
+import HTTPTypes
+import JSON
+import Jobs
+import Scoring
+
+/// `/jobs` and `/jobs/ID`.
+extension VigilService {
+    private static let npy = MediaType("application/x-npy")
+    private static let json = MediaType("application/json")
+    /// Jobs on a page of the list, unless the client says otherwise, and at most.
+    private static let page = (usual: 50, most: 1_000)
+
+    func showJob(_ request: Request) async throws -> Response {
+        let id = try jobID(of: request)
+        let wait = try self.wait(in: parameters(of: request, among: ["wait"]))
+        var job = try await scoring.job(id)
+        var fields: HTTPFields = [:]
+        if let wait = wait ?? preferredWait(of: request.head, &fields) {
+            guard let ended = try await scoring.waited(id, wait) else { throw ScoringError.unknownJob(id.description) }
+            job = ended
+        }
+        var response = try await show(job, to: request)
+        for field in fields { response.fields[field.name] = field.value }
+        return response
+    }
+
+    /// The name of a job's state in one of its forms: of the very bytes once they stay as they are.
+    private static func tag(of job: Job, isArray: Bool) -> EntityTag {
+        let form = isArray ? ".npy" : ""
+        guard job.status.isEnded else {
+            return EntityTag("\(job.revision).\(job.queuePosition ?? 0)\(form)", isWeak: true)
+        }
+        return EntityTag("\(job.revision).\(Vigil.version)\(form)")
+    }
+
+    /// The most that `wait` may be, of which less is granted.
+    static let mostWaitSeconds = 86_400.0
+
+    /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
+    func wait(in query: Parameters) throws(HTTPProblem) -> Duration? {
+        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...Self.mostWaitSeconds) }
+        return seconds.map { min(.seconds($0), settings.maxWait) }
+    }
+
+    /// The parameters of a request's query, which may have these names.
+    func parameters(of request: Request, among names: [String]) throws(HTTPProblem) -> Parameters {
+        try taken { () throws(OptionError) in
+            try Parameters(request.head.query.map { Parameter(of: $0) }, among: names)
+        }
+    }
+
+    /// What is read of parameters; a value that can't be taken is 422.
+    func taken<Value>(_ read: () throws(OptionError) -> Value) throws(HTTPProblem) -> Value {
+        do throws(OptionError) { return try read() } catch { throw Problem.option(error) }
+    }
+
+    /// The job with its result, in the form that the client prefers; 304 where it has that already.
+    ///
+    /// - Parameter isReused: whether it answers for another submission
+    func show(_ job: Job, to request: Request, isReused: Bool = false) async throws -> Response {
+        let head = request.head
+        let form = try form(of: head)
+        guard job.status == .succeeded || form != Self.npy || head.method == .post else { throw noArray(job) }
+        let tag = Self.tag(of: job, isArray: form == Self.npy)
+        var fields: HTTPFields = [.eTag: tag.description, .vary: "Accept", .cacheControl: "no-cache"]
+        if !job.status.isEnded {
+            // When another model will be served nobody knows.
+            let seconds = job.estimatedSeconds ?? (job.isModelMissing ? 30 : 1)
+            fields[.retryAfter] = String(max(1, Int(seconds.rounded(.up))))
+        }
+        if head.method != .post, try Preconditions(head.fields).check(head.method, on: [tag]) {
+            return Response(status: .notModified, fields: fields)
+        }
+        guard job.status == .succeeded else {
+            return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
+        }
+        let isArray = form == Self.npy
+        let wanted = SharedResults.Form(
+            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused, isFetched: head.method != .head)
+        let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
+        fields[.contentType] = isArray ? "application/x-npy" : "application/json"
+        fields[.serverTiming] = result.timing
+        return Response(status: .ok, fields: fields, body: result.body(for: request.client.description))
+    }
+
+    /// Reads a result and makes the bytes of an answer of it, for all who want them now. Room for them is taken before
+    /// anything is read.
+    private func render(_ job: Job, as form: SharedResults.Form) async throws -> RenderedResult {
+        let started = ContinuousClock.now
+        let (result, share) = try await scoring.result(
+            of: job, isFetched: form.isFetched, least: ScoreDocument.jsonEstimate(outputBytes: job.outputBytes ?? 0),
+            need: ScoreDocument.jsonEstimate)
+        let isLong = ScoreDocument.jsonEstimate(result) > AnswerBudget.small
+        return await LongWork.run(if: isLong) {
+            let document = ScoreDocument(result)
+            let bytes =
+                form.isArray ? document.npy : JobDocument(job: job, result: document, isReused: form.isReused).json
+            return RenderedResult(
+                bytes, timing: Self.timing(result, written: ContinuousClock.now - started), holding: share)
+        }
+    }
+
+    /// The form of a job that the client prefers; throws 406 where it takes none.
+    func form(of head: RequestHead) throws(HTTPProblem) -> MediaType? {
+        let offered = [Self.json, Self.npy].compactMap { $0 }
+        guard let form = AcceptHeader(head.fields[.accept]).preferred(among: offered) else {
+            throw Problem.notAcceptable("A job is to be had as application/json, its result as application/x-npy too.")
+        }
+        return form
+    }
+
+    /// Throws 406 where an answer is to be had as JSON alone and the client does not take it.
+    func checkTakesJSON(_ head: RequestHead, _ what: String) throws(HTTPProblem) {
+        let offered = [Self.json].compactMap { $0 }
+        guard AcceptHeader(head.fields[.accept]).preferred(among: offered) == nil else { return }
+        throw Problem.notAcceptable("\(what) is to be had as application/json alone.")
+    }
+
+    private func noArray(_ job: Job) -> HTTPProblem {
+        Problem.notAcceptable(
+            "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that.")
+    }
+
+    private static func timing(_ result: ScoreResult, written: Duration) -> String {
+        "queue;dur=\(result.queuedMilliseconds), score;dur=\(result.scoredMilliseconds), "
+            + "write;dur=\(written.milliseconds)"
+    }
+
+    func deleteJob(_ request: Request) async throws -> Response {
+        let id = try jobID(of: request)
+        _ = try parameters(of: request, among: [])
+        let preconditions = Preconditions(request.head.fields)
+        if !preconditions.isEmpty {
+            let job = try await scoring.job(id)
+            _ = try preconditions.check(.delete, on: [false, true].map { Self.tag(of: job, isArray: $0) })
+        }
+        switch try await scoring.cancel(id) {
+        case .cancelled(let job): return .json(JobDocument(job: job).json)
+        case .requested(let job): return .json(JobDocument(job: job).json, status: .accepted)
+        case .alreadyEnded:
+            try await scoring.forget(id)
+            return Response(status: .noContent)
+        case .unknown: throw ScoringError.unknownJob(id.description)
+        }
+    }
+
+    func listJobs(_ request: Request) async throws -> Response {
+        let query = try parameters(
+            of: request, among: ["status", "batch", "created_after", "created_before", "limit", "cursor"])
+        try checkTakesJSON(request.head, "A list of jobs")
+        let (filter, limit, cursor) = try taken { () throws(OptionError) in
+            (
+                try Self.filter(query), try query["limit"]?.whole(in: 1...Self.page.most) ?? Self.page.usual,
+                try Self.cursor(query["cursor"])
+            )
+        }
+        let jobs = try await scoring.list(filter, limit: limit + 1, before: cursor)
+        let page = jobs.prefix(limit)
+        let next = jobs.count > limit ? page.last?.id.description : nil
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.key("jobs")
+                json.array(page) { JobDocument(job: $1).write(to: &$0) }
+                json.member("next", next)
+            }
+        }
+        return .json(body)
+    }
+
+    private static func filter(_ query: Parameters) throws(OptionError) -> JobFilter {
+        var filter = JobFilter()
+        filter.status = try query["status"]?.word(among: JobStatus.allCases.map { ($0.rawValue, $0) })
+        filter.from = try query["created_after"]?.time()
+        filter.until = try query["created_before"]?.time()
+        if let value = query["batch"] {
+            guard let id = BatchID(try value.text()) else {
+                throw value.error("is no batch's id: expected 26 characters")
+            }
+            filter.batch = id
+        }
+        return filter
+    }
+
+    private static func cursor(_ value: ParameterReader?) throws(OptionError) -> JobID? {
+        guard let value else { return nil }
+        guard let id = JobID(try value.text()) else {
+            throw value.error("is none: expected what 'next' of the page before says")
+        }
+        return id
+    }
+
+    func jobID(of request: Request) throws(HTTPProblem) -> JobID {
+        let text = request.pathParameters["id"] ?? ""
+        guard let id = JobID(text) else { throw Problem.of(.unknownJob(text)) }
+        return id
+    }
+}
+
+extension Parameter {
+    /// A parameter as it stands in a query.
+    init(of item: QueryItems.Item) {
+        self.init(item.name, item.isBare ? .bare : .text(item.value))
+    }
+}

@@ -1,0 +1,128 @@
+import Engine
+import HTTP
+import HTTPTypes
+import JSON
+import Scoring
+
+/// `POST /score`.
+extension VigilService {
+    /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
+    func score(_ request: Request) async throws -> Response {
+        _ = try Preconditions(request.head.fields).check(.post, on: nil)
+        // One version for all of the request, though another may come meanwhile.
+        let version = scoring.models.default
+        let given = request.head.query.map { Parameter(of: $0) } + Self.fields(of: request.head)
+        var options = try scoring.options(given, of: version)
+        let key = try IdempotencyField.read(request.head.fields)
+        let kind = try Self.body(of: request.head)
+        if options.validateOnly {
+            try checkTakesJSON(request.head, "A report")
+        } else {
+            _ = try form(of: request.head)
+        }
+        let (client, body) = (request.client.description, request.body)
+        let reservation = try await scoring.reserve(
+            bytes: body.declaredLength ?? 0, place: !options.validateOnly, client: client,
+            interrupt: { body.giveUp() })
+        defer { reservation.cancel() }
+        await reservation.ready()
+        let upload = try await scoring.read(
+            body, declaredLength: body.declaredLength, as: kind, for: version, reservation: reservation)
+        if !upload.parameters.isEmpty { options = try scoring.options(given + upload.parameters, of: version) }
+        if options.validateOnly || upload.isBatch {
+            try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
+        }
+        let matrices = try await scoring.accept(upload, options, for: version)
+        if options.validateOnly {
+            var answer = report(on: matrices, isBatch: upload.isBatch)
+            // Nobody has to wait for it, but a wish that can't be read is told as elsewhere.
+            _ = preferredWait(of: request.head, &answer.fields)
+            return answer
+        }
+        let receipt = try await scoring.submit(
+            matrices, isBatch: upload.isBatch, options, client: client, key: key, for: version, using: reservation)
+        return try await answer(receipt, to: request)
+    }
+
+    /// A parameter that can be given as a field too.
+    private static func fields(of head: RequestHead) -> [Parameter] {
+        head.fields[.deadline].map { [Parameter("deadline", .text($0))] } ?? []
+    }
+
+    /// What a request's head says of its body; throws 415 for what isn't taken.
+    static func body(of head: RequestHead) throws(HTTPProblem) -> UploadBody {
+        guard let text = head.fields[.contentType], !text.isEmpty else { return .file(.bytes) }
+        guard let type = MediaType(text) else { throw refusal(of: text) }
+        if let format = UploadFormat.typed(type.essence) { return .file(format) }
+        switch type.essence {
+        case "application/x-www-form-urlencoded": return .file(.unlabelled)
+        case "multipart/form-data":
+            guard let boundary = type["boundary"] else {
+                throw Problem.unreadable("The multipart body's Content-Type has no boundary.")
+            }
+            return .form { try MultipartForm(boundary: boundary, maxFiles: $0) }
+        default: throw refusal(of: text)
+        }
+    }
+
+    private static func refusal(of type: String) -> HTTPProblem {
+        Problem.mediaType(
+            "Content-Type '\(type.prefix(80))' is not taken: expected one of \(UploadFormat.taken)",
+            fields: HTTPField.Name("Accept-Post").map { [$0: UploadFormat.taken] } ?? [:])
+    }
+
+    private func report(on matrices: [AcceptedMatrix], isBatch: Bool) -> Response {
+        guard isBatch || matrices.count != 1 else { return .json(FeatureReportDocument(matrices[0].report).json) }
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.key("reports")
+                json.array(matrices[...]) { json, matrix in
+                    FeatureReportDocument(matrix.report).write(to: &json, name: matrix.name)
+                }
+            }
+        }
+        return .json(body)
+    }
+}
+
+/// `multipart/form-data`, taken apart for whoever knows no media types.
+struct MultipartForm: FormParser {
+    private var parser: MultipartParser
+
+    /// - Parameter maxFiles: how many files it may have; options are parts too.
+    init(boundary: String, maxFiles: Int) throws(MultipartError) {
+        var limits = MultipartLimits()
+        limits.maxParts += maxFiles
+        parser = try MultipartParser(boundary: boundary, limits: limits)
+    }
+
+    mutating func consume(_ piece: [UInt8]) throws -> [FormEvent] {
+        try parser.consume(piece).map { event in
+            switch event {
+            case .partBegan(let part):
+                .partBegan(FormPart(name: part.name, filename: part.filename, type: part.contentType?.essence))
+            case .data(let bytes): .data(bytes)
+            case .partEnded: .partEnded
+            }
+        }
+    }
+
+    mutating func finish() throws { try parser.finish() }
+}
+
+extension HTTPField.Name {
+    static let prefer = HTTPField.Name("Prefer") ?? .accept
+    static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .accept
+    static let serverTiming = HTTPField.Name("Server-Timing") ?? .accept
+}
+
+extension Response {
+    /// An answer in JSON.
+    static func json(
+        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, fields: HTTPFields = [:]
+    ) -> Response {
+        var fields = fields
+        fields[.contentType] = "application/json"
+        return Response(status: status, fields: fields, body: .bytes(bytes))
+    }
+}

@@ -1,0 +1,170 @@
+import Formats
+import HTTP
+import HTTPTypes
+import JSON
+import Jobs
+import Scoring
+
+/// Errors as `application/problem+json` (RFC 9457). The types are listed in openapi.yaml.
+enum Problem {
+    /// What the URI references of all types begin with.
+    static let path = "/problems/"
+
+    /// Renders a problem as the answer to a request.
+    static func render(_ problem: HTTPProblem, requestID: String) -> Response {
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.member("type", path + problem.slug)
+                json.member("title", problem.title)
+                json.member("status", problem.status.code)
+                json.member("detail", problem.detail)
+                json.member("instance", requestID)
+            }
+        }
+        var fields = problem.fields
+        fields[.contentType] = "application/problem+json"
+        return Response(status: problem.status, fields: fields, body: .bytes(body))
+    }
+
+    static func option(_ error: OptionError) -> HTTPProblem {
+        HTTPProblem(
+            status: .unprocessableContent, slug: "invalid-parameter", title: "A parameter can't be taken",
+            detail: error.description)
+    }
+
+    /// What a typed error is over HTTP; nil for one that nobody has typed.
+    static func of(_ error: any Error) -> HTTPProblem? {
+        switch error {
+        case let problem as HTTPProblem: problem
+        case let error as ScoringError: of(error)
+        case let error as BodyError: HTTPProblem(error)
+        case let error as MultipartError: unreadable(error.description)
+        default: nil
+        }
+    }
+
+    static func of(_ error: ScoringError) -> HTTPProblem {
+        switch error {
+        case .parameter(let error): option(error)
+        case .labels:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "unfit-labels", title: "The labels can't be scored against",
+                detail: error.description)
+        case .features:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "unfit-features", title: "The features can't be scored",
+                detail: error.description)
+        case .content(let error): decoding(error)
+        case .form: unreadable(error.description)
+        case .source(let source): of(source) ?? unreadable(error.description)
+        case .refused(let error): submit(error)
+        case .store(let error): store(error)
+        case .unknownJob:
+            HTTPProblem(
+                status: .notFound, slug: "unknown-job", title: "There is no such job", detail: error.description)
+        case .unknownBatch:
+            HTTPProblem(
+                status: .notFound, slug: "unknown-batch", title: "There is no such batch", detail: error.description)
+        case .answersBusy: answersBusy
+        }
+    }
+
+    private static func decoding(_ error: ArrayDecodingError) -> HTTPProblem {
+        switch error.kind {
+        case .tooLarge:
+            HTTPProblem(
+                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
+                detail: error.description)
+        case .unfit, .missing, .unsupported:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "unfit-features", title: "The features can't be scored",
+                detail: error.description)
+        case .malformed, .truncated:
+            HTTPProblem(
+                status: .badRequest, slug: "unreadable-body", title: "The body can't be read",
+                detail: error.description)
+        }
+    }
+
+    static func unreadable(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .badRequest, slug: "unreadable-body", title: "The body can't be read", detail: detail)
+    }
+
+    static func mediaType(_ detail: String, fields: HTTPFields = [:]) -> HTTPProblem {
+        HTTPProblem(
+            status: .unsupportedMediaType, slug: "unsupported-media-type", title: "The body's type is not taken",
+            detail: detail, fields: fields)
+    }
+
+    /// What the last event of a stream says whose job has gone before all of it was told.
+    static func goneJob(_ id: JobID) -> JobFailure {
+        JobFailure(
+            reason: "unknown-job", detail: "Job \(id) was deleted, or has expired, before all its scores were told.")
+    }
+
+    static let answersBusy = HTTPProblem(
+        status: .serviceUnavailable, slug: "answers-busy", title: "Too many large answers are being taken",
+        detail: "Clients are still reading results of many megabytes: ask again shortly, or for application/x-npy.",
+        fields: [.retryAfter: "2"])
+
+    static func notAcceptable(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .notAcceptable, slug: "not-acceptable", title: "No form of the answer is acceptable",
+            detail: detail)
+    }
+
+    static func submit(_ error: SubmitError) -> HTTPProblem {
+        switch error {
+        case .backlogFull(let seconds):
+            HTTPProblem(
+                status: .tooManyRequests, slug: "backlog-full", title: "The backlog is full",
+                detail: error.description, fields: [.retryAfter: String(seconds)])
+        case .shareFull(let seconds):
+            HTTPProblem(
+                status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
+                detail: error.description, fields: [.retryAfter: String(seconds)])
+        case .tooLarge, .tooMany:
+            HTTPProblem(
+                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
+                detail: error.description)
+        case .tooSlow:
+            HTTPProblem(
+                status: .requestTimeout, slug: "request-timeout", title: "The request came too slowly",
+                detail: error.description, fields: [.retryAfter: "10"])
+        case .draining:
+            HTTPProblem(
+                status: .serviceUnavailable, slug: "draining", title: "The service is shutting down",
+                detail: error.description, fields: [.retryAfter: "5"])
+        case .store(let error): store(error)
+        }
+    }
+
+    static func store(_ error: JobStoreError) -> HTTPProblem {
+        switch error {
+        case .full, .diskFull:
+            HTTPProblem(
+                status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), slug: "store-full",
+                title: "The store is full", detail: error.told, fields: [.retryAfter: "60"], cause: error.cause)
+        case .unavailable:
+            HTTPProblem(
+                status: .serviceUnavailable, slug: "store-unavailable", title: "The store is not available",
+                detail: error.told, fields: [.retryAfter: "5"], cause: error.cause)
+        case .keyReused:
+            HTTPProblem(
+                status: .conflict, slug: "idempotency-key-reused",
+                title: "The idempotency key came before with another request", detail: error.told)
+        case .damaged:
+            HTTPProblem(
+                status: .internalServerError, slug: "damaged-job", title: "The job is damaged",
+                detail: error.told, cause: error.cause)
+        }
+    }
+}
+
+/// Gives the errors of ``ScoringService`` the form that they have over HTTP.
+struct ScoringProblems: Middleware {
+    func answer(_ request: Request, on route: Route, by handler: Handler.Deferred) async throws -> Response {
+        do { return try await handler(request) } catch { throw Problem.of(error) ?? error }
+    }
+}

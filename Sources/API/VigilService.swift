@@ -1,0 +1,66 @@
+import HTTP
+import HTTPTypes
+import Jobs
+import Scoring
+import Synchronization
+
+/// Vigil's own endpoints over the use cases of ``ScoringService``.
+public final class VigilService: Sendable {
+    /// What an operator can set.
+    public struct Settings: Sendable {
+        /// The longest that an answer is held back for a client that waits.
+        public var maxWait = Duration.seconds(300)
+        /// How long a worker may be at one chunk before the process counts as stuck.
+        public var stuckAfter = Duration.seconds(60)
+        /// How long a stream of events is silent before a line is sent that keeps it open.
+        public var keepAliveInterval = Duration.seconds(15)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    let settings: Settings
+    let scoring: ScoringService
+    let openAPI: [UInt8]
+    /// Answers with results that several clients want at a time.
+    let results = SharedResults()
+    /// The answer to `/livez` that was given last, and what it says.
+    let lastLive = Mutex<(state: LiveState, answer: Response)?>(nil)
+
+    /// Endpoints of a service, which describe themselves by `openAPI`.
+    public init(_ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings()) {
+        self.scoring = scoring
+        self.settings = settings
+        self.openAPI = openAPI
+    }
+
+    /// Who answers what.
+    public func router() -> Router {
+        var router = Router(through: [
+            AnswerCompression(), TaglessPreconditions(), RequestInflation(), ScoringProblems(),
+        ])
+        router.hint =
+            "POST /score takes features, GET /readyz tells whether the service is ready, and GET /openapi.yaml describes "
+            + "all paths."
+        router.post("/score", bodyLimit: scoring.settings.maxBodyBytes, .deferred { try await self.score($0) })
+        router.get("/jobs", .deferred { try await self.listJobs($0) })
+        router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
+        router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
+        router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
+        router.delete("/batches/{id}", .deferred { try await self.deleteBatch($0) })
+        router.get("/jobs/{id}/events", .deferred { try await self.showEvents($0) })
+        router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
+        router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
+        router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
+        router.get("/v1/models", .deferred { _ in await self.listModels() })
+        router.get("/openapi.yaml", .deferred { _ in self.description() })
+        router.get("/problems", .deferred { self.showProblems($0) })
+        router.get("/problems/{name}", .deferred { try self.showProblem($0) })
+        return router
+    }
+
+    /// Renders what the HTTP layer refuses.
+    public static func render(_ problem: HTTPProblem, requestID: String) -> Response {
+        Problem.render(problem, requestID: requestID)
+    }
+}

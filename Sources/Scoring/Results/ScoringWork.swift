@@ -1,0 +1,105 @@
+import Engine
+import Jobs
+import VadCLIP
+
+/// Scores jobs on the workers' threads: a part is a chunk of the video.
+struct ScoringWork: ModelWork {
+    /// What a job's chunks share: one object, for it is handed on with each of them.
+    final class Plan: ModelPlan {
+        let version: ModelVersion
+        let subject: ScoreSubject
+        /// [snippets, width].
+        let features: [Float]
+        let options: ScoreOptions
+        let classes: ClassFeatures
+        let chunks: Chunks
+
+        init(
+            version: ModelVersion, subject: ScoreSubject, features: [Float], options: ScoreOptions,
+            classes: ClassFeatures, chunks: Chunks
+        ) {
+            self.version = version
+            self.subject = subject
+            self.features = features
+            self.options = options
+            self.classes = classes
+            self.chunks = chunks
+        }
+    }
+
+    /// Logits of one chunk.
+    struct PartResult: Sendable {
+        var coarse: [Float]
+        var fine: [Float]
+
+        /// The chunk's logits, by `classes` classes.
+        func logits(classes: Int) -> Logits {
+            Logits(snippets: coarse.count, classes: classes, coarse: coarse, fine: fine)
+        }
+    }
+
+    func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
+        let model = version.model
+        guard let subject = ScoreSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options)
+        else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
+        guard subject.width == model.configuration.width else {
+            throw JobFailure(
+                reason: "wrong-width",
+                detail: "The job's features are \(subject.width) wide, the model takes \(model.configuration.width).")
+        }
+        let (count, overflow) = subject.snippets.multipliedReportingOverflow(by: subject.width)
+        guard !overflow, let features = job.input.features(count) else {
+            throw JobFailure(
+                reason: "unreadable-job",
+                detail:
+                    "The job's \(job.input.count) bytes are not \(subject.snippets) rows of \(subject.width) features.")
+        }
+        do {
+            return Plan(
+                version: version, subject: subject, features: features, options: options,
+                classes: try model.classes(for: options.labels),
+                chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
+        } catch {
+            throw JobFailure(reason: "labels", detail: error.description)
+        }
+    }
+
+    func partCount(_ plan: Plan) -> Int { plan.chunks.count }
+
+    func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult {
+        let range = plan.chunks[part]
+        let width = plan.subject.width
+        var result = PartResult(
+            coarse: [Float](repeating: 0, count: range.count),
+            fine: [Float](repeating: 0, count: range.count * plan.classes.labels.count))
+        scorer.score(
+            plan.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
+            coarse: &result.coarse, fine: &result.fine, offset: 0)
+        return result
+    }
+
+    func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput {
+        var logits = Logits(snippets: plan.chunks.snippets, classes: plan.classes.labels.count)
+        logits.coarse = results.flatMap(\.coarse)
+        logits.fine = results.flatMap(\.fine)
+        if let snippet = logits.firstNotFinite {
+            throw JobFailure(
+                reason: "not-finite",
+                detail: "The scores of snippet \(snippet) are not finite: the features are too large for the model.")
+        }
+        var result = ScoreResult(
+            model: plan.version.model, classes: plan.classes, logits: logits,
+            featuresSHA256: plan.subject.digest.text,
+            options: plan.options, queued: timings.queued, scored: timings.scored)
+        result.model = plan.version.name
+        return JobOutput(body: result.encoded)
+    }
+}
+
+extension Duration {
+    /// The duration in milliseconds, to the microsecond.
+    package var milliseconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) * 1_000 + Double(attoseconds / 1_000_000_000_000) / 1_000
+    }
+}

@@ -1,0 +1,112 @@
+import Engine
+import Formats
+import Jobs
+import Numerics
+import VadCLIP
+
+/// A matrix that can be scored, with what was found out about it.
+package struct AcceptedMatrix: Sendable {
+    /// What tells it from others of its batch; alone its file's name, nil where none is known.
+    package let name: String?
+    package let features: Matrix
+    package let report: FeatureReport
+    package let digest: FeatureDigest
+}
+
+/// Accepting: what was sent is decoded as it comes, and looked at once.
+extension ScoringService {
+    /// What parameters ask of a model; throws what can't be taken.
+    package func options(
+        _ parameters: [Parameter], of version: ModelVersion
+    ) throws(ScoringError) -> ScoreOptions {
+        let options: ScoreOptions
+        do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
+        do { try version.model.check(labels: options.labels) } catch { throw .labels(error) }
+        do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
+        return options
+    }
+
+    /// The one form that a client's address is kept in.
+    private func address(_ callback: String) throws(OptionError) -> String {
+        guard let address = settings.callbackAddress else {
+            throw OptionError(
+                name: "callback", problem: "callbacks are off here; an operator allows hosts by --callback-hosts")
+        }
+        return try address(callback)
+    }
+
+    /// Keeps room for an upload before its body is read, and waits until the body may be.
+    ///
+    /// - Parameters:
+    ///   - bytes: how many are said to come
+    ///   - place: whether it will be a job
+    ///   - interrupt: ends the body where it comes too slowly and others need the room
+    package func reserve(
+        bytes: Int, place: Bool, client: String, interrupt: @escaping @Sendable () -> Void
+    ) async throws(ScoringError) -> Reservation {
+        if place {
+            do { try await backlog.checkStoreTakes() } catch { throw .store(error) }
+        }
+        do {
+            return try backlog.reserve(bytes: bytes, place: place, client: client, interrupt: interrupt)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    /// Reads an upload's body for a model, within what `reservation` holds and lets it grow to.
+    ///
+    /// - Parameters:
+    ///   - pieces: the body in pieces, as they come
+    ///   - declaredLength: how many bytes are said to come, where that is known and reserved
+    package func read<Pieces: AsyncSequence>(
+        _ pieces: Pieces, declaredLength: Int?, as body: UploadBody, for version: ModelVersion,
+        reservation: Reservation
+    ) async throws(ScoringError) -> Upload where Pieces.Element == [UInt8] {
+        let reader = UploadReader(
+            width: version.model.configuration.width,
+            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices))
+        return try await reader.read(pieces, declaredLength: declaredLength, as: body, reservation: reservation)
+    }
+
+    /// Matrices that a batch may have: as many as jobs may wait, and no more than are held in memory with ease.
+    private var maxMatrices: Int { min(backlog.limits.maxJobs, Self.mostMatrices) }
+
+    /// Matrices of a batch where more jobs than these may wait.
+    package static let mostMatrices = 100_000
+
+    /// Looks at each matrix; throws what can't be scored, by name.
+    package func accept(
+        _ upload: Upload, _ options: ScoreOptions, for version: ModelVersion
+    ) async throws(ScoringError) -> [AcceptedMatrix] {
+        let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)
+        let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
+        var accepted: [AcceptedMatrix] = []
+        for matrix in upload.matrices {
+            let array = matrix.array
+            let outcome = await LongWork.run(if: array.values.count > LongWork.few) {
+                Result { () throws(FeatureError) in try check.accept(array) }
+            }
+            do throws(FeatureError) {
+                var (features, report) = try outcome.get()
+                report.warnings = notes + matrix.notes + report.warnings
+                accepted.append(
+                    AcceptedMatrix(
+                        name: matrix.name, features: features, report: report,
+                        digest: FeatureDigest { array.digest }))
+            } catch {
+                throw .features(error, file: matrix.file ?? matrix.name)
+            }
+        }
+        return accepted
+    }
+}
+
+extension FeatureCheck {
+    /// The decoded array as features with their report; throws what can't be scored.
+    public func accept(_ array: DecodedArray) throws(FeatureError) -> (features: Matrix, report: FeatureReport) {
+        try accept(
+            shape: array.shape, values: array.values, elementType: array.elementType.rawValue,
+            order: array.order == .rowMajor ? "C" : "Fortran", isTypeAssumed: array.isTypeAssumed)
+    }
+}

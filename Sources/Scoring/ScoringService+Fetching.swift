@@ -1,0 +1,106 @@
+import Jobs
+
+/// Fetching: what became of jobs, and what is to become of them.
+extension ScoringService {
+    /// The job; throws where there is none.
+    package func job(_ id: JobID) async throws(ScoringError) -> Job {
+        let job: Job?
+        do { job = try await backlog.job(id) } catch { throw .store(error) }
+        guard let job else { throw .unknownJob(id.description) }
+        return job
+    }
+
+    /// The job once it has ended or the time is up; nil where it is unknown.
+    package func waited(_ id: JobID, _ time: Duration) async throws(ScoringError) -> Job? {
+        do { return try await backlog.waitForEnd(id, timeout: time) } catch { throw .store(error) }
+    }
+
+    /// The batch once all of it has ended or the time is up; throws where there is none.
+    package func waited(_ id: BatchID, _ time: Duration) async throws(ScoringError) -> Batch {
+        let batch: Batch?
+        do { batch = try await backlog.waitForEnd(id, timeout: time) } catch { throw .store(error) }
+        guard let batch else { throw .unknownBatch(id.description) }
+        return batch
+    }
+
+    /// Jobs that fit, the newest first.
+    package func list(_ filter: JobFilter, limit: Int, before: JobID?) async throws(ScoringError) -> [Job] {
+        do { return try await backlog.list(filter, limit: limit, before: before) } catch { throw .store(error) }
+    }
+
+    /// Cancels a job that has not ended.
+    package func cancel(_ id: JobID) async throws(ScoringError) -> CancelOutcome {
+        do { return try await backlog.cancel(id) } catch { throw .store(error) }
+    }
+
+    /// Forgets a job that has ended.
+    package func forget(_ id: JobID) async throws(ScoringError) {
+        do { _ = try await backlog.forget(id) } catch { throw .store(error) }
+    }
+
+    /// Cancels what has not ended of a batch; where all had, forgets it.
+    ///
+    /// - Returns: what is left of it
+    package func end(_ batch: Batch) async throws(ScoringError) -> Batch? {
+        let backlog = backlog
+        if batch.isEnded {
+            try await forEach(batch.jobs) { id throws(JobStoreError) in _ = try await backlog.forget(id) }
+            return nil
+        }
+        let live = batch.jobs.filter { !$0.status.isEnded }
+        try await forEach(live) { id throws(JobStoreError) in _ = try await backlog.cancel(id) }
+        do { return try await backlog.batch(batch.id) } catch { throw .store(error) }
+    }
+
+    /// Does something to many jobs at a time, so that they share the store's transactions. All are done, whatever comes of
+    /// one.
+    private func forEach(
+        _ jobs: [Job], _ body: @escaping @Sendable (JobID) async throws(JobStoreError) -> Void
+    ) async throws(ScoringError) {
+        let failure = await withTaskGroup(of: JobStoreError?.self) { group in
+            for job in jobs {
+                group.addTask {
+                    do throws(JobStoreError) { try await body(job.id) } catch { return error }
+                    return nil
+                }
+            }
+            return await group.reduce(nil as JobStoreError?) { $0 ?? $1 }
+        }
+        if let failure { throw .store(failure) }
+    }
+
+    /// A job's result, with room for what will be made of it. The room is taken before anything is read, and more where
+    /// what was read needs it.
+    ///
+    /// - Parameters:
+    ///   - least: bytes that it will take at least, as far as can be told from the stored size
+    ///   - isFetched: whether the result counts as fetched by this
+    ///   - need: the bytes that it will take
+    package func result(
+        of job: Job, isFetched: Bool, least: Int, need: (ScoreResult) -> Int
+    ) async throws -> (result: ScoreResult, share: AnswerBudget.Share) {
+        var share = answers.take(least)
+        guard share != nil else { throw ScoringError.answersBusy }
+        let result = try await result(of: job, isFetched: isFetched)
+        try Task.checkCancellation()
+        let needed = need(result)
+        if needed > least {
+            // Given back first: one alone always fits.
+            share = nil
+            share = answers.take(needed)
+        }
+        guard let share else { throw ScoringError.answersBusy }
+        return (result, share)
+    }
+
+    private func result(of job: Job, isFetched: Bool) async throws(ScoringError) -> ScoreResult {
+        let output: JobOutput?
+        do { output = try await backlog.output(job.id, fetching: isFetched) } catch { throw .store(error) }
+        guard let output else { throw .unknownJob(job.id.description) }
+        let result = await LongWork.run(if: output.body.count > 4 * LongWork.few) {
+            ScoreResult(encoded: output.body)
+        }
+        guard let result else { throw .store(.damaged(job.id, "its result can't be read")) }
+        return result
+    }
+}

@@ -1,0 +1,140 @@
+import Engine
+import Formats
+import Jobs
+import Platform
+import Synchronization
+import VadCLIP
+
+/// Features in, scores out: takes uploads, queues jobs, has them scored, and finds what became of them. It knows no
+/// protocol: whoever speaks one asks here, and gets values or a ``ScoringError``.
+public final class ScoringService: Sendable {
+    /// What an operator can set.
+    public struct Settings: Sendable {
+        /// Bytes of an upload.
+        public var maxBodyBytes = 128 << 20
+        /// Whether a job that was scored before is answered by its result.
+        public var reusesResults = false
+        /// What becomes of queued jobs that were accepted for a model that is not served.
+        public var missingModel = MissingModel.wait
+        /// The one form that a client's address for callbacks is kept in; throws where it can't be called. Nil where
+        /// callbacks are off.
+        public var callbackAddress: (@Sendable (String) throws(OptionError) -> String)?
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What an operator has set.
+    package let settings: Settings
+    /// The models that are served.
+    package let models: ModelRegistry
+    /// The jobs.
+    package let backlog: Backlog
+    let pool: WorkerPool<ModelEngine<ScoringWork>>
+    /// Room for results and large answers.
+    package let answers: AnswerBudget
+    /// Stored results, read once for all who follow their jobs at the time.
+    let stored = SharedMaking<JobID, StoredResult>()
+    /// Whether the workers have ended because the service is leaving.
+    private let hasEnded = Atomic(false)
+
+    /// A service that scores with `models` on `workers` threads.
+    public init(models: ModelRegistry, backlog: Backlog, workers: Int, settings: Settings = Settings()) {
+        self.models = models
+        self.backlog = backlog
+        answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
+        self.settings = settings
+        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork()), workers: workers)
+    }
+
+    /// Starts the workers, which begin with jobs once the models' digests are known.
+    public func start() throws {
+        try pool.start(serving: { [models] in await models.served }, missing: settings.missingModel)
+    }
+
+    /// Removes results whose time is over, until the task is cancelled.
+    public func expireResults() async { await Expiry(of: backlog).run() }
+
+    /// Looks after followed jobs that other processes work on, until the task is cancelled.
+    public func followOtherProcesses() async { await ChangePoll(of: backlog).run() }
+
+    /// From now on nothing is accepted and the service is not ready.
+    public func stopAccepting() { backlog.stopAccepting() }
+
+    /// Finishes what was accepted as far as the time allows; then nobody is kept waiting for the rest. Where jobs outlast
+    /// the process, those that nobody has begun are left to the next one.
+    ///
+    /// - Returns: jobs that were not finished
+    public func drain(within grace: Duration) async -> Int {
+        let deadline = ContinuousClock.now + grace
+        while ContinuousClock.now < deadline {
+            guard backlog.isLasting ? backlog.metrics.uploads > 0 : !isIdle else { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        hasEnded.store(true, ordering: .relaxed)
+        // What the workers were at is in the queue again by then.
+        _ = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
+        backlog.stopWatching()
+        let left = backlog.metrics
+        return left.queuedJobs + left.waitingJobs
+    }
+
+    /// Whether jobs outlast the process.
+    public var isLasting: Bool { backlog.isLasting }
+
+    /// Whether no job waits for a worker, runs or comes in. Those that wait for another model may do so for ever.
+    public var isIdle: Bool {
+        let metrics = backlog.metrics
+        return metrics.queuedJobs + max(metrics.uploads, metrics.reservedJobs) + pool.health.runningJobs == 0
+    }
+
+    /// Whether the workers have ended because the service is leaving.
+    package var hasDrained: Bool { hasEnded.load(ordering: .relaxed) }
+
+    /// The workers, and what they are at.
+    package var health: PoolHealth { pool.health }
+}
+
+/// Why something that was asked for can't be had: what kind of reason it is, with what says more.
+package enum ScoringError: Error, CustomStringConvertible {
+    /// A parameter can't be taken.
+    case parameter(OptionError)
+    /// The labels can't be scored against.
+    case labels(ModelError)
+    /// A matrix can't be scored; `file` is what messages call it, nil where it is the only thing that came.
+    case features(FeatureError, file: String?)
+    /// What came is no features, or more than is taken.
+    case content(ArrayDecodingError)
+    /// The form that came is none that holds features, told in a sentence.
+    case form(String)
+    /// The body ended with an error of whoever brought it.
+    case source(any Error)
+    /// The queue does not take the job.
+    case refused(SubmitError)
+    /// The store can't do it.
+    case store(JobStoreError)
+    /// There is no such job, or no longer.
+    case unknownJob(String)
+    /// There is no such batch, or no longer.
+    case unknownBatch(String)
+    /// Others hold too many large answers.
+    case answersBusy
+
+    /// One sentence for whoever asked.
+    package var description: String {
+        switch self {
+        case .parameter(let error): error.description
+        case .labels(let error): error.description
+        case .features(let error, let file):
+            (file.map { "\(quoted($0)): " } ?? "") + error.description
+        case .content(let error): error.description
+        case .form(let sentence): sentence
+        case .source(let error): "The body can't be read: \(error)"
+        case .refused(let error): error.description
+        case .store(let error): error.told
+        case .unknownJob(let id): "Job \(id.prefix(64)) is unknown here, or its result has expired."
+        case .unknownBatch(let id): "Batch \(id.prefix(64)) is unknown here, or its results have expired."
+        case .answersBusy: "Clients are still reading results of many megabytes: ask again shortly."
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Formats
+import Platform
+
+/// Takes a form's parts in: the fields `features` and all that have a file's name are matrices, the others are options.
+struct FormReader {
+    /// A field that is no file.
+    private struct Field {
+        let name: String
+        var text: [UInt8] = []
+    }
+
+    private enum Part {
+        case none
+        /// Where it has no file's name, also what it begins with: it may be such a name in the file's place.
+        case file(ContentDecoder, front: [UInt8]?)
+        case field(Field)
+    }
+
+    private let width: Int
+    private let maxFieldBytes: Int
+    private var part = Part.none
+    private var files = 0
+    private var matrices: UploadMatrices
+    private var parameters: [Parameter] = []
+
+    init(width: Int, limits: ArrayLimits, maxFieldBytes: Int) {
+        self.width = width
+        self.maxFieldBytes = maxFieldBytes
+        matrices = UploadMatrices(limits: limits)
+    }
+
+    /// Bytes of the matrices so far, with those of the file that is being read.
+    var heldBytes: Int {
+        if case .file(let content, _) = part { return matrices.heldBytes + content.heldBytes }
+        return matrices.heldBytes
+    }
+
+    /// Takes the next event in; `growing` is told how much memory the upload takes while an archive is unpacked.
+    mutating func take(_ event: FormEvent, growing: (Int) throws -> Void) async throws {
+        switch event {
+        case .partBegan(let head): part = try begin(head)
+        case .data(let bytes): try feed(bytes)
+        case .partEnded: try await end(growing)
+        }
+    }
+
+    /// The upload, once the last part has ended.
+    func finish() throws -> Upload {
+        guard matrices.count > 0 else {
+            throw ScoringError.form("The form has no field 'features': expected a file of that name.")
+        }
+        return try matrices.upload(parameters: parameters)
+    }
+
+    private mutating func begin(_ head: FormPart) throws -> Part {
+        // A browser sends a file that was not chosen with an empty name.
+        let filename = head.filename.flatMap { $0.isEmpty ? nil : $0 }
+        guard head.name == "features" || filename != nil else { return .field(Field(name: head.name)) }
+        if let filename, ScoreOptions.names.contains(head.name) {
+            throw ScoringError.parameter(
+                OptionError(
+                    name: head.name,
+                    problem: "\(quoted(filename)) is a file, not a value: expected features in the field 'features'"))
+        }
+        files += 1
+        let limits = matrices.limits
+        guard files <= limits.maxMatrices else {
+            throw ArrayDecodingError(
+                .tooLarge, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
+        }
+        let name = MatrixName(field: head.name, filename: filename, number: files)
+        let content = ContentDecoder(
+            name, format: format(of: head), width: width, limits: limits, notes: Self.notes(ofField: head.name))
+        return .file(content, front: filename == nil ? [] : nil)
+    }
+
+    private mutating func feed(_ bytes: [UInt8]) throws {
+        switch part {
+        case .none: return
+        case .file(var content, var front):
+            part = .none
+            try content.feed(bytes)
+            // One byte more than a name has tells that it is none.
+            if let begun = front { front = begun + bytes.prefix(Self.longestName + 1 - begun.count) }
+            part = .file(content, front: front)
+        case .field(var field):
+            part = .none
+            guard field.text.count + bytes.count <= maxFieldBytes else {
+                throw ScoringError.form(
+                    "The form's field '\(field.name.prefix(60))' is longer than \(maxFieldBytes) bytes; a matrix is sent "
+                        + "as a file or in the field 'features'.")
+            }
+            field.text += bytes
+            part = .field(field)
+        }
+    }
+
+    private mutating func end(_ growing: (Int) throws -> Void) async throws {
+        let ended = part
+        part = .none
+        switch ended {
+        case .none: return
+        case .file(var content, let front):
+            if let name = front.flatMap(Self.fileName) {
+                throw ArrayDecodingError(
+                    .unsupported,
+                    "'features' has the text '\(name)', which looks like a file's name, and no file: send the file "
+                        + "itself, as curl does by -F 'features=@\(name)'")
+            }
+            try await content.finish(into: &matrices, growing: growing)
+        case .field(let field):
+            // A file that was not chosen in a browser's form is such a field, whatever it is called.
+            if !field.text.isEmpty {
+                parameters.append(Parameter(field.name, .text(String(decoding: field.text, as: UTF8.self))))
+            }
+        }
+    }
+
+    /// What to say of a file whose field is called nearly as it should be.
+    private static func notes(ofField name: String) -> [String] {
+        guard name != "features", Spelling.nearest(to: name, among: ["features"]) != nil else { return [] }
+        return ["the file came in the form's field \(quoted(name)), and was taken as if it were in 'features'"]
+    }
+
+    private static let longestName = 255
+
+    /// The name of a feature file that a field has as its text, as where curl's @ is forgotten; nil for what is none.
+    private static func fileName(_ bytes: [UInt8]) -> String? {
+        guard bytes.count <= longestName, bytes.allSatisfy({ $0 > 0x1F && $0 != 0x7F }),
+            let text = String(validating: bytes, as: UTF8.self), UploadFormat.named(text) != nil
+        else { return nil }
+        return text
+    }
+
+    /// Browsers and curl label files as plain bytes or by their own guess, so that the file's name counts first. What has
+    /// another type than that of bytes is not meant to be rows.
+    private func format(of head: FormPart) -> UploadFormat {
+        if let named = head.filename.flatMap(UploadFormat.named) { return named }
+        guard let type = head.type else { return .bytes }
+        return UploadFormat.typed(type) ?? .recognised
+    }
+}

@@ -1,0 +1,116 @@
+import Formats
+import Jobs
+
+/// Takes a form's body apart, in whatever way it was put together.
+package protocol FormParser {
+    /// Takes the next piece in.
+    mutating func consume(_ piece: [UInt8]) throws -> [FormEvent]
+    /// Says that the body is complete.
+    mutating func finish() throws
+}
+
+/// What a form consists of, in order.
+package enum FormEvent: Sendable, Equatable {
+    /// A part begins.
+    case partBegan(FormPart)
+    /// A piece of the part's content, never empty.
+    case data([UInt8])
+    /// The part's content is complete.
+    case partEnded
+}
+
+/// What a form says of a part.
+package struct FormPart: Sendable, Equatable {
+    /// The name of the form's field.
+    let name: String
+    /// The name of the file on the client's side, as it was sent.
+    let filename: String?
+    /// The media type of the content; nil where it is not said.
+    let type: String?
+
+    /// A part of this field.
+    package init(name: String, filename: String?, type: String?) {
+        self.name = name
+        self.filename = filename
+        self.type = type
+    }
+}
+
+/// What an upload's body is.
+package enum UploadBody: Sendable {
+    /// One file.
+    case file(UploadFormat)
+    /// A form, to be taken apart by what the closure makes; it is told how many files there may be.
+    case form(@Sendable (_ maxFiles: Int) throws -> any FormParser)
+}
+
+/// Reads the body of an upload into matrices while it arrives.
+struct UploadReader: Sendable {
+    /// Bytes of a form field that is not the file.
+    private static let maxFieldBytes = 64 << 10
+
+    /// The model's width, for plain float32 rows.
+    let width: Int
+    /// What an upload may hold.
+    let limits: ArrayLimits
+
+    /// Reads the whole body, for which `reservation` grows with what its numbers take, whatever was announced.
+    ///
+    /// - Parameters:
+    ///   - pieces: the body in pieces, as they come
+    ///   - declaredLength: how many bytes are said to come, where that is known and reserved
+    func read<Pieces: AsyncSequence>(
+        _ pieces: Pieces, declaredLength: Int?, as body: UploadBody, reservation: Reservation
+    ) async throws(ScoringError) -> Upload where Pieces.Element == [UInt8] {
+        do {
+            switch body {
+            case .file(let format):
+                return try await readFile(pieces, format, expectedBytes: declaredLength, reservation)
+            case .form(let parser): return try await readForm(pieces, parser, reservation)
+            }
+        } catch {
+            throw Self.told(reservation.isLost ? SubmitError.tooSlow : error)
+        }
+    }
+
+    private func readFile<Pieces: AsyncSequence>(
+        _ body: Pieces, _ format: UploadFormat, expectedBytes: Int?, _ reservation: Reservation
+    ) async throws -> Upload where Pieces.Element == [UInt8] {
+        var matrices = UploadMatrices(limits: limits)
+        var content = ContentDecoder(.body, format: format, width: width, limits: limits, expectedBytes: expectedBytes)
+        var pieces = body.makeAsyncIterator()
+        while let piece = try await pieces.next() {
+            try content.feed(piece)
+            try reservation.advance(by: piece.count, holding: content.heldBytes)
+        }
+        reservation.arrived()
+        try await content.finish(into: &matrices) { try reservation.grow(toBytes: $0) }
+        return try matrices.upload()
+    }
+
+    private func readForm<Pieces: AsyncSequence>(
+        _ body: Pieces, _ makeParser: (Int) throws -> any FormParser, _ reservation: Reservation
+    ) async throws -> Upload where Pieces.Element == [UInt8] {
+        var form = FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes)
+        var parser = try makeParser(limits.maxMatrices)
+        var pieces = body.makeAsyncIterator()
+        while let piece = try await pieces.next() {
+            for event in try parser.consume(piece) {
+                try await form.take(event) { try reservation.grow(toBytes: $0) }
+            }
+            try reservation.advance(by: piece.count, holding: form.heldBytes)
+        }
+        reservation.arrived()
+        try parser.finish()
+        return try form.finish()
+    }
+
+    private static func told(_ error: any Error) -> ScoringError {
+        switch error {
+        case let error as ScoringError: error
+        case let error as SubmitError: .refused(error)
+        case let error as ArrayDecodingError: .content(error)
+        default: .source(error)
+        }
+    }
+}
