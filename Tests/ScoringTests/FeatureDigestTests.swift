@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Service
+@testable import Scoring
 
 @Suite("The digest of the features")
 struct FeatureDigestTests {

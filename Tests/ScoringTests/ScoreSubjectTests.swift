@@ -1,7 +1,7 @@
 import Jobs
 import Testing
 
-@testable import Service
+@testable import Scoring
 
 @Suite("What a job that scores says of itself")
 struct ScoreSubjectTests {
