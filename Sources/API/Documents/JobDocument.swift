@@ -1,5 +1,6 @@
 import JSON
 import Jobs
+import Scoring
 
 /// A job as JSON, with its result where it has one.
 struct JobDocument {
