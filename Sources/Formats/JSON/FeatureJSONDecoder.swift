@@ -268,7 +268,7 @@ extension FeatureJSONDecoder {
         guard keptBytes <= Self.maxMemberBytes, members.count < Self.maxMembers else {
             guard hasFeatures else {
                 throw ArrayDecodingError(
-                    .missing,
+                    .unfit,
                     "the JSON has no member 'features' before \(quoted(name)), which is no parameter for its length: "
                         + "expected the matrix in 'features'")
             }
