@@ -71,7 +71,7 @@ struct ManualLimitsTests {
     func store() throws {
         let jobs = try Manual.text("docs/jobs.md")
         let sentences = [
-            "features and results above \(StoredBody.largestRow >> 10) KiB",
+            "inputs and results above \(StoredBody.largestRow >> 10) KiB",
             "while a transaction is flushed share the next one, up to \(CommitQueue.most).",
             "up to \(DiskSpace.mostBallastBytes >> 20) MiB that are given back",
             "takes it for two minutes", "a head start of five minutes a level",
@@ -105,6 +105,8 @@ struct ManualLimitsTests {
         ("or else the new one gets |", "too-many-connections", 503),
         ("comes back after the end gets |.", nil, 204),
         ("A | is a promise", nil, 202),
+        ("The ID is that of the |, in its body", nil, 202),
+        ("`validate_only` \\| | with a report", nil, 200),
         ("with too little room left is |", "store-full", 507),
         ("a PROXY header is a |", "malformed-request", 400),
         ("or IPv6 /64; | beyond", "too-many-connections-of-client", 429),
