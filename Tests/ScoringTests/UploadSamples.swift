@@ -50,7 +50,7 @@ enum UploadSamples {
         var form = FormReader(width: 3, limits: limits, maxFieldBytes: 100)
         var parser = try SampleFormParser(maxFiles: limits.maxMatrices)
         for piece in [body[..<cut], body[cut...]] {
-            for event in try parser.consume(Array(piece)) { try await form.take(event) { _ in } }
+            for event in try parser.consume(Array(piece)) { try await form.take(event, nil) }
         }
         try parser.finish()
         return try form.finish()
@@ -62,7 +62,7 @@ enum UploadSamples {
         var content = ContentDecoder(.body, format: format, width: 3, limits: limits)
         try content.feed(Array(body[..<cut]))
         try content.feed(Array(body[cut...]))
-        try await content.finish(into: &matrices) { _ in }
+        try await content.finish(into: &matrices, nil)
         return try matrices.upload()
     }
 

@@ -49,7 +49,7 @@ struct UploadTests {
         var form = FormReader(width: 4, limits: ArrayLimits(), maxFieldBytes: 100)
         for start in stride(from: 0, to: body.count, by: size) {
             for event in try parser.consume(Array(body[start..<min(start + size, body.count)])) {
-                try await form.take(event) { _ in }
+                try await form.take(event, nil)
             }
         }
         try parser.finish()

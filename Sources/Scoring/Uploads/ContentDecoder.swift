@@ -1,5 +1,6 @@
 import Formats
 import JSON
+import Jobs
 
 /// Decodes one uploaded file as it comes: into its matrix, or into its matrices where it holds several.
 struct ContentDecoder {
@@ -95,14 +96,14 @@ struct ContentDecoder {
 
     /// Says that no more bytes come, and adds what came to the matrices; called once.
     ///
-    /// - Parameter growing: told how much memory the upload takes while an archive is unpacked
-    mutating func finish(into matrices: inout UploadMatrices, growing: (Int) throws -> Void) async throws {
+    /// - Parameter reservation: grows with what the upload takes while an archive is unpacked
+    mutating func finish(into matrices: inout UploadMatrices, _ reservation: Reservation?) async throws {
         let content: Content
         do throws(ArrayDecodingError) { content = try end() } catch { throw error.told(of: name.file) }
         switch content {
         case .one(let array, let members): try matrices.add(array, as: name, notes: notes, beside: members)
         case .tensors(let tensors, let passedOver): try add(tensors, passedOver, to: &matrices)
-        case .archive(let archive): try await unpack(archive, into: &matrices, growing)
+        case .archive(let archive): try await unpack(archive, into: &matrices, reservation)
         }
     }
 
@@ -160,7 +161,7 @@ struct ContentDecoder {
     }
 
     private func unpack(
-        _ archive: ZipMatrices, into matrices: inout UploadMatrices, _ growing: (Int) throws -> Void
+        _ archive: ZipMatrices, into matrices: inout UploadMatrices, _ reservation: Reservation?
     ) async throws {
         let notes = notes + PassedOver.notes(archive.passedOver, matrices.way)
         for file in archive.files {
@@ -170,7 +171,9 @@ struct ContentDecoder {
             let array: DecodedArray
             let members: FileMembers
             do {
-                (array, members) = try archive.decode(file, width: width, limits: limits) { try growing(held + $0) }
+                (array, members) = try archive.decode(file, width: width, limits: limits) {
+                    try reservation?.grow(toBytes: held + $0)
+                }
             } catch let error as ArrayDecodingError {
                 throw error.told(of: inner.file)
             }

@@ -1,4 +1,5 @@
 import Formats
+import Jobs
 import Platform
 
 /// Takes a form's parts in: the fields `features` and all that have a file's name are matrices, the others are options.
@@ -35,12 +36,12 @@ struct FormReader {
         return matrices.heldBytes
     }
 
-    /// Takes the next event in; `growing` is told how much memory the upload takes while an archive is unpacked.
-    mutating func take(_ event: FormEvent, growing: (Int) throws -> Void) async throws {
+    /// Takes the next event in; `reservation` grows with what the upload takes while an archive is unpacked.
+    mutating func take(_ event: FormEvent, _ reservation: Reservation?) async throws {
         switch event {
         case .partBegan(let head): part = try begin(head)
         case .data(let bytes): try feed(bytes)
-        case .partEnded: try await end(growing)
+        case .partEnded: try await end(reservation)
         }
     }
 
@@ -95,7 +96,7 @@ struct FormReader {
         }
     }
 
-    private mutating func end(_ growing: (Int) throws -> Void) async throws {
+    private mutating func end(_ reservation: Reservation?) async throws {
         let ended = part
         part = .none
         switch ended {
@@ -107,7 +108,7 @@ struct FormReader {
                     "'features' has the text '\(name)', which looks like a file's name, and no file: send the file "
                         + "itself, as curl does by -F 'features=@\(name)'")
             }
-            try await content.finish(into: &matrices, growing: growing)
+            try await content.finish(into: &matrices, reservation)
         case .field(let field):
             // A file that was not chosen in a browser's form is such a field, whatever it is called.
             if !field.text.isEmpty {

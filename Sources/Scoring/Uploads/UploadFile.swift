@@ -49,7 +49,7 @@ public enum UploadFile {
             try file.withUnsafeBytes { bytes throws(ArrayDecodingError) in try content.feed(bytes) }
         }
         var matrices = UploadMatrices(limits: limits, way: .commandLine)
-        try await content.finish(into: &matrices) { _ in }
+        try await content.finish(into: &matrices, nil)
         let upload = try matrices.upload()
         return upload.matrices.map {
             Matrix(

@@ -66,7 +66,8 @@ struct UploadReader: Sendable {
             switch body {
             case .file(let format):
                 return try await readFile(pieces, format, expectedBytes: declaredLength, reservation)
-            case .form(let parser): return try await readForm(pieces, parser, reservation)
+            case .form(let makeParser):
+                return try await readForm(pieces, try makeParser(limits.maxMatrices), reservation)
             }
         } catch {
             throw Self.told(reservation.isLost ? SubmitError.tooSlow : error)
@@ -84,25 +85,19 @@ struct UploadReader: Sendable {
             try reservation.advance(by: piece.count, holding: content.heldBytes)
         }
         reservation.arrived()
-        try await content.finish(into: &matrices) { try reservation.grow(toBytes: $0) }
+        try await content.finish(into: &matrices, reservation)
         return try matrices.upload()
     }
 
     private func readForm<Pieces: AsyncSequence>(
-        _ body: Pieces, _ makeParser: (Int) throws -> any FormParser, _ reservation: Reservation
+        _ body: Pieces, _ parser: any FormParser, _ reservation: Reservation
     ) async throws -> Upload where Pieces.Element == [UInt8] {
-        var form = FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes)
-        var parser = try makeParser(limits.maxMatrices)
+        var reading = FormReading(
+            form: FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes), parser: parser,
+            reservation: reservation)
         var pieces = body.makeAsyncIterator()
-        while let piece = try await pieces.next() {
-            for event in try parser.consume(piece) {
-                try await form.take(event) { try reservation.grow(toBytes: $0) }
-            }
-            try reservation.advance(by: piece.count, holding: form.heldBytes)
-        }
-        reservation.arrived()
-        try parser.finish()
-        return try form.finish()
+        while let piece = try await pieces.next() { try await reading.take(piece) }
+        return try reading.finish()
     }
 
     private static func told(_ error: any Error) -> ScoringError {
@@ -112,5 +107,25 @@ struct UploadReader: Sendable {
         case let error as ArrayDecodingError: .content(error)
         default: .source(error)
         }
+    }
+}
+
+/// A form on its way, apart from where its pieces come from: with both in one function Swift 6.3's optimiser crashes.
+private struct FormReading {
+    var form: FormReader
+    var parser: any FormParser
+    let reservation: Reservation
+
+    @inline(never)
+    mutating func take(_ piece: [UInt8]) async throws {
+        for event in try parser.consume(piece) { try await form.take(event, reservation) }
+        try reservation.advance(by: piece.count, holding: form.heldBytes)
+    }
+
+    @inline(never)
+    mutating func finish() throws -> Upload {
+        reservation.arrived()
+        try parser.finish()
+        return try form.finish()
     }
 }
