@@ -1,5 +1,4 @@
 import JSON
-import TestSupport
 
 @testable import Formats
 
