@@ -9,6 +9,9 @@ import Synchronization
 ///
 /// Its functions are the writer's alone, which calls them between transactions.
 final class LogKeeper: Sendable {
+    /// How many frames are read at once: into memory that is at hand, and not mapped for it.
+    private static let framesAtOnce = 15
+
     private struct State {
         var record: WitnessRecord
         /// The database's number after a commit that was not noted yet, or is about to come.
@@ -145,10 +148,9 @@ final class LogKeeper: Sendable {
         return state.withLock { state in
             let end = frames ?? state.frames
             guard state.summed < end else { return true }
-            let checked = check(state.summed..<end, of: state.log, after: state.record.head)
-            if checked == false { state.isLogOverwritten = true }
-            guard checked == true, let (last, size) = lastFrames(state.summed..<end, of: state.log),
-                let entries = entries(of: last, in: state.log),
+            let found = read(state.summed..<end, of: state.log, after: state.record.head)
+            if case .overwritten = found { state.isLogOverwritten = true }
+            guard case .sums(let entries, let size) = found,
                 // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
                 state.record.isFlushed || fdatasync(state.log) == 0,
                 // So that on the disk too no page is of a transaction that the witness does not know.
@@ -168,56 +170,54 @@ final class LogKeeper: Sendable {
         }
     }
 
-    /// Whether frames are what was written, by the sums that they have; nil where they can't be read. SQLite does not look at
-    /// those of its own log again.
-    private func check(_ frames: Range<Int>, of log: Int32, after head: [UInt8]) -> Bool? {
+    private enum Frames {
+        /// - Parameters:
+        ///   - entries: the sums of the pages, by their numbers, as each stands last
+        ///   - size: how many pages the database has after them
+        case sums(entries: [Int: UInt64], size: Int)
+        /// They are not what was written, by the sums that they have.
+        case overwritten
+        case unreadable
+    }
+
+    /// Reads frames of the log, each of them once, since nothing is committed meanwhile. SQLite does not look at the sums of its
+    /// own log again.
+    private func read(_ frames: Range<Int>, of log: Int32, after head: [UInt8]) -> Frames {
         let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
-        guard let swapped = head.withUnsafeBytes({ LogScan.isSwapped(magic: $0.number(at: 0)) }) else { return false }
+        guard let swapped = head.withUnsafeBytes({ LogScan.isSwapped(magic: $0.number(at: 0)) }) else {
+            return .overwritten
+        }
         var sum = head.withUnsafeBytes { $0.longNumber(at: 24) }
         if frames.lowerBound > 0 {
             let place = LogScan.headBytes + (frames.lowerBound - 1) * step
-            guard let before = read(log, LogScan.frameHeadBytes, at: place) else { return nil }
+            guard let before = read(log, LogScan.frameHeadBytes, at: place) else { return .unreadable }
             sum = before.withUnsafeBytes { LogScan.FrameHead($0).sum }
         }
-        for frame in frames {
-            guard let bytes = read(log, step, at: LogScan.headBytes + frame * step) else { return nil }
-            let isRight = bytes.withUnsafeBytes { frame in
-                sum = LogSum.of(frame.part(0..<8), after: sum, swapped: swapped)
-                sum = LogSum.of(frame.part(LogScan.frameHeadBytes..<step), after: sum, swapped: swapped)
-                return sum == LogScan.FrameHead(frame).sum
-            }
-            guard isRight else { return false }
-        }
-        return true
-    }
-
-    /// Where each page stands last among some frames, and how many pages the database has after them; nil where they can't
-    /// be read.
-    private func lastFrames(_ frames: Range<Int>, of log: Int32) -> (last: [Int: Int], size: Int)? {
-        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
-        var last: [Int: Int] = [:]
-        var size = 0
-        for frame in frames {
-            guard let bytes = read(log, LogScan.frameHeadBytes, at: LogScan.headBytes + frame * step) else {
-                return nil
-            }
-            let head = bytes.withUnsafeBytes { LogScan.FrameHead($0) }
-            last[Int(head.page)] = frame
-            if head.isCommit { size = Int(head.size) }
-        }
-        return size > 0 ? (last, size) : nil
-    }
-
-    /// The sums of pages by their numbers. Most of what is written again and again is summed once.
-    private func entries(of pages: [Int: Int], in log: Int32) -> [Int: UInt64]? {
-        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
         var entries: [Int: UInt64] = [:]
-        for (number, frame) in pages {
-            let place = LogScan.headBytes + frame * step + LogScan.frameHeadBytes
-            guard let page = read(log, StoreDatabase.pageSize, at: place) else { return nil }
-            entries[number] = page.withUnsafeBytes { PageSums.entry(of: $0, number: number) }
+        var size = 0
+        var buffer = [UInt8](repeating: 0, count: Self.framesAtOnce * step)
+        for first in stride(from: frames.lowerBound, to: frames.upperBound, by: Self.framesAtOnce) {
+            let count = min(Self.framesAtOnce, frames.upperBound - first) * step
+            let isRead = buffer.withUnsafeMutableBytes {
+                pread(log, $0.baseAddress, count, off_t(LogScan.headBytes + first * step)) == count
+            }
+            guard isRead else { return .unreadable }
+            let isRight = buffer.withUnsafeBytes { bytes in
+                for start in stride(from: 0, to: count, by: step) {
+                    let frame = bytes.part(start..<start + step)
+                    let page = frame.part(LogScan.frameHeadBytes..<step)
+                    let known = LogScan.FrameHead(frame)
+                    sum = LogSum.of(frame.part(0..<8), after: sum, swapped: swapped)
+                    sum = LogSum.of(page, after: sum, swapped: swapped)
+                    guard sum == known.sum else { return false }
+                    entries[Int(known.page)] = PageSums.entry(of: page, number: Int(known.page))
+                    if known.isCommit { size = Int(known.size) }
+                }
+                return true
+            }
+            guard isRight else { return .overwritten }
         }
-        return entries
+        return size > 0 ? .sums(entries: entries, size: size) : .unreadable
     }
 
     /// Whether frames of the log were found that are not what was written, so that it must not be brought in.
