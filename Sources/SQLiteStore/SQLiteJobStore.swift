@@ -1,6 +1,6 @@
 public import Jobs
 public import Logging
-import Platform
+public import Platform
 import Synchronization
 
 /// Jobs on disk, in a SQLite database and files beside it, for one process at a time.
@@ -75,7 +75,7 @@ public final class SQLiteJobStore: JobStore {
         folder: StateFolder,
         settings: Settings = Settings(),
         clock: any JobClock = SystemClock(),
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        random: any RandomNumberGenerator & Sendable = SystemRandom(),
         logger: Logger = Logger(label: "vigil.store")
     ) throws(StateError) {
         self.folder = folder

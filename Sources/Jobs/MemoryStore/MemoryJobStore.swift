@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 import Synchronization
 
 /// Jobs in memory: as lasting as the process.
@@ -44,7 +44,7 @@ public final class MemoryJobStore: JobStore {
     public init(
         settings: Settings = Settings(),
         clock: any JobClock = SystemClock(),
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        random: any RandomNumberGenerator & Sendable = SystemRandom()
     ) {
         self.clock = clock
         let table = JobTable(
