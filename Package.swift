@@ -4,8 +4,8 @@ import PackageDescription
 // Kernels and vectors are useless without the optimiser, so the C targets have it in debug builds too.
 let optimised: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
 
-// What computes and what keeps books has it there too, with its assertions: the tests of it take several times as long
-// without.
+// What computes, parses or keeps books has it there too, with its assertions: the tests of it take several times as long
+// without. The tests themselves don't: that costs minutes of each build.
 let optimisedSwift: [SwiftSetting] = [
     .unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))
 ]
@@ -48,7 +48,7 @@ let package = Package(
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "Numerics", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
         .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
-        .target(name: "Compression", dependencies: ["CKernels", "CZlib"]),
+        .target(name: "Compression", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
         .target(name: "Formats", dependencies: ["Compression", "JSON", "Platform"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
@@ -61,7 +61,7 @@ let package = Package(
             dependencies: [
                 "CLinux", "Compression", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ], swiftSettings: optimisedSwift),
         .target(
             name: "Jobs",
             dependencies: [

@@ -14,9 +14,18 @@ public enum Golden {
 
     /// Features of T snippets made by make_checkpoint.py.
     public static func features(_ rows: Int, width: Int, seed: Int) throws -> DecodedArray {
-        let path = "\(Paths.scratch)/features-\(rows)-\(width)-\(seed).npy"
-        try make(["--features", String(rows), "--width", String(width), "--seed", String(seed)], at: path)
-        return try decode(MappedFile(path: path), with: NPYDecoder(limits: ArrayLimits()))
+        try features([(rows, seed)], width: width)[0]
+    }
+
+    /// Features of several numbers of snippets, which one Python makes.
+    public static func features(_ sets: [(rows: Int, seed: Int)], width: Int) throws -> [DecodedArray] {
+        let paths = sets.map { "\(Paths.scratch)/features-\($0.rows)-\(width)-\($0.seed).npy" }
+        let lines = zip(sets, paths).map { "np.save('\($1)', m.features(\($0.rows), \(width), \($0.seed)))" }
+        try making.withLock { _ in
+            let program = "import numpy as np, make_checkpoint as m\n" + lines.joined(separator: "\n")
+            try python(["-c", program])
+        }
+        return try paths.map { try decode(MappedFile(path: $0), with: NPYDecoder(limits: ArrayLimits())) }
     }
 
     /// Arrays of an .npz, by name.
@@ -40,10 +49,17 @@ public enum Golden {
             let script = shared + "/golden/make_checkpoint.py"
             // A name that ends as the target's does: numpy adds the ending where it is missing.
             let part = path.replacingOccurrences(of: Paths.scratch + "/", with: Paths.scratch + "/part-")
-            let (status, output) = Paths.run("python3", [script] + arguments + ["--out", part])
-            guard status == 0 else { throw GoldenError(description: output) }
+            try python([script] + arguments + ["--out", part])
             try FileManager.default.moveItem(atPath: part, toPath: path)
         }
+    }
+
+    /// Threads of a Python that computes little would wait for each other at full speed.
+    private static func python(_ arguments: [String]) throws {
+        guard let shared = Paths.shared else { throw GoldenError(description: "../shared is not there") }
+        let (status, output) = Paths.run(
+            "env", ["OPENBLAS_NUM_THREADS=1", "PYTHONPATH=\(shared)/golden", "python3", "-B"] + arguments)
+        guard status == 0 else { throw GoldenError(description: output) }
     }
 }
 

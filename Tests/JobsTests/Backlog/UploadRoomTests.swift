@@ -81,6 +81,7 @@ struct UploadRoomTests {
         clock.advance(by: .seconds(61))
         slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
         #expect(throws: SubmitError.self, "it is forgiven") { try backlog.reserve(bytes: 1, client: "somebody") }
+        withExtendedLifetime(slow) {}
     }
 
     @Test("what is held without progress goes last, and only as much as is needed")

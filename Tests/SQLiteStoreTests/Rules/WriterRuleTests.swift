@@ -57,9 +57,10 @@ struct CheckpointTests {
         let home = try Home()
         let store = try home.open()
         let limit = store.space.largestLog
+        let new = NewJob.of(floats: 30_000)
         var written = 0
         while written < 3 * limit {
-            let id = try await store.finish(.of(floats: 30_000), with: .output(100_000))
+            let id = try await store.finish(new, with: .output(100_000))
             #expect(try await store.forget(id))
             written += 220_000
         }
