@@ -15,7 +15,7 @@ struct WitnessTests {
     }
 
     private static func scan(_ home: Home) throws -> LogScan {
-        LogScan(try MappedFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
+        try LogScan(OpenFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
     }
 
     @Test("the log is read as SQLite reads it, and the record is its last commit")
