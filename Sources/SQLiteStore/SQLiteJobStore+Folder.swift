@@ -15,16 +15,15 @@ extension SQLiteJobStore {
         let lack: JobStoreError?
     }
 
-    /// How large everything is, in bytes.
+    /// How large the database is and what is free, in bytes.
     struct Sizes: Sendable {
         var database = 0
-        var log = 0
         var free = 0
     }
 
-    /// Takes down how large everything is, for who may not wait for the disk.
+    /// Takes down how large the database is and what is free, for who may not wait for the disk.
     func measure() {
-        let found = Sizes(database: database.bytes, log: database.logBytes, free: space.free)
+        let found = Sizes(database: database.bytes, free: space.free)
         sizes.withLock { $0 = found }
     }
 

@@ -54,7 +54,7 @@ public final class SQLiteJobStore: JobStore {
     let looks = FileThreads(1)
     /// What the log has told of the folder.
     let told = Mutex(Told())
-    /// How large everything was at the last look.
+    /// How large the database was at the last look, and what was free.
     let sizes: Mutex<Sizes>
     let inputs: InputCache
     let settings: Settings
@@ -137,7 +137,7 @@ public final class SQLiteJobStore: JobStore {
     public var summary: String {
         let bytes = sizes.withLock(\.self)
         return
-            "in \(folder.path): \(bytes.database >> 10) KiB, log \(bytes.log >> 10) KiB, \(bytes.free >> 20) MiB free"
+            "in \(folder.path): \(bytes.database >> 10) KiB, log \(database.committedLogBytes >> 10) KiB, \(bytes.free >> 20) MiB free"
     }
 
     /// The state folder.

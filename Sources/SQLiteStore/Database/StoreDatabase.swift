@@ -202,6 +202,9 @@ final class StoreDatabase: Sendable {
     /// The bytes of the write-ahead log.
     var logBytes: Int { Self.size(path + "-wal") }
 
+    /// The bytes of the log up to the last commit, which nobody waits for.
+    var committedLogBytes: Int { keeper.logBytes }
+
     /// The bytes of the database.
     var bytes: Int { Self.size(path) }
 

@@ -144,7 +144,14 @@ final class LogKeeper: Sendable {
     /// How many bytes the log has at least while nobody but the writer writes to it or cuts it short.
     var leastLogBytes: Int {
         let frames = max(needed.load(ordering: .acquiring), committed.load(ordering: .acquiring))
-        return frames > 0 ? LogScan.headBytes + frames * (LogScan.frameHeadBytes + StoreDatabase.pageSize) : 0
+        return Self.bytes(of: frames)
+    }
+
+    /// The bytes of the log up to the last commit, with the heads of its frames.
+    var logBytes: Int { Self.bytes(of: state.withLock { $0.frames }) }
+
+    private static func bytes(of frames: Int) -> Int {
+        frames > 0 ? LogScan.headBytes + frames * (LogScan.frameHeadBytes + StoreDatabase.pageSize) : 0
     }
 
     /// Whether the witness says what was written to it last. Nobody waits for that: while it is written to, it is as good
