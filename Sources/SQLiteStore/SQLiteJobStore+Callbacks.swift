@@ -10,12 +10,15 @@ extension SQLiteJobStore {
         let now = clock.now
         let stored = database.clock.stored(now)
         guard limit > 0 else { return [] }
-        let isAny = try await database.read { db in
-            try CallbackRows(db: db).isAnyDue(within: room, now: stored)
+        let start = lastReceiver.withLock(\.self)
+        let found = try await database.read { db in
+            try CallbackRows(db: db).due(limit: 1, within: room, now: stored, after: start)
         }
-        guard isAny else { return [] }
+        lastReceiver.withLock { $0 = found.last }
+        guard found.isAny else { return [] }
         return try await writer.commit { context in
-            try context.callbacks.take(limit: limit, within: room, now: stored).compactMap { due -> CallbackNote? in
+            try context.callbacks.take(limit: limit, within: room, now: stored, after: start).compactMap {
+                due -> CallbackNote? in
                 do {
                     return try context.jobs.job(due.job).map { job in
                         CallbackNote(

@@ -10,13 +10,16 @@ extension SQLiteJobStore {
     /// For how long what is written stays in the log at most.
     private static let longestInLog = Duration.seconds(10)
 
-    /// Removes an ended job with all that belongs to it.
+    /// Removes an ended job with all that belongs to it, and one whose row can't be read by its ID alone: whoever asks for that
+    /// is told that it is damaged, until it is removed.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
         let shown = shownSince
         let files: [String]? = try await writer.commit { context in
-            guard let stored = try context.jobs.job(id), stored.job.status.isEnded,
-                context.isShown(stored, since: shown)
-            else { return nil }
+            do {
+                guard let stored = try context.jobs.job(id), stored.job.status.isEnded,
+                    context.isShown(stored, since: shown)
+                else { return nil }
+            } catch StoreFault.refused(.damaged) where context.live.withLock({ $0.table.records[id] == nil }) {}
             return try RowCheck(db: context.db).remove(id)
         }
         await remove(files ?? [])
@@ -55,7 +58,7 @@ extension SQLiteJobStore {
         do throws(JobStoreError) {
             for _ in 0..<Self.mostVacuums { if try await !giveBackPages() { break } }
         } catch { problem = problem ?? error }
-        space.takeOnBallast()
+        await tidy(strays: false)
         await bringInLog()
         do throws(JobStoreError) {
             try await noteTime(wall: wall, now: now)
@@ -151,7 +154,7 @@ extension SQLiteJobStore {
             return true
         }
         guard isDue else { return }
-        Strays(places: folder.places).trim(free: space.free)
+        await tidy(strays: true)
         try await writer.commit { [database] in try database.writeClock($0.db, wall: wall, now: now) }
     }
 }

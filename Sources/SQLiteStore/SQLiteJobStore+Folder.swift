@@ -15,33 +15,78 @@ extension SQLiteJobStore {
         let lack: JobStoreError?
     }
 
+    /// How large the database is and what is free, in bytes.
+    struct Sizes: Sendable {
+        var database = 0
+        var free = 0
+    }
+
+    /// Takes down how large the database is and what is free, for who may not wait for the disk.
+    func measure() {
+        let found = Sizes(database: database.bytes, free: space.free)
+        sizes.withLock { $0 = found }
+    }
+
     /// Looks at the folder and its disk, on a thread that may wait for them.
     func look() async throws(JobStoreError) -> Look {
+        try await looks.run { [self] () throws(JobStoreError) -> Look in
+            let change = database.change(now: true)
+            measure()
+            return Look(change: change, lack: lack)
+        }
+    }
+
+    /// Why the smallest job has no room, nil where it has.
+    private var lack: JobStoreError? {
         let promised = live.withLock { $0.table.promisedBytes }
-        return try await looks.run { [database, space] () throws(JobStoreError) -> Look in
-            let change = database.change(now: true, wrote: true)
-            do throws(StoreFault) { try space.check(needed: 1, promised: promised) } catch {
-                return Look(change: change, lack: StoreFault.reason(of: error))
+        do throws(StoreFault) { try space.check(needed: 1, promised: promised) } catch {
+            return StoreFault.reason(of: error)
+        }
+        return nil
+    }
+
+    /// Throws where the smallest job has no room, on the thread that may wait for the disk.
+    func checkRoom() async throws(JobStoreError) {
+        guard !space.wasFineJustNow else { return }
+        try await looks.run { [self] () throws(JobStoreError) in
+            if let lack = tellOfRoom() { throw lack }
+        }
+    }
+
+    /// Lets so many bytes in, until they are written; throws where they have no room, which only the disk can say. A disk that
+    /// hangs holds nothing up but who is to write to it.
+    func enter(needed: Int) async throws(JobStoreError) {
+        try await looks.run { [self] () throws(JobStoreError) in
+            do throws(StoreFault) {
+                try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
+            } catch {
+                // A folder that is gone has no room either.
+                if let change = database.change(now: true) { throw .unavailable(change) }
+                tellOfRoom()
+                throw StoreFault.reason(of: error)
             }
-            return Look(change: change, lack: nil)
         }
     }
 
     /// Why the smallest job has no room, nil where it has; the log is told once, since there may be some again at the next
     /// look.
     @discardableResult
-    func tellOfRoom() -> JobStoreError? {
-        let promised = live.withLock { $0.table.promisedBytes }
-        do throws(StoreFault) { try space.check(needed: 1, promised: promised) } catch {
-            let lack = StoreFault.reason(of: error)
-            let isNew = told.withLock { told in
-                defer { told.isFull = true }
-                return !told.isFull
-            }
-            if isNew { tell(of: lack) }
-            return lack
+    private func tellOfRoom() -> JobStoreError? {
+        guard let lack else { return nil }
+        let isNew = told.withLock { told in
+            defer { told.isFull = true }
+            return !told.isFull
         }
-        return nil
+        if isNew { tell(of: lack) }
+        return lack
+    }
+
+    /// Takes ballast on where there is room, and lets go of what was set aside for long enough.
+    func tidy(strays: Bool) async {
+        _ = try? await looks.run { [space, folder] () throws(JobStoreError) in
+            space.takeOnBallast()
+            if strays { Strays(places: folder.places).trim(free: space.free) }
+        }
     }
 
     private func tell(of lack: JobStoreError) {

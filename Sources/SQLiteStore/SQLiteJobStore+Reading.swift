@@ -105,7 +105,7 @@ extension SQLiteJobStore {
     public func checkTakes() async throws(JobStoreError) {
         guard database.isFolderFineJustNow else { return try await checkWritable() }
         try database.damage.check()
-        if let lack = tellOfRoom() { throw lack }
+        try await checkRoom()
         if !probe.wasFineJustNow { try await probe.check() }
         try await checkWriter()
     }

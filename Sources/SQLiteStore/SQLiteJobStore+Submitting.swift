@@ -19,14 +19,7 @@ extension SQLiteJobStore {
         let wall = clock.wall
         let (batch, handed) = try await prepare(submission, at: wall)
         let needed = Self.room(for: handed)
-        do throws(StoreFault) {
-            try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })
-        } catch {
-            // A folder that is gone has no room either.
-            if let change = database.change(now: true, wrote: true) { throw .unavailable(change) }
-            tellOfRoom()
-            throw StoreFault.reason(of: error)
-        }
+        try await enter(needed: needed)
         defer { space.leave(needed) }
         do throws(JobStoreError) {
             try await writeFiles(of: handed)

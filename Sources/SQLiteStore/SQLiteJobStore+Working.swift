@@ -220,9 +220,11 @@ extension SQLiteJobStore {
             case .requested:
                 if let record { try context.jobs.update(record) }
                 return (outcome, nil)
-            case .alreadyEnded, .unknown:
-                let stored = try context.jobs.job(id).flatMap { context.isShown($0, since: shown) ? $0.job : nil }
-                return (stored.map { .alreadyEnded($0) } ?? .unknown, nil)
+            case .alreadyEnded, .damaged, .unknown:
+                do {
+                    let stored = try context.jobs.job(id).flatMap { context.isShown($0, since: shown) ? $0.job : nil }
+                    return (stored.map { .alreadyEnded($0) } ?? .unknown, nil)
+                } catch StoreFault.refused(.damaged) { return (.damaged, nil) }
             }
         }
         _ = await cleanUp(ended)

@@ -54,6 +54,8 @@ public final class SQLiteJobStore: JobStore {
     let looks = FileThreads(1)
     /// What the log has told of the folder.
     let told = Mutex(Told())
+    /// How large the database was at the last look, and what was free.
+    let sizes: Mutex<Sizes>
     let inputs: InputCache
     let settings: Settings
     let clock: any JobClock
@@ -65,6 +67,8 @@ public final class SQLiteJobStore: JobStore {
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     /// How many transactions there were when the store was last looked after.
     let lookedAfter = Mutex((transactions: 0, broughtIn: MonotonicTime(nanoseconds: 0)))
+    /// The receiver of callbacks behind which the next look for some goes on.
+    let lastReceiver = Mutex(Blob([]))
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.
@@ -86,15 +90,16 @@ public final class SQLiteJobStore: JobStore {
         noted = Mutex((clock.wall, clock.now))
         files = BodyFiles(folder: folder.places.files, reading: settings.reading)
         probe = FilesProbe(files: files)
-        watch = FolderWatch(places: folder.places)
         inputs = InputCache(limit: settings.cacheBytes)
         let places = folder.places
         let whole = try FolderCheck(places).run()
         for note in whole.notes { logger.warning("\(note)", metadata: ["folder": "\(folder.path)"]) }
         try folder.makeFiles()
         space = DiskSpace(folder: folder.path, ballast: places.ballast)
+        sizes = Mutex(Sizes())
         let isFull = settings.durability == .full
         let keeper = try LogKeeper(places, whole, isFlushed: isFull)
+        watch = FolderWatch(places: places, keeper: keeper)
         do {
             database = try StoreDatabase(
                 path: places.database, synchronous: isFull ? "FULL" : "NORMAL", largestLog: space.largestLog,
@@ -114,6 +119,7 @@ public final class SQLiteJobStore: JobStore {
             database.checkpointAll()
             folder.removeSeal()
             watch.begin()
+            measure()
         } catch let error as StateError {
             throw error
         } catch {
@@ -129,7 +135,9 @@ public final class SQLiteJobStore: JobStore {
 
     /// What it is, for health checks.
     public var summary: String {
-        "in \(folder.path): \(database.bytes >> 10) KiB, log \(database.logBytes >> 10) KiB, \(space.free >> 20) MiB free"
+        let bytes = sizes.withLock(\.self)
+        return
+            "in \(folder.path): \(bytes.database >> 10) KiB, log \(database.committedLogBytes >> 10) KiB, \(bytes.free >> 20) MiB free"
     }
 
     /// The state folder.
@@ -150,18 +158,22 @@ public final class SQLiteJobStore: JobStore {
 
     /// Brings everything into the database. Nothing can be done with the store afterwards.
     ///
-    /// - Returns: what others have done to the folder, so that it is left as it is and has lost what was not read from it;
-    ///   nil where it is whole, or was closed before
+    /// - Returns: what others have done to the folder, or what of it was damaged, and what that means: it is left as it is
+    ///   then; nil where it is whole, or was closed before
     @discardableResult
     public func close() -> String? {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return nil }
         writer.close()
-        database.checkpointAll()
-        if let change = database.change(now: true) ?? database.logChange {
-            // SQLite would remove a log by its name, which can be another's by now.
-            logger.error("the state folder is left as it is", metadata: ["change": "\(change)"])
+        if database.damage.first == nil { database.checkpointAll() }
+        let change = database.change(now: true)
+        if let reason = change ?? database.logChange ?? database.damage.first?.description {
+            // SQLite would bring a damaged log in, and remove one by its name, which can be another's by now.
+            logger.error("the state folder is left as it is", metadata: ["change": "\(reason)"])
             database.abandon()
-            return change
+            return reason
+                + (change == nil
+                    ? ": vigil state check tells more, and vigil state recover copies what can be had"
+                    : ": what was not fetched is lost, unless the folder is put back as it was")
         }
         let (wall, now) = (clock.wall, clock.now)
         try? database.write { [database] in try database.writeClock($0, wall: wall, now: now) }

@@ -60,6 +60,15 @@ struct CodeRulesTests {
         return sources
     }
 
+    @Test(
+        "a state folder is read by asking for its bytes: what its disk can't give is an error, not the end of the process"
+    )
+    func stateIsNotMapped() throws {
+        let found = try Repository.sources().filter { $0.path.contains("/SQLiteStore/") }
+            .flatMap { $0.places(of: "MappedFile") }
+        #expect(found == [])
+    }
+
     @Test("nothing is left to be done later", arguments: ["TODO", "FIXME", "XXX"])
     func nothingLeft(mark: String) throws {
         let files =

@@ -138,7 +138,7 @@ extension VigilService {
         switch try await scoring.cancel(id) {
         case .cancelled(let job): return .json(JobDocument(job: job).json)
         case .requested(let job): return .json(JobDocument(job: job).json, status: .accepted)
-        case .alreadyEnded:
+        case .alreadyEnded, .damaged:
             try await scoring.forget(id)
             return Response(status: .noContent)
         case .unknown: throw ScoringError.unknownJob(id.description)

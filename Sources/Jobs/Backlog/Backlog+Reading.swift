@@ -49,7 +49,7 @@ extension Backlog {
         case .requested:
             state.withLock { $0.stopRunning }?(id)
             watchers.ring(id)
-        case .alreadyEnded, .unknown:
+        case .alreadyEnded, .damaged, .unknown:
             break
         }
         return outcome

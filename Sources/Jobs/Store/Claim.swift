@@ -126,6 +126,8 @@ public enum CancelOutcome: Sendable, Equatable {
     case requested(Job)
     /// It had ended already and stays as it is.
     case alreadyEnded(Job)
+    /// What is stored of it can't be read, so that nothing is left to be done with it but to forget it.
+    case damaged
     /// There is no such job.
     case unknown
 }

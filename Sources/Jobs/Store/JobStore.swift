@@ -72,7 +72,7 @@ public protocol JobStore: Sendable {
     /// Cancels a queued job at once, and marks a running one so that its worker stops at the next part.
     func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome
 
-    /// Removes a job that has ended, with its output, its key and its callback.
+    /// Removes a job that has ended, or that can't be read, with its output, its key and its callback.
     ///
     /// - Returns: whether there was one.
     func forget(_ id: JobID) async throws(JobStoreError) -> Bool

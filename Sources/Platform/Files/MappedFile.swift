@@ -24,18 +24,11 @@ public final class MappedFile: @unchecked Sendable {
 
     /// Opens and maps `path`. Directories, pipes, sockets and devices are refused; an empty file is not.
     public init(path: String) throws(FileError) {
-        // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; it has no effect on regular files.
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .fromErrno(errno, "open", path) }
+        let (descriptor, count) = try OpenFile.regular(path)
         var isDone = false
         defer { if !isDone { close(descriptor) } }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .fromErrno(errno, "examine", path) }
-        if let found = MappedFile.nameOfIrregular(mode: status.st_mode) {
-            throw .notARegularFile(path: path, found: found)
-        }
         self.path = path
-        self.count = Int(status.st_size)
+        self.count = count
         guard count > 0 else {
             self.base = nil
             self.memory = .program
@@ -131,18 +124,6 @@ public final class MappedFile: @unchecked Sendable {
                 body(UnsafeRawBufferPointer(rebasing: buffer[..<found]))
                 at += found
             }
-        }
-    }
-
-    /// What a file is that is no regular one; nil for one that is.
-    static func nameOfIrregular(mode: mode_t) -> String? {
-        switch mode & S_IFMT {
-        case S_IFREG: nil
-        case S_IFDIR: "a directory"
-        case S_IFIFO: "a pipe"
-        case S_IFSOCK: "a socket"
-        case S_IFCHR, S_IFBLK: "a device"
-        default: "something else"
         }
     }
 }

@@ -21,6 +21,13 @@ public final class OpenFile: Sendable {
     package static let systemRead: Read = { pread($0, $1, $2, $3) }
 
     package init(path: String, read: @escaping Read) throws(FileError) {
+        (descriptor, count) = try Self.regular(path)
+        self.path = path
+        self.read = read
+    }
+
+    /// Opens a regular file to read from, for ``MappedFile`` too: its descriptor, and how many bytes it has.
+    static func regular(_ path: String) throws(FileError) -> (descriptor: CInt, count: Int) {
         // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; it has no effect on regular files.
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { throw .fromErrno(errno, "open", path) }
@@ -28,37 +35,39 @@ public final class OpenFile: Sendable {
         defer { if !isDone { close(descriptor) } }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .fromErrno(errno, "examine", path) }
-        if let found = MappedFile.nameOfIrregular(mode: status.st_mode) {
-            throw .notARegularFile(path: path, found: found)
-        }
-        self.path = path
-        count = Int(status.st_size)
-        self.descriptor = descriptor
-        self.read = read
+        if let found = nameOfIrregular(mode: status.st_mode) { throw .notARegularFile(path: path, found: found) }
         isDone = true
+        return (descriptor, Int(status.st_size))
+    }
+
+    /// What a file is that is no regular one; nil for one that is.
+    private static func nameOfIrregular(mode: mode_t) -> String? {
+        switch mode & S_IFMT {
+        case S_IFREG: nil
+        case S_IFDIR: "a directory"
+        case S_IFIFO: "a pipe"
+        case S_IFSOCK: "a socket"
+        case S_IFCHR, S_IFBLK: "a device"
+        default: "something else"
+        }
     }
 
     deinit { close(descriptor) }
 
     /// All of the file, as long as it was when it was opened.
-    public func bytes() throws(FileError) -> [UInt8] {
-        var failure: FileError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            do throws(FileError) {
-                try fill(UnsafeMutableRawBufferPointer(buffer), from: 0)
-                initialized = count
-            } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return bytes
-    }
+    public func bytes() throws(FileError) -> [UInt8] { try bytes(0..<count) }
 
     /// The first bytes of the file, as many as it has of them.
-    public func prefix(_ most: Int) throws(FileError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: min(most, count))
+    public func prefix(_ most: Int) throws(FileError) -> [UInt8] { try bytes(0..<min(most, count)) }
+
+    /// A part of the file.
+    public func bytes(_ range: Range<Int>) throws(FileError) -> [UInt8] {
         var failure: FileError?
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(FileError) { try fill(buffer, from: 0) } catch { failure = error }
+        let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, initialized in
+            do throws(FileError) {
+                try fill(UnsafeMutableRawBufferPointer(buffer), from: range.lowerBound)
+                initialized = range.count
+            } catch { failure = error }
         }
         if let failure { throw failure }
         return bytes
@@ -71,11 +80,13 @@ public final class OpenFile: Sendable {
         try forEachPiece(of: 0..<count, failing: failing, body)
     }
 
-    /// Passes a part of the file on in pieces of 256 KiB, the last one shorter.
+    /// Passes a part of the file on in pieces of 256 KiB, or of as many whole units as these have, the last one shorter.
     public func forEachPiece<E>(
-        of range: Range<Int>, failing: (FileError) -> E, _ body: (UnsafeRawBufferPointer) throws(E) -> Void
+        of range: Range<Int>, unit: Int = 1, failing: (FileError) -> E,
+        _ body: (UnsafeRawBufferPointer) throws(E) -> Void
     ) throws(E) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        let bytes = max((1 << 18) / unit, 1) * unit
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 64)
         defer { buffer.deallocate() }
         var at = range.lowerBound
         while at < range.upperBound {

@@ -5,6 +5,9 @@ import Jobs
 struct CallbackRows {
     /// How long a note that was taken is nobody else's.
     private static let leaseNanoseconds: Int64 = 120_000_000_000
+    /// How many receivers are asked for at most in one look, beside those of the oldest notes. Whoever looks again goes on
+    /// behind them, so that all have their turn, however many there are.
+    private static let mostReceivers = 64
 
     struct Due {
         let job: JobID
@@ -40,33 +43,41 @@ struct CallbackRows {
             ?? false
     }
 
-    /// Whether there is something to take: a note that is due and has room, or one that can't be read, which the writer
-    /// removes.
-    func isAnyDue(within room: CallbackRoom, now: Int64) throws -> Bool {
-        let found = try due(limit: 1, within: room, now: now)
-        return found.hasUnreadable || !found.notes.isEmpty
-    }
-
     /// Notes that are due, and whether among those that were looked at there were some that can't be read.
     struct Found {
         var notes: [Due] = []
         var hasUnreadable = false
+        /// The receiver that was asked for last, behind which the next look goes on; none after the last of all.
+        var last = Blob([])
+
+        /// Whether there is something to take: a note that is due and has room, or one that can't be read, which the writer
+        /// removes.
+        var isAny: Bool { hasUnreadable || !notes.isEmpty }
     }
 
     /// The notes that are due and have room, oldest first.
-    private func due(limit: Int, within room: CallbackRoom, now: Int64) throws -> Found {
-        guard limit > 0 else { return Found() }
+    ///
+    /// - Parameter start: the receiver behind which a look goes on that needs more than the oldest notes
+    func due(limit: Int, within room: CallbackRoom, now: Int64, after start: Blob) throws -> Found {
+        guard limit > 0 else { return Found(last: start) }
         func fitting(_ notes: [Due]) -> [Due] { room.fitting(notes, limit: limit) { ($0.receiver, $0.hasFailed) } }
         let look = 4 * min(limit, 64)
-        var found = Found()
+        var found = Found(last: start)
         let oldest = try notes("due <= ? ORDER BY due, job LIMIT ?", [now, look], &found)
         found.notes = fitting(oldest.notes)
         if found.notes.count == limit || oldest.rows < look { return found }
         // The oldest are of receivers that have no room: what has some is looked up by receiver. By bytes, as one that can't
         // be read has no text that stands for it.
-        var candidates: [Due] = []
-        var receiver = Blob([])
-        while let next = try self.receiver(after: receiver) {
+        var candidates = oldest.notes
+        var hasBegunAnew = false
+        for _ in 0..<Self.mostReceivers {
+            guard let next = try receiver(after: found.last) else {
+                found.last = Blob([])
+                if hasBegunAnew || start.bytes.isEmpty { break }
+                hasBegunAnew = true
+                continue
+            }
+            if hasBegunAnew, start.bytes.lexicographicallyPrecedes(next.bytes) { break }
             for failed in [false, true] {
                 let left = min(limit, room.left(to: String(decoding: next.bytes, as: UTF8.self), failed: failed))
                 guard left > 0 else { continue }
@@ -75,9 +86,11 @@ struct CallbackRows {
                     [next, failed, now, left], &found
                 ).notes
             }
-            receiver = next
+            found.last = next
         }
-        found.notes = fitting(candidates.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
+        var jobs: Set<JobID> = []
+        found.notes = fitting(
+            candidates.filter { jobs.insert($0.job).inserted }.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
         return found
     }
 
@@ -113,8 +126,9 @@ struct CallbackRows {
         return (notes, rows.count)
     }
 
-    func take(limit: Int, within room: CallbackRoom, now: Int64) throws -> [Due] {
-        let due = try CallbackRows(db: db, removesUnreadable: true).due(limit: limit, within: room, now: now).notes
+    func take(limit: Int, within room: CallbackRoom, now: Int64, after start: Blob) throws -> [Due] {
+        let due = try CallbackRows(db: db, removesUnreadable: true)
+            .due(limit: limit, within: room, now: now, after: start).notes
         for each in due {
             try db.cachedStatement(sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ?")
                 .execute(arguments: [each.tries, now &+ Self.leaseNanoseconds, each.job.blob])

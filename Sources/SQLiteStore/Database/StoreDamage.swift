@@ -38,8 +38,11 @@ final class StoreDamage: Sendable {
             ])
     }
 
+    /// What was met first; nil where nothing was.
+    var first: JobStoreError? { state.withLock { $0.first } }
+
     /// Throws where damage was met, since what is accepted then may be lost.
     func check() throws(JobStoreError) {
-        if let reason = state.withLock({ $0.first }) { throw .unavailable("\(reason)") }
+        if let first { throw .unavailable("\(first)") }
     }
 }

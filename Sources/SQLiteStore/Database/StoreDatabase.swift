@@ -202,6 +202,9 @@ final class StoreDatabase: Sendable {
     /// The bytes of the write-ahead log.
     var logBytes: Int { Self.size(path + "-wal") }
 
+    /// The bytes of the log up to the last commit, which nobody waits for.
+    var committedLogBytes: Int { keeper.logBytes }
+
     /// The bytes of the database.
     var bytes: Int { Self.size(path) }
 
@@ -210,19 +213,21 @@ final class StoreDatabase: Sendable {
         // One that can't finish, for a reader or a full disk, is tried again after the next commit.
         let log = keeper.bytes
         if log.all >= 4 * largestLog { return checkpointAll() }
-        guard log.unsummed >= largestLog, change(now: true) == nil, sum() else { return }
+        guard log.unsummed >= largestLog, change(now: true) == nil else { return }
         watch.willBringIn()
-        defer { watch.noteOwnWriting(broughtIn: true) }
-        let frames = try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }
+        defer { watch.hasBroughtIn() }
+        guard sum(), let found = try? pool.writeWithoutTransaction({ try $0.checkpoint(.passive) }) else { return }
         // Those of somebody else's, who wrote meanwhile.
-        if let frames { _ = sum(upTo: frames) }
+        _ = sum(upTo: found.walFrameCount)
+        if found.walFrameCount == found.checkpointedFrameCount { keeper.broughtIn() }
     }
 
     /// Brings all of the log into the database, and empties it.
     func checkpointAll() {
-        guard change(now: true) == nil, sum() else { return }
+        guard change(now: true) == nil else { return }
         watch.willBringIn()
-        defer { watch.noteOwnWriting(broughtIn: true) }
+        defer { watch.hasBroughtIn() }
+        guard sum() else { return }
         let isDone = try? pool.writeWithoutTransaction { db in
             let found = try db.checkpoint(.passive)
             guard found.walFrameCount == found.checkpointedFrameCount, sum(upTo: found.walFrameCount) else {
@@ -246,23 +251,18 @@ final class StoreDatabase: Sendable {
         keeper.isLogOverwritten ? "\(path)-wal was overwritten while the service ran" : nil
     }
 
-    /// Takes what was just written for known.
-    func noteOwnWriting() { watch.noteOwnWriting() }
-
     /// Why the log can't be brought into the database, once it has grown far beyond what it should.
     var sumsFault: JobStoreError? {
-        guard keeper.areSumsFailing, logBytes >= 2 * largestLog else { return nil }
+        guard keeper.areSumsFailing, keeper.bytes.all >= 2 * largestLog else { return nil }
         return .unavailable("the sums of the database's pages can't be written, so that its log only grows")
     }
 
     /// What others have done to the folder; nil where nothing was done.
     ///
-    /// - Parameters:
-    ///   - now: whether to look even if that was done a moment ago
-    ///   - wrote: whether this process may have written since that was last noted
-    func change(now: Bool = false, wrote: Bool = false) -> String? {
+    /// - Parameter now: whether to look even if that was done a moment ago
+    func change(now: Bool = false) -> String? {
         watch.change(
-            now: now, wrote: wrote,
+            now: now,
             isEmptied: {
                 // With frames that are not in the file any more it fails, before it has written anything.
                 (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
@@ -272,8 +272,8 @@ final class StoreDatabase: Sendable {
     /// Whether the folder was looked at a moment ago and nothing was found.
     var isFolderFineJustNow: Bool { watch.isFineJustNow }
 
-    /// Whether there is something in the log.
-    var hasLog: Bool { logBytes > 0 }
+    /// Whether there is something in the log, by what was committed to it.
+    var hasLog: Bool { keeper.bytes.all > 0 }
 
     /// How many pages are free, and of how many.
     func freePages(_ db: Database) throws -> (free: Int, all: Int) {
@@ -283,7 +283,7 @@ final class StoreDatabase: Sendable {
     /// Brings all of the log into the database and closes it.
     func close() {
         checkpointAll()
-        let isInOrder = !hasLog
+        let isInOrder = logBytes == 0
         let isClosed = (try? pool.close()) != nil
         keeper.close(inOrder: isInOrder && isClosed)
     }

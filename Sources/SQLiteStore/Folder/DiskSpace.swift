@@ -25,6 +25,8 @@ final class DiskSpace: Sendable {
     private let hasBallast = Mutex(false)
     /// What was let in and may not be on the disk yet, in bytes.
     private let underway = Mutex(0)
+    /// When something last had room.
+    private let fineAt = Mutex<ContinuousClock.Instant?>(nil)
 
     /// - Parameter measure: says how much room there is; by default the file system of `folder` does
     init(folder: String, ballast: String, measure: (@Sendable () -> Room)? = nil) {
@@ -41,6 +43,11 @@ final class DiskSpace: Sendable {
 
     /// The bytes that are free.
     var free: Int { measure().free }
+
+    /// Whether something had room a tenth of a second ago at most.
+    var wasFineJustNow: Bool {
+        fineAt.withLock { $0.map { ContinuousClock.now - $0 < .milliseconds(100) } ?? false }
+    }
 
     /// Lets so many bytes in, until ``leave(_:)``, or throws `diskFull` where they would not fit beside those that were
     /// `promised` and those that are on their way.
@@ -66,12 +73,14 @@ final class DiskSpace: Sendable {
         let (kept, second) = part.addingReportingOverflow(underway)
         let overflow = first || second
         guard !overflow, kept <= free, needed <= free - kept else {
+            fineAt.withLock { $0 = nil }
             throw .diskFull(
                 "the disk of \(folder) has too little room: \(Self.text(free)) are free, but more than "
                     + "\(Self.text(floor)) that always stay free, \(Self.text(promised)) for what was accepted, "
                     + "\(Self.text(underway)) that are on their way and \(Self.text(needed)) for this are needed"
             )
         }
+        fineAt.withLock { $0 = ContinuousClock.now }
     }
 
     /// Bytes for people.

@@ -28,18 +28,23 @@ struct FolderCheck {
     }
 
     let places: StatePlaces
+    private let reading: OpenFile.Read
     private let boot = WorkFile.boot
 
-    init(_ places: StatePlaces) { self.places = places }
+    /// - Parameter reading: how the files are read
+    init(_ places: StatePlaces, reading: @escaping OpenFile.Read = OpenFile.systemRead) {
+        self.places = places
+        self.reading = reading
+    }
 
     /// What was found, or the first thing that is wrong.
     func run() throws(StateError) -> Whole {
-        let found = WitnessFile.read(places.witness)
+        let found = WitnessFile.read(places.witness, reading: reading)
         let log = size(places.log)
         guard let bytes = size(places.database), bytes > 0 else { return try nothing(found, log: log) }
         let (database, head) = try open()
         switch found {
-        case .damaged: throw .damaged(path: places.witness, reason: "neither of its records is one")
+        case .damaged(let reason): throw .damaged(path: places.witness, reason: reason)
         case .nothing:
             guard head.sequence == 0, size(places.sums) == nil else {
                 throw .damaged(path: places.witness, reason: "it is not there, but what it tells of is")
@@ -68,7 +73,7 @@ struct FolderCheck {
         _ database: OpenFile, _ head: DatabaseHead, _ found: WitnessFile.Found, log: Int?
     ) throws(StateError) -> Whole {
         var whole = Whole(sums: try sums(of: database, pageSize: head.pageSize), witness: found)
-        let scan = scan(head)
+        let scan = try scan(head)
         whole.head = sumsHead(of: scan, known: known(head, scan), identity: head.identity)
         if let scan, scan.bytes > 0 {
             if scan.salts == nil { throw .damaged(path: places.log, reason: "it does not begin as a log does") }
@@ -85,14 +90,12 @@ struct FolderCheck {
     ) throws(StateError) -> Whole {
         var whole = Whole(witness: .record(record, isPartial: isPartial))
         if isPartial { whole.notes.append("one of the two records in \(places.witness) is damaged") }
-        let scan = scan(head)
+        let scan = try scan(head)
         let known = known(head, scan)
         if let problem = problem(of: scan, log: log, file: head, known: known, record) {
             throw .damaged(path: places.log, reason: problem)
         }
-        guard let kept = PageSums.read(places.sums) else {
-            throw .damaged(path: places.sums, reason: "it is not there, or does not begin as it should")
-        }
+        let kept = try PageSums.read(places.sums, reading: reading)
         let isForeign = log == nil || record.areSumsLost
         let identity = try identity(head, known, record, kept.head)
         if let sums = kept.head {
@@ -129,11 +132,11 @@ struct FolderCheck {
     /// What the pages and the log tell where the record of the last commit can't be read; throws what is wrong with them.
     func checkUnrecorded() throws(StateError) {
         let (database, head) = try open()
-        let scan = scan(head)
+        let scan = try scan(head)
         if let scan, scan.bytes > 0, scan.salts == nil || scan.isBroken {
             throw .damaged(path: places.log, reason: broken(scan))
         }
-        guard let kept = PageSums.read(places.sums) else { return }
+        guard let kept = try? PageSums.read(places.sums, reading: reading) else { return }
         let known = known(head, scan)
         if let sums = kept.head {
             if WitnessRecord.isBefore(known.sequence, sums.sequence) {
@@ -153,7 +156,7 @@ struct FolderCheck {
 
     /// The head of the database as it is with the log.
     private func known(_ head: DatabaseHead, _ scan: LogScan?) -> DatabaseHead {
-        scan?.page(1).flatMap { $0.withUnsafeBytes { DatabaseHead($0) } } ?? head
+        scan?.firstPage.flatMap { $0.withUnsafeBytes { DatabaseHead($0) } } ?? head
     }
 
     /// What sums say of themselves that are made of the folder as it is.
@@ -227,7 +230,7 @@ struct FolderCheck {
             return "its frames are not those that were written"
         }
         // Without the first page among them none of its transactions had another number than the database.
-        return scan.pages[1] != nil || record.sequence == file.sequence || record.sequence == 0
+        return scan.pages.contains(1) || record.sequence == file.sequence || record.sequence == 0
             ? nil : "it is older than the database"
     }
 
@@ -235,8 +238,13 @@ struct FolderCheck {
         "frame \(scan.frames + 1) or one soon after is not what was written"
     }
 
-    private func scan(_ head: DatabaseHead) -> LogScan? {
-        (try? MappedFile(path: places.log)).map { LogScan($0, pageSize: head.pageSize) }
+    private func scan(_ head: DatabaseHead) throws(StateError) -> LogScan? {
+        do throws(FileError) {
+            return try LogScan(OpenFile(path: places.log, read: reading), pageSize: head.pageSize)
+        } catch {
+            if case .noSuchFile = error { return nil }
+            throw StateError(reading: places.log, error)
+        }
     }
 
     /// The database, which is read and not mapped, so that what its disk can't give is an error.
@@ -244,9 +252,9 @@ struct FolderCheck {
         let file: OpenFile
         let bytes: [UInt8]
         do throws(FileError) {
-            file = try OpenFile(path: places.database)
+            file = try OpenFile(path: places.database, read: reading)
             bytes = try file.prefix(DatabaseHead.bytes)
-        } catch { throw .unusable(path: places.database, reason: error.description) }
+        } catch { throw StateError(reading: places.database, error) }
         guard let head = bytes.withUnsafeBytes({ DatabaseHead($0) }) else {
             throw .damaged(path: places.database, reason: "it does not begin as a database of SQLite does")
         }

@@ -16,19 +16,23 @@ final class FolderWatch: Sendable {
         var lookedAt = ContinuousClock.now
         /// What the last look found.
         var change: String?
-        /// Whether the log is being brought into the database, which can become smaller by that.
+        /// Whether the log is being brought into the database: log, database and sums can become smaller by that.
         var isBringingIn = false
-        /// Whether the log was found to be shorter than it was.
-        var isLogCut = false
     }
 
     private static let pause = Duration.milliseconds(100)
 
+    private let keeper: LogKeeper
     /// By the places.
     private let paths: [String]
     private let state = Mutex(State())
+    /// What the last look found, for who may not wait for one that is going on; nil until there was one.
+    private let last = Mutex<(at: ContinuousClock.Instant, isFine: Bool)?>(nil)
 
-    init(places: StatePlaces) { paths = Place.allCases.map { Self.path($0, places) } }
+    init(places: StatePlaces, keeper: LogKeeper) {
+        self.keeper = keeper
+        paths = Place.allCases.map { Self.path($0, places) }
+    }
 
     deinit { state.withLock { if $0.log >= 0 { closeDescriptor($0.log) } } }
 
@@ -63,20 +67,15 @@ final class FolderWatch: Sendable {
         }
     }
 
-    /// The log is about to be brought in, until that is noted.
+    /// The log is about to be brought in, until ``hasBroughtIn()``.
     func willBringIn() { state.withLock { $0.isBringingIn = true } }
 
-    /// Takes the size that this process has just given the log for known, and that of the database where it has brought the
-    /// log in.
-    func noteOwnWriting(broughtIn: Bool = false) {
+    /// Takes what database and sums are now for known.
+    func hasBroughtIn() {
         state.withLock { state in
-            if broughtIn { state.isBringingIn = false }
+            state.isBringingIn = false
             guard !state.noted.isEmpty else { return }
-            if !broughtIn, let log = FileMark(descriptor: state.log) {
-                if log.isSameFile(as: state.noted[Place.log.rawValue]) { state.noted[Place.log.rawValue] = log }
-                return
-            }
-            for place in broughtIn ? [Place.log, .database, .sums] : [.log] {
+            for place in [Place.database, .sums] {
                 guard let found = FileMark(path: path(place)), found.isSameFile(as: state.noted[place.rawValue]) else {
                     continue
                 }
@@ -89,65 +88,78 @@ final class FolderWatch: Sendable {
     ///
     /// - Parameters:
     ///   - now: whether to look even if that was done a moment ago
-    ///   - wrote: whether this process may have written to the log since that was noted
     ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
-    func change(now: Bool = false, wrote: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
+    func change(now: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
         state.withLock { state in
             guard !state.noted.isEmpty else { return nil }
+            defer { last.withLock { [state] in $0 = (at: state.lookedAt, isFine: state.change == nil) } }
             let time = ContinuousClock.now
             if now || state.change != nil || time - state.lookedAt >= Self.pause {
                 state.lookedAt = time
-                var growing: Set<Place> = wrote ? [.witness] : [.log, .witness]
-                // What this process writes to the log makes it longer, but where it is brought in.
-                if !state.isBringingIn { growing.formUnion([.database, .log, .sums]) }
-                let found = look(state.noted, Place.allCases, growing: growing) { wrote || isEmptied() }
-                // A log that was cut short is so until it is as long again, though it is not held to its length where this
-                // process may have written to it.
-                let isCut = wrote && state.isLogCut && !isLogAsNoted(state.noted[Place.log.rawValue], state.log)
-                state.isLogCut =
-                    isCut
-                    || found != nil && !wrote
-                        && !isLogAsNoted(state.noted[Place.log.rawValue], state.log)
-                state.change = found ?? (isCut ? state.change : nil)
-            } else if !wrote, !isLogAsNoted(state.noted[Place.log.rawValue], state.log) {
+                state.change = look(state, Place.allCases, isEmptied) ?? overwritten(&state)
+            } else if !state.isBringingIn, !isLogThere(state) {
                 // What was cut short has to be seen before it is written behind it.
-                state.change = look(state.noted, [.log], growing: [.log], isEmptied)
-                state.isLogCut = state.change != nil
+                state.change = look(state, [.log], isEmptied)
             }
             return state.change
         }
     }
 
-    /// Whether the log that this process writes to is there and no shorter than it was, by one call on its descriptor.
-    private func isLogAsNoted(_ known: FileMark?, _ log: Int32) -> Bool {
-        guard let known, let found = FileMark(descriptor: log) else { return false }
-        return found.isSameFile(as: known) && found.bytes >= known.bytes
+    /// Whether the log that this process writes to is there and has all that was committed to it, by one call on its
+    /// descriptor.
+    private func isLogThere(_ state: State) -> Bool {
+        let least = keeper.leastLogBytes
+        guard let known = state.noted[Place.log.rawValue], let found = FileMark(descriptor: state.log) else {
+            return false
+        }
+        return found.isSameFile(as: known) && found.bytes >= least
     }
 
     /// Whether the last look found nothing and was a moment ago.
     var isFineJustNow: Bool {
-        state.withLock { state in
-            state.noted.isEmpty || state.change == nil && ContinuousClock.now - state.lookedAt < Self.pause
-        }
+        last.withLock { last in last.map { $0.isFine && ContinuousClock.now - $0.at < Self.pause } ?? false }
     }
 
-    /// - Parameter growing: what can't have become smaller
-    private func look(
-        _ noted: [FileMark?], _ places: [Place], growing: Set<Place>, _ isEmptied: () -> Bool
-    ) -> String? {
+    private func look(_ state: State, _ places: [Place], _ isEmptied: () -> Bool) -> String? {
         for place in places {
-            guard let known = noted[place.rawValue] else { continue }
+            guard let known = state.noted[place.rawValue] else { continue }
             let path = path(place)
+            // Before the file is looked at, which the writer may make longer meanwhile.
+            let least = leastBytes(of: place, state, known)
             guard let found = FileMark(path: path) else {
                 // Whatever keeps it from being looked at, it is not that it is gone.
                 guard errno == ENOENT || errno == ENOTDIR || errno == ESTALE else { continue }
                 return "\(path) was removed while the service ran"
             }
             guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
-            guard growing.contains(place), found.bytes < known.bytes else { continue }
+            guard found.bytes < least else { continue }
             if place == .log, found.bytes == 0, isEmptied() { continue }
             return "\(path) was truncated while the service ran"
         }
+        return nil
+    }
+
+    /// Below what size a file has lost something.
+    private func leastBytes(of place: Place, _ state: State, _ known: FileMark) -> Int {
+        switch place {
+        case .witness: known.bytes
+        case .log: state.isBringingIn ? 0 : keeper.leastLogBytes
+        case .database, .sums: state.isBringingIn ? 0 : known.bytes
+        case .folder, .lock, .index, .files: 0
+        }
+    }
+
+    /// What bears witness of the database and has not what was written to it; nil where all has. The sums of all pages are
+    /// read only where somebody else has written to them since they were.
+    private func overwritten(_ state: inout State) -> String? {
+        if !keeper.isWitnessRight { return "\(path(.witness)) was overwritten while the service ran" }
+        guard !state.isBringingIn, let known = state.noted[Place.sums.rawValue] else { return nil }
+        let found = FileMark(path: path(.sums))
+        let isTouched = found?.modified != known.modified
+        guard keeper.areSumsRight(all: isTouched) else {
+            return "\(path(.sums)) was overwritten while the service ran"
+        }
+        if isTouched, let found { state.noted[Place.sums.rawValue] = found }
         return nil
     }
 }

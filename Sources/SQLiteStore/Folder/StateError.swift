@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a state folder can't be used. Nothing in it was changed.
 public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Another process works on it.
@@ -26,6 +28,15 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
         case .newer(let path):
             "the database \(path) was written by a newer version of Vigil: expected this one's or older"
         }
+    }
+
+    /// A file could not be read: what a disk can't give is damage, one that can't be opened is not.
+    init(reading path: String, _ error: FileError) {
+        guard case .failed("read", _, let reason) = error else {
+            self = .unusable(path: path, reason: error.description)
+            return
+        }
+        self = .damaged(path: path, reason: "it can't be read: \(reason)")
     }
 
     /// What was wrong, without what to do.

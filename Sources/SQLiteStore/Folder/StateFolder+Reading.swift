@@ -11,13 +11,12 @@ extension StateFolder {
         }
         guard status.st_mode & S_IFMT == S_IFDIR else { throw .unusable(path: path, reason: "it is no folder") }
         // A folder without a file of the lock is nobody's, unless somebody removed that.
-        let descriptors = [
-            open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), open(path + "/lock", O_RDONLY | O_CLOEXEC),
-        ]
+        let file = StatePlaces(folder: path).lock
+        let descriptors = [open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), open(file, O_RDONLY | O_CLOEXEC)]
         let lock = ReadingLock(descriptors: descriptors)
         for descriptor in descriptors where descriptor >= 0 {
             if flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK {
-                throw .inUse(folder: path, pid: pid(inFile: path + "/lock"))
+                throw .inUse(folder: path, pid: pid(inFile: file))
             }
         }
         return lock

@@ -19,20 +19,21 @@ public final class StateFolder: Sendable {
     let lockedAt: FileTime
 
     /// What is where in it.
-    var places: StatePlaces { StatePlaces(folder: path) }
+    let places: StatePlaces
 
     /// Makes the folder if need be, and locks it.
     public init(_ path: String) throws(StateError) {
         self.path = path
+        places = StatePlaces(folder: path)
         try Self.make(path)
         own = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard own >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
         // Some file systems, shared ones above all, lock files alone.
         if flock(own, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
             close(own)
-            throw .inUse(folder: path, pid: Self.pid(inFile: path + "/lock"))
+            throw .inUse(folder: path, pid: Self.pid(inFile: places.lock))
         }
-        let file = path + "/lock"
+        let file = places.lock
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else {
             let reason = String(cString: strerror(errno))
@@ -40,7 +41,7 @@ public final class StateFolder: Sendable {
             throw .unusable(path: file, reason: reason)
         }
         lockedAt = FileTime.now
-        isNew = access(path + "/jobs.sqlite", F_OK) != 0
+        isNew = access(places.database, F_OK) != 0
         // From here on deinit closes all, also where this throws.
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }

@@ -60,8 +60,9 @@ final class WorkFile: WorkLog, @unchecked Sendable {
 
     /// The jobs that an earlier process's workers were at when it ended; nil where that is not known.
     static func jobs(at path: String) -> Set<JobID>? {
-        guard let boot, let file = try? MappedFile(path: path), file.count >= headBytes else { return nil }
-        return file.withUnsafeBytes { bytes in
+        let most = headBytes + (mostWorkers + 1) * slotBytes
+        guard let boot, let found = try? OpenFile(path: path).prefix(most), found.count >= headBytes else { return nil }
+        return found.withUnsafeBytes { bytes in
             guard bytes.prefix(boot.count).elementsEqual(boot) else { return nil }
             var jobs: Set<JobID> = []
             for start in stride(from: headBytes, through: bytes.count - slotBytes, by: slotBytes)

@@ -14,6 +14,8 @@ final class LogKeeper: Sendable {
 
     private struct State {
         var record: WitnessRecord
+        /// The record that was written last.
+        var written: WitnessRecord
         /// The database's number after a commit that was not noted yet, or is about to come.
         var unnoted: UInt32?
         /// The descriptor of the log, which has the same file as long as the database is open.
@@ -36,6 +38,9 @@ final class LogKeeper: Sendable {
     /// The frames of the log after a commit that was not noted yet; 0 where all are.
     private let committed = Atomic<Int>(0)
 
+    /// The frames that the log can't be without: none once all are in the database, until the next commit.
+    private let needed = Atomic<Int>(0)
+
     /// Makes what is not there yet.
     init(_ places: StatePlaces, _ whole: FolderCheck.Whole, isFlushed: Bool) throws(StateError) {
         self.places = places
@@ -44,7 +49,7 @@ final class LogKeeper: Sendable {
         var head = whole.head
         if head.identity == 0 { head.identity = UInt32.random(in: 1 ... .max) }
         if let entries = whole.sums { try PageSums.write(entries, head, to: places.sums) }
-        sums = try PageSums(path: places.sums)
+        sums = try PageSums(path: places.sums, PageSums.read(places.sums))
         var record = WitnessRecord()
         if case .record(let last, _) = whole.witness { record = last }
         // With the machine a note can have been lost whose transaction was not.
@@ -63,7 +68,7 @@ final class LogKeeper: Sendable {
         if let code = witness.write(record) {
             throw .unusable(path: places.witness, reason: String(cString: strerror(code)))
         }
-        state = Mutex(State(record: record))
+        state = Mutex(State(record: record, written: record))
     }
 
     /// Notes each commit of a connection, which must not outlast this, before the next can begin.
@@ -101,37 +106,64 @@ final class LogKeeper: Sendable {
     func note() throws {
         let frames = committed.load(ordering: .acquiring)
         guard frames > 0 else { return }
-        let problem: Int32? = state.withLock { state in
+        let problem: (path: String, code: Int32)? = state.withLock { state in
             if state.log < 0 { state.log = open(places.log, O_RDONLY | O_CLOEXEC) }
             let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
             guard let frame = read(state.log, LogScan.frameHeadBytes, at: LogScan.headBytes + (frames - 1) * step),
                 let head = frame.withUnsafeBytes({ LogScan.FrameHead($0) }) as LogScan.FrameHead?
-            else { return errno == 0 ? EIO : errno }
+            else { return (places.log, errno == 0 ? EIO : errno) }
             if head.salts != state.record.salts || state.frames > frames || state.frames == 0 {
-                guard let first = read(state.log, LogScan.headBytes, at: 0) else { return errno == 0 ? EIO : errno }
+                guard let first = read(state.log, LogScan.headBytes, at: 0) else {
+                    return (places.log, errno == 0 ? EIO : errno)
+                }
                 state.record.head = first
                 if state.summed < state.frames { state.record.areSumsLost = true }
                 state.summed = 0
             }
             state.frames = frames
+            needed.store(frames, ordering: .releasing)
             var record = state.record
             record.number += 1
             record.sequence = state.unnoted ?? record.sequence
             record.salts = head.salts
             record.frames = UInt32(frames)
             record.sum = head.sum
-            if let code = witness.write(record) { return code }
-            state.record = record
+            if let code = witness.write(record) { return (places.witness, code) }
+            (state.record, state.written) = (record, record)
             state.unnoted = nil
             return nil
         }
         if let problem {
-            let reason = String(cString: strerror(problem))
-            if problem == ENOSPC || problem == EDQUOT { throw StoreFault.diskFull("\(places.witness): \(reason)") }
-            throw StoreFault.refused(.unavailable("\(places.witness) can't be written: \(reason)"))
+            let reason = String(cString: strerror(problem.code))
+            if problem.code == ENOSPC || problem.code == EDQUOT {
+                throw StoreFault.diskFull("\(problem.path): \(reason)")
+            }
+            let what = problem.path == places.log ? "read" : "written"
+            throw StoreFault.refused(.unavailable("\(problem.path) can't be \(what): \(reason)"))
         }
         committed.store(0, ordering: .releasing)
     }
+
+    /// How many bytes the log has at least while nobody but the writer writes to it or cuts it short.
+    var leastLogBytes: Int {
+        let frames = max(needed.load(ordering: .acquiring), committed.load(ordering: .acquiring))
+        return Self.bytes(of: frames)
+    }
+
+    /// The bytes of the log up to the last commit, with the heads of its frames.
+    var logBytes: Int { Self.bytes(of: state.withLock { $0.frames }) }
+
+    private static func bytes(of frames: Int) -> Int {
+        frames > 0 ? LogScan.headBytes + frames * (LogScan.frameHeadBytes + StoreDatabase.pageSize) : 0
+    }
+
+    /// Whether the witness says what was written to it last. Nobody waits for that: while it is written to, it is as good
+    /// as right.
+    var isWitnessRight: Bool { state.withLockIfAvailable { witness.has($0.written) } ?? true }
+
+    /// Whether the sums begin as they should, or are what was written in each of their bytes; not to be asked while they are
+    /// being written.
+    func areSumsRight(all: Bool) -> Bool { all ? sums.isWhole : sums.hasHead }
 
     /// The bytes of the log up to the last commit, and those of them that are not in the database for sure.
     var bytes: (all: Int, unsummed: Int) {
@@ -232,7 +264,11 @@ final class LogKeeper: Sendable {
             state.summed = 0
             state.frames = 0
         }
+        broughtIn()
     }
+
+    /// All of the log is in the database: the next transaction may begin it anew, and make the file shorter.
+    func broughtIn() { needed.store(0, ordering: .releasing) }
 
     /// The database is closed, with all of the log in it if it went well.
     func close(inOrder: Bool) {

@@ -34,30 +34,41 @@ struct LogScan {
     private(set) var commits = 0
     /// The pages of the database after that; nil where there is no such transaction.
     private(set) var size: Int?
-    /// Where each page stands last, among those frames.
-    private(set) var pages: [UInt32: Int] = [:]
-    /// The first frame of the database's first page, nil where there is none.
-    private var firstOfHead: Int?
+    /// The pages that it has, in those frames.
+    private(set) var pages: Set<UInt32> = []
+    /// The database's first page as the log has it last; nil where it has none.
+    private(set) var firstPage: [UInt8]?
+    /// The head of the database after the first transaction of this log that has written it; nil where none has.
+    private(set) var firstHead: DatabaseHead?
     /// The sum up to each of them.
     private(set) var sums: [UInt64] = []
     /// Whether frames of this log follow a bad one in a way that only damage explains: each transaction was flushed before
     /// the next one began.
     private(set) var isBroken = false
 
-    private let file: MappedFile
     let pageSize: Int
+    /// The bytes of the file.
+    let bytes: Int
 
-    var bytes: Int { file.count }
-
-    init(_ file: MappedFile, pageSize: Int) {
-        self.file = file
+    /// Reads the log once, from its beginning to its end.
+    init(_ file: OpenFile, pageSize: Int) throws(FileError) {
         self.pageSize = pageSize
-        file.withUnsafeBytes { bytes in
-            guard let swapped = Self.readHead(bytes, pageSize: pageSize) else { return }
-            head = Array(bytes[..<Self.headBytes])
-            salts = bytes.longNumber(at: 16)
-            readFrames(bytes, swapped: swapped, after: bytes.longNumber(at: 24))
+        bytes = file.count
+        let first = try file.prefix(Self.headBytes)
+        guard let swapped = first.withUnsafeBytes({ Self.readHead($0, pageSize: pageSize) }) else { return }
+        head = first
+        salts = first.withUnsafeBytes { $0.longNumber(at: 16) }
+        var reading = Reading(swapped: swapped, sum: first.withUnsafeBytes { $0.longNumber(at: 24) })
+        let step = Self.frameHeadBytes + pageSize
+        let end = Self.headBytes + (bytes - Self.headBytes) / step * step
+        try file.forEachPiece(of: Self.headBytes..<end, unit: step) {
+            $0
+        } _: { (piece) throws(FileError) in
+            for start in stride(from: 0, to: piece.count, by: step) where !isBroken {
+                read(piece.part(start..<start + step), &reading)
+            }
         }
+        sums.removeLast(sums.count - frames)
     }
 
     /// Whether the words are summed in another order than the machine's; nil where the bytes are not the head of a log.
@@ -69,6 +80,11 @@ struct LogScan {
         return swapped
     }
 
+    /// Whether the bytes are the head of a log.
+    static func isHead(_ bytes: UnsafeRawBufferPointer, pageSize: Int) -> Bool {
+        readHead(bytes, pageSize: pageSize) != nil
+    }
+
     static func isSwapped(magic: UInt32) -> Bool? {
         guard magic & ~1 == 0x377f_0682 else { return nil }
         #if _endian(little)
@@ -78,53 +94,47 @@ struct LogScan {
         #endif
     }
 
-    private mutating func readFrames(_ bytes: UnsafeRawBufferPointer, swapped: Bool, after head: UInt64) {
-        let step = Self.frameHeadBytes + pageSize
-        let most = (bytes.count - Self.headBytes) / step
-        var sum = head
-        var open: [UInt32: Int] = [:]
-        var index = 0
-        while index < most {
-            let frame = bytes.part(Self.headBytes + index * step..<Self.headBytes + (index + 1) * step)
-            let known = FrameHead(frame)
-            guard known.salts == salts, known.page != 0 else { break }
-            sum = LogSum.of(frame.part(0..<8), after: sum, swapped: swapped)
-            sum = LogSum.of(frame.part(Self.frameHeadBytes..<step), after: sum, swapped: swapped)
-            guard sum == known.sum else { break }
-            open[known.page] = index
-            if known.page == 1, firstOfHead == nil { firstOfHead = index }
-            sums.append(sum)
-            index += 1
-            guard known.isCommit else { continue }
-            pages.merge(open) { $1 }
-            open = [:]
-            frames = index
-            commits += 1
-            size = Int(known.size)
-        }
-        sums.removeLast(sums.count - frames)
+    /// How far the reading of the frames is.
+    private struct Reading {
+        let swapped: Bool
+        var sum: UInt64
+        /// What the transaction has that has not ended yet.
+        var pages: Set<UInt32> = []
+        var firstPage: [UInt8]?
+        /// Whether a frame was not the next one.
+        var isBeyond = false
+        /// Whether a transaction has ended behind that.
         var hasEnded = false
-        while index < most, !isBroken {
-            let known = FrameHead(bytes.part(Self.headBytes + index * step..<Self.headBytes + (index + 1) * step))
-            index += 1
-            guard known.salts == salts, known.page != 0 else { continue }
-            isBroken = hasEnded
-            hasEnded = hasEnded || known.isCommit
+    }
+
+    private mutating func read(_ frame: UnsafeRawBufferPointer, _ reading: inout Reading) {
+        let known = FrameHead(frame)
+        let isOfThis = known.salts == salts && known.page != 0
+        if !reading.isBeyond, isOfThis {
+            reading.sum = LogSum.of(frame.part(0..<8), after: reading.sum, swapped: reading.swapped)
+            reading.sum = LogSum.of(
+                frame.part(Self.frameHeadBytes..<frame.count), after: reading.sum, swapped: reading.swapped)
         }
-    }
-
-    /// The bytes of a page as the log has it last.
-    func page(_ number: UInt32) -> [UInt8]? { pages[number].map(page(at:)) }
-
-    /// The head of the database after the first transaction of this log that has written it; nil where none has.
-    var firstHead: DatabaseHead? {
-        guard let index = firstOfHead, index < frames else { return nil }
-        return page(at: index).withUnsafeBytes { DatabaseHead($0) }
-    }
-
-    private func page(at index: Int) -> [UInt8] {
-        let start = Self.headBytes + index * (Self.frameHeadBytes + pageSize) + Self.frameHeadBytes
-        return file.withUnsafeBytes { Array($0[start..<start + pageSize]) }
+        guard !reading.isBeyond, isOfThis, reading.sum == known.sum else {
+            reading.isBeyond = true
+            guard isOfThis else { return }
+            isBroken = reading.hasEnded
+            reading.hasEnded = reading.hasEnded || known.isCommit
+            return
+        }
+        sums.append(reading.sum)
+        reading.pages.insert(known.page)
+        if known.page == 1 { reading.firstPage = Array(frame[Self.frameHeadBytes...]) }
+        guard known.isCommit else { return }
+        pages.formUnion(reading.pages)
+        reading.pages = []
+        if let page = reading.firstPage {
+            firstHead = firstHead ?? page.withUnsafeBytes { DatabaseHead($0) }
+            (firstPage, reading.firstPage) = (page, nil)
+        }
+        frames = sums.count
+        commits += 1
+        size = Int(known.size)
     }
 }
 
@@ -132,7 +142,7 @@ struct LogScan {
 enum LogSum {
     static func of(_ bytes: UnsafeRawBufferPointer, after sum: UInt64, swapped: Bool) -> UInt64 {
         guard let base = bytes.baseAddress else { return sum }
-        // Sound: heads and pages begin at multiples of eight bytes in the log, and the mapping at one of a page.
+        // Sound: heads and pages begin at multiples of eight bytes in the log, and the buffers that it is read into at such ones.
         let words = base.assumingMemoryBound(to: UInt32.self)
         let count = bytes.count / 8 * 2
         var (first, second) = (UInt32(truncatingIfNeeded: sum >> 32), UInt32(truncatingIfNeeded: sum))

@@ -16,7 +16,8 @@ struct Difference {
         var unknown = 0
         // A count that is far beyond what there is is itself what is wrong.
         let pages = min(pages, max(now.count, kept.count, log?.size ?? 0) + 1)
-        for page in stride(from: 1, through: pages, by: 1) where log?.pages[UInt32(truncatingIfNeeded: page)] == nil {
+        for page in stride(from: 1, through: pages, by: 1)
+        where log?.pages.contains(UInt32(truncatingIfNeeded: page)) != true {
             let entry = page < kept.count ? kept[page] : 0
             if entry == 0 {
                 unknown += 1

@@ -10,7 +10,7 @@ struct WitnessFile: Sendable {
     /// What an earlier process has left.
     enum Found: Sendable, Equatable {
         case nothing
-        case damaged
+        case damaged(reason: String)
         /// - Parameter isPartial: whether the other record was changed
         case record(WitnessRecord, isPartial: Bool)
     }
@@ -18,12 +18,19 @@ struct WitnessFile: Sendable {
     private let descriptor: Int32
     let path: String
 
-    static func read(_ path: String) -> Found {
-        guard let file = try? MappedFile(path: path) else { return access(path, F_OK) == 0 ? .damaged : .nothing }
-        return file.withUnsafeBytes { bytes in
-            guard bytes.count == Self.bytes else { return .damaged }
-            let records = places.compactMap { WitnessRecord(bytes.part($0..<$0 + WitnessRecord.bytes)) }
-            guard let last = records.max(by: { $0.number < $1.number }) else { return .damaged }
+    static func read(_ path: String, reading: @escaping OpenFile.Read = OpenFile.systemRead) -> Found {
+        let found: [UInt8]
+        do throws(FileError) { found = try OpenFile(path: path, read: reading).prefix(Self.bytes + 1) } catch {
+            if case .noSuchFile = error { return .nothing }
+            return .damaged(reason: error.description)
+        }
+        return found.withUnsafeBytes { bytes in
+            let records =
+                bytes.count == Self.bytes
+                ? places.compactMap { WitnessRecord(bytes.part($0..<$0 + WitnessRecord.bytes)) } : []
+            guard let last = records.max(by: { $0.number < $1.number }) else {
+                return .damaged(reason: "neither of its records is one")
+            }
             return .record(last, isPartial: records.count < places.count)
         }
     }
@@ -51,6 +58,15 @@ struct WitnessFile: Sendable {
         let bytes = record.encoded
         let place = Self.places[Int(record.number & 1)]
         return pwrite(descriptor, bytes, bytes.count, off_t(place)) == bytes.count ? nil : errno
+    }
+
+    /// Whether the file has this record where it was written.
+    func has(_ record: WitnessRecord) -> Bool {
+        let bytes = [UInt8](unsafeUninitializedCapacity: WitnessRecord.bytes) { buffer, found in
+            let place = off_t(Self.places[Int(record.number & 1)])
+            found = max(pread(descriptor, buffer.baseAddress, WitnessRecord.bytes, place), 0)
+        }
+        return bytes == record.encoded
     }
 
     /// Says whether it is on the disk.

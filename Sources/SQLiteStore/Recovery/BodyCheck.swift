@@ -1,7 +1,7 @@
 import GRDB
 import Jobs
 
-/// Holds each body to its digest.
+/// Holds each body to its digest, and tells of jobs that lack the row of theirs.
 struct BodyCheck {
     let db: Database
     let files: BodyFiles
@@ -30,8 +30,20 @@ struct BodyCheck {
                 try check(result.place, result.file, of: id)
             } catch { note(id, path, error) }
         }
+        for (what, path, sql) in Self.lacking {
+            for id in try Blob.fetchAll(db, sql: sql).compactMap({ JobID($0) }) {
+                damages.append(FolderReport.Damage(path: path, reason: "\(what) is not there", job: "\(id)"))
+            }
+        }
         return damages
     }
+
+    /// A job that has not ended has its input, and one that succeeded its result: both go with the job's own row, inputs of
+    /// ended jobs before.
+    private static let lacking = [
+        ("its input", "payloads", "SELECT id FROM jobs WHERE status <= 1 AND id NOT IN (SELECT job FROM payloads)"),
+        ("its result", "results", "SELECT id FROM jobs WHERE status = 2 AND id NOT IN (SELECT job FROM results)"),
+    ]
 
     private func check(_ place: BodyRows.Place, _ name: String?, of id: JobID, subject: [UInt8] = []) throws {
         let digest =

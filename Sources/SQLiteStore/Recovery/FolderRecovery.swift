@@ -77,7 +77,7 @@ public struct FolderRecovery: Sendable, Equatable {
 
     /// Copies what of the log is good.
     private mutating func copyLog(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
-        guard let log = try? MappedFile(path: old.log) else { return }
+        guard let log = try? OpenFile(path: old.log) else { return }
         var record: WitnessRecord?
         if case .record(let last, _) = WitnessFile.read(old.witness) { record = last }
         let salvage = LogSalvage(log, pageSize: StoreDatabase.pageSize, record: record)
@@ -90,23 +90,32 @@ public struct FolderRecovery: Sendable, Equatable {
         } catch { throw .unusable(path: new.folder, reason: error.description) }
     }
 
-    private func copyDatabase(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
+    private mutating func copyDatabase(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
         do throws(FileError) {
-            let database = try MappedFile(path: old.database)
+            let database = try OpenFile(path: old.database)
             var file = try AtomicFile(path: new.database)
-            try database.withUnsafeBytes { bytes throws(FileError) in
-                let head = Self.mended(bytes, PageSums.read(old.sums))
-                try file.write(head)
-                try file.write(bytes.part(head.count..<bytes.count))
+            let size = StoreDatabase.pageSize
+            var lost = 0
+            for start in stride(from: 0, to: database.count, by: size) {
+                let range = start..<min(start + size, database.count)
+                var page: [UInt8]
+                // What the disk can't give is as what was overwritten.
+                do throws(FileError) { page = try database.bytes(range) } catch {
+                    page = [UInt8](repeating: 0, count: range.count)
+                    lost += 1
+                }
+                if start == 0 { page = Self.mended(page, of: database.count, try? PageSums.read(old.sums)) }
+                try file.write(page)
             }
             try file.commit()
+            if lost > 0 { losses.append("\(lost) pages of \(old.database) can't be read") }
         } catch { throw .unusable(path: new.folder, reason: error.description) }
     }
 
     /// Makes a database that has no pages but those of the log. Without its first page there is nothing to be had.
     private func makeDatabase(_ new: StatePlaces) throws(StateError) {
-        let log = (try? MappedFile(path: new.log)).map { LogScan($0, pageSize: StoreDatabase.pageSize) }
-        guard let log, let first = log.page(1), let pages = log.size else {
+        let log = try? LogScan(OpenFile(path: new.log), pageSize: StoreDatabase.pageSize)
+        guard let log, let first = log.firstPage, let pages = log.size else {
             unlink(new.log)
             return
         }
@@ -120,14 +129,15 @@ public struct FolderRecovery: Sendable, Equatable {
         }
     }
 
-    /// A database's first 100 bytes with what is the same in all of ours, so that a bit of it does not hide all the rest
-    /// (fileformat2.html#the_database_header).
-    private static func mended(_ bytes: UnsafeRawBufferPointer, _ sums: PageSums.Found?) -> [UInt8] {
-        let count = bytes.count
-        var head = Array(bytes.prefix(100))
-        guard head.count == 100 else { return head }
-        if let sums, sums.entries.count > 1, count >= StoreDatabase.pageSize,
-            PageSums.entry(of: bytes.part(0..<StoreDatabase.pageSize), number: 1) == sums.entries[1]
+    /// A database's first page with what is the same in all of ours, so that a bit of its first 100 bytes does not hide all
+    /// the rest (fileformat2.html#the_database_header).
+    ///
+    /// - Parameter count: the bytes of the database
+    private static func mended(_ page: [UInt8], of count: Int, _ sums: PageSums.Found?) -> [UInt8] {
+        var head = page
+        guard head.count >= 100 else { return head }
+        if let sums, sums.entries.count > 1, page.count == StoreDatabase.pageSize,
+            page.withUnsafeBytes({ PageSums.entry(of: $0, number: 1) }) == sums.entries[1]
         {
             return head
         }

@@ -63,7 +63,7 @@ struct RowSalvage {
         try target.inDatabase { db in
             if (try? StoreDatabase.written(db)) == nil { try db.execute(sql: "DELETE FROM clock") }
         }
-        losses += try tidy(target)
+        try tidy(target)
         target.inDatabase { _ = try? $0.checkpoint(.truncate) }
         try target.close()
         return losses
@@ -110,16 +110,11 @@ struct RowSalvage {
         }
     }
 
-    /// Removes what belongs to no job that was found, and tells of jobs without what they need.
-    private func tidy(_ target: DatabaseQueue) throws -> [String] {
+    /// Removes what belongs to no job that was found. Jobs without what they need are told of by ``BodyCheck``.
+    private func tidy(_ target: DatabaseQueue) throws {
         try target.inDatabase { db in
             for table in ["payloads", "results", "callbacks", "keys"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE job NOT IN (SELECT id FROM jobs)")
-            }
-            let inputs = "SELECT id FROM jobs WHERE status <= 1 AND id NOT IN (SELECT job FROM payloads)"
-            let results = "SELECT id FROM jobs WHERE status = 2 AND id NOT IN (SELECT job FROM results)"
-            return try [("its input", inputs), ("its result", results)].flatMap { what, sql in
-                try Blob.fetchAll(db, sql: sql).compactMap { JobID($0) }.map { "job \($0): \(what) can't be read" }
             }
         }
     }

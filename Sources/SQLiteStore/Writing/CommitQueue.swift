@@ -134,7 +134,6 @@ final class CommitQueue: Sendable {
                     db: db, clock: database.clock, live: live, damage: database.damage)
                 for commit in batch { try commit.perform(context) }
             }
-            database.noteOwnWriting()
         } catch {
             let reason = StoreFault.reason(of: error)
             if !(error is StoreFault) { state.withLock { $0.fault = reason } }

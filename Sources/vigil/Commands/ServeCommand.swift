@@ -13,7 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Run the scoring service.",
         discussion:
             "Ends on SIGTERM and SIGINT: it stops accepting, finishes what runs, leaves what waits to the next process (with "
-            + "--state memory finishes that too), and exits 0; with 70 where its state folder was taken from it.")
+            + "--state memory finishes that too), and exits 0; with 70 where its state folder was taken from it or damaged."
+    )
 
     @OptionGroup var general: SettingGroup<ServeSettings.General>
     @OptionGroup(title: "Server") var server: SettingGroup<ServeSettings.Server>
@@ -80,11 +81,7 @@ struct ServeCommand: AsyncParsableCommand {
         try await group.run()
         await accessLog?.finish()
         await composition.settle()
-        if let change = jobs.close() {
-            throw Failure(
-                .internal,
-                "\(change): what was not fetched is lost, unless the folder is put back as it was")
-        }
+        if let change = jobs.close() { throw Failure(.internal, change) }
     }
 
     private func logger(_ settings: Settings) throws -> Logger {

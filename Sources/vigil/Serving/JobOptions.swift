@@ -13,7 +13,7 @@ struct JobOptions {
         let place: String
         /// Whether nobody has kept jobs in the folder before; nil for memory.
         var isNew: Bool?
-        /// Says what others have done to the folder, so that not all of it was kept; nil where it is whole.
+        /// Says what was done to the folder, so that not all of it was kept; nil where it is whole.
         let close: @Sendable () -> String?
 
         /// Counts in the jobs that there are and tells how many: a folder whose name is mistyped is a new one.

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import threading
 import time
 
 from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
@@ -194,6 +195,69 @@ with group("a folder that is removed under a server"):
         contains("the log says so at once, and what to do", server.text(), str(folder), "was removed", "remedy=")
         server.signal(signal.SIGTERM)
         check("and the exit code is not that of an end in order", server.wait() not in (0, None), server.text())
+with group("a log that is damaged under load"):
+    def cut(path):
+        os.truncate(path, 0)
+
+    def shortened(path):
+        os.truncate(path, path.stat().st_size // 2)
+
+    def overwritten(path):
+        size = path.stat().st_size
+        overwrite(path, 32, os.urandom(max(size - 32, 8_192)))
+
+    for damage in (cut, shortened, overwritten):
+        folder = scratch() / "state"
+        with Server(state=folder) as server:
+            client = Client(server)
+            client.post(videos.bodies[0], Prefer="wait=10")
+            stop = threading.Event()
+
+            def load():
+                own = Client(server)
+                while not stop.is_set():
+                    try:
+                        own.post(videos.bodies[0])
+                    except OSError:
+                        return
+
+            threads = [threading.Thread(target=load) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            end = time.monotonic() + 30
+            while (folder / "jobs.sqlite-wal").stat().st_size < 100_000 and time.monotonic() < end:
+                time.sleep(0.01)
+            damage(folder / "jobs.sqlite-wal")
+            # What is brought in by checkpoints is looked at then.
+            while client.get("/readyz").status == 200 and time.monotonic() < end:
+                time.sleep(0.1)
+            equal(f"{damage.__name__}: it is not ready", client.get("/readyz").status, 503)
+            server.signal(signal.SIGTERM)
+            code = server.wait()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            equal(f"{damage.__name__}: the exit code says so", code, 70)
+with group("a row that can't be read"):
+    folder = scratch() / "state"
+    with Server(state=folder) as server:
+        client = Client(server)
+        job, other = (client.post(videos.bodies[0], Prefer="wait=10").json()["id"] for _ in range(2))
+        with sqlite3.connect(folder / "jobs.sqlite") as database:
+            changed = database.execute(
+                "UPDATE jobs SET kind = x'ff' WHERE id = (SELECT min(id) FROM jobs)"
+            ).rowcount
+        database.close()
+        equal("one row", changed, 1)
+        for path in ("", "/events"):
+            answer = client.get(f"/jobs/{job}{path}")
+            equal(f"it is told by its name{path}", (answer.status, answer.problem()), (500, "damaged-job"))
+        equal("it can be deleted", client.delete(f"/jobs/{job}").status, 204)
+        equal("and is gone", client.get(f"/jobs/{job}").status, 404)
+        equal("a second time there is none", client.delete(f"/jobs/{job}").status, 404)
+        equal("the other is there", client.get(f"/jobs/{other}").status, 200)
+        server.signal(signal.SIGTERM)
+        equal("the exit code says that something was damaged", server.wait(), 70)
 with group("a folder by default"):
     base = scratch()
     variables = {"XDG_STATE_HOME": str(base / "xdg"), "HOME": str(base / "home"), "STATE_DIRECTORY": ""}

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Jobs
+import Platform
 import Testing
 
 @testable import SQLiteStore
@@ -84,6 +85,25 @@ struct DamageTests {
         try Self.expectRefused(copy, "the log without its database")
         try Data().write(to: URL(fileURLWithPath: copy.database))
         try Self.expectRefused(copy, "the log with an empty database")
+    }
+
+    @Test(
+        "a file that its disk can't give is refused by its name, and the process lives",
+        arguments: ["jobs.sqlite", "jobs.sqlite-wal", "witness", "sums"])
+    func sector(name: String) async throws {
+        let accepted = try await Accepted(isClosed: false)
+        let places = StatePlaces(folder: accepted.home.path)
+        _ = try FolderCheck(places).run()
+        let check = FolderCheck(places) { descriptor, buffer, count, place in
+            // Which file it is, the kernel knows.
+            let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+            guard path?.hasSuffix("/\(name)") == true else { return pread(descriptor, buffer, count, place) }
+            errno = EIO
+            return -1
+        }
+        let error = #expect(throws: StateError.self) { try check.run() }
+        #expect(error?.description.contains(accepted.home.path + "/" + name) == true)
+        #expect(error?.description.contains("Input/output error") == true, "\(String(describing: error))")
     }
 
     @Test("text in its place")

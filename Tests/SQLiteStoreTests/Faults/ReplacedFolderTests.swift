@@ -3,6 +3,7 @@ import Formats
 import Foundation
 import Jobs
 import Platform
+import Synchronization
 import TestSupport
 import Testing
 
@@ -79,10 +80,7 @@ struct ReplacedFolderTests {
         try await store.checkTakes()
         try change.make(to: home)
         let end = ContinuousClock.now + .seconds(1)
-        while ContinuousClock.now < end, (try? await store.checkTakes()) != nil {
-            // The log is looked at by the writer.
-            if change == .logTruncated { _ = try? await store.insert(.of(seed: 3)) }
-        }
+        while ContinuousClock.now < end, (try? await store.checkTakes()) != nil {}
         await #expect(throws: JobStoreError.self) { try await store.checkTakes() }
     }
 
@@ -134,6 +132,44 @@ struct ReplacedFolderTests {
         #expect(throws: StateError.self) { try home.open() }
     }
 
+    @Test("a log that is cut to nothing while nobody writes is told by the periodic look")
+    func idle() async throws {
+        let home = try Home()
+        let notes = Notes()
+        let store = try home.open(logger: notes.logger())
+        _ = try await store.insert(.of())
+        try FolderChange.logTruncated.make(to: home)
+        for _ in 0..<2 { await #expect(throws: JobStoreError.self) { try await store.checkWritable() } }
+        for _ in 0..<3 { _ = try? await store.expire() }
+        let lines = notes.all.filter { $0.contains("jobs.sqlite-wal was truncated while the service ran") }
+        #expect(lines.count == 1, "\(notes.all)")
+        #expect(store.close() != nil)
+    }
+
+    @Test("a log that somebody else has brought in and emptied is no change")
+    func emptiedByOthers() async throws {
+        let home = try Home()
+        let store = try home.open()
+        let id = try await store.insert(.of()).id
+        try home.tamper { _ = try $0.checkpoint(.truncate) }
+        #expect(try Home.bytes(home.database + "-wal").isEmpty)
+        for _ in 0..<2 { try await store.checkWritable() }
+        #expect(try await store.insert(.of(seed: 2)).status == .queued)
+        try await store.checkWritable()
+        #expect(try await store.job(id) != nil)
+    }
+
+    @Test("a log that was cut short between a look and a commit is told at the end")
+    func cutInTheMidst() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...3 { _ = try await store.insert(.of(floats: 4_000, seed: UInt64(seed))) }
+        try FolderChange.logTruncated.make(to: home)
+        // Behind the hole, as a writer does that looked a moment before.
+        try? store.database.write { try $0.execute(sql: "UPDATE clock SET wall = wall + 1") }
+        #expect(store.close() != nil)
+    }
+
     @Test("a log that became shorter is told to who asks whether the store can be written to")
     func shorter() async throws {
         let home = try Home()
@@ -165,6 +201,31 @@ struct ReplacedFolderTests {
         semaphore.signal()
         try await busy.value
         try await ready.value
+    }
+
+    @Test("a submission asks for the room on the disk on that thread too", .timeLimit(.minutes(1)))
+    func room() async throws {
+        let store = try Home().open()
+        try await store.checkTakes()
+        let semaphore = DispatchSemaphore(value: 0)
+        let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
+        let busy = Task {
+            try await store.looks.run { () throws(JobStoreError) in
+                arrival.yield()
+                semaphore.wait()
+            }
+        }
+        for await _ in arrivals { break }
+        let isDone = Mutex(false)
+        let submitting = Task {
+            defer { isDone.withLock { $0 = true } }
+            return try await store.insert(.of())
+        }
+        while store.looks.waiting == 0, !isDone.withLock(\.self) { await Task.yield() }
+        #expect(store.looks.waiting == 1)
+        semaphore.signal()
+        try await busy.value
+        #expect(try await submitting.value.status == .queued)
     }
 
     @Test("a folder that goes away is told in the log at once, with what to do, and so is its coming back")

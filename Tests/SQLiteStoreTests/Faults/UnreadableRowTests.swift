@@ -32,6 +32,59 @@ struct UnreadableRowTests {
         #expect(notes.all.filter { $0.contains("\(ids[1])") }.count == 1, "\(notes.all)")
     }
 
+    @Test("it is told at the end of the store too, which then leaves the folder as it is")
+    func end() async throws {
+        let home = try Home()
+        let store = try home.open()
+        let id = try await store.finish()
+        try Self.spoil(id, in: home)
+        await #expect(throws: JobStoreError.self) { try await store.job(id) }
+        #expect(store.close()?.contains("\(id)") == true)
+    }
+
+    @Test("it can be removed by who knows its name, though nothing can be said of it")
+    func removed() async throws {
+        let home = try Home()
+        let store = try home.open()
+        let ids = [try await store.finish(.of(seed: 1)), try await store.finish(.of(seed: 2))]
+        try Self.spoil(ids[0], in: home)
+        await #expect(throws: JobStoreError.self) { try await store.job(ids[0]) }
+        #expect(try await store.forget(ids[0]))
+        #expect(try await store.job(ids[0]) == nil)
+        #expect(try await store.forget(ids[0]) == false)
+        #expect(try await store.job(ids[1])?.status == .succeeded)
+    }
+
+    @Test("a row that a job needs and that is gone is told by the job, to the check and to a recovery")
+    func missing() async throws {
+        let home = try Home()
+        var ids: [JobID] = []
+        do {
+            let store = try home.open { $0.uploadTTL = .seconds(100) }
+            for seed in 1...3 { ids.append(try await store.finish(.of(seed: UInt64(seed)))) }
+            for seed in 4...5 { ids.append(try await store.insert(.of(seed: UInt64(seed))).id) }
+            // What has no result rightly.
+            for outcome in [JobOutcome.failed(JobFailure(reason: "x", detail: "y")), .cancelled] {
+                for claimed in try await store.claim(limit: 1) {
+                    _ = try await store.complete(claimed.token, with: outcome)
+                }
+            }
+            ids.append(try await store.insert(.of(seed: 6)).id)
+            store.close()
+        }
+        #expect(try FolderReport(of: home.path).isWhole)
+        try home.tamper { db in
+            try db.execute(sql: "DELETE FROM results WHERE job = ?", arguments: [ids[1].blob])
+            try db.execute(sql: "DELETE FROM payloads WHERE job IN (?, ?)", arguments: [ids[2].blob, ids[5].blob])
+        }
+        let report = try FolderReport(of: home.path)
+        #expect(Set(report.damages.map(\.job)) == ["\(ids[1])", "\(ids[5])"], "\(report.damages)")
+        let target = try Home()
+        let recovery = try FolderRecovery(of: home.path, into: target.path + "/new")
+        #expect(recovery.losses.count == 2, "\(recovery.losses)")
+        for id in [ids[1], ids[5]] { #expect(recovery.losses.contains { $0.contains("\(id)") }) }
+    }
+
     @Test("one that waited is told at the start, and the others run")
     func live() async throws {
         let home = try Home()

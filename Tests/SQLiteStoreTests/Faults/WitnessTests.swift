@@ -15,7 +15,7 @@ struct WitnessTests {
     }
 
     private static func scan(_ home: Home) throws -> LogScan {
-        LogScan(try MappedFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
+        try LogScan(OpenFile(path: home.database + "-wal"), pageSize: StoreDatabase.pageSize)
     }
 
     @Test("the log is read as SQLite reads it, and the record is its last commit")
@@ -33,6 +33,52 @@ struct WitnessTests {
         #expect(Self.record(home)?.sequence == UInt32(number ?? 0))
         let frames = try store.database.withWriter { try $0.checkpoint(.passive).walFrameCount }
         #expect(try Self.scan(home).frames == frames)
+    }
+
+    @Test(
+        "what bears witness of the database and is overwritten in place is told",
+        arguments: [("sums", true), ("sums", false), ("witness", true)])
+    func witnesses(name: String, isZeroed: Bool) async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...9 { _ = try await store.insert(.of(floats: 4_000, seed: UInt64(seed))) }
+        store.database.checkpointAll()
+        _ = try await store.insert(.of(seed: 10))
+        try await store.checkWritable()
+        let path = home.path + "/" + name
+        let bytes = try Home.bytes(path)
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        if isZeroed {
+            try file.write(contentsOf: Data(count: bytes.count))
+        } else {
+            try file.seek(toOffset: 48)
+            try file.write(contentsOf: [bytes[48] ^ 1])
+        }
+        try file.close()
+        // Whatever the resolution of the file system's clock.
+        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+        #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
+        for _ in 0..<2 {
+            let error = await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+            #expect(error?.description.contains("\(name) was overwritten while the service ran") == true)
+        }
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 11)) }
+        #expect(store.close()?.contains(name) == true)
+    }
+
+    @Test("what only touches the files is no change")
+    func touched() async throws {
+        let home = try Home()
+        let store = try home.open()
+        for seed in 1...9 { _ = try await store.insert(.of(floats: 4_000, seed: UInt64(seed))) }
+        store.database.checkpointAll()
+        for name in ["sums", "witness", "jobs.sqlite", "jobs.sqlite-wal"] {
+            var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+            #expect(utimensat(AT_FDCWD, home.path + "/" + name, &times, 0) == 0)
+            try await store.checkWritable()
+        }
+        #expect(try await store.insert(.of(seed: 11)).status == .queued)
+        #expect(store.close() == nil)
     }
 
     @Test("a record that was changed in any bit is none")

@@ -74,6 +74,62 @@ struct CallbackRuleTests {
         #expect(taken.count == 5 && taken.contains { $0.url == "http://other.test/" })
     }
 
+    /// Notes of many receivers that failed and are not due yet, behind some of one that has no room, and one that is due.
+    private func manyReceivers(_ store: SQLiteJobStore, due: String) async throws -> CallbackRoom {
+        for _ in 0..<5 {
+            var new = NewJob.of()
+            new.callback = "https://0.test/"
+            _ = try await store.finish(new)
+        }
+        var new = NewJob.of()
+        new.callback = due
+        let job = try await store.finish(new)
+        try await store.writer.commit { context in
+            try context.db.execute(
+                sql: "UPDATE callbacks SET due = due + 1 WHERE job = ?", arguments: [job.blob])
+            for number in 0..<3_000 {
+                try context.db.execute(
+                    sql: """
+                        INSERT INTO callbacks (job, url, tries, due)
+                        VALUES (randomblob(16), ?, 1, (SELECT max(due) + 3600000000000 FROM callbacks WHERE tries = 0))
+                        """, arguments: ["https://r\(number).test/"])
+            }
+        }
+        var room = CallbackRoom(most: 64, perReceiver: 1, failedPerReceiver: 1)
+        let hadRoom = room.add("0.test", failed: false)
+        #expect(hadRoom)
+        return room
+    }
+
+    @Test("a look asks for a bounded number of receivers, however many there are")
+    func bounded() async throws {
+        let clock = ManualClock()
+        let store = try Home().open(clock: clock)
+        let room = try await manyReceivers(store, due: "https://zz.test/")
+        clock.advance(by: .seconds(1))
+        let now = store.database.clock.stored(clock.now)
+        let statements = try await store.database.read { db in
+            var count = 0
+            db.trace(options: .statement) { _ in count += 1 }
+            defer { db.trace(options: []) }
+            _ = try CallbackRows(db: db).due(limit: 1, within: room, now: now, after: Blob([]))
+            return count
+        }
+        #expect(statements < 400, "\(statements)")
+    }
+
+    @Test("and goes on with the next ones: nobody is left out", arguments: ["a", "r500", "zz"])
+    func inTurns(host: String) async throws {
+        let clock = ManualClock()
+        let store = try Home().open(clock: clock)
+        let room = try await manyReceivers(store, due: "https://\(host).test/")
+        clock.advance(by: .seconds(1))
+        var taken: [CallbackNote] = []
+        // 3,000 receivers, at least 32 at a time.
+        for _ in 0..<100 where taken.isEmpty { taken = try await store.takeCallbacks(limit: 1, within: room) }
+        #expect(taken.map(\.url) == ["https://\(host).test/"])
+    }
+
     @Test("an address that is no text keeps nobody from being told", .timeLimit(.minutes(1)))
     func spoiltAddress() async throws {
         let (_, store) = try await notes(slow: 80)
