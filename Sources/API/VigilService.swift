@@ -36,13 +36,16 @@ public final class VigilService: Sendable {
 
     /// Who answers what.
     public func router() -> Router {
+        let bounds = UploadBounds(scoring)
         var router = Router(through: [
-            AnswerCompression(), TaglessPreconditions(), RequestInflation(), ScoringProblems(),
+            AnswerCompression(), TaglessPreconditions(), RequestInflation(), ScoringProblems(bounds: bounds),
         ])
         router.hint =
             "POST /score takes features, GET /readyz tells whether the service is ready, and GET /openapi.yaml describes "
             + "all paths."
-        router.post("/score", bodyLimit: scoring.settings.maxBodyBytes, .deferred { try await self.score($0) })
+        router.post(
+            "/score", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
+            .deferred { try await self.score($0) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
         router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })

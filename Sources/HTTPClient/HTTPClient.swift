@@ -1,4 +1,5 @@
 import Platform
+import TLS
 
 /// One connection to a server, which blocks: a request, then its answer. It is kept open, and opened again where the
 /// server has ended it.
@@ -11,17 +12,24 @@ public final class HTTPClient {
     /// The server.
     public let server: ServerURL
     private let addresses: [IPAddress]
+    private let trust: TLSClientContext?
+    private let peer: TLSPeerName
     private var connection: ClientConnection?
     private var reader = AnswerReader()
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
     /// Looks the host up; connects with the first request.
-    public init(_ server: ServerURL) throws(ClientError) {
+    ///
+    /// - Parameter trust: whom a server is believed over TLS; without it none is spoken to
+    public init(_ server: ServerURL, trusting trust: TLSClientContext? = nil) throws(ClientError) {
         self.server = server
+        self.trust = trust
         if let address = IPAddress(server.host) {
+            peer = .address("\(address)")
             addresses = [address]
             return
         }
+        peer = .host(server.host)
         do throws(ResolutionError) { addresses = try SystemResolver().addresses(of: server.host) } catch {
             throw .unknownHost(server.host, "\(error)")
         }
@@ -51,9 +59,7 @@ public final class HTTPClient {
 
     private func exchange(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
         if connection?.hasEnded == true { connection = nil }
-        if connection == nil {
-            connection = try ClientConnection.connected(toFirstOf: addresses, port: server.port, by: deadline)
-        }
+        if connection == nil { connection = try connected(by: deadline) }
         var problem: ClientError?
         do throws(ClientError) { try connection?.send(message, by: deadline) } catch {
             if case .timedOut = error { throw error }
@@ -64,6 +70,14 @@ public final class HTTPClient {
         do throws(ClientError) { answer = try receive(by: deadline) } catch { throw problem ?? error }
         if problem != nil { connection = nil }
         return answer
+    }
+
+    private func connected(by deadline: Deadline) throws(ClientError) -> ClientConnection {
+        var connection = try ClientConnection.connected(toFirstOf: addresses, port: server.port, by: deadline)
+        guard server.isSecure else { return connection }
+        guard let trust else { throw .noAgreement("nobody is trusted") }
+        try connection.secure(trust, expecting: peer, by: deadline)
+        return connection
     }
 
     private func receive(by deadline: Deadline) throws(ClientError) -> Answer {

@@ -1,22 +1,26 @@
 import Platform
 
-/// Where a server is: `http://host:port`.
+/// Where a server is: `http://host:port` or `https://host:port`.
 public struct ServerURL: Equatable, Sendable, CustomStringConvertible {
     /// A name, or an address in numbers without brackets.
     public let host: String
     /// The port.
     public let port: UInt16
+    /// Whether it is spoken to over TLS.
+    public let isSecure: Bool
 
     /// A place from its parts.
-    public init(host: String, port: UInt16) {
+    public init(host: String, port: UInt16, isSecure: Bool = false) {
         self.host = host
         self.port = port
+        self.isSecure = isSecure
     }
 
-    /// Reads a URL that has no path below which a server could be, and no TLS.
+    /// Reads a URL that has no path below which a server could be.
     public init(parsing text: String) throws(ServerURLError) {
-        guard let place = text.rest(after: "http://") else {
-            throw ServerURLError(text.begins(with: "https://") ? "there is no TLS" : "it does not begin with http://")
+        let isSecure = text.begins(with: "https://")
+        guard let place = text.rest(after: isSecure ? "https://" : "http://") else {
+            throw ServerURLError("it does not begin with http:// or https://")
         }
         let authority = place.ends(with: "/") ? Substring(place.utf8.dropLast()) : place
         guard authority.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"/?#@".utf8.contains($0) }) else {
@@ -30,16 +34,17 @@ public struct ServerURL: Equatable, Sendable, CustomStringConvertible {
         guard !host.isEmpty else { throw ServerURLError("there is no host") }
         guard rest.isEmpty || rest.first == ":",
             let port = rest.isEmpty
-                ? 80 : ASCII.number(rest.utf8.dropFirst(), most: 5).flatMap({ UInt16(exactly: $0) }), port > 0
+                ? isSecure ? 443 : 80 : ASCII.number(rest.utf8.dropFirst(), most: 5).flatMap({ UInt16(exactly: $0) }),
+            port > 0
         else { throw ServerURLError("the port is no number from 1 to 65535") }
-        self.init(host: String(host), port: port)
+        self.init(host: String(host), port: port, isSecure: isSecure)
     }
 
     /// As it stands in a Host field.
     public var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// As it is read.
-    public var description: String { "http://\(authority)" }
+    public var description: String { "\(isSecure ? "https" : "http")://\(authority)" }
 }
 
 /// Why a text is no URL of a server.

@@ -2,6 +2,7 @@ import Engine
 import Formats
 import Jobs
 import Numerics
+import Platform
 import VadCLIP
 
 /// A matrix that can be scored, with what was found out about it.
@@ -79,6 +80,13 @@ extension ScoringService {
     package func accept(
         _ upload: Upload, _ options: ScoreOptions, for version: ModelVersion
     ) async throws(ScoringError) -> [AcceptedMatrix] {
+        if upload.isBatch, let name = options.name {
+            throw .parameter(
+                OptionError(
+                    name: "name",
+                    problem: "\(quoted(name)) would be that of each job of a batch, whose jobs are called after their "
+                        + "files: expected it with one matrix alone"))
+        }
         let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)
         let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var accepted: [AcceptedMatrix] = []

@@ -113,7 +113,7 @@ extension ScoringError {
         case .refused(.tooLarge), .refused(.tooMany): return .tooLarge
         case .content(let error):
             switch error.kind {
-            case .tooLarge: return .tooLarge
+            case .tooLarge, .tooMany, .excessive: return .tooLarge
             case .malformed, .truncated: return .unreadable
             case .unfit, .missing, .unsupported: return .unfit
             }

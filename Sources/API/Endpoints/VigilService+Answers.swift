@@ -45,10 +45,19 @@ extension VigilService {
 
     /// How long the client prefers to wait, as far as that is granted; nil where it does not ask. Preference-Applied tells
     /// what was made of it: 0 of what is no number of seconds.
-    func preferredWait(of head: RequestHead, _ fields: inout HTTPFields) -> Duration? {
-        guard let preferred = PreferHeader(head.fields[.prefer]).wait else { return nil }
+    ///
+    /// - Parameter asked: seconds that the query asks for, which count then
+    func preferredWait(of head: RequestHead, or asked: Double? = nil, _ fields: inout HTTPFields) -> Duration? {
+        let most = Double(settings.maxWait.components.seconds)
+        let preferred = PreferHeader(head.fields[.prefer]).wait
+        guard asked != nil || preferred != nil else { return nil }
         var seconds = 0.0
-        if case .seconds(let asked) = preferred { seconds = min(asked, Double(settings.maxWait.components.seconds)) }
+        if let asked {
+            seconds = min(asked, most)
+        } else if case .seconds(let preferred)? = preferred {
+            seconds = min(preferred, most)
+        }
+        guard preferred != nil else { return .seconds(seconds) }
         let whole = Int(seconds)
         fields[.preferenceApplied] = "wait=" + (Double(whole) == seconds ? "\(whole)" : "\(seconds)")
         return .seconds(seconds)

@@ -10,7 +10,7 @@ extension VigilService {
         let query = try parameters(of: request, among: ["wait"])
         try checkTakesJSON(request.head, "A batch")
         var fields: HTTPFields = [.cacheControl: "no-cache"]
-        let wait = try wait(in: query) ?? preferredWait(of: request.head, &fields) ?? .zero
+        let wait = try preferredWait(of: request.head, or: wait(in: query), &fields) ?? .zero
         let batch = try await scoring.waited(id, wait)
         let tag = Self.tag(of: batch)
         fields[.eTag] = tag.description

@@ -13,10 +13,10 @@ extension VigilService {
 
     func showJob(_ request: Request) async throws -> Response {
         let id = try jobID(of: request)
-        let wait = try self.wait(in: parameters(of: request, among: ["wait"]))
+        let asked = try wait(in: parameters(of: request, among: ["wait"]))
         var job = try await scoring.job(id)
         var fields: HTTPFields = [:]
-        if let wait = wait ?? preferredWait(of: request.head, &fields) {
+        if let wait = preferredWait(of: request.head, or: asked, &fields) {
             guard let ended = try await scoring.waited(id, wait) else { throw ScoringError.unknownJob(id.description) }
             job = ended
         }
@@ -37,10 +37,9 @@ extension VigilService {
     /// The most that `wait` may be, of which less is granted.
     static let mostWaitSeconds = 86_400.0
 
-    /// How long `wait` asks to hold the answer, as far as that is granted; nil where it does not.
-    func wait(in query: Parameters) throws(HTTPProblem) -> Duration? {
-        let seconds = try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...Self.mostWaitSeconds) }
-        return seconds.map { min(.seconds($0), settings.maxWait) }
+    /// How many seconds `wait` asks to hold the answer, of which less may be granted; nil where it does not.
+    func wait(in query: Parameters) throws(HTTPProblem) -> Double? {
+        try taken { () throws(OptionError) in try query["wait"]?.number(in: 0...Self.mostWaitSeconds) }
     }
 
     /// The parameters of a request's query, which may have these names.

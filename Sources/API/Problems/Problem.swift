@@ -3,6 +3,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Jobs
+import Platform
 import Scoring
 
 /// Errors as `application/problem+json` (RFC 9457). The types are listed in openapi.yaml.
@@ -71,7 +72,7 @@ enum Problem {
 
     private static func decoding(_ error: ArrayDecodingError) -> HTTPProblem {
         switch error.kind {
-        case .tooLarge:
+        case .tooLarge, .tooMany, .excessive:
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: error.description)
@@ -164,7 +165,18 @@ enum Problem {
 
 /// Gives the errors of ``ScoringService`` the form that they have over HTTP.
 struct ScoringProblems: Middleware {
+    let bounds: UploadBounds
+
     func answer(_ request: Request, on route: Route, by handler: Handler.Deferred) async throws -> Response {
-        do { return try await handler(request) } catch { throw Problem.of(error) ?? error }
+        do { return try await handler(request) } catch {
+            guard var problem = Problem.of(error) else { throw error }
+            if let hint = bounds.hint(on: error) { problem.detail = "\(problem.detail.sentence) \(hint)" }
+            throw problem
+        }
     }
+}
+
+extension String {
+    /// With its full stop.
+    fileprivate var sentence: String { ends(with: ".") ? self : self + "." }
 }

@@ -63,8 +63,12 @@ public struct ArrayDecodingError: Error, Equatable, Sendable, CustomStringConver
         case truncated
         /// The bytes keep the rules and hold something that is not taken, such as integers.
         case unsupported
-        /// More elements, or a longer header, than the limits allow.
+        /// More elements than the limits allow.
         case tooLarge
+        /// More arrays than the limits allow.
+        case tooMany
+        /// What is no array's own is beyond any reason, such as a header's length.
+        case excessive
         /// There is no array of the name asked for.
         case missing
         /// Rows of different lengths, or a number that is none in float32.

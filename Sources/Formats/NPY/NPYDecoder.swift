@@ -121,7 +121,7 @@ public struct NPYDecoder: ArrayDecoder {
         let length = pending[8...].reversed().reduce(0) { $0 << 8 | Int($1) }
         guard length <= limits.maxNPYHeaderBytes else {
             throw ArrayDecodingError(
-                .tooLarge, "the .npy header claims \(length) bytes; the limit is \(limits.maxNPYHeaderBytes)")
+                .excessive, "the .npy header claims \(length) bytes; the limit is \(limits.maxNPYHeaderBytes)")
         }
         guard length > 0 else { throw NPYHeader.malformed("is empty") }
         pending = []

@@ -51,7 +51,7 @@ enum SafetensorsChoice: Sendable {
         }
         guard matrices.count <= limits.maxMatrices else {
             throw ArrayDecodingError(
-                .tooLarge,
+                .tooMany,
                 "the safetensors body has \(matrices.count) matrices; an upload may have \(limits.maxMatrices)")
         }
         return matrices

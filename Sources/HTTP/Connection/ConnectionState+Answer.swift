@@ -74,7 +74,7 @@ extension ConnectionState {
         var takesBody = false
         if let limit = route.bodyLimit, case .deferred = route.handler, exchange?.isReadingBody == true {
             if let length = head.controls.framing.declaredLength, length > limit {
-                answer(.contentTooLarge(limit: limit), now: now)
+                answer(.contentTooLarge(limit: limit, hint: route.bodyHint), now: now)
                 return nil
             }
             takesBody = true

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a request body did not come to its end.
 public enum BodyError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The body is larger than its route or the caller allows, in bytes.
@@ -18,12 +20,13 @@ public enum BodyError: Error, Sendable, Equatable, CustomStringConvertible {
     /// One plain sentence.
     public var description: String {
         switch self {
-        case .tooLarge(let limit): "The body is larger than the \(limit) bytes that are taken here."
+        case .tooLarge(let limit): "The body is larger than the \(ByteCount(limit)) that are taken here."
         case .malformedChunk(let detail): "The chunked body is malformed: \(detail)."
         case .closedEarly: "The connection ended before the body did."
         case .timedOut: "The body came too slowly or not at all."
         case .malformedCoding(let detail): "The body's Content-Encoding does not hold: \(detail)."
-        case .tooCompressed(let times): "The body inflates to more than \(times) times its size."
+        case .tooCompressed(let times):
+            "The body inflates to more than \(times) times its size: send it without Content-Encoding."
         case .cancelled: "The request was cancelled while its body was being read."
         }
     }

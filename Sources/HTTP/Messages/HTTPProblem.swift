@@ -1,4 +1,5 @@
 public import HTTPTypes
+import Platform
 
 /// A request that is answered with an error: every refusal of the HTTP layer, and what handlers throw to refuse.
 public struct HTTPProblem: Error, Sendable, Equatable, CustomStringConvertible {
@@ -68,10 +69,11 @@ extension HTTPProblem {
             status: .requestTimeout, slug: "request-timeout", title: "The request came too slowly", detail: detail)
     }
 
-    static func contentTooLarge(limit: Int) -> HTTPProblem {
+    static func contentTooLarge(limit: Int, hint: String? = nil) -> HTTPProblem {
         HTTPProblem(
             status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
-            detail: "This path takes a body of at most \(limit) bytes.")
+            detail: "This path takes a body of at most \(ByteCount(limit)), as it is sent and once it is inflated."
+                + (hint.map { " \($0)" } ?? ""))
     }
 
     static func tooCompressed(_ detail: String) -> HTTPProblem {

@@ -15,6 +15,8 @@ public struct Route: Sendable {
     public let pattern: String
     /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
     public let bodyLimit: Int?
+    /// A sentence that tells whose body is larger what can be done about the limit.
+    public var bodyHint: String?
     var handler: Handler
 }
 
@@ -43,10 +45,12 @@ public struct Router: Sendable {
     /// - Parameters:
     ///   - pattern: a path whose segments are text, or a name in braces that any one segment fits.
     ///   - bodyLimit: the largest body in bytes, for handlers that read it.
+    ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     public mutating func on(
-        _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, _ handler: Handler
+        _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
+        _ handler: Handler
     ) {
-        var route = Route(pattern: pattern, bodyLimit: bodyLimit, handler: handler)
+        var route = Route(pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, handler: handler)
         route.handler = handler.behind(middleware, on: route)
         methods.append(method)
         let parsed = PathPattern(pattern)
@@ -67,8 +71,8 @@ public struct Router: Sendable {
     }
 
     /// Registers a handler of POST.
-    public mutating func post(_ pattern: String, bodyLimit: Int, _ handler: Handler) {
-        on(.post, pattern, bodyLimit: bodyLimit, handler)
+    public mutating func post(_ pattern: String, bodyLimit: Int, bodyHint: String? = nil, _ handler: Handler) {
+        on(.post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, handler)
     }
 
     /// Registers a handler of DELETE.

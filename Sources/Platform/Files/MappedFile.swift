@@ -53,16 +53,24 @@ public final class MappedFile: @unchecked Sendable {
         descriptor = nil
     }
 
+    /// What has come before it is asked whether that is enough.
+    private static let frontBytes = 4 << 10
+
     /// All that comes from a pipe, a socket or a terminal, held in memory of its own; it is read to its end, and not closed.
     ///
     /// - Parameters:
     ///   - path: stands for it in messages
     ///   - limit: bytes beyond which it is refused
-    public init(readingFrom descriptor: Int32, path: String, limit: Int) throws(FileError) {
+    ///   - isEnough: asked once about the first 4 KiB or more; where it says so, the file is what has come until then
+    public init(
+        readingFrom descriptor: Int32, path: String, limit: Int,
+        until isEnough: (UnsafeRawBufferPointer) -> Bool = { _ in false }
+    ) throws(FileError) {
         var room = min(1 << 16, limit + 1)
         var bytes = malloc(room)
         var count = 0
         var isDone = false
+        var isAsked = false
         defer { if !isDone { free(bytes) } }
         while count <= limit {
             if count == room {
@@ -76,6 +84,10 @@ public final class MappedFile: @unchecked Sendable {
             guard found >= 0 else { throw .notReadable(path: path, reason: errnoText(errno)) }
             if found == 0 { break }
             count += found
+            if !isAsked, count >= Self.frontBytes {
+                isAsked = true
+                if isEnough(UnsafeRawBufferPointer(start: place, count: count)) { break }
+            }
         }
         guard count <= limit else {
             throw .notReadable(path: path, reason: "more than \(limit >> 20) MiB came, and a pipe is held in memory")

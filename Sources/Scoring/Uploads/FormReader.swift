@@ -67,7 +67,7 @@ struct FormReader {
         let limits = matrices.limits
         guard files <= limits.maxMatrices else {
             throw ArrayDecodingError(
-                .tooLarge, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
+                .tooMany, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
         }
         let name = MatrixName(field: head.name, filename: filename, number: files)
         let content = ContentDecoder(

@@ -57,6 +57,23 @@ public enum UploadFile {
         }
     }
 
+    /// Whether nothing that follows such a beginning makes it features.
+    ///
+    /// - Parameters:
+    ///   - front: at least ``FileKind/frontBytes`` bytes, or all
+    ///   - path: what the file is called
+    public static func isForeign(front: UnsafeRawBufferPointer, path: String) -> Bool {
+        let kind = FileKind.detect(front)
+        switch kind {
+        case .foreign, .html, .gitLFSPointer, .unknown:
+            do throws(ArrayDecodingError) {
+                _ = try (UploadFormat.named(path) ?? .file).contents(of: kind)
+                return false
+            } catch { return true }
+        default: return false
+        }
+    }
+
     private static func rows(
         _ file: MappedFile, _ kind: FileKind, width: Int, limits: ArrayLimits
     ) throws(ArrayDecodingError) -> Matrix {

@@ -27,7 +27,7 @@ struct UploadMatrices {
     ) throws(ArrayDecodingError) {
         guard matrices.count < limits.maxMatrices else {
             throw ArrayDecodingError(
-                .tooLarge,
+                .tooMany,
                 "with it there are \(matrices.count + 1) matrices or more; at most \(limits.maxMatrices) are taken at once"
             ).told(of: name.file)
         }

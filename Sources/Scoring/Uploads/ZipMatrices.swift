@@ -44,12 +44,12 @@ struct ZipMatrices {
         }
         guard bytes <= Self.freeBytes || bytes / Self.maxRatio <= archive.count else {
             throw ArrayDecodingError(
-                .tooLarge,
+                .excessive,
                 "the zip archive of \(archive.count) bytes unpacks to more than \(Self.maxRatio) times its size")
         }
         guard files.count <= limits.maxMatrices else {
             throw ArrayDecodingError(
-                .tooLarge, "the zip archive has \(files.count) files; an upload may have \(limits.maxMatrices) matrices"
+                .tooMany, "the zip archive has \(files.count) files; an upload may have \(limits.maxMatrices) matrices"
             )
         }
         guard !files.isEmpty else {

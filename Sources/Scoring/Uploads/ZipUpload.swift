@@ -32,7 +32,10 @@ struct ZipUpload {
         do throws(ZipError) {
             // Folders and what systems leave behind are no matrices, and there may be as many of them.
             archive = try ZipBody(bytes, limits: ZipLimits(maxEntries: 10 * limits.maxMatrices))
-        } catch { throw ArrayDecodingError(error) }
+        } catch {
+            if case .tooLarge = error { throw ArrayDecodingError(.tooMany, error.description) }
+            throw ArrayDecodingError(error)
+        }
         if archive.entries.contains(where: { Self.isPickle($0.name) }) { throw UploadDecoder.checkpoint }
         return try ZipMatrices(archive, width: width, limits: limits)
     }

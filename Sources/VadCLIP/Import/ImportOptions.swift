@@ -8,6 +8,10 @@ public struct ImportOptions: Sendable {
     public var labels: [String]?
     /// Snippets of an attention window, in place of the preset's.
     public var window: Int?
+    /// Where CLIP's vocabulary is to be had, for messages.
+    public static let vocabularySource =
+        "bpe_simple_vocab_16e6.txt.gz, in the folder clip of https://github.com/openai/CLIP"
+
     /// Text of CLIP's vocabulary file; needed for labels that no preset has, and to keep the text tower.
     public var vocabulary: String?
     /// The key or the prefix of the weights to take, where a checkpoint has several; the plain ones where there is none.

@@ -85,7 +85,7 @@ public struct ModelImporter {
             postfix: Self.prompt.postfix)
         if options.keepTextTower, options.vocabulary == nil {
             throw ModelError.badLabels(
-                "--keep-text-tower needs CLIP's vocabulary: name bpe_simple_vocab_16e6.txt.gz by --vocab")
+                "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
         let tokens = try tokens(of: configuration.labels, most: tower.mostTokens)
         let text: Matrix
@@ -205,13 +205,14 @@ public struct ModelImporter {
         do {
             tokenizer = try options.vocabulary.map { try Tokenizer(vocabulary: $0) }
         } catch {
-            throw ModelError.badLabels("the file of --vocab is not CLIP's vocabulary: \(error)")
+            throw ModelError.badLabels(
+                "the file of --vocab is not CLIP's vocabulary, \(ImportOptions.vocabularySource): \(error)")
         }
         return try labels.map { label in
             guard let tokens = tokenizer?.tokens(of: label) ?? known[label.asciiLowercase] else {
                 throw ModelError.badLabels(
-                    "label '\(label)' is not one of the published ones: its tokens need CLIP's vocabulary, by --vocab "
-                        + "bpe_simple_vocab_16e6.txt.gz")
+                    "label '\(label)' is not one of the published ones: its tokens need CLIP's vocabulary by --vocab: "
+                        + ImportOptions.vocabularySource)
             }
             guard (1...most).contains(tokens.count) else {
                 throw ModelError.badLabels("label '\(label)' is \(tokens.count) tokens long: expected 1 to \(most)")

@@ -18,7 +18,8 @@ struct ImportCommand: AsyncParsableCommand {
     var checkpoint: String
     @Option(help: "The model file to write.")
     var output: String
-    @Option(help: "CLIP's vocabulary, bpe_simple_vocab_16e6.txt.gz, for labels other than the published ones.")
+    @Option(
+        help: "CLIP's vocabulary, for labels other than the published ones: \(ImportOptions.vocabularySource).")
     var vocab: String?
     @Option(help: "Labels and window of a published model: ucf-crime or xd-violence. (default: by the layers)")
     var preset: String?
@@ -76,7 +77,8 @@ struct ImportCommand: AsyncParsableCommand {
         options.prepared = try preparedFor()
         if keepTextTower, vocab == nil {
             throw Failure(
-                .usage, "--keep-text-tower needs CLIP's vocabulary: name bpe_simple_vocab_16e6.txt.gz by --vocab")
+                .usage,
+                "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
         do {
             try AtomicFile.check(path: output)
@@ -116,7 +118,10 @@ struct ImportCommand: AsyncParsableCommand {
 
     /// The vocabulary's text, at most 64 MiB of it.
     private static func vocabulary(_ path: String) throws -> String {
-        let file = try MappedFile(path: path)
+        let file: MappedFile
+        do throws(FileError) { file = try MappedFile(path: path) } catch {
+            throw Failure(.noInput, "\(error), by --vocab; CLIP's is \(ImportOptions.vocabularySource)")
+        }
         let bytes: [UInt8]
         do {
             bytes =

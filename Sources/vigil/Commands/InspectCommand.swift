@@ -12,19 +12,21 @@ struct InspectCommand: AsyncParsableCommand {
         discussion: "For features this is the feature report: whether they are what the model takes.")
 
     @Argument(help: "The files; a pipe is read to its end, and so is standard input, which is called -.")
-    var files: [String]
+    var files: [String] = []
     @Option(help: "The width that features should have. (default: 512; 64, the demo model's, is told)")
     var width: Int?
     @Flag(help: "The files are float32 rows, whatever they are called.")
     var raw = false
-    @Flag(help: "Write JSON, an object a line.")
+    @Flag(help: "List the tensors of checkpoints and models too.")
+    var tensors = false
+    @Flag(help: "Write JSON, an object a line, with all tensors.")
     var json = false
 
     func run() async throws {
         if let width, !(1...8_192).contains(width) {
             throw Failure(.usage, "--width \(width): expected 1 to 8192")
         }
-        try FeatureReader.check(files)
+        try FeatureReader.check(files, of: "inspect")
         var failures = FileFailures(of: files.count)
         for (index, file) in files.enumerated() {
             do {
@@ -37,11 +39,12 @@ struct InspectCommand: AsyncParsableCommand {
     }
 
     private func show(_ path: String, isFirst: Bool) async throws {
-        let file = try FeatureReader.open(path)
+        let file = try FeatureReader.open(path, isRows: raw)
         guard let inspection = try raw ? nil : inspection(of: file) else {
             return try await showFeatures(file, isFirst)
         }
-        try write(json ? inspection.json(file: path) : inspection.text, of: path, isFirst)
+        try write(
+            json ? inspection.json(file: path) : inspection.text(withTensors: tensors), of: path, isFirst)
     }
 
     /// What a file holds that is no feature file; nil for one that is, or is to be told what it is.
@@ -49,13 +52,13 @@ struct InspectCommand: AsyncParsableCommand {
         switch FileKind.detect(file) {
         case .torchZip where TorchFeatures.isTorch(file):
             let features = try? TorchFeatures.array(in: file, limits: ArrayLimits())
-            return features == nil ? Inspection(checkpoint: try TorchCheckpoint(file: file)) : nil
-        case .legacyTorch: return Inspection(checkpoint: try TorchCheckpoint(file: file))
+            return features == nil ? Inspection(checkpoint: try TorchCheckpoint(file: file), file: file) : nil
+        case .legacyTorch: return Inspection(checkpoint: try TorchCheckpoint(file: file), file: file)
         case .safetensors:
             let tensors: SafetensorsFile
             do { tensors = try SafetensorsFile(file: file) } catch { throw Failure(.badData, "\(file.path): \(error)") }
             if ModelFile.isModel(tensors) { return try Inspection(model: tensors, file: file) }
-            return tensors["features"] == nil ? Inspection(tensors: tensors) : nil
+            return tensors["features"] == nil ? Inspection(tensors: tensors, file: file) : nil
         default: return nil
         }
     }

@@ -21,14 +21,14 @@ struct ScoreCommand: AsyncParsableCommand {
             Feature files: .npy, .npz, .safetensors or .json, the first also in gzip; a tensor by torch.save; float32 rows \
             as .f32, .raw or .bin. A pipe is read to its end, and so is standard input, which is called -.
             """)
-    var files: [String]
+    var files: [String] = []
     @Flag(help: "The files are float32 rows, whatever they are called.")
     var raw = false
     @OptionGroup(title: "Scoring") var scoring: SettingGroup<ScoreSettings.Scoring>
     @OptionGroup var general: SettingGroup<ScoreSettings.General>
 
     func run() async throws {
-        try FeatureReader.check(files)
+        try FeatureReader.check(files, of: "score")
         let settings = try Settings(.score, options: scoring.given, general.given)
         let options = try settings.scoreOptions()
         let format = try settings.text("format")
@@ -79,7 +79,7 @@ struct ScoreCommand: AsyncParsableCommand {
     /// The matrices of a file, all of which can be scored.
     private func read(_ file: String, _ model: Model, _ settings: Settings) async throws -> [Accepted] {
         let width = model.configuration.width
-        let file = try FeatureReader.open(file)
+        let file = try FeatureReader.open(file, isRows: raw)
         return try await FeatureReader.matrices(in: file, isRows: raw, width: width).map { matrix in
             let options = try settings.scoreOptions(beside: matrix.parameters, in: matrix.label)
             do {

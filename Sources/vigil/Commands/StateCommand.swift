@@ -7,12 +7,36 @@ struct StateCommand: ParsableCommand {
         commandName: "state", abstract: "Look after a state folder that no server has.",
         subcommands: [StateCheckCommand.self, StateRecoverCommand.self])
 
+    /// The folder that was named, or the one that `vigil serve` would take where none is.
+    static func folder(_ named: String?) throws(Failure) -> String {
+        if let named {
+            try check(folder: named, "--state")
+            return named
+        }
+        switch try StatePlace.kept() {
+        case .named(let folder, let variable):
+            try check(folder: folder, variable)
+            return folder
+        case .found(let folders, let base):
+            guard let first = folders.first else {
+                throw Failure(.noInput, "there is no state folder in \(base): name one by --state")
+            }
+            guard folders.count == 1 else {
+                throw Failure(
+                    .usage,
+                    "there are several state folders, of servers on different ports: name one by --state: "
+                        + folders.joined(separator: ", "))
+            }
+            return first
+        }
+    }
+
     /// Throws for what `vigil serve` takes in a folder's place.
-    static func check(folder: String) throws(Failure) {
+    private static func check(folder: String, _ place: String) throws(Failure) {
         guard folder == "memory" else { return }
         throw Failure(
             .usage,
-            "--state memory: jobs in memory end with their server and have no folder; expected one's path "
+            "\(place) memory: jobs in memory end with their server and have no folder; expected one's path "
                 + "(./memory, if it is called so)")
     }
 }
@@ -25,15 +49,15 @@ struct StateCheckCommand: ParsableCommand {
             "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
     )
 
-    @Option(help: "The state folder.")
-    var state: String
+    @Option(help: "The state folder. (default: VIGIL_STATE, or the only one of the user's)")
+    var state: String?
     @Flag(help: "Write JSON.")
     var json = false
 
     func run() throws {
-        try StateCommand.check(folder: state)
+        let folder = try StateCommand.folder(state)
         let report: FolderReport
-        do throws(StateError) { report = try FolderReport(of: state) } catch {
+        do throws(StateError) { report = try FolderReport(of: folder) } catch {
             throw Failure(error)
         }
         try Terminal.print(json ? report.json : report.text)
@@ -51,17 +75,17 @@ struct StateRecoverCommand: ParsableCommand {
             66 no such folder, 78 the folders can't be used.
             """)
 
-    @Option(help: "The damaged state folder.")
-    var state: String
+    @Option(help: "The damaged state folder. (default: VIGIL_STATE, or the only one of the user's)")
+    var state: String?
     @Option(help: "The new folder, which must not be there or be empty.")
     var output: String
     @Flag(help: "Write JSON.")
     var json = false
 
     func run() throws {
-        try StateCommand.check(folder: state)
+        let folder = try StateCommand.folder(state)
         let recovery: FolderRecovery
-        do throws(StateError) { recovery = try FolderRecovery(of: state, into: output) } catch {
+        do throws(StateError) { recovery = try FolderRecovery(of: folder, into: output) } catch {
             throw Failure(error)
         }
         try Terminal.print(json ? recovery.json : recovery.text)

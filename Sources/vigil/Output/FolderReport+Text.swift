@@ -1,4 +1,5 @@
 import JSON
+import Platform
 import SQLiteStore
 
 extension FolderReport {
@@ -56,7 +57,14 @@ extension FolderRecovery {
         lines += notes.map { "note: \($0)" }
         lines += losses.map { "lost: \($0)" }
         if isWhole { lines.append("nothing was lost") }
+        lines.append("a server begins with them by: vigil serve --state \(Self.quotedForShell(output))")
         return Array(lines.joined(separator: "\n").utf8)
+    }
+
+    /// A path as a shell takes it for one word.
+    private static func quotedForShell(_ path: String) -> String {
+        let isPlain = path.utf8.allSatisfy { ASCII.isAlphanumeric($0) || "/._-+,:@%".utf8.contains($0) }
+        return isPlain ? path : "'" + path.pieces(between: UInt8(ascii: "'")).joined(separator: "'\\''") + "'"
     }
 
     /// An object of the same.

@@ -29,13 +29,13 @@ struct Inspection {
     private var tensors: [(name: String, type: String, shape: [Int])]
 
     /// A PyTorch checkpoint.
-    init(checkpoint: TorchCheckpoint) {
+    init(checkpoint: TorchCheckpoint, file: MappedFile) {
         tensors = checkpoint.names.compactMap { name in
             checkpoint.tensor(named: name).map { (name, $0.elementType.rawValue, $0.shape) }
         }
         facts = [
             ("kind", .text("PyTorch checkpoint")), ("tensors", .count(tensors.count)),
-            ("elements", .count(checkpoint.totalParameters)),
+            ("elements", .count(checkpoint.totalParameters)), ("bytes", .count(file.count)),
         ]
         let layers = tensors.count { $0.name.begins(with: "temporal.resblocks.") && $0.name.ends(with: ".ln_1.weight") }
         if let shape = checkpoint.tensor(named: "frame_position_embeddings.weight")?.shape, shape.count == 2 {
@@ -49,7 +49,7 @@ struct Inspection {
         let configuration = try ModelSource.named(file) { () throws(ModelError) in
             try ModelFile.configuration(of: model)
         }
-        self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) })
+        self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) }, file: file)
         facts[0].value = .text("Vigil model")
         facts += [
             ("name", .text(model.metadata["name"] ?? "")), ("labels", .list(configuration.labels)),
@@ -65,23 +65,25 @@ struct Inspection {
     }
 
     /// Any safetensors file.
-    init(tensors file: SafetensorsFile) { self.init(tensors: file, names: file.names) }
+    init(tensors: SafetensorsFile, file: MappedFile) {
+        self.init(tensors: tensors, names: tensors.names, file: file)
+    }
 
-    private init(tensors file: SafetensorsFile, names: [String]) {
-        let shown = names.compactMap { file[$0] }
+    private init(tensors all: SafetensorsFile, names: [String], file: MappedFile) {
+        let shown = names.compactMap { all[$0] }
         tensors = shown.map { ($0.name, $0.elementType.rawValue, $0.shape) }
         facts = [
             ("kind", .text("safetensors")), ("tensors", .count(tensors.count)),
-            ("elements", .count(shown.reduce(0) { $0 + $1.elementCount })),
+            ("elements", .count(shown.reduce(0) { $0 + $1.elementCount })), ("bytes", .count(file.count)),
         ]
     }
 
-    /// A line a fact and a line a tensor.
-    var text: [UInt8] {
+    /// A line a fact, and where it is asked for a line a tensor: of these there are hundreds.
+    func text(withTensors: Bool) -> [UInt8] {
         let wide = facts.map(\.name.count).max() ?? 0
         var lines = facts.map { $0.name + String(repeating: " ", count: wide + 2 - $0.name.count) + $0.value.text }
         lines.append("")
-        lines += tensors.map { "\($0.name)  \($0.type)  \($0.shape)" }
+        lines += withTensors ? tensors.map { "\($0.name)  \($0.type)  \($0.shape)" } : ["--tensors lists the tensors"]
         return Array(lines.joined(separator: "\n").utf8)
     }
 

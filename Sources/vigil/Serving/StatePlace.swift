@@ -41,10 +41,7 @@ struct StatePlace {
 
     /// Nil where jobs are to be kept in memory.
     init?(_ settings: Settings, _ name: Name) throws {
-        // systemd names several between colons.
-        let passed = Self.variable("STATE_DIRECTORY").map {
-            String(Substring($0.utf8.prefix { $0 != UInt8(ascii: ":") }))
-        }
+        let passed = Self.passed
         addresses = name.place
         if let named = try settings.text("state") ?? passed {
             if named == "memory" { return nil }
@@ -52,15 +49,9 @@ struct StatePlace {
             (base, isShared) = (nil, false)
             return
         }
-        let home = Self.variable("XDG_STATE_HOME") ?? Self.variable("HOME").map { $0 + "/.local/state" }
-        guard let home, home.begins(with: "/") else {
-            throw Failure(
-                .configuration,
-                "there is no place for jobs, as neither XDG_STATE_HOME nor HOME is set: name a folder by --state, or "
-                    + "--state memory")
-        }
-        base = home + "/vigil"
-        path = home + "/vigil/" + name.text
+        let folders = try Self.userFolders()
+        base = folders
+        path = folders + "/" + name.text
         isShared = name.isShared
     }
 
@@ -95,6 +86,39 @@ struct StatePlace {
                 "jobs wait in the state folder of a server that does not run: begin one with --state \(folder)",
                 metadata: ["jobs": "\(jobs)"])
         }
+    }
+
+    /// Folders that servers have left where nobody names one.
+    enum Kept {
+        /// One that the environment names, and by which variable.
+        case named(String, by: String)
+        /// Those of the user, and the folder that they are in.
+        case found([String], in: String)
+    }
+
+    /// The folders that `vigil serve` would take without an option or a config file.
+    static func kept() throws(Failure) -> Kept {
+        if let folder = variable("VIGIL_STATE") { return .named(folder, by: "VIGIL_STATE") }
+        if let folder = passed { return .named(folder, by: "STATE_DIRECTORY") }
+        let base = try userFolders()
+        return .found(StateFolder.folders(in: base), in: base)
+    }
+
+    /// The folder of all the user's folders.
+    private static func userFolders() throws(Failure) -> String {
+        let home = variable("XDG_STATE_HOME") ?? variable("HOME").map { $0 + "/.local/state" }
+        guard let home, home.begins(with: "/") else {
+            throw Failure(
+                .configuration,
+                "there is no place for jobs, as neither XDG_STATE_HOME nor HOME is set: name a folder by --state, or "
+                    + "--state memory")
+        }
+        return home + "/vigil"
+    }
+
+    /// The folder that systemd passes; it names several between colons.
+    private static var passed: String? {
+        variable("STATE_DIRECTORY").map { String(Substring($0.utf8.prefix { $0 != UInt8(ascii: ":") })) }
     }
 
     private static func variable(_ name: String) -> String? {

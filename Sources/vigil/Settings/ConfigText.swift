@@ -24,7 +24,7 @@ struct ConfigText {
         do throws(JSONError) { value = try JSONReader.parse(bytes, maxBytes: Self.maxBytes) } catch {
             throw fault(error)
         }
-        guard case .object(let members) = value else { throw ConfigFault(Self.expected) }
+        guard case .object(let members) = value else { throw ConfigFault("found \(value.kind), \(Self.expected)") }
         return members
     }
 

@@ -24,24 +24,36 @@ enum FeatureReader {
     }
 
     /// Throws where a command can't have these files together.
-    static func check(_ files: [String]) throws(Failure) {
+    static func check(_ files: [String], of command: String) throws(Failure) {
+        guard !files.isEmpty else {
+            throw Failure(
+                .usage,
+                "no file is named: expected feature files, or - for standard input (vigil help \(command) shows the "
+                    + "options)")
+        }
         guard files.count(where: { $0 == standardInput }) > 1 else { return }
         throw Failure(.usage, "- is named more than once: standard input is read once")
     }
 
-    /// The file at `path`; what comes through a pipe, or is standard input, is read to its end.
-    static func open(_ path: String) throws -> MappedFile {
+    /// The file at `path`; what comes through a pipe, or is standard input, is read to its end, or as far as it takes to see
+    /// that it is no file of features: it may have no end.
+    ///
+    /// - Parameter isRows: it is float32 rows, whatever it begins with
+    static func open(_ path: String, isRows: Bool) throws -> MappedFile {
+        func isEnough(_ front: UnsafeRawBufferPointer) -> Bool {
+            !isRows && UploadFile.isForeign(front: front, path: path)
+        }
         if path == standardInput {
             guard isatty(STDIN_FILENO) == 0 else {
                 throw Failure(.usage, "-: standard input is a terminal: expected a file or a pipe there")
             }
-            return try MappedFile(readingFrom: STDIN_FILENO, path: path, limit: limits.maxBytes)
+            return try MappedFile(readingFrom: STDIN_FILENO, path: path, limit: limits.maxBytes, until: isEnough)
         }
         // Opened once and no more: a pipe's writer is gone then.
         if isPipe(path) {
             let descriptor = try openPipe(path)
             defer { close(descriptor) }
-            return try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes)
+            return try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes, until: isEnough)
         }
         do { return try MappedFile(path: path) } catch {
             if case .notARegularFile(_, "a directory") = error { throw folder(path) }

@@ -56,7 +56,8 @@ extension Setting {
             }
             return texts.isEmpty ? nil : .list(texts)
         case .object: throw SettingFault(found: "an object")
-        case .null: throw SettingFault(found: "null")
+        // Not as if it were left out: a template's missing value is no wish for a server without keys.
+        case .null: throw SettingFault(found: "null (leave the key out where it is not to be set)")
         }
     }
 
@@ -107,7 +108,7 @@ extension Setting {
 
 extension JSONValue {
     /// What it is, for a person.
-    fileprivate var kind: String {
+    var kind: String {
         switch self {
         case .null: "null"
         case .bool(let flag): "\(flag)"

@@ -2,6 +2,7 @@ import HTTPClient
 import JSON
 import Jobs
 import Platform
+import TLS
 import VadCLIP
 
 /// Drives a server, one phase after the other.
@@ -13,6 +14,8 @@ struct ServeBench {
     }
 
     let server: ServerURL
+    /// Whom it is believed over TLS.
+    let trust: TLSClientContext?
     let own: Own?
     let clients: Int
     let pace: LoadSchedule.Pace
@@ -22,12 +25,12 @@ struct ServeBench {
 
     /// A request before all others: whether there is a server, and what it says about its model.
     static func probe(
-        _ server: ServerURL, _ kind: LoadTarget.Kind, key: KeyFile? = nil
+        _ server: ServerURL, trusting trust: TLSClientContext?, _ kind: LoadTarget.Kind, key: KeyFile? = nil
     ) async throws -> (name: String, width: Int)? {
         let path = kind == .score ? "/v1/models" : "/livez"
         let answer: Answer
         do throws(ClientError) {
-            answer = try HTTPClient(server).exchange(
+            answer = try HTTPClient(server, trusting: trust).exchange(
                 HTTPClient.message("GET", path, to: server, fields: key.map { [$0.field] } ?? []))
         } catch {
             throw failure(error, of: server, whereAbsent: .noInput)
@@ -68,10 +71,10 @@ struct ServeBench {
         let clock = SystemLoadClock()
         let run = LoadRun(
             LoadSchedule(pace: pace, begin: clock.now, warmup: warmup, length: length), clock: clock, stop: stop)
-        try await ClientThreads.run(clients) { [server] index in
+        try await ClientThreads.run(clients) { [server, trust] index in
             var client: HTTPClient?
             run.work { () throws(ClientError) in
-                if client == nil { client = try HTTPClient(server) }
+                if client == nil { client = try HTTPClient(server, trusting: trust) }
                 guard let client else { return LoadExchange(outcome: .broken) }
                 return try target.exchange(index, by: client)
             }
@@ -96,6 +99,8 @@ struct ServeBench {
     private static func failure(_ error: ClientError, of server: ServerURL, whereAbsent code: Failure.Code) -> Failure {
         switch error {
         case .unreachable, .unknownHost: Failure(code, "\(server): \(error)")
+        case .noAgreement:
+            Failure(.badData, "\(server): \(error); an authority that the system does not know is named by --ca")
         default: Failure(.badData, "\(server): \(error)")
         }
     }

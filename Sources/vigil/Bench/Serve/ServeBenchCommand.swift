@@ -1,6 +1,7 @@
 import ArgumentParser
 import HTTPClient
 import Platform
+import TLS
 
 /// `vigil bench serve`.
 struct ServeBenchCommand: AsyncParsableCommand {
@@ -15,7 +16,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
             URL keeps the results as it keeps those of others. The keys of --json are in docs/command-line.md. The first Ctrl-C ends the measuring with a report.
             """)
 
-    @Argument(help: "http://HOST:PORT of a running server. (default: a server in this process)")
+    @Argument(help: "http://HOST:PORT or https://HOST:PORT of a running server. (default: a server in this process)")
     var url: String?
     @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
     var model: String?
@@ -37,6 +38,8 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var warmup = GivenNumber(1)
     @Option(help: "A file with an API key of the server at URL, in one line.")
     var keyFile: String?
+    @Option(help: "A file of certificates that vouch for the server at an https URL too, beside the system's.")
+    var ca: String?
     @Flag(help: "Write JSON.")
     var json = false
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
@@ -54,6 +57,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         let pace = try check()
         let key = try keyFile.map { try KeyFile($0) }
         let server = try url.map { try ServerURL($0) }
+        let trust = try trust(in: server)
         if let hdr { try AtomicFile.check(path: hdr) }
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
@@ -62,7 +66,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         defer { source.cancel() }
         let report =
             if let server {
-                try await measure(server, own: nil, key: key, pace, stop)
+                try await measure(server, trusting: trust, own: nil, key: key, pace, stop)
             } else {
                 try await measureOwn(settings, pace, stop)
             }
@@ -104,6 +108,15 @@ struct ServeBenchCommand: AsyncParsableCommand {
             warmup: try warmup.value(of: "--warmup", in: 0...3_600))
     }
 
+    /// Whom the server is believed over TLS; nil where that is not spoken.
+    private func trust(in server: ServerURL?) throws -> TLSClientContext? {
+        guard server?.isSecure == true else {
+            if ca != nil { throw Failure(.usage, "--ca: nothing is spoken over TLS; expected https://HOST:PORT") }
+            return nil
+        }
+        return try TLSClientContext(TLSClientConfiguration(authorityPath: ca))
+    }
+
     private func measureOwn(_ settings: Settings, _ pace: Pace, _ stop: StopFlag) async throws -> ServeReport {
         let kernels = try settings.kernels()
         let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
@@ -112,7 +125,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         let report: ServeReport
         do {
             report = try await measure(
-                server.url, own: ServeBench.Own(model: model, workers: workers), key: nil, pace, stop)
+                server.url, trusting: nil, own: ServeBench.Own(model: model, workers: workers), key: nil, pace, stop)
         } catch {
             await server.stop()
             throw error
@@ -122,12 +135,13 @@ struct ServeBenchCommand: AsyncParsableCommand {
     }
 
     private func measure(
-        _ server: ServerURL, own: ServeBench.Own?, key: KeyFile?, _ given: Pace, _ stop: StopFlag
+        _ server: ServerURL, trusting trust: TLSClientContext?, own: ServeBench.Own?, key: KeyFile?, _ given: Pace,
+        _ stop: StopFlag
     ) async throws -> ServeReport {
-        let served = try await ServeBench.probe(server, target, key: key)
+        let served = try await ServeBench.probe(server, trusting: trust, target, key: key)
         let pace = given.rate.map { LoadSchedule.Pace.open(rate: $0) } ?? .closed
         let bench = ServeBench(
-            server: server, own: own, clients: clients, pace: pace, warmup: .seconds(given.warmup),
+            server: server, trust: trust, own: own, clients: clients, pace: pace, warmup: .seconds(given.warmup),
             length: .seconds(given.seconds), stop: stop)
         var phases: [ServeReport.Phase] = []
         if let served {

@@ -1,0 +1,57 @@
+import Formats
+import HTTP
+import Jobs
+import Platform
+import Scoring
+
+/// The settings that bound an upload: a 413 names the one that it is about.
+struct UploadBounds {
+    let maxBodyBytes: Int
+    let maxQueued: Int
+    let maxQueuedBytes: Int
+
+    init(_ scoring: ScoringService) {
+        maxBodyBytes = scoring.settings.maxBodyBytes
+        maxQueued = scoring.backlog.limits.maxJobs
+        maxQueuedBytes = scoring.backlog.limits.maxBytes
+    }
+
+    /// What bounds a body.
+    var ofBody: String { "An operator raises the limit by --max-body, in MiB." }
+
+    /// The setting that an error is about; nil where there is none.
+    func hint(on error: any Error) -> String? {
+        switch error {
+        case let error as BodyError: hint(on: error)
+        case let error as ScoringError: hint(on: error)
+        default: nil
+        }
+    }
+
+    private func hint(on error: BodyError) -> String? {
+        if case .tooLarge = error { ofBody } else { nil }
+    }
+
+    private func hint(on error: ScoringError) -> String? {
+        switch error {
+        case .source(let source): hint(on: source)
+        case .content(let error):
+            switch error.kind {
+            case .tooLarge:
+                "The limit follows from --max-body, \(ByteCount(maxBodyBytes)), which an operator can raise."
+            case .tooMany: ofJobs
+            default: nil
+            }
+        case .refused(.tooMany): ofJobs
+        case .refused(.tooLarge):
+            "The limit is --max-queued-memory, \(ByteCount(maxQueuedBytes)), which an operator can raise."
+        default: nil
+        }
+    }
+
+    private var ofJobs: String {
+        maxQueued < ScoringService.mostMatrices
+            ? "The limit is --max-queued, \(maxQueued), which an operator can raise."
+            : "Send them in several requests."
+    }
+}
