@@ -177,3 +177,146 @@ extension [UInt8] {
         return (start...(count - pattern.count)).first { self[$0..<($0 + pattern.count)].elementsEqual(pattern) }
     }
 }
+
+/// What a multipart body consists of, in order.
+public enum MultipartEvent: Sendable, Equatable {
+    /// The headers of a part have been read.
+    case partBegan(MultipartPart)
+    /// A piece of the part's content, never empty.
+    case data([UInt8])
+    /// The part's content is complete.
+    case partEnded
+}
+
+/// The headers of a part of a form (RFC 7578, 4).
+public struct MultipartPart: Sendable, Equatable {
+    /// The name of the form's field.
+    public let name: String
+    /// The name of the file on the client's side, as it was sent: not to be used as a path.
+    public let filename: String?
+    /// The type of the content; nil where it is not said, which means plain text.
+    public let contentType: MediaType?
+}
+
+/// How much of a multipart body is taken.
+public struct MultipartLimits: Sendable {
+    /// Number of parts.
+    public var maxParts = 64
+    /// Bytes of the headers of one part.
+    public var maxPartHeaderBytes = 8 << 10
+    /// Bytes before the first boundary, and after the last one.
+    public var maxSurroundingBytes = 4 << 10
+
+    /// The defaults.
+    public init() {}
+}
+
+/// Why a multipart body could not be read.
+public enum MultipartError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The content type has no boundary of 1 to 70 characters that may be in one.
+    case invalidBoundary
+    /// There are more parts than the limit.
+    case tooManyParts(limit: Int)
+    /// The headers of a part are longer than the limit, in bytes.
+    case partHeadersTooLarge(part: Int, limit: Int)
+    /// The headers of a part are not field lines.
+    case malformedPartHeader(part: Int)
+    /// A part has no `Content-Disposition: form-data` with a name.
+    case missingName(part: Int)
+    /// A boundary is followed by something else than CR LF or two dashes.
+    case malformedBoundary(part: Int)
+    /// There is more than the limit before the first boundary or after the last, in bytes.
+    case surroundingsTooLarge(limit: Int)
+    /// The body ended before its last boundary.
+    case endedEarly(part: Int)
+
+    /// One plain sentence; parts are counted from 1.
+    public var description: String {
+        switch self {
+        case .invalidBoundary: "The content type has no boundary of 1 to 70 characters."
+        case .tooManyParts(let limit): "The form has more than \(limit) parts."
+        case .partHeadersTooLarge(let part, let limit): "The headers of part \(part) are over \(limit) bytes."
+        case .malformedPartHeader(let part): "The headers of part \(part) are not lines of a name, a colon, a value."
+        case .missingName(let part): "Part \(part) has no Content-Disposition: form-data with a name."
+        case .malformedBoundary(let part): "The boundary after part \(part) is followed by neither CR LF nor --."
+        case .surroundingsTooLarge(let limit): "There are over \(limit) bytes outside of the parts of the form."
+        case .endedEarly(let part): "The form ends within part \(part), before its closing boundary."
+        }
+    }
+}
+
+/// Reads the headers of a part: lines that are each led by CR LF.
+private enum PartHeaders {
+    static func read(_ bytes: ArraySlice<UInt8>, part: Int) throws(MultipartError) -> MultipartPart {
+        var name: String?
+        var filename: String?
+        var contentType: MediaType?
+        for line in try lines(bytes, part: part) {
+            guard let colon = line.firstIndex(of: ASCII.colon), colon > line.startIndex,
+                line[..<colon].allSatisfy(ByteSet.token.contains),
+                line[(colon + 1)...].allSatisfy(ByteSet.fieldValue.contains)
+            else { throw .malformedPartHeader(part: part) }
+            let value = String(decoding: FieldText.trimmed(line[(colon + 1)...]), as: UTF8.self)
+            if ASCII.equal(line[..<colon], lowercase: "content-disposition") {
+                (name, filename) = disposition(value)
+            } else if ASCII.equal(line[..<colon], lowercase: "content-type") {
+                contentType = MediaType(value)
+            }
+        }
+        guard let name else { throw .missingName(part: part) }
+        return MultipartPart(name: name, filename: filename, contentType: contentType)
+    }
+
+    private static func lines(
+        _ bytes: ArraySlice<UInt8>, part: Int
+    ) throws(MultipartError) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        for line in bytes.split(separator: ASCII.lineFeed).dropFirst() {
+            let isLast = line.endIndex == bytes.endIndex
+            guard isLast || line.last == ASCII.carriageReturn else { throw .malformedPartHeader(part: part) }
+            lines.append(isLast ? line : line.dropLast())
+        }
+        return lines
+    }
+
+    /// The name and the file name. Browsers write a quote in them as `%22`, other clients as `\"`; a backslash before
+    /// anything else stands for itself, as in paths of Windows.
+    private static func disposition(_ value: String) -> (name: String?, filename: String?) {
+        let bytes = Array(value.utf8)
+        guard let end = bytes.firstIndex(of: ASCII.semicolon),
+            ASCII.equal(FieldText.trimmed(bytes[..<end]), lowercase: "form-data")
+        else { return (nil, nil) }
+        var found: [ByteText: String] = [:]
+        var rest = bytes[end...]
+        while rest.first == ASCII.semicolon {
+            rest = rest.dropFirst().drop(while: ASCII.isBlank)
+            guard let sign = rest.firstIndex(of: ASCII.equals) else { break }
+            let key = ASCII.lowercased(String(decoding: FieldText.trimmed(rest[..<sign]), as: UTF8.self))
+            guard let value = parameter(&rest, from: sign + 1) else { break }
+            if found[key] == nil { found[key] = value }
+            rest = rest.drop(while: ASCII.isBlank)
+        }
+        return (found["name"], found["filename"])
+    }
+
+    private static func parameter(_ rest: inout ArraySlice<UInt8>, from start: Int) -> String? {
+        rest = rest[start...].drop(while: ASCII.isBlank)
+        var content: [UInt8] = []
+        guard rest.first == ASCII.quote else {
+            let end = rest.firstIndex(of: ASCII.semicolon) ?? rest.endIndex
+            content = Array(FieldText.trimmed(rest[..<end]))
+            rest = rest[end...]
+            return String(decoding: content, as: UTF8.self)
+        }
+        var index = rest.startIndex + 1
+        while index < rest.endIndex, rest[index] != ASCII.quote {
+            let isEscape = rest[index] == ASCII.backslash && index + 1 < rest.endIndex && rest[index + 1] == ASCII.quote
+            if isEscape { index += 1 }
+            content.append(rest[index])
+            index += 1
+        }
+        guard index < rest.endIndex else { return nil }
+        rest = rest[(index + 1)...]
+        return String(decoding: content, as: UTF8.self)
+    }
+}
