@@ -1,3 +1,4 @@
+import DequeModule
 import Platform
 
 /// The queued jobs in the order in which they will be claimed: fair shares between clients, priorities within one.
@@ -162,5 +163,112 @@ package struct FairQueue: Sendable {
     /// A line that is empty is kept as long as its client has had more than its share.
     private mutating func forgetIdle(_ client: ByteText) {
         if let line = lines[client], line.entries.isEmpty, line.tag <= served { lines[client] = nil }
+    }
+}
+
+extension FairQueue {
+    /// What lies before a queued job.
+    package struct Place: Equatable, Sendable {
+        /// 1 for the next one.
+        package let position: Int
+        /// The parts of the jobs before it.
+        package let partsBefore: Int
+    }
+
+    /// Where a queued job stands, if nothing came and nothing went.
+    func place(of entry: Entry, client: String) -> Place {
+        guard let own = lines[client] else { return Place(position: 1, partsBefore: 0) }
+        let rank = own.entries.rank(of: entry)
+        let before = own.load(before: rank)
+        var partsBefore = before.parts
+        var position = rank + 1
+        let turn = Turn(tag: own.tag + before.cost, entry: entry)
+        for (name, line) in lines where !name.text.hasBytes(of: client) {
+            let before = line.before(turn)
+            position += before.jobs
+            partsBefore += before.parts
+        }
+        return Place(position: position, partsBefore: partsBefore)
+    }
+
+    /// All jobs in the order of their turns.
+    var order: [JobID] {
+        let turns = lines.values.flatMap { line -> [Turn] in
+            var tag = line.tag
+            return line.entries.elements.map { entry in
+                defer { tag += entry.cost }
+                return Turn(tag: tag, entry: entry)
+            }
+        }
+        return turns.sorted().map(\.entry.id)
+    }
+
+    /// How many clients have jobs queued.
+    package var clients: Int { lines.values.count { !$0.entries.isEmpty } }
+}
+
+extension FairQueue.Load {
+    init(of entries: some Sequence<FairQueue.Entry>) {
+        for entry in entries {
+            cost += entry.cost
+            parts += entry.parts
+        }
+    }
+}
+
+extension FairQueue.Line {
+    /// How many of this line's jobs have their turn before `turn`, and their parts.
+    fileprivate func before(_ turn: FairQueue.Turn) -> (jobs: Int, parts: Int) {
+        var (jobs, parts, tag) = (0, 0, tag)
+        for entry in entries.elements {
+            guard FairQueue.Turn(tag: tag, entry: entry) < turn else { break }
+            jobs += 1
+            parts += entry.parts
+            tag += entry.cost
+        }
+        return (jobs, parts)
+    }
+}
+
+/// Distinct elements in order. What comes and goes near either end, as jobs do, is cheap to add and to remove.
+package struct SortedDeque<Element: Comparable & Sendable>: Sendable {
+    private(set) var elements: Deque<Element> = []
+
+    /// Nothing.
+    package init() {}
+
+    package var count: Int { elements.count }
+    package var isEmpty: Bool { elements.isEmpty }
+    package var first: Element? { elements.first }
+
+    /// How many elements are smaller.
+    package func rank(of element: Element) -> Int {
+        var low = 0
+        var high = elements.count
+        while low < high {
+            let middle = low + (high - low) / 2
+            if elements[middle] < element { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    package func contains(_ element: Element) -> Bool {
+        let rank = rank(of: element)
+        return rank < elements.count && elements[rank] == element
+    }
+
+    package mutating func insert(_ element: Element) {
+        let rank = rank(of: element)
+        assert(rank == elements.count || elements[rank] != element, "an element can be in here once")
+        elements.insert(element, at: rank)
+    }
+
+    /// Takes the element out and says whether it was there.
+    @discardableResult
+    package mutating func remove(_ element: Element) -> Bool {
+        let rank = rank(of: element)
+        guard rank < elements.count, elements[rank] == element else { return false }
+        elements.remove(at: rank)
+        return true
     }
 }
