@@ -1,5 +1,6 @@
 public import HTTPClient
 import Platform
+import Synchronization
 public import TLS
 
 /// Delivers notices, one try at a call. It keeps nothing: what is due, and when, others know.
@@ -100,4 +101,59 @@ public final class WebhookSender: Sendable {
 
     /// How many threads there are now; for tests.
     var threadCount: Int { threads.count }
+}
+
+/// A notice: what is sent, and the name under which it is sent however often.
+public struct WebhookMessage: Sendable, Equatable {
+    /// The field `webhook-id`, by which receivers know a notice that they have had already.
+    public let id: String
+    /// JSON.
+    public let body: [UInt8]
+
+    /// A notice from its parts.
+    ///
+    /// - Parameter id: 1 to 128 letters, digits, hyphens and underscores; nil for others. Dots separate what is signed,
+    ///   and would make two readings of it possible.
+    public init?(id: String, body: [UInt8]) {
+        guard (1...128).contains(id.utf8.count), id.utf8.allSatisfy(Self.isIDByte) else { return nil }
+        self.id = id
+        self.body = body
+    }
+
+    private static func isIDByte(_ byte: UInt8) -> Bool {
+        ASCII.isAlphanumeric(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+    }
+}
+
+/// Whoever waits for a verdict gets it once, the first one that there is.
+private final class DeliveryTicket: Sendable {
+    private enum State {
+        case open
+        case awaited(CheckedContinuation<DeliveryVerdict, Never>)
+        case settled(DeliveryVerdict)
+    }
+
+    private let state = Mutex(State.open)
+
+    var isSettled: Bool {
+        state.withLock { if case .settled = $0 { true } else { false } }
+    }
+
+    func wait(_ continuation: CheckedContinuation<DeliveryVerdict, Never>) {
+        let verdict = state.withLock { state -> DeliveryVerdict? in
+            if case .settled(let verdict) = state { return verdict }
+            state = .awaited(continuation)
+            return nil
+        }
+        if let verdict { continuation.resume(returning: verdict) }
+    }
+
+    func settle(_ verdict: DeliveryVerdict) {
+        let waiting = state.withLock { state -> CheckedContinuation<DeliveryVerdict, Never>? in
+            defer { if case .settled = state {} else { state = .settled(verdict) } }
+            if case .awaited(let continuation) = state { return continuation }
+            return nil
+        }
+        waiting?.resume(returning: verdict)
+    }
 }

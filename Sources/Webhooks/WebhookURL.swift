@@ -1,5 +1,61 @@
 import Platform
 
+/// Where a client wants to be told that its job has ended.
+///
+/// Its description is what may stand in logs: many receivers keep a token in path or query.
+public struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
+    /// How the receiver is spoken to.
+    public enum Scheme: String, Sendable {
+        case http, https
+
+        var defaultPort: UInt16 { self == .http ? 80 : 443 }
+    }
+
+    /// Whom the URL names.
+    public enum Host: Sendable, Hashable, CustomStringConvertible {
+        /// A name in small letters.
+        case name(String)
+        /// An address in numbers.
+        case address(IPAddress)
+
+        /// As in URLs: an IPv6 address stands in brackets.
+        public var description: String {
+            switch self {
+            case .name(let name): name
+            case .address(let address): address.isIPv4 ? "\(address)" : "[\(address)]"
+            }
+        }
+    }
+
+    /// More is refused.
+    public static let maxBytes = 2048
+
+    /// `http` or `https`.
+    public let scheme: Scheme
+    /// A name, or an address in numbers.
+    public let host: Host
+    /// The port, which is the scheme's where none was written.
+    public let port: UInt16
+    /// Path and query, as they are sent.
+    public let target: String
+
+    init(scheme: Scheme, host: Host, port: UInt16, target: String) {
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.target = target
+    }
+
+    /// Host and port as they stand in a Host field, the port only where it is not the scheme's own.
+    var authority: String { port == scheme.defaultPort ? "\(host)" : "\(host):\(port)" }
+
+    /// The whole URL; reads back as the same.
+    public var text: String { "\(scheme)://\(authority)\(target)" }
+
+    /// Scheme, host and port alone.
+    public var description: String { "\(scheme)://\(authority)" }
+}
+
 extension WebhookURL {
     /// Reads an absolute `http` or `https` URL of RFC 3986, in ASCII, as it is to be sent: what needs percent-encoding
     /// has it, names are in their xn-- form.
@@ -110,4 +166,47 @@ extension WebhookURL {
     /// The bytes other than letters and digits that stand for themselves. Brackets are not among them by RFC 3986, but
     /// names of queries have them often, and do no harm.
     private static let targetMarks = Set("-._~!$&'()*+,;=:@/?[]".utf8)
+}
+
+/// Why a text is no URL for notices. The text itself is not shown, since it may hold a token.
+public enum WebhookURLError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// It has so many bytes, which are too many.
+    case tooLong(Int)
+    /// A byte has to be percent-encoded, or has no place in a URL at all.
+    case forbiddenByte(UInt8)
+    /// It does not begin with `http://` or `https://`.
+    case scheme
+    /// There is a name or a password before the host.
+    case userInformation
+    /// There is a `#`, and what follows it would never be sent.
+    case fragment
+    /// The host can't be used.
+    case host(String)
+    /// The port is no number from 1 to 65535.
+    case port
+    /// After a `%` two hexadecimal digits are missing.
+    case escape
+
+    /// What is wrong, to stand after a name for the text.
+    public var description: String {
+        switch self {
+        case .tooLong(let count): "it has \(count) bytes, at most \(WebhookURL.maxBytes) are taken"
+        case .forbiddenByte(let byte): "\(Self.name(of: byte)) has to be percent-encoded"
+        case .scheme: "it does not begin with http:// or https://"
+        case .userInformation: "it has an '@' before the path: names and passwords are not taken"
+        case .fragment: "it has a '#': what follows would never be sent, and in a query it has to be %23"
+        case .host(let problem): "its host can't be used: \(problem)"
+        case .port: "its port is no number from 1 to 65535"
+        case .escape: "after a '%' two hexadecimal digits are missing"
+        }
+    }
+
+    private static func name(of byte: UInt8) -> String {
+        switch byte {
+        case 0x20: "a space"
+        case 0x21...0x7E: "'\(Character(UnicodeScalar(byte)))'"
+        case 0x80...: "a character beyond ASCII"
+        default: "a control character"
+        }
+    }
 }
