@@ -1,7 +1,11 @@
+import Engine
+import HTTP
 import HTTPClient
 import JSON
 import Jobs
+import Logging
 import Platform
+import Synchronization
 import VadCLIP
 
 /// Drives a server, one phase after the other.
@@ -98,5 +102,91 @@ struct ServeBench {
         case .unreachable, .unknownHost: Failure(code, "\(server): \(error)")
         default: Failure(.badData, "\(server): \(error)")
         }
+    }
+}
+
+/// A server within this process, as `vigil serve` would run it, on a free port.
+struct OwnServer {
+    let url: ServerURL
+    private let composition: Composition
+
+    /// Starts it; what it logs below errors is left out.
+    static func start(model: Model, workers: Int) async throws -> OwnServer {
+        LogLines.use()
+        LogLines.shared.beginSilently()
+        var logger = Logger(label: "vigil")
+        logger.logLevel = .error
+        let backlog = Backlog(
+            store: MemoryJobStore(settings: .init()), limits: .init(maxJobs: 1_000, maxBytes: 512 << 20),
+            logger: logger)
+        let composition = Composition(
+            models: ModelRegistry(serving: model), backlog: backlog, workers: workers, logger: logger)
+        let address = try await composition.start()
+        return OwnServer(url: ServerURL(host: address.host, port: address.port), composition: composition)
+    }
+
+    /// Ends it; nothing that was asked for is left by then.
+    func stop() async {
+        _ = await composition.stop(within: .seconds(1))
+        await composition.settle()
+    }
+}
+
+/// How much of a lone request's time is not the engine's.
+struct HTTPShare: Equatable, Sendable {
+    /// How often both were timed, in turns.
+    let pairs: Int
+    /// Median milliseconds of the engine alone.
+    let engine: Double
+    /// Median milliseconds of a request.
+    let request: Double
+    /// Median of the differences within pairs, in milliseconds.
+    let difference: Double
+
+    /// The part of a request's time that is not the engine's.
+    var share: Double { difference / request }
+
+    /// What pairs of (engine, request) in milliseconds add up to; nil where there is none.
+    init?(pairs: [(engine: Double, request: Double)]) {
+        guard !pairs.isEmpty else { return nil }
+        func median(_ values: [Double]) -> Double {
+            let sorted = values.sorted()
+            return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+        }
+        self.pairs = pairs.count
+        engine = median(pairs.map(\.engine))
+        request = median(pairs.map(\.request))
+        difference = median(pairs.map { $0.request - $0.engine })
+    }
+
+    /// The fewest pairs, however long they take; before them come some that do not count.
+    private static let (fewest, uncounted) = (5, 3)
+
+    /// Times the engine on `threads` threads and one client's requests for the same features, in turns.
+    static func measure(
+        _ target: LoadTarget, model: Model, threads: Int, server: ServerURL, length: Duration, stop: StopFlag
+    ) async throws -> Result<HTTPShare?, ClientError> {
+        guard let features = target.features else { return .success(nil) }
+        let result = Mutex<Result<HTTPShare?, ClientError>>(.success(nil))
+        try await ClientThreads.run(1) { _ in
+            let found = Result { () throws(ClientError) -> HTTPShare? in
+                let (scorer, client) = (VideoScorer(model: model, threads: threads), try HTTPClient(server))
+                let clock = SystemLoadClock()
+                let end = clock.now + length
+                var pairs: [(engine: Double, request: Double)] = []
+                while clock.now < end || pairs.count < fewest + uncounted, !stop.isSet {
+                    let begun = clock.now
+                    _ = scorer.logits(of: features)
+                    let scored = clock.now
+                    let came = try target.exchange(0, by: client)
+                    let answered = clock.now
+                    guard came.outcome == .answered else { throw .broken("a lone request came to \(came.outcome)") }
+                    pairs.append(((scored - begun).milliseconds, (answered - scored).milliseconds))
+                }
+                return HTTPShare(pairs: Array(pairs.dropFirst(uncounted)))
+            }
+            result.withLock { $0 = found }
+        }
+        return result.withLock { $0 }
     }
 }
