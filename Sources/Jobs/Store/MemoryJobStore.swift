@@ -278,7 +278,7 @@ extension MemoryJobStore.State {
         return true
     }
 
-    private mutating func giveUpOverBudget() {
+    fileprivate mutating func giveUpOverBudget() {
         while let next = table.nextOverBudget, forget(next) {}
     }
 
