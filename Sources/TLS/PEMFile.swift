@@ -96,3 +96,73 @@ final class PrivateKey {
         EVP_PKEY_free(key)
     }
 }
+
+/// A certificate of OpenSSL's.
+final class Certificate {
+    let x509: OpaquePointer
+
+    /// Takes over a reference.
+    init(owning x509: OpaquePointer) {
+        self.x509 = x509
+    }
+
+    deinit {
+        X509_free(x509)
+    }
+
+    /// What people want to know of it.
+    var summary: CertificateSummary {
+        CertificateSummary(subject: subject, expiry: expiry)
+    }
+
+    /// As RFC 4514 writes names, such as `CN=camera-7,O=Example`; control characters are escaped.
+    private var subject: String {
+        let bio = BIO_new(BIO_s_mem())
+        defer { BIO_free(bio) }
+        X509_NAME_print_ex(bio, X509_get_subject_name(x509), 0, vigil_name_flags)
+        let count = BIO_ctrl_pending(bio)
+        return String(unsafeUninitializedCapacity: count) { buffer in
+            max(0, Int(BIO_read(bio, buffer.baseAddress, Int32(clamping: buffer.count))))
+        }
+    }
+
+    /// The end of its time, in seconds since 1970.
+    private var expiry: Int {
+        var time = tm()
+        guard ASN1_TIME_to_tm(X509_get0_notAfter(x509), &time) == 1 else { return 0 }
+        return timegm(&time)
+    }
+}
+
+/// A certificate in the words of logs and handlers.
+public struct CertificateSummary: Sendable, Equatable {
+    /// Whom it names, as RFC 4514 writes it: `CN=camera-7,O=Example`.
+    public let subject: String
+    /// The end of its validity, in seconds since 1970.
+    public let expiry: Int
+
+    /// A summary from its parts.
+    public init(subject: String, expiry: Int) {
+        self.subject = subject
+        self.expiry = expiry
+    }
+
+    /// The end of its validity, as RFC 3339 writes it.
+    public var expiryText: String {
+        var seconds = time_t(expiry)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func padded(_ number: Int32, _ width: Int) -> String {
+            let digits = String(number)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        let date = [padded(parts.tm_year + 1900, 4), padded(parts.tm_mon + 1, 2), padded(parts.tm_mday, 2)]
+        let clock = [padded(parts.tm_hour, 2), padded(parts.tm_min, 2), padded(parts.tm_sec, 2)]
+        return date.joined(separator: "-") + "T" + clock.joined(separator: ":") + "Z"
+    }
+
+    /// How long it is still valid, in whole days; negative once it is not.
+    public func daysLeft(at now: Int) -> Int {
+        Int((Double(expiry - now) / 86_400).rounded(.down))
+    }
+}

@@ -1,5 +1,7 @@
+import Compression
 import HTTPTypes
 import Platform
+import Synchronization
 
 /// Compresses answers for clients that ask for it (RFC 9110, 8.4).
 ///
@@ -98,5 +100,21 @@ extension Response {
     fileprivate mutating func weakenTag() {
         guard let tag = fields[.eTag], !tag.begins(with: "W/") else { return }
         fields[.eTag] = "W/\(tag)"
+    }
+}
+
+/// A compressor that a streamed answer's writer can hold.
+private final class BodyDeflater: Sendable {
+    private let deflater: Mutex<Deflater>
+
+    /// Nil where zlib has no memory.
+    init?(_ coding: ContentCoding, level: Int32) {
+        guard let deflater = Deflater(coding.wrapping, level: level) else { return nil }
+        self.deflater = Mutex(deflater)
+    }
+
+    /// Takes a piece in, and gives what comes out.
+    func compress(_ bytes: [UInt8], isLast: Bool) -> [UInt8] {
+        deflater.withLock { $0.compress(bytes, isLast: isLast) }
     }
 }

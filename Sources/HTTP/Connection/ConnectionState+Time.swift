@@ -95,3 +95,80 @@ extension ConnectionState {
     /// What a head that has begun is given to be complete: what is not was never accepted.
     private static let lastHead = Duration.seconds(1)
 }
+
+/// Watches bytes that should move: they may not stand still for long, nor drip.
+struct ProgressClock: Sendable {
+    private let idle: Duration
+    private let minimumBytesPerSecond: Int
+    private var started: MonotonicTime
+    private var lastMoved: MonotonicTime
+    private var bytes = 0
+    private var pausedAt: MonotonicTime?
+
+    /// - Parameters:
+    ///   - idle: the longest time without a byte; also the time at the start in which the rate does not count.
+    ///   - minimumBytesPerSecond: the rate that must hold on average after that.
+    init(idle: Duration, minimumBytesPerSecond: Int, now: MonotonicTime) {
+        self.idle = idle
+        self.minimumBytesPerSecond = max(1, minimumBytesPerSecond)
+        started = now
+        lastMoved = now
+    }
+
+    /// When the bytes will have been too slow, if none moves before.
+    var deadline: MonotonicTime {
+        guard pausedAt == nil else { return .distantFuture }
+        let (seconds, rest) = bytes.quotientAndRemainder(dividingBy: minimumBytesPerSecond)
+        let earned = Duration.seconds(seconds) + .milliseconds(rest * 1000 / minimumBytesPerSecond)
+        return min(lastMoved + idle, started + (idle + earned))
+    }
+
+    mutating func moved(_ count: Int, now: MonotonicTime) {
+        guard count > 0 else { return }
+        bytes += count
+        lastMoved = now
+    }
+
+    /// Stops the clock while the other side is not to blame.
+    mutating func pause(now: MonotonicTime) {
+        if pausedAt == nil { pausedAt = now }
+    }
+
+    mutating func resume(now: MonotonicTime) {
+        guard let pause = pausedAt else { return }
+        let length = now - pause
+        started = started + length
+        lastMoved = lastMoved + length
+        pausedAt = nil
+    }
+}
+
+/// How idle a connection is that has no request under way. The lesser one is missed less.
+struct Idleness: Comparable {
+    /// Whether something has begun that could become a request: a part of a head, or what comes before the first one.
+    let hasBegun: Bool
+    let since: MonotonicTime
+
+    static func < (left: Idleness, right: Idleness) -> Bool {
+        left.hasBegun == right.hasBegun ? left.since < right.since : !left.hasBegun
+    }
+}
+
+/// A connection that was found idle.
+struct IdleConnection: Sendable {
+    let loop: EventLoop
+    let token: ConnectionTable.Token
+    let idleness: Idleness
+}
+
+extension ConnectionState {
+    /// Nil while a request or an answer is under way, or the end of the connection is.
+    var idleness: Idleness? {
+        guard output.isEmpty else { return nil }
+        switch phase {
+        case .proxyHeader, .handshake: return Idleness(hasBegun: true, since: idleSince)
+        case .head: return Idleness(hasBegun: headClock != nil, since: headClock ?? idleSince)
+        case .exchange, .closing, .lingering, .closed: return nil
+        }
+    }
+}

@@ -81,3 +81,14 @@ struct FieldScanner {
         }
     }
 }
+
+/// Small steps over field values.
+enum FieldText {
+    /// Without the blanks at both ends.
+    static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var bytes = bytes
+        while let first = bytes.first, ASCII.isBlank(first) { bytes.removeFirst() }
+        while let last = bytes.last, ASCII.isBlank(last) { bytes.removeLast() }
+        return bytes
+    }
+}

@@ -1,3 +1,4 @@
+import Logging
 import Platform
 
 /// What a PROXY header says of the connection that it stands before.
@@ -179,5 +180,84 @@ private struct ProxyAddressLayout {
             guard let ip = IPAddress(networkBytes: bytes.prefix(size)) else { return .own }
             return .client(SocketAddress(ip, port: port))
         }
+    }
+}
+
+/// The PROXY header, which comes before TLS and HTTP and of which they must not lose a byte.
+extension ConnectionState {
+    /// How many bytes may be looked at for the header; 0 where none is awaited.
+    var awaitedProxyBytes: Int {
+        guard case .proxyHeader(let reader) = phase else { return 0 }
+        return reader.wanted
+    }
+
+    /// Reads on in the header.
+    ///
+    /// - Parameter input: at most ``awaitedProxyBytes`` bytes, which stay where they are until they are taken
+    /// - Returns: how many of them were taken, and the header once it is whole; what comes next is then the next phase's
+    mutating func readProxyHeader(
+        _ input: Span<UInt8>, now: MonotonicTime
+    ) throws(ProxyHeaderError) -> (taken: Int, header: ProxyHeader?) {
+        guard case .proxyHeader(var reader) = phase else { return (0, nil) }
+        let read = try reader.read(input)
+        guard let header = read.header else {
+            phase = .proxyHeader(reader)
+            return read
+        }
+        if case .client(let address) = header { remote = address }
+        skipProxyHeader(now: now)
+        return read
+    }
+
+    /// The input ended within the header. Load balancers look whether somebody listens by connections without a byte.
+    func proxyHeaderEnded() -> Action {
+        guard case .proxyHeader(let reader) = phase, reader.hasBegun else { return .close }
+        return .distrust(ProxyHeaderError("it ended before its header did"))
+    }
+
+    /// Goes on without waiting for a header.
+    mutating func skipProxyHeader(now: MonotonicTime) {
+        phase = afterProxyHeader
+        idleSince = now
+    }
+}
+
+extension Connection {
+    /// Reads what there is of the PROXY header, and not a byte more: TLS or HTTP begins right behind it.
+    ///
+    /// - Returns: whether it is whole.
+    func readProxyHeader() -> Bool {
+        while isOpen, state.awaitedProxyBytes > 0 {
+            var piece = [UInt8](repeating: 0, count: state.awaitedProxyBytes)
+            let outcome = piece.withUnsafeMutableBytes { transport?.peek(into: $0) }
+            if outcome == .wouldBlock { return false }
+            guard case .moved(let count) = outcome, count > 0 else {
+                perform(state.proxyHeaderEnded(), [UInt8]().span)
+                return false
+            }
+            do throws(ProxyHeaderError) {
+                let (taken, header) = try state.readProxyHeader(piece.span.extracting(..<count), now: loop.now)
+                _ = piece.withUnsafeMutableBytes { transport?.receive(into: .init(rebasing: $0[..<taken])) }
+                if case .client(let address) = header { admit(address) }
+            } catch {
+                distrust(error)
+            }
+        }
+        return isOpen
+    }
+
+    private func admit(_ address: SocketAddress) {
+        switch loop.context.count(address, in: &share) {
+        case .admitted: break
+        case .refused: refusal = .tooManyConnectionsOfAddress
+        case .dropped: close()
+        }
+    }
+
+    /// Lets go of a connection that its proxy has not said anything good of.
+    func distrust(_ error: ProxyHeaderError) {
+        loop.logger.warning(
+            "a connection of a trusted proxy was closed", metadata: ["proxy": "\(peer)", "reason": "\(error)"])
+        close()
     }
 }

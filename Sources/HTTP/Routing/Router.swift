@@ -146,3 +146,71 @@ private struct MethodTable: Sendable {
         return names.sorted().joined(separator: ", ")
     }
 }
+
+/// A path with names in braces for some of its segments.
+struct PathPattern: Sendable, Equatable {
+    private enum Segment: Equatable {
+        case text(String)
+        case name(String)
+    }
+
+    private let segments: [Segment]
+
+    /// Whether there are no names in it, so that only one path fits.
+    var isFixed: Bool {
+        segments.allSatisfy {
+            if case .text = $0 { true } else { false }
+        }
+    }
+
+    /// Reads a pattern of the program's own; traps where it does not begin with a slash or has a brace out of place.
+    init(_ pattern: String) {
+        precondition(pattern.begins(with: "/"), "the route \(pattern) does not begin with a slash")
+        segments = pattern.pieces(between: ASCII.slash).dropFirst().map { segment in
+            if segment.begins(with: "{"), segment.ends(with: "}"), segment.count > 2 {
+                return .name(String(segment.dropFirst().dropLast()))
+            }
+            precondition(!segment.contains("{") && !segment.contains("}"), "a brace is out of place in \(pattern)")
+            return .text(String(segment))
+        }
+    }
+
+    /// The values of the names, nil where the path does not fit. An empty segment fits no name.
+    func match(_ path: String) -> PathParameters? {
+        // By bytes: to Swift a slash with a mark above it is another character.
+        let parts = path.utf8.split(separator: ASCII.slash, omittingEmptySubsequences: false).dropFirst()
+        guard parts.count == segments.count else { return nil }
+        var pairs: [(name: String, value: String)] = []
+        for (segment, part) in zip(segments, parts) {
+            switch segment {
+            case .text(let text):
+                guard text.utf8.elementsEqual(part) else { return nil }
+            case .name(let name):
+                guard !part.isEmpty else { return nil }
+                pairs.append((name, String(Substring(part))))
+            }
+        }
+        return PathParameters(pairs)
+    }
+}
+
+/// Something that requests go through on their way to a deferred handler, and answers on their way back.
+///
+/// Immediate handlers are not wrapped: they run on the event loop, and their answers are small.
+public protocol Middleware: Sendable {
+    /// Answers in place of `handler`, mostly by calling it with the request or a changed one.
+    func answer(_ request: Request, on route: Route, by handler: Handler.Deferred) async throws -> Response
+}
+
+extension Handler {
+    /// A handler that runs as a task of its own.
+    public typealias Deferred = @Sendable (Request) async throws -> Response
+
+    /// The same handler behind `middleware`, the first one outermost.
+    func behind(_ middleware: [any Middleware], on route: Route) -> Handler {
+        middleware.reversed().reduce(self) { handler, middleware in
+            guard case .deferred(let inner) = handler else { return handler }
+            return .deferred { try await middleware.answer($0, on: route, by: inner) }
+        }
+    }
+}

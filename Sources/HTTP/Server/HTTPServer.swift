@@ -2,6 +2,7 @@ import Dispatch
 public import Logging
 import Platform
 import Synchronization
+import TLS
 
 /// An HTTP/1.1 server.
 public final class HTTPServer: Sendable {
@@ -134,5 +135,65 @@ public final class HTTPServer: Sendable {
             }
         }
         return loops
+    }
+}
+
+/// What all connections of a server share and none changes.
+final class ServerContext: Sendable {
+    let limits: Limits
+    let timeouts: Timeouts
+    let serverName: String?
+    /// Nil where requests come without TLS.
+    let tls: TLSCredentials?
+    let trust: TrustedProxies
+    let shares: ConnectionShares
+    let router: Router
+    let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
+    let gate: RequestGate?
+    let observe: (@Sendable (ExchangeRecord) -> Void)?
+
+    init(
+        configuration: ServerConfiguration, router: Router,
+        renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
+        gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+    ) {
+        limits = configuration.limits.usable
+        timeouts = configuration.timeouts
+        serverName = configuration.serverName
+        tls = configuration.tls
+        trust = configuration.trust
+        shares = ConnectionShares(
+            limit: limits.maxConnectionsPerAddress ?? .max,
+            sparesLoopback: configuration.limits.maxConnectionsPerAddress == nil)
+        self.router = router
+        self.renderProblem = renderProblem
+        self.gate = gate
+        self.observe = observe
+    }
+}
+
+/// Numbers of a server since it was started.
+public struct ServerStatistics: Sendable, Equatable {
+    /// Connections that are open now.
+    public var openConnections = 0
+    /// Connections that were accepted.
+    public var acceptedConnections = 0
+    /// Connections that were answered with 503 because there were too many.
+    public var refusedConnections = 0
+    /// Requests that a handler was started for.
+    public var startedRequests = 0
+}
+
+/// The counters behind `ServerStatistics`; each is exact, though they are not read at the same instant.
+final class ServerCounters: Sendable {
+    let open = Atomic<Int>(0)
+    let accepted = Atomic<Int>(0)
+    let refused = Atomic<Int>(0)
+    let started = Atomic<Int>(0)
+
+    var statistics: ServerStatistics {
+        ServerStatistics(
+            openConnections: open.load(ordering: .relaxed), acceptedConnections: accepted.load(ordering: .relaxed),
+            refusedConnections: refused.load(ordering: .relaxed), startedRequests: started.load(ordering: .relaxed))
     }
 }

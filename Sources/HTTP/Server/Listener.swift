@@ -192,3 +192,91 @@ extension Listener {
         onSettled.take()?()
     }
 }
+
+/// A connection that was accepted, and what is known of its client before it has sent anything.
+struct Arrival {
+    /// The other end of the socket.
+    let peer: SocketAddress
+    /// Whom it is counted for; nil while that is not known, and for those who speak for many clients.
+    var share: IPAddress?
+    /// Whether it begins with a PROXY header.
+    var bringsProxyHeader = false
+    /// What it is answered with before it has asked.
+    var refusal: HTTPProblem?
+
+    init(peer: SocketAddress) {
+        self.peer = peer
+    }
+}
+
+extension ServerContext {
+    /// Finds out who has come, and counts the connection for its client. A trusted proxy's is counted once a PROXY header
+    /// tells the client, and otherwise not at all, since it carries the requests of many.
+    func admit(_ arrival: inout Arrival) -> ConnectionShares.Admission {
+        if trust.contains(arrival.peer) {
+            arrival.bringsProxyHeader = trust.expectsProxyHeader
+            return .admitted
+        }
+        return count(arrival.peer, in: &arrival.share)
+    }
+
+    /// Counts a connection for the client at `address`; Unix sockets are not counted.
+    func count(_ address: SocketAddress, in share: inout IPAddress?) -> ConnectionShares.Admission {
+        guard let ip = address.ip, shares.counts(ip) else { return .admitted }
+        let found = ip.share
+        let admission = shares.take(found)
+        if admission != .dropped { share = found }
+        return admission
+    }
+}
+
+/// Counts the open connections of each client, so that none has more than its share.
+final class ConnectionShares: Sendable {
+    /// What becomes of one more connection.
+    enum Admission {
+        case admitted
+        /// Beyond the share: it is counted, told so, and ended.
+        case refused
+        /// Far beyond: it is not counted, and ended without an answer, since answers take connections too.
+        case dropped
+    }
+
+    /// Connections beyond the share that are kept to be told so.
+    static let refusalReserve: Int32 = 16
+
+    private let limit: Int32
+    private let sparesLoopback: Bool
+    private let open = Mutex<[IPAddress: Int32]>([:])
+
+    /// - Parameters:
+    ///   - limit: the open connections that a client may have.
+    ///   - sparesLoopback: whether clients on this machine are not counted, which are mostly proxies and tools of its owner.
+    init(limit: Int, sparesLoopback: Bool = false) {
+        self.sparesLoopback = sparesLoopback
+        self.limit = Int32(clamping: min(limit, 1 << 30))
+    }
+
+    /// Whether connections of this address are counted at all.
+    func counts(_ address: IPAddress) -> Bool { !(sparesLoopback && address.isLoopback) }
+
+    /// Counts one more connection of `share`, unless it is dropped.
+    func take(_ share: IPAddress) -> Admission {
+        open.withLock { counts in
+            let count = counts[share, default: 0] &+ 1
+            guard count <= limit + Self.refusalReserve else { return .dropped }
+            counts[share] = count
+            return count <= limit ? .admitted : .refused
+        }
+    }
+
+    /// Takes back what `take` has counted.
+    func release(_ share: IPAddress) {
+        open.withLock { counts in
+            guard let count = counts[share] else { return }
+            counts[share] = count > 1 ? count &- 1 : nil
+        }
+    }
+
+    /// How many clients have connections, for tests.
+    var clients: Int { open.withLock(\.count) }
+}

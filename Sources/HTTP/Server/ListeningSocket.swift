@@ -135,3 +135,136 @@ extension ListeningSocket {
         return .unix(path: path)
     }
 }
+
+/// What can be the path of a Unix socket.
+enum UnixSocketPath {
+    /// The kernel's structure has room for this, and a NUL behind it.
+    static let longest = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+    static func isUsable(_ path: String) -> Bool {
+        (1...longest).contains(path.utf8.count) && !path.utf8.contains(0)
+    }
+
+    /// The form that the kernel takes and its length; nil for a path that can't be one.
+    static func storage(_ path: String) -> (sockaddr_storage, socklen_t)? {
+        guard isUsable(path) else { return nil }
+        var storage = sockaddr_storage()
+        // Sound: sockaddr_un fits into the storage, which is all zero, and the path with its NUL into sun_path.
+        withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr_un.self, capacity: 1) { address in
+                address.pointee.sun_family = sa_family_t(AF_UNIX)
+                withUnsafeMutableBytes(of: &address.pointee.sun_path) { $0.copyBytes(from: path.utf8) }
+            }
+        }
+        return (storage, socklen_t(MemoryLayout<sockaddr_un>.size))
+    }
+}
+
+/// The file of a Unix socket that this process has made: it is removed when this value ends, unless another is there by
+/// then.
+struct UnixSocketFile: ~Copyable {
+    private let path: String
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// Takes over the file that `bind` has made; nil if it is gone already.
+    init?(path: String) {
+        guard let status = Self.status(path) else { return nil }
+        self.path = path
+        device = status.st_dev
+        inode = status.st_ino
+    }
+
+    deinit {
+        guard let status = Self.status(path), status.st_dev == device, status.st_ino == inode else { return }
+        unlink(path)
+    }
+
+    /// What is at a path.
+    enum Occupant {
+        case nothing
+        /// A socket that a process listens on, or that can't be asked.
+        case live
+        /// A socket that nobody listens on.
+        case stale
+        case otherFile
+    }
+
+    static func occupant(of path: String) -> Occupant {
+        guard let status = status(path) else { return .nothing }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { return .otherFile }
+        guard let (storage, length) = UnixSocketPath.storage(path), let socket = Socket.stream(family: AF_UNIX) else {
+            return .live
+        }
+        var address = storage
+        // Sound: a sockaddr_storage may be passed as any sockaddr, with the length that says how much of it counts.
+        let outcome = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket.descriptor, $0, length) }
+        }
+        return outcome != 0 && errno == ECONNREFUSED ? .stale : .live
+    }
+
+    private static func status(_ path: String) -> stat? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status : nil
+    }
+}
+
+/// Why a server could not listen.
+public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The host is not an IPv4 or IPv6 address in numbers.
+    case invalidHost(String)
+    /// The text is none of the forms of an address to listen on.
+    case invalidAddress(String)
+    /// The path can't be that of a Unix socket.
+    case invalidPath(String)
+    /// There is a file at the path, and it is no socket.
+    case notASocket(path: String)
+    /// No socket was passed to this process.
+    case nothingPassed
+    /// A socket that was passed to this process is not one that connections come in by.
+    case unfitPassed(descriptor: Int32)
+    /// A system call failed for this address.
+    case system(call: String, errno: Int32, address: ListenAddress)
+    /// The event loops could not be made.
+    case loop(call: String, errno: Int32)
+    /// The server was started before.
+    case alreadyStarted
+
+    /// One plain sentence.
+    public var description: String {
+        switch self {
+        case .invalidHost(let host):
+            "The host to listen on is \"\(host)\", but must be an IPv4 or IPv6 address such as 127.0.0.1."
+        case .invalidAddress(let text):
+            "The address to listen on is \"\(text.prefix(100))\", but must be such as 127.0.0.1:8080, [::1]:8080, "
+                + "unix:/run/vigil.sock or systemd."
+        case .invalidPath(let path):
+            "A Unix socket can't be at \"\(path.prefix(200))\": expected a path of 1 to \(UnixSocketPath.longest) bytes."
+        case .notASocket(let path): "The server can't listen on unix:\(path): a file that is no socket is there."
+        case .nothingPassed:
+            "The server can't listen on systemd: no socket was passed (LISTEN_FDS and LISTEN_PID of this process)."
+        case .unfitPassed(let descriptor):
+            "The server can't listen on systemd: descriptor \(descriptor) is not a listening stream socket."
+        case .system(let call, let code, let address):
+            "The server can't listen on \(address): \(Self.reason(call, code, address))."
+        case .loop(let call, let code): "The server can't start: \(call) failed with \"\(Self.text(code))\"."
+        case .alreadyStarted: "The server was started before; a server is started once."
+        }
+    }
+
+    private static func reason(_ call: String, _ code: Int32, _ address: ListenAddress) -> String {
+        switch (code, address) {
+        case (EADDRINUSE, _): "it is in use"
+        case (EADDRNOTAVAIL, _): "no interface of this machine has the address"
+        case (EAFNOSUPPORT, _): "this machine does not speak that version of IP"
+        case (EACCES, .internet(let internet)) where internet.port < 1024:
+            "it is not permitted, as the port is below 1024"
+        case (EACCES, _), (EPERM, _): "it is not permitted"
+        case (ENOENT, .unix), (ENOTDIR, .unix): "its folder does not exist"
+        default: "\(call) failed with \"\(text(code))\""
+        }
+    }
+
+    private static func text(_ code: Int32) -> String { errnoText(code) }
+}

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The bounded front of the queue, and the only one that speaks to its store.
 ///
-/// Services hand jobs in and follow them (`+Submitting`, `+Reading`, `+Watching`); the ``WorkerPool`` takes them out
+/// Services hand jobs in and follow them (`+Submitting`, `Waiting/Watchers`); the ``WorkerPool`` takes them out
 /// (`+Working`). Because both go through here, the bound, the counters and the watchers need nothing from the store.
 public final class Backlog: Sendable {
     /// How much may be queued.
@@ -98,6 +98,12 @@ public final class Backlog: Sendable {
         bell.ring()
     }
 
+    /// The time by the backlog's clock, which deadlines are reckoned by.
+    public var now: MonotonicTime { clock.now }
+
+    /// The time of day.
+    public var wall: WallTime { clock.wall }
+
     /// Whether jobs outlast the process.
     public var isLasting: Bool { store.isLasting }
 
@@ -108,4 +114,144 @@ public final class Backlog: Sendable {
     public func stopAccepting() {
         state.withLock { $0.isAccepting = false }
     }
+}
+
+extension Backlog {
+    /// The job with its estimate; nil if it is unknown, expired or forgotten.
+    public func job(_ id: JobID) async throws(JobStoreError) -> Job? {
+        try await store.job(id).map(estimated)
+    }
+
+    /// What a job came to; nil unless it succeeded.
+    ///
+    /// - Parameter fetching: afterwards it is among the first that may be given up; false where the result is only
+    ///   looked at
+    public func output(_ id: JobID, fetching: Bool = true) async throws(JobStoreError) -> JobOutput? {
+        try await store.output(id, fetching: fetching)
+    }
+
+    /// Up to `limit` jobs, newest first, that come after `cursor`, the last one of the page before.
+    public func list(
+        _ filter: JobFilter = JobFilter(), limit: Int, before cursor: JobID? = nil
+    ) async throws(JobStoreError) -> [Job] {
+        try await store.list(filter, limit: limit, before: cursor).map(estimated)
+    }
+
+    /// The batch with those of its jobs that are still known; nil if there is none.
+    public func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? {
+        try await store.batch(id).map { Batch(id: $0.id, jobs: $0.jobs.map(estimated)) }
+    }
+
+    /// How many jobs there are.
+    public func counts() async throws(JobStoreError) -> JobCounts {
+        try await store.counts()
+    }
+
+    /// Throws where the store would not take a job now.
+    public func checkStore() async throws(JobStoreError) {
+        try await store.checkWritable()
+    }
+
+    /// Throws where the store would not take a submission, by what it knows.
+    public func checkStoreTakes() async throws(JobStoreError) {
+        try await store.checkTakes()
+    }
+
+    /// Cancels a queued job at once and a running one at its next part.
+    public func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome {
+        let outcome = try await store.cancel(id)
+        switch outcome {
+        case .cancelled(let job):
+            state.withLock { $0.ledger.dequeue(job) }
+            announce(ended: job)
+        case .requested:
+            state.withLock { $0.stopRunning }?(id)
+            watchers.ring(id)
+        case .alreadyEnded, .damaged, .unknown:
+            break
+        }
+        return outcome
+    }
+
+    /// Removes a job that has ended; says whether there was one.
+    public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
+        try await store.forget(id)
+    }
+
+    /// The job with the seconds it will take at the measured rate.
+    func estimated(_ job: Job) -> Job {
+        guard let partsAhead = job.partsAhead else { return job }
+        var job = job
+        job.estimatedSeconds = state.withLock { $0.rate.seconds(parts: Double(partsAhead)) }
+        return job
+    }
+
+    /// Counts out a queued job that ended because its deadline had passed, or for want of its model.
+    func announce(late job: Job) {
+        state.withLock { $0.ledger.dequeue(job) }
+        announce(ended: job)
+    }
+
+    /// Counts an ended job and wakes who waits for it.
+    func announce(ended job: Job) {
+        state.withLock { $0.metrics.count(ended: job.status) }
+        if let failure = job.failure {
+            logger.warning("a job has failed", metadata: ["job": "\(job.id)", "reason": "\(failure.reason)"])
+        }
+        watchers.end(job)
+        if job.callback != nil { callbackBell.ring() }
+    }
+}
+
+/// Which models are served.
+extension Backlog {
+    /// From now on jobs of these models alone are claimed; those of others wait, or fail.
+    public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) {
+        let change = try await store.serve(models, missing: missing)
+        state.withLock { $0.ledger.apply(change) }
+        for waiting in change.missing {
+            let verb = missing == .fail ? "jobs fail, since they are" : "jobs wait"
+            logger.warning(
+                "\(verb) for a model that is not served",
+                metadata: [
+                    "jobs": "\(waiting.jobs)", "model": "\(waiting.model)",
+                    "served": "\(models.all.map(\.description).joined(separator: ", "))",
+                ])
+        }
+        bell.ring()
+        // Those that began or ceased to wait look different now.
+        for id in watchers.jobs { watchers.ring(id) }
+    }
+
+    /// How many jobs wait for which model that is not served.
+    public func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
+}
+
+/// What delivers callbacks does with a backlog.
+extension Backlog {
+    /// Up to `limit` notes whose time has come and that have room; each counts as tried and has to be settled.
+    public func takeCallbacks(
+        limit: Int, within room: CallbackRoom
+    ) async throws(JobStoreError) -> [CallbackNote] {
+        try await store.takeCallbacks(limit: limit, within: room)
+    }
+
+    /// Says what came of trying to deliver a note.
+    public func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await store.settleCallback(of: job, verdict)
+    }
+
+    /// Returns when a job with a callback has ended, or once `time` has gone by.
+    public func waitForCallback(atMost time: Duration) async {
+        let clock = clock
+        let bell = callbackBell
+        let timer = Task {
+            if (try? await clock.sleep(until: clock.now + time)) != nil { bell.ring() }
+        }
+        await bell.wait()
+        timer.cancel()
+    }
+
+    /// Wakes whoever waits for a callback.
+    public func ringForCallbacks() { callbackBell.ring() }
 }

@@ -125,3 +125,193 @@ extension Job {
     /// The model that does it.
     public var modelID: ModelID { ModelID(name: model, sha256: modelSHA256) }
 }
+
+/// Where a job is on its way.
+///
+/// ```
+///                     claim                    complete
+///   insert ─▶ queued ───────▶ running ──┬──────────────▶ succeeded
+///               │  ▲             │      │
+///               │  └─────────────┘      ├──────────────▶ failed      (by its own fault, or out of attempts)
+///               │      release, or the  │
+///               │      lease ran out    │
+///               │      cancel           │  at the next part
+///               └───────────────────────┴──────────────▶ cancelled
+/// ```
+///
+/// A running job that is cancelled stays `running` until its worker has stopped. A job that nobody has begun before its
+/// deadline goes from `queued` to `failed`, and so does one whose model is not served where that is asked for.
+public enum JobStatus: String, Sendable, Hashable, CaseIterable {
+    /// Committed, and waiting for a worker.
+    case queued
+    /// Held by a worker under a ``ClaimToken``.
+    case running
+    /// Ended, with an output.
+    case succeeded
+    /// Ended, with a ``JobFailure``.
+    case failed
+    /// Ended because it was told to.
+    case cancelled
+
+    /// Whether the job will change no more.
+    public var isEnded: Bool {
+        switch self {
+        case .queued, .running: false
+        case .succeeded, .failed, .cancelled: true
+        }
+    }
+
+    /// The one place that says which changes there are; every store keeps to it.
+    public func canBecome(_ next: JobStatus) -> Bool {
+        switch (self, next) {
+        case (.queued, .running), (.queued, .failed), (.queued, .cancelled): true
+        case (.running, .queued), (.running, .succeeded), (.running, .failed), (.running, .cancelled): true
+        default: false
+        }
+    }
+}
+
+/// What a processor made of a job, in its own encoding.
+public struct JobOutput: Sendable, Equatable {
+    /// The result.
+    public let body: [UInt8]
+
+    /// An output of these bytes.
+    public init(body: [UInt8]) {
+        self.body = body
+    }
+}
+
+/// Why a job failed.
+public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
+    /// A short name for programs, such as `out-of-attempts`.
+    public let reason: String
+    /// A sentence for people.
+    public let detail: String
+
+    /// A failure that programs know as `reason` and people as `detail`.
+    public init(reason: String, detail: String) {
+        self.reason = reason
+        self.detail = detail
+    }
+
+    /// What was wrong, in a sentence.
+    public var description: String { "\(detail) (\(reason))" }
+
+    /// The failure of a job that nobody has begun in time.
+    static let deadlinePassed = JobFailure(
+        reason: "deadline-passed", detail: "The job was not begun before its deadline.")
+
+    /// The failure of a job whose model is not served, where it is not to wait for it.
+    static func otherModel(than model: ModelID, served: ServedModels) -> JobFailure {
+        JobFailure(
+            reason: "other-model",
+            detail: "The job was accepted for the model \(model.inFull), and what is served is \(served.inFull).")
+    }
+
+    /// The failure of a job whose workers were lost as often as it may be tried.
+    static func outOfAttempts(_ attempts: Int) -> JobFailure {
+        JobFailure(
+            reason: "out-of-attempts",
+            detail: "The job was begun \(attempts) times and its worker was lost each time.")
+    }
+}
+
+/// How the holder of a claim says that the job ended.
+public enum JobOutcome: Sendable, Equatable {
+    /// With this output.
+    case succeeded(JobOutput)
+    /// For this reason.
+    case failed(JobFailure)
+    /// It was told to stop, and did.
+    case cancelled
+
+    /// The status that goes with it.
+    public var status: JobStatus {
+        switch self {
+        case .succeeded: .succeeded
+        case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+}
+
+/// How long a job took, by the monotonic clock.
+public struct JobTimings: Sendable, Hashable {
+    /// From its insertion until a worker began with it.
+    public var queued: Duration
+    /// From there until its end.
+    public var scored: Duration
+
+    /// A job that waited for `queued` and was worked on for `scored`.
+    public init(queued: Duration, scored: Duration) {
+        self.queued = queued
+        self.scored = scored
+    }
+}
+
+/// A job's place in the queue: all of a higher priority go first, and within one the oldest.
+public enum Priority: Int, Sendable, Hashable, CaseIterable, Comparable {
+    /// After everything else.
+    case low
+    /// What a job has that says nothing.
+    case normal
+    /// Before everything else.
+    case high
+
+    /// The priority that a user calls `low`, `normal` or `high`.
+    public init?(name: String) {
+        guard let priority = Priority.allCases.first(where: { $0.name == name }) else { return nil }
+        self = priority
+    }
+
+    /// What users call it.
+    public var name: String {
+        switch self {
+        case .low: "low"
+        case .normal: "normal"
+        case .high: "high"
+        }
+    }
+
+    /// Whether the left one goes after the right one.
+    public static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A batch's name: written as a job's is.
+public struct BatchID: Hashable, Sendable, CustomStringConvertible {
+    /// The ID it is, which no job has.
+    package let jobID: JobID
+
+    /// The batch of this ID.
+    package init(_ id: JobID) { jobID = id }
+
+    /// Reads what ``description`` writes, and nothing else.
+    public init?(_ text: String) {
+        guard let id = JobID(text) else { return nil }
+        self.init(id)
+    }
+
+    /// When it was made.
+    public var madeAt: WallTime { jobID.madeAt }
+
+    /// 26 characters of Crockford's base 32.
+    public var description: String { jobID.description }
+}
+
+/// Jobs that were handed in together.
+public struct Batch: Sendable, Equatable {
+    /// Its name.
+    public let id: BatchID
+    /// Its jobs that are still known, in the order in which they were handed in.
+    public let jobs: [Job]
+
+    /// A batch of these jobs.
+    package init(id: BatchID, jobs: [Job]) {
+        self.id = id
+        self.jobs = jobs
+    }
+
+    /// Whether all of them have ended.
+    public var isEnded: Bool { jobs.allSatisfy(\.status.isEnded) }
+}

@@ -1,3 +1,5 @@
+import Platform
+
 /// Keeps jobs, and decides who may work on which.
 ///
 /// Every store, in memory, on SQLite, on PostgreSQL, holds to the same promises (`JobStoreConformance` in the tests):
@@ -168,5 +170,136 @@ extension JobStore {
         status: JobStatus?, limit: Int, before cursor: JobID?
     ) async throws(JobStoreError) -> [Job] {
         try await list(JobFilter(status: status), limit: limit, before: cursor)
+    }
+}
+
+/// Where workers note what they are at, so that the next process knows which jobs may have ended this one.
+///
+/// It is written at each step of a job, so it must cost next to nothing, and it may only be wrong in one way: to know
+/// nothing.
+public protocol WorkLog: Sendable {
+    /// The worker is at this job, and at no other.
+    func begin(_ job: JobID, worker: Int)
+
+    /// The worker has nothing to do.
+    func end(worker: Int)
+}
+
+/// Which jobs a listing has.
+public struct JobFilter: Sendable, Equatable {
+    /// Those of this status.
+    public var status: JobStatus?
+    /// Those of this batch.
+    public var batch: BatchID?
+    /// Those of this client.
+    public var client: String?
+    /// Those made at this time or later.
+    public var from: WallTime?
+    /// Those made before this time.
+    public var until: WallTime?
+
+    /// All jobs, or those of one status.
+    public init(status: JobStatus? = nil) {
+        self.status = status
+    }
+
+    /// Whether the job is one of them.
+    package func admits(_ job: Job) -> Bool {
+        if let status, job.status != status { return false }
+        if let batch, job.batch != batch { return false }
+        if let client, !job.client.hasBytes(of: client) { return false }
+        if let from, job.createdAt < from { return false }
+        if let until, job.createdAt >= until { return false }
+        return true
+    }
+}
+
+/// How many jobs a store holds, and how much.
+public struct JobCounts: Sendable, Equatable {
+    /// Jobs waiting for a worker, or for their model.
+    public var queued = 0
+    /// Jobs that a worker holds.
+    public var running = 0
+    /// Jobs that ended well and are still kept.
+    public var succeeded = 0
+    /// Jobs that failed and are still kept.
+    public var failed = 0
+    /// Jobs that were cancelled and are still kept.
+    public var cancelled = 0
+    /// The bytes of the queued jobs' inputs.
+    public var queuedBytes = 0
+    /// The parts of the queued jobs.
+    public var queuedParts = 0
+    /// The bytes that ended jobs take.
+    public var endedBytes = 0
+    /// What each client has queued that can be claimed.
+    public var queuedByClient: [ByteText: Load] = [:]
+
+    /// Queued jobs, and what they take.
+    public struct Load: Sendable, Equatable {
+        /// How many.
+        public var jobs = 0
+        /// The bytes of their inputs.
+        public var bytes = 0
+        /// Their parts.
+        public var parts = 0
+
+        /// Counts in a job.
+        mutating func add(bytes: Int, parts: Int) {
+            jobs += 1
+            self.bytes += bytes
+            self.parts += parts
+        }
+    }
+
+    /// Nothing yet.
+    public init() {}
+
+    /// All jobs there are.
+    public var total: Int { queued + running + succeeded + failed + cancelled }
+}
+
+/// Why a store did not do what it was asked to.
+public enum JobStoreError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The results that are waiting to be fetched leave no room for another job's.
+    case full(neededBytes: Int, heldBytes: Int, limitBytes: Int)
+    /// The store cannot be reached, read or written at present.
+    case unavailable(String)
+    /// The disk has too little room left for what was asked.
+    case diskFull(String)
+    /// The idempotency key came before with something else.
+    case keyReused(String)
+    /// What the store holds for this job is damaged.
+    case damaged(JobID, String)
+
+    /// What clients are told: everything that is not the server's own affair, such as where its files are.
+    public var told: String {
+        switch self {
+        case .full, .keyReused: description
+        case .unavailable: "The store of jobs is not available; the server's log says why."
+        case .diskFull: "The store of jobs has no room on its disk; the server's log says more."
+        case .damaged(let id, _): "What the store holds for job \(id) is damaged; the server's log says how."
+        }
+    }
+
+    /// What the log has beyond what clients are told; nil where that is all.
+    public var cause: String? { told == description ? nil : description }
+
+    /// What was wrong, in a sentence, for the log and for those who see the service's health.
+    public var description: String {
+        switch self {
+        case .full(let needed, let held, let limit):
+            "The job needs \(needed) bytes for its result, but \(held) of the store's \(limit) bytes are taken by "
+                + "results that were not fetched yet and by jobs that were accepted before."
+        case .unavailable(let detail):
+            "The store of jobs is not available: \(detail)."
+        case .diskFull(let detail):
+            "The store of jobs has no room: \(detail)."
+        case .keyReused(let key):
+            "The idempotency key '\(key.prefix(80))' came before with another request; expected the same body and "
+                + "parameters, or a new key."
+        case .damaged(let id, let detail):
+            "What the store holds for job \(id) is damaged: \(detail)."
+        }
     }
 }

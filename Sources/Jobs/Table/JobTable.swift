@@ -158,3 +158,139 @@ package struct JobTable: Sendable {
             record.job.id, parts: record.job.parts, priority: record.job.priority, queuedAt: record.insertedAt)
     }
 }
+
+/// All that a table knows of one job.
+package struct JobRecord: Sendable {
+    /// What a record takes beside its output, roughly; so a flood of small results is bounded too.
+    static let ownBytes = 1_024
+
+    /// The job as it is shown, without its place in the queue.
+    package var job: Job
+    /// What to work on; nil where the store keeps it elsewhere, and once the job has ended.
+    package var input: JobBody?
+    /// The bytes that are kept free for its end.
+    package let promise: Int
+    /// Who works on it; nil unless it is running.
+    package var holder: ClaimToken?
+    /// When its claim runs out; nil unless it is running, and where that is not known.
+    package var leaseEnd: MonotonicTime?
+    /// The claim that ran out, as long as nobody else has had the job since.
+    package var lapsed: ClaimToken?
+    /// Whether its worker has been told to stop.
+    package var isCancelRequested = false
+    /// Whether the process ended while it was running, so that it may be what ended it.
+    package var isSuspect = false
+    /// When it was inserted.
+    package let insertedAt: MonotonicTime
+    /// When it is too late to begin with it.
+    package let overdueAt: MonotonicTime?
+    /// When it ended; nil before.
+    package var endedAt: MonotonicTime?
+    /// What came of it.
+    package var output: JobOutput?
+    /// Whether somebody has the output.
+    var isFetched = false
+
+    /// A job that was not ended when it was last written.
+    package init(
+        job: Job, input: JobBody?, outputEstimate: Int, insertedAt: MonotonicTime, overdueAt: MonotonicTime?
+    ) {
+        self.job = job
+        self.input = input
+        promise = JobRecord.promise(outputEstimate)
+        self.insertedAt = insertedAt
+        self.overdueAt = overdueAt
+    }
+
+    /// The bytes it is billed for once it has ended.
+    var endedBytes: Int { JobRecord.ownBytes + (output?.body.count ?? 0) }
+
+    /// The bytes that are kept free for it until then.
+    var promisedBytes: Int { job.status.isEnded ? 0 : promise }
+
+    /// The bytes that have to be kept free for the end of a job with an output of so many.
+    package static func promise(_ outputEstimate: Int) -> Int {
+        let (sum, overflow) = outputEstimate.addingReportingOverflow(ownBytes)
+        return overflow ? .max : sum
+    }
+}
+
+extension JobRecord {
+    /// The record of a job that is handed in now.
+    package init(_ new: NewJob, id: JobID, batch: BatchID?, wall: WallTime, now: MonotonicTime, keepsInput: Bool = true)
+    {
+        self.init(
+            job: Job(new, id: id, createdAt: wall, batch: batch), input: keepsInput ? new.input : nil,
+            outputEstimate: new.outputEstimate,
+            insertedAt: now, overdueAt: new.deadline.map { now + $0 })
+    }
+}
+
+extension JobTable {
+    /// The job with its place in the queue.
+    package func shown(_ record: JobRecord) -> Job {
+        var job = record.job
+        switch job.status {
+        case .queued where isMissingModel(job):
+            job.isModelMissing = true
+        case .queued:
+            let place = ready.place(of: entry(record), client: job.client)
+            job.queuePosition = place.position
+            job.partsAhead = runningPartsLeft + place.partsBefore + job.parts
+        case .running:
+            job.partsAhead = partsBeforeEnd(ofRunning: job)
+        case .succeeded, .failed, .cancelled:
+            break
+        }
+        return job
+    }
+
+    /// The job with its place in the queue; nil where the table does not have it.
+    package func job(_ id: JobID) -> Job? { records[id].map(shown) }
+
+    /// The job with its place in the queue; nil where it has ended, or the table does not have it. Between the two a store on
+    /// disk has not committed the end yet, and nobody may be told of it.
+    package func liveJob(_ id: JobID) -> Job? { records[id].flatMap { $0.job.status.isEnded ? nil : shown($0) } }
+
+    func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) -> [Job] {
+        let ids = filter.status.flatMap { idsByStatus[$0] } ?? ids
+        let end = cursor.map { ids.rank(of: $0) } ?? ids.count
+        let found = ids.elements.prefix(end).reversed().lazy.compactMap { records[$0] }.filter { filter.admits($0.job) }
+        return found.prefix(max(limit, 0)).map(shown)
+    }
+
+    /// How many jobs of a status there are.
+    package func counts(_ status: JobStatus) -> Int { idsByStatus[status]?.count ?? 0 }
+
+    package func counts() -> JobCounts {
+        func count(_ status: JobStatus) -> Int { idsByStatus[status]?.count ?? 0 }
+        var counts = JobCounts()
+        counts.queued = count(.queued)
+        counts.running = count(.running)
+        counts.succeeded = count(.succeeded)
+        counts.failed = count(.failed)
+        counts.cancelled = count(.cancelled)
+        counts.queuedBytes = queuedBytes
+        counts.queuedParts = ready.parts + waitingParts
+        for id in idsByStatus[.queued]?.elements ?? [] {
+            guard let job = records[id]?.job, !isMissingModel(job) else { continue }
+            counts.queuedByClient[ByteText(job.client), default: JobCounts.Load()].add(
+                bytes: job.inputBytes, parts: job.parts)
+        }
+        counts.endedBytes = endedBytes
+        return counts
+    }
+
+    /// The running jobs; there are hardly more than workers.
+    private var running: some Sequence<Job> {
+        (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0]?.job }
+    }
+
+    private var runningPartsLeft: Int { running.reduce(0) { $0 + $1.parts - $1.partsDone } }
+
+    /// Running jobs take turns, so each other one has done at most as many parts as this one when this one ends.
+    private func partsBeforeEnd(ofRunning job: Job) -> Int {
+        let own = job.parts - job.partsDone
+        return running.reduce(0) { $0 + min($1.parts - $1.partsDone, own) }
+    }
+}

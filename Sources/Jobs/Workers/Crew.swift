@@ -88,3 +88,244 @@ final class Crew<Processor: JobProcessor>: Sendable {
             workers: size, alive: alive, runningJobs: jobs, activities: PoolHealth.activities(at: desks, now: now))
     }
 }
+
+extension Crew {
+    /// A worker's life, on its own thread: steps, until the crew leaves.
+    ///
+    /// - Parameter report: called after a step of which the backlog has to hear; it must not block.
+    func work(as worker: Int, report: (CrewReport) -> Void) {
+        var scratch = processor.makeScratch()
+        while let assignment = nextAssignment(for: worker) {
+            workLog?.begin(assignment.token.job, worker: worker)
+            let result = perform(assignment, scratch: &scratch)
+            if let news = record(result, of: assignment, by: worker) { report(news) }
+        }
+        update { $0.alive -= 1 }
+    }
+
+    /// Blocks until there is a step to do; nil when the crew leaves.
+    private func nextAssignment(for worker: Int) -> Assignment<Processor>? {
+        monitor.wait { state -> Assignment<Processor>?? in
+            if state.isLeaving { return .some(nil) }
+            guard let step = state.schedule.next() else {
+                workLog?.end(worker: worker)
+                return nil
+            }
+            let now = clock.now
+            guard let assignment = state.assignment(for: step, now: now) else { return nil }
+            var part: Int?
+            if case .part(_, let number) = step { part = number }
+            state.desks[worker] = Desk(job: step.token.job, part: part, since: now)
+            return .some(assignment)
+        }
+    }
+
+    private func perform(
+        _ assignment: Assignment<Processor>, scratch: inout Processor.Scratch
+    ) -> StepResult<Processor> {
+        do throws(JobFailure) {
+            switch assignment {
+            case .plan(let job):
+                if let overdueAt = job.overdueAt, overdueAt <= clock.now { throw .deadlinePassed }
+                guard let plan = try processor.plan(job) else { return .declined }
+                return .planned(plan, parts: processor.partCount(plan))
+            case .part(_, let plan, let part):
+                let value = try processor.process(part: part, of: plan, scratch: &scratch)
+                backlog.countPart()
+                return .partDone(part, value)
+            case .finish(_, let plan, let results, let timings):
+                return .finished(try processor.finish(plan, results: results, timings: timings))
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    /// Takes in what a step came to, and says what there is to report.
+    private func record(
+        _ result: StepResult<Processor>, of assignment: Assignment<Processor>, by worker: Int
+    ) -> CrewReport? {
+        let now = clock.now
+        return update(looksOn: true) { state in
+            let token = assignment.token
+            if let desk = state.desks[worker] { state.jobs[token]?.workerTime += now - desk.since }
+            state.desks[worker] = nil
+            let report = state.takeIn(result, of: token, now: now)
+            if report != nil { state.pending += 1 }
+            return report
+        }
+    }
+}
+
+extension Crew.State {
+    /// The step with what it needs; marks the job as begun.
+    fileprivate mutating func assignment(for step: PartSchedule.Step, now: MonotonicTime) -> Assignment<Processor>? {
+        guard var job = jobs[step.token] else { return nil }
+        switch step {
+        case .plan:
+            job.begunAt = now
+            jobs[step.token] = job
+            return .plan(job.claimed)
+        case .part(let token, let part):
+            return job.plan.map { .part(token, $0, part) }
+        case .finish(let token):
+            guard let plan = job.plan, let timings = job.timings(now: now) else { return nil }
+            return .finish(token, plan, job.results.compactMap { $0 }, timings)
+        }
+    }
+
+    /// Notes a step's result with its job, which may be given up already, and moves the schedule on.
+    fileprivate mutating func takeIn(
+        _ result: StepResult<Processor>, of token: ClaimToken, now: MonotonicTime
+    ) -> CrewReport? {
+        let isGone: Bool
+        switch result {
+        case .planned(let plan, let parts):
+            jobs[token]?.plan = plan
+            jobs[token]?.results = Array(repeating: nil, count: max(parts, 0))
+            isGone = schedule.planned(token, parts: parts)
+        case .declined:
+            isGone = schedule.failed(token)
+            // One that was cancelled meanwhile ends as that.
+            if isGone, let job = jobs[token], job.outcome == nil {
+                jobs[token] = nil
+                ending.insert(token)
+                return .giveBack(token)
+            }
+        case .partDone(let part, let value):
+            jobs[token]?.results[part] = value
+            jobs[token]?.partsDone += 1
+            isGone = schedule.partDone(token)
+        case .finished(let output):
+            settle(token, as: .succeeded(output))
+            schedule.finished(token)
+            isGone = true
+        case .failed(let failure):
+            settle(token, as: .failed(failure))
+            isGone = schedule.failed(token)
+        }
+        if isGone { return end(token, now: now) }
+        guard case .partDone = result, let job = jobs[token], job.partsDone < job.results.count else { return nil }
+        return .progress(token, partsDone: job.partsDone)
+    }
+
+    /// Decides how a job will end; the first to decide is right.
+    mutating func settle(_ token: ClaimToken, as outcome: JobOutcome) {
+        guard jobs[token]?.outcome == nil else { return }
+        jobs[token]?.outcome = outcome
+    }
+
+    /// Lets go of a job whose last step is over. One that was given up has no end to report.
+    mutating func end(_ token: ClaimToken, now: MonotonicTime) -> CrewReport? {
+        guard let job = jobs.removeValue(forKey: token), let outcome = job.outcome else { return nil }
+        ending.insert(token)
+        return .end(
+            token, outcome, job.timings(now: now), parts: job.partsDone, workerTime: job.workerTime)
+    }
+}
+
+extension Crew {
+    /// The jobs that the crew has in hand at most, beside one for each worker.
+    private static var mostInReserve: Int { 32 }
+
+    /// The parts that the crew has in hand, so that no worker waits for the store: what it does in the time that a store on
+    /// a busy disk may take to commit a claim.
+    private var reserve: Int { Int(min(backlog.parts(in: .milliseconds(25)) ?? 0, 1_000)) }
+
+    /// Whether jobs are still claimed.
+    var isClaiming: Bool { monitor.withLock { !$0.isDraining } }
+
+    /// How much to claim now, nil for nothing. It counts as pending until `settlePending`.
+    ///
+    /// A job for each worker and one to go on with, however long they are; more only as long as they are short. The reserve
+    /// is filled up when half of it is gone: many jobs a claim cost the store less.
+    func beginClaim() -> ClaimLimit? {
+        let reserve = reserve
+        return update { state in
+            let held = state.jobs.count
+            let parts = state.jobs.values.reduce(0) { $0 + $1.claimed.parts - $1.partsDone }
+            let limit = ClaimLimit(
+                jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held)
+            let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
+            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone else { return nil }
+            state.pending += 1
+            return limit
+        }
+    }
+
+    /// Takes the claimed jobs in.
+    ///
+    /// - Returns: those that came too late, because the crew has begun to drain.
+    func admit(_ claimed: [ClaimedJob]) -> [ClaimToken] {
+        let now = clock.now
+        return update { state in
+            if state.isDraining { return claimed.map(\.token) }
+            for job in claimed {
+                state.jobs[job.token] = RunningJob(job, at: now)
+                state.schedule.admit(job.token)
+            }
+            return []
+        }
+    }
+
+    /// Something that was pending is over; the claim that it was about is nobody's now.
+    func settlePending(_ token: ClaimToken? = nil) {
+        update { state in
+            state.pending -= 1
+            if let token { state.ending.remove(token) }
+        }
+    }
+
+    /// The claims of the jobs in hand, and of those whose ends are not written yet.
+    var claims: [ClaimToken] { monitor.withLock { Array($0.jobs.keys) + $0.ending } }
+
+    /// Stops a job that was cancelled, before its next part.
+    func cancel(_ id: JobID) -> CrewReport? {
+        let now = clock.now
+        return update { state in
+            guard let token = state.jobs.keys.first(where: { $0.job == id }) else { return nil }
+            state.settle(token, as: .cancelled)
+            guard state.schedule.stop(token), let report = state.end(token, now: now) else { return nil }
+            state.pending += 1
+            return report
+        }
+    }
+
+    /// Lets go of a job that is somebody else's now; nothing is reported.
+    func giveUp(_ token: ClaimToken) {
+        update { state in
+            state.jobs[token] = nil
+            _ = state.schedule.stop(token)
+        }
+    }
+
+    /// Claims nothing more, and gives up what nobody has begun with.
+    ///
+    /// - Returns: what is to be released.
+    func beginDraining() -> [ClaimToken] {
+        update { state in
+            state.isDraining = true
+            let unbegun = state.schedule.unbegun
+            for token in unbegun {
+                state.jobs[token] = nil
+                _ = state.schedule.stop(token)
+            }
+            return unbegun
+        }
+    }
+
+    /// Gives up all that is left and sends the workers home after the step they are at.
+    ///
+    /// - Returns: what is to be released, and how many workers are at a step.
+    func leave() -> (tokens: [ClaimToken], busy: Int) {
+        update { state in
+            let tokens = Array(state.jobs.keys)
+            for token in tokens {
+                state.jobs[token] = nil
+                _ = state.schedule.stop(token)
+            }
+            state.isLeaving = true
+            return (tokens, state.desks.count { $0 != nil })
+        }
+    }
+}

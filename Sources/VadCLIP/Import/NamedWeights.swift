@@ -1,5 +1,7 @@
+import CLIP
 import Formats
 import Numerics
+import Platform
 
 /// Weights whose names can be listed: a checkpoint.
 protocol NamedWeights: WeightSource {
@@ -64,5 +66,160 @@ struct SafetensorsCheckpoint: NamedWeights {
         } catch {
             throw WeightError(name: name, problem: "can't be used: \(error.description)")
         }
+    }
+}
+
+/// A checkpoint under VadCLIP's own names, without what other tools put before and between them, and with finite values.
+struct PlainWeights: NamedWeights {
+    private let base: any NamedWeights
+    /// VadCLIP's names to those in the file.
+    private let originals: [ByteText: String]
+    let names: [String]
+    /// What stood before the names, without its dot; empty where nothing did.
+    let prefix: String
+    /// Prefixes of other weights beside these.
+    let others: [String]
+
+    /// Wrappers of modules, whose names say nothing of the weights: those of parallel and of compiled modules.
+    private static let wrappers: Set<ByteText> = [
+        "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
+    ]
+
+    /// Finds the names by the position embeddings.
+    ///
+    /// - Parameter asked: the prefix to take where there are several
+    init(_ base: any NamedWeights, asked: String?) throws(ModelError) {
+        let unwrapped = base.names.map { name in
+            (
+                original: name,
+                name: name.pieces(between: ASCII.dot)
+                    .filter { !Self.wrappers.contains(ByteText(String($0))) }.joined(separator: ".")
+            )
+        }
+        let mark = ModelFile.Name.positions
+        let found = Set(
+            unwrapped.map(\.name).filter { $0.hasBytes(of: mark) || $0.ends(with: "." + mark) }.map { ByteText($0) })
+        let prefixes = found.map { String(Substring($0.text.utf8.dropLast(mark.utf8.count))) }.sorted()
+        let prefix = try Self.choose(prefixes, asked: asked)
+        var originals: [ByteText: String] = [:]
+        var names: [String] = []
+        for (original, name) in unwrapped {
+            let plain = name.rest(after: prefix).map { String($0) } ?? name
+            if let other = originals.updateValue(original, forKey: ByteText(plain)) {
+                throw .notAModel(
+                    "the tensors \(quoted(other)) and \(quoted(original)) are both \(quoted(plain)) without what other tools "
+                        + "put into names: expected one of them")
+            }
+            names.append(plain)
+        }
+        self.base = base
+        self.originals = originals
+        self.names = names
+        self.prefix = String(prefix.dropLast())
+        others = prefixes.filter { !$0.hasBytes(of: prefix) }.map { $0.isEmpty ? "" : String($0.dropLast()) }
+    }
+
+    private static func choose(_ prefixes: [String], asked: String?) throws(ModelError) -> String {
+        if let asked, prefixes.contains(where: { $0.hasBytes(of: asked + ".") }) { return asked + "." }
+        let plain = prefixes.filter { !WeightNames.isAveraged($0) }
+        let candidates = plain.isEmpty ? prefixes : plain
+        guard candidates.count > 1, !candidates.contains("") else { return candidates.first ?? "" }
+        throw .notAModel(
+            "the checkpoint has several models' weights, \(list(prefixes)): name one by --weights-from")
+    }
+
+    private static func list(_ prefixes: [String]) -> String {
+        prefixes.prefix(8).map { quoted(String($0.dropLast())) }.joined(separator: ", ")
+    }
+
+    func shape(of name: String) -> [Int]? { base.shape(of: originals[name] ?? name) }
+
+    func problem(of name: String) -> String? { base.problem(of: originals[name] ?? name) }
+
+    func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
+        let values = try base.floats(originals[name] ?? name, shape: shape)
+        guard let at = values.firstIndex(where: { !$0.isFinite }) else { return values }
+        var (rest, place): (Int, [Int]) = (at, [])
+        for length in shape.reversed() {
+            place.insert(rest % length, at: 0)
+            rest /= length
+        }
+        throw WeightError(name: name, problem: "holds \(values[at]) at \(place): expected finite numbers")
+    }
+}
+
+/// A checkpoint whose matrices have the values that a model file of some precision keeps.
+struct RoundedWeights<Base: NamedWeights>: NamedWeights {
+    let base: Base
+    let precision: WeightPrecision
+
+    var names: [String] { base.names }
+
+    func shape(of name: String) -> [Int]? { base.shape(of: name) }
+
+    func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
+        let values = try base.floats(name, shape: shape)
+        guard precision.applies(to: name, shape: shape) else { return values }
+        return try precision.rounded(values, rows: shape[0], name: name)
+    }
+}
+
+/// What a checkpoint's names and shapes tell of its settings.
+enum CheckpointShapes {
+    /// How many blocks there are whose names begin with `prefix` and a number from 0 on.
+    static func count(of prefix: String, in names: [String]) -> Int {
+        var numbers: Set<Int> = []
+        for name in names {
+            guard let digits = name.rest(after: prefix)?.pieces(between: ASCII.dot, most: 1).first,
+                digits == "0" || digits.utf8.first != ASCII.zero, let number = ASCII.number(digits.utf8, most: 9)
+            else { continue }
+            numbers.insert(number)
+        }
+        var count = 0
+        while numbers.contains(count) { count += 1 }
+        return count
+    }
+
+    /// Shape of the text tower; throws where there is none, or where it does not fit features of `width`.
+    static func textTower(
+        of source: some WeightSource, names: [String], width: Int, prefix: Int, postfix: Int
+    ) throws(ModelError) -> TextTower.Configuration {
+        func shape(_ name: String) throws(ModelError) -> [Int] {
+            guard let shape = source.shape(of: name) else {
+                throw .badWeights(
+                    WeightError(
+                        name: name,
+                        problem: "is missing: CLIP's text tower is needed for the text features of the labels"))
+            }
+            guard shape.count == 2, shape.allSatisfy({ $0 > 0 }) else {
+                throw .badWeights(WeightError(name: name, problem: "has shape \(shape): expected two dimensions"))
+            }
+            return shape
+        }
+        let tokens = try shape(TextTower.Names.tokens)
+        let positions = try shape(TextTower.Names.positions)
+        let projection = try shape(TextTower.Names.projection)
+        let layers = count(of: TextTower.Names.blocks, in: names)
+        for (name, value) in [("prompt prefix", prefix), ("prompt postfix", postfix)]
+        where !(0...positions[0]).contains(value) {
+            throw .badSetting(name: name, value: String(value), expected: "0 to \(positions[0])")
+        }
+        guard projection[1] == width else {
+            throw .badWeights(
+                WeightError(
+                    name: TextTower.Names.projection,
+                    problem: "makes text features \(projection[1]) wide: expected \(width), the width of the features"))
+        }
+        guard tokens[1] < 64 || tokens[1] % 64 == 0 else {
+            throw .badSetting(name: "text tower's width", value: String(tokens[1]), expected: "a multiple of 64")
+        }
+        guard positions[0] > prefix + postfix + 2 else {
+            throw .badSetting(
+                name: "context", value: String(positions[0]), expected: "more than the prompt's \(prefix + postfix + 2)"
+            )
+        }
+        return TextTower.Configuration(
+            width: tokens[1], outputWidth: projection[1], layers: layers, context: positions[0], vocabulary: tokens[0],
+            prefix: prefix, postfix: postfix)
     }
 }

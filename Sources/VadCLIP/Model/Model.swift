@@ -60,3 +60,87 @@ public final class Model: Sendable {
         _ = try labelEncoder.tokens(of: labels)
     }
 }
+
+/// The classes that a chunk is scored against: labels and their text features t_k.
+public struct ClassFeatures: Sendable {
+    /// The most classes that can be scored at once; scratch memory is reserved for as many.
+    public static let most = 128
+
+    /// Class labels; the first is the normal class.
+    public let labels: [String]
+    /// Text features t, [K, d].
+    public let features: Matrix
+
+    /// Joins labels and their features.
+    public init(labels: [String], features: Matrix) throws(ModelError) {
+        guard labels.count == features.rows else {
+            throw .badLabels("\(labels.count) labels have \(features.rows) text features")
+        }
+        guard (1...Self.most).contains(labels.count) else {
+            throw .badLabels("\(labels.count) labels: expected 1 to \(Self.most)")
+        }
+        self.labels = labels
+        self.features = features
+    }
+}
+
+/// What identifies a model to those who read its scores.
+public struct ModelInfo: Sendable {
+    /// Its name, `ucf-crime` for instance.
+    public var name: String
+    /// False where the weights are random: scores then mean nothing.
+    public var trained: Bool
+    /// SHA-256 of the model file.
+    public let digest: FileDigest
+    /// SHA-256 of the model file, in hexadecimal.
+    public var sha256: String { digest.value }
+    /// SHA-256 of the checkpoint that it was imported from, in hexadecimal.
+    public var sourceSHA256: String
+    /// VadCLIP's own parameters, CLIP's not counted.
+    public var parameters: Int
+
+    /// Takes the facts as they are.
+    public init(name: String, trained: Bool, digest: FileDigest, sourceSHA256: String, parameters: Int) {
+        self.name = name
+        self.trained = trained
+        self.digest = digest
+        self.sourceSHA256 = sourceSHA256
+        self.parameters = parameters
+    }
+}
+
+/// A model that can't be used, and why.
+public enum ModelError: Error, Equatable, CustomStringConvertible {
+    /// A setting out of range.
+    case badSetting(name: String, value: String, expected: String)
+    /// A tensor that is missing or wrong.
+    case badWeights(WeightError)
+    /// A file that is not a model file of this version.
+    case notAModel(String)
+    /// Scores of the self-test that the running kernels did not reproduce.
+    case selfTestFailed(kernels: String, difference: Float, tolerance: Float)
+    /// Labels that can't be scored against.
+    case badLabels(String)
+    /// The text tower was not kept at import.
+    case noTextTower(model: String, isTrained: Bool)
+
+    /// One sentence for a person.
+    public var description: String {
+        switch self {
+        case .badSetting(let name, let value, let expected):
+            "the model's \(name) is \(value): expected \(expected)"
+        case .badWeights(let error): error.description
+        case .notAModel(let reason): reason
+        case .selfTestFailed(let kernels, let difference, let tolerance):
+            "the self-test failed: with the \(kernels) kernels a logit differs by \(difference) from the one recorded "
+                + "at import, at most \(tolerance) is allowed"
+        case .badLabels(let reason): reason
+        case .noTextTower(let model, let isTrained):
+            "model '\(model)' has no text tower, so it scores its own labels only: "
+                + (isTrained
+                    ? "import it with --keep-text-tower and --vocab, CLIP's vocabulary"
+                    : "it is untrained, as the embedded demo model is; name one by --model that was imported with "
+                        + "--keep-text-tower and --vocab, CLIP's vocabulary")
+        }
+    }
+}

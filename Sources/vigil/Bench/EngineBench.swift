@@ -61,3 +61,142 @@ struct EngineBench {
         return times[times.count / 2]
     }
 }
+
+/// An operation of the model at the size that a whole chunk has, for timing.
+struct EngineOperation {
+    let name: String
+    /// Rows of what comes in.
+    let rows: Int
+    // Columns of what comes in, and of what goes out.
+    let inputs: Int
+    let outputs: Int
+    /// Floating-point operations; nil where they are not what takes the time.
+    let work: Double?
+    /// Reserves memory, and gives the result and what computes it.
+    let prepare: (Kernels, Workspace) throws -> (result: MatrixView, run: () -> Void)
+
+    /// All operations of a chunk of L rows of width d that take a noticeable part of its time.
+    static func all(length l: Int, width d: Int, window: Int) -> [EngineOperation] {
+        let h = d / 2
+        return [
+            product("scores' or output projection", l, d, d), product("feed-forward, up", l, d, 4 * d),
+            product("feed-forward, down", l, 4 * d, d), product("graphs' second weights", l, h, h),
+            convolution(l, d),
+            EngineOperation(
+                name: "similarities of rows", rows: l, inputs: d, outputs: l, work: 2 * Double(l * l * d)
+            ) { kernels, workspace in
+                let (x, graph) = (random(l, d, workspace), workspace.matrix(rows: l, columns: l))
+                return (graph, { kernels.dots(x, x, into: graph) })
+            },
+            EngineOperation(
+                name: "graph times rows", rows: l, inputs: l, outputs: h, work: 2 * Double(l * l * h)
+            ) { kernels, workspace in
+                let (graph, x) = (random(l, l, workspace), random(l, h, workspace))
+                let y = workspace.matrix(rows: l, columns: h)
+                return (y, { kernels.product(graph, x, into: y) })
+            },
+            EngineOperation(
+                name: "attention in windows", rows: l, inputs: d, outputs: d,
+                work: 4 * Double(l * min(window, l) * d)
+            ) { kernels, workspace in attention(l, d, min(window, l), kernels, workspace) },
+            EngineOperation(name: "distance graph", rows: l, inputs: h, outputs: h, work: nil) { kernels, workspace in
+                let (x, y) = (random(l, h, workspace), workspace.matrix(rows: l, columns: h))
+                return (y, { kernels.decay(x, ratio: 0.7, into: y) })
+            },
+            EngineOperation(name: "LayerNorm", rows: l, inputs: d, outputs: d, work: nil) { kernels, workspace in
+                let norm = LayerNorm(
+                    gain: [Float](repeating: 1, count: d), shift: [Float](repeating: 0, count: d))
+                let (x, y) = (random(l, d, workspace), workspace.matrix(rows: l, columns: d))
+                return (y, { kernels.layerNorm(x, norm, into: y) })
+            },
+            EngineOperation(name: "QuickGELU", rows: l, inputs: 4 * d, outputs: 4 * d, work: nil) {
+                kernels, workspace in
+                let (x, y) = (random(l, 4 * d, workspace), workspace.matrix(rows: l, columns: 4 * d))
+                return (y, { kernels.quickGELU(x, into: y) })
+            },
+        ]
+    }
+
+    private static func product(_ name: String, _ l: Int, _ inputs: Int, _ outputs: Int) -> EngineOperation {
+        EngineOperation(
+            name: name, rows: l, inputs: inputs, outputs: outputs, work: 2 * Double(l * inputs * outputs)
+        ) { kernels, workspace in
+            let a = random(l, inputs, workspace)
+            let weights = PackedWeights(
+                inputs: inputs, outputs: outputs, inputMajor: random(inputs, outputs, workspace).values(),
+                kernels: kernels)
+            let c = workspace.matrix(rows: l, columns: outputs)
+            return (c, { kernels.product(a, Linear(weights: weights), into: c) })
+        }
+    }
+
+    /// The graphs' convolutions; the work is that of their eight products, not of the twenty that they replace.
+    private static func convolution(_ l: Int, _ d: Int) -> EngineOperation {
+        let tiles = (l + ConvolutionWeights.tile - 1) / ConvolutionWeights.tile
+        let points = ConvolutionWeights.points * tiles
+        return EngineOperation(
+            name: "graphs' convolutions", rows: l, inputs: d, outputs: d, work: 2 * Double(points * d * d)
+        ) { kernels, workspace in
+            let x = random(4 * tiles + 4, d, workspace)
+            let bias = AlignedFloats([Float](repeating: 0, count: d))
+            let weights = try ConvolutionWeights(
+                "taps", inputs: d, outputs: d, bias: bias, in: Preparation(kernels: kernels)
+            ) { () throws(WeightError) in random(ConvolutionWeights.taps * d, d, workspace).values() }
+            let y = workspace.matrix(rows: l, columns: d)
+            let inputs = workspace.matrix(rows: points, columns: d)
+            let outputs = workspace.matrix(rows: points, columns: d)
+            return (y, { kernels.convolve(x, weights, into: y, inputs: inputs, outputs: outputs) })
+        }
+    }
+
+    private static func attention(
+        _ l: Int, _ d: Int, _ window: Int, _ kernels: Kernels, _ workspace: Workspace
+    ) -> (result: MatrixView, run: () -> Void) {
+        let (x, y) = (random(l, d, workspace), workspace.matrix(rows: l, columns: d))
+        let scores = workspace.matrix(rows: window, columns: window)
+        return (
+            y,
+            {
+                for start in stride(from: 0, to: l, by: window) {
+                    let rows = start..<min(start + window, l)
+                    let part = scores.rows(0..<rows.count).columns(0..<rows.count)
+                    kernels.dots(x.rows(rows), x.rows(rows), into: part)
+                    kernels.softmax(part)
+                    kernels.product(part, x.rows(rows), into: y.rows(rows))
+                }
+            }
+        )
+    }
+
+    /// The same numbers for every set of kernels, so that results can be compared.
+    private static func random(_ rows: Int, _ columns: Int, _ workspace: Workspace) -> MatrixView {
+        var state = UInt64(rows &* 31 &+ columns)
+        let view = workspace.matrix(rows: rows, columns: columns)
+        let values = (0..<rows * columns).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Float(Int32(truncatingIfNeeded: state >> 32)) / Float(Int32.max)
+        }
+        view.copy(from: values[...])
+        return view
+    }
+}
+
+/// The model that benchmarks run.
+enum BenchModel {
+    /// The model at `path`, or one of random weights in UCF-Crime's shape.
+    static func load(_ path: String?, kernels: Kernels) throws -> Model {
+        if let path { return try ModelSource.load(path: path, kernels: kernels) }
+        let preset = Preset.ucfCrime
+        return try Model.synthetic(
+            ModelConfiguration(width: 512, length: 256, layers: 2, window: preset.window, labels: preset.labels),
+            kernels: kernels)
+    }
+
+    /// Features as long as CLIP's rows are, random ones: what is scored does not change how long it takes.
+    static func features(snippets: Int, width: Int) -> Matrix {
+        var random = SystemRandomNumberGenerator()
+        return Matrix(
+            rows: snippets, columns: width,
+            values: (0..<snippets * width).map { _ in Float.random(in: -0.75...0.75, using: &random) })
+    }
+}

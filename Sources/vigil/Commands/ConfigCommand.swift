@@ -1,4 +1,6 @@
 import ArgumentParser
+import JSON
+import Platform
 
 /// `vigil config`.
 struct ConfigCommand: ParsableCommand {
@@ -13,5 +15,63 @@ struct ConfigSchemaCommand: ParsableCommand {
 
     func run() throws {
         try Terminal.print(Array(SettingSchema.text.utf8.dropLast()))
+    }
+}
+
+/// The JSON schema of the config file, for editors: what it takes, Vigil takes.
+private enum SettingSchema {
+    /// The schema, indented, with a line end.
+    static var text: String {
+        let properties = Setting.all.filter(\.isKey).map { "    \(quoted($0.name)): \(property($0))" }
+        return """
+            {
+              "$schema": "https://json-schema.org/draft/2020-12/schema",
+              "title": "Vigil's config file",
+              "type": "object",
+              "additionalProperties": false,
+              "properties": {
+                "$schema": {"type": "string"},
+            \(properties.joined(separator: ",\n"))
+              }
+            }
+
+            """
+    }
+
+    private static func property(_ setting: Setting) -> String {
+        var members = type(setting.kind)
+        var help = setting.help
+        if case .told(let text) = setting.standard { help += " (default: \(text))" }
+        members.append("\"description\": \(quoted(help))")
+        if case .value(let text) = setting.standard { members.append("\"default\": \(standard(text, setting.kind))") }
+        return "{\(members.joined(separator: ", "))}"
+    }
+
+    private static func type(_ kind: Setting.Kind) -> [String] {
+        switch kind {
+        case .text, .path: ["\"type\": \"string\""]
+        case .integer(let range, _):
+            ["\"type\": \"integer\"", "\"minimum\": \(range.lowerBound)", "\"maximum\": \(range.upperBound)"]
+        case .octal: ["\"type\": [\"string\", \"integer\"]", "\"pattern\": \"^0?[0-7]{0,3}$\""]
+        case .number(let range):
+            ["\"type\": \"number\"", "\"minimum\": \(range.lowerBound)", "\"maximum\": \(range.upperBound)"]
+        case .boolean: ["\"type\": \"boolean\""]
+        case .choice(let names): ["\"enum\": [\(names.map(quoted).joined(separator: ", "))]"]
+        case .list:
+            ["\"type\": [\"string\", \"array\"]", "\"items\": {\"type\": \"string\", \"minLength\": 1}"]
+        }
+    }
+
+    private static func standard(_ text: String, _ kind: Setting.Kind) -> String {
+        switch kind {
+        case .integer, .number, .boolean: text
+        default: quoted(text)
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var writer = JSONWriter()
+        writer.string(text)
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 }

@@ -125,3 +125,130 @@ struct ScoreCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension Settings {
+    /// What is asked of a score, checked as the service checks it.
+    ///
+    /// - Parameters:
+    ///   - beside: what stands beside the features of a file, which may be given there or here
+    ///   - label: what that file is called
+    func scoreOptions(beside: [Parameter] = [], in label: String = "") throws -> ScoreOptions {
+        let labels = try entries(ifSet: "labels").map { GivenValue.json(.array($0.map { .string($0) })) }
+        let given: [(name: String, value: String?)] = [
+            ("fps", try number(ifSet: "fps").map { "\($0)" }),
+            ("threshold", try number(ifSet: "threshold").map { "\($0)" }),
+            ("leave", try number(ifSet: "leave").map { "\($0)" }),
+            ("min_snippets", "\(try integer("min-snippets"))"), ("merge_gap", "\(try integer("merge-gap"))"),
+            ("logits", "\(try isOn("logits"))"),
+        ]
+        var own = labels.map { [Parameter("labels", $0)] } ?? []
+        for (name, value) in given {
+            // A default gives way to what the file says; what was set does not.
+            let isSet = place(of: Self.setting(name)) != nil
+            guard let value, isSet || !beside.contains(where: { $0.name == name }) else { continue }
+            own.append(Parameter(name, .text(value)))
+        }
+        do throws(OptionError) { return try ScoreOptions(own + beside) } catch {
+            if beside.contains(where: { $0.name == error.name }) { throw Failure(.badData, "\(label): \(error)") }
+            throw failure(Self.setting(error.name), error.problem)
+        }
+    }
+
+    /// The setting that a parameter is.
+    private static func setting(_ parameter: String) -> String {
+        parameter.utf8Mapped { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
+    }
+}
+
+/// A result as a person reads it on a terminal: the video, a bar chart of the coarse scores, the segments.
+private struct ScoreTable {
+    let file: String
+    let document: ScoreDocument
+    /// The most lines of the chart; longer videos have several snippets a line, of which the highest counts.
+    var chartLines = 24
+    var columns = 80
+
+    var text: String {
+        var lines = header
+        lines.append("")
+        lines += chart
+        lines.append("")
+        lines += segments
+        return lines.joined(separator: "\n")
+    }
+
+    private var result: ScoreResult { document.scored.result }
+
+    private var header: [String] {
+        let untrained = result.trained ? "" : "  (untrained: random weights, the scores mean nothing)"
+        let scores = zip(result.labels, document.scored.video.scores).sorted { $0.1 > $1.1 }.prefix(3)
+            .map { "\($0) \(percent($1))" }.joined(separator: ", ")
+        return [
+            file,
+            "  model     \(result.model)\(untrained)",
+            "  snippets  \(result.logits.snippets) of 16 frames" + duration,
+            "  abnormal  \(percent(document.scored.video.coarse))",
+            "  classes   \(scores)",
+        ]
+    }
+
+    private var duration: String {
+        guard let fps = result.options.fps else { return "" }
+        return ", \(clock(Double(result.logits.snippets * 16) / fps)) at \(fps) frames a second"
+    }
+
+    private var chart: [String] {
+        let coarse = document.scored.scores.coarse
+        let step = max(1, (coarse.count + chartLines - 1) / chartLines)
+        let digits = String(coarse.count).count
+        let room = max(10, min(columns, 120) - 2 * digits - 14)
+        return stride(from: 0, to: coarse.count, by: step).map { start in
+            let end = min(start + step, coarse.count)
+            let highest = coarse[start..<end].max() ?? 0
+            let name = padded(step == 1 ? String(start) : "\(start)-\(end - 1)", to: 2 * digits + 1)
+            return "  \(name)  \(percent(highest, width: 4)) \(bar(highest, room))"
+        }
+    }
+
+    private var segments: [String] {
+        guard !document.scored.segments.isEmpty else {
+            return ["  no segment reaches \(result.options.segments.threshold)"]
+        }
+        let rows = document.scored.segments.map { segment in
+            let seconds = result.options.fps.map { fps -> String in
+                let time = segment.seconds(fps: fps)
+                return "\(clock(time.start)) - \(clock(time.end))"
+            }
+            return ["\(segment.start) - \(segment.end)", seconds ?? "", percent(segment.score), segment.label]
+        }
+        let titles = ["snippets (end excluded)", result.options.fps == nil ? "" : "time", "score", "label"]
+        let widths = titles.indices.map { column in ([titles] + rows).map { $0[column].count }.max() ?? 0 }
+        return ([titles] + rows).map { row in
+            let cells = zip(row, widths).filter { $1 > 0 }.map { padded($0, to: $1) }
+            return "  " + String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+        }
+    }
+
+    private func bar(_ score: Float, _ room: Int) -> String {
+        let eighths = Int((score * Float(room) * 8).rounded())
+        let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+        return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
+    }
+
+    private func percent(_ value: Float, width: Int = 0) -> String {
+        let text = "\(Int((value * 100).rounded()))%"
+        return String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+
+    private func padded(_ text: String, to width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    /// m:ss.t, and h:mm:ss.t from an hour on.
+    private func clock(_ seconds: Double) -> String {
+        let tenths = Int((min(seconds, 1e12) * 10).rounded())
+        let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, tenths % 600)
+        let begin = hours == 0 ? "" : "\(hours):\(minutes < 10 ? "0" : "")"
+        return "\(begin)\(minutes):\(rest < 100 ? "0" : "")\(rest / 10).\(rest % 10)"
+    }
+}

@@ -1,0 +1,297 @@
+public import Platform
+import Synchronization
+
+/// Jobs in memory: as lasting as the process.
+///
+/// A lock around a ``JobTable``. It is held for as long as one step of the table takes, never across a suspension.
+public final class MemoryJobStore: JobStore {
+    /// How long and how much is kept.
+    public struct Settings: Sendable {
+        /// How long an ended job is kept.
+        public var resultTTL: Duration
+        /// How many bytes ended jobs may take.
+        public var resultBudgetBytes: Int
+        /// How often a job whose worker was lost is tried.
+        public var attempts: Int
+        /// How long a claim lasts that nobody renews.
+        public var lease = JobTable.usualLease
+
+        /// Results are kept for an hour, in at most 256 MiB; a job is tried three times; a claim lasts a minute.
+        public init(resultTTL: Duration = .seconds(3_600), resultBudgetBytes: Int = 256 << 20, attempts: Int = 3) {
+            self.resultTTL = resultTTL
+            self.resultBudgetBytes = resultBudgetBytes
+            self.attempts = attempts
+        }
+    }
+
+    struct State {
+        var table: JobTable
+        var registry = JobRegistry()
+        var generator = JobIDGenerator()
+        var random: any RandomNumberGenerator & Sendable
+        /// The jobs that were too late, until somebody is told.
+        var overdue: [Job] = []
+    }
+
+    /// How long a claim lasts that nobody renews.
+    public let lease: Duration
+    private let clock: any JobClock
+    private let state: Mutex<State>
+
+    /// An empty store.
+    ///
+    /// - Parameter random: where IDs and tokens come from.
+    public init(
+        settings: Settings = Settings(),
+        clock: any JobClock = SystemClock(),
+        random: any RandomNumberGenerator & Sendable = SystemRandom()
+    ) {
+        self.clock = clock
+        let table = JobTable(
+            settings: .init(
+                resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
+                attempts: settings.attempts, lease: settings.lease))
+        lease = settings.lease
+        state = Mutex(State(table: table, random: random))
+    }
+
+    /// What it is.
+    public var summary: String { "in memory" }
+
+    /// Jobs end with the process.
+    public var isLasting: Bool { false }
+
+    /// Queues jobs in memory; throws `full` and `keyReused` as the protocol says, and nothing else.
+    public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
+        let result = step { state, wall, now in
+            Result { () throws(JobStoreError) in try state.submit(submission, wall: wall, now: now) }
+        }
+        return try result.get()
+    }
+
+    /// Says which models are served.
+    public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
+        step { state, _, _ in state.table.serve(JobTable.Served(models, missing: missing)) }
+    }
+
+    /// How many jobs wait for which model.
+    public func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] {
+        step { state, _, _ in state.table.waitingJobs }
+    }
+
+    /// Takes jobs out of the queue.
+    public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
+        step { state, wall, now in
+            var claimed: [ClaimedJob] = []
+            var left = limit
+            while left.jobs > 0 {
+                let secret: UInt64 = state.random.next()
+                guard let record = state.table.claim(secret: secret, wall: wall, now: now, within: &left),
+                    let input = record.input,
+                    let job = ClaimedJob(record, input: input, now: now)
+                else { break }
+                claimed.append(job)
+            }
+            return claimed
+        }
+    }
+
+    /// Lets claims last.
+    public func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
+        step { state, wall, now in
+            tokens.map { token in
+                let (standing, record) = state.table.renew(token, wall: wall, now: now)
+                return Renewal(standing, regained: record?.job)
+            }
+        }
+    }
+
+    /// Notes progress.
+    public func reportProgress(
+        _ token: ClaimToken, partsDone: Int
+    ) async throws(JobStoreError) -> ClaimStanding {
+        step { state, _, _ in state.table.reportProgress(token, partsDone: partsDone) }
+    }
+
+    /// Ends a job; an output may push out others that were fetched.
+    public func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Job? {
+        step { state, wall, now in
+            let record = state.table.complete(token, with: outcome, timings: timings, wall: wall, now: now)
+            return record.map { state.ended($0, now: now) }
+        }
+    }
+
+    /// Gives a claim back.
+    public func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
+        step { state, wall, now in
+            guard let record = state.table.release(token, as: release, wall: wall, now: now) else { return nil }
+            return record.job.status.isEnded ? state.ended(record, now: now) : state.table.shown(record)
+        }
+    }
+
+    /// Cancels a job.
+    public func cancel(_ id: JobID) async throws(JobStoreError) -> CancelOutcome {
+        step { state, wall, now in
+            let outcome = state.table.cancel(id, wall: wall, now: now)
+            if case .cancelled = outcome, let record = state.table.records[id] { _ = state.ended(record, now: now) }
+            return outcome
+        }
+    }
+
+    /// Removes an ended job.
+    public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
+        step { state, _, _ in state.forget(id) }
+    }
+
+    /// The job, unless it has expired.
+    public func job(_ id: JobID) async throws(JobStoreError) -> Job? {
+        step { state, _, _ in state.table.job(id) }
+    }
+
+    /// The output; once it was fetched it may be given up when room is needed.
+    public func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
+        step { state, _, _ in
+            guard fetching else { return state.table.records[id]?.output }
+            let output = state.table.fetchOutput(id)
+            state.giveUpOverBudget()
+            return output
+        }
+    }
+
+    /// A page of jobs.
+    public func list(
+        _ filter: JobFilter, limit: Int, before cursor: JobID?
+    ) async throws(JobStoreError) -> [Job] {
+        step { state, _, _ in state.table.list(filter, limit: limit, before: cursor) }
+    }
+
+    /// A batch, unless all of it has expired.
+    public func batch(_ id: BatchID) async throws(JobStoreError) -> Batch? {
+        step { state, _, _ in
+            state.registry.jobs(of: id).map { Batch(id: id, jobs: $0.compactMap { state.table.job($0) }) }
+        }
+    }
+
+    /// Notes that are due and have room.
+    public func takeCallbacks(
+        limit: Int, within room: CallbackRoom
+    ) async throws(JobStoreError) -> [CallbackNote] {
+        step { state, _, now in
+            state.registry.callbacks.take(limit: limit, within: room, now: now).compactMap { id, entry in
+                state.table.job(id).map {
+                    CallbackNote(job: $0, url: entry.url, tries: entry.tries, age: now - entry.endedAt)
+                }
+            }
+        }
+    }
+
+    /// What came of a note.
+    public func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        step { state, _, now in state.registry.callbacks.settle(job, verdict, now: now) }
+    }
+
+    /// Whether there is room for the result of one more small job.
+    public func checkWritable() async throws(JobStoreError) {
+        let result = step { state, _, _ in Result { () throws(JobStoreError) in try state.table.checkRoom(forBytes: 1) }
+        }
+        try result.get()
+    }
+
+    /// What the store holds.
+    public func counts() async throws(JobStoreError) -> JobCounts {
+        step { state, _, _ in state.table.counts() }
+    }
+
+    /// Removes what has expired; other calls do so too.
+    public func expire() async throws(JobStoreError) -> Expired {
+        let (now, wall) = (clock.now, clock.wall)
+        return state.withLock { state in
+            let lapsed = state.table.takeLapsed(wall: wall, now: now).map { record in
+                record.job.status.isEnded ? state.ended(record, now: now) : state.table.shown(record)
+            }
+            let removed = state.removeExpired(wall: wall, now: now)
+            defer { state.overdue = [] }
+            return Expired(removed: removed, overdue: state.overdue, lapsed: lapsed)
+        }
+    }
+
+    /// One step of the table at the time it is now. What has expired is gone before.
+    private func step<Value: Sendable>(
+        _ body: (inout State, WallTime, MonotonicTime) -> Value
+    ) -> Value {
+        state.withLock { state in
+            let (now, wall) = (clock.now, clock.wall)
+            _ = state.removeExpired(wall: wall, now: now)
+            defer { checkSmallTable(state.table) }
+            return body(&state, wall, now)
+        }
+    }
+
+    /// In debug builds, checks the table while that is cheap.
+    private func checkSmallTable(_ table: borrowing JobTable) {
+        #if DEBUG
+            if table.records.count <= 64 { table.checkInvariants() }
+        #endif
+    }
+}
+
+extension MemoryJobStore.State {
+    /// Queues what is handed in, or finds what answers for it.
+    mutating func submit(
+        _ submission: Submission, wall: WallTime, now: MonotonicTime
+    ) throws(JobStoreError) -> Receipt {
+        if let key = submission.key, let answer = try registry.answer(to: key) {
+            return Receipt(jobs: answer.jobs.compactMap { table.job($0) }, batch: answer.batch, origin: .replayed)
+        }
+        if let job = submission.reuseKey.flatMap({ registry.succeeded($0) }).flatMap({ table.job($0) }) {
+            if let key = submission.key { registry.insert(key, for: job.id) }
+            return Receipt(jobs: [job], origin: .reused)
+        }
+        let needed = submission.jobs.reduce(0) { sum, new in
+            let (sum, overflow) = sum.addingReportingOverflow(JobRecord.promise(new.outputEstimate))
+            return overflow ? .max : sum
+        }
+        try table.checkRoom(forBytes: needed)
+        let batch = submission.isBatch ? BatchID(generator.next(at: wall, using: &self.random)) : nil
+        let ids = submission.jobs.map { new in
+            let id = generator.next(at: wall, using: &self.random)
+            table.add(JobRecord(new, id: id, batch: batch, wall: wall, now: now))
+            return id
+        }
+        registry.insert(submission, as: ids, batch: batch)
+        return Receipt(jobs: ids.compactMap { table.job($0) }, batch: batch, origin: .new)
+    }
+
+    /// Notes that a job has ended, and makes room for its end.
+    mutating func ended(_ record: JobRecord, now: MonotonicTime) -> Job {
+        registry.end(record, now: now)
+        let job = table.shown(record)
+        giveUpOverBudget()
+        return job
+    }
+
+    mutating func forget(_ id: JobID) -> Bool {
+        guard table.forget(id) else { return false }
+        registry.forget(id)
+        return true
+    }
+
+    fileprivate mutating func giveUpOverBudget() {
+        while let next = table.nextOverBudget, forget(next) {}
+    }
+
+    /// Removes what has expired, and ends what is too late.
+    mutating func removeExpired(wall: WallTime, now: MonotonicTime) -> Int {
+        let late = table.endOverdue(wall: wall, now: now)
+        if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
+        var removed = 0
+        for id in table.expired(now: now) {
+            let isAwaited = registry.callbacks.contains(id)
+            if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
+            if forget(id) { removed += 1 }
+        }
+        return removed
+    }
+}

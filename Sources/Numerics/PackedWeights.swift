@@ -1,0 +1,148 @@
+import CKernels
+
+/// The constant right-hand side of a product, B [inputs, outputs], laid out once for one set of kernels.
+public struct PackedWeights: Sendable {
+    /// Rows of B: the width of what comes in.
+    public let inputs: Int
+    /// Columns of B: the width of what goes out.
+    public let outputs: Int
+    let floats: AlignedFloats
+    let kernels: Kernels
+
+    /// Packs `values` [inputs, outputs], row-major, as graph convolutions store their weights.
+    public init(inputs: Int, outputs: Int, inputMajor values: [Float], kernels: Kernels) {
+        self.init(inputs: inputs, outputs: outputs, values: values, strides: (outputs, 1), kernels: kernels)
+    }
+
+    /// Packs `values` [outputs, inputs], row-major, as PyTorch's Linear stores its weights.
+    public init(inputs: Int, outputs: Int, outputMajor values: [Float], kernels: Kernels) {
+        self.init(inputs: inputs, outputs: outputs, values: values, strides: (1, inputs), kernels: kernels)
+    }
+
+    /// Floats that packing takes.
+    static func count(inputs: Int, outputs: Int, kernels: Kernels) -> Int {
+        vg_packed_count(inputs, outputs, kernels.table.pointee.panel)
+    }
+
+    /// Takes what was packed before for the same kernels.
+    init(inputs: Int, outputs: Int, packed: AlignedFloats, kernels: Kernels) {
+        precondition(packed.count == Self.count(inputs: inputs, outputs: outputs, kernels: kernels))
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernels = kernels
+        floats = packed
+    }
+
+    private init(inputs: Int, outputs: Int, values: [Float], strides: (Int, Int), kernels: Kernels) {
+        precondition(values.count == inputs * outputs, "as many weights as inputs × outputs")
+        let panel = kernels.table.pointee.panel
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernels = kernels
+        floats = AlignedFloats(count: vg_packed_count(inputs, outputs, panel)) { base in
+            values.withUnsafeBufferPointer {
+                vg_pack(inputs, outputs, $0.baseAddress, strides.0, strides.1, panel, base)
+            }
+        }
+    }
+}
+
+/// A product with its bias: y = x B + b.
+public struct Linear: Sendable {
+    /// B, packed.
+    public let weights: PackedWeights
+    /// b [outputs], if there is one.
+    public let bias: AlignedFloats?
+
+    /// Joins weights and bias; a bias has as many values as the weights have outputs.
+    public init(weights: PackedWeights, bias: AlignedFloats? = nil) {
+        precondition(bias.map { $0.count == weights.outputs } ?? true, "a bias value for each output")
+        self.weights = weights
+        self.bias = bias
+    }
+
+    /// The same with the bias as an array.
+    public init(weights: PackedWeights, bias: [Float]) {
+        self.init(weights: weights, bias: AlignedFloats(bias))
+    }
+}
+
+/// Gain and shift of a LayerNorm with eps 1e-5, each [width].
+public struct LayerNorm: Sendable {
+    let gain: AlignedFloats
+    let shift: AlignedFloats
+
+    /// Gain and shift have one value a column.
+    public init(gain: [Float], shift: [Float]) {
+        self.init(gain: AlignedFloats(gain), shift: AlignedFloats(shift))
+    }
+
+    init(gain: AlignedFloats, shift: AlignedFloats) {
+        precondition(gain.count == shift.count)
+        self.gain = gain
+        self.shift = shift
+    }
+}
+
+/// The kernels of a convolution of five taps in the form that `Kernels.convolve` takes: its weights at eight points.
+///
+/// A kernel is a polynomial with its taps as coefficients; its values at eight points, times constants that make the
+/// way back simple, are what F(4, 5) multiplies with (see CKernels/template/convolution.h).
+public struct ConvolutionWeights: Sendable {
+    /// Outputs that one tile computes, and taps of a kernel.
+    public static let (tile, taps) = (4, 5)
+    /// Points that a kernel is evaluated at: rows of x that a tile reads.
+    public static let points = tile + taps - 1
+
+    let points: [PackedWeights]
+    let bias: AlignedFloats
+
+    /// Prepares one matrix a point.
+    ///
+    /// - Parameter make: the kernels as [taps · inputs, outputs], row-major, tap after tap
+    public init(
+        _ name: String, inputs: Int, outputs: Int, bias: AlignedFloats, in preparation: Preparation,
+        make: () throws(WeightError) -> [Float]
+    ) throws(WeightError) {
+        precondition(bias.count == outputs, "a bias value for each output")
+        self.bias = bias
+        var taps: [Float]?
+        var points: [PackedWeights] = []
+        for point in 0..<Self.points {
+            let weights = try preparation.weights("\(name).\(point)", inputs: inputs, outputs: outputs) {
+                () throws(WeightError) in
+                let all = if let taps { taps } else { try make() }
+                taps = all
+                return Self.mix(all, by: Self.factors[point])
+            }
+            points.append(weights)
+        }
+        self.points = points
+    }
+
+    /// Σ factor_t · tap_t in double precision.
+    private static func mix(_ taps: [Float], by factors: [Double]) -> [Float] {
+        let size = taps.count / Self.taps
+        return taps.withUnsafeBufferPointer { taps in
+            [Float](unsafeUninitializedCapacity: size) { buffer, count in
+                for index in 0..<size {
+                    var sum = 0.0
+                    for tap in 0..<Self.taps { sum += factors[tap] * Double(taps[tap * size + index]) }
+                    buffer[index] = Float(sum)
+                }
+                count = size
+            }
+        }
+    }
+
+    /// The matrix G: powers of the points 0, 1, -1, 2, -2, 1/2, -1/2 over the product of their distances, and the last
+    /// coefficient for infinity.
+    private static let factors: [[Double]] = {
+        let points: [Double] = [0, 1, -1, 2, -2, 0.5, -0.5]
+        let rows = points.enumerated().map { index, point in
+            let distance = points.enumerated().reduce(1.0) { $1.offset == index ? $0 : $0 * (point - $1.element) }
+            return (0..<taps).map { tap in (0..<tap).reduce(1.0) { power, _ in power * point } / distance }
+        }
+        return rows + [(0..<taps).map { $0 == taps - 1 ? 1 : 0 }]
+    }()
+}
