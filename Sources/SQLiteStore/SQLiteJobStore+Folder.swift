@@ -53,9 +53,10 @@ extension SQLiteJobStore {
         }
     }
 
-    /// Lets so many bytes in, until they are written; throws where they have no room, which only the disk can say. A disk that
-    /// hangs holds nothing up but who is to write to it.
+    /// Lets so many bytes in, until they are written; throws where they have no room. Where there was no plenty of it a moment
+    /// ago only the disk can say, and one that hangs holds nothing up but who is to write to it.
     func enter(needed: Int) async throws(JobStoreError) {
+        if space.enterAtOnce(needed: needed, promised: live.withLock { $0.table.promisedBytes }) { return }
         try await looks.run { [self] () throws(JobStoreError) in
             do throws(StoreFault) {
                 try space.enter(needed: needed, promised: live.withLock { $0.table.promisedBytes })

@@ -25,8 +25,17 @@ final class DiskSpace: Sendable {
     private let hasBallast = Mutex(false)
     /// What was let in and may not be on the disk yet, in bytes.
     private let underway = Mutex(0)
-    /// When something last had room.
-    private let fineAt = Mutex<ContinuousClock.Instant?>(nil)
+    private struct Measured {
+        var free: Int
+        let at: ContinuousClock.Instant
+        /// What was let in since, in bytes.
+        var since = 0
+
+        var isRecent: Bool { ContinuousClock.now - at < .milliseconds(100) }
+    }
+
+    /// What the disk had when something last had room.
+    private let fine = Mutex<Measured?>(nil)
 
     /// - Parameter measure: says how much room there is; by default the file system of `folder` does
     init(folder: String, ballast: String, measure: (@Sendable () -> Room)? = nil) {
@@ -45,8 +54,25 @@ final class DiskSpace: Sendable {
     var free: Int { measure().free }
 
     /// Whether something had room a tenth of a second ago at most.
-    var wasFineJustNow: Bool {
-        fineAt.withLock { $0.map { ContinuousClock.now - $0 < .milliseconds(100) } ?? false }
+    var wasFineJustNow: Bool { fine.withLock { $0?.isRecent ?? false } }
+
+    /// Lets so many bytes in, until ``leave(_:)``, where so much was free a moment ago that the disk need not be asked: what
+    /// always stays free is twice there. Says whether it did.
+    func enterAtOnce(needed: Int, promised: Int) -> Bool {
+        fine.withLock { fine in
+            guard let known = fine, known.isRecent else { return false }
+            return underway.withLock { underway in
+                var left = known.free
+                for bytes in [floor, floor, promised, underway, known.since, needed] {
+                    let (rest, overflow) = left.subtractingReportingOverflow(bytes)
+                    guard !overflow, rest >= 0 else { return false }
+                    left = rest
+                }
+                underway += needed
+                fine?.since += needed
+                return true
+            }
+        }
     }
 
     /// Lets so many bytes in, until ``leave(_:)``, or throws `diskFull` where they would not fit beside those that were
@@ -73,14 +99,14 @@ final class DiskSpace: Sendable {
         let (kept, second) = part.addingReportingOverflow(underway)
         let overflow = first || second
         guard !overflow, kept <= free, needed <= free - kept else {
-            fineAt.withLock { $0 = nil }
+            fine.withLock { $0 = nil }
             throw .diskFull(
                 "the disk of \(folder) has too little room: \(Self.text(free)) are free, but more than "
                     + "\(Self.text(floor)) that always stay free, \(Self.text(promised)) for what was accepted, "
                     + "\(Self.text(underway)) that are on their way and \(Self.text(needed)) for this are needed"
             )
         }
-        fineAt.withLock { $0 = ContinuousClock.now }
+        fine.withLock { $0 = Measured(free: free, at: ContinuousClock.now) }
     }
 
     /// Bytes for people.

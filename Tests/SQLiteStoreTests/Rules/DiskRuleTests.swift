@@ -36,6 +36,28 @@ struct FullDiskTests {
         #expect(space.floor / Self.mega == floor)
     }
 
+    @Test("lets in without asking the disk only as much as was free a moment ago, beside twice the floor")
+    func atOnce() throws {
+        let disk = try Disk(free: 50 * Self.mega, total: 100 * Self.mega)
+        let space = disk.space()
+        #expect(!space.enterAtOnce(needed: 1, promised: 0), "nobody has asked yet")
+        try space.check(needed: 1, promised: 0)
+        disk.room.withLock { $0.free = 0 }
+        let room = 50 * Self.mega - 2 * space.floor
+        // A machine that is busy for a tenth of a second has forgotten what the disk had, so that it has to be asked.
+        func tries(_ body: () -> Bool) -> Bool? {
+            let result = body()
+            return space.wasFineJustNow ? result : nil
+        }
+        #expect(tries { space.enterAtOnce(needed: room + 1, promised: 0) } != true)
+        #expect(tries { space.enterAtOnce(needed: room, promised: 1) } != true)
+        #expect(tries { space.enterAtOnce(needed: .max, promised: .max) } != true)
+        #expect(tries { space.enterAtOnce(needed: room, promised: 0) } != false)
+        #expect(tries { space.enterAtOnce(needed: 1, promised: 0) } != true, "it is on its way")
+        space.leave(room)
+        #expect(tries { space.enterAtOnce(needed: 1, promised: 0) } != true, "it is on the disk, as far as is known")
+    }
+
     @Test("takes what fits beside the floor and what was promised, to the byte")
     func arithmetic() throws {
         let disk = try Disk(free: 20 * Self.mega, total: 100 * Self.mega)
