@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// Who may use the service: names with the SHA-256 of their keys. The keys themselves are nowhere.
 public struct APIKeys: Sendable {
@@ -11,6 +11,17 @@ public struct APIKeys: Sendable {
 
     /// How many keys there are.
     public var count: Int { entries.count }
+
+    /// Reads a file of keys.
+    public init(path: String) throws(APIKeyError) {
+        let text: String
+        do throws(SmallFile.Failure) {
+            text = try SmallFile.text(path, expected: "lines of name:sha256hex")
+        } catch {
+            throw APIKeyError(error.description)
+        }
+        try self.init(text, path: path)
+    }
 
     /// Reads lines of `name:sha256hex`; empty lines, and lines that begin with #, are passed over.
     ///
@@ -74,6 +85,16 @@ public struct APIKeys: Sendable {
     /// Without blanks, tabs and carriage returns at both ends.
     private static func trimmed(_ text: Substring) -> Substring {
         text.trimmed { ASCII.isBlank($0) || $0 == ASCII.carriageReturn }
+    }
+}
+
+/// The file of API keys, which is read again while the server runs.
+public typealias APIKeyFile = ReloadedFile<APIKeys, APIKeyError>
+
+extension ReloadedFile where Value == APIKeys, Failure == APIKeyError {
+    /// Reads the file; throws where it can't be used.
+    public convenience init(path: String) throws(APIKeyError) {
+        try self.init { () throws(APIKeyError) in try APIKeys(path: path) }
     }
 }
 

@@ -26,16 +26,8 @@ struct CertificateWatch {
         }
     }
 
-    /// Reads the files again.
-    func reload() {
-        do throws(TLSError) {
-            report(try credentials.reload(), "certificate replaced")
-        } catch {
-            logger.error("the new certificate is not used, the one before stays", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func report(_ certificate: CertificateSummary, _ event: Logger.Message) {
+    /// Tells the log of a certificate, and warns where it ends soon.
+    func report(_ certificate: CertificateSummary, _ event: Logger.Message) {
         logger.info(
             event, metadata: ["subject": "\(certificate.subject)", "not_after": "\(certificate.expiryText)"])
         warn(certificate)

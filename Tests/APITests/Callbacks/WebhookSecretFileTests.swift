@@ -12,9 +12,7 @@ struct WebhookSecretFileTests {
         // No text, in one case too much of it.
         _ = try folder.write([UInt8](repeating: 0xFF, count: 1 + count), to: "secrets")
         let path = folder.path + "/secrets"
-        let error = #expect(throws: WebhookSecretError.self) {
-            try WebhookSecretFile(path: path, logger: LogLines().logger)
-        }
+        let error = #expect(throws: WebhookSecretError.self) { try WebhookSecretFile(path: path) }
         let text = error?.description ?? ""
         #expect(text.contains(path) && text.contains("whsec_BASE64"), "\(text)")
         #expect(!text.contains("sha256hex") && !text.contains("keys"), "\(text)")
