@@ -1,3 +1,4 @@
+import Jobs
 import Logging
 import Platform
 import TLS
@@ -19,7 +20,7 @@ struct CertificateWatch {
     func run() async {
         report(credentials.context.certificate, "certificate")
         var reportedDay = Self.now / 86_400
-        while (try? await Task.sleep(for: Self.hour)) != nil {
+        await SystemClock().every(Self.hour) {
             let today = Self.now / 86_400
             if today != reportedDay { warn(credentials.context.certificate) }
             reportedDay = today

@@ -1,3 +1,4 @@
+import Jobs
 import Logging
 import Platform
 import UnixSignals
@@ -32,7 +33,7 @@ struct Reloading {
     }
 
     private func watch(_ sources: [Source]) async {
-        while (try? await Task.sleep(for: Self.pause)) != nil {
+        await SystemClock().every(Self.pause) {
             for source in sources where source.files?.areDue() == true { source.read() }
         }
     }
