@@ -103,7 +103,10 @@ let package = Package(
             ]),
         .target(
             name: "TestSupport",
-            dependencies: ["Formats", "Platform", "TLS", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Formats", "HTTP", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/TestSupport"),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
@@ -145,7 +148,7 @@ let package = Package(
         .testTarget(
             name: "ScoringTests",
             dependencies: [
-                "TestSupport", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP",
+                "TestSupport", "API", "Engine", "Formats", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP",
             ]),
         .testTarget(
             name: "APITests",

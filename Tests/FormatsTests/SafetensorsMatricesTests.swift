@@ -18,14 +18,14 @@ struct SafetensorsMatricesTests {
 
     private func matrices(
         _ body: [UInt8], cutAt cuts: [Int] = [], limits: ArrayLimits = ArrayLimits()
-    ) throws(ArrayDecodingError) -> [NamedArray] {
-        var decoder = SafetensorsMatricesDecoder(limits: limits)
+    ) throws(ArrayDecodingError) -> [(name: String, array: DecodedArray)] {
+        var decoder = SafetensorsDecoder(matricesWithin: limits)
         for (start, end) in zip([0] + cuts, cuts + [body.count]) {
             try Array(body[start..<end]).withUnsafeBufferPointer { piece throws(ArrayDecodingError) in
                 try decoder.feed(UnsafeRawBufferPointer(piece))
             }
         }
-        return try decoder.finish()
+        return try decoder.finishAll()
     }
 
     private func message(_ body: [UInt8], limits: ArrayLimits = ArrayLimits()) -> String {
@@ -81,7 +81,7 @@ struct SafetensorsMatricesTests {
 
     @Test("what is held is what has come")
     func held() throws {
-        var decoder = SafetensorsMatricesDecoder()
+        var decoder = SafetensorsDecoder(matricesWithin: ArrayLimits())
         try Self.two.dropLast(4).withUnsafeBytes { try decoder.feed($0) }
         #expect(decoder.heldBytes == 12)
     }

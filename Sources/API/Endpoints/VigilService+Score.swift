@@ -86,17 +86,17 @@ extension VigilService {
 }
 
 /// `multipart/form-data`, taken apart for whoever knows no media types.
-struct MultipartForm: FormParser {
+package struct MultipartForm: FormParser {
     private var parser: MultipartParser
 
     /// - Parameter maxFiles: how many files it may have; options are parts too.
-    init(boundary: String, maxFiles: Int) throws(MultipartError) {
+    package init(boundary: String, maxFiles: Int) throws(MultipartError) {
         var limits = MultipartLimits()
         limits.maxParts += maxFiles
         parser = try MultipartParser(boundary: boundary, limits: limits)
     }
 
-    mutating func consume(_ piece: [UInt8]) throws -> [FormEvent] {
+    package mutating func consume(_ piece: [UInt8]) throws -> [FormEvent] {
         try parser.consume(piece).map { event in
             switch event {
             case .partBegan(let part):
@@ -107,7 +107,7 @@ struct MultipartForm: FormParser {
         }
     }
 
-    mutating func finish() throws { try parser.finish() }
+    package mutating func finish() throws { try parser.finish() }
 }
 
 extension HTTPField.Name {

@@ -1,3 +1,5 @@
+import Platform
+
 /// An array as it came, converted to float32.
 public struct DecodedArray: Equatable, Sendable {
     /// Lengths along each axis, zero to eight of them.
@@ -80,5 +82,11 @@ public struct ArrayDecodingError: Error, Equatable, Sendable, CustomStringConver
     public init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description
+    }
+
+    /// The same, told of a file among others; of nil it is told as it is.
+    public func told(of file: String?) -> ArrayDecodingError {
+        guard let file else { return self }
+        return ArrayDecodingError(kind, "\(quoted(file)): \(description)")
     }
 }
