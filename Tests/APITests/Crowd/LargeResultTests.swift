@@ -2,6 +2,7 @@ import HTTP
 import HTTPTypes
 import Jobs
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import API
@@ -25,10 +26,6 @@ struct LargeResultTests {
     }
 
     private func reads(_ jobs: [Job]) -> Int { jobs.reduce(0) { $0 + crowd.store.reads($1.id) } }
-
-    private func waitUntil(_ holds: () -> Bool) async {
-        while !holds(), !Task.isCancelled { await Task.yield() }
-    }
 
     /// Takes the room for answers until one of so many bytes fits, or three of half of that, and two do not.
     private func leaveRoom(_ bytes: Int) throws -> AnswerBudget.Share {
