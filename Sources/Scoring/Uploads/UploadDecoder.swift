@@ -134,7 +134,7 @@ enum FileContent {
     /// One array, and what stands beside it where the file is JSON.
     case array(DecodedArray, beside: FileMembers)
     /// Tensors by their names, at least one, and the names of those that are no features.
-    case tensors([DecodedArray], passedOver: [String])
+    case tensors([(name: String, array: DecodedArray)], passedOver: [String])
     /// Further files.
     case archive(ZipMatrices)
 }
