@@ -101,7 +101,13 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .target(name: "TestSupport", dependencies: ["Formats", "Platform", "TLS"], path: "Tests/TestSupport"),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Formats", "HTTP", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestSupport"),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
         .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
@@ -142,7 +148,7 @@ let package = Package(
         .testTarget(
             name: "ScoringTests",
             dependencies: [
-                "TestSupport", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP",
+                "TestSupport", "API", "Engine", "Formats", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP",
             ]),
         .testTarget(
             name: "APITests",

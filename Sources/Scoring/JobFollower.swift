@@ -204,7 +204,7 @@ package struct JobFollower {
             return .crowded
         }
         guard result.logits.snippets == chunks.snippets else { throw Self.unreadable(job) }
-        if let length = result.logits.length { chunks = Chunks(snippets: chunks.snippets, length: length) }
+        if let length = result.logits.result.length { chunks = Chunks(snippets: chunks.snippets, length: length) }
         state = .telling(job, result)
         return try await step(time)
     }
@@ -264,7 +264,8 @@ package struct FollowedChunk: Sendable {
         case .part(let result, let plan):
             let labels = plan.classes.labels
             found = (result.logits(classes: labels.count), labels, plan.options)
-        case .stored(let stored): found = stored.logits(of: range).map { ($0, stored.labels, stored.options) }
+        case .stored(let stored):
+            found = stored.logits(of: range).map { ($0, stored.result.labels, stored.result.options) }
         }
         guard let found, found.logits.snippets == range.count, found.logits.firstNotFinite == nil else { return nil }
         return found

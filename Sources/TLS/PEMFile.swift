@@ -10,29 +10,9 @@ struct PEMFile {
 
     init(_ path: String) throws(TLSError) {
         self.path = path
-        func failure(_ code: Int32) -> TLSError { .unreadable(path: path, reason: errnoText(code)) }
-        // Without waiting, so that a pipe in its place is no trap.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw failure(errno) }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure(errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw .unreadable(path: path, reason: "it is not a regular file")
+        do throws(SmallFile.Failure) { bytes = try SmallFile(path, maxBytes: Self.maxBytes).bytes } catch {
+            throw .unreadable(path: path, reason: error.reason)
         }
-        guard status.st_size <= Self.maxBytes else {
-            throw .unreadable(path: path, reason: "it has \(status.st_size) bytes, at most \(Self.maxBytes) are read")
-        }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        var filled = 0
-        while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw failure(errno) }
-            if count == 0 { break }
-            filled += count
-        }
-        self.bytes = Array(bytes[..<filled])
     }
 
     /// All certificates, in the order of the file.

@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// The secrets that notices are signed with: one, or while it is being replaced the new one and the old.
 public struct WebhookSecrets: Sendable {
@@ -15,7 +15,18 @@ public struct WebhookSecrets: Sendable {
         secrets = [secret]
     }
 
-    /// Reads a file of secrets, one a line; empty lines, and lines that begin with #, are passed over. Notices get a
+    /// Reads a file of secrets.
+    public init(path: String) throws(WebhookSecretError) {
+        let text: String
+        do throws(SmallFile.Failure) {
+            text = try SmallFile.text(path, expected: "lines of whsec_BASE64")
+        } catch {
+            throw WebhookSecretError(error.description)
+        }
+        try self.init(text, path: path)
+    }
+
+    /// Reads the text of a file of secrets, one a line; empty lines, and lines that begin with #, are passed over. Notices get a
     /// signature by each of them, in the order of the file.
     ///
     /// - Parameter path: what the errors call the file.
@@ -119,4 +130,14 @@ public struct WebhookSecretError: Error, Equatable, Sendable, CustomStringConver
 
     /// An error of this sentence.
     public init(_ description: String) { self.description = description }
+}
+
+/// The file of secrets, which is read again while the server runs.
+public typealias WebhookSecretFile = ReloadedFile<WebhookSecrets, WebhookSecretError>
+
+extension ReloadedFile where Value == WebhookSecrets, Failure == WebhookSecretError {
+    /// Reads the file; throws where it can't be used.
+    public convenience init(path: String) throws(WebhookSecretError) {
+        try self.init { () throws(WebhookSecretError) in try WebhookSecrets(path: path) }
+    }
 }

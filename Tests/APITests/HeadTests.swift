@@ -74,7 +74,7 @@ struct HeadTests {
         let path = FileManager.default.temporaryDirectory.appending(path: "vigil-keys-\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try APIKeysTests.line("alice", "one").write(toFile: path, atomically: true, encoding: .utf8)
-        let access = AccessControl(keys: try APIKeyFile(path: path, logger: LogLines().logger), limiter: nil)
+        let access = AccessControl(keys: try APIKeyFile(path: path), limiter: nil)
         try service.scoring.start()
         var statuses: Set<Int> = []
         for target in ["/jobs", "/jobs/x", "/none", "/livez", "/score"] {

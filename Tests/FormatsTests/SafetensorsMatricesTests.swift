@@ -18,14 +18,14 @@ struct SafetensorsMatricesTests {
 
     private func matrices(
         _ body: [UInt8], cutAt cuts: [Int] = [], limits: ArrayLimits = ArrayLimits()
-    ) throws(ArrayDecodingError) -> [NamedArray] {
-        var decoder = SafetensorsMatricesDecoder(limits: limits)
+    ) throws(ArrayDecodingError) -> [(name: String, array: DecodedArray)] {
+        var decoder = SafetensorsDecoder(matricesWithin: limits)
         for (start, end) in zip([0] + cuts, cuts + [body.count]) {
             try Array(body[start..<end]).withUnsafeBufferPointer { piece throws(ArrayDecodingError) in
                 try decoder.feed(UnsafeRawBufferPointer(piece))
             }
         }
-        return try decoder.finish()
+        return try decoder.finishAll()
     }
 
     private func message(_ body: [UInt8], limits: ArrayLimits = ArrayLimits()) -> String {
@@ -59,8 +59,11 @@ struct SafetensorsMatricesTests {
     func everyCut() throws {
         let body = try Fixture.bytes("safetensors/three.safetensors")
         let whole = try matrices(body)
-        for cut in 0...body.count { #expect(try matrices(body, cutAt: [cut]) == whole, "cut at \(cut)") }
-        #expect(try matrices(body, cutAt: Array(1..<body.count)) == whole)
+        for cuts in (0...body.count).map({ [$0] }) + [Array(1..<body.count)] {
+            let found = try matrices(body, cutAt: cuts)
+            #expect(found.map(\.name) == whole.map(\.name), "cut at \(cuts)")
+            #expect(found.map(\.array) == whole.map(\.array), "cut at \(cuts)")
+        }
     }
 
     @Test("damaged bodies in pieces fail or succeed as the whole does")
@@ -81,7 +84,7 @@ struct SafetensorsMatricesTests {
 
     @Test("what is held is what has come")
     func held() throws {
-        var decoder = SafetensorsMatricesDecoder()
+        var decoder = SafetensorsDecoder(matricesWithin: ArrayLimits())
         try Self.two.dropLast(4).withUnsafeBytes { try decoder.feed($0) }
         #expect(decoder.heldBytes == 12)
     }

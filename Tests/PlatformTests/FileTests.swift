@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -161,5 +162,48 @@ struct FileDigestTests {
             #expect(seen.insert(text(other, pieces: 1_000)).inserted, "byte \(index)")
         }
         #expect(seen.insert(text(bytes + [0], pieces: 1_000)).inserted)
+    }
+
+    @Test("a small file is read whole, and refused in a sentence where it is too large, no file or not there")
+    func small() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path + "/file"
+        let reason = { (path: String) in
+            failure(of: SmallFile.Failure.self) { _ = try SmallFile(path, maxBytes: 9_000) }
+        }
+        for count in [0, 1, 4_097, 9_000] {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+            _ = try folder.write(bytes)
+            #expect(try SmallFile(path, maxBytes: 9_000).bytes == bytes)
+        }
+        _ = try folder.write([UInt8](repeating: 1, count: 9_001))
+        #expect(reason(path)?.description == "\(path) can't be read: it has more than the 9000 bytes that are read")
+        #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
+        #expect(reason(folder.path + "/pipe")?.reason == "it is not a regular file")
+        #expect(reason(folder.path)?.reason == "it is not a regular file")
+        #expect(reason("/nowhere/at/all")?.reason == errnoText(ENOENT))
+    }
+
+    @Test("of a file that is read again what was last good counts, and of two readings the later")
+    func rereading() async throws {
+        struct Bad: Error, Equatable { let number: Int }
+        let reads = Mutex(0)
+        let file = try ReloadedFile { () throws(Bad) in
+            let number = reads.withLock { count in
+                count += 1
+                return count
+            }
+            if number.isMultiple(of: 3) { throw Bad(number: number) }
+            return number
+        }
+        #expect(file.current == 1)
+        #expect(try file.reload() == 2)
+        #expect(throws: Bad(number: 3)) { try file.reload() }
+        #expect(file.current == 2)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<100 { group.addTask { _ = try? file.reload() } }
+        }
+        #expect(file.current == 103, "whoever read last had the last word")
+        #expect(throws: Bad(number: 1)) { try ReloadedFile { () throws(Bad) -> Int in throw Bad(number: 1) } }
     }
 }

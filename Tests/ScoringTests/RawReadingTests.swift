@@ -92,7 +92,7 @@ struct RawReadingTests {
         var decoder = UploadDecoder(format: .json, width: 512, limits: ArrayLimits())
         let row = "[0" + String(repeating: ",0", count: width - 1) + "]"
         try decoder.feed(Array("{\"features\":[\(row),\(row)]}".utf8))
-        let array = try decoder.finish()
+        let array = try #require(try decoder.finish().onlyArray)
         let error = #expect(throws: FeatureError.self) { try FeatureCheck(width: 512).accept(array) }
         #expect(error == .wrongWidth(found: width, expected: 512))
     }

@@ -135,7 +135,7 @@ struct StoredResultTests {
         "a result reads back as it was stored, also one of before the chunks' length was noted", arguments: [nil, 256])
     func roundTrip(length: Int?) {
         #expect(ScoreResult(encoded: result(length: length).encoded) == result(length: length))
-        #expect(StoredLogits(encoded: result(length: length).encoded)?.length == length)
+        #expect(StoredLogits(encoded: result(length: length).encoded)?.result.length == length)
     }
 
     @Test("bytes that were cut, or have more behind them, are no result", arguments: [nil, 256])

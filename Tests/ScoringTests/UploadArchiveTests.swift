@@ -150,9 +150,9 @@ struct UploadArchiveTests {
     @Test("a checkpoint is refused by its front, before the rest has come")
     func checkpointFront() throws {
         let body = try Samples.fixture("torch/plain.pth")
-        var content = ContentDecoder(.body, format: .bytes, width: 3, limits: Samples.limits)
-        try content.feed(Array(body[..<40]))
-        #expect(throws: UploadDecoder.checkpoint) { try content.feed(Array(body[40..<60])) }
+        var decoder = UploadDecoder(format: .bytes, width: 3, limits: Samples.limits)
+        try decoder.feed(Array(body[..<40]))
+        #expect(throws: UploadDecoder.checkpoint) { try decoder.feed(Array(body[40..<60])) }
     }
 
     @Test("an archive that unpacks to more than the limit is refused before it is unpacked")

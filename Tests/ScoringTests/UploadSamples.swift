@@ -1,6 +1,6 @@
+import API
 import Formats
 import Foundation
-import HTTP
 import Jobs
 import TestSupport
 
@@ -29,7 +29,7 @@ enum UploadSamples {
     static func form(_ parts: [UInt8]...) -> [UInt8] { SampleForm.form(parts) }
 
     /// A form that ``form(_:)`` made.
-    static let formBody = UploadBody.form { try SampleFormParser(maxFiles: $0) }
+    static let formBody = UploadBody.form { try MultipartForm(boundary: boundary, maxFiles: $0) }
 
     /// Reads a body as a request's is read.
     static func read(
@@ -48,7 +48,7 @@ enum UploadSamples {
     /// Reads a form in two pieces.
     static func readForm(_ body: [UInt8], cutAt cut: Int) async throws -> Upload {
         var form = FormReader(width: 3, limits: limits, maxFieldBytes: 100)
-        var parser = try SampleFormParser(maxFiles: limits.maxMatrices)
+        var parser = try MultipartForm(boundary: boundary, maxFiles: limits.maxMatrices)
         for piece in [body[..<cut], body[cut...]] {
             for event in try parser.consume(Array(piece)) { try await form.take(event, nil) }
         }
@@ -59,10 +59,10 @@ enum UploadSamples {
     /// Reads a body that is no form in two pieces.
     static func readContent(_ body: [UInt8], as format: UploadFormat, cutAt cut: Int) async throws -> Upload {
         var matrices = UploadMatrices(limits: limits)
-        var content = ContentDecoder(.body, format: format, width: 3, limits: limits)
-        try content.feed(Array(body[..<cut]))
-        try content.feed(Array(body[cut...]))
-        try await content.finish(into: &matrices, nil)
+        var decoder = UploadDecoder(format: format, width: 3, limits: limits)
+        try decoder.feed(Array(body[..<cut]))
+        try decoder.feed(Array(body[cut...]))
+        try await matrices.add(try decoder.finish(), as: .body, notes: [], nil)
         return try matrices.upload()
     }
 
@@ -77,28 +77,15 @@ enum UploadSamples {
     }
 }
 
-/// Takes forms apart as the API does.
-struct SampleFormParser: FormParser {
-    private var parser: MultipartParser
-
-    init(boundary: String = SampleForm.boundary, maxFiles: Int) throws {
-        var limits = MultipartLimits()
-        limits.maxParts += maxFiles
-        parser = try MultipartParser(boundary: boundary, limits: limits)
-    }
-
-    mutating func consume(_ piece: [UInt8]) throws -> [FormEvent] {
-        try parser.consume(piece).map { event in
-            switch event {
-            case .partBegan(let part):
-                .partBegan(FormPart(name: part.name, filename: part.filename, type: part.contentType?.essence))
-            case .data(let bytes): .data(bytes)
-            case .partEnded: .partEnded
-            }
+extension FileContent {
+    /// The only array that a file holds; nil where it holds several or an archive.
+    var onlyArray: DecodedArray? {
+        switch self {
+        case .array(let array, _): array
+        case .tensors(let tensors, _): tensors.count == 1 ? tensors[0].array : nil
+        case .archive: nil
         }
     }
-
-    mutating func finish() throws { try parser.finish() }
 }
 
 /// Sorts of faults of what came.

@@ -1,3 +1,4 @@
+import API
 import Formats
 import Testing
 
@@ -30,7 +31,7 @@ struct UploadTests {
             for start in stride(from: 0, to: body.count, by: size) {
                 try decoder.feed(Array(body[start..<min(start + size, body.count)]))
             }
-            let array = try decoder.finish()
+            let array = try #require(try decoder.finish().onlyArray)
             #expect(array.shape == [2, 4], "\(name), pieces of \(size)")
             #expect(array.values == Self.values, "\(name), pieces of \(size)")
             #expect(array.digest == "9561771eec3354c5f134ed66096deafe3a7dcead8a656dae2335e4b84a325844")
@@ -45,7 +46,7 @@ struct UploadTests {
             + "Content-Disposition: form-data; name=\"features\"; filename=\"a.json\"\r\n"
             + "Content-Type: application/octet-stream\r\n\r\n"
         let body = Array(text.utf8) + Self.json + Array("\r\n--X--\r\n".utf8)
-        var parser = try SampleFormParser(boundary: "X", maxFiles: 1)
+        var parser = try MultipartForm(boundary: "X", maxFiles: 1)
         var form = FormReader(width: 4, limits: ArrayLimits(), maxFieldBytes: 100)
         for start in stride(from: 0, to: body.count, by: size) {
             for event in try parser.consume(Array(body[start..<min(start + size, body.count)])) {
@@ -61,7 +62,7 @@ struct UploadTests {
     @Test(
         "what is no feature file is named",
         arguments: [
-            ("PK\u{3}\u{4}" + String(repeating: "x", count: 60), "PyTorch checkpoint"),
+            ("PK\u{3}\u{4}" + String(repeating: "x", count: 60), "zip archive"),
             ("<!DOCTYPE html><html><body>404 Not Found, sorry</body></html>", "web page"),
             ("version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS pointer"),
             ("", "empty"), ("12345", "but a text"), ("hello", "but a text"), ("\u{1}2345", "whole number of rows"),
@@ -93,6 +94,21 @@ struct UploadTests {
                 }
             }
         }
+    }
+
+    @Test("in an archive there is one matrix, and neither an archive nor a checkpoint")
+    func entry() throws {
+        var decoder = UploadDecoder(format: .recognised, width: 4, limits: ArrayLimits(), place: .entry)
+        #expect(throws: UploadDecoder.checkpoint) {
+            try decoder.feed([0x50, 0x4B, 3, 4] + [UInt8](repeating: 7, count: 60))
+        }
+        var tensors = UploadDecoder(format: .safetensors, width: 4, limits: ArrayLimits(), place: .entry)
+        try tensors.feed(Self.safetensors)
+        guard case .array(let array, let beside) = try tensors.finish() else {
+            Issue.record("an entry has several matrices")
+            return
+        }
+        #expect(array.values == Self.values && beside.names == [])
     }
 
     @Test("an endless body is refused before memory is reserved for it")

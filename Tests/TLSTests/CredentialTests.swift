@@ -78,7 +78,7 @@ struct CredentialTests {
         #expect(throws: TLSError.self) { try credentials.reload() }
         #expect(credentials.context.certificate.subject == "CN=server,O=Vigil")
         try folder.put("renewed")
-        #expect(try credentials.reload().subject == "CN=renewed,O=Vigil")
+        #expect(try credentials.reload().certificate.subject == "CN=renewed,O=Vigil")
         #expect(credentials.context.certificate.subject == "CN=renewed,O=Vigil")
     }
 }

@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// Who may use the service: names with the SHA-256 of their keys. The keys themselves are nowhere.
 public struct APIKeys: Sendable {
@@ -11,6 +11,17 @@ public struct APIKeys: Sendable {
 
     /// How many keys there are.
     public var count: Int { entries.count }
+
+    /// Reads a file of keys.
+    public init(path: String) throws(APIKeyError) {
+        let text: String
+        do throws(SmallFile.Failure) {
+            text = try SmallFile.text(path, expected: "lines of name:sha256hex")
+        } catch {
+            throw APIKeyError(error.description)
+        }
+        try self.init(text, path: path)
+    }
 
     /// Reads lines of `name:sha256hex`; empty lines, and lines that begin with #, are passed over.
     ///
@@ -77,10 +88,45 @@ public struct APIKeys: Sendable {
     }
 }
 
+/// The file of API keys, which is read again while the server runs.
+public typealias APIKeyFile = ReloadedFile<APIKeys, APIKeyError>
+
+extension ReloadedFile where Value == APIKeys, Failure == APIKeyError {
+    /// Reads the file; throws where it can't be used.
+    public convenience init(path: String) throws(APIKeyError) {
+        try self.init { () throws(APIKeyError) in try APIKeys(path: path) }
+    }
+}
+
 /// Why a file of keys can't be used: one sentence, with file and line.
 public struct APIKeyError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The sentence.
     public let description: String
 
     init(_ description: String) { self.description = description }
+}
+
+/// The SHA-256 of an API key.
+///
+/// Deliberately not Equatable: `==` may stop at the first byte that differs, and the time that takes tells a client how
+/// close it came. `matches` is the one way to compare.
+struct KeyDigest: Sendable {
+    private let bytes: [UInt8]
+
+    /// The digest of a key.
+    init(of key: some Collection<UInt8>) {
+        var digest = SHA256()
+        Array(key).withUnsafeBytes { digest.update($0) }
+        bytes = digest.finalize()
+    }
+
+    /// The digest that 64 hexadecimal digits spell; nil where they do not.
+    init?(hexadecimal text: Substring) {
+        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+        guard text.utf8.count == 64, digits.count == 64 else { return nil }
+        bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+
+    /// Whether both are of the same key, in a time that does not depend on what they are.
+    func matches(_ other: KeyDigest) -> Bool { SHA256.areEqual(bytes, other.bytes) }
 }

@@ -1,3 +1,4 @@
+import JSON
 import Jobs
 public import Logging
 import Scoring
@@ -154,6 +155,23 @@ private final class OnTheirWay: Sendable {
         state.withLock { state in
             state.jobs.remove(note.job.id)
             state.room.remove(note.receiver)
+        }
+    }
+}
+
+/// What a callback says: that a job has ended, and how, in the form that Standard Webhooks recommends. The result is to be
+/// fetched.
+struct CallbackDocument {
+    let job: Job
+
+    var json: [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("type", "job.\(job.status.rawValue)")
+                json.member("timestamp", (job.finishedAt ?? job.createdAt).description)
+                json.key("data")
+                JobDocument(job: job).write(to: &json)
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+import Platform
+
 /// An array as it came, converted to float32.
 public struct DecodedArray: Equatable, Sendable {
     /// Lengths along each axis, zero to eight of them.
@@ -84,5 +86,25 @@ public struct ArrayDecodingError: Error, Equatable, Sendable, CustomStringConver
     public init(_ kind: Kind, _ description: String) {
         self.kind = kind
         self.description = description
+    }
+
+    /// The same, told of a file among others; of nil it is told as it is.
+    public func told(of file: String?) -> ArrayDecodingError {
+        guard let file else { return self }
+        return ArrayDecodingError(kind, "\(quoted(file)): \(description)")
+    }
+}
+
+extension Array where Element == Int {
+    /// The product, or nil where it or a factor does not fit; 1 for no factors, 0 where a factor is 0.
+    func checkedProduct() -> Int? {
+        var product = 1
+        for factor in self {
+            guard factor >= 0 else { return nil }
+            let (next, overflow) = product.multipliedReportingOverflow(by: factor)
+            if overflow { return contains(0) && !contains { $0 < 0 } ? 0 : nil }
+            product = next
+        }
+        return product
     }
 }

@@ -155,14 +155,9 @@ public struct Expiry: Sendable {
 
     /// Goes on until the task is cancelled. A store that fails is tried again the next time.
     public func run() async {
-        while !Task.isCancelled {
-            do {
-                try await backlog.clock.sleep(until: backlog.clock.now + interval)
-                try await runOnce()
-            } catch let error as JobStoreError {
+        await backlog.clock.every(interval) {
+            do throws(JobStoreError) { try await runOnce() } catch {
                 backlog.logger.warning("expired jobs could not be removed: \(error)")
-            } catch {
-                return
             }
         }
     }

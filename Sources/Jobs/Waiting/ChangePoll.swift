@@ -22,14 +22,9 @@ public struct ChangePoll: Sendable {
 
     /// Goes on until the task is cancelled. A store that fails is asked again the next time.
     public func run() async {
-        while !Task.isCancelled {
-            do {
-                try await backlog.clock.sleep(until: backlog.clock.now + interval)
-                try await runOnce()
-            } catch let error as JobStoreError {
+        await backlog.clock.every(interval) {
+            do throws(JobStoreError) { try await runOnce() } catch {
                 backlog.logger.warning("jobs that are followed could not be looked at: \(error)")
-            } catch {
-                return
             }
         }
     }

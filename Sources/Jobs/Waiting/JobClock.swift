@@ -13,6 +13,14 @@ public protocol JobClock: Sendable {
     func sleep(until deadline: MonotonicTime) async throws
 }
 
+extension JobClock {
+    /// Does something every so often, first when so much time has gone by, until the task is cancelled. The time that it
+    /// takes itself comes on top.
+    public func every(_ interval: Duration, _ work: () async -> Void) async {
+        while !Task.isCancelled, (try? await sleep(until: now + interval)) != nil { await work() }
+    }
+}
+
 /// The machine's clocks.
 public struct SystemClock: JobClock {
     /// The machine's clocks.

@@ -53,3 +53,27 @@ public struct SHA256: ~Copyable, @unchecked Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 }
+
+/// HMAC with SHA-256 (RFC 2104, computed by OpenSSL): shows who knows the key that bytes come from one who does.
+public enum HMACSHA256 {
+    /// The 32 bytes of the code of all `bytes`; empty where memory has run out.
+    public static func code(of bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+        // OpenSSL takes a null key for "the key of the call before", which an empty array may lend.
+        let lent = key.isEmpty ? [0] : key
+        return [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            var length: UInt32 = 0
+            let isDone = HMAC(
+                EVP_sha256(), lent, Int32(clamping: key.count), bytes, bytes.count, buffer.baseAddress, &length)
+            count = isDone != nil && length == 32 ? 32 : 0
+        }
+    }
+}
+
+extension SHA256 {
+    /// Whether two digests are the same, in a time that depends on their length alone; for digests of secrets.
+    public static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        // An empty one is what `finalize` gives where memory has run out; nothing is equal to it.
+        guard left.count == right.count, !left.isEmpty else { return false }
+        return CRYPTO_memcmp(left, right, left.count) == 0
+    }
+}

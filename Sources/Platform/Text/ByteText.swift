@@ -54,3 +54,78 @@ extension Dictionary where Key == ByteText {
         set { self[ByteText(name)] = newValue }
     }
 }
+
+// What Swift does with texts by Unicode's rules, done by bytes: to Swift a dot with a mark behind it is another sign than a
+// dot, so that whoever writes a text decides where its prefixes and pieces end.
+
+extension StringProtocol {
+    /// The text with the letters A to Z in lower case, and no others: by Unicode's rules U+212A would become a k.
+    public var asciiLowercase: String { ASCII.lowercased(self) }
+
+    /// Whether the text's bytes begin with those of `start`.
+    public func begins(with start: some StringProtocol) -> Bool { utf8.starts(with: start.utf8) }
+
+    /// Whether the text's bytes end with those of `end`.
+    public func ends(with end: some StringProtocol) -> Bool {
+        utf8.suffix(end.utf8.count).elementsEqual(end.utf8)
+    }
+}
+
+extension StringProtocol where UTF8View.SubSequence == Substring.UTF8View {
+    /// What follows `start`; nil where the text does not begin with it.
+    public func rest(after start: some StringProtocol) -> Substring? {
+        begins(with: start) ? Substring(utf8.dropFirst(start.utf8.count)) : nil
+    }
+
+    /// The pieces between the signs of this value, the empty ones too; after so many signs the rest is one piece.
+    public func pieces(between sign: UInt8, most splits: Int = .max) -> [Substring] {
+        utf8.split(separator: sign, maxSplits: splits, omittingEmptySubsequences: false).map { Substring($0) }
+    }
+
+    /// Without the bytes at both ends for which `isMargin` holds.
+    public func trimmed(where isMargin: (UInt8) -> Bool) -> Substring {
+        var bytes = utf8.drop(while: isMargin)
+        while let last = bytes.last, isMargin(last) { bytes.removeLast() }
+        return Substring(bytes)
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// `withUnsafeBytes` with a typed error.
+    @inlinable
+    package func withRawBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+        try withUnsafeBufferPointer { buffer throws(E) in try body(UnsafeRawBufferPointer(buffer)) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The bytes of `range` as a buffer of their own; the caller has checked that they are inside.
+    @inlinable
+    package func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: self[range]) }
+
+    /// An unsigned little-endian integer at `offset`, or nil where it would pass the end.
+    @inlinable
+    package func littleEndian<T: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_: T.Type, at offset: Int) -> T?
+    {
+        guard offset >= 0, offset <= count - MemoryLayout<T>.size else { return nil }
+        return T(littleEndian: loadUnaligned(fromByteOffset: offset, as: T.self))
+    }
+
+    /// Whether the bytes at the front are those of `text`.
+    package func starts(with text: StaticString) -> Bool {
+        guard count >= text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { expected in self[..<expected.count].elementsEqual(expected) }
+    }
+}
+
+/// Text from outside, made fit for a one-line message: cut short, control characters replaced.
+package func quoted(_ text: some StringProtocol, limit: Int = 80) -> String {
+    var shown = ""
+    var count = 0
+    for scalar in text.unicodeScalars {
+        if count == limit { return "'\(shown)…'" }
+        shown.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+        count += 1
+    }
+    return "'\(shown)'"
+}

@@ -131,3 +131,67 @@ extension ScoreOptions {
         return text
     }
 }
+
+/// When a job must have been begun: so long after it was accepted, or at a time of day.
+public enum JobDeadline: Sendable, Equatable {
+    /// After so long.
+    case after(Duration)
+    /// At this time.
+    case at(WallTime)
+
+    /// The most seconds that a job can be told to wait, 30 days.
+    private static let mostSeconds = 2_592_000.0
+
+    /// Reads seconds, or a time as in RFC 3339.
+    public init(_ text: String) throws(OptionError) {
+        let isDecimal = !text.isEmpty && text.utf8.allSatisfy { "0123456789.".utf8.contains($0) }
+        if isDecimal, let seconds = Double(text), (0...Self.mostSeconds).contains(seconds) {
+            self = .after(.milliseconds(Int64((seconds * 1_000).rounded())))
+        } else if let time = WallTime(text) {
+            self = .at(time)
+        } else {
+            let fault = GivenValue.number(text) == nil ? "is neither" : "is out of range"
+            throw OptionError(
+                name: "deadline",
+                problem:
+                    "'\(text.prefix(40))' \(fault): expected seconds from 0 to \(Int(Self.mostSeconds)), or a "
+                    + "time such as 2026-01-01T12:00:00Z")
+        }
+    }
+
+    /// How long from `now` that is, at least nothing.
+    func duration(from now: WallTime) -> Duration {
+        switch self {
+        case .after(let duration): duration
+        case .at(let time):
+            .milliseconds(max(0, time.milliseconds.subtractingReportingOverflow(now.milliseconds).partialValue))
+        }
+    }
+}
+
+/// Where the normal class stands among labels that someone has given: it is the first, whatever that is called.
+public enum LabelList {
+    /// Throws where a label says that it is the normal class and is not the first: a segment would be called after it.
+    static func check(_ labels: [String]) throws(OptionError) {
+        guard let first = labels.first, !isNormal(first), let index = labels.firstIndex(where: isNormal) else { return }
+        throw OptionError(
+            name: "labels",
+            problem:
+                "'\(labels[index].prefix(40))' is label \(index + 1), and the first label is the normal class: put it "
+                + "first")
+    }
+
+    /// What to say of labels none of which says that it is the normal class.
+    public static func warning(of labels: [String]) -> String? {
+        guard let first = labels.first, !labels.contains(where: isNormal) else { return nil }
+        return
+            "no label is called normal: the first, '\(first.prefix(40))', counts as the normal class, so that no segment "
+            + "is called after it"
+    }
+
+    /// Whether one of the label's words is `normal`, in capitals or not.
+    private static func isNormal(_ label: String) -> Bool {
+        let folded = label.asciiLowercase.utf8
+        return folded.split { !(0x61...0x7A).contains($0) && $0 < 0x80 }.contains { $0.elementsEqual("normal".utf8) }
+    }
+}

@@ -53,7 +53,7 @@ extension ScoreResult {
     private static let version = 2
 
     /// Takes the length of a chunk from the beginning of a result; nil, and nothing taken, where it is not there.
-    static func length(from reader: inout ByteReader) -> Int? {
+    fileprivate static func length(from reader: inout ByteReader) -> Int? {
         var rest = reader
         guard rest.integer() == version, let length = rest.integer(), length > 0 else { return nil }
         reader = rest
@@ -79,27 +79,56 @@ extension ScoreResult {
         return writer.bytes
     }
 
+    /// Reads what ``encoded`` wrote; nil where the bytes are no result.
+    init?(encoded bytes: [UInt8]) {
+        guard let stored = StoredLogits(encoded: bytes), let logits = stored.logits(of: 0..<stored.snippets) else {
+            return nil
+        }
+        self = stored.result
+        self.logits = logits
+    }
+}
+
+/// A stored result, whose logits are read a chunk at a time, so that who wants a few does not hold them all twice.
+struct StoredLogits {
+    /// All but the logits: of these it has none.
+    let result: ScoreResult
+    /// The snippets that were scored.
+    let snippets: Int
+    private let coarse: ByteReader
+    private let fine: ByteReader
+
+    /// Looks at what ``ScoreResult/encoded`` wrote; nil where the bytes are no result.
     init?(encoded bytes: [UInt8]) {
         var reader = ByteReader(bytes)
-        let length = Self.length(from: &reader)
+        let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            let count = reader.integer(), (0...ClassFeatures.most).contains(count)
+            let classes = reader.integer(), (1...ClassFeatures.most).contains(classes)
         else { return nil }
         var labels: [String] = []
-        for _ in 0..<count {
+        for _ in 0..<classes {
             guard let label = reader.text() else { return nil }
             labels.append(label)
         }
-        guard let queued = reader.double(), let scored = reader.double(), let coarse = reader.floats(),
-            let fine = reader.floats(), fine.count == coarse.count * count, reader.isAtEnd
+        guard let queued = reader.double(), let scored = reader.double(), let coarse = reader.floatBytes(),
+            let fine = reader.floatBytes(), fine.floatsLeft == coarse.floatsLeft * classes, reader.isAtEnd
         else { return nil }
-        var logits = Logits(snippets: coarse.count, classes: count)
-        logits.coarse = coarse
-        logits.fine = fine
-        self.init(
-            model: model, modelSHA256: digest, trained: trained == 1, length: length, labels: labels, logits: logits,
-            featuresSHA256: features, kernels: kernels, options: options, queuedMilliseconds: queued,
-            scoredMilliseconds: scored)
+        result = ScoreResult(
+            model: model, modelSHA256: digest, trained: trained == 1, length: length, labels: labels,
+            logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels, options: options,
+            queuedMilliseconds: queued, scoredMilliseconds: scored)
+        snippets = coarse.floatsLeft
+        self.coarse = coarse
+        self.fine = fine
+    }
+
+    /// The logits of some of the snippets; nil where there are no such snippets.
+    func logits(of range: Range<Int>) -> Logits? {
+        let classes = result.labels.count
+        guard range.upperBound <= snippets, let coarse = coarse.floats(in: range),
+            let fine = fine.floats(in: range.lowerBound * classes..<range.upperBound * classes)
+        else { return nil }
+        return Logits(snippets: range.count, classes: classes, coarse: coarse, fine: fine)
     }
 }

@@ -10,10 +10,29 @@ struct FormReader {
         var text: [UInt8] = []
     }
 
+    /// A field that is one.
+    private struct File {
+        let name: MatrixName
+        /// What is to be said of each of its matrices.
+        let notes: [String]
+        var decoder: UploadDecoder
+        /// What it begins with where it has no file's name: it may be such a name in the file's place.
+        var front: [UInt8]?
+
+        mutating func feed(_ bytes: [UInt8]) throws(ArrayDecodingError) {
+            do throws(ArrayDecodingError) { try decoder.feed(bytes) } catch { throw error.told(of: name.file) }
+            // One byte more than a name has tells that it is none.
+            if let begun = front { front = begun + bytes.prefix(FormReader.longestName + 1 - begun.count) }
+        }
+
+        mutating func finish() throws(ArrayDecodingError) -> FileContent {
+            do throws(ArrayDecodingError) { return try decoder.finish() } catch { throw error.told(of: name.file) }
+        }
+    }
+
     private enum Part {
         case none
-        /// Where it has no file's name, also what it begins with: it may be such a name in the file's place.
-        case file(ContentDecoder, front: [UInt8]?)
+        case file(File)
         case field(Field)
     }
 
@@ -32,7 +51,7 @@ struct FormReader {
 
     /// Bytes of the matrices so far, with those of the file that is being read.
     var heldBytes: Int {
-        if case .file(let content, _) = part { return matrices.heldBytes + content.heldBytes }
+        if case .file(let file) = part { return matrices.heldBytes + file.decoder.heldBytes }
         return matrices.heldBytes
     }
 
@@ -69,21 +88,20 @@ struct FormReader {
             throw ArrayDecodingError(
                 .tooMany, "the form has \(files) files or more; an upload may have \(limits.maxMatrices) matrices")
         }
-        let name = MatrixName(field: head.name, filename: filename, number: files)
-        let content = ContentDecoder(
-            name, format: format(of: head), width: width, limits: limits, notes: Self.notes(ofField: head.name))
-        return .file(content, front: filename == nil ? [] : nil)
+        let decoder = UploadDecoder(format: format(of: head), width: width, limits: limits, place: .part)
+        return .file(
+            File(
+                name: MatrixName(field: head.name, filename: filename, number: files),
+                notes: Self.notes(ofField: head.name), decoder: decoder, front: filename == nil ? [] : nil))
     }
 
     private mutating func feed(_ bytes: [UInt8]) throws {
         switch part {
         case .none: return
-        case .file(var content, var front):
+        case .file(var file):
             part = .none
-            try content.feed(bytes)
-            // One byte more than a name has tells that it is none.
-            if let begun = front { front = begun + bytes.prefix(Self.longestName + 1 - begun.count) }
-            part = .file(content, front: front)
+            try file.feed(bytes)
+            part = .file(file)
         case .field(var field):
             part = .none
             guard field.text.count + bytes.count <= maxFieldBytes else {
@@ -101,14 +119,14 @@ struct FormReader {
         part = .none
         switch ended {
         case .none: return
-        case .file(var content, let front):
-            if let name = front.flatMap(Self.fileName) {
+        case .file(var file):
+            if let name = file.front.flatMap(Self.fileName) {
                 throw ArrayDecodingError(
                     .unsupported,
                     "'features' has the text '\(name)', which looks like a file's name, and no file: send the file "
                         + "itself, as curl does by -F 'features=@\(name)'")
             }
-            try await content.finish(into: &matrices, reservation)
+            try await matrices.add(try file.finish(), as: file.name, notes: file.notes, reservation)
         case .field(let field):
             // A file that was not chosen in a browser's form is such a field, whatever it is called.
             if !field.text.isEmpty {

@@ -1,24 +1,31 @@
-import Formats
+public import Formats
 
-/// What a request has sent: one matrix, or a batch of them, and the options that came as fields of a form.
-package struct Upload: Sendable {
+/// What was sent: one matrix, or a batch of them, and the options that came beside them.
+///
+/// On its way to a job a matrix is three things. A ``DecodedArray`` is what a file says, numbers of any shape; `Formats`
+/// makes it. A ``NamedMatrix`` is that array as a part of an upload, with its name and what is to be said of it;
+/// ``UploadReader`` makes it, and ``UploadFile`` for commands. An ``AcceptedMatrix`` has been looked at: features of the
+/// right width, with their report; `ScoringService.accept` makes it, and `submit` a job of it, whose input is the same
+/// memory.
+public struct Upload: Sendable {
     /// The matrices in the order they came in, at least one.
-    var matrices: [NamedMatrix]
+    public var matrices: [NamedMatrix]
     /// Whether this is a batch: more than one matrix, whatever they came in.
-    package var isBatch = false
-    /// The fields that are no files, and what stands beside `features` in the only file, where that is JSON.
-    package var parameters: [Parameter] = []
+    public var isBatch = false
+    /// The fields that are no files, and what stands beside `features` in the only file, where that is JSON: parameters,
+    /// which nobody has looked at.
+    public var parameters: [Parameter] = []
 }
 
 /// A matrix of an upload.
-struct NamedMatrix: Sendable {
+public struct NamedMatrix: Sendable {
     /// In a batch what tells it from the others, never nil and never twice; alone its file's name, nil where none is
     /// known.
-    var name: String?
+    public var name: String?
     /// What messages call it: the file as the client named it, with its ending.
-    var file: String?
+    public var file: String?
     /// The matrix, of any shape: whether it can be scored is for ``FeatureCheck`` to say.
-    var array: DecodedArray
+    public var array: DecodedArray
     /// What was found about its file that whoever sent it should know.
-    var notes: [String] = []
+    public var notes: [String] = []
 }

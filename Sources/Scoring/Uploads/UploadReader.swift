@@ -78,14 +78,14 @@ struct UploadReader: Sendable {
         _ body: Pieces, _ format: UploadFormat, expectedBytes: Int?, _ reservation: Reservation
     ) async throws -> Upload where Pieces.Element == [UInt8] {
         var matrices = UploadMatrices(limits: limits)
-        var content = ContentDecoder(.body, format: format, width: width, limits: limits, expectedBytes: expectedBytes)
+        var decoder = UploadDecoder(format: format, width: width, limits: limits, expectedBytes: expectedBytes)
         var pieces = body.makeAsyncIterator()
         while let piece = try await pieces.next() {
-            try content.feed(piece)
-            try reservation.advance(by: piece.count, holding: content.heldBytes)
+            try decoder.feed(piece)
+            try reservation.advance(by: piece.count, holding: decoder.heldBytes)
         }
         reservation.arrived()
-        try await content.finish(into: &matrices, reservation)
+        try await matrices.add(try decoder.finish(), as: .body, notes: [], reservation)
         return try matrices.upload()
     }
 

@@ -1,3 +1,4 @@
+import Jobs
 import Logging
 import Platform
 import TLS
@@ -19,23 +20,15 @@ struct CertificateWatch {
     func run() async {
         report(credentials.context.certificate, "certificate")
         var reportedDay = Self.now / 86_400
-        while (try? await Task.sleep(for: Self.hour)) != nil {
+        await SystemClock().every(Self.hour) {
             let today = Self.now / 86_400
             if today != reportedDay { warn(credentials.context.certificate) }
             reportedDay = today
         }
     }
 
-    /// Reads the files again.
-    func reload() {
-        do throws(TLSError) {
-            report(try credentials.reload(), "certificate replaced")
-        } catch {
-            logger.error("the new certificate is not used, the one before stays", metadata: ["error": "\(error)"])
-        }
-    }
-
-    private func report(_ certificate: CertificateSummary, _ event: Logger.Message) {
+    /// Tells the log of a certificate, and warns where it ends soon.
+    func report(_ certificate: CertificateSummary, _ event: Logger.Message) {
         logger.info(
             event, metadata: ["subject": "\(certificate.subject)", "not_after": "\(certificate.expiryText)"])
         warn(certificate)

@@ -1,4 +1,6 @@
+import Jobs
 import Logging
+import Platform
 import UnixSignals
 
 /// Reads files again while the server runs: those that have changed, and all of them on SIGHUP.
@@ -31,7 +33,7 @@ struct Reloading {
     }
 
     private func watch(_ sources: [Source]) async {
-        while (try? await Task.sleep(for: Self.pause)) != nil {
+        await SystemClock().every(Self.pause) {
             for source in sources where source.files?.areDue() == true { source.read() }
         }
     }
@@ -44,5 +46,30 @@ struct Reloading {
                 source.read()
             }
         }
+    }
+}
+
+extension Reloading.Source {
+    /// What files say counts from now on, as soon as they can be used.
+    ///
+    /// - Parameters:
+    ///   - kept: what the log is told where they can't
+    ///   - tell: tells the log what counts now
+    init<Value, Failure>(
+        _ files: WatchedFiles, of file: ReloadedFile<Value, Failure>, kept: Logger.Message, _ logger: Logger,
+        tell: @escaping @Sendable (Value) -> Void
+    ) {
+        self.init(files: files) {
+            do throws(Failure) { tell(try file.reload()) } catch {
+                logger.error(kept, metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Warns where everyone on this system can read a file of what few should know.
+    static func warnOfReaders(of path: String, _ secret: String, _ logger: Logger) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return }
+        logger.warning("everyone on this system can read the \(secret): chmod o-r", metadata: ["file": "\(path)"])
     }
 }

@@ -20,19 +20,33 @@ struct CallbackOptions {
                 sentence: "--callback-hosts needs --callback-secrets: expected a file of secrets to sign callbacks with"
             )
         }
-        let secrets: WebhookSecretFile
-        do throws(WebhookSecretError) {
-            secrets = try WebhookSecretFile(path: path, logger: logger)
-        } catch {
-            throw Failure(.configuration, settings.failure("callback-secrets", "\(error)").description)
-        }
-        reloading.append(.init(files: WatchedFiles([path])) { secrets.reload() })
+        let secrets = try secrets(path, logger, reloading: &reloading)
         let sender = WebhookSender(
             policy: try policy(hosts), secrets: { secrets.current }, trust: try trust())
         logger.info(
             "callbacks are on",
             metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
         return CallbackDelivery(sender: sender, logger: logger)
+    }
+
+    private func secrets(
+        _ path: String, _ logger: Logger, reloading: inout [Reloading.Source]
+    ) throws -> WebhookSecretFile {
+        let files = WatchedFiles([path])
+        let secrets: WebhookSecretFile
+        do throws(WebhookSecretError) { secrets = try WebhookSecretFile(path: path) } catch {
+            throw Failure(.configuration, settings.failure("callback-secrets", "\(error)").description)
+        }
+        let warn = { @Sendable in Reloading.Source.warnOfReaders(of: path, "webhook secrets", logger) }
+        warn()
+        reloading.append(
+            .init(
+                files, of: secrets, kept: "the webhook secrets are not changed: the file can't be used", logger
+            ) { secrets in
+                logger.info("webhook secrets are read", metadata: ["file": "\(path)", "secrets": "\(secrets.count)"])
+                warn()
+            })
+        return secrets
     }
 
     private func policy(_ hosts: [String]) throws -> WebhookPolicy {

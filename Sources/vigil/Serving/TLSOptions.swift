@@ -27,7 +27,10 @@ struct TLSOptions {
             }
             configuration.tls = credentials
             let watch = CertificateWatch(credentials, logger: logger)
-            reloading.append(.init(files: files) { watch.reload() })
+            reloading.append(
+                .init(
+                    files, of: credentials, kept: "the new certificate is not used, the one before stays", logger
+                ) { watch.report($0.certificate, "certificate replaced") })
         case (nil, nil):
             if authorities != nil { throw incomplete("--tls-client-ca needs --tls-cert and --tls-key") }
         case (_?, nil): throw incomplete("--tls-cert needs --tls-key, the private key of the certificate")

@@ -36,13 +36,19 @@ struct AccessOptions {
     func keys(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
         guard let path = try settings.text("api-keys") else { return nil }
         let files = WatchedFiles([path])
-        do {
-            let keys = try APIKeyFile(path: path, logger: logger)
-            reloading.append(.init(files: files) { keys.reload() })
-            return keys
-        } catch {
+        let keys: APIKeyFile
+        do throws(APIKeyError) { keys = try APIKeyFile(path: path) } catch {
             throw Failure(.configuration, settings.failure("api-keys", "\(error)").description)
         }
+        let tell: @Sendable (APIKeys) -> Void = { keys in
+            logger.info("API keys are read", metadata: ["file": "\(path)", "keys": "\(keys.count)"])
+            Reloading.Source.warnOfReaders(of: path, "API keys' hashes", logger)
+        }
+        tell(keys.current)
+        reloading.append(
+            .init(
+                files, of: keys, kept: "the API keys are not changed: the file can't be used", logger, tell: tell))
+        return keys
     }
 
     /// The access log, if one is asked for; on SIGHUP its file is opened again.

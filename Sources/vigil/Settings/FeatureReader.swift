@@ -70,10 +70,11 @@ enum FeatureReader {
             if let tensors = try? SafetensorsFile(file: file), ModelFile.isModel(tensors) {
                 throw Failure(.badData, "\(path) is a model file of Vigil and no features: name it by --model")
             }
-            return try await UploadFile.matrices(in: file, isRows: isRows, width: width, limits: limits).map { matrix in
+            let upload = try await UploadFile.read(file, isRows: isRows, width: width, limits: limits)
+            return upload.matrices.map { matrix in
                 Matrix(
-                    label: matrix.name.map { "\(path)/\($0)" } ?? path, array: matrix.array, notes: matrix.notes,
-                    parameters: matrix.parameters)
+                    label: upload.isBatch ? matrix.name.map { "\(path)/\($0)" } ?? path : path, array: matrix.array,
+                    notes: matrix.notes, parameters: upload.parameters)
             }
         } catch let error as ArrayDecodingError {
             throw Failure(.badData, "\(path): \(error.description)")

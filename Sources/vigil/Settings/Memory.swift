@@ -1,4 +1,5 @@
 import CLinux
+import Jobs
 
 /// How the C library's allocator keeps memory.
 enum Memory {
@@ -15,7 +16,7 @@ enum Memory {
     /// Gives back what bursts of traffic have left in the arenas, a minute at a time, while `isIdle`, until the task is
     /// cancelled. Between small blocks that stay, the allocator would keep it for good.
     static func giveBackAtRest(_ isIdle: @Sendable () -> Bool) async {
-        while (try? await Task.sleep(for: .seconds(60))) != nil {
+        await SystemClock().every(.seconds(60)) {
             if isIdle() { vigil_give_back_memory() }
         }
     }

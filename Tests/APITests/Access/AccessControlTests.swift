@@ -21,7 +21,7 @@ struct AccessControlTests {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let text = APIKeysTests.line("alice", "one") + APIKeysTests.line("bob", "two")
         try text.write(toFile: path, atomically: true, encoding: .utf8)
-        return try APIKeyFile(path: path, logger: LogLines().logger)
+        return try APIKeyFile(path: path)
     }
 
     @Test("without keys and limit everyone comes in")

@@ -1,6 +1,7 @@
 import HTTP
 import Jobs
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import API
@@ -14,11 +15,6 @@ struct SharedResultTests {
     init() throws { crowd = try CrowdService() }
 
     private var store: WatchedStore { crowd.store }
-
-    /// Returns once `count` is so much.
-    private func waitUntil(_ holds: () -> Bool) async {
-        while !holds(), !Task.isCancelled { await Task.yield() }
-    }
 
     @Test("streams of a job that has ended read its result once, and all tell the same")
     func oneReadOfStreams() async throws {

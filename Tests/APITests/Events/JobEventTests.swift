@@ -223,7 +223,8 @@ struct JobEventTests {
         let body = try #require(try await service.scoring.backlog.output(job.id)).body
         let result = try #require(ScoreResult(encoded: body))
         let stored = try #require(StoredLogits(encoded: body))
-        #expect(stored.labels == result.labels && stored.options == result.options && stored.snippets == 21)
+        #expect(stored.result.labels == result.labels && stored.result.options == result.options)
+        #expect(stored.snippets == 21)
         for start in 0...21 {
             for end in start...21 {
                 let logits = stored.logits(of: start..<end)

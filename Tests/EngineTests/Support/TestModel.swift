@@ -23,11 +23,6 @@ struct Weak<Object: AnyObject>: @unchecked Sendable {
     init(_ object: Object) { self.object = object }
 }
 
-/// Goes on as soon as `condition` holds; the suite's time limit ends what never comes.
-func waitUntil(_ condition: () async throws -> Bool) async rethrows {
-    while try await !condition() { await Task.yield() }
-}
-
 /// Tells whether a scorer is there, and no more.
 ///
 /// `@unchecked Sendable`: the scorer is never used by this, only asked for whether it is gone.

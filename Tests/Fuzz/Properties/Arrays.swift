@@ -102,7 +102,7 @@ func checkSafetensors(_ input: UnsafeRawBufferPointer) {
 /// The matrices of a safetensors body: the same in pieces, within the limits together; `features` alone where it is one.
 private func checkMatrices(_ input: UnsafeRawBufferPointer, features: ArrayOutcome) {
     let outcome = checkPieces(input) { input, pieces -> [String: ArrayOutcome] in
-        var decoder = SafetensorsMatricesDecoder(limits: limits)
+        var decoder = SafetensorsDecoder(matricesWithin: limits)
         do throws(ArrayDecodingError) {
             for piece in pieces {
                 let result = withExactCopy(of: input, piece) { bytes in
@@ -112,7 +112,7 @@ private func checkMatrices(_ input: UnsafeRawBufferPointer, features: ArrayOutco
                 require(
                     decoder.heldBytes <= min(limits.maxElements * 4, input.count * 2), "memory follows what has come")
             }
-            let matrices = try decoder.finish()
+            let matrices = try decoder.finishAll()
             let count = matrices.reduce(0) { $0 + $1.array.values.count }
             require(!matrices.isEmpty && count <= limits.maxElements, "there is one, and the limit holds for all")
             for array in matrices.map(\.array) {

@@ -1,5 +1,4 @@
 import HTTPTypes
-import Logging
 import TestSupport
 
 @testable import HTTP
@@ -12,17 +11,15 @@ struct RuleServer {
     static func run(
         _ configure: (inout ServerConfiguration) -> Void = { _ in }, _ body: (RuleServer) async throws -> Void
     ) async throws {
-        var configuration = ServerConfiguration()
-        configuration.eventLoops = 2
-        configuration.timeouts.linger = .milliseconds(200)
-        configure(&configuration)
-        let server = HTTPServer(
-            configuration: configuration, router: router,
-            problemRenderer: { problem, _ in Response(status: problem.status, text: problem.slug) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let address = try await server.start()
-        try await body(RuleServer(address: .internet(address), server: server))
-        await server.shutdown(grace: .seconds(5))
+        try await TestServer.run(
+            router: router,
+            {
+                $0.timeouts.linger = .milliseconds(200)
+                configure(&$0)
+            }
+        ) {
+            try await body(RuleServer(address: .internet($0.address), server: $0.server))
+        }
     }
 
     /// Sends `raw`, ends the client's side, and reads until the server ends its own.

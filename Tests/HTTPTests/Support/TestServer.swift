@@ -1,31 +1,17 @@
 import HTTPTypes
-import Logging
+import TestSupport
 
 @testable import HTTP
 
-/// A server on a free port for one test.
-struct TestServer {
-    let server: HTTPServer
-    let port: UInt16
-
-    /// Starts a server, runs `body` against it, and shuts it down.
+extension TestServer {
+    /// Starts a server with a few routes, and those of the test, runs `body` against it, and shuts it down.
     static func run(
         _ configure: (inout ServerConfiguration) -> Void = { _ in }, routes: (inout Router) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
-        var configuration = ServerConfiguration()
-        configuration.eventLoops = 2
-        configuration.timeouts.linger = .milliseconds(500)
-        configure(&configuration)
         var router = Self.router
         routes(&router)
-        let server = HTTPServer(
-            configuration: configuration, router: router,
-            problemRenderer: { problem, _ in Response(status: problem.status, text: problem.slug) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let address = try await server.start()
-        try await body(TestServer(server: server, port: address.port))
-        await server.shutdown(grace: .seconds(5))
+        try await run(router: router, configure, body)
     }
 
     private static let router: Router = {

@@ -1,5 +1,6 @@
 import GRDB
 import Jobs
+import TestSupport
 import Testing
 
 @testable import SQLiteStore

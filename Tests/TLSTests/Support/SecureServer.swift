@@ -1,6 +1,5 @@
 import HTTP
 import HTTPTypes
-import Logging
 import TLS
 import TestSupport
 import Testing
@@ -18,20 +17,17 @@ struct SecureServer {
     ) async throws {
         let certificates = try #require(TestCertificates.shared)
         let credentials = try TLSCredentials(files ?? certificates.configuration())
-        var configuration = ServerConfiguration()
-        configuration.eventLoops = 2
-        configuration.timeouts.linger = .milliseconds(500)
-        configuration.tls = credentials
-        configure(&configuration)
         var router = Self.router
         routes(&router)
-        let server = HTTPServer(
-            configuration: configuration, router: router,
-            problemRenderer: { problem, _ in Response(status: problem.status, text: problem.slug) },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let address = try await server.start()
-        try await body(SecureServer(server: server, port: address.port, credentials: credentials))
-        await server.shutdown(grace: .seconds(5))
+        try await TestServer.run(
+            router: router,
+            {
+                $0.tls = credentials
+                configure(&$0)
+            }
+        ) {
+            try await body(SecureServer(server: $0.server, port: $0.port, credentials: credentials))
+        }
     }
 
     /// The next connection is fine, whatever the one before did.

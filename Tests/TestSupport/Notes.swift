@@ -1,13 +1,18 @@
-import Logging
+public import Logging
 import Synchronization
 
-/// What was logged.
-final class Notes: Sendable {
+/// What was logged, a line an event: its level, message and fields.
+public final class Notes: Sendable {
     private let lines = Mutex<[String]>([])
 
-    var all: [String] { lines.withLock { $0 } }
+    /// Nothing yet.
+    public init() {}
 
-    func logger() -> Logger { Logger(label: "test") { _ in Handler(notes: self) } }
+    /// The lines.
+    public var all: [String] { lines.withLock { $0 } }
+
+    /// What is to be logged to.
+    public func logger() -> Logger { Logger(label: "test") { _ in Handler(notes: self) } }
 
     private struct Handler: LogHandler {
         let notes: Notes
@@ -21,7 +26,7 @@ final class Notes: Sendable {
 
         func log(event: LogEvent) {
             let fields = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted().joined(separator: " ")
-            notes.lines.withLock { $0.append("\(event.message) \(fields)") }
+            notes.lines.withLock { $0.append("\(event.level) \(event.message) \(fields)") }
         }
     }
 }
