@@ -137,13 +137,17 @@ with Server("--workers", "1", "--kernels", "portable", "--state", folder / "wait
         equal("who waits is told", waiting.get("status"), "cancelled")
         equal("it stays to be seen", client.get(path).json()["status"], "cancelled")
         equal("then it is forgotten", (client.delete(path).status_code, client.get(path).status_code), (204, 404))
-        batch = client.post(*form({"a.npy": LONG, "b.npy": LONG}), "?priority=high").json()
         client.clear(fillers)
-        while client.get(f"/batches/{batch['id']}").json()["status"] == "queued":
-            time.sleep(0.01)
-        equal("running", client.get(f"/batches/{batch['id']}").json()["status"], "running")
-        answer = client.delete(f"/batches/{batch['id']}")
-        equal("DELETE while running: 202", (answer.status_code, answer.json()["counts"]["running"] > 0), (202, True))
+        # Beside other work a job can end between the two questions, and then there was none to stop: once more.
+        for _ in range(50):
+            batch = client.post(*form({"a.npy": LONG, "b.npy": LONG}), "?priority=high").json()
+            while client.get(f"/batches/{batch['id']}").json()["status"] == "queued":
+                time.sleep(0.01)
+            answer = client.delete(f"/batches/{batch['id']}")
+            if answer.status_code == 202:
+                break
+        equal("DELETE while running: 202", (answer.status_code, answer.json()["status"]), (202, "running"))
+        check("some of it runs", answer.json()["counts"]["running"] > 0, answer.text)
         equal("then cancelled", client.get(f"/batches/{batch['id']}?wait=10").json()["status"], "cancelled")
         files = {"a.npy": FILES["dock.npy"], "b.npy": features.npy(features.video(20) * 3e37)}
         batch = client.post(*form(files), Prefer="wait=10").json()
