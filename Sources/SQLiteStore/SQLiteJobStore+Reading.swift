@@ -49,9 +49,11 @@ extension SQLiteJobStore {
         let shown = shownSince
         return try await database.read { [database, live] db in
             let context = WriteContext(db: db, clock: database.clock, live: live, damage: database.damage)
-            guard let stored = try context.jobs.job(id), context.isShown(stored, since: shown),
-                let result = try context.bodies.result(id)
-            else { return nil }
+            guard let stored = try context.jobs.job(id), context.isShown(stored, since: shown) else { return nil }
+            guard let result = try context.bodies.result(id) else {
+                guard stored.job.status == .succeeded else { return nil }
+                throw StoreFault.refused(.damaged(id, "its result is not there"))
+            }
             if let body = result.place.body { try Self.check(body, result.place, of: id) }
             return result
         }

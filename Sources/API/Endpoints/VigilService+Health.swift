@@ -46,12 +46,14 @@ extension VigilService {
 
     /// The service takes jobs.
     func ready(detailed: Bool) async -> Response {
-        answer([await modelCheck(), await store(), accepting], detailed: detailed)
+        let store = await store()
+        return answer([await modelCheck(), store, accepting(store)], detailed: detailed)
     }
 
     /// Both.
     func healthy(detailed: Bool) async -> Response {
-        answer([workers, await modelCheck(), await store(), accepting], detailed: detailed)
+        let store = await store()
+        return answer([workers, await modelCheck(), store, accepting(store)], detailed: detailed)
     }
 
     private var workers: Check { workers(scoring.health) }
@@ -98,9 +100,13 @@ extension VigilService {
         }
     }
 
-    private var accepting: Check {
-        let draining = scoring.backlog.admission() == .draining
-        return Check(name: "accepting", isFine: !draining, detail: draining ? "draining" : "taking jobs")
+    private func accepting(_ store: Check) -> Check {
+        if scoring.backlog.admission() == .draining {
+            return Check(name: "accepting", isFine: false, detail: "draining")
+        }
+        return Check(
+            name: "accepting", isFine: store.isFine,
+            detail: store.isFine ? "taking jobs" : "no jobs are taken, as the store has it")
     }
 
     private func answer(_ checks: [Check], detailed: Bool) -> Response {

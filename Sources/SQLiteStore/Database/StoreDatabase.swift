@@ -115,6 +115,11 @@ final class StoreDatabase: Sendable {
                 return .commit
             }
         }
+        // It stands behind a hole, so that nobody may be told that it is there.
+        if let change = logChange {
+            damage.met(.unavailable(change))
+            throw StoreFault.refused(.unavailable(change))
+        }
     }
 
     /// Why the last commit could not be noted beside the database; nil where it was.
@@ -233,6 +238,8 @@ final class StoreDatabase: Sendable {
             guard found.walFrameCount == found.checkpointedFrameCount, sum(upTo: found.walFrameCount) else {
                 return false
             }
+            // Somebody else can keep it from being emptied.
+            keeper.broughtIn()
             _ = try db.checkpoint(.truncate)
             return true
         }
@@ -247,9 +254,7 @@ final class StoreDatabase: Sendable {
     }
 
     /// What others have done to the frames of the log; nil where nothing was found.
-    var logChange: String? {
-        keeper.isLogOverwritten ? "\(path)-wal was overwritten while the service ran" : nil
-    }
+    var logChange: String? { keeper.logChange }
 
     /// Why the log can't be brought into the database, once it has grown far beyond what it should.
     var sumsFault: JobStoreError? {
@@ -261,12 +266,24 @@ final class StoreDatabase: Sendable {
     ///
     /// - Parameter now: whether to look even if that was done a moment ago
     func change(now: Bool = false) -> String? {
-        watch.change(
-            now: now,
-            isEmptied: {
+        watch.change(now: now, isExplained: isShortLogExplained)
+    }
+
+    /// Whether a log that was found to be shorter than what was noted of it is so for a reason: a commit of ours was under way
+    /// that begins it anew, or somebody else has brought it in and may have begun it anew.
+    private func isShortLogExplained() -> Bool {
+        do {
+            // Where nobody of ours commits.
+            return try pool.writeWithoutTransaction { db in
+                let bytes = logBytes
+                if bytes >= keeper.leastLogBytes || keeper.hasBeenBegunAnew() { return true }
                 // With frames that are not in the file any more it fails, before it has written anything.
-                (try? pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }) == 0
-            })
+                return try bytes == 0 && db.checkpoint(.passive).walFrameCount == 0
+            }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            // Whoever brings it in is still at it: the next look knows.
+            return true
+        } catch { return false }
     }
 
     /// Whether the folder was looked at a moment ago and nothing was found.

@@ -94,6 +94,8 @@ final class DiskSpace: Sendable {
     /// Throws `diskFull` where so many bytes, beside those that were `promised` and those that are on their way, would
     /// not fit.
     func check(needed: Int, promised: Int, underway: Int = 0) throws(StoreFault) {
+        // What is let in while the disk is asked may be on it already or not.
+        let (begun, before) = (ContinuousClock.now, fine.withLock { $0?.since ?? 0 })
         let free = free
         let (part, first) = floor.addingReportingOverflow(promised)
         let (kept, second) = part.addingReportingOverflow(underway)
@@ -106,7 +108,7 @@ final class DiskSpace: Sendable {
                     + "\(Self.text(underway)) that are on their way and \(Self.text(needed)) for this are needed"
             )
         }
-        fine.withLock { $0 = Measured(free: free, at: ContinuousClock.now) }
+        fine.withLock { $0 = Measured(free: free, at: begun, since: max(($0?.since ?? 0) - before, 0)) }
     }
 
     /// Bytes for people.

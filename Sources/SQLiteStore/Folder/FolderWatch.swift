@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// A file that was removed or replaced is still there for who has it open: writing to it succeeds, and all is gone when
 /// the process ends. So the writer looks before it commits, and soon nothing is accepted any more in a folder that is
-/// not the one at its path any more. A look at all files is eight calls of `stat`, so those come a tenth of a second apart;
+/// not the one at its path any more. A look at all files is nine calls of `stat` and two short reads, so those come a tenth of a second apart;
 /// in between it is one call that shows whether the log was cut short.
 final class FolderWatch: Sendable {
     private struct State {
@@ -88,18 +88,19 @@ final class FolderWatch: Sendable {
     ///
     /// - Parameters:
     ///   - now: whether to look even if that was done a moment ago
-    ///   - isEmptied: whether SQLite says that a log that is empty was brought into the database, as others can do with it
-    func change(now: Bool = false, isEmptied: () -> Bool = { false }) -> String? {
+    ///   - isExplained: whether there is a reason why the log is shorter than what was noted of it, as there is where others have
+    ///     brought it into the database
+    func change(now: Bool = false, isExplained: () -> Bool = { false }) -> String? {
         state.withLock { state in
             guard !state.noted.isEmpty else { return nil }
             defer { last.withLock { [state] in $0 = (at: state.lookedAt, isFine: state.change == nil) } }
             let time = ContinuousClock.now
             if now || state.change != nil || time - state.lookedAt >= Self.pause {
                 state.lookedAt = time
-                state.change = look(state, Place.allCases, isEmptied) ?? overwritten(&state)
+                state.change = look(state, Place.allCases, isExplained) ?? overwritten(&state)
             } else if !state.isBringingIn, !isLogThere(state) {
                 // What was cut short has to be seen before it is written behind it.
-                state.change = look(state, [.log], isEmptied)
+                state.change = look(state, [.log], isExplained)
             }
             return state.change
         }
@@ -120,7 +121,7 @@ final class FolderWatch: Sendable {
         last.withLock { last in last.map { $0.isFine && ContinuousClock.now - $0.at < Self.pause } ?? false }
     }
 
-    private func look(_ state: State, _ places: [Place], _ isEmptied: () -> Bool) -> String? {
+    private func look(_ state: State, _ places: [Place], _ isExplained: () -> Bool) -> String? {
         for place in places {
             guard let known = state.noted[place.rawValue] else { continue }
             let path = path(place)
@@ -133,7 +134,7 @@ final class FolderWatch: Sendable {
             }
             guard found.isSameFile(as: known) else { return "\(path) was replaced while the service ran" }
             guard found.bytes < least else { continue }
-            if place == .log, found.bytes == 0, isEmptied() { continue }
+            if place == .log, isExplained() { continue }
             return "\(path) was truncated while the service ran"
         }
         return nil

@@ -11,6 +11,9 @@ extension StateFolder {
         Directory.names(in: path, most: mostFolders) { !$0.begins(with: ".") }.map { "\(path)/\($0)" }.sorted()
     }
 
+    /// Whether there is anything of a store in a folder.
+    public static func hasAny(in path: String) -> Bool { StatePlaces(folder: path).hasAny }
+
     /// How many jobs have not ended in a folder that no process has; nil where one has it, or nothing can be said. Nothing
     /// in it is changed.
     public static func waitingJobs(in path: String) -> Int? {

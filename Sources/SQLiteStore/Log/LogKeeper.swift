@@ -20,13 +20,24 @@ final class LogKeeper: Sendable {
         var unnoted: UInt32?
         /// The descriptor of the log, which has the same file as long as the database is open.
         var log: Int32 = -1
-        var areSumsFailing = false
-        /// Whether frames of the log were found that are not what was written.
-        var isLogOverwritten = false
         /// How many frames of this log have their sums written.
         var summed = 0
         /// How many frames it has.
         var frames = 0
+    }
+
+    /// What is known of the log, for who may not wait for the disk as the writer does.
+    private struct Figures: ~Copyable {
+        let frames = Atomic<Int>(0)
+        let summed = Atomic<Int>(0)
+        let areSumsFailing = Atomic<Bool>(false)
+        /// Whether frames of the log were found that are not what was written.
+        let isOverwritten = Atomic<Bool>(false)
+
+        func take(_ state: borrowing State) {
+            frames.store(state.frames, ordering: .releasing)
+            summed.store(state.summed, ordering: .releasing)
+        }
     }
 
     private let places: StatePlaces
@@ -35,6 +46,7 @@ final class LogKeeper: Sendable {
     private let witness: WitnessFile
     private let sums: PageSums
     private let state: Mutex<State>
+    private let figures = Figures()
     /// The frames of the log after a commit that was not noted yet; 0 where all are.
     private let committed = Atomic<Int>(0)
 
@@ -119,9 +131,14 @@ final class LogKeeper: Sendable {
                 state.record.head = first
                 if state.summed < state.frames { state.record.areSumsLost = true }
                 state.summed = 0
+            } else if !hasLastFrame(state) {
+                // The log was cut short after the writer had looked, and there is a hole in front of what it wrote.
+                figures.isOverwritten.store(true, ordering: .releasing)
+                return (places.log, EIO)
             }
             state.frames = frames
             needed.store(frames, ordering: .releasing)
+            figures.take(state)
             var record = state.record
             record.number += 1
             record.sequence = state.unnoted ?? record.sequence
@@ -133,6 +150,7 @@ final class LogKeeper: Sendable {
             state.unnoted = nil
             return nil
         }
+        if let logChange { throw StoreFault.refused(.unavailable(logChange)) }
         if let problem {
             let reason = String(cString: strerror(problem.code))
             if problem.code == ENOSPC || problem.code == EDQUOT {
@@ -144,6 +162,18 @@ final class LogKeeper: Sendable {
         committed.store(0, ordering: .releasing)
     }
 
+    /// Whether the frame that was noted last stands where it was.
+    private func hasLastFrame(_ state: borrowing State) -> Bool {
+        guard state.record.frames > 0 else { return true }
+        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
+        let place = LogScan.headBytes + (Int(state.record.frames) - 1) * step
+        guard let bytes = read(state.log, LogScan.frameHeadBytes, at: place) else { return false }
+        return bytes.withUnsafeBytes { bytes in
+            let head = LogScan.FrameHead(bytes)
+            return head.salts == state.record.salts && head.sum == state.record.sum
+        }
+    }
+
     /// How many bytes the log has at least while nobody but the writer writes to it or cuts it short.
     var leastLogBytes: Int {
         let frames = max(needed.load(ordering: .acquiring), committed.load(ordering: .acquiring))
@@ -151,7 +181,7 @@ final class LogKeeper: Sendable {
     }
 
     /// The bytes of the log up to the last commit, with the heads of its frames.
-    var logBytes: Int { Self.bytes(of: state.withLock { $0.frames }) }
+    var logBytes: Int { Self.bytes(of: figures.frames.load(ordering: .acquiring)) }
 
     private static func bytes(of frames: Int) -> Int {
         frames > 0 ? LogScan.headBytes + frames * (LogScan.frameHeadBytes + StoreDatabase.pageSize) : 0
@@ -167,24 +197,26 @@ final class LogKeeper: Sendable {
 
     /// The bytes of the log up to the last commit, and those of them that are not in the database for sure.
     var bytes: (all: Int, unsummed: Int) {
-        let (frames, summed) = state.withLock { ($0.frames, $0.summed) }
+        let (frames, summed) = (figures.frames.load(ordering: .acquiring), figures.summed.load(ordering: .acquiring))
         return (frames * StoreDatabase.pageSize, (frames - summed) * StoreDatabase.pageSize)
     }
 
     /// Writes the sums of all pages in the log; says whether they are on the disk, before which nothing may be brought into
     /// the database.
     ///
-    /// - Parameter frames: how many there are, nil for those that were noted
+    /// - Parameter frames: how many SQLite says there are, nil for those that were noted
     func sum(upTo frames: Int? = nil) -> Bool {
         guard committed.load(ordering: .acquiring) == 0 else { return false }
         return state.withLock { state in
+            defer { figures.take(state) }
             let end = frames ?? state.frames
+            let isAnother = frames.map { $0 > 0 && takeOn($0, &state) } ?? false
             guard state.summed < end else { return true }
             let found = read(state.summed..<end, of: state.log, after: state.record.head)
-            if case .overwritten = found { state.isLogOverwritten = true }
-            guard case .sums(let entries, let size) = found,
+            if case .overwritten = found { figures.isOverwritten.store(true, ordering: .releasing) }
+            guard case .sums(let entries, let size, let sum) = found,
                 // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
-                state.record.isFlushed || fdatasync(state.log) == 0,
+                state.record.isFlushed || fdatasync(state.log) == 0, !isAnother || noteOthers(end, sum, &state),
                 // So that on the disk too no page is of a transaction that the witness does not know.
                 witness.flush(),
                 sums.update(
@@ -193,20 +225,59 @@ final class LogKeeper: Sendable {
                         identity: identity, sequence: state.record.sequence, salts: state.record.salts,
                         frames: UInt32(end)), size: size)
             else {
-                state.areSumsFailing = true
+                figures.areSumsFailing.store(true, ordering: .releasing)
                 return false
             }
-            state.areSumsFailing = false
+            figures.areSumsFailing.store(false, ordering: .releasing)
             (state.summed, state.frames) = (end, max(state.frames, end))
             return true
         }
+    }
+
+    /// Looks whether the log is another one than was noted: somebody else had brought all of that in, and began it anew. Then
+    /// none of it has its sums written, and some of its pages are in the database already.
+    private func takeOn(_ frames: Int, _ state: inout State) -> Bool {
+        if state.log < 0 { state.log = open(places.log, O_RDONLY | O_CLOEXEC) }
+        guard let head = read(state.log, LogScan.headBytes, at: 0) else { return false }
+        let salts = head.withUnsafeBytes { $0.longNumber(at: 16) }
+        guard salts != state.record.salts else { return false }
+        state.record.head = head
+        state.record.salts = salts
+        state.record.areSumsLost = true
+        (state.summed, state.frames) = (0, 0)
+        return true
+    }
+
+    /// Notes how far the log is that somebody else began.
+    private func noteOthers(_ frames: Int, _ sum: UInt64, _ state: inout State) -> Bool {
+        state.record.number += 1
+        state.record.frames = UInt32(frames)
+        state.record.sum = sum
+        guard witness.write(state.record) == nil else { return false }
+        state.written = state.record
+        needed.store(frames, ordering: .releasing)
+        return true
+    }
+
+    /// Says whether the log is another one than was noted, as it is where somebody else has brought all of that in; the writer
+    /// must not be at work. What was noted of it can't be missing then.
+    func hasBeenBegunAnew() -> Bool {
+        let isAnother = state.withLock { state -> Bool in
+            guard let head = read(state.log, LogScan.headBytes, at: 0) else { return false }
+            return head.withUnsafeBytes { head in
+                LogScan.isSwapped(magic: head.number(at: 0)) != nil && head.longNumber(at: 16) != state.record.salts
+            }
+        }
+        if isAnother { broughtIn() }
+        return isAnother
     }
 
     private enum Frames {
         /// - Parameters:
         ///   - entries: the sums of the pages, by their numbers, as each stands last
         ///   - size: how many pages the database has after them
-        case sums(entries: [Int: UInt64], size: Int)
+        ///   - sum: that of the log up to their end
+        case sums(entries: [Int: UInt64], size: Int, sum: UInt64)
         /// They are not what was written, by the sums that they have.
         case overwritten
         case unreadable
@@ -249,20 +320,23 @@ final class LogKeeper: Sendable {
             }
             guard isRight else { return .overwritten }
         }
-        return size > 0 ? .sums(entries: entries, size: size) : .unreadable
+        return size > 0 ? .sums(entries: entries, size: size, sum: sum) : .unreadable
     }
 
-    /// Whether frames of the log were found that are not what was written, so that it must not be brought in.
-    var isLogOverwritten: Bool { state.withLock { $0.isLogOverwritten } }
+    /// What others have done to the frames of the log, so that it must not be brought in; nil where nothing was found.
+    var logChange: String? {
+        figures.isOverwritten.load(ordering: .acquiring) ? "\(places.log) was overwritten while the service ran" : nil
+    }
 
     /// Whether the last try to write sums failed.
-    var areSumsFailing: Bool { state.withLock { $0.areSumsFailing } }
+    var areSumsFailing: Bool { figures.areSumsFailing.load(ordering: .acquiring) }
 
     /// The log was emptied: the next transaction begins it anew.
     func emptied() {
         state.withLock { state in
             state.summed = 0
             state.frames = 0
+            figures.take(state)
         }
         broughtIn()
     }

@@ -40,7 +40,7 @@ struct ServeBench {
             throw failure(error, of: server, whereAbsent: .noInput)
         }
         guard kind == .score else { return nil }
-        if [401, 403].contains(answer.status) { throw refusal(answer, of: server, key) }
+        if answer.status >= 400, let refusal = refusal(answer, of: server, key) { throw refusal }
         guard answer.status == 200, let json = try? JSONReader.parse(answer.body, maxBytes: 1 << 20),
             let model = json["models"]?.array?.first, let name = model["name"]?.string,
             let width = model["width"]?.integer, (1...8_192).contains(width)
@@ -51,10 +51,12 @@ struct ServeBench {
         return (name, width)
     }
 
-    /// A server that would answer somebody else.
-    private static func refusal(_ answer: Answer, of server: ServerURL, _ key: KeyFile?) -> Failure {
+    /// A server that would answer somebody else, or otherwise; nil where it gives no reason.
+    private static func refusal(_ answer: Answer, of server: ServerURL, _ key: KeyFile?) -> Failure? {
         let document = try? JSONReader.parse(answer.body, maxBytes: 1 << 16)
-        let words = document?["detail"]?.string.map { ", saying \(quoted($0, limit: 300))" } ?? ""
+        let detail = document?["detail"]?.string
+        guard detail != nil || [401, 403].contains(answer.status) else { return nil }
+        let words = detail.map { ", saying \(quoted($0, limit: 300))" } ?? ""
         let advice: String
         switch (answer.status, key) {
         case (401, nil): advice = ": name a file with an API key of its by --key-file"

@@ -12,6 +12,9 @@ struct StateCommand: ParsableCommand {
     /// The folder that was named, or the one that `vigil serve` would take where none is.
     static func folder(_ named: String?) throws(Failure) -> String {
         if let named {
+            guard named.utf8.contains(where: { !ASCII.isBlank($0) }) else {
+                throw Failure(.usage, "--state: found an empty text, expected the path of a folder")
+            }
             try check(folder: named, "--state")
             return named
         }
@@ -51,7 +54,7 @@ struct StateCheckCommand: ParsableCommand {
             "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
     )
 
-    @Option(help: "The state folder. (default: VIGIL_STATE, or the only one of the user's)")
+    @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
     var state: String?
     @Flag(help: "Write JSON.")
     var json = false
@@ -77,7 +80,7 @@ struct StateRecoverCommand: ParsableCommand {
             66 no such folder, 78 the folders can't be used.
             """)
 
-    @Option(help: "The damaged state folder. (default: VIGIL_STATE, or the only one of the user's)")
+    @Option(help: "The damaged state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
     var state: String?
     @Option(help: "The new folder, which must not be there or be empty.")
     var output: String
@@ -86,6 +89,8 @@ struct StateRecoverCommand: ParsableCommand {
 
     func run() throws {
         let folder = try StateCommand.folder(state)
+        // Jobs are their owner's alone, in whatever folder they are put.
+        umask(0o077)
         let recovery: FolderRecovery
         do throws(StateError) { recovery = try FolderRecovery(of: folder, into: output) } catch {
             throw Failure(error)

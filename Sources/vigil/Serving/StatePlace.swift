@@ -101,7 +101,7 @@ struct StatePlace {
         if let folder = variable("VIGIL_STATE") { return .named(folder, by: "VIGIL_STATE") }
         if let folder = passed { return .named(folder, by: "STATE_DIRECTORY") }
         let base = try userFolders()
-        return .found(StateFolder.folders(in: base), in: base)
+        return .found(StateFolder.folders(in: base).filter(StateFolder.hasAny(in:)), in: base)
     }
 
     /// The folder of all the user's folders.
@@ -122,6 +122,8 @@ struct StatePlace {
     }
 
     private static func variable(_ name: String) -> String? {
-        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        getenv(name).map { String(cString: $0) }.flatMap { value in
+            value.utf8.contains { !ASCII.isBlank($0) } ? value : nil
+        }
     }
 }

@@ -142,8 +142,18 @@ with group("the state folder that nobody named"):
     equal("by VIGIL_STATE: exit code", code, 0)
     code, said = state("check", extra={"VIGIL_STATE": "memory"})
     equal("VIGIL_STATE=memory: exit code", code, 64)
+    code, said = state("check", extra={"VIGIL_STATE": " "})
+    equal("a blank VIGIL_STATE is none: exit code", code, 0)
+    code, said = state("check", "--state", "")
+    equal("an empty --state: exit code", code, 64)
+    (home / "vigil" / "port-1").mkdir()
+    code, said = state("check")
+    equal("a folder without jobs does not count: exit code", code, 0)
     new = folder / "new folder"
+    new.mkdir(mode=0o755)
     code, said = state("recover", "--output", new)
+    open_to_all = [str(path) for path in new.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    equal("what was recovered is its owner's alone", open_to_all, [])
     equal("recover of the one: exit code", code, 0)
     contains("recover tells what to do next", said, str(only), f"vigil serve --state '{new}'")
     (home / "vigil" / "port-9000").mkdir()

@@ -166,7 +166,11 @@ struct ReplacedFolderTests {
         for seed in 1...3 { _ = try await store.insert(.of(floats: 4_000, seed: UInt64(seed))) }
         try FolderChange.logTruncated.make(to: home)
         // Behind the hole, as a writer does that looked a moment before.
-        try? store.database.write { try $0.execute(sql: "UPDATE clock SET wall = wall + 1") }
+        #expect(throws: StoreFault.self) {
+            try store.database.write { try $0.execute(sql: "UPDATE clock SET wall = wall + 1") }
+        }
+        await #expect(throws: JobStoreError.self) { try await store.checkWritable() }
+        await #expect(throws: JobStoreError.self) { try await store.insert(.of(seed: 4)) }
         #expect(store.close() != nil)
     }
 
@@ -205,8 +209,8 @@ struct ReplacedFolderTests {
 
     @Test("a submission asks for the room on the disk on that thread too", .timeLimit(.minutes(1)))
     func room() async throws {
+        // Nobody has asked the disk yet, so that it is not known to have plenty.
         let store = try Home().open()
-        try await store.checkTakes()
         let semaphore = DispatchSemaphore(value: 0)
         let (arrivals, arrival) = AsyncStream.makeStream(of: Void.self)
         let busy = Task {

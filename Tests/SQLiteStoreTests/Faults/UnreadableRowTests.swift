@@ -84,6 +84,11 @@ struct UnreadableRowTests {
         let recovery = try FolderRecovery(of: home.path, into: target.path + "/new")
         #expect(recovery.losses.count == 2, "\(recovery.losses)")
         for id in [ids[1], ids[5]] { #expect(recovery.losses.contains { $0.contains("\(id)") }) }
+        let store = try home.open(seed: 2)
+        #expect(try await store.output(ids[0], fetching: true) != nil)
+        await #expect(throws: JobStoreError.damaged(ids[1], "its result is not there")) {
+            _ = try await store.output(ids[1], fetching: true)
+        }
     }
 
     @Test("one that waited is told at the start, and the others run")
