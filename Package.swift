@@ -15,7 +15,7 @@ let package = Package(
     products: [
         .executable(name: "vigil", targets: ["vigil"]),
         .library(name: "HTTP", targets: ["HTTP"]),
-        .library(name: "Numerics", targets: ["Numerics"]),
+        .library(name: "Tensors", targets: ["Tensors"]),
         .library(name: "TLS", targets: ["TLS"]),
     ],
     dependencies: [
@@ -46,20 +46,20 @@ let package = Package(
         .target(name: "CResources", exclude: ["demo.safetensors"]),
         .target(name: "Platform", dependencies: ["COpenSSL"], swiftSettings: optimisedSwift),
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
-        .target(name: "Numerics", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
+        .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
         .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
-        .target(name: "Compression", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
-        .target(name: "Formats", dependencies: ["Compression", "JSON", "Platform"], swiftSettings: optimisedSwift),
+        .target(name: "Zlib", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
+        .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
-        .target(name: "CLIP", dependencies: ["Numerics"], swiftSettings: optimisedSwift),
+        .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(
-            name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Numerics", "Platform"],
+            name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
             swiftSettings: optimisedSwift),
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "Compression", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Zlib", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
@@ -69,16 +69,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
-            name: "Engine", dependencies: ["Jobs", "Numerics", "Platform", "VadCLIP"], swiftSettings: optimisedSwift),
+            name: "Engine", dependencies: ["Jobs", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift),
         .target(
             name: "SQLiteStore",
             dependencies: [
-                "Compression", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
+                "Zlib", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
             name: "Scoring",
-            dependencies: ["Engine", "Formats", "JSON", "Jobs", "Numerics", "Platform", "VadCLIP"]),
+            dependencies: ["Engine", "Formats", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP"]),
         .target(
             name: "API",
             dependencies: [
@@ -93,9 +93,7 @@ let package = Package(
                 "TLS",
                 "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                // swift-numerics, which it uses, has a module of the same name as ours.
-                .product(
-                    name: "Histogram", package: "hdrhistogram-swift", moduleAliases: ["Numerics": "RealNumerics"]),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -110,10 +108,10 @@ let package = Package(
             path: "Tests/TestSupport"),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
-        .testTarget(name: "NumericsTests", dependencies: ["TestSupport", "Numerics"]),
+        .testTarget(name: "TensorsTests", dependencies: ["TestSupport", "Tensors"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats", "Platform"]),
         .testTarget(
-            name: "FormatsTests", dependencies: ["TestSupport", "Compression", "Formats", "JSON", "Platform"],
+            name: "FormatsTests", dependencies: ["TestSupport", "Formats", "JSON", "Platform", "Zlib"],
             exclude: ["Fixtures"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
@@ -122,7 +120,7 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "TestSupport", "Compression", "HTTP", "Platform",
+                "TestSupport", "Zlib", "HTTP", "Platform",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -135,7 +133,7 @@ let package = Package(
         .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "SQLiteStore"]),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Numerics", "Platform", "VadCLIP"]),
+            dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Platform", "Tensors", "VadCLIP"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
             name: "WebhooksTests", dependencies: ["TestSupport", "HTTPClient", "Platform", "TLS", "Webhooks"]),
@@ -153,7 +151,7 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Numerics", "Platform",
+                "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors", "Platform",
                 "Scoring", "TLS", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -180,7 +178,7 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Compression", "Formats", "HTTP", "HTTPClient", "JSON", "Platform", "Webhooks",
+                "Zlib", "Formats", "HTTP", "HTTPClient", "JSON", "Platform", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],

@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// CLIP's residual attention block: x += Attention(LN1(x)), x += W2 g(W1 LN2(x)).
 ///

@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// CLIP's text transformer with VadCLIP's learned prompt: labels' tokens in, text features out.
 ///

@@ -1,5 +1,5 @@
 import Dispatch
-public import Numerics
+public import Tensors
 public import VadCLIP
 
 /// Scores one video at a time on several threads, for commands that have no server.

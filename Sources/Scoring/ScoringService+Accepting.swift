@@ -1,8 +1,8 @@
 import Engine
 import Formats
 import Jobs
-import Numerics
 import Platform
+import Tensors
 import VadCLIP
 
 /// A matrix that can be scored, with what was found out about it.

@@ -4,8 +4,8 @@ import Foundation
 import HTTP
 import HTTPTypes
 import Jobs
-import Numerics
 import Platform
+import Tensors
 import TestSupport
 import Testing
 import VadCLIP

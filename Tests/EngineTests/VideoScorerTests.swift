@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 import TestSupport
 import Testing
 import VadCLIP

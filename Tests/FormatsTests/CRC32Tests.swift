@@ -1,6 +1,6 @@
-import Compression
 import TestSupport
 import Testing
+import Zlib
 
 @Suite("CRC-32")
 struct CRC32Tests {

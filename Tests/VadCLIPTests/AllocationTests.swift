@@ -1,5 +1,5 @@
 import AllocationCount
-import Numerics
+import Tensors
 import Testing
 
 @testable import VadCLIP

@@ -1,7 +1,7 @@
 import Formats
 import Foundation
-import Numerics
 import Platform
+import Tensors
 import TestSupport
 import Testing
 

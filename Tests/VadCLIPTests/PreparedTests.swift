@@ -1,8 +1,8 @@
 import CLIP
 import Formats
 import Foundation
-import Numerics
 import Platform
+import Tensors
 import TestSupport
 import Testing
 

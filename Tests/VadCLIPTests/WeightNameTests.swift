@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 import Testing
 
 @testable import VadCLIP

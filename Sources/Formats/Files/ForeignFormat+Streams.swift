@@ -1,5 +1,5 @@
-import Compression
 import Platform
+import Zlib
 
 /// Sound, video and packed data, whose parts follow one another.
 extension ForeignFormat {

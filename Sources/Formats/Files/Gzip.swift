@@ -1,5 +1,5 @@
-import Compression
 import Platform
+import Zlib
 
 /// Why gzip data could not be unpacked.
 public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,5 +1,5 @@
-import Compression
 import Platform
+import Zlib
 
 /// A zip archive, mapped: the directory is checked completely when it is opened, contents are read when asked for.
 ///

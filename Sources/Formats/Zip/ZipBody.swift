@@ -1,5 +1,5 @@
-import Compression
 import Platform
+import Zlib
 
 /// A zip archive that is held in memory, as an upload is: the directory is checked as that of a ``ZipArchive`` is, and
 /// entries are unpacked piece by piece, so that none is ever held whole.

@@ -1,7 +1,7 @@
-import Compression
 import HTTPTypes
 import Platform
 import Synchronization
+import Zlib
 
 /// Compresses answers for clients that ask for it (RFC 9110, 8.4).
 ///

@@ -1,6 +1,6 @@
-import Compression
 import HTTPTypes
 import Platform
+import Zlib
 
 /// A way in which a body can be compressed (RFC 9110, 8.4.1).
 enum ContentCoding: String, Sendable, CaseIterable {

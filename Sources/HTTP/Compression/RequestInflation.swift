@@ -1,4 +1,4 @@
-import Compression
+import Zlib
 
 /// Inflates bodies that are sent with a Content-Encoding, as their handler reads them.
 ///

@@ -1,8 +1,8 @@
-import Compression
 import GRDB
 import GRDBSQLite
 import Platform
 import Synchronization
+import Zlib
 
 /// Writes down beside the database what it has, for ``FolderCheck`` to compare: how far the log is after each commit, and the
 /// sums of its pages before they are brought into the database.

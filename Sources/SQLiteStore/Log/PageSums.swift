@@ -1,6 +1,6 @@
-import Compression
 import Platform
 import Synchronization
+import Zlib
 
 /// A sum for each page of the database file, so that each start knows whether it is the file that Vigil left.
 ///

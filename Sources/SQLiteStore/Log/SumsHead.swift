@@ -1,4 +1,4 @@
-import Compression
+import Zlib
 
 /// What the sums of the pages say of themselves: whose database they belong to, and how far it was when they were written.
 ///

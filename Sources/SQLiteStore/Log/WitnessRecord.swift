@@ -1,5 +1,5 @@
-import Compression
 import Platform
+import Zlib
 
 /// How far the database was when the last transaction was committed: kept beside the log, so that one that was damaged or
 /// lost is noticed.

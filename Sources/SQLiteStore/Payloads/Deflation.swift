@@ -1,4 +1,4 @@
-import Compression
+import Zlib
 
 /// Deflating payloads that have much in them that repeats, as zeros do.
 enum Deflation {

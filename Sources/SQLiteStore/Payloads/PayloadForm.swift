@@ -1,6 +1,6 @@
-import Compression
 import Formats
 import Jobs
+import Zlib
 
 /// How inputs are written: numbers in half of the bytes where that loses nothing, and either deflated where that pays.
 enum PayloadForm: Int, Sendable {

@@ -1,8 +1,8 @@
 import CLIP
 import Formats
 import JSON
-import Numerics
 import Platform
+import Tensors
 
 /// What a model file will hold, but for the weights themselves.
 struct ModelFilePlan {

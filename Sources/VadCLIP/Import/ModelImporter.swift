@@ -1,7 +1,7 @@
 import CLIP
 import Formats
-import Numerics
 import Platform
+import Tensors
 
 /// Turns a checkpoint into a model file: computes the labels' text features, records the self-test, and drops the rest.
 ///

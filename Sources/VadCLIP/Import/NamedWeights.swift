@@ -1,7 +1,7 @@
 import CLIP
 import Formats
-import Numerics
 import Platform
+import Tensors
 
 /// Weights whose names can be listed: a checkpoint.
 protocol NamedWeights: WeightSource {

@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// Decides once, where features come in, whether they can be scored and what looks wrong with them.
 public struct FeatureCheck: Sendable {

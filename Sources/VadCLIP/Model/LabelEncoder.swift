@@ -1,7 +1,7 @@
 import CLIP
-import Numerics
 import Platform
 import Synchronization
+import Tensors
 
 /// Text features of labels that the model was not imported with.
 ///

@@ -1,6 +1,6 @@
 import CLIP
-import Numerics
 import Platform
+import Tensors
 
 /// A loaded model: weights prepared once, read-only, shared by all workers.
 public final class Model: Sendable {

@@ -1,8 +1,8 @@
 import CLIP
 import Formats
 import JSON
-import Numerics
 import Platform
+import Tensors
 
 /// Vigil's model file: a safetensors file that holds what scoring needs and nothing else.
 ///

@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// A small reference input and its logits, recorded at import and reproduced before a model serves.
 public struct SelfTest: Sendable, Equatable {

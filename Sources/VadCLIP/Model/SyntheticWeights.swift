@@ -1,6 +1,6 @@
 import Formats
-import Numerics
 import Platform
+import Tensors
 
 /// Seeded random weights for any configuration, scaled so that every part of the network matters: for benchmarks and
 /// tests, where no checkpoint is at hand.

@@ -1,6 +1,6 @@
 import CLIP
 import Formats
-import Numerics
+import Tensors
 
 /// How a model file keeps its matrices. Vectors and learned embeddings stay float32; scoring is float32
 /// throughout.

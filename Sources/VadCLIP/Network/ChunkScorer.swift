@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// Scores chunks with one worker's scratch memory: the forward pass of the spec, steps 1 to 7.
 ///

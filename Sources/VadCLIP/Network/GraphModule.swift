@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// The LGT-Adapter's global module: graph convolutions over the similarity and the distance of snippets.
 ///

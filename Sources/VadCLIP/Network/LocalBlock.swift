@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// A layer of the LGT-Adapter's local module: x += Attention(LN1(x)) within windows, x += W2 g(W1 LN2(x)).
 ///

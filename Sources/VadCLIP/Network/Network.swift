@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// VadCLIP's own weights, prepared for one set of kernels: read-only, shared by all workers.
 struct Network: Sendable {

@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// What does not depend on the video: the padded rows of a chunk that lie far enough behind its last snippet.
 ///

@@ -1,4 +1,4 @@
-import Numerics
+import Tensors
 
 /// The cut of a video of T snippets into chunks of L.
 public struct Chunks: Sendable, Equatable {

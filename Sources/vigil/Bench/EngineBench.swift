@@ -1,5 +1,5 @@
 import Engine
-import Numerics
+import Tensors
 import VadCLIP
 
 /// Times the operations of a model and whole videos.

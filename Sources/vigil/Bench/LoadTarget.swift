@@ -1,9 +1,9 @@
 import ArgumentParser
 import Formats
 import HTTPClient
-import Numerics
 import Platform
 import Scoring
+import Tensors
 
 /// What is asked of the server, and what a good answer is.
 struct LoadTarget: Sendable {

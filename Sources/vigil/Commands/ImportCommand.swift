@@ -1,8 +1,8 @@
 import ArgumentParser
 import Formats
-import Numerics
 import Platform
 import Scoring
+import Tensors
 import VadCLIP
 
 /// `vigil import`.

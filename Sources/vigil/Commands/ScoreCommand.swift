@@ -2,8 +2,8 @@ import API
 import ArgumentParser
 import Engine
 import Formats
-import Numerics
 import Scoring
+import Tensors
 import VadCLIP
 
 /// `vigil score`.

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Formats
-import Numerics
 import Platform
 import Scoring
 import TLS
+import Tensors
 import VadCLIP
 
 /// An error that ends a command: its sentence and its exit code (sysexits).

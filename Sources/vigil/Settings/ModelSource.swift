@@ -1,6 +1,6 @@
 import CResources
-import Numerics
 import Platform
+import Tensors
 import VadCLIP
 
 /// The model that a command works with: a file, or the one that is compiled in.

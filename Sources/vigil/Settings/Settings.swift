@@ -1,8 +1,8 @@
 import CLinux
 import JSON
-import Numerics
 import Platform
 import Scoring
+import Tensors
 
 /// The settings that were given: on the command line, else in the environment, else in the config file.
 ///

@@ -1,4 +1,4 @@
-import Compression
+import Zlib
 
 /// Builds zip archives, honest ones and others.
 struct TestZip {

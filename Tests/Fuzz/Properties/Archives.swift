@@ -1,5 +1,5 @@
-import Compression
 import Platform
+import Zlib
 
 @testable import Formats
 

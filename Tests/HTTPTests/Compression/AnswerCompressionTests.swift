@@ -1,7 +1,7 @@
-import Compression
 import HTTPTypes
 import TestSupport
 import Testing
+import Zlib
 
 @testable import HTTP
 

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Numerics
+@testable import Tensors
 
 /// Every set of kernels of this processor, against the plain loops.
 @Suite("Products")

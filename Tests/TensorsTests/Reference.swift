@@ -1,6 +1,6 @@
 import Foundation
 
-@testable import Numerics
+@testable import Tensors
 
 /// The operations in double precision, one loop each: what the kernels are checked against.
 enum Reference {
