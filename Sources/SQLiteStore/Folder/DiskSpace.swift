@@ -31,7 +31,7 @@ final class DiskSpace: Sendable {
         /// What was let in since, in bytes.
         var since = 0
 
-        var isRecent: Bool { ContinuousClock.now - at < .milliseconds(100) }
+        var age: Duration { ContinuousClock.now - at }
     }
 
     /// What the disk had when something last had room.
@@ -54,13 +54,13 @@ final class DiskSpace: Sendable {
     var free: Int { measure().free }
 
     /// Whether something had room a tenth of a second ago at most.
-    var wasFineJustNow: Bool { fine.withLock { $0?.isRecent ?? false } }
+    var wasFineJustNow: Bool { fine.withLock { $0.map { $0.age < .milliseconds(100) } ?? false } }
 
-    /// Lets so many bytes in, until ``leave(_:)``, where so much was free a moment ago that the disk need not be asked: what
-    /// always stays free is twice there. Says whether it did.
+    /// Lets so many bytes in, until ``leave(_:)``, where so much was free five milliseconds ago at most that the disk need not be
+    /// asked: what always stays free is twice there. Says whether it did.
     func enterAtOnce(needed: Int, promised: Int) -> Bool {
         fine.withLock { fine in
-            guard let known = fine, known.isRecent else { return false }
+            guard let known = fine, known.age < .milliseconds(5) else { return false }
             return underway.withLock { underway in
                 var left = known.free
                 for bytes in [floor, floor, promised, underway, known.since, needed] {

@@ -196,7 +196,8 @@ with group("a server with keys"):
 with group("wrong options"):
     url = "http://127.0.0.1:9"
     refused("no URL", "localhost:80", parts=["localhost:80", "expected http://HOST:PORT"])
-    refused("TLS", "https://localhost", parts=["TLS"])
+    refused("another scheme", "ftp://localhost", parts=["ftp://localhost", "https://HOST:PORT"])
+    refused("authorities without TLS", "http://localhost", "--ca", path, parts=["--ca", "https://"])
     refused("a path", "http://localhost/score", parts=["host and port"])
     refused("lengths", "--lengths", 0, parts=["--lengths", "1 to 60000"])
     refused("clients", "--clients", 0, parts=["--clients 0", "1 to 4096"])

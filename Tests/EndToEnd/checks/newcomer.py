@@ -172,7 +172,7 @@ with group("inspect"):
     check("a summary is short", len(ran.out.splitlines()) < 30, shown(ran.out))
     contains("a summary", ran.out, "300", str(path.stat().st_size), "--tensors")
     ran = run("inspect", "--tensors", path)
-    contains("--tensors lists them", ran.out, "layer.0.weight", "layer.299.weight", "F32")
+    contains("--tensors lists them", ran.out, "layer.0.weight", "layer.299.weight", "float32")
     facts = json.loads(run("inspect", "--json", path).out)
     equal("--json is complete", (len(facts["parts"]), facts.get("bytes")), (300, path.stat().st_size))
 

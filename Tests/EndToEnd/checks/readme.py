@@ -58,7 +58,6 @@ INLINE_PASSED_OVER = {
     "vigil bench serve": "the name of the command alone",
     "vigil bench serve --key-file": "checks/bench.py does",
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
-    "vigil score --labels 'normal,fighting,car accident'": "needs a text tower; checks/parity.py scores labels of its own choice",
     "curl --compressed": "an option; checks/compression.py asks for compressed answers",
     "curl --unix-socket": "an option; checks/listening.py connects to Unix sockets",
     "make docker": "needs Docker and its registry",
