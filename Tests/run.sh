@@ -9,14 +9,7 @@ deploy/setup.sh build test
 swift build --build-tests
 bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 
-# What the tests write is gone when they end. Where memory is plentiful it need not reach a disk.
-if [ "$(df --output=fstype /dev/shm 2>/dev/null | tail -n 1)" = tmpfs ] &&
-    [ "$(df --output=avail /dev/shm | tail -n 1)" -gt 8000000 ] &&
-    [ "$(awk '/^MemAvailable/ {print $2}' /proc/meminfo)" -gt 12000000 ]; then
-    export TMPDIR=/dev/shm
-fi
 logs=$(mktemp -d "${TMPDIR:-/tmp}/vigil-tests.XXXXXX")
-export TMPDIR=$logs
 running=()
 # An interrupt takes along what runs beside.
 trap 'kill ${running[@]+"${running[@]}"} 2>/dev/null || true; rm -rf "$logs"' EXIT
