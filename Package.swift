@@ -77,6 +77,15 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
+            name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift),
+        .target(
+            name: "Evaluation", dependencies: ["Datasets", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
+            swiftSettings: optimisedSwift),
+        .target(
+            name: "Training",
+            dependencies: ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
+            swiftSettings: optimisedSwift),
+        .target(
             name: "Scoring",
             dependencies: ["Engine", "Formats", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP"]),
         .target(
@@ -89,9 +98,8 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "CLinux", "CResources", "Engine", "HTTPClient", "JSON", "Platform", "SQLiteStore", "Scoring",
-                "TLS",
-                "Webhooks",
+                "API", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "Platform",
+                "SQLiteStore", "Scoring", "TLS", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -134,6 +142,17 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Platform", "Tensors", "VadCLIP"]),
+        .testTarget(
+            name: "DatasetsTests", dependencies: ["TestSupport", "Datasets", "Formats", "Platform", "VadCLIP"]),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: ["TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "VadCLIP"]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "TestSupport", "CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "Training",
+                "VadCLIP",
+            ]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
             name: "WebhooksTests", dependencies: ["TestSupport", "HTTPClient", "Platform", "TLS", "Webhooks"]),
