@@ -86,8 +86,8 @@ public struct RunSettings: Sendable, Equatable {
         recipe = preset.name
         training = TrainingSettings(
             model: ModelConfiguration(
-                width: 512, length: 256, layers: preset.layers, window: preset.window, labels: preset.labels),
-            contrastWeight: contrastWeight)
+                width: 512, length: 256, layers: preset.layers, window: preset.window, labels: preset.labels))
+        training.contrastWeight = contrastWeight
         self.learningRate = learningRate
         self.milestones = milestones
         gamma = 0.1
@@ -139,10 +139,10 @@ public struct RunSettings: Sendable, Equatable {
         json.member("batch", batch)
         json.member("batching", batching.rawValue)
         json.member("contrast_weight", training.contrastWeight)
-        json.member("weight_decay", training.weightDecay)
-        json.member("first_decay", training.firstDecay)
-        json.member("second_decay", training.secondDecay)
-        json.member("epsilon", training.epsilon)
+        json.member("weight_decay", training.optimizer.weightDecay)
+        json.member("first_decay", training.optimizer.firstDecay)
+        json.member("second_decay", training.optimizer.secondDecay)
+        json.member("epsilon", training.optimizer.epsilon)
         json.member("seed", String(seed))
         json.member("validate_every", validateEvery)
         json.member("return_to_best", returnsToBest)
@@ -171,10 +171,10 @@ extension RunSettings {
         try check("--batch", batch, 1...4_096)
         try check("--validate-every", validateEvery, 0...1_000_000_000)
         try check("--contrast-weight", Double(training.contrastWeight), 0...1_000)
-        try check("--weight-decay", Double(training.weightDecay), 0...10)
-        try check("--beta1", Double(training.firstDecay), 0...0.999_999)
-        try check("--beta2", Double(training.secondDecay), 0...0.999_999_9)
-        try check("--epsilon", Double(training.epsilon), 1e-20...1)
+        try check("--weight-decay", Double(training.optimizer.weightDecay), 0...10)
+        try check("--beta1", Double(training.optimizer.firstDecay), 0...0.999_999)
+        try check("--beta2", Double(training.optimizer.secondDecay), 0...0.999_999_9)
+        try check("--epsilon", Double(training.optimizer.epsilon), 1e-20...1)
         guard milestones.allSatisfy({ $0 > 0 }), zip(milestones, milestones.dropFirst()).allSatisfy({ $0 < $1 }) else {
             throw .badSetting("--milestones: expected rising numbers of epochs, as 4,8")
         }
