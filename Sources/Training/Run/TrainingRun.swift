@@ -87,7 +87,9 @@ public final class TrainingRun {
                     + "\(normal) and \(parts.isNormal.count - normal): a smaller --batch, or --batching shuffled, makes steps "
                     + "of them")
         }
-        guard state.epoch <= settings.epochs, state.step < stepsPerEpoch else {
+        guard state.epoch <= settings.epochs, state.step < stepsPerEpoch,
+            state.history.epochs.count == state.epoch + (state.step > 0 ? 1 : 0)
+        else {
             throw .badState("the state is in step \(state.step) of epoch \(state.epoch), which this training does not have")
         }
     }
