@@ -54,6 +54,21 @@ public struct VideoList: Equatable, Sendable {
         self.rows = rows
     }
 
+    /// Rows that are there already.
+    ///
+    /// - Parameter path: where they come from, for messages
+    public init(path: String, rows: [Row]) {
+        self.path = path
+        self.rows = rows
+    }
+
+    /// The rows of one crop alone; throws where there are none.
+    public func only(crop: Int) throws(DatasetError) -> VideoList {
+        let rows = rows.filter { $0.video.crop == crop }
+        guard !rows.isEmpty else { throw DatasetError(.badData, "\(path) has no row of crop \(crop)") }
+        return VideoList(path: path, rows: rows)
+    }
+
     /// The classes of each row, by rising index; throws at the first label that is none.
     public func classes(_ spelling: LabelSpelling) throws(DatasetError) -> [[Int]] {
         var classes: [[Int]] = []

@@ -48,6 +48,8 @@ public struct ClassMetrics: Sendable, Equatable {
     public let proposals: Int
     /// Average precision at each IoU over all videos, in percent; nil where the class has no proposal.
     public let atOverlap: [Double]?
+    /// Their mean.
+    public var average: Double? { atOverlap.map { $0.reduce(0, +) / Double($0.count) } }
 }
 
 /// The detections of all classes, found and matched once, from which each protocol counts.

@@ -23,19 +23,19 @@ public struct Bootstrap: Sendable, Equatable {
     /// Draws; the outcome depends on the seed alone, and not on the threads.
     public init(_ evaluation: Evaluation, draws: Int, seed: UInt64, threads: Int) {
         let rankings = Branch.allCases.flatMap { branch in
-            [
-                ("auc_\(branch.rawValue)", "ap_\(branch.rawValue)", Ranking(evaluation.videos, branch)),
-                ("ano_auc_\(branch.rawValue)", nil, Ranking(evaluation.videos, branch) { !$0.isNormal }),
-            ]
+            [Ranking(evaluation.videos, branch), Ranking(evaluation.videos, branch) { !$0.isNormal }]
         }
-        let names = rankings.flatMap { [$0.0, $0.1] } + ["map_average"]
+        let names =
+            Branch.allCases.flatMap { branch in
+                ["auc", "ap", "ano_auc", "ano_ap"].map { "\($0)_\(branch.rawValue)" }
+            } + ["map_average"]
         let videos = evaluation.videos.count
         let shares = max(1, min(threads, draws))
         let outcomes = Shares<[[Double?]]>(count: shares)
         DispatchQueue.concurrentPerform(iterations: shares) { share in
             outcomes[share] = (share * draws / shares..<(share + 1) * draws / shares).map { draw in
                 let weights = Self.weights(videos, seed: seed, draw: draw)
-                let figures = rankings.map { $0.2.figures(weights: weights) }
+                let figures = rankings.map { $0.figures(weights: weights) }
                 return figures.flatMap { [$0.auc, $0.ap] }
                     + [evaluation.detections.metrics(.published, weights: weights).average]
             }
@@ -43,12 +43,11 @@ public struct Bootstrap: Sendable, Equatable {
         let drawn = outcomes.all.flatMap { $0 }
         self.draws = draws
         self.seed = seed
-        intervals = names.indices.compactMap { index in
-            guard let name = names[index] else { return nil }
+        intervals = names.indices.compactMap { index -> Interval? in
             let values = drawn.compactMap { $0[index] }.sorted()
             guard !values.isEmpty else { return nil }
             return Interval(
-                name: name, low: Self.percentile(values, 0.025), high: Self.percentile(values, 0.975))
+                name: names[index], low: Self.percentile(values, 0.025), high: Self.percentile(values, 0.975))
         }
     }
 
