@@ -190,6 +190,9 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A state file that is damaged, or another run's.
     case badState(String)
 
+    /// Whether it is about what was asked, and not about what was found.
+    public var isSetting: Bool { if case .badSetting = self { true } else { false } }
+
     /// One sentence.
     public var description: String {
         switch self {

@@ -34,7 +34,7 @@ public struct RunValidation: Sendable {
         let labels = try list.classes(spelling)
         let audit = FeatureAudit(
             list, classes: labels, spelling: spelling, in: folder, width: width, for: .testing, isThorough: isThorough)
-        guard audit.errors.isEmpty else { throw DataFaults(audit.errors.map(\.description)) }
+        guard audit.errors.isEmpty else { throw DataFaults(audit) }
         guard labels.contains([0]), labels.contains(where: { $0 != [0] }) else {
             throw DataFaults(["\(list.path) has to have normal and abnormal videos to validate on"])
         }

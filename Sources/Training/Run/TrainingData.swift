@@ -30,7 +30,7 @@ public struct TrainingData: Sendable {
         let audit = FeatureAudit(
             list, classes: classes, spelling: spelling, in: folder, width: width, for: .training,
             isThorough: isThorough)
-        guard audit.errors.isEmpty else { throw DataFaults(audit.errors.map(\.description)) }
+        guard audit.errors.isEmpty else { throw DataFaults(audit) }
         guard classes.contains([0]) else {
             throw DataFaults(["no video of \(list.path) is labelled \(spelling.spellings[0]): nothing tells what is normal"])
         }
@@ -69,8 +69,17 @@ public struct TrainingData: Sendable {
 public struct DataFaults: Error, Equatable, Sendable, CustomStringConvertible {
     /// One sentence each.
     public let faults: [String]
+    /// Whether files are missing.
+    public let isMissing: Bool
 
-    init(_ faults: [String]) { self.faults = faults }
+    init(_ faults: [String], isMissing: Bool = false) {
+        self.faults = faults
+        self.isMissing = isMissing
+    }
+
+    init(_ audit: FeatureAudit) {
+        self.init(audit.errors.map(\.description), isMissing: audit.files.contains(nil))
+    }
 
     /// All in one line.
     public var description: String { faults.joined(separator: "; ") }

@@ -183,7 +183,7 @@ public final class TrainingRun {
         state.epoch = number
         state.step = 0
         var returnsTo: Int?
-        if settings.returnsToBest, let best = state.best {
+        if settings.returnsToBest, number < settings.epochs, let best = state.best {
             parts.learner.parameters.values = best
             returnsTo = state.history.bestValidation?.epoch
         }
