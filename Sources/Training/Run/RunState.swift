@@ -112,7 +112,8 @@ public struct RunStateFile: Sendable {
         else { throw .badState("\(path): its place is damaged") }
         (state.epoch, state.step) = (epoch, step)
         for sum in sums {
-            guard let numbers = sum.array?.compactMap(\.double), numbers.count == 5, let steps = Int(exactly: numbers[0])
+            guard let numbers = sum.array?.compactMap(\.double), numbers.count == 5,
+                let steps = Int(exactly: numbers[0])
             else { throw .badState("\(path): its losses are damaged") }
             state.history.epochs.append(RunHistory.Epoch(steps: steps, sums: Array(numbers[1...])))
         }

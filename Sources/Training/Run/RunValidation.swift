@@ -51,7 +51,9 @@ public struct RunValidation: Sendable {
             let test = try TestSet(list, annotations: annotations, spelling: spelling)
             videos = test.videos
         } else {
-            videos = zip(list.rows, labels).map { TestSet.Video(name: $0.video.name, labels: $1, intervals: [], row: $0) }
+            videos = zip(list.rows, labels).map { row, labels in
+                TestSet.Video(name: row.video.name, labels: labels, intervals: [], row: row)
+            }
         }
     }
 

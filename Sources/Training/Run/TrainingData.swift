@@ -32,7 +32,9 @@ public struct TrainingData: Sendable {
             isThorough: isThorough)
         guard audit.errors.isEmpty else { throw DataFaults(audit) }
         guard classes.contains([0]) else {
-            throw DataFaults(["no video of \(list.path) is labelled \(spelling.spellings[0]): nothing tells what is normal"])
+            throw DataFaults([
+                "no video of \(list.path) is labelled \(spelling.spellings[0]): nothing tells what is normal"
+            ])
         }
         self.classes = classes
         summary = audit.summary

@@ -95,7 +95,8 @@ public struct TrainingJob {
             guard size == (own.width, own.length, own.layers) else {
                 throw RunError.badSetting(
                     "the weights of \(start.file.path) are of width \(size.width), length \(size.length) and "
-                        + "\(size.layers) layers, and this training is of \(own.width), \(own.length) and \(own.layers)")
+                        + "\(size.layers) layers, and this training is of \(own.width), \(own.length) and \(own.layers)"
+                )
             }
         }
     }

@@ -90,7 +90,8 @@ public final class TrainingRun {
         guard state.epoch <= settings.epochs, state.step < stepsPerEpoch,
             state.history.epochs.count == state.epoch + (state.step > 0 ? 1 : 0)
         else {
-            throw .badState("the state is in step \(state.step) of epoch \(state.epoch), which this training does not have")
+            throw .badState(
+                "the state is in step \(state.step) of epoch \(state.epoch), which this training does not have")
         }
     }
 

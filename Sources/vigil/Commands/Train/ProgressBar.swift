@@ -30,7 +30,8 @@ final class ProgressBar {
         let epochs = step.all / max(step.steps, 1)
         let loss = ReportText.fixed(Double(step.report.loss), 4)
         let left = step.secondsLeft.map { ", \(TimeText.of($0)) left" } ?? ""
-        return "[\(bar)] epoch \(step.epoch)/\(epochs), step \(step.step)/\(step.steps), loss \(loss), rate \(step.rate)\(left)"
+        return "[\(bar)] epoch \(step.epoch)/\(epochs), step \(step.step)/\(step.steps), loss \(loss), "
+            + "rate \(step.rate)\(left)"
     }
 
     private func write(_ text: String) {

@@ -11,16 +11,17 @@ struct TrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Train a model on features and video-level labels.",
         discussion: """
-            Writes a model file that vigil serve takes, and weights with the published names. Tells how far it is: a bar where \
-            standard output is a terminal, else JSON, an object a line. SIGINT and SIGTERM save the state and end it (130, 143); \
-            --resume goes on from there to the same bits.
+            Writes a model file that vigil serve takes, and weights with the published names. Tells how far it is: a bar \
+            where standard output is a terminal, else JSON, an object a line. SIGINT and SIGTERM save the state and end it \
+            (130, 143); --resume goes on from there to the same bits.
             """)
 
     @OptionGroup(title: "Data") var inputs: TrainInputs
     @OptionGroup(title: "Recipe") var recipe: RecipeOptions
     @Option(help: "CLIP's text tower: a published VadCLIP checkpoint, or CLIP's own state dict.")
     var clip: String?
-    @Option(name: .customLong("init"), help: "A checkpoint whose weights the training begins with. (default: by the seed)")
+    @Option(
+        name: .customLong("init"), help: "A checkpoint whose weights the training begins with. (default: by the seed)")
     var start: String?
     @Option(
         help: "CLIP's vocabulary, for labels other than the published ones: \(ImportOptions.vocabularySource).")

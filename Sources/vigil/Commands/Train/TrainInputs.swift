@@ -13,7 +13,8 @@ struct TrainInputs: ParsableArguments {
     var list: String?
     @Option(help: "The folder of feature files, in which a list's are found whatever folders it names.")
     var features: String?
-    @Option(help: "Class labels in order, separated by commas, the normal class first. (default: the list's, or the preset's)")
+    @Option(
+        help: "Class labels in order, separated by commas, the normal class first. (default: the preset's or list's)")
     var labels: String?
     @Option(help: "What weights are validated on: a list as the training list. (default: the dataset's test list)")
     var validationList: String?
@@ -50,8 +51,7 @@ struct TrainInputs: ParsableArguments {
         let list = try VideoList(path: try trainingList(benchmark))
         let spelling = try spelling(benchmark, list)
         let folder = try FeatureFolder(path: features)
-        let training = try TrainingData(
-            list, spelling: spelling, in: folder, width: width, isThorough: !skipCheck)
+        let training = try TrainingData(list, spelling: spelling, in: folder, width: width, isThorough: !skipCheck)
         guard !noValidation, let tested = try validationList(benchmark) else {
             return Found(spelling: spelling, data: training, validation: nil, validatedOn: "nothing", metric: nil)
         }
@@ -70,7 +70,8 @@ struct TrainInputs: ParsableArguments {
         if let list { return list }
         guard let benchmark, let data else {
             throw Failure(
-                .usage, "--list is missing: the training list, a CSV path,label; or --preset and --data, a dataset's folder")
+                .usage,
+                "--list is missing: the training list, a CSV path,label; or --preset and --data, a dataset's folder")
         }
         return try Benchmark.file(benchmark.trainingLists, in: data)
     }
@@ -96,7 +97,8 @@ struct TrainInputs: ParsableArguments {
         if let labels {
             let names = try ScoreOptions.labels(in: labels)
             guard names.count > 1 else {
-                throw Failure(.usage, "--labels '\(labels)': expected two or more, the normal class first, as normal,fall")
+                throw Failure(
+                    .usage, "--labels '\(labels)': expected two or more, the normal class first, as normal,fall")
             }
             return LabelSpelling.matching(names)
         }

@@ -14,16 +14,17 @@ struct TrainProgress {
     func begin(_ job: TrainingJob, seeds: Int) throws {
         var notes = job.data.notes + (job.validation?.notes ?? [])
         if job.validation == nil {
-            notes.append("nothing is validated, so that the last weights are kept and no figure tells how good they are")
+            notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
         } else if job.validatedOn.begins(with: "the dataset's") {
             notes.append(
-                "the best weights are chosen on the dataset's test list, as the paper does: its figures are then the best of "
-                    + "many looks at it, and higher than on videos that nobody looked at; --validation-list names another")
+                "the best weights are chosen on the dataset's test list, as the paper does: its figures are then the best "
+                    + "of many looks at it, and higher than on videos that nobody looked at; --validation-list names "
+                    + "another")
         }
         if !job.settings.training.without.isEmpty {
             notes.append(
-                "parts are left out (\(job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", "))): there "
-                    + "will be figures and no model file, as what serves models has all parts")
+                "parts are left out (\(job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", "))): "
+                    + "there will be figures and no model file, as what serves models has all parts")
         }
         for note in notes { Terminal.note("note: \(note)") }
         guard asLines else {
@@ -66,8 +67,10 @@ struct TrainProgress {
             }
         } else {
             try? say(
-                "seed \(run.seed): \(job.settings.epochs) epochs of \(run.stepsPerEpoch) steps, \(run.samplesPerEpoch) samples"
-                    + (run.done > 0 ? "; goes on in epoch \(epoch + 1) after step \(run.done % run.stepsPerEpoch)" : ""))
+                "seed \(run.seed): \(job.settings.epochs) epochs of \(run.stepsPerEpoch) steps, \(run.samplesPerEpoch) "
+                    + "samples"
+                    + (run.done > 0 ? "; goes on in epoch \(epoch + 1) after step \(run.done % run.stepsPerEpoch)" : "")
+            )
         }
         pace.stepsPerEpoch = run.stepsPerEpoch
         pace.epochs = job.settings.epochs
@@ -125,9 +128,10 @@ struct TrainProgress {
     private func text(pace seconds: Double) -> String {
         let epoch = seconds * Double(pace.stepsPerEpoch)
         let many = epoch * Double(pace.threads) / Double(Self.manyCores)
-        return "a step takes \(Self.rounded(seconds)) s with \(pace.threads) thread(s): an epoch \(TimeText.of(epoch)), all "
-            + "\(pace.epochs) of them \(TimeText.of(epoch * Double(pace.epochs))), validation apart; on \(Self.manyCores) cores, "
-            + "by arithmetic, an epoch \(TimeText.of(many))"
+        return
+            "a step takes \(Self.rounded(seconds)) s with \(pace.threads) thread(s): an epoch \(TimeText.of(epoch)), all "
+            + "\(pace.epochs) of them \(TimeText.of(epoch * Double(pace.epochs))), validation apart; on "
+            + "\(Self.manyCores) cores, by arithmetic, an epoch \(TimeText.of(many))"
     }
 
     /// Tells that a run was stopped.
