@@ -64,6 +64,7 @@ struct Failure: Error, CustomStringConvertible {
         case let error as KernelsError: Failure(.configuration, error.description)
         case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
+        case let error as ReplayError: Failure(error.isAboutInput ? .noInput : .badData, error.description)
         case let error as RunError: Failure(error.isSetting ? .usage : .badData, error.description)
         case let error as DataFaults: Failure(error.isMissing ? .noInput : .badData, error.description)
         case is CheckpointError, is SafetensorsError, is ModelError, is ArrayDecodingError, is FeatureError,
@@ -72,6 +73,11 @@ struct Failure: Error, CustomStringConvertible {
         default: nil
         }
     }
+}
+
+extension ReplayError {
+    /// Whether it is about a file that can't be read.
+    fileprivate var isAboutInput: Bool { if case .unreadable = self { true } else { false } }
 }
 
 extension FileError {

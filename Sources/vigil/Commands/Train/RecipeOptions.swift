@@ -123,7 +123,7 @@ struct RecipeOptions: ParsableArguments {
         return numbers.compactMap { $0 }
     }
 
-    private static func ablations(_ text: String) throws -> Set<Ablation> {
+    static func ablations(_ text: String) throws -> Set<Ablation> {
         var found: Set<Ablation> = []
         for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
             guard let part = Ablation(rawValue: word) else {

@@ -44,11 +44,17 @@ struct TrainCommand: AsyncParsableCommand {
     var weights = "pth"
     @Flag(help: "Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab.")
     var keepTextTower = false
+    @Option(
+        help: "Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON.")
+    var replay: String?
+    @Option(help: "A file for the replayed weights, with the published names: .pth or .safetensors.")
+    var replayWeights: String?
     @Flag(help: "Tell how far it is as JSON, an object a line, on a terminal too.")
     var json = false
 
     func run() async throws {
         try checkNumbers()
+        if let replay { return try run(replay) }
         guard let clip, let output else {
             throw Failure(
                 .usage,
@@ -127,6 +133,38 @@ struct TrainCommand: AsyncParsableCommand {
         }
         try progress.end(result, of: job)
         return result
+    }
+}
+
+extension TrainCommand {
+    /// Runs the steps of a file from a checkpoint, and prints what each came to.
+    private func run(_ path: String) throws {
+        guard let start else {
+            throw Failure(.usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
+        }
+        if let replayWeights, !replayWeights.ends(with: ".pth"), !replayWeights.ends(with: ".safetensors") {
+            throw Failure(.usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
+        }
+        let plan = try ReplayPlan(path: path)
+        for name in plan.unread.prefix(5) {
+            Terminal.note("note: nobody reads '\(name.prefix(60))' of \(path)")
+        }
+        let checkpoint = try CheckpointSource(file: MappedFile(path: start))
+        let usual = (prefix: recipe.prefix ?? 10, postfix: recipe.postfix ?? 10)
+        var run = try ReplayRun(
+            plan: plan, checkpoint: checkpoint, window: recipe.window, vocabulary: try vocab.map(VocabularyFile.text),
+            prompt: usual, without: try recipe.without.map(RecipeOptions.ablations) ?? [],
+            kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count)
+        while !run.isOver { try run.advance() }
+        if let replayWeights {
+            try TrainedWeights(
+                run.parameters.layout.tensors.map { tensor in
+                    TrainedWeights.Tensor(
+                        name: tensor.name, shape: tensor.shape, values: Array(run.parameters.values[tensor.range]))
+                }, clip: checkpoint
+            ).writeCheckpoint(to: replayWeights, isTorch: replayWeights.ends(with: ".pth"))
+        }
+        try Terminal.print(run.json)
     }
 }
 
