@@ -14,8 +14,8 @@ public struct FeatureAudit: Equatable, Sendable {
 
     /// A fault or a doubt.
     public struct Finding: Equatable, Sendable, CustomStringConvertible {
-        /// Whether nothing can go on with it.
-        public let isError: Bool
+        /// What sort of error it is, with which nothing can go on; nil for a doubt.
+        public let error: DatasetError.Kind?
         /// One sentence.
         public let description: String
     }
@@ -30,7 +30,7 @@ public struct FeatureAudit: Equatable, Sendable {
     public private(set) var snippets: [Int?] = []
 
     /// Faults that nothing can go on with.
-    public var errors: [Finding] { findings.filter(\.isError) }
+    public var errors: [Finding] { findings.filter { $0.error != nil } }
 
     /// Looks at a list and at the headers of its feature files.
     ///
@@ -50,9 +50,18 @@ public struct FeatureAudit: Equatable, Sendable {
         if isThorough { checkValues(list, width: width) }
     }
 
-    private mutating func error(_ text: String) { findings.append(Finding(isError: true, description: text)) }
+    /// Throws the first fault, and says how many more there are.
+    public func check() throws(DatasetError) {
+        let errors = findings.filter { $0.error != nil }
+        guard let first = errors.first, let kind = first.error else { return }
+        throw DatasetError(kind, first.description + (errors.count > 1 ? "; and \(errors.count - 1) more faults" : ""))
+    }
 
-    private mutating func doubt(_ text: String) { findings.append(Finding(isError: false, description: text)) }
+    private mutating func error(_ text: String, _ kind: DatasetError.Kind = .badData) {
+        findings.append(Finding(error: kind, description: text))
+    }
+
+    private mutating func doubt(_ text: String) { findings.append(Finding(error: nil, description: text)) }
 
     private mutating func checkRows(_ list: VideoList, for purpose: Purpose) {
         var seen: [VideoName: Int] = [:]
@@ -91,7 +100,7 @@ public struct FeatureAudit: Equatable, Sendable {
         guard let first = missing.first else { return }
         error(
             "\(missing.count) of the \(list.rows.count) feature files of \(list.path) are not in \(folder.path); the first "
-                + "is line \(first.line)'s, \(quoted(first.path, limit: 200))")
+                + "is line \(first.line)'s, \(quoted(first.path, limit: 200))", .noInput)
     }
 
     private mutating func checkHeaders(_ list: VideoList, width: Int?) {
@@ -130,7 +139,7 @@ public struct FeatureAudit: Equatable, Sendable {
                     warned = (warned.map { $0.count + 1 } ?? 1, warned?.text ?? "\(file): \(first)")
                 }
             } catch {
-                self.error(error.description)
+                self.error(error.description, error.kind)
             }
         }
         guard let warned else { return }

@@ -26,7 +26,8 @@ public struct TestSet: Sendable {
     public let summary: ListSummary
     /// What is doubtful about list and annotations.
     public let notes: [String]
-    private let path: String
+    /// The list.
+    public let list: VideoList
 
     /// Joins a list and annotations.
     ///
@@ -34,8 +35,7 @@ public struct TestSet: Sendable {
     public init(
         _ list: VideoList, annotations: Annotations, spelling: LabelSpelling, crop: Int? = nil
     ) throws(DatasetError) {
-        var list = list
-        if let crop { list = try list.only(crop: crop) }
+        let list = if let crop { try list.only(crop: crop) } else { list }
         let labels = try list.classes(spelling)
         videos = zip(list.rows, labels).map { row, labels in
             Video(
@@ -44,7 +44,7 @@ public struct TestSet: Sendable {
         }
         summary = ListSummary(list, classes: labels, spelling: spelling)
         classes = spelling.classes
-        path = list.path
+        self.list = list
         notes = Self.notes(videos, annotations)
     }
 
@@ -85,7 +85,7 @@ public struct TestSet: Sendable {
         guard summary.rows > summary.videos else { return }
         throw DatasetError(
             .badData,
-            "\(path) names up to \(summary.mostRowsOfAVideo) crops or rows of a video (\(summary.rows) rows of "
+            "\(list.path) names up to \(summary.mostRowsOfAVideo) crops or rows of a video (\(summary.rows) rows of "
                 + "\(summary.videos) videos), and a video is tested once. Is it the training list? --crop N takes the rows "
                 + "of one crop: 5 in UCF-Crime, 0 in XD-Violence")
     }
@@ -105,25 +105,20 @@ public struct TestSet: Sendable {
 
     /// The videos scored by a model, on so many threads.
     ///
-    /// - Parameter progress: told how many videos are done, from any thread
+    /// - Parameter seen: told of each video's file and features, from any thread and in any order
     public func evaluated(
         by model: Model, classes features: ClassFeatures, features folder: FeatureFolder, threads: Int,
-        progress: @Sendable (Int) -> Void = { _ in }
+        seen: @Sendable (_ file: String, _ report: FeatureReport) -> Void = { _, _ in }
     ) throws(DatasetError) -> [EvaluatedVideo] {
-        let files = try folder.files(of: VideoList(path: path, rows: videos.map(\.row)))
+        let files = try folder.files(of: list)
         let width = model.configuration.width
-        let done = Mutex(0)
         return try each(threads: threads, with: { Scorer(model: model) }) { index, scorer throws(DatasetError) in
-            let rows = try FeatureFile.features(files[index], width: width).features
+            let (rows, report) = try FeatureFile.features(files[index], width: width)
+            seen(files[index], report)
             let logits = scorer.logits(of: rows, classes: features)
             if let snippet = logits.firstNotFinite {
                 throw DatasetError(.badData, "\(files[index]): the scores of snippet \(snippet) are not finite")
             }
-            progress(
-                done.withLock {
-                    $0 += 1
-                    return $0
-                })
             return logits
         }
     }
