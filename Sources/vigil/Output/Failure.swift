@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Formats
 import Platform
 import Scoring
@@ -64,6 +65,7 @@ struct Failure: Error, CustomStringConvertible {
         case let error as KernelsError: Failure(.configuration, error.description)
         case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
+        case let error as DatasetError: Failure(error.kind == .noInput ? .noInput : .badData, error.description)
         case let error as ReplayError: Failure(error.isAboutInput ? .noInput : .badData, error.description)
         case let error as RunError: Failure(error.isSetting ? .usage : .badData, error.description)
         case let error as DataFaults: Failure(error.isMissing ? .noInput : .badData, error.description)

@@ -140,10 +140,12 @@ extension TrainCommand {
     /// Runs the steps of a file from a checkpoint, and prints what each came to.
     private func run(_ path: String) throws {
         guard let start else {
-            throw Failure(.usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
+            throw Failure(
+                .usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
         }
         if let replayWeights, !replayWeights.ends(with: ".pth"), !replayWeights.ends(with: ".safetensors") {
-            throw Failure(.usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
+            throw Failure(
+                .usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
         }
         let plan = try ReplayPlan(path: path)
         for name in plan.unread.prefix(5) {
