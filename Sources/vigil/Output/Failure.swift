@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Formats
 import Platform
 import Scoring
@@ -63,6 +64,7 @@ struct Failure: Error, CustomStringConvertible {
         case let error as KernelsError: Failure(.configuration, error.description)
         case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
+        case let error as DatasetError: Failure(error.kind == .noInput ? .noInput : .badData, error.description)
         case is CheckpointError, is SafetensorsError, is ModelError, is ArrayDecodingError, is FeatureError,
             is GzipError, is WeightError:
             Failure(.badData, "\(error)")
