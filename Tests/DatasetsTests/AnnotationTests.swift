@@ -12,7 +12,9 @@ struct AnnotationTests {
     @Test("UCF-Crime's lines have a class and up to two intervals")
     func ucfCrime() throws {
         let read = try Annotations(
-            text("Abuse028_x264  Abuse  165  240  -1  -1  \r\nArson011_x264 Arson 150 420 680 1267\nNormal_1 Normal -1 -1 -1 -1\n"),
+            text(
+                "Abuse028_x264  Abuse  165  240  -1  -1  \r\nArson011_x264 Arson 150 420 680 1267\nNormal_1 Normal -1 -1 -1 -1\n"
+            ),
             spelling: .ucfCrime)
         #expect(read["Abuse028_x264"] == [interval(1, 165..<240)])
         #expect(read["Arson011_x264"] == [interval(3, 150..<420), interval(3, 680..<1267)])
@@ -30,7 +32,8 @@ struct AnnotationTests {
     @Test("a table of one's own has frames, seconds, or clock times")
     func ownTable() throws {
         let spelling = LabelSpelling(classes: ["normal", "fall", "fire"])
-        let frames = try Annotations(text("video,label,start,end\ndoor.mp4,fall,30,60\ndoor,fire,90,120\nhall,normal,,\n"), spelling: spelling)
+        let frames = try Annotations(
+            text("video,label,start,end\ndoor.mp4,fall,30,60\ndoor,fire,90,120\nhall,normal,,\n"), spelling: spelling)
         #expect(frames["door"] == [interval(1, 30..<60), interval(2, 90..<120)])
         #expect(frames["hall"] == [])
         let written = try Annotations(
@@ -39,11 +42,13 @@ struct AnnotationTests {
         #expect(written["door"] == [interval(1, 30..<60)])
         #expect(written["hall"] == [interval(2, 1500..<91_500)])
         let columns = try Annotations(
-            text("label,video,start_seconds,end_seconds,fps\nfall,door,1.2,2.4,25\nfall,hall,1.2,2.4,50\n"), spelling: spelling)
+            text("label,video,start_seconds,end_seconds,fps\nfall,door,1.2,2.4,25\nfall,hall,1.2,2.4,50\n"),
+            spelling: spelling)
         #expect(columns["door"] == [interval(1, 30..<60)])
         #expect(columns["hall"] == [interval(1, 60..<120)])
         let plain = try Annotations(
-            text("video,label,start,end\ndoor,fall,1.2,2.4\n"), spelling: spelling, framesPerSecond: 25, inSeconds: true)
+            text("video,label,start,end\ndoor,fall,1.2,2.4\n"), spelling: spelling, framesPerSecond: 25, inSeconds: true
+        )
         #expect(plain["door"] == [interval(1, 30..<60)])
     }
 
@@ -52,9 +57,12 @@ struct AnnotationTests {
         arguments: [
             ("", "annotates no video"), ("a Abuse 5\n", "line 1: expected a first and a last frame"),
             ("a Abuse 9 5\n", "line 1: frames 9 to 5: the end is not behind the start"), ("a Abuse 5 5\n", "line 1"),
-            ("a Abuse -5 5\n", "line 1: frames -5 to 5"), ("a 5 9\n", "no class stands before '5'"), ("a\n", "line 1: the video has no class"),
-            ("a Abuse 1 2\na Abuse 5 6\n", "line 2: the video 'a' is there twice"), ("a Abusive 1 2\n", "'Abusive' is none of"),
-            ("a Abuse 1 99999999999\n", "'99999999999' is none of"), ("a Abuse 1 999999999\n", "expected frames from 0 to"),
+            ("a Abuse -5 5\n", "line 1: frames -5 to 5"), ("a 5 9\n", "no class stands before '5'"),
+            ("a\n", "line 1: the video has no class"),
+            ("a Abuse 1 2\na Abuse 5 6\n", "line 2: the video 'a' is there twice"),
+            ("a Abusive 1 2\n", "'Abusive' is none of"),
+            ("a Abuse 1 99999999999\n", "'99999999999' is none of"),
+            ("a Abuse 1 999999999\n", "expected frames from 0 to"),
             ("video,label,start\na,Abuse,1\n", "expected video,label,start,end"),
             ("video,label,start,end\na,Abuse,1.5,2\n", "line 2: '1.5': expected a whole number of frames"),
             ("video,label,start,end\na,Abuse,1s,2s\n", "line 2: '1s' is in seconds: the frames a second must be given"),
@@ -71,7 +79,8 @@ struct AnnotationTests {
 
     @Test("damaged annotations are read or refused, and nothing else happens")
     func mutations() {
-        let table = Array("video,label,start,end,fps\na,Abuse,1:02.5,90s,25\nb,Arson,,,30\n\"c\",Fighting,12.5s,1:00,30\n".utf8)
+        let table = Array(
+            "video,label,start,end,fps\na,Abuse,1:02.5,90s,25\nb,Arson,,,30\n\"c\",Fighting,12.5s,1:00,30\n".utf8)
         let lines = Array("Abuse028_x264  Abuse  165  240  -1  -1  \nb Arson 150 420 680 1267\n".utf8)
         var random = SeededRandom(seed: 21)
         var refused = 0

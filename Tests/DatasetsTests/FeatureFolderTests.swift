@@ -12,7 +12,9 @@ struct FeatureFolderTests {
 
     init() throws { scratch = try ScratchFolder() }
 
-    private func write(_ name: String, rows: Int = 3, width: Int = 4, _ change: (inout [Float]) -> Void = { _ in }) throws {
+    private func write(_ name: String, rows: Int = 3, width: Int = 4, _ change: (inout [Float]) -> Void = { _ in })
+        throws
+    {
         var values = (0..<rows * width).map { Float($0 + 1) }
         change(&values)
         let folder = URL(filePath: "\(scratch.path)/\(name)").deletingLastPathComponent()
@@ -26,7 +28,8 @@ struct FeatureFolderTests {
         let list = try VideoList(text("path,label\n\(rows)"))
         let spelling = LabelSpelling(classes: ["normal", "fall"])
         return try FeatureAudit(
-            list, classes: list.classes(spelling), spelling: spelling, in: FeatureFolder(path: scratch.path), width: width,
+            list, classes: list.classes(spelling), spelling: spelling, in: FeatureFolder(path: scratch.path),
+            width: width,
             for: purpose, isThorough: isThorough)
     }
 
@@ -61,8 +64,10 @@ struct FeatureFolderTests {
         #expect(error?.kind == .noInput)
         #expect(error?.description.contains("2 of the 3 feature files") == true)
         #expect(error?.description.contains("line 3's, 'b.npy'") == true)
-        #expect(failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/none") }?.kind == .noInput)
-        #expect(failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/a.npy") }?.kind == .noInput)
+        #expect(
+            failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/none") }?.kind == .noInput)
+        #expect(
+            failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/a.npy") }?.kind == .noInput)
     }
 
     @Test("a list without faults has none, and its files' snippets are known")
@@ -89,9 +94,10 @@ struct FeatureFolderTests {
     @Test("a class without videos stops training, and is doubtful in a test")
     func emptyClass() throws {
         try write("a.npy")
-        #expect(try audit("a.npy,normal\n", for: .training).errors.map(\.description) == [
-            "no video of the training list has the class fall: nothing can be learned of it"
-        ])
+        #expect(
+            try audit("a.npy,normal\n", for: .training).errors.map(\.description) == [
+                "no video of the training list has the class fall: nothing can be learned of it"
+            ])
         let test = try audit("a.npy,normal\n")
         #expect(test.errors == [] && test.findings.count == 1)
     }
@@ -103,9 +109,10 @@ struct FeatureFolderTests {
         _ = try scratch.write(Array("no array".utf8), to: "c.npy")
         let audit = try audit("a.npy,normal\nb.npy,fall\nc.npy,fall\n")
         #expect(audit.snippets == [3, nil, nil])
-        #expect(audit.errors.map(\.description) == [
-            "\(scratch.path)/b.npy (line 3) has shape [3, 5]: expected [T, 4]; and 1 more files are wrong"
-        ])
+        #expect(
+            audit.errors.map(\.description) == [
+                "\(scratch.path)/b.npy (line 3) has shape [3, 5]: expected [T, 4]; and 1 more files are wrong"
+            ])
         #expect(try self.audit("a.npy,normal\nb.npy,fall\n", width: nil).errors.count == 1, "all must be of one width")
     }
 
@@ -115,6 +122,7 @@ struct FeatureFolderTests {
         try write("b.npy") { $0[6] = .nan }
         #expect(try audit("a.npy,normal\nb.npy,fall\n").errors == [])
         let errors = try audit("a.npy,normal\nb.npy,fall\n", isThorough: true).errors
-        #expect(errors.map(\.description) == ["\(scratch.path)/b.npy: column 2 of row 1 is NaN: expected finite numbers"])
+        #expect(
+            errors.map(\.description) == ["\(scratch.path)/b.npy: column 2 of row 1 is NaN: expected finite numbers"])
     }
 }

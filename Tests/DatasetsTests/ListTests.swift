@@ -28,7 +28,8 @@ struct ListTests {
         "what is no list is refused, and the line is named",
         arguments: [
             ("", "it is empty"), ("path,label\n", "the list has no video"), ("a.npy,Abuse\n", "expected path,label"),
-            ("path,label\na.npy\n", "line 2: 1 fields: expected 2"), ("path,label\n\n,x\n", "line 3: the path is empty"),
+            ("path,label\na.npy\n", "line 2: 1 fields: expected 2"),
+            ("path,label\n\n,x\n", "line 3: the path is empty"),
             ("path,label\n\"a.npy,x\n", "line 2: a quote is opened and not closed"),
             ("path,label\n\"a\"b,x\n", "line 2: something follows a closing quote"),
             ("path,label\na\0,x\n", "byte 12 is zero"),
@@ -66,8 +67,12 @@ struct ListTests {
         "a path says which video it is, and which crop",
         arguments: [
             ("/home/x/UCFClipFeatures/Abuse/Abuse001_x264__0.npy", "Abuse001_x264", 0),
-            ("Bad.Boys.1995__#01-11-55_01-12-40_label_G-B2-B6__9.npy", "Bad.Boys.1995__#01-11-55_01-12-40_label_G-B2-B6", 9),
-            ("v=U6MC8JJJZSY__#1_label_G-0-0.mp4", "v=U6MC8JJJZSY__#1_label_G-0-0", nil), ("C:\\clips\\door.NPY", "door", nil),
+            (
+                "Bad.Boys.1995__#01-11-55_01-12-40_label_G-B2-B6__9.npy",
+                "Bad.Boys.1995__#01-11-55_01-12-40_label_G-B2-B6", 9
+            ),
+            ("v=U6MC8JJJZSY__#1_label_G-0-0.mp4", "v=U6MC8JJJZSY__#1_label_G-0-0", nil),
+            ("C:\\clips\\door.NPY", "door", nil),
             ("clip_3.npy", "clip_3", nil), ("a.b", "a.b", nil), (".npy", ".npy", nil), ("__5.npy", "__5", nil),
         ] as [(String, String, Int?)])
     func names(path: String, name: String, crop: Int?) {
@@ -78,8 +83,10 @@ struct ListTests {
     @Test(
         "labels are found by either spelling, in any case, joined by semicolons, and in XD-Violence by dashes",
         arguments: [
-            (LabelSpelling.ucfCrime, "RoadAccidents", [8]), (.ucfCrime, "normal", [0]), (.ucfCrime, "roadaccidents;Abuse", [1, 8]),
-            (.xdViolence, "A", [0]), (.xdViolence, "B2-0-0", [2]), (.xdViolence, "B1-B6-G", [1, 5, 6]), (.xdViolence, "G", [6]),
+            (LabelSpelling.ucfCrime, "RoadAccidents", [8]), (.ucfCrime, "normal", [0]),
+            (.ucfCrime, "roadaccidents;Abuse", [1, 8]),
+            (.xdViolence, "A", [0]), (.xdViolence, "B2-0-0", [2]), (.xdViolence, "B1-B6-G", [1, 5, 6]),
+            (.xdViolence, "G", [6]),
             (.xdViolence, "car accident; fighting", [1, 5]),
             (LabelSpelling(classes: ["calm", "left bag"]), " LEFT BAG ", [1]),
         ])
@@ -90,7 +97,8 @@ struct ListTests {
     @Test(
         "a label that is none is refused, and so is a normal video with another class",
         arguments: [
-            (LabelSpelling.ucfCrime, "B1-0-0", "'B1-0-0' is none of Normal, Abuse"), (.ucfCrime, "", "the label is empty"),
+            (LabelSpelling.ucfCrime, "B1-0-0", "'B1-0-0' is none of Normal, Abuse"),
+            (.ucfCrime, "", "the label is empty"),
             (.ucfCrime, "Normal;Abuse", "another class"), (.xdViolence, "B3-0-0", "'B3' is none of A, B1"),
             (.xdViolence, "0-0-0", "'0-0-0' is none of"), (.ucfCrime, "Road-Accidents", "is none of"),
         ])

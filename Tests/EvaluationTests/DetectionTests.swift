@@ -71,7 +71,8 @@ struct DetectionTests {
             video([10, -20, -20], truth: [0..<16]), video([20, -20, -20], truth: [], name: "b"),
             video([-20, -20, -19], truth: [0..<16], name: "c"),
         ]
-        let own = try #require(ClassDetections(of: 1, in: videos, normalTruth: false).averagePrecisions(weights: [1, 1, 1]))
+        let own = try #require(
+            ClassDetections(of: 1, in: videos, normalTruth: false).averagePrecisions(weights: [1, 1, 1]))
         #expect(own == [0.25, 0.25, 0.25, 0.25, 0.25])
     }
 

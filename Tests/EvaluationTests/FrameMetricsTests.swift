@@ -10,7 +10,8 @@ struct FrameMetricsTests {
     func frames() {
         let video = Videos.make(coarse: [0, 0, 0, 0], truth: [8..<17, 40..<48, 44..<200])
         #expect(video.positives == [8, 1, 8, 16])
-        #expect(Videos.make(coarse: [0, 0], truth: [64..<80]).positives == [0, 0], "what lies behind the video is cut off")
+        #expect(
+            Videos.make(coarse: [0, 0], truth: [64..<80]).positives == [0, 0], "what lies behind the video is cut off")
         #expect(Videos.make(coarse: [0], truth: [0..<16], isNormal: true).positives == [0])
     }
 
@@ -44,13 +45,17 @@ struct FrameMetricsTests {
             let frames = Videos.frames(videos, branch)
             let (truths, others) = (frames.filter(\.truth), frames.filter { !$0.truth })
             var doubled = 0
-            for one in truths { for other in others { doubled += one.score > other.score ? 2 : one.score == other.score ? 1 : 0 } }
+            for one in truths {
+                for other in others { doubled += one.score > other.score ? 2 : one.score == other.score ? 1 : 0 }
+            }
             let expected = Double(doubled) / 2 / Double(truths.count) / Double(others.count)
             #expect(isNear(Ranking(videos, branch).figures().auc, expected), "seed \(seed)")
         }
     }
 
-    @Test("the AP is the sum of steps of recall times precision, of all equal scores at once", arguments: 1...8 as ClosedRange<UInt64>)
+    @Test(
+        "the AP is the sum of steps of recall times precision, of all equal scores at once",
+        arguments: 1...8 as ClosedRange<UInt64>)
     func steps(seed: UInt64) {
         let videos = Videos.random(6, seed: seed)
         for branch in Branch.allCases {

@@ -46,12 +46,14 @@ struct TestSetTests {
 
     @Test("what is doubtful about list and annotations is said")
     func notes() throws {
-        let set = try set("a.npy,fall\nb.npy,normal\nc.npy,fall\nd.npy,fall\n", "b,fall,1,2\nc,fall,1,2\ne,fall,1,2\nf,normal,,\n")
-        #expect(set.notes == [
-            "2 videos, 'a' first, are abnormal by their labels and have no annotated interval: all their frames count as normal",
-            "'b' is normal by its label and has annotated intervals, which are left out",
-            "2 videos, 'e' first, are annotated and not in the list",
-        ])
+        let set = try set(
+            "a.npy,fall\nb.npy,normal\nc.npy,fall\nd.npy,fall\n", "b,fall,1,2\nc,fall,1,2\ne,fall,1,2\nf,normal,,\n")
+        #expect(
+            set.notes == [
+                "2 videos, 'a' first, are abnormal by their labels and have no annotated interval: all their frames count as normal",
+                "'b' is normal by its label and has annotated intervals, which are left out",
+                "2 videos, 'e' first, are annotated and not in the list",
+            ])
         #expect(set.videos[1].intervals == [])
     }
 

@@ -18,7 +18,9 @@ struct ThresholdTests {
         #expect(abs(found.precision - Double(taken.count(where: \.truth)) / Double(taken.count)) < 1e-12)
     }
 
-    @Test("false alarms are runs that cover no abnormal frame, at each threshold", arguments: 1...6 as ClosedRange<UInt64>)
+    @Test(
+        "false alarms are runs that cover no abnormal frame, at each threshold", arguments: 1...6 as ClosedRange<UInt64>
+    )
     func alarms(seed: UInt64) throws {
         let videos = Videos.random(6, levels: 9, seed: seed)
         let thresholds = Thresholds(videos, framesPerSecond: 16, allowedPerHour: 1)
@@ -89,7 +91,8 @@ struct ThresholdTests {
     @Test("confusion counts videos by their labels, and snippets by what most of their frames are")
     func confusion() {
         let found = Videos.make("a", coarse: [0, 0], fine: [[0, 6, 0], [5, 0, 0]], truth: [(1, 0..<16)])
-        let other = Videos.make("b", coarse: [0, 0], fine: [[0, 5, 0], [0, 5, 0]], truth: [(1, 0..<7), (2, 16..<24)])
+        let other = Videos.make(
+            "b", coarse: [0, 0], fine: [[0, 5, 0], [0, 5, 0]], truth: [(1, 0..<7), (2, 16..<24)])
         let confusion = Confusion([found, other], classes: 3)
         #expect(confusion.videos == [[0, 0, 0], [0, 2, 0], [0, 0, 0]])
         #expect(confusion.snippets == [[1, 1, 0], [0, 1, 0], [0, 1, 0]])

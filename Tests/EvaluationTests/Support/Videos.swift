@@ -36,7 +36,9 @@ enum Videos {
             func level() -> Float { Float(Int.random(in: 0..<levels, using: &random)) - 2 }
             let truth: [(label: Int, frames: Range<Int>)] = (0..<(index.isMultiple(of: 3) ? 0 : 2)).map { _ in
                 let start = Int.random(in: 0..<snippets * 16, using: &random)
-                return (Int.random(in: 1..<classes, using: &random), start..<start + Int.random(in: 1...200, using: &random))
+                return (
+                    Int.random(in: 1..<classes, using: &random), start..<start + Int.random(in: 1...200, using: &random)
+                )
             }
             return make(
                 "video \(index)", coarse: (0..<snippets).map { _ in level() },
