@@ -83,7 +83,9 @@ public struct Annotations: Equatable, Sendable {
                     line, "no class stands before \(quoted(word)): expected the file that has the intervals' classes")
             }
             let numbers = rest.prefix(2).compactMap(frame)
-            guard numbers.count == 2 else { throw file.fault(line, "expected a first and a last frame behind the class") }
+            guard numbers.count == 2 else {
+                throw file.fault(line, "expected a first and a last frame behind the class")
+            }
             rest = rest.dropFirst(2)
             if numbers == [-1, -1] { continue }
             found.append(

@@ -35,7 +35,9 @@ struct ClassDetections: Sendable {
             truths.append(intervals.count)
             // What hits is settled in each video by itself: nothing is matched across videos.
             var own = Self.proposals(of: label, in: video, index: index)
-            let order = own.indices.sorted { own[$0].score > own[$1].score || own[$0].score == own[$1].score && $0 < $1 }
+            let order = own.indices.sorted {
+                own[$0].score > own[$1].score || own[$0].score == own[$1].score && $0 < $1
+            }
             own = order.map { own[$0] }
             Self.match(&own, intervals)
             proposals += own

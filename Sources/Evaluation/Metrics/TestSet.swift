@@ -63,7 +63,8 @@ public struct TestSet: Sendable {
         var notes: [String] = []
         func note(_ names: [String], _ one: String, _ many: String) {
             guard let first = names.first else { return }
-            notes.append(names.count == 1 ? "\(quoted(first)) \(one)" : "\(names.count) videos, \(quoted(first)) first, \(many)")
+            notes.append(
+                names.count == 1 ? "\(quoted(first)) \(one)" : "\(names.count) videos, \(quoted(first)) first, \(many)")
         }
         note(
             videos.filter { $0.labels != [0] && $0.intervals.isEmpty }.map(\.name),
@@ -174,7 +175,8 @@ enum LogitsFile {
         guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == 1 + classes else {
             throw DatasetError(
                 .badData,
-                "\(path) has shape \(array.shape): expected [T, \(1 + classes)], the coarse logit and \(classes) classes")
+                "\(path) has shape \(array.shape): expected [T, \(1 + classes)], the coarse logit and \(classes) classes"
+            )
         }
         if let index = array.values.firstIndex(where: { !$0.isFinite }) {
             throw DatasetError(.badData, "\(path): a logit of snippet \(index / (1 + classes)) is not finite")

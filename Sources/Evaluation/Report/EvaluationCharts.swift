@@ -20,7 +20,9 @@ public struct EvaluationCharts: Sendable {
             title: "ROC, frames", x: .share("false positive rate"), y: .share("true positive rate"),
             series: Branch.allCases.map { branch in
                 let points = Ranking(evaluation.videos, branch).points
-                let (truths, alarms) = (Double(max(1, points.last?.truths ?? 1)), Double(max(1, points.last?.alarms ?? 1)))
+                let (truths, alarms) = (
+                    Double(max(1, points.last?.truths ?? 1)), Double(max(1, points.last?.alarms ?? 1))
+                )
                 return Chart.Series(
                     name: "\(branch.rawValue), AUC \(Decimals.percent(evaluation.frames(branch).auc))%",
                     style: branch.rawValue,

@@ -13,7 +13,8 @@ public struct EvaluationReport: Sendable {
         var page = head
         page += "<div class=\"charts\">\(charts.roc.svg())\(charts.precisionRecall.svg())\(charts.alarms.svg())</div>\n"
         page += tables
-        page += "<h2>What is taken for what</h2>\n<div class=\"charts\">\(confusion.videos)\(confusion.snippets)</div>\n"
+        page +=
+            "<h2>What is taken for what</h2>\n<div class=\"charts\">\(confusion.videos)\(confusion.snippets)</div>\n"
         page += timelines
         page += "</main>\n</html>\n"
         return Array(page.utf8)
@@ -22,7 +23,8 @@ public struct EvaluationReport: Sendable {
     private var head: String {
         let notes = document.notes.map { "<li>\(Markup.escaped($0))</li>" }.joined()
         let figures = [
-            ("AUC, coarse", Decimals.percent(evaluation.coarse.auc)), ("AP, coarse", Decimals.percent(evaluation.coarse.ap)),
+            ("AUC, coarse", Decimals.percent(evaluation.coarse.auc)),
+            ("AP, coarse", Decimals.percent(evaluation.coarse.ap)),
             ("AUC, fine", Decimals.percent(evaluation.fine.auc)), ("AP, fine", Decimals.percent(evaluation.fine.ap)),
             ("mAP, average", Decimals.text(evaluation.map(.published).average, 2)),
         ].map { "<div><b>\($1)</b>\(Markup.escaped($0)), %</div>" }.joined()
@@ -75,7 +77,8 @@ public struct EvaluationReport: Sendable {
             let scale = interval.name == "map_average" ? 1.0 : 100
             return [interval.name, Decimals.text(scale * interval.low, 2), Decimals.text(scale * interval.high, 2)]
         }
-        return "<h2>95% confidence over videos, %</h2>\n<p>\(bootstrap.draws) draws of as many videos, seed \(bootstrap.seed).</p>\n"
+        return
+            "<h2>95% confidence over videos, %</h2>\n<p>\(bootstrap.draws) draws of as many videos, seed \(bootstrap.seed).</p>\n"
             + Markup.table([["figure", "from", "to"]] + rows)
     }
 

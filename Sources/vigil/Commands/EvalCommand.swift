@@ -114,14 +114,16 @@ struct EvalInput: ParsableArguments {
     func check(needsScores: Bool) throws {
         if let dataset, Benchmark.named(dataset) == nil {
             throw Failure(
-                .usage, "--dataset '\(dataset.prefix(40))': expected \(Benchmark.all.map(\.name).joined(separator: " or "))")
+                .usage,
+                "--dataset '\(dataset.prefix(40))': expected \(Benchmark.all.map(\.name).joined(separator: " or "))")
         }
         if logits != nil, features != nil || model != nil {
             throw Failure(.usage, "--logits are scores already: expected them, or --features with --model")
         }
         if needsScores, logits == nil, features == nil {
             throw Failure(
-                .usage, "expected --logits DIR, or --features DIR with --model FILE (vigil help eval shows the options)")
+                .usage, "expected --logits DIR, or --features DIR with --model FILE (vigil help eval shows the options)"
+            )
         }
         if dataset != nil, data == nil, list == nil || annotations == nil {
             throw Failure(.usage, "--dataset needs --data, the folder of its test list and annotations")

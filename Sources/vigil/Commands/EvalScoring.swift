@@ -115,7 +115,9 @@ struct EvalCheck {
         let benchmark = input.dataset.flatMap(Benchmark.named) ?? classes.flatMap(Benchmark.matching)
         let spelling = try input.spelling(benchmark, classes)
         if let list = input.list { return (try VideoList(path: list), spelling) }
-        guard let benchmark, let data = input.data else { throw Failure(.usage, "expected --list, or --dataset with --data") }
+        guard let benchmark, let data = input.data else {
+            throw Failure(.usage, "expected --list, or --dataset with --data")
+        }
         let names = isTraining ? benchmark.trainingLists : benchmark.testLists
         return (try VideoList(path: Benchmark.file(names, in: data)), spelling)
     }

@@ -9,7 +9,8 @@ struct EvalTable {
     init(_ document: EvaluationDocument) { self.document = document }
 
     var text: String {
-        (head + [""] + frames + [""] + detection + [""] + classes + [""] + thresholds + confidence).joined(separator: "\n")
+        (head + [""] + frames + [""] + detection + [""] + classes + [""] + thresholds + confidence).joined(
+            separator: "\n")
     }
 
     private var head: [String] {
@@ -64,7 +65,8 @@ struct EvalTable {
             lines.append(
                 "  \(Decimals.text(Double(bounded.threshold), 4)) finds \(bounded.found) of \(own.events) events with "
                     + "\(Decimals.text(bounded.falseAlarmsPerHour, 2)) false alarms an hour, of \(allowed) allowed "
-                    + "(\(Decimals.text(own.hours, 1)) hours at \(Decimals.text(own.framesPerSecond, 2)) frames a second)")
+                    + "(\(Decimals.text(own.hours, 1)) hours at \(Decimals.text(own.framesPerSecond, 2)) frames a second)"
+            )
         } else {
             lines.append("  none gives at most \(allowed) false alarms an hour")
         }
@@ -79,7 +81,8 @@ struct EvalTable {
         }
         return [""]
             + Self.table(
-                [["95% confidence over videos, \(bootstrap.draws) draws, seed \(bootstrap.seed), %", "from", "to"]] + rows)
+                [["95% confidence over videos, \(bootstrap.draws) draws, seed \(bootstrap.seed), %", "from", "to"]]
+                    + rows)
     }
 
     /// Columns: the first to the left, the others to the right; the rows below the titles are moved in.

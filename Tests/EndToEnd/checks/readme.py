@@ -1,6 +1,7 @@
 """README and the pages of docs as a new user goes by them: each block of commands is run, in a folder of its own, or said
 here to be none."""
 
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ PASSED_OVER = {
     "make demo": ".ci/run does",
     "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
     "the tree; sanitize builds all of it three times, by hand",
+    "vigil eval --dataset": "checks/evaluation.py does, with logits that are made up; the features are not here",
     "apt-get install": "deploy/setup.sh installs; the build is make test's; serve is run elsewhere",
     "const events": "needs a browser; checks/events.py reads the same stream",
     '{"port"': "no command",
@@ -52,6 +54,7 @@ INLINE = {
 INLINE_PASSED_OVER = {
     "vigil serve": "the blocks run it",
     "vigil score": "the name of the command alone",
+    "vigil eval": "the name of the command alone",
     "vigil state check": "the name of the command alone",
     "vigil state recover": "the name of the command alone",
     "vigil bench serve [URL]": "the blocks run it",
@@ -147,6 +150,18 @@ def folder():
     return place
 
 
+def measured(place):
+    """What stands for a test set in the commands of docs/evaluation.md: two videos of the demo model's classes."""
+    path = place / "one.npy"
+    path.write_bytes(features.npy(features.video(20)))
+    labels = json.loads(subprocess.run([VIGIL, "score", path], capture_output=True, check=True).stdout)["labels"]
+    (place / "test.csv").write_text(f"path,label\nv0.npy,{labels[0]}\nv1.npy,{labels[1]}\n")
+    (place / "truth.csv").write_text(f"video,label,start,end\nv1,{labels[1]},32,80\n")
+    (place / "features").mkdir()
+    for name in ("v0", "v1"):
+        (place / f"features/{name}.npy").write_bytes(features.npy(features.video(40)))
+
+
 def started(place, command, kind=""):
     """What a block did. All that it began ends with it."""
     settings = environment({"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": str(place)})
@@ -202,6 +217,8 @@ def tried(name, kind, text):
         subprocess.run([*make, place / "model_ucf.pth"], check=True)
     if "vigil inspect" in text:
         (place / "features.npy").write_bytes(features.npy(features.video(100, 512)))
+    if "truth.csv" in text:
+        measured(place)
     if "client.pem" in text:
         certificates = Certificates(place)
         certificates.make("server"), certificates.make("client")
