@@ -15,7 +15,7 @@ public struct RunValidation: Sendable {
     public let digest: String
     /// Snippets of all videos.
     public let snippets: Int
-    private let videos: [TestSet.Video]
+    private let videos: [Video]
     private let files: [String]
     private let classes: [String]
     private let width: Int
@@ -47,14 +47,18 @@ public struct RunValidation: Sendable {
         self.width = width
         hasFrames = annotations != nil
         self.normalTruth = normalTruth
-        if let annotations {
-            let test = try TestSet(list, annotations: annotations, spelling: spelling)
-            videos = test.videos
-        } else {
-            videos = zip(list.rows, labels).map { row, labels in
-                TestSet.Video(name: row.video.name, labels: labels, intervals: [], row: row)
-            }
+        videos = zip(list.rows, labels).map { row, labels in
+            Video(
+                name: row.video.name, labels: labels,
+                intervals: labels == [0] ? [] : annotations?[row.video.name] ?? [])
         }
+    }
+
+    /// A video and what people saw in it.
+    private struct Video {
+        let name: String
+        let labels: [Int]
+        let intervals: [AnnotatedInterval]
     }
 
     /// Snippets that are read and scored at a time.

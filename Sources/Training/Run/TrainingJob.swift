@@ -1,5 +1,4 @@
 import CLIP
-public import Datasets
 import Formats
 import JSON
 import Platform
