@@ -1,6 +1,5 @@
-import Synchronization
 import Tensors
-import Training
+@testable import Training
 import VadCLIP
 
 /// Something that learns by rules that are easy to follow and depend on all that a run's state has to keep: its weights, its
@@ -30,7 +29,7 @@ final class FakeLearner: Learner {
             optimizer.second[index] += mean * mean
             parameters.values[index] += learningRate * optimizer.first[index] / optimizer.second[index].squareRoot()
         }
-        return StepReport(lossCoarse: mean, lossMILAlign: 1, lossContrast: 0, loss: mean + 1, gradientNorms: [])
+        return StepReport(losses: StepLosses(coarse: mean, alignment: 1, contrast: 0), gradientNorms: [])
     }
 
     /// A row's sample: its number is its first value.
