@@ -20,7 +20,8 @@ struct GradientTests {
             let (gain, shift) = (random.floats(width), random.floats(width))
             let workspace = Workspace()
             let dx = residual.view(in: workspace)
-            let sums = (gain: workspace.matrix(rows: 1, columns: width), shift: workspace.matrix(rows: 1, columns: width))
+            let row = { workspace.matrix(rows: 1, columns: width) }
+            let sums = (gain: row(), shift: row())
             sums.shift.fill(1)
             kernels.layerNormBackward(
                 x.view(in: workspace), gain: Matrix(rows: 1, columns: width, values: gain).view(in: workspace),
@@ -36,7 +37,9 @@ struct GradientTests {
                 Reference.layerNorm(
                     x[row: row].map(Double.init), gain: gain.map { _ in 1 }, shift: gain.map { _ in 0 })
             }
-            let ofGain = (0..<width).map { column in (0..<3).reduce(0) { $0 + normed[$1][column] * Double(dy[$1, column]) } }
+            let ofGain = (0..<width).map { column in
+                (0..<3).reduce(0) { $0 + normed[$1][column] * Double(dy[$1, column]) }
+            }
             let ofShift = (0..<width).map { column in (0..<3).reduce(1) { $0 + Double(dy[$1, column]) } }
             #expect(worst(sums.gain.values(), ofGain) < 1e-5)
             #expect(worst(sums.shift.values(), ofShift) < 1e-5)
@@ -177,7 +180,8 @@ struct GradientTests {
         let row = { workspace.matrix(rows: 1, columns: count) }
         let (weights, gradient, first, second) = (row(), row(), row(), row())
         weights.copy(from: start[...])
-        var (w, m, v) = (start.map(Double.init), [Double](repeating: 0, count: count), [Double](repeating: 0, count: count))
+        let zeros = [Double](repeating: 0, count: count)
+        var (w, m, v) = (start.map(Double.init), zeros, zeros)
         for step in 1...5 {
             let slopes = random.floats(count, scale: 0.1)
             gradient.copy(from: slopes[...])

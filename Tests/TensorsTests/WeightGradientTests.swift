@@ -122,7 +122,8 @@ struct WeightGradientTests {
                 convolution.run(
                     padded, bias: Matrix(rows: 1, columns: outputs, values: bias).view(in: workspace), into: y,
                     seen: seen, products: products, first: first)
-                let direct = Reference.convolution(x.values.map(Double.init), taps.values.map(Double.init), width: width)
+                let direct = Reference.convolution(
+                    x.values.map(Double.init), taps.values.map(Double.init), width: width)
                 #expect(worst(y.values(), direct.enumerated().map { $1 + Double(bias[$0 % outputs]) }) < 1e-4)
                 let dy = random.floats(rows * outputs)
                 let dx = workspace.matrix(rows: padded.rows, columns: width)

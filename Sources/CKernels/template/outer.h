@@ -5,7 +5,7 @@
 // Strips and panels are zero beyond the last column, so that every number of C is the same chain of multiply-adds
 // wherever its tile lies, and C can be computed in parts.
 #define OUTER_ROWS 256
-#define OUTER_COLUMNS (MR * (256 / MR))
+#define OUTER_COLUMNS (MR * ((256 + MR - 1) / MR))
 
 INLINE void outer_strips(ptrdiff_t rows, ptrdiff_t columns, const float *a, ptrdiff_t a_stride, float *packed) {
     for (ptrdiff_t i = 0; i < columns; i += MR) {
