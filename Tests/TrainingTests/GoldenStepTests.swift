@@ -12,10 +12,12 @@ import VadCLIP
 /// Three steps on the tiny model against those of the published losses in PyTorch.
 @Suite("Parity of training with the published code", .enabled(if: Paths.hasGolden, "needs ../shared and numpy"))
 struct GoldenStepTests {
-    @Test("losses, gradients and weights of three steps are those of PyTorch")
-    func threeSteps() throws {
+    @Test(
+        "losses, gradients and weights of three steps are those of PyTorch, with every instruction set of this processor",
+        arguments: Kernels.available.map(\.name))
+    func threeSteps(kernels: String) throws {
         let golden = try GoldenTraining()
-        let trainer = try golden.trainer(threads: 2)
+        let trainer = try golden.trainer(threads: 2, kernels: try .named(kernels))
         let before = trainer.parameters
         for (index, step) in golden.steps.enumerated() {
             let report = try trainer.step(try step.samples(), learningRate: golden.rate, norms: true)
