@@ -82,7 +82,8 @@ public final class Trainer {
     /// One step: forward, losses, backward, AdamW.
     ///
     /// - Parameter norms: whether the gradients' norms are wanted
-    public func step(_ samples: [Sample], learningRate: Float, norms: Bool = false) throws(TrainingError) -> StepReport {
+    public func step(_ samples: [Sample], learningRate: Float, norms: Bool = false) throws(TrainingError) -> StepReport
+    {
         let losses = differentiate(samples)
         steps += 1
         guard losses.sum.isFinite else { throw .diverged(step: steps, what: "the loss") }
@@ -109,7 +110,8 @@ public final class Trainer {
         }
         network.finish()
         let count = Double(samples.count)
-        var losses = StepLosses(coarse: Float(sums.coarse / count), alignment: Float(sums.alignment / count), contrast: 0)
+        var losses = StepLosses(
+            coarse: Float(sums.coarse / count), alignment: Float(sums.alignment / count), contrast: 0)
         if settings.without.contains(.alignment) { return losses }
         var gradient = textGradient.matrix
         losses.contrast = ContrastLoss.add(features, weight: settings.contrastWeight, to: &gradient)

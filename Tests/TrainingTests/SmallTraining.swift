@@ -39,11 +39,13 @@ struct SmallTraining {
     func samples(_ count: Int, seed: UInt64 = 7) -> [Sample] {
         var random = SeededRandom(seed: seed)
         return (0..<count).map { index in
-            let rows = [settings.model.length, 3, 1, 2 * settings.model.length + 5, settings.model.length - 1][index % 5]
+            let rows = [settings.model.length, 3, 1, 2 * settings.model.length + 5, settings.model.length - 1][
+                index % 5]
             let common = random.floats(16)
             let values = (0..<rows).flatMap { _ in zip(common, random.floats(16, scale: 0.7)).map { $0 + $1 } }
             return Sample(
-                features: Matrix(rows: rows, columns: 16, values: values), classes: [[0], [1], [2], [1, 2]][index % 4],
+                features: Matrix(rows: rows, columns: 16, values: values),
+                classes: [[0], [1], [2], [1, 2]][index % 4],
                 model: settings.model)
         }
     }

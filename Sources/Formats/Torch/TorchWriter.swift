@@ -164,25 +164,25 @@ private struct StoredZip: ~Copyable {
         let room = 64 - (offset + 30 + name.count + 4) % 64
         let filling = UInt16(room % 64)
         var fields: [UInt8] = []
-        append(UInt16(20), to: &fields)
-        append([0, 0, 0, 0x21] as [UInt16], to: &fields)
-        append(sum, to: &fields)
-        append(UInt32(contents.count), to: &fields)
-        append(UInt32(contents.count), to: &fields)
-        append(UInt16(name.count), to: &fields)
+        Self.append(UInt16(20), to: &fields)
+        Self.append([0, 0, 0, 0x21] as [UInt16], to: &fields)
+        Self.append(sum, to: &fields)
+        Self.append(UInt32(contents.count), to: &fields)
+        Self.append(UInt32(contents.count), to: &fields)
+        Self.append(UInt16(name.count), to: &fields)
         var head: [UInt8] = [0x50, 0x4B, 3, 4] + fields
-        append(filling + 4, to: &head)
+        Self.append(filling + 4, to: &head)
         head += name + Array("FB".utf8)
-        append(filling, to: &head)
+        Self.append(filling, to: &head)
         head += [UInt8](repeating: UInt8(ascii: "Z"), count: Int(filling))
         try file.write(head)
         try file.write(contents)
         directory += [0x50, 0x4B, 1, 2]
-        append(UInt16(20), to: &directory)
+        Self.append(UInt16(20), to: &directory)
         directory += fields
-        append([0, 0, 0, 0] as [UInt16], to: &directory)
-        append(UInt32(0), to: &directory)
-        append(UInt32(offset), to: &directory)
+        Self.append([0, 0, 0, 0] as [UInt16], to: &directory)
+        Self.append(UInt32(0), to: &directory)
+        Self.append(UInt32(offset), to: &directory)
         directory += name
         entries += 1
     }
@@ -190,20 +190,20 @@ private struct StoredZip: ~Copyable {
     consuming func finish() throws {
         let (offset, count) = (file.count, entries)
         var end: [UInt8] = [0x50, 0x4B, 5, 6]
-        append([0, 0, count, count] as [UInt16], to: &end)
-        append(UInt32(directory.count), to: &end)
-        append(UInt32(offset), to: &end)
-        append(UInt16(0), to: &end)
+        Self.append([0, 0, count, count] as [UInt16], to: &end)
+        Self.append(UInt32(directory.count), to: &end)
+        Self.append(UInt32(offset), to: &end)
+        Self.append(UInt16(0), to: &end)
         try file.write(directory)
         try file.write(end)
         try file.commit()
     }
 
-    private func append<T: FixedWidthInteger>(_ value: T, to bytes: inout [UInt8]) {
+    private static func append<T: FixedWidthInteger>(_ value: T, to bytes: inout [UInt8]) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
-    private func append(_ values: [UInt16], to bytes: inout [UInt8]) {
+    private static func append(_ values: [UInt16], to bytes: inout [UInt8]) {
         for value in values { append(value, to: &bytes) }
     }
 }

@@ -77,8 +77,9 @@ final class CoarseBranch {
     }
 
     /// Adds to one sample's gradient by V, `incoming`, what comes from that by its logits, [L, 1].
-    func runBackward(_ sample: Int, logits slopes: MatrixView, _ visual: MatrixView, into incoming: MatrixView, thread: Int)
-    {
+    func runBackward(
+        _ sample: Int, logits slopes: MatrixView, _ visual: MatrixView, into incoming: MatrixView, thread: Int
+    ) {
         let (rows, one) = (group.rows(sample), sample..<sample + 1)
         let (v, dv, wide) = (visual.rows(rows), incoming.rows(rows), expanded.rows(rows))
         kernels.quickGELUBackward(wide, dy: direction, factors: slopes, into: wide, values: hidden[thread])

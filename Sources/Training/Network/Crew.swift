@@ -63,7 +63,7 @@ final class Crew {
             work.body(task, 0)
             board.withLock { $0.unfinished -= 1 }
         }
-        board.wait { $0.unfinished == 0 ? true : nil }
+        _ = board.wait { $0.unfinished == 0 ? true : nil }
         board.withLock { $0.work = nil }
     }
 

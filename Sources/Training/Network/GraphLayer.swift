@@ -113,7 +113,8 @@ final class GraphLayer {
         firstDistance.run(x, into: mapped.columns(near).rows(rows))
         let wide = padded[thread]
         wide.rows(2..<2 + rows.count).copy(from: x)
-        convolution.run(wide, bias: bias, into: hidden.rows(rows), seen: seen, products: products, first: sample * tiles)
+        convolution.run(
+            wide, bias: bias, into: hidden.rows(rows), seen: seen, products: products, first: sample * tiles)
         convolve(mapped.rows(rows), residual: hidden.rows(rows), into: first.rows(rows), graph: scores)
         kernels.quickGELU(first.rows(rows), into: hidden.rows(rows))
 
@@ -209,7 +210,8 @@ final class GraphLayer {
         if without.contains(.global) { return join.gradient(input.rows(rows), scratch.visual.rows(rows)) }
         var tasks = join.gradient(joined.rows(rows), scratch.visual.rows(rows))
         for (dense, columns) in [(secondSimilarity, similar), (secondDistance, near)] {
-            tasks += dense.gradient(hidden.rows(rows).columns(columns), scratch.mappedHidden.rows(rows).columns(columns))
+            tasks += dense.gradient(
+                hidden.rows(rows).columns(columns), scratch.mappedHidden.rows(rows).columns(columns))
         }
         for (dense, columns) in [(firstSimilarity, similar), (firstDistance, near)] {
             tasks += dense.gradient(input.rows(rows), scratch.mapped.rows(rows).columns(columns))

@@ -1,33 +1,26 @@
 import CLIP
 import Tensors
 
-/// Text features of the labels with the learned prompt.
+/// Text features of the labels with the learned prompt, through CLIP's frozen text tower.
 final class LearnedText: PromptedText {
-    private let compute: (MatrixView) -> Matrix
+    private let encoder: PromptEncoder
+    private let crew: Crew
 
     init(
         clip: some WeightSource, tower: TextTower.Configuration, tokens: [[Int]], kernels: Kernels, crew: Crew
     ) throws(TrainingError) {
-        compute = { prompt in
-            let source = WithPrompt(source: clip, prompt: prompt.values())
-            let made = try? TextTower(from: source, configuration: tower, streaming: false, kernels: kernels)
-                .features(of: tokens)
-            return made ?? Matrix(rows: tokens.count, columns: tower.outputWidth)
+        do throws(TextTowerError) {
+            encoder = try PromptEncoder(
+                from: clip, configuration: tower, tokens: tokens, kernels: kernels, threads: crew.threads)
+        } catch {
+            throw .badText(error)
         }
+        self.crew = crew
     }
 
-    func features(prompt: MatrixView) -> Matrix { compute(prompt) }
+    func features(prompt: MatrixView) -> Matrix { encoder.encode(prompt) { crew.run($0, $1) } }
 
-    func backward(_ gradient: Matrix, to prompt: MatrixView) {}
-
-    private struct WithPrompt<Source: WeightSource>: WeightSource {
-        let source: Source
-        let prompt: [Float]
-
-        func shape(of name: String) -> [Int]? { source.shape(of: name) }
-
-        func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
-            name == TextTower.Names.prompt ? prompt : try source.floats(name, shape: shape)
-        }
+    func backward(_ gradient: Matrix, to prompt: MatrixView) {
+        encoder.backward(gradient, to: prompt) { crew.run($0, $1) }
     }
 }

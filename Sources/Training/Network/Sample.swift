@@ -15,7 +15,8 @@ public struct Sample: Sendable, Equatable {
     /// - Parameter classes: indexes of its labels, at least one
     public init(features: Matrix, classes: some Collection<Int>, model: ModelConfiguration) {
         precondition(features.rows > 0 && features.columns == model.width, "rows of the model's width")
-        precondition(!classes.isEmpty && classes.allSatisfy { model.labels.indices.contains($0) }, "labels of the model")
+        precondition(
+            !classes.isEmpty && classes.allSatisfy { model.labels.indices.contains($0) }, "labels of the model")
         self.features = SnippetPooling(snippets: features.rows, length: model.length).pooled(features)
         var labels = [Float](repeating: 0, count: model.labels.count)
         for index in classes { labels[index] = 1 }

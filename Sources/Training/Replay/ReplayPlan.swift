@@ -98,7 +98,8 @@ private struct Reading {
         guard steps.count <= ReplayPlan.Limits.steps else {
             throw bad("has \(steps.count) steps: expected at most \(ReplayPlan.Limits.steps)")
         }
-        let indexes = Dictionary(labels.enumerated().map { (ByteText($1), $0) }, uniquingKeysWith: { first, _ in first })
+        let indexes = Dictionary(
+            labels.enumerated().map { (ByteText($1), $0) }, uniquingKeysWith: { first, _ in first })
         var all: [[ReplayPlan.Video]] = []
         for (index, step) in steps.enumerated() {
             guard let videos = step.array, !videos.isEmpty, videos.count <= ReplayPlan.Limits.videos else {

@@ -79,7 +79,8 @@ public struct ReplayRun {
         if let index = matrix.firstNotFinite {
             throw ReplayError.bad(
                 path: path,
-                problem: "holds \(matrix.values[index]) at row \(index / width), column \(index % width): expected finite "
+                problem:
+                    "holds \(matrix.values[index]) at row \(index / width), column \(index % width): expected finite "
                     + "numbers")
         }
         return matrix

@@ -147,6 +147,9 @@ extension CheckpointSource {
         return try CheckpointShapes.textTower(of: self, names: names, width: width, prefix: prefix, postfix: postfix)
     }
 
+    /// d, the width of CLIP's features; nil where it has no text projection.
+    public var featureWidth: Int? { shape(of: TextTower.Names.projection)?.last }
+
     /// Width and length of the VadCLIP in it, and its layers; nil where there is none.
     public var size: (width: Int, length: Int, layers: Int)? {
         guard let shape = shape(of: ModelFile.Name.positions), shape.count == 2 else { return nil }

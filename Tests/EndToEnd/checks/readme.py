@@ -1,6 +1,7 @@
 """README and the pages of docs as a new user goes by them: each block of commands is run, in a folder of its own, or said
 here to be none."""
 
+import json
 import os
 import re
 import shutil
@@ -25,12 +26,21 @@ PASSED_OVER = {
     "make demo": ".ci/run does",
     "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
     "the tree; sanitize builds all of it three times, by hand",
+    "vigil eval --dataset": "checks/evaluation.py does, with logits that are made up; the features are not here",
     "apt-get install": "deploy/setup.sh installs; the build is make test's; serve is run elsewhere",
     "const events": "needs a browser; checks/events.py reads the same stream",
     '{"port"': "no command",
     "RateLimit-Policy": "no command",
     "stateDiagram": "a picture",
     '{"time"': "no command",
+    "vigil train --preset ucf-crime": "needs the published features; checks/training.py trains",
+    "vigil train --preset xd-violence": "needs the published features; checks/training.py trains",
+    "vigil train --replay": "checks/training.py does",
+    "vigil train --labels": "needs clips; checks/training.py trains on classes of its own",
+    "vigil eval --model mine": "needs clips; checks/training.py does",
+    "vigil serve --model mine": "needs clips; checks/training.py does",
+    "deploy/ablations.sh": "needs the published features; checks/training.py calls it",
+    '{"learning_rate"': "no command",
 }
 # A state folder that a server has left.
 KEPT = """command vigil serve --port 0 --state kept >served 2>&1 & server=$!
@@ -44,7 +54,8 @@ INLINE = {
     "vigil version": "vigil version",
     "vigil state check --state DIR": KEPT + "vigil state check --state kept",
     "vigil state recover --state DIR --output NEWDIR": KEPT + "vigil state recover --state kept --output mended",
-    "vigil help COMMAND": "for one in serve score import config inspect bench; do vigil help $one; done",
+    "vigil help COMMAND": "for one in serve score import train config inspect bench; do vigil help $one; done",
+    "vigil help train": "vigil help train",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
     "curl http://127.0.0.1:8080/problems/backlog-full": "curl http://127.0.0.1:8080/problems/backlog-full",
@@ -52,12 +63,18 @@ INLINE = {
 INLINE_PASSED_OVER = {
     "vigil serve": "the blocks run it",
     "vigil score": "the name of the command alone",
+    "vigil eval": "the name of the command alone",
     "vigil state check": "the name of the command alone",
     "vigil state recover": "the name of the command alone",
     "vigil bench serve [URL]": "the blocks run it",
     "vigil bench serve": "the name of the command alone",
     "vigil bench serve --key-file": "checks/bench.py does",
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
+    "vigil train": "the name of the command alone; checks/training.py trains",
+    "vigil train --replay": "checks/training.py does",
+    "vigil eval --check": "an option; checks/evaluation.py does",
+    "vigil inspect --json": "an option; checks/training.py looks at what a model says of its training",
+    "vigil inspect FILE": "with another file above",
     "curl --compressed": "an option; checks/compression.py asks for compressed answers",
     "curl --unix-socket": "an option; checks/listening.py connects to Unix sockets",
     "make docker": "needs Docker and its registry",
@@ -147,6 +164,18 @@ def folder():
     return place
 
 
+def measured(place):
+    """What stands for a test set in the commands of docs/evaluation.md: two videos of the demo model's classes."""
+    path = place / "one.npy"
+    path.write_bytes(features.npy(features.video(20)))
+    labels = json.loads(subprocess.run([VIGIL, "score", path], capture_output=True, check=True).stdout)["labels"]
+    (place / "test.csv").write_text(f"path,label\nv0.npy,{labels[0]}\nv1.npy,{labels[1]}\n")
+    (place / "truth.csv").write_text(f"video,label,start,end\nv1,{labels[1]},32,80\n")
+    (place / "features").mkdir()
+    for name in ("v0", "v1"):
+        (place / f"features/{name}.npy").write_bytes(features.npy(features.video(40)))
+
+
 def started(place, command, kind=""):
     """What a block did. All that it began ends with it."""
     settings = environment({"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": str(place)})
@@ -202,6 +231,8 @@ def tried(name, kind, text):
         subprocess.run([*make, place / "model_ucf.pth"], check=True)
     if "vigil inspect" in text:
         (place / "features.npy").write_bytes(features.npy(features.video(100, 512)))
+    if "truth.csv" in text:
+        measured(place)
     if "client.pem" in text:
         certificates = Certificates(place)
         certificates.make("server"), certificates.make("client")

@@ -1,0 +1,146 @@
+import Platform
+
+/// A stretch of a video that is abnormal, and how.
+public struct AnnotatedInterval: Equatable, Sendable {
+    /// The class, by its index; never the normal one.
+    public let label: Int
+    /// The frames, from the first to before the last.
+    public let frames: Range<Int>
+
+    /// An interval as it is.
+    public init(label: Int, frames: Range<Int>) {
+        self.label = label
+        self.frames = frames
+    }
+}
+
+/// The abnormal intervals of videos, as people saw them: what scores are measured against.
+public struct Annotations: Equatable, Sendable {
+    /// Where they were read.
+    public let path: String
+    private var intervals: [ByteText: [AnnotatedInterval]] = [:]
+    /// Videos that are annotated, in the file's order.
+    public private(set) var videos: [String] = []
+
+    /// The most intervals of a file, and the last frame of one: a month of video at a hundred frames a second.
+    static let mostIntervals = 1_000_000, lastFrame = 1 << 28
+
+    /// The intervals of a video, in the file's order; nil where the file does not name it.
+    public subscript(video: String) -> [AnnotatedInterval]? { intervals[video] }
+
+    /// Reads annotations, in gzip or not: UCF-Crime's or XD-Violence's lines of words, or a table with the header
+    /// `video,label,start,end`.
+    ///
+    /// - Parameters:
+    ///   - framesPerSecond: needed where the table has seconds
+    ///   - inSeconds: whether its plain numbers are seconds
+    public init(
+        path: String, spelling: LabelSpelling, framesPerSecond: Double? = nil, inSeconds: Bool = false
+    ) throws(DatasetError) {
+        try self.init(
+            TextFile(path: path), spelling: spelling, framesPerSecond: framesPerSecond, inSeconds: inSeconds)
+    }
+
+    /// Reads the text of annotations.
+    public init(
+        _ file: TextFile, spelling: LabelSpelling, framesPerSecond: Double? = nil, inSeconds: Bool = false
+    ) throws(DatasetError) {
+        path = file.path
+        let first = file.bytes.prefix { $0 != ASCII.lineFeed && $0 != ASCII.carriageReturn }
+        if first.contains(ASCII.comma) {
+            try read(
+                IntervalTable(file, framesPerSecond: framesPerSecond, inSeconds: inSeconds), file, spelling: spelling)
+        } else {
+            try read(lines: file, spelling: spelling)
+        }
+        if intervals.isEmpty { throw DatasetError(.badData, "\(file.path): it annotates no video") }
+    }
+
+    /// `NAME CLASS START END -1 -1` of UCF-Crime, or `NAME CLASS START END CLASS START END …` of XD-Violence.
+    private mutating func read(lines file: TextFile, spelling: LabelSpelling) throws(DatasetError) {
+        for (line, words) in file.words() {
+            // Some names of XD-Violence's file keep the video file's ending.
+            let video = VideoName(path: words[0]).name
+            guard intervals[video] == nil else { throw file.fault(line, "the video \(quoted(video)) is there twice") }
+            add(video, try Self.intervals(words.dropFirst(), line, file, spelling))
+        }
+    }
+
+    private static func intervals(
+        _ words: ArraySlice<String>, _ line: Int, _ file: TextFile, _ spelling: LabelSpelling
+    ) throws(DatasetError) -> [AnnotatedInterval] {
+        var found: [AnnotatedInterval] = []
+        var label: Int?
+        var rest = words
+        while let word = rest.first {
+            if frame(word) == nil {
+                guard let index = spelling.index(of: word) else { throw file.fault(line, unknown(word, spelling)) }
+                label = index
+                rest.removeFirst()
+            }
+            guard let label else {
+                throw file.fault(
+                    line, "no class stands before \(quoted(word)): expected the file that has the intervals' classes")
+            }
+            let numbers = rest.prefix(2).compactMap(frame)
+            guard numbers.count == 2 else {
+                throw file.fault(line, "expected a first and a last frame behind the class")
+            }
+            rest = rest.dropFirst(2)
+            if numbers == [-1, -1] { continue }
+            found.append(
+                AnnotatedInterval(label: label, frames: try range(numbers[0], numbers[1], line, file)))
+        }
+        guard label != nil else { throw file.fault(line, "the video has no class") }
+        return found
+    }
+
+    private mutating func read(
+        _ table: IntervalTable, _ file: TextFile, spelling: LabelSpelling
+    ) throws(DatasetError) {
+        guard table.rows.count <= Self.mostIntervals else {
+            throw DatasetError(.badData, "\(file.path): more than \(Self.mostIntervals) intervals")
+        }
+        var found: [ByteText: [AnnotatedInterval]] = [:]
+        for row in table.rows {
+            guard let label = spelling.index(of: row.label) else {
+                throw file.fault(row.line, Self.unknown(row.label, spelling))
+            }
+            let video = VideoName(path: row.video).name
+            if found[video] == nil { videos.append(video) }
+            var own = found[video] ?? []
+            // A row without an interval says that the video was looked at.
+            if let (start, end) = row.interval {
+                own.append(
+                    AnnotatedInterval(label: label, frames: try Self.range(start, end, row.line, file)))
+            }
+            found[video] = own
+        }
+        intervals = found
+    }
+
+    private mutating func add(_ video: String, _ own: [AnnotatedInterval]) {
+        videos.append(video)
+        intervals[video] = own
+    }
+
+    private static func range(
+        _ start: Int, _ end: Int, _ line: Int, _ file: TextFile
+    ) throws(DatasetError) -> Range<Int> {
+        guard start >= 0, end <= lastFrame else {
+            throw file.fault(line, "frames \(start) to \(end): expected frames from 0 to \(lastFrame)")
+        }
+        guard start < end else { throw file.fault(line, "frames \(start) to \(end): the end is not behind the start") }
+        return start..<end
+    }
+
+    private static func unknown(_ word: String, _ spelling: LabelSpelling) -> String {
+        "the label \(quoted(word)) is none of \(spelling.spellings.prefix(20).joined(separator: ", "))"
+    }
+
+    /// A whole number, of at most ten digits.
+    private static func frame(_ word: String) -> Int? {
+        let digits = word.begins(with: "-") ? word.utf8.dropFirst() : word.utf8[...]
+        return ASCII.number(digits, most: 10).map { word.begins(with: "-") ? -$0 : $0 }
+    }
+}

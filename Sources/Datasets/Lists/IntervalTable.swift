@@ -1,0 +1,97 @@
+import Platform
+
+/// Annotations of one's own: a table with the columns `video`, `label`, `start` and `end`, and `fps` where videos differ.
+///
+/// `start` and `end` are frames; seconds where the caller says so, where the columns are called `start_seconds` and
+/// `end_seconds`, or where a value is written as `12.5s` or `1:02.5`. Both empty: the video was looked at and has none.
+struct IntervalTable {
+    struct Row {
+        let line: Int
+        let video: String
+        let label: String
+        /// Frames.
+        let interval: (start: Int, end: Int)?
+    }
+
+    let rows: [Row]
+
+    init(_ file: TextFile, framesPerSecond: Double?, inSeconds: Bool) throws(DatasetError) {
+        let table = try CommaTable(file)
+        let plain = table.columns(["video", "label", "start", "end", "fps"])
+        let seconds = table.columns(["start_seconds", "end_seconds"])
+        guard let video = plain[0], let label = plain[1], let start = plain[2] ?? seconds[0],
+            let end = plain[3] ?? seconds[1]
+        else {
+            throw file.fault(
+                table.header.line,
+                "the header is \(quoted(table.header.fields.joined(separator: ","))): expected video,label,start,end")
+        }
+        var rows: [Row] = []
+        for row in table.rows {
+            guard row.fields.count == table.header.fields.count else {
+                throw file.fault(
+                    row.line, "\(row.fields.count) fields: expected \(table.header.fields.count), as the header has")
+            }
+            let rate = try plain[4].map { (column) throws(DatasetError) in
+                try Self.rate(row.fields[column], row.line, file)
+            }
+            let reader = FrameReader(
+                file: file, line: row.line, rate: rate ?? framesPerSecond, isSeconds: inSeconds || plain[2] == nil)
+            let isEmpty = row.fields[start].isEmpty && row.fields[end].isEmpty
+            rows.append(
+                Row(
+                    line: row.line, video: row.fields[video], label: row.fields[label],
+                    interval: isEmpty
+                        ? nil : (try reader.frame(row.fields[start]), try reader.frame(row.fields[end]))))
+        }
+        self.rows = rows
+    }
+
+    private static func rate(_ text: String, _ line: Int, _ file: TextFile) throws(DatasetError) -> Double {
+        guard let rate = Double(text), rate.isFinite, (0.01...1_000).contains(rate) else {
+            throw file.fault(line, "fps \(quoted(text)): expected frames a second, 0.01 to 1000")
+        }
+        return rate
+    }
+
+    /// Reads a frame or a time.
+    private struct FrameReader {
+        let file: TextFile
+        let line: Int
+        let rate: Double?
+        let isSeconds: Bool
+
+        func frame(_ text: String) throws(DatasetError) -> Int {
+            let text = String(text.trimmed(where: ASCII.isBlank))
+            let isTime = text.utf8.contains(ASCII.colon) || text.ends(with: "s")
+            if !isTime, !isSeconds {
+                if let frame = ASCII.number(text.utf8, most: 10) { return frame }
+                let hint = Double(text) == nil ? "" : "; write seconds as \(text)s, or say that they are seconds"
+                throw file.fault(line, "\(quoted(text)): expected a whole number of frames\(hint)")
+            }
+            guard let seconds = Self.seconds(text), seconds.isFinite, seconds >= 0, seconds < 1e9 else {
+                throw file.fault(line, "\(quoted(text)): expected seconds, as 62.5s or 1:02.5")
+            }
+            guard let rate else {
+                throw file.fault(line, "\(quoted(text)) is in seconds: the frames a second must be given too (fps)")
+            }
+            // Below the last frame, so that it fits.
+            return Int(min((seconds * rate).rounded(), Double(Annotations.lastFrame) + 1))
+        }
+
+        /// `12.5`, `12.5s`, `1:02.5` or `1:01:02`.
+        private static func seconds(_ text: String) -> Double? {
+            let digits = text.ends(with: "s") ? String(Substring(text.utf8.dropLast())) : text
+            let pieces = digits.pieces(between: ASCII.colon)
+            guard pieces.count <= 3 else { return nil }
+            var total = 0.0
+            for piece in pieces {
+                guard piece.utf8.allSatisfy({ ASCII.isDigit($0) || $0 == ASCII.dot }), let value = Double(piece) else {
+                    return nil
+                }
+                total = total * 60 + value
+            }
+            return total
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import Platform
+
+/// What a list holds, told before anything runs on it.
+public struct ListSummary: Equatable, Sendable {
+    /// Rows, each a feature file.
+    public let rows: Int
+    /// Videos with different names.
+    public let videos: Int
+    /// The crops that are named, by rising number.
+    public let crops: [Int]
+    /// The most rows that one video has.
+    public let mostRowsOfAVideo: Int
+    /// Class names with the videos of each; a video of several labels counts for each.
+    public let classes: [(label: String, videos: Int)]
+
+    /// Counts.
+    ///
+    /// - Parameter classes: those of each row, by their indexes
+    public init(_ list: VideoList, classes: [[Int]], spelling: LabelSpelling) {
+        var rows: [ByteText: Int] = [:]
+        var crops = Set<Int>()
+        var counts = [Int](repeating: 0, count: spelling.classes.count)
+        for (row, labels) in zip(list.rows, classes) {
+            if let crop = row.video.crop { crops.insert(crop) }
+            let before = rows[row.video.name] ?? 0
+            rows[row.video.name] = before + 1
+            if before == 0 { for label in labels { counts[label] += 1 } }
+        }
+        self.rows = list.rows.count
+        videos = rows.count
+        self.crops = crops.sorted()
+        mostRowsOfAVideo = rows.values.max() ?? 0
+        self.classes = zip(spelling.classes, counts).map { ($0, $1) }
+    }
+
+    /// Whether both say the same.
+    public static func == (left: ListSummary, right: ListSummary) -> Bool {
+        left.rows == right.rows && left.videos == right.videos && left.crops == right.crops
+            && left.mostRowsOfAVideo == right.mostRowsOfAVideo
+            && left.classes.elementsEqual(right.classes) { $0.label.hasBytes(of: $1.label) && $0.videos == $1.videos }
+    }
+
+    /// Classes that no video has.
+    public var emptyClasses: [String] { classes.filter { $0.videos == 0 }.map(\.label) }
+
+    /// One line: `290 videos in 290 rows (crop 5): normal 150, abuse 2, …`.
+    public var text: String {
+        let crop: String =
+            switch crops.count {
+            case 0: ""
+            case 1: " (crop \(crops[0]))"
+            default: " (crops \(crops.map(String.init).joined(separator: ", ")))"
+            }
+        let counts = classes.map { "\($0.label) \($0.videos)" }.joined(separator: ", ")
+        return "\(videos) videos in \(rows) rows\(crop): \(counts)"
+    }
+}

@@ -1,0 +1,43 @@
+import Platform
+
+/// What a feature file's path says: which video, and which of its crops.
+///
+/// Published feature files are called `NAME__N.npy`, with N from 0 to 9; a name without a crop is the whole.
+public struct VideoName: Hashable, Sendable {
+    /// The video, `Abuse001_x264`.
+    public let name: String
+    /// The crop, where the file's name has one.
+    public let crop: Int?
+
+    private static let endings = [".npy", ".npz", ".mp4", ".avi", ".mkv", ".mov", ".webm"]
+
+    /// Reads a path, in which folders stand between slashes or backslashes.
+    public init(path: String) {
+        var name = path.utf8.split { $0 == ASCII.slash || $0 == ASCII.backslash }.last.map(Substring.init) ?? ""
+        for ending in Self.endings where name.asciiLowercase.ends(with: ending) && name.utf8.count > ending.utf8.count {
+            name = Substring(name.utf8.dropLast(ending.utf8.count))
+            break
+        }
+        var digits = name.utf8[...]
+        while let last = digits.last, ASCII.isDigit(last) { digits.removeLast() }
+        let crop = ASCII.number(name.utf8.suffix(name.utf8.count - digits.count), most: 2)
+        if let crop, digits.count > 2, Substring(digits).ends(with: "__") {
+            self.name = String(Substring(digits.dropLast(2)))
+            self.crop = crop
+        } else {
+            self.name = String(name)
+            self.crop = nil
+        }
+    }
+
+    /// Whether both are the same video and crop, byte for byte.
+    public static func == (left: VideoName, right: VideoName) -> Bool {
+        left.crop == right.crop && left.name.hasBytes(of: right.name)
+    }
+
+    /// Hashes the name's bytes and the crop.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(ByteText(name))
+        hasher.combine(crop)
+    }
+}

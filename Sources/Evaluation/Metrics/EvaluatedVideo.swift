@@ -1,0 +1,76 @@
+public import Datasets
+public import VadCLIP
+
+/// A video of a test list with a model's scores and what people saw in it.
+public struct EvaluatedVideo: Sendable, Equatable {
+    /// The video's name.
+    public let name: String
+    /// The classes that its label names, by rising index; `[0]` is a normal video.
+    public let labels: [Int]
+    /// Coarse scores, sigmoids, [T].
+    public let coarse: [Float]
+    /// Fine scores, softmax over the classes, [T, K], row-major.
+    public let fine: [Float]
+    /// What is abnormal in it, in the annotations' order; of a normal video nothing.
+    public let intervals: [AnnotatedInterval]
+    /// The class that stands highest in the video as a whole, by the means that training compares with labels.
+    public let predicted: Int
+    /// Frames of each snippet that an interval covers, 0 to 16, [T]. What lies behind the last snippet is cut off.
+    public let positives: [Int]
+
+    /// Takes a video's logits and its annotations.
+    public init(name: String, labels: [Int], logits: Logits, classes: [String], intervals: [AnnotatedInterval]) {
+        precondition(logits.classes == classes.count, "a fine logit a class")
+        let scores = Scores(logits, labels: classes)
+        self.name = name
+        self.labels = labels
+        coarse = scores.coarse
+        fine = scores.fine
+        let means = VideoSummary(logits, labels: classes).scores
+        predicted = means.indices.max { means[$0] < means[$1] } ?? 0
+        let isNormal = labels == [0]
+        self.intervals = isNormal ? [] : intervals
+        positives = Self.positives(self.intervals, snippets: logits.snippets)
+    }
+
+    /// Snippets T.
+    public var snippets: Int { coarse.count }
+    /// Frames, 16 T.
+    public var frames: Int { snippets * Self.snippet }
+    /// Whether its label is the normal class alone.
+    public var isNormal: Bool { labels == [0] }
+    /// Classes K.
+    public var classes: Int { snippets == 0 ? 0 : fine.count / snippets }
+    /// Frames of a snippet.
+    static let snippet = ModelConfiguration.framesPerSnippet
+
+    /// Scores of one branch, [T].
+    public func scores(_ branch: Branch) -> [Float] {
+        branch == .coarse ? coarse : (0..<snippets).map { 1 - fine[$0 * classes] }
+    }
+
+    /// Frames that intervals cover, each counted once though intervals overlap.
+    private static func positives(_ intervals: [AnnotatedInterval], snippets: Int) -> [Int] {
+        var covered = [Int](repeating: 0, count: snippets)
+        var end = 0
+        for interval in intervals.map(\.frames).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            var at = max(interval.lowerBound, end)
+            let last = min(interval.upperBound, snippets * snippet)
+            while at < last {
+                let next = min(last, (at / snippet + 1) * snippet)
+                covered[at / snippet] += next - at
+                at = next
+            }
+            end = max(end, last)
+        }
+        return covered
+    }
+}
+
+/// The two scores that a frame has.
+public enum Branch: String, Sendable, CaseIterable {
+    /// C-Branch: the sigmoid of the coarse logit.
+    case coarse
+    /// A-Branch: one less the normal class's softmax.
+    case fine
+}

@@ -1,0 +1,193 @@
+public import Datasets
+import Dispatch
+import Platform
+import Synchronization
+public import VadCLIP
+
+/// A test list with its ground truth: the videos that are to be scored, in order.
+public struct TestSet: Sendable {
+    /// A video to be scored.
+    public struct Video: Sendable, Equatable {
+        /// Its name.
+        public let name: String
+        /// The classes that its label names.
+        public let labels: [Int]
+        /// Its abnormal intervals; none of a normal video.
+        public let intervals: [AnnotatedInterval]
+        /// Its row in the list.
+        public let row: VideoList.Row
+    }
+
+    /// The videos.
+    public let videos: [Video]
+    /// The classes, the normal one first.
+    public let classes: [String]
+    /// What the list holds.
+    public let summary: ListSummary
+    /// What is doubtful about list and annotations.
+    public let notes: [String]
+    /// The list.
+    public let list: VideoList
+
+    /// Joins a list and annotations.
+    ///
+    /// - Parameter crop: the one crop whose rows are taken; all rows where it is nil
+    public init(
+        _ list: VideoList, annotations: Annotations, spelling: LabelSpelling, crop: Int? = nil
+    ) throws(DatasetError) {
+        let list = if let crop { try list.only(crop: crop) } else { list }
+        let labels = try list.classes(spelling)
+        videos = zip(list.rows, labels).map { row, labels in
+            Video(
+                name: row.video.name, labels: labels,
+                intervals: labels == [0] ? [] : annotations[row.video.name] ?? [], row: row)
+        }
+        summary = ListSummary(list, classes: labels, spelling: spelling)
+        classes = spelling.classes
+        self.list = list
+        notes = Self.notes(videos, annotations)
+    }
+
+    /// The list of a benchmark and its annotations, in the folder that has its files.
+    public init(
+        _ benchmark: Benchmark, data: String, list: String? = nil, annotations: String? = nil, crop: Int? = nil
+    ) throws(DatasetError) {
+        let listPath = if let list { list } else { try Benchmark.file(benchmark.testLists, in: data) }
+        let truthPath = if let annotations { annotations } else { try Benchmark.file(benchmark.annotations, in: data) }
+        let truth = try Annotations(
+            path: truthPath, spelling: benchmark.spelling, framesPerSecond: benchmark.framesPerSecond)
+        try self.init(VideoList(path: listPath), annotations: truth, spelling: benchmark.spelling, crop: crop)
+    }
+
+    private static func notes(_ videos: [Video], _ annotations: Annotations) -> [String] {
+        var notes: [String] = []
+        func note(_ names: [String], _ one: String, _ many: String) {
+            guard let first = names.first else { return }
+            notes.append(
+                names.count == 1 ? "\(quoted(first)) \(one)" : "\(names.count) videos, \(quoted(first)) first, \(many)")
+        }
+        note(
+            videos.filter { $0.labels != [0] && $0.intervals.isEmpty }.map(\.name),
+            "is abnormal by its label and has no annotated interval: all its frames count as normal",
+            "are abnormal by their labels and have no annotated interval: all their frames count as normal")
+        note(
+            videos.filter { $0.labels == [0] && annotations[$0.name]?.isEmpty == false }.map(\.name),
+            "is normal by its label and has annotated intervals, which are left out",
+            "are normal by their labels and have annotated intervals, which are left out")
+        let named = Set(videos.map { ByteText($0.name) })
+        note(
+            annotations.videos.filter { !named.contains(ByteText($0)) }, "is annotated and not in the list",
+            "are annotated and not in the list")
+        return notes
+    }
+
+    /// Throws at a list that names a video more than once: each of its rows would count.
+    public func checkOnce() throws(DatasetError) {
+        guard summary.rows > summary.videos else { return }
+        throw DatasetError(
+            .badData,
+            "\(list.path) names up to \(summary.mostRowsOfAVideo) crops or rows of a video (\(summary.rows) rows of "
+                + "\(summary.videos) videos), and a video is tested once. Is it the training list? --crop N takes the rows "
+                + "of one crop: 5 in UCF-Crime, 0 in XD-Violence")
+    }
+
+    /// A video's scores with its ground truth.
+    public func evaluated(_ video: Video, _ logits: Logits) -> EvaluatedVideo {
+        EvaluatedVideo(
+            name: video.name, labels: video.labels, logits: logits, classes: classes, intervals: video.intervals)
+    }
+
+    /// The videos with logits that are there already, NAME.npy of [T, 1 + K]: the coarse logit, then the fine ones.
+    public func evaluated(logits folder: FeatureFolder, threads: Int) throws(DatasetError) -> [EvaluatedVideo] {
+        try each(threads: threads) { _, video throws(DatasetError) in
+            try LogitsFile.read(video, in: folder, classes: classes.count)
+        }
+    }
+
+    /// The videos scored by a model, on so many threads.
+    ///
+    /// - Parameter seen: told of each video's file and features, from any thread and in any order
+    public func evaluated(
+        by model: Model, classes features: ClassFeatures, features folder: FeatureFolder, threads: Int,
+        seen: @Sendable (_ file: String, _ report: FeatureReport) -> Void = { _, _ in }
+    ) throws(DatasetError) -> [EvaluatedVideo] {
+        let files = try folder.files(of: list)
+        let width = model.configuration.width
+        return try each(threads: threads, with: { Scorer(model: model) }) { index, scorer throws(DatasetError) in
+            let (rows, report) = try FeatureFile.features(files[index], width: width)
+            seen(files[index], report)
+            let logits = scorer.logits(of: rows, classes: features)
+            if let snippet = logits.firstNotFinite {
+                throw DatasetError(.badData, "\(files[index]): the scores of snippet \(snippet) are not finite")
+            }
+            return logits
+        }
+    }
+}
+
+extension TestSet {
+    private func each(
+        threads: Int, _ body: @Sendable (Int, Video) throws(DatasetError) -> Logits
+    ) throws(DatasetError) -> [EvaluatedVideo] {
+        try each(threads: threads, with: {}) { index, _ throws(DatasetError) in try body(index, videos[index]) }
+    }
+
+    /// Does what makes a video's logits for each of them. The threads take the videos in order, so that of several that fail
+    /// the first one is told, whatever their number.
+    private func each<Bench>(
+        threads: Int, with bench: @Sendable () -> Bench,
+        _ body: @Sendable (Int, Bench) throws(DatasetError) -> Logits
+    ) throws(DatasetError) -> [EvaluatedVideo] {
+        let outcomes = Shares<Result<EvaluatedVideo, DatasetError>>(count: videos.count)
+        let next = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: max(1, min(threads, videos.count))) { _ in
+            let bench = bench()
+            while true {
+                let index = next.withLock { next in
+                    defer { next += 1 }
+                    return next
+                }
+                guard index < videos.count else { return }
+                do throws(DatasetError) {
+                    outcomes[index] = .success(evaluated(videos[index], try body(index, bench)))
+                } catch {
+                    outcomes[index] = .failure(error)
+                    next.withLock { $0 = videos.count }
+                }
+            }
+        }
+        var done: [EvaluatedVideo] = []
+        for outcome in outcomes.all { done.append(try outcome.get()) }
+        return done
+    }
+}
+
+/// Logits in a file: [T, 1 + K], column 0 the coarse one.
+enum LogitsFile {
+    static func read(_ video: TestSet.Video, in folder: FeatureFolder, classes: Int) throws(DatasetError) -> Logits {
+        guard let path = folder.file(video.name + ".npy") ?? folder.file(video.row.path) else {
+            throw DatasetError(
+                .noInput,
+                "\(folder.path) has no logits of \(quoted(video.name, limit: 200)) (line \(video.row.line) of the list): "
+                    + "expected \(video.name).npy")
+        }
+        let array = try FeatureFile.array(path)
+        guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == 1 + classes else {
+            throw DatasetError(
+                .badData,
+                "\(path) has shape \(array.shape): expected [T, \(1 + classes)], the coarse logit and \(classes) classes"
+            )
+        }
+        if let index = array.values.firstIndex(where: { !$0.isFinite }) {
+            throw DatasetError(.badData, "\(path): a logit of snippet \(index / (1 + classes)) is not finite")
+        }
+        let snippets = array.shape[0]
+        var logits = Logits(snippets: snippets, classes: classes)
+        for snippet in 0..<snippets {
+            let row = snippet * (1 + classes)
+            logits.coarse[snippet] = array.values[row]
+            for label in 0..<classes { logits.fine[snippet * classes + label] = array.values[row + 1 + label] }
+        }
+        return logits
+    }
+}

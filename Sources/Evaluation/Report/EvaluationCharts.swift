@@ -1,0 +1,122 @@
+/// The charts of an evaluation, each an SVG of its own.
+public struct EvaluationCharts: Sendable {
+    private let document: EvaluationDocument
+    private var evaluation: Evaluation { document.evaluation }
+
+    /// The charts of this evaluation.
+    public init(_ document: EvaluationDocument) { self.document = document }
+
+    /// Names of files and what they hold, each fit to stand alone.
+    public var files: [(name: String, svg: String)] {
+        [
+            ("roc.svg", roc.svg(alone: true)), ("precision-recall.svg", precisionRecall.svg(alone: true)),
+            ("false-alarms.svg", alarms.svg(alone: true)), ("confusion-videos.svg", confusion(alone: true).videos),
+            ("confusion-snippets.svg", confusion(alone: true).snippets),
+        ]
+    }
+
+    var roc: Chart {
+        Chart(
+            title: "ROC, frames", x: .share("false positive rate"), y: .share("true positive rate"),
+            series: Branch.allCases.map { branch in
+                let points = Ranking(evaluation.videos, branch).points
+                let (truths, alarms) = (
+                    Double(max(1, points.last?.truths ?? 1)), Double(max(1, points.last?.alarms ?? 1))
+                )
+                return Chart.Series(
+                    name: "\(branch.rawValue), AUC \(Decimals.percent(evaluation.frames(branch).auc))%",
+                    style: branch.rawValue,
+                    points: [(0, 0)] + points.map { (Double($0.alarms) / alarms, Double($0.truths) / truths) })
+            }, chance: [(0, 0), (1, 1)])
+    }
+
+    /// A curve of steps: between two recalls the precision is that of the higher one.
+    var precisionRecall: Chart {
+        let share = Double(evaluation.anomalousFrames) / Double(max(1, evaluation.snippets * EvaluatedVideo.snippet))
+        return Chart(
+            title: "Precision and recall, frames", x: .share("recall"), y: .share("precision"),
+            series: Branch.allCases.map { branch in
+                let points = Ranking(evaluation.videos, branch).points
+                let truths = Double(max(1, points.last?.truths ?? 1))
+                var before = 0.0
+                let steps = points.flatMap { point -> [(x: Double, y: Double)] in
+                    let recall = Double(point.truths) / truths
+                    let precision = Double(point.truths) / Double(max(1, point.truths + point.alarms))
+                    defer { before = recall }
+                    return [(before, precision), (recall, precision)]
+                }
+                return Chart.Series(
+                    name: "\(branch.rawValue), AP \(Decimals.percent(evaluation.frames(branch).ap))%",
+                    style: branch.rawValue, points: steps)
+            }, chance: [(0, share), (1, share)])
+    }
+
+    var alarms: Chart {
+        let own = document.thresholds
+        let most = own.curve.map(\.falseAlarmsPerHour).max() ?? 1
+        return Chart(
+            title: "Events found, alarms of the coarse score", x: .upTo(most, "false alarms an hour"),
+            y: .share("share of \(own.events) events found"),
+            series: [
+                Chart.Series(
+                    name: "as the threshold falls", style: "good",
+                    points: own.curve.map { ($0.falseAlarmsPerHour, Double($0.found) / Double(max(1, own.events))) })
+            ])
+    }
+
+    /// Confusion matrices: a row a true class, its share in each class that is said.
+    func confusion(alone: Bool = false) -> (videos: String, snippets: String) {
+        let confusion = Confusion(evaluation.videos, classes: evaluation.classes.count)
+        return (
+            Self.matrix("Videos: label, class said", confusion.videos, evaluation.classes, alone: alone),
+            Self.matrix("Snippets: annotated class, class said", confusion.snippets, evaluation.classes, alone: alone)
+        )
+    }
+
+    private static func matrix(_ title: String, _ rows: [[Int]], _ classes: [String], alone: Bool) -> String {
+        let cell = classes.count > 24 ? 18 : 34
+        let left = 104
+        let top = 120
+        let (width, height) = (left + cell * classes.count + 40, top + cell * classes.count + 10)
+        var parts: [String] = []
+        for (row, counts) in rows.enumerated() {
+            let all = counts.reduce(0, +)
+            let y = top + row * cell
+            parts.append(
+                "<text class=\"soft\" x=\"\(left - 6)\" y=\"\(y + cell / 2 + 4)\" text-anchor=\"end\">"
+                    + "\(Markup.escaped(short(classes[row])))</text>")
+            parts.append(
+                "<text class=\"soft\" transform=\"translate(\(left + row * cell + cell / 2 + 4) \(top - 6)) rotate(-60)\">"
+                    + "\(Markup.escaped(short(classes[row])))</text>")
+            for (column, count) in counts.enumerated() {
+                let share = Double(count) / Double(max(1, all))
+                let x = left + column * cell
+                parts.append(
+                    "<rect class=\"cell\" x=\"\(x + 1)\" y=\"\(y + 1)\" width=\"\(cell - 2)\" height=\"\(cell - 2)\" "
+                        + "fill-opacity=\"\(Decimals.text(0.04 + 0.96 * share, 2))\">"
+                        + "<title>\(Markup.escaped("\(classes[row]) said \(classes[column]): \(count) of \(all)"))</title></rect>"
+                )
+                if count > 0, cell > 20 {
+                    parts.append(
+                        "<text class=\"\(share > 0.5 ? "on" : "")\" x=\"\(x + cell / 2)\" y=\"\(y + cell / 2 + 4)\" "
+                            + "text-anchor=\"middle\" font-size=\"10\">\(compact(count))</text>")
+                }
+            }
+        }
+        let style = alone ? "<style>\(Markup.colours)\(Markup.chartStyle)svg { background: var(--page) }</style>" : ""
+        return """
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" \
+            aria-label="\(Markup.escaped(title))">\(style)
+            <text x="8" y="20" font-weight="600">\(Markup.escaped(title))</text>
+            \(parts.joined(separator: "\n"))
+            </svg>
+
+            """
+    }
+
+    private static func short(_ label: String) -> String { label.count > 15 ? label.prefix(14) + "…" : label }
+
+    private static func compact(_ count: Int) -> String {
+        count < 10_000 ? String(count) : "\(Decimals.text(Double(count) / 1000, 0))k"
+    }
+}

@@ -1,0 +1,232 @@
+"""vigil eval: both benchmarks' figures against the published ones, lists of one's own against a plain reckoning of the same
+protocols, a model's features against its logits, reports, and what is refused."""
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+
+from support.harness import SHARED, check, contains, equal, finish, group, need, scratch, shown, skip
+
+need("evaluation", "numpy")
+
+import numpy as np  # noqa: E402
+
+from support import features  # noqa: E402
+from support.process import run  # noqa: E402
+
+KEYS = ["auc_coarse", "ap_coarse", "auc_fine", "ap_fine"]
+
+
+def evaluated(name, *options):
+    ran = run("eval", *options, "--json")
+    if not check(f"{name}: exit 0", ran.code == 0, shown(ran.err)):
+        return {}
+    return json.loads(ran.out)
+
+
+def near(name, found, expected, within):
+    check(name, found is not None and abs(found - expected) <= within, f"{found}, expected {expected}")
+
+
+def refused(name, code, words, *options):
+    ran = run("eval", *options)
+    last = ran.err.strip().split("\n")[-1]
+    check(f"{name}: exit {code}", ran.code == code and not ran.out, f"{ran.code} {shown(ran.err)}")
+    contains(name, last, words)
+
+
+def sigmoid(x):
+    return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
+
+
+def softmax(x):
+    e = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
+    return (e / e.sum(1, keepdims=True)).astype(np.float32)
+
+
+def auc_ap(scores, truths):
+    """By sorting all frames; equal scores at once."""
+    order = np.argsort(-scores, kind="stable")
+    scores, truths = scores[order], truths[order]
+    last = np.r_[np.flatnonzero(np.diff(scores)), len(scores) - 1]
+    tp = np.cumsum(truths)[last]
+    fp = last + 1 - tp
+    tpr, fpr = np.r_[0, tp / tp[-1]], np.r_[0, fp / fp[-1]]
+    auc = np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2)
+    return auc, np.sum(np.diff(tpr) * tp / (tp + fp))
+
+
+def detection(videos, classes, threshold, normal_truth):
+    """The published protocol, frame by frame. videos: (labels, logits, [(class, start, end)])."""
+    result = []
+    for c in range(classes):
+        proposals, truths = [], []
+        for i, (labels, x, events) in enumerate(videos):
+            p = np.repeat(softmax(x[:, 1:])[:, c], 16)
+            own = events if labels != [0] else [(0, 0, len(p))] if normal_truth else []
+            truths += [(i, a, b) for k, a, b in own if k == c]
+            context = np.sort(p)[::-1][: len(p) // 16].astype(np.float64).mean()
+            above = np.r_[0, p > p.max() - (p.max() - p.min()) * np.float64(0.6), 0].astype(int)
+            starts, ends = np.flatnonzero(np.diff(above) == 1), np.flatnonzero(np.diff(above) == -1)
+            proposals += [(i, a, b, p[a:b].max() + 0.7 * context) for a, b in zip(starts, ends)]
+        if not proposals:
+            return 0.0
+        hits, count = [], len(truths)
+        for i, a, b, _ in sorted(proposals, key=lambda one: -one[3]):
+            overlaps = [
+                (len(set(range(a, b)) & set(range(s, e))) / len(set(range(a, b)) | set(range(s, e))), at)
+                for at, (v, s, e) in enumerate(truths) if v == i
+            ]  # fmt: skip
+            best = max([one for one in overlaps if one[0] >= threshold], default=None, key=lambda one: one[0])
+            hits.append(best is not None)
+            if best:
+                truths.pop(best[1])
+        hits = np.array(hits, float)
+        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+        result.append((precision * hits).sum() / count if hits.any() else 0)
+    return 100 * np.mean(result)
+
+
+def own_case(folder, seed, levels=None):
+    """Videos of one's own with logits; few levels make many scores equal."""
+    random = np.random.default_rng(seed)
+    names = ["normal", "fall", "left bag"]
+    rows, intervals, videos = ["path,label"], ["video,label,start,end"], []
+    (folder / "logits").mkdir(parents=True)
+    for i in range(12):
+        length = int(random.integers(1, 40))
+        events = []
+        for _ in range(0 if i % 3 == 0 else 2):
+            a = int(random.integers(0, length * 16))
+            events.append((int(random.integers(1, 3)), a, a + int(random.integers(2, 150))))
+        labels = sorted({k for k, _, _ in events}) or [0]
+        x = random.normal(size=(length, 4)).astype(np.float32)
+        if levels:
+            x = np.round(x * levels).astype(np.float32) / levels
+        np.save(folder / f"logits/clip {i}.npy", x)
+        rows.append(f'some/where/clip {i}__0.npy,{";".join(names[k] for k in labels)}')
+        intervals += [f"clip {i}.mp4,{names[k]},{a},{b}" for k, a, b in events]
+        videos.append((labels, x, events))
+    (folder / "list.csv").write_text("\r\n".join(rows) + "\r\n")
+    (folder / "truth.csv").write_text("\n".join(intervals) + "\n")
+    return names, videos
+
+
+with group("the published figures"):
+    if not SHARED.is_dir():
+        skip("the published figures", "needs ../shared")
+    else:
+        expected = json.loads((SHARED / "golden/expected/eval.json").read_text())
+        for dataset, short in (("ucf-crime", "ucf"), ("xd-violence", "xd")):
+            place = scratch() / short
+            make = [sys.executable, SHARED / "golden/make_eval_case.py", "--dataset", short, "--seed", "1"]
+            subprocess.run([*make, "--data", SHARED / "data", "--out", place], check=True)
+            options = ["--dataset", dataset, "--data", SHARED / "data", "--logits", place]
+            found = evaluated(dataset, *options)
+            wanted = expected[f"{short}_seed1"]
+            for key in KEYS:
+                near(f"{dataset} {key}", found.get(key), wanted[key], 1e-6)
+            for key, value in wanted["map_at_iou"].items():
+                near(f"{dataset} mAP at {key}", found.get("map_at_iou", {}).get(key), value, 1e-4)
+            near(f"{dataset} average mAP", found.get("map_average"), wanted["map_average"], 1e-4)
+            equal(f"{dataset} counts", [found.get(k) for k in ("videos", "snippets", "anomalous_frames")],
+                  [wanted[k] for k in ("videos", "snippets", "anomalous_frames")])  # fmt: skip
+            table = run("eval", *options)
+            contains(f"{dataset}: all protocols side by side", table.out, "published code", "excludeNormal", "paper's words",
+                     "Ano-AUC", "highest F1", "false alarms an hour")  # fmt: skip
+
+with group("lists of one's own"):
+    for seed, levels in ((3, None), (4, 2), (5, 1)):
+        place = scratch()
+        names, videos = own_case(place, seed, levels)
+        found = evaluated(
+            f"seed {seed}", "--list", place / "list.csv", "--annotations", place / "truth.csv", "--logits",
+            place / "logits", "--labels", ",".join(names), "--bootstrap", "50",
+        )  # fmt: skip
+        truth = []
+        for labels, x, events in videos:
+            own = np.zeros(16 * len(x), int)
+            for _, a, b in events:
+                own[a:b] = 1
+            truth.append(own)
+        truth = np.concatenate(truth)
+        coarse = np.concatenate([np.repeat(sigmoid(x[:, 0]), 16) for _, x, _ in videos])
+        fine = np.concatenate([np.repeat(1 - softmax(x[:, 1:])[:, 0], 16) for _, x, _ in videos])
+        for branch, scores in (("coarse", coarse), ("fine", fine)):
+            auc, ap = auc_ap(scores, truth)
+            # Equal logits that numpy's float32 makes unequal scores of, or the other way round, would differ by more.
+            near(f"seed {seed} auc_{branch}", found.get(f"auc_{branch}"), auc, 1e-6)
+            near(f"seed {seed} ap_{branch}", found.get(f"ap_{branch}"), ap, 1e-6)
+        if levels is None:
+            for threshold in (0.1, 0.3, 0.5):
+                near(f"mAP at {threshold}", found["map_at_iou"][str(threshold)],
+                     detection(videos, 3, threshold, True), 1e-4)  # fmt: skip
+        low, high = found["confidence"]["auc_coarse"]
+        check(f"seed {seed}: confidence surrounds the figure", low <= found["auc_coarse"] <= high, f"{low} {high}")
+
+with group("a model and its features"):
+    place = scratch()
+    (place / "features").mkdir()
+    (place / "logits").mkdir()
+    (place / "one.npy").write_bytes(features.npy(features.video(20)))
+    labels = json.loads(run("score", place / "one.npy").out)["labels"]
+    rows, intervals = ["path,label"], ["video,label,start,end"]
+    for i in range(4):
+        x = features.video(30 + 40 * i, seed=i)
+        (place / f"features/v{i}.npy").write_bytes(features.npy(x))
+        rows.append(f"v{i}.npy,{labels[1] if i % 2 else labels[0]}")
+        scored = json.loads(run("score", place / f"features/v{i}.npy", "--logits").out)
+        logits = np.c_[np.array(scored["logits"]["coarse"]), np.array(scored["logits"]["fine"])]
+        np.save(place / f"logits/v{i}.npy", logits.astype(np.float32))
+        if i % 2:
+            intervals.append(f"v{i},{labels[1]},{2 + i}s,0:0{4 + i}")
+    (place / "list.csv").write_text("\n".join(rows))
+    (place / "truth.csv").write_text("\n".join(intervals))
+    options = ["--list", place / "list.csv", "--annotations", place / "truth.csv", "--fps", "25"]
+    scored = evaluated("features", *options, "--features", place / "features", "--workers", "2")
+    read = evaluated("logits", *options, "--logits", place / "logits", "--labels", ",".join(labels))
+    for key in [*KEYS, "map_average", "anomalous_frames"]:
+        equal(f"features and their logits: {key}", scored.get(key), read.get(key))
+    equal("seconds are frames", scored.get("anomalous_frames"), 50 * 2 // 2 + 50)
+    one = evaluated("one thread", *options, "--features", place / "features", "--workers", "1")
+    equal("the threads make no difference", one, scored)
+
+with group("reports"):
+    page, plots = place / "report.html", place / "plots"
+    ran = run("eval", *options, "--features", place / "features", "--report", page, "--plots", plots)
+    equal("exit", ran.code, 0)
+    text = page.read_text()
+    check("the page is whole and needs nothing", text.endswith("</html>\n") and "http" not in text.replace("http://www.w3.org/2000/svg", ""))
+    check("a timeline for each video", text.count("<figure>") == 4, str(text.count("<figure>")))
+    for file in ("roc", "precision-recall", "false-alarms", "confusion-videos", "confusion-snippets"):
+        xml.parse(plots / f"{file}.svg")
+    refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
+
+with group("what is checked"):
+    ran = run("eval", "--check", "--list", place / "list.csv", "--features", place / "features")
+    check("a sound list", ran.code == 0, shown(ran.err))
+    contains("it says what it holds", ran.out, "4 videos in 4 rows", "4 feature files with 360 snippets")
+    broken = features.video(30)
+    broken[7, 3] = np.nan
+    (place / "features/v0.npy").write_bytes(features.npy(broken))
+    ran = run("eval", "--check", "--list", place / "list.csv", "--features", place / "features")
+    equal("features that are not finite: exit", ran.code, 65)
+    contains("they are named", ran.out, "v0.npy: column 3 of row 7 is NaN")
+
+with group("what is refused"):
+    refused("nothing named", 64, "--logits")
+    refused("an unknown dataset", 64, "ucf-crime or xd-violence", "--dataset", "ucf", "--data", place, "--logits", place)
+    refused("no data", 64, "--data", "--dataset", "ucf-crime", "--logits", place)
+    refused("an empty folder of data", 66, "ucf_CLIP_rgbtest.csv", "--dataset", "ucf-crime", "--data", place, "--logits", place)
+    own = [*options, "--labels", ",".join(labels)]
+    refused("a folder that is not there", 66, "no such file", *own, "--logits", place / "none")
+    refused("missing logits", 66, "no logits of 'v0'", *own, "--logits", place)
+    refused("logits of other classes", 65, "expected [T, 3]", *options, "--labels", "normal," + labels[1], "--logits", place / "logits")
+    (place / "crops.csv").write_text("path,label\n" + "".join(f"v1__{i}.npy,{labels[1]}\n" for i in range(10)))
+    refused("ten crops of a video", 65, "names up to 10 crops", "--list", place / "crops.csv", "--annotations", place / "truth.csv",
+            "--fps", "25", "--labels", ",".join(labels), "--logits", place / "logits")  # fmt: skip
+    (place / "bad.csv").write_text("video,label,start,end\nv1,unheard of,1,2\n")
+    refused("an unknown label", 65, "bad.csv, line 2: the label 'unheard of'", "--list", place / "list.csv", "--annotations",
+            place / "bad.csv", "--labels", ",".join(labels), "--logits", place / "logits")  # fmt: skip
+finish()

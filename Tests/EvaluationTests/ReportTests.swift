@@ -1,0 +1,75 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+@testable import Evaluation
+
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
+@Suite("What is told of an evaluation")
+struct ReportTests {
+    private func document(_ videos: [EvaluatedVideo], classes: Int = 3) -> EvaluationDocument {
+        let evaluation = Evaluation(videos, classes: Videos.names(classes), normalTruth: true)
+        return EvaluationDocument(
+            evaluation, thresholds: Thresholds(videos, framesPerSecond: 30, allowedPerHour: 1),
+            bootstrap: Bootstrap(evaluation, draws: 20, seed: 0, threads: 2), dataset: "own <list>",
+            source: "model & \"tests\"", notes: ["a <note>"])
+    }
+
+    @Test("JSON has the figures under their published names, and null where one is not defined")
+    func json() throws {
+        let json = try JSONReader.parse(document(Videos.random(9, seed: 1)).json, maxBytes: 1 << 20)
+        for key in ["auc_coarse", "ap_coarse", "auc_fine", "ap_fine", "map_average", "videos", "snippets"] {
+            #expect(json[key]?.double != nil, "\(key)")
+        }
+        #expect(json["map_at_iou"]?["0.1"]?.double != nil && json["map_at_iou"]?["0.5"]?.double != nil)
+        #expect(json["confidence"]?["auc_coarse"]?.array?.count == 2)
+        #expect(json["classes"]?.array?.count == 3)
+        let undefined = try JSONReader.parse(document([Videos.make(coarse: [1])], classes: 2).json, maxBytes: 1 << 20)
+        #expect(undefined["auc_coarse"] == .null && undefined["ap_fine"] == .null)
+        #expect(undefined["thresholds"]?["best_f1"] == .null)
+    }
+
+    @Test("the report needs nothing from elsewhere, and what comes from outside is text in it")
+    func report() {
+        var videos = Videos.random(9, seed: 2)
+        videos.append(
+            Videos.make(
+                "<script>alert(1)</script>", coarse: [1, 2, 3], fine: [[0, 1, 2], [0, 1, 2], [0, 1, 2]],
+                truth: [(1, 0..<9)]))
+        let page = String(decoding: EvaluationReport(document(videos)).html, as: UTF8.self)
+        #expect(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)"))
+        #expect(
+            page.contains("own &lt;list&gt;") && page.contains("model &amp; &quot;tests&quot;")
+                && page.contains("a &lt;note&gt;"))
+        for foreign in ["src=", "href=", "url(", "@import"] { #expect(!page.contains(foreign), "\(foreign)") }
+        #expect(page.components(separatedBy: "<figure>").count == 11)
+        #expect(page.contains("prefers-color-scheme: dark"))
+    }
+
+    @Test("each chart is well-formed XML with its colours in it", arguments: [1, 2, 40])
+    func charts(count: Int) throws {
+        let files = EvaluationCharts(document(Videos.random(count, seed: 3))).files
+        #expect(files.map(\.name).count == 5)
+        for (name, svg) in files {
+            let parser = XMLParser(data: Data(svg.utf8))
+            #expect(parser.parse(), "\(name): \(parser.parserError.map { "\($0)" } ?? "")")
+            #expect(svg.contains("<style>") && !svg.contains("nan") && !svg.contains("inf"), "\(name)")
+        }
+    }
+
+    @Test(
+        "numbers have so many decimals, and what is none is a dash",
+        arguments: [
+            (12.3, 2, "12.30"), (0.005, 2, "0.01"), (-1.25, 1, "-1.3"), (-0.001, 2, "0.00"), (7.6, 0, "8"),
+            (Double.nan, 2, "–"),
+            (1e12, 2, "–"), (Double.infinity, 2, "–"),
+        ])
+    func decimals(value: Double, places: Int, text: String) {
+        #expect(Decimals.text(value, places) == text)
+        #expect(Decimals.text(nil, places) == "–")
+    }
+}

@@ -1,0 +1,85 @@
+import Datasets
+import Formats
+import Foundation
+import TestSupport
+import Testing
+import VadCLIP
+
+@testable import Evaluation
+
+@Suite("Test sets")
+struct TestSetTests {
+    private let scratch: ScratchFolder
+    private static let spelling = LabelSpelling(classes: ["normal", "fall"])
+
+    init() throws { scratch = try ScratchFolder() }
+
+    private func file(_ text: String) throws -> TextFile { try TextFile(path: "some.csv", bytes: Array(text.utf8)) }
+
+    private func set(_ rows: String, _ intervals: String, crop: Int? = nil) throws -> TestSet {
+        try TestSet(
+            VideoList(file("path,label\n\(rows)")),
+            annotations: Annotations(file("video,label,start,end\n\(intervals)"), spelling: Self.spelling),
+            spelling: Self.spelling, crop: crop)
+    }
+
+    private func logits(_ name: String, _ values: [Float], columns: Int = 3) throws {
+        _ = try scratch.write(NPYWriter.encode(values, rows: values.count / columns, columns: columns), to: name)
+    }
+
+    @Test("a video's annotations are found by its name, and its logits too")
+    func joins() throws {
+        let set = try set("x/a__5.npy,fall\nx/b__5.npy,normal\n", "a.mp4,fall,16,32\n")
+        #expect(set.videos.map(\.name) == ["a", "b"])
+        #expect(set.videos[0].intervals == [AnnotatedInterval(label: 1, frames: 16..<32)])
+        #expect(set.notes == [])
+        try set.checkOnce()
+        try logits("a.npy", [0, 2, 0, 1, 0, 2])
+        try logits("b__5.npy", [-1, 0, 0])
+        for threads in [1, 2, 8] {
+            let videos = try set.evaluated(logits: FeatureFolder(path: scratch.path), threads: threads)
+            #expect(videos.map(\.name) == ["a", "b"])
+            #expect(videos[0].coarse[0] == 0.5 && videos[0].positives == [0, 16] && videos[1].isNormal)
+            #expect(videos[0].fine[0] > 0.8 && videos[0].fine[3] > 0.8)
+        }
+    }
+
+    @Test("what is doubtful about list and annotations is said")
+    func notes() throws {
+        let set = try set(
+            "a.npy,fall\nb.npy,normal\nc.npy,fall\nd.npy,fall\n", "b,fall,1,2\nc,fall,1,2\ne,fall,1,2\nf,normal,,\n")
+        #expect(
+            set.notes == [
+                "2 videos, 'a' first, are abnormal by their labels and have no annotated interval: all their frames count as normal",
+                "'b' is normal by its label and has annotated intervals, which are left out",
+                "2 videos, 'e' first, are annotated and not in the list",
+            ])
+        #expect(set.videos[1].intervals == [])
+    }
+
+    @Test("a list of several crops is refused, and one of them can be chosen")
+    func crops() throws {
+        let rows = "a__0.npy,fall\na__1.npy,fall\nb__0.npy,normal\nb__1.npy,normal\n"
+        let error = failure(of: DatasetError.self) { try set(rows, "a,fall,1,2\n").checkOnce() }
+        #expect(error?.description.contains("up to 2 crops or rows of a video (4 rows of 2 videos)") == true)
+        try set(rows, "a,fall,1,2\n", crop: 1).checkOnce()
+    }
+
+    @Test("logits that are missing, of another shape or not finite are named")
+    func refused() throws {
+        let set = try set("a.npy,fall\nb.npy,normal\n", "a,fall,0,16\n")
+        try logits("a.npy", [0, 0, 0])
+        func told() throws -> DatasetError? {
+            let folder = try FeatureFolder(path: scratch.path)
+            return failure(of: DatasetError.self) { _ = try set.evaluated(logits: folder, threads: 2) }
+        }
+        #expect(try told()?.kind == .noInput)
+        #expect(try told()?.description.contains("no logits of 'b' (line 3 of the list): expected b.npy") == true)
+        try logits("b.npy", [0, 0], columns: 2)
+        #expect(try told()?.description.contains("b.npy has shape [1, 2]: expected [T, 3]") == true)
+        try logits("b.npy", [0, 0, 0, 0, .infinity, 0])
+        #expect(try told()?.description.contains("b.npy: a logit of snippet 1 is not finite") == true)
+        _ = try scratch.write(Array("no array".utf8), to: "b.npy")
+        #expect(try told()?.kind == .badData)
+    }
+}
