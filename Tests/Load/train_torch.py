@@ -62,6 +62,8 @@ class VadCLIP:
     """Weights under the published names; those of CLIP are frozen."""
 
     def __init__(self, state, labels, dtype=torch.float32):
+        # Attention by scaled_dot_product_attention, or by its products.
+        self.fused = False
         self.w = {}
         for name, value in state.items():
             value = torch.as_tensor(np.asarray(value)).to(dtype)
@@ -74,7 +76,6 @@ class VadCLIP:
         self.towerLayers, self.heads = len(blocks), max(1, w["clipmodel.ln_final.weight"].shape[0] // 64)
         i = torch.arange(self.length)
         same = (i[:, None] // WINDOWS[self.layers]) == (i[None, :] // WINDOWS[self.layers])
-        # Where L is not a multiple of the window, the last window takes the rest: no published length is.
         self.mask = torch.where(same, 0.0, float("-inf")).to(dtype)
         self.distance = torch.exp(-(i[:, None] - i[None, :]).abs().to(torch.float64) / np.e).to(dtype)
         self.tokens = [Tokenizer()(label) for label in labels]
@@ -93,12 +94,12 @@ class VadCLIP:
     def block(self, x, name, heads, mask):
         h = self.norm(x, name + ".ln_1")
         q, k, v = F.linear(h, self.w[name + ".attn.in_proj_weight"], self.w[name + ".attn.in_proj_bias"]).chunk(3, -1)
-        if heads == 1:
-            a = torch.softmax(q @ k.transpose(1, 2) * q.shape[-1] ** -0.5 + mask, -1) @ v
+        q, k, v = (y.view(*y.shape[:2], heads, -1).transpose(1, 2) for y in (q, k, v))
+        if self.fused:
+            a = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         else:
-            split = lambda y: y.view(*y.shape[:2], heads, -1).transpose(1, 2)
-            a = F.scaled_dot_product_attention(split(q), split(k), split(v), attn_mask=mask)
-            a = a.transpose(1, 2).reshape(x.shape)
+            a = torch.softmax(q @ k.transpose(2, 3) * q.shape[-1] ** -0.5 + mask, -1) @ v
+        a = a.transpose(1, 2).reshape(x.shape)
         x = x + self.linear(a, name + ".attn.out_proj")
         h = gelu(self.linear(self.norm(x, name + ".ln_2"), name + ".mlp.c_fc"))
         return x + self.linear(h, name + ".mlp.c_proj")
