@@ -57,6 +57,7 @@ INLINE = {
     "vigil help COMMAND": "for one in serve score import train config inspect bench; do vigil help $one; done",
     "vigil help train": "vigil help train",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
+    "vigil bench train": "vigil bench train --videos 1 --snippets 8 --runs 1",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
     "curl http://127.0.0.1:8080/problems/backlog-full": "curl http://127.0.0.1:8080/problems/backlog-full",
 }
