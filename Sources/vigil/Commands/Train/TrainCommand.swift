@@ -42,6 +42,12 @@ struct TrainCommand: AsyncParsableCommand {
     var name: String?
     @Option(help: "The form of the weights with the published names: pth, safetensors or none.")
     var weights = "pth"
+    @Option(
+        help: """
+            Kernels that the model file's weights are also stored prepared for: avx512, avx2, neon, portable or none. \
+            (default: those that compute)
+            """)
+    var prepare: String?
     @Flag(help: "Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab.")
     var keepTextTower = false
     @Option(
@@ -111,6 +117,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let name { job.name = name }
         job.weights = TrainingJob.WeightsForm(rawValue: weights)
         job.keepTextTower = keepTextTower
+        job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)
         return job
     }
 
