@@ -32,8 +32,8 @@ struct VigilCommand: AsyncParsableCommand {
             """,
         version: Vigil.version,
         subcommands: [
-            ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, ConfigCommand.self,
-            StateCommand.self, BenchCommand.self, VersionCommand.self,
+            ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, TrainCommand.self,
+            ConfigCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }
 

@@ -107,8 +107,8 @@ struct ServeBenchCommand: AsyncParsableCommand {
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
         let settings = try settings()
-        let (stop, source) = StopFlag.onInterrupt()
-        defer { source.cancel() }
+        let (stop, sources) = StopFlag.on(SIGINT)
+        defer { for source in sources { source.cancel() } }
         let report =
             if let server {
                 try await measure(server, trusting: trust, own: nil, key: key, pace, stop)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Formats
 import Platform
 import Scoring
 import Tensors
@@ -68,7 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
             throw Failure(.usage, "--name '\(name.prefix(60))': expected a name of at most 200 bytes")
         }
         options.window = window
-        options.vocabulary = try vocab.map(Self.vocabulary)
+        options.vocabulary = try vocab.map(VocabularyFile.text)
         options.keepTextTower = keepTextTower
         options.name = name
         options.weightsFrom = weightsFrom
@@ -114,23 +113,6 @@ struct ImportCommand: AsyncParsableCommand {
                     .usage, "--prepare '\(name)': expected none or one of \(error.available.joined(separator: ", "))")
             }
         }
-    }
-
-    /// The vocabulary's text, at most 64 MiB of it.
-    private static func vocabulary(_ path: String) throws -> String {
-        let file: MappedFile
-        do throws(FileError) { file = try MappedFile(path: path) } catch {
-            throw Failure(.noInput, "\(error), by --vocab; CLIP's is \(ImportOptions.vocabularySource)")
-        }
-        let bytes: [UInt8]
-        do {
-            bytes =
-                FileKind.detect(file) == .gzip
-                ? try Gzip.inflate(file, limit: 64 << 20) : file.withUnsafeBytes { Array($0.prefix(64 << 20)) }
-        } catch {
-            throw Failure(.badData, "\(path): \(error.description)")
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
