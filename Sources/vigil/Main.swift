@@ -33,6 +33,7 @@ struct VigilCommand: AsyncParsableCommand {
         version: Vigil.version,
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, TrainCommand.self,
+            ScenesCommand.self,
             ConfigCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }

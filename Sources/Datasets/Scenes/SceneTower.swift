@@ -33,7 +33,9 @@ struct SceneTower {
             let block = "transformer.resblocks.\(layer)."
             let size = 1 / Float(d).squareRoot()
             tensors += [
-                tensor(block + "attn.in_proj_weight", [3 * d, d], within: size) { if layer == 0 { Self.seekMark(&$0) } },
+                tensor(block + "attn.in_proj_weight", [3 * d, d], within: size) {
+                    if layer == 0 { Self.seekMark(&$0) }
+                },
                 tensor(block + "attn.in_proj_bias", [3 * d], within: 0.05) { if layer == 0 { $0[Self.mark] = 8 } },
                 tensor(block + "attn.out_proj.weight", [d, d], within: size),
                 tensor(block + "attn.out_proj.bias", [d], within: 0.05),
