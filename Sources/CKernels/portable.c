@@ -8,5 +8,7 @@
 #include "template/product.h"
 #include "template/rows.h"
 #include "template/convolution.h"
+#include "template/outer.h"
+#include "template/gradients.h"
 #include "template/peak.h"
 #include "template/table.h"

@@ -103,7 +103,7 @@ public struct TextTower: Sendable {
 
     /// Text features of labels given as word tokens, [labels, outputWidth]; not normalised.
     public func features(of labels: [[Int]]) throws(TextTowerError) -> Matrix {
-        for (index, tokens) in labels.enumerated() { try check(tokens, label: index) }
+        for (index, tokens) in labels.enumerated() { try configuration.check(tokens, label: index) }
         let workspace = Workspace()
         let width = configuration.width
         let longest = configuration.context
@@ -128,14 +128,6 @@ public struct TextTower: Sendable {
         return Matrix(rows: labels.count, columns: configuration.outputWidth, values: features.values())
     }
 
-    private func check(_ tokens: [Int], label: Int) throws(TextTowerError) {
-        guard tokens.count <= configuration.mostTokens else {
-            throw .tooManyTokens(label: label, tokens: tokens.count, most: configuration.mostTokens)
-        }
-        guard let stray = tokens.first(where: { $0 < 0 || $0 >= configuration.vocabulary }) else { return }
-        throw .unknownToken(label: label, token: stray, vocabulary: configuration.vocabulary)
-    }
-
     /// The embeddings of one label's positions up to its end token, with the position embeddings added.
     private func embed(_ tokens: [Int], into x: MatrixView) {
         let width = configuration.width
@@ -152,6 +144,17 @@ public struct TextTower: Sendable {
                 x[position, column] = value + positionEmbedding[position * width + column]
             }
         }
+    }
+}
+
+extension TextTower.Configuration {
+    /// Throws where a label's word tokens can't be taken.
+    func check(_ tokens: [Int], label: Int) throws(TextTowerError) {
+        guard tokens.count <= mostTokens else {
+            throw .tooManyTokens(label: label, tokens: tokens.count, most: mostTokens)
+        }
+        guard let stray = tokens.first(where: { $0 < 0 || $0 >= vocabulary }) else { return }
+        throw .unknownToken(label: label, token: stray, vocabulary: vocabulary)
     }
 }
 

@@ -37,6 +37,13 @@ public struct MatrixView {
         return MatrixView(base: base, rows: 1, columns: rows, stride: rows)
     }
 
+    /// The same floats in rows of another length; they must lie without gaps.
+    public func reshaped(rows: Int, columns: Int) -> MatrixView {
+        precondition(self.rows == 1 || stride == self.columns, "rows with gaps can't be cut anew")
+        precondition(rows * columns == self.rows * self.columns, "as many floats as before")
+        return MatrixView(base: base, rows: rows, columns: columns, stride: columns)
+    }
+
     /// The value at a row and a column.
     public subscript(row: Int, column: Int) -> Float {
         get {

@@ -137,7 +137,7 @@ public struct ConvolutionWeights: Sendable {
 
     /// The matrix G: powers of the points 0, 1, -1, 2, -2, 1/2, -1/2 over the product of their distances, and the last
     /// coefficient for infinity.
-    private static let factors: [[Double]] = {
+    static let factors: [[Double]] = {
         let points: [Double] = [0, 1, -1, 2, -2, 0.5, -0.5]
         let rows = points.enumerated().map { index, point in
             let distance = points.enumerated().reduce(1.0) { $1.offset == index ? $0 : $0 * (point - $1.element) }

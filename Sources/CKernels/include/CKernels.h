@@ -21,6 +21,16 @@ typedef struct {
     int quick_gelu;
 } vg_epilogue;
 
+/// The numbers of one AdamW step: b1, b2 the decay rates of the moments, t the step from 1 on.
+typedef struct {
+    /// 1 - b1, 1 - b2, b2.
+    float mean_share, square_share, square_kept;
+    /// 1 / sqrt(1 - b2^t), and what is added to the root.
+    float square_correction, epsilon;
+    /// rate / (1 - b1^t), and 1 - rate * weight decay.
+    float step, kept;
+} vg_adamw;
+
 typedef struct {
     const char *name;
     /// Columns of one panel of packed weights.
@@ -74,6 +84,66 @@ typedef struct {
 
     /// y = exp(x), within 2 ulp where exp(x) is a normal number; 0 below that, infinity above.
     void (*exponential)(ptrdiff_t n, const float *x, float *y);
+
+    // Learning.
+
+    /// C[k, n] = A[m, k]^T B[m, n], plus C where `adds` is not 0. A number of C is the same bits whatever part of C is
+    /// computed with it. `scratch` has `outer_scratch` floats.
+    void (*outer)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const float *a, ptrdiff_t a_stride, const float *b,
+                  ptrdiff_t b_stride, int adds, float *c, ptrdiff_t c_stride, float *scratch);
+    ptrdiff_t outer_scratch;
+
+    /// Of y = layer_norm(x): dx from dy, plus `residual` [rows, n] where that is not NULL; dx may be dy or `residual`.
+    /// `d_gain` and `d_shift` [n] are added to, row after row; both NULL for none.
+    void (*layer_norm_backward)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, const float *gain,
+                                const float *dy, ptrdiff_t dy_stride, const float *residual, ptrdiff_t residual_stride,
+                                float *dx, ptrdiff_t dx_stride, float *d_gain, float *d_shift);
+
+    /// Of y = g(u): du = factor_i dy g'(u), and y itself once more where `y` is not NULL. A stride of 0 takes one row of
+    /// dy for all; `factors` [rows] NULL for 1. du may be dy or u, y may be u.
+    void (*quick_gelu_backward)(ptrdiff_t rows, ptrdiff_t n, const float *u, ptrdiff_t u_stride, const float *dy,
+                                ptrdiff_t dy_stride, const float *factors, float *du, ptrdiff_t du_stride, float *y,
+                                ptrdiff_t y_stride);
+
+    /// Of y = softmax(x) along each row: d = scale * y (d - sum(y d)), in place.
+    void (*softmax_backward)(ptrdiff_t rows, ptrdiff_t n, const float *y, ptrdiff_t y_stride, float scale, float *d,
+                             ptrdiff_t d_stride);
+
+    /// `similarity` that keeps the cosines for its backward: x becomes those above the threshold and 0, y the graph.
+    void (*similarity_kept)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride, const float *own,
+                            const float *lengths, float threshold, float *y, ptrdiff_t y_stride);
+
+    /// Of the similarity graph S[n, n] of n rows X: d, the gradient of S, becomes the symmetric H with dX = H X.
+    /// `cosines` are those of `similarity_kept`; `pulls` [n] is scratch.
+    void (*similarity_backward)(ptrdiff_t n, const float *s, ptrdiff_t s_stride, const float *cosines,
+                                ptrdiff_t cosines_stride, const float *lengths, float *d, ptrdiff_t d_stride,
+                                float *pulls);
+
+    /// The adjoint of convolution_out: eight planes from dy[rows, n]; rows past the last count as 0.
+    void (*convolution_out_backward)(ptrdiff_t rows, ptrdiff_t n, const float *dy, ptrdiff_t dy_stride, float *products,
+                                     ptrdiff_t plane);
+
+    /// The adjoint of convolution_in: adds to 4 * tiles + 4 rows of dx what eight planes come to.
+    void (*convolution_in_backward)(ptrdiff_t tiles, ptrdiff_t n, const float *u, ptrdiff_t plane, float *dx,
+                                    ptrdiff_t dx_stride);
+
+    /// The eight weights of each of n kernels of five taps, plane after plane, from `taps` [n, 5]; and the taps' gradient
+    /// from theirs. `factors` [8, 5] are the powers of the points.
+    void (*convolution_mix)(ptrdiff_t n, const float *factors, const float *taps, float *mixed, ptrdiff_t plane);
+    void (*convolution_mix_backward)(ptrdiff_t n, const float *factors, const float *mixed, ptrdiff_t plane, int adds,
+                                     float *taps);
+
+    /// y[n] += the sum of each column of x, row after row.
+    void (*column_sums)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *y);
+
+    /// y += factor * x.
+    void (*add_scaled)(ptrdiff_t rows, ptrdiff_t n, float factor, const float *x, ptrdiff_t x_stride, float *y,
+                       ptrdiff_t y_stride);
+
+    double (*sum_of_squares)(ptrdiff_t n, const float *x);
+
+    /// A step of AdamW: moments m and v and weights w from the gradient g, all [n].
+    void (*adamw)(ptrdiff_t n, const vg_adamw *settings, const float *g, float *m, float *v, float *w);
 } vg_kernels;
 
 typedef enum { VG_PORTABLE = 0, VG_AVX2 = 1, VG_AVX512 = 2, VG_NEON = 3 } vg_isa;
@@ -88,6 +158,10 @@ ptrdiff_t vg_packed_count(ptrdiff_t k, ptrdiff_t n, ptrdiff_t panel);
 /// long and zero beyond column n. The strides let a transposed matrix be packed as it is.
 void vg_pack(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride, ptrdiff_t panel,
              float *packed);
+
+/// The same for the panels from `first` up to `last` alone, by blocks that suit strides of either kind.
+void vg_pack_panels(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                    ptrdiff_t panel, ptrdiff_t first, ptrdiff_t last, float *packed);
 
 /// Folds the whole blocks of 64 bytes of `bytes` into 16 that have the same CRC-32 (zip's, gzip's) behind a register of
 /// zeros as the blocks have behind the CRC-32 `sum`. Returns how many bytes that were; 0 where there are too few, or where

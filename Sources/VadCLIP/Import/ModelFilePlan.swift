@@ -12,8 +12,9 @@ struct ModelFilePlan {
     let tower: TextTower.Configuration
     /// CLIP's vocabulary, where the text tower is kept.
     let vocabulary: String?
-    let prompt: (prefix: Int, postfix: Int)
     let precision: WeightPrecision
+    /// How the weights were trained, as JSON.
+    let training: String?
 
     /// The model that `weights` make.
     func model(of weights: some WeightSource, in preparation: Preparation) throws(ModelError) -> Model {
@@ -66,15 +67,17 @@ struct ModelFilePlan {
 
     private var metadata: [ByteText: String] {
         typealias Key = ModelFile.Key
-        return [
+        var metadata: [ByteText: String] = [
             ByteText(Key.format): ModelFile.format, ByteText(Key.version): ModelFile.version,
             ByteText(Key.name): info.name,
             ByteText(Key.labels): JSONWriter.text { json in json.array(classes.labels) { $0.string($1) } },
             ByteText(Key.window): String(configuration.window), ByteText(Key.trained): String(info.trained),
-            ByteText(Key.source): info.sourceSHA256, ByteText(Key.prefix): String(prompt.prefix),
-            ByteText(Key.postfix): String(prompt.postfix),
+            ByteText(Key.source): info.sourceSHA256, ByteText(Key.prefix): String(tower.prefix),
+            ByteText(Key.postfix): String(tower.postfix),
             ByteText(Key.precision): precision.rawValue,
         ]
+        if let training { metadata[Key.training] = training }
+        return metadata
     }
 
     /// The text tower's tensors, and the merges of the vocabulary that CLIP uses.

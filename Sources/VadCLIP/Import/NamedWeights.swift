@@ -79,16 +79,20 @@ struct PlainWeights: NamedWeights {
     let prefix: String
     /// Prefixes of other weights beside these.
     let others: [String]
+    /// Those of `names` that had the prefix; all where there is none.
+    let prefixed: [String]
 
     /// Wrappers of modules, whose names say nothing of the weights: those of parallel and of compiled modules.
     private static let wrappers: Set<ByteText> = [
         "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
     ]
 
-    /// Finds the names by the position embeddings.
+    /// Finds the names by one that the wanted weights have.
     ///
-    /// - Parameter asked: the prefix to take where there are several
-    init(_ base: any NamedWeights, asked: String?) throws(ModelError) {
+    /// - Parameters:
+    ///   - asked: the prefix to take where there are several
+    ///   - mark: that name
+    init(_ base: any NamedWeights, asked: String?, mark: String = ModelFile.Name.positions) throws(ModelError) {
         let unwrapped = base.names.map { name in
             (
                 original: name,
@@ -96,23 +100,25 @@ struct PlainWeights: NamedWeights {
                     .filter { !Self.wrappers.contains(ByteText(String($0))) }.joined(separator: ".")
             )
         }
-        let mark = ModelFile.Name.positions
         let found = Set(
             unwrapped.map(\.name).filter { $0.hasBytes(of: mark) || $0.ends(with: "." + mark) }.map { ByteText($0) })
         let prefixes = found.map { String(Substring($0.text.utf8.dropLast(mark.utf8.count))) }.sorted()
         let prefix = try Self.choose(prefixes, asked: asked)
         var originals: [ByteText: String] = [:]
-        var names: [String] = []
+        var (names, prefixed): ([String], [String]) = ([], [])
         for (original, name) in unwrapped {
-            let plain = name.rest(after: prefix).map { String($0) } ?? name
+            let rest = name.rest(after: prefix).map { String($0) }
+            let plain = rest ?? name
             if let other = originals.updateValue(original, forKey: ByteText(plain)) {
                 throw .notAModel(
                     "the tensors \(quoted(other)) and \(quoted(original)) are both \(quoted(plain)) without what other tools "
                         + "put into names: expected one of them")
             }
             names.append(plain)
+            if rest != nil { prefixed.append(plain) }
         }
         self.base = base
+        self.prefixed = prefixed
         self.originals = originals
         self.names = names
         self.prefix = String(prefix.dropLast())

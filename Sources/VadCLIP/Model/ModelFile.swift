@@ -21,6 +21,7 @@ public enum ModelFile {
         static let window = "window", trained = "trained", source = "source_sha256"
         static let prefix = "prompt_prefix", postfix = "prompt_postfix"
         static let prepared = "prepared", preparedFrom = "prepared_from", precision = "weights"
+        static let training = "training"
     }
 
     /// Tensor names beside the published ones.
@@ -53,6 +54,9 @@ public enum ModelFile {
 
     /// Whether a safetensors file says that it is a model file.
     public static func isModel(_ tensors: SafetensorsFile) -> Bool { tensors.metadata[Key.format] == format }
+
+    /// How the model was trained, as JSON; nil for one that was imported.
+    public static func training(of tensors: SafetensorsFile) -> String? { tensors.metadata[Key.training] }
 
     /// Whether a tensor of a model file repeats the others in prepared form.
     public static func isPrepared(_ name: String) -> Bool { name.begins(with: PreparedSection.prefix) }

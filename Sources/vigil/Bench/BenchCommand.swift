@@ -8,7 +8,7 @@ import TLS
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure the engine and the service on this machine.",
-        subcommands: [EngineBenchCommand.self, ServeBenchCommand.self])
+        subcommands: [EngineBenchCommand.self, ServeBenchCommand.self, TrainBenchCommand.self])
 }
 
 /// `vigil bench engine`.
@@ -107,8 +107,8 @@ struct ServeBenchCommand: AsyncParsableCommand {
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
         let settings = try settings()
-        let (stop, source) = StopFlag.onInterrupt()
-        defer { source.cancel() }
+        let (stop, sources) = StopFlag.on(SIGINT)
+        defer { for source in sources { source.cancel() } }
         let report =
             if let server {
                 try await measure(server, trusting: trust, own: nil, key: key, pace, stop)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Formats
 import Platform
 import Scoring
 import Tensors
@@ -68,13 +67,13 @@ struct ImportCommand: AsyncParsableCommand {
             throw Failure(.usage, "--name '\(name.prefix(60))': expected a name of at most 200 bytes")
         }
         options.window = window
-        options.vocabulary = try vocab.map(Self.vocabulary)
+        options.vocabulary = try vocab.map(VocabularyFile.text)
         options.keepTextTower = keepTextTower
         options.name = name
         options.weightsFrom = weightsFrom
         options.trained = !untrained
         options.precision = weights
-        options.prepared = try preparedFor()
+        options.prepared = try PreparedFor.kernels(prepare, usual: weights == .float32 ? .available[0] : nil)
         if keepTextTower, vocab == nil {
             throw Failure(
                 .usage,
@@ -101,36 +100,18 @@ struct ImportCommand: AsyncParsableCommand {
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
         try Terminal.print(Array(line.utf8))
     }
+}
 
-    private func preparedFor() throws -> Kernels? {
-        switch prepare {
-        case nil: return weights == .float32 ? .available[0] : nil
-        case "none": return nil
-        case let name?:
-            do {
-                return try Kernels.named(name)
-            } catch {
-                throw Failure(
-                    .usage, "--prepare '\(name)': expected none or one of \(error.available.joined(separator: ", "))")
-            }
+/// The kernels that a model file's weights are also stored prepared for.
+enum PreparedFor {
+    /// Those that --prepare names.
+    static func kernels(_ name: String?, usual: Kernels?) throws(Failure) -> Kernels? {
+        guard let name else { return usual }
+        if name == "none" { return nil }
+        do throws(KernelsError) { return try Kernels.named(name) } catch {
+            throw Failure(
+                .usage, "--prepare '\(name)': expected none or one of \(error.available.joined(separator: ", "))")
         }
-    }
-
-    /// The vocabulary's text, at most 64 MiB of it.
-    private static func vocabulary(_ path: String) throws -> String {
-        let file: MappedFile
-        do throws(FileError) { file = try MappedFile(path: path) } catch {
-            throw Failure(.noInput, "\(error), by --vocab; CLIP's is \(ImportOptions.vocabularySource)")
-        }
-        let bytes: [UInt8]
-        do {
-            bytes =
-                FileKind.detect(file) == .gzip
-                ? try Gzip.inflate(file, limit: 64 << 20) : file.withUnsafeBytes { Array($0.prefix(64 << 20)) }
-        } catch {
-            throw Failure(.badData, "\(path): \(error.description)")
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

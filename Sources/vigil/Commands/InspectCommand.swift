@@ -139,6 +139,8 @@ private struct Inspection {
 
     private var facts: [(name: String, value: Fact)]
     private var tensors: [(name: String, type: String, shape: [Int])]
+    /// How a model was trained.
+    private var training: (json: JSONValue, text: [UInt8])?
 
     /// A PyTorch checkpoint.
     init(checkpoint: TorchCheckpoint, file: MappedFile) {
@@ -174,6 +176,9 @@ private struct Inspection {
             ("source sha256", .text(model.metadata["source_sha256"] ?? "")),
             ("sha256", .text(FileDigest(of: file).value)),
         ]
+        if let text = ModelFile.training(of: model).map({ Array($0.utf8) }), let json = try? JSONReader.parse(text) {
+            training = (json, text)
+        }
     }
 
     /// Any safetensors file.
@@ -192,11 +197,23 @@ private struct Inspection {
 
     /// A line a fact, and where it is asked for a line a tensor: of these there are hundreds.
     func text(withTensors: Bool) -> [UInt8] {
+        let facts = facts + trainingFacts
         let wide = facts.map(\.name.count).max() ?? 0
         var lines = facts.map { $0.name + String(repeating: " ", count: wide + 2 - $0.name.count) + $0.value.text }
         lines.append("")
         lines += withTensors ? tensors.map { "\($0.name)  \($0.type)  \($0.shape)" } : ["--tensors lists the tensors"]
         return Array(lines.joined(separator: "\n").utf8)
+    }
+
+    /// How a model was trained, a fact a line; its history, which is long, is for JSON alone.
+    private var trainingFacts: [(name: String, value: Fact)] {
+        guard case .object(let members)? = training?.json else { return [] }
+        return members.filter { $0.name != "history" }.flatMap { member -> [(name: String, value: Fact)] in
+            guard case .object(let inner) = member.value else {
+                return [("training " + member.name, .text(member.value.oneLine))]
+            }
+            return inner.map { ("training \(member.name).\($0.name)", .text($0.value.oneLine)) }
+        }
     }
 
     /// An object of the facts, with the file's name and the tensors as an array.
@@ -206,6 +223,10 @@ private struct Inspection {
                 json.member("file", file)
                 for fact in facts {
                     write(fact.value, as: fact.name.pieces(between: ASCII.space).joined(separator: "_"), to: &json)
+                }
+                if let training {
+                    json.key("training")
+                    json.raw(training.text)
                 }
                 json.key("parts")
                 json.array(tensors) { json, tensor in
@@ -231,6 +252,19 @@ private struct Inspection {
         case .none:
             json.key(name)
             json.null()
+        }
+    }
+}
+
+extension JSONValue {
+    /// Short, for a person: lists between commas, objects as `name value`.
+    fileprivate var oneLine: String {
+        switch self {
+        case .null: "none"
+        case .bool(let flag): flag ? "yes" : "no"
+        case .number(let text), .string(let text): text
+        case .array(let items): items.isEmpty ? "none" : items.map(\.oneLine).joined(separator: ", ")
+        case .object(let members): members.map { "\($0.name) \($0.value.oneLine)" }.joined(separator: ", ")
         }
     }
 }

@@ -5,6 +5,7 @@ import Platform
 import Scoring
 import TLS
 import Tensors
+import Training
 import VadCLIP
 
 /// An error that ends a command: its sentence and its exit code (sysexits).
@@ -65,12 +66,20 @@ struct Failure: Error, CustomStringConvertible {
         case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
         case let error as DatasetError: Failure(error.kind == .noInput ? .noInput : .badData, error.description)
+        case let error as ReplayError: Failure(error.isAboutInput ? .noInput : .badData, error.description)
+        case let error as RunError: Failure(error.isSetting ? .usage : .badData, error.description)
+        case let error as DataFaults: Failure(error.isMissing ? .noInput : .badData, error.description)
         case is CheckpointError, is SafetensorsError, is ModelError, is ArrayDecodingError, is FeatureError,
-            is GzipError, is WeightError:
+            is GzipError, is WeightError, is TrainingError:
             Failure(.badData, "\(error)")
         default: nil
         }
     }
+}
+
+extension ReplayError {
+    /// Whether it is about a file that can't be read.
+    fileprivate var isAboutInput: Bool { if case .unreadable = self { true } else { false } }
 }
 
 extension FileError {

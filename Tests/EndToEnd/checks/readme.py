@@ -33,6 +33,14 @@ PASSED_OVER = {
     "RateLimit-Policy": "no command",
     "stateDiagram": "a picture",
     '{"time"': "no command",
+    "vigil train --preset ucf-crime": "needs the published features; checks/training.py trains",
+    "vigil train --preset xd-violence": "needs the published features; checks/training.py trains",
+    "vigil train --replay": "checks/training.py does",
+    "vigil train --labels": "needs clips; checks/training.py trains on classes of its own",
+    "vigil eval --model mine": "needs clips; checks/training.py does",
+    "vigil serve --model mine": "needs clips; checks/training.py does",
+    "deploy/ablations.sh": "needs the published features; checks/training.py calls it",
+    '{"learning_rate"': "no command",
 }
 # A state folder that a server has left.
 KEPT = """command vigil serve --port 0 --state kept >served 2>&1 & server=$!
@@ -46,8 +54,10 @@ INLINE = {
     "vigil version": "vigil version",
     "vigil state check --state DIR": KEPT + "vigil state check --state kept",
     "vigil state recover --state DIR --output NEWDIR": KEPT + "vigil state recover --state kept --output mended",
-    "vigil help COMMAND": "for one in serve score import config inspect bench; do vigil help $one; done",
+    "vigil help COMMAND": "for one in serve score import train config inspect bench; do vigil help $one; done",
+    "vigil help train": "vigil help train",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
+    "vigil bench train": "vigil bench train --videos 1 --snippets 8 --runs 1",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
     "curl http://127.0.0.1:8080/problems/backlog-full": "curl http://127.0.0.1:8080/problems/backlog-full",
 }
@@ -61,6 +71,11 @@ INLINE_PASSED_OVER = {
     "vigil bench serve": "the name of the command alone",
     "vigil bench serve --key-file": "checks/bench.py does",
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
+    "vigil train": "the name of the command alone; checks/training.py trains",
+    "vigil train --replay": "checks/training.py does",
+    "vigil eval --check": "an option; checks/evaluation.py does",
+    "vigil inspect --json": "an option; checks/training.py looks at what a model says of its training",
+    "vigil inspect FILE": "with another file above",
     "curl --compressed": "an option; checks/compression.py asks for compressed answers",
     "curl --unix-socket": "an option; checks/listening.py connects to Unix sockets",
     "make docker": "needs Docker and its registry",

@@ -1,0 +1,53 @@
+import CLIP
+import Tensors
+
+/// Where the classes' text features come from.
+protocol PromptedText: AnyObject {
+    /// t [K, d] with the prompt [context, width] as it is.
+    func features(prompt: MatrixView) -> Matrix
+
+    /// Adds to the prompt's gradient what comes from that by t, [K, d]; after `features` with the same prompt.
+    func backward(_ gradient: Matrix, to prompt: MatrixView)
+}
+
+/// Text features of "a video of LABEL", in place of the learnable prompt: constant.
+final class HandWrittenText: PromptedText {
+    /// "a video of" in CLIP's vocabulary.
+    private static let words = [320, 1455, 539]
+
+    private let features: Matrix
+
+    init(
+        clip: some WeightSource, tower: TextTower.Configuration, tokens: [[Int]], kernels: Kernels
+    ) throws(TrainingError) {
+        var tower = tower
+        (tower.prefix, tower.postfix) = (0, 0)
+        do {
+            features = try TextTower(
+                from: WithoutPrompt(source: clip), configuration: tower, streaming: true, kernels: kernels
+            ).features(of: tokens.map { Self.words + $0 })
+        } catch let error as WeightError {
+            throw .badWeights(error)
+        } catch let error as TextTowerError {
+            throw .badText(error)
+        } catch {
+            throw .badSetting(name: "text tower", value: "\(error)", expected: "CLIP's")
+        }
+    }
+
+    func features(prompt: MatrixView) -> Matrix { features }
+
+    func backward(_ gradient: Matrix, to prompt: MatrixView) {}
+
+    /// A tower whose learned prompt is of no account.
+    private struct WithoutPrompt<Source: WeightSource>: WeightSource {
+        let source: Source
+
+        func shape(of name: String) -> [Int]? { source.shape(of: name) }
+
+        func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
+            guard name == TextTower.Names.prompt else { return try source.floats(name, shape: shape) }
+            return [Float](repeating: 0, count: shape.reduce(1, *))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Formats
+import JSON
+import Platform
+import Tensors
+import VadCLIP
+
+/// Runs exactly the steps of a plan, and says what each came to: what one compares with PyTorch.
+public struct ReplayRun {
+    private let plan: ReplayPlan
+    private let trainer: Trainer
+    private var reports: [StepReport] = []
+
+    /// Begins at the weights of `checkpoint`, which has CLIP's text tower inside.
+    ///
+    /// - Parameters:
+    ///   - window: snippets of an attention window; as the published model of so many layers has it where there is none
+    ///   - vocabulary: text of CLIP's vocabulary file, for labels that are none of the published ones
+    ///   - prompt: learned positions before and behind a label's words
+    ///   - without: parts that are left out
+    public init(
+        plan: ReplayPlan, checkpoint: CheckpointSource, window: Int? = nil, vocabulary: String? = nil,
+        prompt: (prefix: Int, postfix: Int) = (10, 10), without: Set<Ablation> = [], kernels: Kernels, threads: Int
+    ) throws {
+        self.plan = plan
+        guard let size = checkpoint.size else {
+            throw ModelError.notAModel("\(checkpoint.file.path) holds no VadCLIP weights: expected a whole checkpoint")
+        }
+        guard let window = window ?? Preset.matching(layers: size.layers)?.window else {
+            throw ModelError.badSetting(
+                name: "number of layers", value: String(size.layers),
+                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --window for another model")
+        }
+        var settings = TrainingSettings(
+            model: ModelConfiguration(
+                width: size.width, length: size.length, layers: size.layers, window: window, labels: plan.labels))
+        try settings.model.validate()
+        (settings.prefix, settings.postfix) = prompt
+        settings.contrastWeight = plan.contrastWeight
+        settings.optimizer.weightDecay = plan.weightDecay
+        settings.without = without
+        let tower = try checkpoint.textTower(width: size.width, prefix: prompt.prefix, postfix: prompt.postfix)
+        let layout = ParameterLayout(settings.model, context: tower.context, textWidth: tower.width)
+        trainer = try Trainer(
+            settings: settings, parameters: Parameters(layout: layout, from: checkpoint), clip: checkpoint,
+            tower: tower,
+            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, most: tower.mostTokens), kernels: kernels,
+            threads: threads)
+        for video in plan.steps.joined() where access(video.path, R_OK) != 0 {
+            throw ReplayError.unreadable("\(video.path) can't be read: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Whether a step is left.
+    public var isOver: Bool { reports.count == plan.steps.count }
+
+    /// Makes the next step; its features are read now, and let go again.
+    public mutating func advance() throws {
+        let videos = plan.steps[reports.count]
+        var samples: [Sample] = []
+        for video in videos {
+            samples.append(
+                Sample(features: try features(video.path), classes: video.classes, model: trainer.settings.model))
+        }
+        reports.append(try trainer.step(samples, learningRate: plan.learningRate, norms: true))
+    }
+
+    private func features(_ path: String) throws -> Matrix {
+        let array: DecodedArray
+        do {
+            array = try decode(MappedFile(path: path), with: NPYDecoder(limits: ArrayLimits()))
+        } catch let error as ArrayDecodingError {
+            throw ReplayError.bad(path: path, problem: "is no array of features: \(error.description)")
+        }
+        let width = trainer.settings.model.width
+        guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == width else {
+            throw ReplayError.bad(path: path, problem: "has shape \(array.shape): expected rows of \(width) numbers")
+        }
+        let matrix = Matrix(rows: array.shape[0], columns: width, values: array.values)
+        if let index = matrix.firstNotFinite {
+            throw ReplayError.bad(
+                path: path,
+                problem:
+                    "holds \(matrix.values[index]) at row \(index / width), column \(index % width): expected finite "
+                    + "numbers")
+        }
+        return matrix
+    }
+
+    /// The last step's report.
+    public var last: StepReport? { reports.last }
+
+    /// The weights as they are now.
+    public var parameters: Parameters { trainer.parameters }
+
+    /// What all steps came to, and the norms of the weights as they are now.
+    public var json: [UInt8] {
+        let (reports, norms) = (reports, trainer.parameters.norms)
+        return JSONWriter.document { json in
+            json.object { json in
+                json.key("steps")
+                json.array(reports) { $0.report($1) }
+                json.key("weight_norm_after")
+                json.norms(norms)
+            }
+        }
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func report(_ report: StepReport) {
+        object { json in
+            json.member("loss_coarse", report.lossCoarse)
+            json.member("loss_mil_align", report.lossMILAlign)
+            json.member("loss_contrast", report.lossContrast)
+            json.member("loss", report.loss)
+            json.key("grad_norm")
+            json.norms(report.gradientNorms)
+        }
+    }
+
+    fileprivate mutating func norms(_ norms: [(name: String, norm: Float)]) {
+        object { json in for (name, norm) in norms { json.member(name, norm) } }
+    }
+}

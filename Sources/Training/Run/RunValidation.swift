@@ -1,0 +1,132 @@
+public import Datasets
+public import Evaluation
+import JSON
+import Platform
+public import Tensors
+public import VadCLIP
+
+/// The videos that weights are validated on, and the figures that come of them.
+public struct RunValidation: Sendable {
+    /// What the list holds.
+    public let summary: ListSummary
+    /// What is doubtful about it.
+    public let notes: [String]
+    /// SHA-256 of the list.
+    public let digest: String
+    /// Snippets of all videos.
+    public let snippets: Int
+    private let videos: [Video]
+    private let files: [String]
+    private let classes: [String]
+    private let width: Int
+    private let hasFrames: Bool
+    private let normalTruth: Bool
+
+    /// Looks at a validation list and its features; throws all that is wrong with them.
+    ///
+    /// - Parameters:
+    ///   - annotations: abnormal intervals; where there are none, whole videos are validated by their labels
+    ///   - normalTruth: whether the normal class has ground truth in the detection mAP
+    public init(
+        _ list: VideoList, annotations: Annotations?, spelling: LabelSpelling, in folder: FeatureFolder, width: Int,
+        normalTruth: Bool, isThorough: Bool
+    ) throws {
+        let labels = try list.classes(spelling)
+        let audit = FeatureAudit(
+            list, classes: labels, spelling: spelling, in: folder, width: width, for: .testing, isThorough: isThorough)
+        guard audit.errors.isEmpty else { throw DataFaults(audit) }
+        guard labels.contains([0]), labels.contains(where: { $0 != [0] }) else {
+            throw DataFaults(["\(list.path) has to have normal and abnormal videos to validate on"])
+        }
+        summary = audit.summary
+        notes = audit.findings.map(\.description)
+        digest = try TrainingData.digest(of: list.path)
+        files = audit.files.compactMap { $0 }
+        snippets = audit.snippets.reduce(0) { $0 + ($1 ?? 0) }
+        classes = spelling.classes
+        self.width = width
+        hasFrames = annotations != nil
+        self.normalTruth = normalTruth
+        videos = zip(list.rows, labels).map { row, labels in
+            Video(
+                name: row.video.name, labels: labels,
+                intervals: labels == [0] ? [] : annotations?[row.video.name] ?? [])
+        }
+    }
+
+    /// A video and what people saw in it.
+    private struct Video {
+        let name: String
+        let labels: [Int]
+        let intervals: [AnnotatedInterval]
+    }
+
+    /// Snippets that are read and scored at a time.
+    private static let snippetsAtOnce = 4_096
+
+    /// The videos with the scores that `score` gives their features.
+    public func evaluated(_ score: ([Matrix]) -> [Logits]) throws(DatasetError) -> [EvaluatedVideo] {
+        var evaluated: [EvaluatedVideo] = []
+        var waiting: [Matrix] = []
+        func flush() throws(DatasetError) {
+            for logits in score(waiting) {
+                let (video, file) = (videos[evaluated.count], files[evaluated.count])
+                if let snippet = logits.firstNotFinite {
+                    throw DatasetError(.badData, "\(file): the scores of snippet \(snippet) are not finite")
+                }
+                evaluated.append(
+                    EvaluatedVideo(
+                        name: video.name, labels: video.labels, logits: logits, classes: classes,
+                        intervals: video.intervals))
+            }
+            waiting = []
+        }
+        for file in files {
+            waiting.append(try FeatureFile.features(file, width: width).features)
+            if waiting.reduce(0, { $0 + $1.rows }) >= Self.snippetsAtOnce { try flush() }
+        }
+        try flush()
+        return evaluated
+    }
+
+    /// The figures of videos that were scored.
+    public func figures(of videos: [EvaluatedVideo]) -> [RunSettings.Metric: Double] {
+        var figures: [RunSettings.Metric: Double] = [:]
+        figures[.aucVideo] = videoAUC(videos)
+        guard hasFrames else { return figures }
+        let evaluation = Evaluation(videos, classes: classes, normalTruth: normalTruth)
+        figures[.aucCoarse] = evaluation.coarse.auc
+        figures[.apCoarse] = evaluation.coarse.ap
+        figures[.aucFine] = evaluation.fine.auc
+        figures[.apFine] = evaluation.fine.ap
+        figures[.mapAverage] = evaluation.map(.published).average
+        return figures
+    }
+
+    /// Whether a metric can be had here.
+    public func has(_ metric: RunSettings.Metric) -> Bool { hasFrames || metric == .aucVideo }
+
+    /// Share of pairs of an abnormal and a normal video in which the abnormal one's highest coarse scores have the higher
+    /// mean; a tie counts half.
+    private func videoAUC(_ videos: [EvaluatedVideo]) -> Double {
+        let scores = videos.map { (score: Self.highest($0.coarse), isNormal: $0.isNormal) }
+        var wins = 0.0
+        let normal = scores.filter(\.isNormal).map(\.score)
+        for video in scores where !video.isNormal {
+            wins += normal.reduce(0.0) { $0 + (video.score > $1 ? 1 : video.score == $1 ? 0.5 : 0) }
+        }
+        return wins / Double(normal.count * (scores.count - normal.count))
+    }
+
+    private static func highest(_ scores: [Float]) -> Float {
+        let count = min(scores.count, scores.count / 16 + 1)
+        return scores.sorted(by: >).prefix(count).reduce(0, +) / Float(count)
+    }
+
+    /// Writes what is remembered of the list as members of a JSON object.
+    func write(to json: inout JSONWriter) {
+        json.member("list_sha256", digest)
+        json.member("videos", summary.videos)
+        json.member("annotated", hasFrames)
+    }
+}

@@ -1,0 +1,88 @@
+public import Datasets
+import JSON
+import Platform
+public import VadCLIP
+
+/// The training list with its features: found, looked at, and read as they are needed.
+public struct TrainingData: Sendable {
+    /// What the list holds.
+    public let summary: ListSummary
+    /// What is doubtful about it.
+    public let notes: [String]
+    /// Of each row, the classes that its video is labelled.
+    public let classes: [[Int]]
+    /// Of each row, whether its video is normal.
+    public var isNormal: [Bool] { classes.map { $0 == [0] } }
+    /// SHA-256 of the list.
+    public let digest: String
+    private let files: [String]
+    private let path: String
+
+    /// Looks at a list and its features; throws all that is wrong with them, one sentence each.
+    ///
+    /// - Parameters:
+    ///   - width: d of the features
+    ///   - isThorough: whether each feature file is read; else its header is
+    public init(
+        _ list: VideoList, spelling: LabelSpelling, in folder: FeatureFolder, width: Int, isThorough: Bool
+    ) throws {
+        let classes = try list.classes(spelling)
+        let audit = FeatureAudit(
+            list, classes: classes, spelling: spelling, in: folder, width: width, for: .training,
+            isThorough: isThorough)
+        guard audit.errors.isEmpty else { throw DataFaults(audit) }
+        guard classes.contains([0]) else {
+            throw DataFaults([
+                "no video of \(list.path) is labelled \(spelling.spellings[0]): nothing tells what is normal"
+            ])
+        }
+        self.classes = classes
+        summary = audit.summary
+        notes = audit.findings.map(\.description)
+        files = audit.files.compactMap { $0 }
+        path = list.path
+        digest = try Self.digest(of: list.path)
+    }
+
+    /// The sample of a row.
+    public func sample(_ row: Int, model: ModelConfiguration) throws(DatasetError) -> Sample {
+        let features = try FeatureFile.features(files[row], width: model.width).features
+        return Sample(features: features, classes: classes[row], model: model)
+    }
+
+    /// SHA-256 of a list's file.
+    static func digest(of path: String) throws(DatasetError) -> String {
+        do throws(FileError) { return FileDigest(of: try MappedFile(path: path)).value } catch {
+            throw DatasetError(.noInput, error.description)
+        }
+    }
+
+    /// Writes what is remembered of the list as members of a JSON object.
+    func write(to json: inout JSONWriter) {
+        json.member("list_sha256", digest)
+        json.member("videos", summary.videos)
+        json.member("rows", summary.rows)
+        json.key("videos_by_class")
+        json.object { json in for (label, videos) in summary.classes { json.member(label, videos) } }
+    }
+}
+
+/// What is wrong with lists and features, all of it.
+public struct DataFaults: Error, Equatable, Sendable, CustomStringConvertible {
+    /// One sentence each.
+    public let faults: [String]
+    /// Whether files are missing.
+    public let isMissing: Bool
+
+    init(_ faults: [String], isMissing: Bool = false) {
+        self.faults = faults
+        self.isMissing = isMissing
+    }
+
+    init(_ audit: FeatureAudit) {
+        self.init(audit.errors.map(\.description), isMissing: audit.files.contains(nil))
+    }
+
+    /// All in one line.
+    public var description: String { faults.joined(separator: "; ") }
+}

@@ -1,0 +1,250 @@
+import CLIP
+import Formats
+import JSON
+import Platform
+public import Tensors
+public import VadCLIP
+
+/// All that a training is made of: settings, data, CLIP, and where its files go. Each seed is a run of its own.
+public struct TrainingJob {
+    /// Settings, but for the seed, which each run has its own of.
+    public var settings: RunSettings
+    /// The training list.
+    public var data: TrainingData
+    /// What weights are validated on.
+    public var validation: RunValidation?
+    /// What the validation list is, for who reads the figures: weights that are the best on a test list are so by its help.
+    public var validatedOn: String
+    /// CLIP's text tower.
+    public var clip: CheckpointSource
+    /// CLIP's vocabulary; needed for labels that are not published ones, and to keep the text tower.
+    public var vocabulary: String?
+    /// Where the weights begin, in place of the seed.
+    public var start: CheckpointSource?
+    /// The kernels that compute.
+    public var kernels: Kernels
+    /// Threads that compute; they don't change a bit.
+    public var threads: Int
+    /// Steps from one saving of the state to the next.
+    public var saveEvery: Int
+    /// The model's name.
+    public var name: String
+    /// The form of the file with the published names; nil for none.
+    public var weights: WeightsForm?
+    /// Whether CLIP's text tower is kept in the model file.
+    public var keepTextTower: Bool
+    /// The kernels that the model file's weights are also stored prepared for; none where nil.
+    public var prepared: Kernels?
+    /// Vigil's version.
+    public var version: String
+    /// SHA-256 of CLIP's file and of the start's.
+    public let digests: (clip: String, start: String?)
+
+    /// The form of a file with the published names.
+    public enum WeightsForm: String, Sendable, CaseIterable {
+        case pth
+        case safetensors
+    }
+
+    /// A job with the usual settings for what is not given.
+    public init(
+        settings: RunSettings, data: TrainingData, validation: RunValidation?, validatedOn: String,
+        clip: CheckpointSource, start: CheckpointSource?, kernels: Kernels, threads: Int, version: String
+    ) {
+        self.settings = settings
+        self.data = data
+        self.validation = validation
+        self.validatedOn = validatedOn
+        self.clip = clip
+        self.start = start
+        self.kernels = kernels
+        self.threads = threads
+        self.version = version
+        saveEvery = 10
+        name = settings.recipe
+        weights = .pth
+        prepared = kernels
+        keepTextTower = false
+        digests = (FileDigest(of: clip.file).value, start.map { FileDigest(of: $0.file).value })
+    }
+
+    /// The text tower as the settings have it; throws `ModelError`.
+    func tower() throws(ModelError) -> TextTower.Configuration {
+        let own = settings.training
+        return try clip.textTower(width: own.model.width, prefix: own.prefix, postfix: own.postfix)
+    }
+
+    /// The labels' tokens; throws `ModelError`.
+    func tokens() throws(ModelError) -> [[Int]] {
+        try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, most: try tower().mostTokens)
+    }
+
+    /// Throws what would stop a run before its first step.
+    public func check() throws {
+        try settings.validate()
+        _ = try tokens()
+        _ = try layout()
+        if keepTextTower, vocabulary == nil {
+            throw RunError.badSetting(
+                "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
+        }
+        if let validation, !validation.has(settings.metric) {
+            throw RunError.badSetting(
+                "--metric \(settings.metric.rawValue) needs annotated frames by --annotations; auc_video needs none")
+        }
+        if let start, let size = start.size {
+            let own = settings.training.model
+            guard size == (own.width, own.length, own.layers) else {
+                throw RunError.badSetting(
+                    "the weights of \(start.file.path) are of width \(size.width), length \(size.length) and "
+                        + "\(size.layers) layers, and this training is of \(own.width), \(own.length) and \(own.layers)"
+                )
+            }
+        }
+    }
+
+    func layout() throws(ModelError) -> ParameterLayout {
+        let tower = try tower()
+        return ParameterLayout(settings.training.model, context: tower.context, textWidth: tower.width)
+    }
+
+    /// What a run with this seed is made with; another's state is told from its own by it.
+    func identity(seed: UInt64) -> [UInt8] {
+        JSONWriter.document { json in json.object { json in write(identityOf: seed, to: &json) } }
+    }
+
+    private func write(identityOf seed: UInt64, to json: inout JSONWriter) {
+        var settings = settings
+        settings.seed = seed
+        json.key("settings")
+        json.raw(settings.json)
+        json.key("data")
+        json.object { data.write(to: &$0) }
+        json.key("validation")
+        if let validation { json.object { validation.write(to: &$0) } } else { json.null() }
+        json.member("clip_sha256", digests.clip)
+        json.member("start_sha256", digests.start)
+        json.member("kernels", kernels.name)
+    }
+
+    /// How a model was trained, for its file.
+    func record(seed: UInt64, _ history: RunHistory, figures: RunHistory.Validation?) -> [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("vigil", version)
+                write(identityOf: seed, to: &json)
+                json.key("history")
+                json.object { history.write(to: &$0) }
+                json.member("kept", settings.kept == .best && history.best != nil ? "best" : "last")
+                json.member("validated_on", validation == nil ? nil : validatedOn)
+                json.key("figures")
+                if let figures { figures.write(to: &json) } else { json.null() }
+            }
+        }
+    }
+}
+
+/// What the run of one seed came to.
+public struct SeedResult: Sendable {
+    /// The seed.
+    public let seed: UInt64
+    /// Figures of the weights that are kept; nil without a validation.
+    public let figures: RunHistory.Validation?
+    /// The files that were written.
+    public let files: [String]
+    /// How it was trained, as JSON: what the model file has.
+    public let record: [UInt8]
+}
+
+extension TrainingJob {
+    /// One seed's run, ready to go on.
+    public final class SeedRun {
+        /// Its seed.
+        public let seed: UInt64
+        private let job: TrainingJob
+        private let folder: String
+        private let learner: Trainer
+        private let run: TrainingRun
+        private let validate: (([Float]?) throws -> [RunSettings.Metric: Double])?
+
+        /// Makes what learns, and takes up its state.
+        ///
+        /// - Parameters:
+        ///   - folder: where its files go; it must be there
+        ///   - resuming: whether it goes on from the state that is there, if one is
+        public init(
+            _ job: TrainingJob, seed: UInt64, folder: String, resuming: Bool, tell: @escaping (RunEvent) -> Void
+        ) throws {
+            var settings = job.settings
+            settings.seed = seed
+            let layout = try job.layout()
+            let parameters =
+                if let start = job.start { try Parameters(layout: layout, from: start) } else {
+                    Parameters(layout: layout, seed: seed)
+                }
+            let learner = try Trainer(
+                settings: settings.training, parameters: parameters, clip: job.clip, tower: try job.tower(),
+                tokens: try job.tokens(), kernels: job.kernels, threads: job.threads)
+            let (data, model) = (job.data, settings.training.model)
+            let validate = job.validation.map { validation in
+                { (weights: [Float]?) throws -> [RunSettings.Metric: Double] in
+                    if let weights { learner.parameters.values = weights }
+                    return validation.figures(of: try validation.evaluated { learner.logits(of: $0) })
+                }
+            }
+            run = try TrainingRun(
+                settings,
+                TrainingRun.Parts(
+                    learner: learner, isNormal: data.isNormal, load: { try data.sample($0, model: model) },
+                    validate: validate.map { validate in { try validate(nil) } },
+                    file: RunStateFile(path: folder + "/state.safetensors", identity: job.identity(seed: seed)),
+                    saveEvery: job.saveEvery), resuming: resuming, tell: tell)
+            self.seed = seed
+            self.job = job
+            self.folder = folder
+            self.learner = learner
+            self.validate = validate
+        }
+
+        /// Steps of an epoch.
+        public var stepsPerEpoch: Int { run.stepsPerEpoch }
+        /// Samples of an epoch.
+        public var samplesPerEpoch: Int { run.samplesPerEpoch }
+        /// Steps that were done before it goes on.
+        public var done: Int { run.done }
+
+        /// Goes on to the end, and writes what came out; nil where it was stopped, and its state is saved.
+        public func callAsFunction(isStopped: () -> Bool) throws -> SeedResult? {
+            guard try run.run(isStopped: isStopped) == .finished else { return nil }
+            let weights = run.result
+            var figures = job.settings.kept == .best ? run.history.bestValidation : nil
+            if figures == nil, let validate {
+                figures = RunHistory.Validation(
+                    epoch: job.settings.epochs, step: run.stepsPerEpoch, figures: try validate(weights))
+            }
+            let record = job.record(seed: seed, run.history, figures: figures)
+            let files = try job.write(weights, record: record, to: folder)
+            return SeedResult(seed: seed, figures: figures, files: files, record: record)
+        }
+    }
+
+    /// Writes the model file and the one with the published names. A network with parts left out gets neither: what serves
+    /// models, and the published code, have all parts.
+    private func write(_ values: [Float], record: [UInt8], to folder: String) throws -> [String] {
+        guard settings.training.without.isEmpty else { return [] }
+        let tensors = try layout().tensors.map { tensor in
+            TrainedWeights.Tensor(name: tensor.name, shape: tensor.shape, values: Array(values[tensor.range]))
+        }
+        let trained = TrainedWeights(tensors, clip: clip)
+        let text = String(decoding: record, as: UTF8.self)
+        let model = folder + "/model.safetensors"
+        try TrainedModel(
+            weights: trained, configuration: settings.training.model, tower: try tower(), tokens: try tokens(),
+            name: name, clipSHA256: digests.clip, vocabulary: keepTextTower ? vocabulary : nil, training: text
+        ).write(to: model, prepared: prepared)
+        guard let weights else { return [model] }
+        let published = folder + "/weights." + weights.rawValue
+        try trained.writeCheckpoint(to: published, isTorch: weights == .pth, metadata: ["training": text])
+        return [model, published]
+    }
+}

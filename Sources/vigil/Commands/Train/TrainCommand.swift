@@ -1,0 +1,195 @@
+import API
+import ArgumentParser
+import Formats
+import Platform
+import Tensors
+import Training
+import VadCLIP
+
+/// `vigil train`.
+struct TrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Train a model on features and video-level labels.",
+        discussion: """
+            Writes a model file that vigil serve takes, and weights with the published names. Tells how far it is: a bar \
+            where standard output is a terminal, else JSON, an object a line. SIGINT and SIGTERM save the state and end it \
+            (130, 143); --resume goes on from there to the same bits.
+            """)
+
+    @OptionGroup(title: "Data") var inputs: TrainInputs
+    @OptionGroup(title: "Recipe") var recipe: RecipeOptions
+    @Option(help: "CLIP's text tower: a published VadCLIP checkpoint, or CLIP's own state dict.")
+    var clip: String?
+    @Option(
+        name: .customLong("init"), help: "A checkpoint whose weights the training begins with. (default: by the seed)")
+    var start: String?
+    @Option(
+        help: "CLIP's vocabulary, for labels other than the published ones: \(ImportOptions.vocabularySource).")
+    var vocab: String?
+    @Option(help: "The folder for what comes out; it is made where it is not there.")
+    var output: String?
+    @Option(help: "Train with so many seeds, from --seed on, and tell mean and spread.")
+    var seeds = 1
+    @Flag(help: "Go on from the state that is in the output folder.")
+    var resume = false
+    @Option(help: "Steps from one saving of the state to the next.")
+    var saveEvery = 10
+    @Option(help: "Threads that compute; the result is the same for any number. (default: the processors)")
+    var threads: Int?
+    @Option(help: "Instruction set of the kernels: auto, portable, avx2, avx512 or neon.")
+    var kernels: String?
+    @Option(help: "The model's name. (default: the preset's, or own)")
+    var name: String?
+    @Option(help: "The form of the weights with the published names: pth, safetensors or none.")
+    var weights = "pth"
+    @Option(
+        help: """
+            Kernels that the model file's weights are also stored prepared for: avx512, avx2, neon, portable or none. \
+            (default: those that compute)
+            """)
+    var prepare: String?
+    @Flag(help: "Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab.")
+    var keepTextTower = false
+    @Option(
+        help: "Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON.")
+    var replay: String?
+    @Option(help: "A file for the replayed weights, with the published names: .pth or .safetensors.")
+    var replayWeights: String?
+    @Flag(help: "Tell how far it is as JSON, an object a line, on a terminal too.")
+    var json = false
+
+    func run() async throws {
+        try checkNumbers()
+        if let replay { return try run(replay) }
+        guard let clip, let output else {
+            throw Failure(
+                .usage,
+                self.clip == nil
+                    ? "--clip is missing: a published VadCLIP checkpoint, or CLIP's own, for its text tower"
+                    : "--output is missing: the folder for what comes out")
+        }
+        let source = try CheckpointSource(clip: MappedFile(path: clip))
+        let job = try job(source)
+        try job.check()
+        try OutputFolder.make(output)
+        let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
+        try progress.begin(job, seeds: seeds)
+        let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
+        defer { for source in sources { source.cancel() } }
+        var results: [SeedResult] = []
+        for number in 0..<seeds {
+            let seed = recipe.seed &+ UInt64(number)
+            let folder = seeds == 1 ? output : "\(output)/seed-\(seed)"
+            guard let result = try train(job, seed: seed, in: folder, progress, stop) else {
+                throw ExitCode(128 + stop.signal)
+            }
+            results.append(result)
+        }
+        if seeds > 1 { try progress.end(results, metric: job.settings.metric) }
+    }
+
+    private func checkNumbers() throws(Failure) {
+        for (option, value, range) in [
+            ("--seeds", seeds, 1...1_000), ("--save-every", saveEvery, 1...1_000_000),
+            ("--threads", threads ?? 1, 1...1_024),
+        ] where !range.contains(value) {
+            throw Failure(.usage, "\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")
+        }
+        guard ["pth", "safetensors", "none"].contains(weights) else {
+            throw Failure(.usage, "--weights '\(weights.prefix(40))': expected pth, safetensors or none")
+        }
+    }
+
+    /// Reads all that the options name, and looks at it.
+    private func job(_ clip: CheckpointSource) throws -> TrainingJob {
+        guard let width = clip.featureWidth else {
+            throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
+        }
+        let preset = try recipe.benchmark()
+        let found = try inputs.find(preset: preset, width: width)
+        let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
+        var job = TrainingJob(
+            settings: settings, data: found.data, validation: found.validation, validatedOn: found.validatedOn,
+            clip: clip, start: try start.map { try CheckpointSource(file: MappedFile(path: $0)) },
+            kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count, version: Vigil.version)
+        job.vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
+        job.saveEvery = saveEvery
+        if let name { job.name = name }
+        job.weights = TrainingJob.WeightsForm(rawValue: weights)
+        job.keepTextTower = keepTextTower
+        job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)
+        return job
+    }
+
+    private func train(
+        _ job: TrainingJob, seed: UInt64, in folder: String, _ progress: TrainProgress, _ stop: StopFlag
+    ) throws -> SeedResult? {
+        try OutputFolder.make(folder)
+        let state = folder + "/state.safetensors"
+        if !resume, access(state, F_OK) == 0 {
+            throw Failure(
+                .usage,
+                "\(state) is the state of a training: --resume goes on from it; remove it to begin again, or name another "
+                    + "--output")
+        }
+        let run = try TrainingJob.SeedRun(job, seed: seed, folder: folder, resuming: resume) { progress.tell($0) }
+        progress.begin(run, of: job)
+        guard let result = try run(isStopped: { stop.isSet }) else {
+            progress.stopped(in: folder)
+            return nil
+        }
+        try progress.end(result, of: job)
+        return result
+    }
+}
+
+extension TrainCommand {
+    /// Runs the steps of a file from a checkpoint, and prints what each came to.
+    private func run(_ path: String) throws {
+        guard let start else {
+            throw Failure(
+                .usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
+        }
+        if let replayWeights, !replayWeights.ends(with: ".pth"), !replayWeights.ends(with: ".safetensors") {
+            throw Failure(
+                .usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
+        }
+        let plan = try ReplayPlan(path: path)
+        for name in plan.unread.prefix(5) {
+            Terminal.note("note: nobody reads '\(name.prefix(60))' of \(path)")
+        }
+        let checkpoint = try CheckpointSource(file: MappedFile(path: start))
+        let usual = (prefix: recipe.prefix ?? 10, postfix: recipe.postfix ?? 10)
+        var run = try ReplayRun(
+            plan: plan, checkpoint: checkpoint, window: recipe.window, vocabulary: try vocab.map(VocabularyFile.text),
+            prompt: usual, without: try recipe.without.map(RecipeOptions.ablations) ?? [],
+            kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count)
+        while !run.isOver { try run.advance() }
+        if let replayWeights {
+            try TrainedWeights(
+                run.parameters.layout.tensors.map { tensor in
+                    TrainedWeights.Tensor(
+                        name: tensor.name, shape: tensor.shape, values: Array(run.parameters.values[tensor.range]))
+                }, clip: checkpoint
+            ).writeCheckpoint(to: replayWeights, isTorch: replayWeights.ends(with: ".pth"))
+        }
+        try Terminal.print(run.json)
+    }
+}
+
+/// Folders for what comes out.
+enum OutputFolder {
+    /// Makes a folder where there is none; its parent must be there.
+    static func make(_ path: String) throws(Failure) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw Failure(.usage, "--output '\(path)' is no folder: expected one, or a name that is free")
+            }
+            return
+        }
+        guard mkdir(path, 0o755) == 0 else {
+            throw Failure(.configuration, "--output '\(path)' can't be made: \(errnoText(errno))")
+        }
+    }
+}
