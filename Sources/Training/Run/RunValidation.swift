@@ -118,9 +118,9 @@ public struct RunValidation: Sendable {
         return wins / Double(normal.count * (scores.count - normal.count))
     }
 
-    private static func highest(_ scores: [Float]) -> Float {
+    private static func highest(_ scores: [Double]) -> Double {
         let count = min(scores.count, scores.count / 16 + 1)
-        return scores.sorted(by: >).prefix(count).reduce(0, +) / Float(count)
+        return scores.sorted(by: >).prefix(count).reduce(0, +) / Double(count)
     }
 
     /// Writes what is remembered of the list as members of a JSON object.
