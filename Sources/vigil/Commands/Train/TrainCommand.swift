@@ -106,6 +106,9 @@ struct TrainCommand: AsyncParsableCommand {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
         let preset = try recipe.benchmark()
+        if !json, Terminal.isInteractive, !inputs.skipCheck {
+            try Terminal.print(Array("reading the lists and each feature file (--skip-check: headers alone)".utf8))
+        }
         let found = try inputs.find(preset: preset, width: width)
         let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
         var job = TrainingJob(
