@@ -71,7 +71,7 @@ struct GoldenTraining {
     let rate: Float
     let steps: [Step]
     let normsAfter: [(name: String, norm: Float)]
-    private let checkpoint: CheckpointSource
+    let checkpoint: CheckpointSource
     private let arrays: String
 
     init() throws {
