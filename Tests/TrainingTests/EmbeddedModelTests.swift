@@ -56,7 +56,8 @@ struct EmbeddedModelTests {
             min((SceneEvent.allCases.firstIndex(of: event.kind) ?? 0) + 1, classes.count - 1)
         }
         return EvaluatedVideo(
-            name: video.name, labels: labels.isEmpty ? [0] : Array(Set(labels)).sorted(), logits: logits, classes: classes,
+            name: video.name, labels: labels.isEmpty ? [0] : Array(Set(labels)).sorted(), logits: logits,
+            classes: classes,
             intervals: zip(labels, video.events).map { AnnotatedInterval(label: $0, frames: $1.frames) })
     }
 }
