@@ -22,7 +22,7 @@ struct GradientTests {
             }
             // A key's bias does not change the loss, and has no part in the packed one's gradient.
             #expect(slope > 0, "\(tensor.name) has no gradient")
-            let weight = Parameters.norm(training.start.values[tensor.range])
+            let weight = max(0.5, Parameters.norm(training.start.values[tensor.range]))
             let found = [Float(1e-3), 2.5e-4, 6e-5].map { factor in
                 difference(trainer, training, tensor, along: gradients, slope: slope, by: factor * weight)
             }

@@ -41,6 +41,8 @@ struct TrainCommand: AsyncParsableCommand {
     var kernels: String?
     @Option(help: "The model's name. (default: the preset's, or own)")
     var name: String?
+    @Option(help: "What is to be said wherever the model's scores are, as: only for the north gate.")
+    var caveat: String?
     @Option(help: "The form of the weights with the published names: pth, safetensors or none.")
     var weights = "pth"
     @Option(
@@ -96,6 +98,11 @@ struct TrainCommand: AsyncParsableCommand {
         ] where !range.contains(value) {
             throw Failure(.usage, "\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")
         }
+        if let caveat, !ModelFile.isCaveat(caveat) {
+            throw Failure(
+                .usage, "--caveat '\(caveat.prefix(40))': expected one line of at most \(ModelFile.longestCaveat) bytes"
+            )
+        }
         guard ["pth", "safetensors", "none"].contains(weights) else {
             throw Failure(.usage, "--weights '\(weights.prefix(40))': expected pth, safetensors or none")
         }
@@ -120,6 +127,7 @@ struct TrainCommand: AsyncParsableCommand {
         job.vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
         job.saveEvery = saveEvery
         if let name { job.name = name }
+        job.caveat = caveat
         job.weights = TrainingJob.WeightsForm(rawValue: weights)
         job.keepTextTower = keepTextTower
         job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)
