@@ -77,7 +77,8 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
-            name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift),
+            name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift
+        ),
         .target(
             name: "Evaluation", dependencies: ["Datasets", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
             swiftSettings: optimisedSwift),
@@ -143,7 +144,8 @@ let package = Package(
             name: "EngineTests",
             dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Platform", "Tensors", "VadCLIP"]),
         .testTarget(
-            name: "DatasetsTests", dependencies: ["TestSupport", "Datasets", "Formats", "Platform", "VadCLIP"]),
+            name: "DatasetsTests",
+            dependencies: ["TestSupport", "CLIP", "Datasets", "Formats", "Platform", "Tensors", "VadCLIP"]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "VadCLIP"]),

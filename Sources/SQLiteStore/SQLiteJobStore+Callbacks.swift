@@ -9,26 +9,20 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> [CallbackNote] {
         let now = clock.now
         let stored = database.clock.stored(now)
-        guard limit > 0 else { return [] }
-        let start = lastReceiver.withLock(\.self)
-        let found = try await database.read { db in
-            try CallbackRows(db: db).due(limit: 1, within: room, now: stored, after: start)
-        }
-        lastReceiver.withLock { $0 = found.last }
+        let found = try await database.read { try CallbackRows(db: $0).due(limit: limit, within: room, now: stored) }
         guard found.isAny else { return [] }
         return try await writer.commit { context in
-            try context.callbacks.take(limit: limit, within: room, now: stored, after: start).compactMap {
+            try context.callbacks.take(found, now: stored).compactMap {
                 due -> CallbackNote? in
                 do {
-                    return try context.jobs.job(due.job).map { job in
-                        CallbackNote(
+                    if let job = try context.jobs.job(due.job) {
+                        return CallbackNote(
                             job: job.job, url: due.url, tries: due.tries, age: now - (job.endedAt ?? now))
                     }
-                } catch StoreFault.refused(.damaged) {
-                    // Nobody can say what became of the job; the others are not behind it.
-                    try context.callbacks.remove(due.job)
-                    return nil
-                }
+                } catch StoreFault.refused(.damaged) {}
+                // Nobody can say what became of the job; the others are not behind it.
+                try context.callbacks.remove(due.job)
+                return nil
             }
         }
     }

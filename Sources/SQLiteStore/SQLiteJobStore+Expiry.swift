@@ -26,6 +26,23 @@ extension SQLiteJobStore {
         return files != nil
     }
 
+    /// Removes those of a batch's jobs by their IDs alone whose rows can't be read.
+    public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
+        let (count, files): (Int, [String]) = try await writer.commit { context in
+            let ids = try Blob.fetchAll(
+                context.db.cachedStatement(sql: "SELECT id FROM jobs WHERE batch = ?"),
+                arguments: [batch.jobID.blob]
+            ).compactMap { JobID($0) }.filter { id in
+                guard context.live.withLock({ $0.table.records[id] == nil }) else { return false }
+                do { _ = try context.jobs.job(id) } catch StoreFault.refused(.damaged) { return true }
+                return false
+            }
+            return (ids.count, try ids.flatMap { try RowCheck(db: context.db).remove($0) })
+        }
+        await remove(files)
+        return count
+    }
+
     /// Gives back what is nobody's, ends what is too late, and removes what has expired, a part at a time.
     public func expire() async throws(JobStoreError) -> Expired {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)

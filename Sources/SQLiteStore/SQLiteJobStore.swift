@@ -67,8 +67,6 @@ public final class SQLiteJobStore: JobStore {
     let noted: Mutex<(wall: WallTime, now: MonotonicTime)>
     /// How many transactions there were when the store was last looked after.
     let lookedAfter = Mutex((transactions: 0, broughtIn: MonotonicTime(nanoseconds: 0)))
-    /// The receiver of callbacks behind which the next look for some goes on.
-    let lastReceiver = Mutex(Blob([]))
     private let isClosed = Atomic(false)
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.

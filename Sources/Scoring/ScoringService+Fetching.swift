@@ -38,13 +38,21 @@ extension ScoringService {
         do { _ = try await backlog.forget(id) } catch { throw .store(error) }
     }
 
-    /// Cancels what has not ended of a batch; where all had, forgets it.
+    /// Forgets those jobs of a batch that can't be read; throws where there are none.
+    package func forgetUnreadable(of batch: BatchID) async throws(ScoringError) {
+        let count: Int
+        do { count = try await backlog.forgetUnreadable(of: batch) } catch { throw .store(error) }
+        if count == 0 { throw .unknownBatch(batch.description) }
+    }
+
+    /// Cancels what has not ended of a batch; where all had, forgets it, with what of it can't be read.
     ///
     /// - Returns: what is left of it
     package func end(_ batch: Batch) async throws(ScoringError) -> Batch? {
         let backlog = backlog
         if batch.isEnded {
             try await forEach(batch.jobs) { id throws(JobStoreError) in _ = try await backlog.forget(id) }
+            do { _ = try await backlog.forgetUnreadable(of: batch.id) } catch { throw .store(error) }
             return nil
         }
         let live = batch.jobs.filter { !$0.status.isEnded }

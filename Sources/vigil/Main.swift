@@ -32,8 +32,9 @@ struct VigilCommand: AsyncParsableCommand {
             """,
         version: Vigil.version,
         subcommands: [
-            ServeCommand.self, ScoreCommand.self, ImportCommand.self, InspectCommand.self, TrainCommand.self,
-            EvalCommand.self, ConfigCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
+            ServeCommand.self, ScoreCommand.self, ImportCommand.self, TrainCommand.self, EvalCommand.self,
+            ScenesCommand.self, InspectCommand.self, ConfigCommand.self, StateCommand.self, BenchCommand.self,
+            VersionCommand.self,
         ])
 }
 

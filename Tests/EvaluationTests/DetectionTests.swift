@@ -34,7 +34,7 @@ struct DetectionTests {
         let logits: [Float] = [20, 0] + [Float](repeating: -20, count: 18)
         let found = ClassDetections(of: 1, in: [video(logits, truth: [0..<16])], normalTruth: false).proposals
         #expect(found.count == 1)
-        #expect(abs(found[0].score - (1 + 0.7 * Float((16 + 4 * 0.5) / 20.0))) < 1e-6)
+        #expect(abs(found[0].score - (1 + 0.7 * ((16 + 4 * 0.5) / 20.0))) < 1e-6)
     }
 
     @Test("overlap is intersection over union, in frames")

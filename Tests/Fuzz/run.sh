@@ -3,7 +3,8 @@
 #
 #   run.sh [TARGET…]     all targets, or those named
 #   run.sh TARGET FILE…  runs these inputs once each, to see again what was found
-#   FUZZ_SECONDS=60      for each target
+#   FUZZ_SECONDS=60      for each target, as many at once as there are cores
+#   BUILD_ONLY=1         builds them and no more
 #   CORPUS=folder        where inputs are kept between runs; otherwise each run begins with the seeds alone
 #
 # What was found is left in .build-fuzz/found; it becomes a test beside the code that it broke.
@@ -27,6 +28,7 @@ command -v python3 >/dev/null || { echo "skipped: python3 is not there, which ma
 build=(swift build -c release --product Fuzz --scratch-path "$scratch" --disable-dead-strip
     --sanitize fuzzer --sanitize address -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing)
 VIGIL_FUZZ=1 "${build[@]}"
+[ "${BUILD_ONLY:-}" != 1 ] || exit 0
 program="$(VIGIL_FUZZ=1 "${build[@]}" --show-bin-path)/Fuzz"
 
 found="$scratch/found"
@@ -52,9 +54,10 @@ if [ -z "$corpus" ]; then
 fi
 python3 Tests/Fuzz/seeds.py "$corpus/seeds"
 [ $# -eq 0 ] || targets=("$@")
-failed=()
-for target in "${targets[@]}"; do
-    log="$scratch/$target.log"
+
+# One target; its lines come together once it has ended.
+one() {
+    local target=$1 log="$scratch/$1.log" runs peak covered
     mkdir -p "$corpus/$target"
     if fuzz "$target" -max_total_time="$seconds" -use_value_profile=1 "$corpus/$target" "$corpus/seeds/$target" \
         >"$log" 2>&1; then
@@ -64,9 +67,22 @@ for target in "${targets[@]}"; do
         printf '%-12s passed: %9s inputs in %s s, %s edges, %s MiB at most\n' \
             "$target" "$runs" "$seconds" "$covered" "$peak"
     else
-        failed+=("$target")
-        grep -E -m 3 'law does not hold|ERROR: |Fatal error|SUMMARY' "$log" || tail -20 "$log"
-        echo "$target FAILED: $log; the input is $(ls -t "$found/$target-"* 2>/dev/null | head -1)"
+        printf '%s\n%s FAILED: %s; the input is %s\n' \
+            "$(grep -E -m 3 'law does not hold|ERROR: |Fatal error|SUMMARY' "$log" || tail -20 "$log")" \
+            "$target" "$log" "$(ls -t "$found/$target-"* 2>/dev/null | head -1)"
+        return 1
     fi
+}
+# As many at once as there are cores: each has one for itself.
+running=()
+code=0
+for target in "${targets[@]}"; do
+    if [ "${#running[@]}" -ge "$(nproc)" ]; then
+        wait "${running[0]}" || code=1
+        running=("${running[@]:1}")
+    fi
+    one "$target" &
+    running+=($!)
 done
-((${#failed[@]} == 0))
+for one in "${running[@]}"; do wait "$one" || code=1; done
+exit "$code"

@@ -227,12 +227,18 @@ extension VigilService {
         return EntityTag("\(states).\(Vigil.version)".digest, isWeak: !batch.isEnded)
     }
 
-    /// Cancels what has not ended; where all had, forgets the batch.
+    /// Cancels what has not ended; where all had, forgets the batch. Of one of which nothing can be read no state is known that
+    /// a precondition could be held against.
     func deleteBatch(_ request: Request) async throws -> Response {
         let id = try batchID(of: request)
         _ = try parameters(of: request, among: [])
-        let batch = try await scoring.waited(id, .zero)
-        _ = try Preconditions(request.head.fields).check(.delete, on: [Self.tag(of: batch)])
+        let preconditions = Preconditions(request.head.fields)
+        let batch: Batch
+        do { batch = try await scoring.waited(id, .zero) } catch ScoringError.unknownBatch where preconditions.isEmpty {
+            try await scoring.forgetUnreadable(of: id)
+            return Response(status: .noContent)
+        }
+        _ = try preconditions.check(.delete, on: [Self.tag(of: batch)])
         guard let left = try await scoring.end(batch) else { return Response(status: .noContent) }
         return .json(BatchDocument(batch: left).json, status: left.isEnded ? .ok : .accepted)
     }

@@ -11,7 +11,7 @@ struct ClassDetections: Sendable {
         /// Its video, by the list's order.
         let video: Int
         let frames: Range<Int>
-        let score: Float
+        let score: Double
         /// At which of ``thresholds`` it hits, a bit each.
         var hits: UInt8 = 0
     }
@@ -58,12 +58,12 @@ struct ClassDetections: Sendable {
         let k = video.classes
         let scores = (0..<video.snippets).map { video.fine[$0 * k + label] }
         guard let top = scores.max(), let bottom = scores.min(), top > bottom else { return [] }
-        let threshold = Double(top) - Double(top - bottom) * 0.6
+        let threshold = top - (top - bottom) * 0.6
         let context = 0.7 * meanOfTopFrames(scores)
         var proposals: [Proposal] = []
         var begin: Int?
         for snippet in 0...scores.count {
-            let isAbove = snippet < scores.count && Double(scores[snippet]) > threshold
+            let isAbove = snippet < scores.count && scores[snippet] > threshold
             if isAbove {
                 begin = begin ?? snippet
             } else if let start = begin {
@@ -79,12 +79,12 @@ struct ClassDetections: Sendable {
     }
 
     /// The mean of the highest T of 16 T frames: of T / 16 snippets, the last of which may count in part.
-    private static func meanOfTopFrames(_ scores: [Float]) -> Float {
+    private static func meanOfTopFrames(_ scores: [Double]) -> Double {
         let (whole, rest) = scores.count.quotientAndRemainder(dividingBy: EvaluatedVideo.snippet)
         let sorted = scores.sorted(by: >)
-        let sum = sorted.prefix(whole).reduce(0) { $0 + Double($1) } * Double(EvaluatedVideo.snippet)
-        let part = rest > 0 ? Double(sorted[whole]) * Double(rest) : 0
-        return Float((sum + part) / Double(scores.count))
+        let sum = sorted.prefix(whole).reduce(0, +) * Double(EvaluatedVideo.snippet)
+        let part = rest > 0 ? sorted[whole] * Double(rest) : 0
+        return (sum + part) / Double(scores.count)
     }
 
     private static func match(_ proposals: inout [Proposal], _ intervals: [Range<Int>]) {

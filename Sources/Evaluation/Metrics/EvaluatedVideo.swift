@@ -1,16 +1,19 @@
 public import Datasets
+import Platform
 public import VadCLIP
 
 /// A video of a test list with a model's scores and what people saw in it.
+///
+/// Scores are in double precision here, so that what differs in its logits differs in its scores.
 public struct EvaluatedVideo: Sendable, Equatable {
     /// The video's name.
     public let name: String
     /// The classes that its label names, by rising index; `[0]` is a normal video.
     public let labels: [Int]
     /// Coarse scores, sigmoids, [T].
-    public let coarse: [Float]
+    public let coarse: [Double]
     /// Fine scores, softmax over the classes, [T, K], row-major.
-    public let fine: [Float]
+    public let fine: [Double]
     /// What is abnormal in it, in the annotations' order; of a normal video nothing.
     public let intervals: [AnnotatedInterval]
     /// The class that stands highest in the video as a whole, by the means that training compares with labels.
@@ -21,11 +24,10 @@ public struct EvaluatedVideo: Sendable, Equatable {
     /// Takes a video's logits and its annotations.
     public init(name: String, labels: [Int], logits: Logits, classes: [String], intervals: [AnnotatedInterval]) {
         precondition(logits.classes == classes.count, "a fine logit a class")
-        let scores = Scores(logits, labels: classes)
         self.name = name
         self.labels = labels
-        coarse = scores.coarse
-        fine = scores.fine
+        coarse = logits.coarse.map { 1 / (1 + exp(-Double($0))) }
+        fine = (0..<logits.snippets).flatMap { Self.softmax(logits.fine(of: $0)) }
         let means = VideoSummary(logits, labels: classes).scores
         predicted = means.indices.max { means[$0] < means[$1] } ?? 0
         let isNormal = labels == [0]
@@ -45,8 +47,15 @@ public struct EvaluatedVideo: Sendable, Equatable {
     static let snippet = ModelConfiguration.framesPerSnippet
 
     /// Scores of one branch, [T].
-    public func scores(_ branch: Branch) -> [Float] {
+    public func scores(_ branch: Branch) -> [Double] {
         branch == .coarse ? coarse : (0..<snippets).map { 1 - fine[$0 * classes] }
+    }
+
+    private static func softmax(_ logits: ArraySlice<Float>) -> [Double] {
+        let top = Double(logits.max() ?? 0)
+        let powers = logits.map { exp(Double($0) - top) }
+        let total = powers.reduce(0, +)
+        return powers.map { $0 / total }
     }
 
     /// Frames that intervals cover, each counted once though intervals overlap.

@@ -10,25 +10,23 @@ struct Ranking: Sendable {
         let positives: Int16
         /// Whether the next snippet's score is lower.
         let isLast: Bool
-        let score: Float
+        let score: Double
     }
 
     let entries: [Entry]
 
     /// Ranks a branch's scores of the videos for which `isCounted` holds.
     init(_ videos: [EvaluatedVideo], _ branch: Branch, where isCounted: (EvaluatedVideo) -> Bool = { _ in true }) {
-        var places: [(video: Int32, positives: Int16, score: Float)] = []
+        var places: [(video: Int32, positives: Int16, score: Double)] = []
         for (index, video) in videos.enumerated() where isCounted(video) {
             for (score, positives) in zip(video.scores(branch), video.positives) {
                 places.append((Int32(index), Int16(positives), score))
             }
         }
-        // Scores are not negative, so their bits, turned round, rise as they fall.
-        var keys = places.indices.map { UInt64(~(places[$0].score + 0).bitPattern) << 32 | UInt64($0) }
-        keys.sort()
-        entries = keys.indices.map { at in
-            let place = places[Int(keys[at] & 0xFFFF_FFFF)]
-            let isLast = at + 1 == keys.count || keys[at] >> 32 != keys[at + 1] >> 32
+        places.sort { $0.score > $1.score }
+        entries = places.indices.map { at in
+            let place = places[at]
+            let isLast = at + 1 == places.count || places[at + 1].score != place.score
             return Entry(video: place.video, positives: place.positives, isLast: isLast, score: place.score)
         }
     }
@@ -66,7 +64,7 @@ struct Ranking: Sendable {
 
     /// Frames at or above a score.
     struct Point: Equatable, Sendable {
-        let score: Float
+        let score: Double
         /// Abnormal frames among them.
         let truths: Int
         /// Normal frames among them.

@@ -5,7 +5,7 @@ public struct Thresholds: Sendable, Equatable {
     /// What a threshold gives, frame by frame.
     public struct Choice: Sendable, Equatable {
         /// A snippet is abnormal where its coarse score is at least this.
-        public let threshold: Float
+        public let threshold: Double
         /// 2 P R / (P + R) over the frames.
         public let f1: Double
         /// Of the frames said to be abnormal, how many are.
@@ -18,7 +18,7 @@ public struct Thresholds: Sendable, Equatable {
     /// abnormal frame, and an event is found where an alarm covers a frame of it.
     public struct Alarms: Sendable, Equatable {
         /// A snippet is abnormal where its coarse score is at least this.
-        public let threshold: Float
+        public let threshold: Double
         /// False alarms an hour of video.
         public let falseAlarmsPerHour: Double
         /// Annotated intervals that are found.
@@ -69,7 +69,7 @@ public struct Thresholds: Sendable, Equatable {
     }
 
     /// The highest coarse score that each event has, by falling score: at or below it the event is found.
-    private static func events(of videos: [EvaluatedVideo]) -> [Float] {
+    private static func events(of videos: [EvaluatedVideo]) -> [Double] {
         let snippet = EvaluatedVideo.snippet
         return videos.flatMap { video in
             video.intervals.compactMap { interval in
@@ -81,7 +81,7 @@ public struct Thresholds: Sendable, Equatable {
     }
 
     /// Lowers the threshold over all scores: each step adds snippets, which begin alarms, lengthen or join them.
-    private static func curve(_ videos: [EvaluatedVideo], events: [Float], hours: Double) -> [Alarms] {
+    private static func curve(_ videos: [EvaluatedVideo], events: [Double], hours: Double) -> [Alarms] {
         guard hours > 0 else { return [] }
         var runs = AlarmRuns(videos)
         var curve: [Alarms] = []
@@ -103,7 +103,7 @@ public struct Thresholds: Sendable, Equatable {
 /// The runs of snippets at or above a threshold that falls, and how many of them cover no abnormal frame.
 private struct AlarmRuns {
     /// Snippets by falling score; a place counts through all videos, with one between them that is never added.
-    private(set) var order: [(place: Int, score: Float)] = []
+    private(set) var order: [(place: Int, score: Double)] = []
     private(set) var falseRuns = 0
     private var isTrue: [Bool] = []
     /// At both ends of a run its other end, and whether it covers an abnormal frame; nil elsewhere or inside.

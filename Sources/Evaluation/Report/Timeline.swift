@@ -2,7 +2,7 @@
 struct Timeline {
     let video: EvaluatedVideo
     /// Drawn as a line, where there is one.
-    let threshold: Float?
+    let threshold: Double?
     private static let width = 640, height = 70
     /// Points that a curve has at most: of the snippets of one the highest counts.
     private static let points = 320
@@ -25,10 +25,10 @@ struct Timeline {
             """
     }
 
-    private static func up(_ score: Float) -> Int { Int((Float(height) * (1 - min(max(score, 0), 1))).rounded()) }
+    private static func up(_ score: Double) -> Int { Int((Double(height) * (1 - min(max(score, 0), 1))).rounded()) }
 
     /// Steps: a snippet's score holds for its 16 frames.
-    private func path(_ scores: [Float]) -> String {
+    private func path(_ scores: [Double]) -> String {
         let count = min(scores.count, Self.points)
         guard count > 0 else { return "" }
         var path = ""

@@ -178,6 +178,11 @@ extension Backlog {
         try await store.forget(id)
     }
 
+    /// Removes the jobs of a batch that can't be read; says how many there were.
+    public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
+        try await store.forgetUnreadable(of: batch)
+    }
+
     /// The job with the seconds it will take at the measured rate.
     func estimated(_ job: Job) -> Job {
         guard let partsAhead = job.partsAhead else { return job }

@@ -63,7 +63,8 @@ public struct CallbackRoom: Sendable {
     private let perReceiver: Int
     private let failedPerReceiver: Int
     private var receivers: [ByteText: Int] = [:]
-    private(set) var count = 0
+    /// The notes that are on their way.
+    package private(set) var count = 0
 
     /// - Parameters:
     ///   - most: notes on their way

@@ -79,6 +79,11 @@ public protocol JobStore: Sendable {
     /// - Returns: whether there was one.
     func forget(_ id: JobID) async throws(JobStoreError) -> Bool
 
+    /// Removes what belongs to a batch and can't be read, so that no list has it.
+    ///
+    /// - Returns: how many jobs that were
+    func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int
+
     /// The job; nil if it is unknown, expired or forgotten.
     func job(_ id: JobID) async throws(JobStoreError) -> Job?
 
@@ -140,6 +145,9 @@ public struct Expired: Sendable, Equatable {
 }
 
 extension JobStore {
+    /// All can be read.
+    public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int { 0 }
+
     /// Nobody asks.
     public func workLog(workers: Int) -> (any WorkLog)? { nil }
 

@@ -77,14 +77,17 @@ public struct AtomicFile: ~Copyable {
     }
 
     /// Makes the file visible under its name, durably. Call it once, last.
-    public mutating func commit() throws(FileError) {
-        guard fsync(descriptor) == 0 else { throw .fromErrno(errno, "flush", path) }
+    ///
+    /// - Parameter isFlushed: false for one of many files that can be made again: it is whole for whoever opens it, and
+    ///   may be gone or empty after a loss of power
+    public mutating func commit(isFlushed: Bool = true) throws(FileError) {
+        if isFlushed { guard fsync(descriptor) == 0 else { throw .fromErrno(errno, "flush", path) } }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0 else { throw .fromErrno(errno, "close", path) }
         guard rename(temporary, path) == 0 else { throw .fromErrno(errno, "rename a finished file to", path) }
         isCommitted = true
-        try AtomicFile.flushFolder(of: path)
+        if isFlushed { try AtomicFile.flushFolder(of: path) }
     }
 
     private static func flushFolder(of path: String) throws(FileError) {

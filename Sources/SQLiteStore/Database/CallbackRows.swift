@@ -5,11 +5,7 @@ import Jobs
 struct CallbackRows {
     /// How long a note that was taken is nobody else's.
     private static let leaseNanoseconds: Int64 = 120_000_000_000
-    /// How many receivers are asked for at most in one look, beside those of the oldest notes. Whoever looks again goes on
-    /// behind them, so that all have their turn, however many there are.
-    private static let mostReceivers = 64
-
-    struct Due {
+    struct Due: Sendable {
         let job: JobID
         let url: String
         let tries: Int
@@ -28,9 +24,23 @@ struct CallbackRows {
             + "ELSE substr(\(authority), 1, instr(\(authority) || ':', ':') - 1) END)"
     }()
 
+    /// The receivers that something is due for, with those of their notes that failed before by themselves, the one with
+    /// the oldest first. From one receiver to the next is one step in the index, so each look goes through all of them.
+    static let dueReceivers = """
+        WITH RECURSIVE receivers (name) AS (
+            SELECT (SELECT \(receiver) FROM callbacks ORDER BY \(receiver) LIMIT 1)
+            UNION ALL
+            SELECT (SELECT \(receiver) FROM callbacks WHERE \(receiver) > name ORDER BY \(receiver) LIMIT 1)
+            FROM receivers WHERE name IS NOT NULL
+        ), kinds (failed) AS (VALUES (0), (1)), oldest (name, failed, due) AS (
+            SELECT name, failed,
+                (SELECT due FROM callbacks WHERE \(receiver) = name AND tries > 0 = failed ORDER BY due LIMIT 1)
+            FROM receivers CROSS JOIN kinds WHERE name IS NOT NULL
+        )
+        SELECT CAST(name AS BLOB), failed FROM oldest WHERE due <= ? ORDER BY due LIMIT ?
+        """
+
     let db: Database
-    /// Whether notes that can't be read are removed when they are met, as the writer can.
-    var removesUnreadable = false
 
     func insert(_ job: JobID, url: String, now: Int64) throws {
         try db.cachedStatement(sql: "INSERT INTO callbacks (job, url, tries, due) VALUES (?, ?, 0, ?)")
@@ -43,64 +53,46 @@ struct CallbackRows {
             ?? false
     }
 
-    /// Notes that are due, and whether among those that were looked at there were some that can't be read.
-    struct Found {
+    /// Notes that are due, and those of them that can't be read.
+    struct Found: Sendable {
         var notes: [Due] = []
-        var hasUnreadable = false
-        /// The receiver that was asked for last, behind which the next look goes on; none after the last of all.
-        var last = Blob([])
+        /// What stands in the place of their jobs' IDs.
+        var unreadable: [DatabaseValue] = []
 
-        /// Whether there is something to take: a note that is due and has room, or one that can't be read, which the writer
-        /// removes.
-        var isAny: Bool { hasUnreadable || !notes.isEmpty }
+        /// Whether the writer has something to do: to take a note that is due and has room, or to remove what can't be read.
+        var isAny: Bool { !unreadable.isEmpty || !notes.isEmpty }
     }
 
     /// The notes that are due and have room, oldest first.
-    ///
-    /// - Parameter start: the receiver behind which a look goes on that needs more than the oldest notes
-    func due(limit: Int, within room: CallbackRoom, now: Int64, after start: Blob) throws -> Found {
-        guard limit > 0 else { return Found(last: start) }
+    func due(limit: Int, within room: CallbackRoom, now: Int64) throws -> Found {
+        var found = Found()
+        guard limit > 0 else { return found }
         func fitting(_ notes: [Due]) -> [Due] { room.fitting(notes, limit: limit) { ($0.receiver, $0.hasFailed) } }
         let look = 4 * min(limit, 64)
-        var found = Found(last: start)
         let oldest = try notes("due <= ? ORDER BY due, job LIMIT ?", [now, look], &found)
         found.notes = fitting(oldest.notes)
         if found.notes.count == limit || oldest.rows < look { return found }
-        // The oldest are of receivers that have no room: what has some is looked up by receiver. By bytes, as one that can't
-        // be read has no text that stands for it.
+        // The oldest are of receivers that have no room: what has some is looked up by receiver. By bytes, as one that
+        // can't be read has no text that stands for it. Only a receiver that has notes on their way can have no room.
+        let statement = try db.cachedStatement(sql: Self.dueReceivers)
         var candidates = oldest.notes
-        var hasBegunAnew = false
-        for _ in 0..<Self.mostReceivers {
-            guard let next = try receiver(after: found.last) else {
-                found.last = Blob([])
-                if hasBegunAnew || start.bytes.isEmpty { break }
-                hasBegunAnew = true
-                continue
-            }
-            if hasBegunAnew, start.bytes.lexicographicallyPrecedes(next.bytes) { break }
-            for failed in [false, true] {
-                let left = min(limit, room.left(to: String(decoding: next.bytes, as: UTF8.self), failed: failed))
-                guard left > 0 else { continue }
-                candidates += try notes(
-                    "\(Self.receiver) = CAST(? AS TEXT) AND tries > 0 = ? AND due <= ? ORDER BY due, job LIMIT ?",
-                    [next, failed, now, left], &found
-                ).notes
-            }
-            found.last = next
+        var more = 0
+        for row in try Row.fetchAll(statement, arguments: [now, limit + 2 * room.count]) where more < limit {
+            let columns = Columns(row: row)
+            let (name, failed) = (try columns.bytes(0), try columns.int(1) > 0)
+            let left = min(limit, room.left(to: String(decoding: name, as: UTF8.self), failed: failed))
+            guard left > 0 else { continue }
+            let notes = try notes(
+                "\(Self.receiver) = CAST(? AS TEXT) AND tries > 0 = ? AND due <= ? ORDER BY due, job LIMIT ?",
+                [Blob(name), failed, now, left], &found
+            ).notes
+            candidates += notes
+            more += notes.count
         }
         var jobs: Set<JobID> = []
         found.notes = fitting(
             candidates.filter { jobs.insert($0.job).inserted }.sorted { ($0.due, $0.job) < ($1.due, $1.job) })
         return found
-    }
-
-    private func receiver(after receiver: Blob) throws -> Blob? {
-        try Blob.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT CAST(\(Self.receiver) AS BLOB) FROM callbacks
-                    WHERE \(Self.receiver) > CAST(? AS TEXT) ORDER BY \(Self.receiver) LIMIT 1
-                    """), arguments: [receiver])
     }
 
     private func notes(
@@ -116,24 +108,23 @@ struct CallbackRows {
                     Due(
                         job: try columns.id(0), url: try columns.text(1), tries: try columns.int(2) &+ 1,
                         due: try columns.int64(3)))
-            } catch StoreFault.unreadable {
-                found.hasUnreadable = true
-                // One that can't be read would else be the first again and again.
-                guard removesUnreadable else { continue }
-                try db.execute(sql: "DELETE FROM callbacks WHERE job IS ?", arguments: [row[0] as DatabaseValue])
-            }
+            } catch StoreFault.unreadable { found.unreadable.append(row[0]) }
         }
         return (notes, rows.count)
     }
 
-    func take(limit: Int, within room: CallbackRoom, now: Int64, after start: Blob) throws -> [Due] {
-        let due = try CallbackRows(db: db, removesUnreadable: true)
-            .due(limit: limit, within: room, now: now, after: start).notes
-        for each in due {
-            try db.cachedStatement(sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ?")
-                .execute(arguments: [each.tries, now &+ Self.leaseNanoseconds, each.job.blob])
+    /// Takes what a reader has found, as far as it is still due, and removes what can't be read, which would else be the
+    /// first again and again.
+    func take(_ found: Found, now: Int64) throws -> [Due] {
+        for job in found.unreadable {
+            try db.execute(sql: "DELETE FROM callbacks WHERE job IS ?", arguments: [job])
         }
-        return due
+        return try found.notes.filter { note in
+            try db.cachedStatement(
+                sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ? AND due <= ?"
+            ).execute(arguments: [note.tries, now &+ Self.leaseNanoseconds, note.job.blob, now])
+            return db.changesCount > 0
+        }
     }
 
     func settle(_ job: JobID, _ verdict: CallbackVerdict, now: Int64) throws {

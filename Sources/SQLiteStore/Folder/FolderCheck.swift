@@ -39,7 +39,7 @@ struct FolderCheck {
 
     /// What was found, or the first thing that is wrong.
     func run() throws(StateError) -> Whole {
-        let found = WitnessFile.read(places.witness, reading: reading)
+        let found = try WitnessFile.read(places.witness, reading: reading)
         let log = size(places.log)
         guard let bytes = size(places.database), bytes > 0 else { return try nothing(found, log: log) }
         let (database, head) = try open()
@@ -95,7 +95,7 @@ struct FolderCheck {
         if let problem = problem(of: scan, log: log, file: head, known: known, record) {
             throw .damaged(path: places.log, reason: problem)
         }
-        let kept = try PageSums.read(places.sums, reading: reading)
+        let kept = try PageSums.read(places.sums, of: pageCount(database, head, scan), reading: reading)
         let isForeign = log == nil || record.areSumsLost
         let identity = try identity(head, known, record, kept.head)
         if let sums = kept.head {
@@ -136,8 +136,9 @@ struct FolderCheck {
         if let scan, scan.bytes > 0, scan.salts == nil || scan.isBroken {
             throw .damaged(path: places.log, reason: broken(scan))
         }
-        guard let kept = try? PageSums.read(places.sums, reading: reading) else { return }
         let known = known(head, scan)
+        let pages = pageCount(database, head, scan)
+        guard let kept = try? PageSums.read(places.sums, of: pages, reading: reading) else { return }
         if let sums = kept.head {
             if WitnessRecord.isBefore(known.sequence, sums.sequence) {
                 throw .damaged(
@@ -152,6 +153,11 @@ struct FolderCheck {
             pages: scan?.size ?? known.pages,
             known: known, log: scan)
         if !difference.isNone { throw .damaged(path: places.database, reason: difference.ofPages) }
+    }
+
+    /// How many pages there are in the file, or will be with the log.
+    private func pageCount(_ database: OpenFile, _ head: DatabaseHead, _ scan: LogScan?) -> Int {
+        max(database.count / head.pageSize, scan?.size ?? 0)
     }
 
     /// The head of the database as it is with the log.

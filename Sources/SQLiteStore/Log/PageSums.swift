@@ -10,6 +10,8 @@ final class PageSums: Sendable {
     /// What stands in the place of a head in the sums of an older Vigil.
     private static let olderMark: UInt64 = 0x3130_534d_5553_4756
     private static let entryBytes = 8
+    /// The bytes of sums that are read whatever the database has.
+    private static let largestUnquestioned = 16 << 20
     /// By how much more than the number of its page an entry stands behind the beginning, as there is no page 0.
     private static let headEntries = SumsHead.bytes / entryBytes - 1
 
@@ -49,14 +51,24 @@ final class PageSums: Sendable {
         (sum &* 0x9E37_79B1) ^ UInt32(truncatingIfNeeded: number &* 0x85EB_CA6B) ^ 0x5A5A_5A5A
     }
 
-    /// What is in the file. Throws where it is not there, not to be read or not one of ours.
-    static func read(_ path: String, reading: @escaping OpenFile.Read = OpenFile.systemRead) throws(StateError) -> Found
-    {
-        let found: [UInt8]
-        do throws(FileError) { found = try OpenFile(path: path, read: reading).bytes() } catch {
+    /// What is in the file. Throws where it is not there, not to be read, not one of ours, or far larger than sums of a
+    /// database can be; the last before memory is taken for it.
+    ///
+    /// - Parameter pages: how many the database has, as far as that is known
+    static func read(
+        _ path: String, of pages: Int? = nil, reading: @escaping OpenFile.Read = OpenFile.systemRead
+    ) throws(StateError) -> Found {
+        let file: OpenFile
+        do throws(FileError) { file = try OpenFile(path: path, read: reading) } catch {
             if case .noSuchFile = error { throw .damaged(path: path, reason: "it is not there") }
             throw StateError(reading: path, error)
         }
+        // They can be of more pages than there are now.
+        if let pages, file.count > max(largestUnquestioned, 4 * entryBytes * pages) {
+            throw .damaged(path: path, reason: "it has \(file.count) bytes, and the database has \(pages) pages")
+        }
+        let found: [UInt8]
+        do throws(FileError) { found = try file.bytes() } catch { throw StateError(reading: path, error) }
         guard let known = decode(found) else {
             throw .damaged(path: path, reason: "it does not begin as it should")
         }

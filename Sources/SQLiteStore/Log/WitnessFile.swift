@@ -18,11 +18,14 @@ struct WitnessFile: Sendable {
     private let descriptor: Int32
     let path: String
 
-    static func read(_ path: String, reading: @escaping OpenFile.Read = OpenFile.systemRead) -> Found {
+    /// What is in the file; throws where it is there and can't be opened or read.
+    static func read(
+        _ path: String, reading: @escaping OpenFile.Read = OpenFile.systemRead
+    ) throws(StateError) -> Found {
         let found: [UInt8]
         do throws(FileError) { found = try OpenFile(path: path, read: reading).prefix(Self.bytes + 1) } catch {
             if case .noSuchFile = error { return .nothing }
-            return .damaged(reason: error.description)
+            throw StateError(reading: path, error)
         }
         return found.withUnsafeBytes { bytes in
             let records =

@@ -65,7 +65,7 @@ public struct FolderRecovery: Sendable, Equatable {
         do throws(StateError) {
             do throws(StateError) {
                 _ = try FolderCheck(StatePlaces(folder: new.folder, witnessed: old.folder)).run()
-            } catch .damaged(old.witness, _) {
+            } catch .damaged(old.witness, _), .unusable(old.witness, _) {
                 try FolderCheck(old).checkUnrecorded()
             } catch .damaged(old.sums, let reason) {
                 // All that was committed is there, and whether it is sound is seen from the database itself.
@@ -79,7 +79,7 @@ public struct FolderRecovery: Sendable, Equatable {
     private mutating func copyLog(_ old: StatePlaces, _ new: StatePlaces) throws(StateError) {
         guard let log = try? OpenFile(path: old.log) else { return }
         var record: WitnessRecord?
-        if case .record(let last, _) = WitnessFile.read(old.witness) { record = last }
+        if case .record(let last, _)? = try? WitnessFile.read(old.witness) { record = last }
         let salvage = LogSalvage(log, pageSize: StoreDatabase.pageSize, record: record)
         if salvage.bad > 0 { losses.append("\(salvage.bad) frames of the log are not what was written") }
         do throws(FileError) {
@@ -104,7 +104,10 @@ public struct FolderRecovery: Sendable, Equatable {
                     page = [UInt8](repeating: 0, count: range.count)
                     lost += 1
                 }
-                if start == 0 { page = Self.mended(page, of: database.count, try? PageSums.read(old.sums)) }
+                if start == 0 {
+                    page = Self.mended(
+                        page, of: database.count, try? PageSums.read(old.sums, of: database.count / size))
+                }
                 try file.write(page)
             }
             try file.commit()

@@ -103,6 +103,9 @@ public struct RunValidation: Sendable {
         return figures
     }
 
+    /// Names of the videos.
+    var names: Set<ByteText> { Set(videos.map { ByteText($0.name) }) }
+
     /// Whether a metric can be had here.
     public func has(_ metric: RunSettings.Metric) -> Bool { hasFrames || metric == .aucVideo }
 
@@ -118,9 +121,9 @@ public struct RunValidation: Sendable {
         return wins / Double(normal.count * (scores.count - normal.count))
     }
 
-    private static func highest(_ scores: [Float]) -> Float {
+    private static func highest(_ scores: [Double]) -> Double {
         let count = min(scores.count, scores.count / 16 + 1)
-        return scores.sorted(by: >).prefix(count).reduce(0, +) / Float(count)
+        return scores.sorted(by: >).prefix(count).reduce(0, +) / Double(count)
     }
 
     /// Writes what is remembered of the list as members of a JSON object.

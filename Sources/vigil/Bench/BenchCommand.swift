@@ -8,7 +8,7 @@ import TLS
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure the engine and the service on this machine.",
-        subcommands: [EngineBenchCommand.self, ServeBenchCommand.self])
+        subcommands: [EngineBenchCommand.self, ServeBenchCommand.self, TrainBenchCommand.self])
 }
 
 /// `vigil bench engine`.

@@ -73,7 +73,7 @@ struct ImportCommand: AsyncParsableCommand {
         options.weightsFrom = weightsFrom
         options.trained = !untrained
         options.precision = weights
-        options.prepared = try preparedFor()
+        options.prepared = try PreparedFor.kernels(prepare, usual: weights == .float32 ? .available[0] : nil)
         if keepTextTower, vocab == nil {
             throw Failure(
                 .usage,
@@ -100,18 +100,17 @@ struct ImportCommand: AsyncParsableCommand {
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
         try Terminal.print(Array(line.utf8))
     }
+}
 
-    private func preparedFor() throws -> Kernels? {
-        switch prepare {
-        case nil: return weights == .float32 ? .available[0] : nil
-        case "none": return nil
-        case let name?:
-            do {
-                return try Kernels.named(name)
-            } catch {
-                throw Failure(
-                    .usage, "--prepare '\(name)': expected none or one of \(error.available.joined(separator: ", "))")
-            }
+/// The kernels that a model file's weights are also stored prepared for.
+enum PreparedFor {
+    /// Those that --prepare names.
+    static func kernels(_ name: String?, usual: Kernels?) throws(Failure) -> Kernels? {
+        guard let name else { return usual }
+        if name == "none" { return nil }
+        do throws(KernelsError) { return try Kernels.named(name) } catch {
+            throw Failure(
+                .usage, "--prepare '\(name)': expected none or one of \(error.available.joined(separator: ", "))")
         }
     }
 }

@@ -37,12 +37,12 @@ def refused(name, code, words, *options):
 
 
 def sigmoid(x):
-    return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
+    return 1 / (1 + np.exp(-x.astype(np.float64)))
 
 
 def softmax(x):
     e = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
-    return (e / e.sum(1, keepdims=True)).astype(np.float32)
+    return e / e.sum(1, keepdims=True)
 
 
 def auc_ap(scores, truths):
@@ -66,7 +66,7 @@ def detection(videos, classes, threshold, normal_truth):
             p = np.repeat(softmax(x[:, 1:])[:, c], 16)
             own = events if labels != [0] else [(0, 0, len(p))] if normal_truth else []
             truths += [(i, a, b) for k, a, b in own if k == c]
-            context = np.sort(p)[::-1][: len(p) // 16].astype(np.float64).mean()
+            context = np.sort(p)[::-1][: len(p) // 16].mean()
             above = np.r_[0, p > p.max() - (p.max() - p.min()) * np.float64(0.6), 0].astype(int)
             starts, ends = np.flatnonzero(np.diff(above) == 1), np.flatnonzero(np.diff(above) == -1)
             proposals += [(i, a, b, p[a:b].max() + 0.7 * context) for a, b in zip(starts, ends)]
@@ -155,7 +155,6 @@ with group("lists of one's own"):
         fine = np.concatenate([np.repeat(1 - softmax(x[:, 1:])[:, 0], 16) for _, x, _ in videos])
         for branch, scores in (("coarse", coarse), ("fine", fine)):
             auc, ap = auc_ap(scores, truth)
-            # Equal logits that numpy's float32 makes unequal scores of, or the other way round, would differ by more.
             near(f"seed {seed} auc_{branch}", found.get(f"auc_{branch}"), auc, 1e-6)
             near(f"seed {seed} ap_{branch}", found.get(f"ap_{branch}"), ap, 1e-6)
         if levels is None:

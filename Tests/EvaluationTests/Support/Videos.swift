@@ -47,7 +47,7 @@ enum Videos {
     }
 
     /// All frames' scores and truths, one by one.
-    static func frames(_ videos: [EvaluatedVideo], _ branch: Branch) -> [(score: Float, truth: Bool)] {
+    static func frames(_ videos: [EvaluatedVideo], _ branch: Branch) -> [(score: Double, truth: Bool)] {
         videos.flatMap { video in
             let scores = video.scores(branch)
             return (0..<video.frames).map { frame in

@@ -106,6 +106,32 @@ struct DamageTests {
         #expect(error?.description.contains("Input/output error") == true, "\(String(describing: error))")
     }
 
+    @Test("a file that can't be opened is told as that, by its name", arguments: ["jobs.sqlite", "witness", "sums"])
+    func unopenable(name: String) async throws {
+        let accepted = try await Accepted(isClosed: false)
+        let path = accepted.home.path + "/" + name
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let error = #expect(throws: StateError.self) { try FolderCheck(StatePlaces(folder: accepted.home.path)).run() }
+        guard case .unusable(path, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test("sums far larger than those of any database are refused by name, and not read")
+    func hugeSums() async throws {
+        let accepted = try await Accepted(isClosed: false)
+        let path = accepted.home.path + "/sums"
+        #expect(truncate(path, 1 << 42) == 0)
+        let error = #expect(throws: StateError.self) { try FolderCheck(StatePlaces(folder: accepted.home.path)).run() }
+        guard case .damaged(path, let reason) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("bytes"))
+    }
+
     @Test("text in its place")
     func text() async throws {
         let home = try Home()

@@ -46,7 +46,7 @@ struct SwappedFilesTests {
 
     /// Makes the witness one of before the machine was started.
     private static func forgetBoot(_ home: Home) throws {
-        guard case .record(var record, _) = WitnessFile.read(home.path + "/witness") else { return }
+        guard case .record(var record, _) = try WitnessFile.read(home.path + "/witness") else { return }
         let file = try WitnessFile(path: home.path + "/witness", from: .damaged(reason: ""))
         record.boot = Array("another".utf8) + [UInt8](repeating: 0, count: 29)
         for _ in 0..<2 {

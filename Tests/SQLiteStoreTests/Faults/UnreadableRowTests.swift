@@ -56,6 +56,37 @@ struct UnreadableRowTests {
         #expect(try await store.job(ids[1])?.status == .succeeded)
     }
 
+    @Test("of a batch it is removed with the batch, and so is a batch of which nothing can be read", arguments: [1, 3])
+    func batch(spoilt: Int) async throws {
+        let home = try Home()
+        let store = try home.open()
+        let receipt = try await store.submit(Submission(batch: (1...3).map { NewJob.of(seed: UInt64($0)) }))
+        let batch = try #require(receipt.batch)
+        let other = try await store.finish(.of(seed: 4))
+        for claimed in try await store.claim(limit: 3) { _ = try await store.complete(claimed.token, with: .output(8)) }
+        let ids = receipt.jobs.map(\.id)
+        for id in ids[..<spoilt] { try Self.spoil(id, in: home) }
+        for id in ids[spoilt...] { #expect(try await store.forget(id)) }
+        #expect(try await store.batch(batch) == nil)
+        #expect(try await store.forgetUnreadable(of: batch) == spoilt)
+        #expect(try await store.forgetUnreadable(of: batch) == 0)
+        let left = try home.tamper { db in
+            try ["jobs", "payloads", "results"].map { try Int.fetchOne(db, sql: "SELECT count(*) FROM \($0)") }
+        }
+        #expect(left == [1, 0, 1])
+        #expect(try await store.job(other)?.status == .succeeded)
+    }
+
+    @Test("what can be read of a batch is not taken for it")
+    func readable() async throws {
+        let store = try Home().open()
+        let receipt = try await store.submit(Submission(batch: (1...2).map { NewJob.of(seed: UInt64($0)) }))
+        let batch = try #require(receipt.batch)
+        _ = try await store.claim(limit: 1)
+        #expect(try await store.forgetUnreadable(of: batch) == 0)
+        #expect(try await store.batch(batch)?.jobs.count == 2)
+    }
+
     @Test("a row that a job needs and that is gone is told by the job, to the check and to a recovery")
     func missing() async throws {
         let home = try Home()

@@ -10,7 +10,7 @@ import Testing
 @Suite("What bears witness beside the database")
 struct WitnessTests {
     private static func record(_ home: Home) -> WitnessRecord? {
-        guard case .record(let record, false) = WitnessFile.read(home.path + "/witness") else { return nil }
+        guard case .record(let record, false)? = try? WitnessFile.read(home.path + "/witness") else { return nil }
         return record
     }
 

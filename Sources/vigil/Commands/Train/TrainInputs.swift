@@ -46,6 +46,9 @@ struct TrainInputs: ParsableArguments {
     ///
     /// - Parameter width: d of the features
     func find(preset: String?, width: Int) throws -> Found {
+        if data != nil, preset == nil {
+            throw Failure(.usage, "--data goes with --preset: a dataset's lists are known by its name")
+        }
         guard let features else { throw Failure(.usage, "--features is missing: the folder of the feature files") }
         let benchmark = preset.flatMap { Benchmark.named($0) }
         let list = try VideoList(path: try trainingList(benchmark))
