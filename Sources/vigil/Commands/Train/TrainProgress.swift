@@ -23,9 +23,8 @@ struct TrainProgress {
                     + "another")
         }
         if !job.settings.training.without.isEmpty {
-            notes.append(
-                "parts are left out (\(job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", "))): "
-                    + "there will be figures and no model file, as what serves models has all parts")
+            let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
+            notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
         }
         for note in notes { Terminal.note("note: \(note)") }
         guard asLines else {
