@@ -169,7 +169,7 @@ with group("a model and its features"):
     (place / "features").mkdir()
     (place / "logits").mkdir()
     (place / "one.npy").write_bytes(features.npy(features.video(20)))
-    labels = json.loads(run("score", place / "one.npy").out)["labels"]
+    labels = json.loads(run("score", place / "one.npy").out)["fine"]["labels"]
     rows, intervals = ["path,label"], ["video,label,start,end"]
     for i in range(4):
         x = features.video(30 + 40 * i, seed=i)
