@@ -1,11 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test smoke lint format docker fuzz sanitize
+.PHONY: help demo demo-model test smoke lint format docker fuzz sanitize
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Build a release, serve the embedded model, score the sample, show segments, stop
+demo: ## Build a release, serve the embedded model, score the sample, show segments beside the truth, stop
 	@deploy/demo/run.sh
+
+demo-model: ## Train the embedded model anew on made-up scenes: a few minutes, the same bytes
+	@deploy/demo/train.sh
 
 test: ## All tests, then the end-to-end scripts
 	@Tests/run.sh

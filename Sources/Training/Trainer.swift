@@ -16,6 +16,8 @@ public final class Trainer {
     private let prompt: (weight: MatrixView, gradient: MatrixView)
     /// Gradient by the text features, [K, d].
     private let textGradient: MatrixView
+    /// Norms of the gradients, as many as there are tensors.
+    private let norms: MatrixView
     /// Whether the packed weights are those of `parameters`.
     private var isPrepared = false
     private var preparedText = Matrix(rows: 0, columns: 0)
@@ -53,6 +55,7 @@ public final class Trainer {
         network = TrainedNetwork(in: memory, model: settings.model, without: settings.without, crew: crew)
         prompt = memory.tensor(ParameterLayout.prompt)
         textGradient = memory.matrix(rows: settings.model.labels.count, columns: settings.model.width)
+        norms = memory.matrix(rows: 1, columns: parameters.layout.tensors.count)
         memory.weights.copy(from: parameters.values[...])
     }
 
@@ -99,7 +102,8 @@ public final class Trainer {
     func differentiate(_ samples: [Sample]) -> StepLosses {
         precondition(!samples.isEmpty && samples.allSatisfy { $0.labels.count == settings.model.labels.count })
         let features = prepare()
-        memory.gradients.fill(0)
+        let (gradients, parts) = (memory.gradients, blocks(of: memory.gradients.columns, by: 1 << 18))
+        crew.run(parts.count) { part, _ in gradients.columns(parts[part]).fill(0) }
         textGradient.fill(0)
         var sums = TrainedNetwork.Losses()
         for range in blocks(of: samples.count, by: Group.most) {
@@ -137,9 +141,12 @@ public final class Trainer {
     }
 
     private var gradientNorms: [(name: String, norm: Float)] {
-        trained.map { tensor in
-            (tensor.name, Float(memory.kernels.sumOfSquares(memory.gradients.columns(tensor.range)).squareRoot()))
+        let (tensors, memory, norms) = (trained, memory, norms)
+        crew.run(tensors.count) { index, _ in
+            norms[0, index] = Float(
+                memory.kernels.sumOfSquares(memory.gradients.columns(tensors[index].range)).squareRoot())
         }
+        return tensors.enumerated().map { ($1.name, norms[0, $0]) }
     }
 
     /// AdamW over all tensors that have a gradient.

@@ -264,7 +264,8 @@ extension OpenAPITests {
         options.fps = 25
         options.logits = true
         return ScoreResult(
-            model: "m", modelSHA256: "a", trained: false, labels: ["normal", "fighting"], logits: logits,
+            model: "m", modelSHA256: "a", trained: false, caveat: "for tests alone", labels: ["normal", "fighting"],
+            logits: logits,
             featuresSHA256: "b", kernels: "portable", options: options, queuedMilliseconds: 1, scoredMilliseconds: 2.5)
     }
 }

@@ -117,7 +117,7 @@ struct ScoreOptionsTests {
 
 @Suite("Stored results")
 struct StoredResultTests {
-    private func result(length: Int? = nil) -> ScoreResult {
+    private func result(length: Int? = nil, caveat: String? = nil) -> ScoreResult {
         var logits = Logits(snippets: 3, classes: 2)
         logits.coarse = [0.1, -2, .leastNonzeroMagnitude]
         logits.fine = [1, 2, 3, 4, 5, -6.5]
@@ -127,7 +127,9 @@ struct StoredResultTests {
         options.logits = true
         options.segments = SegmentOptions(threshold: 0.25, leave: 0.125, minimumSnippets: 2, mergeGap: 7)
         return ScoreResult(
-            model: "m", modelSHA256: "ab", trained: false, length: length, labels: ["normal", "fire é"], logits: logits,
+            model: "m", modelSHA256: "ab", trained: false, caveat: caveat, length: length,
+            labels: ["normal", "fire é"],
+            logits: logits,
             featuresSHA256: "cd", kernels: "avx2", options: options, queuedMilliseconds: 1.5, scoredMilliseconds: 61)
     }
 
@@ -138,9 +140,16 @@ struct StoredResultTests {
         #expect(StoredLogits(encoded: result(length: length).encoded)?.result.length == length)
     }
 
+    @Test("what is to be said of its model is stored with a result", arguments: [true, false])
+    func caveat(trained: Bool) {
+        var stored = result(caveat: "for nights alone")
+        stored.trained = trained
+        #expect(ScoreResult(encoded: stored.encoded) == stored)
+    }
+
     @Test("bytes that were cut, or have more behind them, are no result", arguments: [nil, 256])
     func damaged(length: Int?) {
-        let bytes = result(length: length).encoded
+        let bytes = result(length: length, caveat: length.map { "\($0)" }).encoded
         for count in 0..<bytes.count { #expect(ScoreResult(encoded: Array(bytes[..<count])) == nil) }
         #expect(ScoreResult(encoded: bytes + [0]) == nil)
     }

@@ -25,17 +25,23 @@ struct GoldenStepTests {
             #expect(report.gradientNorms.map(\.name) == step.norms.map(\.name))
             if index > 0 { continue }
             for (name, norm) in report.gradientNorms {
-                let expected = try #require(step.norms.first { $0.name == name }?.norm)
+                let expected = try #require(step.norm(name))
                 #expect(abs(norm - expected) < 1e-3 * expected, "\(name): norm \(norm), PyTorch has \(expected)")
             }
             try golden.compare(trainer.gradients)
         }
         let after = trainer.parameters.norms
         for (name, expected) in golden.normsAfter {
-            let norm = try #require(after.first { $0.name == name }?.norm)
-            #expect(abs(norm - expected) < 1e-4 * expected, "\(name): \(norm), PyTorch has \(expected)")
+            let norm = try #require(Self.norm(name, of: after))
+            // The gradient of a key's bias is 0; PyTorch has 1e-9 of rounding there, which Adam makes steps of.
+            let tolerance: Float = name.hasSuffix("in_proj_bias") ? 1e-3 : 1e-4
+            #expect(abs(norm - expected) < tolerance * expected, "\(name): \(norm), PyTorch has \(expected)")
         }
         #expect(before != trainer.parameters)
+    }
+
+    private static func norm(_ name: String, of norms: [(name: String, norm: Float)]) -> Float? {
+        norms.first { $0.name == name }?.norm
     }
 }
 
@@ -50,6 +56,8 @@ struct GoldenTraining {
         let norms: [(name: String, norm: Float)]
         let model: ModelConfiguration
 
+        func norm(_ name: String) -> Float? { norms.first { $0.name == name }?.norm }
+
         func samples() throws -> [Sample] {
             zip(try Golden.features(features, width: model.width), classes).map { array, label in
                 Sample(
@@ -63,7 +71,7 @@ struct GoldenTraining {
     let rate: Float
     let steps: [Step]
     let normsAfter: [(name: String, norm: Float)]
-    private let checkpoint: CheckpointSource
+    let checkpoint: CheckpointSource
     private let arrays: String
 
     init() throws {
@@ -71,7 +79,7 @@ struct GoldenTraining {
         arrays = shared + "/golden/expected/train_tiny.npz"
         let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: shared + "/golden/expected/train_tiny.json")))
         let json = try JSONReader.parse(bytes)
-        let labels = try #require(json["labels"]?.array?.compactMap(\.string))
+        let labels = (json["labels"]?.array ?? []).compactMap(\.string)
         let model = ModelConfiguration(width: 64, length: 32, layers: 2, window: 8, labels: labels)
         self.model = model
         rate = Float(try #require(json["lr"]?.double))
@@ -83,7 +91,8 @@ struct GoldenTraining {
             return Step(
                 features: Array(zip(try integers("lengths"), try integers("feature_seeds"))).map { ($0, $1) },
                 classes: try #require(step["classes"]?.array).map { label in
-                    try #require(labels.firstIndex { $0 == label.string })
+                    let name = try #require(label.string)
+                    return try #require(labels.firstIndex(of: name))
                 },
                 lossCoarse: try number("loss_coarse"), lossMILAlign: try number("loss_mil_align"),
                 lossContrast: try number("loss_contrast"), norms: try Self.norms(step["grad_norm"]), model: model)

@@ -19,11 +19,11 @@ struct GoldenTests {
     }
 
     @Test(
-        "the embedded model reproduces the published logits with every instruction set of this processor",
+        "the tiny model reproduces the published logits with every instruction set of this processor",
         arguments: Kernels.available.map(\.name))
-    func embeddedModel(kernels: String) throws {
+    func tinyModel(kernels: String) throws {
         let arrays = try Golden.arrays(Paths.root + "/Tests/VadCLIPTests/Fixtures/golden_tiny.npz") { _ in true }
-        let file = try MappedFile(path: Paths.root + "/Sources/CResources/demo.safetensors")
+        let file = try MappedFile(path: Paths.root + "/Tests/VadCLIPTests/Fixtures/tiny.safetensors")
         let (model, selfTest) = try ModelFile.load(file, kernels: try .named(kernels))
         #expect(!model.info.trained)
         #expect(try selfTest.run(on: model) < 1e-4)

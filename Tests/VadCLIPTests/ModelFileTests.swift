@@ -7,14 +7,15 @@ import Testing
 
 @testable import VadCLIP
 
-/// The embedded model's file, with some of it changed.
+/// A small model's file, with some of it changed.
 private struct ChangedModel {
     let source: SafetensorsFile
     var metadata: [ByteText: String]
     var changes: [String: (shape: [Int], values: [Float])?] = [:]
 
     init() throws {
-        source = try SafetensorsFile(file: MappedFile(path: Paths.root + "/Sources/CResources/demo.safetensors"))
+        source = try SafetensorsFile(
+            file: MappedFile(path: Paths.root + "/Tests/VadCLIPTests/Fixtures/tiny.safetensors"))
         metadata = source.metadata
     }
 
@@ -97,7 +98,9 @@ struct ModelFileTests {
         arguments: [
             ("window", "0"), ("window", "-8"), ("window", "many"), ("window", "1000000000"), ("labels", "normal"),
             ("labels", "[]"), ("labels", #"["normal"]"#), ("labels", #"["a","a"]"#), ("labels", #"["", "b"]"#),
-            ("labels", "[1,2]"), ("format_version", "99"), ("format", "other"),
+            ("labels", "[1,2]"), ("format_version", "99"), ("format", "other"), ("caveat", ""),
+            ("caveat", "two\nlines"),
+            ("caveat", String(repeating: "x", count: 301)),
         ])
     func badSetting(key: String, value: String) throws {
         var changed = try ChangedModel()
@@ -108,7 +111,7 @@ struct ModelFileTests {
     @Test("labels that need a text tower are refused where none was kept")
     func noTower() throws {
         let (model, _) = try ChangedModel().load()
-        #expect(throws: ModelError.noTextTower(model: "tiny-demo", isTrained: false)) {
+        #expect(throws: ModelError.noTextTower(model: "tiny-demo", caution: model.info.caution)) {
             try model.classes(for: ["normal", "fire"])
         }
         #expect(try model.classes(for: model.classes.labels).labels == model.classes.labels)

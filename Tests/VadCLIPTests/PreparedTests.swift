@@ -36,8 +36,8 @@ private struct Writer {
             info: ModelInfo(
                 name: "random", trained: false, digest: FileDigest(known: ""), sourceSHA256: "", parameters: 1),
             configuration: source.configuration, classes: text,
-            tower: .init(width: 1, outputWidth: 1, layers: 0, context: 1, vocabulary: 1, prefix: 0, postfix: 0),
-            vocabulary: nil, prompt: (10, 10), precision: precision)
+            tower: .init(width: 1, outputWidth: 1, layers: 0, context: 1, vocabulary: 1, prefix: 10, postfix: 10),
+            vocabulary: nil, precision: precision, training: nil)
         let kept = RoundedWeights(base: checkpoint, precision: precision)
         let test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: .portable)))
         let preparation = try prepared.map { kernels in

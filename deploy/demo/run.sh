@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Builds Vigil, serves the embedded model on a free port, uploads the sample, shows the job and its segments, stops.
+# Builds Vigil, serves the embedded model on a free port, uploads the sample, shows the job and its segments beside what
+# is in the sample, and stops.
 #
 # VIGIL names a binary to try in place of one that is built here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# The embedded model is untrained and its scores are low: these settings cut something out of them.
-query='fps=30&threshold=0.12&leave=0.09&min_snippets=2'
+# One event is one segment, though a snippet in its middle scores lower.
+query='fps=30&threshold=0.5&leave=0.3&min_snippets=2&merge_gap=3'
 sample=deploy/demo/sample.npy
+truth=deploy/demo/sample.csv
 
 if [ -z "${VIGIL:-}" ]; then
     deploy/setup.sh build demo
@@ -87,13 +89,45 @@ echo
 echo "The segments in it:"
 segments="$(sed -n 's/.*"segments":\[\([^]]*\)\].*/\1/p' "$scratch/job")"
 [ -n "$segments" ] || fail 'the result has no segments'
-printf '%s' "$segments" | sed 's/},{/\n/g' | tr -d '{}"' | awk -F '[,:]' '
+printf '%s\n' "$segments" | sed 's/},{/\n/g' | tr -d '{}"' >"$scratch/segments"
+awk -F '[,:]' '
     BEGIN { printf "  %-10s %-10s %-10s %-10s %-8s %s\n", "snippet", "up to", "from s", "to s", "score", "label" }
     {
         for (i = 1; i < NF; i += 2) value[$i] = $(i + 1)
         printf "  %-10d %-10d %-10.1f %-10.1f %-8.3f %s\n", value["start"], value["end"], value["start_seconds"],
             value["end_seconds"], value["score"], value["label"]
-    }'
+    }' "$scratch/segments"
+
+# Snippets are 16 frames. Overlap is the share of the snippets of either that are in both.
+echo
+echo "What is in the sample ($truth), and the segment that overlaps it most:"
+awk -F '[,:]' '
+    BEGIN { printf "  %-13s %-10s %-10s %-13s %-10s %-10s %s\n", "event", "snippet", "up to", "segment", "snippet", "up to",
+        "overlap" }
+    FNR == NR {
+        for (i = 1; i < NF; i += 2) value[$i] = $(i + 1)
+        n++; from[n] = value["start"]; to[n] = value["end"]; label[n] = value["label"]
+        for (s = from[n]; s < to[n]; s++) found[s] = 1
+        next
+    }
+    FNR > 1 && $3 != "" {
+        start = $3 / 16; end = $4 / 16; best = 0; at = 0; events++
+        for (i = 1; i <= n; i++) {
+            low = from[i] > start ? from[i] : start; high = to[i] < end ? to[i] : end
+            share = (high - low) / (to[i] - from[i] + end - start - (high - low))
+            if (high > low && share > best) { best = share; at = i }
+        }
+        for (s = start; s < end; s++) { all[s] = 1; if (s in found) both++ }
+        if (at) printf "  %-13s %-10d %-10d %-13s %-10d %-10d %.0f%%\n", $2, start, end, label[at], from[at], to[at], 100 * best
+        else printf "  %-13s %-10d %-10d %s\n", $2, start, end, "none"
+        hits += best >= 0.5 && label[at] == $2
+    }
+    END {
+        for (s in found) all[s] = 1
+        for (s in all) either++
+        printf "  %d of %d events have a segment of their own label that overlaps by half or more;", hits, events
+        printf " of all snippets in events or segments, %.0f%% are in both\n", 100 * both / either
+    }' "$scratch/segments" "$truth"
 
 echo
 options=()

@@ -64,6 +64,7 @@ public struct ScoreDocument: Sendable {
     private func members(to json: inout JSONWriter) {
         json.member("model", result.model)
         if !result.trained { json.member("untrained", true) }
+        if let caveat = result.caveat { json.member("caveat", caveat) }
         json.member("snippets", result.logits.snippets)
         json.member("frames_per_snippet", ModelConfiguration.framesPerSnippet)
         json.member("fps", result.options.fps)

@@ -88,7 +88,7 @@ extension VigilService {
 
     private static func selfTest(of version: ModelVersion) -> String {
         "self-test of '\(version.name)' passed with the \(version.model.kernels.name) kernels"
-            + (version.model.info.trained ? "" : "; the model is untrained")
+            + (version.model.info.caution.map { " (\($0))" } ?? "")
     }
 
     private func store() async -> Check {

@@ -26,6 +26,7 @@ extension VigilService {
                         json.member("sha256", served.sha256)
                         json.member("source_sha256", info.sourceSHA256)
                         json.member("trained", info.trained)
+                        if let caveat = info.caveat { json.member("caveat", caveat) }
                     }
                 }
             }

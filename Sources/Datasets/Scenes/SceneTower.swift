@@ -15,7 +15,7 @@ struct SceneTower {
     private static let tokens = 1_024
     /// The column that marks words, and how high it stands out there.
     private static let mark = 0
-    private static let height: Float = 4
+    private static let height: Float = 1.5
 
     /// The tower of a seed.
     init(seed: UInt64) { world = seed }
@@ -34,10 +34,10 @@ struct SceneTower {
             let size = 1 / Float(d).squareRoot()
             tensors += [
                 tensor(block + "attn.in_proj_weight", [3 * d, d], within: size) {
-                    if layer == 0 { Self.seekMark(&$0) }
+                    Self.shape(&$0, seeksMark: layer == 0)
                 },
                 tensor(block + "attn.in_proj_bias", [3 * d], within: 0.05) { if layer == 0 { $0[Self.mark] = 8 } },
-                tensor(block + "attn.out_proj.weight", [d, d], within: size),
+                tensor(block + "attn.out_proj.weight", [d, d], within: 2 * size),
                 tensor(block + "attn.out_proj.bias", [d], within: 0.05),
                 tensor(block + "ln_1.weight", [d], within: 0.3, around: 1),
                 tensor(block + "ln_1.bias", [d], within: 0.1),
@@ -69,9 +69,15 @@ struct SceneTower {
         for token in SceneVocabulary.bytes..<tokens - 2 { values[token * width + mark] = height }
     }
 
-    /// The key of a row is high in the mark's column where the row is a word's; every query asks for it by its bias.
-    private static func seekMark(_ values: inout [Float]) {
+    /// Queries, keys and values, [3d, d]: the values twice as large, so that a block changes its rows much.
+    ///
+    /// Where the mark is sought, the key of a row is high in the mark's column if the row is a word's, and every query asks
+    /// for it by its bias; the values are of the other columns, which differ from word to word.
+    private static func shape(_ values: inout [Float], seeksMark: Bool) {
+        for index in 2 * width * width..<3 * width * width { values[index] *= 2 }
+        guard seeksMark else { return }
         values[(width + mark) * width + mark] = 2
+        for row in 2 * width..<3 * width { values[row * width + mark] = 0 }
     }
 }
 

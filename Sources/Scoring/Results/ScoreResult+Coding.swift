@@ -52,6 +52,9 @@ extension ScoreResult {
     /// What a result begins with that tells how its video was cut; an older one begins with its options.
     private static let version = 2
 
+    /// In the number that says whether the model is trained: what is to be said of it comes next.
+    fileprivate static let caveatFollows = 2
+
     /// Takes the length of a chunk from the beginning of a result; nil, and nothing taken, where it is not there.
     fileprivate static func length(from reader: inout ByteReader) -> Int? {
         var rest = reader
@@ -69,7 +72,8 @@ extension ScoreResult {
         }
         options.write(to: &writer)
         for text in [model, modelSHA256, featuresSHA256, kernels] { writer.text(text) }
-        writer.integer(trained ? 1 : 0)
+        writer.integer((trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows))
+        if let caveat { writer.text(caveat) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
@@ -104,7 +108,11 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            let classes = reader.integer(), (1...ClassFeatures.most).contains(classes)
+            (0...(1 | ScoreResult.caveatFollows)).contains(trained)
+        else { return nil }
+        let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
+        guard caveat != nil || trained & ScoreResult.caveatFollows == 0, let classes = reader.integer(),
+            (1...ClassFeatures.most).contains(classes)
         else { return nil }
         var labels: [String] = []
         for _ in 0..<classes {
@@ -115,7 +123,8 @@ struct StoredLogits {
             let fine = reader.floatBytes(), fine.floatsLeft == coarse.floatsLeft * classes, reader.isAtEnd
         else { return nil }
         result = ScoreResult(
-            model: model, modelSHA256: digest, trained: trained == 1, length: length, labels: labels,
+            model: model, modelSHA256: digest, trained: trained & 1 == 1, caveat: caveat, length: length,
+            labels: labels,
             logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft

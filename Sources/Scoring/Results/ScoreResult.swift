@@ -11,6 +11,8 @@ public struct ScoreResult: Sendable, Equatable {
     public var modelSHA256: String
     /// Whether the model's weights are trained.
     public var trained: Bool
+    /// What is to be said of the model wherever its scores are; nil where there is nothing.
+    public var caveat: String?
     /// The snippets of a chunk, as the model cuts videos; nil in results that were stored before this was noted.
     public var length: Int?
     /// Class labels, the normal class first.
@@ -37,6 +39,7 @@ extension ScoreResult {
     ) {
         self.init(
             model: model.info.name, modelSHA256: model.info.sha256, trained: model.info.trained,
+            caveat: model.info.caveat,
             length: model.configuration.length, labels: classes.labels, logits: logits, featuresSHA256: featuresSHA256,
             kernels: model.kernels.name,
             options: options, queuedMilliseconds: queued.milliseconds, scoredMilliseconds: scored.milliseconds)

@@ -10,7 +10,16 @@ enum MultipleInstanceLoss {
 
     /// The indexes of the `count` largest of `values`; of equal ones the first.
     static func largest(_ count: Int, of values: [Float]) -> [Int] {
-        Array(values.indices.sorted { (-values[$0], $0) < (-values[$1], $1) }.prefix(count))
+        // Kept in falling order; a value that comes later has to be larger to go before.
+        var chosen: [Int] = []
+        chosen.reserveCapacity(count + 1)
+        for (index, value) in values.enumerated() {
+            if chosen.count == count, let last = chosen.last, !(value > values[last]) { continue }
+            let place = chosen.firstIndex { value > values[$0] } ?? chosen.endIndex
+            chosen.insert(index, at: place)
+            if chosen.count > count { chosen.removeLast() }
+        }
+        return chosen
     }
 
     /// The coarse loss: binary cross-entropy of the mean of the k largest sigmoids with `target`.

@@ -1,3 +1,4 @@
+import Datasets
 import JSON
 import Platform
 
@@ -85,8 +86,8 @@ private struct Reading {
     }
 
     func labels(_ json: JSONValue?) throws(ReplayError) -> [String] {
-        guard let names = json?.array?.map(\.string), !names.contains(nil) else {
-            throw bad("has no \"labels\": expected an array of texts, the normal class first")
+        guard let names = json?.array?.map(\.string), names.count > 1, !names.contains(nil) else {
+            throw bad("has no \"labels\": expected an array of at least two texts, the normal class first")
         }
         return names.compactMap { $0 }
     }
@@ -98,22 +99,21 @@ private struct Reading {
         guard steps.count <= ReplayPlan.Limits.steps else {
             throw bad("has \(steps.count) steps: expected at most \(ReplayPlan.Limits.steps)")
         }
-        let indexes = Dictionary(
-            labels.enumerated().map { (ByteText($1), $0) }, uniquingKeysWith: { first, _ in first })
+        let spelling = LabelSpelling.matching(labels)
         var all: [[ReplayPlan.Video]] = []
         for (index, step) in steps.enumerated() {
             guard let videos = step.array, !videos.isEmpty, videos.count <= ReplayPlan.Limits.videos else {
                 throw bad("step \(index + 1) is no array of 1 to \(ReplayPlan.Limits.videos) videos")
             }
             var read: [ReplayPlan.Video] = []
-            for video in videos { read.append(try self.video(video, step: index + 1, indexes)) }
+            for video in videos { read.append(try self.video(video, step: index + 1, spelling)) }
             all.append(read)
         }
         return all
     }
 
     private func video(
-        _ json: JSONValue, step: Int, _ indexes: [ByteText: Int]
+        _ json: JSONValue, step: Int, _ spelling: LabelSpelling
     ) throws(ReplayError) -> ReplayPlan.Video {
         guard let file = json["features"]?.string, !file.isEmpty, !file.utf8.contains(0) else {
             throw bad("a video of step \(step) has no \"features\": expected the path of an .npy file")
@@ -121,12 +121,9 @@ private struct Reading {
         guard let label = json["label"]?.string else {
             throw bad("'\(file)' of step \(step) has no \"label\"")
         }
-        var classes: [Int] = []
-        for name in label.pieces(between: ASCII.semicolon) {
-            guard let index = indexes[ByteText(String(name))] else {
-                throw bad("'\(file)' of step \(step) is labelled '\(name.prefix(60))', which is none of the labels")
-            }
-            if !classes.contains(index) { classes.append(index) }
+        let classes: [Int]
+        do { classes = try spelling.indexes(in: label) } catch {
+            throw bad("has a wrong label: '\(file)' of step \(step): \(error.description)")
         }
         return ReplayPlan.Video(path: file.utf8.first == ASCII.slash ? file : folder + file, classes: classes)
     }

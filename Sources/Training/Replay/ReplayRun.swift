@@ -1,4 +1,4 @@
-import Formats
+import Datasets
 import JSON
 import Platform
 import Tensors
@@ -58,32 +58,11 @@ public struct ReplayRun {
         let videos = plan.steps[reports.count]
         var samples: [Sample] = []
         for video in videos {
-            samples.append(
-                Sample(features: try features(video.path), classes: video.classes, model: trainer.settings.model))
+            let model = trainer.settings.model
+            let features = try FeatureFile.features(video.path, width: model.width).features
+            samples.append(Sample(features: features, classes: video.classes, model: model))
         }
         reports.append(try trainer.step(samples, learningRate: plan.learningRate, norms: true))
-    }
-
-    private func features(_ path: String) throws -> Matrix {
-        let array: DecodedArray
-        do {
-            array = try decode(MappedFile(path: path), with: NPYDecoder(limits: ArrayLimits()))
-        } catch let error as ArrayDecodingError {
-            throw ReplayError.bad(path: path, problem: "is no array of features: \(error.description)")
-        }
-        let width = trainer.settings.model.width
-        guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == width else {
-            throw ReplayError.bad(path: path, problem: "has shape \(array.shape): expected rows of \(width) numbers")
-        }
-        let matrix = Matrix(rows: array.shape[0], columns: width, values: array.values)
-        if let index = matrix.firstNotFinite {
-            throw ReplayError.bad(
-                path: path,
-                problem:
-                    "holds \(matrix.values[index]) at row \(index / width), column \(index % width): expected finite "
-                    + "numbers")
-        }
-        return matrix
     }
 
     /// The last step's report.

@@ -35,6 +35,8 @@ public struct TrainingJob {
     public var keepTextTower: Bool
     /// The kernels that the model file's weights are also stored prepared for; none where nil.
     public var prepared: Kernels?
+    /// What is to be said wherever the model's scores are.
+    public var caveat: String?
     /// Vigil's version.
     public var version: String
     /// SHA-256 of CLIP's file and of the start's.
@@ -238,10 +240,11 @@ extension TrainingJob {
         let trained = TrainedWeights(tensors, clip: clip)
         let text = String(decoding: record, as: UTF8.self)
         let model = folder + "/model.safetensors"
-        try TrainedModel(
+        var made = TrainedModel(
             weights: trained, configuration: settings.training.model, tower: try tower(), tokens: try tokens(),
-            name: name, clipSHA256: digests.clip, vocabulary: keepTextTower ? vocabulary : nil, training: text
-        ).write(to: model, prepared: prepared)
+            name: name, clipSHA256: digests.clip, vocabulary: keepTextTower ? vocabulary : nil, training: text)
+        made.caveat = caveat
+        try made.write(to: model, prepared: prepared)
         guard let weights else { return [model] }
         let published = folder + "/weights." + weights.rawValue
         try trained.writeCheckpoint(to: published, isTorch: weights == .pth, metadata: ["training": text])

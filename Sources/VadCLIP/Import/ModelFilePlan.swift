@@ -77,6 +77,7 @@ struct ModelFilePlan {
             ByteText(Key.precision): precision.rawValue,
         ]
         if let training { metadata[Key.training] = training }
+        if let caveat = info.caveat { metadata[ByteText(Key.caveat)] = caveat }
         return metadata
     }
 

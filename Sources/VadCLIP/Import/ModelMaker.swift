@@ -13,6 +13,8 @@ struct ModelMaker<Weights: NamedWeights> {
     let tokens: [[Int]]
     let name: String
     let trained: Bool
+    /// What is to be said wherever its scores are.
+    let caveat: String?
     /// SHA-256 of the checkpoint that the weights, or CLIP's, come from.
     let source: String
     /// CLIP's vocabulary, where the text tower is to be kept.
@@ -31,7 +33,8 @@ struct ModelMaker<Weights: NamedWeights> {
     /// - Returns: the largest difference of a logit of the self-test from full precision's; nil for float32
     func write(to path: String) throws -> Float? {
         let info = ModelInfo(
-            name: name, trained: trained, digest: FileDigest(known: ""), sourceSHA256: source, parameters: parameters)
+            name: name, trained: trained, caveat: caveat, digest: FileDigest(known: ""), sourceSHA256: source,
+            parameters: parameters)
         let plan = ModelFilePlan(
             info: info, configuration: configuration,
             classes: try ClassFeatures(labels: configuration.labels, features: try textFeatures()), tower: tower,

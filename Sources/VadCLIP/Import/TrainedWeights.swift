@@ -116,6 +116,8 @@ public struct TrainedModel {
     public var vocabulary: String?
     /// How it was trained, as JSON.
     public var training: String
+    /// What is to be said wherever its scores are.
+    public var caveat: String?
 
     /// Takes the parts as they are.
     public init(
@@ -138,6 +140,7 @@ public struct TrainedModel {
     public func write(to path: String, prepared: Kernels?) throws {
         let maker = ModelMaker(
             weights: weights, configuration: configuration, tower: tower, tokens: tokens, name: name, trained: true,
+            caveat: caveat,
             source: clipSHA256, vocabulary: vocabulary, precision: .float32, prepared: prepared, training: training)
         _ = try maker.write(to: path)
     }

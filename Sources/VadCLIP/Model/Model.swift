@@ -49,14 +49,14 @@ public final class Model: Sendable {
     /// Classes for `labels`, or the model's own where there are none.
     public func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
         guard let labels, !ByteText.same(labels, classes.labels) else { return classes }
-        guard let labelEncoder else { throw .noTextTower(model: info.name, isTrained: info.trained) }
+        guard let labelEncoder else { throw .noTextTower(model: info.name, caution: info.caution) }
         return try labelEncoder.classes(for: labels)
     }
 
     /// Throws what `classes(for:)` would throw, without the work of encoding.
     public func check(labels: [String]?) throws(ModelError) {
         guard let labels, !ByteText.same(labels, classes.labels) else { return }
-        guard let labelEncoder else { throw .noTextTower(model: info.name, isTrained: info.trained) }
+        guard let labelEncoder else { throw .noTextTower(model: info.name, caution: info.caution) }
         _ = try labelEncoder.tokens(of: labels)
     }
 }
@@ -90,6 +90,8 @@ public struct ModelInfo: Sendable {
     public var name: String
     /// False where the weights are random: scores then mean nothing.
     public var trained: Bool
+    /// What is to be said wherever its scores are, of whom or what they are not good for; nil where there is nothing.
+    public var caveat: String?
     /// SHA-256 of the model file.
     public let digest: FileDigest
     /// SHA-256 of the model file, in hexadecimal.
@@ -100,12 +102,23 @@ public struct ModelInfo: Sendable {
     public var parameters: Int
 
     /// Takes the facts as they are.
-    public init(name: String, trained: Bool, digest: FileDigest, sourceSHA256: String, parameters: Int) {
+    public init(
+        name: String, trained: Bool, caveat: String? = nil, digest: FileDigest, sourceSHA256: String, parameters: Int
+    ) {
         self.name = name
         self.trained = trained
+        self.caveat = caveat
         self.digest = digest
         self.sourceSHA256 = sourceSHA256
         self.parameters = parameters
+    }
+
+    /// What a reader of its scores must know before any of them, or nil.
+    public var caution: String? { Self.caution(trained: trained, caveat: caveat) }
+
+    /// The same of what is known of a model by its results.
+    public static func caution(trained: Bool, caveat: String?) -> String? {
+        trained ? caveat : "untrained: random weights, the scores mean nothing"
     }
 }
 
@@ -122,7 +135,7 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     /// Labels that can't be scored against.
     case badLabels(String)
     /// The text tower was not kept at import.
-    case noTextTower(model: String, isTrained: Bool)
+    case noTextTower(model: String, caution: String?)
 
     /// One sentence for a person.
     public var description: String {
@@ -135,12 +148,12 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
             "the self-test failed: with the \(kernels) kernels a logit differs by \(difference) from the one recorded "
                 + "at import, at most \(tolerance) is allowed"
         case .badLabels(let reason): reason
-        case .noTextTower(let model, let isTrained):
-            "model '\(model)' has no text tower, so it scores its own labels only: "
-                + (isTrained
+        case .noTextTower(let model, let caution):
+            "model '\(model)'\(caution.map { " (\($0))" } ?? "") has no text tower, so it scores its own labels only: "
+                + (caution == nil
                     ? "import it with --keep-text-tower and --vocab, CLIP's vocabulary"
-                    : "it is untrained, as the embedded demo model is; name one by --model that was imported with "
-                        + "--keep-text-tower and --vocab, CLIP's vocabulary")
+                    : "as the embedded demo model; name one by --model that was imported with --keep-text-tower and --vocab, "
+                        + "CLIP's vocabulary")
         }
     }
 }

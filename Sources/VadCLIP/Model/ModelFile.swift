@@ -19,7 +19,7 @@ public enum ModelFile {
     enum Key {
         static let format = "format", version = "format_version", name = "name", labels = "labels"
         static let window = "window", trained = "trained", source = "source_sha256"
-        static let prefix = "prompt_prefix", postfix = "prompt_postfix"
+        static let prefix = "prompt_prefix", postfix = "prompt_postfix", caveat = "caveat"
         static let prepared = "prepared", preparedFrom = "prepared_from", precision = "weights"
         static let training = "training"
     }
@@ -42,6 +42,7 @@ public enum ModelFile {
         let (classes, selfTest, network) = try read(weights, configuration)
         let info = ModelInfo(
             name: tensors.metadata[Key.name] ?? "unnamed", trained: tensors.metadata[Key.trained] != "false",
+            caveat: try caveat(of: tensors),
             digest: FileDigest(of: file),
             sourceSHA256: tensors.metadata[Key.source] ?? "", parameters: network)
         let model = try Model(
@@ -50,6 +51,26 @@ public enum ModelFile {
             in: Preparation(
                 kernels: kernels, stored: PreparedSection(in: tensors, configuration: configuration, kernels: kernels)))
         return (model, selfTest)
+    }
+
+    /// The most bytes of a caveat.
+    public static let longestCaveat = 300
+
+    /// What is to be said wherever the model's scores are, in one line.
+    public static func caveat(of tensors: SafetensorsFile) throws(ModelError) -> String? {
+        guard let text = tensors.metadata[Key.caveat] else { return nil }
+        guard isCaveat(text) else {
+            throw .badSetting(
+                name: Key.caveat, value: quoted(String(text.prefix(60))),
+                expected: "one line of at most \(longestCaveat) bytes")
+        }
+        return text
+    }
+
+    /// Whether a text can be a model's caveat.
+    public static func isCaveat(_ text: String) -> Bool {
+        (1...longestCaveat).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 }
     }
 
     /// Whether a safetensors file says that it is a model file.

@@ -47,7 +47,7 @@ extension EvalInput {
             source: "model \(model.info.name), SHA-256 \(model.info.sha256)", framesPerSecond: loaded.framesPerSecond,
             normalTruth: loaded.normalTruth,
             notes: loaded.set.notes + audit.findings.map(\.description) + Self.note(of: warnings.withLock { $0 })
-                + untrained(model))
+                + caution(model))
     }
 
     private func read(_ logits: String) throws -> EvalScored {
@@ -63,8 +63,8 @@ extension EvalInput {
     /// What the list holds, said before anything runs.
     private func tell(_ set: TestSet) { Terminal.note(set.summary.text) }
 
-    private func untrained(_ model: Model) -> [String] {
-        model.info.trained ? [] : ["model '\(model.info.name)' is untrained: its figures mean nothing"]
+    private func caution(_ model: Model) -> [String] {
+        model.info.caution.map { ["model '\(model.info.name)': \($0)"] } ?? []
     }
 
     private static func note(of warnings: (count: Int, first: String)) -> [String] {

@@ -170,6 +170,12 @@ private struct Inspection {
             ("window", .count(configuration.window)), ("length", .count(configuration.length)),
             ("width", .count(configuration.width)), ("layers", .count(configuration.layers)),
             ("trained", .flag(model.metadata["trained"] != "false")),
+            (
+                "caveat",
+                try ModelSource.named(file) { () throws(ModelError) in try ModelFile.caveat(of: model) }.map {
+                    .text($0)
+                } ?? .none
+            ),
             ("text tower", .flag(model["tokenizer.merges"] != nil)),
             ("weights", .text(model.metadata["weights"] ?? "float32")),
             ("prepared for", model.metadata["prepared"].map { .text($0) } ?? .none),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Platform
 
 /// `vigil scenes`.
 struct ScenesCommand: ParsableCommand {
@@ -26,7 +27,10 @@ struct ScenesCommand: ParsableCommand {
         for (option, value) in [("--train", train), ("--test", test)] where !(1...100_000).contains(value) {
             throw Failure(.usage, "\(option) \(value): expected 1 to 100000")
         }
-        let folder = try SceneFolder(making: output, seed: seed)
+        let folder: SceneFolder
+        do throws(FileError) { folder = try SceneFolder(making: output, seed: seed) } catch {
+            throw Failure(.configuration, error.description)
+        }
         let held = try folder.write(training: train, test: test)
         let lines = [
             "\(folder.path(of: .training)): \(held.training.text)",

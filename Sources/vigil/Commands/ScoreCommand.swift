@@ -53,8 +53,8 @@ struct ScoreCommand: AsyncParsableCommand {
                 try failures.add(error, of: file)
             }
         }
-        if !model.info.trained {
-            Terminal.note("model '\(model.info.name)' is untrained: its scores mean nothing")
+        if let caution = model.info.caution {
+            Terminal.note("model '\(model.info.name)': \(caution)")
         }
         try failures.end()
     }
@@ -180,12 +180,12 @@ private struct ScoreTable {
     private var result: ScoreResult { document.scored.result }
 
     private var header: [String] {
-        let untrained = result.trained ? "" : "  (untrained: random weights, the scores mean nothing)"
+        let caution = ModelInfo.caution(trained: result.trained, caveat: result.caveat).map { "  (\($0))" } ?? ""
         let scores = zip(result.labels, document.scored.video.scores).sorted { $0.1 > $1.1 }.prefix(3)
             .map { "\($0) \(percent($1))" }.joined(separator: ", ")
         return [
             file,
-            "  model     \(result.model)\(untrained)",
+            "  model     \(result.model)\(caution)",
             "  snippets  \(result.logits.snippets) of 16 frames" + duration,
             "  abnormal  \(percent(document.scored.video.coarse))",
             "  classes   \(scores)",

@@ -120,8 +120,8 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         }
         if !scoring.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
         if isOpen { logger.warning("whoever reaches this server may use it: --api-keys names those who may") }
-        if !model.model.info.trained {
-            logger.warning("the model is untrained, its scores mean nothing: name another by --model")
+        if let caution = model.model.info.caution {
+            logger.warning("the model: \(caution); name another by --model")
         }
         let renewal = Task { [certificates] in await certificates?.run() }
         defer { renewal.cancel() }

@@ -26,7 +26,7 @@ enum ModelSource {
 
 /// Files that are compiled into the program.
 enum Resources {
-    /// The embedded demo model: the tiny configuration with random weights.
+    /// The embedded demo model: a tiny one, trained on the made-up scenes of vigil scenes by deploy/demo/train.sh.
     static var demoModel: MappedFile {
         MappedFile(staticBytes: vigil_demo_model(), count: vigil_demo_model_size(), name: "the embedded demo model")
     }

@@ -21,7 +21,8 @@ extension Setting {
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
             "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
         Setting(
-            "model", .path(.input), .told("the embedded, untrained demo model"), "Model file made by vigil import.",
+            "model", .path(.input), .told("the embedded demo model"),
+            "Model file made by vigil import or vigil train.",
             in: .general, of: [.serve, .score]),
         Setting(
             "workers", .integer(1...1_024), .told("the cores"), "Threads that score.",

@@ -46,7 +46,7 @@ with group("many files"):
     ran = called("score", "one.npy", "absent.npy", "bad.npy", "two.npy", "nan.npy", "three.npy")
     equal("some are bad: exit", ran.code, 65)
     equal("the others are scored", [json.loads(line)["file"] for line in ran.out.splitlines()], ["one.npy", "two.npy", "three.npy"])
-    lines = [line for line in ran.err.splitlines() if "untrained" not in line]
+    lines = [line for line in ran.err.splitlines() if "made-up scenes" not in line]
     equal("a line each and one at the end", len(lines), 4)
     contains("the end says which", lines[-1], "3 of 6", "absent.npy", "bad.npy", "nan.npy")
     contains("each says why", " ".join(lines[:3]), "no such file", "npy", "column 4 of row 3")
@@ -93,7 +93,7 @@ with group("inspect --json"):
     equal("numbers", [type(facts[key]) for key in ("tensors", "elements", "window", "length", "width", "layers")], [int] * 6)
     equal("width", facts["width"], 64)
     check("labels are a list", isinstance(facts["labels"], list) and facts["labels"][0] == "normal", shown(facts["labels"]))
-    equal("yes and no", (facts["trained"], facts["text_tower"]), (False, False))
+    equal("yes and no", (facts["trained"], facts["text_tower"]), (True, False))
     facts = json.loads(called("inspect", "--json", "model.pth").out)
     equal("a checkpoint's numbers", (facts["tensors"], facts["elements"]), (1, 4))
     ends("a model in place of features", 65, "score", "model.safetensors", says=["--model"])

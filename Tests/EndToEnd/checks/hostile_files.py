@@ -18,8 +18,8 @@ tried = 0
 
 
 def faults(ran, left, says):
-    """What is wrong with how a command ended; that the embedded model is untrained may be said first."""
-    ran.err = re.sub(r"^vigil: model '[^']*' is untrained.*\n", "", ran.err)
+    """What is wrong with how a command ended; the embedded model's caveat may be said first."""
+    ran.err = re.sub(r"^vigil: model '[^']*': demo, .*\n", "", ran.err)
     if ran.code is None or ran.cpu > SECONDS:
         yield f"does not end within {SECONDS} s of a core"
     elif ran.code not in (65, 66):

@@ -56,8 +56,8 @@ with Server() as server:
         clean = post(video).json()
         equal("good features get no warning", clean["warnings"], [])
         models = requests.get(server.url + "/v1/models", timeout=60).json()["models"]
-        equal("the untrained model is said in /v1/models", models[0]["trained"], False)
-        equal("and in every result", clean["result"]["untrained"], True)
+        contains("the embedded model's caveat is in /v1/models", models[0]["caveat"], "demo", "made-up scenes")
+        equal("and in every result", clean["result"]["caveat"], models[0]["caveat"])
     with group("errors"):
         refused("768 wide", features.video(20, 768), "768", "64", "ViT-L/14")
         refused("1024 wide", features.video(20, 1024), "1024", "RN50")

@@ -56,6 +56,7 @@ INLINE = {
     "vigil state recover --state DIR --output NEWDIR": KEPT + "vigil state recover --state kept --output mended",
     "vigil help COMMAND": "for one in serve score import train config inspect bench; do vigil help $one; done",
     "vigil help train": "vigil help train",
+    "vigil scenes --output DIR": "vigil scenes --output scenes --train 14 --test 14",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
     "vigil bench train": "vigil bench train --videos 1 --snippets 8 --runs 1",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
@@ -78,6 +79,8 @@ INLINE_PASSED_OVER = {
     "vigil inspect FILE": "with another file above",
     "curl --compressed": "an option; checks/compression.py asks for compressed answers",
     "curl --unix-socket": "an option; checks/listening.py connects to Unix sockets",
+    "make demo-model": "takes minutes; checks/scenes.py trains on fewer scenes",
+    "vigil scenes": "the name of the command alone",
     "make docker": "needs Docker and its registry",
     "docker compose -f deploy/compose.yaml up --build": "needs Docker and its registry",
     "Tests/Load/compare.sh": "needs other engines",
@@ -286,7 +289,7 @@ for place, kind, text in found:
 with group("make help"):
     shown_targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     equal("exit 0", shown_targets.returncode, 0)
-    targets = re.findall(r"^    make ([a-z]+)", (ROOT / "README.md").read_text(), re.M)
+    targets = re.findall(r"^    make ([a-z-]+)", (ROOT / "README.md").read_text(), re.M)
     check("README's targets are found", len(targets) > 5, str(targets))
     equal("lists README's targets", [one for one in targets if f"make {one} " not in shown_targets.stdout + "make help "], [])
 commands = list(inline())

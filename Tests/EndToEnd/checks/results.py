@@ -70,14 +70,14 @@ with Server() as server:
         equal("logits are there only when asked for", "logits" in job["result"], False)
         equal("logits=false", "logits" in score(features.video(9), logits="false")["result"], False)
         result = job["result"]
-        equal("the model is called untrained", [result.get("untrained"), result["model"]], [True, "tiny-demo"])
+        equal("the model is called a demo", [result["caveat"].split(",")[0], result["model"]], ["demo", "tiny-demo"])
         equal("provenance", set(result["provenance"]), {"vigil", "model_sha256", "features_sha256", "kernels"})
         models = requests.get(server.url + "/v1/models").json()["models"]
         equal("the model's digest is that of /v1/models", result["provenance"]["model_sha256"], models[0]["sha256"])
         equal(
             "/v1/models",
             set(models[0]),
-            {"name", "labels", "window", "length", "width", "parameters", "sha256", "source_sha256", "trained"},
+            {"name", "labels", "window", "length", "width", "parameters", "sha256", "source_sha256", "trained", "caveat"},
         )
         equal("its labels", models[0]["labels"], result["fine"]["labels"])
         check(
@@ -99,7 +99,7 @@ with Server() as server:
         equal("type", answer.headers["Content-Type"], "application/x-npy")
 
         table = np.load(io.BytesIO(answer.content))
-        equal("shape and type", (table.shape, table.dtype.str), ((40, 15), "<f4"))
+        equal("shape and type", (table.shape, table.dtype.str), ((40, 1 + len(job["result"]["fine"]["labels"])), "<f4"))
         wanted = np.column_stack([job["result"]["coarse"], job["result"]["fine"]["scores"]]).astype("<f4")
         check("the same numbers, bit by bit", np.array_equal(table, wanted))
         direct = requests.post(

@@ -3,7 +3,8 @@
 
     make_fixtures.py ../shared/golden
 
-Run it where ../shared is; the result is committed, so that the golden test of the embedded model always runs.
+Run it where ../shared is; the result is committed, so that the golden test of the tiny model always runs. tiny.safetensors is
+that model: `vigil import tiny.pth --untrained --name tiny-demo` of `make_checkpoint.py --config tiny --seed 1`.
 """
 import os
 import sys

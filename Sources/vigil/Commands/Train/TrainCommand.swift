@@ -40,6 +40,8 @@ struct TrainCommand: AsyncParsableCommand {
     var kernels: String?
     @Option(help: "The model's name. (default: the preset's, or own)")
     var name: String?
+    @Option(help: "What is to be said wherever the model's scores are, as: only for the north gate.")
+    var caveat: String?
     @Option(help: "The form of the weights with the published names: pth, safetensors or none.")
     var weights = "pth"
     @Option(
@@ -95,6 +97,11 @@ struct TrainCommand: AsyncParsableCommand {
         ] where !range.contains(value) {
             throw Failure(.usage, "\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")
         }
+        if let caveat, !ModelFile.isCaveat(caveat) {
+            throw Failure(
+                .usage, "--caveat '\(caveat.prefix(40))': expected one line of at most \(ModelFile.longestCaveat) bytes"
+            )
+        }
         guard ["pth", "safetensors", "none"].contains(weights) else {
             throw Failure(.usage, "--weights '\(weights.prefix(40))': expected pth, safetensors or none")
         }
@@ -106,6 +113,9 @@ struct TrainCommand: AsyncParsableCommand {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
         let preset = try recipe.benchmark()
+        if !json, Terminal.isInteractive, !inputs.skipCheck {
+            try Terminal.print(Array("reading the lists and each feature file (--skip-check: headers alone)".utf8))
+        }
         let found = try inputs.find(preset: preset, width: width)
         let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
         var job = TrainingJob(
@@ -115,6 +125,7 @@ struct TrainCommand: AsyncParsableCommand {
         job.vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
         job.saveEvery = saveEvery
         if let name { job.name = name }
+        job.caveat = caveat
         job.weights = TrainingJob.WeightsForm(rawValue: weights)
         job.keepTextTower = keepTextTower
         job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)

@@ -13,6 +13,7 @@ struct TrainProgress {
     /// Tells what the lists hold, before the first run.
     func begin(_ job: TrainingJob, seeds: Int) throws {
         var notes = job.data.notes + (job.validation?.notes ?? [])
+        if let note = job.validation.flatMap({ job.data.note(of: $0) }) { notes.append(note) }
         if job.validation == nil {
             notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
         } else if job.validatedOn.begins(with: "the dataset's") {
