@@ -278,7 +278,9 @@ final class StoreDatabase: Sendable {
                 let bytes = logBytes
                 if bytes >= keeper.leastLogBytes || keeper.hasBeenBegunAnew() { return true }
                 // With frames that are not in the file any more it fails, before it has written anything.
-                return try bytes == 0 && db.checkpoint(.passive).walFrameCount == 0
+                guard try bytes == 0 && db.checkpoint(.passive).walFrameCount == 0 else { return false }
+                keeper.emptiedByOthers()
+                return true
             }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             // Whoever brings it in is still at it: the next look knows.
