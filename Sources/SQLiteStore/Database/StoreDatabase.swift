@@ -215,7 +215,7 @@ final class StoreDatabase: Sendable {
 
     /// Brings the log into the database where it has grown large; called by the writer between transactions.
     func checkpointIfLarge() {
-        // One that can't finish, for a reader or a full disk, is tried again after the next commit.
+        // One that can't finish, for a reader or a full disk, goes on when as much again was committed, or all is brought in.
         let log = keeper.bytes
         if log.all >= 4 * largestLog { return checkpointAll() }
         guard log.unsummed >= largestLog, change(now: true) == nil else { return }
