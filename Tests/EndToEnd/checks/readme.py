@@ -145,7 +145,7 @@ def inline():
 
 def script(text):
     """The block as bash has it: a server goes to the background, and what follows waits for it."""
-    text = text.replace("\\\n", " ").replace("vigil bench serve", "vigil bench serve --seconds 1 --warmup 0.2")
+    text = text.replace("\\\n", " ").replace("vigil bench serve", "vigil bench serve --seconds 0.5 --warmup 0.1")
     lines = []
     for line in text.split("\n"):
         if re.match(r"vigil serve\b", line):
