@@ -1,7 +1,7 @@
 /// What can happen in a made-up scene: the classes of its videos, each told by its course over time alone.
 ///
-/// An event moves a snippet along three directions of activity, on which normal scenes have levels of their own too. So one
-/// snippet of an event says little: it looks like another scene's level.
+/// An event moves a snippet along three directions of activity, on which normal scenes have levels of their own too. So
+/// one snippet of an event says little: it looks like another scene's level.
 public enum SceneEvent: String, CaseIterable, Sendable {
     /// The first activity grows steadily and falls back at once.
     case rise

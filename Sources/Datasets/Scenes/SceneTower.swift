@@ -1,11 +1,10 @@
 import Formats
 import VadCLIP
 
-/// A tiny text tower for the labels of made-up scenes, in CLIP's layout, and the vocabulary that goes with it: random, but
-/// one in which a label's word stands out.
+/// A tiny text tower for the labels of made-up scenes, in CLIP's layout: random, but a label's word stands out in it.
 ///
-/// The rows of an untrained tower's texts differ in one word of 23 positions, so its text features are nearly the same for
-/// all labels. Here words carry a mark in one column, and the first block's attention looks for it.
+/// The rows of an untrained tower's texts differ in one word of 23 positions, so its text features are nearly the same
+/// for all labels. Here words carry a mark in one column, and the first block's attention looks for it.
 struct SceneTower {
     private let world: UInt64
     private static let width = SceneWorld.width
@@ -71,8 +70,8 @@ struct SceneTower {
 
     /// Queries, keys and values, [3d, d]: the values twice as large, so that a block changes its rows much.
     ///
-    /// Where the mark is sought, the key of a row is high in the mark's column if the row is a word's, and every query asks
-    /// for it by its bias; the values are of the other columns, which differ from word to word.
+    /// Where the mark is sought, the key of a row is high in the mark's column if the row is a word's, and every query
+    /// asks for it by its bias; the values are of the other columns, which differ from word to word.
     private static func shape(_ values: inout [Float], seeksMark: Bool) {
         for index in 2 * width * width..<3 * width * width { values[index] *= 2 }
         guard seeksMark else { return }
