@@ -86,6 +86,7 @@ INLINE_PASSED_OVER = {
     "Tests/Load/compare.sh": "needs other engines",
     "Tests/Load/durable.sh": "measures for minutes",
     "Tests/Load/http.sh": "needs other servers",
+    "Tests/Load/train.sh": "needs PyTorch",
     "Tests/Load/soak.sh": ".ci/run does, for half a minute",
 }
 EXAMPLE = "01M85BV3QAE4RGA8GVVP3465ME"
