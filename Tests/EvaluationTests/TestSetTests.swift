@@ -58,7 +58,8 @@ struct TestSetTests {
         let spelling = LabelSpelling(classes: ["normal", "fall", "fire"])
         let other = try TestSet(
             VideoList(file("path,label\na.npy,fall\n")),
-            annotations: Annotations(file("video,label,start,end\na,fire,1,2\n"), spelling: spelling), spelling: spelling)
+            annotations: Annotations(file("video,label,start,end\na,fire,1,2\n"), spelling: spelling),
+            spelling: spelling)
         #expect(other.notes == ["'a' has an annotated interval of a class that its label does not name"])
     }
 
