@@ -70,6 +70,11 @@ struct AnnotationTests {
             ("video,label,start,end,fps\na,Abuse,1e3s,2s,25\n", "expected seconds"),
             ("video,label,start,end,fps\na,Abuse,1s,2s,nan\n", "fps 'nan'"),
             ("video,label,start,end\na,Abuse,1\n", "line 2: 3 fields: expected 4"),
+            ("a Abuse" + String(repeating: " 1 2", count: 4_097), "line 1: more than 4096 intervals"),
+            (
+                "video,label,start,end\n" + String(repeating: "a,Abuse,1,2\n", count: 4_097),
+                "line 4098: more than 4096 intervals of 'a'"
+            ),
         ])
     func refused(content: String, reason: String) throws {
         let error = failure(of: DatasetError.self) { _ = try Annotations(text(content), spelling: .ucfCrime) }
