@@ -1,5 +1,6 @@
 """The state folder: whose it is, what is refused and left as it was, and that time may jump."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -135,6 +136,19 @@ with group("a damaged database"):
         folder = copy(killed)
         damage(folder / "jobs.sqlite")
         refused(name, folder, ["jobs.sqlite", "damaged"])
+with group("another SQLite beside a server"):
+    for mode in ("PASSIVE", "TRUNCATE"):
+        folder = scratch() / "state"
+        server = Server("--workers", "1", state=folder)
+        accepted = {Client(server).post(videos.bodies[number % 3]).json()["id"] for number in range(6)}
+        with contextlib.closing(sqlite3.connect(folder / "jobs.sqlite")) as database:
+            database.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        server.kill()
+        with Server("--workers", "1", state=folder) as server:
+            jobs = Client(server).settled()
+            equal(f"{mode}: nothing is lost with a kill", accepted - jobs.keys(), set())
+            equal(f"{mode}: all of it is done", {job["status"] for job in jobs.values()}, {"succeeded"})
+
 with group("a folder that a config file names"):
     config = scratch() / "vigil.json"
     config.write_text(json.dumps({"state": str(ended), "model": "/nowhere", "port": 0}))
