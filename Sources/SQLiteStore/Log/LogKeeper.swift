@@ -249,8 +249,8 @@ final class LogKeeper: Sendable {
         return index.frames
     }
 
-    /// The log's first bytes and what connections share of it, where it is another one than was noted, for all of them; nil
-    /// where it is not. An older log in its place, or anything else, is another for nobody.
+    /// The log's first bytes and what connections share of it, where it is another one than was noted for all of them; nil where
+    /// it is not. An older log in its place is another for nobody.
     private func othersLog(_ state: inout State) -> (head: [UInt8], index: LogIndex)? {
         if state.log < 0 { state.log = open(places.log, O_RDONLY | O_CLOEXEC) }
         if state.index < 0 { state.index = open(places.index, O_RDONLY | O_CLOEXEC) }
@@ -370,11 +370,9 @@ final class LogKeeper: Sendable {
     /// The database is closed, with all of the log in it if it went well.
     func close(inOrder: Bool) {
         state.withLock { state in
-            if state.log >= 0 { closeDescriptor(state.log) }
-            state.log = -1
-            // No connection has it open any more.
-            if state.index >= 0 { closeDescriptor(state.index) }
-            state.index = -1
+            // No connection has them open any more.
+            for descriptor in [state.log, state.index] where descriptor >= 0 { closeDescriptor(descriptor) }
+            (state.log, state.index) = (-1, -1)
             guard inOrder else { return }
             state.record.number += 1
             state.record.isClosed = true

@@ -71,7 +71,7 @@ struct OtherWritersTests {
         let isTold = notes.all.contains { $0.contains("by something else than Vigil") }
         #expect(isTold == (mode == .truncate), "\(notes.all)")
         #expect(again.close() == nil)
-        #expect(try await Self.jobs(killed.open(seed: 3)) == 3)
+        #expect(try await Self.jobs(killed.copy().open(seed: 3)) == 3)
         withExtendedLifetime(store) {}
     }
 
@@ -112,7 +112,7 @@ struct OtherWritersTests {
         _ = try await store.insert(.of(seed: 9))
         #expect(try await Self.jobs(home.copy().open(seed: 2)) == 4)
         #expect(store.close() == nil)
-        #expect(try await Self.jobs(home.open(seed: 3)) == 4)
+        #expect(try await Self.jobs(home.copy().open(seed: 3)) == 4)
     }
 
     @Test("an older log in the place of the one that is there is not one that was begun anew")
