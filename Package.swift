@@ -80,8 +80,8 @@ let package = Package(
             name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift
         ),
         .target(
-            name: "Evaluation", dependencies: ["Datasets", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
-            swiftSettings: optimisedSwift),
+            name: "Evaluation", dependencies: ["Datasets", "JSON", "Platform", "VadCLIP"], swiftSettings: optimisedSwift
+        ),
         .target(
             name: "Training",
             dependencies: ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],

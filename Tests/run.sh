@@ -15,7 +15,9 @@ if [ "${WHOLE_MODULES:-}" = 1 ] && { [ ! -e .build/debug ] || [ -e .build/whole-
     mkdir -p .build
     touch .build/whole-modules
 fi
+rm -f .build/tests-are-built
 swift build --build-tests ${whole[@]+"${whole[@]}"}
+touch .build/tests-are-built
 bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/vigil-tests.XXXXXX")

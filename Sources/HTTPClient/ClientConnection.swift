@@ -135,7 +135,7 @@ public struct ClientConnection: ~Copyable {
     /// Waits where there is something to wait for.
     ///
     /// - Returns: how many bytes were moved; nil where it is to be tried again
-    private func settle(
+    private mutating func settle(
         _ outcome: TLSSession.Transfer, by deadline: Deadline, during step: ClientError.Step
     ) throws(ClientError) -> Int? {
         switch outcome {
@@ -143,6 +143,7 @@ public struct ClientConnection: ~Copyable {
         case .wantsInput: try Self.wait(socket, for: POLLIN, by: deadline, during: step)
         case .wantsOutput: try Self.wait(socket, for: POLLOUT, by: deadline, during: step)
         case .failed(let code):
+            if let alert = tls?.takeAlert() { throw .alert(alert) }
             throw .broken("the connection broke while trying to \(step.rawValue): \(String(cString: strerror(code)))")
         }
         return nil

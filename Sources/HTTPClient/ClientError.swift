@@ -21,6 +21,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case noTLS
     /// There is no agreement on TLS, for a reason in plain words.
     case noAgreement(String)
+    /// The other side ended TLS by this alert, after the handshake.
+    case alert(String)
     /// Something else went wrong, in plain words.
     case broken(String)
     /// What came is not HTTP/1.1.
@@ -44,6 +46,7 @@ public enum ClientError: Error, Equatable, Sendable {
         case .ended: "the \(peer) ended the connection before it had answered"
         case .noTLS: "the \(peer) does not speak TLS on this port"
         case .noAgreement(let reason): "TLS with the \(peer) failed: \(reason)"
+        case .alert(let name): "the \(peer) ended TLS by the alert '\(name)'"
         case .broken(let reason): reason
         case .malformed(let error): error.words(for: peer)
         }

@@ -67,7 +67,11 @@ public final class HTTPClient {
             problem = error
         }
         let answer: Answer
-        do throws(ClientError) { answer = try receive(by: deadline) } catch { throw problem ?? error }
+        do throws(ClientError) { answer = try receive(by: deadline) } catch {
+            // What the server says of it is the reason for what went wrong before.
+            if case .alert = error { throw error }
+            throw problem ?? error
+        }
         if problem != nil { connection = nil }
         return answer
     }

@@ -38,7 +38,9 @@ extension ScoringService {
     ) -> Submission {
         let encoded = options.encoded
         let labels = options.labels ?? version.model.classes.labels
-        let deadline = options.deadline?.duration(from: backlog.wall)
+        let wall = backlog.wall
+        let deadline = options.deadline?.duration(from: wall)
+        let late = options.deadline?.warning(at: wall).map { [$0] } ?? []
         // It could be called when the options were read.
         let callback = options.callback.map { text in (try? settings.callbackAddress?(text)) ?? text }
         let jobs = matrices.map { matrix in
@@ -47,7 +49,7 @@ extension ScoringService {
                 features.values,
                 ScoreSubject(
                     snippets: features.rows, width: features.columns, digest: matrix.digest,
-                    warnings: matrix.report.warnings, options: encoded),
+                    warnings: matrix.report.warnings + late, options: encoded),
                 priority: options.priority, client: client, by: model,
                 parts: Chunks(snippets: features.rows, length: version.model.configuration.length).count,
                 outputEstimate: 4 * features.rows * (1 + labels.count)

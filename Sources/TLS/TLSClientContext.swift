@@ -24,6 +24,7 @@ public final class TLSClientContext: @unchecked Sendable {
             throw .library(ErrorQueue.takeReason())
         }
         if let path = configuration.authorityPath { try trust(path) }
+        if let own = configuration.identity { try TLSIdentity(own.certificatePath, own.keyPath).use(on: context) }
         ErrorQueue.clear()
     }
 
@@ -70,11 +71,28 @@ public struct TLSClientConfiguration: Sendable, Equatable {
     public var trustsSystem: Bool
     /// A PEM file of certificate authorities that count as well.
     public var authorityPath: String?
+    /// The PEM files of the client's own certificate and key, for servers that ask for one.
+    public var identity: Identity?
+
+    /// Who a client is.
+    public struct Identity: Sendable, Equatable {
+        /// The certificate, and after it those that lead to its root.
+        public var certificatePath: String
+        /// The certificate's private key, not encrypted.
+        public var keyPath: String
+
+        /// An identity from its paths.
+        public init(certificatePath: String, keyPath: String) {
+            self.certificatePath = certificatePath
+            self.keyPath = keyPath
+        }
+    }
 
     /// A configuration from its parts.
-    public init(trustsSystem: Bool = true, authorityPath: String? = nil) {
+    public init(trustsSystem: Bool = true, authorityPath: String? = nil, identity: Identity? = nil) {
         self.trustsSystem = trustsSystem
         self.authorityPath = authorityPath
+        self.identity = identity
     }
 }
 
@@ -85,6 +103,9 @@ public struct TLSClientConfiguration: Sendable, Equatable {
 public struct TLSClientSession: ~Copyable {
     private var session: TLSSession
     private let peer: TLSPeerName
+
+    /// Why a handshake fails with a server whose certificate leads to no authority that is known.
+    public static let untrusted = "its certificate is signed by no authority that is trusted here"
 
     init?(context: OpaquePointer, descriptor: Int32, peer: TLSPeerName) {
         guard let session = TLSSession(context: context, descriptor: descriptor, side: .client),
@@ -117,6 +138,10 @@ public struct TLSClientSession: ~Copyable {
 
     /// Tells the server that nothing more will come; true once that is on its way.
     public mutating func sendClose() -> Bool { session.sendClose() }
+
+    /// The alert by which the server has ended TLS after the handshake, as one does that asks for a client's certificate;
+    /// nil where it has not.
+    public mutating func takeAlert() -> String? { session.takeAlert() }
 
     /// `TLSv1.2` or `TLSv1.3`.
     public var version: String { session.version }
@@ -154,7 +179,7 @@ extension TLSSession {
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
             X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_CERT_UNTRUSTED:
-            return "its certificate is signed by no authority that is trusted here"
+            return TLSClientSession.untrusted
         default:
             let reason = X509_verify_cert_error_string(result).map { String(cString: $0) } ?? "error \(result)"
             return "its certificate is no good: \(reason)"

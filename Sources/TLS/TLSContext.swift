@@ -12,14 +12,13 @@ public final class TLSContext: @unchecked Sendable {
 
     /// Reads the files and checks that they fit each other.
     public init(_ configuration: TLSConfiguration) throws(TLSError) {
-        let chain = try Self.chain(configuration)
-        let key = try PEMFile(configuration.keyPath).privateKey()
+        let identity = try TLSIdentity(configuration.certificatePath, configuration.keyPath)
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .library(ErrorQueue.takeReason()) }
         // From here on the object exists, and frees the context if a step below fails.
         self.context = context
-        certificate = chain[0].summary
+        certificate = identity.chain[0].summary
         try setPolicy(on: context)
-        try use(chain, key, configuration)
+        try identity.use(on: context)
         if let path = configuration.clientAuthorityPath { try demandClientCertificates(signedBy: path) }
     }
 
@@ -33,37 +32,6 @@ public final class TLSContext: @unchecked Sendable {
         TLSSession(context: context, descriptor: descriptor)
     }
 
-    private static func chain(_ configuration: TLSConfiguration) throws(TLSError) -> [Certificate] {
-        let file = try PEMFile(configuration.certificatePath)
-        do throws(TLSError) { return try file.certificates() } catch {
-            guard case .unexpectedContent = error, (try? file.privateKey()) != nil,
-                (try? PEMFile(configuration.keyPath).certificates()) != nil
-            else { throw error }
-            throw .swapped(certificatePath: configuration.certificatePath, keyPath: configuration.keyPath)
-        }
-    }
-
-    private func use(_ chain: [Certificate], _ key: PrivateKey, _ configuration: TLSConfiguration) throws(TLSError) {
-        let path = configuration.certificatePath
-        ErrorQueue.clear()
-        guard X509_check_private_key(chain[0].x509, key.key) == 1 else {
-            ErrorQueue.clear()
-            throw .keyMismatch(certificatePath: path, keyPath: configuration.keyPath)
-        }
-        guard SSL_CTX_use_certificate(context, chain[0].x509) == 1 else {
-            throw .unsuitable(path: path, reason: ErrorQueue.takeReason())
-        }
-        for link in chain.dropFirst() {
-            // The context takes a reference of its own, which is what the 1 asks for.
-            guard SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, UnsafeMutableRawPointer(link.x509)) == 1 else {
-                throw .unsuitable(path: path, reason: ErrorQueue.takeReason())
-            }
-        }
-        guard SSL_CTX_use_PrivateKey(context, key.key) == 1 else {
-            throw .unsuitable(path: configuration.keyPath, reason: ErrorQueue.takeReason())
-        }
-    }
-
     private func demandClientCertificates(signedBy path: String) throws(TLSError) {
         let authorities = try PEMFile(path).certificates()
         ErrorQueue.clear()
@@ -74,6 +42,54 @@ public final class TLSContext: @unchecked Sendable {
             else { throw .unsuitable(path: path, reason: ErrorQueue.takeReason()) }
         }
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    }
+}
+
+/// Who one is in a handshake: a certificate with those above it, and its key.
+struct TLSIdentity {
+    /// The certificate, and after it those that lead to its root; at least one.
+    let chain: [Certificate]
+    private let key: PrivateKey
+    private let certificatePath: String
+    private let keyPath: String
+
+    /// Reads the files.
+    init(_ certificatePath: String, _ keyPath: String) throws(TLSError) {
+        chain = try Self.chain(certificatePath, keyPath)
+        key = try PEMFile(keyPath).privateKey()
+        self.certificatePath = certificatePath
+        self.keyPath = keyPath
+    }
+
+    private static func chain(_ certificatePath: String, _ keyPath: String) throws(TLSError) -> [Certificate] {
+        let file = try PEMFile(certificatePath)
+        do throws(TLSError) { return try file.certificates() } catch {
+            guard case .unexpectedContent = error, (try? file.privateKey()) != nil,
+                (try? PEMFile(keyPath).certificates()) != nil
+            else { throw error }
+            throw .swapped(certificatePath: certificatePath, keyPath: keyPath)
+        }
+    }
+
+    /// Makes it that of all handshakes of a context; checks that the files fit each other.
+    func use(on context: OpaquePointer) throws(TLSError) {
+        ErrorQueue.clear()
+        guard X509_check_private_key(chain[0].x509, key.key) == 1 else {
+            ErrorQueue.clear()
+            throw .keyMismatch(certificatePath: certificatePath, keyPath: keyPath)
+        }
+        guard SSL_CTX_use_certificate(context, chain[0].x509) == 1 else {
+            throw .unsuitable(path: certificatePath, reason: ErrorQueue.takeReason())
+        }
+        for link in chain.dropFirst() {
+            // The context takes a reference of its own, which is what the 1 asks for.
+            guard SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, UnsafeMutableRawPointer(link.x509)) == 1 else {
+                throw .unsuitable(path: certificatePath, reason: ErrorQueue.takeReason())
+            }
+        }
+        guard SSL_CTX_use_PrivateKey(context, key.key) == 1 else {
+            throw .unsuitable(path: keyPath, reason: ErrorQueue.takeReason())
+        }
     }
 }
 

@@ -61,4 +61,14 @@ enum ErrorQueue {
         guard let reason = ERR_reason_error_string(code) else { return "error \(String(code, radix: 16))" }
         return String(cString: reason)
     }
+
+    /// Takes all errors; the alert by which the other side has ended TLS, nil where it was nothing of the kind.
+    static func takeAlert() -> String? {
+        let code = ERR_get_error()
+        ERR_clear_error()
+        // What a number of OpenSSL's has of its reason, and where among these those of alerts begin.
+        let alert = Int32(truncatingIfNeeded: code & 0x7F_FFFF) - Int32(SSL_AD_REASON_OFFSET)
+        guard (1...255).contains(alert), let name = SSL_alert_desc_string_long(alert) else { return nil }
+        return String(cString: name)
+    }
 }

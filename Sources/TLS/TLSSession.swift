@@ -40,6 +40,8 @@ public struct TLSSession: ~Copyable {
     private var hasBegun = false
     /// After an error nothing more may be said, not even that this is the end.
     private var isBroken = false
+    /// The alert by which the other side has ended TLS after the handshake; nil where it has not.
+    private var alert: String?
 
     init?(context: OpaquePointer, descriptor: Int32, side: Side = .server) {
         guard let ssl = SSL_new(context) else { return nil }
@@ -135,6 +137,12 @@ public struct TLSSession: ~Copyable {
         return true
     }
 
+    /// Takes the alert by which the other side has ended TLS.
+    mutating func takeAlert() -> String? {
+        defer { alert = nil }
+        return alert
+    }
+
     private mutating func outcome(_ result: Int32) -> Transfer {
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ: return .wantsInput
@@ -143,7 +151,7 @@ public struct TLSSession: ~Copyable {
         default:
             let code = errno
             isBroken = true
-            ErrorQueue.clear()
+            alert = ErrorQueue.takeAlert()
             return .failed(errno: code)
         }
     }

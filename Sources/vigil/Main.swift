@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Platform
 import Scoring
 
 /// The command line: parses, runs, and turns whatever goes wrong into one line on stderr and an exit code.
@@ -8,7 +9,7 @@ struct Main {
     static func main() async {
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
-            var command = try VigilCommand.parseAsRoot()
+            var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -36,6 +37,61 @@ struct VigilCommand: AsyncParsableCommand {
             ScenesCommand.self, InspectCommand.self, ConfigCommand.self, StateCommand.self, BenchCommand.self,
             VersionCommand.self,
         ])
+}
+
+/// What was written on the command line, before the argument parser has it.
+enum WrittenArguments {
+    /// The arguments as the parser takes them: a number below zero behind an option is its value. Throws where one is empty, as
+    /// it is where a shell's variable is.
+    static func read(_ arguments: some Collection<String>) throws(Failure) -> [String] {
+        var found: [String] = []
+        var isBehindOptions = false
+        for argument in arguments {
+            let option = isBehindOptions ? nil : found.last.flatMap { isOption($0) ? $0 : nil }
+            if argument.isEmpty { throw empty(behind: option) }
+            if !isBehindOptions, isOption(String(Substring(argument.utf8.dropLast()))), argument.ends(with: "=") {
+                throw empty(behind: String(Substring(argument.utf8.dropLast())))
+            }
+            if let option, isBelowZero(argument) {
+                found[found.count - 1] = "\(option)=\(argument)"
+            } else {
+                found.append(argument)
+            }
+            isBehindOptions = isBehindOptions || argument.utf8.elementsEqual("--".utf8)
+        }
+        return found
+    }
+
+    /// What a command that has not the option `name` may say of it: which one has; nil where none has.
+    static func owner(of name: String) -> String? {
+        var owners: [String] = []
+        func look(_ command: any ParsableCommand.Type, _ path: [String]) {
+            let words = command.helpMessage(columns: 1_000).utf8.split { $0 <= ASCII.space || $0 == UInt8(ascii: "/") }
+            if path.count > 0, words.contains(where: { $0.elementsEqual(name.utf8) }) {
+                owners.append(path.joined(separator: " "))
+            }
+            for next in command.configuration.subcommands {
+                guard let word = next.configuration.commandName else { continue }
+                look(next, path + [word])
+            }
+        }
+        look(VigilCommand.self, [])
+        return owners.isEmpty ? nil : owners.prefix(3).map { "vigil \($0)" }.joined(separator: ", ")
+    }
+
+    private static func isOption(_ argument: String) -> Bool {
+        argument.begins(with: "--") && argument.utf8.count > 2 && !argument.utf8.contains(UInt8(ascii: "="))
+    }
+
+    private static func isBelowZero(_ argument: String) -> Bool {
+        argument.begins(with: "-") && (argument.utf8.dropFirst().first.map { "0123456789.".utf8.contains($0) } ?? false)
+    }
+
+    private static func empty(behind option: String?) -> Failure {
+        guard let option else { return Failure(.usage, "an argument is empty: expected the path of a file") }
+        let setting = Setting.named(String(Substring(option.utf8.dropFirst(2))))
+        return Failure(.usage, "\(option): found an empty text, expected \(setting?.expected ?? "a value")")
+    }
 }
 
 /// The commands' names, looked at before the arguments are parsed: a name that is none is told with the nearest that is.

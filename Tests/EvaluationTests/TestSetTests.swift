@@ -55,6 +55,12 @@ struct TestSetTests {
                 "2 videos, 'e' first, are annotated and not in the list",
             ])
         #expect(set.videos[1].intervals == [])
+        let spelling = LabelSpelling(classes: ["normal", "fall", "fire"])
+        let other = try TestSet(
+            VideoList(file("path,label\na.npy,fall\n")),
+            annotations: Annotations(file("video,label,start,end\na,fire,1,2\n"), spelling: spelling),
+            spelling: spelling)
+        #expect(other.notes == ["'a' has an annotated interval of a class that its label does not name"])
     }
 
     @Test("a list of several crops is refused, and one of them can be chosen")
@@ -81,5 +87,17 @@ struct TestSetTests {
         #expect(try told()?.description.contains("b.npy: a logit of snippet 1 is not finite") == true)
         _ = try scratch.write(Array("no array".utf8), to: "b.npy")
         #expect(try told()?.kind == .badData)
+    }
+
+    @Test("intervals behind a video's end are doubtful: its frames may be counted otherwise")
+    func doubts() {
+        let sound = Videos.make("a", coarse: [0, 1], truth: [16..<90])
+        let other = Videos.make("b", coarse: [0, 1], truth: [0..<16, 32..<48, 900..<950])
+        func doubts(_ videos: [EvaluatedVideo]) -> [String] {
+            Evaluation(videos, classes: Videos.names(2), normalTruth: true).doubts
+        }
+        #expect(doubts([sound]) == [])
+        #expect(
+            doubts([sound, other]).first?.hasPrefix("2 annotated intervals, the first of 'b', begin behind") == true)
     }
 }

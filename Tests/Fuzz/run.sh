@@ -4,6 +4,7 @@
 #   run.sh [TARGET…]     all targets, or those named
 #   run.sh TARGET FILE…  runs these inputs once each, to see again what was found
 #   FUZZ_SECONDS=60      for each target, as many at once as there are cores
+#   BUILD_ONLY=1         builds them and no more
 #   CORPUS=folder        where inputs are kept between runs; otherwise each run begins with the seeds alone
 #
 # What was found is left in .build-fuzz/found; it becomes a test beside the code that it broke.
@@ -27,6 +28,7 @@ command -v python3 >/dev/null || { echo "skipped: python3 is not there, which ma
 build=(swift build -c release --product Fuzz --scratch-path "$scratch" --disable-dead-strip
     --sanitize fuzzer --sanitize address -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing)
 VIGIL_FUZZ=1 "${build[@]}"
+[ "${BUILD_ONLY:-}" != 1 ] || exit 0
 program="$(VIGIL_FUZZ=1 "${build[@]}" --show-bin-path)/Fuzz"
 
 found="$scratch/found"

@@ -132,8 +132,13 @@ def loose(name, usual):
 def check():
     """Losses, gradients' norms and weights' norms of three steps, several videos and labels each."""
     failures = 0
-    cases = [("tiny", 7, UCF, 0.1), ("tiny", 8, UCF, 1e-4), ("ucf", 2, UCF, 0.1), ("xd", 3, XD, 1e-4)]
-    for config, seed, labels, contrast in cases:
+    cases = [
+        ("tiny", 7, UCF, 1e-3, 0.1),
+        ("tiny", 8, UCF, 1e-3, 1e-4),
+        ("ucf", 2, UCF, 2e-5, 0.1),
+        ("xd", 3, XD, 1e-5, 1e-4),
+    ]
+    for config, seed, labels, rate, contrast in cases:
         c = make_checkpoint.CONFIGS[config]
         random = np.random.default_rng(seed)
         lengths = [1, 15, 16, c["length"] - 1, c["length"], c["length"] + 1, 3 * c["length"] + 5, 9 * c["length"]]
@@ -147,7 +152,7 @@ def check():
                 videos.append(video(name, int(rows), c["width"], 1000 * seed + 10 * step + index, label))
             steps.append(videos)
         name = f"check-{config}-{seed}"
-        write(f"{work}/{name}.json", plan(labels, steps, 1e-3, contrast))
+        write(f"{work}/{name}.json", plan(labels, steps, rate, contrast))
         ours, theirs, _, _ = replay(name, config, seed)
         keys = ["loss_coarse", "loss_mil_align", "loss_contrast", "loss"]
         loss = max(abs(a[k] - b[k]) for a, b in zip(ours["steps"], theirs["steps"]) for k in keys)
@@ -165,6 +170,10 @@ def check():
 # Curves.
 
 
+# How far what is labelled lies from the background, in each direction.
+STRENGTH = float(os.environ.get("STRENGTH", 0.5))
+
+
 def scene(rows, width, label, random):
     """Features of a video, and which of its snippets are what it is labelled."""
     x = make_checkpoint.features(rows, width, int(random.integers(1 << 30)))
@@ -172,8 +181,8 @@ def scene(rows, width, label, random):
     if label != "normal":
         begin = int(random.integers(0, rows // 2))
         truth[begin : begin + max(4, rows // 3)] = True
-        direction = np.random.default_rng(UCF.index(label)).uniform(-1, 1, width).astype(np.float32)
-        x[truth] += 0.25 * direction
+        direction = lambda seed: np.random.default_rng(seed).uniform(-1, 1, width).astype(np.float32)
+        x[truth] += STRENGTH * (direction(0) + direction(UCF.index(label)))
     return x, truth
 
 

@@ -16,7 +16,7 @@ struct ImportGraphTests {
         "Scoring": ["Engine", "Formats", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP"],
         "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
-        "Evaluation": ["Datasets", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
+        "Evaluation": ["Datasets", "JSON", "Platform", "VadCLIP"],
         "Datasets": ["Formats", "Platform", "Tensors", "VadCLIP"],
         "VadCLIP": ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
         "CLIP": ["Tensors"],

@@ -12,10 +12,12 @@ import VadCLIP
 /// Three steps on the tiny model against those of the published losses in PyTorch.
 @Suite("Parity of training with the published code", .enabled(if: Paths.hasGolden, "needs ../shared and numpy"))
 struct GoldenStepTests {
-    @Test("losses, gradients and weights of three steps are those of PyTorch")
-    func threeSteps() throws {
+    @Test(
+        "losses, gradients and weights of three steps are those of PyTorch, with every instruction set of this processor",
+        arguments: Kernels.available.map(\.name))
+    func threeSteps(kernels: String) throws {
         let golden = try GoldenTraining()
-        let trainer = try golden.trainer(threads: 2)
+        let trainer = try golden.trainer(threads: 2, kernels: try .named(kernels))
         let before = trainer.parameters
         for (index, step) in golden.steps.enumerated() {
             let report = try trainer.step(try step.samples(), learningRate: golden.rate, norms: true)
@@ -38,6 +40,24 @@ struct GoldenStepTests {
             #expect(abs(norm - expected) < tolerance * expected, "\(name): \(norm), PyTorch has \(expected)")
         }
         #expect(before != trainer.parameters)
+    }
+
+    @Test(
+        "with the hand-written prompt text features are constant, others than the learned one's, and the rest is trained"
+    )
+    func handWritten() throws {
+        let golden = try GoldenTraining()
+        let learned = try golden.trainer(threads: 2).textFeatures()
+        let trainer = try golden.trainer(threads: 2, without: [.learnablePrompt])
+        let (before, start) = (trainer.textFeatures(), trainer.parameters)
+        _ = try trainer.step(try golden.steps[0].samples(), learningRate: golden.rate)
+        #expect(trainer.textFeatures() == before && before != learned)
+        let after = trainer.parameters
+        for tensor in start.layout.tensors {
+            let isSame = start.values[tensor.range] == after.values[tensor.range]
+            #expect(isSame == !trainer.settings.trains(tensor.name), "\(tensor.name)")
+        }
+        #expect(!trainer.settings.trains(ParameterLayout.prompt))
     }
 
     private static func norm(_ name: String, of norms: [(name: String, norm: Float)]) -> Float? {
@@ -107,11 +127,15 @@ struct GoldenTraining {
     }
 
     /// A trainer at the checkpoint's weights.
-    func trainer(threads: Int, kernels: Kernels = .available[0]) throws -> Trainer {
+    func trainer(
+        threads: Int, kernels: Kernels = .available[0], without: Set<Ablation> = []
+    ) throws -> Trainer {
+        var settings = TrainingSettings(model: model)
+        settings.without = without
         let tower = try checkpoint.textTower(width: model.width, prefix: 10, postfix: 10)
         let layout = ParameterLayout(model, context: tower.context, textWidth: tower.width)
         return try Trainer(
-            settings: TrainingSettings(model: model), parameters: Parameters(layout: layout, from: checkpoint),
+            settings: settings, parameters: Parameters(layout: layout, from: checkpoint),
             clip: checkpoint, tower: tower,
             tokens: try LabelTokens.of(model.labels, vocabulary: nil, most: tower.mostTokens), kernels: kernels,
             threads: threads)

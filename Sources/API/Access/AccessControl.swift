@@ -108,12 +108,22 @@ public struct AccessControl: Sendable {
         "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP",
     ].compactMap { HTTPField.Name($0) }
 
+    /// Where other services have their keys.
+    private static let otherPlaces = ["X-API-Key", "API-Key", "X-Auth-Token"].compactMap { HTTPField.Name($0) }
+
     /// Whose key the Authorization field carries (RFC 6750, 2.1).
     private static func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> ClientIdentity {
-        guard let value = head.fields[.authorization] else { throw Problem.noKey }
+        guard let value = head.fields[.authorization] else {
+            throw Problem.noKey(seen: otherPlaces.first { head.fields.contains($0) }.map { "the field \($0.rawName)" })
+        }
         let bytes = Array(value.utf8)
         guard bytes.count > 7, bytes[..<7].map(ASCII.lowercased).elementsEqual("bearer ".utf8) else {
-            throw Problem.noKey
+            // Its scheme alone is no secret, and only where something follows it is there one.
+            let scheme = bytes.prefix { ASCII.isAlphanumeric($0) }
+            let isScheme = scheme.count <= 20 && bytes.dropFirst(scheme.count).first == ASCII.space
+            throw Problem.noKey(
+                seen: isScheme
+                    ? "the scheme \(String(decoding: scheme, as: UTF8.self))" : "an Authorization of one word")
         }
         guard let name = keys.name(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }) else { throw Problem.unknownKey }
         return .key(name)

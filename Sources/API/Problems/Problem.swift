@@ -182,8 +182,12 @@ extension String {
 }
 
 extension Problem {
-    static let noKey = unauthorized(
-        "This service asks for an API key: send it as 'Authorization: Bearer KEY'.", challenge: "Bearer")
+    /// - Parameter other: in what other form a key may have come
+    static func noKey(seen other: String?) -> HTTPProblem {
+        unauthorized(
+            "This service asks for an API key: send it as 'Authorization: Bearer KEY'"
+                + (other.map { "; \($0) is not taken" } ?? "") + ".", challenge: "Bearer")
+    }
 
     static let unknownKey = unauthorized(
         "The API key in Authorization is not, or no longer, one of this service.",

@@ -2,7 +2,8 @@
 //
 // Rows of A and B are taken OUTER_ROWS at a time, and of C's rows OUTER_COLUMNS: that block of A is packed once, in strips
 // as wide as a tile is high, and stays in the L2 cache while the panels of B pass over it, each packed into the L1 cache.
-// Strips and panels are zero beyond the last column, so that every number of C is the same chain of multiply-adds
+// The numbers of C that a tile adds to, and the next panel of B, are fetched before they are asked for. Strips and panels
+// are zero beyond the last column, so that every number of C is the same chain of multiply-adds
 // wherever its tile lies, and C can be computed in parts.
 #define OUTER_ROWS 256
 #define OUTER_COLUMNS (MR * ((256 + MR - 1) / MR))
@@ -20,7 +21,9 @@ INLINE void outer_strips(ptrdiff_t rows, ptrdiff_t columns, const float *a, ptrd
 }
 
 INLINE void outer_panel(ptrdiff_t rows, ptrdiff_t columns, const float *b, ptrdiff_t b_stride, float *packed) {
-    for (ptrdiff_t p = 0; p < rows; p++, b += b_stride, packed += PANEL)
+    for (ptrdiff_t p = 0; p < rows; p++, b += b_stride, packed += PANEL) {
+#pragma clang loop unroll(full)
+        for (int line = 0; line < LINES; line++) __builtin_prefetch(b + PANEL + 16 * line, 0, 2);
 #pragma clang loop unroll(full)
         for (int v = 0; v < NV; v++) {
             ptrdiff_t left = columns - v * LANES;
@@ -28,15 +31,19 @@ INLINE void outer_panel(ptrdiff_t rows, ptrdiff_t columns, const float *b, ptrdi
                                       : left > 0   ? load_part(b + v * LANES, left)
                                                    : (vf){});
         }
+    }
 }
 
 INLINE void outer_tile(ptrdiff_t k, const float *a, const float *b, int adds, ptrdiff_t rows, ptrdiff_t columns, float *c,
                        ptrdiff_t c_stride) {
     vf acc[MR][NV];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < MR; i++)
+    for (int i = 0; i < MR; i++) {
+#pragma clang loop unroll(full)
+        for (int line = 0; line < LINES; line++) __builtin_prefetch(c + i * c_stride + 16 * line, 1, 3);
 #pragma clang loop unroll(full)
         for (int v = 0; v < NV; v++) acc[i][v] = (vf){};
+    }
 #pragma clang loop unroll(disable)
     for (ptrdiff_t p = 0; p < k; p++, a += MR, b += PANEL) {
         vf x[NV];

@@ -24,6 +24,8 @@ public struct Annotations: Equatable, Sendable {
 
     /// The most intervals of a file, and the last frame of one: a month of video at a hundred frames a second.
     static let mostIntervals = 1_000_000, lastFrame = 1 << 28
+    /// The most intervals of a video: each is compared with each proposal.
+    static let mostOfAVideo = 4_096
 
     /// The intervals of a video, in the file's order; nil where the file does not name it.
     public subscript(video: String) -> [AnnotatedInterval]? { intervals[video] }
@@ -82,6 +84,7 @@ public struct Annotations: Equatable, Sendable {
                 throw file.fault(
                     line, "no class stands before \(quoted(word)): expected the file that has the intervals' classes")
             }
+            guard found.count < mostOfAVideo else { throw file.fault(line, "more than \(mostOfAVideo) intervals") }
             let numbers = rest.prefix(2).compactMap(frame)
             guard numbers.count == 2 else {
                 throw file.fault(line, "expected a first and a last frame behind the class")
@@ -109,6 +112,9 @@ public struct Annotations: Equatable, Sendable {
             let video = VideoName(path: row.video).name
             if found[video] == nil { videos.append(video) }
             var own = found[video] ?? []
+            guard own.count < Self.mostOfAVideo else {
+                throw file.fault(row.line, "more than \(Self.mostOfAVideo) intervals of \(quoted(video))")
+            }
             // A row without an interval says that the video was looked at.
             if let (start, end) = row.interval {
                 own.append(

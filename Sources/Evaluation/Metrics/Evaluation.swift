@@ -1,3 +1,5 @@
+import Platform
+
 /// How good a model's scores are on a test list.
 public struct Evaluation: Sendable {
     /// The videos, in the list's order.
@@ -39,6 +41,18 @@ public struct Evaluation: Sendable {
 
     /// The mAP of a protocol.
     public func map(_ kind: DetectionProtocol) -> DetectionMetrics { detection[kind] ?? detections.metrics(kind) }
+
+    /// What is doubtful about annotations where the videos' lengths are known: intervals that none of their frames has.
+    public var doubts: [String] {
+        let behind = videos.flatMap { video in
+            video.intervals.filter { $0.frames.lowerBound >= video.frames }.map { _ in video.name }
+        }
+        guard let first = behind.first else { return [] }
+        return [
+            "\(behind.count) annotated intervals, the first of \(quoted(first)), begin behind the last frame of their videos: "
+                + "annotations and features have to count the same frames"
+        ]
+    }
 
     /// Snippets of all videos.
     public var snippets: Int { videos.reduce(0) { $0 + $1.snippets } }

@@ -74,6 +74,10 @@ public struct TestSet: Sendable {
             videos.filter { $0.labels == [0] && annotations[$0.name]?.isEmpty == false }.map(\.name),
             "is normal by its label and has annotated intervals, which are left out",
             "are normal by their labels and have annotated intervals, which are left out")
+        note(
+            videos.filter { video in video.intervals.contains { !video.labels.contains($0.label) } }.map(\.name),
+            "has an annotated interval of a class that its label does not name",
+            "have annotated intervals of classes that their labels do not name")
         let named = Set(videos.map { ByteText($0.name) })
         note(
             annotations.videos.filter { !named.contains(ByteText($0)) }, "is annotated and not in the list",

@@ -21,21 +21,14 @@ struct Chart {
             Axis(title: title, range: 0...1, marks: (0...5).map { (Double($0) / 5, Decimals.text(Double($0) / 5, 1)) })
         }
 
-        /// 0 to a round number at or above `most`.
-        static func upTo(_ most: Double, _ title: String) -> Axis {
-            let step = roundStep(max(most, 1e-6) / 5)
-            let count = Int((max(most, 1e-6) / step).rounded(.up))
-            return Axis(
-                title: title, range: 0...Double(count) * step,
-                marks: (0...count).map { (Double($0) * step, Decimals.text(Double($0) * step, step < 1 ? 2 : 0)) })
-        }
-
-        /// 1, 2 or 5 times a power of ten, at or above `least`.
-        private static func roundStep(_ least: Double) -> Double {
-            var power = 1.0
-            while power > least { power /= 10 }
-            while power * 10 <= least { power *= 10 }
-            return [1, 2, 5, 10].map { $0 * power }.first { $0 >= least } ?? power * 10
+        /// Powers of ten, of which the points have the exponents: from `low` to `high`.
+        static func powers(_ low: Int, _ high: Int, _ title: String) -> Axis {
+            Axis(
+                title: title, range: Double(low)...Double(max(high, low + 1)),
+                marks: (low...max(high, low + 1)).map { power in
+                    let digits = String(repeating: "0", count: abs(power))
+                    return (Double(power), power < 0 ? "0.\(digits.dropFirst())1" : "1\(digits)")
+                })
         }
     }
 
@@ -46,7 +39,7 @@ struct Chart {
     /// A curve of no skill, dashed.
     var chance: [(x: Double, y: Double)] = []
     private static let width = 420.0, height = 340.0
-    private static let left = 52.0, right = 14.0, top = 34.0, bottom = 46.0
+    private static let left = 52.0, right = 20.0, top = 34.0, bottom = 46.0
 
     /// The chart; standing alone it has its colours with it.
     func svg(alone: Bool = false) -> String {

@@ -1,3 +1,5 @@
+import Platform
+
 /// The charts of an evaluation, each an SVG of its own.
 public struct EvaluationCharts: Sendable {
     private let document: EvaluationDocument
@@ -51,17 +53,24 @@ public struct EvaluationCharts: Sendable {
             }, chance: [(0, share), (1, share)])
     }
 
+    /// By falling threshold, until all events are found or alarms begin to join; a rate of none stands at the left.
     var alarms: Chart {
         let own = document.thresholds
-        let most = own.curve.map(\.falseAlarmsPerHour).max() ?? 1
+        let all = own.curve.map(\.found).max() ?? 0
+        let rising = own.curve.prefix(1 + (own.curve.firstIndex { $0.found == all } ?? 0))
+        let least = log10(0.5 / max(own.hours, 1e-6))
+        let points = rising.map { point in
+            (
+                x: max(least, log10(max(point.falseAlarmsPerHour, 1e-9))),
+                y: Double(point.found) / Double(max(1, own.events))
+            )
+        }
+        let most = points.map(\.x).max() ?? least
         return Chart(
-            title: "Events found, alarms of the coarse score", x: .upTo(most, "false alarms an hour"),
+            title: "Events found, alarms of the coarse score",
+            x: .powers(Int(least.rounded(.down)), Int(most.rounded(.up)), "false alarms an hour"),
             y: .share("share of \(own.events) events found"),
-            series: [
-                Chart.Series(
-                    name: "as the threshold falls", style: "good",
-                    points: own.curve.map { ($0.falseAlarmsPerHour, Double($0.found) / Double(max(1, own.events))) })
-            ])
+            series: [Chart.Series(name: "as the threshold falls", style: "good", points: points)])
     }
 
     /// Confusion matrices: a row a true class, its share in each class that is said.

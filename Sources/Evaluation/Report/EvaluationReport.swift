@@ -110,10 +110,12 @@ public struct EvaluationReport: Sendable {
         func list(_ videos: [EvaluatedVideo]) -> String {
             videos.map { video in
                 let labels = video.labels.map { evaluation.classes[$0] }.joined(separator: ", ")
+                let seconds = Int(Double(video.frames) / document.thresholds.framesPerSecond)
+                let time = "\(seconds / 60):\(seconds % 60 < 10 ? "0" : "")\(seconds % 60)"
                 let said = evaluation.classes[video.predicted]
                 return "<figure><figcaption><b>\(Markup.escaped(video.name))</b> <span>\(Markup.escaped(labels)); said "
-                    + "\(Markup.escaped(said)); \(video.snippets) snippets</span></figcaption>"
-                    + Timeline(video: video, threshold: line).svg + "</figure>"
+                    + "\(Markup.escaped(said)); \(video.snippets) snippets, \(time)</span></figcaption>"
+                    + Timeline(video: video, classes: evaluation.classes, threshold: line).svg + "</figure>"
             }.joined(separator: "\n")
         }
         return """

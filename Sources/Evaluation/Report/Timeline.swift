@@ -1,6 +1,8 @@
 /// A video's scores over time against its ground truth, as SVG.
 struct Timeline {
     let video: EvaluatedVideo
+    /// The classes' names, which intervals show where one points at them.
+    let classes: [String]
     /// Drawn as a line, where there is one.
     let threshold: Double?
     private static let width = 640, height = 70
@@ -14,7 +16,8 @@ struct Timeline {
             let begin = Double(range.lowerBound * Self.width) / Double(frames)
             let length = Double(range.count * Self.width) / Double(frames)
             return "<rect class=\"truth\" x=\"\(Decimals.text(begin, 1))\" y=\"0\" "
-                + "width=\"\(Decimals.text(max(length, 1), 1))\" height=\"\(Self.height)\"/>"
+                + "width=\"\(Decimals.text(max(length, 1), 1))\" height=\"\(Self.height)\"><title>"
+                + "\(Markup.escaped(classes[interval.label])), frames \(range.lowerBound) to \(range.upperBound)</title></rect>"
         }
         let line = threshold.map { "<path class=\"chance thin\" d=\"M0 \(Self.up($0))H\(Self.width)\"/>" } ?? ""
         return """

@@ -282,7 +282,8 @@ public enum BodyError: Error, Sendable, Equatable, CustomStringConvertible {
         case .timedOut: "The body came too slowly or not at all."
         case .malformedCoding(let detail): "The body's Content-Encoding does not hold: \(detail)."
         case .tooCompressed(let times):
-            "The body inflates to more than \(times) times its size: send it without Content-Encoding."
+            "The body inflates to more than \(times) times its size, and features to less than 10: where all of it is meant, "
+                + "send it without Content-Encoding."
         case .cancelled: "The request was cancelled while its body was being read."
         }
     }

@@ -215,7 +215,7 @@ final class StoreDatabase: Sendable {
 
     /// Brings the log into the database where it has grown large; called by the writer between transactions.
     func checkpointIfLarge() {
-        // One that can't finish, for a reader or a full disk, is tried again after the next commit.
+        // One that can't finish, for a reader or a full disk, goes on when as much again was committed, or all is brought in.
         let log = keeper.bytes
         if log.all >= 4 * largestLog { return checkpointAll() }
         guard log.unsummed >= largestLog, change(now: true) == nil else { return }
@@ -278,7 +278,9 @@ final class StoreDatabase: Sendable {
                 let bytes = logBytes
                 if bytes >= keeper.leastLogBytes || keeper.hasBeenBegunAnew() { return true }
                 // With frames that are not in the file any more it fails, before it has written anything.
-                return try bytes == 0 && db.checkpoint(.passive).walFrameCount == 0
+                guard try bytes == 0 && db.checkpoint(.passive).walFrameCount == 0 else { return false }
+                keeper.emptiedByOthers()
+                return true
             }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             // Whoever brings it in is still at it: the next look knows.

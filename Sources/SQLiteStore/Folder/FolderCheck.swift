@@ -96,7 +96,8 @@ struct FolderCheck {
             throw .damaged(path: places.log, reason: problem)
         }
         let kept = try PageSums.read(places.sums, of: pageCount(database, head, scan), reading: reading)
-        let isForeign = log == nil || record.areSumsLost
+        let wasBroughtIn = wasBroughtIn(head, scan, record, kept.head)
+        let isForeign = log == nil || record.areSumsLost || wasBroughtIn
         let identity = try identity(head, known, record, kept.head)
         if let sums = kept.head {
             if WitnessRecord.isBefore(known.sequence, sums.sequence) {
@@ -124,9 +125,23 @@ struct FolderCheck {
             throw .damaged(path: places.database, reason: difference.ofPages)
         }
         try DatabaseCheck.run(places.database, isDeep: true)
-        whole.notes.append("\(places.database) was changed by something else than Vigil: \(difference.ofPages)")
+        whole.notes.append(
+            wasBroughtIn
+                ? "\(places.log) was brought into the database by something else than Vigil: \(difference.ofPages)"
+                : "\(places.database) was changed by something else than Vigil: \(difference.ofPages)")
         whole.sums = now
         return whole
+    }
+
+    /// Whether somebody else's SQLite has brought the log into the database that the witness tells of, and emptied it or begun
+    /// it anew, before the process ended: all that was committed is in the file then, and nobody has written the sums of it.
+    private func wasBroughtIn(
+        _ file: DatabaseHead, _ scan: LogScan?, _ record: WitnessRecord, _ sums: SumsHead?
+    ) -> Bool {
+        guard let scan, let sums, record.frames > 0 else { return false }
+        let isGone = scan.bytes == 0 || scan.salts != nil && scan.salts != record.salts
+        return isGone && WitnessRecord.isBefore(sums.sequence, file.sequence)
+            && !WitnessRecord.isBefore(record.sequence, file.sequence)
     }
 
     /// What the pages and the log tell where the record of the last commit can't be read; throws what is wrong with them.

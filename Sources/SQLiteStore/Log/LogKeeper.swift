@@ -20,6 +20,8 @@ final class LogKeeper: Sendable {
         var unnoted: UInt32?
         /// The descriptor of the log, which has the same file as long as the database is open.
         var log: Int32 = -1
+        /// That of what connections share of it.
+        var index: Int32 = -1
         /// How many frames of this log have their sums written.
         var summed = 0
         /// How many frames it has.
@@ -209,14 +211,14 @@ final class LogKeeper: Sendable {
         guard committed.load(ordering: .acquiring) == 0 else { return false }
         return state.withLock { state in
             defer { figures.take(state) }
-            let end = frames ?? state.frames
-            let isAnother = frames.map { $0 > 0 && takeOn($0, &state) } ?? false
-            guard state.summed < end else { return true }
+            let others = (frames ?? state.frames) > 0 ? takeOn(&state) : nil
+            let end = frames ?? others ?? state.frames
+            guard state.summed < end else { return others == nil || noteOthers(0, 0, &state) }
             let found = read(state.summed..<end, of: state.log, after: state.record.head)
             if case .overwritten = found { figures.isOverwritten.store(true, ordering: .releasing) }
             guard case .sums(let entries, let size, let sum) = found,
                 // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
-                state.record.isFlushed || fdatasync(state.log) == 0, !isAnother || noteOthers(end, sum, &state),
+                state.record.isFlushed || fdatasync(state.log) == 0, others == nil || noteOthers(end, sum, &state),
                 // So that on the disk too no page is of a transaction that the witness does not know.
                 witness.flush(),
                 sums.update(
@@ -235,17 +237,31 @@ final class LogKeeper: Sendable {
     }
 
     /// Looks whether the log is another one than was noted: somebody else had brought all of that in, and began it anew. Then
-    /// none of it has its sums written, and some of its pages are in the database already.
-    private func takeOn(_ frames: Int, _ state: inout State) -> Bool {
-        if state.log < 0 { state.log = open(places.log, O_RDONLY | O_CLOEXEC) }
-        guard let head = read(state.log, LogScan.headBytes, at: 0) else { return false }
-        let salts = head.withUnsafeBytes { $0.longNumber(at: 16) }
-        guard salts != state.record.salts else { return false }
+    /// none of it has its sums written, and some of its pages may be in the database already.
+    ///
+    /// - Returns: how many frames it has; nil where it is not another
+    private func takeOn(_ state: inout State) -> Int? {
+        guard let (head, index) = othersLog(&state) else { return nil }
         state.record.head = head
-        state.record.salts = salts
+        state.record.salts = index.salts
         state.record.areSumsLost = true
         (state.summed, state.frames) = (0, 0)
-        return true
+        return index.frames
+    }
+
+    /// The log's first bytes and what connections share of it, where it is another one than was noted for all of them; nil where
+    /// it is not. An older log in its place is another for nobody.
+    private func othersLog(_ state: inout State) -> (head: [UInt8], index: LogIndex)? {
+        if state.log < 0 { state.log = open(places.log, O_RDONLY | O_CLOEXEC) }
+        if state.index < 0 { state.index = open(places.index, O_RDONLY | O_CLOEXEC) }
+        guard let head = read(state.log, LogScan.headBytes, at: 0),
+            head.withUnsafeBytes({ LogScan.isHead($0, pageSize: StoreDatabase.pageSize) })
+        else { return nil }
+        let salts = head.withUnsafeBytes { $0.longNumber(at: 16) }
+        guard salts != state.record.salts, let index = LogIndex(descriptor: state.index), index.salts == salts else {
+            return nil
+        }
+        return (head, index)
     }
 
     /// Notes how far the log is that somebody else began.
@@ -262,14 +278,21 @@ final class LogKeeper: Sendable {
     /// Says whether the log is another one than was noted, as it is where somebody else has brought all of that in; the writer
     /// must not be at work. What was noted of it can't be missing then.
     func hasBeenBegunAnew() -> Bool {
-        let isAnother = state.withLock { state -> Bool in
-            guard let head = read(state.log, LogScan.headBytes, at: 0) else { return false }
-            return head.withUnsafeBytes { head in
-                LogScan.isSwapped(magic: head.number(at: 0)) != nil && head.longNumber(at: 16) != state.record.salts
-            }
-        }
+        let isAnother = state.withLock { othersLog(&$0) != nil }
         if isAnother { broughtIn() }
         return isAnother
+    }
+
+    /// Somebody else has brought all of the log into the database, and emptied it: what of it had no sums yet has none that
+    /// count, and nothing of it can be missing.
+    func emptiedByOthers() {
+        state.withLock { state in
+            guard state.frames > 0 else { return }
+            if state.summed < state.frames { state.record.areSumsLost = true }
+            guard noteOthers(0, 0, &state) else { return }
+            (state.summed, state.frames) = (0, 0)
+            figures.take(state)
+        }
     }
 
     private enum Frames {
@@ -347,8 +370,9 @@ final class LogKeeper: Sendable {
     /// The database is closed, with all of the log in it if it went well.
     func close(inOrder: Bool) {
         state.withLock { state in
-            if state.log >= 0 { closeDescriptor(state.log) }
-            state.log = -1
+            // No connection has them open any more.
+            for descriptor in [state.log, state.index] where descriptor >= 0 { closeDescriptor(descriptor) }
+            (state.log, state.index) = (-1, -1)
             guard inOrder else { return }
             state.record.number += 1
             state.record.isClosed = true

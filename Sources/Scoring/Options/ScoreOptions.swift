@@ -159,6 +159,17 @@ public enum JobDeadline: Sendable, Equatable {
         }
     }
 
+    /// What to say of one that is over at `now`, when nothing can have been begun; nil where it is not.
+    func warning(at now: WallTime) -> String? {
+        guard duration(from: now) == .zero else { return nil }
+        let when =
+            switch self {
+            case .after: "of no seconds"
+            case .at(let time): "\(time)"
+            }
+        return "the deadline \(when) was over when the job was accepted: it ends as too late, without scores"
+    }
+
     /// How long from `now` that is, at least nothing.
     func duration(from now: WallTime) -> Duration {
         switch self {

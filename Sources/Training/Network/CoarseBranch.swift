@@ -50,16 +50,20 @@ final class CoarseBranch {
         )
     }
 
-    /// Makes v and the constant, and clears what is summed over a step.
+    /// Makes v and the constant.
     var merging: [GradientTask] {
         [
             { [self] _ in
                 kernels.product(classifier.weight, contraction.weight, into: direction)
                 kernels.dots(classifier.weight, contractionBias.weight, into: level)
                 level.add(classifierBias.weight)
-                for sum in [sums.hidden, sums.visual, sums.one] { sum.fill(0) }
             }
         ]
+    }
+
+    /// Clears what is summed over a step, before its first group.
+    var clearing: [GradientTask] {
+        [{ [sums] _ in for sum in [sums.hidden, sums.visual, sums.one] { sum.fill(0) } }]
     }
 
     var packing: [GradientTask] { expansion.packing }

@@ -47,8 +47,9 @@ final class LocalLayer {
         partials = (0..<4).map { _ in group.partials(columns: d) }
     }
 
-    /// First `merging`, then `packing`, once a step.
+    /// First `merging`, then `packing`, once a step; `clearing` before its first group.
     var merging: [GradientTask] { attention.merging }
+    var clearing: [GradientTask] { attention.clearing }
     var packing: [GradientTask] { attention.packing + expansion.packing + contraction.packing }
 
     /// The windows of a sample's rows; the last takes the rest.

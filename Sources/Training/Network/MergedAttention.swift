@@ -46,7 +46,7 @@ struct MergedAttention {
     /// Rows of the packed projection: 0 queries, 1 keys, 2 values.
     private func part(_ index: Int) -> Range<Int> { index * width..<(index + 1) * width }
 
-    /// Makes Q, M and their biases of the published weights, and clears their gradients, in parts.
+    /// Makes Q, M and their biases of the published weights, in parts.
     var merging: [GradientTask] {
         let (queries, keys) = (input.weight.rows(part(0)), input.weight.rows(part(1)))
         let values = input.weight.rows(part(2))
@@ -55,11 +55,9 @@ struct MergedAttention {
                 { scratch in
                     kernels.transposedProduct(
                         keys.columns(range), queries, into: askingMatrix.weight.rows(range), scratch: scratch)
-                    askingMatrix.gradient.rows(range).fill(0)
                 },
                 { _ in
                     kernels.product(outer.weight.rows(range), values, into: outputMatrix.weight.rows(range))
-                    outputMatrix.gradient.rows(range).fill(0)
                 },
             ]
         }
@@ -67,10 +65,13 @@ struct MergedAttention {
             kernels.product(inputBias.weight.columns(part(0)), keys, into: askingBias.weight)
             kernels.dots(inputBias.weight.columns(part(2)), outer.weight, into: outputBias.weight)
             kernels.add(outerBias.weight, to: outputBias.weight)
-            askingBias.gradient.fill(0)
-            outputBias.gradient.fill(0)
         }
         return matrices + [biases]
+    }
+
+    /// Clears the gradients of Q, M and their biases, before the first group of a step.
+    var clearing: [GradientTask] {
+        [askingMatrix, askingBias, outputMatrix, outputBias].map { pair in { _ in pair.gradient.fill(0) } }
     }
 
     /// Packs what `merging` made, in parts.

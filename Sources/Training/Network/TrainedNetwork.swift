@@ -125,6 +125,7 @@ final class TrainedNetwork {
     func learn(_ samples: [Sample], batch: Int, isFirst: Bool, text: MatrixView) -> Losses {
         let slopes = self.slopes ?? Slopes(group)
         self.slopes = slopes
+        if isFirst { run(layers.flatMap(\.clearing) + coarse.clearing) }
         forward(samples.map { Input(values: $0.features.values[...], count: $0.features.rows) })
         crew.run(samples.count) { [self] sample, thread in
             lose(samples[sample], sample, share: 1 / Float(batch), slopes, thread: thread)

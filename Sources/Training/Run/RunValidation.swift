@@ -103,6 +103,9 @@ public struct RunValidation: Sendable {
         return figures
     }
 
+    /// Names of the videos.
+    var names: Set<ByteText> { Set(videos.map { ByteText($0.name) }) }
+
     /// Whether a metric can be had here.
     public func has(_ metric: RunSettings.Metric) -> Bool { hasFrames || metric == .aucVideo }
 

@@ -16,7 +16,7 @@ public struct TrainingData: Sendable {
     /// SHA-256 of the list.
     public let digest: String
     private let files: [String]
-    private let path: String
+    private let names: Set<ByteText>
 
     /// Looks at a list and its features; throws all that is wrong with them, one sentence each.
     ///
@@ -40,8 +40,16 @@ public struct TrainingData: Sendable {
         summary = audit.summary
         notes = audit.findings.map(\.description)
         files = audit.files.compactMap { $0 }
-        path = list.path
+        names = Set(list.rows.map { ByteText($0.video.name) })
         digest = try Self.digest(of: list.path)
+    }
+
+    /// What is to be said where a validation list names videos that are trained on.
+    public func note(of validation: RunValidation) -> String? {
+        let both = validation.names.intersection(names)
+        guard let first = both.map(\.text).min() else { return nil }
+        return "\(both.count) of the \(validation.names.count) videos that are validated on are trained on too, "
+            + "\(quoted(first)) first: figures tell how well they were learned by heart"
     }
 
     /// The sample of a row.

@@ -197,7 +197,7 @@ public final class TrainingRun {
         state.optimizer = parts.learner.optimizer
         try file.write(state)
         sinceSaved = 0
-        tell(.saved(epoch: state.epoch + 1, step: state.step))
+        tell(.saved(epoch: min(state.epoch + 1, settings.epochs), step: state.step))
     }
 }
 

@@ -85,6 +85,10 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var keyFile: String?
     @Option(help: "A file of certificates that vouch for the server at an https URL too, beside the system's.")
     var ca: String?
+    @Option(help: "A file with this client's certificate in PEM, for a server at an https URL that asks for one.")
+    var cert: String?
+    @Option(help: "A file with the private key of the certificate in PEM, not encrypted.")
+    var key: String?
     @Flag(help: "Write JSON.")
     var json = false
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
@@ -155,11 +159,20 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     /// Whom the server is believed over TLS; nil where that is not spoken.
     private func trust(in server: ServerURL?) throws -> TLSClientContext? {
-        guard server?.isSecure == true else {
-            if ca != nil { throw Failure(.usage, "--ca: nothing is spoken over TLS; expected https://HOST:PORT") }
-            return nil
+        for (option, path) in [("--ca", ca), ("--cert", cert), ("--key", key)] where path != nil {
+            guard server?.isSecure == true else {
+                throw Failure(.usage, "\(option): nothing is spoken over TLS; expected https://HOST:PORT")
+            }
         }
-        return try TLSClientContext(TLSClientConfiguration(authorityPath: ca))
+        guard server?.isSecure == true else { return nil }
+        var identity: TLSClientConfiguration.Identity?
+        switch (cert, key) {
+        case (let cert?, let key?): identity = .init(certificatePath: cert, keyPath: key)
+        case (_?, nil): throw Failure(.usage, "--cert needs the certificate's private key by --key")
+        case (nil, _?): throw Failure(.usage, "--key needs its certificate by --cert")
+        case (nil, nil): break
+        }
+        return try TLSClientContext(TLSClientConfiguration(authorityPath: ca, identity: identity))
     }
 
     private func measureOwn(_ settings: Settings, _ pace: Pace, _ stop: StopFlag) async throws -> ServeReport {

@@ -46,7 +46,7 @@ struct EvalCommand: ParsableCommand {
             evaluation, thresholds: Thresholds(scored.videos, framesPerSecond: rate, allowedPerHour: falseAlarms),
             bootstrap: bootstrap > 0
                 ? Bootstrap(evaluation, draws: bootstrap, seed: UInt64(seed), threads: threads) : nil,
-            dataset: scored.dataset, source: scored.source, notes: scored.notes)
+            dataset: scored.dataset, source: scored.source, notes: scored.notes + evaluation.doubts)
         try write(document)
     }
 

@@ -79,15 +79,15 @@ struct EvalCheck {
     let isTraining: Bool
 
     func run() throws {
-        let width = try input.model.map {
+        let model = try input.model.map {
             try ModelSource.load(path: $0, kernels: Kernels.choose(input.kernels)).configuration
         }
         var lines: [String] = []
-        let (list, spelling) = try list(width?.labels)
+        let (list, spelling) = try list(model?.labels)
         let classes = try list.classes(spelling)
         lines.append("\(list.path): \(ListSummary(list, classes: classes, spelling: spelling).text)")
         if !isTraining, input.annotations != nil || input.data != nil {
-            let set = try input.testSet(classes: width?.labels).set
+            let set = try input.testSet(classes: spelling.classes).set
             let intervals = set.videos.reduce(0) { $0 + $1.intervals.count }
             lines.append("\(intervals) annotated intervals")
             lines += set.notes
@@ -95,7 +95,7 @@ struct EvalCheck {
         var failure: DatasetError?
         if let features = input.features {
             let audit = FeatureAudit(
-                list, classes: classes, spelling: spelling, in: try FeatureFolder(path: features), width: width?.width,
+                list, classes: classes, spelling: spelling, in: try FeatureFolder(path: features), width: model?.width,
                 for: isTraining ? .training : .testing, isThorough: true)
             let snippets = audit.snippets.compactMap { $0 }
             lines.append("\(snippets.count) feature files with \(snippets.reduce(0, +)) snippets in \(features)")

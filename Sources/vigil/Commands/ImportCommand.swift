@@ -88,9 +88,11 @@ struct ImportCommand: AsyncParsableCommand {
             throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")
         }
         let file = try MappedFile(path: checkpoint)
+        let isReplaced = access(output, F_OK) == 0
         let summary = try ModelImporter(checkpoint: file, options: options).write(to: output)
         if let warning = options.labels.flatMap({ LabelList.warning(of: $0) }) { Terminal.note("note: \(warning)") }
         for note in summary.notes { Terminal.note("note: \(note)") }
+        if isReplaced { Terminal.note("note: \(output) was there, and is replaced") }
         let configuration = summary.configuration
         let line =
             "\(output): model \(summary.name), \(configuration.labels.count) labels, \(configuration.layers) layers, "

@@ -9,8 +9,8 @@ struct StateCommand: ParsableCommand {
         commandName: "state", abstract: "Look after a state folder that no server has.",
         subcommands: [StateCheckCommand.self, StateRecoverCommand.self])
 
-    /// The folder that was named, or the one that `vigil serve` would take where none is.
-    static func folder(_ named: String?) throws(Failure) -> String {
+    /// The folder that was named, or the one that `vigil serve` would take where none is, with that config file.
+    static func folder(_ named: String?, config: String?) throws(Failure) -> String {
         if let named {
             guard named.utf8.contains(where: { !ASCII.isBlank($0) }) else {
                 throw Failure(.usage, "--state: found an empty text, expected the path of a folder")
@@ -18,7 +18,7 @@ struct StateCommand: ParsableCommand {
             try check(folder: named, "--state")
             return named
         }
-        switch try StatePlace.kept() {
+        switch try StatePlace.kept(config: config) {
         case .named(let folder, let variable):
             try check(folder: folder, variable)
             return folder
@@ -56,11 +56,13 @@ struct StateCheckCommand: ParsableCommand {
 
     @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
     var state: String?
+    @Option(help: "The config file of vigil serve, which may name the folder. (default: VIGIL_CONFIG)")
+    var config: String?
     @Flag(help: "Write JSON.")
     var json = false
 
     func run() throws {
-        let folder = try StateCommand.folder(state)
+        let folder = try StateCommand.folder(state, config: config)
         let report: FolderReport
         do throws(StateError) { report = try FolderReport(of: folder) } catch {
             throw Failure(error)
@@ -82,13 +84,15 @@ struct StateRecoverCommand: ParsableCommand {
 
     @Option(help: "The damaged state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
     var state: String?
+    @Option(help: "The config file of vigil serve, which may name the damaged folder. (default: VIGIL_CONFIG)")
+    var config: String?
     @Option(help: "The new folder, which must not be there or be empty.")
     var output: String
     @Flag(help: "Write JSON.")
     var json = false
 
     func run() throws {
-        let folder = try StateCommand.folder(state)
+        let folder = try StateCommand.folder(state, config: config)
         // Jobs are their owner's alone, in whatever folder they are put.
         umask(0o077)
         let recovery: FolderRecovery
@@ -162,7 +166,9 @@ extension FolderReport {
 extension FolderRecovery {
     /// A line a fact.
     var text: [UInt8] {
-        var lines = ["\(recovered) jobs were copied from \(folder) to \(output)"]
+        var lines = [
+            "\(recovered) \(recovered == 1 ? "job was" : "jobs were") copied from \(folder) to \(output)"
+        ]
         lines += notes.map { "note: \($0)" }
         lines += losses.map { "lost: \($0)" }
         if isWhole { lines.append("nothing was lost") }

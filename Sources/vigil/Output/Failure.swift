@@ -47,8 +47,16 @@ struct Failure: Error, CustomStringConvertible {
         let code = VigilCommand.exitCode(for: error)
         if code == .success { VigilCommand.exit(withError: error) }
         let help = CommandNames.help(for: CommandLine.arguments.dropFirst())
-        Terminal.note(VigilCommand.message(for: error) + " (\(help) shows the options)")
+        let message = VigilCommand.message(for: error)
+        Terminal.note(message + otherCommand(message) + " (\(help) shows the options)")
         end(code == .validationFailure ? Code.usage.rawValue : Code.internal.rawValue)
+    }
+
+    /// Whose option it is that was given to a command that has it not; nothing where that is not what was wrong.
+    private static func otherCommand(_ message: String) -> String {
+        guard message.begins(with: "Unknown option '") else { return "" }
+        let name = String(message.pieces(between: UInt8(ascii: "'"))[1])
+        return WrittenArguments.owner(of: name).map { ": it is one of \($0)" } ?? ""
     }
 
     /// Ends the process without what libraries have left to be done at exit: threads are still at work, and would use what

@@ -90,15 +90,20 @@ struct StatePlace {
 
     /// Folders that servers have left where nobody names one.
     enum Kept {
-        /// One that the environment names, and by which variable.
+        /// One that the environment or a config file names, and where.
         case named(String, by: String)
         /// Those of the user, and the folder that they are in.
         case found([String], in: String)
     }
 
-    /// The folders that `vigil serve` would take without an option or a config file.
-    static func kept() throws(Failure) -> Kept {
+    /// The folders that `vigil serve` would take without an option.
+    ///
+    /// - Parameter config: its config file; by default the one that the environment names
+    static func kept(config: String?) throws(Failure) -> Kept {
         if let folder = variable("VIGIL_STATE") { return .named(folder, by: "VIGIL_STATE") }
+        if let config = config ?? variable("VIGIL_CONFIG"), let folder = try Settings.state(inFile: config) {
+            return .named(folder, by: "config file \(config), key state:")
+        }
         if let folder = passed { return .named(folder, by: "STATE_DIRECTORY") }
         let base = try userFolders()
         return .found(StateFolder.folders(in: base).filter(StateFolder.hasAny(in:)), in: base)

@@ -124,6 +124,18 @@ extension Settings {
         return found
     }
 
+    /// The state folder that a config file names, for who looks at that and begins no server; nil where it names none.
+    static func state(inFile path: String) throws(Failure) -> String? {
+        if let reason = InputFile.fault(path) { throw Failure(.noInput, "--config: \(path): \(reason)") }
+        guard let setting = Setting.named("state"),
+            let member = try members(of: path).first(where: { $0.name == setting.name })
+        else { return nil }
+        do {
+            guard case .text(let folder) = try setting.value(of: member.value) else { return nil }
+            return folder
+        } catch { throw wrong(setting, .file(path), error) }
+    }
+
     private static func members(of path: String) throws(Failure) -> [JSONValue.Member] {
         func failure(_ text: String) -> Failure { Failure(.configuration, "config file \(path): \(text)") }
         let file: MappedFile
@@ -296,7 +308,9 @@ enum InputFile {
     /// would lose its writer.
     static func fault(_ path: String) -> String? {
         var status = stat()
-        guard stat(path, &status) == 0 else { return reason() }
+        guard stat(path, &status) == 0 else {
+            return path.utf8.elementsEqual("-".utf8) ? "standard input is not taken here, expected a file" : reason()
+        }
         switch status.st_mode & S_IFMT {
         case S_IFREG: return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 ? nil : reason()
         case S_IFDIR: return "is a folder, expected a file"

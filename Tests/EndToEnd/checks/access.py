@@ -73,7 +73,14 @@ with Server("--api-keys", keys, "--log-level", "trace") as server:
             answer = get("/jobs", value=value)
             equal("a wrong key", answer.status_code, 401)
             equal("its challenge", answer.headers["WWW-Authenticate"], 'Bearer error="invalid_token"')
-        equal("another scheme", get("/jobs", value="Basic b25lOm9uZQ==").headers["WWW-Authenticate"], "Bearer")
+        answer = get("/jobs", value="Basic b25lOm9uZQ==")
+        equal("another scheme", answer.headers["WWW-Authenticate"], "Bearer")
+        contains("another scheme: the detail", answer.json()["detail"], "Bearer KEY", "the scheme Basic")
+        check("and nothing of what follows it", "b25l" not in answer.text, answer.text)
+        answer = get("/jobs", value="one")
+        check("a key without a scheme is not shown", answer.status_code == 401 and "one word" in answer.text, answer.text)
+        answer = requests.get(server.url + "/jobs", headers={"X-API-Key": "one"}, timeout=60)
+        contains("another field: the detail", answer.json()["detail"], "Bearer KEY", "the field X-API-Key")
         job = requests.post(
             server.url + "/score",
             data=features.npy(features.video(30)),

@@ -8,14 +8,15 @@ import subprocess
 import threading
 import time
 
-from support.harness import VIGIL, check, contains, equal, finish, group, scratch
+from support.certificates import Certificates
+from support.harness import VIGIL, check, contains, equal, finish, group, scratch, skip
 from support.process import Server, environment, run
 
 LATENCIES = ["p50", "p75", "p90", "p99", "p99.9", "max", "mean"]
 
 
 def bench(*arguments, timeout=60):
-    return run("bench", "serve", "--seconds", 1, "--warmup", 0.2, *arguments, timeout=timeout)
+    return run("bench", "serve", "--seconds", 0.5, "--warmup", 0.1, *arguments, timeout=timeout)
 
 
 def report(name, ran):
@@ -192,6 +193,30 @@ with group("a server with keys"):
         refused(f"a key file: {name}", "http://127.0.0.1:9", "--key-file", path, parts=["--key-file", str(path), *says], code=78 if text is not None else 66)
     with Server("--allowed-hosts", "vigil.example") as server:
         refused("a server that does not go by this name", server.url.replace("127.0.0.1", "127.1"), parts=["403"], code=65)
+
+if Certificates.available:
+    with group("a server that asks for a client's certificate"):
+        certificates = Certificates(scratch())
+        certificate, key = certificates.make("server")
+        for name, by in (("camera", "ca"), ("stranger", "other")):
+            certificates.make(name, by=by)
+        tls = ["--tls-cert", certificate, "--tls-key", key, "--tls-client-ca", certificates.pem("ca")]
+        with Server(*tls) as server:
+            url, ca = server.url.replace("http:", "https:"), ["--ca", certificates.pem("ca")]
+            camera = ["--cert", certificates.pem("camera"), "--key", certificates.key("camera")]
+            stranger = ["--cert", certificates.pem("stranger"), "--key", certificates.key("stranger")]
+            found = report("its own", bench(url, "--json", "--lengths", 16, *ca, *camera))
+            check("answers", found["phases"][0]["answered"] > 0, found)
+            refused("none", url, *ca, parts=[url, "alert", "certificate required", "--cert"], code=65)
+            refused("a stranger's", url, *ca, *stranger, parts=[url, "alert", "unknown ca", "--cert"], code=65)
+            refused("a server that nobody vouches for", url, *camera, parts=["no authority", "--ca"], code=65)
+            refused("no key", url, *ca, *camera[:2], parts=["--cert needs", "--key"])
+            refused("no certificate", url, *ca, *camera[2:], parts=["--key needs", "--cert"])
+            refused("without TLS", "http://localhost", *camera, parts=["--cert", "https://"])
+            mixed = [*camera[:2], "--key", certificates.key("stranger")]
+            refused("another's key", url, *ca, *mixed, parts=["is not the private key"], code=78)
+else:
+    skip("a server that asks for a client's certificate", "needs openssl")
 
 with group("wrong options"):
     url = "http://127.0.0.1:9"

@@ -169,7 +169,7 @@ with group("a model and its features"):
     (place / "features").mkdir()
     (place / "logits").mkdir()
     (place / "one.npy").write_bytes(features.npy(features.video(20)))
-    labels = json.loads(run("score", place / "one.npy").out)["labels"]
+    labels = json.loads(run("score", place / "one.npy").out)["fine"]["labels"]
     rows, intervals = ["path,label"], ["video,label,start,end"]
     for i in range(4):
         x = features.video(30 + 40 * i, seed=i)
@@ -203,9 +203,10 @@ with group("reports"):
     refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
 
 with group("what is checked"):
-    ran = run("eval", "--check", "--list", place / "list.csv", "--features", place / "features")
+    ran = run("eval", "--check", *options, "--features", place / "features")
     check("a sound list", ran.code == 0, shown(ran.err))
-    contains("it says what it holds", ran.out, "4 videos in 4 rows", "4 feature files with 360 snippets")
+    contains("it says what it holds", ran.out, "4 videos in 4 rows", "2 annotated intervals",
+             "4 feature files with 360 snippets")  # fmt: skip
     broken = features.video(30)
     broken[7, 3] = np.nan
     (place / "features/v0.npy").write_bytes(features.npy(broken))

@@ -42,6 +42,12 @@ def difference(one, other):
     )
 
 
+with group("over a file that is there"):
+    target = scratch() / "model.safetensors"
+    for said in ("", "was there, and is replaced"):
+        ran = run("import", checkpoint, "--output", target, "--prepare", "none")
+        check(f"it is told as '{said}'", ran.code == 0 and said in ran.err and bool(said) == bool(ran.err), ran.err)
+
 with group("prepared weights"):
     prepared, line = imported("prepared")
     contains("the summary names the kernels", line, "prepared for")

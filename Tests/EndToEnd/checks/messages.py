@@ -62,6 +62,18 @@ with group("commands"):
     ends("no file", 64, "score", says=["vigil help score"])
     ends("an unknown option of a command's command", 64, "bench", "serve", "--nosuch", says=["vigil help bench serve"])
     ends("an unknown option of none", 64, "--nosuch", says=["vigil --help"])
+    ends("an option of another command", 64, "score", "--max-queued", "5", "x.npy", says=["--max-queued", "one of vigil serve"])
+    ends("an option of a command's command", 64, "serve", "--key-file", "x", says=["--key-file", "one of vigil bench serve"])
+    for option, *words in (("--fps", "'-1'", "0.001 to"), ("--threshold", "'-0.5'", "0 to 1"), ("--min-snippets", "'-2'")):
+        value = words[0].strip("'")
+        ends(f"{option} {value}", 64, "score", option, value, "x.npy", says=[option, *words])
+        ends(f"{option}={value}", 64, "score", f"{option}={value}", "x.npy", says=[option, *words])
+    ends("--window below 0", 64, "import", "x.pth", "--output", "y", "--window", "-3", says=["--window -3", "1 to 8192"])
+    for name, *arguments in (("score", "--fps", ""), ("score", "--model="), ("import", "x.pth", "--output", ""), ("state", "check", "--state", "")):
+        option = next(one for one in arguments if one.startswith("--")).rstrip("=")
+        ends(f"{name} {option} of nothing", 64, name, *arguments, says=[option, "empty"])
+    ends("a file of no name", 64, "score", "", says=["empty", "the path of a file"])
+    ends("standard input as a model", 66, "score", "--model", "-", "x.npy", says=["--model", "standard input is not taken"])
     version = run("--version").out
     equal("vigil version", (run("version").code, run("version").out), (0, version))
     helped = run("help", "help")
@@ -287,6 +299,11 @@ with group("a job that fails"):
         late = requests.post(
             server.url + "/score?deadline=0", data=features.npy(video), headers={**NPY, "Prefer": "wait=20"}, timeout=60
         ).json()
+        past = requests.post(
+            server.url + "/score?deadline=2020-01-01T00:00:00Z", data=features.npy(video), headers=NPY, timeout=60
+        ).json()
+        contains("a deadline in the past is warned of", " ".join(past["warnings"]), "2020-01-01T00:00:00", "over")
+        contains("and so is one of no time", " ".join(late["warnings"]), "deadline", "over")
         failed = [job for job in (answer, late) if job.get("status") == "failed"]
         check("a job has failed", failed, f"{answer} {late}")
         for job in failed:

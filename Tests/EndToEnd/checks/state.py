@@ -1,6 +1,8 @@
 """The state folder: whose it is, what is refused and left as it was, and that time may jump."""
 
+import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -134,6 +136,31 @@ with group("a damaged database"):
         folder = copy(killed)
         damage(folder / "jobs.sqlite")
         refused(name, folder, ["jobs.sqlite", "damaged"])
+with group("another SQLite beside a server"):
+    for mode in ("PASSIVE", "TRUNCATE"):
+        folder = scratch() / "state"
+        server = Server("--workers", "1", state=folder)
+        accepted = {Client(server).post(videos.bodies[number % 3]).json()["id"] for number in range(6)}
+        with contextlib.closing(sqlite3.connect(folder / "jobs.sqlite")) as database:
+            database.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        server.kill()
+        with Server("--workers", "1", state=folder) as server:
+            jobs = Client(server).settled()
+            equal(f"{mode}: nothing is lost with a kill", accepted - jobs.keys(), set())
+            equal(f"{mode}: all of it is done", {job["status"] for job in jobs.values()}, {"succeeded"})
+
+with group("a folder that a config file names"):
+    config = scratch() / "vigil.json"
+    config.write_text(json.dumps({"state": str(ended), "model": "/nowhere", "port": 0}))
+    ran = run("state", "check", "--config", config, env={"VIGIL_STATE": ""})
+    contains("it is checked", ran.out, f"{ended} is whole")
+    ran = run("state", "check", env={"VIGIL_STATE": "", "VIGIL_CONFIG": str(config)})
+    contains("by the environment too", ran.out, f"{ended} is whole")
+    ran = run("state", "recover", "--config", config, "--output", scratch() / "new", env={"VIGIL_STATE": ""})
+    contains("and copied", ran.out, f"copied from {ended}", "nothing was lost")
+    ran = run("state", "check", "--config", scratch() / "absent.json", env={"VIGIL_STATE": ""})
+    equal("no such config file", (ran.code, ran.err.count("\n")), (66, 1))
+
 with group("a log that ends early, and one that ends torn"):
     folder = copy(killed)
     log = folder / "jobs.sqlite-wal"

@@ -218,7 +218,9 @@ with group("replay"):
         if not abs(found["steps"][0]["grad_norm"][name] - norm) <= 1e-3 * norm + 1e-7:
             check(f"gradient of {name}", False, f"{found['steps'][0]['grad_norm'][name]} {norm}")
     for name, norm in golden["weight_norm_after"].items():
-        if not abs(found["weight_norm_after"][name] - norm) <= 1e-4 * norm:
+        # A key's bias changes no attention: its gradient is what rounding leaves, and AdamW makes steps of that.
+        tolerance = 1e-3 if name.endswith("in_proj_bias") else 1e-4
+        if not abs(found["weight_norm_after"][name] - norm) <= tolerance * norm:
             check(f"norm of {name}", False, f"{found['weight_norm_after'][name]} {norm}")
 
 with group("what is wrong is said before the first step"):

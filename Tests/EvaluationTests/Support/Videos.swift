@@ -33,7 +33,7 @@ enum Videos {
         var random = SeededRandom(seed: seed)
         return (0..<count).map { index in
             let snippets = Int.random(in: 1...40, using: &random)
-            func level() -> Float { Float(Int.random(in: 0..<levels, using: &random)) - 2 }
+            func level() -> Float { 4 * Float(Int.random(in: 0..<levels, using: &random)) / Float(levels) - 2 }
             let truth: [(label: Int, frames: Range<Int>)] = (0..<(index.isMultiple(of: 3) ? 0 : 2)).map { _ in
                 let start = Int.random(in: 0..<snippets * 16, using: &random)
                 return (

@@ -60,7 +60,7 @@ struct UnreadableRowTests {
     func batch(spoilt: Int) async throws {
         let home = try Home()
         let store = try home.open()
-        let receipt = try await store.insert(Submission(batch: (1...3).map { NewJob.of(seed: UInt64($0)) }))
+        let receipt = try await store.submit(Submission(batch: (1...3).map { NewJob.of(seed: UInt64($0)) }))
         let batch = try #require(receipt.batch)
         let other = try await store.finish(.of(seed: 4))
         for claimed in try await store.claim(limit: 3) { _ = try await store.complete(claimed.token, with: .output(8)) }
@@ -80,7 +80,7 @@ struct UnreadableRowTests {
     @Test("what can be read of a batch is not taken for it")
     func readable() async throws {
         let store = try Home().open()
-        let receipt = try await store.insert(Submission(batch: (1...2).map { NewJob.of(seed: UInt64($0)) }))
+        let receipt = try await store.submit(Submission(batch: (1...2).map { NewJob.of(seed: UInt64($0)) }))
         let batch = try #require(receipt.batch)
         _ = try await store.claim(limit: 1)
         #expect(try await store.forgetUnreadable(of: batch) == 0)

@@ -1,6 +1,7 @@
 import Tensors
-@testable import Training
 import VadCLIP
+
+@testable import Training
 
 /// Something that learns by rules that are easy to follow and depend on all that a run's state has to keep: its weights, its
 /// moments, the batch and the rate.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Platform
 import Scoring
 import Training
 import VadCLIP
@@ -116,7 +117,7 @@ struct RecipeOptions: ParsableArguments {
 
     private static func milestones(_ text: String) throws -> [Int] {
         guard text != "none" else { return [] }
-        let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        let numbers = text.pieces(between: ASCII.comma).map { Int($0) }
         guard !numbers.contains(nil) else {
             throw Failure(.usage, "--milestones '\(text.prefix(60))': expected numbers of epochs, as 4,8, or none")
         }
@@ -125,7 +126,7 @@ struct RecipeOptions: ParsableArguments {
 
     static func ablations(_ text: String) throws -> Set<Ablation> {
         var found: Set<Ablation> = []
-        for word in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+        for word in text.pieces(between: ASCII.comma).map({ String($0) }) {
             guard let part = Ablation(rawValue: word) else {
                 let known = Ablation.allCases.map(\.rawValue)
                 throw Failure(

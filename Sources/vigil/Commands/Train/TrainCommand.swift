@@ -2,6 +2,7 @@ import API
 import ArgumentParser
 import Formats
 import Platform
+import Scoring
 import Tensors
 import Training
 import VadCLIP
@@ -113,7 +114,11 @@ struct TrainCommand: AsyncParsableCommand {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
         let preset = try recipe.benchmark()
+        if !json, Terminal.isInteractive, !inputs.skipCheck {
+            try Terminal.print(Array("reading the lists and each feature file (--skip-check: headers alone)".utf8))
+        }
         let found = try inputs.find(preset: preset, width: width)
+        if let warning = LabelList.warning(of: found.spelling.classes) { Terminal.note("note: \(warning)") }
         let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
         var job = TrainingJob(
             settings: settings, data: found.data, validation: found.validation, validatedOn: found.validatedOn,

@@ -13,6 +13,7 @@ struct TrainProgress {
     /// Tells what the lists hold, before the first run.
     func begin(_ job: TrainingJob, seeds: Int) throws {
         var notes = job.data.notes + (job.validation?.notes ?? [])
+        if let note = job.validation.flatMap({ job.data.note(of: $0) }) { notes.append(note) }
         if job.validation == nil {
             notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
         } else if job.validatedOn.begins(with: "the dataset's") {
@@ -22,9 +23,8 @@ struct TrainProgress {
                     + "another")
         }
         if !job.settings.training.without.isEmpty {
-            notes.append(
-                "parts are left out (\(job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", "))): "
-                    + "there will be figures and no model file, as what serves models has all parts")
+            let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
+            notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
         }
         for note in notes { Terminal.note("note: \(note)") }
         guard asLines else {
