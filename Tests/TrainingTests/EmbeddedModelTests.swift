@@ -10,7 +10,7 @@ import VadCLIP
 @Suite("The embedded model")
 struct EmbeddedModelTests {
     /// deploy/demo/train.sh compare: the same training without the LGT-Adapter.
-    private static let withoutAdapter = (auc: 0.0, ap: 0.0)
+    private static let withoutAdapter = (auc: 0.851, ap: 0.591)
     private let world = SceneWorld(seed: 1)
 
     @Test("finds the events of its test split as README says, and is no longer called untrained")
@@ -18,7 +18,7 @@ struct EmbeddedModelTests {
         let found = try evaluation()
         let (auc, ap) = (try #require(found.coarse.auc), try #require(found.coarse.ap))
         let map = found.map(.withoutNormalClass).average
-        #expect(auc > 0.94 && ap > 0.65 && map > 40, "AUC \(auc), AP \(ap), mAP \(map)")
+        #expect(auc > 0.95 && ap > 0.75 && map > 70, "AUC \(auc), AP \(ap), mAP \(map)")
         #expect(auc > Self.withoutAdapter.auc + 0.05 && ap > Self.withoutAdapter.ap + 0.05)
     }
 
@@ -34,7 +34,7 @@ struct EmbeddedModelTests {
         let found = Evaluation(scored, classes: ["normal", "abnormal"], normalTruth: false)
         let (auc, ap) = (try #require(found.coarse.auc), try #require(found.coarse.ap))
         // One that had learned nothing would be no standard.
-        #expect((0.65..<0.85).contains(auc) && ap < 0.6, "AUC \(auc), AP \(ap)")
+        #expect((0.6..<0.85).contains(auc) && ap < 0.6, "AUC \(auc), AP \(ap)")
         let model = try evaluation().coarse
         #expect(try #require(model.auc) > auc + 0.1 && #require(model.ap) > ap + 0.2)
     }

@@ -17,7 +17,7 @@ fi
 seed="${SEED:-1}"
 kernels="${KERNELS:-avx2}"
 # The test video that is the sample: it has two events, of different kinds.
-sample=test-00003
+sample=test-00053
 
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT

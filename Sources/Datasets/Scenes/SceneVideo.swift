@@ -34,11 +34,12 @@ public struct SceneVideo: Equatable, Sendable {
 extension SceneWorld {
     /// The training video of a number: every second one has an event, as often of each kind.
     ///
-    /// It is about as long as the embedded model's chunk; its event may have begun before it or go on after it, so that
-    /// each part of an event has to be known by itself.
+    /// Most are about as long as the embedded model's chunk, some shorter, so that the padding behind a video is known in
+    /// all places. An event may have begun before the video or go on after it, so that each part of one has to be known by
+    /// itself.
     public func trainingVideo(_ number: Int) -> SceneVideo {
         var random = SceneRandom(seed: seed, kind: "train", number: number)
-        let snippets = random.integer(24...32)
+        let snippets = random.integer(random.integer(1...5) <= 3 ? 24...32 : 6...32)
         var events: [(event: SceneEvent, start: Int, length: Int)] = []
         if number % 2 == 1 {
             let event = SceneEvent.allCases[number / 2 % SceneEvent.allCases.count]

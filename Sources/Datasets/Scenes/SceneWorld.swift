@@ -15,6 +15,8 @@ public struct SceneWorld: Sendable {
     private let directions: [[Float]]
 
     private static let backgroundSize: Float = 0.3
+    /// Not much less than events move rows: one row of an event is like those of a livelier scene.
+    private static let activity: Float = 0.7
     private static let level: Float = 0.3
     private static let drift: Float = 0.03
     private static let trace: Float = 0.5
@@ -67,7 +69,9 @@ public struct SceneWorld: Sendable {
         while levels.count < snippets {
             var background = random.vector(Self.width, within: Self.backgroundSize)
             for direction in directions { background.subtract(direction, times: background.dot(direction)) }
-            let begin = random.vector(directions.count, within: Self.level)
+            let begin =
+                random.vector(SceneEvent.directions, within: Self.activity)
+                + random.vector(SceneEvent.allCases.count, within: Self.level)
             let drift = random.vector(directions.count, within: Self.drift)
             for snippet in 0..<min(random.integer(8...29), snippets - levels.count) {
                 backgrounds.append(background)

@@ -17,7 +17,7 @@ struct ScenesCommand: ParsableCommand {
     @Option(help: "The folder to write; it is made where it is not there.")
     var output: String
     @Option(help: "Training videos, labelled as a whole.")
-    var train = 2_400
+    var train = 4_800
     @Option(help: "Test videos, with their events' frames.")
     var test = 200
     @Option(help: "Seed of the world, its tower and its videos.")
