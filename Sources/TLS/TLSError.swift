@@ -66,9 +66,12 @@ enum ErrorQueue {
     static func takeAlert() -> String? {
         let code = ERR_get_error()
         ERR_clear_error()
-        // What a number of OpenSSL's has of its reason, and where among these those of alerts begin.
+        // What a number of OpenSSL's has of its reason, and where among these those of alerts begin. Their texts name them, such
+        // as "tlsv13 alert certificate required".
         let alert = Int32(truncatingIfNeeded: code & 0x7F_FFFF) - Int32(SSL_AD_REASON_OFFSET)
-        guard (1...255).contains(alert), let name = SSL_alert_desc_string_long(alert) else { return nil }
-        return String(cString: name)
+        guard (1...255).contains(alert), let reason = ERR_reason_error_string(code) else { return nil }
+        let text = String(cString: reason)
+        let name = text.utf8.firstRange(of: Array("alert ".utf8)).map { text[$0.upperBound...] }
+        return name.map { String($0) } ?? text
     }
 }

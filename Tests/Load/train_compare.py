@@ -171,7 +171,7 @@ def check():
 
 
 # How far what is labelled lies from the background, in each direction.
-STRENGTH = float(os.environ.get("STRENGTH", 0.5))
+STRENGTH = 1
 
 
 def scene(rows, width, label, random):

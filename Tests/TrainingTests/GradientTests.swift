@@ -23,24 +23,29 @@ struct GradientTests {
             // A key's bias does not change the loss, and has no part in the packed one's gradient.
             #expect(slope > 0, "\(tensor.name) has no gradient")
             let weight = max(0.5, Parameters.norm(training.start.values[tensor.range]))
-            let found = [Float(1e-3), 4e-4, 1.5e-4, 6e-5].map { factor in
-                difference(trainer, training, tensor, along: gradients, slope: slope, by: factor * weight)
-            }
             // A maximum may change hands within a distance, or a similarity fall below what counts: not within each of them.
+            var found: [Float] = []
+            for distance in [Float(4e-4), 1e-3, 1.5e-4, 6e-5]
+            where found.allSatisfy({ abs($0 - slope) > tolerance * slope }) {
+                found.append(
+                    difference(
+                        trainer, from: training.start, samples, tensor, along: gradients, slope: slope,
+                        by: distance * weight))
+            }
             let best = found.map { abs($0 - slope) / slope }.min() ?? .infinity
             #expect(best < tolerance, "\(tensor.name): slopes \(found), gradient \(slope)")
         }
     }
 
     private func difference(
-        _ trainer: Trainer, _ training: SmallTraining, _ tensor: ParameterLayout.Tensor, along gradients: Parameters,
-        slope: Float, by distance: Float
+        _ trainer: Trainer, from start: Parameters, _ samples: [Sample], _ tensor: ParameterLayout.Tensor,
+        along gradients: Parameters, slope: Float, by distance: Float
     ) -> Float {
         func loss(_ distance: Float) -> Double {
-            var moved = training.start
+            var moved = start
             for index in tensor.range { moved.values[index] += distance * gradients.values[index] / slope }
             trainer.parameters = moved
-            let losses = trainer.differentiate(training.samples(6))
+            let losses = trainer.differentiate(samples)
             return Double(losses.coarse) + Double(losses.alignment) + Double(losses.contrast)
         }
         return Float((loss(distance) - loss(-distance)) / Double(2 * distance))

@@ -72,7 +72,7 @@ with Server() as server:
         found = report("json", bench(server.url, "--json", "--lengths", 16, "--answers", "json"))
         consistent("json", found["phases"][0], 16)
     with group("open loop"):
-        found = report("open", bench(server.url, "--json", "--lengths", 16, "--rate", 40))
+        found = report("open", bench(server.url, "--json", "--lengths", 16, "--rate", 80))
         phase = found["phases"][0]
         consistent("open", phase, 16)
         equal("open: requests that were due", phase["schedule"]["due"], 40)

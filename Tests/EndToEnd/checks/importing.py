@@ -44,9 +44,9 @@ def difference(one, other):
 
 with group("over a file that is there"):
     target = scratch() / "model.safetensors"
-    for said in ("", "was there, and is replaced"):
+    for name, told in (("a new file", False), ("one that is replaced", True)):
         ran = run("import", checkpoint, "--output", target, "--prepare", "none")
-        check(f"it is told as '{said}'", ran.code == 0 and said in ran.err and bool(said) == bool(ran.err), ran.err)
+        equal(f"{name}: is that told", (ran.code, "was there, and is replaced" in ran.err), (0, told))
 
 with group("prepared weights"):
     prepared, line = imported("prepared")

@@ -138,7 +138,7 @@ struct ManualLimitsTests {
         // What looks like a status and is none, or stands in an example.
         for text in [
             "beyond 200 times", "`1e-400`", "200 or 503", "`VIGIL_MIN_RATE` | 500 |", "\"status\":202",
-            "429 and 503 always",
+            "429 and 503 always", "200 test videos",
         ] {
             rest = rest.replacing(text, with: "…")
         }
