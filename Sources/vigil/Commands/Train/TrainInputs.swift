@@ -62,7 +62,7 @@ struct TrainInputs: ParsableArguments {
         let validation = try RunValidation(
             VideoList(path: tested), annotations: truth, spelling: spelling,
             in: try validationFeatures.map { path in try FeatureFolder(path: path) } ?? folder, width: width,
-            normalTruth: benchmark?.normalTruth ?? false, isThorough: !skipCheck)
+            normalTruth: benchmark?.normalTruth ?? true, isThorough: !skipCheck)
         return Found(
             spelling: spelling, data: training, validation: validation,
             validatedOn: validationList == nil ? "the dataset's test list" : "a validation list",
