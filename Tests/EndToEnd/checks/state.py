@@ -20,7 +20,7 @@ need("state", "numpy")
 from support.jobs import Client, Videos, alike, every  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
-videos = Videos(3, 300, 1_000, 4_000)
+videos = Videos(3, 300, 1_000, 6_000)
 # One worker is busy with it for a while.
 blocker = alike(100_000)
 
