@@ -6,7 +6,7 @@ import Testing
 struct ThresholdTests {
     @Test("the F1-best threshold is the best of all scores that occur", arguments: 1...5 as ClosedRange<UInt64>)
     func bestF1(seed: UInt64) throws {
-        let videos = Videos.random(5, seed: seed)
+        let videos = Videos.random(5, seed: seed).map(\.asServed)
         let frames = Videos.frames(videos, .coarse)
         let best = Set(frames.map(\.score)).map { threshold -> Double in
             let taken = frames.filter { $0.score >= threshold }
@@ -22,7 +22,7 @@ struct ThresholdTests {
         "false alarms are runs that cover no abnormal frame, at each threshold", arguments: 1...6 as ClosedRange<UInt64>
     )
     func alarms(seed: UInt64) throws {
-        let videos = Videos.random(6, levels: 9, seed: seed)
+        let videos = Videos.random(6, levels: 9, seed: seed).map(\.asServed)
         let thresholds = Thresholds(videos, framesPerSecond: 16, allowedPerHour: 1)
         #expect(!thresholds.curve.isEmpty)
         for point in thresholds.curve {
@@ -56,9 +56,20 @@ struct ThresholdTests {
         #expect(none.events == 2)
         let two = Thresholds([quiet, event], framesPerSecond: 16, allowedPerHour: 721)
         #expect(two.bounded?.found == 2 && abs((two.bounded?.falseAlarmsPerHour ?? 0) - 720) < 1e-9)
-        #expect(two.bounded?.threshold == event.coarse[2])
+        #expect(two.bounded?.threshold == Double(event.served[2]))
         let loud = Thresholds([Videos.make(coarse: [1])], framesPerSecond: 16, allowedPerHour: 1)
         #expect(loud.bounded == nil && loud.bestF1 == nil)
+    }
+
+    @Test("scores that are served as one number are above a threshold together")
+    func served() throws {
+        let quiet = Videos.make("n", coarse: [-1, 30, -1])
+        let event = Videos.make("a", coarse: [-3, 31, -3], truth: [16..<32])
+        #expect(quiet.coarse[1] < event.coarse[1] && quiet.served[1] == 1 && event.served[1] == 1)
+        let thresholds = Thresholds([quiet, event], framesPerSecond: 16, allowedPerHour: 100)
+        #expect(thresholds.bounded == nil)
+        #expect(thresholds.curve.first?.found == 1 && thresholds.curve.first?.threshold == 1)
+        #expect(Decimals.threshold(0.999_999_94) == "0.99999994")
     }
 
     @Test("confidence depends on the seed and not on the threads, and surrounds the figure")

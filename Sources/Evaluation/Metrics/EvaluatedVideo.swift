@@ -11,7 +11,9 @@ public struct EvaluatedVideo: Sendable, Equatable {
     /// The classes that its label names, by rising index; `[0]` is a normal video.
     public let labels: [Int]
     /// Coarse scores, sigmoids, [T].
-    public let coarse: [Double]
+    public private(set) var coarse: [Double]
+    /// The coarse scores as they are served, in single precision, [T].
+    public let served: [Float]
     /// Fine scores, softmax over the classes, [T, K], row-major.
     public let fine: [Double]
     /// What is abnormal in it, in the annotations' order; of a normal video nothing.
@@ -27,6 +29,7 @@ public struct EvaluatedVideo: Sendable, Equatable {
         self.name = name
         self.labels = labels
         coarse = logits.coarse.map { 1 / (1 + exp(-Double($0))) }
+        served = Scores(logits, labels: classes).coarse
         fine = (0..<logits.snippets).flatMap { Self.softmax(logits.fine(of: $0)) }
         let means = VideoSummary(logits, labels: classes).scores
         predicted = means.indices.max { means[$0] < means[$1] } ?? 0
@@ -45,6 +48,13 @@ public struct EvaluatedVideo: Sendable, Equatable {
     public var classes: Int { snippets == 0 ? 0 : fine.count / snippets }
     /// Frames of a snippet.
     static let snippet = ModelConfiguration.framesPerSnippet
+
+    /// The video with the coarse scores that a threshold meets where it is used.
+    public var asServed: EvaluatedVideo {
+        var video = self
+        video.coarse = served.map { Double($0) }
+        return video
+    }
 
     /// Scores of one branch, [T].
     public func scores(_ branch: Branch) -> [Double] {

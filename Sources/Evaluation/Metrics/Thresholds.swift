@@ -41,8 +41,9 @@ public struct Thresholds: Sendable, Equatable {
     /// What each threshold that changes something gives, by falling threshold.
     public let curve: [Alarms]
 
-    /// Looks at all scores that occur.
+    /// Looks at all scores that occur, in the precision that they are served in: a threshold is used there.
     public init(_ videos: [EvaluatedVideo], framesPerSecond: Double, allowedPerHour: Double) {
+        let videos = videos.map(\.asServed)
         let events = Self.events(of: videos)
         let hours = Double(videos.reduce(0) { $0 + $1.frames }) / framesPerSecond / 3600
         bestF1 = Self.bestF1(Ranking(videos, .coarse).points)

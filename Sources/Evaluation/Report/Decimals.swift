@@ -11,6 +11,9 @@ public enum Decimals {
         return sign + "\(whole / scale)." + String(repeating: "0", count: places - digits.count) + digits
     }
 
+    /// A threshold in as many digits as tell it from other scores, so that it does not become a lower one by rounding.
+    public static func threshold(_ value: Double) -> String { "\(Float(value))" }
+
     /// A share in percent, with so many decimals.
     public static func percent(_ share: Double?, _ places: Int = 2) -> String {
         text(share.map { 100 * $0 }, places)

@@ -87,7 +87,7 @@ public struct EvaluationReport: Sendable {
         var rows = [["threshold of the coarse score", "value", "what it gives"]]
         if let best = own.bestF1 {
             rows.append([
-                "highest F1 of frames", Decimals.text(best.threshold, 4),
+                "highest F1 of frames", Decimals.threshold(best.threshold),
                 "F1 \(Decimals.percent(best.f1))%, precision \(Decimals.percent(best.precision))%, recall "
                     + "\(Decimals.percent(best.recall))%",
             ])
@@ -95,7 +95,7 @@ public struct EvaluationReport: Sendable {
         if let bounded = own.bounded {
             rows.append([
                 "at most \(Decimals.text(own.allowedPerHour, 2)) false alarms an hour",
-                Decimals.text(bounded.threshold, 4),
+                Decimals.threshold(bounded.threshold),
                 "\(bounded.found) of \(own.events) events, \(Decimals.text(bounded.falseAlarmsPerHour, 2)) false alarms an hour",
             ])
         }

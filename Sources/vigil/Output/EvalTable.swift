@@ -57,13 +57,13 @@ struct EvalTable {
         var lines = ["thresholds of the coarse score"]
         if let best = own.bestF1 {
             lines.append(
-                "  \(Decimals.text(best.threshold, 4)) has the highest F1 of frames, \(Decimals.percent(best.f1))%: "
+                "  \(Decimals.threshold(best.threshold)) has the highest F1 of frames, \(Decimals.percent(best.f1))%: "
                     + "precision \(Decimals.percent(best.precision))%, recall \(Decimals.percent(best.recall))%")
         }
         let allowed = Decimals.text(own.allowedPerHour, 2)
         if let bounded = own.bounded {
             lines.append(
-                "  \(Decimals.text(bounded.threshold, 4)) finds \(bounded.found) of \(own.events) events with "
+                "  \(Decimals.threshold(bounded.threshold)) finds \(bounded.found) of \(own.events) events with "
                     + "\(Decimals.text(bounded.falseAlarmsPerHour, 2)) false alarms an hour, of \(allowed) allowed "
                     + "(\(Decimals.text(own.hours, 1)) hours at \(Decimals.text(own.framesPerSecond, 2)) frames a second)"
             )

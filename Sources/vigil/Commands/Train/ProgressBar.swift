@@ -3,7 +3,9 @@ import Training
 
 /// One line of a terminal that is written again and again: a bar, the loss, the rate, the time left.
 final class ProgressBar {
-    private static let width = 24
+    private static let widest = 24
+    /// A bar of fewer signs tells nothing.
+    private static let narrowest = 4
     private var isShown = false
     private var shownAt = MonotonicTime(nanoseconds: 0)
 
@@ -13,7 +15,8 @@ final class ProgressBar {
         guard !isShown || (now - shownAt).inSeconds > 0.1 || step.done == step.all else { return }
         shownAt = now
         isShown = true
-        write("\r\u{1B}[K" + String(Self.text(step).prefix(max(20, Terminal.columns - 1))))
+        let columns = max(20, Terminal.columns - 1)
+        write("\r\u{1B}[K" + String(Self.text(step, columns: columns).prefix(columns)))
     }
 
     /// Takes the line away, for one that stays.
@@ -23,15 +26,18 @@ final class ProgressBar {
         write("\r\u{1B}[K")
     }
 
-    /// `[######------] epoch 3/10, step 17/125, loss 0.4213, rate 2e-05, 1 h 12 min left`
-    static func text(_ step: RunEvent.Step) -> String {
-        let filled = width * step.done / max(step.all, 1)
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
+    /// `[######------] epoch 3/10, step 17/125, loss 0.4213, rate 2e-05, 1 h 12 min left`: the bar takes what is left of the
+    /// line, and goes first where that is short.
+    static func text(_ step: RunEvent.Step, columns: Int) -> String {
         let epochs = step.all / max(step.steps, 1)
         let loss = ReportText.fixed(Double(step.report.loss), 4)
         let left = step.secondsLeft.map { ", \(TimeText.of($0)) left" } ?? ""
-        return "[\(bar)] epoch \(step.epoch)/\(epochs), step \(step.step)/\(step.steps), loss \(loss), "
-            + "rate \(step.rate)\(left)"
+        let text =
+            "epoch \(step.epoch)/\(epochs), step \(step.step)/\(step.steps), loss \(loss), rate \(step.rate)\(left)"
+        let width = min(widest, columns - text.count - 3)
+        guard width >= narrowest else { return text }
+        let filled = width * step.done / max(step.all, 1)
+        return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled) + "] \(text)"
     }
 
     private func write(_ text: String) {
