@@ -61,17 +61,19 @@ struct EvalCommand: ParsableCommand {
             }
         }
         try input.check(needsScores: !check)
+        if let plots, !check { try EvalFiles.preparePlots(in: plots) }
     }
 
+    /// The figures first: they are told even where a file can't be written.
     private func write(_ document: EvaluationDocument) throws {
         for note in document.notes { Terminal.note("note: \(note)") }
-        if let report { try EvalFiles.write(EvaluationReport(document).html, to: report) }
-        if let plots { try EvalFiles.writePlots(of: document, to: plots) }
         if json {
             try Terminal.print(document.json)
         } else {
             try Terminal.print(Array(EvalTable(document).text.utf8))
         }
+        if let report { try EvalFiles.write(EvaluationReport(document).html, to: report) }
+        if let plots { try EvalFiles.writePlots(of: document, to: plots) }
     }
 }
 

@@ -222,6 +222,19 @@ with group("reports"):
     for file in ("roc", "precision-recall", "false-alarms", "confusion-videos", "confusion-snippets"):
         xml.parse(plots / f"{file}.svg")
     refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
+    (place / "taken/roc.svg").mkdir(parents=True)
+    for name, folder, words in (
+        ("plots into no folder", place / "none/x", "can't be made"),
+        ("plots into a file", page, "it is no folder"),
+        ("a plot where a folder is", place / "taken", "roc.svg' can't be written"),
+    ):
+        ran = run("eval", *options, "--features", place / "features", "--plots", folder)
+        check(f"{name}: exit 78", ran.code == 78 and not ran.out, f"{ran.code} {shown(ran.err)}")
+        check(f"{name}: before anything is scored", len(ran.err.strip().split("\n")) == 1, shown(ran.err))
+        contains(name, ran.err, "--plots", words)
+    ran = run("eval", *options, "--features", place / "features", "--report", "/proc/vigil.html")
+    check("a file that can't be written in the end: the exit tells", ran.code not in (0, None), str(ran.code))
+    contains("the figures are told all the same", ran.out, "published code", "highest F1")
 
 with group("what is checked"):
     ran = run("eval", "--check", *options, "--features", place / "features")
