@@ -115,6 +115,14 @@ struct ListTests {
         #expect(throws: DatasetError.self) { try LabelSpelling.own(of: [abnormal]) }
     }
 
+    @Test("a label in two cases is one class of one's own list, written as it is where it comes first")
+    func ownCases() throws {
+        let list = try VideoList(text("path,label\na.npy,rise\nb.npy,normal\nc.npy,Rise;Fall\nd.npy,NORMAL\n"))
+        let spelling = try LabelSpelling.own(of: [list])
+        #expect(spelling.classes == ["normal", "Fall", "rise"])
+        #expect(try list.classes(spelling) == [[2], [0], [1, 2], [0]])
+    }
+
     @Test("a summary counts videos once, whatever their crops")
     func summary() throws {
         let list = try VideoList(text("path,label\na__0.npy,Abuse\na__1.npy,Abuse\nb__0.npy,Normal\n"))

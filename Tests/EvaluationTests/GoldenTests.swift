@@ -26,7 +26,12 @@ struct GoldenTests {
         let expected = try JSONReader.parse(
             Array(Data(contentsOf: URL(filePath: "\(shared)/golden/expected/eval.json"))), maxBytes: 1 << 20)[
                 "\(name)_seed1"]
-        let set = try TestSet(benchmark, data: "\(shared)/data")
+        let data = "\(shared)/data"
+        let set = try TestSet(
+            VideoList(path: Benchmark.file(benchmark.testLists, in: data)),
+            annotations: Annotations(
+                path: Benchmark.file(benchmark.annotations, in: data), spelling: benchmark.spelling),
+            spelling: benchmark.spelling)
         let videos = try set.evaluated(logits: FeatureFolder(path: folder), threads: 2)
         let found = Evaluation(videos, classes: set.classes, normalTruth: benchmark.normalTruth)
         func number(_ key: String) throws -> Double { try #require(expected?[key]?.double) }

@@ -46,20 +46,22 @@ public struct LabelSpelling: Equatable, Sendable {
         [ucfCrime, xdViolence].first { ByteText.same($0.classes, classes) } ?? LabelSpelling(classes: classes)
     }
 
-    /// The classes of a list of one's own: `normal`, which has to be among its labels, then the others by the alphabet.
+    /// The classes of a list of one's own: `normal`, which has to be among its labels, then the others by the alphabet,
+    /// each written as it is where it is first named.
     public static func own(of lists: [VideoList]) throws(DatasetError) -> LabelSpelling {
-        var names = Set<ByteText>()
+        var names: [ByteText: String] = [:]
         var normal: String?
         for row in lists.lazy.flatMap(\.rows) {
             for label in separate(row.label) {
-                if label.asciiLowercase == "normal" { normal = normal ?? label } else { names.insert(ByteText(label)) }
+                let key = label.asciiLowercase
+                if key == "normal" { normal = normal ?? label } else if names[key] == nil { names[key] = label }
             }
         }
         guard let normal else {
             throw DatasetError(.badData, "\(lists.first?.path ?? "the list"): no video is labelled normal")
         }
-        let others = names.map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        return LabelSpelling(classes: [normal] + others)
+        let others = names.sorted { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }
+        return LabelSpelling(classes: [normal] + others.map(\.value))
     }
 
     /// The class with this name or spelling.

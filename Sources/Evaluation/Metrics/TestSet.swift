@@ -48,17 +48,6 @@ public struct TestSet: Sendable {
         notes = Self.notes(videos, annotations)
     }
 
-    /// The list of a benchmark and its annotations, in the folder that has its files.
-    public init(
-        _ benchmark: Benchmark, data: String, list: String? = nil, annotations: String? = nil, crop: Int? = nil
-    ) throws(DatasetError) {
-        let listPath = if let list { list } else { try Benchmark.file(benchmark.testLists, in: data) }
-        let truthPath = if let annotations { annotations } else { try Benchmark.file(benchmark.annotations, in: data) }
-        let truth = try Annotations(
-            path: truthPath, spelling: benchmark.spelling, framesPerSecond: benchmark.framesPerSecond)
-        try self.init(VideoList(path: listPath), annotations: truth, spelling: benchmark.spelling, crop: crop)
-    }
-
     private static func notes(_ videos: [Video], _ annotations: Annotations) -> [String] {
         var notes: [String] = []
         func note(_ names: [String], _ one: String, _ many: String) {

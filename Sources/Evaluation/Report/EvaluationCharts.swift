@@ -8,13 +8,16 @@ public struct EvaluationCharts: Sendable {
     /// The charts of this evaluation.
     public init(_ document: EvaluationDocument) { self.document = document }
 
+    /// Names of ``files``.
+    public static let fileNames = [
+        "roc.svg", "precision-recall.svg", "false-alarms.svg", "confusion-videos.svg", "confusion-snippets.svg",
+    ]
+
     /// Names of files and what they hold, each fit to stand alone.
     public var files: [(name: String, svg: String)] {
-        [
-            ("roc.svg", roc.svg(alone: true)), ("precision-recall.svg", precisionRecall.svg(alone: true)),
-            ("false-alarms.svg", alarms.svg(alone: true)), ("confusion-videos.svg", confusion(alone: true).videos),
-            ("confusion-snippets.svg", confusion(alone: true).snippets),
-        ]
+        let confusions = confusion(alone: true)
+        let charts = [roc, precisionRecall, alarms].map { $0.svg(alone: true) }
+        return Array(zip(Self.fileNames, charts + [confusions.videos, confusions.snippets]))
     }
 
     var roc: Chart {

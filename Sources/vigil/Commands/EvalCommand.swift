@@ -3,9 +3,6 @@ import Datasets
 import Evaluation
 import Platform
 import Scoring
-import Synchronization
-import Tensors
-import VadCLIP
 
 /// `vigil eval`.
 struct EvalCommand: ParsableCommand {
@@ -64,17 +61,19 @@ struct EvalCommand: ParsableCommand {
             }
         }
         try input.check(needsScores: !check)
+        if let plots, !check { try EvalFiles.preparePlots(in: plots) }
     }
 
+    /// The figures first: they are told even where a file can't be written.
     private func write(_ document: EvaluationDocument) throws {
         for note in document.notes { Terminal.note("note: \(note)") }
-        if let report { try EvalFiles.write(EvaluationReport(document).html, to: report) }
-        if let plots { try EvalFiles.writePlots(of: document, to: plots) }
         if json {
             try Terminal.print(document.json)
         } else {
             try Terminal.print(Array(EvalTable(document).text.utf8))
         }
+        if let report { try EvalFiles.write(EvaluationReport(document).html, to: report) }
+        if let plots { try EvalFiles.writePlots(of: document, to: plots) }
     }
 }
 
@@ -150,20 +149,22 @@ struct EvalInput: ParsableArguments {
     func testSet(classes: [String]?) throws -> Loaded {
         let benchmark = try benchmark(classes)
         let spelling = try spelling(benchmark, classes)
-        let set: TestSet
-        if let list, let annotations {
-            let truth = try Annotations(
-                path: annotations, spelling: spelling, framesPerSecond: fps ?? benchmark?.framesPerSecond,
-                inSeconds: seconds)
-            set = try TestSet(VideoList(path: list), annotations: truth, spelling: spelling, crop: crop)
-        } else if let benchmark, let data {
-            set = try TestSet(benchmark, data: data, list: list, annotations: annotations, crop: crop)
-        } else {
-            throw Failure(.usage, "--list needs --annotations, and the other way round")
-        }
+        guard let list = try list ?? published(benchmark?.testLists),
+            let annotations = try annotations ?? published(benchmark?.annotations)
+        else { throw Failure(.usage, "--list needs --annotations, and the other way round") }
+        let truth = try Annotations(
+            path: annotations, spelling: spelling, framesPerSecond: fps ?? benchmark?.framesPerSecond,
+            inSeconds: seconds)
+        let set = try TestSet(VideoList(path: list), annotations: truth, spelling: spelling, crop: crop)
         return Loaded(
-            set: set, dataset: benchmark?.name ?? list ?? "", framesPerSecond: benchmark?.framesPerSecond ?? 30,
+            set: set, dataset: benchmark?.name ?? list, framesPerSecond: benchmark?.framesPerSecond ?? 30,
             normalTruth: benchmark?.normalTruth ?? true)
+    }
+
+    /// The benchmark's file, where the folder of its files is named.
+    private func published(_ names: [String]?) throws -> String? {
+        guard let names, let data else { return nil }
+        return try Benchmark.file(names, in: data)
     }
 
     /// The benchmark that is named, or that the model's classes are of where a folder of data is named.

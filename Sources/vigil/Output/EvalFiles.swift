@@ -10,11 +10,24 @@ enum EvalFiles {
         try file.commit()
     }
 
-    /// Writes the charts, each a file, into a folder, which is made where it is not there.
-    static func writePlots(of document: EvaluationDocument, to folder: String) throws {
-        if mkdir(folder, 0o755) != 0, errno != EEXIST {
-            throw Failure(.configuration, "--plots '\(folder)': the folder can't be made: \(errnoText(errno))")
+    /// Makes the charts' folder where it is not there; throws where they can't be written into it.
+    static func preparePlots(in folder: String) throws {
+        func refuse(_ why: String) -> Failure {
+            Failure(.configuration, "--plots \(quoted(folder, limit: 200)): \(why)")
         }
+        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw refuse("the folder can't be made: \(errnoText(errno))") }
+        var status = stat()
+        guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw refuse("it is no folder") }
+        guard access(folder, W_OK | X_OK) == 0 else { throw refuse("it can't be written into: \(errnoText(errno))") }
+        for name in EvaluationCharts.fileNames {
+            do throws(FileError) { try AtomicFile.check(path: "\(folder)/\(name)") } catch {
+                throw refuse(error.description)
+            }
+        }
+    }
+
+    /// Writes the charts, each a file, into a folder that is prepared.
+    static func writePlots(of document: EvaluationDocument, to folder: String) throws(FileError) {
         for (name, svg) in EvaluationCharts(document).files { try write(Array(svg.utf8), to: "\(folder)/\(name)") }
     }
 }

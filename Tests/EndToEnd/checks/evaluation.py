@@ -191,6 +191,27 @@ with group("a model and its features"):
     one = evaluated("one thread", *options, "--features", place / "features", "--workers", "1")
     equal("the threads make no difference", one, scored)
 
+with group("a benchmark with annotations of one's own"):
+    data = scratch()
+    (data / "logits").mkdir()
+    (data / "ucf_CLIP_rgbtest.csv").write_text("path,label\nx/Abuse001_x264__5.npy,Abuse\nx/Normal_1__5.npy,Normal\n")
+    for name in ("Abuse001_x264", "Normal_1"):
+        np.save(data / f"logits/{name}.npy", np.random.default_rng(1).normal(size=(20, 15)).astype(np.float32))
+    (data / "plain.csv").write_text("video,label,start,end\nAbuse001_x264,Abuse,2,6\n")
+    (data / "times.csv").write_text("video,label,start,end\nAbuse001_x264,Abuse,2s,0:06\n")
+    (data / "halves.csv").write_text("video,label,start,end\nAbuse001_x264,Abuse,2.5,6\n")
+    ucf = ["--dataset", "ucf-crime", "--data", data]
+    for name, frames, truth in (
+        ("plain numbers are frames", 4, ["plain.csv"]),
+        ("plain numbers are seconds where it is said", 40, ["plain.csv", "--seconds", "--fps", "10"]),
+        ("times are reckoned at --fps", 40, ["times.csv", "--fps", "10"]),
+        ("times are reckoned at the benchmark's rate", 120, ["times.csv"]),
+    ):
+        found = evaluated(name, *ucf, "--annotations", data / truth[0], *truth[1:], "--logits", data / "logits")
+        equal(name, found.get("anomalous_frames"), frames)
+    ran = run("eval", "--check", *ucf, "--annotations", data / "halves.csv", "--seconds", "--fps", "10")
+    check("--check reads seconds too", ran.code == 0 and "1 annotated intervals" in ran.out, shown(ran.err))
+
 with group("reports"):
     page, plots = place / "report.html", place / "plots"
     ran = run("eval", *options, "--features", place / "features", "--report", page, "--plots", plots)
@@ -201,6 +222,19 @@ with group("reports"):
     for file in ("roc", "precision-recall", "false-alarms", "confusion-videos", "confusion-snippets"):
         xml.parse(plots / f"{file}.svg")
     refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
+    (place / "taken/roc.svg").mkdir(parents=True)
+    for name, folder, words in (
+        ("plots into no folder", place / "none/x", "can't be made"),
+        ("plots into a file", page, "it is no folder"),
+        ("a plot where a folder is", place / "taken", "roc.svg' can't be written"),
+    ):
+        ran = run("eval", *options, "--features", place / "features", "--plots", folder)
+        check(f"{name}: exit 78", ran.code == 78 and not ran.out, f"{ran.code} {shown(ran.err)}")
+        check(f"{name}: before anything is scored", len(ran.err.strip().split("\n")) == 1, shown(ran.err))
+        contains(name, ran.err, "--plots", words)
+    ran = run("eval", *options, "--features", place / "features", "--report", "/proc/vigil.html")
+    check("a file that can't be written in the end: the exit tells", ran.code not in (0, None), str(ran.code))
+    contains("the figures are told all the same", ran.out, "published code", "highest F1")
 
 with group("what is checked"):
     ran = run("eval", "--check", *options, "--features", place / "features")
