@@ -24,8 +24,8 @@ final class LogKeeper: Sendable {
         /// How many frames it has.
         var frames = 0
 
-        /// Takes the log for the one that it was before, so that another is met anew. It stays true how many records were
-        /// written, and that sums are lost.
+        /// Takes the log for the one that it was before, so that another is met anew. How many records were written, and
+        /// that sums are lost, stays true.
         mutating func putBack(_ before: State) {
             let (number, areSumsLost) = (record.number, record.areSumsLost)
             record = before.record
@@ -219,7 +219,11 @@ final class LogKeeper: Sendable {
         return state.withLock { state in
             let before = state
             let isOnDisk = sum(upTo: frames, &state)
-            if !isOnDisk { state.putBack(before) }
+            if !isOnDisk {
+                state.putBack(before)
+                // They are there, and may be in the database: a log that is begun anew takes their sums with it.
+                state.frames = max(state.frames, frames ?? 0)
+            }
             figures.take(state)
             return isOnDisk
         }

@@ -104,4 +104,31 @@ struct UnwrittenTests {
         #expect(store.close() == nil)
         #expect(try await home.copy().open(seed: 2).list(JobFilter(), limit: 10, before: nil).count == 3)
     }
+
+    @Test("the sums of what somebody else wrote are lost where they can't be written before the log is begun anew")
+    func lostSums() throws {
+        let home = try Home()
+        let places = StatePlaces(folder: home.path)
+        let keeper = try LogKeeper(places, FolderCheck(places).run(), isFlushed: true)
+        var configuration = Configuration()
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+            guard !db.configuration.readonly else { return }
+            keeper.watch(db)
+            try db.execute(sql: "PRAGMA page_size = \(StoreDatabase.pageSize)")
+        }
+        let pool = try DatabasePool(path: home.database, configuration: configuration)
+        try pool.writeWithoutTransaction { try $0.execute(sql: "CREATE TABLE numbers (number)") }
+        #expect(keeper.sum())
+        try home.tamper { try $0.execute(sql: "INSERT INTO numbers VALUES (1)") }
+        let readOnly = try ReadOnly("sums", of: home)
+        let frames = try pool.writeWithoutTransaction { try $0.checkpoint(.passive).walFrameCount }
+        #expect(!keeper.sum(upTo: frames))
+        readOnly.putBack()
+        #expect(try !Self.record(home).areSumsLost)
+        try pool.writeWithoutTransaction { try $0.execute(sql: "INSERT INTO numbers VALUES (2)") }
+        #expect(try Self.record(home).areSumsLost)
+        try pool.close()
+        withExtendedLifetime(keeper) {}
+    }
 }
