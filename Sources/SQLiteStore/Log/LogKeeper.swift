@@ -9,9 +9,6 @@ import Zlib
 ///
 /// Its functions are the writer's alone, which calls them between transactions.
 final class LogKeeper: Sendable {
-    /// How many frames are read at once: into memory that is at hand, and not mapped for it.
-    private static let framesAtOnce = 15
-
     private struct State {
         var record: WitnessRecord
         /// The record that was written last.
@@ -26,6 +23,15 @@ final class LogKeeper: Sendable {
         var summed = 0
         /// How many frames it has.
         var frames = 0
+
+        /// Takes the log for the one that it was before, so that another is met anew. How many records were written, and
+        /// that sums are lost, stays true.
+        mutating func putBack(_ before: State) {
+            let (number, areSumsLost) = (record.number, record.areSumsLost)
+            record = before.record
+            (record.number, record.areSumsLost) = (number, areSumsLost)
+            (summed, frames) = (before.summed, before.frames)
+        }
     }
 
     /// What is known of the log, for who may not wait for the disk as the writer does.
@@ -126,22 +132,20 @@ final class LogKeeper: Sendable {
             guard let frame = read(state.log, LogScan.frameHeadBytes, at: LogScan.headBytes + (frames - 1) * step),
                 let head = frame.withUnsafeBytes({ LogScan.FrameHead($0) }) as LogScan.FrameHead?
             else { return (places.log, errno == 0 ? EIO : errno) }
+            // Nothing is taken for known before it is written.
+            var (record, summed) = (state.record, state.summed)
             if head.salts != state.record.salts || state.frames > frames || state.frames == 0 {
                 guard let first = read(state.log, LogScan.headBytes, at: 0) else {
                     return (places.log, errno == 0 ? EIO : errno)
                 }
-                state.record.head = first
-                if state.summed < state.frames { state.record.areSumsLost = true }
-                state.summed = 0
+                record.head = first
+                if summed < state.frames { record.areSumsLost = true }
+                summed = 0
             } else if !hasLastFrame(state) {
                 // The log was cut short after the writer had looked, and there is a hole in front of what it wrote.
                 figures.isOverwritten.store(true, ordering: .releasing)
                 return (places.log, EIO)
             }
-            state.frames = frames
-            needed.store(frames, ordering: .releasing)
-            figures.take(state)
-            var record = state.record
             record.number += 1
             record.sequence = state.unnoted ?? record.sequence
             record.salts = head.salts
@@ -149,7 +153,10 @@ final class LogKeeper: Sendable {
             record.sum = head.sum
             if let code = witness.write(record) { return (places.witness, code) }
             (state.record, state.written) = (record, record)
+            (state.summed, state.frames) = (summed, frames)
             state.unnoted = nil
+            needed.store(frames, ordering: .releasing)
+            figures.take(state)
             return nil
         }
         if let logChange { throw StoreFault.refused(.unavailable(logChange)) }
@@ -210,34 +217,47 @@ final class LogKeeper: Sendable {
     func sum(upTo frames: Int? = nil) -> Bool {
         guard committed.load(ordering: .acquiring) == 0 else { return false }
         return state.withLock { state in
-            defer { figures.take(state) }
-            let others = (frames ?? state.frames) > 0 ? takeOn(&state) : nil
-            let end = frames ?? others ?? state.frames
-            guard state.summed < end else { return others == nil || noteOthers(0, 0, &state) }
-            let found = read(state.summed..<end, of: state.log, after: state.record.head)
-            if case .overwritten = found { figures.isOverwritten.store(true, ordering: .releasing) }
-            guard case .sums(let entries, let size, let sum) = found,
-                // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
-                state.record.isFlushed || fdatasync(state.log) == 0, others == nil || noteOthers(end, sum, &state),
-                // So that on the disk too no page is of a transaction that the witness does not know.
-                witness.flush(),
-                sums.update(
-                    entries,
-                    SumsHead(
-                        identity: identity, sequence: state.record.sequence, salts: state.record.salts,
-                        frames: UInt32(end)), size: size)
-            else {
-                figures.areSumsFailing.store(true, ordering: .releasing)
-                return false
+            let before = state
+            let isOnDisk = sum(upTo: frames, &state)
+            if !isOnDisk {
+                state.putBack(before)
+                // They are there, and may be in the database: a log that is begun anew takes their sums with it.
+                state.frames = max(state.frames, frames ?? 0)
             }
-            figures.areSumsFailing.store(false, ordering: .releasing)
-            (state.summed, state.frames) = (end, max(state.frames, end))
-            return true
+            figures.take(state)
+            return isOnDisk
         }
+    }
+
+    private func sum(upTo frames: Int?, _ state: inout State) -> Bool {
+        let others = (frames ?? state.frames) > 0 ? takeOn(&state) : nil
+        let end = frames ?? others ?? state.frames
+        guard state.summed < end else { return others == nil || noteOthers(0, 0, &state) }
+        let found = read(state.summed..<end, of: state.log, after: state.record.head)
+        if case .overwritten = found { figures.isOverwritten.store(true, ordering: .releasing) }
+        guard case .sums(let entries, let size, let sum) = found,
+            // Where commits are not flushed a loss of power would else leave sums of pages that nobody has.
+            state.record.isFlushed || fdatasync(state.log) == 0, others == nil || noteOthers(end, sum, &state),
+            // So that on the disk too no page is of a transaction that the witness does not know.
+            witness.flush(),
+            sums.update(
+                entries,
+                SumsHead(
+                    identity: identity, sequence: state.record.sequence, salts: state.record.salts,
+                    frames: UInt32(end)), size: size)
+        else {
+            figures.areSumsFailing.store(true, ordering: .releasing)
+            return false
+        }
+        figures.areSumsFailing.store(false, ordering: .releasing)
+        (state.summed, state.frames) = (end, max(state.frames, end))
+        return true
     }
 
     /// Looks whether the log is another one than was noted: somebody else had brought all of that in, and began it anew. Then
     /// none of it has its sums written, and some of its pages may be in the database already.
+    ///
+    /// Whoever takes it on puts it back where that can't be written.
     ///
     /// - Returns: how many frames it has; nil where it is not another
     private func takeOn(_ state: inout State) -> Int? {
@@ -266,11 +286,13 @@ final class LogKeeper: Sendable {
 
     /// Notes how far the log is that somebody else began.
     private func noteOthers(_ frames: Int, _ sum: UInt64, _ state: inout State) -> Bool {
-        state.record.number += 1
-        state.record.frames = UInt32(frames)
-        state.record.sum = sum
-        guard witness.write(state.record) == nil else { return false }
-        state.written = state.record
+        var record = state.record
+        // What fails is tried again in its own place: the other one may be the only record that is whole.
+        record.number += 1
+        record.frames = UInt32(frames)
+        record.sum = sum
+        guard witness.write(record) == nil else { return false }
+        (state.record, state.written) = (record, record)
         needed.store(frames, ordering: .releasing)
         return true
     }
@@ -293,57 +315,6 @@ final class LogKeeper: Sendable {
             (state.summed, state.frames) = (0, 0)
             figures.take(state)
         }
-    }
-
-    private enum Frames {
-        /// - Parameters:
-        ///   - entries: the sums of the pages, by their numbers, as each stands last
-        ///   - size: how many pages the database has after them
-        ///   - sum: that of the log up to their end
-        case sums(entries: [Int: UInt64], size: Int, sum: UInt64)
-        /// They are not what was written, by the sums that they have.
-        case overwritten
-        case unreadable
-    }
-
-    /// Reads frames of the log, each of them once, since nothing is committed meanwhile. SQLite does not look at the sums of its
-    /// own log again.
-    private func read(_ frames: Range<Int>, of log: Int32, after head: [UInt8]) -> Frames {
-        let step = LogScan.frameHeadBytes + StoreDatabase.pageSize
-        guard let swapped = head.withUnsafeBytes({ LogScan.isSwapped(magic: $0.number(at: 0)) }) else {
-            return .overwritten
-        }
-        var sum = head.withUnsafeBytes { $0.longNumber(at: 24) }
-        if frames.lowerBound > 0 {
-            let place = LogScan.headBytes + (frames.lowerBound - 1) * step
-            guard let before = read(log, LogScan.frameHeadBytes, at: place) else { return .unreadable }
-            sum = before.withUnsafeBytes { LogScan.FrameHead($0).sum }
-        }
-        var entries: [Int: UInt64] = [:]
-        var size = 0
-        var buffer = [UInt8](repeating: 0, count: Self.framesAtOnce * step)
-        for first in stride(from: frames.lowerBound, to: frames.upperBound, by: Self.framesAtOnce) {
-            let count = min(Self.framesAtOnce, frames.upperBound - first) * step
-            let isRead = buffer.withUnsafeMutableBytes {
-                pread(log, $0.baseAddress, count, off_t(LogScan.headBytes + first * step)) == count
-            }
-            guard isRead else { return .unreadable }
-            let isRight = buffer.withUnsafeBytes { bytes in
-                for start in stride(from: 0, to: count, by: step) {
-                    let frame = bytes.part(start..<start + step)
-                    let page = frame.part(LogScan.frameHeadBytes..<step)
-                    let known = LogScan.FrameHead(frame)
-                    sum = LogSum.of(frame.part(0..<8), after: sum, swapped: swapped)
-                    sum = LogSum.of(page, after: sum, swapped: swapped)
-                    guard sum == known.sum else { return false }
-                    entries[Int(known.page)] = PageSums.entry(of: page, number: Int(known.page))
-                    if known.isCommit { size = Int(known.size) }
-                }
-                return true
-            }
-            guard isRight else { return .overwritten }
-        }
-        return size > 0 ? .sums(entries: entries, size: size, sum: sum) : .unreadable
     }
 
     /// What others have done to the frames of the log, so that it must not be brought in; nil where nothing was found.
@@ -387,13 +358,5 @@ final class LogKeeper: Sendable {
     deinit {
         sums.close()
         witness.close()
-    }
-
-    private func read(_ file: Int32, _ count: Int, at place: Int) -> [UInt8]? {
-        errno = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, found in
-            found = max(pread(file, buffer.baseAddress, count, off_t(place)), 0)
-        }
-        return bytes.count == count ? bytes : nil
     }
 }
