@@ -50,6 +50,19 @@ public struct FeatureFolder: Sendable {
         return files
     }
 
+    /// SHA-256 of names and sizes of files that were found here, in their order. Nothing is read of them, and it is the same
+    /// where the folder has moved.
+    public func digest(of files: [String]) throws(DatasetError) -> String {
+        var digest = SHA256()
+        for file in files {
+            var status = stat()
+            guard stat(file, &status) == 0 else { throw DatasetError(.fromErrno(errno, "examine", file)) }
+            let name = file.rest(after: path) ?? file[...]
+            Array("\(name)\0\(status.st_size)\0".utf8).withUnsafeBytes { digest.update($0) }
+        }
+        return digest.hexDigest
+    }
+
     private static func isFile(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

@@ -18,6 +18,10 @@ public struct AnnotatedInterval: Equatable, Sendable {
 public struct Annotations: Equatable, Sendable {
     /// Where they were read.
     public let path: String
+    /// Frames a second that seconds were read with.
+    public let framesPerSecond: Double?
+    /// Whether plain numbers were read as seconds.
+    public let inSeconds: Bool
     private var intervals: [ByteText: [AnnotatedInterval]] = [:]
     /// Videos that are annotated, in the file's order.
     public private(set) var videos: [String] = []
@@ -48,6 +52,8 @@ public struct Annotations: Equatable, Sendable {
         _ file: TextFile, spelling: LabelSpelling, framesPerSecond: Double? = nil, inSeconds: Bool = false
     ) throws(DatasetError) {
         path = file.path
+        self.framesPerSecond = framesPerSecond
+        self.inSeconds = inSeconds
         let first = file.bytes.prefix { $0 != ASCII.lineFeed && $0 != ASCII.carriageReturn }
         if first.contains(ASCII.comma) {
             try read(

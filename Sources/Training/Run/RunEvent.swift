@@ -10,7 +10,7 @@ public enum RunEvent: Sendable {
     case validation(RunHistory.Validation, isBest: Bool, seconds: Double)
     /// An epoch has ended, counted from 1; `returnsTo` is the epoch whose weights the next one begins with, if not its own.
     case epoch(number: Int, RunHistory.Epoch, returnsTo: Int?)
-    /// The state was saved.
+    /// The state was saved after this step of this epoch, both counted from 1.
     case saved(epoch: Int, step: Int)
 
     /// A step, and how far the run is.

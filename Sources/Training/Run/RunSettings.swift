@@ -22,6 +22,9 @@ public struct RunSettings: Sendable, Equatable {
         case mapAverage = "map_average"
         /// AUC of whole videos, abnormal or not, by the mean of their highest coarse scores: needs no annotated frames.
         case aucVideo = "auc_video"
+
+        /// Whether it is made of the A-Branch's scores.
+        public var isFine: Bool { [.aucFine, .apFine, .mapAverage].contains(self) }
     }
 
     /// Which weights a run ends with.
@@ -170,6 +173,9 @@ extension RunSettings {
         try check("--epochs", epochs, 1...10_000)
         try check("--batch", batch, 1...4_096)
         try check("--validate-every", validateEvery, 0...1_000_000_000)
+        // CLIP's text tower sets the bound: see TrainingJob.check.
+        try check("--prefix", training.prefix, 0...1_000)
+        try check("--postfix", training.postfix, 0...1_000)
         try check("--contrast-weight", Double(training.contrastWeight), 0...1_000)
         try check("--weight-decay", Double(training.optimizer.weightDecay), 0...10)
         try check("--beta1", Double(training.optimizer.firstDecay), 0...0.999_999)

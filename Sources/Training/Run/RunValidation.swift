@@ -13,13 +13,16 @@ public struct RunValidation: Sendable {
     public let notes: [String]
     /// SHA-256 of the list.
     public let digest: String
+    /// SHA-256 of the feature files' names and sizes.
+    let featuresDigest: String
     /// Snippets of all videos.
     public let snippets: Int
     private let videos: [Video]
     private let files: [String]
     private let classes: [String]
     private let width: Int
-    private let hasFrames: Bool
+    private let truth: Truth?
+    private var hasFrames: Bool { truth != nil }
     private let normalTruth: Bool
 
     /// Looks at a validation list and its features; throws all that is wrong with them.
@@ -42,16 +45,28 @@ public struct RunValidation: Sendable {
         notes = audit.findings.map(\.description)
         digest = try TrainingData.digest(of: list.path)
         files = audit.files.compactMap { $0 }
+        featuresDigest = try folder.digest(of: files)
         snippets = audit.snippets.reduce(0) { $0 + ($1 ?? 0) }
         classes = spelling.classes
         self.width = width
-        hasFrames = annotations != nil
+        truth = try annotations.map { annotations in
+            Truth(
+                digest: try TrainingData.digest(of: annotations.path), framesPerSecond: annotations.framesPerSecond,
+                inSeconds: annotations.inSeconds)
+        }
         self.normalTruth = normalTruth
         videos = zip(list.rows, labels).map { row, labels in
             Video(
                 name: row.video.name, labels: labels,
                 intervals: labels == [0] ? [] : annotations?[row.video.name] ?? [])
         }
+    }
+
+    /// What the videos' intervals were read of, and how.
+    private struct Truth {
+        let digest: String
+        let framesPerSecond: Double?
+        let inSeconds: Bool
     }
 
     /// A video and what people saw in it.
@@ -131,5 +146,9 @@ public struct RunValidation: Sendable {
         json.member("list_sha256", digest)
         json.member("videos", summary.videos)
         json.member("annotated", hasFrames)
+        json.member("annotations_sha256", truth?.digest)
+        json.member("frames_per_second", truth?.framesPerSecond)
+        json.member("in_seconds", truth?.inSeconds ?? false)
+        json.member("normal_truth", normalTruth)
     }
 }

@@ -15,6 +15,8 @@ public struct TrainingData: Sendable {
     public var isNormal: [Bool] { classes.map { $0 == [0] } }
     /// SHA-256 of the list.
     public let digest: String
+    /// SHA-256 of the feature files' names and sizes.
+    let featuresDigest: String
     private let files: [String]
     private let names: Set<ByteText>
 
@@ -42,6 +44,7 @@ public struct TrainingData: Sendable {
         files = audit.files.compactMap { $0 }
         names = Set(list.rows.map { ByteText($0.video.name) })
         digest = try Self.digest(of: list.path)
+        featuresDigest = try folder.digest(of: files)
     }
 
     /// What is to be said where a validation list names videos that are trained on.

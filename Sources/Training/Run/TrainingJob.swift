@@ -84,6 +84,7 @@ public struct TrainingJob {
     /// Throws what would stop a run before its first step.
     public func check() throws {
         try settings.validate()
+        try clip.check(prefix: settings.training.prefix, postfix: settings.training.postfix)
         _ = try tokens()
         _ = try layout()
         if keepTextTower, vocabulary == nil {
@@ -93,6 +94,11 @@ public struct TrainingJob {
         if let validation, !validation.has(settings.metric) {
             throw RunError.badSetting(
                 "--metric \(settings.metric.rawValue) needs annotated frames by --annotations; auc_video needs none")
+        }
+        if validation != nil, settings.metric.isFine, settings.training.without.contains(.alignment) {
+            throw RunError.badSetting(
+                "--metric \(settings.metric.rawValue) is of the A-Branch, which --without a-branch leaves out: --metric "
+                    + "auc_coarse makes weights the best by coarse scores")
         }
         if let start, let size = start.size {
             let own = settings.training.model
@@ -110,9 +116,32 @@ public struct TrainingJob {
         return ParameterLayout(settings.training.model, context: tower.context, textWidth: tower.width)
     }
 
-    /// What a run with this seed is made with; another's state is told from its own by it.
+    /// Throws where what a run writes can't stand in a folder: `FileError`.
+    public func checkFiles(in folder: String) throws(FileError) {
+        for path in [Self.state(in: folder), Self.model(in: folder)] + (published(in: folder).map { [$0] } ?? []) {
+            try AtomicFile.check(path: path)
+        }
+    }
+
+    /// The file of a run's state.
+    public static func state(in folder: String) -> String { folder + "/state.safetensors" }
+
+    private static func model(in folder: String) -> String { folder + "/model.safetensors" }
+
+    /// The file with the published names.
+    private func published(in folder: String) -> String? { weights.map { folder + "/weights." + $0.rawValue } }
+
+    /// What a run with this seed is made with; another's state is told from its own by it. It has more than a model's
+    /// record: what may be otherwise where the same model comes out.
     func identity(seed: UInt64) -> [UInt8] {
-        JSONWriter.document { json in json.object { json in write(identityOf: seed, to: &json) } }
+        JSONWriter.document { json in
+            json.object { json in
+                write(identityOf: seed, to: &json)
+                json.member("vigil", version)
+                json.member("feature_files_sha256", data.featuresDigest)
+                json.member("validation_feature_files_sha256", validation?.featuresDigest)
+            }
+        }
     }
 
     private func write(identityOf seed: UInt64, to json: inout JSONWriter) {
@@ -199,7 +228,7 @@ extension TrainingJob {
                 TrainingRun.Parts(
                     learner: learner, isNormal: data.isNormal, load: { try data.sample($0, model: model) },
                     validate: validate.map { validate in { try validate(nil) } },
-                    file: RunStateFile(path: folder + "/state.safetensors", identity: job.identity(seed: seed)),
+                    file: RunStateFile(path: TrainingJob.state(in: folder), identity: job.identity(seed: seed)),
                     saveEvery: job.saveEvery), resuming: resuming, tell: tell)
             self.seed = seed
             self.job = job
@@ -239,15 +268,27 @@ extension TrainingJob {
         }
         let trained = TrainedWeights(tensors, clip: clip)
         let text = String(decoding: record, as: UTF8.self)
-        let model = folder + "/model.safetensors"
+        let model = Self.model(in: folder)
         var made = TrainedModel(
             weights: trained, configuration: settings.training.model, tower: try tower(), tokens: try tokens(),
             name: name, clipSHA256: digests.clip, vocabulary: keepTextTower ? vocabulary : nil, training: text)
         made.caveat = caveat
         try made.write(to: model, prepared: prepared)
-        guard let weights else { return [model] }
-        let published = folder + "/weights." + weights.rawValue
+        guard let published = published(in: folder) else { return [model] }
         try trained.writeCheckpoint(to: published, isTorch: weights == .pth, metadata: ["training": text])
         return [model, published]
+    }
+}
+
+extension CheckpointSource {
+    /// Throws unless a learned prompt leaves room for a label's words among the text tower's positions.
+    func check(prefix: Int, postfix: Int) throws(RunError) {
+        guard let positions = shape(of: TextTower.Names.positions)?.first else { return }
+        let most = max(positions - 3, 0)
+        guard (0...most).contains(prefix), (0...most - prefix).contains(postfix) else {
+            throw .badSetting(
+                "--prefix \(prefix), --postfix \(postfix): expected numbers from 0, together at most \(most), as "
+                    + "\(file.path) has \(positions) positions")
+        }
     }
 }

@@ -128,6 +128,7 @@ public final class TrainingRun {
                 try step(steps)
             }
             endEpoch()
+            if sinceSaved >= parts.saveEvery, state.epoch < settings.epochs { try save() }
         }
         try save()
         return .finished
@@ -197,7 +198,9 @@ public final class TrainingRun {
         state.optimizer = parts.learner.optimizer
         try file.write(state)
         sinceSaved = 0
-        tell(.saved(epoch: min(state.epoch + 1, settings.epochs), step: state.step))
+        // Between two epochs it is the one that was done, with all its steps.
+        let isBetween = state.step == 0 && state.epoch > 0
+        tell(.saved(epoch: state.epoch + (isBetween ? 0 : 1), step: isBetween ? stepsPerEpoch : state.step))
     }
 }
 

@@ -63,9 +63,7 @@ struct ImportCommand: AsyncParsableCommand {
         if let window, !(1...8_192).contains(window) {
             throw Failure(.usage, "--window \(window): expected 1 to 8192")
         }
-        if let name, name.utf8.allSatisfy({ $0 <= ASCII.space }) || name.utf8.count > 200 {
-            throw Failure(.usage, "--name '\(name.prefix(60))': expected a name of at most 200 bytes")
-        }
+        try ModelName.check(name)
         options.window = window
         options.vocabulary = try vocab.map(VocabularyFile.text)
         options.keepTextTower = keepTextTower
@@ -101,6 +99,17 @@ struct ImportCommand: AsyncParsableCommand {
             + (summary.prepared.map { ", prepared for \($0)" } ?? "")
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
         try Terminal.print(Array(line.utf8))
+    }
+}
+
+/// Names that models are given.
+enum ModelName {
+    /// Throws where --name is none.
+    static func check(_ name: String?) throws(Failure) {
+        guard let name else { return }
+        guard name.utf8.count <= 200, name.utf8.contains(where: { $0 > ASCII.space }),
+            name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+        else { throw Failure(.usage, "--name \(quoted(name)): expected a name of at most 200 bytes, on one line") }
     }
 }
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,6 +183,20 @@ with group("the same bits"):
     ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--rate", 1e-3)
     equal("another training's state is refused", ran.code, 65)
     contains("by what differs", ran.err, "learning_rate")
+    (PLACE / "other.csv").write_text((PLACE / "truth.csv").read_text() + "test1,fighting,0,16\n")
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--annotations", PLACE / "other.csv")
+    equal("one validated by other annotations too", ran.code, 65)
+    contains("by the annotations", ran.err, "annotations_sha256")
+    other = PLACE / "other"
+    shutil.copytree(FOLDER, other)
+    np.save(other / "train1.npy", np.zeros((99, 64), np.float32))
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--features", other)
+    equal("one with other features too", ran.code, 65)
+    contains("by the files", ran.err, "feature_files_sha256")
+    lines, _ = trained("killed", "--resume")
+    equal("one that is done has nothing to do", [one["steps_done"] for one in events(lines, "run")], [12])
+    saved = events(lines, "saved")[-1]
+    equal("and is saved as it is", (saved["epoch"], saved["step"]), (3, 4))
 
 with group("seeds"):
     lines, folder = trained("seeds", "--seeds", 2, "--epochs", 1, "--weights", "none")
@@ -237,6 +252,11 @@ with group("what is wrong is said before the first step"):
         ("too large a batch", "", ["--batch", 30, "--batching", "paired"], 65, "--batch"),
         ("a part that there is none of", "", ["--without", "locals"], 64, "did you mean 'local'"),
         ("a rate out of range", "", ["--rate", -1], 64, "--rate"),
+        ("a prompt before nothing", "", ["--prefix", -1], 64, "--prefix"),
+        ("a prompt that leaves no place", "", ["--postfix", 70], 64, "--postfix"),
+        ("a name of two lines", "", ["--name", "a\nb"], 64, "--name"),
+        ("a name that is too long", "", ["--name", "a" * 300], 64, "--name"),
+        ("a metric of a branch that is left out", "", ["--without", "a-branch", "--metric", "ap_fine"], 64, "--metric auc_coarse"),
     ]
     for name, row, options, code, words in cases:
         (PLACE / "bad.csv").write_text((PLACE / "train.csv").read_text() + (row + "\n" if row else ""))
@@ -251,6 +271,12 @@ with group("what is wrong is said before the first step"):
     equal("no CLIP: exit code", ran.code, 64)
     contains("no CLIP: named", ran.err, "--clip")
     check("nothing was begun", not (PLACE / "bad/state.safetensors").exists())
+    for name in ("model.safetensors", "weights.pth"):
+        (PLACE / f"no-{name}" / name).mkdir(parents=True)
+        ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / f"no-{name}")
+        equal(f"{name} is a folder: exit code", ran.code, 64)
+        contains(f"{name} is a folder: named", ran.err, "--output", name)
+        equal(f"{name} is a folder: before anything is told", ran.out, "")
 
 with group("the ablation table"):
     data = PLACE / "xd"

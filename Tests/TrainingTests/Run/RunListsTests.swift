@@ -1,10 +1,12 @@
 import Datasets
 import Formats
+import JSON
 import Tensors
 import TestSupport
 import Testing
-import Training
 import VadCLIP
+
+@testable import Training
 
 @Suite("A run's lists")
 struct RunListsTests {
@@ -62,6 +64,47 @@ struct RunListsTests {
         let figures = validation.figures(of: try validation.evaluated(score))
         #expect(figures[.aucCoarse] == 1 && figures[.apCoarse] == 1 && figures[.aucVideo] == 1)
         #expect(figures[.aucFine] == 0.5, "fine scores that are all the same")
+    }
+
+    @Test("a validation by other intervals, read otherwise, or with other normal truth, is another")
+    func remembered() throws {
+        let folder = try ScratchFolder()
+        let list = try list([("a", "normal", 0), ("b", "fall", 1)], in: folder)
+        func remembered(_ row: String, fps: Double? = nil, inSeconds: Bool = false, normalTruth: Bool = false) throws
+            -> [UInt8]
+        {
+            let path = try folder.write(Array("video,label,start,end\n\(row)\n".utf8), to: "truth.csv").path
+            let annotations = try Annotations(
+                path: path, spelling: Self.spelling, framesPerSecond: fps, inSeconds: inSeconds)
+            let validation = try RunValidation(
+                list, annotations: annotations, spelling: Self.spelling, in: FeatureFolder(path: folder.path), width: 4,
+                normalTruth: normalTruth, isThorough: false)
+            return JSONWriter.document { json in json.object { validation.write(to: &$0) } }
+        }
+        let all = [
+            try remembered("b,fall,0,16"), try remembered("b,fall,0,32"), try remembered("b,fall,0,16", fps: 25),
+            try remembered("b,fall,0,16", fps: 30), try remembered("b,fall,0,16", fps: 30, inSeconds: true),
+            try remembered("b,fall,0,16", normalTruth: true),
+        ]
+        #expect(Set(all).count == all.count)
+        #expect(try remembered("b,fall,0,16") == all[0])
+    }
+
+    @Test("feature files of other names or sizes are others, and a folder that was moved is not")
+    func features() throws {
+        let (folder, moved) = (try ScratchFolder(), try ScratchFolder())
+        func digest(_ folder: ScratchFolder) throws -> String {
+            let list = try list([("a", "normal", 0), ("b", "fall", 1)], in: folder)
+            let (features, path) = (try FeatureFolder(path: folder.path), folder.path + "/b.npy")
+            let before = try features.digest(of: [path])
+            #expect(try before != features.digest(of: [folder.path + "/a.npy"]), "names")
+            let data = try TrainingData(list, spelling: Self.spelling, in: features, width: 4, isThorough: false)
+            _ = try folder.write(
+                NPYWriter.encode([Float](repeating: 1, count: 12), rows: 3, columns: 4), to: "b.npy")
+            #expect(try before != features.digest(of: [path]), "sizes")
+            return data.featuresDigest
+        }
+        #expect(try digest(folder) == digest(moved))
     }
 
     @Test("videos that are in both lists are told")

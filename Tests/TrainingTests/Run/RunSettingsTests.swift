@@ -42,6 +42,8 @@ struct RunSettingsTests {
         #expect(refusal { $0.batch = 1 << 20 }.contains("--batch"))
         #expect(refusal { $0.milestones = [8, 4] }.contains("--milestones"))
         #expect(refusal { $0.training.optimizer.secondDecay = 1 }.contains("--beta2"))
+        #expect(refusal { $0.training.prefix = -1 }.contains("--prefix"))
+        #expect(refusal { $0.training.postfix = .max }.contains("--postfix"))
         #expect(refusal { $0.training.model.window = 0 }.contains("window"))
     }
 

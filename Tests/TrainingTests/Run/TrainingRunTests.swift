@@ -75,6 +75,26 @@ struct TrainingRunTests {
         #expect(next.parameters == whole.parameters)
     }
 
+    @Test("a run with one step an epoch saves too")
+    func killedBetweenEpochs() throws {
+        let (cut, next) = (FakeLearner(), FakeLearner())
+        let folder = try ScratchFolder()
+        let settings = settings { $0.batch = 12 }
+        cut.diverges = 3
+        #expect(throws: TrainingError.self) { try run(settings, cut, in: folder) }
+        _ = try run(settings, next, in: folder, resuming: true)
+        #expect(next.batches.count == 1, "of the three steps two were saved")
+    }
+
+    @Test("what is saved between two epochs is told as the one that was done, with its steps")
+    func tellsSaved() throws {
+        var saved: [[Int]] = []
+        _ = try run(
+            settings(), FakeLearner(), in: ScratchFolder(), saveEvery: 2,
+            tell: { event in if case .saved(let epoch, let step) = event { saved.append([epoch, step]) } })
+        #expect(saved == [[1, 2], [2, 1], [2, 3], [3, 2], [3, 3]])
+    }
+
     @Test("a run that has ended is not gone through again")
     func ended() throws {
         let (first, second) = (FakeLearner(), FakeLearner())

@@ -74,16 +74,19 @@ struct TrainCommand: AsyncParsableCommand {
         let source = try CheckpointSource(clip: MappedFile(path: clip))
         let job = try job(source)
         try job.check()
+        let runs = (0..<seeds).map { number in
+            let seed = recipe.seed &+ UInt64(number)
+            return (seed: seed, folder: seeds == 1 ? output : "\(output)/seed-\(seed)")
+        }
         try OutputFolder.make(output)
+        for run in runs { try prepare(run.folder, for: job) }
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
         defer { for source in sources { source.cancel() } }
         var results: [SeedResult] = []
-        for number in 0..<seeds {
-            let seed = recipe.seed &+ UInt64(number)
-            let folder = seeds == 1 ? output : "\(output)/seed-\(seed)"
-            guard let result = try train(job, seed: seed, in: folder, progress, stop) else {
+        for run in runs {
+            guard let result = try train(job, seed: run.seed, in: run.folder, progress, stop) else {
                 throw ExitCode(128 + stop.signal)
             }
             results.append(result)
@@ -98,6 +101,7 @@ struct TrainCommand: AsyncParsableCommand {
         ] where !range.contains(value) {
             throw Failure(.usage, "\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")
         }
+        try ModelName.check(name)
         if let caveat, !ModelFile.isCaveat(caveat) {
             throw Failure(
                 .usage, "--caveat '\(caveat.prefix(40))': expected one line of at most \(ModelFile.longestCaveat) bytes"
@@ -134,17 +138,22 @@ struct TrainCommand: AsyncParsableCommand {
         return job
     }
 
-    private func train(
-        _ job: TrainingJob, seed: UInt64, in folder: String, _ progress: TrainProgress, _ stop: StopFlag
-    ) throws -> SeedResult? {
+    /// Makes a run's folder, and throws where its files can't stand in it.
+    private func prepare(_ folder: String, for job: TrainingJob) throws(Failure) {
         try OutputFolder.make(folder)
-        let state = folder + "/state.safetensors"
+        do { try job.checkFiles(in: folder) } catch { throw Failure(.usage, "--output \(error)") }
+        let state = TrainingJob.state(in: folder)
         if !resume, access(state, F_OK) == 0 {
             throw Failure(
                 .usage,
                 "\(state) is the state of a training: --resume goes on from it; remove it to begin again, or name another "
                     + "--output")
         }
+    }
+
+    private func train(
+        _ job: TrainingJob, seed: UInt64, in folder: String, _ progress: TrainProgress, _ stop: StopFlag
+    ) throws -> SeedResult? {
         let run = try TrainingJob.SeedRun(job, seed: seed, folder: folder, resuming: resume) { progress.tell($0) }
         progress.begin(run, of: job)
         guard let result = try run(isStopped: { stop.isSet }) else {
@@ -166,6 +175,11 @@ extension TrainCommand {
         if let replayWeights, !replayWeights.ends(with: ".pth"), !replayWeights.ends(with: ".safetensors") {
             throw Failure(
                 .usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
+        }
+        if let replayWeights {
+            do { try AtomicFile.check(path: replayWeights) } catch {
+                throw Failure(.usage, "--replay-weights \(error)")
+            }
         }
         let plan = try ReplayPlan(path: path)
         for name in plan.unread.prefix(5) {

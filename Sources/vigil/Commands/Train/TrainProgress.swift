@@ -55,7 +55,6 @@ struct TrainProgress {
 
     /// Tells how a seed's run is cut up.
     func begin(_ run: TrainingJob.SeedRun, of job: TrainingJob) {
-        let epoch = min(run.done / run.stepsPerEpoch, job.settings.epochs)
         if asLines {
             try? line { json in
                 json.member("event", "run")
@@ -69,13 +68,19 @@ struct TrainProgress {
             try? say(
                 "seed \(run.seed): \(job.settings.epochs) epochs of \(run.stepsPerEpoch) steps, \(run.samplesPerEpoch) "
                     + "samples"
-                    + (run.done > 0 ? "; goes on in epoch \(epoch + 1) after step \(run.done % run.stepsPerEpoch)" : "")
-            )
+                    + Self.place(done: run.done, stepsPerEpoch: run.stepsPerEpoch, epochs: job.settings.epochs))
         }
         pace.stepsPerEpoch = run.stepsPerEpoch
         pace.epochs = job.settings.epochs
         pace.threads = job.threads
         pace.metric = job.settings.metric
+    }
+
+    /// Where a run goes on, behind a semicolon; nothing at its beginning.
+    static func place(done: Int, stepsPerEpoch: Int, epochs: Int) -> String {
+        if done == 0 { return "" }
+        if done >= epochs * stepsPerEpoch { return "; all of them are done" }
+        return "; goes on in epoch \(done / stepsPerEpoch + 1) after step \(done % stepsPerEpoch)"
     }
 
     private final class PaceFacts {
