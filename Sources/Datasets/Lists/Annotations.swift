@@ -14,7 +14,8 @@ public struct AnnotatedInterval: Equatable, Sendable {
     }
 }
 
-/// The abnormal intervals of videos, as people saw them: what scores are measured against.
+/// The abnormal intervals of videos, as people saw them: what scores are measured against. What is annotated as normal is not
+/// among them.
 public struct Annotations: Equatable, Sendable {
     /// Where they were read.
     public let path: String
@@ -97,8 +98,8 @@ public struct Annotations: Equatable, Sendable {
             }
             rest = rest.dropFirst(2)
             if numbers == [-1, -1] { continue }
-            found.append(
-                AnnotatedInterval(label: label, frames: try range(numbers[0], numbers[1], line, file)))
+            let frames = try range(numbers[0], numbers[1], line, file)
+            if label != 0 { found.append(AnnotatedInterval(label: label, frames: frames)) }
         }
         guard label != nil else { throw file.fault(line, "the video has no class") }
         return found
@@ -121,10 +122,10 @@ public struct Annotations: Equatable, Sendable {
             guard own.count < Self.mostOfAVideo else {
                 throw file.fault(row.line, "more than \(Self.mostOfAVideo) intervals of \(quoted(video))")
             }
-            // A row without an interval says that the video was looked at.
+            // A row without an interval, or with a normal one, says that the video was looked at.
             if let (start, end) = row.interval {
-                own.append(
-                    AnnotatedInterval(label: label, frames: try Self.range(start, end, row.line, file)))
+                let frames = try Self.range(start, end, row.line, file)
+                if label != 0 { own.append(AnnotatedInterval(label: label, frames: frames)) }
             }
             found[video] = own
         }

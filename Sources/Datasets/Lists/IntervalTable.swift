@@ -73,7 +73,10 @@ struct IntervalTable {
                 throw file.fault(line, "\(quoted(text)): expected seconds, as 62.5s or 1:02.5")
             }
             guard let rate else {
-                throw file.fault(line, "\(quoted(text)) is in seconds: the frames a second must be given too (fps)")
+                throw file.fault(line, "\(quoted(text)) is in seconds: the frames a second must be given too (--fps)")
+            }
+            guard (seconds * rate).isFinite, rate > 0 else {
+                throw file.fault(line, "\(rate) frames a second: expected 0.01 to 1000")
             }
             // Below the last frame, so that it fits.
             return Int(min((seconds * rate).rounded(), Double(Annotations.lastFrame) + 1))

@@ -132,7 +132,7 @@ public struct RunStateFile: Sendable {
         }
         throw .badState(
             "\(path) is the state of another training: " + (Self.difference(stored, own) ?? "it was made otherwise")
-                + "; without --resume a new run begins, or name another --output")
+                + "; remove it to begin again, or name another --output")
     }
 
     /// The first member that differs, by its path.

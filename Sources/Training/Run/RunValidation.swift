@@ -42,7 +42,18 @@ public struct RunValidation: Sendable {
             throw DataFaults(["\(list.path) has to have normal and abnormal videos to validate on"])
         }
         summary = audit.summary
-        notes = audit.findings.map(\.description)
+        var notes = audit.findings.map(\.description)
+        if let annotations {
+            notes += try TestSet(list, annotations: annotations, spelling: spelling).notes
+            guard zip(list.rows, labels).contains(where: { $1 != [0] && annotations[$0.video.name]?.isEmpty == false })
+            else {
+                throw DataFaults([
+                    "\(annotations.path) has no interval of an abnormal video of \(list.path): a video is named there as its "
+                        + "file is, without folders, ending and crop"
+                ])
+            }
+        }
+        self.notes = notes
         digest = try TrainingData.digest(of: list.path)
         files = audit.files.compactMap { $0 }
         featuresDigest = try folder.digest(of: files)

@@ -88,10 +88,14 @@ public final class TrainingRun {
                     + "of them")
         }
         guard state.epoch <= settings.epochs, state.step < stepsPerEpoch,
-            state.history.epochs.count == state.epoch + (state.step > 0 ? 1 : 0)
+            state.history.epochs.count == state.epoch + (state.step > 0 ? 1 : 0), state.optimizer.steps == done,
+            zip(state.history.epochs.indices, state.history.epochs).allSatisfy({
+                $1.steps == ($0 < state.epoch ? stepsPerEpoch : state.step)
+            })
         else {
             throw .badState(
-                "the state is in step \(state.step) of epoch \(state.epoch), which this training does not have")
+                "the state is in step \(state.step) of epoch \(state.epoch), after \(state.optimizer.steps) steps in all, which "
+                    + "this training does not have")
         }
     }
 
@@ -169,8 +173,11 @@ public final class TrainingRun {
         let began = MonotonicTime.now
         let figures = try validate()
         let validation = RunHistory.Validation(epoch: state.epoch + 1, step: state.step, figures: figures)
-        let found = figures[settings.metric] ?? -.infinity
-        let isBest = state.history.bestValidation?.figures[settings.metric].map { found > $0 } ?? true
+        // A figure that can't be had makes no weights the best.
+        let isBest =
+            figures[settings.metric].map { found in
+                state.history.bestValidation?.figures[settings.metric].map { found > $0 } ?? true
+            } ?? false
         state.history.validations.append(validation)
         if isBest {
             state.history.best = state.history.validations.count - 1

@@ -107,6 +107,23 @@ struct RunListsTests {
         #expect(try digest(folder) == digest(moved))
     }
 
+    @Test("annotations of none of the list's abnormal videos are refused, and those of some are told")
+    func foreignAnnotations() throws {
+        let folder = try ScratchFolder()
+        let list = try list([("a", "normal", 0), ("b", "fall", 1), ("c", "fall", 1)], in: folder)
+        func annotations(_ rows: String) throws -> Annotations {
+            let path = try folder.write(Array("video,label,start,end\n\(rows)\n".utf8), to: "truth.csv").path
+            return try Annotations(path: path, spelling: Self.spelling)
+        }
+        for rows in ["x,fall,0,32", "b,fall,,", "a,fall,0,32", "b,normal,0,32"] {
+            #expect(throws: DataFaults.self, "\(rows)") {
+                _ = try self.validation(list, in: folder, annotations: annotations(rows))
+            }
+        }
+        let some = try validation(list, in: folder, annotations: annotations("b,fall,0,16"))
+        #expect(some.notes.contains { $0.contains("'c'") && $0.contains("no annotated interval") }, "\(some.notes)")
+    }
+
     @Test("videos that are in both lists are told")
     func both() throws {
         let folder = try ScratchFolder()

@@ -49,6 +49,7 @@ struct TrainInputs: ParsableArguments {
         if data != nil, preset == nil {
             throw Failure(.usage, "--data goes with --preset: a dataset's lists are known by its name")
         }
+        if let fps, !(0.01...1_000).contains(fps) { throw Failure(.usage, "--fps \(fps): expected 0.01 to 1000") }
         guard let features else { throw Failure(.usage, "--features is missing: the folder of the feature files") }
         let benchmark = preset.flatMap { Benchmark.named($0) }
         let list = try VideoList(path: try trainingList(benchmark))
