@@ -25,7 +25,7 @@ struct SceneRandom {
 
     /// One of the range's numbers.
     mutating func integer(_ range: ClosedRange<Int>) -> Int {
-        range.lowerBound + Int(generator.next().multipliedFullWidth(by: UInt64(range.count)).high)
+        range.lowerBound + generator.index(below: range.count)
     }
 
     mutating func isHeads() -> Bool { generator.next() >> 63 == 1 }

@@ -1,4 +1,5 @@
 import Dispatch
+import VadCLIP
 
 /// How far figures would move with other videos of the same kind: they are measured again on lists of as many videos,
 /// drawn from the list with replacement, and the middle 95 of a hundred outcomes are told.
@@ -56,7 +57,8 @@ public struct Bootstrap: Sendable, Equatable {
 
     /// How many times each video is drawn.
     static func weights(_ videos: Int, seed: UInt64, draw: Int) -> [Int] {
-        var random = SeededNumbers(seed: seed, stream: UInt64(draw))
+        var first = SplitMix64(state: seed)
+        var random = SplitMix64(state: first.next() ^ (UInt64(draw) &* 0xD134_2543_DE82_EF95))
         var weights = [Int](repeating: 0, count: videos)
         for _ in 0..<videos { weights[random.index(below: videos)] += 1 }
         return weights
@@ -69,27 +71,6 @@ public struct Bootstrap: Sendable, Equatable {
         let high = min(low + 1, sorted.count - 1)
         return sorted[low] + (sorted[high] - sorted[low]) * (place - Double(low))
     }
-}
-
-/// SplitMix64: numbers that look random and are the same for the same seed, on every machine.
-struct SeededNumbers {
-    private var state: UInt64
-
-    init(seed: UInt64, stream: UInt64) {
-        state = seed
-        state = next() ^ (stream &* 0xD134_2543_DE82_EF95)
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    /// A whole number from 0 to before `bound`.
-    mutating func index(below bound: Int) -> Int { Int(next().multipliedFullWidth(by: UInt64(bound)).high) }
 }
 
 /// What threads make, each a part of its own.

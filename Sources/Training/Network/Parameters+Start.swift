@@ -27,11 +27,12 @@ private struct Start {
     }
 
     private let rule: Rule
-    private var state: UInt64
+    private var random: SplitMix64
 
     init(_ tensor: ParameterLayout.Tensor, layout: ParameterLayout, seed: UInt64) {
         rule = Self.rule(tensor, layout: layout)
-        state = tensor.name.utf8.reduce(seed &* 0x9E37_79B9_7F4A_7C15) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        random = SplitMix64(
+            state: tensor.name.utf8.reduce(seed &* 0x9E37_79B9_7F4A_7C15) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
     }
 
     private static func rule(_ tensor: ParameterLayout.Tensor, layout: ParameterLayout) -> Rule {
@@ -53,24 +54,15 @@ private struct Start {
     mutating func next() -> Float {
         switch rule {
         case .constant(let value): value
-        case .uniform(let bound): bound * Float(2 * unit() - 1)
+        case .uniform(let bound): bound * Float(2 * random.unit() - 1)
         case .normal(let deviation): deviation * Float(normal())
         }
-    }
-
-    /// Uniform in 0..<1 (SplitMix64).
-    private mutating func unit() -> Double {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Double((z ^ (z >> 31)) >> 11) * 0x1p-53
     }
 
     /// Normal with deviation 1, by the polar method.
     private mutating func normal() -> Double {
         while true {
-            let (x, y) = (2 * unit() - 1, 2 * unit() - 1)
+            let (x, y) = (2 * random.unit() - 1, 2 * random.unit() - 1)
             let square = x * x + y * y
             if square > 0, square < 1 { return x * (-2 * log(square) / square).squareRoot() }
         }

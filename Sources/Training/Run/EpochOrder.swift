@@ -1,3 +1,5 @@
+import VadCLIP
+
 /// Which rows of the training list each step of an epoch takes: a function of the seed and the epoch alone, so that a run that
 /// goes on needs no more than its place.
 public struct EpochOrder: Equatable, Sendable {
@@ -31,30 +33,20 @@ public struct EpochOrder: Equatable, Sendable {
     public var samples: Int { steps.reduce(0) { $0 + $1.count } }
 }
 
-/// SplitMix64 and a shuffle that is spelled out, so that no library's change makes other runs of old seeds.
+/// A shuffle that is spelled out, so that no library's change makes other runs of old seeds.
 private struct ShuffleRandom {
-    private var state: UInt64
+    private var random: SplitMix64
 
     init(seed: UInt64, epoch: Int) {
-        state = seed
-        let mixed = next()
-        state = mixed &+ UInt64(truncatingIfNeeded: epoch) &* 0xD1B5_4A32_D192_ED03
+        var first = SplitMix64(state: seed)
+        random = SplitMix64(
+            state: first.next() &+ UInt64(truncatingIfNeeded: epoch) &* 0xD1B5_4A32_D192_ED03)
     }
 
-    private mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    /// Fisher and Yates, from the end; the high half of a product in place of a remainder.
+    /// Fisher and Yates, from the end.
     mutating func shuffled(_ items: [Int]) -> [Int] {
         var items = items
-        for last in stride(from: items.count - 1, to: 0, by: -1) {
-            items.swapAt(last, Int(next().multipliedFullWidth(by: UInt64(last + 1)).high))
-        }
+        for last in stride(from: items.count - 1, to: 0, by: -1) { items.swapAt(last, random.index(below: last + 1)) }
         return items
     }
 }
