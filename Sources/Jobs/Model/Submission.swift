@@ -20,7 +20,7 @@ public struct Submission: Sendable {
     /// told of its end.
     package var reuseKey: String? {
         guard !isBatch, jobs.count == 1, jobs[0].callback == nil else { return nil }
-        return jobs[0].reuseKey
+        return jobs[0].ownReuseKey
     }
 
     /// A batch of jobs.
@@ -108,6 +108,11 @@ public struct NewJob: Sendable {
     public var priority: Priority
     /// Who sent it: the key of an account, or an address; fair shares go by it.
     public var client: String
+    /// Whose it is, by a name that only who made it up understands: who may see it, and whose results it may share. Nil where
+    /// jobs are nobody's.
+    public var owner: String?
+    /// What whoever follows a request through services has said of it, for others that do so to read.
+    public var trace: String?
     /// The name of the model that is to do it.
     public var model: String
     /// The SHA-256 of that model's file, in hexadecimal; without it any model of that name may.
@@ -120,7 +125,8 @@ public struct NewJob: Sendable {
     public var deadline: Duration?
     /// Where to say that it has ended.
     public var callback: String?
-    /// What all jobs with the same output have in common. With it, a job that has succeeded answers for this one.
+    /// What all jobs with the same output have in common. With it, a job of the same owner that has succeeded answers for this
+    /// one.
     public var reuseKey: String?
 
     /// A job to hand in.
@@ -144,5 +150,13 @@ public struct NewJob: Sendable {
         self.modelSHA256 = modelSHA256
         self.parts = max(parts, 1)
         self.outputEstimate = max(outputEstimate, 0)
+    }
+}
+
+extension NewJob {
+    /// What only jobs of the same owner have in common.
+    package var ownReuseKey: String? {
+        guard let owner else { return reuseKey }
+        return reuseKey.map { "\($0) \(owner)" }
     }
 }

@@ -201,6 +201,8 @@ public struct JobFilter: Sendable, Equatable {
     public var batch: BatchID?
     /// Those of this client.
     public var client: String?
+    /// Those of this owner.
+    public var owner: String?
     /// Those made at this time or later.
     public var from: WallTime?
     /// Those made before this time.
@@ -216,6 +218,7 @@ public struct JobFilter: Sendable, Equatable {
         if let status, job.status != status { return false }
         if let batch, job.batch != batch { return false }
         if let client, !job.client.hasBytes(of: client) { return false }
+        if let owner, job.owner?.hasBytes(of: owner) != true { return false }
         if let from, job.createdAt < from { return false }
         if let until, job.createdAt >= until { return false }
         return true
