@@ -8,6 +8,8 @@ public struct Submission: Sendable {
     public var isBatch: Bool
     /// By which the same submission is known when it comes again.
     public var key: IdempotencyKey?
+    /// Whose quota it counts against; nil where there is none.
+    public var account: Account?
 
     /// One job.
     public init(_ job: NewJob, key: IdempotencyKey? = nil) {
@@ -119,6 +121,8 @@ public struct NewJob: Sendable {
     public var modelSHA256: String?
     /// Into how many parts the processor will cut it, at least 1.
     public var parts: Int
+    /// How much it is, in what the quotas of accounts count beside jobs and bytes.
+    public var units = 0
     /// How many bytes its output may take; the store keeps so much room for it.
     public var outputEstimate: Int
     /// How long it may wait; a job that nobody has begun by then fails.
