@@ -135,16 +135,19 @@ struct KeysVerifyCommand: ParsableCommand {
 
     func run() throws {
         let path = try place.path()
-        let text: String
-        do throws(SmallFile.Failure) {
-            text = try SmallFile.text(keyFile ?? "/dev/stdin", expected: "an API key")
-        } catch { throw Failure(.noInput, error.description) }
+        let text = try keyFile.map(read) ?? readLine() ?? ""
         let keys = try KeyFileEdit(path: path, mayMake: false).read().keys
         let secret = text.utf8.filter { $0 > ASCII.space }
         guard let key = keys.key(of: secret) else { throw Failure(.badData, "the key is none of \(path)") }
         let state = KeyState(key, at: SystemClock().wall)
         guard state == .good else { throw Failure(.badData, "the key is '\(key.name)', which is \(state.rawValue)") }
         try Terminal.print(Array("\(key.name)".utf8))
+    }
+
+    private func read(_ path: String) throws(Failure) -> String {
+        do throws(SmallFile.Failure) { return try SmallFile.text(path, expected: "an API key") } catch {
+            throw Failure(.noInput, error.description)
+        }
     }
 }
 

@@ -39,7 +39,7 @@ struct KeyFileEdit {
     /// What the file says, to be looked at.
     func read() throws(Failure) -> APIKeyText {
         let bytes: [UInt8]
-        do throws(SmallFile.Failure) { bytes = try SmallFile(path, maxBytes: 16 << 20).bytes } catch {
+        do throws(SmallFile.Failure) { bytes = try SmallFile(path, maxBytes: 1 << 20).bytes } catch {
             throw Failure(.noInput, error.description)
         }
         do throws(APIKeyError) { return try APIKeyText(bytes, path: path) } catch {
