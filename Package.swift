@@ -52,6 +52,7 @@ let package = Package(
         .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
+        .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
@@ -92,7 +93,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP", "Webhooks",
+                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -100,7 +101,7 @@ let package = Package(
             name: "vigil",
             dependencies: [
                 "API", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "Platform",
-                "SQLiteStore", "Scoring", "TLS", "Training", "Webhooks",
+                "SQLiteStore", "Scoring", "TLS", "Telemetry", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -116,6 +117,7 @@ let package = Package(
             ],
             path: "Tests/TestSupport"),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["TestSupport", "Platform", "Telemetry"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
         .testTarget(name: "TensorsTests", dependencies: ["TestSupport", "Tensors"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats", "Platform"]),
@@ -173,7 +175,7 @@ let package = Package(
             name: "APITests",
             dependencies: [
                 "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors", "Platform",
-                "Scoring", "TLS", "VadCLIP", "Webhooks",
+                "Scoring", "TLS", "Telemetry", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
