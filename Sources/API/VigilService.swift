@@ -27,13 +27,20 @@ public final class VigilService: Sendable {
     let settings: Settings
     let scoring: ScoringService
     let openAPI: [UInt8]
+    /// Whose jobs are whose; without keys everybody sees all.
+    private let keys: APIKeyFile?
     /// Answers with results that several clients want at a time.
     let results = SharedResults()
     /// The answer to `/livez` that was given last, and what it says.
     let lastLive = Mutex<(state: LiveState, answer: Response)?>(nil)
 
     /// Endpoints of a service, which describe themselves by `openAPI`.
-    public init(_ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings()) {
+    ///
+    /// - Parameter keys: those that stand before them too
+    public init(
+        _ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings(), keys: APIKeyFile? = nil
+    ) {
+        self.keys = keys
         self.scoring = scoring
         self.settings = settings
         self.openAPI = openAPI
@@ -65,6 +72,13 @@ public final class VigilService: Sendable {
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })
         return router
+    }
+
+    /// Who asks. A key that the gate has let in may have been taken back since.
+    func caller(of request: Request) throws(HTTPProblem) -> Caller {
+        guard let keys else { return Caller(client: request.client.description) }
+        guard case .key(let name) = request.client, let key = keys.current[name] else { throw Problem.unknownKey }
+        return key.caller
     }
 
     /// Renders what the HTTP layer refuses.

@@ -38,7 +38,7 @@ extension VigilService {
         var fields = fields
         fields[.location] = "/batches/\(id)"
         let wait = preferredWait(of: request.head, &fields) ?? .zero
-        let batch = try await scoring.waited(id, wait)
+        let batch = try await scoring.waited(id, wait, for: caller(of: request))
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max(), &fields) }
         return .json(BatchDocument(batch: batch).json, status: batch.isEnded ? .ok : .accepted, fields: fields)
     }

@@ -18,7 +18,7 @@ extension VigilService {
         guard AcceptHeader(request.head.fields[.accept]).preferred(among: offered) != nil else {
             throw Problem.notAcceptable("A job's events are to be had as text/event-stream alone.")
         }
-        let job = try await scoring.job(id)
+        let job = try await scoring.job(id, for: caller(of: request))
         let position = EventPosition(
             lastEventID: request.head.fields[.lastEventID] ?? last, chunks: job.parts)
         if position.isEnd, job.status.isEnded {

@@ -14,7 +14,7 @@ extension VigilService {
     func showJob(_ request: Request, _ note: AuditNote?) async throws -> Response {
         let id = try jobID(of: request)
         let asked = try wait(in: parameters(of: request, among: ["wait"]))
-        var job = try await scoring.job(id)
+        var job = try await scoring.job(id, for: caller(of: request))
         var fields: HTTPFields = [:]
         if let wait = preferredWait(of: request.head, or: asked, &fields) {
             guard let ended = try await scoring.waited(id, wait) else { throw ScoringError.unknownJob(id.description) }
@@ -133,11 +133,12 @@ extension VigilService {
         let id = try jobID(of: request)
         _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
+        let caller = try caller(of: request)
         if !preconditions.isEmpty {
-            let job = try await scoring.job(id)
+            let job = try await scoring.job(id, for: caller)
             _ = try preconditions.check(.delete, on: [false, true].map { Self.tag(of: job, isArray: $0) })
         }
-        switch try await scoring.cancel(id) {
+        switch try await scoring.cancel(id, for: caller) {
         case .cancelled(let job):
             try await note?.record(.delete, [job], status: .ok, outcome: "cancelled")
             return .json(JobDocument(job: job).json)
@@ -154,7 +155,7 @@ extension VigilService {
 
     func listJobs(_ request: Request) async throws -> Response {
         let query = try parameters(
-            of: request, among: ["status", "batch", "created_after", "created_before", "limit", "cursor"])
+            of: request, among: ["status", "batch", "owner", "created_after", "created_before", "limit", "cursor"])
         try checkTakesJSON(request.head, "A list of jobs")
         let (filter, limit, cursor) = try taken { () throws(OptionError) in
             (
@@ -162,7 +163,7 @@ extension VigilService {
                 try Self.cursor(query["cursor"])
             )
         }
-        let jobs = try await scoring.list(filter, limit: limit + 1, before: cursor)
+        let jobs = try await scoring.list(filter, limit: limit + 1, before: cursor, for: caller(of: request))
         let page = jobs.prefix(limit)
         let next = jobs.count > limit ? page.last?.id.description : nil
         let body = JSONWriter.document { json in
@@ -178,6 +179,7 @@ extension VigilService {
     private static func filter(_ query: Parameters) throws(OptionError) -> JobFilter {
         var filter = JobFilter()
         filter.status = try query["status"]?.word(among: JobStatus.allCases.map { ($0.rawValue, $0) })
+        filter.owner = try query["owner"]?.text()
         filter.from = try query["created_after"]?.time()
         filter.until = try query["created_before"]?.time()
         if let value = query["batch"] {
@@ -219,7 +221,7 @@ extension VigilService {
         try checkTakesJSON(request.head, "A batch")
         var fields: HTTPFields = [.cacheControl: "no-cache"]
         let wait = try preferredWait(of: request.head, or: wait(in: query), &fields) ?? .zero
-        let batch = try await scoring.waited(id, wait)
+        let batch = try await scoring.waited(id, wait, for: caller(of: request))
         let tag = Self.tag(of: batch)
         fields[.eTag] = tag.description
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max() ?? 1, &fields) }
@@ -241,8 +243,9 @@ extension VigilService {
         let id = try batchID(of: request)
         _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
-        guard let batch = try await batch(id, mustBeKnown: !preconditions.isEmpty) else {
-            try await scoring.forgetUnreadable(of: id)
+        let caller = try caller(of: request)
+        guard let batch = try await batch(id, for: caller, mustBeKnown: !preconditions.isEmpty) else {
+            try await scoring.forgetUnreadable(of: id, for: caller)
             try await note?.record(.delete, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
         }
@@ -257,8 +260,8 @@ extension VigilService {
     }
 
     /// The batch; nil where nothing of it can be read, unless something has to be.
-    private func batch(_ id: BatchID, mustBeKnown: Bool) async throws -> Batch? {
-        do { return try await scoring.waited(id, .zero) } catch ScoringError.unknownBatch where !mustBeKnown {
+    private func batch(_ id: BatchID, for caller: Caller, mustBeKnown: Bool) async throws -> Batch? {
+        do { return try await scoring.waited(id, .zero, for: caller) } catch ScoringError.unknownBatch where !mustBeKnown {
             return nil
         }
     }

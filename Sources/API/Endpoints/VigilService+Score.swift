@@ -22,9 +22,9 @@ extension VigilService {
         } else {
             _ = try form(of: request.head)
         }
-        let (client, body) = (request.client.description, request.body)
+        let (caller, body) = (try caller(of: request), request.body)
         let reservation = try await scoring.reserve(
-            bytes: body.declaredLength ?? 0, place: !options.validateOnly, client: client,
+            bytes: body.declaredLength ?? 0, place: !options.validateOnly, caller: caller,
             interrupt: { body.giveUp() })
         defer { reservation.cancel() }
         await reservation.ready()
@@ -43,7 +43,7 @@ extension VigilService {
             return answer
         }
         let receipt = try await scoring.submit(
-            matrices, isBatch: upload.isBatch, options, client: client, key: key, trace: Self.trace(of: request, options),
+            matrices, isBatch: upload.isBatch, options, caller: caller, key: key, trace: Self.trace(of: request, options),
             for: version, using: reservation)
         spans?.submitted(jobs: receipt.jobs.count)
         try await note?.record(.submit, receipt.jobs, status: .accepted, outcome: receipt.origin.word)

@@ -173,8 +173,8 @@ extension Problem {
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large", detail: detail)
         }
         return HTTPProblem(
-            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day", detail: detail,
-            fields: [.retryAfter: String(excess.retryAfterSeconds)])
+            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day",
+            detail: detail, fields: [.retryAfter: String(excess.retryAfterSeconds)])
     }
 }
 
@@ -207,6 +207,18 @@ extension Problem {
     static let unknownKey = unauthorized(
         "The API key in Authorization is not, or no longer, one of this service.",
         challenge: "Bearer error=\"invalid_token\"")
+
+    static func expiredKey(_ name: String, _ time: WallTime) -> HTTPProblem {
+        unauthorized(
+            "The API key '\(name)' expired at \(time): ask an operator for another.",
+            challenge: "Bearer error=\"invalid_token\"")
+    }
+
+    static func readerOnly(_ name: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .forbidden, slug: "role-forbids", title: "The key may not do this",
+            detail: "The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
+    }
 
     private static func unauthorized(_ detail: String, challenge: String) -> HTTPProblem {
         HTTPProblem(

@@ -60,12 +60,13 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
+        let jobs = try JobOptions(settings: settings, keys: keys).open(
+            listening: StatePlace.Name(configuration), logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
         let composition = Composition(
             models: models, backlog: jobs.backlog, workers: workers, scoring: limits, http: configuration,
-            gate: control.gate, observer: accessLog.add, logger: logger)
+            gate: control.gate, keys: keys, observer: accessLog.add, logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let group = ServiceGroup(

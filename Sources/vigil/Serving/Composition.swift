@@ -15,11 +15,12 @@ struct Composition {
     init(
         models: ModelRegistry, backlog: Backlog, workers: Int, scoring settings: ScoringService.Settings = .init(),
         http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
+        keys: APIKeyFile? = nil,
         observer: (@Sendable (ExchangeRecord) -> Void)? = nil, logger: Logger
     ) {
         self.models = models
         scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: settings)
-        let service = VigilService(scoring, openAPI: Resources.openAPI)
+        let service = VigilService(scoring, openAPI: Resources.openAPI, keys: keys)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
             logger: logger, gate: gate, observer: observer)

@@ -1,3 +1,4 @@
+import API
 import Jobs
 import Logging
 import SQLiteStore
@@ -5,6 +6,8 @@ import SQLiteStore
 /// Where `vigil serve` keeps jobs, for how long, and how many may wait.
 struct JobOptions {
     let settings: Settings
+    /// Whose own bounds hold.
+    var keys: APIKeyFile?
 
     /// A queue before a store.
     struct Opened {
@@ -74,6 +77,12 @@ struct JobOptions {
         limits.maxJobsPerClient = jobs > 0 ? jobs : limits.maxJobs - limits.maxJobs / 8
         limits.maxBytesPerClient = mebibytes > 0 ? mebibytes << 20 : limits.maxBytes - limits.maxBytes / 8
         if jobs == 0, mebibytes == 0 { limits.spares = Self.isThisMachine }
+        if let keys {
+            limits.ownMaxJobs = { client in
+                guard client.begins(with: "key ") else { return nil }
+                return keys.current[String(Substring(client.utf8.dropFirst(4)))]?.maxQueued
+            }
+        }
         return limits
     }
 
