@@ -3,6 +3,7 @@ import HTTPTypes
 import Jobs
 import Scoring
 import Synchronization
+public import Tracing
 
 /// Vigil's own endpoints over the use cases of ``ScoringService``.
 public final class VigilService: Sendable {
@@ -14,6 +15,10 @@ public final class VigilService: Sendable {
         public var stuckAfter = Duration.seconds(60)
         /// How long a stream of events is silent before a line is sent that keeps it open.
         public var keepAliveInterval = Duration.seconds(15)
+        /// Records the steps of requests; nil where nothing is recorded.
+        public var tracer: Tracer?
+        /// Where it is written down who did what; nil for nowhere.
+        public var audit: AuditTrail?
 
         /// The defaults.
         public init() {}
@@ -52,13 +57,13 @@ public final class VigilService: Sendable {
             + "all paths."
         router.post(
             "/score", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
-            .deferred { try await self.score($0) })
+            audited(.submit) { try await self.score($0, $1) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
-        router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
-        router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
+        router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
+        router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
         router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
-        router.delete("/batches/{id}", .deferred { try await self.deleteBatch($0) })
-        router.get("/jobs/{id}/events", .deferred { try await self.showEvents($0) })
+        router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
+        router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })

@@ -6,16 +6,19 @@ import VadCLIP
 extension ScoringService {
     /// Queues accepted matrices as the jobs that they are; returns once they are committed.
     ///
-    /// - Parameter key: the client's own name for the request
+    /// - Parameters:
+    ///   - key: the client's own name for the request
+    ///   - trace: the request's place in a trace, to be kept with its jobs
     package func submit(
         _ matrices: [AcceptedMatrix], isBatch: Bool, _ options: ScoreOptions, caller: Caller, key: String?,
-        for version: ModelVersion, using reservation: Reservation
+        trace: String?, for version: ModelVersion, using reservation: Reservation
     ) async throws(ScoringError) -> Receipt {
         let isDigestAsked = key != nil || settings.reusesResults
         if isDigestAsked { await Self.digest(matrices) }
-        let submission = submission(
+        var submission = submission(
             matrices, isBatch: isBatch, options, caller: caller, key: key,
             model: ModelID(name: version.name, sha256: await version.sha256), version)
+        for index in submission.jobs.indices { submission.jobs[index].trace = trace }
         let receipt: Receipt
         do { receipt = try await backlog.submit(submission, using: reservation) } catch { throw .refused(error) }
         // Computed here and now, while a worker scores: it takes as long as a hundredth of the scoring.

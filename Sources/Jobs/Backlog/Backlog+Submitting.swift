@@ -45,6 +45,7 @@ extension Backlog {
                     for job in receipt.jobs where job.isModelMissing { state.ledger.setAside(job.load, of: client) }
                 }
                 bell.ring()
+                observer.submitted(receipt.jobs)
             } else {
                 state.withLock { $0.ledger.dequeue(load, of: client) }
             }
