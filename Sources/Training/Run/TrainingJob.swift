@@ -116,20 +116,28 @@ public struct TrainingJob {
         return ParameterLayout(settings.training.model, context: tower.context, textWidth: tower.width)
     }
 
+    /// Names of all files that runs write into their folder.
+    public static let fileNames =
+        [FileName.state, FileName.model] + WeightsForm.allCases.map { FileName.weights + $0.rawValue }
+
     /// Throws where what a run writes can't stand in a folder: `FileError`.
-    public func checkFiles(in folder: String) throws(FileError) {
-        for path in [Self.state(in: folder), Self.model(in: folder)] + (published(in: folder).map { [$0] } ?? []) {
-            try AtomicFile.check(path: path)
-        }
+    public static func checkFiles(in folder: String) throws(FileError) {
+        for name in fileNames { try AtomicFile.check(path: folder + "/" + name) }
+    }
+
+    private enum FileName {
+        static let state = "state.safetensors", model = "model.safetensors", weights = "weights."
     }
 
     /// The file of a run's state.
-    public static func state(in folder: String) -> String { folder + "/state.safetensors" }
+    public static func state(in folder: String) -> String { folder + "/" + FileName.state }
 
-    private static func model(in folder: String) -> String { folder + "/model.safetensors" }
+    private static func model(in folder: String) -> String { folder + "/" + FileName.model }
 
     /// The file with the published names.
-    private func published(in folder: String) -> String? { weights.map { folder + "/weights." + $0.rawValue } }
+    private func published(in folder: String) -> String? {
+        weights.map { folder + "/" + FileName.weights + $0.rawValue }
+    }
 
     /// What a run with this seed is made with; another's state is told from its own by it. It has more than a model's
     /// record: what may be otherwise where the same model comes out.

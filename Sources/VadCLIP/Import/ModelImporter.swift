@@ -34,7 +34,7 @@ public struct ModelImporter {
             tokens: try LabelTokens.of(
                 configuration.labels, vocabulary: options.vocabulary, most: tower.mostTokens),
             name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
-            caveat: nil,
+            caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
             prepared: options.prepared, training: nil)

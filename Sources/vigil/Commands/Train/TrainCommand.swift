@@ -71,15 +71,17 @@ struct TrainCommand: AsyncParsableCommand {
                     ? "--clip is missing: a published VadCLIP checkpoint, or CLIP's own, for its text tower"
                     : "--output is missing: the folder for what comes out")
         }
-        let source = try CheckpointSource(clip: MappedFile(path: clip))
-        let job = try job(source)
-        try job.check()
         let runs = (0..<seeds).map { number in
             let seed = recipe.seed &+ UInt64(number)
             return (seed: seed, folder: seeds == 1 ? output : "\(output)/seed-\(seed)")
         }
-        try OutputFolder.make(output)
-        for run in runs { try prepare(run.folder, for: job) }
+        var folders = OutputFolder()
+        for folder in [output] + (seeds == 1 ? [] : runs.map(\.folder)) { try folders.take(folder) }
+        for run in runs { try folders.prepare(run.folder, resuming: resume) }
+        defer { withExtendedLifetime(folders) {} }
+        let source = try CheckpointSource(clip: MappedFile(holding: clip))
+        let job = try job(source)
+        try job.check()
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
@@ -126,7 +128,7 @@ struct TrainCommand: AsyncParsableCommand {
         let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
         var job = TrainingJob(
             settings: settings, data: found.data, validation: found.validation, validatedOn: found.validatedOn,
-            clip: clip, start: try start.map { try CheckpointSource(file: MappedFile(path: $0)) },
+            clip: clip, start: try start.map { try CheckpointSource(file: MappedFile(holding: $0)) },
             kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count, version: Vigil.version)
         job.vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
         job.saveEvery = saveEvery
@@ -136,19 +138,6 @@ struct TrainCommand: AsyncParsableCommand {
         job.keepTextTower = keepTextTower
         job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)
         return job
-    }
-
-    /// Makes a run's folder, and throws where its files can't stand in it.
-    private func prepare(_ folder: String, for job: TrainingJob) throws(Failure) {
-        try OutputFolder.make(folder)
-        do { try job.checkFiles(in: folder) } catch { throw Failure(.usage, "--output \(error)") }
-        let state = TrainingJob.state(in: folder)
-        if !resume, access(state, F_OK) == 0 {
-            throw Failure(
-                .usage,
-                "\(state) is the state of a training: --resume goes on from it; remove it to begin again, or name another "
-                    + "--output")
-        }
     }
 
     private func train(
@@ -185,7 +174,7 @@ extension TrainCommand {
         for name in plan.unread.prefix(5) {
             Terminal.note("note: nobody reads '\(name.prefix(60))' of \(path)")
         }
-        let checkpoint = try CheckpointSource(file: MappedFile(path: start))
+        let checkpoint = try CheckpointSource(file: MappedFile(holding: start))
         let usual = (prefix: recipe.prefix ?? 10, postfix: recipe.postfix ?? 10)
         var run = try ReplayRun(
             plan: plan, checkpoint: checkpoint, window: recipe.window, vocabulary: try vocab.map(VocabularyFile.text),
@@ -201,22 +190,5 @@ extension TrainCommand {
             ).writeCheckpoint(to: replayWeights, isTorch: replayWeights.ends(with: ".pth"))
         }
         try Terminal.print(run.json)
-    }
-}
-
-/// Folders for what comes out.
-enum OutputFolder {
-    /// Makes a folder where there is none; its parent must be there.
-    static func make(_ path: String) throws(Failure) {
-        var status = stat()
-        if stat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else {
-                throw Failure(.usage, "--output '\(path)' is no folder: expected one, or a name that is free")
-            }
-            return
-        }
-        guard mkdir(path, 0o755) == 0 else {
-            throw Failure(.configuration, "--output '\(path)' can't be made: \(errnoText(errno))")
-        }
     }
 }
