@@ -68,9 +68,36 @@ struct RepeatabilityTests {
         var broken = training.start
         broken.values[0] = .nan
         trainer.parameters = broken
-        #expect(throws: TrainingError.diverged(step: 1, what: "the loss")) {
+        #expect(throws: TrainingError.diverged(step: 1, what: "the loss", cause: .start)) {
             try trainer.step(training.samples(4), learningRate: 1e-3)
         }
+    }
+
+    @Test("the rate is blamed where steps were made before it")
+    func divergedByRate() throws {
+        let training = SmallTraining()
+        let trainer = try training.trainer()
+        let error = failure(of: TrainingError.self) {
+            for _ in 0..<20 { _ = try trainer.step(training.samples(4), learningRate: 1e30) }
+        }
+        guard case .diverged(let step, _, let cause)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(step > 1 && cause == .rate)
+    }
+
+    @Test("features like nothing that CLIP makes are blamed by their file")
+    func divergedByFeatures() throws {
+        let training = SmallTraining()
+        let model = training.settings.model
+        let huge = Sample(
+            features: Matrix(rows: 2, columns: 16, values: [Float](repeating: -3e38, count: 32)), classes: [1],
+            model: model, source: "huge.npy")
+        let error = failure(of: TrainingError.self) {
+            _ = try training.trainer().step(training.samples(3) + [huge], learningRate: 1e-3)
+        }
+        #expect(error?.description.contains("the features of huge.npy have values up to 3e+38") == true)
     }
 }
 

@@ -58,7 +58,7 @@ public struct TrainingData: Sendable {
     /// The sample of a row.
     public func sample(_ row: Int, model: ModelConfiguration) throws(DatasetError) -> Sample {
         let features = try FeatureFile.features(files[row], width: model.width).features
-        return Sample(features: features, classes: classes[row], model: model)
+        return Sample(features: features, classes: classes[row], model: model, source: files[row])
     }
 
     /// SHA-256 of a list's file.

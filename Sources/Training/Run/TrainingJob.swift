@@ -223,7 +223,8 @@ extension TrainingJob {
                 }
             let learner = try Trainer(
                 settings: settings.training, parameters: parameters, clip: job.clip, tower: try job.tower(),
-                tokens: try job.tokens(), kernels: job.kernels, threads: job.threads)
+                tokens: try job.tokens(), words: try LabelTokens.handWrittenPrompt(vocabulary: job.vocabulary),
+                kernels: job.kernels, threads: job.threads)
             let (data, model) = (job.data, settings.training.model)
             let validate = job.validation.map { validation in
                 { (weights: [Float]?) throws -> [RunSettings.Metric: Double] in

@@ -175,12 +175,7 @@ public enum LabelTokens {
             for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.asciiLowercase] = tokens }
         }
         var tokenizer: Tokenizer?
-        do throws(TokenizerError) {
-            if let vocabulary { tokenizer = try Tokenizer(vocabulary: vocabulary) }
-        } catch {
-            throw .badLabels(
-                "the file of --vocab is not CLIP's vocabulary, \(ImportOptions.vocabularySource): \(error)")
-        }
+        if let vocabulary { tokenizer = try Self.tokenizer(vocabulary) }
         var all: [[Int]] = []
         for label in labels {
             guard let tokens = tokenizer?.tokens(of: label) ?? known[label.asciiLowercase] else {
@@ -194,5 +189,18 @@ public enum LabelTokens {
             all.append(tokens)
         }
         return all
+    }
+
+    /// The tokens of "a video of", for labels without a learned prompt: the vocabulary's, or CLIP's where there is none.
+    public static func handWrittenPrompt(vocabulary: String?) throws(ModelError) -> [Int] {
+        guard let vocabulary else { return [320, 1_455, 539] }
+        return try tokenizer(vocabulary).tokens(of: "a video of")
+    }
+
+    private static func tokenizer(_ vocabulary: String) throws(ModelError) -> Tokenizer {
+        do throws(TokenizerError) { return try Tokenizer(vocabulary: vocabulary) } catch {
+            throw .badLabels(
+                "the file of --vocab is not CLIP's vocabulary, \(ImportOptions.vocabularySource): \(error)")
+        }
     }
 }
