@@ -185,7 +185,7 @@ public struct RunStateFile: Sendable {
                 let place = name.isEmpty ? member.name : "\(name).\(member.name)"
                 if let found = difference(other, member.value, at: place) { return found }
             }
-            if let more = others.first(where: { own[$0.name] == nil }) { return "it has \(more.name)" }
+            if let more = others.first(where: { own[$0.name] == nil }) { return "it has \(quoted(more.name))" }
         }
         return "\(name) was \(text(stored)) and is \(text(own))"
     }

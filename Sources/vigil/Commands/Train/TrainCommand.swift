@@ -189,6 +189,6 @@ extension TrainCommand {
                 }, clip: checkpoint
             ).writeCheckpoint(to: replayWeights, isTorch: replayWeights.ends(with: ".pth"))
         }
-        try Terminal.print(run.json)
+        try Terminal.print(run.json, asJSON: true)
     }
 }

@@ -98,7 +98,7 @@ struct TrainProgress {
             if case .pace(let seconds) = event {
                 try? line { json in write(pace: seconds, to: &json) }
             } else {
-                try? Terminal.print(event.json)
+                try? Terminal.print(event.json, asJSON: true)
             }
             return
         }
@@ -198,7 +198,7 @@ struct TrainProgress {
     }
 
     private func line(_ body: (inout JSONWriter) -> Void) throws {
-        try Terminal.print(JSONWriter.document { json in json.object(body) })
+        try Terminal.print(JSONWriter.document { json in json.object(body) }, asJSON: true)
     }
 
     private func say(_ text: String) throws {
