@@ -10,7 +10,7 @@ public final class Trainer {
     /// What is trained, and how.
     public let settings: TrainingSettings
     private let memory: TrainedMemory
-    private let network: TrainedNetwork
+    let network: TrainedNetwork
     private let text: any PromptedText
     private let crew: Crew
     private let prompt: (weight: MatrixView, gradient: MatrixView)

@@ -61,6 +61,21 @@ struct RepeatabilityTests {
         }
     }
 
+    @Test("the memory that a step takes is known before it", arguments: [(1, 40), (2, 300), (3, 17)])
+    func memory(layers: Int, length: Int) throws {
+        let training = SmallTraining(layers: layers, length: length)
+        let trainer = try training.trainer(threads: 2)
+        _ = try trainer.step(training.samples(2), learningRate: 1e-3)
+        let model = training.settings.model
+        // Beside it there are scratch memory of products, as large for any model, and rows of classes.
+        let scratch = 2 * KernelsScratch.count
+        let told = Group.floats(
+            width: model.width, length: length, layers: layers, classes: model.labels.count, threads: 2)
+        let found = trainer.network.reserved - scratch
+        #expect(abs(Double(found - told)) < 0.1 * Double(found), "\(found) and \(told)")
+        #expect(training.settings.bytes(threads: 2) > 4 * told)
+    }
+
     @Test("a loss that is not a number ends it, by the step")
     func divergence() throws {
         let training = SmallTraining()
@@ -124,5 +139,14 @@ struct TrainedLogitsTests {
             let differences = zip(served.coarse + served.fine, logits.coarse + logits.fine).map { abs($0 - $1) }
             #expect((differences.max() ?? 1) < 2e-4, "\(video.rows) snippets")
         }
+    }
+}
+
+/// Numbers in the scratch memory of a thread's products.
+private enum KernelsScratch {
+    static var count: Int {
+        let workspace = Workspace()
+        _ = Kernels.available[0].productScratch(in: workspace)
+        return workspace.count
     }
 }

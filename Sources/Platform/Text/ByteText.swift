@@ -143,3 +143,6 @@ package func fit(_ text: String, isOneLine: Bool) -> String {
     for scalar in text.unicodeScalars { shown.unicodeScalars.append(isUnfit(scalar) ? "\u{FFFD}" : scalar) }
     return shown
 }
+
+/// A number of things, as `1 row` and `2 rows`.
+package func counted(_ count: Int, _ thing: String) -> String { "\(count) \(thing)\(count == 1 ? "" : "s")" }

@@ -64,6 +64,7 @@ struct TrainCommand: AsyncParsableCommand {
     func run() async throws {
         try checkNumbers()
         if let replay { return try run(replay) }
+        if replayWeights != nil { Terminal.note("note: --replay-weights without effect: it goes with --replay") }
         guard let clip, let output else {
             throw Failure(
                 .usage,
@@ -81,7 +82,6 @@ struct TrainCommand: AsyncParsableCommand {
         defer { withExtendedLifetime(folders) {} }
         let source = try CheckpointSource(clip: MappedFile(holding: clip))
         let job = try job(source)
-        try job.check()
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
@@ -114,30 +114,53 @@ struct TrainCommand: AsyncParsableCommand {
         }
     }
 
-    /// Reads all that the options name, and looks at it.
+    /// Reads all that the options name, and looks at it: the features last, which takes long.
     private func job(_ clip: CheckpointSource) throws -> TrainingJob {
         guard let width = clip.featureWidth else {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
-        let preset = try recipe.benchmark()
-        if !json, Terminal.isInteractive, !inputs.skipCheck {
-            try Terminal.print(Array("reading the lists and each feature file (--skip-check: headers alone)".utf8))
+        let kernels = try Kernels.choose(kernels)
+        let prepared = try PreparedFor.kernels(prepare, usual: kernels)
+        let threads = threads ?? Processors.count
+        let start = try start.map { try CheckpointSource(file: MappedFile(holding: $0)) }
+        let vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
+        if keepTextTower, vocabulary == nil {
+            throw Failure(
+                .usage, "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
-        let found = try inputs.find(preset: preset, width: width)
-        if let warning = LabelList.warning(of: found.spelling.classes) { Terminal.note("note: \(warning)") }
-        let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
+        let lists = try inputs.lists(preset: try recipe.benchmark())
+        let settings = try recipe.settings(labels: lists.spelling.classes, width: width, metric: lists.metric)
+        try TrainingJob.check(
+            settings, clip: clip, start: start, vocabulary: vocabulary, validatesFrames: lists.validatesFrames)
+        try checkMemory(settings.training, threads: threads)
+        if let warning = LabelList.warning(of: lists.spelling.classes) { Terminal.note("note: \(warning)") }
+        for idle in inputs.idle(in: lists, metric: recipe.metric != nil) { Terminal.note("note: \(idle)") }
+        if !json, Terminal.isInteractive, !inputs.skipCheck {
+            try Terminal.print(Array("reading each feature file (--skip-check: headers alone)".utf8))
+        }
+        let found = try inputs.look(at: lists, width: width)
         var job = TrainingJob(
-            settings: settings, data: found.data, validation: found.validation, validatedOn: found.validatedOn,
-            clip: clip, start: try start.map { try CheckpointSource(file: MappedFile(holding: $0)) },
-            kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count, version: Vigil.version)
-        job.vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
+            settings: settings, data: found.data, validation: found.validation, validatedOn: lists.validatedOn,
+            clip: clip, start: start, kernels: kernels, threads: threads, version: Vigil.version)
+        job.vocabulary = vocabulary
         job.saveEvery = saveEvery
         if let name { job.name = name }
         job.caveat = caveat
         job.weights = TrainingJob.WeightsForm(rawValue: weights)
         job.keepTextTower = keepTextTower
-        job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)
+        job.prepared = prepared
         return job
+    }
+
+    /// Throws where the machine has not the memory that a step's matrices take.
+    private func checkMemory(_ settings: TrainingSettings, threads: Int) throws(Failure) {
+        let (need, have) = (settings.bytes(threads: threads), Memory.all)
+        guard need > have else { return }
+        throw Failure(
+            .usage,
+            "--length \(settings.model.length), --layers \(settings.model.layers) and \(threads) threads take about "
+                + "\(ReportText.fixed(Double(need) / 1e9, 1)) GB of memory, and there are "
+                + "\(ReportText.fixed(Double(have) / 1e9, 1)): a smaller --length takes less")
     }
 
     private func train(
@@ -155,6 +178,17 @@ struct TrainCommand: AsyncParsableCommand {
 }
 
 extension TrainCommand {
+    /// The options among a command line's arguments that a replay does not read.
+    static func idleInReplay(_ arguments: [String]) -> [String] {
+        let read: Set<ByteText> = [
+            "--replay", "--replay-weights", "--init", "--vocab", "--window", "--prefix", "--postfix", "--without",
+            "--kernels", "--threads", "--json",
+        ]
+        return arguments.filter { $0.begins(with: "--") && $0.utf8.count > 2 }
+            .map { String($0.pieces(between: UInt8(ascii: "="), most: 1)[0]) }
+            .filter { !read.contains(ByteText($0)) }
+    }
+
     /// Runs the steps of a file from a checkpoint, and prints what each came to.
     private func run(_ path: String) throws {
         guard let start else {
@@ -169,6 +203,11 @@ extension TrainCommand {
             do { try AtomicFile.check(path: replayWeights) } catch {
                 throw Failure(.usage, "--replay-weights \(error)")
             }
+        }
+        let idle = Self.idleInReplay(CommandLine.arguments)
+        if !idle.isEmpty {
+            Terminal.note(
+                "note: \(idle.joined(separator: ", ")) without effect: --replay has the steps and their settings")
         }
         let plan = try ReplayPlan(path: path)
         for name in plan.unread.prefix(5) {

@@ -22,6 +22,10 @@ struct TrainProgress {
                     + "of many looks at it, and higher than on videos that nobody looked at; --validation-list names "
                     + "another")
         }
+        if job.validation != nil, job.settings.training.without.contains(.alignment) {
+            notes.append(
+                "auc_fine, ap_fine and map_average are not available: they are of the A-Branch, which is left out")
+        }
         if !job.settings.training.without.isEmpty {
             let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
             notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
@@ -30,7 +34,9 @@ struct TrainProgress {
         guard asLines else {
             try say("training list: \(job.data.summary.text)")
             if let validation = job.validation {
-                try say("validation, \(job.validatedOn): \(validation.summary.text), \(validation.snippets) snippets")
+                try say(
+                    "validation, \(job.validatedOn): \(validation.summary.text), "
+                        + counted(validation.snippets, "snippet"))
             }
             return
         }
@@ -66,8 +72,8 @@ struct TrainProgress {
             }
         } else {
             try? say(
-                "seed \(run.seed): \(job.settings.epochs) epochs of \(run.stepsPerEpoch) steps, \(run.samplesPerEpoch) "
-                    + "samples"
+                "seed \(run.seed): \(counted(job.settings.epochs, "epoch")) of \(counted(run.stepsPerEpoch, "step")), "
+                    + counted(run.samplesPerEpoch, "sample")
                     + Self.place(done: run.done, stepsPerEpoch: run.stepsPerEpoch, epochs: job.settings.epochs))
         }
         pace.stepsPerEpoch = run.stepsPerEpoch
@@ -134,7 +140,7 @@ struct TrainProgress {
         let epoch = seconds * Double(pace.stepsPerEpoch)
         let many = epoch * Double(pace.threads) / Double(Self.manyCores)
         return
-            "a step takes \(Self.rounded(seconds)) s with \(pace.threads) thread(s): an epoch \(TimeText.of(epoch)), all "
+            "a step takes \(Self.rounded(seconds)) s with \(counted(pace.threads, "thread")): an epoch \(TimeText.of(epoch)), all "
             + "\(pace.epochs) of them \(TimeText.of(epoch * Double(pace.epochs))), validation apart; on "
             + "\(Self.manyCores) cores, by arithmetic, an epoch \(TimeText.of(many))"
     }
