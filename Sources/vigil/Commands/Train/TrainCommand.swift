@@ -27,7 +27,7 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(
         help: "CLIP's vocabulary, for labels other than the published ones: \(ImportOptions.vocabularySource).")
     var vocab: String?
-    @Option(help: "The folder for what comes out; it is made where it is not there.")
+    @Option(help: "The folder for what comes out; it is made, with those above it.")
     var output: String?
     @Option(help: "Train with so many seeds, from --seed on, and tell mean and spread.")
     var seeds = 1
@@ -189,21 +189,20 @@ extension TrainCommand {
             .filter { !read.contains(ByteText($0)) }
     }
 
+    private static func checkPlace(ofWeights path: String) throws(Failure) {
+        guard path.ends(with: ".pth") || path.ends(with: ".safetensors") else {
+            throw Failure(.usage, "--replay-weights '\(path)': expected a name that ends in .pth or .safetensors")
+        }
+        do { try AtomicFile.check(path: path) } catch { throw Failure(.usage, "--replay-weights \(error)") }
+    }
+
     /// Runs the steps of a file from a checkpoint, and prints what each came to.
     private func run(_ path: String) throws {
         guard let start else {
             throw Failure(
                 .usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
         }
-        if let replayWeights, !replayWeights.ends(with: ".pth"), !replayWeights.ends(with: ".safetensors") {
-            throw Failure(
-                .usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
-        }
-        if let replayWeights {
-            do { try AtomicFile.check(path: replayWeights) } catch {
-                throw Failure(.usage, "--replay-weights \(error)")
-            }
-        }
+        if let replayWeights { try Self.checkPlace(ofWeights: replayWeights) }
         let idle = Self.idleInReplay(CommandLine.arguments)
         if !idle.isEmpty {
             Terminal.note(

@@ -12,25 +12,7 @@ struct TrainProgress {
 
     /// Tells what the lists hold, before the first run.
     func begin(_ job: TrainingJob, seeds: Int) throws {
-        var notes = job.data.notes + (job.validation?.notes ?? [])
-        if let note = job.validation.flatMap({ job.data.note(of: $0) }) { notes.append(note) }
-        if job.validation == nil {
-            notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
-        } else if job.validatedOn.begins(with: "the dataset's") {
-            notes.append(
-                "the best weights are chosen on the dataset's test list, as the paper does: its figures are then the best "
-                    + "of many looks at it, and higher than on videos that nobody looked at; --validation-list names "
-                    + "another")
-        }
-        if job.validation != nil, job.settings.training.without.contains(.alignment) {
-            notes.append(
-                "auc_fine, ap_fine and map_average are not available: they are of the A-Branch, which is left out")
-        }
-        if !job.settings.training.without.isEmpty {
-            let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
-            notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
-        }
-        for note in notes { Terminal.note("note: \(note)") }
+        for note in Self.notes(on: job) { Terminal.note("note: \(note)") }
         guard asLines else {
             try say("training list: \(job.data.summary.text)")
             if let validation = job.validation {
@@ -57,6 +39,29 @@ struct TrainProgress {
             json.member("threads", job.threads)
             json.member("seeds", seeds)
         }
+    }
+
+    /// What is to be known before it begins, a sentence each.
+    private static func notes(on job: TrainingJob) -> [String] {
+        var notes = job.data.notes + (job.validation?.notes ?? [])
+        if let note = job.validation.flatMap({ job.data.note(of: $0) }) { notes.append(note) }
+        if job.validation == nil {
+            notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
+        } else if job.validatedOn.begins(with: "the dataset's") {
+            notes.append(
+                "the best weights are chosen on the dataset's test list, as the paper does: its figures are then the best "
+                    + "of many looks at it, and higher than on videos that nobody looked at; --validation-list names "
+                    + "another")
+        }
+        if job.validation != nil, job.settings.training.without.contains(.alignment) {
+            notes.append(
+                "auc_fine, ap_fine and map_average are not available: they are of the A-Branch, which is left out")
+        }
+        if !job.settings.training.without.isEmpty {
+            let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
+            notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
+        }
+        return notes
     }
 
     /// Tells how a seed's run is cut up.
