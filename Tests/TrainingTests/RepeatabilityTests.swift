@@ -72,7 +72,7 @@ struct RepeatabilityTests {
         let told = Group.floats(
             width: model.width, length: length, layers: layers, classes: model.labels.count, threads: 2)
         let found = trainer.network.reserved - scratch
-        #expect(abs(Double(found - told)) < 0.1 * Double(found), "\(found) and \(told)")
+        #expect(abs(Double(found - told)) < 0.15 * Double(found), "\(found) and \(told)")
         #expect(training.settings.bytes(threads: 2) > 4 * told)
     }
 

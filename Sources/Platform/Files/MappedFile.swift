@@ -53,17 +53,19 @@ public final class MappedFile: @unchecked Sendable {
     /// The file's bytes in memory of its own, read once: whatever becomes of the file, they stay what they were.
     public init(holding path: String) throws(FileError) {
         let file = try OpenFile(path: path)
+        guard let room = malloc(max(file.count, 1)) else { throw .fromErrno(ENOMEM, "hold", path) }
+        do throws(FileError) {
+            try file.fill(UnsafeMutableRawBufferPointer(start: room, count: file.count), from: 0)
+        } catch {
+            free(room)
+            throw error
+        }
         self.path = path
         count = file.count
         memory = .allocated
         descriptor = nil
         identity = nil
-        guard let room = malloc(max(count, 1)) else { throw .fromErrno(ENOMEM, "hold", path) }
-        var isDone = false
-        defer { if !isDone { free(room) } }
         base = UnsafeRawPointer(room)
-        try file.fill(UnsafeMutableRawBufferPointer(start: room, count: count), from: 0)
-        isDone = true
     }
 
     /// Bytes that are part of the program itself, which live as long as it does; `name` stands for the path.

@@ -35,8 +35,12 @@ enum Terminal {
     /// Bytes as a terminal may have them.
     static func shown(_ bytes: [UInt8]) -> [UInt8] {
         // All that is not fit begins with one of these: what is printed is long, and nearly all of it letters.
-        let isDoubtful = bytes.contains {
-            $0 < 0x20 ? $0 != ASCII.lineFeed && $0 != ASCII.tab : [0x7F, 0xC2, 0xD8, 0xE2].contains($0)
+        let isDoubtful = bytes.contains { byte in
+            switch byte {
+            case ASCII.lineFeed, ASCII.tab: false
+            case 0..<0x20, 0x7F, 0xC2, 0xD8, 0xE2: true
+            default: false
+            }
         }
         return isDoubtful ? Array(fit(String(decoding: bytes, as: UTF8.self), isOneLine: false).utf8) : bytes
     }

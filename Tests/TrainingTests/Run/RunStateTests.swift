@@ -92,7 +92,7 @@ struct RunStateTests {
         let folder = try ScratchFolder()
         let file = try stopped(in: folder)
         let whole = try Data(contentsOf: URL(filePath: file.path))
-        for at in stride(from: 0, to: whole.count, by: 7) {
+        for at in stride(from: 0, to: whole.count, by: 31) {
             var other = whole
             other[at] ^= 1
             try other.write(to: URL(filePath: file.path))
