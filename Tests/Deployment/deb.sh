@@ -39,9 +39,10 @@ if [[ ${INSTALL:-} == 1 ]]; then
     done
 fi
 if [[ ! -d $base/usr ]]; then
-    mkdir -p "$base"
+    mkdir -p "$(dirname "$base")"
     mmdebstrap --quiet --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,curl,libsqlite3-0,libssl3,libstdc++6,zlib1g,ca-certificates bookworm "$base"
+        --include=systemd,systemd-sysv,dbus,curl,libsqlite3-0,libssl3,libstdc++6,zlib1g,ca-certificates bookworm "$base.new"
+    mv "$base.new" "$base"
 fi
 cp -a "$base" "$work/root"
 cp "$package" "$work/root/root/old.deb"
