@@ -97,7 +97,7 @@ if inside vigil health >/dev/null 2>&1; then
     check "systemd waits until it is ready" test "$(inside systemctl show --value -p Type vigil.service)" = notify
     check "its watchdog is set" test "$(inside systemctl show --value -p WatchdogUSec vigil.service)" = 2min
 fi
-check "a kill brings another process" inside kill -9 "$before"
+check "a kill brings another process" inside bash -c "kill -9 $before"
 check "which runs" until_it_is other_process
 check "and takes jobs" until_it_is ready
 check "a result outlasts it" stands
