@@ -93,6 +93,13 @@ public final class ScoringService: Sendable {
 
     /// The workers, and what they are at.
     package var health: PoolHealth { pool.health }
+
+    /// Whether the workers do their work, or have ended in order; not if one is at the same part for so long.
+    package func canWork(stuckAfter limit: Duration) -> Bool {
+        if hasDrained { return true }
+        let health = health
+        return health.alive == health.workers && health.stuck(longerThan: limit).isEmpty
+    }
 }
 
 /// Why something that was asked for can't be had: what kind of reason it is, with what says more.

@@ -35,8 +35,8 @@ struct VigilCommand: AsyncParsableCommand {
         version: Vigil.version,
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, TrainCommand.self, EvalCommand.self,
-            ScenesCommand.self, InspectCommand.self, ConfigCommand.self, StateCommand.self, BenchCommand.self,
-            VersionCommand.self,
+            ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, StateCommand.self,
+            BenchCommand.self, VersionCommand.self,
         ])
 }
 

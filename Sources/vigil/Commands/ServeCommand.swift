@@ -33,7 +33,8 @@ struct ServeCommand: AsyncParsableCommand {
             clients.given, tls.given)
         let logger = try logger(settings)
         for note in settings.notes { logger.notice("\(note)") }
-        let reloading = await Reloading(logger: logger)
+        let manager = ServiceManager(logger: logger)
+        let reloading = await Reloading(logger: logger, manager: manager)
         let kernels = try settings.kernels()
         // Its digest, which begins to be computed here, is needed to take jobs and to begin with them, not to be ready.
         let models = ModelRegistry(
@@ -72,7 +73,7 @@ struct ServeCommand: AsyncParsableCommand {
                         service: ScoringRuntime(
                             composition: composition, callbacks: callbacks,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
-                            isOpen: isOpen, grace: grace, logger: logger,
+                            manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
                                 "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
@@ -99,6 +100,8 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
     let callbacks: CallbackDelivery?
     /// Nil where requests come without TLS.
     let certificates: CertificateWatch?
+    /// Nil where nobody is told how the process fares.
+    let manager: ServiceManager?
     /// Whether anybody who reaches it from elsewhere may use it.
     let isOpen: Bool
     let grace: Duration
@@ -133,7 +136,12 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { following.cancel() }
         let tidying = Task { [scoring] in await Memory.giveBackAtRest { scoring.isIdle } }
         defer { tidying.cancel() }
+        manager?.tell(.ready)
+        let stuckAfter = VigilService.Settings().stuckAfter
+        let attesting = Task { [manager, scoring] in await manager?.attest { scoring.canWork(stuckAfter: stuckAfter) } }
+        defer { attesting.cancel() }
         try? await gracefulShutdown()
+        manager?.tell(.stopping)
         await stop()
     }
 
