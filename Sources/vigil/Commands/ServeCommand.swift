@@ -51,18 +51,21 @@ struct ServeCommand: AsyncParsableCommand {
         limits.maxBodyBytes = try settings.mebibytes("max-body")
         limits.reusesResults = try settings.isOn("reuse-results")
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
-        let callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
+        let callbacks = try CallbackOptions(settings: settings).delivery(telemetry, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
+        let jobs = try JobOptions(settings: settings).open(
+            listening: StatePlace.Name(configuration), telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
         let composition = Composition(
-            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, http: configuration,
-            gate: control.gate, observer: accessLog.map { $0.add }, logger: logger)
+            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: try access.service(),
+            http: configuration, gate: control.gate, telemetry: telemetry,
+            observers: accessLog.map { [$0.add] } ?? [], logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let group = ServiceGroup(

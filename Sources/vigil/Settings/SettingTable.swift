@@ -146,6 +146,10 @@ extension Setting {
             "File of API keys, lines of name:sha256hex; with it requests need one.",
             in: .access, of: [.serve], isSecret: true),
         Setting(
+            "metrics", .choice(["keys", "public", "off"]), .value("keys"),
+            "Who may scrape /metrics: keys, who may read else; public, everybody without a key; off, nobody.",
+            in: .access, of: [.serve]),
+        Setting(
             "rate-limit", .integer(0...1_000_000), .value("0"),
             "Requests a second that each client may make; 0 for any number.", in: .access, of: [.serve]),
         Setting(
