@@ -51,6 +51,9 @@ let package = Package(
         .target(name: "Zlib", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
         .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
+        .target(name: "Tracing", dependencies: ["Platform"], swiftSettings: optimisedSwift),
+        .target(name: "OTLP", dependencies: ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"]),
+        .target(name: "Audit", dependencies: ["JSON", "Platform"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
         .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
@@ -60,7 +63,8 @@ let package = Package(
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "Zlib", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Zlib", "Platform", "TLS", "Tracing",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
@@ -93,15 +97,16 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry", "VadCLIP", "Webhooks",
+                "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry", "Tracing",
+                "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "Platform",
-                "SQLiteStore", "Scoring", "TLS", "Telemetry", "Training", "Webhooks",
+                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "OTLP",
+                "Platform", "SQLiteStore", "Scoring", "TLS", "Telemetry", "Tracing", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -157,6 +162,10 @@ let package = Package(
                 "TestSupport", "CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "Training",
                 "VadCLIP",
             ]),
+        .testTarget(name: "TracingTests", dependencies: ["TestSupport", "Platform", "Tracing"]),
+        .testTarget(
+            name: "OTLPTests", dependencies: ["TestSupport", "HTTPClient", "JSON", "OTLP", "Platform", "Tracing"]),
+        .testTarget(name: "AuditTests", dependencies: ["TestSupport", "Audit", "JSON", "Platform"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
             name: "WebhooksTests", dependencies: ["TestSupport", "HTTPClient", "Platform", "TLS", "Webhooks"]),
@@ -183,7 +192,7 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore",
+                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore", "Tracing",
                 "Scoring",
                 "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -25,7 +25,7 @@ struct ImportGraphTests {
         "Tensors": ["CKernels"],
         "Formats": ["JSON", "Platform", "Zlib"],
         "JSON": ["Platform"],
-        "HTTP": ["CLinux", "Platform", "TLS", "Zlib"],
+        "HTTP": ["CLinux", "Platform", "TLS", "Tracing", "Zlib"],
         "Zlib": ["CKernels", "CZlib"],
         "TLS": ["COpenSSL", "Platform"],
         "Jobs": ["Platform"],
@@ -33,6 +33,9 @@ struct ImportGraphTests {
         "Platform": ["COpenSSL"],
         "Webhooks": ["HTTPClient", "Platform", "TLS"],
         "HTTPClient": ["Platform", "TLS"],
+        "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
+        "Tracing": ["Platform"],
+        "Audit": ["JSON", "Platform"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 

@@ -99,7 +99,8 @@ public final class RequestTelemetry: Sendable {
     public func observe(_ record: ExchangeRecord) {
         let row = row(of: record)
         requests.add(to: row * Self.statuses.count + place(of: record.status))
-        durations.observe(record.duration, in: row * Self.classes.count + Self.place(ofClass: record.status))
+        durations.observe(
+            record.duration, in: row * Self.classes.count + Self.place(ofClass: record.status), trace: record.traceID)
         if takesBody[row] { requestBytes.observe(record.bodyBytes, in: row) }
         responseBytes.observe(record.answerBytes, in: row)
         if let problem = record.problem {

@@ -125,7 +125,7 @@ enum Problem {
                 status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
                 detail: error.description, fields: [.retryAfter: String(seconds)],
                 shortage: Family.Shortage.share.rawValue)
-        case .tooLarge, .tooMany:
+        case .tooLarge, .tooMany, .beyondShare:
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: error.description)
@@ -162,11 +162,26 @@ enum Problem {
             HTTPProblem(
                 status: .conflict, slug: "idempotency-key-reused",
                 title: "The idempotency key came before with another request", detail: error.told)
+        case .overQuota(let excess): quota(excess)
         case .damaged:
             HTTPProblem(
                 status: .internalServerError, slug: "damaged-job", title: "The job is damaged",
                 detail: error.told, cause: error.cause)
         }
+    }
+}
+
+extension Problem {
+    /// More than the key may hand in on a day; where no day has so much, waiting is of no use.
+    private static func quota(_ excess: QuotaExcess) -> HTTPProblem {
+        let detail = excess.sentence(of: excess.measure == .units ? "snippets" : excess.measure.rawValue)
+        guard !excess.fitsNever else {
+            return HTTPProblem(
+                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large", detail: detail)
+        }
+        return HTTPProblem(
+            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day", detail: detail,
+            fields: [.retryAfter: String(excess.retryAfterSeconds)])
     }
 }
 

@@ -3,6 +3,7 @@ public import Logging
 import Platform
 import Synchronization
 import TLS
+public import Tracing
 
 /// An HTTP/1.1 server.
 public final class HTTPServer: Sendable {
@@ -24,16 +25,18 @@ public final class HTTPServer: Sendable {
     ///     problem's own fields are added where it leaves them out. Called on event loops, it must not block.
     ///   - gate: lets requests in before they are routed; without one, every request is.
     ///   - observer: told of each answer once it is complete or interrupted. Called on event loops, it must not block.
+    ///   - tracer: gives requests their place in a trace; without one they keep that which they come from.
     public init(
         configuration: ServerConfiguration, router: Router,
         problemRenderer: @escaping @Sendable (HTTPProblem, _ requestID: String) -> Response, logger: Logger,
-        gate: RequestGate? = nil, observer: (@Sendable (ExchangeRecord) -> Void)? = nil
+        gate: RequestGate? = nil, observer: (@Sendable (ExchangeRecord) -> Void)? = nil,
+        tracer: Tracer? = nil
     ) {
         self.configuration = configuration
         self.logger = logger
         context = ServerContext(
             configuration: configuration, router: router, renderProblem: problemRenderer, gate: gate,
-            observe: observer)
+            observe: observer, tracer: tracer)
     }
 
     /// Numbers since the start.
@@ -151,11 +154,12 @@ final class ServerContext: Sendable {
     let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
     let gate: RequestGate?
     let observe: (@Sendable (ExchangeRecord) -> Void)?
+    let tracer: Tracer?
 
     init(
         configuration: ServerConfiguration, router: Router,
         renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
-        gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+        gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
     ) {
         limits = configuration.limits.usable
         timeouts = configuration.timeouts
@@ -169,6 +173,7 @@ final class ServerContext: Sendable {
         self.renderProblem = renderProblem
         self.gate = gate
         self.observe = observe
+        self.tracer = tracer
     }
 }
 

@@ -21,6 +21,8 @@ public final class Backlog: Sendable {
         public var pace = Pace()
         /// Clients whose share is not limited.
         public var spares: @Sendable (_ client: String) -> Bool = { _ in false }
+        /// How many of the jobs may be of a client that has a bound of its own; nil for the others.
+        public var ownMaxJobs: @Sendable (_ client: String) -> Int? = { _ in nil }
 
         /// By default a thousand jobs and 512 MiB, which one client may have alone.
         public init(maxJobs: Int = 1_000, maxBytes: Int = 512 << 20) {
@@ -30,6 +32,11 @@ public final class Backlog: Sendable {
 
         /// What `client` may have.
         func share(of client: String) -> (jobs: Int, bytes: Int) {
+            let share = commonShare(of: client)
+            return (min(ownMaxJobs(client) ?? share.jobs, maxJobs), share.bytes)
+        }
+
+        private func commonShare(of client: String) -> (jobs: Int, bytes: Int) {
             guard maxJobsPerClient != nil || maxBytesPerClient != nil, !spares(client) else {
                 return (maxJobs, maxBytes)
             }
@@ -168,6 +175,19 @@ extension Backlog {
     /// Throws where the store would not take a submission, by what it knows.
     public func checkStoreTakes() async throws(JobStoreError) {
         try await store.checkTakes()
+    }
+
+    /// Throws where an account may hand in no further job now, however small.
+    public func checkQuota(of account: Account) async throws(JobStoreError) {
+        let usage = try await store.usage(of: account.name)
+        do throws(QuotaExcess) { _ = try account.charged(usage, jobs: 1, bytes: 1, units: 1, at: clock.wall) } catch {
+            throw .overQuota(error)
+        }
+    }
+
+    /// Whose a damaged job is, as far as that can be read.
+    public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? {
+        try await store.ownerOfDamaged(id)
     }
 
     /// Cancels a queued job at once and a running one at its next part.

@@ -33,6 +33,8 @@ public final class MemoryJobStore: JobStore {
         var overdue: [Job] = []
         /// How many jobs have expired that nobody was told of.
         var expired = 0
+        /// What accounts have handed in.
+        var usage: [ByteText: DailyUsage] = [:]
     }
 
     /// How long a claim lasts that nobody renews.
@@ -74,6 +76,11 @@ public final class MemoryJobStore: JobStore {
     /// Says which models are served.
     public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         step { state, _, _ in state.table.serve(JobTable.Served(models, missing: missing)) }
+    }
+
+    /// What an account has handed in since the process began.
+    public func usage(of account: String) async throws(JobStoreError) -> DailyUsage? {
+        step { state, _, _ in state.usage[ByteText(account)] }
     }
 
     /// How many jobs wait for which model.
@@ -260,11 +267,13 @@ extension MemoryJobStore.State {
             if let key = submission.key { registry.insert(key, for: job.id) }
             return Receipt(jobs: [job], origin: .reused)
         }
+        let usage = try usage(with: submission, at: wall)
         let needed = submission.jobs.reduce(0) { sum, new in
             let (sum, overflow) = sum.addingReportingOverflow(JobRecord.promise(new.outputEstimate))
             return overflow ? .max : sum
         }
         try table.checkRoom(forBytes: needed)
+        if let account = submission.account { self.usage[ByteText(account.name)] = usage }
         let batch = submission.isBatch ? BatchID(generator.next(at: wall, using: &self.random)) : nil
         let ids = submission.jobs.map { new in
             let id = generator.next(at: wall, using: &self.random)
@@ -273,6 +282,14 @@ extension MemoryJobStore.State {
         }
         registry.insert(submission, as: ids, batch: batch)
         return Receipt(jobs: ids.compactMap { table.job($0) }, batch: batch, origin: .new)
+    }
+
+    /// What the submission's account will have handed in with it; nil where that is not counted.
+    private func usage(with submission: Submission, at wall: WallTime) throws(JobStoreError) -> DailyUsage? {
+        guard let account = submission.account else { return nil }
+        do throws(QuotaExcess) {
+            return try account.charged(usage[ByteText(account.name)], for: submission, at: wall)
+        } catch { throw .overQuota(error) }
     }
 
     /// Notes that a job has ended, and makes room for its end.

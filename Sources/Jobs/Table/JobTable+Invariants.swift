@@ -8,6 +8,8 @@ extension JobTable {
                 let expected = jobs.filter { $0.status == status }.map(\.id).sorted()
                 precondition(idsByStatus[status].map { Array($0.elements) } == expected, "index of \(status)")
             }
+            let owned = Dictionary(grouping: jobs.filter { $0.owner != nil }) { ByteText($0.owner ?? "") }
+            precondition(idsByOwner.mapValues { Array($0.elements) } == owned.mapValues { $0.map(\.id).sorted() })
             checkQueue()
             checkRecords()
             checkBytes()

@@ -45,6 +45,9 @@ extension Setting {
         Setting(
             "log-level", .choice(Logger.Level.allCases.map(\.rawValue)), .value("info"), "What the log tells.",
             in: .server, of: [.serve]),
+        Setting(
+            "log-format", .choice(LogForm.allCases.map(\.rawValue)), .value("text"),
+            "How lines of the log and the access log are written.", in: .server, of: [.serve]),
     ]
 
     private static let scoring: [Setting] = [
@@ -157,7 +160,7 @@ extension Setting {
             "Requests that a client may make at once after a pause.", in: .access, of: [.serve], needs: "rate-limit"),
         Setting(
             "access-log", .path(.output("a file, or - for standard output")),
-            "File that gets a line of JSON for each answer; - for standard output.", in: .access, of: [.serve]),
+            "File that gets a line for each answer; - for standard output.", in: .access, of: [.serve]),
         Setting(
             "allowed-hosts", .list("names of hosts"), .told("on this machine alone and without keys none, else any"),
             "Names that the server answers by beside those of loopback, separated by commas, such as vigil.example or "

@@ -58,6 +58,8 @@ extension StoreFolder.Store {
     func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         try await inner.serve(models, missing: missing)
     }
+    func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await inner.usage(of: account) }
+    func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { try await inner.ownerOfDamaged(id) }
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
     var lease: Duration { inner.lease }
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await inner.renew(tokens) }
