@@ -181,7 +181,7 @@ extension Problem {
         }
         return HTTPProblem(
             status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day", detail: detail,
-            fields: [.retryAfter: String(excess.retryAfterSeconds)])
+            fields: [.retryAfter: String(excess.retryAfterSeconds)], shortage: Family.Shortage.quota.rawValue)
     }
 }
 
