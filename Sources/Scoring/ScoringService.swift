@@ -20,6 +20,9 @@ public final class ScoringService: Sendable {
         /// callbacks are off.
         public var callbackAddress: (@Sendable (String) throws(OptionError) -> String)?
 
+        /// Told how many snippets a chunk had that was scored, on the worker's thread.
+        public var scored: (@Sendable (_ snippets: Int) -> Void)?
+
         /// The defaults.
         public init() {}
     }
@@ -44,7 +47,7 @@ public final class ScoringService: Sendable {
         self.backlog = backlog
         answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
         self.settings = settings
-        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork()), workers: workers)
+        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)), workers: workers)
     }
 
     /// Starts the workers, which begin with jobs once the models' digests are known.

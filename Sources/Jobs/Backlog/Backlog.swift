@@ -66,6 +66,8 @@ public final class Backlog: Sendable {
     /// How much may be queued.
     public let limits: Limits
     let store: any JobStore
+    /// Told of what happens to jobs.
+    let observer: any JobObserver
     /// Where the time is taken from.
     public let clock: any JobClock
     let logger: Logger
@@ -76,14 +78,16 @@ public final class Backlog: Sendable {
     let watchers: Watchers
     let state: Mutex<State>
 
-    /// A backlog before `store`, which nobody else may use.
+    /// A backlog before `store`, which nobody else may use; `observer` is told of what happens to its jobs.
     public init(
         store: any JobStore,
         limits: Limits = Limits(),
         clock: any JobClock = SystemClock(),
+        observer: any JobObserver = JobObservers(),
         logger: Logger = Logger(label: "vigil.jobs")
     ) {
         self.limits = limits
+        self.observer = observer
         self.store = store
         self.clock = clock
         self.logger = logger
@@ -154,6 +158,15 @@ extension Backlog {
         try await store.counts()
     }
 
+    /// What there is, at the same cost however many jobs there are; nil where the store does not count.
+    public func census() async throws(JobStoreError) -> QueueCensus? { try await store.census() }
+
+    /// What the store has of its disk; nil where it has none.
+    public var storeRoom: StoreRoom? { store.room }
+
+    /// How many callbacks are on their way or wait for it; nil where the store does not count.
+    public var waitingCallbacks: Int? { store.waitingCallbacks }
+
     /// Throws where the store would not take a job now.
     public func checkStore() async throws(JobStoreError) {
         try await store.checkWritable()
@@ -218,8 +231,11 @@ extension Backlog {
     }
 
     /// Counts an ended job and wakes who waits for it.
-    func announce(ended job: Job) {
+    ///
+    /// - Parameter writing: how long its end took to write, where a worker has had it
+    func announce(ended job: Job, writing: Duration? = nil) {
         state.withLock { $0.metrics.count(ended: job.status) }
+        observer.ended(job, writing: writing)
         if let failure = job.failure {
             logger.warning("a job has failed", metadata: ["job": "\(job.id)", "reason": "\(failure.reason)"])
         }

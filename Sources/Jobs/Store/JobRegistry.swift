@@ -108,6 +108,8 @@ struct CallbackTable: Sendable {
 
     func contains(_ job: JobID) -> Bool { entries[job] != nil }
 
+    var count: Int { entries.count }
+
     mutating func remove(_ job: JobID) {
         guard let entry = entries.removeValue(forKey: job) else { return }
         let line = entry.line

@@ -123,6 +123,15 @@ public protocol JobStore: Sendable {
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
 
+    /// What there is, as it is kept count of: it costs the same however many jobs there are. Nil where nobody counts.
+    func census() async throws(JobStoreError) -> QueueCensus?
+
+    /// What it has of its disk, as it was found lately; nil where it has none.
+    var room: StoreRoom? { get }
+
+    /// How many callbacks are on their way or wait for it, as it is kept count of; nil where nobody counts.
+    var waitingCallbacks: Int? { get }
+
     /// Gives back what was claimed and is nobody's any more, removes what ended longer ago than results are kept, and ends what
     /// is too late to be begun or not to wait for its model.
     func expire() async throws(JobStoreError) -> Expired
@@ -153,6 +162,15 @@ public struct Expired: Sendable, Equatable {
 extension JobStore {
     /// All can be read.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int { 0 }
+
+    /// Nobody counts.
+    public func census() async throws(JobStoreError) -> QueueCensus? { nil }
+
+    /// It has no disk.
+    public var room: StoreRoom? { nil }
+
+    /// Nobody counts.
+    public var waitingCallbacks: Int? { nil }
 
     /// None is.
     public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { nil }

@@ -31,6 +31,8 @@ public final class MemoryJobStore: JobStore {
         var random: any RandomNumberGenerator & Sendable
         /// The jobs that were too late, until somebody is told.
         var overdue: [Job] = []
+        /// How many jobs have expired that nobody was told of.
+        var expired = 0
         /// What accounts have handed in.
         var usage: [ByteText: DailyUsage] = [:]
     }
@@ -211,6 +213,12 @@ public final class MemoryJobStore: JobStore {
         step { state, _, _ in state.table.counts() }
     }
 
+    /// What the store holds, by its own books.
+    public func census() async throws(JobStoreError) -> QueueCensus? { step { $0.table.census(now: $2) } }
+
+    /// How many callbacks are on their way or wait for it.
+    public var waitingCallbacks: Int? { state.withLock { $0.registry.callbacks.count } }
+
     /// Removes what has expired; other calls do so too.
     public func expire() async throws(JobStoreError) -> Expired {
         let (now, wall) = (clock.now, clock.wall)
@@ -218,9 +226,12 @@ public final class MemoryJobStore: JobStore {
             let lapsed = state.table.takeLapsed(wall: wall, now: now).map { record in
                 record.job.status.isEnded ? state.ended(record, now: now) : state.table.shown(record)
             }
-            let removed = state.removeExpired(wall: wall, now: now)
-            defer { state.overdue = [] }
-            return Expired(removed: removed, overdue: state.overdue, lapsed: lapsed)
+            state.removeExpired(wall: wall, now: now)
+            defer {
+                state.overdue = []
+                state.expired = 0
+            }
+            return Expired(removed: state.expired, overdue: state.overdue, lapsed: lapsed)
         }
     }
 
@@ -230,7 +241,7 @@ public final class MemoryJobStore: JobStore {
     ) -> Value {
         state.withLock { state in
             let (now, wall) = (clock.now, clock.wall)
-            _ = state.removeExpired(wall: wall, now: now)
+            state.removeExpired(wall: wall, now: now)
             defer { checkSmallTable(state.table) }
             return body(&state, wall, now)
         }
@@ -300,15 +311,13 @@ extension MemoryJobStore.State {
     }
 
     /// Removes what has expired, and ends what is too late.
-    mutating func removeExpired(wall: WallTime, now: MonotonicTime) -> Int {
+    mutating func removeExpired(wall: WallTime, now: MonotonicTime) {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
-        var removed = 0
         for id in table.expired(now: now) {
             let isAwaited = registry.callbacks.contains(id)
             if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
-            if forget(id) { removed += 1 }
+            if forget(id) { expired += 1 }
         }
-        return removed
     }
 }

@@ -30,6 +30,10 @@ extension JobTable {
             precondition(ready.count == queued.count)
             precondition(ready.parts == queued.reduce(0) { $0 + $1.job.parts })
             precondition(queuedBytes == all.reduce(0) { $0 + $1.job.inputBytes })
+            let zero = MonotonicTime(nanoseconds: 0)
+            var books = QueueBooks()
+            for record in all { books.add(record) }
+            precondition(self.books.census(now: zero) == books.census(now: zero), "the books have the queued jobs")
             let late = all.compactMap { record in record.overdueAt.map { Moment(at: $0, id: record.job.id) } }
             precondition(Array(deadlines.elements) == late.sorted())
         }

@@ -68,6 +68,8 @@ package struct JobTable: Sendable {
 
     /// The bytes of the queued jobs' inputs.
     package var queuedBytes = 0
+    /// The queued jobs by priority and model.
+    var books = QueueBooks()
     /// What all ended jobs take.
     var endedBytes = 0
     /// The part of it that must stay until its time: outputs that nobody has fetched.
@@ -143,6 +145,7 @@ package struct JobTable: Sendable {
     mutating func queue(_ record: JobRecord) {
         line(up: record)
         queuedBytes += record.job.inputBytes
+        books.add(record)
         if let at = record.overdueAt { deadlines.insert(Moment(at: at, id: record.job.id)) }
     }
 
@@ -155,6 +158,7 @@ package struct JobTable: Sendable {
     /// Keeps the books of a job that is no longer in the queue.
     mutating func noteUnqueued(_ record: JobRecord) {
         queuedBytes -= record.job.inputBytes
+        books.remove(record)
         if let at = record.overdueAt { deadlines.remove(Moment(at: at, id: record.job.id)) }
     }
 

@@ -41,7 +41,12 @@ struct Failure: Error, CustomStringConvertible {
         if error is CleanExit { VigilCommand.exit(withError: error) }
         if let code = error as? ExitCode { end(code.rawValue) }
         if let failure = Failure(error) {
-            Terminal.note(failure.description)
+            // A line of another form than the log's is none for whoever reads that.
+            if LogLines.shared.form == .text {
+                Terminal.note(failure.description)
+            } else {
+                LogLines.shared.add(.critical, failure.description, ["code": "\(failure.code.rawValue)"])
+            }
             end(failure.code.rawValue)
         }
         let code = VigilCommand.exitCode(for: error)

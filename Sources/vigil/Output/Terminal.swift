@@ -46,8 +46,8 @@ enum Terminal {
     }
 
     /// Writes a line of the log, as it is, to standard error.
-    static func writeLog(_ line: String) {
-        try? write(Array(line.utf8), to: STDERR_FILENO)
+    static func writeLog(_ line: [UInt8]) {
+        try? write(line, to: STDERR_FILENO)
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
