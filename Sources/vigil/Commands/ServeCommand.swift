@@ -4,6 +4,7 @@ import Engine
 import HTTP
 import Jobs
 import Logging
+import Platform
 import Scoring
 import ServiceLifecycle
 
@@ -57,12 +58,17 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
+        let memory = MemoryShares()
+        let jobs = try JobOptions(settings: settings).open(
+            listening: StatePlace.Name(configuration), within: memory, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
+        memory.apply(to: &limits, jobs.backlog.limits)
+        var description = ServerDescription()
+        description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
         let composition = Composition(
             models: models, backlog: jobs.backlog, workers: workers, scoring: limits, http: configuration,
-            gate: control.gate, observer: accessLog.map { $0.add }, logger: logger)
+            gate: control.gate, server: description, observer: accessLog.map { $0.add }, logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let group = ServiceGroup(
@@ -76,6 +82,9 @@ struct ServeCommand: AsyncParsableCommand {
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
                                 "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                                "processors": "\(memory.limits.processorText)",
+                                "memory": "\(ByteCount(memory.limits.memory))",
+                                "uploads": "\(ByteCount(jobs.backlog.limits.maxBytes))",
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()

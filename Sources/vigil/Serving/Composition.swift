@@ -15,11 +15,14 @@ struct Composition {
     init(
         models: ModelRegistry, backlog: Backlog, workers: Int, scoring settings: ScoringService.Settings = .init(),
         http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
-        observer: (@Sendable (ExchangeRecord) -> Void)? = nil, logger: Logger
+        server description: ServerDescription = .init(), observer: (@Sendable (ExchangeRecord) -> Void)? = nil,
+        logger: Logger
     ) {
         self.models = models
         scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: settings)
-        let service = VigilService(scoring, openAPI: Resources.openAPI)
+        var description = description
+        (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
+        let service = VigilService(scoring, openAPI: Resources.openAPI, server: description)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
             logger: logger, gate: gate, observer: observer)
