@@ -12,6 +12,10 @@ public final class ScoringService: Sendable {
     public struct Settings: Sendable {
         /// Bytes of an upload.
         public var maxBodyBytes = 128 << 20
+        /// Bytes of memory that the process may use, where it is they that bound uploads, and not a setting.
+        public var boundingMemoryBytes: Int?
+        /// Bytes of results and large answers that are on their way to clients.
+        public var answerBytes = 256 << 20
         /// Whether a job that was scored before is answered by its result.
         public var reusesResults = false
         /// What becomes of queued jobs that were accepted for a model that is not served.
@@ -45,7 +49,7 @@ public final class ScoringService: Sendable {
     public init(models: ModelRegistry, backlog: Backlog, workers: Int, settings: Settings = Settings()) {
         self.models = models
         self.backlog = backlog
-        answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
+        answers = AnswerBudget(limit: settings.answerBytes, clock: backlog.clock)
         self.settings = settings
         pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)), workers: workers)
     }

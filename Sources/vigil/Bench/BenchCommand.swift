@@ -65,7 +65,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var url: String?
     @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
     var model: String?
-    @Option(help: "Worker threads of the server in this process. (default: the cores)")
+    @Option(help: "Worker threads of the server in this process. (default: the processors that it may use)")
     var workers: Int?
     @Option(help: "What to ask for: scores, or /livez, which is the HTTP server alone.")
     var target = LoadTarget.Kind.score

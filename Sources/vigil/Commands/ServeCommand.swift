@@ -4,6 +4,7 @@ import Engine
 import HTTP
 import Jobs
 import Logging
+import Platform
 import Scoring
 import ServiceLifecycle
 
@@ -62,13 +63,18 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
+        let memory = MemoryShares()
         let jobs = try JobOptions(settings: settings).open(
-            listening: StatePlace.Name(configuration), telemetry, logger)
+            listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
+        memory.apply(to: &limits, jobs.backlog.limits)
+        var description = ServerDescription()
+        description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
         let composition = Composition(
             models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: try access.service(),
-            http: configuration, gate: control.gate, telemetry: telemetry, observers: [accessLog.add], logger: logger)
+            server: description, http: configuration, gate: control.gate, telemetry: telemetry,
+            observers: [accessLog.add], logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let group = ServiceGroup(
@@ -82,6 +88,9 @@ struct ServeCommand: AsyncParsableCommand {
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
                                 "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                                "processors": "\(memory.limits.processorText)",
+                                "memory": "\(ByteCount(memory.limits.memory))",
+                                "uploads": "\(ByteCount(jobs.backlog.limits.maxBytes))",
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
