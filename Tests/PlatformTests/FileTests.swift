@@ -58,6 +58,26 @@ struct FileTests {
         #expect(folder.names.isEmpty)
     }
 
+    @Test("a folder is made where there is none, one that is there stays, and looking whether it can be makes nothing")
+    func folders() throws {
+        let scratch = try ScratchFolder()
+        let path = scratch.path + "/new"
+        #expect(try Folder.check(path: path) == false)
+        #expect(try Folder.check(path: path + "/") == false)
+        #expect(access(path, F_OK) != 0)
+        try Folder.make(path: path)
+        try Folder.make(path: path)
+        #expect(try Folder.check(path: path))
+        let file = try scratch.write([], to: "file").path
+        #expect(throws: FileError.notAFolder(path: file)) { try Folder.make(path: file) }
+        #expect(throws: FileError.notAFolder(path: file)) { try Folder.check(path: file) }
+        for beyond in [scratch.path + "/none/new", file + "/new"] {
+            #expect(throws: FileError.self) { try Folder.make(path: beyond) }
+            #expect(throws: FileError.self) { try Folder.check(path: beyond) }
+        }
+        #expect(throws: FileError.self) { try Folder.check(path: "") }
+    }
+
     @Test("an atomic file replaces regular files alone: no pipe, no folder")
     func replacesFilesAlone() throws {
         let folder = try ScratchFolder()

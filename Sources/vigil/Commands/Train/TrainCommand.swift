@@ -208,15 +208,11 @@ extension TrainCommand {
 enum OutputFolder {
     /// Makes a folder where there is none; its parent must be there.
     static func make(_ path: String) throws(Failure) {
-        var status = stat()
-        if stat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else {
-                throw Failure(.usage, "--output '\(path)' is no folder: expected one, or a name that is free")
+        do throws(FileError) { try Folder.make(path: path) } catch {
+            if case .notAFolder = error {
+                throw Failure(.usage, "--output \(error): expected one, or a name that is free")
             }
-            return
-        }
-        guard mkdir(path, 0o755) == 0 else {
-            throw Failure(.configuration, "--output '\(path)' can't be made: \(errnoText(errno))")
+            throw Failure(.configuration, "--output \(error)")
         }
     }
 }
