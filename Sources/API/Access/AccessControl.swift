@@ -11,16 +11,20 @@ public struct AccessControl: Sendable {
     private let limiter: RateLimiter?
     private let hosts: HostRules
     private let origins: OriginRules
+    private let showsMetricsToAll: Bool
     private let wall: @Sendable () -> WallTime
 
     /// Without keys everyone may come in, without a limiter as often as they like.
     ///
-    /// - Parameter wall: the time of day, by which keys expire
+    /// - Parameters:
+    ///   - showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
+    ///   - wall: the time of day, by which keys expire
     public init(
         keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
-        wall: @escaping @Sendable () -> WallTime = { SystemClock().wall }
+        showsMetricsToAll: Bool = false, wall: @escaping @Sendable () -> WallTime = { SystemClock().wall }
     ) {
         self.wall = wall
+        self.showsMetricsToAll = showsMetricsToAll
         self.keys = keys
         self.limiter = limiter
         self.hosts = hosts
@@ -54,7 +58,7 @@ public struct AccessControl: Sendable {
         if isKnownHost, let preflight = origins.preflight(head) {
             return Admission(client: address, verdict: .answered(preflight))
         }
-        if Self.isProbe(head) {
+        if isProbe(head) {
             return probe(head, from: peer, address, isKnownHost: isKnownHost, isLoopbackName: named.isLoopback)
         }
         guard isKnownHost else {
@@ -78,17 +82,21 @@ public struct AccessControl: Sendable {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
-        if let key, !key.mayChange, OriginRules.isUnsafe(head.method) {
-            return Admission(client: client, fields: fields, verdict: .refusedAtOnce(Problem.readerOnly(key.name)))
+        if let key, let forbidden = Self.forbidden(head, to: key) {
+            return Admission(client: client, fields: fields, verdict: .refusedAtOnce(forbidden))
         }
-        return Admission(client: client, fields: fields)
+        let seesDetails =
+            key?.seesServer
+            ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
+        return Admission(client: client, fields: fields, seesDetails: seesDetails)
     }
 
     /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
     /// default.
-    private static func isProbe(_ head: RequestHead) -> Bool {
+    private func isProbe(_ head: RequestHead) -> Bool {
         switch head.path {
         case "/livez", "/readyz", "/healthz": true
+        case "/metrics": showsMetricsToAll
         case "/", "*": head.method == .options
         default: false
         }
@@ -99,20 +107,31 @@ public struct AccessControl: Sendable {
         head.path == ProblemTypes.path || head.path.utf8.starts(with: Problem.path.utf8)
     }
 
-    /// Whose key sees all jobs sees all there is to see; where there are none, who is on this machine and no page of a browser on
+    /// Whose key sees the server sees all there is to see; where there are none, who is on this machine and no page of a browser on
     /// it.
     private func probe(
         _ head: RequestHead, from peer: SocketAddress, _ address: ClientIdentity, isKnownHost: Bool,
         isLoopbackName: Bool?
     ) -> Admission {
         guard let keys = keys?.current else {
-            let isHere = peer == .unix || (isLoopbackName ?? true) && peer.isLoopback
             return Admission(
-                client: address,
-                seesDetails: isKnownHost && isHere && !Self.isPassedOn(head) && !origins.isForeign(head))
+                client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
         guard let key = try? bearer(of: head, among: keys) else { return Admission(client: address) }
-        return Admission(client: .key(key.name), seesDetails: key.caller.seesAll)
+        return Admission(client: .key(key.name), seesDetails: key.seesServer)
+    }
+
+    /// What a key's role has against a request; nil for nothing.
+    private static func forbidden(_ head: RequestHead, to key: APIKey) -> HTTPProblem? {
+        if !key.mayChange, OriginRules.isUnsafe(head.method) { return Problem.readerOnly(key.name) }
+        if head.path == "/metrics", !key.seesServer { return Problem.noMetrics(key.name) }
+        return nil
+    }
+
+    /// Whether the request comes from this machine, and from no page of a browser on it.
+    private func isHere(_ head: RequestHead, _ peer: SocketAddress, isLoopbackName: Bool?) -> Bool {
+        (peer == .unix || (isLoopbackName ?? true) && peer.isLoopback) && !Self.isPassedOn(head)
+            && !origins.isForeign(head)
     }
 
     /// Whether a proxy says that the request is somebody else's: one on this machine comes from it for everybody.

@@ -205,13 +205,16 @@ struct OwnersTests {
         #expect(try await guarded.ask(.delete, "/jobs/\(id)", as: nil).status == 200)
     }
 
-    @Test("details of health are for keys that see all")
+    @Test("details of health, and metrics, are for keys that see all, and for readers of nobody's jobs")
     func health() async throws {
         let guarded = try GuardedService(Self.lines)
         for (key, _, sees) in Self.bearers {
+            let seesServer = sees.contains(nil) || sees.isEmpty
+            let metrics = try await guarded.ask(.get, "/metrics", as: key)
+            #expect((metrics.problem == "role-forbids") == !seesServer, "\(key): \(metrics.body.prefix(200))")
             for path in ["/readyz", "/healthz", "/livez"] {
                 let answer = try await guarded.ask(.get, path, as: key)
-                #expect(answer.status == 200 && answer.body.contains("detail") == sees.contains(nil), "\(key) \(path)")
+                #expect(answer.status == 200 && answer.body.contains("detail") == seesServer, "\(key) \(path)")
             }
         }
     }
