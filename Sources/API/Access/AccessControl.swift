@@ -72,7 +72,9 @@ public struct AccessControl: Sendable {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
-        return Admission(client: client, fields: fields)
+        let seesDetails =
+            keys != nil || head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback)
+        return Admission(client: client, fields: fields, seesDetails: seesDetails)
     }
 
     /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
@@ -98,13 +100,17 @@ public struct AccessControl: Sendable {
         isLoopbackName: Bool?
     ) -> Admission {
         guard let keys = keys?.current else {
-            let isHere = peer == .unix || (isLoopbackName ?? true) && peer.isLoopback
             return Admission(
-                client: address,
-                seesDetails: isKnownHost && isHere && !Self.isPassedOn(head) && !origins.isForeign(head))
+                client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
         guard let client = try? Self.bearer(of: head, among: keys) else { return Admission(client: address) }
         return Admission(client: client, seesDetails: true)
+    }
+
+    /// Whether the request comes from this machine, and from no page of a browser on it.
+    private func isHere(_ head: RequestHead, _ peer: SocketAddress, isLoopbackName: Bool?) -> Bool {
+        (peer == .unix || (isLoopbackName ?? true) && peer.isLoopback) && !Self.isPassedOn(head)
+            && !origins.isForeign(head)
     }
 
     /// Whether a proxy says that the request is somebody else's: one on this machine comes from it for everybody.

@@ -124,7 +124,7 @@ public final class HTTPServer: Sendable {
     }
 
     private func makeLoops() throws(ListenError) -> [EventLoop] {
-        let count = max(1, configuration.eventLoops ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let count = configuration.loops
         var loops: [EventLoop] = []
         for index in 0..<count {
             do throws(PollerError) {

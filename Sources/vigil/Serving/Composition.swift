@@ -15,15 +15,17 @@ struct Composition {
 
     init(
         models: ModelRegistry, backlog: Backlog, workers: Int, scoring limits: ScoringService.Settings = .init(),
-        service settings: VigilService.Settings = .init(), http configuration: ServerConfiguration = .init(),
-        gate: RequestGate? = nil, telemetry: JobTelemetry = JobTelemetry(),
-        observers: [@Sendable (ExchangeRecord) -> Void] = [], logger: Logger
+        service settings: VigilService.Settings = .init(), server description: ServerDescription = .init(),
+        http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
+        telemetry: JobTelemetry = JobTelemetry(), observers: [@Sendable (ExchangeRecord) -> Void] = [], logger: Logger
     ) {
         self.models = models
         var limits = limits
         limits.scored = { telemetry.scored(snippets: $0) }
         scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: limits)
-        let service = VigilService(scoring, openAPI: Resources.openAPI, settings: settings)
+        var description = description
+        (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
+        let service = VigilService(scoring, openAPI: Resources.openAPI, settings: settings, server: description)
         metrics = service.metrics(of: telemetry)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,

@@ -39,14 +39,18 @@ struct JobOptions {
     ///
     /// - Parameters:
     ///   - listening: what the server's addresses are called, after which its own folder is named
+    ///   - shares: the memory of each part
     ///   - telemetry: counts what happens to the jobs
-    func open(listening: StatePlace.Name, _ telemetry: JobTelemetry, _ logger: Logger) throws -> Opened {
-        let limits = try limits()
+    func open(
+        listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
+    ) throws -> Opened {
+        let limits = try limits(within: shares, logger)
         let attempts = try settings.integer("attempts")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
             memory.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 3_600)
-            memory.resultBudgetBytes = try settings.mebibytes("max-results")
+            memory.resultBudgetBytes = try shares.bytes(
+                of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
             let store = MemoryJobStore(settings: memory)
             let backlog = Backlog(store: store, limits: limits, observer: telemetry, logger: logger)
@@ -71,9 +75,10 @@ struct JobOptions {
         }
     }
 
-    private func limits() throws -> Backlog.Limits {
+    private func limits(within memory: MemoryShares, _ logger: Logger) throws -> Backlog.Limits {
         var limits = Backlog.Limits(
-            maxJobs: try settings.integer("max-queued"), maxBytes: try settings.mebibytes("max-queued-memory"))
+            maxJobs: try settings.integer("max-queued"),
+            maxBytes: try memory.bytes(of: "max-queued-memory", atMost: memory.uploads, settings, logger))
         let jobs = try settings.integer(ifSet: "max-queued-per-client") ?? 0
         let mebibytes = try settings.integer(ifSet: "max-queued-memory-per-client") ?? 0
         limits.maxJobsPerClient = jobs > 0 ? jobs : limits.maxJobs - limits.maxJobs / 8

@@ -25,7 +25,7 @@ extension Setting {
             "Model file made by vigil import or vigil train.",
             in: .general, of: [.serve, .score]),
         Setting(
-            "workers", .integer(1...1_024), .told("the cores"), "Threads that score.",
+            "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
             in: .general, of: [.serve, .score]),
     ]
 
@@ -241,7 +241,7 @@ extension Setting {
             "of an answer that are held before no more of it is made."),
         bytes("read-buffer", Limits().readBufferBytes, 1_024...sixteenMebi, "that are read from a connection at once."),
         Setting(
-            "event-loops", .integer(0...1_024), .told("the cores"), "Event loops that share the connections.",
+            "event-loops", .integer(0...1_024), .told("the processors that it may use"), "Event loops that share the connections.",
             in: .clients, of: [.serve]),
     ]
 
