@@ -4,7 +4,7 @@
 #   run.sh [PART…]   api kubernetes compose systemd haproxy sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
 #   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
-#   SECONDS_OF_API=n how long schemathesis makes requests up, by default 40
+#   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE=1
 venv=${VENV:-$root/.build/validate}
 passed=0 failed=0 skipped=0
 
-packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.20.2.1 'cyclonedx-python-lib[json-validation]==11.12.0'
+packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-python-lib[json-validation]==11.12.0'
     kubernetes-validate==1.37.0 numpy schemathesis==4.32.5)
 if [[ ${INSTALL:-} == 1 ]]; then
     missing=()
@@ -95,8 +95,13 @@ haproxy_configuration() {
     needs haproxy "deploy/haproxy/haproxy.cfg" || return 0
     check "deploy/haproxy/haproxy.cfg" env VIGIL_A=127.0.0.1:1 VIGIL_B=127.0.0.1:2 VIGIL_FRONT=127.0.0.1:3 \
         VIGIL_ADMIN="$work/admin" haproxy -c -f deploy/haproxy/haproxy.cfg
-    check "a rolling restart behind it" env VIGIL="$VIGIL" Tests/EndToEnd/run.sh rolling
+    check "a rolling restart behind it" rolling
     grep p99 "$work/said" || true
+}
+
+rolling() {
+    VIGIL=$VIGIL Tests/EndToEnd/run.sh rolling | tee "$work/rolling"
+    ! grep -q '^skip' "$work/rolling"
 }
 
 sbom() {

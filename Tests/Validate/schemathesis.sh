@@ -17,6 +17,6 @@ until port=$(sed -n 's/.*url=http:[^ ]*:\([0-9]*\).*/\1/p' "$work/log") && [[ -n
 done
 cd "$work"
 SCHEMATHESIS_HOOKS=schemathesis_hooks PYTHONPATH=$here schemathesis --config-file "$here/schemathesis.toml" run \
-    "$here/../../openapi.yaml" --url "http://127.0.0.1:$port" --checks all --no-color --max-time "${SECONDS_OF_API:-40}"
+    "$here/../../openapi.yaml" --url "http://127.0.0.1:$port" --checks all --no-color --max-examples "${EXAMPLES:-15}"
 kill "$server"
 wait "$server"
