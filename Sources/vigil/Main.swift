@@ -7,6 +7,7 @@ import Scoring
 @main
 struct Main {
     static func main() async {
+        LostPages.tell()
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))

@@ -25,7 +25,7 @@ struct EvalCheck {
         if spelling == nil, !isTraining, let annotations = try input.annotationsPath(benchmark) {
             report.findings.append(Finding(doubt: "\(annotations) is not looked at: its classes are not known"))
         }
-        try Terminal.print(asJSON ? report.json : Array(report.text.utf8))
+        try Terminal.print(asJSON ? report.json : Array(report.text.utf8), asJSON: asJSON)
         try report.findings.check()
     }
 
