@@ -180,7 +180,8 @@ extension Problem {
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large", detail: detail)
         }
         return HTTPProblem(
-            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day", detail: detail,
+            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day",
+            detail: detail,
             fields: [.retryAfter: String(excess.retryAfterSeconds)], shortage: Family.Shortage.quota.rawValue)
     }
 }
