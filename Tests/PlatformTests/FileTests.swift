@@ -92,11 +92,11 @@ struct FileTests {
     @Test("a work folder is made with all above it, is one process's at a time, and loses what a killed one left")
     func works() throws {
         let folder = try ScratchFolder()
-        for path in ["/a/b/c", "/d//e/", "/a"] { try Folder.makeAll(path: folder.path + path) }
+        for path in ["/a/b/c", "/d//e/", "/a"] { try WorkFolder.make(folder.path + path) }
         #expect(folder.names.sorted() == ["a", "d"])
         _ = try folder.write([1], to: "file")
-        #expect(throws: FileError.self) { try Folder.makeAll(path: folder.path + "/file") }
-        #expect(throws: FileError.self) { try Folder.makeAll(path: folder.path + "/file/in") }
+        #expect(throws: FileError.self) { try WorkFolder.make(folder.path + "/file") }
+        #expect(throws: FileError.self) { try WorkFolder.make(folder.path + "/file/in") }
         let path = folder.path + "/a"
         for name in [".state.abc.tmp", ".stat.abc.tmp", ".state.tmp", "state", ".state.abc", ".other.abc.tmp"] {
             _ = try folder.write([1], to: "a/" + name)
