@@ -37,7 +37,9 @@ struct AccessOptions {
         guard let path = try settings.text("api-keys") else {
             for name in ["api-key", "api-key" + Setting.fileSuffix] where settings.place(of: name) != nil {
                 throw settings.failure(
-                    name, "it is a client's; expected --api-keys, the file of the keys that the server takes")
+                    name,
+                    "it is a client's; expected VIGIL_API_KEYS or --api-keys, the file of the keys that the server takes"
+                )
             }
             return nil
         }
