@@ -51,7 +51,11 @@ let package = Package(
         .target(name: "Zlib", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
         .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
+        .target(name: "Tracing", dependencies: ["Platform"], swiftSettings: optimisedSwift),
+        .target(name: "OTLP", dependencies: ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"]),
+        .target(name: "Audit", dependencies: ["JSON", "Platform"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
+        .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
@@ -59,7 +63,8 @@ let package = Package(
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "Zlib", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Zlib", "Platform", "TLS", "Tracing",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
@@ -92,15 +97,16 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP", "Webhooks",
+                "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry", "Tracing",
+                "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "Platform",
-                "SQLiteStore", "Scoring", "TLS", "Training", "Webhooks",
+                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "OTLP",
+                "Platform", "SQLiteStore", "Scoring", "TLS", "Telemetry", "Tracing", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -117,6 +123,7 @@ let package = Package(
             ],
             path: "Tests/TestSupport"),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["TestSupport", "Platform", "Telemetry"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
         .testTarget(name: "TensorsTests", dependencies: ["TestSupport", "Tensors"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats", "Platform"]),
@@ -156,6 +163,10 @@ let package = Package(
                 "TestSupport", "CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "Training",
                 "VadCLIP",
             ]),
+        .testTarget(name: "TracingTests", dependencies: ["TestSupport", "Platform", "Tracing"]),
+        .testTarget(
+            name: "OTLPTests", dependencies: ["TestSupport", "HTTPClient", "JSON", "OTLP", "Platform", "Tracing"]),
+        .testTarget(name: "AuditTests", dependencies: ["TestSupport", "Audit", "JSON", "Platform"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
             name: "WebhooksTests", dependencies: ["TestSupport", "HTTPClient", "Platform", "TLS", "Webhooks"]),
@@ -174,7 +185,7 @@ let package = Package(
             name: "APITests",
             dependencies: [
                 "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors", "Platform",
-                "Scoring", "TLS", "VadCLIP", "Webhooks",
+                "Scoring", "TLS", "Telemetry", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -182,7 +193,7 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore",
+                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore", "Tracing",
                 "Scoring",
                 "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -24,6 +24,9 @@ public final class ScoringService: Sendable {
         /// callbacks are off.
         public var callbackAddress: (@Sendable (String) throws(OptionError) -> String)?
 
+        /// Told how many snippets a chunk had that was scored, on the worker's thread.
+        public var scored: (@Sendable (_ snippets: Int) -> Void)?
+
         /// The defaults.
         public init() {}
     }
@@ -48,7 +51,7 @@ public final class ScoringService: Sendable {
         self.backlog = backlog
         answers = AnswerBudget(limit: settings.answerBytes, clock: backlog.clock)
         self.settings = settings
-        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork()), workers: workers)
+        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)), workers: workers)
     }
 
     /// Starts the workers, which begin with jobs once the models' digests are known.
@@ -97,6 +100,13 @@ public final class ScoringService: Sendable {
 
     /// The workers, and what they are at.
     package var health: PoolHealth { pool.health }
+
+    /// Whether the workers do their work, or have ended in order; not if one is at the same part for so long.
+    package func canWork(stuckAfter limit: Duration) -> Bool {
+        if hasDrained { return true }
+        let health = health
+        return health.alive == health.workers && health.stuck(longerThan: limit).isEmpty
+    }
 }
 
 /// Why something that was asked for can't be had: what kind of reason it is, with what says more.

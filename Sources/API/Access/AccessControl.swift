@@ -10,11 +10,16 @@ public struct AccessControl: Sendable {
     private let limiter: RateLimiter?
     private let hosts: HostRules
     private let origins: OriginRules
+    private let showsMetricsToAll: Bool
 
     /// Without keys everyone may come in, without a limiter as often as they like.
+    ///
+    /// - Parameter showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
     public init(
-        keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none
+        keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
+        showsMetricsToAll: Bool = false
     ) {
+        self.showsMetricsToAll = showsMetricsToAll
         self.keys = keys
         self.limiter = limiter
         self.hosts = hosts
@@ -48,7 +53,7 @@ public struct AccessControl: Sendable {
         if isKnownHost, let preflight = origins.preflight(head) {
             return Admission(client: address, verdict: .answered(preflight))
         }
-        if Self.isProbe(head) {
+        if isProbe(head) {
             return probe(head, from: peer, address, isKnownHost: isKnownHost, isLoopbackName: named.isLoopback)
         }
         guard isKnownHost else {
@@ -74,9 +79,10 @@ public struct AccessControl: Sendable {
 
     /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
     /// default.
-    private static func isProbe(_ head: RequestHead) -> Bool {
+    private func isProbe(_ head: RequestHead) -> Bool {
         switch head.path {
         case "/livez", "/readyz", "/healthz": true
+        case "/metrics": showsMetricsToAll
         case "/", "*": head.method == .options
         default: false
         }

@@ -44,7 +44,7 @@ struct EngineBenchCommand: AsyncParsableCommand {
         let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
     }
 }
 
@@ -120,7 +120,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
             } else {
                 try await measureOwn(settings, pace, stop)
             }
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
         if let hdr { try write(report, to: hdr) }
         if stop.isSet { throw ExitCode(130) }
         for phase in report.phases where phase.tally.answered == 0 {

@@ -1,3 +1,4 @@
+import API
 import ArgumentParser
 import HTTP
 import JSON
@@ -46,7 +47,7 @@ struct ConfigCheckCommand: ParsableCommand {
         try TLSOptions(settings: settings).apply(logger, to: &configuration, reloading: &files)
         let access = AccessOptions(settings: settings)
         _ = try access.control(keys: access.keys(logger, reloading: &files), configuration)
-        _ = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        _ = try CallbackOptions(settings: settings).delivery(JobTelemetry(), logger, reloading: &files)
         _ = try settings.kernels()
     }
 }
@@ -57,7 +58,7 @@ struct ConfigSchemaCommand: ParsableCommand {
         commandName: "schema", abstract: "Write the JSON schema of the config file, for editors.")
 
     func run() throws {
-        try Terminal.print(Array(SettingSchema.text.utf8.dropLast()))
+        try Terminal.print(Array(SettingSchema.text.utf8.dropLast()), asJSON: true)
     }
 }
 

@@ -10,7 +10,14 @@ struct AccessOptions {
     func control(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> AccessControl {
         AccessControl(
             keys: keys, limiter: try limiter(), hosts: try hosts(keys: keys, configuration),
-            origins: try origins(configuration))
+            origins: try origins(configuration), showsMetricsToAll: try settings.text("metrics") == "public")
+    }
+
+    /// What is shown of the service.
+    func service() throws -> VigilService.Settings {
+        var service = VigilService.Settings()
+        service.showsMetrics = try settings.text("metrics") != "off"
+        return service
     }
 
     private func hosts(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> HostRules {
@@ -59,11 +66,12 @@ struct AccessOptions {
         return keys
     }
 
-    /// The access log, if one is asked for; on SIGHUP its file is opened again.
-    func log(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog? {
-        guard let path = try settings.text("access-log") else { return nil }
+    /// The access log; on SIGHUP its file is opened again, if one is named.
+    func log(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog {
+        let form = LogLines.shared.form
+        guard let path = try settings.text("access-log") else { return AccessLog(form: form, logger: logger) }
         do {
-            let log = try AccessLog(path: path, logger: logger)
+            let log = try AccessLog(path: path, form: form, logger: logger)
             reloading.append(.init(files: nil) { log.reopen() })
             return log
         } catch {

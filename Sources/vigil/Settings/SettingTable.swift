@@ -48,6 +48,9 @@ extension Setting {
         Setting(
             "log-level", .choice(Logger.Level.allCases.map(\.rawValue)), .value("info"), "What the log tells.",
             in: .server, of: [.serve]),
+        Setting(
+            "log-format", .choice(LogForm.allCases.map(\.rawValue)), .value("text"),
+            "How lines of the log and the access log are written.", in: .server, of: [.serve]),
     ]
 
     private static let scoring: [Setting] = [
@@ -149,6 +152,10 @@ extension Setting {
             "File of API keys, lines of name:sha256hex; with it requests need one.",
             in: .access, of: [.serve], isSecret: true),
         Setting(
+            "metrics", .choice(["keys", "public", "off"]), .value("keys"),
+            "Who may scrape /metrics: keys, who may read else; public, everybody without a key; off, nobody.",
+            in: .access, of: [.serve]),
+        Setting(
             "rate-limit", .integer(0...1_000_000), .value("0"),
             "Requests a second that each client may make; 0 for any number.", in: .access, of: [.serve]),
         Setting(
@@ -156,7 +163,7 @@ extension Setting {
             "Requests that a client may make at once after a pause.", in: .access, of: [.serve], needs: "rate-limit"),
         Setting(
             "access-log", .path(.output("a file, or - for standard output")),
-            "File that gets a line of JSON for each answer; - for standard output.", in: .access, of: [.serve]),
+            "File that gets a line for each answer; - for standard output.", in: .access, of: [.serve]),
         Setting(
             "allowed-hosts", .list("names of hosts"), .told("on this machine alone and without keys none, else any"),
             "Names that the server answers by beside those of loopback, separated by commas, such as vigil.example or "
