@@ -32,24 +32,40 @@ struct PEMFile {
     }
 
     /// The first private key.
-    func privateKey() throws(TLSError) -> PrivateKey {
+    ///
+    /// - Parameter passphrase: what it is encrypted with, where it is
+    func privateKey(passphrase: [UInt8]? = nil) throws(TLSError) -> PrivateKey {
         ErrorQueue.clear()
-        var wasAsked = false
+        var question = Question(passphrase: passphrase)
         let key = withBIO { bio in
-            withUnsafeMutablePointer(to: &wasAsked) { asked in
-                // Sound: the callback runs only within this call, while `asked` points to a Bool.
+            withUnsafeMutablePointer(to: &question) { question in
+                // Sound: the callback runs only within this call, while `question` points to one.
                 PEM_read_bio_PrivateKey(
                     bio, nil,
-                    { _, _, _, asked in
-                        asked?.assumingMemoryBound(to: Bool.self).pointee = true
-                        return -1
-                    }, asked)
+                    { buffer, size, _, question in
+                        guard let question = question?.assumingMemoryBound(to: Question.self) else { return -1 }
+                        return question.pointee.answer(UnsafeMutableRawBufferPointer(start: buffer, count: Int(size)))
+                    }, question)
             }
         }
         defer { ErrorQueue.clear() }
         if let key { return PrivateKey(owning: key) }
-        if wasAsked { throw .encryptedKey(path: path) }
+        if question.wasAsked { throw passphrase == nil ? .encryptedKey(path: path) : .wrongPassphrase(path: path) }
         throw .unexpectedContent(path: path, expected: "a private key")
+    }
+
+    /// What OpenSSL asks where a key is encrypted.
+    private struct Question {
+        let passphrase: [UInt8]?
+        var wasAsked = false
+
+        /// Puts the passphrase into OpenSSL's buffer: how long it is, or -1 where there is none that fits.
+        mutating func answer(_ buffer: UnsafeMutableRawBufferPointer) -> Int32 {
+            wasAsked = true
+            guard let passphrase, passphrase.count <= buffer.count else { return -1 }
+            buffer.copyBytes(from: passphrase)
+            return Int32(passphrase.count)
+        }
     }
 
     /// Lends the bytes to OpenSSL as something to read from.
