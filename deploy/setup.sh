@@ -31,6 +31,7 @@ for purpose in "$@"; do
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             # A real Prometheus scrapes a server.
             command -v promtool >/dev/null || want prometheus
+            python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml
             ;;
         deb)
             command -v dh >/dev/null || need debhelper
