@@ -148,12 +148,11 @@ public struct CertificateSummary: Sendable, Equatable {
         var seconds = time_t(expiry)
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        func padded(_ number: Int32, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = [padded(parts.tm_year + 1900, 4), padded(parts.tm_mon + 1, 2), padded(parts.tm_mday, 2)]
-        let clock = [padded(parts.tm_hour, 2), padded(parts.tm_min, 2), padded(parts.tm_sec, 2)]
+        let date = [
+            String(Int(parts.tm_year) + 1900, digits: 4), String(Int(parts.tm_mon) + 1, digits: 2),
+            String(Int(parts.tm_mday), digits: 2),
+        ]
+        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { String(Int($0), digits: 2) }
         return date.joined(separator: "-") + "T" + clock.joined(separator: ":") + "Z"
     }
 
