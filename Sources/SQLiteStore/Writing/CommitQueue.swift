@@ -7,11 +7,20 @@ import Synchronization
 ///
 /// So a step alone waits for nothing, and many share one flush of the disk. A transaction that fails is done again step by
 /// step, so that one step's fault is no other's.
+///
+/// Patient steps let others go first, for some milliseconds: the ends of jobs write other pages than submissions do, so that
+/// many of them together cost a fraction of what they cost one by one. Where no other step waits they wait for nothing either.
 final class CommitQueue: Sendable {
     static let most = 64
+    /// How long patient steps let others go first, and how many of them.
+    private static let patience = Duration.milliseconds(5)
+    private static let mostPatient = 32
 
     private struct State {
         var waiting: [Commit] = []
+        var patient: [Commit] = []
+        /// When the first of those came.
+        var patientSince = ContinuousClock.now
         var isRunning = false
         var isClosed = false
         /// Why the last transaction failed, if it did.
@@ -25,13 +34,15 @@ final class CommitQueue: Sendable {
     private let database: StoreDatabase
     private let live: LiveBox
     private let space: DiskSpace
+    private let idle: IdleHands
     private let queue = DispatchQueue(label: "vigil.store")
     private let state = Mutex(State())
 
-    init(database: StoreDatabase, live: LiveBox, space: DiskSpace) {
+    init(database: StoreDatabase, live: LiveBox, space: DiskSpace, idle: IdleHands) {
         self.database = database
         self.live = live
         self.space = space
+        self.idle = idle
     }
 
     /// Why the last transaction failed; nil where it did not.
@@ -41,21 +52,17 @@ final class CommitQueue: Sendable {
     var transactions: Int { state.withLock { $0.transactions } }
 
     /// How many steps wait for the transaction that is running.
-    var waiting: Int { state.withLock { $0.waiting.count } }
+    var waiting: Int { state.withLock { $0.waiting.count + $0.patient.count } }
 
     /// Runs a step on the writer, and returns what it made once that is committed.
-    ///
-    /// - Parameters:
-    ///   - mayUseBallast: false for what is new, which is refused on a full disk
-    ///   - isPromise: false for what nobody outside is told of, such as a claim
     func commit<Value: Sendable>(
-        mayUseBallast: Bool = true, isPromise: Bool = true, _ body: @escaping @Sendable (WriteContext) throws -> Value
+        _ manner: Commit.Manner = .usual, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
         let box = Made<Value>()
         let error = await withCheckedContinuation { (continuation: CheckedContinuation<JobStoreError?, Never>) in
             add(
                 Commit(
-                    mayUseBallast: mayUseBallast, isPromise: isPromise, run: { context in box.put(try body(context)) },
+                    manner, run: { context in box.put(try body(context)) },
                     settled: { continuation.resume(returning: $0) }))
         }
         if let error { throw error }
@@ -83,7 +90,12 @@ final class CommitQueue: Sendable {
         enum Turn { case mine, others, none }
         let turn = state.withLock { state -> Turn in
             if state.isClosed { return .none }
-            state.waiting.append(commit)
+            if commit.manner.isPatient {
+                if state.patient.isEmpty { state.patientSince = ContinuousClock.now }
+                state.patient.append(commit)
+            } else {
+                state.waiting.append(commit)
+            }
             if state.isRunning { return .others }
             state.isRunning = true
             return .mine
@@ -98,8 +110,7 @@ final class CommitQueue: Sendable {
     private func drain() {
         while true {
             let batch = state.withLock { state -> [Commit] in
-                let batch = Array(state.waiting.prefix(Self.most))
-                state.waiting.removeFirst(batch.count)
+                let batch = Self.next(&state)
                 if batch.isEmpty { state.isRunning = false }
                 return batch
             }
@@ -107,6 +118,21 @@ final class CommitQueue: Sendable {
             commit(batch)
             database.checkpointIfLarge()
         }
+    }
+
+    /// What the next transaction has.
+    private static func next(_ state: inout State) -> [Commit] {
+        var batch = Array(state.waiting.prefix(most))
+        state.waiting.removeFirst(batch.count)
+        guard !state.patient.isEmpty else { return batch }
+        let isTime =
+            batch.isEmpty || state.patient.count >= mostPatient
+            || ContinuousClock.now - state.patientSince >= patience
+        guard isTime else { return batch }
+        let more = state.patient.prefix(max(most - batch.count, most / 2))
+        state.patient.removeFirst(more.count)
+        batch += more
+        return batch
     }
 
     private func commit(_ batch: [Commit]) {
@@ -120,19 +146,24 @@ final class CommitQueue: Sendable {
 
     /// On a full disk the ballast goes, once, for what was accepted; what is new is refused.
     private func again(_ commit: Commit, after error: JobStoreError) -> JobStoreError? {
-        guard case .diskFull = error, commit.mayUseBallast, space.throwOutBallast() else { return error }
+        guard case .diskFull = error, commit.manner.mayUseBallast, space.throwOutBallast() else { return error }
         return attempt([commit])
     }
 
     /// Runs steps in one transaction; says why that failed, and then nothing is changed.
+    ///
+    /// Who has nothing to do gets jobs in it, so that a job for which a worker is idle is claimed as it comes, and an end
+    /// and the next claim are one transaction.
     private func attempt(_ batch: [Commit]) -> JobStoreError? {
+        var hand = IdleHands.Hand()
         do {
             if let change = database.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
-            try database.write(counts: batch.contains(where: \.isPromise)) { db in
-                let context = WriteContext(
-                    db: db, clock: database.clock, live: live, damage: database.damage)
+            try database.write(counts: batch.contains(where: \.manner.isPromise)) { db in
+                let context = database.context(db, live)
                 for commit in batch { try commit.perform(context) }
+                try idle.claim(&hand, context)
+                try context.coming.write(context)
             }
         } catch {
             let reason = StoreFault.reason(of: error)
@@ -144,6 +175,7 @@ final class CommitQueue: Sendable {
             }
             state.withLock { $0.isAstray = true }
             try? restore()
+            idle.give(nothing: hand)
             return reason
         }
         live.withLock { live in
@@ -156,6 +188,7 @@ final class CommitQueue: Sendable {
             state.fault = nil
             state.transactions += 1
         }
+        idle.give(hand)
         return nil
     }
 
