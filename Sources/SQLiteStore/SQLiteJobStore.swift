@@ -36,6 +36,8 @@ public final class SQLiteJobStore: JobStore {
         public var cacheBytes = 64 << 20
         /// How the files of large bodies are read.
         var reading = OpenFile.systemRead
+        /// How long the ends that nobody waits for let other steps go first.
+        var patience = Duration.milliseconds(5)
 
         /// The defaults.
         public init() {}
@@ -113,7 +115,7 @@ public final class SQLiteJobStore: JobStore {
                 LiveJobs(
                     settings: table,
                     generator: JobID(last).map { JobIDGenerator(after: $0) } ?? JobIDGenerator()))
-            writer = CommitQueue(database: database, live: live, space: space, idle: idle)
+            writer = CommitQueue(database: database, live: live, space: space, idle: idle, patience: settings.patience)
             try database.reload(into: live)
             try takeBack()
             database.checkpointAll()

@@ -12,9 +12,8 @@ import Synchronization
 /// many of them together cost a fraction of what they cost one by one. Where no other step waits they wait for nothing either.
 final class CommitQueue: Sendable {
     static let most = 64
-    /// How long patient steps let others go first, and how many of them.
-    private static let patience = Duration.milliseconds(5)
-    private static let mostPatient = 32
+    /// How many patient steps let others go first.
+    static let mostPatient = 32
 
     private struct State {
         var waiting: [Commit] = []
@@ -35,14 +34,17 @@ final class CommitQueue: Sendable {
     private let live: LiveBox
     private let space: DiskSpace
     private let idle: IdleHands
+    private let patience: Duration
     private let queue = DispatchQueue(label: "vigil.store")
     private let state = Mutex(State())
 
-    init(database: StoreDatabase, live: LiveBox, space: DiskSpace, idle: IdleHands) {
+    /// - Parameter patience: how long patient steps let others go first
+    init(database: StoreDatabase, live: LiveBox, space: DiskSpace, idle: IdleHands, patience: Duration) {
         self.database = database
         self.live = live
         self.space = space
         self.idle = idle
+        self.patience = patience
     }
 
     /// Why the last transaction failed; nil where it did not.
@@ -110,7 +112,7 @@ final class CommitQueue: Sendable {
     private func drain() {
         while true {
             let batch = state.withLock { state -> [Commit] in
-                let batch = Self.next(&state)
+                let batch = next(&state)
                 if batch.isEmpty { state.isRunning = false }
                 return batch
             }
@@ -121,15 +123,15 @@ final class CommitQueue: Sendable {
     }
 
     /// What the next transaction has.
-    private static func next(_ state: inout State) -> [Commit] {
-        var batch = Array(state.waiting.prefix(most))
+    private func next(_ state: inout State) -> [Commit] {
+        var batch = Array(state.waiting.prefix(Self.most))
         state.waiting.removeFirst(batch.count)
         guard !state.patient.isEmpty else { return batch }
         let isTime =
-            batch.isEmpty || state.patient.count >= mostPatient
+            batch.isEmpty || state.patient.count >= Self.mostPatient
             || ContinuousClock.now - state.patientSince >= patience
         guard isTime else { return batch }
-        let more = state.patient.prefix(max(most - batch.count, most / 2))
+        let more = state.patient.prefix(max(Self.most - batch.count, Self.mostPatient))
         state.patient.removeFirst(more.count)
         batch += more
         return batch
