@@ -30,8 +30,8 @@ struct JobRows {
             """
             INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
                 output_estimate, subject, batch, place, callback, reuse_key, created_at,
-                deadline_at, started_at, inserted, overdue, attempt, parts_done, token, revision)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                deadline_at, started_at, inserted, overdue, attempt, parts_done, token, revision, owner, trace)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         ) { values in
             values.id(job.id)
@@ -49,7 +49,7 @@ struct JobRows {
             values.id(job.batch?.jobID)
             values.int(place)
             values.text(job.callback)
-            values.text(new.reuseKey)
+            values.text(new.ownReuseKey)
             values.int64(job.createdAt.milliseconds)
             values.int64(job.deadline?.milliseconds)
             values.int64(job.startedAt?.milliseconds)
@@ -59,6 +59,8 @@ struct JobRows {
             values.int(job.partsDone)
             values.int64(record.holder.map { Int64(bitPattern: $0.secret) })
             values.int(job.revision)
+            values.text(job.owner)
+            values.text(job.trace)
         }
     }
 

@@ -17,6 +17,7 @@ struct WriteContext {
     var bodies: BodyRows { BodyRows(db: db, statements: statements) }
     var keys: KeyRows { KeyRows(db: db) }
     var callbacks: CallbackRows { CallbackRows(db: db) }
+    var usage: UsageRows { UsageRows(db: db) }
 }
 
 /// The rows of jobs that have come in a transaction: they are written at its end, as the jobs are by then, so that one that is

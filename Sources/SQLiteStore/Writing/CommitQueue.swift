@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import Jobs
+import Platform
 import Synchronization
 
 /// The one writer: steps that come while a transaction is committed share the next one, up to 64 of them.
@@ -35,11 +36,18 @@ final class CommitQueue: Sendable {
     private let space: DiskSpace
     private let idle: IdleHands
     private let patience: Duration
+    private let committed: (@Sendable (Duration, Int) -> Void)?
     private let queue = DispatchQueue(label: "vigil.store")
     private let state = Mutex(State())
 
-    /// - Parameter patience: how long patient steps let others go first
-    init(database: StoreDatabase, live: LiveBox, space: DiskSpace, idle: IdleHands, patience: Duration) {
+    /// - Parameters:
+    ///   - patience: how long patient steps let others go first
+    ///   - committed: told of each transaction that was committed
+    init(
+        database: StoreDatabase, live: LiveBox, space: DiskSpace, idle: IdleHands, patience: Duration,
+        committed: (@Sendable (Duration, Int) -> Void)? = nil
+    ) {
+        self.committed = committed
         self.database = database
         self.live = live
         self.space = space
@@ -158,6 +166,7 @@ final class CommitQueue: Sendable {
     /// and the next claim are one transaction.
     private func attempt(_ batch: [Commit]) -> JobStoreError? {
         var hand = IdleHands.Hand()
+        let began = MonotonicTime.now
         do {
             if let change = database.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
@@ -174,6 +183,7 @@ final class CommitQueue: Sendable {
             live.withLock { live in
                 live.overdueToCommit = []
                 live.servedToCommit = nil
+                live.tallyToCommit = StoreTally()
             }
             state.withLock { $0.isAstray = true }
             try? restore()
@@ -185,11 +195,14 @@ final class CommitQueue: Sendable {
             live.overdueToCommit = []
             live.served = live.servedToCommit ?? live.served
             live.servedToCommit = nil
+            live.tally += live.tallyToCommit
+            live.tallyToCommit = StoreTally()
         }
         state.withLock { state in
             state.fault = nil
             state.transactions += 1
         }
+        committed?(MonotonicTime.now - began, batch.count)
         idle.give(hand)
         return nil
     }
