@@ -51,7 +51,9 @@ extension StateError {
         case let error as FileError: self = .unusable(path: path, reason: error.description)
         default:
             let reason = StoreFault.reason(of: error).description
-            self = StoreFault.tellsDamage(error) ? .damaged(path: path, reason: reason) : .unusable(path: path, reason: reason)
+            self =
+                StoreFault.tellsDamage(error)
+                ? .damaged(path: path, reason: reason) : .unusable(path: path, reason: reason)
         }
     }
 }

@@ -67,7 +67,8 @@ struct BackupTests {
         #expect(throws: StateError.self) { try FolderBackup(of: none, into: none + "/copy") }
     }
 
-    @Test("has all that was accepted before it began, whole, while jobs come, end and go", arguments: [1, 2] as [UInt64])
+    @Test(
+        "has all that was accepted before it began, whole, while jobs come, end and go", arguments: [1, 2] as [UInt64])
     func running(seed: UInt64) async throws {
         let home = try Home()
         let store = try home.open { $0.cacheBytes = 1 << 20 }

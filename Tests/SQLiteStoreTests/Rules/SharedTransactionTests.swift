@@ -109,7 +109,9 @@ struct SharedTransactionTests {
         let gate = await WriterGate(store.writer)
         async let first = store.insert(.of())
         await store.writer.awaitWaiting(1)
-        let counting = Task { try await store.writer.commit { try Int.fetchOne($0.db, sql: "SELECT count(*) FROM jobs") } }
+        let counting = Task {
+            try await store.writer.commit { try Int.fetchOne($0.db, sql: "SELECT count(*) FROM jobs") }
+        }
         await store.writer.awaitWaiting(2)
         async let second = store.insert(.of(seed: 2))
         await store.writer.awaitWaiting(3)
@@ -125,7 +127,8 @@ struct SharedTransactionTests {
         await store.writer.awaitWaiting(2)
         try await next.open()
         let receipts = [try await one, try await same]
-        #expect(receipts.map(\.origin) == [.new, .replayed] && receipts[0].jobs.map(\.id) == receipts[1].jobs.map(\.id))
+        #expect(
+            receipts.map(\.origin) == [.new, .replayed] && receipts[0].jobs.map(\.id) == receipts[1].jobs.map(\.id))
         #expect(try await store.differences() == [])
     }
 
@@ -136,7 +139,8 @@ struct SharedTransactionTests {
         var all: [Home] { copies.withLock { $0 } }
     }
 
-    @Test("a process that ends in the midst of a transaction that submits and claims, or behind it, loses nothing of it")
+    @Test(
+        "a process that ends in the midst of a transaction that submits and claims, or behind it, loses nothing of it")
     func killed() async throws {
         let home = try Home()
         let store = try Self.open(home)
