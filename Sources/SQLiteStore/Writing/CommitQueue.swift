@@ -146,10 +146,12 @@ final class CommitQueue: Sendable {
     }
 
     private func commit(_ batch: [Commit]) {
-        guard let error = attempt(batch) else { return settle(batch, nil) }
-        if batch.count == 1 { return settle(batch, again(batch[0], after: error)) }
+        let (error, hasClaimed) = attempt(batch, claims: true)
+        guard let error else { return settle(batch, nil) }
+        if batch.count == 1, !hasClaimed { return settle(batch, again(batch[0], after: error)) }
+        // One by one, and without claims, which may be what failed.
         for commit in batch {
-            let error = attempt([commit]).flatMap { again(commit, after: $0) }
+            let error = attempt([commit], claims: false).error.flatMap { again(commit, after: $0) }
             settle([commit], error)
         }
     }
@@ -157,14 +159,16 @@ final class CommitQueue: Sendable {
     /// On a full disk the ballast goes, once, for what was accepted; what is new is refused.
     private func again(_ commit: Commit, after error: JobStoreError) -> JobStoreError? {
         guard case .diskFull = error, commit.manner.mayUseBallast, space.throwOutBallast() else { return error }
-        return attempt([commit])
+        return attempt([commit], claims: false).error
     }
 
     /// Runs steps in one transaction; says why that failed, and then nothing is changed.
     ///
     /// Who has nothing to do gets jobs in it, so that a job for which a worker is idle is claimed as it comes, and an end
     /// and the next claim are one transaction.
-    private func attempt(_ batch: [Commit]) -> JobStoreError? {
+    ///
+    /// - Parameter claims: whether they do
+    private func attempt(_ batch: [Commit], claims: Bool) -> (error: JobStoreError?, hasClaimed: Bool) {
         var hand = IdleHands.Hand()
         let began = MonotonicTime.now
         do {
@@ -173,7 +177,7 @@ final class CommitQueue: Sendable {
             try database.write(counts: batch.contains(where: \.manner.isPromise)) { db in
                 let context = database.context(db, live)
                 for commit in batch { try commit.perform(context) }
-                try idle.claim(&hand, context)
+                if claims { try idle.claim(&hand, context) }
                 try context.coming.write(context)
             }
         } catch {
@@ -188,7 +192,7 @@ final class CommitQueue: Sendable {
             state.withLock { $0.isAstray = true }
             try? restore()
             idle.give(nothing: hand)
-            return reason
+            return (reason, hand.isAsked)
         }
         live.withLock { live in
             live.overdue += live.overdueToCommit
@@ -204,7 +208,7 @@ final class CommitQueue: Sendable {
         }
         committed?(MonotonicTime.now - began, batch.count)
         idle.give(hand)
-        return nil
+        return (nil, hand.isAsked)
     }
 
     /// Makes the live jobs those that the disk has. Where that can't be done, no step is run before it could be.

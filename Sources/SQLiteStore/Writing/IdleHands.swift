@@ -10,6 +10,9 @@ final class IdleHands: Sendable {
     struct Hand {
         fileprivate var taker: (any ClaimTaker)?
         fileprivate var claimed: [ClaimedJob] = []
+
+        /// Whether somebody was asked for room.
+        var isAsked: Bool { taker != nil }
     }
 
     private let inputs: InputCache

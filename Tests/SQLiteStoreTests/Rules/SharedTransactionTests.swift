@@ -74,7 +74,7 @@ struct SharedTransactionTests {
         #expect(try await store.differences() == [])
     }
 
-    @Test("what is in a transaction that fails is given to nobody, and then to one alone")
+    @Test("what is in a transaction that fails is given to nobody, and to one alone in the next that does not")
     func failing() async throws {
         let home = try Home()
         let store = try Self.open(home)
@@ -90,8 +90,10 @@ struct SharedTransactionTests {
         try await gate.open()
         let ids = [try await first.id, try await second.id]
         await #expect(throws: JobStoreError.self) { try await failing.value }
-        #expect(taker.claimed.map(\.id) == ids && taker.isSettled)
+        #expect(taker.claimed.isEmpty && taker.isSettled)
         #expect(try await store.differences() == [])
+        try await store.writer.commit { _ in }
+        #expect(taker.claimed.map(\.id) == ids && taker.isSettled)
         // The row can't be written, after the job was claimed for somebody.
         try home.tamper {
             try $0.execute(sql: "CREATE TRIGGER no BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END")
@@ -101,6 +103,22 @@ struct SharedTransactionTests {
         try home.tamper { try $0.execute(sql: "DROP TRIGGER no") }
         #expect(try await store.insert(.of(seed: 3)).id == taker.claimed.last?.id)
         #expect(try await store.differences() == [])
+    }
+
+    @Test("a job that can't be claimed fails no step of others")
+    func unclaimable() async throws {
+        let home = try Home()
+        let store = try Self.open(home)
+        let lost = try await store.insert(.of()).id
+        try home.tamper { try $0.execute(sql: "DELETE FROM jobs") }
+        let taker = Taker(room: 1)
+        store.offer(to: taker)
+        let other = try await store.insert(.of(seed: 2)).id
+        #expect(taker.claimed.isEmpty && taker.isSettled)
+        #expect(try await store.job(other)?.status == .queued)
+        #expect(try await store.job(lost) == nil, "memory is what the disk is")
+        try await store.writer.commit { _ in }
+        #expect(taker.claimed.map(\.id) == [other])
     }
 
     @Test("a step that looks for the row of a job that came in its transaction finds it")
