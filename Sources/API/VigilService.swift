@@ -58,6 +58,7 @@ public final class VigilService: Sendable {
             + "all paths."
         router.post(
             "/score", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
+            bodyShortage: bounds.shortage,
             .deferred { try await self.score($0) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
