@@ -35,7 +35,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         // Percentiles of vigil bench serve that keep their precision at the tail.
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
-        // Tests alone: reads openapi.yaml.
+        // Config files in YAML, and openapi.yaml in tests: libyaml's own grammar, which is no smaller to write.
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
     targets: [
@@ -51,7 +51,11 @@ let package = Package(
         .target(name: "Zlib", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
         .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
+        .target(name: "Tracing", dependencies: ["Platform"], swiftSettings: optimisedSwift),
+        .target(name: "OTLP", dependencies: ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"]),
+        .target(name: "Audit", dependencies: ["JSON", "Platform"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
+        .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
@@ -59,7 +63,8 @@ let package = Package(
         .target(
             name: "HTTP",
             dependencies: [
-                "CLinux", "Zlib", "Platform", "TLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "CLinux", "Zlib", "Platform", "TLS", "Tracing",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
@@ -92,21 +97,23 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP", "Webhooks",
+                "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry", "Tracing",
+                "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "Platform",
-                "SQLiteStore", "Scoring", "TLS", "Training", "Webhooks",
+                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "OTLP",
+                "Platform", "SQLiteStore", "Scoring", "TLS", "Telemetry", "Tracing", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
             ]),
         .target(
             name: "TestSupport",
@@ -116,6 +123,7 @@ let package = Package(
             ],
             path: "Tests/TestSupport"),
         .testTarget(name: "PlatformTests", dependencies: ["TestSupport", "Platform"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["TestSupport", "Platform", "Telemetry"]),
         .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"]),
         .testTarget(name: "TensorsTests", dependencies: ["TestSupport", "Tensors"]),
         .testTarget(name: "CLIPTests", dependencies: ["TestSupport", "CLIP", "Formats", "Platform"]),
@@ -155,6 +163,10 @@ let package = Package(
                 "TestSupport", "CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "Training",
                 "VadCLIP",
             ]),
+        .testTarget(name: "TracingTests", dependencies: ["TestSupport", "Platform", "Tracing"]),
+        .testTarget(
+            name: "OTLPTests", dependencies: ["TestSupport", "HTTPClient", "JSON", "OTLP", "Platform", "Tracing"]),
+        .testTarget(name: "AuditTests", dependencies: ["TestSupport", "Audit", "JSON", "Platform"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
             name: "WebhooksTests", dependencies: ["TestSupport", "HTTPClient", "Platform", "TLS", "Webhooks"]),
@@ -173,7 +185,7 @@ let package = Package(
             name: "APITests",
             dependencies: [
                 "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors", "Platform",
-                "Scoring", "TLS", "VadCLIP", "Webhooks",
+                "Scoring", "TLS", "Telemetry", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -181,7 +193,7 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore",
+                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore", "Tracing",
                 "Scoring",
                 "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),

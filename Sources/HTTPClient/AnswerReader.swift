@@ -9,6 +9,12 @@ public struct Answer: Equatable, Sendable {
     /// Bytes as they came, from the first one of the first head on.
     public internal(set) var received = 0
 
+    /// An answer from its parts.
+    public init(head: AnswerHead, body: [UInt8] = []) {
+        self.head = head
+        self.body = body
+    }
+
     /// The status, 101 or from 200 to 599.
     public var status: Int { head.status }
     /// The field Content-Type; empty where there is none.

@@ -15,14 +15,21 @@ public final class HTTPClient {
     private let trust: TLSClientContext?
     private let peer: TLSPeerName
     private var connection: ClientConnection?
-    private var reader = AnswerReader()
+    private let largestBody: Int
+    private var reader: AnswerReader
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
     /// Looks the host up; connects with the first request.
     ///
-    /// - Parameter trust: whom a server is believed over TLS; without it none is spoken to
-    public init(_ server: ServerURL, trusting trust: TLSClientContext? = nil) throws(ClientError) {
+    /// - Parameters:
+    ///   - trust: whom a server is believed over TLS; without it none is spoken to
+    ///   - largestBody: an answer with a larger one is refused
+    public init(
+        _ server: ServerURL, trusting trust: TLSClientContext? = nil, largestBody: Int = 1 << 30
+    ) throws(ClientError) {
         self.server = server
+        self.largestBody = largestBody
+        reader = AnswerReader(largestBody: largestBody)
         self.trust = trust
         if let address = IPAddress(server.host) {
             peer = .address("\(address)")
@@ -45,19 +52,23 @@ public final class HTTPClient {
 
     /// Sends a request and reads its answer.
     public func exchange(_ message: [UInt8]) throws(ClientError) -> Answer {
-        let deadline = Deadline(in: Self.patience + .seconds(message.count / Self.slowest))
+        try exchange(message, by: Deadline(in: Self.patience + .seconds(message.count / Self.slowest)))
+    }
+
+    /// Sends a request and reads its answer, all of it until the deadline.
+    public func exchange(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
         do throws(ClientError) {
-            let answer = try exchange(message, by: deadline)
+            let answer = try send(message, by: deadline)
             if answer.closes { connection = nil }
             return answer
         } catch {
             connection = nil
-            reader = AnswerReader()
+            reader = AnswerReader(largestBody: largestBody)
             throw error
         }
     }
 
-    private func exchange(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
+    private func send(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
         if connection?.hasEnded == true { connection = nil }
         if connection == nil { connection = try connected(by: deadline) }
         var problem: ClientError?

@@ -21,7 +21,7 @@ extension SQLiteJobStore {
                     }
                 } catch StoreFault.refused(.damaged) {}
                 // Nobody can say what became of the job; the others are not behind it.
-                try context.callbacks.remove(due.job)
+                try context.settle(due.job, .settled, now: stored)
                 return nil
             }
         }
@@ -30,6 +30,6 @@ extension SQLiteJobStore {
     /// What came of a note.
     public func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
         let now = database.clock.stored(clock.now)
-        try await writer.commit { try $0.callbacks.settle(job, verdict, now: now) }
+        try await writer.commit { try $0.settle(job, verdict, now: now) }
     }
 }

@@ -20,7 +20,7 @@ extension SQLiteJobStore {
                     context.isShown(stored, since: shown)
                 else { return nil }
             } catch StoreFault.refused(.damaged) where context.live.withLock({ $0.table.records[id] == nil }) {}
-            return try RowCheck(db: context.db).remove(id)
+            return try context.remove(id)
         }
         await remove(files ?? [])
         return files != nil
@@ -37,7 +37,7 @@ extension SQLiteJobStore {
                 do { _ = try context.jobs.job(id) } catch StoreFault.refused(.damaged) { return true }
                 return false
             }
-            return (ids.count, try ids.flatMap { try RowCheck(db: context.db).remove($0) })
+            return (ids.count, try ids.flatMap { try context.remove($0) })
         }
         await remove(files)
         return count
@@ -112,7 +112,7 @@ extension SQLiteJobStore {
         guard !ids.isEmpty else { return [] }
         // By their IDs alone: a row that can't be read goes like the others.
         let files = try await writer.commit { context in
-            try ids.flatMap { try RowCheck(db: context.db).remove($0) }
+            try ids.flatMap { try context.remove($0) }
         }
         await remove(files)
         return ids

@@ -24,6 +24,15 @@ extension SQLiteJobStore {
         return try await database.read(read)
     }
 
+    /// Whose a job is that can't be read otherwise.
+    public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? {
+        try await database.read { db in
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT owner FROM jobs WHERE id = ?"), arguments: [id.blob])
+            return row.flatMap { try? Columns(row: $0).optionalText(0) }
+        }
+    }
+
     /// The output, checked against what was stored.
     public func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         if live.withLock({ $0.table.records[id] != nil }) { return nil }

@@ -14,6 +14,12 @@ extension SQLiteJobStore {
         if let known = try await answer(to: submission), known.origin == .replayed || submission.key == nil {
             return known
         }
+        if let account = submission.account, let known = try await usage(of: account.name) {
+            // Before anything is written: what others hand in meanwhile is seen when it is committed.
+            do throws(QuotaExcess) { _ = try account.charged(known, for: submission, at: clock.wall) } catch {
+                throw .overQuota(error)
+            }
+        }
         try database.damage.check()
         // The one time of the jobs and their IDs, however long the rest takes.
         let wall = clock.wall
@@ -91,14 +97,15 @@ extension SQLiteJobStore {
         let (now, shown) = (clock.now, shownSince)
         // Before the commit, since with it the job can be claimed and end.
         for job in handed { inputs.put(job.new.input, of: job.id) }
-        let receipt: Receipt = try await writer.commit(mayUseBallast: false) { context in
+        let outcome: Result<Receipt, JobStoreError> = try await writer.commit(mayUseBallast: false) { context in
             if let known = try context.answer(to: submission, shownSince: shown) {
                 if known.origin == .reused, let key = submission.key, let job = known.jobs.first {
                     try context.keys.remove(key)
                     try context.keys.insert(key, first: job.id, jobs: 1, batch: nil)
                 }
-                return known
+                return .success(known)
             }
+            if let excess = try context.usage.charge(submission, at: wall) { return .failure(.overQuota(excess)) }
             // What it stood for, if anything, has expired.
             if let key = submission.key { try context.keys.remove(key) }
             for (place, job) in handed.enumerated() {
@@ -111,9 +118,9 @@ extension SQLiteJobStore {
                 try context.keys.insert(key, first: first.id, jobs: handed.count, batch: batch)
             }
             let jobs = context.live.withLock { live in handed.compactMap { live.table.job($0.id) } }
-            return Receipt(jobs: jobs, batch: batch, origin: .new)
+            return .success(Receipt(jobs: jobs, batch: batch, origin: .new))
         }
-        return receipt
+        return try outcome.get()
     }
 
     /// Removes what there is of jobs that were not taken.
@@ -123,6 +130,13 @@ extension SQLiteJobStore {
         _ = try? await threads.run { [files] in
             for job in handed where job.payload.body.isLarge { files.remove(BodyFiles.inputName(job.id)) }
         }
+    }
+}
+
+extension SQLiteJobStore {
+    /// What an account has handed in.
+    public func usage(of account: String) async throws(JobStoreError) -> DailyUsage? {
+        try await database.read { try UsageRows(db: $0).usage(of: account) }
     }
 }
 

@@ -270,6 +270,10 @@ extension WriteContext {
         try jobs.update(record)
         if let result { try bodies.insert(result, id, file: file) }
         if let url = job.callback { try callbacks.insert(id, url: url, now: now) }
+        live.withLock { live in
+            live.tallyToCommit.count(job.status, 1)
+            if job.callback != nil { live.tallyToCommit.callbacks += 1 }
+        }
         let hasFile = !keeps && job.inputBytes > StoredBody.largestRow
         return Ended(job: job, files: hasFile ? [BodyFiles.inputName(id)] : [])
     }

@@ -34,6 +34,9 @@ public final class SQLiteJobStore: JobStore {
         public var believesClock = false
         /// The bytes of queued inputs that are held in memory too.
         public var cacheBytes = 64 << 20
+        /// Told of each transaction that was committed: how long it took, and how many steps shared it. Called on the writer's
+        /// thread, it must not block.
+        public var committed: (@Sendable (_ time: Duration, _ steps: Int) -> Void)?
         /// How the files of large bodies are read.
         var reading = OpenFile.systemRead
 
@@ -111,9 +114,15 @@ public final class SQLiteJobStore: JobStore {
                 LiveJobs(
                     settings: table,
                     generator: JobID(last).map { JobIDGenerator(after: $0) } ?? JobIDGenerator()))
-            writer = CommitQueue(database: database, live: live, space: space)
+            writer = CommitQueue(database: database, live: live, space: space, committed: settings.committed)
             try database.reload(into: live)
             try takeBack()
+            // After what takeBack has ended, which it writes past the writer.
+            let tally = try database.readNow { try StoreTally($0) }
+            live.withLock { live in
+                live.tally = tally
+                live.tallyToCommit = StoreTally()
+            }
             database.checkpointAll()
             folder.removeSeal()
             watch.begin()

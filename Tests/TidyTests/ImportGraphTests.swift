@@ -9,10 +9,12 @@ struct ImportGraphTests {
     static let allowed: [String: Set<String>] = [
         "vigil": [
             "API", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "SQLiteStore", "Scoring", "HTTP",
-            "HTTPClient", "Jobs", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform", "TLS", "Webhooks",
+            "HTTPClient", "Jobs", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform", "TLS", "Telemetry", "Webhooks",
         ],
         "Engine": ["Jobs", "Platform", "Tensors", "VadCLIP"],
-        "API": ["Scoring", "Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Platform"],
+        "API": [
+            "Scoring", "Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Platform", "Telemetry",
+        ],
         "Scoring": ["Engine", "Formats", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP"],
         "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
@@ -23,13 +25,17 @@ struct ImportGraphTests {
         "Tensors": ["CKernels"],
         "Formats": ["JSON", "Platform", "Zlib"],
         "JSON": ["Platform"],
-        "HTTP": ["CLinux", "Platform", "TLS", "Zlib"],
+        "HTTP": ["CLinux", "Platform", "TLS", "Tracing", "Zlib"],
         "Zlib": ["CKernels", "CZlib"],
         "TLS": ["COpenSSL", "Platform"],
         "Jobs": ["Platform"],
+        "Telemetry": ["Platform"],
         "Platform": ["COpenSSL"],
         "Webhooks": ["HTTPClient", "Platform", "TLS"],
         "HTTPClient": ["Platform", "TLS"],
+        "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
+        "Tracing": ["Platform"],
+        "Audit": ["JSON", "Platform"],
         "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 

@@ -12,6 +12,9 @@ public struct APIKeys: Sendable {
     /// How many keys there are.
     public var count: Int { entries.count }
 
+    /// Their names.
+    public var names: [String] { entries.map(\.name) }
+
     /// Reads a file of keys.
     public init(path: String) throws(APIKeyError) {
         let text: String

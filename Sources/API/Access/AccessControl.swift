@@ -10,11 +10,16 @@ public struct AccessControl: Sendable {
     private let limiter: RateLimiter?
     private let hosts: HostRules
     private let origins: OriginRules
+    private let showsMetricsToAll: Bool
 
     /// Without keys everyone may come in, without a limiter as often as they like.
+    ///
+    /// - Parameter showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
     public init(
-        keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none
+        keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
+        showsMetricsToAll: Bool = false
     ) {
+        self.showsMetricsToAll = showsMetricsToAll
         self.keys = keys
         self.limiter = limiter
         self.hosts = hosts
@@ -48,7 +53,7 @@ public struct AccessControl: Sendable {
         if isKnownHost, let preflight = origins.preflight(head) {
             return Admission(client: address, verdict: .answered(preflight))
         }
-        if Self.isProbe(head) {
+        if isProbe(head) {
             return probe(head, from: peer, address, isKnownHost: isKnownHost, isLoopbackName: named.isLoopback)
         }
         guard isKnownHost else {
@@ -67,14 +72,17 @@ public struct AccessControl: Sendable {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
-        return Admission(client: client, fields: fields)
+        let seesDetails =
+            keys != nil || head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback)
+        return Admission(client: client, fields: fields, seesDetails: seesDetails)
     }
 
     /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
     /// default.
-    private static func isProbe(_ head: RequestHead) -> Bool {
+    private func isProbe(_ head: RequestHead) -> Bool {
         switch head.path {
         case "/livez", "/readyz", "/healthz": true
+        case "/metrics": showsMetricsToAll
         case "/", "*": head.method == .options
         default: false
         }
@@ -92,13 +100,17 @@ public struct AccessControl: Sendable {
         isLoopbackName: Bool?
     ) -> Admission {
         guard let keys = keys?.current else {
-            let isHere = peer == .unix || (isLoopbackName ?? true) && peer.isLoopback
             return Admission(
-                client: address,
-                seesDetails: isKnownHost && isHere && !Self.isPassedOn(head) && !origins.isForeign(head))
+                client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
         guard let client = try? Self.bearer(of: head, among: keys) else { return Admission(client: address) }
         return Admission(client: client, seesDetails: true)
+    }
+
+    /// Whether the request comes from this machine, and from no page of a browser on it.
+    private func isHere(_ head: RequestHead, _ peer: SocketAddress, isLoopbackName: Bool?) -> Bool {
+        (peer == .unix || (isLoopbackName ?? true) && peer.isLoopback) && !Self.isPassedOn(head)
+            && !origins.isForeign(head)
     }
 
     /// Whether a proxy says that the request is somebody else's: one on this machine comes from it for everybody.

@@ -19,9 +19,13 @@ public struct CallbackDelivery: Sendable {
     private let sender: WebhookSender
     private let schedule: RetrySchedule
     private let logger: Logger
+    private let telemetry: JobTelemetry?
 
-    /// Delivers by `sender`, again and again as `schedule` says.
-    public init(sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), logger: Logger) {
+    /// Delivers by `sender`, again and again as `schedule` says; `telemetry` counts the tries.
+    public init(
+        sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), telemetry: JobTelemetry? = nil, logger: Logger
+    ) {
+        self.telemetry = telemetry
         self.sender = sender
         self.schedule = schedule
         self.logger = logger
@@ -89,12 +93,15 @@ public struct CallbackDelivery: Sendable {
         let metadata: Logger.Metadata = ["job": "\(note.job.id)", "host": "\(url.host)", "try": "\(note.tries)"]
         switch verdict {
         case .delivered:
+            telemetry?.called(.delivered)
             logger.debug("a callback was delivered", metadata: metadata)
             return .settled
         case .gone:
+            telemetry?.called(.gone)
             logger.info("a callback was ended by its receiver", metadata: metadata)
             return .settled
         case .refused(let reason):
+            telemetry?.called(.refused)
             logger.warning("a callback was not sent", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
             return .settled
         case .failed(let reason, let retryAfter):
@@ -109,6 +116,7 @@ public struct CallbackDelivery: Sendable {
         let delay = schedule.delay(
             afterFailures: note.tries, elapsed: note.age, retryAfter: wish, using: &random)
         let metadata = metadata.merging(["reason": "\(reason)"]) { $1 }
+        telemetry?.called(delay == nil ? .givenUp : .failed)
         guard let delay else {
             logger.warning("a callback was given up after a day", metadata: metadata)
             return .settled

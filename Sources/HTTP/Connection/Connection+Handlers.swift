@@ -84,7 +84,7 @@ extension Connection {
             body = RequestBody(mailbox, declaredLength: handlerCall.head.controls.framing.declaredLength)
         }
         return Request(
-            head: handlerCall.head, body: body, id: handlerCall.requestID, peer: peer,
+            head: handlerCall.head, body: body, id: handlerCall.requestID, trace: handlerCall.trace, peer: peer,
             clientCertificate: clientCertificate, clientAddress: state.exchange?.address, client: handlerCall.client,
             seesDetails: handlerCall.seesDetails, pathParameters: handlerCall.parameters)
     }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Platform
+import Tracing
 
 extension ConnectionState {
     /// A head has been read: decides who answers, and what becomes of the body.
@@ -9,6 +10,7 @@ extension ConnectionState {
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
         exchange.address = context.trust.client(of: head.fields, from: remote)
+        exchange.trace = trace(of: head.fields)
         if context.observe != nil { exchange.path = head.path }
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
@@ -23,6 +25,13 @@ extension ConnectionState {
         startBodyClock(exchange, now: now)
         self.exchange = exchange
         return decide(head, now: now)
+    }
+
+    /// What a request says of its trace, and what is made of that here.
+    private mutating func trace(of fields: HeaderFields) -> RequestTrace? {
+        let parent = fields[.traceParent].flatMap { TraceContext(parent: $0, state: fields[.traceState]) }
+        guard let tracer = context.tracer else { return parent.map { RequestTrace($0, parent: $0.spanID) } }
+        return tracer.begin(from: parent, using: &ids)
     }
 
     private mutating func startBodyClock(_ exchange: Exchange, now: MonotonicTime) {
@@ -81,7 +90,7 @@ extension ConnectionState {
             exchange?.bodyUse = .deliver(limit: limit)
         }
         let call = HandlerCall(
-            route: route, head: head, parameters: parameters, requestID: requestID,
+            route: route, head: head, parameters: parameters, requestID: requestID, trace: exchange?.trace,
             client: exchange?.admission?.client, seesDetails: exchange?.admission?.seesDetails ?? false,
             takesBody: takesBody)
         return takesBody ? .start(call) : afterBody(.start(call), now: now)
@@ -108,7 +117,11 @@ extension ConnectionState {
         }
     }
 
-    private func rendered(_ problem: HTTPProblem) -> Response {
+    private mutating func rendered(_ problem: HTTPProblem) -> Response {
+        if context.observe != nil {
+            exchange?.problem = problem.slug
+            exchange?.shortage = problem.shortage
+        }
         var response = context.renderProblem(problem, exchange?.requestID ?? "")
         response.fields.append(contentsOf: problem.fields.filter { response.fields[$0.name] == nil })
         return response
@@ -124,7 +137,7 @@ extension ConnectionState {
         headClock = nil
         phase = .exchange
         exchange = Exchange(
-            method: parser.isHead ? .head : nil, requestID: ids.next(), version: .http11, began: now, persists: false,
+            method: parser.isHead ? .head : nil, requestID: ids.new(), version: .http11, began: now, persists: false,
             bodyUse: .abandoned)
         exchange?.address = remote
         answer(problem, now: now)
@@ -208,8 +221,9 @@ extension ConnectionState {
         context.observe?(
             ExchangeRecord(
                 address: exchange.address, client: exchange.admission?.client, method: exchange.method,
-                route: exchange.route, path: exchange.path, requestID: exchange.requestID,
-                status: exchange.awaitsAnswer ? nil : exchange.status, isComplete: exchange.isAnswered,
+                route: exchange.route, path: exchange.path, requestID: exchange.requestID, trace: exchange.trace,
+                status: exchange.awaitsAnswer ? nil : exchange.status, problem: exchange.problem,
+                shortage: exchange.shortage, isComplete: exchange.isAnswered,
                 duration: now - exchange.began, bodyBytes: exchange.bodyBytes, answerBytes: exchange.answerBytes))
     }
 

@@ -1,5 +1,6 @@
 public import HTTPTypes
 import Platform
+public import Tracing
 
 /// One request and its answer, while they are under way.
 struct Exchange {
@@ -39,6 +40,8 @@ struct Exchange {
     let began: MonotonicTime
     /// Whom the request came from, as `Request.clientAddress`.
     var address = SocketAddress.unknown
+    /// Its place in a trace, where it has one.
+    var trace: RequestTrace?
     var route: String?
     /// The path, where somebody observes.
     var path: String?
@@ -56,6 +59,9 @@ struct Exchange {
     var answerBytes = 0
     var isBodyPaused = false
     var answer = Answer.awaited
+    /// What was wrong, where the answer says that, and what was short.
+    var problem: String?
+    var shortage: String?
     var status = HTTPResponse.Status.ok
 
     /// Whether an answer could still be sent in place of another.
@@ -92,6 +98,7 @@ struct HandlerCall {
     let head: RequestHead
     let parameters: PathParameters
     let requestID: String
+    let trace: RequestTrace?
     let client: ClientIdentity?
     let seesDetails: Bool
     /// Whether the handler reads the body while it comes.
@@ -112,8 +119,14 @@ public struct ExchangeRecord: Sendable {
     public let path: String?
     /// The request's id.
     public let requestID: String
+    /// The request's place in a trace; nil where it has none.
+    public let trace: RequestTrace?
     /// The status of the answer; nil where the connection ended before there was one.
     public let status: HTTPResponse.Status?
+    /// The slug of the problem that the answer is; nil where it is none.
+    public let problem: String?
+    /// What was short, as ``HTTPProblem/shortage``.
+    public let shortage: String?
     /// Whether all of the answer was made; false where the connection ended before.
     public let isComplete: Bool
     /// From the head's last byte to the answer's last, as handed to the kernel's or our own buffer.
@@ -122,4 +135,12 @@ public struct ExchangeRecord: Sendable {
     public let bodyBytes: Int
     /// Bytes of the answer's body, without their framing.
     public let answerBytes: Int
+}
+
+extension ExchangeRecord {
+    /// The name of the request's trace, in hexadecimal, where that is recorded.
+    public var traceID: String? {
+        guard let context = trace?.context, context.isSampled else { return nil }
+        return context.traceID.description
+    }
 }

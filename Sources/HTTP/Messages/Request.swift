@@ -1,6 +1,7 @@
 public import HTTPTypes
 import Platform
 public import TLS
+public import Tracing
 
 /// A request as a handler gets it.
 public struct Request: Sendable {
@@ -10,6 +11,8 @@ public struct Request: Sendable {
     public var body: RequestBody
     /// The request's id: the client's own `X-Request-Id`, or one made here. It goes back with the answer.
     public let id: String
+    /// The request's place in a trace; nil where it has none.
+    public let trace: RequestTrace?
     /// The other end of the connection.
     public let peer: SocketAddress
     /// The certificate that the client has shown and that was found good; nil where none is asked for.
@@ -27,13 +30,15 @@ public struct Request: Sendable {
 
     /// A request from its parts, also for tests of handlers.
     public init(
-        head: RequestHead, body: RequestBody = .empty, id: String = "test", peer: SocketAddress = .unknown,
+        head: RequestHead, body: RequestBody = .empty, id: String = "test", trace: RequestTrace? = nil,
+        peer: SocketAddress = .unknown,
         clientCertificate: CertificateSummary? = nil, clientAddress: SocketAddress? = nil,
         client: ClientIdentity? = nil, seesDetails: Bool = false, pathParameters: PathParameters = PathParameters()
     ) {
         self.head = head
         self.body = body
         self.id = id
+        self.trace = trace
         self.peer = peer
         self.clientCertificate = clientCertificate
         self.clientAddress = clientAddress ?? peer

@@ -29,7 +29,7 @@ extension Backlog {
     /// Queues jobs of one client, which are committed when this returns; or finds those that answer for them.
     ///
     /// - Parameter reservation: the place that was kept for them; it is used up, also when they are refused.
-    /// - Throws: `backlogFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
+    /// - Throws: `backlogFull`, `bytesFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
     public func submit(
         _ submission: Submission, using reservation: Reservation? = nil
     ) async throws(SubmitError) -> Receipt {
@@ -45,6 +45,7 @@ extension Backlog {
                     for job in receipt.jobs where job.isModelMissing { state.ledger.setAside(job.load, of: client) }
                 }
                 bell.ring()
+                observer.submitted(receipt.jobs)
             } else {
                 state.withLock { $0.ledger.dequeue(load, of: client) }
             }
@@ -76,10 +77,15 @@ extension Backlog.State {
             return .tooLarge(bytes: load.bytes, limitBytes: ledger.limits.maxBytes)
         }
         if load.jobs > ledger.limits.maxJobs { return .tooMany(jobs: load.jobs, limit: ledger.limits.maxJobs) }
+        if load.jobs > 1, case let share = ledger.limits.share(of: client), load.jobs > share.jobs {
+            return .beyondShare(jobs: load.jobs, limit: share.jobs)
+        }
         guard let shortage = ledger.shortage(load, of: client) else { return nil }
         let seconds = retryAfterSeconds(shortage)
-        return if case .ofAll = shortage { .backlogFull(retryAfterSeconds: seconds) } else {
-            .shareFull(retryAfterSeconds: seconds)
+        return switch shortage {
+        case .ofAll(_, let isOfBytes):
+            isOfBytes ? .bytesFull(retryAfterSeconds: seconds) : .backlogFull(retryAfterSeconds: seconds)
+        case .ofClient: .shareFull(retryAfterSeconds: seconds)
         }
     }
 
@@ -88,7 +94,7 @@ extension Backlog.State {
     func retryAfterSeconds(_ shortage: QueueLedger.Shortage) -> Int {
         let parts =
             switch shortage {
-            case .ofAll(let parts): parts
+            case .ofAll(let parts, _): parts
             case .ofClient(let parts): parts * Double(max(ledger.queueing, 1))
             }
         guard let seconds = rate.seconds(parts: parts) else { return 1 }
@@ -98,12 +104,16 @@ extension Backlog.State {
 
 /// Why a job was not taken.
 public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// As much is queued as may be.
+    /// As many jobs are queued as may be.
     case backlogFull(retryAfterSeconds: Int)
+    /// The inputs of those that are queued take as much as they may.
+    case bytesFull(retryAfterSeconds: Int)
     /// As much of this client is queued as may be.
     case shareFull(retryAfterSeconds: Int)
     /// A batch has more jobs than may be queued at all.
     case tooMany(jobs: Int, limit: Int)
+    /// A batch has more jobs than one client may have queued at all.
+    case beyondShare(jobs: Int, limit: Int)
     /// The job alone is larger than all that may be queued.
     case tooLarge(bytes: Int, limitBytes: Int)
     /// The upload lost the room that it held to others, since it came too slowly.
@@ -118,10 +128,15 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .backlogFull(let seconds):
             "The backlog is full; there should be room for this job in \(seconds) s."
+        case .bytesFull(let seconds):
+            "The backlog is full: the inputs of waiting jobs take the memory that they may; there should be room for "
+                + "this job in \(seconds) s."
         case .shareFull(let seconds):
             "This client has as many jobs queued as one may have; there should be room for this one in \(seconds) s."
         case .tooMany(let jobs, let limit):
             "The batch has \(jobs) jobs, but no more than \(limit) may be queued in all."
+        case .beyondShare(let jobs, let limit):
+            "The batch has \(jobs) jobs, but this client may have no more than \(limit) queued at a time."
         case .tooLarge(let bytes, let limit):
             "The job has \(bytes) bytes of input, but no more than \(limit) may be queued in all."
         case .tooSlow:

@@ -65,16 +65,19 @@ extension Backlog {
     }
 
     /// Ends a job and tells who waits for it; says whether the outcome was taken.
+    ///
+    /// - Parameter since: when writing it began, which may be some tries ago
     @discardableResult
     func complete(
-        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, since: MonotonicTime? = nil
     ) async throws(JobStoreError) -> Bool {
+        let began = since ?? clock.now
         guard let job = try await store.complete(token, with: outcome, timings: timings) else {
             state.withLock { $0.metrics.dropped += 1 }
             return false
         }
         if job.isRegained { state.withLock { $0.ledger.dequeue(job) } }
-        announce(ended: job)
+        announce(ended: job, writing: clock.now - began)
         // The store may have held others back for this one.
         if state.withLock({ $0.ledger.queued.jobs > 0 }) { bell.ring() }
         return true
@@ -90,6 +93,7 @@ extension Backlog {
     func announce(lapsed job: Job) {
         logger.warning(
             "a job's claim has run out", metadata: ["job": "\(job.id)", "attempt": "\(job.attempt)"])
+        observer.lapsed(job)
         takeBack(job)
     }
 
@@ -148,6 +152,7 @@ public struct Expiry: Sendable {
     public func runOnce() async throws(JobStoreError) -> Int {
         await backlog.renewClaims()
         let expired = try await backlog.store.expire()
+        if expired.removed > 0 { backlog.observer.expired(expired.removed) }
         for job in expired.lapsed { backlog.announce(lapsed: job) }
         for job in expired.overdue { backlog.announce(late: job) }
         return expired.removed

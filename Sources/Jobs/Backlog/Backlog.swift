@@ -21,6 +21,8 @@ public final class Backlog: Sendable {
         public var pace = Pace()
         /// Clients whose share is not limited.
         public var spares: @Sendable (_ client: String) -> Bool = { _ in false }
+        /// How many of the jobs may be of a client that has a bound of its own; nil for the others.
+        public var ownMaxJobs: @Sendable (_ client: String) -> Int? = { _ in nil }
 
         /// By default a thousand jobs and 512 MiB, which one client may have alone.
         public init(maxJobs: Int = 1_000, maxBytes: Int = 512 << 20) {
@@ -30,6 +32,11 @@ public final class Backlog: Sendable {
 
         /// What `client` may have.
         func share(of client: String) -> (jobs: Int, bytes: Int) {
+            let share = commonShare(of: client)
+            return (min(ownMaxJobs(client) ?? share.jobs, maxJobs), share.bytes)
+        }
+
+        private func commonShare(of client: String) -> (jobs: Int, bytes: Int) {
             guard maxJobsPerClient != nil || maxBytesPerClient != nil, !spares(client) else {
                 return (maxJobs, maxBytes)
             }
@@ -59,6 +66,8 @@ public final class Backlog: Sendable {
     /// How much may be queued.
     public let limits: Limits
     let store: any JobStore
+    /// Told of what happens to jobs.
+    let observer: any JobObserver
     /// Where the time is taken from.
     public let clock: any JobClock
     let logger: Logger
@@ -69,14 +78,16 @@ public final class Backlog: Sendable {
     let watchers: Watchers
     let state: Mutex<State>
 
-    /// A backlog before `store`, which nobody else may use.
+    /// A backlog before `store`, which nobody else may use; `observer` is told of what happens to its jobs.
     public init(
         store: any JobStore,
         limits: Limits = Limits(),
         clock: any JobClock = SystemClock(),
+        observer: any JobObserver = JobObservers(),
         logger: Logger = Logger(label: "vigil.jobs")
     ) {
         self.limits = limits
+        self.observer = observer
         self.store = store
         self.clock = clock
         self.logger = logger
@@ -147,6 +158,15 @@ extension Backlog {
         try await store.counts()
     }
 
+    /// What there is, at the same cost however many jobs there are; nil where the store does not count.
+    public func census() async throws(JobStoreError) -> QueueCensus? { try await store.census() }
+
+    /// What the store has of its disk; nil where it has none.
+    public var storeRoom: StoreRoom? { store.room }
+
+    /// How many callbacks are on their way or wait for it; nil where the store does not count.
+    public var waitingCallbacks: Int? { store.waitingCallbacks }
+
     /// Throws where the store would not take a job now.
     public func checkStore() async throws(JobStoreError) {
         try await store.checkWritable()
@@ -155,6 +175,19 @@ extension Backlog {
     /// Throws where the store would not take a submission, by what it knows.
     public func checkStoreTakes() async throws(JobStoreError) {
         try await store.checkTakes()
+    }
+
+    /// Throws where an account may hand in no further job now, however small.
+    public func checkQuota(of account: Account) async throws(JobStoreError) {
+        let usage = try await store.usage(of: account.name)
+        do throws(QuotaExcess) { _ = try account.charged(usage, jobs: 1, bytes: 1, units: 1, at: clock.wall) } catch {
+            throw .overQuota(error)
+        }
+    }
+
+    /// Whose a damaged job is, as far as that can be read.
+    public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? {
+        try await store.ownerOfDamaged(id)
     }
 
     /// Cancels a queued job at once and a running one at its next part.
@@ -198,8 +231,11 @@ extension Backlog {
     }
 
     /// Counts an ended job and wakes who waits for it.
-    func announce(ended job: Job) {
+    ///
+    /// - Parameter writing: how long its end took to write, where a worker has had it
+    func announce(ended job: Job, writing: Duration? = nil) {
         state.withLock { $0.metrics.count(ended: job.status) }
+        observer.ended(job, writing: writing)
         if let failure = job.failure {
             logger.warning("a job has failed", metadata: ["job": "\(job.id)", "reason": "\(failure.reason)"])
         }

@@ -8,6 +8,10 @@ public struct Job: Sendable, Equatable {
     public let name: String?
     /// Who sent it.
     public let client: String
+    /// Whose it is; nil where jobs are nobody's.
+    public let owner: String?
+    /// What whoever follows the request has said of it.
+    public let trace: String?
     /// The batch that it came with.
     public let batch: BatchID?
     /// Its place in the queue.
@@ -75,6 +79,8 @@ public struct Job: Sendable, Equatable {
         status = .queued
         name = new.name
         client = new.client
+        owner = new.owner
+        trace = new.trace
         self.batch = batch
         priority = new.priority
         kind = new.kind
@@ -90,15 +96,18 @@ public struct Job: Sendable, Equatable {
 
     /// A job as it was stored.
     package init(
-        id: JobID, status: JobStatus, name: String?, client: String, batch: BatchID?, priority: Priority, kind: String,
-        subject: JobSubject, model: String, modelSHA256: String?, inputBytes: Int, callback: String?,
-        createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?, attempt: Int, parts: Int,
-        partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?, revision: Int
+        id: JobID, status: JobStatus, name: String?, client: String, owner: String?, trace: String?, batch: BatchID?,
+        priority: Priority, kind: String, subject: JobSubject, model: String, modelSHA256: String?, inputBytes: Int,
+        callback: String?, createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?,
+        attempt: Int, parts: Int, partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?,
+        revision: Int
     ) {
         self.id = id
         self.status = status
         self.name = name
         self.client = client
+        self.owner = owner
+        self.trace = trace
         self.batch = batch
         self.priority = priority
         self.kind = kind

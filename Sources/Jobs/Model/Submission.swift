@@ -8,6 +8,8 @@ public struct Submission: Sendable {
     public var isBatch: Bool
     /// By which the same submission is known when it comes again.
     public var key: IdempotencyKey?
+    /// Whose quota it counts against; nil where there is none.
+    public var account: Account?
 
     /// One job.
     public init(_ job: NewJob, key: IdempotencyKey? = nil) {
@@ -20,7 +22,7 @@ public struct Submission: Sendable {
     /// told of its end.
     package var reuseKey: String? {
         guard !isBatch, jobs.count == 1, jobs[0].callback == nil else { return nil }
-        return jobs[0].reuseKey
+        return jobs[0].ownReuseKey
     }
 
     /// A batch of jobs.
@@ -108,19 +110,27 @@ public struct NewJob: Sendable {
     public var priority: Priority
     /// Who sent it: the key of an account, or an address; fair shares go by it.
     public var client: String
+    /// Whose it is, by a name that only who made it up understands: who may see it, and whose results it may share. Nil where
+    /// jobs are nobody's.
+    public var owner: String?
+    /// What whoever follows a request through services has said of it, for others that do so to read.
+    public var trace: String?
     /// The name of the model that is to do it.
     public var model: String
     /// The SHA-256 of that model's file, in hexadecimal; without it any model of that name may.
     public var modelSHA256: String?
     /// Into how many parts the processor will cut it, at least 1.
     public var parts: Int
+    /// How much it is, in what the quotas of accounts count beside jobs and bytes.
+    public var units = 0
     /// How many bytes its output may take; the store keeps so much room for it.
     public var outputEstimate: Int
     /// How long it may wait; a job that nobody has begun by then fails.
     public var deadline: Duration?
     /// Where to say that it has ended.
     public var callback: String?
-    /// What all jobs with the same output have in common. With it, a job that has succeeded answers for this one.
+    /// What all jobs with the same output have in common. With it, a job of the same owner that has succeeded answers for this
+    /// one.
     public var reuseKey: String?
 
     /// A job to hand in.
@@ -144,5 +154,13 @@ public struct NewJob: Sendable {
         self.modelSHA256 = modelSHA256
         self.parts = max(parts, 1)
         self.outputEstimate = max(outputEstimate, 0)
+    }
+}
+
+extension NewJob {
+    /// What only jobs of the same owner have in common.
+    package var ownReuseKey: String? {
+        guard let owner else { return reuseKey }
+        return reuseKey.map { "\($0) \(owner)" }
     }
 }

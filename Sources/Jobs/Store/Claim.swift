@@ -58,6 +58,10 @@ public final class ClaimedJob: Sendable {
     public let priority: Priority
     /// Who sent it.
     public let client: String
+    /// Whose it is; nil where jobs are nobody's.
+    public let owner: String?
+    /// What whoever follows the request has said of it.
+    public let trace: String?
     /// The model that is to do it.
     public let model: ModelID
     /// Into how many parts it is cut.
@@ -80,6 +84,8 @@ public final class ClaimedJob: Sendable {
         self.input = input
         priority = record.job.priority
         client = record.job.client
+        owner = record.job.owner
+        trace = record.job.trace
         model = record.job.modelID
         parts = record.job.parts
         overdueAt = record.overdueAt

@@ -27,7 +27,7 @@ struct JobRegistry: Sendable {
     /// Notes what was inserted.
     mutating func insert(_ submission: Submission, as jobs: [JobID], batch: BatchID?) {
         for (id, new) in zip(jobs, submission.jobs) {
-            let names = Names(keys: (submission.key?.name).map { [$0] } ?? [], reuseKey: new.reuseKey, batch: batch)
+            let names = Names(keys: (submission.key?.name).map { [$0] } ?? [], reuseKey: new.ownReuseKey, batch: batch)
             if !names.keys.isEmpty || names.reuseKey != nil || names.batch != nil { self.names[id] = names }
         }
         if let batch { batches[batch] = jobs }
@@ -107,6 +107,8 @@ struct CallbackTable: Sendable {
     }
 
     func contains(_ job: JobID) -> Bool { entries[job] != nil }
+
+    var count: Int { entries.count }
 
     mutating func remove(_ job: JobID) {
         guard let entry = entries.removeValue(forKey: job) else { return }

@@ -28,7 +28,7 @@ public protocol JobStore: Sendable {
     /// where a job's `reuseKey` is that of one that has succeeded. Of equal submissions at a time one is new.
     ///
     /// - Throws: `full` when the results could not be kept beside those that are waiting to be fetched; `keyReused` when
-    ///   the key came with another fingerprint.
+    ///   the key came with another fingerprint; `overQuota` when new jobs would be beyond what the account may hand in.
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt
 
     /// Says which models are served by those who claim through this store, from now on; until then every one is.
@@ -38,6 +38,12 @@ public protocol JobStore: Sendable {
     ///
     /// - Returns: what that has changed
     func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange
+
+    /// What an account has handed in on its last day; nil where nothing is known of it.
+    func usage(of account: String) async throws(JobStoreError) -> DailyUsage?
+
+    /// Whose a job is that is damaged, as far as that can be read.
+    func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String?
 
     /// How many jobs wait for which model that is not served.
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs]
@@ -117,6 +123,15 @@ public protocol JobStore: Sendable {
     /// How many jobs there are, and what they hold.
     func counts() async throws(JobStoreError) -> JobCounts
 
+    /// What there is, as it is kept count of: it costs the same however many jobs there are. Nil where nobody counts.
+    func census() async throws(JobStoreError) -> QueueCensus?
+
+    /// What it has of its disk, as it was found lately; nil where it has none.
+    var room: StoreRoom? { get }
+
+    /// How many callbacks are on their way or wait for it, as it is kept count of; nil where nobody counts.
+    var waitingCallbacks: Int? { get }
+
     /// Gives back what was claimed and is nobody's any more, removes what ended longer ago than results are kept, and ends what
     /// is too late to be begun or not to wait for its model.
     func expire() async throws(JobStoreError) -> Expired
@@ -147,6 +162,18 @@ public struct Expired: Sendable, Equatable {
 extension JobStore {
     /// All can be read.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int { 0 }
+
+    /// Nobody counts.
+    public func census() async throws(JobStoreError) -> QueueCensus? { nil }
+
+    /// It has no disk.
+    public var room: StoreRoom? { nil }
+
+    /// Nobody counts.
+    public var waitingCallbacks: Int? { nil }
+
+    /// None is.
+    public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { nil }
 
     /// Nobody asks.
     public func workLog(workers: Int) -> (any WorkLog)? { nil }
@@ -201,6 +228,8 @@ public struct JobFilter: Sendable, Equatable {
     public var batch: BatchID?
     /// Those of this client.
     public var client: String?
+    /// Those of this owner.
+    public var owner: String?
     /// Those made at this time or later.
     public var from: WallTime?
     /// Those made before this time.
@@ -216,6 +245,7 @@ public struct JobFilter: Sendable, Equatable {
         if let status, job.status != status { return false }
         if let batch, job.batch != batch { return false }
         if let client, !job.client.hasBytes(of: client) { return false }
+        if let owner, job.owner?.hasBytes(of: owner) != true { return false }
         if let from, job.createdAt < from { return false }
         if let until, job.createdAt >= until { return false }
         return true
@@ -279,11 +309,13 @@ public enum JobStoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case keyReused(String)
     /// What the store holds for this job is damaged.
     case damaged(JobID, String)
+    /// The account has handed in what it may.
+    case overQuota(QuotaExcess)
 
     /// What clients are told: everything that is not the server's own affair, such as where its files are.
     public var told: String {
         switch self {
-        case .full, .keyReused: description
+        case .full, .keyReused, .overQuota: description
         case .unavailable: "The store of jobs is not available; the server's log says why."
         case .diskFull: "The store of jobs has no room on its disk; the server's log says more."
         case .damaged(let id, _): "What the store holds for job \(id) is damaged; the server's log says how."
@@ -308,6 +340,8 @@ public enum JobStoreError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "parameters, or a new key."
         case .damaged(let id, let detail):
             "What the store holds for job \(id) is damaged: \(detail)."
+        case .overQuota(let excess):
+            excess.description
         }
     }
 }

@@ -31,6 +31,10 @@ public final class MemoryJobStore: JobStore {
         var random: any RandomNumberGenerator & Sendable
         /// The jobs that were too late, until somebody is told.
         var overdue: [Job] = []
+        /// How many jobs have expired that nobody was told of.
+        var expired = 0
+        /// What accounts have handed in.
+        var usage: [ByteText: DailyUsage] = [:]
     }
 
     /// How long a claim lasts that nobody renews.
@@ -72,6 +76,11 @@ public final class MemoryJobStore: JobStore {
     /// Says which models are served.
     public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         step { state, _, _ in state.table.serve(JobTable.Served(models, missing: missing)) }
+    }
+
+    /// What an account has handed in since the process began.
+    public func usage(of account: String) async throws(JobStoreError) -> DailyUsage? {
+        step { state, _, _ in state.usage[ByteText(account)] }
     }
 
     /// How many jobs wait for which model.
@@ -204,6 +213,12 @@ public final class MemoryJobStore: JobStore {
         step { state, _, _ in state.table.counts() }
     }
 
+    /// What the store holds, by its own books.
+    public func census() async throws(JobStoreError) -> QueueCensus? { step { $0.table.census(now: $2) } }
+
+    /// How many callbacks are on their way or wait for it.
+    public var waitingCallbacks: Int? { state.withLock { $0.registry.callbacks.count } }
+
     /// Removes what has expired; other calls do so too.
     public func expire() async throws(JobStoreError) -> Expired {
         let (now, wall) = (clock.now, clock.wall)
@@ -211,9 +226,12 @@ public final class MemoryJobStore: JobStore {
             let lapsed = state.table.takeLapsed(wall: wall, now: now).map { record in
                 record.job.status.isEnded ? state.ended(record, now: now) : state.table.shown(record)
             }
-            let removed = state.removeExpired(wall: wall, now: now)
-            defer { state.overdue = [] }
-            return Expired(removed: removed, overdue: state.overdue, lapsed: lapsed)
+            state.removeExpired(wall: wall, now: now)
+            defer {
+                state.overdue = []
+                state.expired = 0
+            }
+            return Expired(removed: state.expired, overdue: state.overdue, lapsed: lapsed)
         }
     }
 
@@ -223,7 +241,7 @@ public final class MemoryJobStore: JobStore {
     ) -> Value {
         state.withLock { state in
             let (now, wall) = (clock.now, clock.wall)
-            _ = state.removeExpired(wall: wall, now: now)
+            state.removeExpired(wall: wall, now: now)
             defer { checkSmallTable(state.table) }
             return body(&state, wall, now)
         }
@@ -249,11 +267,13 @@ extension MemoryJobStore.State {
             if let key = submission.key { registry.insert(key, for: job.id) }
             return Receipt(jobs: [job], origin: .reused)
         }
+        let usage = try usage(with: submission, at: wall)
         let needed = submission.jobs.reduce(0) { sum, new in
             let (sum, overflow) = sum.addingReportingOverflow(JobRecord.promise(new.outputEstimate))
             return overflow ? .max : sum
         }
         try table.checkRoom(forBytes: needed)
+        if let account = submission.account { self.usage[ByteText(account.name)] = usage }
         let batch = submission.isBatch ? BatchID(generator.next(at: wall, using: &self.random)) : nil
         let ids = submission.jobs.map { new in
             let id = generator.next(at: wall, using: &self.random)
@@ -262,6 +282,14 @@ extension MemoryJobStore.State {
         }
         registry.insert(submission, as: ids, batch: batch)
         return Receipt(jobs: ids.compactMap { table.job($0) }, batch: batch, origin: .new)
+    }
+
+    /// What the submission's account will have handed in with it; nil where that is not counted.
+    private func usage(with submission: Submission, at wall: WallTime) throws(JobStoreError) -> DailyUsage? {
+        guard let account = submission.account else { return nil }
+        do throws(QuotaExcess) {
+            return try account.charged(usage[ByteText(account.name)], for: submission, at: wall)
+        } catch { throw .overQuota(error) }
     }
 
     /// Notes that a job has ended, and makes room for its end.
@@ -283,15 +311,13 @@ extension MemoryJobStore.State {
     }
 
     /// Removes what has expired, and ends what is too late.
-    mutating func removeExpired(wall: WallTime, now: MonotonicTime) -> Int {
+    mutating func removeExpired(wall: WallTime, now: MonotonicTime) {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
-        var removed = 0
         for id in table.expired(now: now) {
             let isAwaited = registry.callbacks.contains(id)
             if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
-            if forget(id) { removed += 1 }
+            if forget(id) { expired += 1 }
         }
-        return removed
     }
 }

@@ -8,6 +8,8 @@ extension JobTable {
                 let expected = jobs.filter { $0.status == status }.map(\.id).sorted()
                 precondition(idsByStatus[status].map { Array($0.elements) } == expected, "index of \(status)")
             }
+            let owned = Dictionary(grouping: jobs.filter { $0.owner != nil }) { ByteText($0.owner ?? "") }
+            precondition(idsByOwner.mapValues { Array($0.elements) } == owned.mapValues { $0.map(\.id).sorted() })
             checkQueue()
             checkRecords()
             checkBytes()
@@ -28,6 +30,10 @@ extension JobTable {
             precondition(ready.count == queued.count)
             precondition(ready.parts == queued.reduce(0) { $0 + $1.job.parts })
             precondition(queuedBytes == all.reduce(0) { $0 + $1.job.inputBytes })
+            let zero = MonotonicTime(nanoseconds: 0)
+            var books = QueueBooks()
+            for record in all { books.add(record) }
+            precondition(self.books.census(now: zero) == books.census(now: zero), "the books have the queued jobs")
             let late = all.compactMap { record in record.overdueAt.map { Moment(at: $0, id: record.job.id) } }
             precondition(Array(deadlines.elements) == late.sorted())
         }

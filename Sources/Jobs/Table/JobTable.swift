@@ -55,6 +55,8 @@ package struct JobTable: Sendable {
     var ids = SortedDeque<JobID>()
     /// The IDs of each status, oldest first, as in `JobStatus.allCases`.
     var idsByStatus = Dictionary(uniqueKeysWithValues: JobStatus.allCases.map { ($0, SortedDeque<JobID>()) })
+    /// The IDs of each owner's jobs, oldest first.
+    var idsByOwner: [ByteText: SortedDeque<JobID>] = [:]
     /// The ended jobs, the first to expire first.
     var endings = SortedDeque<Moment>()
     /// The queued jobs that have a deadline, the first to be late first.
@@ -66,6 +68,8 @@ package struct JobTable: Sendable {
 
     /// The bytes of the queued jobs' inputs.
     package var queuedBytes = 0
+    /// The queued jobs by priority and model.
+    var books = QueueBooks()
     /// What all ended jobs take.
     var endedBytes = 0
     /// The part of it that must stay until its time: outputs that nobody has fetched.
@@ -96,6 +100,7 @@ package struct JobTable: Sendable {
         let id = record.job.id
         records[id] = record
         ids.insert(id)
+        if let owner = record.job.owner { idsByOwner[ByteText(owner), default: SortedDeque()].insert(id) }
         idsByStatus[record.job.status]?.insert(id)
         promisedBytes += record.promisedBytes
         switch record.job.status {
@@ -131,12 +136,16 @@ package struct JobTable: Sendable {
         records[id] = nil
         ids.remove(id)
         idsByStatus[record.job.status]?.remove(id)
+        guard let owner = record.job.owner.map({ ByteText($0) }) else { return }
+        idsByOwner[owner]?.remove(id)
+        if idsByOwner[owner]?.isEmpty == true { idsByOwner[owner] = nil }
     }
 
     /// Puts a job into the queue.
     mutating func queue(_ record: JobRecord) {
         line(up: record)
         queuedBytes += record.job.inputBytes
+        books.add(record)
         if let at = record.overdueAt { deadlines.insert(Moment(at: at, id: record.job.id)) }
     }
 
@@ -149,6 +158,7 @@ package struct JobTable: Sendable {
     /// Keeps the books of a job that is no longer in the queue.
     mutating func noteUnqueued(_ record: JobRecord) {
         queuedBytes -= record.job.inputBytes
+        books.remove(record)
         if let at = record.overdueAt { deadlines.remove(Moment(at: at, id: record.job.id)) }
     }
 
@@ -253,7 +263,12 @@ extension JobTable {
     package func liveJob(_ id: JobID) -> Job? { records[id].flatMap { $0.job.status.isEnded ? nil : shown($0) } }
 
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) -> [Job] {
-        let ids = filter.status.flatMap { idsByStatus[$0] } ?? ids
+        var ids = filter.status.flatMap { idsByStatus[$0] } ?? ids
+        // Whichever is shorter is looked through.
+        if let owner = filter.owner {
+            let own = idsByOwner[ByteText(owner)] ?? SortedDeque()
+            if own.count <= ids.count { ids = own }
+        }
         let end = cursor.map { ids.rank(of: $0) } ?? ids.count
         let found = ids.elements.prefix(end).reversed().lazy.compactMap { records[$0] }.filter { filter.admits($0.job) }
         return found.prefix(max(limit, 0)).map(shown)

@@ -95,10 +95,13 @@ extension Crew {
     /// - Parameter report: called after a step of which the backlog has to hear; it must not block.
     func work(as worker: Int, report: (CrewReport) -> Void) {
         var scratch = processor.makeScratch()
+        var threadClock = ThreadClock()
         while let assignment = nextAssignment(for: worker) {
             workLog?.begin(assignment.token.job, worker: worker)
             let result = perform(assignment, scratch: &scratch)
-            if let news = record(result, of: assignment, by: worker) { report(news) }
+            let (news, step) = record(result, of: assignment, by: worker, processorTime: threadClock.lap())
+            backlog.observer.worked(step)
+            if let news { report(news) }
         }
         update { $0.alive -= 1 }
     }
@@ -143,16 +146,21 @@ extension Crew {
 
     /// Takes in what a step came to, and says what there is to report.
     private func record(
-        _ result: StepResult<Processor>, of assignment: Assignment<Processor>, by worker: Int
-    ) -> CrewReport? {
+        _ result: StepResult<Processor>, of assignment: Assignment<Processor>, by worker: Int, processorTime: Duration
+    ) -> (CrewReport?, WorkStep) {
         let now = clock.now
+        let isPart = if case .part = assignment { true } else { false }
         return update(looksOn: true) { state in
             let token = assignment.token
-            if let desk = state.desks[worker] { state.jobs[token]?.workerTime += now - desk.since }
+            let time = state.desks[worker].map { now - $0.since } ?? .zero
+            let step = WorkStep(
+                client: state.jobs[token]?.claimed.client ?? "", isPart: isPart, time: time,
+                processorTime: processorTime)
+            state.jobs[token]?.workerTime += time
             state.desks[worker] = nil
             let report = state.takeIn(result, of: token, now: now)
             if report != nil { state.pending += 1 }
-            return report
+            return (report, step)
         }
     }
 }

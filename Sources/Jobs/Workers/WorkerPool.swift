@@ -193,8 +193,9 @@ extension WorkerPool {
 
     /// Writes an end: the work is done and would be lost.
     private func tell(_ outcome: JobOutcome, of token: ClaimToken, timings: JobTimings?) async {
+        let began = backlog.clock.now
         await insist("the end of job \(token.job) could not be written") { () throws(JobStoreError) in
-            try await backlog.complete(token, with: outcome, timings: timings)
+            try await backlog.complete(token, with: outcome, timings: timings, since: began)
         }
     }
 

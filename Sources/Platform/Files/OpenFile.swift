@@ -41,7 +41,7 @@ public final class OpenFile: Sendable {
     }
 
     /// What a file is that is no regular one; nil for one that is.
-    private static func nameOfIrregular(mode: mode_t) -> String? {
+    package static func nameOfIrregular(mode: mode_t) -> String? {
         switch mode & S_IFMT {
         case S_IFREG: nil
         case S_IFDIR: "a directory"
@@ -98,7 +98,7 @@ public final class OpenFile: Sendable {
     }
 
     /// Fills a buffer with the bytes from `offset` on.
-    private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(FileError) {
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(FileError) {
         var done = 0
         while done < buffer.count {
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])

@@ -18,23 +18,31 @@ struct JobRows {
         AND (ended <= ? OR NOT EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id)) LIMIT ?
         """
 
-    /// Writes a job that is queued. What it has not yet is left out: GRDB copies nothing of up to 20 values.
+    private static func insertion(_ more: String, _ places: String) -> String {
+        """
+        INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
+            output_estimate, subject, batch, place, callback, reuse_key, created_at,
+            deadline_at, inserted, overdue, attempt, parts_done, revision\(more))
+        VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1\(places))
+        """
+    }
+
+    private static let insertion = insertion("", "")
+    private static let ownedInsertion = insertion(", owner, trace", ", ?, ?")
+
+    /// Writes a job that is queued. What it has not, or not yet, is left out: GRDB copies nothing of up to 20 values.
     func insert(_ record: JobRecord, _ new: NewJob, place: Int) throws {
         let job = record.job
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
-                    output_estimate, subject, batch, place, callback, reuse_key, created_at,
-                    deadline_at, inserted, overdue, attempt, parts_done, revision)
-                VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1)
-                """
-        ).execute(arguments: [
+        let isPlain = job.owner == nil && job.trace == nil
+        var arguments: StatementArguments = [
             job.id.blob, job.priority.rawValue, Text(job.client), Text(job.model),
             Text(job.modelSHA256), Text(job.name), Text(job.kind), job.inputBytes, job.parts, new.outputEstimate,
-            Blob(job.subject.bytes), job.batch?.jobID.blob, place, Text(job.callback), Text(new.reuseKey),
+            Blob(job.subject.bytes), job.batch?.jobID.blob, place, Text(job.callback), Text(new.ownReuseKey),
             job.createdAt.milliseconds,
             job.deadline?.milliseconds, clock.stored(record.insertedAt), record.overdueAt.map(clock.stored),
-        ])
+        ]
+        if !isPlain { arguments += [Text(job.owner), Text(job.trace)] }
+        try db.cachedStatement(sql: isPlain ? Self.insertion : Self.ownedInsertion).execute(arguments: arguments)
     }
 
     /// Makes the jobs of a model's name whose digest is not known those of this model.

@@ -13,6 +13,7 @@ struct ListQuery: Sendable {
             conditions.append(condition)
             arguments.append(value.databaseValue)
         }
+        if let owner = filter.owner { add("owner = ?", Text(owner)) }
         if let status = filter.status { add("status = ?", StatusCode[status]) }
         if let batch = filter.batch { add("batch = ?", batch.jobID.blob) }
         if let client = filter.client { add("client = ?", Text(client)) }

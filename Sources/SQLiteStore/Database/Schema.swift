@@ -14,6 +14,7 @@ enum Schema {
         migrator.registerMigration("witness") { db in try db.execute(sql: witness) }
         migrator.registerMigration("callbacks by receiver") { db in try db.execute(sql: receivers) }
         migrator.registerMigration("kinds") { db in try KindStep(db: db).run() }
+        migrator.registerMigration("owners") { db in try db.execute(sql: owners) }
         return migrator
     }
 
@@ -110,4 +111,18 @@ enum Schema {
     /// The notes of each receiver in their order, those that failed before by themselves.
     private static let receivers =
         "CREATE INDEX callbacks_receivers ON callbacks (\(CallbackRows.receiver), tries > 0, due)"
+
+    /// Whose each job is, NULL where it is nobody's, and what follows its request. A job of before is of the key that it came
+    /// with, which its client was called by. What each account has had is told by the day, in days since 1970.
+    private static let owners = """
+        ALTER TABLE jobs ADD COLUMN owner TEXT;
+        ALTER TABLE jobs ADD COLUMN trace TEXT;
+        UPDATE jobs SET owner = substr(client, 5) WHERE client GLOB 'key ?*';
+        CREATE INDEX jobs_owner ON jobs (owner, id) WHERE owner IS NOT NULL;
+        CREATE INDEX jobs_owner_status ON jobs (owner, status, id) WHERE owner IS NOT NULL;
+        CREATE TABLE usage (
+            account TEXT PRIMARY KEY, day INTEGER NOT NULL, jobs INTEGER NOT NULL CHECK (jobs >= 0),
+            bytes INTEGER NOT NULL CHECK (bytes >= 0), units INTEGER NOT NULL CHECK (units >= 0)
+        ) WITHOUT ROWID;
+        """
 }

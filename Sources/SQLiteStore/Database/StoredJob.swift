@@ -18,7 +18,7 @@ struct StoredJob {
         id, status, priority, client, model, name, kind, input_bytes, parts, subject, model_sha256, batch,
         callback, created_at, deadline_at, started_at, finished_at, attempt, parts_done, failure_reason,
         failure_detail, queued_ns, scored_ns, output_bytes, revision, output_estimate, inserted, overdue, ended,
-        token, cancel_requested, suspect
+        token, cancel_requested, suspect, owner, trace
         """
 
     /// Throws `unreadable` where the row is not one of a job.
@@ -29,6 +29,7 @@ struct StoredJob {
         else { throw StoreFault.unreadable("its row has a status or a priority that there is not") }
         job = Job(
             id: id, status: status, name: try columns.optionalText(5), client: try columns.text(3),
+            owner: try columns.optionalText(32), trace: try columns.optionalText(33),
             batch: try columns.optionalID(11).map { BatchID($0) }, priority: priority,
             kind: try columns.text(6), subject: JobSubject(try columns.bytes(9)), model: try columns.text(4),
             modelSHA256: try columns.optionalText(10), inputBytes: try columns.int(7),

@@ -4,10 +4,11 @@ import Platform
 
 /// Reads row by row what a damaged database still gives, into a new one.
 struct RowSalvage {
-    /// A table, its key, and whether a job is the key.
+    /// A table, its key, and whether a job is the key; the last ones came later.
     private static let tables: [(name: String, key: String, isOfJob: Bool)] = [
         ("jobs", "id", true), ("payloads", "job", true), ("results", "job", true), ("callbacks", "job", true),
         ("keys", "client, text", false), ("clock", "one", false),
+        ("usage", "account", false),
     ]
 
     private let old: String
@@ -40,7 +41,7 @@ struct RowSalvage {
         var losses: [String] = []
         if let source {
             let ids = candidates(source)
-            for table in Self.tables {
+            for table in Self.tables where try target.inDatabase({ try $0.tableExists(table.name) }) {
                 let columns = try target.inDatabase { try $0.columns(in: table.name).map(\.name) }
                 let list = columns.joined(separator: ", ")
                 for order in ["ASC", "DESC"] {

@@ -13,6 +13,7 @@ struct WriteContext {
     var bodies: BodyRows { BodyRows(db: db) }
     var keys: KeyRows { KeyRows(db: db) }
     var callbacks: CallbackRows { CallbackRows(db: db) }
+    var usage: UsageRows { UsageRows(db: db) }
 }
 
 /// The live jobs behind a lock: the writer changes them, everybody looks.

@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import Jobs
+import Platform
 import Synchronization
 
 /// The one writer: steps that come while a transaction is committed share the next one, up to 64 of them.
@@ -25,10 +26,15 @@ final class CommitQueue: Sendable {
     private let database: StoreDatabase
     private let live: LiveBox
     private let space: DiskSpace
+    private let committed: (@Sendable (Duration, Int) -> Void)?
     private let queue = DispatchQueue(label: "vigil.store")
     private let state = Mutex(State())
 
-    init(database: StoreDatabase, live: LiveBox, space: DiskSpace) {
+    /// - Parameter committed: told of each transaction that was committed
+    init(
+        database: StoreDatabase, live: LiveBox, space: DiskSpace, committed: (@Sendable (Duration, Int) -> Void)? = nil
+    ) {
+        self.committed = committed
         self.database = database
         self.live = live
         self.space = space
@@ -126,6 +132,7 @@ final class CommitQueue: Sendable {
 
     /// Runs steps in one transaction; says why that failed, and then nothing is changed.
     private func attempt(_ batch: [Commit]) -> JobStoreError? {
+        let began = MonotonicTime.now
         do {
             if let change = database.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
@@ -141,6 +148,7 @@ final class CommitQueue: Sendable {
             live.withLock { live in
                 live.overdueToCommit = []
                 live.servedToCommit = nil
+                live.tallyToCommit = StoreTally()
             }
             state.withLock { $0.isAstray = true }
             try? restore()
@@ -151,11 +159,14 @@ final class CommitQueue: Sendable {
             live.overdueToCommit = []
             live.served = live.servedToCommit ?? live.served
             live.servedToCommit = nil
+            live.tally += live.tallyToCommit
+            live.tallyToCommit = StoreTally()
         }
         state.withLock { state in
             state.fault = nil
             state.transactions += 1
         }
+        committed?(MonotonicTime.now - began, batch.count)
         return nil
     }
 

@@ -15,6 +15,10 @@ struct LiveJobs: Sendable {
     var overdue: [Ended] = []
     /// Those of the transaction that is not committed yet.
     var overdueToCommit: [Ended] = []
+    /// What the disk has beside.
+    var tally = StoreTally()
+    /// What the transaction that is not committed yet changes of that.
+    var tallyToCommit = StoreTally()
 
     init(settings: JobTable.Settings, generator: JobIDGenerator) {
         table = JobTable(settings: settings)

@@ -44,7 +44,7 @@ struct EngineBenchCommand: AsyncParsableCommand {
         let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
     }
 }
 
@@ -65,7 +65,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var url: String?
     @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
     var model: String?
-    @Option(help: "Worker threads of the server in this process. (default: the cores)")
+    @Option(help: "Worker threads of the server in this process. (default: the processors that it may use)")
     var workers: Int?
     @Option(help: "What to ask for: scores, or /livez, which is the HTTP server alone.")
     var target = LoadTarget.Kind.score
@@ -94,6 +94,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
     var hdr: String?
     @OptionGroup var general: SettingGroup<BenchSettings.General>
+    @OptionGroup(title: "Client") var client: SettingGroup<BenchSettings.Client>
 
     /// The numbers that were given, once they have been checked.
     private struct Pace {
@@ -104,13 +105,13 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let pace = try check()
-        let key = try keyFile.map { try KeyFile($0) }
         let server = try url.map { try ServerURL($0) }
         let trust = try trust(in: server)
         if let hdr { try AtomicFile.check(path: hdr) }
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
         let settings = try settings()
+        let key = try key(settings)
         let (stop, sources) = StopFlag.on(SIGINT)
         defer { for source in sources { source.cancel() } }
         let report =
@@ -119,7 +120,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
             } else {
                 try await measureOwn(settings, pace, stop)
             }
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
         if let hdr { try write(report, to: hdr) }
         if stop.isSet { throw ExitCode(130) }
         for phase in report.phases where phase.tally.answered == 0 {
@@ -132,7 +133,14 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     private func settings() throws -> Settings {
         let own = ["model": model.map { [$0] }, "workers": workers.map { ["\($0)"] }].compactMapValues(\.self)
-        return try Settings(.bench, options: general.given, own)
+        return try Settings(.bench, options: general.given, client.given, own)
+    }
+
+    /// The API key of the server at the URL; one that the environment has is no other server's.
+    private func key(_ settings: Settings) throws -> KeyFile? {
+        if let keyFile { return try KeyFile(keyFile) }
+        guard url != nil, let key = try settings.secret("api-key") else { return nil }
+        return try KeyFile(key: key, from: settings.isSecretInFile("api-key") ? "api-key-file" : "api-key")
     }
 
     private func check() throws -> Pace {

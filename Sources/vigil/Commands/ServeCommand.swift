@@ -4,6 +4,7 @@ import Engine
 import HTTP
 import Jobs
 import Logging
+import Platform
 import Scoring
 import ServiceLifecycle
 
@@ -25,16 +26,24 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Clients") var clients: SettingGroup<ServeSettings.Clients>
     @OptionGroup(title: "TLS") var tls: SettingGroup<ServeSettings.TLS>
 
+    @Flag(help: "Write every setting with where its value comes from, as a config file, and end.")
+    var printConfig = false
+
     func run() async throws {
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
-        let settings = try Settings(
-            .serve, options: general.given, server.given, jobs.given, callbacks.given, access.given, listening.given,
-            clients.given, tls.given)
+        let settings = try settings()
+        if printConfig {
+            try Terminal.print(Array(try SettingReport(settings: settings, command: .serve).text().utf8.dropLast()))
+            return
+        }
         let logger = try logger(settings)
         for note in settings.notes { logger.notice("\(note)") }
         let manager = ServiceManager(logger: logger)
         let reloading = await Reloading(logger: logger, manager: manager)
+        let levels = await LogLevelSwitch()
+        let switching = Task { await levels.run() }
+        defer { switching.cancel() }
         let kernels = try settings.kernels()
         // Its digest, which begins to be computed here, is needed to take jobs and to begin with them, not to be ready.
         let models = ModelRegistry(
@@ -52,19 +61,27 @@ struct ServeCommand: AsyncParsableCommand {
         limits.maxBodyBytes = try settings.mebibytes("max-body")
         limits.reusesResults = try settings.isOn("reuse-results")
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
-        let callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
+        let callbacks = try CallbackOptions(settings: settings).delivery(telemetry, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let jobs = try JobOptions(settings: settings).open(listening: StatePlace.Name(configuration), logger)
+        let memory = MemoryShares()
+        let jobs = try JobOptions(settings: settings).open(
+            listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
+        memory.apply(to: &limits, jobs.backlog.limits)
+        var description = ServerDescription()
+        description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
         let composition = Composition(
-            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, http: configuration,
-            gate: control.gate, observer: accessLog.map { $0.add }, logger: logger)
-        let rereading = Task { [files] in await reloading.run(files) }
+            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: try access.service(),
+            server: description, http: configuration, gate: control.gate, telemetry: telemetry,
+            observers: [accessLog.add], logger: logger)
+        let config = try ConfigReading(settings) { [self] in try self.settings() }
+        let rereading = Task { [files] in await reloading.run(files, config: config) }
         defer { rereading.cancel() }
         let group = ServiceGroup(
             configuration: .init(
@@ -77,19 +94,28 @@ struct ServeCommand: AsyncParsableCommand {
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
                                 "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                                "processors": "\(memory.limits.processorText)",
+                                "memory": "\(ByteCount(memory.limits.memory))",
+                                "uploads": "\(ByteCount(jobs.backlog.limits.maxBytes))",
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
-        await accessLog?.finish()
+        await accessLog.finish()
         await composition.settle()
         if let change = jobs.close() { throw Failure(.internal, change) }
     }
 
+    private func settings() throws -> Settings {
+        try Settings(
+            .serve, options: general.given, server.given, jobs.given, callbacks.given, access.given, listening.given,
+            clients.given, tls.given)
+    }
+
     private func logger(_ settings: Settings) throws -> Logger {
-        LogLines.use()
-        var logger = Logger(label: "vigil")
-        logger.logLevel = try settings.text("log-level").flatMap { .init(rawValue: $0) } ?? .info
-        return logger
+        LogLines.use(
+            try settings.text("log-format").flatMap { .init(rawValue: $0) } ?? .text,
+            try settings.text("log-level").flatMap { .init(rawValue: $0) } ?? .info)
+        return Logger(label: "vigil")
     }
 }
 
@@ -112,7 +138,7 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
     func run() async throws {
         try await composition.start()
         let (scoring, model) = (composition.scoring, composition.models.default)
-        LogLines.shared.begin(logger.logLevel, "vigil begins", facts)
+        LogLines.shared.begin("vigil begins", facts)
         for address in composition.server.addresses {
             // Scripts take the port from what follows url=, up to the next blank: another field comes after it.
             logger.info(

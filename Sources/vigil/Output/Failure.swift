@@ -41,7 +41,12 @@ struct Failure: Error, CustomStringConvertible {
         if error is CleanExit { VigilCommand.exit(withError: error) }
         if let code = error as? ExitCode { end(code.rawValue) }
         if let failure = Failure(error) {
-            Terminal.note(failure.description)
+            // A line of another form than the log's is none for whoever reads that.
+            if LogLines.shared.form == .text {
+                Terminal.note(failure.description)
+            } else {
+                LogLines.shared.add(.critical, failure.description, ["code": "\(failure.code.rawValue)"])
+            }
             end(failure.code.rawValue)
         }
         let code = VigilCommand.exitCode(for: error)
@@ -69,7 +74,7 @@ struct Failure: Error, CustomStringConvertible {
     private static func classify(_ error: any Error) -> Failure? {
         switch error {
         case let failure as Failure: failure
-        case let error as FileError: Failure(error.isAboutInput ? .noInput : .internal, error.description)
+        case let error as FileError: Failure(error.code, error.description)
         case let error as KernelsError: Failure(.configuration, error.description)
         case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
@@ -91,11 +96,12 @@ extension ReplayError {
 }
 
 extension FileError {
-    /// Whether it is about a file to be read rather than one to be written.
-    fileprivate var isAboutInput: Bool {
+    /// A file to be read that is not there, a place that can't be written, or a fault of the system.
+    fileprivate var code: Failure.Code {
         switch self {
-        case .noSuchFile, .notReadable, .notARegularFile: true
-        default: false
+        case .noSuchFile, .notReadable, .notARegularFile: .noInput
+        case .notWritable, .notAFolder, .folderNotMade: .configuration
+        case .failed: .internal
         }
     }
 }

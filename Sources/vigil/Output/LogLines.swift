@@ -3,7 +3,7 @@ import Logging
 import Platform
 import Synchronization
 
-/// The log: a line for each event on standard error, the time, the level, the message, and its fields by name.
+/// The log: a line for each event on standard error, all in one form.
 ///
 /// Until the server begins, lines are held: the first one then tells what runs. Where it does not begin, what is left is
 /// the one line that says why, after the warnings.
@@ -13,28 +13,46 @@ final class LogLines: Sendable {
 
     private struct Line {
         let level: Logger.Level
-        let text: String
+        let bytes: [UInt8]
     }
 
     private struct State {
         /// Nil once lines are written as they come.
         var held: [Line]? = []
+        var form = LogForm.text
     }
 
     private let state = Mutex(State())
     private let start = SystemClock().wall
+    /// What loggers tell, as a number: it is looked at for each event.
+    private let threshold = Atomic<Int>(LogLines.order(.info))
 
     /// Makes this the log of all loggers.
-    static func use() { LoggingSystem.bootstrap { _ in LogLineHandler() } }
+    static func use(_ form: LogForm = .text, _ level: Logger.Level = .info) {
+        shared.state.withLock { $0.form = form }
+        shared.level = level
+        LoggingSystem.bootstrap { _ in LogLineHandler() }
+    }
 
-    /// Writes the first line, where `level` lets it, and what was held; from here on lines are written as they come.
-    func begin(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) {
-        let first = Self.text(at: start, .info, message, metadata)
+    /// The form of all lines.
+    var form: LogForm { state.withLock { $0.form } }
+
+    /// What all loggers tell; it may change while the server runs.
+    var level: Logger.Level {
+        get { Logger.Level.allCases[threshold.load(ordering: .relaxed)] }
+        set { threshold.store(Self.order(newValue), ordering: .relaxed) }
+    }
+
+    private static func order(_ level: Logger.Level) -> Int { Logger.Level.allCases.firstIndex(of: level) ?? 0 }
+
+    /// Writes the first line, where the level lets it, and what was held; from here on lines are written as they come.
+    func begin(_ message: String, _ metadata: Logger.Metadata) {
+        let first = LogLine(form, at: start, .info, message, metadata).bytes
         state.withLock { state in
             let held = state.held ?? []
             state.held = nil
             if level <= .info { Terminal.writeLog(first) }
-            for line in held { Terminal.writeLog(line.text) }
+            for line in held { Terminal.writeLog(line.bytes) }
         }
     }
 
@@ -44,55 +62,37 @@ final class LogLines: Sendable {
     /// Writes the warnings of what did not begin.
     func giveUp() {
         state.withLock { state in
-            for line in state.held ?? [] where line.level >= .warning { Terminal.writeLog(line.text) }
+            for line in state.held ?? [] where line.level >= .warning { Terminal.writeLog(line.bytes) }
             state.held = nil
         }
     }
 
-    fileprivate func add(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) {
-        let text = Self.text(at: SystemClock().wall, level, message, metadata)
+    /// Writes lines that are whole.
+    func add(lines: [UInt8]) { state.withLock { _ in Terminal.writeLog(lines) } }
+
+    /// Writes an event, whatever the level is.
+    func add(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) {
+        let bytes = LogLine(form, at: SystemClock().wall, level, message, metadata).bytes
         state.withLock { state in
-            if state.held == nil { Terminal.writeLog(text) } else { state.held?.append(Line(level: level, text: text)) }
-        }
-    }
-
-    /// An event as a line.
-    static func text(
-        at time: WallTime, _ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata
-    ) -> String {
-        let fields = metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\(quoted("\($0.value)"))" }
-        return "\(time) \(level.rawValue) \(escaped(message, quotes: false))\(fields.joined())\n"
-    }
-
-    /// A value in quotes where it is empty, has blanks or quotes, or something that can't be shown.
-    private static func quoted(_ value: String) -> String {
-        let isPlain = value.unicodeScalars.allSatisfy {
-            $0.value > 0x20 && $0 != "\"" && !(0x7F...0x9F).contains($0.value)
-        }
-        return isPlain && !value.isEmpty ? value : "\"\(escaped(value, quotes: true))\""
-    }
-
-    /// Without anything that could begin another line, or move the terminal's cursor.
-    private static func escaped(_ text: String, quotes: Bool) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\"" where quotes, "\\" where quotes: result += "\\\(scalar)"
-            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
+            if state.held == nil {
+                Terminal.writeLog(bytes)
+            } else {
+                state.held?.append(Line(level: level, bytes: bytes))
             }
         }
-        return result
     }
 }
 
 /// Puts a logger's events into ``LogLines``.
 private struct LogLineHandler: LogHandler {
-    var logLevel = Logger.Level.info
+    /// That of this logger alone, where it has one.
+    private var own: Logger.Level?
     var metadata: Logger.Metadata = [:]
+
+    var logLevel: Logger.Level {
+        get { own ?? LogLines.shared.level }
+        set { own = newValue }
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }

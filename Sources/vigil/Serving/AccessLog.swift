@@ -1,13 +1,13 @@
 import Dispatch
 import HTTP
-import JSON
 import Jobs
 import Logging
 import Platform
 import Synchronization
 import SystemPackage
 
-/// A line of JSON for each answer, in a file or on standard output.
+/// A line for each answer, in a file or on standard output, in the form of the log; where neither is asked for in the log
+/// itself, while that tells what is for debugging.
 ///
 /// Event loops only put lines into memory; a queue of its own writes them, as many at once as there are. Where writing
 /// can't keep up lines are left out, and the server's log says how many.
@@ -24,25 +24,37 @@ final class AccessLog: Sendable {
     /// How long the end of the server waits for the last lines.
     private static let patience = Duration.seconds(1)
 
-    private let path: String
+    /// Nil where lines go to the log.
+    private let path: String?
+    private let form: LogForm
     private let logger: Logger
     private let queue = DispatchQueue(label: "vigil.access-log")
     private let state = Mutex(State())
     /// Replaced and written to on the queue alone.
-    private let file: Mutex<FileDescriptor>
+    private let file: Mutex<FileDescriptor?>
 
     /// - Parameter path: the file, which is made or added to; `-` for standard output.
-    init(path: String, logger: Logger) throws(Errno) {
+    init(path: String, form: LogForm, logger: Logger) throws(Errno) {
         // A reader of a pipe that goes away is an error of writing, not the end of the server.
         signal(SIGPIPE, SIG_IGN)
         self.path = path
+        self.form = form
         self.logger = logger
         file = Mutex(try Self.open(path))
     }
 
+    /// A log of answers within the log.
+    init(form: LogForm, logger: Logger) {
+        path = nil
+        self.form = form
+        self.logger = logger
+        file = Mutex(nil)
+    }
+
     /// Takes note of an answer.
     func add(_ exchange: ExchangeRecord) {
-        let line = exchange.line(at: SystemClock().wall)
+        if path == nil, LogLines.shared.level > .debug { return }
+        let line = exchange.line(form, at: SystemClock().wall)
         let mustStart = state.withLock { state in
             guard state.waiting.count + line.count <= Self.maxWaitingBytes else {
                 state.leftOut += 1
@@ -57,15 +69,15 @@ final class AccessLog: Sendable {
 
     /// Opens the file at the path again, for when another program has moved the old one away.
     func reopen() {
-        guard path != "-" else { return }
+        guard let path, path != "-" else { return }
         queue.async {
             do throws(Errno) {
-                let new = try Self.open(self.path)
+                let new = try Self.open(path)
                 let old = self.file.withLock { file in
                     defer { file = new }
                     return file
                 }
-                try? old.close()
+                try? old?.close()
             } catch {
                 self.complain("the access log stays where it was", error)
             }
@@ -95,7 +107,10 @@ final class AccessLog: Sendable {
             if leftOut > 0 {
                 logger.warning("the access log is too slow: lines are left out", metadata: ["lines": "\(leftOut)"])
             }
-            let file = self.file.withLock { $0 }
+            guard let file = self.file.withLock({ $0 }) else {
+                LogLines.shared.add(lines: lines)
+                continue
+            }
             do {
                 _ = try file.writeAll(lines)
                 state.withLock { $0.isFailing = false }
@@ -126,28 +141,26 @@ final class AccessLog: Sendable {
     }
 
     private func complain(_ sentence: Logger.Message, _ error: any Error) {
-        logger.error(sentence, metadata: ["file": "\(path)", "error": "\(error)"])
+        logger.error(sentence, metadata: ["file": "\(path ?? "")", "error": "\(error)"])
     }
 }
 
 extension ExchangeRecord {
-    /// The exchange as a line of JSON. What clients wrote in it is escaped, so that none can forge another line.
-    func line(at time: WallTime) -> [UInt8] {
-        var writer = JSONWriter(reserving: 320)
-        writer.object { writer in
-            writer.member("time", time.description)
-            writer.member("address", address.host)
-            writer.member("key", keyName)
-            writer.member("method", method?.rawValue)
-            writer.member("path", path)
-            writer.member("status", status?.code)
-            writer.member("complete", isComplete)
-            writer.member("request_bytes", bodyBytes)
-            writer.member("response_bytes", answerBytes)
-            writer.member("milliseconds", milliseconds)
-            writer.member("request_id", requestID)
-        }
-        return writer.bytes + [UInt8(ascii: "\n")]
+    /// The exchange as a line. What clients wrote in it is escaped, so that none can forge another line.
+    func line(_ form: LogForm, at time: WallTime) -> [UInt8] {
+        var line = LogLine(form, at: time, .info, "request", reserving: 384)
+        line.add("address", address.host)
+        line.add("key", keyName)
+        line.add("method", method?.rawValue)
+        line.add("path", path)
+        line.add("status", status?.code)
+        line.add("complete", isComplete)
+        line.add("request_bytes", bodyBytes)
+        line.add("response_bytes", answerBytes)
+        line.add("milliseconds", milliseconds)
+        line.add("request_id", requestID)
+        if let trace = trace?.shownID { line.add("trace_id", trace.description) }
+        return line.bytes
     }
 
     private var keyName: String? {

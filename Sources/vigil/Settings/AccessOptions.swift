@@ -10,7 +10,14 @@ struct AccessOptions {
     func control(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> AccessControl {
         AccessControl(
             keys: keys, limiter: try limiter(), hosts: try hosts(keys: keys, configuration),
-            origins: try origins(configuration))
+            origins: try origins(configuration), showsMetricsToAll: try settings.text("metrics") == "public")
+    }
+
+    /// What is shown of the service.
+    func service() throws -> VigilService.Settings {
+        var service = VigilService.Settings()
+        service.showsMetrics = try settings.text("metrics") != "off"
+        return service
     }
 
     private func hosts(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> HostRules {
@@ -34,7 +41,15 @@ struct AccessOptions {
 
     /// The file of keys, if one is named, which is then among those to be read again.
     func keys(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
-        guard let path = try settings.text("api-keys") else { return nil }
+        guard let path = try settings.text("api-keys") else {
+            for name in ["api-key", "api-key" + Setting.fileSuffix] where settings.place(of: name) != nil {
+                throw settings.failure(
+                    name,
+                    "it is a client's; expected VIGIL_API_KEYS or --api-keys, the file of the keys that the server takes"
+                )
+            }
+            return nil
+        }
         let files = WatchedFiles([path])
         let keys: APIKeyFile
         do throws(APIKeyError) { keys = try APIKeyFile(path: path) } catch {
@@ -51,11 +66,12 @@ struct AccessOptions {
         return keys
     }
 
-    /// The access log, if one is asked for; on SIGHUP its file is opened again.
-    func log(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog? {
-        guard let path = try settings.text("access-log") else { return nil }
+    /// The access log; on SIGHUP its file is opened again, if one is named.
+    func log(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> AccessLog {
+        let form = LogLines.shared.form
+        guard let path = try settings.text("access-log") else { return AccessLog(form: form, logger: logger) }
         do {
-            let log = try AccessLog(path: path, logger: logger)
+            let log = try AccessLog(path: path, form: form, logger: logger)
             reloading.append(.init(files: nil) { log.reopen() })
             return log
         } catch {

@@ -11,11 +11,11 @@ private let gibi = 1 << 30
 // A new setting is a line here; what reads it asks Settings by its name.
 extension Setting {
     /// All settings, in the order in which `--help` and docs/configuration.md show them.
-    static let all = general + server + scoring + jobs + callbacks + access + listening + clients + tls
+    static let all = general + client + server + scoring + jobs + callbacks + access + listening + clients + tls
 
     private static let general: [Setting] = [
         Setting(
-            "config", .path(.input), "A JSON file with settings; its keys are the options' long names.",
+            "config", .path(.input), "A YAML or JSON file with settings; its keys are the options' long names.",
             in: .general, of: [.serve, .score, .bench], isKey: false),
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
@@ -25,9 +25,12 @@ extension Setting {
             "Model file made by vigil import or vigil train.",
             in: .general, of: [.serve, .score]),
         Setting(
-            "workers", .integer(1...1_024), .told("the cores"), "Threads that score.",
+            "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
             in: .general, of: [.serve, .score]),
     ]
+
+    private static let client: [Setting] = secret(
+        "api-key", "API key of the server that is spoken to", in: .client, of: [.bench])
 
     private static let server: [Setting] = [
         Setting(
@@ -45,6 +48,9 @@ extension Setting {
         Setting(
             "log-level", .choice(Logger.Level.allCases.map(\.rawValue)), .value("info"), "What the log tells.",
             in: .server, of: [.serve]),
+        Setting(
+            "log-format", .choice(LogForm.allCases.map(\.rawValue)), .value("text"),
+            "How lines of the log and the access log are written.", in: .server, of: [.serve]),
     ]
 
     private static let scoring: [Setting] = [
@@ -146,6 +152,10 @@ extension Setting {
             "File of API keys, lines of name:sha256hex; with it requests need one.",
             in: .access, of: [.serve], isSecret: true),
         Setting(
+            "metrics", .choice(["keys", "public", "off"]), .value("keys"),
+            "Who may scrape /metrics: keys, who may read else; public, everybody without a key; off, nobody.",
+            in: .access, of: [.serve]),
+        Setting(
             "rate-limit", .integer(0...1_000_000), .value("0"),
             "Requests a second that each client may make; 0 for any number.", in: .access, of: [.serve]),
         Setting(
@@ -153,7 +163,7 @@ extension Setting {
             "Requests that a client may make at once after a pause.", in: .access, of: [.serve], needs: "rate-limit"),
         Setting(
             "access-log", .path(.output("a file, or - for standard output")),
-            "File that gets a line of JSON for each answer; - for standard output.", in: .access, of: [.serve]),
+            "File that gets a line for each answer; - for standard output.", in: .access, of: [.serve]),
         Setting(
             "allowed-hosts", .list("names of hosts"), .told("on this machine alone and without keys none, else any"),
             "Names that the server answers by beside those of loopback, separated by commas, such as vigil.example or "
@@ -234,28 +244,34 @@ extension Setting {
             "of an answer that are held before no more of it is made."),
         bytes("read-buffer", Limits().readBufferBytes, 1_024...sixteenMebi, "that are read from a connection at once."),
         Setting(
-            "event-loops", .integer(0...1_024), .told("the cores"), "Event loops that share the connections.",
+            "event-loops", .integer(0...1_024), .told("the processors that it may use"),
+            "Event loops that share the connections.",
             in: .clients, of: [.serve]),
     ]
 
     /// How connections are secured.
-    static let tls: [Setting] = [
-        Setting(
-            "tls-cert", .path(.input),
-            "Certificate, and those above it, in PEM: serves https alone. Read again when it changes, and on SIGHUP.",
-            in: .tls, of: [.serve]),
-        Setting(
-            "tls-key", .path(.input), "Private key of the certificate in PEM, not encrypted.",
-            in: .tls, of: [.serve], isSecret: true),
-        Setting(
-            "tls-client-ca", .path(.input),
-            "Certificate authorities in PEM; clients must show a certificate that one of them has signed.",
-            in: .tls, of: [.serve]),
-        Setting(
-            "tls-handshake-timeout", .integer(1...3_600, .seconds),
-            .value("\(Timeouts().handshake.components.seconds)"),
-            "Seconds that a TLS handshake may take.", in: .tls, of: [.serve], needs: "tls-cert"),
-    ]
+    static let tls: [Setting] =
+        [
+            Setting(
+                "tls-cert", .path(.input),
+                "Certificate, and those above it, in PEM: serves https alone. Read again when it changes, and on SIGHUP.",
+                in: .tls, of: [.serve]),
+            Setting(
+                "tls-key", .path(.input), "Private key of the certificate in PEM.",
+                in: .tls, of: [.serve], isSecret: true),
+        ]
+        + secret(
+            "tls-key-passphrase", "What the private key is encrypted with", in: .tls, of: [.serve], needs: "tls-key")
+        + [
+            Setting(
+                "tls-client-ca", .path(.input),
+                "Certificate authorities in PEM; clients must show a certificate that one of them has signed.",
+                in: .tls, of: [.serve]),
+            Setting(
+                "tls-handshake-timeout", .integer(1...3_600, .seconds),
+                .value("\(Timeouts().handshake.components.seconds)"),
+                "Seconds that a TLS handshake may take.", in: .tls, of: [.serve], needs: "tls-cert"),
+        ]
 
     private static func seconds(_ name: String, _ standard: Duration, from least: Int = 1, _ help: String) -> Setting {
         Setting(

@@ -81,6 +81,8 @@ extension WatchedStore {
         try await store.serve(models, missing: missing)
     }
 
+    func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await store.usage(of: account) }
+
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
 
     var lease: Duration { store.lease }

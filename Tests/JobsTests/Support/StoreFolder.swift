@@ -40,10 +40,10 @@ final class StoreFolder: Sendable {
             try SQLiteJobStore(folder: StateFolder(path), settings: own, clock: clock, random: random), in: self)
     }
 
-    /// What is on the disk now, as it would be found if the process ended here.
+    /// What is on the disk now, as it would be found if the process ended here; but for the ballast, whose 16 MiB say nothing.
     func copy() throws -> StoreFolder {
         let other = try StoreFolder()
-        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" {
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" && name != "ballast" {
             try FileManager.default.copyItem(atPath: path + "/" + name, toPath: other.path + "/" + name)
         }
         return other
@@ -58,6 +58,8 @@ extension StoreFolder.Store {
     func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         try await inner.serve(models, missing: missing)
     }
+    func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await inner.usage(of: account) }
+    func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { try await inner.ownerOfDamaged(id) }
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
     var lease: Duration { inner.lease }
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await inner.renew(tokens) }

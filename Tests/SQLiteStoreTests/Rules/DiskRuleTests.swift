@@ -202,11 +202,21 @@ struct PilingUpTests {
         filters.append(JobFilter())
         filters[filters.count - 1].client = "somebody"
         for filter in filters {
+            var own = filter
+            own.owner = "somebody"
+            filters.append(own)
+        }
+        for filter in filters {
             for before in [nil, cursor] {
                 let query = ListQuery(filter, limit: 20, before: before, shownSince: 0)
                 let plan = try Self.plan(JobRows.selection + " " + query.sql, in: store)
                 #expect(!plan.contains("TEMP B-TREE"), "\(query.sql): \(plan)")
-                if filter.status != nil { #expect(plan.contains("jobs_status"), "\(query.sql): \(plan)") }
+                if filter.owner != nil {
+                    let index = filter.status == nil ? "jobs_owner (owner=?" : "jobs_owner_status (owner=? AND status=?"
+                    #expect(plan.contains(index), "others' jobs are not looked at: \(query.sql): \(plan)")
+                } else if filter.status != nil {
+                    #expect(plan.contains("jobs_status"), "\(query.sql): \(plan)")
+                }
             }
         }
     }

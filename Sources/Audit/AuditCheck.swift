@@ -1,0 +1,171 @@
+import Platform
+
+/// Whether an audit log is as it was written: each line follows the one before, in files that follow each other.
+public struct AuditCheck: Sendable {
+    /// What is wrong, and where.
+    public struct Fault: Error, Sendable, Equatable, CustomStringConvertible {
+        /// The file.
+        public let path: String
+        /// The line in it, from 1; nil where it is about all of the file.
+        public let line: Int?
+        /// What is wrong.
+        public let reason: String
+
+        /// One line for people.
+        public var description: String { "\(path)\(line.map { ", line \($0)" } ?? ""): \(reason)" }
+    }
+
+    /// What is known of a log that is whole.
+    public struct Report: Sendable, Equatable {
+        /// How many lines there are.
+        public var lines = 0
+        /// The time of the first one.
+        public var first: String?
+        /// The time of the last one.
+        public var last: String?
+        /// The place of the last one, which vouches for all before it.
+        public var place = AuditPlace.beginning
+        /// Whether a witness has vouched for the last one, or one before it; nothing else does for the last line.
+        public var witness: AuditPlace?
+    }
+
+    /// The digest of the line that the first one follows; nil where the log is there from its beginning.
+    private let after: String?
+    /// The digest that the last line must have.
+    private let expected: String?
+
+    /// A check of a log from its beginning, or from behind a line of which the digest is known, to the line that is expected to
+    /// be the last one.
+    public init(after: String? = nil, expectedLast expected: String? = nil) {
+        self.after = after
+        self.expected = expected
+    }
+
+    /// Whether a text is a digest that lines are known by.
+    public static func isDigest(_ text: String) -> Bool { AuditLine.isDigest(text) }
+
+    /// Reads files that follow each other, and the witness beside the last one where there is one.
+    public func run(_ paths: [String]) throws(AuditCheckError) -> Report {
+        // Before the log: one that is being written may come further meanwhile.
+        let witness = try Self.witness(beside: paths.last ?? "")
+        var walk = Walk(after: after, witness: witness)
+        for path in paths { try walk.read(path) }
+        let end = paths.last ?? ""
+        if let witness {
+            guard witness.number <= walk.report.place.number else {
+                throw .fault(
+                    Fault(
+                        path: end, line: nil,
+                        reason: "it is cut at its end: the last line is number \(walk.report.place.number), and "
+                            + "\(AuditHead.path(of: end)) knows \(witness.number)"))
+            }
+            walk.report.witness = witness
+        }
+        if let expected, expected != walk.report.place.digest {
+            throw .fault(
+                Fault(
+                    path: end, line: nil,
+                    reason: "its last line has the SHA-256 \(walk.report.place.digest), expected \(expected)"))
+        }
+        return walk.report
+    }
+
+    /// Nil where there is no such file, or it is as it was made.
+    private static func witness(beside path: String) throws(AuditCheckError) -> AuditPlace? {
+        let path = AuditHead.path(of: path)
+        let bytes: [UInt8]
+        do throws(FileError) { bytes = try OpenFile(path: path).prefix(AuditHead.bytes + 1) } catch {
+            if case .noSuchFile = error { return nil }
+            throw .unreadable(error)
+        }
+        guard !bytes.isEmpty else { return nil }
+        guard let place = AuditHead.place(bytes) else {
+            throw .fault(Fault(path: path, line: nil, reason: "it is not what a server writes beside its audit log"))
+        }
+        return place
+    }
+}
+
+/// Why a check of an audit log came to no good end.
+public enum AuditCheckError: Error, Sendable, Equatable {
+    /// A file can't be read.
+    case unreadable(FileError)
+    /// Something is wrong with the log.
+    case fault(AuditCheck.Fault)
+}
+
+/// The way through the lines.
+private struct Walk {
+    let witness: AuditPlace?
+    var report = AuditCheck.Report()
+    /// Whether the number of the next line is known.
+    private var isAnchored: Bool
+    private var path = ""
+    private var lineInFile = 0
+    private static let noLine = "it is no line of an audit log"
+
+    init(after: String?, witness: AuditPlace?) {
+        self.witness = witness
+        isAnchored = after == nil
+        if let after { report.place.digest = after }
+    }
+
+    mutating func read(_ path: String) throws(AuditCheckError) {
+        self.path = path
+        lineInFile = 0
+        let file: OpenFile
+        do throws(FileError) { file = try OpenFile(path: path) } catch { throw .unreadable(error) }
+        var line: [UInt8] = []
+        try file.forEachPiece(failing: { AuditCheckError.unreadable($0) }) { piece throws(AuditCheckError) in
+            var rest = piece[...]
+            while let end = rest.firstIndex(of: ASCII.lineFeed) {
+                line += rest[...end]
+                try take(line)
+                line.removeAll(keepingCapacity: true)
+                rest = rest[(end + 1)...]
+            }
+            line += rest
+            guard line.count <= AuditLine.mostBytes else { throw fault(lineInFile + 1, Self.noLine) }
+        }
+        guard line.isEmpty else { throw fault(lineInFile + 1, "it has no end") }
+    }
+
+    private mutating func take(_ bytes: [UInt8]) throws(AuditCheckError) {
+        lineInFile += 1
+        guard let line = AuditLine(bytes.dropLast()) else { throw fault(lineInFile, Self.noLine) }
+        let place = report.place
+        if isAnchored, line.number != place.number + 1 {
+            let isPart = report.lines == 0 && line.number > 1
+            throw fault(
+                lineInFile,
+                "it is number \(line.number)"
+                    + (isPart
+                        ? ": the file before it is to be named first, or the line that it follows by --after"
+                        : ", expected \(place.number + 1): a line is missing, moved or there twice"))
+        }
+        guard line.previous == place.digest else {
+            throw fault(
+                lineInFile,
+                "the line before it was changed or is missing, or this one was changed: it follows \(line.previous), and "
+                    + "that one is \(place.digest)")
+        }
+        if let lost = line.lostUpTo {
+            throw fault(
+                lineInFile,
+                "lines before it are missing or were changed, up to number \(lost), as the server found when "
+                    + "it began")
+        }
+        report.place = AuditPlace(number: line.number, digest: AuditLine.digest(of: bytes))
+        if let witness, witness.number == line.number, witness != report.place {
+            throw fault(lineInFile, "it was changed: \(path).head knows it by another SHA-256")
+        }
+        isAnchored = true
+        report.lines += 1
+        if report.first == nil { report.first = line.time }
+        report.last = line.time
+    }
+
+    private func fault(_ line: Int, _ reason: String) -> AuditCheckError {
+        .fault(AuditCheck.Fault(path: path, line: line, reason: reason))
+    }
+}

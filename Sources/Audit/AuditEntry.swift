@@ -1,0 +1,80 @@
+import JSON
+import Platform
+
+/// Something that was done, and by whom: what a line of the audit log says beside its place.
+public struct AuditEntry: Sendable, Equatable {
+    /// What was done.
+    public enum Action: String, Sendable {
+        /// A server began to keep the log, or to go on with it.
+        case start
+        /// It ended, and has said all.
+        case stop
+        /// Jobs were handed in.
+        case submit
+        /// Scores were given out.
+        case read
+        /// Jobs were listed.
+        case list
+        /// A job or a batch was cancelled or forgotten.
+        case delete
+        /// Some of what was done is not in the log, as it could not be written for long.
+        case gap
+    }
+
+    /// What was done.
+    public var action: Action
+    /// The name of the API key; nil where none was asked for.
+    public var key: String?
+    /// Where the request came from.
+    public var address: String?
+    /// The request's id.
+    public var requestID: String?
+    /// The trace that the request belongs to.
+    public var traceID: String?
+    /// The job.
+    public var job: String?
+    /// The batch.
+    public var batch: String?
+    /// The name of the job's model.
+    public var model: String?
+    /// The SHA-256 of its file.
+    public var modelSHA256: String?
+    /// The SHA-256 of the job's features.
+    public var featuresSHA256: String?
+    /// The status of the answer.
+    public var status: Int?
+    /// What came of it, in a word.
+    public var outcome: String?
+    /// How many it was about, where that is not one.
+    public var count: Int?
+    /// The program's version, where it begins.
+    public var version: String?
+    /// The number of a line that a witness knew and that is not there as it was, where a log goes on that has lost lines.
+    public var lostUpTo: Int?
+
+    /// An entry that says no more than this.
+    public init(_ action: Action) { self.action = action }
+}
+
+extension AuditEntry {
+    /// Members in their order; those that have nothing to say are left out, but for the key, whose absence says something.
+    func write(to json: inout JSONWriter) {
+        json.member("action", action.rawValue)
+        func write(_ name: String, _ text: String?) { if let text { json.member(name, text) } }
+        func write(_ name: String, _ number: Int?) { if let number { json.member(name, number) } }
+        if requestID != nil { json.member("key", key) }
+        write("address", address)
+        write("request_id", requestID)
+        write("trace_id", traceID)
+        write("job", job)
+        write("batch", batch)
+        write("model", model)
+        write("model_sha256", modelSHA256)
+        write("features_sha256", featuresSHA256)
+        write("status", status)
+        write("outcome", outcome)
+        write("count", count)
+        write("version", version)
+        write("lost_up_to", lostUpTo)
+    }
+}

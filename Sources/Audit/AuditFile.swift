@@ -1,0 +1,158 @@
+import Platform
+
+/// An audit log's file and the witness beside it, open and nobody else's.
+struct AuditFile: ~Copyable {
+    /// How bytes are added: `write`, or what a test has in its place.
+    package typealias Write = @Sendable (CInt, UnsafeRawBufferPointer) -> Int
+    /// `write`.
+    package static let systemWrite: Write = { Descriptor($0).write($1) }
+
+    let path: String
+    private let write: Write
+    private let log: CInt
+    private let head: CInt
+    /// Bytes of whole lines.
+    private var length: Int
+    /// Where the lines in it have come to; nil where there are none.
+    let last: AuditPlace?
+    /// What the witness says; nil where there is none that can be read.
+    let witness: AuditPlace?
+    /// Bytes behind the last line that were no whole line, and were cut off.
+    let torn: Int
+
+    /// Opens both files, which are made where they are missing.
+    init(_ path: String, write: @escaping Write) throws(AuditError) {
+        let head = try Self.open(AuditHead.path(of: path), O_RDWR)
+        // The log itself may be moved away while it is kept; its witness stays where it is.
+        guard flock(head, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(head)
+            if code == EWOULDBLOCK { throw .inUse(path: path) }
+            throw .failed(operation: "lock", path: AuditHead.path(of: path), reason: errnoText(code))
+        }
+        try self.init(path, takingOver: head, write)
+    }
+
+    /// Opens what is at the path now, with the witness that was there before.
+    init(inPlaceOf other: borrowing AuditFile) throws(AuditError) {
+        // The lock is that of both.
+        let head = fcntl(other.head, F_DUPFD_CLOEXEC, 0)
+        guard head >= 0 else {
+            throw .failed(operation: "keep", path: AuditHead.path(of: other.path), reason: errnoText(errno))
+        }
+        try self.init(other.path, takingOver: head, other.write)
+    }
+
+    private init(_ path: String, takingOver head: CInt, _ write: @escaping Write) throws(AuditError) {
+        let log: CInt
+        let end: (last: AuditPlace?, length: Int, torn: Int)
+        do throws(AuditError) { log = try Self.open(path, O_RDWR | O_APPEND) } catch {
+            close(head)
+            throw error
+        }
+        do throws(AuditError) { end = try Self.end(of: log, path) } catch {
+            close(log)
+            close(head)
+            throw error
+        }
+        self.path = path
+        self.write = write
+        self.log = log
+        self.head = head
+        witness = AuditHead.place(Self.read(head, from: 0, count: AuditHead.bytes + 1))
+        (last, length, torn) = end
+        // Of a line that was not written whole nobody was told that it was.
+        if torn > 0 { ftruncate(log, off_t(length)) }
+    }
+
+    /// The last line of a file, the bytes up to its end, and those behind it.
+    private static func end(
+        of log: CInt, _ path: String
+    ) throws(AuditError) -> (last: AuditPlace?, length: Int, torn: Int) {
+        var status = stat()
+        guard fstat(log, &status) == 0 else {
+            throw .failed(operation: "examine", path: path, reason: errnoText(errno))
+        }
+        let size = Int(status.st_size)
+        guard size > 0 else { return (nil, 0, 0) }
+        let tail = read(log, from: max(0, size - 2 * AuditLine.mostBytes), count: 2 * AuditLine.mostBytes)
+        guard let end = tail.lastIndex(of: ASCII.lineFeed) else {
+            throw .unsuitable(path: path, reason: "is no audit log: there is no whole line in it")
+        }
+        let start = tail[..<end].lastIndex(of: ASCII.lineFeed).map { $0 + 1 } ?? 0
+        guard let line = AuditLine(tail[start..<end]) else {
+            throw .unsuitable(path: path, reason: "is no audit log: its last line is none of one")
+        }
+        let digest = AuditLine.digest(of: Array(tail[start...end]))
+        let torn = tail.count - end - 1
+        return (AuditPlace(number: line.number, digest: digest), size - torn, torn)
+    }
+
+    deinit {
+        close(log)
+        close(head)
+    }
+
+    /// Whether it is the file at its path.
+    var isInPlace: Bool {
+        var (own, other) = (stat(), stat())
+        return fstat(log, &own) == 0 && stat(path, &other) == 0 && own.st_dev == other.st_dev
+            && own.st_ino == other.st_ino
+    }
+
+    /// Adds whole lines; what was written of them where that fails is taken back.
+    mutating func add(_ lines: [UInt8]) throws(AuditError) {
+        var done = 0
+        while done < lines.count {
+            let count = lines.withUnsafeBytes { write(log, UnsafeRawBufferPointer(rebasing: $0[done...])) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                let reason = errnoText(count < 0 ? errno : ENOSPC)
+                ftruncate(log, off_t(length))
+                throw .failed(operation: "write", path: path, reason: reason)
+            }
+            done += count
+        }
+        length += lines.count
+    }
+
+    /// Brings what was added to the disk.
+    func flush() throws(AuditError) {
+        guard fdatasync(log) == 0 else { throw .failed(operation: "flush", path: path, reason: errnoText(errno)) }
+    }
+
+    /// Has the witness say where the log has come to.
+    func note(_ place: AuditPlace, isFlushed: Bool) throws(AuditError) {
+        let text = AuditHead.text(place)
+        let count = text.withUnsafeBytes { pwrite(head, $0.baseAddress, $0.count, 0) }
+        guard count == text.count, !isFlushed || fdatasync(head) == 0 else {
+            throw .failed(operation: "write", path: AuditHead.path(of: path), reason: errnoText(errno))
+        }
+    }
+
+    private static func open(_ path: String, _ flags: CInt) throws(AuditError) -> CInt {
+        // Non-blocking, so that a pipe in the file's place does not hold the server up.
+        let descriptor = Platform.open(path, flags | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
+        guard descriptor >= 0 else { throw .failed(operation: "open", path: path, reason: errnoText(errno)) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw .unsuitable(path: path, reason: "is not a regular file, expected one that an audit log can go on in")
+        }
+        return descriptor
+    }
+
+    private static func read(_ descriptor: CInt, from offset: Int, count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            var done = 0
+            while done < count {
+                // Sound: what is read lies behind what was, within the buffer.
+                let found = pread(descriptor, buffer.baseAddress.map { $0 + done }, count - done, off_t(offset + done))
+                if found < 0, errno == EINTR { continue }
+                guard found > 0 else { break }
+                done += found
+            }
+            initialized = done
+        }
+    }
+}

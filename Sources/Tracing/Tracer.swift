@@ -1,0 +1,77 @@
+import Platform
+
+/// Takes spans that are over, from any thread; it must not block.
+public protocol SpanSink: Sendable {
+    /// Takes a span.
+    func take(_ span: Span)
+}
+
+/// Where a request is in its trace, and where it comes from.
+public struct RequestTrace: Sendable, Hashable {
+    /// The request itself, to which what is done for it belongs.
+    public let context: TraceContext
+    /// Who sent it, as far as that was said.
+    public let parent: SpanID?
+
+    /// A request within its trace.
+    public init(_ context: TraceContext, parent: SpanID?) {
+        self.context = context
+        self.parent = parent
+    }
+
+    /// The trace's name, where it is to be found by it: where it is recorded, or somebody else has made it.
+    public var shownID: TraceID? { context.isSampled || parent != nil ? context.traceID : nil }
+}
+
+/// Decides which traces are recorded, and hands their spans on.
+public struct Tracer: Sendable {
+    private let sampler: Sampler
+    private let sink: any SpanSink
+
+    /// A tracer by whose rule traces are recorded, and that hands spans to a sink.
+    public init(_ sampler: Sampler, to sink: any SpanSink) {
+        self.sampler = sampler
+        self.sink = sink
+    }
+
+    /// The place of a request that has come in.
+    ///
+    /// - Parameter parent: what the request says of its trace; nil where it begins one
+    public func begin(
+        from parent: TraceContext?, using random: inout some RandomNumberGenerator
+    ) -> RequestTrace {
+        let trace = parent?.traceID ?? TraceID(using: &random)
+        let context = TraceContext(
+            traceID: trace, spanID: SpanID(using: &random), isSampled: sampler.samples(trace, from: parent),
+            isRandom: parent?.isRandom ?? false, state: parent?.state ?? "")
+        return RequestTrace(context, parent: parent?.spanID)
+    }
+
+    /// Records a span, if its trace is.
+    public func record(_ span: @autoclosure () -> Span, of context: TraceContext?) {
+        guard let context, context.isSampled else { return }
+        sink.take(span())
+    }
+
+    /// Records a step within something that is recorded.
+    public func record(
+        _ name: String, within context: TraceContext?, from start: UInt64, to end: UInt64,
+        _ attributes: @autoclosure () -> [(name: String, value: Span.Value)] = [], failure: String? = nil
+    ) {
+        guard let context, context.isSampled else { return }
+        let step = context.step
+        sink.take(
+            Span(
+                name, step, parent: context.spanID, start: start, end: end, attributes: attributes(), failure: failure))
+    }
+}
+
+extension TraceContext {
+    /// The place of a step within this one.
+    public var step: TraceContext {
+        var random = SystemRandomNumberGenerator()
+        var step = self
+        step.spanID = SpanID(using: &random)
+        return step
+    }
+}
