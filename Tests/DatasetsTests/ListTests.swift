@@ -152,11 +152,11 @@ struct ListTests {
 
     @Test("crops of one video with different labels are refused, and the video is named")
     func cropLabels() throws {
-        let rows = "cam__0.npy,fall\ncam__1.npy,fire\ncam__2.npy,fall\ncam__3.npy,normal\n"
+        let rows = "x.npy,fire\ncam__0.npy,fall\ncam__1.npy,fire\ncam__2.npy,fall\ncam__3.npy,normal\n"
         let found = try findings(rows, for: .training)
         #expect(found.count == 1)
         #expect(
-            found.first?.hasPrefix("some.csv, line 4: the video 'cam' is labelled 'fire', and 'fall' in line 3") == true
+            found.first?.hasPrefix("some.csv, line 5: the video 'cam' is labelled 'fire', and 'fall' in line 4") == true
         )
         #expect(found.first?.hasSuffix("; and 1 more like it") == true)
         #expect(try findings("a__0.npy,fall;fire\na__1.npy,fire;Fall\n", for: .training) == [])

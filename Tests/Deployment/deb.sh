@@ -76,7 +76,14 @@ stands() { inside curl -fsS "http://127.0.0.1:8080/jobs/$job" | grep -q '"status
 is_private() { [[ $(inside stat -c '%U %a' /var/lib/vigil) == 'vigil 700' ]]; }
 other_process() { [[ $(main_process) != "$before" ]]; }
 same_process() { [[ $(main_process) == "$before" ]]; }
-told() { inside journalctl -u vigil.service --no-pager | grep -q "$1"; }
+told() { grep -q "$1" <<<"$(inside journalctl -u vigil.service --no-pager)"; }
+# The listening socket is systemd's first, and then Vigil's too.
+holds_socket() { test "$(inside systemctl show --value -p NAccepted vigil.socket)" = 0 && active active && told 'listening'; }
+# Where this machine lets no container raise limits, LimitNICE has no effect, and Dispatch complains of that.
+quiet() {
+    ! grep -i "not permitted\|Failed to\|denied" <<<"$(inside journalctl -u vigil.service --no-pager)" |
+        grep -v "thread priority"
+}
 no_trace() {
     local left
     left=$(inside find / -xdev \( -path /proc -o -path /root -o -path /var/log/journal \) -prune -o -name '*vigil*' -print)
@@ -111,7 +118,7 @@ inside systemctl stop vigil.service
 check "a stop is an end in order" active inactive
 check "the socket can take its place" inside systemctl start vigil.socket
 check "the first request starts the service" until_it_is ready
-check "on the passed socket" told 'listening'
+check "on the socket that systemd holds" holds_socket
 before=$(main_process)
 check "a restart keeps the socket" inside systemctl restart vigil.service
 check "for the next process" until_it_is ready
@@ -122,6 +129,7 @@ check "its configuration stays when it is removed" inside dpkg --remove vigil
 check "as that does" inside test -s /etc/vigil/vigil.json
 check "a purge is done" inside dpkg --purge vigil
 check "nothing of it is left" no_trace
+check "its log has no complaints of the sandbox" quiet
 check "nothing has failed" inside bash -c '! systemctl --failed --no-legend | grep vigil'
 ((failed == 0)) || inside journalctl -u vigil.service --no-pager | tail -n 40
 echo "$passed passed, $failed failed"

@@ -92,11 +92,11 @@ struct FileTests {
     @Test("a work folder is made with all above it, is one process's at a time, and loses what a killed one left")
     func works() throws {
         let folder = try ScratchFolder()
-        for path in ["/a/b/c", "/d//e/", "/a"] { try Folder.makeAll(path: folder.path + path) }
+        for path in ["/a/b/c", "/d//e/", "/a"] { try WorkFolder.make(folder.path + path) }
         #expect(folder.names.sorted() == ["a", "d"])
         _ = try folder.write([1], to: "file")
-        #expect(throws: FileError.self) { try Folder.makeAll(path: folder.path + "/file") }
-        #expect(throws: FileError.self) { try Folder.makeAll(path: folder.path + "/file/in") }
+        #expect(throws: FileError.self) { try WorkFolder.make(folder.path + "/file") }
+        #expect(throws: FileError.self) { try WorkFolder.make(folder.path + "/file/in") }
         let path = folder.path + "/a"
         for name in [".state.abc.tmp", ".stat.abc.tmp", ".state.tmp", "state", ".state.abc", ".other.abc.tmp"] {
             _ = try folder.write([1], to: "a/" + name)
@@ -141,24 +141,16 @@ struct FileTests {
         #expect(folder.names.isEmpty)
     }
 
-    @Test("a folder is made where there is none, one that is there stays, and looking whether it can be makes nothing")
-    func folders() throws {
+    @Test("whether files can be written into a folder, or it be made, is known without making it")
+    func folderCheck() throws {
         let scratch = try ScratchFolder()
-        let path = scratch.path + "/new"
-        #expect(try Folder.check(path: path) == false)
-        #expect(try Folder.check(path: path + "/") == false)
-        #expect(access(path, F_OK) != 0)
-        try Folder.make(path: path)
-        try Folder.make(path: path)
-        #expect(try Folder.check(path: path))
+        for new in ["/new", "/new/", "/new/in/it"] { #expect(try !WorkFolder.check(scratch.path + new)) }
+        #expect(scratch.names.isEmpty)
+        #expect(try WorkFolder.check(scratch.path))
         let file = try scratch.write([], to: "file").path
-        #expect(throws: FileError.notAFolder(path: file)) { try Folder.make(path: file) }
-        #expect(throws: FileError.notAFolder(path: file)) { try Folder.check(path: file) }
-        for beyond in [scratch.path + "/none/new", file + "/new"] {
-            #expect(throws: FileError.self) { try Folder.make(path: beyond) }
-            #expect(throws: FileError.self) { try Folder.check(path: beyond) }
+        for taken in [file, file + "/in", file + "/in/it", ""] {
+            #expect(throws: FileError.self) { try WorkFolder.check(taken) }
         }
-        #expect(throws: FileError.self) { try Folder.check(path: "") }
     }
 
     @Test("an atomic file replaces regular files alone: no pipe, no folder")

@@ -180,7 +180,8 @@ extension Problem {
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large", detail: detail)
         }
         return HTTPProblem(
-            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day", detail: detail,
+            status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day",
+            detail: detail,
             fields: [.retryAfter: String(excess.retryAfterSeconds)], shortage: Family.Shortage.quota.rawValue)
     }
 }
@@ -193,6 +194,7 @@ struct ScoringProblems: Middleware {
         do { return try await handler(request) } catch {
             guard var problem = Problem.of(error) else { throw error }
             if let hint = bounds.hint(on: error) { problem.detail = "\(problem.detail.sentence) \(hint)" }
+            if problem.status == .contentTooLarge, bounds.isOfMemory(error) { problem.shortage = bounds.shortage }
             throw problem
         }
     }
@@ -230,8 +232,8 @@ extension Problem {
     static func noMetrics(_ name: String) -> HTTPProblem {
         HTTPProblem(
             status: .forbidden, slug: "role-forbids", title: "The key may not do this",
-            detail: "The API key '\(name)' sees jobs of its owner alone, and metrics tell of all: expected an admin's, or a "
-                + "reader's without owner=.")
+            detail: "The API key '\(name)' sees jobs of its owner alone, and metrics tell of all: expected an admin's, "
+                + "or a reader's without owner=.")
     }
 
     private static func unauthorized(_ detail: String, challenge: String) -> HTTPProblem {

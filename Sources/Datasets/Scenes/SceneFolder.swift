@@ -18,16 +18,16 @@ public struct SceneFolder {
         case vocabulary = "vocabulary.txt"
     }
 
-    /// A folder that is made, whose parent must be there; throws where it holds scenes already.
+    /// A folder that is made, with those above it; throws where it holds scenes already.
     public init(making path: String, seed: UInt64) throws(FileError) {
         self.path = path
         world = SceneWorld(seed: seed)
-        try Folder.make(path: path)
+        try WorkFolder.make(path)
         let list = "\(path)/\(File.training.rawValue)"
         guard access(list, F_OK) != 0 else {
             throw .notWritable(path: path, reason: "it holds scenes already: remove them, or name another folder")
         }
-        try Folder.make(path: "\(path)/features")
+        try WorkFolder.make("\(path)/features")
     }
 
     /// Writes all of it, the training list last; returns what the lists hold.

@@ -194,7 +194,7 @@ enum LogitsFile {
             throw DatasetError(
                 .noInput,
                 "\(folder.path) has no logits of \(quoted(name, limit: 200)) (line \(row.line) of the list): expected "
-                    + quoted(name + ".npy", limit: 200))
+                    + "\(quoted(name + ".npy", limit: 200))")
         }
         let array = try FeatureFile.array(path)
         guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == 1 + classes else {

@@ -8,10 +8,6 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     case notARegularFile(path: String, found: String)
     /// A file can't be created at this path.
     case notWritable(path: String, reason: String)
-    /// Something else is where a folder is to be.
-    case notAFolder(path: String)
-    /// A folder can't be made at this path.
-    case folderNotMade(path: String, reason: String)
     /// Another call of the system failed.
     case failed(operation: String, path: String, reason: String)
 
@@ -22,8 +18,6 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notReadable(let path, let reason): "\(path) cannot be opened: \(reason)"
         case .notARegularFile(let path, let found): "\(path) is \(found), not a regular file"
         case .notWritable(let path, let reason): "'\(path)' can't be written: \(reason)"
-        case .notAFolder(let path): "'\(path)' is no folder"
-        case .folderNotMade(let path, let reason): "'\(path)' can't be made: \(reason)"
         case .failed(let operation, let path, let reason): "cannot \(operation) \(path): \(reason)"
         }
     }

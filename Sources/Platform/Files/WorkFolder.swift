@@ -20,6 +20,43 @@ public final class WorkFolder: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Makes a folder, and those that it is to be in, where they are not there.
+    public static func make(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw .notWritable(path: path, reason: "something that is no folder is there")
+            }
+            return
+        }
+        var code = mkdir(path, mode) == 0 ? 0 : errno
+        let above = path.trimmedEnd { $0 == ASCII.slash }.trimmedEnd { $0 != ASCII.slash }
+        if code == ENOENT, !above.isEmpty {
+            try make(String(above), mode: mode)
+            code = mkdir(path, mode) == 0 ? 0 : errno
+        }
+        // Two that make it at the same time both find it.
+        guard code == 0 || code == EEXIST else { throw .notWritable(path: path, reason: errnoText(code)) }
+    }
+
+    /// Throws unless files can be written into a folder, or it can be made; nothing is made.
+    ///
+    /// - Returns: whether it is there
+    public static func check(_ path: String) throws(FileError) -> Bool {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw .notWritable(path: path, reason: "something that is no folder is there")
+            }
+            guard access(path, W_OK | X_OK) == 0 else { throw .notWritable(path: path, reason: errnoText(errno)) }
+            return true
+        }
+        guard errno == ENOENT, !path.isEmpty else { throw .notWritable(path: path, reason: errnoText(errno)) }
+        let above = path.trimmedEnd { $0 == ASCII.slash }.trimmedEnd { $0 != ASCII.slash }
+        _ = try check(above.isEmpty ? "." : String(above))
+        return false
+    }
+
     /// Removes what a killed process has left of files with these names while it wrote them (``AtomicFile``). Call it where
     /// nobody else writes them: with the lock.
     public func sweep(_ names: [String]) {
@@ -33,5 +70,14 @@ public final class WorkFolder: Sendable {
             let rest = starts.lazy.compactMap { name.rest(after: $0) }.first
             if rest?.ends(with: AtomicFile.temporaryEnd) == true { unlink(path + "/" + name) }
         }
+    }
+}
+
+extension StringProtocol where UTF8View.SubSequence == Substring.UTF8View {
+    /// Without the bytes at the end for which `isMargin` holds.
+    fileprivate func trimmedEnd(where isMargin: (UInt8) -> Bool) -> Substring {
+        var bytes = utf8[...]
+        while let last = bytes.last, isMargin(last) { bytes.removeLast() }
+        return Substring(bytes)
     }
 }

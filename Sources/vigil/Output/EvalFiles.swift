@@ -13,7 +13,7 @@ enum EvalFiles {
     /// Throws where the charts can't be written into a folder that is there, or can't be made.
     static func checkPlots(in folder: String) throws {
         do throws(FileError) {
-            guard try Folder.check(path: folder) else { return }
+            guard try WorkFolder.check(folder) else { return }
             for name in EvaluationCharts.fileNames { try AtomicFile.check(path: "\(folder)/\(name)") }
         } catch {
             throw Failure(.configuration, "--plots \(error)")
@@ -22,7 +22,7 @@ enum EvalFiles {
 
     /// Writes the charts, each a file, into a folder that is made where it is not there.
     static func writePlots(of document: EvaluationDocument, to folder: String) throws(FileError) {
-        try Folder.make(path: folder)
+        try WorkFolder.make(folder)
         for (name, svg) in EvaluationCharts(document).files { try write(Array(svg.utf8), to: "\(folder)/\(name)") }
     }
 }

@@ -8,7 +8,7 @@ struct OutputFolder {
     /// Makes a folder where there is none, and takes it; throws where another training has it.
     mutating func take(_ path: String) throws(Failure) {
         do throws(FileError) {
-            try Folder.makeAll(path: path)
+            try WorkFolder.make(path)
             guard let folder = try WorkFolder(locking: path) else {
                 throw FileError.notWritable(path: path, reason: "another vigil train is at work in it")
             }
