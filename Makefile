@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-model test smoke lint format docker fuzz sanitize
+.PHONY: help demo demo-model test smoke lint format docker image deb validate fuzz sanitize
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,15 @@ format: ## Format in place
 
 docker: ## Build the image vigil
 	docker build --tag vigil .
+
+image: ## Build the image as an OCI archive without Docker, by buildah, and tell what is in it; as root
+	@INSTALL=1 deploy/image.sh
+
+deb: ## Build the Debian package, .build/deb/vigil_*.deb
+	@deploy/deb.sh
+
+validate: ## Others' tools at openapi.yaml and a live server, and at what is in deploy/; INSTALL=1 installs them
+	@Tests/Validate/run.sh
 
 fuzz: ## Fuzz each parser for a minute, or SECONDS; skipped where Swift has no libFuzzer
 	@deploy/setup.sh build

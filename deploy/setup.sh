@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian and Ubuntu; does nothing where all is there.
 #
-#   deploy/setup.sh build [demo] [test]
+#   deploy/setup.sh build [demo] [test] [deb]
 set -euo pipefail
 
 missing=()
@@ -30,8 +30,13 @@ for purpose in "$@"; do
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             ;;
+        deb)
+            command -v dh >/dev/null || need debhelper
+            command -v dpkg-buildpackage >/dev/null || need dpkg-dev
+            command -v python3 >/dev/null || need python3
+            ;;
         *)
-            echo "setup.sh: $purpose: expected build, demo or test" >&2
+            echo "setup.sh: $purpose: expected build, demo, test or deb" >&2
             exit 64
             ;;
     esac

@@ -1,6 +1,7 @@
 import HTTP
 import HTTPTypes
 import Jobs
+import Platform
 import Scoring
 import Synchronization
 public import Tracing
@@ -19,6 +20,8 @@ public final class VigilService: Sendable {
         public var tracer: Tracer?
         /// Where it is written down who did what; nil for nowhere.
         public var audit: AuditTrail?
+        /// Whether there is `/metrics`.
+        public var showsMetrics = true
 
         /// The defaults.
         public init() {}
@@ -29,21 +32,29 @@ public final class VigilService: Sendable {
     let openAPI: [UInt8]
     /// Whose jobs are whose; without keys everybody sees all.
     private let keys: APIKeyFile?
+    let server: ServerDescription
+    /// When it was made, by both clocks of the backlog.
+    let started: (wall: WallTime, time: MonotonicTime)
     /// Answers with results that several clients want at a time.
     let results = SharedResults()
     /// The answer to `/livez` that was given last, and what it says.
     let lastLive = Mutex<(state: LiveState, answer: Response)?>(nil)
+    /// What `/metrics` shows, once that is known.
+    let page = Mutex<MetricsPage?>(nil)
 
     /// Endpoints of a service, which describe themselves by `openAPI`.
     ///
     /// - Parameter keys: those that stand before them too
     public init(
-        _ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings(), keys: APIKeyFile? = nil
+        _ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings(),
+        server: ServerDescription = ServerDescription(), keys: APIKeyFile? = nil
     ) {
         self.keys = keys
         self.scoring = scoring
         self.settings = settings
         self.openAPI = openAPI
+        self.server = server
+        started = (scoring.backlog.wall, scoring.backlog.now)
     }
 
     /// Who answers what.
@@ -68,6 +79,8 @@ public final class VigilService: Sendable {
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
         router.get("/v1/models", .deferred { _ in await self.listModels() })
+        if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
+        router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails) })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })

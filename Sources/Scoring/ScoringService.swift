@@ -12,6 +12,10 @@ public final class ScoringService: Sendable {
     public struct Settings: Sendable {
         /// Bytes of an upload.
         public var maxBodyBytes = 128 << 20
+        /// Bytes of memory that the process may use, where it is they that bound uploads, and not a setting.
+        public var boundingMemoryBytes: Int?
+        /// Bytes of results and large answers that are on their way to clients.
+        public var answerBytes = 256 << 20
         /// Whether a job that was scored before is answered by its result.
         public var reusesResults = false
         /// What becomes of queued jobs that were accepted for a model that is not served.
@@ -19,6 +23,9 @@ public final class ScoringService: Sendable {
         /// The one form that a client's address for callbacks is kept in; throws where it can't be called. Nil where
         /// callbacks are off.
         public var callbackAddress: (@Sendable (String) throws(OptionError) -> String)?
+
+        /// Told how many snippets a chunk had that was scored, on the worker's thread.
+        public var scored: (@Sendable (_ snippets: Int) -> Void)?
 
         /// The defaults.
         public init() {}
@@ -42,9 +49,9 @@ public final class ScoringService: Sendable {
     public init(models: ModelRegistry, backlog: Backlog, workers: Int, settings: Settings = Settings()) {
         self.models = models
         self.backlog = backlog
-        answers = AnswerBudget(limit: 256 << 20, clock: backlog.clock)
+        answers = AnswerBudget(limit: settings.answerBytes, clock: backlog.clock)
         self.settings = settings
-        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork()), workers: workers)
+        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)), workers: workers)
     }
 
     /// Starts the workers, which begin with jobs once the models' digests are known.
@@ -93,6 +100,13 @@ public final class ScoringService: Sendable {
 
     /// The workers, and what they are at.
     package var health: PoolHealth { pool.health }
+
+    /// Whether the workers do their work, or have ended in order; not if one is at the same part for so long.
+    package func canWork(stuckAfter limit: Duration) -> Bool {
+        if hasDrained { return true }
+        let health = health
+        return health.alive == health.workers && health.stuck(longerThan: limit).isEmpty
+    }
 }
 
 /// Why something that was asked for can't be had: what kind of reason it is, with what says more.

@@ -64,6 +64,8 @@ public final class AlignedFloats: @unchecked Sendable {
 /// whoever keeps a view keeps the workspace beside it; inside this package that is always the same object.
 public final class Workspace {
     private var blocks: [UnsafeMutablePointer<Float>] = []
+    /// Numbers in all matrices.
+    public private(set) var count = 0
 
     /// An empty workspace.
     public init() {}
@@ -75,6 +77,7 @@ public final class Workspace {
         precondition(rows >= 0 && columns >= 0)
         let block = AlignedFloats.reserve(rows * columns)
         blocks.append(block)
+        count += rows * columns
         return MatrixView(base: block, rows: rows, columns: columns, stride: columns)
     }
 }

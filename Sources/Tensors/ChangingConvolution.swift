@@ -124,7 +124,7 @@ public final class ChangingConvolution: @unchecked Sendable {
         precondition(taps.rows == range.count && taps.columns == ConvolutionWeights.taps * inputs)
         for (row, output) in range.enumerated() {
             kernels.table.pointee.convolution_mix_backward(
-                inputs, Self.factors, mixed.rows(output..<output + 1).base, outputs * inputs, 0,
+                inputs, Self.factors, mixed.rows(output..<output + 1).base, outputs * inputs,
                 taps.base + row * taps.stride)
         }
     }

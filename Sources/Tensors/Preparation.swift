@@ -110,13 +110,16 @@ public struct WeightError: Error, Equatable, CustomStringConvertible {
     public let name: String
     /// What is wrong with it, a clause.
     public let problem: String
+    /// The file that it should be in, where that is known.
+    public let file: String?
 
     /// Joins the tensor and its fault.
-    public init(name: String, problem: String) {
+    public init(name: String, problem: String, file: String? = nil) {
         self.name = name
         self.problem = problem
+        self.file = file
     }
 
     /// One sentence for a person.
-    public var description: String { "tensor '\(name)' \(problem)" }
+    public var description: String { (file.map { "\($0): " } ?? "") + "tensor '\(name)' \(problem)" }
 }

@@ -10,7 +10,7 @@ public final class Trainer {
     /// What is trained, and how.
     public let settings: TrainingSettings
     private let memory: TrainedMemory
-    private let network: TrainedNetwork
+    let network: TrainedNetwork
     private let text: any PromptedText
     private let crew: Crew
     private let prompt: (weight: MatrixView, gradient: MatrixView)
@@ -22,6 +22,10 @@ public final class Trainer {
     private var isPrepared = false
     private var preparedText = Matrix(rows: 0, columns: 0)
     private var steps = 0
+    /// Whether a step of this object has changed the weights.
+    private var hasLearned = false
+    /// Beyond it a feature is none that CLIP makes, whose values are below 100.
+    private static let largestFeature: Float = 10_000
 
     /// Begins at `parameters`, with moments of zero.
     ///
@@ -29,15 +33,16 @@ public final class Trainer {
     ///   - clip: has CLIP's text tower
     ///   - tower: its shape, with the settings' prefix and postfix
     ///   - tokens: the labels' word tokens
+    ///   - words: those of "a video of", in place of the learned prompt where that is left out
     ///   - threads: that compute, the caller's among them
     public convenience init(
         settings: TrainingSettings, parameters: Parameters, clip: some WeightSource, tower: TextTower.Configuration,
-        tokens: [[Int]], kernels: Kernels, threads: Int
+        tokens: [[Int]], words: [Int], kernels: Kernels, threads: Int
     ) throws(TrainingError) {
         let crew = Crew(threads: threads)
         let text: any PromptedText =
             if settings.without.contains(.learnablePrompt) {
-                try HandWrittenText(clip: clip, tower: tower, tokens: tokens, kernels: kernels)
+                try HandWrittenText(clip: clip, tower: tower, words: words, tokens: tokens, kernels: kernels)
             } else {
                 try LearnedText(clip: clip, tower: tower, tokens: tokens, kernels: kernels, crew: crew)
             }
@@ -89,13 +94,24 @@ public final class Trainer {
     {
         let losses = differentiate(samples)
         steps += 1
-        guard losses.sum.isFinite else { throw .diverged(step: steps, what: "the loss") }
+        guard losses.sum.isFinite else { throw diverged("the loss", samples) }
         let slopes = gradientNorms
-        for (name, norm) in slopes where !norm.isFinite {
-            throw .diverged(step: steps, what: "the gradient of '\(name)'")
-        }
+        for (name, norm) in slopes where !norm.isFinite { throw diverged("the gradient of '\(name)'", samples) }
         update(learningRate: learningRate)
+        hasLearned = true
         return StepReport(losses: losses, gradientNorms: norms ? slopes : [])
+    }
+
+    /// The error of a step in which something is not finite, with what most likely made it so.
+    private func diverged(_ what: String, _ samples: [Sample]) -> TrainingError {
+        let largest = samples.map { sample in
+            (source: sample.source, value: sample.features.values.reduce(0) { max($0, abs($1)) })
+        }.max { $0.value < $1.value }
+        if let largest, largest.value > Self.largestFeature {
+            return .diverged(
+                step: steps, what: what, cause: .features(file: largest.source, largest: largest.value))
+        }
+        return .diverged(step: steps, what: what, cause: hasLearned ? .rate : .start)
     }
 
     /// The losses of a batch, and the gradients of all weights.

@@ -7,6 +7,7 @@ import Scoring
 @main
 struct Main {
     static func main() async {
+        LostPages.tell()
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))
@@ -34,7 +35,8 @@ struct VigilCommand: AsyncParsableCommand {
         version: Vigil.version,
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, TrainCommand.self, EvalCommand.self,
-            ScenesCommand.self, InspectCommand.self, ConfigCommand.self, KeysCommand.self, StateCommand.self,
+            ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
+            AuditCommand.self, StateCommand.self,
             BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -42,7 +42,8 @@ struct HeadTests {
         return [
             "/jobs", "/jobs?limit=1", "/jobs?limit=x", "/jobs?nonsense=1", "/jobs/\(ended)", "/jobs/\(ended)?wait=x",
             "/jobs/\(unknown)", "/jobs/x", "/jobs/\(ended)/events", "/jobs/\(unknown)/events", "/batches/\(batch)",
-            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/openapi.yaml", "/problems",
+            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/v1/server", "/openapi.yaml",
+            "/problems",
             "/problems/not-found", "/problems/nothing", "/score", "/none", "/", "/%zz", "/jobs/../x",
             "/\(String(repeating: "x", count: 20_000))",
         ]

@@ -162,6 +162,18 @@ struct OpenAPITests {
         #expect(conformance.unseen(in: schemas) == [])
     }
 
+    @Test("what is told of the server has the described properties, and no other")
+    func server() async throws {
+        var conformance = Conformance(description)
+        try conformance.check(await service.describeServer(detailed: true).bytes, "Server")
+        try conformance.check(await service.describeServer(detailed: false).bytes, "Server")
+        #expect(conformance.differences == [])
+        let schemas = [
+            "Server", "ServerProcessors", "ServerMemory", "ServerLimits", "ServerStore", "ServedModel",
+        ]
+        #expect(conformance.unseen(in: schemas) == [])
+    }
+
     @Test("a page of jobs has the described properties, and no other")
     func page() async throws {
         var conformance = Conformance(description)
@@ -272,7 +284,7 @@ extension OpenAPITests {
 
 extension Response {
     /// The body, where it is bytes.
-    fileprivate var bytes: [UInt8] {
+    var bytes: [UInt8] {
         if case .bytes(let bytes) = body { bytes } else { [] }
     }
 }

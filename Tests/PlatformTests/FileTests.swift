@@ -30,6 +30,89 @@ struct FileTests {
         #expect(opened("/nowhere/at/all") == .noSuchFile(path: "/nowhere/at/all"))
     }
 
+    @Test("a file that is held keeps its bytes, whatever becomes of it, to nothing even")
+    func holds() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path + "/file"
+        let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        _ = try folder.write(bytes)
+        let held = try MappedFile(holding: path)
+        try overwrite(path, with: [UInt8](repeating: 0, count: 100))
+        #expect(truncate(path, 0) == 0)
+        #expect(held.withUnsafeBytes { [UInt8]($0) } == bytes)
+        var digest = SHA256()
+        bytes.withUnsafeBytes { digest.update($0) }
+        #expect(FileDigest(of: held).value == digest.hexDigest)
+        #expect(try MappedFile(holding: path).count == 0)
+        #expect(throws: FileError.noSuchFile(path: path + "0")) { try MappedFile(holding: path + "0") }
+    }
+
+    @Test("a mapped file knows that it was written over, and not that another came in its place")
+    func changes() throws {
+        let folder = try ScratchFolder()
+        let path = folder.path + "/file"
+        let first = try folder.write([1, 2, 3])
+        #expect(first.isUnchanged)
+        var other = try AtomicFile(path: path)
+        try other.write([4, 5, 6])
+        try other.commit()
+        #expect(first.isUnchanged)
+        let second = try MappedFile(path: path)
+        try overwrite(path, with: [7])
+        // Of what is written in the tick of the clock in which the file was made the system's time tells nothing.
+        var times = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+        #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
+        #expect(!second.isUnchanged)
+        let third = try MappedFile(path: path)
+        #expect(truncate(path, 1) == 0)
+        #expect(!third.isUnchanged)
+    }
+
+    private func overwrite(_ path: String, with bytes: [UInt8]) throws {
+        let file = open(path, O_WRONLY)
+        defer { close(file) }
+        try #require(pwrite(file, bytes, bytes.count, 0) == bytes.count)
+    }
+
+    @Test("what can't be written is no file that is lacking, also where the folder goes while it is written")
+    func failsToWrite() throws {
+        let folder = try ScratchFolder()
+        #expect(mkdir(folder.path + "/inner", 0o700) == 0)
+        var file = try AtomicFile(path: folder.path + "/inner/file")
+        try file.write([1])
+        #expect(rename(folder.path + "/inner", folder.path + "/other") == 0)
+        do throws(FileError) {
+            try file.commit()
+            Issue.record("it was written")
+        } catch {
+            #expect(error == .notWritable(path: folder.path + "/inner/file", reason: "No such file or directory"))
+        }
+    }
+
+    @Test("a work folder is made with all above it, is one process's at a time, and loses what a killed one left")
+    func works() throws {
+        let folder = try ScratchFolder()
+        for path in ["/a/b/c", "/d//e/", "/a"] { try WorkFolder.make(folder.path + path) }
+        #expect(folder.names.sorted() == ["a", "d"])
+        _ = try folder.write([1], to: "file")
+        #expect(throws: FileError.self) { try WorkFolder.make(folder.path + "/file") }
+        #expect(throws: FileError.self) { try WorkFolder.make(folder.path + "/file/in") }
+        let path = folder.path + "/a"
+        for name in [".state.abc.tmp", ".stat.abc.tmp", ".state.tmp", "state", ".state.abc", ".other.abc.tmp"] {
+            _ = try folder.write([1], to: "a/" + name)
+        }
+        var held = try WorkFolder(locking: path)
+        #expect(held != nil)
+        #expect(try WorkFolder(locking: path) == nil)
+        held?.sweep(["state"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+                == [".other.abc.tmp", ".stat.abc.tmp", ".state.abc", ".state.tmp", "b", "state"])
+        held = nil
+        #expect(try WorkFolder(locking: path) != nil)
+        #expect(throws: FileError.noSuchFile(path: path + "/none")) { try WorkFolder(locking: path + "/none") }
+    }
+
     @Test("an atomic file appears when it is committed, and replaces what was there")
     func commits() throws {
         let folder = try ScratchFolder()

@@ -137,8 +137,8 @@ struct GoldenTraining {
         return try Trainer(
             settings: settings, parameters: Parameters(layout: layout, from: checkpoint),
             clip: checkpoint, tower: tower,
-            tokens: try LabelTokens.of(model.labels, vocabulary: nil, most: tower.mostTokens), kernels: kernels,
-            threads: threads)
+            tokens: try LabelTokens.of(model.labels, vocabulary: nil, most: tower.mostTokens),
+            words: try LabelTokens.handWrittenPrompt(vocabulary: nil), kernels: kernels, threads: threads)
     }
 
     /// Expects each gradient to have PyTorch's length and direction.

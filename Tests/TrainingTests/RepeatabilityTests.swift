@@ -61,6 +61,21 @@ struct RepeatabilityTests {
         }
     }
 
+    @Test("the memory that a step takes is known before it", arguments: [(1, 40), (2, 300), (3, 17)])
+    func memory(layers: Int, length: Int) throws {
+        let training = SmallTraining(layers: layers, length: length)
+        let trainer = try training.trainer(threads: 2)
+        _ = try trainer.step(training.samples(2), learningRate: 1e-3)
+        let model = training.settings.model
+        // Beside it there are scratch memory of products, as large for any model, and rows of classes.
+        let scratch = 2 * KernelsScratch.count
+        let told = Group.floats(
+            width: model.width, length: length, layers: layers, classes: model.labels.count, threads: 2)
+        let found = trainer.network.reserved - scratch
+        #expect(abs(Double(found - told)) < 0.15 * Double(found), "\(found) and \(told)")
+        #expect(training.settings.bytes(threads: 2) > 4 * told)
+    }
+
     @Test("a loss that is not a number ends it, by the step")
     func divergence() throws {
         let training = SmallTraining()
@@ -68,9 +83,36 @@ struct RepeatabilityTests {
         var broken = training.start
         broken.values[0] = .nan
         trainer.parameters = broken
-        #expect(throws: TrainingError.diverged(step: 1, what: "the loss")) {
+        #expect(throws: TrainingError.diverged(step: 1, what: "the loss", cause: .start)) {
             try trainer.step(training.samples(4), learningRate: 1e-3)
         }
+    }
+
+    @Test("the rate is blamed where steps were made before it")
+    func divergedByRate() throws {
+        let training = SmallTraining()
+        let trainer = try training.trainer()
+        let error = failure(of: TrainingError.self) {
+            for _ in 0..<20 { _ = try trainer.step(training.samples(4), learningRate: 1e30) }
+        }
+        guard case .diverged(let step, _, let cause)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(step > 1 && cause == .rate)
+    }
+
+    @Test("features like nothing that CLIP makes are blamed by their file")
+    func divergedByFeatures() throws {
+        let training = SmallTraining()
+        let model = training.settings.model
+        let huge = Sample(
+            features: Matrix(rows: 2, columns: 16, values: [Float](repeating: -3e38, count: 32)), classes: [1],
+            model: model, source: "huge.npy")
+        let error = failure(of: TrainingError.self) {
+            _ = try training.trainer().step(training.samples(3) + [huge], learningRate: 1e-3)
+        }
+        #expect(error?.description.contains("the features of huge.npy have values up to 3e+38") == true)
     }
 }
 
@@ -97,5 +139,14 @@ struct TrainedLogitsTests {
             let differences = zip(served.coarse + served.fine, logits.coarse + logits.fine).map { abs($0 - $1) }
             #expect((differences.max() ?? 1) < 2e-4, "\(video.rows) snippets")
         }
+    }
+}
+
+/// Numbers in the scratch memory of a thread's products.
+private enum KernelsScratch {
+    static var count: Int {
+        let workspace = Workspace()
+        _ = Kernels.available[0].productScratch(in: workspace)
+        return workspace.count
     }
 }

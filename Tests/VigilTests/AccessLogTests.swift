@@ -20,8 +20,8 @@ struct AccessLogTests {
         ExchangeRecord(
             address: SocketAddress(host: "192.0.2.7", port: 4000), client: client, method: path == nil ? nil : .post,
             route: path, path: path, requestID: "one", trace: trace, status: path == nil ? nil : .accepted,
-            isComplete: path != nil,
-            duration: .nanoseconds(1_234_567), bodyBytes: 10, answerBytes: 20)
+            problem: nil, shortage: nil, isComplete: path != nil, duration: .nanoseconds(1_234_567), bodyBytes: 10,
+            answerBytes: 20)
     }
 
     private func lines() throws -> [String] {

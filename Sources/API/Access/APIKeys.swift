@@ -15,6 +15,9 @@ public struct APIKeys: Sendable {
         return all[place]
     }
 
+    /// Their names.
+    public var names: [String] { all.map(\.name) }
+
     /// Reads a file of keys.
     public init(path: String) throws(APIKeyError) {
         let text: String

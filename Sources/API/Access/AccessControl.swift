@@ -12,15 +12,19 @@ public struct AccessControl: Sendable {
     private let hosts: HostRules
     private let origins: OriginRules
     private let wall: @Sendable () -> WallTime
+    private let showsMetricsToAll: Bool
 
     /// Without keys everyone may come in, without a limiter as often as they like.
     ///
-    /// - Parameter wall: the time of day, by which keys expire
+    /// - Parameters:
+    ///   - showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
+    ///   - wall: the time of day, by which keys expire
     public init(
         keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
-        wall: @escaping @Sendable () -> WallTime = { SystemClock().wall }
+        showsMetricsToAll: Bool = false, wall: @escaping @Sendable () -> WallTime = { SystemClock().wall }
     ) {
         self.wall = wall
+        self.showsMetricsToAll = showsMetricsToAll
         self.keys = keys
         self.limiter = limiter
         self.hosts = hosts
@@ -54,7 +58,7 @@ public struct AccessControl: Sendable {
         if isKnownHost, let preflight = origins.preflight(head) {
             return Admission(client: address, verdict: .answered(preflight))
         }
-        if Self.isProbe(head) {
+        if isProbe(head) {
             return probe(head, from: peer, address, isKnownHost: isKnownHost, isLoopbackName: named.isLoopback)
         }
         guard isKnownHost else {
@@ -81,14 +85,18 @@ public struct AccessControl: Sendable {
         if let key, !key.mayChange, OriginRules.isUnsafe(head.method) {
             return Admission(client: client, fields: fields, verdict: .refusedAtOnce(Problem.readerOnly(key.name)))
         }
-        return Admission(client: client, fields: fields)
+        let seesDetails =
+            key?.caller.seesAll
+            ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
+        return Admission(client: client, fields: fields, seesDetails: seesDetails)
     }
 
     /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
     /// default.
-    private static func isProbe(_ head: RequestHead) -> Bool {
+    private func isProbe(_ head: RequestHead) -> Bool {
         switch head.path {
         case "/livez", "/readyz", "/healthz": true
+        case "/metrics": showsMetricsToAll
         case "/", "*": head.method == .options
         default: false
         }
@@ -106,13 +114,17 @@ public struct AccessControl: Sendable {
         isLoopbackName: Bool?
     ) -> Admission {
         guard let keys = keys?.current else {
-            let isHere = peer == .unix || (isLoopbackName ?? true) && peer.isLoopback
             return Admission(
-                client: address,
-                seesDetails: isKnownHost && isHere && !Self.isPassedOn(head) && !origins.isForeign(head))
+                client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
         guard let key = try? bearer(of: head, among: keys) else { return Admission(client: address) }
         return Admission(client: .key(key.name), seesDetails: key.caller.seesAll)
+    }
+
+    /// Whether the request comes from this machine, and from no page of a browser on it.
+    private func isHere(_ head: RequestHead, _ peer: SocketAddress, isLoopbackName: Bool?) -> Bool {
+        (peer == .unix || (isLoopbackName ?? true) && peer.isLoopback) && !Self.isPassedOn(head)
+            && !origins.isForeign(head)
     }
 
     /// Whether a proxy says that the request is somebody else's: one on this machine comes from it for everybody.

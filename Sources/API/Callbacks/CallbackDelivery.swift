@@ -21,11 +21,14 @@ public struct CallbackDelivery: Sendable {
     private let schedule: RetrySchedule
     private let tracer: Tracer?
     private let logger: Logger
+    private let telemetry: JobTelemetry?
 
-    /// Delivers by `sender`, again and again as `schedule` says; each try is recorded by `tracer`.
+    /// Delivers by `sender`, again and again as `schedule` says; each try is recorded by `tracer` and counted by `telemetry`.
     public init(
-        sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), tracer: Tracer? = nil, logger: Logger
+        sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), tracer: Tracer? = nil,
+        telemetry: JobTelemetry? = nil, logger: Logger
     ) {
+        self.telemetry = telemetry
         self.sender = sender
         self.tracer = tracer
         self.schedule = schedule
@@ -103,12 +106,15 @@ public struct CallbackDelivery: Sendable {
         let metadata: Logger.Metadata = ["job": "\(note.job.id)", "host": "\(url.host)", "try": "\(note.tries)"]
         switch verdict {
         case .delivered:
+            telemetry?.called(.delivered)
             logger.debug("a callback was delivered", metadata: metadata)
             return .settled
         case .gone:
+            telemetry?.called(.gone)
             logger.info("a callback was ended by its receiver", metadata: metadata)
             return .settled
         case .refused(let reason):
+            telemetry?.called(.refused)
             logger.warning("a callback was not sent", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
             return .settled
         case .failed(let reason, let retryAfter):
@@ -123,6 +129,7 @@ public struct CallbackDelivery: Sendable {
         let delay = schedule.delay(
             afterFailures: note.tries, elapsed: note.age, retryAfter: wish, using: &random)
         let metadata = metadata.merging(["reason": "\(reason)"]) { $1 }
+        telemetry?.called(delay == nil ? .givenUp : .failed)
         guard let delay else {
             logger.warning("a callback was given up after a day", metadata: metadata)
             return .settled

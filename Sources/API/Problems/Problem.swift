@@ -5,6 +5,7 @@ import JSON
 import Jobs
 import Platform
 import Scoring
+import Telemetry
 
 /// Errors as `application/problem+json` (RFC 9457). The types are listed in openapi.yaml.
 enum Problem {
@@ -107,7 +108,7 @@ enum Problem {
     static let answersBusy = HTTPProblem(
         status: .serviceUnavailable, slug: "answers-busy", title: "Too many large answers are being taken",
         detail: "Clients are still reading results of many megabytes: ask again shortly, or for application/x-npy.",
-        fields: [.retryAfter: "2"])
+        fields: [.retryAfter: "2"], shortage: Family.Shortage.memory.rawValue)
 
     static func notAcceptable(_ detail: String) -> HTTPProblem {
         HTTPProblem(
@@ -117,14 +118,13 @@ enum Problem {
 
     static func submit(_ error: SubmitError) -> HTTPProblem {
         switch error {
-        case .backlogFull(let seconds):
-            HTTPProblem(
-                status: .tooManyRequests, slug: "backlog-full", title: "The backlog is full",
-                detail: error.description, fields: [.retryAfter: String(seconds)])
+        case .backlogFull(let seconds): full(error, seconds, .queue)
+        case .bytesFull(let seconds): full(error, seconds, .bytes)
         case .shareFull(let seconds):
             HTTPProblem(
                 status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
-                detail: error.description, fields: [.retryAfter: String(seconds)])
+                detail: error.description, fields: [.retryAfter: String(seconds)],
+                shortage: Family.Shortage.share.rawValue)
         case .tooLarge, .tooMany, .beyondShare:
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
@@ -136,9 +136,15 @@ enum Problem {
         case .draining:
             HTTPProblem(
                 status: .serviceUnavailable, slug: "draining", title: "The service is shutting down",
-                detail: error.description, fields: [.retryAfter: "5"])
+                detail: error.description, fields: [.retryAfter: "5"], shortage: Family.Shortage.draining.rawValue)
         case .store(let error): store(error)
         }
+    }
+
+    private static func full(_ error: SubmitError, _ seconds: Int, _ shortage: Family.Shortage) -> HTTPProblem {
+        HTTPProblem(
+            status: .tooManyRequests, slug: "backlog-full", title: "The backlog is full", detail: error.description,
+            fields: [.retryAfter: String(seconds)], shortage: shortage.rawValue)
     }
 
     static func store(_ error: JobStoreError) -> HTTPProblem {
@@ -146,7 +152,8 @@ enum Problem {
         case .full, .diskFull:
             HTTPProblem(
                 status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), slug: "store-full",
-                title: "The store is full", detail: error.told, fields: [.retryAfter: "60"], cause: error.cause)
+                title: "The store is full", detail: error.told, fields: [.retryAfter: "60"], cause: error.cause,
+                shortage: Family.Shortage.disk.rawValue)
         case .unavailable:
             HTTPProblem(
                 status: .serviceUnavailable, slug: "store-unavailable", title: "The store is not available",
@@ -174,7 +181,8 @@ extension Problem {
         }
         return HTTPProblem(
             status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day",
-            detail: detail, fields: [.retryAfter: String(excess.retryAfterSeconds)])
+            detail: detail,
+            fields: [.retryAfter: String(excess.retryAfterSeconds)], shortage: Family.Shortage.quota.rawValue)
     }
 }
 
@@ -247,6 +255,6 @@ extension Problem {
             status: .tooManyRequests, slug: "rate-limited", title: "Too many requests of one client",
             detail: "A client may make \(limit.perSecond) requests a second, after a pause \(limit.burst) at once: "
                 + "ask again after Retry-After.",
-            fields: fields)
+            fields: fields, shortage: Family.Shortage.rate.rawValue)
     }
 }

@@ -9,15 +9,25 @@ struct UploadBounds {
     let maxBodyBytes: Int
     let maxQueued: Int
     let maxQueuedBytes: Int
+    /// The memory of the process, where that is what bounds uploads.
+    private let memory: Int?
 
     init(_ scoring: ScoringService) {
         maxBodyBytes = scoring.settings.maxBodyBytes
         maxQueued = scoring.backlog.limits.maxJobs
         maxQueuedBytes = scoring.backlog.limits.maxBytes
+        memory = scoring.settings.boundingMemoryBytes
     }
 
     /// What bounds a body.
-    var ofBody: String { "An operator raises the limit by --max-body, in MiB." }
+    var ofBody: String { ofMemory ?? "An operator raises the limit by --max-body, in MiB." }
+
+    private var ofMemory: String? {
+        memory.map {
+            "The server may use \(ByteCount($0)) of memory, of which uploads have \(ByteCount(maxQueuedBytes)); an operator "
+                + "can give it more."
+        }
+    }
 
     /// The setting that an error is about; nil where there is none.
     func hint(on error: any Error) -> String? {
@@ -38,13 +48,14 @@ struct UploadBounds {
         case .content(let error):
             switch error.kind {
             case .tooLarge:
-                "The limit follows from --max-body, \(ByteCount(maxBodyBytes)), which an operator can raise."
+                ofMemory
+                    ?? "The limit follows from --max-body, \(ByteCount(maxBodyBytes)), which an operator can raise."
             case .tooMany: ofJobs
             default: nil
             }
         case .refused(.tooMany): ofJobs
         case .refused(.tooLarge):
-            "The limit is --max-queued-memory, \(ByteCount(maxQueuedBytes)), which an operator can raise."
+            ofMemory ?? "The limit is --max-queued-memory, \(ByteCount(maxQueuedBytes)), which an operator can raise."
         default: nil
         }
     }

@@ -130,7 +130,7 @@ typedef struct {
     /// The eight weights of each of n kernels of five taps, plane after plane, from `taps` [n, 5]; and the taps' gradient
     /// from theirs. `factors` [8, 5] are the powers of the points.
     void (*convolution_mix)(ptrdiff_t n, const float *factors, const float *taps, float *mixed, ptrdiff_t plane);
-    void (*convolution_mix_backward)(ptrdiff_t n, const float *factors, const float *mixed, ptrdiff_t plane, int adds,
+    void (*convolution_mix_backward)(ptrdiff_t n, const float *factors, const float *mixed, ptrdiff_t plane,
                                      float *taps);
 
     /// y[n] += the sum of each column of x, row after row.

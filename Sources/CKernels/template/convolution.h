@@ -110,17 +110,14 @@ static void ISA(convolution_mix)(ptrdiff_t n, const float *factors, const float 
 }
 
 static void ISA(convolution_mix_backward)(ptrdiff_t n, const float *factors, const float *mixed, ptrdiff_t plane,
-                                          int adds, float *taps) {
+                                          float *taps) {
     for (ptrdiff_t at = 0; at < n; at += LANES) {
         ptrdiff_t count = n - at < LANES ? n - at : LANES;
         for (int t = 0; t < 5; t++) {
             vf sum = {};
             for (int point = 0; point < 8; point++)
                 sum = fma_vf(splat(factors[5 * point + t]), get(mixed + point * plane + at, count), sum);
-            for (ptrdiff_t i = 0; i < count; i++) {
-                float *to = taps + 5 * (at + i) + t;
-                *to = adds ? *to + sum[i] : sum[i];
-            }
+            for (ptrdiff_t i = 0; i < count; i++) taps[5 * (at + i) + t] = sum[i];
         }
     }
 }

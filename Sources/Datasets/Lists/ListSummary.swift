@@ -52,6 +52,6 @@ public struct ListSummary: Equatable, Sendable {
             default: " (crops \(crops.map(String.init).joined(separator: ", ")))"
             }
         let counts = classes.map { "\($0.label) \($0.videos)" }.joined(separator: ", ")
-        return "\(videos) videos in \(rows) rows\(crop): \(counts)"
+        return "\(counted(videos, "video")) in \(counted(rows, "row"))\(crop): \(counts)"
     }
 }

@@ -18,16 +18,16 @@ public struct SceneFolder {
         case vocabulary = "vocabulary.txt"
     }
 
-    /// A folder that is made, whose parent must be there; throws where it holds scenes already.
+    /// A folder that is made, with those above it; throws where it holds scenes already.
     public init(making path: String, seed: UInt64) throws(FileError) {
         self.path = path
         world = SceneWorld(seed: seed)
-        try Self.make(path)
+        try WorkFolder.make(path)
         let list = "\(path)/\(File.training.rawValue)"
         guard access(list, F_OK) != 0 else {
             throw .notWritable(path: path, reason: "it holds scenes already: remove them, or name another folder")
         }
-        try Self.make("\(path)/features")
+        try WorkFolder.make("\(path)/features")
     }
 
     /// Writes all of it, the training list last; returns what the lists hold.
@@ -88,16 +88,5 @@ public struct SceneFolder {
         let list = try VideoList(path: path(of: file))
         let spelling = LabelSpelling(classes: SceneEvent.labels)
         return ListSummary(list, classes: try list.classes(spelling), spelling: spelling)
-    }
-
-    private static func make(_ path: String) throws(FileError) {
-        var status = stat()
-        if stat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else {
-                throw .notWritable(path: path, reason: "something that is no folder is there")
-            }
-            return
-        }
-        guard mkdir(path, 0o755) == 0 else { throw .notWritable(path: path, reason: errnoText(errno)) }
     }
 }

@@ -162,7 +162,7 @@ enum LogitsFile {
             throw DatasetError(
                 .noInput,
                 "\(folder.path) has no logits of \(quoted(video.name, limit: 200)) (line \(video.row.line) of the list): "
-                    + "expected \(video.name).npy")
+                    + "expected \(quoted(video.name + ".npy", limit: 200))")
         }
         let array = try FeatureFile.array(path)
         guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == 1 + classes else {

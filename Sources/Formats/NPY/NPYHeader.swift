@@ -19,7 +19,7 @@ struct NPYHeader: Equatable {
                 throw malformed("has the unknown key \(quoted(key))")
             }
             guard found.updateValue(value, forKey: ByteText(key)) == nil else {
-                throw malformed("has the key '\(key)' twice")
+                throw malformed("has the key \(quoted(key)) twice")
             }
         }
         guard let descr = found["descr"] else { throw malformed("lacks the key 'descr'") }

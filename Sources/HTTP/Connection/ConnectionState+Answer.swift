@@ -117,7 +117,11 @@ extension ConnectionState {
         }
     }
 
-    private func rendered(_ problem: HTTPProblem) -> Response {
+    private mutating func rendered(_ problem: HTTPProblem) -> Response {
+        if context.observe != nil {
+            exchange?.problem = problem.slug
+            exchange?.shortage = problem.shortage
+        }
         var response = context.renderProblem(problem, exchange?.requestID ?? "")
         response.fields.append(contentsOf: problem.fields.filter { response.fields[$0.name] == nil })
         return response
@@ -218,7 +222,8 @@ extension ConnectionState {
             ExchangeRecord(
                 address: exchange.address, client: exchange.admission?.client, method: exchange.method,
                 route: exchange.route, path: exchange.path, requestID: exchange.requestID, trace: exchange.trace,
-                status: exchange.awaitsAnswer ? nil : exchange.status, isComplete: exchange.isAnswered,
+                status: exchange.awaitsAnswer ? nil : exchange.status, problem: exchange.problem,
+                shortage: exchange.shortage, isComplete: exchange.isAnswered,
                 duration: now - exchange.began, bodyBytes: exchange.bodyBytes, answerBytes: exchange.answerBytes))
     }
 

@@ -59,6 +59,9 @@ struct Exchange {
     var answerBytes = 0
     var isBodyPaused = false
     var answer = Answer.awaited
+    /// What was wrong, where the answer says that, and what was short.
+    var problem: String?
+    var shortage: String?
     var status = HTTPResponse.Status.ok
 
     /// Whether an answer could still be sent in place of another.
@@ -120,6 +123,10 @@ public struct ExchangeRecord: Sendable {
     public let trace: RequestTrace?
     /// The status of the answer; nil where the connection ended before there was one.
     public let status: HTTPResponse.Status?
+    /// The slug of the problem that the answer is; nil where it is none.
+    public let problem: String?
+    /// What was short, as ``HTTPProblem/shortage``.
+    public let shortage: String?
     /// Whether all of the answer was made; false where the connection ended before.
     public let isComplete: Bool
     /// From the head's last byte to the answer's last, as handed to the kernel's or our own buffer.

@@ -157,7 +157,9 @@ extension HTTPProblem {
 extension Connection {
     /// Takes the TLS handshake as far as it goes.
     func shakeHands() {
-        switch transport?.handshake() {
+        let step = transport?.handshake()
+        if let step { loop.counters.count(step) }
+        switch step {
         case .done:
             clientCertificate = transport?.clientCertificate
             state.handshakeEnded(now: loop.now)
@@ -171,6 +173,19 @@ extension Connection {
             settle()
         case .closed: close()
         case .wantsInput, .wantsOutput, nil: settle()
+        }
+    }
+}
+
+extension ServerCounters {
+    /// Counts a handshake that is over.
+    fileprivate func count(_ step: TLSSession.Handshake) {
+        switch step {
+        case .done: handshakes.add(1, ordering: .relaxed)
+        case .failed: failedHandshakes.add(1, ordering: .relaxed)
+        case .closed: closedHandshakes.add(1, ordering: .relaxed)
+        case .plainText: plainRequests.add(1, ordering: .relaxed)
+        case .wantsInput, .wantsOutput: break
         }
     }
 }

@@ -15,11 +15,13 @@ public struct HTTPProblem: Error, Sendable, Equatable, CustomStringConvertible {
     public var fields: HTTPFields
     /// What brought it about, for the log alone: it may tell of paths and other things that are the server's own.
     public var cause: String?
+    /// What was short, by a short stable name, where the request would be taken at another time; nil of other problems.
+    public var shortage: String?
 
     /// A problem of any kind.
     public init(
         status: HTTPResponse.Status, slug: String, title: String, detail: String, fields: HTTPFields = [:],
-        cause: String? = nil
+        cause: String? = nil, shortage: String? = nil
     ) {
         self.status = status
         self.slug = slug
@@ -27,6 +29,7 @@ public struct HTTPProblem: Error, Sendable, Equatable, CustomStringConvertible {
         self.detail = detail
         self.fields = fields
         self.cause = cause
+        self.shortage = shortage
     }
 
     /// The status, the title and the detail on one line.
@@ -137,12 +140,12 @@ extension HTTPProblem {
     static let tooManyConnections = HTTPProblem(
         status: .serviceUnavailable, slug: "too-many-connections", title: "The server has no room",
         detail: "All connections that the server may hold are in use; try again shortly.",
-        fields: [.retryAfter: "1"])
+        fields: [.retryAfter: "1"], shortage: "connections")
 
     static let tooManyConnectionsOfAddress = HTTPProblem(
         status: .tooManyRequests, slug: "too-many-connections-of-client", title: "The client has too many connections",
         detail: "All connections that one address may hold are in use; close some, or try again shortly.",
-        fields: [.retryAfter: "1"])
+        fields: [.retryAfter: "1"], shortage: "connections")
 
     static func versionNotSupported(_ version: String) -> HTTPProblem {
         HTTPProblem(

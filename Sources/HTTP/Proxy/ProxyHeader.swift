@@ -250,7 +250,9 @@ extension Connection {
         switch loop.context.count(address, in: &share) {
         case .admitted: break
         case .refused: refusal = .tooManyConnectionsOfAddress
-        case .dropped: close()
+        case .dropped:
+            loop.counters.dropped.add(1, ordering: .relaxed)
+            close()
         }
     }
 

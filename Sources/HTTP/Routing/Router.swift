@@ -88,7 +88,7 @@ public struct Router: Sendable {
     }
 
     func resolve(_ head: RequestHead) -> Resolution {
-        guard Self.knownMethods.contains(head.method) else {
+        guard Self.knownMethods.contains(head.method.rawValue) else {
             return .refused(.methodNotImplemented(head.method.rawValue))
         }
         if head.path == "*" { return .options(allow: MethodTable.allow(for: methods)) }
@@ -104,9 +104,7 @@ public struct Router: Sendable {
         return .refused(.methodNotAllowed(head.method, path: head.path, allow: methods.allow))
     }
 
-    private static let knownMethods: [HTTPRequest.Method] = [
-        .get, .post, .head, .delete, .options, .put, .patch, .trace,
-    ]
+    private static let knownMethods = ["GET", "POST", "HEAD", "DELETE", "OPTIONS", "PUT", "PATCH", "TRACE", "QUERY"]
 
     private func find(_ path: String) -> (MethodTable, PathParameters)? {
         if let methods = fixed[path] { return (methods, PathParameters()) }

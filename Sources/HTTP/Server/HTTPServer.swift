@@ -124,7 +124,7 @@ public final class HTTPServer: Sendable {
     }
 
     private func makeLoops() throws(ListenError) -> [EventLoop] {
-        let count = max(1, configuration.eventLoops ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let count = configuration.loops
         var loops: [EventLoop] = []
         for index in 0..<count {
             do throws(PollerError) {
@@ -185,8 +185,21 @@ public struct ServerStatistics: Sendable, Equatable {
     public var acceptedConnections = 0
     /// Connections that were answered with 503 because there were too many.
     public var refusedConnections = 0
+    /// Connections that were ended without an answer, since their client had far more than its share.
+    public var droppedConnections = 0
     /// Requests that a handler was started for.
     public var startedRequests = 0
+    /// TLS handshakes that came to their end.
+    public var handshakes = 0
+    /// Those that failed.
+    public var failedHandshakes = 0
+    /// Those that the client gave up.
+    public var closedHandshakes = 0
+    /// Requests without TLS where the server speaks it.
+    public var plainRequests = 0
+
+    /// Nothing yet.
+    public init() {}
 }
 
 /// The counters behind `ServerStatistics`; each is exact, though they are not read at the same instant.
@@ -194,11 +207,24 @@ final class ServerCounters: Sendable {
     let open = Atomic<Int>(0)
     let accepted = Atomic<Int>(0)
     let refused = Atomic<Int>(0)
+    let dropped = Atomic<Int>(0)
     let started = Atomic<Int>(0)
+    let handshakes = Atomic<Int>(0)
+    let failedHandshakes = Atomic<Int>(0)
+    let closedHandshakes = Atomic<Int>(0)
+    let plainRequests = Atomic<Int>(0)
 
     var statistics: ServerStatistics {
-        ServerStatistics(
-            openConnections: open.load(ordering: .relaxed), acceptedConnections: accepted.load(ordering: .relaxed),
-            refusedConnections: refused.load(ordering: .relaxed), startedRequests: started.load(ordering: .relaxed))
+        var found = ServerStatistics()
+        found.openConnections = open.load(ordering: .relaxed)
+        found.acceptedConnections = accepted.load(ordering: .relaxed)
+        found.refusedConnections = refused.load(ordering: .relaxed)
+        found.droppedConnections = dropped.load(ordering: .relaxed)
+        found.startedRequests = started.load(ordering: .relaxed)
+        found.handshakes = handshakes.load(ordering: .relaxed)
+        found.failedHandshakes = failedHandshakes.load(ordering: .relaxed)
+        found.closedHandshakes = closedHandshakes.load(ordering: .relaxed)
+        found.plainRequests = plainRequests.load(ordering: .relaxed)
+        return found
     }
 }

@@ -114,6 +114,7 @@ final class Listener: @unchecked Sendable {
         case .refused: arrival.refusal = .tooManyConnectionsOfAddress
         case .dropped:
             counters.refused.add(1, ordering: .relaxed)
+            counters.dropped.add(1, ordering: .relaxed)
             _ = Socket(owning: descriptor)
             return
         }

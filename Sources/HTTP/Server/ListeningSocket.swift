@@ -136,30 +136,6 @@ extension ListeningSocket {
     }
 }
 
-/// What can be the path of a Unix socket.
-enum UnixSocketPath {
-    /// The kernel's structure has room for this, and a NUL behind it.
-    static let longest = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
-
-    static func isUsable(_ path: String) -> Bool {
-        (1...longest).contains(path.utf8.count) && !path.utf8.contains(0)
-    }
-
-    /// The form that the kernel takes and its length; nil for a path that can't be one.
-    static func storage(_ path: String) -> (sockaddr_storage, socklen_t)? {
-        guard isUsable(path) else { return nil }
-        var storage = sockaddr_storage()
-        // Sound: sockaddr_un fits into the storage, which is all zero, and the path with its NUL into sun_path.
-        withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr_un.self, capacity: 1) { address in
-                address.pointee.sun_family = sa_family_t(AF_UNIX)
-                withUnsafeMutableBytes(of: &address.pointee.sun_path) { $0.copyBytes(from: path.utf8) }
-            }
-        }
-        return (storage, socklen_t(MemoryLayout<sockaddr_un>.size))
-    }
-}
-
 /// The file of a Unix socket that this process has made: it is removed when this value ends, unless another is there by
 /// then.
 struct UnixSocketFile: ~Copyable {

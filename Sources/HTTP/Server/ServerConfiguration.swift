@@ -15,7 +15,7 @@ public struct ServerConfiguration: Sendable {
     public var trust = TrustedProxies()
     /// How many connections the kernel keeps that were not accepted yet.
     public var listenBacklog = 1024
-    /// How many event loops share the connections; nil for one a core.
+    /// How many event loops share the connections; nil for one a processor that the process may use.
     public var eventLoops: Int?
     /// How much of anything is taken from a client.
     public var limits = Limits()
@@ -28,6 +28,9 @@ public struct ServerConfiguration: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// How many event loops there will be.
+    public var loops: Int { max(1, eventLoops ?? ProcessLimits.atStart.threads) }
 
     /// Whether only this machine reaches the server: by addresses of loopback and Unix sockets.
     public var listensOnThisMachineAlone: Bool {
@@ -79,7 +82,7 @@ public struct Limits: Sendable {
 
 extension Limits {
     /// With buffers of at least 1 KiB, since without any nothing would move, and heads that 32-bit offsets reach.
-    var usable: Limits {
+    package var usable: Limits {
         var limits = self
         limits.readBufferBytes = max(1 << 10, readBufferBytes)
         limits.maxPipelinedBytes = max(1 << 10, maxPipelinedBytes)

@@ -29,7 +29,7 @@ extension Backlog {
     /// Queues jobs of one client, which are committed when this returns; or finds those that answer for them.
     ///
     /// - Parameter reservation: the place that was kept for them; it is used up, also when they are refused.
-    /// - Throws: `backlogFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
+    /// - Throws: `backlogFull`, `bytesFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
     public func submit(
         _ submission: Submission, using reservation: Reservation? = nil
     ) async throws(SubmitError) -> Receipt {
@@ -82,8 +82,10 @@ extension Backlog.State {
         }
         guard let shortage = ledger.shortage(load, of: client) else { return nil }
         let seconds = retryAfterSeconds(shortage)
-        return if case .ofAll = shortage { .backlogFull(retryAfterSeconds: seconds) } else {
-            .shareFull(retryAfterSeconds: seconds)
+        return switch shortage {
+        case .ofAll(_, let isOfBytes):
+            isOfBytes ? .bytesFull(retryAfterSeconds: seconds) : .backlogFull(retryAfterSeconds: seconds)
+        case .ofClient: .shareFull(retryAfterSeconds: seconds)
         }
     }
 
@@ -92,7 +94,7 @@ extension Backlog.State {
     func retryAfterSeconds(_ shortage: QueueLedger.Shortage) -> Int {
         let parts =
             switch shortage {
-            case .ofAll(let parts): parts
+            case .ofAll(let parts, _): parts
             case .ofClient(let parts): parts * Double(max(ledger.queueing, 1))
             }
         guard let seconds = rate.seconds(parts: parts) else { return 1 }
@@ -102,8 +104,10 @@ extension Backlog.State {
 
 /// Why a job was not taken.
 public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// As much is queued as may be.
+    /// As many jobs are queued as may be.
     case backlogFull(retryAfterSeconds: Int)
+    /// The inputs of those that are queued take as much as they may.
+    case bytesFull(retryAfterSeconds: Int)
     /// As much of this client is queued as may be.
     case shareFull(retryAfterSeconds: Int)
     /// A batch has more jobs than may be queued at all.
@@ -124,6 +128,9 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .backlogFull(let seconds):
             "The backlog is full; there should be room for this job in \(seconds) s."
+        case .bytesFull(let seconds):
+            "The backlog is full: the inputs of waiting jobs take the memory that they may; there should be room for "
+                + "this job in \(seconds) s."
         case .shareFull(let seconds):
             "This client has as many jobs queued as one may have; there should be room for this one in \(seconds) s."
         case .tooMany(let jobs, let limit):

@@ -13,7 +13,7 @@ extension Backlog {
     ///   - place: false for an upload that will not become a job and only needs the memory
     ///   - client: whose share it counts for
     ///   - interrupt: called where the upload loses what it holds while it may wait for its next bytes
-    /// - Throws: `backlogFull`, `shareFull`, `tooLarge` or `draining`.
+    /// - Throws: `backlogFull`, `bytesFull`, `shareFull`, `tooLarge` or `draining`.
     public func reserve(
         bytes: Int = 0, place: Bool = true, client: String = "", interrupt: @escaping @Sendable () -> Void = {}
     ) throws(SubmitError) -> Reservation {
@@ -123,7 +123,7 @@ extension Backlog.State {
     ) -> (SubmitError?, [UploadRoom]) {
         guard let refusal = refusal(load, of: client, isInFlight: isInFlight) else { return (nil, []) }
         switch refusal {
-        case .backlogFull, .shareFull: break
+        case .backlogFull, .bytesFull, .shareFull: break
         default: return (refusal, [])
         }
         guard now >= nextLate else { return (refusal, []) }
@@ -226,7 +226,7 @@ public final class Reservation: Sendable {
     /// - Parameters:
     ///   - received: bytes that came since the last time
     ///   - bytes: what the upload holds in all; less than before changes nothing
-    /// - Throws: `backlogFull`, `shareFull` or `tooLarge`, and then the place is given back; `tooSlow` where the upload
+    /// - Throws: `backlogFull`, `bytesFull`, `shareFull` or `tooLarge`, and then the place is given back; `tooSlow` where the upload
     ///   has lost it to others.
     public func advance(by received: Int, holding bytes: Int) throws(SubmitError) {
         switch room.advance(by: received, holding: bytes, now: backlog.clock.now) {

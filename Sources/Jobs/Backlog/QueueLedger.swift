@@ -48,8 +48,8 @@ struct QueueLedger: Sendable {
 
     /// Why there is no room.
     enum Shortage: Equatable {
-        /// All clients together have too much.
-        case ofAll(partsUntilRoom: Double)
+        /// All clients together have too much: too many jobs, or too many bytes.
+        case ofAll(partsUntilRoom: Double, isOfBytes: Bool)
         /// This client has its share.
         case ofClient(partsUntilRoom: Double)
     }
@@ -73,7 +73,8 @@ struct QueueLedger: Sendable {
     func shortage(_ load: Load, of client: String) -> Shortage? {
         if !all.hasRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes) {
             return .ofAll(
-                partsUntilRoom: all.partsUntilRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes))
+                partsUntilRoom: all.partsUntilRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes),
+                isOfBytes: all.hasRoom(Load(jobs: load.jobs), maxJobs: limits.maxJobs, maxBytes: .max))
         }
         let share = limits.share(of: client)
         let own = clients[client] ?? Account()

@@ -163,9 +163,6 @@ extension JobStore {
     /// All can be read.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int { 0 }
 
-    /// None is.
-    public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { nil }
-
     /// Nobody counts.
     public func census() async throws(JobStoreError) -> QueueCensus? { nil }
 
@@ -174,6 +171,9 @@ extension JobStore {
 
     /// Nobody counts.
     public var waitingCallbacks: Int? { nil }
+
+    /// None is.
+    public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { nil }
 
     /// Nobody asks.
     public func workLog(workers: Int) -> (any WorkLog)? { nil }

@@ -31,10 +31,10 @@ public final class MemoryJobStore: JobStore {
         var random: any RandomNumberGenerator & Sendable
         /// The jobs that were too late, until somebody is told.
         var overdue: [Job] = []
-        /// What accounts have handed in.
-        var usage: [ByteText: DailyUsage] = [:]
         /// How many jobs have expired that nobody was told of.
         var expired = 0
+        /// What accounts have handed in.
+        var usage: [ByteText: DailyUsage] = [:]
     }
 
     /// How long a claim lasts that nobody renews.

@@ -14,6 +14,17 @@ public struct QueueCensus: Sendable, Equatable {
         public let bytes: Int
         /// How long the oldest of them has been there.
         public let oldestWait: Duration
+
+        /// So many jobs; none, to begin with.
+        public init(
+            priority: Priority, model: String, jobs: Int = 0, bytes: Int = 0, oldestWait: Duration = .zero
+        ) {
+            self.priority = priority
+            self.model = model
+            self.jobs = jobs
+            self.bytes = bytes
+            self.oldestWait = oldestWait
+        }
     }
 
     /// The queued jobs, where there are any.

@@ -39,16 +39,22 @@ public struct AtomicFile: ~Copyable {
         return first.st_dev == second.st_dev && first.st_ino == second.st_ino
     }
 
+    /// What a temporary file's name begins with; its tag is behind that.
+    static func temporaryStart(of name: Substring) -> String { ".\(name.prefix(100))." }
+
+    /// What it ends with.
+    static let temporaryEnd = ".tmp"
+
     /// Creates the temporary file beside `path`.
     public init(path: String) throws(FileError) {
         let (folder, name) = AtomicFile.split(path)
         let tag = String(UInt64.random(in: .min ... .max), radix: 36)
         self.path = path
-        self.temporary = folder + "/.\(name.prefix(100)).\(tag).tmp"
+        self.temporary = folder + "/" + AtomicFile.temporaryStart(of: name) + tag + AtomicFile.temporaryEnd
         self.descriptor = -1
         try AtomicFile.check(path: path)
         self.descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .fromErrno(errno, "create a file beside", path) }
+        guard descriptor >= 0 else { throw .fromWriting(errno, "create a file beside", path) }
     }
 
     deinit {
@@ -64,7 +70,7 @@ public struct AtomicFile: ~Copyable {
             let written = Descriptor(descriptor).write(chunk)
             guard written >= 0 else {
                 if errno == EINTR { continue }
-                throw .fromErrno(errno, "write", path)
+                throw .fromWriting(errno, "write", path)
             }
             rest = rest.dropFirst(written)
             count += written
@@ -81,11 +87,11 @@ public struct AtomicFile: ~Copyable {
     /// - Parameter isFlushed: false for one of many files that can be made again: it is whole for whoever opens it, and
     ///   may be gone or empty after a loss of power
     public mutating func commit(isFlushed: Bool = true) throws(FileError) {
-        if isFlushed { guard fsync(descriptor) == 0 else { throw .fromErrno(errno, "flush", path) } }
+        if isFlushed { guard fsync(descriptor) == 0 else { throw .fromWriting(errno, "flush", path) } }
         let closed = close(descriptor)
         descriptor = -1
-        guard closed == 0 else { throw .fromErrno(errno, "close", path) }
-        guard rename(temporary, path) == 0 else { throw .fromErrno(errno, "rename a finished file to", path) }
+        guard closed == 0 else { throw .fromWriting(errno, "close", path) }
+        guard rename(temporary, path) == 0 else { throw .fromWriting(errno, "rename a finished file to", path) }
         isCommitted = true
         if isFlushed { try AtomicFile.flushFolder(of: path) }
     }
@@ -93,10 +99,10 @@ public struct AtomicFile: ~Copyable {
     private static func flushFolder(of path: String) throws(FileError) {
         let folder = split(path).folder
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .fromErrno(errno, "open", folder) }
+        guard descriptor >= 0 else { throw .fromWriting(errno, "open", folder) }
         defer { close(descriptor) }
         // Some file systems cannot flush a folder and say EINVAL; the rename is done all the same.
-        guard fsync(descriptor) == 0 || errno == EINVAL else { throw .fromErrno(errno, "flush", folder) }
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw .fromWriting(errno, "flush", folder) }
     }
 
     private static func split(_ path: String) -> (folder: String, name: Substring) {

@@ -30,4 +30,13 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
         default: .failed(operation: operation, path: path, reason: errnoText(code))
         }
     }
+
+    /// Turns the `errno` of a call that was to write into an error: where a place is gone or closed, it can't be written.
+    package static func fromWriting(_ code: CInt, _ operation: String, _ path: String) -> FileError {
+        switch code {
+        case ENOENT, ENOTDIR, EACCES, EPERM, EROFS, ELOOP, ENAMETOOLONG:
+            .notWritable(path: path, reason: errnoText(code))
+        default: .failed(operation: operation, path: path, reason: errnoText(code))
+        }
+    }
 }

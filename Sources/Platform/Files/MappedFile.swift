@@ -2,8 +2,10 @@
 /// always be dropped, so a model of hundreds of megabytes costs the process no memory of its own. What comes through a
 /// pipe is held in memory.
 ///
-/// A file that someone shortens while it is mapped raises SIGBUS on the pages that went away, as with every mapping.
-/// Vigil replaces files by renaming (``AtomicFile``) and so never does that to itself.
+/// A file that someone shortens while it is mapped raises SIGBUS on the pages that went away, as with every mapping, and one
+/// that is written over in its place has bytes of both. Vigil replaces files by renaming (``AtomicFile``) and so never does
+/// that to itself; what is used for hours is better held in memory, and what is read once is asked at the end whether it
+/// ``isUnchanged``.
 ///
 /// Sendable: `base` and `count` are set once in `init`, nothing is written there then, and it is given back in `deinit`,
 /// when no one else can hold a reference. Whoever keeps the pointer of `withUnsafeBytes` beyond the call keeps the object too.
@@ -16,6 +18,8 @@ public final class MappedFile: @unchecked Sendable {
     private let memory: Memory
     /// Open as long as the object lives; nil for bytes in memory.
     private let descriptor: Int32?
+    /// What the system said of the file when it was opened.
+    private let identity: FileIdentity?
 
     /// Whose memory the bytes are in.
     private enum Memory {
@@ -33,6 +37,7 @@ public final class MappedFile: @unchecked Sendable {
             self.base = nil
             self.memory = .program
             self.descriptor = nil
+            self.identity = nil
             return
         }
         guard let mapped = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
@@ -41,7 +46,26 @@ public final class MappedFile: @unchecked Sendable {
         self.base = UnsafeRawPointer(mapped)
         self.memory = .mapping
         self.descriptor = descriptor
+        self.identity = FileIdentity(descriptor)
         isDone = true
+    }
+
+    /// The file's bytes in memory of its own, read once: whatever becomes of the file, they stay what they were.
+    public init(holding path: String) throws(FileError) {
+        let file = try OpenFile(path: path)
+        guard let room = malloc(max(file.count, 1)) else { throw .fromErrno(ENOMEM, "hold", path) }
+        do throws(FileError) {
+            try file.fill(UnsafeMutableRawBufferPointer(start: room, count: file.count), from: 0)
+        } catch {
+            free(room)
+            throw error
+        }
+        self.path = path
+        count = file.count
+        memory = .allocated
+        descriptor = nil
+        identity = nil
+        base = UnsafeRawPointer(room)
     }
 
     /// Bytes that are part of the program itself, which live as long as it does; `name` stands for the path.
@@ -51,6 +75,7 @@ public final class MappedFile: @unchecked Sendable {
         base = UnsafeRawPointer(staticBytes)
         memory = .program
         descriptor = nil
+        identity = nil
     }
 
     /// What has come before it is asked whether that is enough.
@@ -97,6 +122,7 @@ public final class MappedFile: @unchecked Sendable {
         base = UnsafeRawPointer(bytes)
         memory = .allocated
         self.descriptor = nil
+        identity = nil
         isDone = true
     }
 
@@ -110,6 +136,10 @@ public final class MappedFile: @unchecked Sendable {
         }
         if let descriptor { close(descriptor) }
     }
+
+    /// Whether the system knows of nothing that was written to the file since it was opened. That someone put another one in
+    /// its place makes no difference: this one is still there.
+    public var isUnchanged: Bool { descriptor.map { FileIdentity($0) == identity } ?? true }
 
     /// The whole file, valid during the call.
     public func withUnsafeBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
@@ -137,5 +167,20 @@ public final class MappedFile: @unchecked Sendable {
                 at += found
             }
         }
+    }
+}
+
+/// What the system says of an open file, which is another when its bytes are.
+private struct FileIdentity: Equatable {
+    private let bytes: Int
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    init?(_ descriptor: CInt) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        bytes = Int(status.st_size)
+        seconds = Int(status.st_mtim.tv_sec)
+        nanoseconds = Int(status.st_mtim.tv_nsec)
     }
 }

@@ -98,7 +98,7 @@ public final class OpenFile: Sendable {
     }
 
     /// Fills a buffer with the bytes from `offset` on.
-    private func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(FileError) {
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(FileError) {
         var done = 0
         while done < buffer.count {
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])

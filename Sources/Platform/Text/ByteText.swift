@@ -118,14 +118,31 @@ extension UnsafeRawBufferPointer {
     }
 }
 
-/// Text from outside, made fit for a one-line message: cut short, control characters replaced.
+/// Text from outside, made fit for a one-line message: cut short, and ``fit(_:)`` for a terminal.
 package func quoted(_ text: some StringProtocol, limit: Int = 80) -> String {
-    var shown = ""
-    var count = 0
-    for scalar in text.unicodeScalars {
-        if count == limit { return "'\(shown)…'" }
-        shown.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
-        count += 1
-    }
-    return "'\(shown)'"
+    let front = text.unicodeScalars.prefix(limit + 1)
+    let shown = fit(String(String.UnicodeScalarView(front.prefix(limit))), isOneLine: true)
+    return front.count > limit ? "'\(shown)…'" : "'\(shown)'"
 }
+
+/// Text with U+FFFD in the place of what moves a terminal's cursor, changes its colours, rings, or turns the order of signs
+/// around.
+///
+/// - Parameter isOneLine: whether ends of lines and tabs are replaced too
+package func fit(_ text: String, isOneLine: Bool) -> String {
+    func isUnfit(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09, 0x0A: isOneLine
+        case 0..<0x20, 0x7F...0x9F: true
+        case 0x61C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+    guard text.unicodeScalars.contains(where: isUnfit) else { return text }
+    var shown = ""
+    for scalar in text.unicodeScalars { shown.unicodeScalars.append(isUnfit(scalar) ? "\u{FFFD}" : scalar) }
+    return shown
+}
+
+/// A number of things, as `1 row` and `2 rows`.
+package func counted(_ count: Int, _ thing: String) -> String { "\(count) \(thing)\(count == 1 ? "" : "s")" }

@@ -38,6 +38,9 @@ struct ScoringWork: ModelWork {
         }
     }
 
+    /// Told how many snippets each chunk had that was scored.
+    var scored: (@Sendable (_ snippets: Int) -> Void)?
+
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         let model = version.model
         guard let subject = ScoreSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options)
@@ -75,6 +78,7 @@ struct ScoringWork: ModelWork {
         scorer.score(
             plan.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
             coarse: &result.coarse, fine: &result.fine, offset: 0)
+        scored?(range.count)
         return result
     }
 

@@ -7,10 +7,12 @@ import Synchronization
 public final class Counters: Sendable {
     /// A series that may come to be.
     public struct Series: Sendable {
-        let labels: [String]
-        let isHidden: Bool
+        /// The values of its labels.
+        public let labels: [String]
+        /// Whether it is left out as long as it is zero, since it hardly ever comes to be.
+        public let isHidden: Bool
 
-        /// - Parameter isHidden: whether it is left out as long as it is zero, since it hardly ever comes to be
+        /// A series with these values of its labels.
         public init(_ labels: [String], isHidden: Bool = false) {
             self.labels = labels
             self.isHidden = isHidden

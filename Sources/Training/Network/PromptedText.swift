@@ -12,20 +12,18 @@ protocol PromptedText: AnyObject {
 
 /// Text features of "a video of LABEL", in place of the learnable prompt: constant.
 final class HandWrittenText: PromptedText {
-    /// "a video of" in CLIP's vocabulary.
-    private static let words = [320, 1455, 539]
-
     private let features: Matrix
 
+    /// - Parameter words: tokens of "a video of" in the vocabulary that the labels' tokens are of
     init(
-        clip: some WeightSource, tower: TextTower.Configuration, tokens: [[Int]], kernels: Kernels
+        clip: some WeightSource, tower: TextTower.Configuration, words: [Int], tokens: [[Int]], kernels: Kernels
     ) throws(TrainingError) {
         var tower = tower
         (tower.prefix, tower.postfix) = (0, 0)
         do {
             features = try TextTower(
                 from: WithoutPrompt(source: clip), configuration: tower, streaming: true, kernels: kernels
-            ).features(of: tokens.map { Self.words + $0 })
+            ).features(of: tokens.map { words + $0 })
         } catch let error as WeightError {
             throw .badWeights(error)
         } catch let error as TextTowerError {

@@ -7,13 +7,18 @@ public struct Sample: Sendable, Equatable {
     public let features: Matrix
     /// The label vector over the K classes, divided by its sum.
     public let labels: [Float]
+    /// The file that the features are of; empty where they are of none.
+    public let source: String
     /// Whether the normal class is among the labels.
     public var isNormal: Bool { labels[0] > 0 }
 
     /// Pools a video's features [T, d] to at most L rows.
     ///
     /// - Parameter classes: indexes of its labels, at least one
-    public init(features: Matrix, classes: some Collection<Int>, model: ModelConfiguration) {
+    public init(
+        features: Matrix, classes: some Collection<Int>, model: ModelConfiguration, source: String = ""
+    ) {
+        self.source = source
         precondition(features.rows > 0 && features.columns == model.width, "rows of the model's width")
         precondition(
             !classes.isEmpty && classes.allSatisfy { model.labels.indices.contains($0) }, "labels of the model")

@@ -8,6 +8,8 @@ import VadCLIP
 final class TrainedNetwork {
     private let memory: TrainedMemory
     private let group: Group
+    /// Numbers in the matrices of the group, of those backwards once there was a step.
+    var reserved: Int { group.workspace.count }
     private let crew: Crew
     private let without: Set<Ablation>
     private let positions: (weight: MatrixView, gradient: MatrixView)

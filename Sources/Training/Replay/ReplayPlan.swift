@@ -119,11 +119,11 @@ private struct Reading {
             throw bad("a video of step \(step) has no \"features\": expected the path of an .npy file")
         }
         guard let label = json["label"]?.string else {
-            throw bad("'\(file)' of step \(step) has no \"label\"")
+            throw bad("\(quoted(file, limit: 200)) of step \(step) has no \"label\"")
         }
         let classes: [Int]
         do { classes = try spelling.indexes(in: label) } catch {
-            throw bad("has a wrong label: '\(file)' of step \(step): \(error.description)")
+            throw bad("has a wrong label: \(quoted(file, limit: 200)) of step \(step): \(error.description)")
         }
         return ReplayPlan.Video(path: file.utf8.first == ASCII.slash ? file : folder + file, classes: classes)
     }

@@ -44,8 +44,8 @@ public struct ReplayRun {
         trainer = try Trainer(
             settings: settings, parameters: Parameters(layout: layout, from: checkpoint), clip: checkpoint,
             tower: tower,
-            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, most: tower.mostTokens), kernels: kernels,
-            threads: threads)
+            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, most: tower.mostTokens),
+            words: try LabelTokens.handWrittenPrompt(vocabulary: vocabulary), kernels: kernels, threads: threads)
         for video in plan.steps.joined() where access(video.path, R_OK) != 0 {
             throw ReplayError.unreadable("\(video.path) can't be read: \(String(cString: strerror(errno)))")
         }
@@ -61,7 +61,8 @@ public struct ReplayRun {
         for video in videos {
             let model = trainer.settings.model
             let features = try FeatureFile.features(video.path, width: model.width).features
-            samples.append(Sample(features: features, classes: video.classes, model: model))
+            samples.append(
+                Sample(features: features, classes: video.classes, model: model, source: video.path))
         }
         reports.append(try trainer.step(samples, learningRate: plan.learningRate, norms: true))
     }

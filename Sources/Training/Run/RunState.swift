@@ -25,7 +25,7 @@ public struct RunState: Equatable, Sendable {
 
 /// The file that a run's state is kept in, a safetensors file that appears whole or not at all.
 public struct RunStateFile: Sendable {
-    private static let format = "vigil-training", version = "1"
+    private static let format = "vigil-training", version = "2"
     private enum Name {
         static let parameters = "parameters", first = "first_moments", second = "second_moments", best = "best"
     }
@@ -60,35 +60,66 @@ public struct RunStateFile: Sendable {
                 json.member("best", state.history.best)
             }
         }
-        let blocks: [(String, [Float]?)] = [
+        var blocks = [
             (Name.parameters, state.parameters), (Name.first, state.optimizer.first),
-            (Name.second, state.optimizer.second), (Name.best, state.best),
+            (Name.second, state.optimizer.second),
         ]
+        if let best = state.best { blocks.append((Name.best, best)) }
+        try write(blocks, place: place)
+    }
+
+    func write(_ blocks: [(name: String, values: [Float])], place: String) throws {
+        let identity = String(decoding: identity, as: UTF8.self)
+        var sum = Sum(place: place, identity: identity)
+        for block in blocks { block.values.withUnsafeBytes { sum.add(block.name, $0) } }
         try SafetensorsWriter(
             metadata: [
-                "format": Self.format, "format_version": Self.version, "place": place,
-                "identity": String(decoding: identity, as: UTF8.self),
+                "format": Self.format, "format_version": Self.version, "place": place, "identity": identity,
+                "fingerprint": sum.text,
             ],
-            tensors: blocks.compactMap { name, values in
-                values.map { values in .init(name: name, shape: [values.count]) { values } }
-            }
+            tensors: blocks.map { name, values in .init(name: name, shape: [values.count]) { values } }
         ).write(to: path)
+    }
+
+    /// What tells that all of a state is as it was written.
+    private struct Sum {
+        private var fingerprint = Fingerprint()
+
+        init(place: String, identity: String) {
+            add("place", text: place)
+            add("identity", text: identity)
+        }
+
+        mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer) {
+            Array("\(name)\0\(bytes.count)\0".utf8).withUnsafeBytes { fingerprint.update($0) }
+            fingerprint.update(bytes)
+        }
+
+        private mutating func add(_ name: String, text: String) {
+            Array(text.utf8).withUnsafeBytes { add(name, $0) }
+        }
+
+        var text: String { fingerprint.text }
     }
 
     /// Reads the state of a run with so many parameters.
     public func read(parameters count: Int) throws(RunError) -> RunState {
         let tensors: SafetensorsFile
-        do { tensors = try SafetensorsFile(file: MappedFile(path: path)) } catch {
+        do { tensors = try SafetensorsFile(file: MappedFile(holding: path)) } catch {
             throw .badState("\(path) can't be read: \(error)")
         }
         guard tensors.metadata["format"] == Self.format, tensors.metadata["format_version"] == Self.version else {
             throw .badState("\(path) is no state of a training that this build reads")
         }
+        try checkSum(of: tensors)
         try compare(tensors.metadata["identity"] ?? "")
         func block(_ name: String) throws(RunError) -> [Float] {
             do throws(SafetensorsError) {
                 let values = try tensors.floats(name, shape: [count])
                 guard values.allSatisfy(\.isFinite) else { throw .malformed("the tensor '\(name)' is not all finite") }
+                guard name != Name.second || values.allSatisfy({ $0 >= 0 }) else {
+                    throw .malformed("the tensor '\(name)', of means of squares, has some below 0")
+                }
                 return values
             } catch {
                 throw .badState("\(path): \(error.description)")
@@ -104,6 +135,16 @@ public struct RunStateFile: Sendable {
         if tensors[Name.best] != nil { state.best = try block(Name.best) }
         try readPlace(json, into: &state)
         return state
+    }
+
+    /// Throws where a byte is another than was written.
+    private func checkSum(of tensors: SafetensorsFile) throws(RunError) {
+        var sum = Sum(place: tensors.metadata["place"] ?? "", identity: tensors.metadata["identity"] ?? "")
+        for tensor in tensors.tensors { tensors.withBytes(of: tensor) { sum.add(tensor.name, $0) } }
+        guard let written = tensors.metadata["fingerprint"], written.hasBytes(of: sum.text) else {
+            throw .badState(
+                "\(path) is damaged: its bytes are not those that were written; remove it to begin again")
+        }
     }
 
     private func readPlace(_ json: JSONValue, into state: inout RunState) throws(RunError) {
@@ -144,7 +185,7 @@ public struct RunStateFile: Sendable {
                 let place = name.isEmpty ? member.name : "\(name).\(member.name)"
                 if let found = difference(other, member.value, at: place) { return found }
             }
-            if let more = others.first(where: { own[$0.name] == nil }) { return "it has \(more.name)" }
+            if let more = others.first(where: { own[$0.name] == nil }) { return "it has \(quoted(more.name))" }
         }
         return "\(name) was \(text(stored)) and is \(text(own))"
     }

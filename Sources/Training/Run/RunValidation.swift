@@ -116,13 +116,16 @@ public struct RunValidation: Sendable {
     }
 
     /// The figures of videos that were scored.
-    public func figures(of videos: [EvaluatedVideo]) -> [RunSettings.Metric: Double] {
+    ///
+    /// - Parameter hasFine: whether there is an A-Branch, whose scores have figures of their own
+    public func figures(of videos: [EvaluatedVideo], hasFine: Bool = true) -> [RunSettings.Metric: Double] {
         var figures: [RunSettings.Metric: Double] = [:]
         figures[.aucVideo] = videoAUC(videos)
         guard hasFrames else { return figures }
         let evaluation = Evaluation(videos, classes: classes, normalTruth: normalTruth)
         figures[.aucCoarse] = evaluation.coarse.auc
         figures[.apCoarse] = evaluation.coarse.ap
+        guard hasFine else { return figures }
         figures[.aucFine] = evaluation.fine.auc
         figures[.apFine] = evaluation.fine.ap
         figures[.mapAverage] = evaluation.map(.published).average

@@ -51,14 +51,14 @@ public struct TrainingData: Sendable {
     public func note(of validation: RunValidation) -> String? {
         let both = validation.names.intersection(names)
         guard let first = both.map(\.text).min() else { return nil }
-        return "\(both.count) of the \(validation.names.count) videos that are validated on are trained on too, "
-            + "\(quoted(first)) first: figures tell how well they were learned by heart"
+        return "\(both.count) of the \(counted(validation.names.count, "video")) to be validated on "
+            + "\(both.count == 1 ? "is" : "are") trained on too, \(quoted(first)) first: figures tell how well they were learned by heart"
     }
 
     /// The sample of a row.
     public func sample(_ row: Int, model: ModelConfiguration) throws(DatasetError) -> Sample {
         let features = try FeatureFile.features(files[row], width: model.width).features
-        return Sample(features: features, classes: classes[row], model: model)
+        return Sample(features: features, classes: classes[row], model: model, source: files[row])
     }
 
     /// SHA-256 of a list's file.
@@ -96,4 +96,25 @@ public struct DataFaults: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// All in one line.
     public var description: String { faults.joined(separator: "; ") }
+
+    /// What two looks find; where both find faults, those of both are thrown.
+    public static func ofBoth<One, Other>(
+        _ one: () throws -> One, _ other: () throws -> Other
+    ) throws -> (One, Other) {
+        let (found, more) = (Result { try one() }, Result { try other() })
+        if case .failure(let first) = found, case .failure(let second) = more, let first = DataFaults(found: first),
+            let second = DataFaults(found: second)
+        {
+            throw DataFaults(first.faults + second.faults, isMissing: first.isMissing || second.isMissing)
+        }
+        return (try found.get(), try more.get())
+    }
+
+    private init?(found error: any Error) {
+        switch error {
+        case let faults as DataFaults: self = faults
+        case let error as DatasetError: self.init([error.description], isMissing: error.kind == .noInput)
+        default: return nil
+        }
+    }
 }

@@ -71,7 +71,11 @@ public struct TrainingJob {
     }
 
     /// The text tower as the settings have it; throws `ModelError`.
-    func tower() throws(ModelError) -> TextTower.Configuration {
+    func tower() throws(ModelError) -> TextTower.Configuration { try Self.tower(settings, clip) }
+
+    private static func tower(
+        _ settings: RunSettings, _ clip: CheckpointSource
+    ) throws(ModelError) -> TextTower.Configuration {
         let own = settings.training
         return try clip.textTower(width: own.model.width, prefix: own.prefix, postfix: own.postfix)
     }
@@ -81,55 +85,64 @@ public struct TrainingJob {
         try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, most: try tower().mostTokens)
     }
 
-    /// Throws what would stop a run before its first step.
-    public func check() throws {
-        try settings.validate()
-        try clip.check(prefix: settings.training.prefix, postfix: settings.training.postfix)
-        _ = try tokens()
-        _ = try layout()
-        if keepTextTower, vocabulary == nil {
-            throw RunError.badSetting(
-                "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
-        }
-        if let validation, !validation.has(settings.metric) {
-            throw RunError.badSetting(
-                "--metric \(settings.metric.rawValue) needs annotated frames by --annotations; auc_video needs none")
-        }
-        if validation != nil, settings.metric.isFine, settings.training.without.contains(.alignment) {
-            throw RunError.badSetting(
-                "--metric \(settings.metric.rawValue) is of the A-Branch, which --without a-branch leaves out: --metric "
-                    + "auc_coarse makes weights the best by coarse scores")
-        }
-        if let start, let size = start.size {
-            let own = settings.training.model
-            guard size == (own.width, own.length, own.layers) else {
-                throw RunError.badSetting(
-                    "the weights of \(start.file.path) are of width \(size.width), length \(size.length) and "
-                        + "\(size.layers) layers, and this training is of \(own.width), \(own.length) and \(own.layers)"
-                )
-            }
-        }
-    }
-
     func layout() throws(ModelError) -> ParameterLayout {
         let tower = try tower()
         return ParameterLayout(settings.training.model, context: tower.context, textWidth: tower.width)
     }
 
-    /// Throws where what a run writes can't stand in a folder: `FileError`.
-    public func checkFiles(in folder: String) throws(FileError) {
-        for path in [Self.state(in: folder), Self.model(in: folder)] + (published(in: folder).map { [$0] } ?? []) {
-            try AtomicFile.check(path: path)
+    /// Throws what would stop a run before its first step, of all that can be told without features.
+    ///
+    /// - Parameters:
+    ///   - start: where the weights begin, in place of the seed
+    ///   - validatesFrames: whether annotated frames are validated on; nil where nothing is
+    public static func check(
+        _ settings: RunSettings, clip: CheckpointSource, start: CheckpointSource?, vocabulary: String?,
+        validatesFrames: Bool?
+    ) throws {
+        try settings.validate()
+        let own = settings.training
+        try clip.check(prefix: own.prefix, postfix: own.postfix)
+        _ = try LabelTokens.of(
+            own.model.labels, vocabulary: vocabulary, most: try tower(settings, clip).mostTokens)
+        if validatesFrames == false, settings.metric != .aucVideo {
+            throw RunError.badSetting(
+                "--metric \(settings.metric.rawValue) needs annotated frames by --annotations; auc_video needs none")
+        }
+        if validatesFrames != nil, settings.metric.isFine, own.without.contains(.alignment) {
+            throw RunError.badSetting(
+                "--metric \(settings.metric.rawValue) is of the A-Branch, which --without a-branch leaves out: --metric "
+                    + "auc_coarse makes weights the best by coarse scores")
+        }
+        if let start, let size = start.size, size != (own.model.width, own.model.length, own.model.layers) {
+            throw RunError.badSetting(
+                "the weights of \(start.file.path) are of width \(size.width), length \(size.length) and "
+                    + "\(size.layers) layers, and this training is of \(own.model.width), \(own.model.length) and "
+                    + "\(own.model.layers)")
         }
     }
 
-    /// The file of a run's state.
-    public static func state(in folder: String) -> String { folder + "/state.safetensors" }
+    /// Names of all files that runs write into their folder.
+    public static let fileNames =
+        [FileName.state, FileName.model] + WeightsForm.allCases.map { FileName.weights + $0.rawValue }
 
-    private static func model(in folder: String) -> String { folder + "/model.safetensors" }
+    /// Throws where what a run writes can't stand in a folder: `FileError`.
+    public static func checkFiles(in folder: String) throws(FileError) {
+        for name in fileNames { try AtomicFile.check(path: folder + "/" + name) }
+    }
+
+    private enum FileName {
+        static let state = "state.safetensors", model = "model.safetensors", weights = "weights."
+    }
+
+    /// The file of a run's state.
+    public static func state(in folder: String) -> String { folder + "/" + FileName.state }
+
+    private static func model(in folder: String) -> String { folder + "/" + FileName.model }
 
     /// The file with the published names.
-    private func published(in folder: String) -> String? { weights.map { folder + "/weights." + $0.rawValue } }
+    private func published(in folder: String) -> String? {
+        weights.map { folder + "/" + FileName.weights + $0.rawValue }
+    }
 
     /// What a run with this seed is made with; another's state is told from its own by it. It has more than a model's
     /// record: what may be otherwise where the same model comes out.
@@ -215,12 +228,15 @@ extension TrainingJob {
                 }
             let learner = try Trainer(
                 settings: settings.training, parameters: parameters, clip: job.clip, tower: try job.tower(),
-                tokens: try job.tokens(), kernels: job.kernels, threads: job.threads)
+                tokens: try job.tokens(), words: try LabelTokens.handWrittenPrompt(vocabulary: job.vocabulary),
+                kernels: job.kernels, threads: job.threads)
             let (data, model) = (job.data, settings.training.model)
             let validate = job.validation.map { validation in
                 { (weights: [Float]?) throws -> [RunSettings.Metric: Double] in
                     if let weights { learner.parameters.values = weights }
-                    return validation.figures(of: try validation.evaluated { learner.logits(of: $0) })
+                    return validation.figures(
+                        of: try validation.evaluated { learner.logits(of: $0) },
+                        hasFine: !settings.training.without.contains(.alignment))
                 }
             }
             run = try TrainingRun(

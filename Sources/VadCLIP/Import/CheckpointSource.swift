@@ -69,7 +69,7 @@ public struct CheckpointSource: NamedWeights {
         do throws(WeightError) {
             return try weights.floats(inFile(name), shape: shape)
         } catch {
-            throw WeightError(name: name, problem: error.problem)
+            throw WeightError(name: name, problem: error.problem, file: file.path)
         }
     }
 
@@ -100,9 +100,10 @@ public struct CheckpointSource: NamedWeights {
         if let inside, weights.prefix != inside {
             let known = ([taken, weights.prefix] + others + weights.others).filter { !$0.isEmpty }
             throw ModelError.notAModel(
-                "\(file.path) has no weights under '\(inside.prefix(60))': "
+                "\(file.path) has no weights under \(quoted(inside)): "
                     + (known.isEmpty
-                        ? "it has one set of weights" : "it has \(known.prefix(8).joined(separator: ", "))"))
+                        ? "it has one set of weights"
+                        : "it has \(known.prefix(8).map { quoted($0) }.joined(separator: ", "))"))
         }
         return (weights, Self.choice(taken, others) + Self.choice(weights.prefix, weights.others), model)
     }
@@ -116,15 +117,16 @@ public struct CheckpointSource: NamedWeights {
         }
         guard isModelTaken || !ModelFile.isModel(tensors) else {
             throw .notAModel(
-                "\(file.path) is a model file already, made by vigil import: name it by --model, or import the "
-                    + "checkpoint that it was made of")
+                "\(file.path) is a model file already, which vigil serve --model takes: expected a checkpoint with the "
+                    + "published names, as the one that it was imported from, or the weights that vigil train writes beside it"
+            )
         }
         return tensors
     }
 
     /// What is said where other weights lie beside those that are taken.
     private static func choice(_ taken: String, _ others: [String]) -> [String] {
-        func name(_ key: String) -> String { key.isEmpty ? "the file itself" : "'\(key)'" }
+        func name(_ key: String) -> String { key.isEmpty ? "the file itself" : quoted(key) }
         guard !others.isEmpty else { return [] }
         return [
             "the weights of \(name(taken)) are taken, and others lie beside them: "
@@ -142,9 +144,20 @@ extension CheckpointSource {
     ///   - postfix: those between the words and the end token
     public func textTower(width: Int, prefix: Int, postfix: Int) throws(ModelError) -> TextTower.Configuration {
         for name in [TextTower.Names.tokens, TextTower.Names.positions, TextTower.Names.projection] {
-            if let problem = problem(of: name) { throw .badWeights(WeightError(name: name, problem: problem)) }
+            if let problem = problem(of: name) { throw bad(name, problem) }
         }
-        return try CheckpointShapes.textTower(of: self, names: names, width: width, prefix: prefix, postfix: postfix)
+        do throws(ModelError) {
+            return try CheckpointShapes.textTower(
+                of: self, names: names, width: width, prefix: prefix, postfix: postfix)
+        } catch {
+            if case .badWeights(let error) = error { throw bad(error.name, error.problem) }
+            throw error
+        }
+    }
+
+    /// The error of a tensor here.
+    func bad(_ name: String, _ problem: String) -> ModelError {
+        .badWeights(WeightError(name: name, problem: problem, file: file.path))
     }
 
     /// d, the width of CLIP's features; nil where it has no text projection.
@@ -175,24 +188,32 @@ public enum LabelTokens {
             for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.asciiLowercase] = tokens }
         }
         var tokenizer: Tokenizer?
-        do throws(TokenizerError) {
-            if let vocabulary { tokenizer = try Tokenizer(vocabulary: vocabulary) }
-        } catch {
-            throw .badLabels(
-                "the file of --vocab is not CLIP's vocabulary, \(ImportOptions.vocabularySource): \(error)")
-        }
+        if let vocabulary { tokenizer = try Self.tokenizer(vocabulary) }
         var all: [[Int]] = []
         for label in labels {
             guard let tokens = tokenizer?.tokens(of: label) ?? known[label.asciiLowercase] else {
                 throw .badLabels(
-                    "label '\(label)' is not one of the published ones: its tokens need CLIP's vocabulary by --vocab: "
+                    "label \(quoted(label)) is not one of the published ones: its tokens need CLIP's vocabulary by --vocab: "
                         + ImportOptions.vocabularySource)
             }
             guard (1...max(most, 1)).contains(tokens.count) else {
-                throw .badLabels("label '\(label)' is \(tokens.count) tokens long: expected 1 to \(most)")
+                throw .badLabels("label \(quoted(label)) is \(tokens.count) tokens long: expected 1 to \(most)")
             }
             all.append(tokens)
         }
         return all
+    }
+
+    /// The tokens of "a video of", for labels without a learned prompt: the vocabulary's, or CLIP's where there is none.
+    public static func handWrittenPrompt(vocabulary: String?) throws(ModelError) -> [Int] {
+        guard let vocabulary else { return [320, 1_455, 539] }
+        return try tokenizer(vocabulary).tokens(of: "a video of")
+    }
+
+    private static func tokenizer(_ vocabulary: String) throws(ModelError) -> Tokenizer {
+        do throws(TokenizerError) { return try Tokenizer(vocabulary: vocabulary) } catch {
+            throw .badLabels(
+                "the file of --vocab is not CLIP's vocabulary, \(ImportOptions.vocabularySource): \(error)")
+        }
     }
 }

@@ -34,7 +34,7 @@ public struct ModelImporter {
             tokens: try LabelTokens.of(
                 configuration.labels, vocabulary: options.vocabulary, most: tower.mostTokens),
             name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
-            caveat: nil,
+            caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
             prepared: options.prepared, training: nil)
@@ -50,12 +50,12 @@ public struct ModelImporter {
 
     private func configuration(notes: inout [String]) throws(ModelError) -> ModelConfiguration {
         let name = ModelFile.Name.positions
-        if let problem = checkpoint.problem(of: name) { throw .badWeights(WeightError(name: name, problem: problem)) }
+        if let problem = checkpoint.problem(of: name) { throw checkpoint.bad(name, problem) }
         guard let shape = checkpoint.shape(of: name) else {
-            throw .badWeights(WeightError(name: name, problem: "is missing: this is no VadCLIP checkpoint"))
+            throw checkpoint.bad(name, "is missing: this is no VadCLIP checkpoint")
         }
         guard shape.count == 2 else {
-            throw .badWeights(WeightError(name: name, problem: "has shape \(shape): expected two dimensions"))
+            throw checkpoint.bad(name, "has shape \(shape): expected two dimensions")
         }
         let layers = CheckpointShapes.count(of: "temporal.resblocks.", in: checkpoint.names)
         let preset = options.preset ?? Preset.matching(layers: layers)

@@ -15,7 +15,9 @@ struct ModelMaker<Weights: NamedWeights> {
     let trained: Bool
     /// What is to be said wherever its scores are.
     let caveat: String?
-    /// SHA-256 of the checkpoint that the weights, or CLIP's, come from.
+    /// The checkpoint that the weights, or CLIP's, come from.
+    let origin: MappedFile
+    /// Its SHA-256.
     let source: String
     /// CLIP's vocabulary, where the text tower is to be kept.
     let vocabulary: String?
@@ -53,7 +55,14 @@ struct ModelMaker<Weights: NamedWeights> {
             _ = try plan.model(of: kept, in: preparation)
             return preparation
         }
-        try plan.writer(weights, test: test, prepared: preparation).write(to: path, check: Self.load)
+        try plan.writer(weights, test: test, prepared: preparation).write(to: path) { written in
+            try Self.load(written)
+            guard origin.isUnchanged else {
+                throw ModelError.notAModel(
+                    "no model was written: \(origin.path) was written to while it was read, so that the weights are of two "
+                        + "files; put another in its place by renaming")
+            }
+        }
         return difference
     }
 

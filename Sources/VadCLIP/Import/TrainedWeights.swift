@@ -29,7 +29,7 @@ public struct TrainedWeights: NamedWeights {
 
     private let trained: [Tensor]
     private let indexes: [ByteText: Int]
-    private let clip: CheckpointSource
+    fileprivate let clip: CheckpointSource
 
     /// - Parameters:
     ///   - trained: VadCLIP's own tensors and the learned prompt, in the published order
@@ -140,8 +140,8 @@ public struct TrainedModel {
     public func write(to path: String, prepared: Kernels?) throws {
         let maker = ModelMaker(
             weights: weights, configuration: configuration, tower: tower, tokens: tokens, name: name, trained: true,
-            caveat: caveat,
-            source: clipSHA256, vocabulary: vocabulary, precision: .float32, prepared: prepared, training: training)
+            caveat: caveat, origin: weights.clip.file, source: clipSHA256, vocabulary: vocabulary, precision: .float32,
+            prepared: prepared, training: training)
         _ = try maker.write(to: path)
     }
 }

@@ -46,7 +46,7 @@ public final class LabelEncoder: Sendable {
             guard !tokens.isEmpty else { throw .badLabels("a label is empty: expected words") }
             guard tokens.count <= configuration.mostTokens else {
                 throw .badLabels(
-                    "label '\(label.prefix(60))' is \(tokens.count) tokens long: expected at most "
+                    "label \(quoted(label)) is \(tokens.count) tokens long: expected at most "
                         + "\(configuration.mostTokens)")
             }
             all.append(tokens)

@@ -44,7 +44,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         try check("number of labels", labels.count, 2...ClassFeatures.most)
         if let empty = labels.firstIndex(where: { $0.allSatisfy(\.isWhitespace) || $0.utf8.count > 1_000 }) {
             throw .badSetting(
-                name: "label \(empty)", value: "'\(labels[empty].prefix(60))'", expected: "words, at most 1,000 bytes")
+                name: "label \(empty)", value: quoted(labels[empty]), expected: "words, at most 1,000 bytes")
         }
         guard Set(labels.map({ ByteText($0) })).count == labels.count else {
             throw .badSetting(name: "labels", value: labels.joined(separator: ","), expected: "each label once")

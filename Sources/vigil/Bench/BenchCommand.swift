@@ -44,7 +44,7 @@ struct EngineBenchCommand: AsyncParsableCommand {
         let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
     }
 }
 
@@ -65,7 +65,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var url: String?
     @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
     var model: String?
-    @Option(help: "Worker threads of the server in this process. (default: the cores)")
+    @Option(help: "Worker threads of the server in this process. (default: the processors that it may use)")
     var workers: Int?
     @Option(help: "What to ask for: scores, or /livez, which is the HTTP server alone.")
     var target = LoadTarget.Kind.score
@@ -119,7 +119,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
             } else {
                 try await measureOwn(settings, pace, stop)
             }
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
         if let hdr { try write(report, to: hdr) }
         if stop.isSet { throw ExitCode(130) }
         for phase in report.phases where phase.tally.answered == 0 {

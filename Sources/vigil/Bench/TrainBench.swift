@@ -32,7 +32,7 @@ struct TrainBench {
         let layout = ParameterLayout(model, context: tower.context, textWidth: tower.width)
         let trainer = try Trainer(
             settings: settings, parameters: Parameters(layout: layout, seed: 1), clip: SyntheticTower(), tower: tower,
-            tokens: preset.tokens, kernels: kernels, threads: threads)
+            tokens: preset.tokens, words: [], kernels: kernels, threads: threads)
         let samples = (0..<videos).map { index in
             Sample(
                 features: BenchModel.features(snippets: snippets, width: Self.width),

@@ -40,6 +40,6 @@ struct TrainBenchCommand: AsyncParsableCommand {
             preset: preset, videos: videos, snippets: snippets, kernels: kernels, threads: threads ?? Processors.count,
             runs: runs
         ).report()
-        try Terminal.print(json ? report.json : Array(report.text.utf8))
+        try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
     }
 }

@@ -14,7 +14,7 @@ struct ConfigSchemaCommand: ParsableCommand {
         commandName: "schema", abstract: "Write the JSON schema of the config file, for editors.")
 
     func run() throws {
-        try Terminal.print(Array(SettingSchema.text.utf8.dropLast()))
+        try Terminal.print(Array(SettingSchema.text.utf8.dropLast()), asJSON: true)
     }
 }
 

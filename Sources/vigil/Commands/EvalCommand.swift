@@ -68,7 +68,7 @@ struct EvalCommand: ParsableCommand {
     private func write(_ document: EvaluationDocument) throws {
         for note in document.notes { Terminal.note("note: \(note)") }
         if json {
-            try Terminal.print(document.json)
+            try Terminal.print(document.json, asJSON: true)
         } else {
             try Terminal.print(Array(EvalTable(document).text.utf8))
         }

@@ -111,7 +111,7 @@ struct InspectCommand: AsyncParsableCommand {
     private func write(_ bytes: [UInt8], of label: String, _ isFirst: Bool) throws {
         let isNamed = !json && (files.count > 1 || label != files[0])
         let title = isNamed ? Array("\(isFirst ? "" : "\n")\(label)\n".utf8) : []
-        try Terminal.print(title + bytes)
+        try Terminal.print(title + bytes, asJSON: json)
     }
 }
 
@@ -205,9 +205,14 @@ private struct Inspection {
     func text(withTensors: Bool) -> [UInt8] {
         let facts = facts + trainingFacts
         let wide = facts.map(\.name.count).max() ?? 0
-        var lines = facts.map { $0.name + String(repeating: " ", count: wide + 2 - $0.name.count) + $0.value.text }
+        var lines = facts.map {
+            $0.name + String(repeating: " ", count: wide + 2 - $0.name.count) + fit($0.value.text, isOneLine: true)
+        }
         lines.append("")
-        lines += withTensors ? tensors.map { "\($0.name)  \($0.type)  \($0.shape)" } : ["--tensors lists the tensors"]
+        lines +=
+            withTensors
+            ? tensors.map { "\(fit($0.name, isOneLine: true))  \($0.type)  \($0.shape)" }
+            : ["--tensors lists the tensors"]
         return Array(lines.joined(separator: "\n").utf8)
     }
 

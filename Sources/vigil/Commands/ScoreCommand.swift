@@ -121,7 +121,7 @@ struct ScoreCommand: AsyncParsableCommand {
         if format == "table" || format != "json" && Terminal.isInteractive {
             try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
         } else {
-            try Terminal.print(document.json(file: file, warnings: warnings))
+            try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true)
         }
     }
 }

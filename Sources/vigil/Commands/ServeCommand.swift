@@ -4,6 +4,7 @@ import Engine
 import HTTP
 import Jobs
 import Logging
+import Platform
 import Scoring
 import ServiceLifecycle
 
@@ -33,7 +34,8 @@ struct ServeCommand: AsyncParsableCommand {
             clients.given, tls.given)
         let logger = try logger(settings)
         for note in settings.notes { logger.notice("\(note)") }
-        let reloading = await Reloading(logger: logger)
+        let manager = ServiceManager(logger: logger)
+        let reloading = await Reloading(logger: logger, manager: manager)
         let levels = await LogLevelSwitch()
         let switching = Task { await levels.run() }
         defer { switching.cancel() }
@@ -54,19 +56,30 @@ struct ServeCommand: AsyncParsableCommand {
         limits.maxBodyBytes = try settings.mebibytes("max-body")
         limits.reusesResults = try settings.isOn("reuse-results")
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
-        let callbacks = try CallbackOptions(settings: settings).delivery(logger, reloading: &files)
+        let tracing = try TracingOptions(logger)
+        let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
+        let callbacks = try CallbackOptions(settings: settings).delivery(
+            tracing.tracer, telemetry, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let jobs = try JobOptions(settings: settings, keys: keys).open(
-            listening: StatePlace.Name(configuration), logger)
+        let memory = MemoryShares()
+        let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer).open(
+            listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
+        memory.apply(to: &limits, jobs.backlog.limits)
+        var description = ServerDescription()
+        description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
+        let audit = try AuditOptions(settings, logger, reloading: &files)
+        var service = try access.service()
+        (service.tracer, service.audit) = (tracing.tracer, audit.trail)
         let composition = Composition(
-            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, http: configuration,
-            gate: control.gate, keys: keys, observer: accessLog.add, logger: logger)
+            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: service,
+            server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
+            observers: [accessLog.add], logger: logger)
         let rereading = Task { [files] in await reloading.run(files) }
         defer { rereading.cancel() }
         let group = ServiceGroup(
@@ -76,14 +89,19 @@ struct ServeCommand: AsyncParsableCommand {
                         service: ScoringRuntime(
                             composition: composition, callbacks: callbacks,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
-                            isOpen: isOpen, grace: grace, logger: logger,
+                            manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
                                 "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                                "processors": "\(memory.limits.processorText)",
+                                "memory": "\(ByteCount(memory.limits.memory))",
+                                "uploads": "\(ByteCount(jobs.backlog.limits.maxBytes))",
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await accessLog.finish()
+        await audit.finish()
+        await tracing.finish()
         await composition.settle()
         if let change = jobs.close() { throw Failure(.internal, change) }
     }
@@ -103,6 +121,8 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
     let callbacks: CallbackDelivery?
     /// Nil where requests come without TLS.
     let certificates: CertificateWatch?
+    /// Nil where nobody is told how the process fares.
+    let manager: ServiceManager?
     /// Whether anybody who reaches it from elsewhere may use it.
     let isOpen: Bool
     let grace: Duration
@@ -137,7 +157,12 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { following.cancel() }
         let tidying = Task { [scoring] in await Memory.giveBackAtRest { scoring.isIdle } }
         defer { tidying.cancel() }
+        manager?.tell(.ready)
+        let stuckAfter = VigilService.Settings().stuckAfter
+        let attesting = Task { [manager, scoring] in await manager?.attest { scoring.canWork(stuckAfter: stuckAfter) } }
+        defer { attesting.cancel() }
         try? await gracefulShutdown()
+        manager?.tell(.stopping)
         await stop()
     }
 

@@ -67,7 +67,7 @@ struct StateCheckCommand: ParsableCommand {
         do throws(StateError) { report = try FolderReport(of: folder) } catch {
             throw Failure(error)
         }
-        try Terminal.print(json ? report.json : report.text)
+        try Terminal.print(json ? report.json : report.text, asJSON: json)
         if !report.isWhole { throw ExitCode(Failure.Code.badData.rawValue) }
     }
 }
@@ -99,7 +99,7 @@ struct StateRecoverCommand: ParsableCommand {
         do throws(StateError) { recovery = try FolderRecovery(of: folder, into: output) } catch {
             throw Failure(error)
         }
-        try Terminal.print(json ? recovery.json : recovery.text)
+        try Terminal.print(json ? recovery.json : recovery.text, asJSON: json)
         if !recovery.isWhole { throw ExitCode(Failure.Code.badData.rawValue) }
     }
 }

@@ -15,9 +15,9 @@ enum EvalFiles {
         func refuse(_ why: String) -> Failure {
             Failure(.configuration, "--plots \(quoted(folder, limit: 200)): \(why)")
         }
-        if mkdir(folder, 0o755) != 0, errno != EEXIST { throw refuse("the folder can't be made: \(errnoText(errno))") }
-        var status = stat()
-        guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw refuse("it is no folder") }
+        do throws(FileError) { try WorkFolder.make(folder) } catch {
+            throw refuse("the folder can't be made: \(error)")
+        }
         guard access(folder, W_OK | X_OK) == 0 else { throw refuse("it can't be written into: \(errnoText(errno))") }
         for name in EvaluationCharts.fileNames {
             do throws(FileError) { try AtomicFile.check(path: "\(folder)/\(name)") } catch {

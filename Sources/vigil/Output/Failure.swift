@@ -74,7 +74,7 @@ struct Failure: Error, CustomStringConvertible {
     private static func classify(_ error: any Error) -> Failure? {
         switch error {
         case let failure as Failure: failure
-        case let error as FileError: Failure(error.isAboutInput ? .noInput : .internal, error.description)
+        case let error as FileError: Failure(error.code, error.description)
         case let error as KernelsError: Failure(.configuration, error.description)
         case let error as TLSError: Failure(error.isAboutReading ? .noInput : .configuration, error.description)
         case let error as OptionError: Failure(.usage, error.description)
@@ -96,11 +96,12 @@ extension ReplayError {
 }
 
 extension FileError {
-    /// Whether it is about a file to be read rather than one to be written.
-    fileprivate var isAboutInput: Bool {
+    /// A file to be read that is not there, a place that can't be written, or a fault of the system.
+    fileprivate var code: Failure.Code {
         switch self {
-        case .noSuchFile, .notReadable, .notARegularFile: true
-        default: false
+        case .noSuchFile, .notReadable, .notARegularFile: .noInput
+        case .notWritable: .configuration
+        case .failed: .internal
         }
     }
 }

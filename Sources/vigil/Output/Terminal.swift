@@ -12,16 +12,37 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Writes bytes and a line end to standard output; throws where they can't be written.
-    static func print(_ bytes: [UInt8]) throws {
-        try write(bytes + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
+    /// Writes bytes and a line end to standard output; throws where they can't be written. What files hold is made fit for a
+    /// terminal on the way.
+    ///
+    /// - Parameter asJSON: a program's, to whom it goes as it is where standard output is no terminal
+    static func print(_ bytes: [UInt8], asJSON: Bool = false) throws {
+        try write(
+            (asJSON && !isInteractive ? bytes : shown(bytes)) + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
     }
 
     /// Writes a line to standard error.
     static func note(_ text: String) {
-        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
         // Where standard error is gone there is nobody left to tell.
-        try? write(Array("vigil: \(line)\n".utf8), to: STDERR_FILENO)
+        try? write(Array("vigil: \(line(text))\n".utf8), to: STDERR_FILENO)
+    }
+
+    /// Text as one line that a terminal may have.
+    static func line(_ text: String) -> String {
+        fit(text.split(whereSeparator: \.isNewline).joined(separator: " "), isOneLine: true)
+    }
+
+    /// Bytes as a terminal may have them.
+    static func shown(_ bytes: [UInt8]) -> [UInt8] {
+        // All that is not fit begins with one of these: what is printed is long, and nearly all of it letters.
+        let isDoubtful = bytes.contains { byte in
+            switch byte {
+            case ASCII.lineFeed, ASCII.tab: false
+            case 0..<0x20, 0x7F, 0xC2, 0xD8, 0xE2: true
+            default: false
+            }
+        }
+        return isDoubtful ? Array(fit(String(decoding: bytes, as: UTF8.self), isOneLine: false).utf8) : bytes
     }
 
     /// Writes a line of the log, as it is, to standard error.

@@ -17,11 +17,14 @@ struct Reloading {
 
     private let hangups: UnixSignalsSequence
     private let logger: Logger
+    /// Nil where nobody is told of it.
+    private let manager: ServiceManager?
 
     /// From here on SIGHUP does not end the process.
-    init(logger: Logger) async {
+    init(logger: Logger, manager: ServiceManager?) async {
         hangups = await UnixSignalsSequence(trapping: .sighup)
         self.logger = logger
+        self.manager = manager
     }
 
     /// Goes on until the task is cancelled.
@@ -40,6 +43,8 @@ struct Reloading {
 
     private func readOnSignal(_ sources: [Source]) async {
         for await _ in hangups {
+            manager?.tell(.reloading(at: .now))
+            defer { manager?.tell(.ready) }
             if sources.isEmpty { logger.info("SIGHUP changes nothing: no file was named that could be read again") }
             for source in sources {
                 source.files?.markRead()

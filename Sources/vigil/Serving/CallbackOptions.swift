@@ -1,6 +1,7 @@
 import API
 import Logging
 import TLS
+import Tracing
 import Webhooks
 
 /// Whom `vigil serve` tells that a job has ended.
@@ -8,7 +9,9 @@ struct CallbackOptions {
     let settings: Settings
 
     /// What delivers callbacks; nil where they are off.
-    func delivery(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> CallbackDelivery? {
+    func delivery(
+        _ tracer: Tracer?, _ telemetry: JobTelemetry, _ logger: Logger, reloading: inout [Reloading.Source]
+    ) throws -> CallbackDelivery? {
         guard settings.place(of: "callback-hosts") != nil else { return nil }
         let hosts = try settings.list("callback-hosts")
         guard !hosts.isEmpty else {
@@ -26,7 +29,7 @@ struct CallbackOptions {
         logger.info(
             "callbacks are on",
             metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
-        return CallbackDelivery(sender: sender, logger: logger)
+        return CallbackDelivery(sender: sender, tracer: tracer, telemetry: telemetry, logger: logger)
     }
 
     private func secrets(

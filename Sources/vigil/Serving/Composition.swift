@@ -11,19 +11,37 @@ struct Composition {
     let models: ModelRegistry
     let scoring: ScoringService
     let server: HTTPServer
+    private let metrics: MetricsPage
 
     init(
-        models: ModelRegistry, backlog: Backlog, workers: Int, scoring settings: ScoringService.Settings = .init(),
+        models: ModelRegistry, backlog: Backlog, workers: Int, scoring limits: ScoringService.Settings = .init(),
+        service settings: VigilService.Settings = .init(), server description: ServerDescription = .init(),
         http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
-        keys: APIKeyFile? = nil,
-        observer: (@Sendable (ExchangeRecord) -> Void)? = nil, logger: Logger
+        keys: APIKeyFile? = nil, telemetry: JobTelemetry = JobTelemetry(),
+        observers: [@Sendable (ExchangeRecord) -> Void] = [], logger: Logger
     ) {
         self.models = models
-        scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: settings)
-        let service = VigilService(scoring, openAPI: Resources.openAPI, keys: keys)
+        var limits = limits
+        limits.scored = { telemetry.scored(snippets: $0) }
+        scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: limits)
+        var description = description
+        (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
+        let service = VigilService(scoring, openAPI: Resources.openAPI, settings: settings, server: description, keys: keys)
+        metrics = service.metrics(of: telemetry)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
-            logger: logger, gate: gate, observer: observer)
+            logger: logger, gate: gate,
+            observer: Self.observer(
+                [metrics.requests.observe] + observers + (settings.tracer.map { [$0.record] } ?? [])),
+            tracer: settings.tracer)
+        metrics.follow(server)
+    }
+
+    /// One that tells all of them.
+    private static func observer(
+        _ all: [@Sendable (ExchangeRecord) -> Void]
+    ) -> @Sendable (ExchangeRecord) -> Void {
+        { record in for observe in all { observe(record) } }
     }
 
     /// Starts the workers, then listens; where that can't be, the workers have ended again.

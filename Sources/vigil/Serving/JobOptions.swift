@@ -2,12 +2,15 @@ import API
 import Jobs
 import Logging
 import SQLiteStore
+import Tracing
 
 /// Where `vigil serve` keeps jobs, for how long, and how many may wait.
 struct JobOptions {
     let settings: Settings
     /// Whose own bounds hold.
     var keys: APIKeyFile?
+    /// Records what becomes of jobs.
+    var tracer: Tracer?
 
     /// A queue before a store.
     struct Opened {
@@ -39,17 +42,25 @@ struct JobOptions {
 
     /// A queue before the store that was chosen.
     ///
-    /// - Parameter listening: what the server's addresses are called, after which its own folder is named
-    func open(listening: StatePlace.Name, _ logger: Logger) throws -> Opened {
-        let limits = try limits()
+    /// - Parameters:
+    ///   - listening: what the server's addresses are called, after which its own folder is named
+    ///   - shares: the memory of each part
+    ///   - telemetry: counts what happens to the jobs
+    func open(
+        listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
+    ) throws -> Opened {
+        let limits = try limits(within: shares, logger)
+        let observer = JobObservers([telemetry] + (tracer.map { [JobSpans($0)] } ?? []))
         let attempts = try settings.integer("attempts")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
             memory.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 3_600)
-            memory.resultBudgetBytes = try settings.mebibytes("max-results")
+            memory.resultBudgetBytes = try shares.bytes(
+                of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
             let store = MemoryJobStore(settings: memory)
-            return Opened(backlog: Backlog(store: store, limits: limits, logger: logger), place: "memory") { nil }
+            let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
+            return Opened(backlog: backlog, place: "memory") { nil }
         }
         var disk = SQLiteJobStore.Settings()
         disk.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 86_400)
@@ -57,21 +68,23 @@ struct JobOptions {
         disk.attempts = attempts
         disk.durability = try settings.text("durability").flatMap { .init(rawValue: $0) } ?? .full
         disk.believesClock = try settings.isOn("believe-clock")
+        disk.committed = { telemetry.committed($0, steps: $1) }
         do throws(StateError) {
             let folder = try place.take(logger)
             let isNew = folder.isNew
             let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
-            let backlog = Backlog(store: store, limits: limits, logger: logger)
+            let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
             throw place.failure(error)
         }
     }
 
-    private func limits() throws -> Backlog.Limits {
+    private func limits(within memory: MemoryShares, _ logger: Logger) throws -> Backlog.Limits {
         var limits = Backlog.Limits(
-            maxJobs: try settings.integer("max-queued"), maxBytes: try settings.mebibytes("max-queued-memory"))
+            maxJobs: try settings.integer("max-queued"),
+            maxBytes: try memory.bytes(of: "max-queued-memory", atMost: memory.uploads, settings, logger))
         let jobs = try settings.integer(ifSet: "max-queued-per-client") ?? 0
         let mebibytes = try settings.integer(ifSet: "max-queued-memory-per-client") ?? 0
         limits.maxJobsPerClient = jobs > 0 ? jobs : limits.maxJobs - limits.maxJobs / 8

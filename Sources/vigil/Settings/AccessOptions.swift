@@ -10,7 +10,14 @@ struct AccessOptions {
     func control(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> AccessControl {
         AccessControl(
             keys: keys, limiter: try limiter(), hosts: try hosts(keys: keys, configuration),
-            origins: try origins(configuration))
+            origins: try origins(configuration), showsMetricsToAll: try settings.text("metrics") == "public")
+    }
+
+    /// What is shown of the service.
+    func service() throws -> VigilService.Settings {
+        var service = VigilService.Settings()
+        service.showsMetrics = try settings.text("metrics") != "off"
+        return service
     }
 
     private func hosts(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> HostRules {

@@ -1,5 +1,6 @@
 import CLinux
 import Jobs
+import Platform
 
 /// How the C library's allocator keeps memory.
 enum Memory {
@@ -11,6 +12,14 @@ enum Memory {
     /// have 512 KiB. Few arenas, as each one keeps some.
     static func keepSmallBlocks() {
         vigil_keep_memory(1 << 20, 4 << 20, 2)
+    }
+
+    /// Bytes of the machine's memory, or what its container may have of it.
+    static var all: Int {
+        let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) &* Int(sysconf(Int32(_SC_PAGESIZE)))
+        let limit = try? SmallFile("/sys/fs/cgroup/memory.max", maxBytes: 64).bytes
+        let most = limit.flatMap { Int(String(decoding: $0, as: UTF8.self).trimmed { $0 <= ASCII.space }) }
+        return min(machine > 0 ? machine : .max, most ?? .max)
     }
 
     /// Gives back what bursts of traffic have left in the arenas, a minute at a time, while `isIdle`, until the task is

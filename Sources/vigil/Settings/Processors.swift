@@ -1,7 +1,7 @@
 import Platform
 
-/// The machine's processors.
+/// The processors that the process may use.
 enum Processors {
-    /// How many are online.
-    static var count: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// How many threads they are for.
+    static var count: Int { ProcessLimits.atStart.threads }
 }

@@ -1,3 +1,4 @@
+import Audit
 import HTTP
 import Jobs
 import Logging
@@ -25,7 +26,7 @@ extension Setting {
             "Model file made by vigil import or vigil train.",
             in: .general, of: [.serve, .score]),
         Setting(
-            "workers", .integer(1...1_024), .told("the cores"), "Threads that score.",
+            "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
             in: .general, of: [.serve, .score]),
     ]
 
@@ -149,6 +150,10 @@ extension Setting {
             "File of API keys, lines of name:sha256hex; with it requests need one.",
             in: .access, of: [.serve], isSecret: true),
         Setting(
+            "metrics", .choice(["keys", "public", "off"]), .value("keys"),
+            "Who may scrape /metrics: keys, who may read else; public, everybody without a key; off, nobody.",
+            in: .access, of: [.serve]),
+        Setting(
             "rate-limit", .integer(0...1_000_000), .value("0"),
             "Requests a second that each client may make; 0 for any number.", in: .access, of: [.serve]),
         Setting(
@@ -157,6 +162,18 @@ extension Setting {
         Setting(
             "access-log", .path(.output("a file, or - for standard output")),
             "File that gets a line for each answer; - for standard output.", in: .access, of: [.serve]),
+        Setting(
+            "audit-log", .path(.output("a file")),
+            "File that gets a line for each submission, reading and deletion, chained to the one before.",
+            in: .access, of: [.serve]),
+        Setting(
+            "audit-sync", .choice(AuditLog.Syncing.allCases.map(\.rawValue)), .value("always"),
+            "When lines of the audit log are on the disk: always before the answer, or within a second.",
+            in: .access, of: [.serve], needs: "audit-log"),
+        Setting(
+            "audit-failure", .choice(AuditFailure.allCases.map(\.rawValue)), .value("refuse"),
+            "What becomes of requests while the audit log can't be written: refuse them with 503, or continue.",
+            in: .access, of: [.serve], needs: "audit-log"),
         Setting(
             "allowed-hosts", .list("names of hosts"), .told("on this machine alone and without keys none, else any"),
             "Names that the server answers by beside those of loopback, separated by commas, such as vigil.example or "
@@ -237,7 +254,7 @@ extension Setting {
             "of an answer that are held before no more of it is made."),
         bytes("read-buffer", Limits().readBufferBytes, 1_024...sixteenMebi, "that are read from a connection at once."),
         Setting(
-            "event-loops", .integer(0...1_024), .told("the cores"), "Event loops that share the connections.",
+            "event-loops", .integer(0...1_024), .told("the processors that it may use"), "Event loops that share the connections.",
             in: .clients, of: [.serve]),
     ]
 

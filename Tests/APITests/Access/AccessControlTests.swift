@@ -49,6 +49,17 @@ struct AccessControlTests {
         }
     }
 
+    @Test("what the server tells of itself has them for who has a key, and without keys for this machine")
+    func detailsOfServer() throws {
+        let here = SocketAddress(host: "127.0.0.1", port: 5)
+        let open = AccessControl(keys: nil, limiter: nil)
+        #expect(try open.admit(head("/v1/server"), from: here).seesDetails)
+        #expect(try !open.admit(head("/v1/server"), from: Self.peer).seesDetails)
+        let closed = AccessControl(keys: try keys(), limiter: nil)
+        #expect(try closed.admit(head("/v1/server", authorization: ["Bearer one"]), from: Self.peer).seesDetails)
+        #expect(throws: HTTPProblem.self) { try closed.admit(head("/v1/server"), from: here) }
+    }
+
     @Test("without keys they are for this machine, and not for a page in its browser")
     func detailsWithoutKeys() throws {
         let access = AccessControl(keys: nil, limiter: nil)
@@ -100,7 +111,9 @@ struct AccessControlTests {
         ])
     func refused(values: [String], challenge: String) throws {
         let access = AccessControl(keys: try keys(), limiter: nil)
-        for path in ["/score", "/jobs", "/none", "*", "/", "/livez/", "/metrics", "/v1/models", "/openapi.yaml"] {
+        for path in [
+            "/score", "/jobs", "/none", "*", "/", "/livez/", "/metrics", "/v1/models", "/v1/server", "/openapi.yaml",
+        ] {
             let problem = #expect(throws: HTTPProblem.self) {
                 try access.admit(head(path, authorization: values), from: Self.peer)
             }

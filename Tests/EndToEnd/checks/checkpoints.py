@@ -191,7 +191,7 @@ with group("messages"):
     again = folder / "again.safetensors"
     ran = run("import", out, "--output", again)
     equal("an imported model", ran.code, 65)
-    contains("an imported model: words", ran.err, "is a model file already", "--model", "checkpoint that it was made of")
+    contains("an imported model: words", ran.err, "is a model file already", "--model", "that it was imported from")
     ran = run("score", "--model", folder / "wild.pth", rows)
     equal("--model with a checkpoint", ran.code, 65)
     contains("--model with a checkpoint: words", ran.err, "vigil import", "wild.pth")

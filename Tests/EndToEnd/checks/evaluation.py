@@ -224,8 +224,8 @@ with group("reports"):
     refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
     (place / "taken/roc.svg").mkdir(parents=True)
     for name, folder, words in (
-        ("plots into no folder", place / "none/x", "can't be made"),
-        ("plots into a file", page, "it is no folder"),
+        ("plots into no folder", page / "in/x", "can't be made"),
+        ("plots into a file", page, "no folder is there"),
         ("a plot where a folder is", place / "taken", "roc.svg' can't be written"),
     ):
         ran = run("eval", *options, "--features", place / "features", "--plots", folder)

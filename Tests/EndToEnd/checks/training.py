@@ -278,6 +278,33 @@ with group("what is wrong is said before the first step"):
         contains(f"{name} is a folder: named", ran.err, "--output", name)
         equal(f"{name} is a folder: before anything is told", ran.out, "")
 
+with group("others at its files while it trains"):
+    clip, folder = PLACE / "changing.pth", PLACE / "a/folder/deep"
+    shutil.copy(CLIP, clip)
+    (PLACE / "a/folder/deep").mkdir(parents=True)
+    left = folder / ".state.safetensors.killed.tmp"
+    left.write_bytes(b"half")
+    arguments = [*DATA[:-1], clip, *TEST, *SMALL, "--output", folder, "--resume"]
+    child = subprocess.Popen(
+        [VIGIL, "train", *map(str, arguments)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    child.stdout.readline()
+    child.send_signal(signal.SIGSTOP)
+    with open(clip, "r+b") as file:
+        file.write(b"\0" * 100_000)
+        file.truncate(5_000)
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", folder, "--resume")
+    equal("a second training in its folder is refused", ran.code, 64)
+    contains("and is told why", ran.err, "another vigil train")
+    child.send_signal(signal.SIGCONT)
+    child.stdout.read()
+    said = child.stderr.read().decode()
+    equal("CLIP's file is written over and cut: the training ends well", (child.wait(60), said.count("Bus")), (0, 0))
+    equal("with the bits of CLIP as it was", (folder / "model.safetensors").read_bytes() == model, True)
+    check("what a killed training left half-written is gone", not left.exists())
+    trained("new/in/new", "--epochs", 1)
+    check("all folders are made", (PLACE / "new/in/new/model.safetensors").exists())
+
 with group("the ablation table"):
     data = PLACE / "xd"
     data.mkdir()

@@ -210,6 +210,7 @@ struct RequestExample: Sendable, CustomTestStringConvertible {
                 "POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
                 [404], closes: true),
             RequestExample("16 wrong method (9110, 15.5.6)", "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", [405]),
+            RequestExample("16 QUERY, which no path takes", "QUERY / HTTP/1.1\r\nHost: a\r\n\r\n", [405]),
             RequestExample("16 wrong method for GET (9110, 15.5.6)", get("/count"), [405]),
             RequestExample("16 unknown path (9110, 15.5.5)", get("/none"), [404]),
             RequestExample("16 OPTIONS (9110, 9.3.7)", "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n", [204]),

@@ -64,7 +64,7 @@ struct BacklogBoundTests {
         _ = try await backlog.submit(.sample(words: 20))
         #expect(backlog.admission(bytes: 20) == .open)
         #expect(backlog.admission(bytes: 21) == .full(retryAfterSeconds: 1))
-        await #expect(throws: SubmitError.backlogFull(retryAfterSeconds: 1)) {
+        await #expect(throws: SubmitError.bytesFull(retryAfterSeconds: 1)) {
             try await backlog.submit(.sample(words: 6))
         }
         await #expect(throws: SubmitError.tooLarge(bytes: 104, limitBytes: 100)) {
@@ -100,7 +100,7 @@ struct BacklogBoundTests {
         try first.grow(toBytes: 60)
         try first.grow(toBytes: 5)
         #expect(backlog.metrics.reservedBytes == 100)
-        #expect(throws: SubmitError.backlogFull(retryAfterSeconds: 1)) { try second.grow(toBytes: 41) }
+        #expect(throws: SubmitError.bytesFull(retryAfterSeconds: 1)) { try second.grow(toBytes: 41) }
         #expect(backlog.metrics.reservedBytes == 60 && backlog.metrics.reservedJobs == 1)
         #expect(throws: SubmitError.tooLarge(bytes: 101, limitBytes: 100)) { try first.grow(toBytes: 101) }
         #expect(backlog.metrics.reservedBytes == 0 && backlog.metrics.reservedJobs == 0)

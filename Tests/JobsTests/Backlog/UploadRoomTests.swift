@@ -19,7 +19,7 @@ struct UploadRoomTests {
     func promises() throws {
         let backlog = backlog()
         let slow = try (0..<4).map { try backlog.reserve(bytes: 1 << 20, client: "\($0)") }
-        #expect(throws: SubmitError.backlogFull(retryAfterSeconds: 1)) { try backlog.reserve(bytes: 1, client: "e") }
+        #expect(throws: SubmitError.bytesFull(retryAfterSeconds: 1)) { try backlog.reserve(bytes: 1, client: "e") }
         for _ in 0..<10 {
             clock.advance(by: .seconds(1))
             for one in slow { try one.advance(by: 500, holding: 5_000) }

@@ -40,10 +40,10 @@ final class StoreFolder: Sendable {
             try SQLiteJobStore(folder: StateFolder(path), settings: own, clock: clock, random: random), in: self)
     }
 
-    /// What is on the disk now, as it would be found if the process ended here.
+    /// What is on the disk now, as it would be found if the process ended here; but for the ballast, whose 16 MiB say nothing.
     func copy() throws -> StoreFolder {
         let other = try StoreFolder()
-        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" {
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" && name != "ballast" {
             try FileManager.default.copyItem(atPath: path + "/" + name, toPath: other.path + "/" + name)
         }
         return other

@@ -20,7 +20,7 @@ final class FakeLearner: Learner {
 
     func step(_ samples: [Sample], learningRate: Float, norms: Bool) throws(TrainingError) -> StepReport {
         optimizer.steps += 1
-        if optimizer.steps == diverges { throw .diverged(step: optimizer.steps, what: "the loss") }
+        if optimizer.steps == diverges { throw .diverged(step: optimizer.steps, what: "the loss", cause: .rate) }
         let batch = samples.map { $0.features[0, 0] }
         batches.append(batch)
         rates.append(learningRate)

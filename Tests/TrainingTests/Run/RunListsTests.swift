@@ -161,4 +161,18 @@ struct RunListsTests {
         let error = failure(of: DataFaults.self) { _ = try validation(falls, in: empty) }
         #expect(error?.isMissing == true)
     }
+
+    @Test("what is wrong with both lists is told at once, and whether files are missing")
+    func faultsOfBoth() throws {
+        func fault(_ text: String, isMissing: Bool = false) -> () throws -> Int {
+            { throw DataFaults([text], isMissing: isMissing) }
+        }
+        func found(_ one: () throws -> Int, _ other: () throws -> Int) -> DataFaults? {
+            failure(of: DataFaults.self) { _ = try DataFaults.ofBoth(one, other) }
+        }
+        #expect(found(fault("a"), fault("b", isMissing: true)) == DataFaults(["a", "b"], isMissing: true))
+        #expect(found(fault("a"), { throw DatasetError(.badData, "b") }) == DataFaults(["a", "b"]))
+        #expect(found({ 1 }, fault("b")) == DataFaults(["b"]))
+        #expect(try DataFaults.ofBoth({ 1 }, { 2 }) == (1, 2))
+    }
 }

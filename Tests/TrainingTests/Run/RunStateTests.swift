@@ -1,7 +1,9 @@
 import Formats
+import Foundation
 import TestSupport
 import Testing
-import Training
+
+@testable import Training
 
 @Suite("A run's state on disk")
 struct RunStateTests {
@@ -78,18 +80,37 @@ struct RunStateTests {
         ])
     func damaged(place: String) throws {
         let folder = try ScratchFolder()
-        let path = folder.path + "/state"
+        let file = RunStateFile(path: folder.path + "/state", identity: Self.identity)
         let values = [Float](repeating: 1, count: 3)
-        try SafetensorsWriter(
-            metadata: [
-                "format": "vigil-training", "format_version": "1", "place": place,
-                "identity": String(decoding: Self.identity, as: UTF8.self),
-            ],
-            tensors: ["parameters", "first_moments", "second_moments"].map { name in
-                .init(name: name, shape: [3]) { values }
-            }
-        ).write(to: path)
-        #expect(throws: RunError.self) { try RunStateFile(path: path, identity: Self.identity).read(parameters: 3) }
+        try file.write(["parameters", "first_moments", "second_moments"].map { ($0, values) }, place: place)
+        let error = failure(of: RunError.self) { _ = try file.read(parameters: 3) }
+        #expect(error?.description.hasSuffix("damaged") == true, "\(String(describing: error))")
+    }
+
+    @Test("of a bit that is another, wherever it is, a state is refused")
+    func flipped() throws {
+        let folder = try ScratchFolder()
+        let file = try stopped(in: folder)
+        let whole = try Data(contentsOf: URL(filePath: file.path))
+        for at in stride(from: 0, to: whole.count, by: 31) {
+            var other = whole
+            other[at] ^= 1
+            try other.write(to: URL(filePath: file.path))
+            #expect(throws: RunError.self, "byte \(at)") { try file.read(parameters: FakeLearner.layout.count) }
+        }
+        try whole.write(to: URL(filePath: file.path))
+        _ = try file.read(parameters: FakeLearner.layout.count)
+    }
+
+    @Test("means of squares below 0 are no state to go on from")
+    func negative() throws {
+        let folder = try ScratchFolder()
+        let file = try stopped(in: folder)
+        var state = try file.read(parameters: FakeLearner.layout.count)
+        state.optimizer.second[3] = -1e-9
+        try file.write(state)
+        let error = failure(of: RunError.self) { _ = try file.read(parameters: FakeLearner.layout.count) }
+        #expect(error?.description.contains("second_moments") == true)
     }
 
     @Test("weights that are not finite are no state to go on from")

@@ -1,3 +1,4 @@
+import API
 import HTTP
 import Logging
 import Testing
@@ -72,7 +73,8 @@ struct SettingListTests {
             var reloading: [Reloading.Source] = []
             try ListeningOptions(settings: settings).apply(to: &configuration)
             _ = try AccessOptions(settings: settings).control(keys: nil, configuration)
-            _ = try CallbackOptions(settings: settings).delivery(Logger(label: "test"), reloading: &reloading)
+            _ = try CallbackOptions(settings: settings).delivery(
+                JobTelemetry(), Logger(label: "test"), reloading: &reloading)
         }
         #expect(failure?.description.contains("key \(name)") == true, "\(failure?.description ?? "")")
         #expect(failure?.description.contains(entry) == true, "\(failure?.description ?? "")")

@@ -27,7 +27,7 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(
         help: "CLIP's vocabulary, for labels other than the published ones: \(ImportOptions.vocabularySource).")
     var vocab: String?
-    @Option(help: "The folder for what comes out; it is made where it is not there.")
+    @Option(help: "The folder for what comes out; it is made, with those above it.")
     var output: String?
     @Option(help: "Train with so many seeds, from --seed on, and tell mean and spread.")
     var seeds = 1
@@ -64,6 +64,7 @@ struct TrainCommand: AsyncParsableCommand {
     func run() async throws {
         try checkNumbers()
         if let replay { return try run(replay) }
+        if replayWeights != nil { Terminal.note("note: --replay-weights without effect: it goes with --replay") }
         guard let clip, let output else {
             throw Failure(
                 .usage,
@@ -71,15 +72,16 @@ struct TrainCommand: AsyncParsableCommand {
                     ? "--clip is missing: a published VadCLIP checkpoint, or CLIP's own, for its text tower"
                     : "--output is missing: the folder for what comes out")
         }
-        let source = try CheckpointSource(clip: MappedFile(path: clip))
-        let job = try job(source)
-        try job.check()
         let runs = (0..<seeds).map { number in
             let seed = recipe.seed &+ UInt64(number)
             return (seed: seed, folder: seeds == 1 ? output : "\(output)/seed-\(seed)")
         }
-        try OutputFolder.make(output)
-        for run in runs { try prepare(run.folder, for: job) }
+        var folders = OutputFolder()
+        for folder in [output] + (seeds == 1 ? [] : runs.map(\.folder)) { try folders.take(folder) }
+        for run in runs { try folders.prepare(run.folder, resuming: resume) }
+        defer { withExtendedLifetime(folders) {} }
+        let source = try CheckpointSource(clip: MappedFile(holding: clip))
+        let job = try job(source)
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
@@ -112,43 +114,53 @@ struct TrainCommand: AsyncParsableCommand {
         }
     }
 
-    /// Reads all that the options name, and looks at it.
+    /// Reads all that the options name, and looks at it: the features last, which takes long.
     private func job(_ clip: CheckpointSource) throws -> TrainingJob {
         guard let width = clip.featureWidth else {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
-        let preset = try recipe.benchmark()
-        if !json, Terminal.isInteractive, !inputs.skipCheck {
-            try Terminal.print(Array("reading the lists and each feature file (--skip-check: headers alone)".utf8))
+        let kernels = try Kernels.choose(kernels)
+        let prepared = try PreparedFor.kernels(prepare, usual: kernels)
+        let threads = threads ?? Processors.count
+        let start = try start.map { try CheckpointSource(file: MappedFile(holding: $0)) }
+        let vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
+        if keepTextTower, vocabulary == nil {
+            throw Failure(
+                .usage, "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
-        let found = try inputs.find(preset: preset, width: width)
-        if let warning = LabelList.warning(of: found.spelling.classes) { Terminal.note("note: \(warning)") }
-        let settings = try recipe.settings(labels: found.spelling.classes, width: width, metric: found.metric)
+        let lists = try inputs.lists(preset: try recipe.benchmark())
+        let settings = try recipe.settings(labels: lists.spelling.classes, width: width, metric: lists.metric)
+        try TrainingJob.check(
+            settings, clip: clip, start: start, vocabulary: vocabulary, validatesFrames: lists.validatesFrames)
+        try checkMemory(settings.training, threads: threads)
+        if let warning = LabelList.warning(of: lists.spelling.classes) { Terminal.note("note: \(warning)") }
+        for idle in inputs.idle(in: lists, metric: recipe.metric != nil) { Terminal.note("note: \(idle)") }
+        if !json, Terminal.isInteractive, !inputs.skipCheck {
+            try Terminal.print(Array("reading each feature file (--skip-check: headers alone)".utf8))
+        }
+        let found = try inputs.look(at: lists, width: width)
         var job = TrainingJob(
-            settings: settings, data: found.data, validation: found.validation, validatedOn: found.validatedOn,
-            clip: clip, start: try start.map { try CheckpointSource(file: MappedFile(path: $0)) },
-            kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count, version: Vigil.version)
-        job.vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
+            settings: settings, data: found.data, validation: found.validation, validatedOn: lists.validatedOn,
+            clip: clip, start: start, kernels: kernels, threads: threads, version: Vigil.version)
+        job.vocabulary = vocabulary
         job.saveEvery = saveEvery
         if let name { job.name = name }
         job.caveat = caveat
         job.weights = TrainingJob.WeightsForm(rawValue: weights)
         job.keepTextTower = keepTextTower
-        job.prepared = try PreparedFor.kernels(prepare, usual: job.kernels)
+        job.prepared = prepared
         return job
     }
 
-    /// Makes a run's folder, and throws where its files can't stand in it.
-    private func prepare(_ folder: String, for job: TrainingJob) throws(Failure) {
-        try OutputFolder.make(folder)
-        do { try job.checkFiles(in: folder) } catch { throw Failure(.usage, "--output \(error)") }
-        let state = TrainingJob.state(in: folder)
-        if !resume, access(state, F_OK) == 0 {
-            throw Failure(
-                .usage,
-                "\(state) is the state of a training: --resume goes on from it; remove it to begin again, or name another "
-                    + "--output")
-        }
+    /// Throws where the machine has not the memory that a step's matrices take.
+    private func checkMemory(_ settings: TrainingSettings, threads: Int) throws(Failure) {
+        let (need, have) = (settings.bytes(threads: threads), Memory.all)
+        guard need > have else { return }
+        throw Failure(
+            .usage,
+            "--length \(settings.model.length), --layers \(settings.model.layers) and \(threads) threads take about "
+                + "\(ReportText.fixed(Double(need) / 1e9, 1)) GB of memory, and there are "
+                + "\(ReportText.fixed(Double(have) / 1e9, 1)): a smaller --length takes less")
     }
 
     private func train(
@@ -166,26 +178,41 @@ struct TrainCommand: AsyncParsableCommand {
 }
 
 extension TrainCommand {
+    /// The options among a command line's arguments that a replay does not read.
+    static func idleInReplay(_ arguments: [String]) -> [String] {
+        let read: Set<ByteText> = [
+            "--replay", "--replay-weights", "--init", "--vocab", "--window", "--prefix", "--postfix", "--without",
+            "--kernels", "--threads", "--json",
+        ]
+        return arguments.filter { $0.begins(with: "--") && $0.utf8.count > 2 }
+            .map { String($0.pieces(between: UInt8(ascii: "="), most: 1)[0]) }
+            .filter { !read.contains(ByteText($0)) }
+    }
+
+    private static func checkPlace(ofWeights path: String) throws(Failure) {
+        guard path.ends(with: ".pth") || path.ends(with: ".safetensors") else {
+            throw Failure(.usage, "--replay-weights '\(path)': expected a name that ends in .pth or .safetensors")
+        }
+        do { try AtomicFile.check(path: path) } catch { throw Failure(.usage, "--replay-weights \(error)") }
+    }
+
     /// Runs the steps of a file from a checkpoint, and prints what each came to.
     private func run(_ path: String) throws {
         guard let start else {
             throw Failure(
                 .usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
         }
-        if let replayWeights, !replayWeights.ends(with: ".pth"), !replayWeights.ends(with: ".safetensors") {
-            throw Failure(
-                .usage, "--replay-weights '\(replayWeights)': expected a name that ends in .pth or .safetensors")
-        }
-        if let replayWeights {
-            do { try AtomicFile.check(path: replayWeights) } catch {
-                throw Failure(.usage, "--replay-weights \(error)")
-            }
+        if let replayWeights { try Self.checkPlace(ofWeights: replayWeights) }
+        let idle = Self.idleInReplay(CommandLine.arguments)
+        if !idle.isEmpty {
+            Terminal.note(
+                "note: \(idle.joined(separator: ", ")) without effect: --replay has the steps and their settings")
         }
         let plan = try ReplayPlan(path: path)
         for name in plan.unread.prefix(5) {
             Terminal.note("note: nobody reads '\(name.prefix(60))' of \(path)")
         }
-        let checkpoint = try CheckpointSource(file: MappedFile(path: start))
+        let checkpoint = try CheckpointSource(file: MappedFile(holding: start))
         let usual = (prefix: recipe.prefix ?? 10, postfix: recipe.postfix ?? 10)
         var run = try ReplayRun(
             plan: plan, checkpoint: checkpoint, window: recipe.window, vocabulary: try vocab.map(VocabularyFile.text),
@@ -200,23 +227,6 @@ extension TrainCommand {
                 }, clip: checkpoint
             ).writeCheckpoint(to: replayWeights, isTorch: replayWeights.ends(with: ".pth"))
         }
-        try Terminal.print(run.json)
-    }
-}
-
-/// Folders for what comes out.
-enum OutputFolder {
-    /// Makes a folder where there is none; its parent must be there.
-    static func make(_ path: String) throws(Failure) {
-        var status = stat()
-        if stat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFDIR else {
-                throw Failure(.usage, "--output '\(path)' is no folder: expected one, or a name that is free")
-            }
-            return
-        }
-        guard mkdir(path, 0o755) == 0 else {
-            throw Failure(.configuration, "--output '\(path)' can't be made: \(errnoText(errno))")
-        }
+        try Terminal.print(run.json, asJSON: true)
     }
 }

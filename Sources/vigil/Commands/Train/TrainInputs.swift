@@ -31,21 +31,24 @@ struct TrainInputs: ParsableArguments {
     @Flag(help: "Read the headers of the feature files alone before it begins, not all of them.")
     var skipCheck = false
 
-    /// What was found.
-    struct Found {
+    /// The lists, without their features.
+    struct Lists {
         let spelling: LabelSpelling
-        let data: TrainingData
-        let validation: RunValidation?
+        let training: VideoList
+        let folder: FeatureFolder
+        /// What weights are validated on: its list, features and annotations.
+        let validation: (list: VideoList, folder: FeatureFolder, truth: Annotations?)?
         /// What the validation list is.
         let validatedOn: String
         /// What makes weights the best where nothing else is said.
-        let metric: RunSettings.Metric?
+        var metric: RunSettings.Metric? { validation.flatMap { $0.truth == nil ? .aucVideo : nil } }
+        /// Whether annotated frames are validated on; nil where nothing is.
+        var validatesFrames: Bool? { validation.map { $0.truth != nil } }
+        fileprivate let normalTruth: Bool
     }
 
-    /// Reads and looks at all of it.
-    ///
-    /// - Parameter width: d of the features
-    func find(preset: String?, width: Int) throws -> Found {
+    /// Reads the lists and annotations.
+    func lists(preset: String?) throws -> Lists {
         if data != nil, preset == nil {
             throw Failure(.usage, "--data goes with --preset: a dataset's lists are known by its name")
         }
@@ -55,19 +58,56 @@ struct TrainInputs: ParsableArguments {
         let list = try VideoList(path: try trainingList(benchmark))
         let spelling = try spelling(benchmark, list)
         let folder = try FeatureFolder(path: features)
-        let training = try TrainingData(list, spelling: spelling, in: folder, width: width, isThorough: !skipCheck)
-        guard !noValidation, let tested = try validationList(benchmark) else {
-            return Found(spelling: spelling, data: training, validation: nil, validatedOn: "nothing", metric: nil)
+        var validation: (VideoList, FeatureFolder, Annotations?)?
+        if !noValidation, let tested = try validationList(benchmark) {
+            validation = (
+                try VideoList(path: tested),
+                try validationFeatures.map { path in try FeatureFolder(path: path) } ?? folder,
+                try truth(benchmark, spelling)
+            )
         }
-        let truth = try truth(benchmark, spelling)
-        let validation = try RunValidation(
-            VideoList(path: tested), annotations: truth, spelling: spelling,
-            in: try validationFeatures.map { path in try FeatureFolder(path: path) } ?? folder, width: width,
-            normalTruth: benchmark?.normalTruth ?? true, isThorough: !skipCheck)
-        return Found(
-            spelling: spelling, data: training, validation: validation,
-            validatedOn: validationList == nil ? "the dataset's test list" : "a validation list",
-            metric: truth == nil ? .aucVideo : nil)
+        let isOwn = validationList != nil
+        return Lists(
+            spelling: spelling, training: list, folder: folder, validation: validation,
+            validatedOn: validation == nil
+                ? "nothing" : isOwn ? "a validation list" : "the dataset's test list",
+            normalTruth: benchmark?.normalTruth ?? true)
+    }
+
+    /// Looks at the features of both lists; throws all that is wrong with either.
+    ///
+    /// - Parameter width: d of the features
+    func look(at lists: Lists, width: Int) throws -> (data: TrainingData, validation: RunValidation?) {
+        try DataFaults.ofBoth {
+            try TrainingData(
+                lists.training, spelling: lists.spelling, in: lists.folder, width: width, isThorough: !skipCheck)
+        } _: {
+            try lists.validation.map { validation in
+                try RunValidation(
+                    validation.list, annotations: validation.truth, spelling: lists.spelling, in: validation.folder,
+                    width: width, normalTruth: lists.normalTruth, isThorough: !skipCheck)
+            }
+        }
+    }
+
+    /// What was given and has no effect, a sentence each.
+    ///
+    /// - Parameter metric: whether one was given
+    func idle(in lists: Lists, metric: Bool) -> [String] {
+        func told(_ options: [(String, Bool)], _ why: String) -> [String] {
+            let names = options.filter(\.1).map(\.0)
+            return names.isEmpty ? [] : ["\(names.joined(separator: ", ")) without effect: \(why)"]
+        }
+        guard let validation = lists.validation else {
+            return told(
+                [
+                    ("--validation-list", validationList != nil), ("--validation-features", validationFeatures != nil),
+                    ("--annotations", annotations != nil), ("--fps", fps != nil), ("--seconds", seconds),
+                    ("--metric", metric),
+                ], "nothing is validated")
+        }
+        return validation.truth != nil
+            ? [] : told([("--fps", fps != nil), ("--seconds", seconds)], "there are no annotations")
     }
 
     private func trainingList(_ benchmark: Benchmark?) throws -> String {

@@ -12,25 +12,15 @@ struct TrainProgress {
 
     /// Tells what the lists hold, before the first run.
     func begin(_ job: TrainingJob, seeds: Int) throws {
-        var notes = job.data.notes + (job.validation?.notes ?? [])
-        if let note = job.validation.flatMap({ job.data.note(of: $0) }) { notes.append(note) }
-        if job.validation == nil {
-            notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
-        } else if job.validatedOn.begins(with: "the dataset's") {
-            notes.append(
-                "the best weights are chosen on the dataset's test list, as the paper does: its figures are then the best "
-                    + "of many looks at it, and higher than on videos that nobody looked at; --validation-list names "
-                    + "another")
-        }
-        if !job.settings.training.without.isEmpty {
-            let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
-            notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
-        }
-        for note in notes { Terminal.note("note: \(note)") }
+        for note in Self.notes(on: job) { Terminal.note("note: \(note)") }
         guard asLines else {
+            let bytes = Double(job.settings.training.bytes(threads: job.threads))
+            try say("weights and a step's matrices take about \(ReportText.fixed(bytes / 1e9, 2)) GB, CLIP's on top")
             try say("training list: \(job.data.summary.text)")
             if let validation = job.validation {
-                try say("validation, \(job.validatedOn): \(validation.summary.text), \(validation.snippets) snippets")
+                try say(
+                    "validation, \(job.validatedOn): \(validation.summary.text), "
+                        + counted(validation.snippets, "snippet"))
             }
             return
         }
@@ -49,8 +39,32 @@ struct TrainProgress {
             json.member("validated_on", job.validation == nil ? nil : job.validatedOn)
             json.member("kernels", job.kernels.name)
             json.member("threads", job.threads)
+            json.member("bytes", job.settings.training.bytes(threads: job.threads))
             json.member("seeds", seeds)
         }
+    }
+
+    /// What is to be known before it begins, a sentence each.
+    private static func notes(on job: TrainingJob) -> [String] {
+        var notes = job.data.notes + (job.validation?.notes ?? [])
+        if let note = job.validation.flatMap({ job.data.note(of: $0) }) { notes.append(note) }
+        if job.validation == nil {
+            notes.append("nothing is validated: the last weights are kept, and no figure tells how good they are")
+        } else if job.validatedOn.begins(with: "the dataset's") {
+            notes.append(
+                "the best weights are chosen on the dataset's test list, as the paper does: its figures are then the best "
+                    + "of many looks at it, and higher than on videos that nobody looked at; --validation-list names "
+                    + "another")
+        }
+        if job.validation != nil, job.settings.training.without.contains(.alignment) {
+            notes.append(
+                "auc_fine, ap_fine and map_average are not available: they are of the A-Branch, which is left out")
+        }
+        if !job.settings.training.without.isEmpty {
+            let parts = job.settings.training.without.sorted().map(\.rawValue).joined(separator: ", ")
+            notes.append("parts are left out (\(parts)): no model file is written, as what serves models has all parts")
+        }
+        return notes
     }
 
     /// Tells how a seed's run is cut up.
@@ -66,8 +80,8 @@ struct TrainProgress {
             }
         } else {
             try? say(
-                "seed \(run.seed): \(job.settings.epochs) epochs of \(run.stepsPerEpoch) steps, \(run.samplesPerEpoch) "
-                    + "samples"
+                "seed \(run.seed): \(counted(job.settings.epochs, "epoch")) of \(counted(run.stepsPerEpoch, "step")), "
+                    + counted(run.samplesPerEpoch, "sample")
                     + Self.place(done: run.done, stepsPerEpoch: run.stepsPerEpoch, epochs: job.settings.epochs))
         }
         pace.stepsPerEpoch = run.stepsPerEpoch
@@ -98,7 +112,7 @@ struct TrainProgress {
             if case .pace(let seconds) = event {
                 try? line { json in write(pace: seconds, to: &json) }
             } else {
-                try? Terminal.print(event.json)
+                try? Terminal.print(event.json, asJSON: true)
             }
             return
         }
@@ -134,7 +148,7 @@ struct TrainProgress {
         let epoch = seconds * Double(pace.stepsPerEpoch)
         let many = epoch * Double(pace.threads) / Double(Self.manyCores)
         return
-            "a step takes \(Self.rounded(seconds)) s with \(pace.threads) thread(s): an epoch \(TimeText.of(epoch)), all "
+            "a step takes \(Self.rounded(seconds)) s with \(counted(pace.threads, "thread")): an epoch \(TimeText.of(epoch)), all "
             + "\(pace.epochs) of them \(TimeText.of(epoch * Double(pace.epochs))), validation apart; on "
             + "\(Self.manyCores) cores, by arithmetic, an epoch \(TimeText.of(many))"
     }
@@ -198,7 +212,7 @@ struct TrainProgress {
     }
 
     private func line(_ body: (inout JSONWriter) -> Void) throws {
-        try Terminal.print(JSONWriter.document { json in json.object(body) })
+        try Terminal.print(JSONWriter.document { json in json.object(body) }, asJSON: true)
     }
 
     private func say(_ text: String) throws {

@@ -1,0 +1,95 @@
+import Engine
+public import HTTP
+import HTTPTypes
+import JSON
+import Jobs
+public import Platform
+import Scoring
+
+/// What `/v1/server` tells beside what the service itself knows: how much it may use and take.
+public struct ServerDescription: Sendable {
+    /// What the process may use of the machine.
+    public var process = ProcessLimits.atStart
+    /// Threads that share the connections.
+    public var eventLoops = 0
+    /// How much is taken from clients.
+    public var http = Limits()
+    /// Requests a second that each client may make; nil for any number.
+    public var rateLimit: Int?
+
+    /// The defaults.
+    public init() {}
+}
+
+/// `/v1/server`: what runs here, and how much it may use and takes.
+extension VigilService {
+    /// - Parameter detailed: whether the client may see paths of the machine
+    func describeServer(detailed: Bool) async -> Response {
+        var models: [(version: ModelVersion, sha256: String)] = []
+        for version in scoring.models.all { models.append((version, await version.sha256)) }
+        let first = scoring.models.default
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.member("version", Vigil.version)
+                json.member("started_at", started.wall.description)
+                json.member("uptime_seconds", Double(uptime.wholeNanoseconds / 1_000_000) / 1_000)
+                json.member("draining", scoring.backlog.admission() == .draining)
+                json.key("processors")
+                processors(&json)
+                json.key("memory")
+                memory(&json, detailed: detailed)
+                json.key("limits")
+                limits(&json)
+                json.key("store")
+                json.object { json in
+                    json.member("lasting", scoring.isLasting)
+                    if detailed { json.member("place", scoring.backlog.storeSummary) }
+                }
+                json.key("models")
+                json.array(models) { json, model in
+                    json.object { json in
+                        json.member("name", model.version.name)
+                        json.member("sha256", model.sha256)
+                        json.member("default", model.version === first)
+                        json.member("kernels", model.version.model.kernels.name)
+                    }
+                }
+            }
+        }
+        return .json(body, fields: [.cacheControl: "no-store"])
+    }
+
+    private var uptime: Duration { .nanoseconds(scoring.backlog.now.nanoseconds - started.time.nanoseconds) }
+
+    private func processors(_ json: inout JSONWriter) {
+        json.object { json in
+            json.member("online", server.process.online)
+            json.member("affinity", server.process.affinity)
+            json.member("quota", server.process.quota)
+            json.member("workers", scoring.health.workers)
+            json.member("event_loops", server.eventLoops)
+        }
+    }
+
+    private func memory(_ json: inout JSONWriter, detailed: Bool) {
+        json.object { json in
+            json.member("limit_bytes", server.process.memory)
+            if detailed { json.member("limited_by", server.process.memorySource) }
+        }
+    }
+
+    private func limits(_ json: inout JSONWriter) {
+        let queue = scoring.backlog.limits
+        json.object { json in
+            json.member("body_bytes", scoring.settings.maxBodyBytes)
+            json.member("queued_jobs", queue.maxJobs)
+            json.member("queued_bytes", queue.maxBytes)
+            json.member("queued_jobs_per_client", queue.maxJobsPerClient ?? queue.maxJobs)
+            json.member("queued_bytes_per_client", queue.maxBytesPerClient ?? queue.maxBytes)
+            json.member("connections", server.http.usable.maxConnections)
+            json.member("requests_per_second", server.rateLimit)
+            json.member("target_bytes", server.http.maxTargetBytes)
+            json.member("header_bytes", server.http.maxHeaderBytes)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+public import Jobs
+import Telemetry
+
+/// Counts what happens to jobs, chunks, commits and callbacks, wherever that is.
+public final class JobTelemetry: JobObserver {
+    /// Keys that have a series of their own.
+    static let mostKeys = 64
+    /// Whose jobs come without a key.
+    static let anonymous = "anonymous"
+
+    let submitted = Counters(.jobsSubmitted, values: Priority.allCases.map(\.name))
+    let ended = Counters(.jobsEnded, values: JobTelemetry.endings.map(\.rawValue))
+    let wait = Histograms(.jobWait)
+    let score = Histograms(.jobScore)
+    let write = Histograms(.jobWrite)
+    let chunks = Counters(.chunksScored)
+    let snippets = Counters(.snippetsScored)
+    let lapsed = Counters(.leasesLapsed)
+    let expired = Counters(.jobsExpired)
+    let workerTime = Counters(.workerTime)
+    let keyTime: NamedCounters
+    let commits = Histograms(.storeCommit)
+    let steps = Counters(.storeSteps)
+    let callbacks = Counters(.callbackTries, values: Family.CallbackOutcome.allCases.map(\.rawValue))
+
+    private static let endings = JobStatus.allCases.filter(\.isEnded)
+
+    /// Counts from zero.
+    ///
+    /// - Parameter keys: the names of the keys that are known already
+    public init(keys: [String] = []) {
+        keyTime = NamedCounters(.keyTime, limit: Self.mostKeys, known: [Self.anonymous] + keys)
+    }
+
+    /// Counts accepted jobs.
+    public func submitted(_ jobs: [Job]) {
+        for job in jobs { submitted.add(to: job.priority.rawValue) }
+    }
+
+    /// Counts a worker's time.
+    public func worked(_ step: WorkStep) {
+        workerTime.add(step.time)
+        keyTime.add(step.processorTime, to: Self.key(of: step.client))
+        if step.isPart { chunks.add() }
+    }
+
+    /// Counts rows of a chunk that was scored.
+    public func scored(snippets count: Int) { snippets.add(count) }
+
+    /// Counts an end, and what the job's phases took.
+    public func ended(_ job: Job, writing: Duration?) {
+        if let place = Self.endings.firstIndex(of: job.status) { ended.add(to: place) }
+        if let writing {
+            if let timings = job.timings {
+                wait.observe(timings.queued)
+                score.observe(timings.scored)
+            }
+            write.observe(writing)
+        }
+    }
+
+    /// Counts a claim that ran out.
+    public func lapsed(_ job: Job) { lapsed.add() }
+
+    /// Counts what was removed.
+    public func expired(_ jobs: Int) { expired.add(jobs) }
+
+    /// Counts a transaction of the store.
+    public func committed(_ time: Duration, steps count: Int) {
+        commits.observe(time)
+        steps.add(count)
+    }
+
+    /// Counts a try to deliver a callback.
+    func called(_ outcome: Family.CallbackOutcome) {
+        if let place = Family.CallbackOutcome.allCases.firstIndex(of: outcome) { callbacks.add(to: place) }
+    }
+
+    /// The name of the key that a client is known by (`ClientIdentity.description`).
+    private static func key(of client: String) -> String {
+        client.begins(with: "key ") ? String(client.dropFirst(4)) : anonymous
+    }
+}

@@ -1,0 +1,65 @@
+/// A folder that a process writes its files into, and has for itself as long as this object lives.
+///
+/// The lock is the kernel's, on the folder itself, so that it goes with the process however that ends; on a file system that
+/// locks no folders there is none.
+///
+/// Sendable: the descriptor is set once in `init`, and closed in `deinit`, when nobody else can hold a reference.
+public final class WorkFolder: Sendable {
+    /// Where it is.
+    public let path: String
+    private let descriptor: CInt
+
+    /// Opens and locks a folder that is there; nil where another process, or another object, has it.
+    public init?(locking path: String) throws(FileError) {
+        self.path = path
+        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .fromErrno(errno, "open", path) }
+        // From here on deinit closes it, also where this gives up.
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { return nil }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Makes a folder, and those that it is to be in, where they are not there.
+    public static func make(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw .notWritable(path: path, reason: "something that is no folder is there")
+            }
+            return
+        }
+        var code = mkdir(path, mode) == 0 ? 0 : errno
+        let above = path.trimmedEnd { $0 == ASCII.slash }.trimmedEnd { $0 != ASCII.slash }
+        if code == ENOENT, !above.isEmpty {
+            try make(String(above), mode: mode)
+            code = mkdir(path, mode) == 0 ? 0 : errno
+        }
+        // Two that make it at the same time both find it.
+        guard code == 0 || code == EEXIST else { throw .notWritable(path: path, reason: errnoText(code)) }
+    }
+
+    /// Removes what a killed process has left of files with these names while it wrote them (``AtomicFile``). Call it where
+    /// nobody else writes them: with the lock.
+    public func sweep(_ names: [String]) {
+        guard let entries = opendir(path) else { return }
+        defer { closedir(entries) }
+        let starts = names.map { AtomicFile.temporaryStart(of: $0[...]) }
+        while let entry = readdir(entries) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+            }
+            let rest = starts.lazy.compactMap { name.rest(after: $0) }.first
+            if rest?.ends(with: AtomicFile.temporaryEnd) == true { unlink(path + "/" + name) }
+        }
+    }
+}
+
+extension StringProtocol where UTF8View.SubSequence == Substring.UTF8View {
+    /// Without the bytes at the end for which `isMargin` holds.
+    fileprivate func trimmedEnd(where isMargin: (UInt8) -> Bool) -> Substring {
+        var bytes = utf8[...]
+        while let last = bytes.last, isMargin(last) { bytes.removeLast() }
+        return Substring(bytes)
+    }
+}

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# What others' tools say of what Vigil gives them: schemathesis of openapi.yaml against a live server, the validators of
+# Kubernetes, KEDA, compose and CycloneDX of deploy/, systemd's of its units, HAProxy's of its configuration.
+#   run.sh [PART…]   api kubernetes compose systemd haproxy sbom, by default all
+#   VIGIL=path       the program; otherwise the release build, built where it is missing
+#   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
+#   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cd "$root"
+if [[ -z ${VIGIL:-} ]]; then
+    VIGIL=$root/.build/release/vigil
+    [[ -x $VIGIL ]] || swift build -c release --product vigil
+fi
+work=$(mktemp -d "${TMPDIR:-/tmp}/vigil-validate.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+export PYTHONDONTWRITEBYTECODE=1
+venv=${VENV:-$root/.build/validate}
+passed=0 failed=0 skipped=0
+
+packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-python-lib[json-validation]==11.12.0'
+    kubernetes-validate==1.37.0 numpy schemathesis==4.32.5)
+if [[ ${INSTALL:-} == 1 ]]; then
+    missing=()
+    command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
+    command -v systemd-analyze >/dev/null || missing+=(systemd)
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    if ((${#missing[@]})); then
+        apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+    fi
+    if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]}" ]]; then
+        python3 -m venv --clear "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+        echo "${packages[*]}" >"$venv/packages"
+    fi
+fi
+PATH=$venv/bin:$PATH:/usr/sbin
+
+check() {
+    local name=$1
+    shift
+    if "$@" >"$work/said" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok   $name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+        sed 's/^/     /' "$work/said" | tail -n "${LINES_OF_FAILURE:-60}"
+    fi
+}
+needs() {
+    command -v "$1" >/dev/null && return
+    skipped=$((skipped + 1))
+    echo "skip $2: needs $1"
+    return 1
+}
+
+# In a network of its own where that is allowed, so that nothing that is made up can leave this machine.
+api() {
+    needs schemathesis "openapi.yaml against a live server" || return 0
+    local alone=(unshare --net)
+    "${alone[@]}" true 2>/dev/null || alone=(unshare --user --map-root-user --net)
+    "${alone[@]}" true 2>/dev/null || { echo "skip openapi.yaml: needs a network of its own"; skipped=$((skipped + 1)); return; }
+    check "openapi.yaml: schemathesis, all checks" "${alone[@]}" "$here/schemathesis.sh" "$VIGIL" "$work"
+    grep -E 'cases|API Links|seed|Seed' "$work/said" | sed 's/^ */     /' || true
+}
+
+kubernetes() {
+    needs kubernetes-validate "Kubernetes" || return 0
+    check "deploy/kubernetes: Kubernetes' own" kubernetes-validate --strict deploy/kubernetes/{vigil,statefulset,hpa}.yaml
+    check "deploy/kubernetes: KEDA's, and that probes and times fit" python3 "$here/kubernetes.py" deploy/kubernetes
+}
+
+compose() {
+    needs check-jsonschema "compose" || return 0
+    check "deploy/compose.yaml" check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+}
+
+systemd() {
+    needs systemd-analyze "systemd" || return 0
+    sed "s|/usr/bin/vigil|$(realpath "$VIGIL")|; s/^User=.*/User=root/; s/^Group=.*/Group=root/" \
+        deploy/systemd/vigil.service >"$work/vigil.service"
+    cp deploy/systemd/vigil.socket "$work/"
+    check "deploy/systemd: verify" silent systemd-analyze verify --man=no "$work/vigil.service" "$work/vigil.socket"
+    check "deploy/systemd/vigil.service: exposure below 2.0" \
+        systemd-analyze security --offline=true --no-pager --threshold=19 deploy/systemd/vigil.service
+    tail -n 1 "$work/said" | sed 's/^[^O]*/     /'
+}
+# A warning is a failure.
+silent() { ! { "$@" 2>&1 || echo failed; } | grep .; }
+
+haproxy_configuration() {
+    needs haproxy "deploy/haproxy/haproxy.cfg" || return 0
+    check "deploy/haproxy/haproxy.cfg" env VIGIL_A=127.0.0.1:1 VIGIL_B=127.0.0.1:2 VIGIL_FRONT=127.0.0.1:3 \
+        VIGIL_ADMIN="$work/admin" haproxy -c -f deploy/haproxy/haproxy.cfg
+    check "a rolling restart behind it" rolling
+    grep p99 "$work/said" || true
+}
+
+rolling() {
+    VIGIL=$VIGIL Tests/EndToEnd/run.sh rolling | tee "$work/rolling"
+    ! grep -q '^skip' "$work/rolling"
+}
+
+sbom() {
+    needs python3 "the SBOM" || return 0
+    [[ -e Package.resolved ]] || { echo "skip the SBOM: nothing is resolved"; skipped=$((skipped + 1)); return; }
+    check "the SBOM is made" bash -c 'python3 deploy/sbom.py --resolved Package.resolved --version "$1" >"$2"' - \
+        "$("$VIGIL" --version)" "$work/vigil.cdx.json"
+    check "the SBOM is CycloneDX 1.5" python3 - "$work/vigil.cdx.json" <<'END'
+import sys
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+error = JsonStrictValidator(SchemaVersion.V1_5).validate_str(open(sys.argv[1]).read())
+sys.exit(str(error) if error else 0)
+END
+}
+
+parts=("$@")
+((${#parts[@]})) || parts=(api kubernetes compose systemd haproxy sbom)
+for part in "${parts[@]}"; do
+    begun=$SECONDS
+    case $part in
+        haproxy) haproxy_configuration ;;
+        api | kubernetes | compose | systemd | sbom) "$part" ;;
+        *) echo "run.sh: $part: expected api, kubernetes, compose, systemd, haproxy or sbom" >&2; exit 64 ;;
+    esac
+    echo "== $part: $((SECONDS - begun)) s"
+done
+((skipped == 0)) || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+((failed == 0))
