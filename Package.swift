@@ -137,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "TestSupport", "Zlib", "HTTP", "Platform",
+                "TestSupport", "Zlib", "HTTP", "Platform", "Tracing",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(

@@ -31,7 +31,10 @@ struct Composition {
         metrics = service.metrics(of: telemetry)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
-            logger: logger, gate: gate, observer: Self.observer([metrics.requests.observe] + observers))
+            logger: logger, gate: gate,
+            observer: Self.observer(
+                [metrics.requests.observe] + observers + (settings.tracer.map { [$0.record] } ?? [])),
+            tracer: settings.tracer)
         metrics.follow(server)
     }
 
