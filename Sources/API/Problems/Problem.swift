@@ -217,6 +217,18 @@ extension Problem {
         "The API key in Authorization is not, or no longer, one of this service.",
         challenge: "Bearer error=\"invalid_token\"")
 
+    static func expiredKey(_ name: String, _ time: WallTime) -> HTTPProblem {
+        unauthorized(
+            "The API key '\(name)' expired at \(time): ask an operator for another.",
+            challenge: "Bearer error=\"invalid_token\"")
+    }
+
+    static func readerOnly(_ name: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .forbidden, slug: "role-forbids", title: "The key may not do this",
+            detail: "The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
+    }
+
     private static func unauthorized(_ detail: String, challenge: String) -> HTTPProblem {
         HTTPProblem(
             status: .unauthorized, slug: "unauthorized", title: "An API key is needed", detail: detail,
