@@ -93,7 +93,6 @@ with group("rotation, and a restart"):
         server.signal(signal.SIGHUP)
         check("SIGHUP opens it again", until(log.exists))
         until(lambda: "new file" in server.text())
-        form = {"files": ("a.npy", BODY)}
         batch = requests.post(
             server.url + "/score", files=[("features", (f"{name}.npy", BODY)) for name in "ab"],
             headers={"Authorization": f"Bearer {SECRETS['alice']}", "Prefer": "wait=60"}, timeout=60).json()
