@@ -68,7 +68,7 @@ public final class VigilService: Sendable {
             + "all paths."
         router.post(
             "/score", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
-            audited(.submit) { try await self.score($0, $1) })
+            bodyShortage: bounds.shortage, audited(.submit) { try await self.score($0, $1) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })

@@ -97,7 +97,9 @@ extension SQLiteJobStore {
         let (now, shown) = (clock.now, shownSince)
         // Before the commit, since with it the job can be claimed and end.
         for job in handed { inputs.put(job.new.input, of: job.id) }
-        let outcome: Result<Receipt, JobStoreError> = try await writer.commit(mayUseBallast: false) { context in
+        let outcome: Result<Receipt, JobStoreError> = try await writer.commit(
+            .submission(submission)
+        ) { context in
             if let known = try context.answer(to: submission, shownSince: shown) {
                 if known.origin == .reused, let key = submission.key, let job = known.jobs.first {
                     try context.keys.remove(key)
@@ -111,7 +113,7 @@ extension SQLiteJobStore {
             for (place, job) in handed.enumerated() {
                 let new = JobRecord(job.new, id: job.id, batch: batch, wall: wall, now: now, keepsInput: false)
                 let record = context.live.withLock { $0.table.add(new) }
-                try context.jobs.insert(record, job.new, place: place)
+                context.coming.add(record.job.id, job.new, place: place)
                 try context.bodies.insert(job.payload, job.id)
             }
             if let key = submission.key, let first = handed.first {

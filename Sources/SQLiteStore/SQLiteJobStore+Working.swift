@@ -52,7 +52,7 @@ extension SQLiteJobStore {
         let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
         let (clock, ttl) = (clock, settings.uploadTTL)
         let log = work.withLock { $0 }
-        return try await writer.commit(isPromise: false) { context in
+        return try await writer.commit(.claim) { context in
             let (wall, now) = (clock.wall, clock.now)
             try context.endOverdue(wall: wall, now: now, uploadTTL: ttl)
             var claimed: [JobRecord] = []
@@ -151,9 +151,19 @@ extension SQLiteJobStore {
         live.withLock { $0.table.reportProgress(token, partsDone: partsDone) }
     }
 
+    /// Has jobs claimed in the transactions of others' steps.
+    public func offer(to taker: (any ClaimTaker)?) { idle.offer(to: taker) }
+
     /// Ends a job, and commits its output.
     public func complete(
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Job? {
+        try await complete(token, with: outcome, timings: timings, isAwaited: true)
+    }
+
+    /// Ends a job, and commits its output: with others where nobody waits for it.
+    public func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, isAwaited: Bool
     ) async throws(JobStoreError) -> Job? {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)
         let result = try await result(of: outcome, by: token)
@@ -162,7 +172,7 @@ extension SQLiteJobStore {
             guard live.withLock({ $0.table.canEnd(token) }) else { return nil }
             try await write(result, to: file)
         }
-        let ended: Ended? = try await writer.commit { context in
+        let ended: Ended? = try await writer.commit(.end(isAwaited: isAwaited)) { context in
             let record = context.live.withLock {
                 $0.table.complete(token, with: outcome, timings: timings, wall: wall, now: now)
             }

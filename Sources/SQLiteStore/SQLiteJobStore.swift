@@ -39,6 +39,8 @@ public final class SQLiteJobStore: JobStore {
         public var committed: (@Sendable (_ time: Duration, _ steps: Int) -> Void)?
         /// How the files of large bodies are read.
         var reading = OpenFile.systemRead
+        /// How long the ends that nobody waits for let other steps go first.
+        var patience = Duration.milliseconds(5)
 
         /// The defaults.
         public init() {}
@@ -60,6 +62,7 @@ public final class SQLiteJobStore: JobStore {
     /// How large the database was at the last look, and what was free.
     let sizes: Mutex<Sizes>
     let inputs: InputCache
+    let idle: IdleHands
     let settings: Settings
     let clock: any JobClock
     let logger: Logger
@@ -92,6 +95,7 @@ public final class SQLiteJobStore: JobStore {
         files = BodyFiles(folder: folder.places.files, reading: settings.reading)
         probe = FilesProbe(files: files)
         inputs = InputCache(limit: settings.cacheBytes)
+        idle = IdleHands(inputs: inputs, clock: clock)
         let places = folder.places
         let whole = try FolderCheck(places).run()
         for note in whole.notes { logger.warning("\(note)", metadata: ["folder": "\(folder.path)"]) }
@@ -114,7 +118,9 @@ public final class SQLiteJobStore: JobStore {
                 LiveJobs(
                     settings: table,
                     generator: JobID(last).map { JobIDGenerator(after: $0) } ?? JobIDGenerator()))
-            writer = CommitQueue(database: database, live: live, space: space, committed: settings.committed)
+            writer = CommitQueue(
+                database: database, live: live, space: space, idle: idle, patience: settings.patience,
+                committed: settings.committed)
             try database.reload(into: live)
             try takeBack()
             // After what takeBack has ended, which it writes past the writer.
@@ -196,7 +202,7 @@ public final class SQLiteJobStore: JobStore {
             try database.rows(db).jobs(JobRows.live).filter { $0.holder != nil }.map(\.job.id)
         }
         try database.write { db in
-            let context = WriteContext(db: db, clock: database.clock, live: live, damage: database.damage)
+            let context = database.context(db, live)
             for id in running {
                 let record = live.withLock {
                     $0.table.takeBack(id, wasAtWork: atWork?.contains(id) ?? true, wall: wall, now: now)

@@ -32,24 +32,40 @@ struct PEMFile {
     }
 
     /// The first private key.
-    func privateKey() throws(TLSError) -> PrivateKey {
+    ///
+    /// - Parameter passphrase: what it is encrypted with, where it is
+    func privateKey(passphrase: [UInt8]? = nil) throws(TLSError) -> PrivateKey {
         ErrorQueue.clear()
-        var wasAsked = false
+        var question = Question(passphrase: passphrase)
         let key = withBIO { bio in
-            withUnsafeMutablePointer(to: &wasAsked) { asked in
-                // Sound: the callback runs only within this call, while `asked` points to a Bool.
+            withUnsafeMutablePointer(to: &question) { question in
+                // Sound: the callback runs only within this call, while `question` points to one.
                 PEM_read_bio_PrivateKey(
                     bio, nil,
-                    { _, _, _, asked in
-                        asked?.assumingMemoryBound(to: Bool.self).pointee = true
-                        return -1
-                    }, asked)
+                    { buffer, size, _, question in
+                        guard let question = question?.assumingMemoryBound(to: Question.self) else { return -1 }
+                        return question.pointee.answer(UnsafeMutableRawBufferPointer(start: buffer, count: Int(size)))
+                    }, question)
             }
         }
         defer { ErrorQueue.clear() }
         if let key { return PrivateKey(owning: key) }
-        if wasAsked { throw .encryptedKey(path: path) }
+        if question.wasAsked { throw passphrase == nil ? .encryptedKey(path: path) : .wrongPassphrase(path: path) }
         throw .unexpectedContent(path: path, expected: "a private key")
+    }
+
+    /// What OpenSSL asks where a key is encrypted.
+    private struct Question {
+        let passphrase: [UInt8]?
+        var wasAsked = false
+
+        /// Puts the passphrase into OpenSSL's buffer: how long it is, or -1 where there is none that fits.
+        mutating func answer(_ buffer: UnsafeMutableRawBufferPointer) -> Int32 {
+            wasAsked = true
+            guard let passphrase, passphrase.count <= buffer.count else { return -1 }
+            buffer.copyBytes(from: passphrase)
+            return Int32(passphrase.count)
+        }
     }
 
     /// Lends the bytes to OpenSSL as something to read from.
@@ -132,12 +148,11 @@ public struct CertificateSummary: Sendable, Equatable {
         var seconds = time_t(expiry)
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        func padded(_ number: Int32, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = [padded(parts.tm_year + 1900, 4), padded(parts.tm_mon + 1, 2), padded(parts.tm_mday, 2)]
-        let clock = [padded(parts.tm_hour, 2), padded(parts.tm_min, 2), padded(parts.tm_sec, 2)]
+        let date = [
+            String(Int(parts.tm_year) + 1900, digits: 4), String(Int(parts.tm_mon) + 1, digits: 2),
+            String(Int(parts.tm_mday), digits: 2),
+        ]
+        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { String(Int($0), digits: 2) }
         return date.joined(separator: "-") + "T" + clock.joined(separator: ":") + "Z"
     }
 

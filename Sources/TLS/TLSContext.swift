@@ -1,4 +1,5 @@
 import COpenSSL
+import Platform
 
 /// What handshakes are made with: certificate, key, versions, ciphers, remembered sessions. It never changes; other
 /// files make another context, while connections go on with the one that they began with.
@@ -12,7 +13,8 @@ public final class TLSContext: @unchecked Sendable {
 
     /// Reads the files and checks that they fit each other.
     public init(_ configuration: TLSConfiguration) throws(TLSError) {
-        let identity = try TLSIdentity(configuration.certificatePath, configuration.keyPath)
+        let identity = try TLSIdentity(
+            configuration.certificatePath, configuration.keyPath, passphrase: configuration.passphrase)
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .library(ErrorQueue.takeReason()) }
         // From here on the object exists, and frees the context if a step below fails.
         self.context = context
@@ -54,9 +56,9 @@ struct TLSIdentity {
     private let keyPath: String
 
     /// Reads the files.
-    init(_ certificatePath: String, _ keyPath: String) throws(TLSError) {
+    init(_ certificatePath: String, _ keyPath: String, passphrase: TLSPassphrase? = nil) throws(TLSError) {
         chain = try Self.chain(certificatePath, keyPath)
-        key = try PEMFile(keyPath).privateKey()
+        key = try PEMFile(keyPath).privateKey(passphrase: try passphrase?.read())
         self.certificatePath = certificatePath
         self.keyPath = keyPath
     }
@@ -97,15 +99,53 @@ struct TLSIdentity {
 public struct TLSConfiguration: Sendable, Equatable {
     /// The server's certificate, and after it those that lead to its root.
     public var certificatePath: String
-    /// The certificate's private key, not encrypted.
+    /// The certificate's private key.
     public var keyPath: String
+    /// What the key is encrypted with; nil where it is not.
+    public var passphrase: TLSPassphrase?
     /// Certificate authorities; where there are any, clients must show a certificate that one of them has signed.
     public var clientAuthorityPath: String?
 
     /// A configuration from its paths.
-    public init(certificatePath: String, keyPath: String, clientAuthorityPath: String? = nil) {
+    public init(
+        certificatePath: String, keyPath: String, clientAuthorityPath: String? = nil, passphrase: TLSPassphrase? = nil
+    ) {
+        self.passphrase = passphrase
         self.certificatePath = certificatePath
         self.keyPath = keyPath
         self.clientAuthorityPath = clientAuthorityPath
+    }
+}
+
+/// What a private key is encrypted with. No description of it shows it.
+public enum TLSPassphrase: Sendable, Equatable, CustomStringConvertible {
+    /// As it is.
+    case text(String)
+    /// The file that holds it alone, which is read again with the key.
+    case file(String)
+
+    private static let maxBytes = 1 << 10
+
+    /// Where it is.
+    public var description: String {
+        switch self {
+        case .text: "a passphrase"
+        case .file(let path): "the passphrase in \(path)"
+        }
+    }
+
+    /// Its bytes, in a file without the end of the line.
+    func read() throws(TLSError) -> [UInt8] {
+        switch self {
+        case .text(let text): return Array(text.utf8)
+        case .file(let path):
+            do throws(SmallFile.Failure) {
+                let bytes = try SmallFile(path, maxBytes: Self.maxBytes).bytes
+                let end = bytes.lastIndex { $0 != ASCII.lineFeed && $0 != ASCII.carriageReturn }
+                return end.map { Array(bytes[...$0]) } ?? []
+            } catch {
+                throw .unreadable(path: path, reason: error.reason)
+            }
+        }
     }
 }

@@ -8,6 +8,8 @@ public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case unexpectedContent(path: String, expected: String)
     /// The private key is encrypted, and there is nobody to ask for its password.
     case encryptedKey(path: String)
+    /// The private key is encrypted with something else.
+    case wrongPassphrase(path: String)
     /// Each of the two files holds what the other should.
     case swapped(certificatePath: String, keyPath: String)
     /// The key belongs to another certificate.
@@ -23,7 +25,9 @@ public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unreadable(let path, let reason): "\(path) can't be read: \(reason)."
         case .unexpectedContent(let path, let expected): "\(path) is not what was expected: \(expected) in PEM."
         case .encryptedKey(let path):
-            "\(path) is an encrypted private key; expected one without a password (openssl pkey -in \(path) -out …)."
+            "\(path) is an encrypted private key; expected one without a password (openssl pkey -in \(path) -out …), or its "
+                + "passphrase."
+        case .wrongPassphrase(let path): "\(path) is an encrypted private key, and the passphrase does not open it."
         case .swapped(let certificate, let key):
             "\(certificate) is a private key and \(key) a certificate: exchange the two."
         case .keyMismatch(let certificate, let key):
@@ -37,7 +41,7 @@ public enum TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     public var path: String? {
         switch self {
         case .unreadable(let path, _), .unexpectedContent(let path, _), .encryptedKey(let path),
-            .unsuitable(let path, _), .swapped(let path, _), .keyMismatch(_, let path):
+            .wrongPassphrase(let path), .unsuitable(let path, _), .swapped(let path, _), .keyMismatch(_, let path):
             path
         case .library: nil
         }

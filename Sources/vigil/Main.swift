@@ -29,7 +29,7 @@ struct VigilCommand: AsyncParsableCommand {
         abstract: "Video anomaly detection with VadCLIP: scores CLIP features over HTTP and on the command line.",
         discussion: """
             The options of serve and score can also be given as environment variables (--max-body as VIGIL_MAX_BODY) \
-            and as keys of a JSON file named by --config ({"max-body": 64}); the command line comes first, then the \
+            and as keys of a YAML or JSON file named by --config (max-body: 64); the command line comes first, then the \
             environment, then the file. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
             """,
         version: Vigil.version,

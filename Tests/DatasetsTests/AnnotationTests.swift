@@ -82,6 +82,23 @@ struct AnnotationTests {
         #expect(error?.description.contains("some.csv") == true)
     }
 
+    @Test("all lines that are wrong are told")
+    func allFaults() {
+        for (content, cases) in [
+            (
+                "video,label,start,end\na,Abuse,1,2\nb,Abusive,1,2\nc,Abuse,5,4\nd,Abuse,1\n",
+                ["line 3: the label 'Abusive'", "line 4: frames 5 to 4", "line 5: 3 fields"]
+            ),
+            ("a Abuse 1 2\nb Abusive 1 2\na Abuse 5 6\nc\n", ["line 2", "line 3: the video 'a'", "line 4"]),
+        ] {
+            let error = failure(of: DatasetError.self) { _ = try Annotations(text(content), spelling: .ucfCrime) }
+            #expect(error?.count == cases.count)
+            for (told, begin) in zip(error?.cases ?? [], cases) {
+                #expect(told.hasPrefix("some.csv, \(begin)"), "\(told)")
+            }
+        }
+    }
+
     @Test("damaged annotations are read or refused, and nothing else happens")
     func mutations() {
         let table = Array(

@@ -23,7 +23,7 @@ struct FeatureFolderTests {
     }
 
     private func audit(
-        _ rows: String, width: Int? = 4, for purpose: FeatureAudit.Purpose = .testing, isThorough: Bool = false
+        _ rows: String, width: Int? = 4, for purpose: ListPurpose = .testing, isThorough: Bool = false
     ) throws -> FeatureAudit {
         let list = try VideoList(text("path,label\n\(rows)"))
         let spelling = LabelSpelling(classes: ["normal", "fall"])
@@ -56,18 +56,46 @@ struct FeatureFolderTests {
         #expect(folder.file("..") == nil && folder.file("") == nil)
     }
 
-    @Test("missing files are counted, and the first is named")
+    @Test("missing files are counted, the first is told, and each of them is a case")
     func missing() throws {
         try write("a.npy")
-        let list = try VideoList(text("path,label\na.npy,fall\nb.npy,fall\nc.npy,fall\n"))
-        let error = failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path).files(of: list) }
+        let error = failure(of: DatasetError.self) { try audit("a.npy,normal\nb.npy,fall\nc.npy,fall\n").check() }
         #expect(error?.kind == .noInput)
         #expect(error?.description.contains("2 of the 3 feature files") == true)
         #expect(error?.description.contains("line 3's, 'b.npy'") == true)
+        #expect(error?.count == 2)
+        #expect(error?.cases.last == "line 4: 'c.npy' is not in \(scratch.path)")
         #expect(
             failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/none") }?.kind == .noInput)
         #expect(
             failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/a.npy") }?.kind == .noInput)
+    }
+
+    @Test("a file that the system does not let anyone look at is not missing: the reason is told")
+    func refusedByTheSystem() throws {
+        try write("a.npy")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(scratch.path)/loop.npy", withDestinationPath: "\(scratch.path)/loop.npy")
+        try FileManager.default.createDirectory(atPath: "\(scratch.path)/b.npy", withIntermediateDirectories: true)
+        let errors = try audit("a.npy,normal\nx/loop.npy,fall\nb.npy,fall\n").errors
+        #expect(errors.count == 1 && errors.first?.error == .noInput && errors.first?.count == 2)
+        #expect(
+            errors.first?.cases == [
+                "\(scratch.path)/loop.npy cannot be opened: \(errnoText(ELOOP)) (line 3)",
+                "\(scratch.path)/b.npy is a directory, not a regular file (line 4)",
+            ])
+    }
+
+    @Test(
+        "a file that can't be opened or read is not one without an array: the reason is told",
+        .enabled(if: access("/sys/devices/system/cpu/online", R_OK) == 0, "needs a file of the system that ends early"))
+    func unreadable() throws {
+        try write("a.npy")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(scratch.path)/b.npy", withDestinationPath: "/sys/devices/system/cpu/online")
+        let errors = try audit("a.npy,normal\nb.npy,fall\n").errors
+        #expect(errors.map(\.error) == [.noInput])
+        #expect(errors.first?.description.contains("cannot read \(scratch.path)/b.npy: it ends after") == true)
     }
 
     @Test("a list without faults has none, and its files' snippets are known")
@@ -111,9 +139,31 @@ struct FeatureFolderTests {
         #expect(audit.snippets == [3, nil, nil])
         #expect(
             audit.errors.map(\.description) == [
-                "\(scratch.path)/b.npy (line 3) has shape [3, 5]: expected [T, 4]; and 1 more files are wrong"
+                "\(scratch.path)/b.npy has shape [3, 5]: expected [T, 4] (line 3); and 1 more like it"
             ])
+        #expect(audit.errors.first?.cases.last?.contains("c.npy: it is no .npy") == true)
         #expect(try self.audit("a.npy,normal\nb.npy,fall\n", width: nil).errors.count == 1, "all must be of one width")
+    }
+
+    @Test("a file that is cut short, of integers, or longer than its shape is found by its header and length")
+    func lengths() throws {
+        try write("a.npy")
+        let whole = NPYWriter.encode([Float](repeating: 1, count: 12), rows: 3, columns: 4)
+        _ = try scratch.write(Array(whole.dropLast(5)), to: "short.npy")
+        _ = try scratch.write(whole + [0], to: "long.npy")
+        _ = try scratch.write(Array(whole.prefix(70)), to: "head.npy")
+        let integers = String(decoding: whole.prefix(128).dropFirst(10), as: UTF8.self)
+            .replacingOccurrences(of: "<f4", with: "<i4")
+        _ = try scratch.write(
+            Array(whole.prefix(10)) + Array(integers.utf8) + Array(whole.dropFirst(128)), to: "int.npy")
+        let cases = try audit("a.npy,normal\nshort.npy,fall\nlong.npy,fall\nhead.npy,fall\nint.npy,fall\n").errors
+            .flatMap(\.cases)
+        for (told, reason) in zip(
+            cases, ["5 bytes less", "bytes follow the .npy data", "header ends after", "integers"])
+        {
+            #expect(told.contains(reason), "\(told)")
+        }
+        #expect(cases.count == 4)
     }
 
     @Test("what is not finite is found where the features are read")

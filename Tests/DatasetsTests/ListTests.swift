@@ -107,6 +107,63 @@ struct ListTests {
         #expect(error?.description.contains(reason) == true, "\(error?.description ?? "nothing was thrown")")
     }
 
+    @Test("all labels that are none are told, and so is each line that is no row")
+    func allFaults() throws {
+        let list = try VideoList(text("path,label\na.npy,Abuse\nb.npy,Abusive\nc.npy,Normal\nd.npy,Norml\n"))
+        let error = failure(of: DatasetError.self) { _ = try list.classes(.ucfCrime) }
+        #expect(error?.count == 2 && error?.cases.count == 2)
+        #expect(error?.description.hasPrefix("some.csv, line 3: the label 'Abusive' is none of") == true)
+        #expect(error?.description.hasSuffix("; and 1 more like it") == true)
+        #expect(error?.cases.last?.hasPrefix("some.csv, line 5: the label 'Norml'") == true)
+        #expect(list.labelled(.ucfCrime).classes == [[1], [], [0], []])
+        let rows = failure(of: DatasetError.self) { _ = try VideoList(text("path,label\na\n,x\nb,y\nc,d,e\n")) }
+        #expect(
+            rows?.cases == [
+                "some.csv, line 2: 1 fields: expected 2, as the header has", "some.csv, line 3: the path is empty",
+                "some.csv, line 5: 3 fields: expected 2, as the header has",
+            ])
+    }
+
+    @Test("of very many faults the first are told, and all are counted")
+    func manyFaults() throws {
+        let rows = String(repeating: "a,x\n", count: Cases.mostTexts + 5)
+        let error = failure(of: DatasetError.self) { _ = try VideoList(text("path,label\n\(rows)")).classes(.ucfCrime) }
+        #expect(error?.cases.count == Cases.mostTexts && error?.count == Cases.mostTexts + 5)
+    }
+
+    private func findings(_ rows: String, for purpose: ListPurpose) throws -> [String] {
+        let list = try VideoList(text("path,label\nn.npy,normal\n\(rows)"))
+        let spelling = try LabelSpelling.own(of: [list])
+        let classes = try list.classes(spelling)
+        let summary = ListSummary(list, classes: classes, spelling: spelling)
+        return list.findings(classes: classes, summary, for: purpose).filter { $0.error != nil }.map(\.description)
+    }
+
+    @Test(
+        "clips of one name in two folders are refused, and both are named", arguments: [ListPurpose.training, .testing])
+    func sameName(purpose: ListPurpose) throws {
+        let found = try findings("gate/clip1.npy,fall\nyard/clip1.npy,fall\nyard/clip1.npy,fall\n", for: purpose)
+        #expect(found.count == 1)
+        #expect(
+            found.first?.hasPrefix(
+                "some.csv, line 4: 'yard/clip1.npy' is the video 'clip1' that line 3 has as 'gate/clip1.npy'") == true)
+        #expect(found.first?.hasSuffix("; and 1 more like it") == true)
+    }
+
+    @Test("crops of one video with different labels are refused, and the video is named")
+    func cropLabels() throws {
+        let rows = "x.npy,fire\ncam__0.npy,fall\ncam__1.npy,fire\ncam__2.npy,fall\ncam__3.npy,normal\n"
+        let found = try findings(rows, for: .training)
+        #expect(found.count == 1)
+        #expect(
+            found.first?.hasPrefix("some.csv, line 5: the video 'cam' is labelled 'fire', and 'fall' in line 4") == true
+        )
+        #expect(found.first?.hasSuffix("; and 1 more like it") == true)
+        #expect(try findings("a__0.npy,fall;fire\na__1.npy,fire;Fall\n", for: .training) == [])
+        #expect(try findings(rows, for: .testing).count == 2)
+        #expect(try findings("a.npy,fall\na__0.npy,fall\n", for: .testing).count == 1)
+    }
+
     @Test("the classes of one's own list are normal, then the others by the alphabet")
     func ownClasses() throws {
         let list = try VideoList(text("path,label\na.npy,tailgating\nb.npy,Normal\nc.npy,fall;loitering\n"))

@@ -84,7 +84,7 @@ import VadCLIP
     private let spelling = LabelSpelling(classes: SceneEvent.labels)
 
     @Test("the lists are found to be in order") func lists() throws {
-        for (file, purpose) in [(SceneFolder.File.training, FeatureAudit.Purpose.training), (.test, .testing)] {
+        for (file, purpose) in [(SceneFolder.File.training, ListPurpose.training), (.test, .testing)] {
             let list = try VideoList(path: folder.path(of: file))
             let audit = FeatureAudit(
                 list, classes: try list.classes(spelling), spelling: spelling,

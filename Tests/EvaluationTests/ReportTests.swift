@@ -50,6 +50,17 @@ struct ReportTests {
         #expect(page.contains("prefers-color-scheme: dark"))
     }
 
+    @Test("what the curves are called stands above them, wherever they go")
+    func legend() throws {
+        let charts = EvaluationCharts(document(Videos.random(9, seed: 4)))
+        for svg in [charts.roc.svg(), charts.precisionRecall.svg(), charts.alarms.svg()] {
+            let top = try #require(svg.firstMatch(of: /class="grid" d="M[0-9.]+ ([0-9.]+)V/)).1
+            let names = svg.matches(of: /y="([0-9.]+)">(?:coarse|fine|as the)/)
+            #expect(!names.isEmpty)
+            for name in names { #expect(try #require(Double(name.1)) < #require(Double(top)), "\(name.0)") }
+        }
+    }
+
     @Test("each chart is well-formed XML with its colours in it", arguments: [1, 2, 40])
     func charts(count: Int) throws {
         let files = EvaluationCharts(document(Videos.random(count, seed: 3))).files

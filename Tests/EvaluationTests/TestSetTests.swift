@@ -33,7 +33,7 @@ struct TestSetTests {
         #expect(set.videos.map(\.name) == ["a", "b"])
         #expect(set.videos[0].intervals == [AnnotatedInterval(label: 1, frames: 16..<32)])
         #expect(set.notes == [])
-        try set.checkOnce()
+        try set.findings.check()
         try logits("a.npy", [0, 2, 0, 1, 0, 2])
         try logits("b__5.npy", [-1, 0, 0])
         for threads in [1, 2, 8] {
@@ -66,9 +66,9 @@ struct TestSetTests {
     @Test("a list of several crops is refused, and one of them can be chosen")
     func crops() throws {
         let rows = "a__0.npy,fall\na__1.npy,fall\nb__0.npy,normal\nb__1.npy,normal\n"
-        let error = failure(of: DatasetError.self) { try set(rows, "a,fall,1,2\n").checkOnce() }
-        #expect(error?.description.contains("up to 2 crops or rows of a video (4 rows of 2 videos)") == true)
-        try set(rows, "a,fall,1,2\n", crop: 1).checkOnce()
+        let error = failure(of: DatasetError.self) { try set(rows, "a,fall,1,2\n").findings.check() }
+        #expect(error?.description.contains("up to 2 crops of a video (4 rows of 2 videos)") == true)
+        try set(rows, "a,fall,1,2\n", crop: 1).findings.check()
     }
 
     @Test("logits that are missing, of another shape or not finite are named")
@@ -97,7 +97,24 @@ struct TestSetTests {
             Evaluation(videos, classes: Videos.names(2), normalTruth: true).doubts
         }
         #expect(doubts([sound]) == [])
+        #expect(doubts([sound, other]).count == 1)
         #expect(
-            doubts([sound, other]).first?.hasPrefix("2 annotated intervals, the first of 'b', begin behind") == true)
+            doubts([sound, other]).first?.hasPrefix(
+                "an annotated interval of 'b' begins at frame 32, and the video has 32: annotations") == true)
+        #expect(doubts([sound, other]).first?.hasSuffix("; and 1 more like it") == true)
+    }
+
+    @Test("each file of logits that is missing or unfit is told, and the snippets of the others are known")
+    func audit() throws {
+        let set = try set("a.npy,fall\nb.npy,normal\nc.npy,fall\nd.npy,fall\n", "a,fall,0,16\nd,fall,20,30\n")
+        try logits("b.npy", [0, 0], columns: 2)
+        try logits("c.npy", [0, 0, .nan])
+        try logits("d.npy", [0, 0, 0])
+        let (findings, snippets) = set.list.audit(logits: try FeatureFolder(path: scratch.path), classes: 2)
+        #expect(findings.map(\.error) == [.noInput, .badData] && findings.map(\.count) == [1, 2])
+        #expect(findings[0].description.contains("no logits of 'a'"))
+        #expect(snippets == [nil, nil, nil, 1])
+        #expect(set.doubt(snippets: snippets)?.description.contains("'d' begins at frame 20") == true)
+        #expect(set.doubt(snippets: [nil, nil, nil, 2]) == nil)
     }
 }

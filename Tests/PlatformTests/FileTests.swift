@@ -141,6 +141,18 @@ struct FileTests {
         #expect(folder.names.isEmpty)
     }
 
+    @Test("whether files can be written into a folder, or it be made, is known without making it")
+    func folderCheck() throws {
+        let scratch = try ScratchFolder()
+        for new in ["/new", "/new/", "/new/in/it"] { #expect(try !WorkFolder.check(scratch.path + new)) }
+        #expect(scratch.names.isEmpty)
+        #expect(try WorkFolder.check(scratch.path))
+        let file = try scratch.write([], to: "file").path
+        for taken in [file, file + "/in", file + "/in/it", ""] {
+            #expect(throws: FileError.self) { try WorkFolder.check(taken) }
+        }
+    }
+
     @Test("an atomic file replaces regular files alone: no pipe, no folder")
     func replacesFilesAlone() throws {
         let folder = try ScratchFolder()

@@ -4,6 +4,22 @@ import Testing
 
 @Suite("Readings of a clock, and deadlines")
 struct TimeTests {
+    @Test("a day is the one that the calendar has, before and after 1970, and comes back from it")
+    func calendar() {
+        for (days, year, month, day) in [
+            (0, 1970, 1, 1), (-1, 1969, 12, 31), (11_016, 2000, 2, 29), (11_017, 2000, 3, 1), (-719_468, 0, 3, 1),
+            (-719_469, 0, 2, 29), (-719_528, 0, 1, 1), (-719_529, -1, 12, 31), (2_932_896, 9999, 12, 31),
+        ] {
+            let date = CalendarDate(daysSince1970: days)
+            #expect(date == CalendarDate(year: year, month: month, day: day), "\(days)")
+            #expect(date.daysSince1970 == days)
+        }
+        for days in stride(from: -800_000, to: 800_000, by: 977) {
+            #expect(CalendarDate(daysSince1970: days).daysSince1970 == days)
+        }
+        #expect(String(7, digits: 3) == "007" && String(2026, digits: 2) == "2026")
+    }
+
     @Test("adding to a reading stops at the last one")
     func saturation() {
         let time = MonotonicTime(nanoseconds: 5)

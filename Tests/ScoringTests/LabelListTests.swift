@@ -13,6 +13,12 @@ struct LabelListTests {
         #expect(throws: OptionError.self) { try ScoreOptions(pairs: [(name: "labels", value: text)]) }
     }
 
+    @Test("a class that is there twice is refused, in capitals or not", arguments: ["normal,b,b", "normal,fire,Fire"])
+    func twice(text: String) {
+        let error = #expect(throws: OptionError.self) { try ScoreOptions.labels(in: text) }
+        #expect(error?.name == "labels" && error?.problem.contains("is label 2 and label 3") == true)
+    }
+
     @Test(
         "a list that has it first is taken without a word",
         arguments: ["normal,fire", "NORMAL,fire", "a normal day,normality"])

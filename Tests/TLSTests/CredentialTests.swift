@@ -39,6 +39,31 @@ struct CredentialTests {
         }
     }
 
+    @Test("an encrypted key is opened by its passphrase, also from a file, and by no other")
+    func passphrases() throws {
+        let certificates = try #require(TestCertificates.shared)
+        func open(_ passphrase: TLSPassphrase?) throws -> String {
+            let configuration = TLSConfiguration(
+                certificatePath: certificates.path("server.pem"), keyPath: certificates.path("locked.key"),
+                passphrase: passphrase)
+            return try TLSContext(configuration).certificate.subject
+        }
+        let file = certificates.path("passphrase-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        for text in ["x", "x\n", "x\r\n"] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+            #expect(try open(.file(file)) == "CN=server,O=Vigil")
+        }
+        #expect(try open(.text("x")) == "CN=server,O=Vigil")
+        let wrong = [TLSPassphrase.text("wrong"), .text(""), .text(String(repeating: "x", count: 5_000))]
+        for passphrase in wrong {
+            #expect(throws: TLSError.wrongPassphrase(path: certificates.path("locked.key"))) { try open(passphrase) }
+        }
+        #expect(throws: TLSError.encryptedKey(path: certificates.path("locked.key"))) { try open(nil) }
+        #expect { try open(.file("/nowhere/at/all")) } throws: { "\($0)".contains("/nowhere/at/all can't be read") }
+        #expect(!"\(TLSPassphrase.text("hush"))".contains("hush"))
+    }
+
     @Test("a damaged certificate is refused, at each place where the file may be cut")
     func damaged() throws {
         let certificates = try #require(TestCertificates.shared)

@@ -43,7 +43,7 @@ struct ReloadingTests {
         try write(isOfKeys ? Self.key : Self.secret, mode: mode.bits)
         let source = try source(ofKeys: isOfKeys)
         #expect(notes.all.count { $0.contains("warning") } == (mode.warns ? 1 : 0))
-        source.read()
+        _ = source.read()
         #expect(notes.all.count { $0.contains("warning") } == (mode.warns ? 2 : 0))
     }
 
@@ -54,11 +54,11 @@ struct ReloadingTests {
         try write(good)
         let source = try source(ofKeys: isOfKeys)
         try write(good + "# more\n")
-        source.read()
+        _ = source.read()
         #expect(notes.all.last?.contains("are read") == true && notes.all.last?.contains(path) == true)
         let count = notes.all.count
         try write("\nbob\n")
-        source.read()
+        _ = source.read()
         #expect(notes.all.count == count + 1)
         let line = try #require(notes.all.last)
         #expect(line.contains("error") && line.contains("are not changed") && line.contains("\(path):2"), "\(line)")

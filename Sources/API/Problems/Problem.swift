@@ -194,6 +194,7 @@ struct ScoringProblems: Middleware {
         do { return try await handler(request) } catch {
             guard var problem = Problem.of(error) else { throw error }
             if let hint = bounds.hint(on: error) { problem.detail = "\(problem.detail.sentence) \(hint)" }
+            if problem.status == .contentTooLarge, bounds.isOfMemory(error) { problem.shortage = bounds.shortage }
             throw problem
         }
     }

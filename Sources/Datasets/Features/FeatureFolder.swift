@@ -22,32 +22,39 @@ public struct FeatureFolder: Sendable {
     ///
     /// `/home/someone/UCFClipFeatures/Abuse/Abuse001_x264__0.npy` is found as `UCFClipFeatures/Abuse/…`, as `Abuse/…` or as
     /// the file's name alone. Ends that begin with `..` are not looked for.
-    public func file(_ listed: String) -> String? {
-        var pieces = listed.utf8.split { $0 == ASCII.slash || $0 == ASCII.backslash }.map(Substring.init)[...]
-        if let up = pieces.lastIndex(of: "..") { pieces = pieces[(up + 1)...] }
-        while !pieces.isEmpty {
-            let path = path + "/" + pieces.joined(separator: "/")
-            if Self.isFile(path) { return path }
-            pieces.removeFirst()
+    public func file(_ listed: String) -> String? { (try? look(for: listed)) ?? nil }
+
+    /// Looks for the file of a list's path; throws where the system does not let anyone look, or something else than a file
+    /// is there.
+    public func look(for listed: String) throws(DatasetError) -> String? {
+        var end = Substring(listed)
+        if let up = Self.endOfClimb(listed) { end = end[up...] }
+        var refusal: FileError?
+        while true {
+            end = Substring(end.utf8.drop(while: Self.isSlash))
+            guard !end.isEmpty else { break }
+            let found = "\(path)/\(Self.slashed(end))"
+            do throws(FileError) { if try Self.isFile(found) { return found } } catch { refusal = refusal ?? error }
+            end = Substring(end.utf8.drop { !Self.isSlash($0) })
         }
+        if let refusal { throw DatasetError(refusal) }
         return nil
     }
 
-    /// The file of each row; throws at those that are not there, naming the first and how many there are.
-    public func files(of list: VideoList) throws(DatasetError) -> [String] {
-        var files: [String] = []
-        var missing: [VideoList.Row] = []
-        files.reserveCapacity(list.rows.count)
-        for row in list.rows {
-            if let file = file(row.path) { files.append(file) } else { missing.append(row) }
-        }
-        if let first = missing.first {
-            throw DatasetError(
-                .noInput,
-                "\(missing.count) of the \(list.rows.count) feature files of \(list.path) are not in \(path); the first is "
-                    + "line \(first.line)'s, \(quoted(first.path, limit: 200))")
-        }
-        return files
+    private static func isSlash(_ byte: UInt8) -> Bool { byte == ASCII.slash || byte == ASCII.backslash }
+
+    /// Where the last piece `..` of a path ends; nil where none is.
+    private static func endOfClimb(_ listed: String) -> String.Index? {
+        guard listed.utf8.contains(ASCII.dot) else { return nil }
+        return listed.utf8.split(whereSeparator: isSlash).last { Substring($0) == ".." }?.endIndex
+    }
+
+    /// A path with single slashes between its pieces.
+    private static func slashed(_ path: Substring) -> String {
+        let bytes = path.utf8
+        let isSound = !bytes.contains(ASCII.backslash) && !isSlash(bytes.last ?? 0) && !path.contains("//")
+        return isSound
+            ? String(path) : bytes.split(whereSeparator: isSlash).map { String(Substring($0)) }.joined(separator: "/")
     }
 
     /// SHA-256 of names and sizes of files that were found here, in their order. Nothing is read of them, and it is the same
@@ -63,9 +70,16 @@ public struct FeatureFolder: Sendable {
         return digest.hexDigest
     }
 
-    private static func isFile(_ path: String) -> Bool {
+    private static func isFile(_ path: String) throws(FileError) -> Bool {
         var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG { return false }
+            throw .fromErrno(errno, "examine", path)
+        }
+        if let found = OpenFile.nameOfIrregular(mode: status.st_mode) {
+            throw .notARegularFile(path: path, found: found)
+        }
+        return true
     }
 }
 
@@ -76,17 +90,20 @@ public enum FeatureFile {
 
     /// The array of an .npy file.
     public static func array(_ path: String) throws(DatasetError) -> DecodedArray {
-        let file: OpenFile
-        do throws(FileError) { file = try OpenFile(path: path) } catch { throw DatasetError(error) }
+        let file = try open(path)
         var decoder = NPYDecoder(limits: limits)
         try file.forEachPiece(failing: { DatasetError($0) }) { piece throws(DatasetError) in
-            do throws(ArrayDecodingError) { try decoder.feed(piece) } catch {
-                throw DatasetError(.badData, "\(path): \(error.description)")
-            }
+            do throws(ArrayDecodingError) { try decoder.feed(piece) } catch { throw fault(path, error) }
         }
-        do throws(ArrayDecodingError) { return try decoder.finish() } catch {
-            throw DatasetError(.badData, "\(path): \(error.description)")
-        }
+        do throws(ArrayDecodingError) { return try decoder.finish() } catch { throw fault(path, error) }
+    }
+
+    private static func open(_ path: String) throws(DatasetError) -> OpenFile {
+        do throws(FileError) { return try OpenFile(path: path) } catch { throw DatasetError(error) }
+    }
+
+    private static func fault(_ path: String, _ error: ArrayDecodingError) -> DatasetError {
+        DatasetError(.badData, "\(path): \(error.description)")
     }
 
     /// The features of a file, checked as the service checks them, and what looks wrong with them.
@@ -103,13 +120,30 @@ public enum FeatureFile {
         }
     }
 
-    /// The shape of a file's array, by its header alone; nil where it has none that can be read.
-    public static func shape(_ path: String) throws(DatasetError) -> [Int]? {
-        do throws(FileError) {
-            let file = try OpenFile(path: path)
-            return NPYOutline(front: try file.prefix(4 << 10))?.shape
-        } catch {
-            throw DatasetError(error)
+    /// The shape of a file's array, by its header and the file's length: its numbers are not read.
+    public static func shape(_ path: String) throws(DatasetError) -> [Int] {
+        let file = try open(path)
+        var decoder = NPYDecoder(limits: limits)
+        var end = 0
+        // Most headers have 128 bytes, and none has more than the decoder takes.
+        while decoder.awaited == nil, end < file.count {
+            let piece: [UInt8]
+            do throws(FileError) { piece = try file.bytes(end..<min(end + (4 << 10), file.count)) } catch {
+                throw DatasetError(error)
+            }
+            do throws(ArrayDecodingError) { try decoder.feed(piece) } catch { throw fault(path, error) }
+            end += piece.count
         }
+        guard let awaited = decoder.awaited else {
+            do throws(ArrayDecodingError) { return try decoder.finish().shape } catch { throw fault(path, error) }
+        }
+        let bytes = file.count - end
+        guard awaited.bytes == bytes else {
+            throw DatasetError(
+                .badData,
+                "\(path): it has \(abs(awaited.bytes - bytes)) bytes \(bytes < awaited.bytes ? "less" : "more") than its shape "
+                    + "\(awaited.shape) says")
+        }
+        return awaited.shape
     }
 }

@@ -23,10 +23,16 @@ public struct Annotations: Equatable, Sendable {
     public let framesPerSecond: Double?
     /// Whether plain numbers were read as seconds.
     public let inSeconds: Bool
+    /// Whether it is a table of one's own; a benchmark's lines have frames alone.
+    public let isTable: Bool
     private var intervals: [ByteText: [AnnotatedInterval]] = [:]
     /// Videos that are annotated, in the file's order.
     public private(set) var videos: [String] = []
 
+    /// Frames a second that a video can have.
+    public static let rates = 0.01...1_000.0
+    /// ``rates`` in words.
+    public static let ratesText = "0.01 to 1000"
     /// The most intervals of a file, and the last frame of one: a month of video at a hundred frames a second.
     static let mostIntervals = 1_000_000, lastFrame = 1 << 28
     /// The most intervals of a video: each is compared with each proposal.
@@ -56,7 +62,8 @@ public struct Annotations: Equatable, Sendable {
         self.framesPerSecond = framesPerSecond
         self.inSeconds = inSeconds
         let first = file.bytes.prefix { $0 != ASCII.lineFeed && $0 != ASCII.carriageReturn }
-        if first.contains(ASCII.comma) {
+        isTable = first.contains(ASCII.comma)
+        if isTable {
             try read(
                 IntervalTable(file, framesPerSecond: framesPerSecond, inSeconds: inSeconds), file, spelling: spelling)
         } else {
@@ -67,12 +74,22 @@ public struct Annotations: Equatable, Sendable {
 
     /// `NAME CLASS START END -1 -1` of UCF-Crime, or `NAME CLASS START END CLASS START END …` of XD-Violence.
     private mutating func read(lines file: TextFile, spelling: LabelSpelling) throws(DatasetError) {
+        var faults = Cases()
         for (line, words) in file.words() {
             // Some names of XD-Violence's file keep the video file's ending.
             let video = VideoName(path: words[0]).name
-            guard intervals[video] == nil else { throw file.fault(line, "the video \(quoted(video)) is there twice") }
-            add(video, try Self.intervals(words.dropFirst(), line, file, spelling))
+            do throws(DatasetError) {
+                guard intervals[video] == nil else {
+                    throw file.fault(line, "the video \(quoted(video)) is there twice")
+                }
+                let own = try Self.intervals(words.dropFirst(), line, file, spelling)
+                videos.append(video)
+                intervals[video] = own
+            } catch {
+                faults.add(error.description)
+            }
         }
+        try faults.check()
     }
 
     private static func intervals(
@@ -111,30 +128,34 @@ public struct Annotations: Equatable, Sendable {
         guard table.rows.count <= Self.mostIntervals else {
             throw DatasetError(.badData, "\(file.path): more than \(Self.mostIntervals) intervals")
         }
-        var found: [ByteText: [AnnotatedInterval]] = [:]
+        var faults = Cases()
         for row in table.rows {
-            guard let label = spelling.index(of: row.label) else {
-                throw file.fault(row.line, Self.unknown(row.label, spelling))
+            do throws(DatasetError) { try add(table.read(row), row.line, file, spelling) } catch {
+                faults.add(error.description)
             }
-            let video = VideoName(path: row.video).name
-            if found[video] == nil { videos.append(video) }
-            var own = found[video] ?? []
-            guard own.count < Self.mostOfAVideo else {
-                throw file.fault(row.line, "more than \(Self.mostOfAVideo) intervals of \(quoted(video))")
-            }
-            // A row without an interval, or with a normal one, says that the video was looked at.
-            if let (start, end) = row.interval {
-                let frames = try Self.range(start, end, row.line, file)
-                if label != 0 { own.append(AnnotatedInterval(label: label, frames: frames)) }
-            }
-            found[video] = own
         }
-        intervals = found
+        try faults.check()
     }
 
-    private mutating func add(_ video: String, _ own: [AnnotatedInterval]) {
-        videos.append(video)
-        intervals[video] = own
+    private mutating func add(
+        _ row: IntervalTable.Row, _ line: Int, _ file: TextFile, _ spelling: LabelSpelling
+    ) throws(DatasetError) {
+        guard let label = spelling.index(of: row.label) else {
+            throw file.fault(line, Self.unknown(row.label, spelling))
+        }
+        let video = ByteText(VideoName(path: row.video).name)
+        let count = intervals[video]?.count
+        if count == nil {
+            videos.append(video.text)
+            intervals[video] = []
+        }
+        guard count ?? 0 < Self.mostOfAVideo else {
+            throw file.fault(line, "more than \(Self.mostOfAVideo) intervals of \(quoted(video.text))")
+        }
+        // A row without an interval, or with a normal one, says that the video was looked at.
+        guard let (start, end) = row.interval else { return }
+        let frames = try Self.range(start, end, line, file)
+        if label != 0 { intervals[video]?.append(AnnotatedInterval(label: label, frames: frames)) }
     }
 
     private static func range(

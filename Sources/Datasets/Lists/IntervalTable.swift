@@ -6,14 +6,20 @@ import Platform
 /// `end_seconds`, or where a value is written as `12.5s` or `1:02.5`. Both empty: the video was looked at and has none.
 struct IntervalTable {
     struct Row {
-        let line: Int
         let video: String
         let label: String
         /// Frames.
         let interval: (start: Int, end: Int)?
     }
 
-    let rows: [Row]
+    /// The rows as they stand in the file.
+    var rows: [CommaTable.Row] { table.rows }
+
+    private let file: TextFile
+    private let table: CommaTable
+    private let framesPerSecond: Double?
+    private let inSeconds: Bool
+    private let columns: (video: Int, label: Int, start: Int, end: Int, rate: Int?)
 
     init(_ file: TextFile, framesPerSecond: Double?, inSeconds: Bool) throws(DatasetError) {
         let table = try CommaTable(file)
@@ -26,30 +32,29 @@ struct IntervalTable {
                 table.header.line,
                 "the header is \(quoted(table.header.fields.joined(separator: ","))): expected video,label,start,end")
         }
-        var rows: [Row] = []
-        for row in table.rows {
-            guard row.fields.count == table.header.fields.count else {
-                throw file.fault(
-                    row.line, "\(row.fields.count) fields: expected \(table.header.fields.count), as the header has")
-            }
-            let rate = try plain[4].map { (column) throws(DatasetError) in
-                try Self.rate(row.fields[column], row.line, file)
-            }
-            let reader = FrameReader(
-                file: file, line: row.line, rate: rate ?? framesPerSecond, isSeconds: inSeconds || plain[2] == nil)
-            let isEmpty = row.fields[start].isEmpty && row.fields[end].isEmpty
-            rows.append(
-                Row(
-                    line: row.line, video: row.fields[video], label: row.fields[label],
-                    interval: isEmpty
-                        ? nil : (try reader.frame(row.fields[start]), try reader.frame(row.fields[end]))))
+        self.file = file
+        self.table = table
+        self.framesPerSecond = framesPerSecond
+        self.inSeconds = inSeconds || plain[2] == nil
+        columns = (video, label, start, end, plain[4])
+    }
+
+    /// What a row says.
+    func read(_ row: CommaTable.Row) throws(DatasetError) -> Row {
+        try table.check(row, in: file)
+        let rate = try columns.rate.map { (column) throws(DatasetError) in
+            try Self.rate(row.fields[column], row.line, file)
         }
-        self.rows = rows
+        let reader = FrameReader(file: file, line: row.line, rate: rate ?? framesPerSecond, isSeconds: inSeconds)
+        let (start, end) = (row.fields[columns.start], row.fields[columns.end])
+        return Row(
+            video: row.fields[columns.video], label: row.fields[columns.label],
+            interval: start.isEmpty && end.isEmpty ? nil : (try reader.frame(start), try reader.frame(end)))
     }
 
     private static func rate(_ text: String, _ line: Int, _ file: TextFile) throws(DatasetError) -> Double {
-        guard let rate = Double(text), rate.isFinite, (0.01...1_000).contains(rate) else {
-            throw file.fault(line, "fps \(quoted(text)): expected frames a second, 0.01 to 1000")
+        guard let rate = Double(text), Annotations.rates.contains(rate) else {
+            throw file.fault(line, "fps \(quoted(text)): expected frames a second, \(Annotations.ratesText)")
         }
         return rate
     }
@@ -62,7 +67,7 @@ struct IntervalTable {
         let isSeconds: Bool
 
         func frame(_ text: String) throws(DatasetError) -> Int {
-            let text = String(text.trimmed(where: ASCII.isBlank))
+            let text = text.trimmed(where: ASCII.isBlank)
             let isTime = text.utf8.contains(ASCII.colon) || text.ends(with: "s")
             if !isTime, !isSeconds {
                 if let frame = ASCII.number(text.utf8, most: 10) { return frame }
@@ -76,15 +81,15 @@ struct IntervalTable {
                 throw file.fault(line, "\(quoted(text)) is in seconds: the frames a second must be given too (--fps)")
             }
             guard (seconds * rate).isFinite, rate > 0 else {
-                throw file.fault(line, "\(rate) frames a second: expected 0.01 to 1000")
+                throw file.fault(line, "\(rate) frames a second: expected \(Annotations.ratesText)")
             }
             // Below the last frame, so that it fits.
             return Int(min((seconds * rate).rounded(), Double(Annotations.lastFrame) + 1))
         }
 
         /// `12.5`, `12.5s`, `1:02.5` or `1:01:02`.
-        private static func seconds(_ text: String) -> Double? {
-            let digits = text.ends(with: "s") ? String(Substring(text.utf8.dropLast())) : text
+        private static func seconds(_ text: Substring) -> Double? {
+            let digits = text.ends(with: "s") ? Substring(text.utf8.dropLast()) : text
             let pieces = digits.pieces(between: ASCII.colon)
             guard pieces.count <= 3 else { return nil }
             var total = 0.0

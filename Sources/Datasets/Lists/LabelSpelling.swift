@@ -51,7 +51,8 @@ public struct LabelSpelling: Equatable, Sendable {
     public static func own(of lists: [VideoList]) throws(DatasetError) -> LabelSpelling {
         var names: [ByteText: String] = [:]
         var normal: String?
-        for row in lists.lazy.flatMap(\.rows) {
+        var seen = Set<ByteText>()
+        for row in lists.lazy.flatMap(\.rows) where seen.insert(ByteText(row.label)).inserted {
             for label in separate(row.label) {
                 let key = label.asciiLowercase
                 if key == "normal" { normal = normal ?? label } else if names[key] == nil { names[key] = label }
@@ -66,7 +67,7 @@ public struct LabelSpelling: Equatable, Sendable {
 
     /// The class with this name or spelling.
     public func index(of name: String) -> Int? {
-        indexes[ByteText(name.trimmed(where: ASCII.isBlank).asciiLowercase)]
+        indexes[name] ?? indexes[name.trimmed(where: ASCII.isBlank).asciiLowercase]
     }
 
     /// Why a text is no label.

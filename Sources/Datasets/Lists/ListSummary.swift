@@ -19,15 +19,17 @@ public struct ListSummary: Equatable, Sendable {
     public init(_ list: VideoList, classes: [[Int]], spelling: LabelSpelling) {
         var rows: [ByteText: Int] = [:]
         var crops = Set<Int>()
+        var videos = 0
         var counts = [Int](repeating: 0, count: spelling.classes.count)
+        rows.reserveCapacity(list.rows.count)
         for (row, labels) in zip(list.rows, classes) {
             if let crop = row.video.crop { crops.insert(crop) }
-            let before = rows[row.video.name] ?? 0
-            rows[row.video.name] = before + 1
-            if before == 0 { for label in labels { counts[label] += 1 } }
+            rows[ByteText(row.video.name), default: 0] += 1
+            if rows.count > videos { for label in labels { counts[label] += 1 } }
+            videos = rows.count
         }
         self.rows = list.rows.count
-        videos = rows.count
+        self.videos = videos
         self.crops = crops.sorted()
         mostRowsOfAVideo = rows.values.max() ?? 0
         self.classes = zip(spelling.classes, counts).map { ($0, $1) }

@@ -40,15 +40,18 @@ public struct VideoList: Equatable, Sendable {
                 "the header is \(quoted(table.header.fields.joined(separator: ","))): expected path,label")
         }
         var rows: [Row] = []
+        var faults = Cases()
         rows.reserveCapacity(table.rows.count)
         for row in table.rows {
-            guard row.fields.count == table.header.fields.count else {
-                throw file.fault(
-                    row.line, "\(row.fields.count) fields: expected \(table.header.fields.count), as the header has")
+            do throws(DatasetError) {
+                try table.check(row, in: file)
+                guard !row.fields[path].isEmpty else { throw file.fault(row.line, "the path is empty") }
+                rows.append(Row(line: row.line, path: row.fields[path], label: row.fields[label]))
+            } catch {
+                faults.add(error.description)
             }
-            guard !row.fields[path].isEmpty else { throw file.fault(row.line, "the path is empty") }
-            rows.append(Row(line: row.line, path: row.fields[path], label: row.fields[label]))
         }
+        try faults.check()
         guard !rows.isEmpty else { throw DatasetError(.badData, "\(file.path): the list has no video") }
         self.path = file.path
         self.rows = rows
@@ -69,15 +72,34 @@ public struct VideoList: Equatable, Sendable {
         return VideoList(path: path, rows: rows)
     }
 
-    /// The classes of each row, by rising index; throws at the first label that is none.
+    /// The classes of each row, by rising index; throws at labels that are none, all of them.
     public func classes(_ spelling: LabelSpelling) throws(DatasetError) -> [[Int]] {
+        let (classes, fault) = labelled(spelling)
+        if let fault { throw fault }
+        return classes
+    }
+
+    /// The classes of each row, none where the label is none, and what is wrong with labels.
+    public func labelled(_ spelling: LabelSpelling) -> (classes: [[Int]], fault: DatasetError?) {
         var classes: [[Int]] = []
         classes.reserveCapacity(rows.count)
+        var faults = Cases()
+        // Labels are few, however many rows there are.
+        var known: [ByteText: [Int]] = [:]
         for row in rows {
-            do throws(LabelSpelling.Problem) { classes.append(try spelling.indexes(in: row.label)) } catch {
-                throw DatasetError(.badData, "\(path), line \(row.line): \(error.description)")
+            if let same = known[row.label] {
+                classes.append(same)
+                continue
             }
+            var found: [Int] = []
+            do throws(LabelSpelling.Problem) {
+                found = try spelling.indexes(in: row.label)
+                known[row.label] = found
+            } catch {
+                faults.add("\(path), line \(row.line): \(error.description)")
+            }
+            classes.append(found)
         }
-        return classes
+        return (classes, faults.error(.badData))
     }
 }

@@ -9,15 +9,18 @@ public struct VideoName: Hashable, Sendable {
     /// The crop, where the file's name has one.
     public let crop: Int?
 
-    private static let endings = [".npy", ".npz", ".mp4", ".avi", ".mkv", ".mov", ".webm"]
+    private static let endings: [StaticString] = [".npy", ".npz", ".mp4", ".avi", ".mkv", ".mov", ".webm"]
 
     /// Reads a path, in which folders stand between slashes or backslashes.
     public init(path: String) {
-        var name = path.utf8.split { $0 == ASCII.slash || $0 == ASCII.backslash }.last.map(Substring.init) ?? ""
-        for ending in Self.endings where name.asciiLowercase.ends(with: ending) && name.utf8.count > ending.utf8.count {
-            name = Substring(name.utf8.dropLast(ending.utf8.count))
-            break
+        func isSlash(_ byte: UInt8) -> Bool { byte == ASCII.slash || byte == ASCII.backslash }
+        let path = path.trimmed(where: isSlash)
+        var name = path[(path.utf8.lastIndex(where: isSlash).map { path.utf8.index(after: $0) } ?? path.startIndex)...]
+        let ending = Self.endings.first { ending in
+            let count = ending.utf8CodeUnitCount
+            return name.utf8.count > count && ASCII.equal(name.utf8.suffix(count), lowercase: ending)
         }
+        if let ending { name = Substring(name.utf8.dropLast(ending.utf8CodeUnitCount)) }
         var digits = name.utf8[...]
         while let last = digits.last, ASCII.isDigit(last) { digits.removeLast() }
         let crop = ASCII.number(name.utf8.suffix(name.utf8.count - digits.count), most: 2)

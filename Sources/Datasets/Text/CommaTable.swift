@@ -30,6 +30,12 @@ struct CommaTable {
         return names.map { titles.firstIndex(of: $0) }
     }
 
+    /// Throws where a row has not as many fields as the header.
+    func check(_ row: Row, in file: TextFile) throws(DatasetError) {
+        guard row.fields.count != header.fields.count else { return }
+        throw file.fault(row.line, "\(row.fields.count) fields: expected \(header.fields.count), as the header has")
+    }
+
     /// Reads the fields of a text, one after the other.
     private struct Reader {
         let file: TextFile
@@ -41,7 +47,7 @@ struct CommaTable {
             while at < file.bytes.count {
                 let begin = line
                 let fields = try row()
-                if fields == [""] { continue }
+                if fields.count == 1, fields[0].isEmpty { continue }
                 guard rows.count <= CommaTable.mostRows else {
                     throw file.fault(begin, "more than \(CommaTable.mostRows) rows")
                 }

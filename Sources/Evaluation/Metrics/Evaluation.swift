@@ -44,14 +44,7 @@ public struct Evaluation: Sendable {
 
     /// What is doubtful about annotations where the videos' lengths are known: intervals that none of their frames has.
     public var doubts: [String] {
-        let behind = videos.flatMap { video in
-            video.intervals.filter { $0.frames.lowerBound >= video.frames }.map { _ in video.name }
-        }
-        guard let first = behind.first else { return [] }
-        return [
-            "\(behind.count) annotated intervals, the first of \(quoted(first)), begin behind the last frame of their videos: "
-                + "annotations and features have to count the same frames"
-        ]
+        TestSet.doubt(videos.map { ($0.name, $0.intervals, $0.frames) }).map { [$0.description] } ?? []
     }
 
     /// Snippets of all videos.

@@ -74,15 +74,8 @@ public struct TestSet: Sendable {
         return notes
     }
 
-    /// Throws at a list that names a video more than once: each of its rows would count.
-    public func checkOnce() throws(DatasetError) {
-        guard summary.rows > summary.videos else { return }
-        throw DatasetError(
-            .badData,
-            "\(list.path) names up to \(summary.mostRowsOfAVideo) crops or rows of a video (\(summary.rows) rows of "
-                + "\(summary.videos) videos), and a video is tested once. Is it the training list? --crop N takes the rows "
-                + "of one crop: 5 in UCF-Crime, 0 in XD-Violence")
-    }
+    /// What is wrong or doubtful in the list itself: a video that it names more than once, a class that it has none of.
+    public var findings: [Finding] { list.findings(classes: videos.map(\.labels), summary, for: .testing) }
 
     /// A video's scores with its ground truth.
     public func evaluated(_ video: Video, _ logits: Logits) -> EvaluatedVideo {
@@ -93,18 +86,19 @@ public struct TestSet: Sendable {
     /// The videos with logits that are there already, NAME.npy of [T, 1 + K]: the coarse logit, then the fine ones.
     public func evaluated(logits folder: FeatureFolder, threads: Int) throws(DatasetError) -> [EvaluatedVideo] {
         try each(threads: threads) { _, video throws(DatasetError) in
-            try LogitsFile.read(video, in: folder, classes: classes.count)
+            try LogitsFile.read(video.row, in: folder, classes: classes.count)
         }
     }
 
     /// The videos scored by a model, on so many threads.
     ///
-    /// - Parameter seen: told of each video's file and features, from any thread and in any order
+    /// - Parameters:
+    ///   - files: the feature file of each video
+    ///   - seen: told of each video's file and features, from any thread and in any order
     public func evaluated(
-        by model: Model, classes features: ClassFeatures, features folder: FeatureFolder, threads: Int,
+        by model: Model, classes features: ClassFeatures, files: [String], threads: Int,
         seen: @Sendable (_ file: String, _ report: FeatureReport) -> Void = { _, _ in }
     ) throws(DatasetError) -> [EvaluatedVideo] {
-        let files = try folder.files(of: list)
         let width = model.configuration.width
         return try each(threads: threads, with: { Scorer(model: model) }) { index, scorer throws(DatasetError) in
             let (rows, report) = try FeatureFile.features(files[index], width: width)
@@ -155,14 +149,52 @@ extension TestSet {
     }
 }
 
+extension VideoList {
+    /// What is wrong with the rows' files of logits, each of them read, and the snippets of those that are sound.
+    public func audit(logits folder: FeatureFolder, classes: Int) -> (findings: [Finding], snippets: [Int?]) {
+        var faults: [DatasetError] = []
+        let snippets = rows.map { row -> Int? in
+            do throws(DatasetError) { return try LogitsFile.read(row, in: folder, classes: classes).snippets } catch {
+                faults.append(error)
+                return nil
+            }
+        }
+        return (Finding.each(faults), snippets)
+    }
+}
+
+extension TestSet {
+    /// What is doubtful about annotations where the videos' lengths are known; nil of those that are not.
+    public func doubt(snippets: [Int?]) -> Finding? {
+        Self.doubt(
+            zip(videos, snippets).compactMap { video, snippets in
+                snippets.map { (video.name, video.intervals, $0 * EvaluatedVideo.snippet) }
+            })
+    }
+
+    /// Intervals that begin behind the last frame of their videos.
+    static func doubt(_ videos: [(name: String, intervals: [AnnotatedInterval], frames: Int)]) -> Finding? {
+        let behind = videos.flatMap { video in
+            video.intervals.filter { $0.frames.lowerBound >= video.frames }.map { interval in
+                "an annotated interval of \(quoted(video.name)) begins at frame \(interval.frames.lowerBound), and the video "
+                    + "has \(video.frames): annotations and features have to count the same frames"
+            }
+        }
+        return behind.isEmpty ? nil : Finding(doubts: behind)
+    }
+}
+
 /// Logits in a file: [T, 1 + K], column 0 the coarse one.
 enum LogitsFile {
-    static func read(_ video: TestSet.Video, in folder: FeatureFolder, classes: Int) throws(DatasetError) -> Logits {
-        guard let path = folder.file(video.name + ".npy") ?? folder.file(video.row.path) else {
+    static func read(_ row: VideoList.Row, in folder: FeatureFolder, classes: Int) throws(DatasetError) -> Logits {
+        let name = row.video.name
+        var path = try folder.look(for: name + ".npy")
+        if path == nil { path = try folder.look(for: row.path) }
+        guard let path else {
             throw DatasetError(
                 .noInput,
-                "\(folder.path) has no logits of \(quoted(video.name, limit: 200)) (line \(video.row.line) of the list): "
-                    + "expected \(quoted(video.name + ".npy", limit: 200))")
+                "\(folder.path) has no logits of \(quoted(name, limit: 200)) (line \(row.line) of the list): expected "
+                    + "\(quoted(name + ".npy", limit: 200))")
         }
         let array = try FeatureFile.array(path)
         guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == 1 + classes else {

@@ -38,8 +38,8 @@ struct Chart {
     let series: [Series]
     /// A curve of no skill, dashed.
     var chance: [(x: Double, y: Double)] = []
-    private static let width = 420.0, height = 340.0
-    private static let left = 52.0, right = 20.0, top = 34.0, bottom = 46.0
+    private static let width = 420.0, height = 358.0
+    private static let left = 52.0, right = 20.0, top = 52.0, bottom = 46.0
 
     /// The chart; standing alone it has its colours with it.
     func svg(alone: Bool = false) -> String {
@@ -98,12 +98,14 @@ struct Chart {
         series.map { "<path class=\"curve \($0.style)\" d=\"\(path($0.points))\"/>" }.joined(separator: "\n")
     }
 
+    /// Above the curves, wherever they go.
     private var legend: String {
         series.enumerated().map { index, one in
-            let y = Int(Self.height - Self.bottom) - 10 - 18 * (series.count - 1 - index)
-            let x = Int(Self.width - Self.right) - 12
-            return "<path class=\"curve \(one.style)\" d=\"M\(x - 18) \(y - 4)h18\"/>"
-                + "<text x=\"\(x - 24)\" y=\"\(y)\" text-anchor=\"end\">\(Markup.escaped(one.name))</text>"
+            let share = Double(index) / Double(series.count)
+            let x = Int(Self.left + share * (Self.width - Self.left - Self.right))
+            let y = Int(Self.top) - 12
+            return "<path class=\"curve \(one.style)\" d=\"M\(x) \(y - 4)h18\"/>"
+                + "<text x=\"\(x + 24)\" y=\"\(y)\">\(Markup.escaped(one.name))</text>"
         }.joined(separator: "\n")
     }
 

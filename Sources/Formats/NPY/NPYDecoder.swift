@@ -39,6 +39,12 @@ public struct NPYDecoder: ArrayDecoder {
         }
     }
 
+    /// What the header says, once it has come: lengths along each axis, and how many bytes of numbers are still to come.
+    public var awaited: (shape: [Int], bytes: Int)? {
+        guard case .data(let header, let collector) = state else { return nil }
+        return (header.shape, header.elementCount * header.elementType.byteSize - collector.byteCount)
+    }
+
     /// Bytes of the numbers so far; columns are transposed at the end, into as many again.
     public var heldBytes: Int {
         guard case .data(let header, let collector) = state else { return 0 }

@@ -28,6 +28,13 @@ extension Backlog {
 
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         let claimed = try await store.claim(limit)
+        note(claimed)
+        return claimed
+    }
+
+    /// Counts out of the queue what was claimed.
+    func note(_ claimed: [ClaimedJob]) {
+        guard !claimed.isEmpty else { return }
         state.withLock { state in
             for job in claimed {
                 let load = QueueLedger.Load(jobs: 1, bytes: job.input.count, parts: job.parts)
@@ -35,7 +42,6 @@ extension Backlog {
             }
         }
         for job in claimed { watchers.ring(job.id) }
-        return claimed
     }
 
     /// Has the pool renew its claims, where a quarter of a lease has gone by since it last did.
@@ -72,7 +78,10 @@ extension Backlog {
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, since: MonotonicTime? = nil
     ) async throws(JobStoreError) -> Bool {
         let began = since ?? clock.now
-        guard let job = try await store.complete(token, with: outcome, timings: timings) else {
+        let isAwaited = watchers.follows(token.job)
+        guard
+            let job = try await store.complete(token, with: outcome, timings: timings, isAwaited: isAwaited)
+        else {
             state.withLock { $0.metrics.dropped += 1 }
             return false
         }

@@ -28,35 +28,17 @@ extension WallTime: CustomStringConvertible {
     /// The time as RFC 3339 writes it, such as `2026-01-01T00:00:00.000Z`.
     public var description: String {
         var days = milliseconds / WallTime.millisecondsADay
-        var rest = milliseconds % WallTime.millisecondsADay
+        var rest = Int(milliseconds % WallTime.millisecondsADay)
         if rest < 0 {
-            rest += WallTime.millisecondsADay
+            rest += Int(WallTime.millisecondsADay)
             days -= 1
         }
-        let (year, month, day) = WallTime.date(daysSince1970: days)
-        let clock =
-            "\(padded(rest / 3_600_000, 2)):\(padded(rest / 60_000 % 60, 2)):\(padded(rest / 1_000 % 60, 2))"
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T\(clock).\(padded(rest % 1_000, 3))Z"
+        let date = CalendarDate(daysSince1970: Int(days))
+        let day = "\(String(date.year, digits: 4))-\(String(date.month, digits: 2))-\(String(date.day, digits: 2))"
+        let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60)
+        let clock = "\(String(hour, digits: 2)):\(String(minute, digits: 2)):\(String(second, digits: 2))"
+        return "\(day)T\(clock).\(String(rest % 1_000, digits: 3))Z"
     }
-
-    /// The Gregorian date; years are counted from March, so that the leap day ends one.
-    private static func date(daysSince1970: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let daysFromYearZero = daysSince1970 + 719_468
-        let cycle = (daysFromYearZero >= 0 ? daysFromYearZero : daysFromYearZero - 146_096) / 146_097
-        let dayOfCycle = daysFromYearZero - cycle * 146_097
-        let yearOfCycle = (dayOfCycle - dayOfCycle / 1_460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365
-        let dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        return (yearOfCycle + cycle * 400 + (month <= 2 ? 1 : 0), month, day)
-    }
-}
-
-/// The number with zeros before it, up to `width` digits.
-private func padded(_ number: Int64, _ width: Int) -> String {
-    let digits = String(number)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }
 
 extension WallTime {
@@ -71,21 +53,14 @@ extension WallTime {
             (1...12).contains(month), (1...Self.days(of: month, in: year)).contains(day), hour < 24, minute < 60,
             second <= 60
         else { return nil }
-        let days = Self.daysSince1970(year, month, day)
+        let date = CalendarDate(year: Int(year), month: Int(month), day: Int(day))
+        let days = Int64(date.daysSince1970)
         self.init(milliseconds: ((days * 24 + hour) * 60 + minute - offset) * 60_000 + second * 1_000 + fraction)
     }
 
     private static func days(of month: Int64, in year: Int64) -> Int64 {
         let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
         return month == 2 ? (isLeap ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31
-    }
-
-    /// Years are counted from March, so that the leap day ends one.
-    private static func daysSince1970(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let years = month > 2 ? year : year - 1
-        let months = (month + 9) % 12
-        let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day - 1
-        return days - 719_468
     }
 }
 

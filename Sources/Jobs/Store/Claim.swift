@@ -40,6 +40,17 @@ public struct ClaimLimit: Sendable, Equatable {
     }
 }
 
+/// Who takes jobs that a store has claimed for it unasked, in the transaction of somebody else's step.
+///
+/// Its functions are called on the store's own thread, and must not block.
+public protocol ClaimTaker: Sendable {
+    /// How much it would claim now; nil for nothing. What it names is on its way to it until ``take(_:)`` is called, once.
+    func room() -> ClaimLimit?
+
+    /// Takes what was claimed, which is committed; nothing where it came to nothing.
+    func take(_ claimed: [ClaimedJob])
+}
+
 /// A job in the hands of a worker.
 ///
 /// One object, for a crew and its workers hand it on for each step.

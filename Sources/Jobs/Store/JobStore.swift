@@ -60,6 +60,10 @@ public protocol JobStore: Sendable {
     /// token.
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob]
 
+    /// Has jobs claimed for one who has room, as by ``claim(_:)``, in the transaction in which they come or in which a place
+    /// for them becomes free, so that a claim costs none of its own. A store need not do so.
+    func offer(to taker: (any ClaimTaker)?)
+
     /// Notes how many parts are done, which never becomes fewer, and says whether the holder shall go on.
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding
 
@@ -70,6 +74,11 @@ public protocol JobStore: Sendable {
     /// - Returns: the job as it ended; nil if the token was stale and the outcome was dropped.
     func complete(
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
+    ) async throws(JobStoreError) -> Job?
+
+    /// The same; where nobody waits for the end, it may take a few milliseconds more, to be committed with others.
+    func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, isAwaited: Bool
     ) async throws(JobStoreError) -> Job?
 
     /// Gives a claim back: the job is queued again, in its old place, or ends (see ``Release``).
@@ -138,6 +147,16 @@ public protocol JobStore: Sendable {
 }
 
 extension JobStore {
+    /// For stores in which a claim costs nothing.
+    public func offer(to taker: (any ClaimTaker)?) {}
+
+    /// For stores in which an end costs nothing.
+    public func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, isAwaited: Bool
+    ) async throws(JobStoreError) -> Job? {
+        try await complete(token, with: outcome, timings: timings)
+    }
+
     /// For stores in which finding out costs nothing.
     public func checkTakes() async throws(JobStoreError) { try await checkWritable() }
 }

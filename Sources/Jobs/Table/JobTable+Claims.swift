@@ -4,6 +4,9 @@ extension JobTable {
     /// Whether a claim could have anything now.
     package var canBeClaimed: Bool { partsToClaim != nil }
 
+    /// The job that a claim would have; nil where it would have none.
+    package var firstToClaim: JobID? { canBeClaimed ? ready.first : nil }
+
     /// The parts of the job that a claim would have; nil where it would have none.
     private var partsToClaim: Int? {
         guard let first = ready.first, !isAlone, let record = records[first] else { return nil }

@@ -34,6 +34,9 @@ final class Watchers: Sendable {
         }
     }
 
+    /// Whether anybody follows a job.
+    func follows(_ id: JobID) -> Bool { state.withLock { $0.followed[id] != nil } }
+
     /// The jobs that are followed.
     var jobs: [JobID] { state.withLock { Array($0.followed.keys) } }
 

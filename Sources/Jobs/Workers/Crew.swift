@@ -25,6 +25,10 @@ final class Crew<Processor: JobProcessor>: Sendable {
         var alive = 0
         /// What tasks have yet to finish: the dispatcher, claims and reports.
         var pending = 0
+        /// Whether jobs are on their way that were claimed, or may be.
+        var isClaiming = false
+        /// Whether somebody wanted to claim meanwhile.
+        var wantsClaim = false
         /// The claims that are over for the crew and that the store has yet to hear of.
         var ending: Set<ClaimToken> = []
         var isDraining = false
@@ -243,7 +247,7 @@ extension Crew {
     /// Whether jobs are still claimed.
     var isClaiming: Bool { monitor.withLock { !$0.isDraining } }
 
-    /// How much to claim now, nil for nothing. It counts as pending until `settlePending`.
+    /// How much to claim now, nil for nothing. It counts as pending until ``endClaim()``; nobody else claims meanwhile.
     ///
     /// A job for each worker and one to go on with, however long they are; more only as long as they are short. The reserve
     /// is filled up when half of it is gone: many jobs a claim cost the store less.
@@ -256,8 +260,23 @@ extension Crew {
                 jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held)
             let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
             guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone else { return nil }
+            guard !state.isClaiming else {
+                state.wantsClaim = true
+                return nil
+            }
+            state.isClaiming = true
             state.pending += 1
             return limit
+        }
+    }
+
+    /// A claim is over; says whether somebody wanted another meanwhile.
+    func endClaim() -> Bool {
+        update { state in
+            state.pending -= 1
+            state.isClaiming = false
+            defer { state.wantsClaim = false }
+            return state.wantsClaim
         }
     }
 

@@ -51,6 +51,7 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         crew.update { $0.pending += 1 }
         Task {
             if let models { await serve(models(), missing: missing) }
+            if crew.isClaiming { backlog.store.offer(to: self) }
             await dispatch()
             crew.settlePending()
         }
@@ -73,6 +74,7 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         let (tokens, busy) = crew.leave()
         released += await release(tokens)
         if busy == 0 { _ = await crew.reaches({ $0.alive == 0 }, until: backlog.clock.now + .seconds(5)) }
+        backlog.store.offer(to: nil)
         backlog.detach()
         return DrainReport(released: released, stillBusy: busy)
     }
@@ -114,7 +116,7 @@ extension WorkerPool {
             await backlog.bell.wait()
             guard let limit = crew.beginClaim() else { continue }
             _ = await release(crew.admit(await claim(limit)))
-            crew.settlePending()
+            if crew.endClaim() { backlog.bell.ring() }
         }
     }
 

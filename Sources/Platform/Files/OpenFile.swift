@@ -41,7 +41,7 @@ public final class OpenFile: Sendable {
     }
 
     /// What a file is that is no regular one; nil for one that is.
-    private static func nameOfIrregular(mode: mode_t) -> String? {
+    package static func nameOfIrregular(mode: mode_t) -> String? {
         switch mode & S_IFMT {
         case S_IFREG: nil
         case S_IFDIR: "a directory"

@@ -39,6 +39,24 @@ public final class WorkFolder: Sendable {
         guard code == 0 || code == EEXIST else { throw .notWritable(path: path, reason: errnoText(code)) }
     }
 
+    /// Throws unless files can be written into a folder, or it can be made; nothing is made.
+    ///
+    /// - Returns: whether it is there
+    public static func check(_ path: String) throws(FileError) -> Bool {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else {
+                throw .notWritable(path: path, reason: "something that is no folder is there")
+            }
+            guard access(path, W_OK | X_OK) == 0 else { throw .notWritable(path: path, reason: errnoText(errno)) }
+            return true
+        }
+        guard errno == ENOENT, !path.isEmpty else { throw .notWritable(path: path, reason: errnoText(errno)) }
+        let above = path.trimmedEnd { $0 == ASCII.slash }.trimmedEnd { $0 != ASCII.slash }
+        _ = try check(above.isEmpty ? "." : String(above))
+        return false
+    }
+
     /// Removes what a killed process has left of files with these names while it wrote them (``AtomicFile``). Call it where
     /// nobody else writes them: with the lock.
     public func sweep(_ names: [String]) {

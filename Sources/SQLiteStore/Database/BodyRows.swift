@@ -29,17 +29,27 @@ struct BodyRows {
     }
 
     let db: Database
+    /// Those of the connection that writes; nil for one that is only looked into.
+    var statements: JobStatements?
+
+    private var prepared: JobStatements { statements ?? JobStatements(db) }
 
     func insert(_ payload: StoredPayload, _ job: JobID) throws {
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO payloads (job, form, plain, floats, options, bytes, sha256, body)
-                VALUES (?, ?, ?, ?, x'', ?, ?, ?)
-                """
-        ).execute(arguments: [
-            job.blob, payload.form.rawValue, payload.plain, payload.areFloats, payload.body.bytes.count,
-            Blob(payload.body.sha256), payload.body.column,
-        ])
+        try prepared.run(
+            .insertPayload,
+            """
+            INSERT INTO payloads (job, form, plain, floats, options, bytes, sha256, body)
+            VALUES (?, ?, ?, ?, x'', ?, ?, ?)
+            """
+        ) { values in
+            values.id(job)
+            values.int(payload.form.rawValue)
+            values.int(payload.plain)
+            values.bool(payload.areFloats)
+            values.int(payload.body.bytes.count)
+            values.blob(payload.body.sha256)
+            values.blob(payload.body.column)
+        }
     }
 
     func payload(_ job: JobID) throws -> Payload? {
@@ -75,10 +85,15 @@ struct BodyRows {
 
     /// - Parameter file: the name of the file that a large result is in
     func insert(_ result: StoredBody, _ job: JobID, file: String) throws {
-        try db.cachedStatement(sql: "INSERT INTO results (job, bytes, sha256, body, file) VALUES (?, ?, ?, ?, ?)")
-            .execute(arguments: [
-                job.blob, result.bytes.count, Blob(result.sha256), result.column, result.isLarge ? file : nil,
-            ])
+        try prepared.run(
+            .insertResult, "INSERT INTO results (job, bytes, sha256, body, file) VALUES (?, ?, ?, ?, ?)"
+        ) { values in
+            values.id(job)
+            values.int(result.bytes.count)
+            values.blob(result.sha256)
+            values.blob(result.column)
+            values.text(result.isLarge ? file : nil)
+        }
     }
 
     func result(_ job: JobID) throws -> Result? {
@@ -95,10 +110,12 @@ struct BodyRows {
     /// Lets go of an input: at once, or at a time.
     func endPayload(_ job: JobID, expires: Int64?) throws {
         if let expires {
-            try db.cachedStatement(sql: "UPDATE payloads SET expires = ? WHERE job = ?")
-                .execute(arguments: [expires, job.blob])
+            try prepared.run(.keepPayload, "UPDATE payloads SET expires = ? WHERE job = ?") { values in
+                values.int64(expires)
+                values.id(job)
+            }
         } else {
-            try db.cachedStatement(sql: "DELETE FROM payloads WHERE job = ?").execute(arguments: [job.blob])
+            try prepared.run(.removePayload, "DELETE FROM payloads WHERE job = ?") { $0.id(job) }
         }
     }
 

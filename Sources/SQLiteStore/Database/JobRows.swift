@@ -7,6 +7,10 @@ struct JobRows {
     let clock: StoreClock
     /// What learns of rows that can't be read.
     let damage: StoreDamage
+    /// Those of the connection that writes; nil for one that is only looked into.
+    var statements: JobStatements?
+
+    private var prepared: JobStatements { statements ?? JobStatements(db) }
 
     static let selection = "SELECT \(StoredJob.columns) FROM jobs"
     static let live = "WHERE status <= 1 ORDER BY id"
@@ -18,31 +22,46 @@ struct JobRows {
         AND (ended <= ? OR NOT EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id)) LIMIT ?
         """
 
-    private static func insertion(_ more: String, _ places: String) -> String {
-        """
-        INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
-            output_estimate, subject, batch, place, callback, reuse_key, created_at,
-            deadline_at, inserted, overdue, attempt, parts_done, revision\(more))
-        VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 1\(places))
-        """
-    }
-
-    private static let insertion = insertion("", "")
-    private static let ownedInsertion = insertion(", owner, trace", ", ?, ?")
-
-    /// Writes a job that is queued. What it has not, or not yet, is left out: GRDB copies nothing of up to 20 values.
+    /// Writes a job that has just come: queued, or claimed already.
     func insert(_ record: JobRecord, _ new: NewJob, place: Int) throws {
         let job = record.job
-        let isPlain = job.owner == nil && job.trace == nil
-        var arguments: StatementArguments = [
-            job.id.blob, job.priority.rawValue, Text(job.client), Text(job.model),
-            Text(job.modelSHA256), Text(job.name), Text(job.kind), job.inputBytes, job.parts, new.outputEstimate,
-            Blob(job.subject.bytes), job.batch?.jobID.blob, place, Text(job.callback), Text(new.ownReuseKey),
-            job.createdAt.milliseconds,
-            job.deadline?.milliseconds, clock.stored(record.insertedAt), record.overdueAt.map(clock.stored),
-        ]
-        if !isPlain { arguments += [Text(job.owner), Text(job.trace)] }
-        try db.cachedStatement(sql: isPlain ? Self.insertion : Self.ownedInsertion).execute(arguments: arguments)
+        try prepared.run(
+            .insertJob,
+            """
+            INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
+                output_estimate, subject, batch, place, callback, reuse_key, created_at,
+                deadline_at, started_at, inserted, overdue, attempt, parts_done, token, revision, owner, trace)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        ) { values in
+            values.id(job.id)
+            values.int(StatusCode[job.status])
+            values.int(job.priority.rawValue)
+            values.text(job.client)
+            values.text(job.model)
+            values.text(job.modelSHA256)
+            values.text(job.name)
+            values.text(job.kind)
+            values.int(job.inputBytes)
+            values.int(job.parts)
+            values.int(new.outputEstimate)
+            values.blob(job.subject.bytes)
+            values.id(job.batch?.jobID)
+            values.int(place)
+            values.text(job.callback)
+            values.text(new.ownReuseKey)
+            values.int64(job.createdAt.milliseconds)
+            values.int64(job.deadline?.milliseconds)
+            values.int64(job.startedAt?.milliseconds)
+            values.int64(clock.stored(record.insertedAt))
+            values.int64(record.overdueAt.map(clock.stored))
+            values.int(job.attempt)
+            values.int(job.partsDone)
+            values.int64(record.holder.map { Int64(bitPattern: $0.secret) })
+            values.int(job.revision)
+            values.text(job.owner)
+            values.text(job.trace)
+        }
     }
 
     /// Makes the jobs of a model's name whose digest is not known those of this model.
@@ -58,21 +77,33 @@ struct JobRows {
     /// Writes what may have changed of a job; its row has to be there, and not to have ended.
     func update(_ record: JobRecord) throws {
         let job = record.job
-        try db.cachedStatement(
-            sql: """
-                UPDATE jobs SET status = ?, started_at = ?, finished_at = ?, ended = ?, attempt = ?, parts_done = ?,
-                    token = ?, cancel_requested = ?, suspect = ?, failure_reason = ?, failure_detail = ?,
-                    queued_ns = ?, scored_ns = ?, output_bytes = ?, revision = ?
-                WHERE id = ? AND status <= 1
-                """
-        ).execute(arguments: [
-            StatusCode[job.status], job.startedAt?.milliseconds, job.finishedAt?.milliseconds,
-            record.endedAt.map(clock.stored), job.attempt, job.partsDone,
-            record.holder.map { Int64(bitPattern: $0.secret) }, record.isCancelRequested, record.isSuspect,
-            Text(job.failure?.reason), Text(job.failure?.detail), job.timings?.queued.nanosecondsClamped,
-            job.timings?.scored.nanosecondsClamped, job.outputBytes, job.revision, job.id.blob,
-        ])
-        guard db.changesCount == 1 else {
+        let changes = try prepared.run(
+            .updateJob,
+            """
+            UPDATE jobs SET status = ?, started_at = ?, finished_at = ?, ended = ?, attempt = ?, parts_done = ?,
+                token = ?, cancel_requested = ?, suspect = ?, failure_reason = ?, failure_detail = ?,
+                queued_ns = ?, scored_ns = ?, output_bytes = ?, revision = ?
+            WHERE id = ? AND status <= 1
+            """
+        ) { values in
+            values.int(StatusCode[job.status])
+            values.int64(job.startedAt?.milliseconds)
+            values.int64(job.finishedAt?.milliseconds)
+            values.int64(record.endedAt.map(clock.stored))
+            values.int(job.attempt)
+            values.int(job.partsDone)
+            values.int64(record.holder.map { Int64(bitPattern: $0.secret) })
+            values.bool(record.isCancelRequested)
+            values.bool(record.isSuspect)
+            values.text(job.failure?.reason)
+            values.text(job.failure?.detail)
+            values.int64(job.timings?.queued.nanosecondsClamped)
+            values.int64(job.timings?.scored.nanosecondsClamped)
+            values.int(job.outputBytes)
+            values.int(job.revision)
+            values.id(job.id)
+        }
+        guard changes == 1 else {
             throw StoreFault.refused(.damaged(job.id, "its row is not where it was"))
         }
     }

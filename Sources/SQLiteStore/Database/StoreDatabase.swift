@@ -12,6 +12,8 @@ import Synchronization
 final class StoreDatabase: Sendable {
     static let pageSize = 8_192
 
+    /// Those of the connection that writes, which they go before.
+    let statements: JobStatements
     private let pool: DatabasePool
     private let path: String
     private let keeper: LogKeeper
@@ -46,6 +48,7 @@ final class StoreDatabase: Sendable {
             // 16 MB, so that a transaction with 64 payloads in rows fits.
             try db.execute(sql: "PRAGMA cache_size = -16384")
         }
+        statements = pool.writeWithoutTransaction { JobStatements($0) }
         try Schema.migrator.migrate(pool)
         keeper.begin(
             at: UInt32(
@@ -138,6 +141,11 @@ final class StoreDatabase: Sendable {
 
     /// Jobs as rows, inside a transaction.
     func rows(_ db: Database) -> JobRows { JobRows(db: db, clock: clock, damage: damage) }
+
+    /// What a step of the writer works with.
+    func context(_ db: Database, _ live: LiveBox) -> WriteContext {
+        WriteContext(db: db, clock: clock, live: live, damage: damage, statements: statements)
+    }
 
     /// Reads on the calling thread, while nobody else is there.
     func readNow<Value>(_ body: (Database) throws -> Value) throws -> Value { try pool.read(body) }
@@ -303,6 +311,7 @@ final class StoreDatabase: Sendable {
     func close() {
         checkpointAll()
         let isInOrder = logBytes == 0
+        pool.writeWithoutTransaction { _ in statements.close() }
         let isClosed = (try? pool.close()) != nil
         keeper.close(inOrder: isInOrder && isClosed)
     }

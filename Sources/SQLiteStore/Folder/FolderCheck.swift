@@ -282,6 +282,12 @@ struct FolderCheck {
         return (file, head)
     }
 
+    /// The sums of all pages of the database as they are.
+    func pageSums() throws(StateError) -> [UInt64] {
+        let (database, head) = try open()
+        return try sums(of: database, pageSize: head.pageSize)
+    }
+
     /// The sums of all pages as they are in the file, that of page 1 at 1; by all cores, since it is all of the database.
     private func sums(of file: OpenFile, pageSize: Int) throws(StateError) -> [UInt64] {
         let pages = file.count / pageSize

@@ -68,8 +68,11 @@ public final class StateFolder: Sendable {
     /// Removes the notes of an earlier process's workers.
     func removeWork() { unlink(places.work) }
 
-    /// Removes what an older Vigil went by.
-    func removeSeal() { unlink(places.seal) }
+    /// Removes what an older Vigil went by, and what a backup says of itself: it is a server's folder now.
+    func removeSeal() {
+        unlink(places.seal)
+        unlink(places.backup)
+    }
 
     static func pid(inFile path: String) -> Int? {
         let file = open(path, O_RDONLY | O_CLOEXEC)

@@ -32,6 +32,8 @@ struct StatePlaces: Sendable {
     var strays: String { folder + "/strays" }
     /// What told an older Vigil that the database was closed in order.
     var seal: String { folder + "/closed" }
+    /// What a backup says of itself.
+    var backup: String { folder + "/backup" }
     /// What the workers are at.
     var work: String { folder + "/work" }
     /// What is given back to a full disk.

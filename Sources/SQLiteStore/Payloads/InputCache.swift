@@ -23,6 +23,12 @@ final class InputCache: Sendable {
         }
     }
 
+    /// Whether an input is at hand.
+    func holds(_ job: JobID) -> Bool { state.withLock { $0.inputs[job] != nil } }
+
+    /// An input, which stays.
+    func input(of job: JobID) -> JobBody? { state.withLock { $0.inputs[job] } }
+
     func take(_ job: JobID) -> JobBody? {
         state.withLock { state in
             guard let input = state.inputs.removeValue(forKey: job) else { return nil }

@@ -19,7 +19,7 @@ struct StoredBody: Sendable {
     var isLarge: Bool { bytes.count > Self.largestRow }
 
     /// What stands in the row.
-    var column: Blob? { isLarge ? nil : Blob(bytes) }
+    var column: [UInt8]? { isLarge ? nil : bytes }
 
     static func digest(_ bytes: [UInt8], subject: [UInt8] = []) -> [UInt8] {
         var digest = SHA256()

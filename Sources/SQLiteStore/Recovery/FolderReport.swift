@@ -49,12 +49,19 @@ public struct FolderReport: Sendable, Equatable {
         }
     }
 
-    private mutating func readJobs(_ db: Database, _ places: StatePlaces) throws {
+    /// How many jobs there are, by status.
+    static func counts(_ db: Database) throws -> [String: Int] {
+        var jobs: [String: Int] = [:]
         for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM jobs GROUP BY status") {
             let columns = Columns(row: row)
             let status = StatusCode.status(try columns.int(0))
             jobs[status?.rawValue ?? "unknown"] = try columns.int(1)
         }
+        return jobs
+    }
+
+    private mutating func readJobs(_ db: Database, _ places: StatePlaces) throws {
+        jobs = try Self.counts(db)
         // A folder of an older Vigil has other columns until a server has begun with it.
         if try Schema.migrator.hasCompletedMigrations(db) {
             do { _ = try StoreDatabase.written(db) } catch StoreFault.unreadable {

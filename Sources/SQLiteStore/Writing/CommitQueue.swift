@@ -8,11 +8,19 @@ import Synchronization
 ///
 /// So a step alone waits for nothing, and many share one flush of the disk. A transaction that fails is done again step by
 /// step, so that one step's fault is no other's.
+///
+/// Patient steps let others go first, for some milliseconds: the ends of jobs write other pages than submissions do, so that
+/// many of them together cost a fraction of what they cost one by one. Where no other step waits they wait for nothing either.
 final class CommitQueue: Sendable {
     static let most = 64
+    /// How many patient steps let others go first.
+    static let mostPatient = 32
 
     private struct State {
         var waiting: [Commit] = []
+        var patient: [Commit] = []
+        /// When the first of those came.
+        var patientSince = ContinuousClock.now
         var isRunning = false
         var isClosed = false
         /// Why the last transaction failed, if it did.
@@ -26,18 +34,25 @@ final class CommitQueue: Sendable {
     private let database: StoreDatabase
     private let live: LiveBox
     private let space: DiskSpace
+    private let idle: IdleHands
+    private let patience: Duration
     private let committed: (@Sendable (Duration, Int) -> Void)?
     private let queue = DispatchQueue(label: "vigil.store")
     private let state = Mutex(State())
 
-    /// - Parameter committed: told of each transaction that was committed
+    /// - Parameters:
+    ///   - patience: how long patient steps let others go first
+    ///   - committed: told of each transaction that was committed
     init(
-        database: StoreDatabase, live: LiveBox, space: DiskSpace, committed: (@Sendable (Duration, Int) -> Void)? = nil
+        database: StoreDatabase, live: LiveBox, space: DiskSpace, idle: IdleHands, patience: Duration,
+        committed: (@Sendable (Duration, Int) -> Void)? = nil
     ) {
         self.committed = committed
         self.database = database
         self.live = live
         self.space = space
+        self.idle = idle
+        self.patience = patience
     }
 
     /// Why the last transaction failed; nil where it did not.
@@ -47,21 +62,17 @@ final class CommitQueue: Sendable {
     var transactions: Int { state.withLock { $0.transactions } }
 
     /// How many steps wait for the transaction that is running.
-    var waiting: Int { state.withLock { $0.waiting.count } }
+    var waiting: Int { state.withLock { $0.waiting.count + $0.patient.count } }
 
     /// Runs a step on the writer, and returns what it made once that is committed.
-    ///
-    /// - Parameters:
-    ///   - mayUseBallast: false for what is new, which is refused on a full disk
-    ///   - isPromise: false for what nobody outside is told of, such as a claim
     func commit<Value: Sendable>(
-        mayUseBallast: Bool = true, isPromise: Bool = true, _ body: @escaping @Sendable (WriteContext) throws -> Value
+        _ manner: Commit.Manner = .usual, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
         let box = Made<Value>()
         let error = await withCheckedContinuation { (continuation: CheckedContinuation<JobStoreError?, Never>) in
             add(
                 Commit(
-                    mayUseBallast: mayUseBallast, isPromise: isPromise, run: { context in box.put(try body(context)) },
+                    manner, run: { context in box.put(try body(context)) },
                     settled: { continuation.resume(returning: $0) }))
         }
         if let error { throw error }
@@ -89,7 +100,12 @@ final class CommitQueue: Sendable {
         enum Turn { case mine, others, none }
         let turn = state.withLock { state -> Turn in
             if state.isClosed { return .none }
-            state.waiting.append(commit)
+            if commit.manner.isPatient {
+                if state.patient.isEmpty { state.patientSince = ContinuousClock.now }
+                state.patient.append(commit)
+            } else {
+                state.waiting.append(commit)
+            }
             if state.isRunning { return .others }
             state.isRunning = true
             return .mine
@@ -104,8 +120,7 @@ final class CommitQueue: Sendable {
     private func drain() {
         while true {
             let batch = state.withLock { state -> [Commit] in
-                let batch = Array(state.waiting.prefix(Self.most))
-                state.waiting.removeFirst(batch.count)
+                let batch = next(&state)
                 if batch.isEmpty { state.isRunning = false }
                 return batch
             }
@@ -115,31 +130,55 @@ final class CommitQueue: Sendable {
         }
     }
 
+    /// What the next transaction has.
+    private func next(_ state: inout State) -> [Commit] {
+        var batch = Array(state.waiting.prefix(Self.most))
+        state.waiting.removeFirst(batch.count)
+        guard !state.patient.isEmpty else { return batch }
+        let isTime =
+            batch.isEmpty || state.patient.count >= Self.mostPatient
+            || ContinuousClock.now - state.patientSince >= patience
+        guard isTime else { return batch }
+        let more = state.patient.prefix(max(Self.most - batch.count, Self.mostPatient))
+        state.patient.removeFirst(more.count)
+        batch += more
+        return batch
+    }
+
     private func commit(_ batch: [Commit]) {
-        guard let error = attempt(batch) else { return settle(batch, nil) }
-        if batch.count == 1 { return settle(batch, again(batch[0], after: error)) }
+        let (error, hasClaimed) = attempt(batch, claims: true)
+        guard let error else { return settle(batch, nil) }
+        if batch.count == 1, !hasClaimed { return settle(batch, again(batch[0], after: error)) }
+        // One by one, and without claims, which may be what failed.
         for commit in batch {
-            let error = attempt([commit]).flatMap { again(commit, after: $0) }
+            let error = attempt([commit], claims: false).error.flatMap { again(commit, after: $0) }
             settle([commit], error)
         }
     }
 
     /// On a full disk the ballast goes, once, for what was accepted; what is new is refused.
     private func again(_ commit: Commit, after error: JobStoreError) -> JobStoreError? {
-        guard case .diskFull = error, commit.mayUseBallast, space.throwOutBallast() else { return error }
-        return attempt([commit])
+        guard case .diskFull = error, commit.manner.mayUseBallast, space.throwOutBallast() else { return error }
+        return attempt([commit], claims: false).error
     }
 
     /// Runs steps in one transaction; says why that failed, and then nothing is changed.
-    private func attempt(_ batch: [Commit]) -> JobStoreError? {
+    ///
+    /// Who has nothing to do gets jobs in it, so that a job for which a worker is idle is claimed as it comes, and an end
+    /// and the next claim are one transaction.
+    ///
+    /// - Parameter claims: whether they do
+    private func attempt(_ batch: [Commit], claims: Bool) -> (error: JobStoreError?, hasClaimed: Bool) {
+        var hand = IdleHands.Hand()
         let began = MonotonicTime.now
         do {
             if let change = database.change() { throw JobStoreError.unavailable(change) }
             if state.withLock({ $0.isAstray }) { try restore() }
-            try database.write(counts: batch.contains(where: \.isPromise)) { db in
-                let context = WriteContext(
-                    db: db, clock: database.clock, live: live, damage: database.damage)
+            try database.write(counts: batch.contains(where: \.manner.isPromise)) { db in
+                let context = database.context(db, live)
                 for commit in batch { try commit.perform(context) }
+                if claims { try idle.claim(&hand, context) }
+                try context.coming.write(context)
             }
         } catch {
             let reason = StoreFault.reason(of: error)
@@ -152,7 +191,8 @@ final class CommitQueue: Sendable {
             }
             state.withLock { $0.isAstray = true }
             try? restore()
-            return reason
+            idle.give(nothing: hand)
+            return (reason, hand.isAsked)
         }
         live.withLock { live in
             live.overdue += live.overdueToCommit
@@ -167,7 +207,8 @@ final class CommitQueue: Sendable {
             state.transactions += 1
         }
         committed?(MonotonicTime.now - began, batch.count)
-        return nil
+        idle.give(hand)
+        return (nil, hand.isAsked)
     }
 
     /// Makes the live jobs those that the disk has. Where that can't be done, no step is run before it could be.

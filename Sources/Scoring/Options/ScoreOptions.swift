@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 import VadCLIP
 
 /// What a client asks of a job beside the features: the query of `POST /score`.
@@ -182,8 +183,16 @@ public enum JobDeadline: Sendable, Equatable {
 
 /// Where the normal class stands among labels that someone has given: it is the first, whatever that is called.
 public enum LabelList {
-    /// Throws where a label says that it is the normal class and is not the first: a segment would be called after it.
+    /// Throws where a label is there twice, in capitals or not, which the text tower reads alike, or says that it is the
+    /// normal class and is not the first: a segment would be called after it.
     static func check(_ labels: [String]) throws(OptionError) {
+        var seen: [ByteText: Int] = [:]
+        for (index, label) in labels.enumerated() {
+            guard let first = seen.updateValue(index, forKey: ByteText(label.asciiLowercase)) else { continue }
+            throw OptionError(
+                name: "labels",
+                problem: "'\(label.prefix(40))' is label \(first + 1) and label \(index + 1): expected each class once")
+        }
         guard let first = labels.first, !isNormal(first), let index = labels.firstIndex(where: isNormal) else { return }
         throw OptionError(
             name: "labels",

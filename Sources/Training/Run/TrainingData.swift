@@ -82,7 +82,7 @@ public struct TrainingData: Sendable {
 public struct DataFaults: Error, Equatable, Sendable, CustomStringConvertible {
     /// One sentence each.
     public let faults: [String]
-    /// Whether files are missing.
+    /// Whether files are missing or can't be read.
     public let isMissing: Bool
 
     init(_ faults: [String], isMissing: Bool = false) {
@@ -91,7 +91,7 @@ public struct DataFaults: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     init(_ audit: FeatureAudit) {
-        self.init(audit.errors.map(\.description), isMissing: audit.files.contains(nil))
+        self.init(audit.errors.map(\.description), isMissing: audit.errors.contains { $0.error == .noInput })
     }
 
     /// All in one line.

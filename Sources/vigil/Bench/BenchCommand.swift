@@ -94,6 +94,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
     var hdr: String?
     @OptionGroup var general: SettingGroup<BenchSettings.General>
+    @OptionGroup(title: "Client") var client: SettingGroup<BenchSettings.Client>
 
     /// The numbers that were given, once they have been checked.
     private struct Pace {
@@ -104,13 +105,13 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let pace = try check()
-        let key = try keyFile.map { try KeyFile($0) }
         let server = try url.map { try ServerURL($0) }
         let trust = try trust(in: server)
         if let hdr { try AtomicFile.check(path: hdr) }
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
         let settings = try settings()
+        let key = try key(settings)
         let (stop, sources) = StopFlag.on(SIGINT)
         defer { for source in sources { source.cancel() } }
         let report =
@@ -132,7 +133,14 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     private func settings() throws -> Settings {
         let own = ["model": model.map { [$0] }, "workers": workers.map { ["\($0)"] }].compactMapValues(\.self)
-        return try Settings(.bench, options: general.given, own)
+        return try Settings(.bench, options: general.given, client.given, own)
+    }
+
+    /// The API key of the server at the URL; one that the environment has is no other server's.
+    private func key(_ settings: Settings) throws -> KeyFile? {
+        if let keyFile { return try KeyFile(keyFile) }
+        guard url != nil, let key = try settings.secret("api-key") else { return nil }
+        return try KeyFile(key: key, from: settings.isSecretInFile("api-key") ? "api-key-file" : "api-key")
     }
 
     private func check() throws -> Pace {

@@ -90,10 +90,24 @@ struct KeyFile {
         guard file.count > 0, text == nil || !key.isEmpty else {
             throw Failure(.configuration, "--key-file \(path): it is empty; expected one line, the API key")
         }
-        guard !key.isEmpty, key.utf8.count <= Self.maxBytes, key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        guard let field = Self.field(key) else {
             throw Failure(.configuration, "--key-file \(path): expected one line, the API key, with no blanks in it")
         }
-        self.path = path
-        field = ("Authorization", "Bearer \(key)")
+        (self.path, self.field) = (path, field)
+    }
+
+    /// A key that a setting gives.
+    init(key: String, from setting: String) throws {
+        guard let field = Self.field(key) else {
+            throw Failure(.configuration, "\(setting): expected an API key, with no blanks in it")
+        }
+        (path, self.field) = (setting, field)
+    }
+
+    private static func field(_ key: String) -> (name: String, value: String)? {
+        guard !key.isEmpty, key.utf8.count <= maxBytes, key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            return nil
+        }
+        return ("Authorization", "Bearer \(key)")
     }
 }

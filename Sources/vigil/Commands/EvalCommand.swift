@@ -16,52 +16,83 @@ struct EvalCommand: ParsableCommand {
 
     @OptionGroup(title: "What is measured") var input: EvalInput
     @Option(help: "Draw so many lists of videos for 95% confidence intervals, such as 1000. (default: none)")
-    var bootstrap = 0
-    @Option(help: "What the lists are drawn with.")
-    var seed: UInt32 = 0
-    @Option(help: "False alarms an hour that the proposed threshold may give.")
-    var falseAlarms = 1.0
+    var bootstrap: Int?
+    @Option(help: "What the lists are drawn with. (default: 0)")
+    var seed: UInt32?
+    @Option(help: "False alarms an hour that the proposed threshold may give. (default: 1)")
+    var falseAlarms: Double?
     @Flag(help: "Write JSON.")
     var json = false
     @Option(help: "Also write one HTML file with curves, tables and each video's timeline.")
     var report: String?
     @Option(help: "Also write the curves as SVG files into this folder, which is made.")
     var plots: String?
-    @Flag(help: "Only check the list, annotations and features, each of them read; nothing is scored.")
+    @Flag(
+        help: "Only check the list, annotations and features or logits, each of them read: all that is wrong is told.")
     var check = false
     @Flag(help: "With --check: the list is one to train on, with several crops of a video.")
     var training = false
 
     func run() throws {
         try checkOptions()
-        if check { return try EvalCheck(input: input, isTraining: training).run() }
+        for note in withoutEffect { Terminal.note("note: \(note)") }
+        if check { return try EvalCheck(input: input, isTraining: training, asJSON: json).run() }
         let scored = try input.scored()
-        let threads = input.threads
         let evaluation = Evaluation(scored.videos, classes: scored.set.classes, normalTruth: scored.normalTruth)
-        let rate = input.fps ?? scored.framesPerSecond
+        let rate = input.truth.fps ?? scored.framesPerSecond
         let document = EvaluationDocument(
-            evaluation, thresholds: Thresholds(scored.videos, framesPerSecond: rate, allowedPerHour: falseAlarms),
-            bootstrap: bootstrap > 0
-                ? Bootstrap(evaluation, draws: bootstrap, seed: UInt64(seed), threads: threads) : nil,
+            evaluation,
+            thresholds: Thresholds(scored.videos, framesPerSecond: rate, allowedPerHour: falseAlarms ?? 1),
+            bootstrap: draws > 0
+                ? Bootstrap(evaluation, draws: draws, seed: UInt64(seed ?? 0), threads: input.threads) : nil,
             dataset: scored.dataset, source: scored.source, notes: scored.notes + evaluation.doubts)
         try write(document)
     }
 
+    private var draws: Int { bootstrap ?? 0 }
+
     private func checkOptions() throws {
-        guard (0...100_000).contains(bootstrap) else {
-            throw Failure(.usage, "--bootstrap \(bootstrap): expected 0 to 100000")
+        guard (0...100_000).contains(draws) else {
+            throw Failure(.usage, "--bootstrap \(draws): expected 0 to 100000")
         }
-        guard falseAlarms.isFinite, falseAlarms >= 0 else {
+        if let falseAlarms, !falseAlarms.isFinite || falseAlarms < 0 {
             throw Failure(.usage, "--false-alarms \(falseAlarms): expected a number an hour, 0 or more")
         }
         if training, !check { throw Failure(.usage, "--training goes with --check") }
+        try input.check(needsScores: !check)
+        guard !check else { return }
         if let report {
             do throws(FileError) { try AtomicFile.check(path: report) } catch {
                 throw Failure(.usage, "--report \(error)")
             }
         }
-        try input.check(needsScores: !check)
-        if let plots, !check { try EvalFiles.preparePlots(in: plots) }
+        if let plots { try EvalFiles.checkPlots(in: plots) }
+    }
+
+    /// Options that are given and change nothing.
+    private var withoutEffect: [String] {
+        func told(_ options: [(name: String, isGiven: Bool)], _ why: String) -> [String] {
+            options.filter(\.isGiven).map { "--\($0.name) has no effect \(why)" }
+        }
+        let files = told(
+            [("data", input.data != nil && input.dataset != nil)], "where --list and --annotations are given")
+        let seeds = told([("seed", seed != nil && draws == 0)], "without --bootstrap")
+        guard check else {
+            return seeds + (input.list != nil && input.truth.annotations != nil ? files : [])
+                + told([("kernels", input.kernels != nil && input.logits != nil)], "on logits that are there already")
+        }
+        let scoring = [
+            ("bootstrap", bootstrap != nil), ("seed", seed != nil), ("false-alarms", falseAlarms != nil),
+            ("report", report != nil), ("plots", plots != nil), ("workers", input.workers != nil),
+            ("kernels", input.kernels != nil && input.model == nil),
+        ]
+        let intervals = [
+            ("annotations", input.truth.annotations != nil), ("seconds", input.truth.seconds),
+            ("fps", input.truth.fps != nil),
+        ]
+        let areRead = !training && (input.truth.annotations != nil || input.data != nil)
+        return told(scoring, "with --check")
+            + (areRead ? [] : told(intervals, training ? "with --training" : "without --annotations"))
     }
 
     /// The figures first: they are told even where a file can't be written.
@@ -85,13 +116,7 @@ struct EvalInput: ParsableArguments {
     var data: String?
     @Option(help: "The list of videos, a CSV of path,label with several labels between semicolons.")
     var list: String?
-    @Option(
-        help: "The annotations: a CSV of video,label,start,end, or a benchmark's. In frames; seconds as 12.5s or 1:02.")
-    var annotations: String?
-    @Flag(help: "Plain numbers in the annotations are seconds; needs --fps.")
-    var seconds = false
-    @Option(help: "Frames a second of the videos. (default: the benchmark's, else 30)")
-    var fps: Double?
+    @OptionGroup var truth: AnnotationOptions
     @Option(help: "Folder of logits, NAME.npy of [T, 1 + classes]: the coarse logit, then the fine ones.")
     var logits: String?
     @Option(help: "Folder of features, in which the list's files are found by the ends of their paths.")
@@ -124,14 +149,14 @@ struct EvalInput: ParsableArguments {
                 .usage, "expected --logits DIR, or --features DIR with --model FILE (vigil help eval shows the options)"
             )
         }
-        if dataset != nil, data == nil, list == nil || annotations == nil {
+        if dataset != nil, data == nil, list == nil || truth.annotations == nil {
             throw Failure(.usage, "--dataset needs --data, the folder of its test list and annotations")
         }
         if dataset == nil, data == nil, list == nil {
             throw Failure(.usage, "expected --dataset with --data, or --list with --annotations")
         }
-        if let fps, !(0.01...1_000).contains(fps) { throw Failure(.usage, "--fps \(fps): expected 0.01 to 1000") }
-        if seconds, fps == nil { throw Failure(.usage, "--seconds needs --fps, the frames a second") }
+        try truth.check()
+        if let crop, !(0...99).contains(crop) { throw Failure(.usage, "--crop \(crop): expected 0 to 99") }
         if let workers, !(1...1_024).contains(workers) {
             throw Failure(.usage, "--workers \(workers): expected 1 to 1024")
         }
@@ -143,22 +168,39 @@ struct EvalInput: ParsableArguments {
         let dataset: String
         let framesPerSecond: Double
         let normalTruth: Bool
+        /// What is doubtful about list and annotations.
+        let notes: [String]
     }
 
     /// The list and its annotations, for these classes where the options name none.
     func testSet(classes: [String]?) throws -> Loaded {
         let benchmark = try benchmark(classes)
         let spelling = try spelling(benchmark, classes)
-        guard let list = try list ?? published(benchmark?.testLists),
-            let annotations = try annotations ?? published(benchmark?.annotations)
+        guard let list = try listPath(benchmark), let annotations = try annotationsPath(benchmark)
         else { throw Failure(.usage, "--list needs --annotations, and the other way round") }
-        let truth = try Annotations(
-            path: annotations, spelling: spelling, framesPerSecond: fps ?? benchmark?.framesPerSecond,
-            inSeconds: seconds)
-        let set = try TestSet(VideoList(path: list), annotations: truth, spelling: spelling, crop: crop)
+        let intervals = try truth.read(annotations, spelling, rate: benchmark?.framesPerSecond)
+        let set = try TestSet(VideoList(path: list), annotations: intervals, spelling: spelling, crop: crop)
+        try set.findings.check()
+        let doubts = set.findings.map(\.description) + ignored(intervals)
         return Loaded(
             set: set, dataset: benchmark?.name ?? list, framesPerSecond: benchmark?.framesPerSecond ?? 30,
-            normalTruth: benchmark?.normalTruth ?? true)
+            normalTruth: benchmark?.normalTruth ?? true, notes: set.notes + doubts)
+    }
+
+    /// The list that is named, or the benchmark's; that to train on where it is asked for.
+    func listPath(_ benchmark: Benchmark?, isTraining: Bool = false) throws -> String? {
+        try list ?? published(isTraining ? benchmark?.trainingLists : benchmark?.testLists)
+    }
+
+    /// The annotations that are named, or the benchmark's.
+    func annotationsPath(_ benchmark: Benchmark?) throws -> String? {
+        try truth.annotations ?? published(benchmark?.annotations)
+    }
+
+    /// What is to be said of an option that these annotations give no effect.
+    func ignored(_ intervals: Annotations) -> [String] {
+        truth.seconds && !intervals.isTable
+            ? ["--seconds has no effect on \(intervals.path), which is a benchmark's and counts frames"] : []
     }
 
     /// The benchmark's file, where the folder of its files is named.
@@ -168,7 +210,7 @@ struct EvalInput: ParsableArguments {
     }
 
     /// The benchmark that is named, or that the model's classes are of where a folder of data is named.
-    private func benchmark(_ classes: [String]?) throws -> Benchmark? {
+    func benchmark(_ classes: [String]?) throws -> Benchmark? {
         if let dataset { return Benchmark.named(dataset) }
         guard data != nil else { return nil }
         guard let classes, let found = Benchmark.matching(classes) else {

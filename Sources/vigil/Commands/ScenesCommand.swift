@@ -14,7 +14,7 @@ struct ScenesCommand: ParsableCommand {
             --labels \(SceneEvent.labels.joined(separator: ",")) --clip FOLDER/clip.safetensors --vocab FOLDER/vocabulary.txt --length 32 --output TRAINED
             """)
 
-    @Option(help: "The folder to write; it is made, with those above it.")
+    @Option(help: "The folder to write; it is made where it is not there.")
     var output: String
     @Option(help: "Training videos, labelled as a whole.")
     var train = 4_800

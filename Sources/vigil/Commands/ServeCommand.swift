@@ -26,12 +26,17 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Clients") var clients: SettingGroup<ServeSettings.Clients>
     @OptionGroup(title: "TLS") var tls: SettingGroup<ServeSettings.TLS>
 
+    @Flag(help: "Write every setting with where its value comes from, as a config file, and end.")
+    var printConfig = false
+
     func run() async throws {
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
-        let settings = try Settings(
-            .serve, options: general.given, server.given, jobs.given, callbacks.given, access.given, listening.given,
-            clients.given, tls.given)
+        let settings = try settings()
+        if printConfig {
+            try Terminal.print(Array(try SettingReport(settings: settings, command: .serve).text().utf8.dropLast()))
+            return
+        }
         let logger = try logger(settings)
         for note in settings.notes { logger.notice("\(note)") }
         let manager = ServiceManager(logger: logger)
@@ -80,7 +85,8 @@ struct ServeCommand: AsyncParsableCommand {
             models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: service,
             server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
             observers: [accessLog.add], logger: logger)
-        let rereading = Task { [files] in await reloading.run(files) }
+        let config = try ConfigReading(settings) { [self] in try self.settings() }
+        let rereading = Task { [files] in await reloading.run(files, config: config) }
         defer { rereading.cancel() }
         let group = ServiceGroup(
             configuration: .init(
@@ -104,6 +110,12 @@ struct ServeCommand: AsyncParsableCommand {
         await tracing.finish()
         await composition.settle()
         if let change = jobs.close() { throw Failure(.internal, change) }
+    }
+
+    private func settings() throws -> Settings {
+        try Settings(
+            .serve, options: general.given, server.given, jobs.given, callbacks.given, access.given, listening.given,
+            clients.given, tls.given)
     }
 
     private func logger(_ settings: Settings) throws -> Logger {

@@ -6,8 +6,10 @@ import SQLiteStore
 /// `vigil state`.
 struct StateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "state", abstract: "Look after a state folder that no server has.",
-        subcommands: [StateCheckCommand.self, StateRecoverCommand.self])
+        commandName: "state", abstract: "Look after state folders: check, back up, list and recover them.",
+        subcommands: [
+            StateCheckCommand.self, StateBackupCommand.self, StateListCommand.self, StateRecoverCommand.self,
+        ])
 
     /// The folder that was named, or the one that `vigil serve` would take where none is, with that config file.
     static func folder(_ named: String?, config: String?) throws(Failure) -> String {
@@ -106,7 +108,7 @@ struct StateRecoverCommand: ParsableCommand {
 
 extension Failure {
     /// A folder that is to be read and is not there is no input; what else is wrong is a place that can't be used.
-    fileprivate init(_ error: StateError) {
+    init(_ error: StateError) {
         if case .absent = error {
             self.init(.noInput, error.description)
         } else {
@@ -177,7 +179,7 @@ extension FolderRecovery {
     }
 
     /// A path as a shell takes it for one word.
-    private static func quotedForShell(_ path: String) -> String {
+    static func quotedForShell(_ path: String) -> String {
         let isPlain = path.utf8.allSatisfy { ASCII.isAlphanumeric($0) || "/._-+,:@%".utf8.contains($0) }
         return isPlain ? path : "'" + path.pieces(between: UInt8(ascii: "'")).joined(separator: "'\\''") + "'"
     }

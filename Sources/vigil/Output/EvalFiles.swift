@@ -10,24 +10,19 @@ enum EvalFiles {
         try file.commit()
     }
 
-    /// Makes the charts' folder where it is not there; throws where they can't be written into it.
-    static func preparePlots(in folder: String) throws {
-        func refuse(_ why: String) -> Failure {
-            Failure(.configuration, "--plots \(quoted(folder, limit: 200)): \(why)")
-        }
-        do throws(FileError) { try WorkFolder.make(folder) } catch {
-            throw refuse("the folder can't be made: \(error)")
-        }
-        guard access(folder, W_OK | X_OK) == 0 else { throw refuse("it can't be written into: \(errnoText(errno))") }
-        for name in EvaluationCharts.fileNames {
-            do throws(FileError) { try AtomicFile.check(path: "\(folder)/\(name)") } catch {
-                throw refuse(error.description)
-            }
+    /// Throws where the charts can't be written into a folder that is there, or can't be made.
+    static func checkPlots(in folder: String) throws {
+        do throws(FileError) {
+            guard try WorkFolder.check(folder) else { return }
+            for name in EvaluationCharts.fileNames { try AtomicFile.check(path: "\(folder)/\(name)") }
+        } catch {
+            throw Failure(.configuration, "--plots \(error)")
         }
     }
 
-    /// Writes the charts, each a file, into a folder that is prepared.
+    /// Writes the charts, each a file, into a folder that is made where it is not there.
     static func writePlots(of document: EvaluationDocument, to folder: String) throws(FileError) {
+        try WorkFolder.make(folder)
         for (name, svg) in EvaluationCharts(document).files { try write(Array(svg.utf8), to: "\(folder)/\(name)") }
     }
 }

@@ -100,7 +100,7 @@ extension FileError {
     fileprivate var code: Failure.Code {
         switch self {
         case .noSuchFile, .notReadable, .notARegularFile: .noInput
-        case .notWritable: .configuration
+        case .notWritable, .notAFolder, .folderNotMade: .configuration
         case .failed: .internal
         }
     }

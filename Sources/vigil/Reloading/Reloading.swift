@@ -9,8 +9,11 @@ struct Reloading {
     struct Source: Sendable {
         /// Nil where they are read on SIGHUP alone.
         let files: WatchedFiles?
-        /// Reads them; tells the log if they can't be used.
-        let read: @Sendable () -> Void
+        /// Reads them, says whether they can be used, and tells the log if not.
+        let read: @Sendable () -> Bool
+
+        /// What the log calls them.
+        var name: String { files?.paths.joined(separator: ", ") ?? "the access log" }
     }
 
     static let pause = Duration.seconds(2)
@@ -28,28 +31,52 @@ struct Reloading {
     }
 
     /// Goes on until the task is cancelled.
-    func run(_ sources: [Source]) async {
+    ///
+    /// - Parameter config: the settings, of which some stand in a file
+    func run(_ sources: [Source], config: ConfigReading? = nil) async {
         await withTaskGroup(of: Void.self) { group in
             if sources.contains(where: { $0.files != nil }) { group.addTask { await watch(sources) } }
-            group.addTask { await readOnSignal(sources) }
+            group.addTask { await readOnSignal(sources, config) }
         }
     }
 
     private func watch(_ sources: [Source]) async {
         await SystemClock().every(Self.pause) {
-            for source in sources where source.files?.areDue() == true { source.read() }
+            for source in sources where source.files?.areDue() == true { _ = source.read() }
         }
     }
 
-    private func readOnSignal(_ sources: [Source]) async {
+    private func readOnSignal(_ sources: [Source], _ config: ConfigReading?) async {
         for await _ in hangups {
             manager?.tell(.reloading(at: .now))
             defer { manager?.tell(.ready) }
-            if sources.isEmpty { logger.info("SIGHUP changes nothing: no file was named that could be read again") }
+            if sources.isEmpty, config == nil {
+                logger.info("SIGHUP changes nothing: no file was named that could be read again")
+            }
+            var names: (read: [String], kept: [String]) = ([], [])
             for source in sources {
                 source.files?.markRead()
-                source.read()
+                if source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
             }
+            if !sources.isEmpty { tell(names.read, names.kept) }
+            config?.tell(logger)
+        }
+    }
+
+    /// Says what a signal came to.
+    private func tell(_ read: [String], _ kept: [String]) {
+        var fields: Logger.Metadata = ["read": "\(read.joined(separator: ", "))"]
+        if !kept.isEmpty { fields["kept"] = "\(kept.joined(separator: ", "))" }
+        logger.info("SIGHUP: files were read again", metadata: fields)
+    }
+}
+
+extension Reloading.Source {
+    /// What is done without fail.
+    init(files: WatchedFiles?, read: @escaping @Sendable () -> Void) {
+        self.init(files: files) {
+            read()
+            return true
         }
     }
 }
@@ -67,7 +94,9 @@ extension Reloading.Source {
         self.init(files: files) {
             do throws(Failure) { tell(try file.reload()) } catch {
                 logger.error(kept, metadata: ["error": "\(error)"])
+                return false
             }
+            return true
         }
     }
 

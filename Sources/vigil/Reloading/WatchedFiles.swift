@@ -9,7 +9,8 @@ final class WatchedFiles: Sendable {
         var seen: [FileStamp?]
     }
 
-    private let paths: [String]
+    /// Where they are.
+    let paths: [String]
     private let state: Mutex<State>
 
     /// To be made before the files are read, so that no change goes unseen.

@@ -17,11 +17,16 @@ struct TLSOptions {
         let authorities = try settings.text("tls-client-ca")
         switch (certificate, key) {
         case (let certificate?, let key?):
-            let files = WatchedFiles([certificate, key] + [authorities].compactMap(\.self))
+            let passphrase = try passphrase(logger)
+            var paths = [certificate, key] + [authorities].compactMap(\.self)
+            if case .file(let path) = passphrase { paths.append(path) }
+            let files = WatchedFiles(paths)
             let credentials: TLSCredentials
             do throws(TLSError) {
                 credentials = try TLSCredentials(
-                    TLSConfiguration(certificatePath: certificate, keyPath: key, clientAuthorityPath: authorities))
+                    TLSConfiguration(
+                        certificatePath: certificate, keyPath: key, clientAuthorityPath: authorities,
+                        passphrase: passphrase))
             } catch {
                 throw failure(error, certificate: certificate, key: key)
             }
@@ -46,11 +51,28 @@ struct TLSOptions {
         case .library: return Failure(code, error.description)
         case .swapped, .keyMismatch:
             return Failure(code, "--tls-cert and --tls-key do not fit: \(error.description)")
-        case .unexpectedContent(_, "a private key"), .encryptedKey: name = "tls-key"
+        case .unexpectedContent(_, "a private key"), .encryptedKey, .wrongPassphrase: name = "tls-key"
+        case .unreadable(let path, _) where path != certificate && path != key: name = authorityOrPassphrase(path)
         case .unexpectedContent: name = error.path == certificate ? "tls-cert" : "tls-client-ca"
         default: name = error.path == certificate ? "tls-cert" : error.path == key ? "tls-key" : "tls-client-ca"
         }
         return Failure(code, settings.failure(name, error.description).description)
+    }
+
+    private func authorityOrPassphrase(_ path: String) -> String {
+        let passphrase = "tls-key-passphrase" + Setting.fileSuffix
+        return (try? settings.text(passphrase)) == path ? passphrase : "tls-client-ca"
+    }
+
+    /// What the key is encrypted with; from a file it is read again with the key.
+    private func passphrase(_ logger: Logger) throws -> TLSPassphrase? {
+        guard let text = try settings.secret("tls-key-passphrase") else { return nil }
+        let file = "tls-key-passphrase" + Setting.fileSuffix
+        guard settings.isSecretInFile("tls-key-passphrase"), let path = try settings.text(file) else {
+            return .text(text)
+        }
+        Reloading.Source.warnOfReaders(of: path, "passphrase of the private key", logger)
+        return .file(path)
     }
 
     private func incomplete(_ sentence: String) -> Failure {

@@ -41,7 +41,15 @@ struct AccessOptions {
 
     /// The file of keys, if one is named, which is then among those to be read again.
     func keys(_ logger: Logger, reloading: inout [Reloading.Source]) throws -> APIKeyFile? {
-        guard let path = try settings.text("api-keys") else { return nil }
+        guard let path = try settings.text("api-keys") else {
+            for name in ["api-key", "api-key" + Setting.fileSuffix] where settings.place(of: name) != nil {
+                throw settings.failure(
+                    name,
+                    "it is a client's; expected VIGIL_API_KEYS or --api-keys, the file of the keys that the server takes"
+                )
+            }
+            return nil
+        }
         let files = WatchedFiles([path])
         let keys: APIKeyFile
         do throws(APIKeyError) { keys = try APIKeyFile(path: path) } catch {

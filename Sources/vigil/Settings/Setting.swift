@@ -48,6 +48,7 @@ struct Setting: Sendable {
     /// Where the settings stand together in `--help`, and in docs/configuration.md.
     enum Section: String, Sendable, CaseIterable {
         case general = ""
+        case client = "Client"
         case server = "Server"
         case scoring = "Scoring"
         case jobs = "Jobs"
@@ -88,6 +89,23 @@ struct Setting: Sendable {
         self.isKey = isKey
         self.needs = needs
     }
+
+    /// A secret, which can be given as it is or in a file of its own.
+    static func secret(
+        _ name: String, _ help: String, in section: Section, of commands: Set<Command>, needs: String? = nil
+    ) -> [Setting] {
+        [
+            Setting(
+                name, .text("a secret"), "\(help); better in a file.", in: section, of: commands, isSecret: true,
+                needs: needs),
+            Setting(
+                name + fileSuffix, .path(.input), "File that holds the value of --\(name) alone.", in: section,
+                of: commands, isSecret: true, needs: needs),
+        ]
+    }
+
+    /// What a setting that names the file of a secret has behind the secret's name.
+    static let fileSuffix = "-file"
 
     /// A setting that is not set by default.
     init(

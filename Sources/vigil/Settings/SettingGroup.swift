@@ -106,4 +106,5 @@ enum ScoreSettings {
 /// The settings of `vigil bench`, whose own options are beside them.
 enum BenchSettings {
     enum General: SettingScope { static let (command, section) = (Setting.Command.bench, Setting.Section.general) }
+    enum Client: SettingScope { static let (command, section) = (Setting.Command.bench, Setting.Section.client) }
 }

@@ -12,11 +12,11 @@ private let gibi = 1 << 30
 // A new setting is a line here; what reads it asks Settings by its name.
 extension Setting {
     /// All settings, in the order in which `--help` and docs/configuration.md show them.
-    static let all = general + server + scoring + jobs + callbacks + access + listening + clients + tls
+    static let all = general + client + server + scoring + jobs + callbacks + access + listening + clients + tls
 
     private static let general: [Setting] = [
         Setting(
-            "config", .path(.input), "A JSON file with settings; its keys are the options' long names.",
+            "config", .path(.input), "A YAML or JSON file with settings; its keys are the options' long names.",
             in: .general, of: [.serve, .score, .bench], isKey: false),
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
@@ -29,6 +29,9 @@ extension Setting {
             "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
             in: .general, of: [.serve, .score]),
     ]
+
+    private static let client: [Setting] = secret(
+        "api-key", "API key of the server that is spoken to", in: .client, of: [.bench])
 
     private static let server: [Setting] = [
         Setting(
@@ -254,28 +257,34 @@ extension Setting {
             "of an answer that are held before no more of it is made."),
         bytes("read-buffer", Limits().readBufferBytes, 1_024...sixteenMebi, "that are read from a connection at once."),
         Setting(
-            "event-loops", .integer(0...1_024), .told("the processors that it may use"), "Event loops that share the connections.",
+            "event-loops", .integer(0...1_024), .told("the processors that it may use"),
+            "Event loops that share the connections.",
             in: .clients, of: [.serve]),
     ]
 
     /// How connections are secured.
-    static let tls: [Setting] = [
-        Setting(
-            "tls-cert", .path(.input),
-            "Certificate, and those above it, in PEM: serves https alone. Read again when it changes, and on SIGHUP.",
-            in: .tls, of: [.serve]),
-        Setting(
-            "tls-key", .path(.input), "Private key of the certificate in PEM, not encrypted.",
-            in: .tls, of: [.serve], isSecret: true),
-        Setting(
-            "tls-client-ca", .path(.input),
-            "Certificate authorities in PEM; clients must show a certificate that one of them has signed.",
-            in: .tls, of: [.serve]),
-        Setting(
-            "tls-handshake-timeout", .integer(1...3_600, .seconds),
-            .value("\(Timeouts().handshake.components.seconds)"),
-            "Seconds that a TLS handshake may take.", in: .tls, of: [.serve], needs: "tls-cert"),
-    ]
+    static let tls: [Setting] =
+        [
+            Setting(
+                "tls-cert", .path(.input),
+                "Certificate, and those above it, in PEM: serves https alone. Read again when it changes, and on SIGHUP.",
+                in: .tls, of: [.serve]),
+            Setting(
+                "tls-key", .path(.input), "Private key of the certificate in PEM.",
+                in: .tls, of: [.serve], isSecret: true),
+        ]
+        + secret(
+            "tls-key-passphrase", "What the private key is encrypted with", in: .tls, of: [.serve], needs: "tls-key")
+        + [
+            Setting(
+                "tls-client-ca", .path(.input),
+                "Certificate authorities in PEM; clients must show a certificate that one of them has signed.",
+                in: .tls, of: [.serve]),
+            Setting(
+                "tls-handshake-timeout", .integer(1...3_600, .seconds),
+                .value("\(Timeouts().handshake.components.seconds)"),
+                "Seconds that a TLS handshake may take.", in: .tls, of: [.serve], needs: "tls-cert"),
+        ]
 
     private static func seconds(_ name: String, _ standard: Duration, from least: Int = 1, _ help: String) -> Setting {
         Setting(

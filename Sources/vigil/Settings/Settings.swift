@@ -13,7 +13,17 @@ struct Settings: Sendable {
     enum Place: Sendable, Equatable {
         case option
         case variable
+        /// A file, with the line behind its path where that is known.
         case file(String)
+
+        /// What comes first counts.
+        var rank: Int {
+            switch self {
+            case .option: 0
+            case .variable: 1
+            case .file: 2
+            }
+        }
     }
 
     private struct Given: Sendable {
@@ -106,22 +116,44 @@ extension Settings {
 
     private mutating func read(file path: String) throws(Failure) -> [String: Given] {
         var found: [String: Given] = [:]
-        for member in try Self.members(of: path) {
-            if member.name == "$schema" { continue }
-            guard let setting = Setting.named(member.name), setting.isKey else {
-                throw Failure(
-                    .configuration,
-                    "config file \(path): "
-                        + unknown(
-                            member.name, "key",
-                            near: Spelling.nearest(to: member.name, among: Setting.all.filter(\.isKey).map(\.name))))
-            }
+        for member in try Self.members(of: path) where member.name != "$schema" {
+            let place = member.place(in: path)
+            let setting = try key(member, place)
             let value: SettingValue?
-            do { value = try setting.value(of: member.value) } catch { throw Self.wrong(setting, .file(path), error) }
-            if value == nil { notes.append("\(member.name) in \(path) is empty, which counts as not set") }
-            found[setting.name] = value.map { Given(value: $0, place: .file(path)) }
+            do { value = try setting.value(of: member.value) } catch { throw Self.wrong(setting, .file(place), error) }
+            if value == nil { notes.append("\(member.name) in \(place) is empty, which counts as not set") }
+            found[setting.name] = value.map { Given(value: $0, place: .file(place)) }
         }
         return found
+    }
+
+    private func key(_ member: ConfigMember, _ place: String) throws(Failure) -> Setting {
+        if let setting = Setting.named(member.name), setting.isKey { return setting }
+        let near = Spelling.nearest(to: member.name, among: Setting.all.filter(\.isKey).map(\.name))
+        throw Failure(.configuration, "config file \(place): \(unknown(member.name, "key", near: near))")
+    }
+
+    /// All that is wrong with a file by itself, key by key; none where it can be used.
+    static func faults(ofFile path: String) -> [Failure] {
+        if let reason = InputFile.fault(path) { return [Failure(.noInput, "\(path): \(reason)")] }
+        guard let settings = try? Settings(.serve, environment: [:]) else { return [] }
+        var faults: [Failure] = []
+        do throws(Failure) {
+            for member in try members(of: path) where member.name != "$schema" {
+                let place = member.place(in: path)
+                do throws(Failure) {
+                    let setting = try settings.key(member, place)
+                    let value: SettingValue?
+                    do { value = try setting.value(of: member.value) } catch {
+                        throw wrong(setting, .file(place), error)
+                    }
+                    guard case .path(.input) = setting.kind, case .text(let file) = value else { continue }
+                    guard let reason = InputFile.fault(file) else { continue }
+                    faults.append(Failure(.noInput, "\(label(setting, .file(place))): \(file): \(reason)"))
+                } catch { faults.append(error) }
+            }
+        } catch { faults.append(error) }
+        return faults
     }
 
     /// The state folder that a config file names, for who looks at that and begins no server; nil where it names none.
@@ -133,10 +165,10 @@ extension Settings {
         do {
             guard case .text(let folder) = try setting.value(of: member.value) else { return nil }
             return folder
-        } catch { throw wrong(setting, .file(path), error) }
+        } catch { throw wrong(setting, .file(member.place(in: path)), error) }
     }
 
-    private static func members(of path: String) throws(Failure) -> [JSONValue.Member] {
+    private static func members(of path: String) throws(Failure) -> [ConfigMember] {
         func failure(_ text: String) -> Failure { Failure(.configuration, "config file \(path): \(text)") }
         let file: MappedFile
         do throws(FileError) { file = try MappedFile(path: path) } catch { throw failure(error.description) }
@@ -174,6 +206,11 @@ extension Settings {
         for setting in Setting.all {
             guard let given = given[setting.name] else { continue }
             let label = Self.label(setting, given.place)
+            if setting.isSecret, case .text = setting.kind, given.place == .option {
+                notes.append(
+                    "\(setting.option) can be seen by whoever lists processes: \(setting.option)\(Setting.fileSuffix) names a "
+                        + "file in its place")
+            }
             if !setting.commands.contains(command) {
                 notes.append(
                     "\(label) is not used: it belongs to vigil \(setting.commands.map(\.rawValue).sorted()[0])")
@@ -215,6 +252,15 @@ extension Settings {
         throw Failure(.noInput, failure(name, "\(path): \(reason)").description)
     }
 
+    /// What counts for a setting, whatever its type; nil where it is not set and has no default.
+    func given(_ setting: Setting) throws(Failure) -> SettingValue? { try value(setting.name) }
+
+    /// The settings of the command that have another value, or none, in `other`.
+    func changes(in other: Settings) -> [String] {
+        Setting.all.filter { $0.commands.contains(command) && given[$0.name]?.value != other.given[$0.name]?.value }
+            .map(\.name)
+    }
+
     /// What counts for a setting: what was given, else its default.
     private func value(_ name: String) throws(Failure) -> SettingValue? {
         if let given = given[name] { return given.value }
@@ -229,6 +275,35 @@ extension Settings {
 
     private func without(_ name: String) -> Failure {
         Failure(.internal, "--\(name) is read as what it is not, or has no default")
+    }
+
+    /// A secret: what was given, or what is in the file that is named in its place, without the end of its line; nil where
+    /// neither is set. What stands in a place that comes first hides both of another.
+    func secret(_ name: String) throws(Failure) -> String? {
+        let file = name + Setting.fileSuffix
+        guard let path = given[file] else { return try text(name) }
+        if let own = given[name] {
+            if own.place.rank < path.place.rank { return try text(name) }
+            if own.place.rank == path.place.rank {
+                throw conflict(of: name, file, sentence: "--\(name) and --\(file) are both set: expected one of them")
+            }
+        }
+        guard let path = try text(file) else { return nil }
+        let text: String
+        do throws(SmallFile.Failure) {
+            text = try SmallFile.text(path, maxBytes: 64 << 10, expected: "a secret alone")
+        } catch {
+            throw Failure(.configuration, failure(file, "\(error)").description)
+        }
+        let secret = GivenValue.trimmed(text)
+        guard !secret.isEmpty else { throw Failure(.configuration, failure(file, "\(path): it is empty").description) }
+        return secret
+    }
+
+    /// Whether the file of a secret counts, and not a value beside it.
+    func isSecretInFile(_ name: String) -> Bool {
+        guard let file = given[name + Setting.fileSuffix] else { return false }
+        return given[name].map { $0.place.rank > file.place.rank } ?? true
     }
 
     /// A text, a path or a choice; nil where it is not set and has no default.

@@ -224,7 +224,7 @@ with group("reports"):
     refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
     (place / "taken/roc.svg").mkdir(parents=True)
     for name, folder, words in (
-        ("plots into no folder", page / "in/x", "can't be made"),
+        ("plots into no folder", page / "in/x", "can't be written"),
         ("plots into a file", page, "no folder is there"),
         ("a plot where a folder is", place / "taken", "roc.svg' can't be written"),
     ):
@@ -248,7 +248,45 @@ with group("what is checked"):
     equal("features that are not finite: exit", ran.code, 65)
     contains("they are named", ran.out, "v0.npy: column 3 of row 7 is NaN")
 
+    rows = (place / "list.csv").read_text().split("\n")
+    (place / "faulty.csv").write_text("\n".join([*rows, "x.npy,unheard of", "y.npy,nor this", f"z.npy,{labels[1]}"]))
+    (place / "faults.csv").write_text(
+        f"video,label,start,end\nv1,unheard of,1,2\nv1,{labels[1]},5,4\nv3,{labels[1]},99999,100000\n")
+    faulty = ["--check", "--list", place / "faulty.csv", "--annotations", place / "faults.csv", "--labels", ",".join(labels)]
+    ran = run("eval", *faulty, "--features", place / "features", "--json")
+    equal("faults of all sorts: exit", ran.code, 65)
+    told = json.loads(ran.out)
+    equal("each fault is told", [one["count"] for one in told["faults"]], [2, 2, 3, 1])
+    for line in ("faulty.csv, line 6", "faulty.csv, line 7", "faults.csv, line 2", "faults.csv, line 3", "'z.npy' is not in",
+                 "v0.npy: column 3 of row 7"):  # fmt: skip
+        check(line, any(line in case for one in told["faults"] for case in one["cases"]), shown(ran.out))
+    equal("the rest is told too", [told["rows"], told["files"], told["snippets"]], [7, 4, 360])
+    text = run("eval", *faulty, "--features", place / "features").out
+    equal("a line for each of them", text.count("error: "), 8)
+    (place / "late.csv").write_text(f"video,label,start,end\nv1,{labels[1]},16,32\nv3,{labels[1]},99999,100000\n")
+    late = ["--list", place / "list.csv", "--annotations", place / "late.csv", "--labels", ",".join(labels)]
+    ran = run("eval", "--check", *late, "--logits", place / "logits")
+    equal("logits are looked at: exit", ran.code, 0)
+    contains("their lengths, and intervals behind them", ran.out, "4 logits files with 360 snippets",
+             "'v3' begins at frame 99999")  # fmt: skip
+    np.save(place / "logits/v2.npy", np.full((3, 1 + len(labels)), np.nan, np.float32))
+    ran = run("eval", "--check", *late, "--logits", place / "logits")
+    equal("logits that are not finite: exit", ran.code, 65)
+    contains("they are named", ran.out, "v2.npy: a logit of snippet 0 is not finite")
+    (place / "ten.csv").write_text("path,label\n" + "".join(
+        f"v{i}__{crop}.npy,{labels[i % 2]}\n" for i in range(4) for crop in range(10)))  # fmt: skip
+    ran = run("eval", "--check", "--list", place / "ten.csv")
+    equal("ten crops of each video: exit", ran.code, 65)
+    ran = run("eval", "--check", "--list", place / "ten.csv", "--crop", "5")
+    check("one of them is asked for", ran.code == 0 and "4 videos in 4 rows (crop 5)" in ran.out, shown(ran.err))
+    ran = run("eval", "--check", "--list", place / "list.csv", "--plots", place / "unmade", "--seed", "3")
+    contains("what has no effect is told", ran.err, "--plots has no effect with --check", "--seed has no effect")
+
 with group("what is refused"):
+    refused("a class twice", 64, "is label 2 and label 3", *options, "--labels", "normal,b,B", "--logits", place / "logits")
+    ran = run("eval", *options, "--features", place / "features", "--plots", place / "unmade")
+    check("an input that can't be used", ran.code == 65 and "v0.npy" in ran.err, shown(ran.err))
+    check("no folder of plots is left", not (place / "unmade").exists())
     refused("nothing named", 64, "--logits")
     refused("an unknown dataset", 64, "ucf-crime or xd-violence", "--dataset", "ucf", "--data", place, "--logits", place)
     refused("no data", 64, "--data", "--dataset", "ucf-crime", "--logits", place)

@@ -41,9 +41,10 @@ def saved(name, array):
 
 with group("config files"):
     for name, text, *says in (
-        ("a.yaml", "port: 9000\nhost: 127.0.0.1\n", "a.yaml", "YAML", '{"port": 9000}'),
-        ("a.yml", "# comment\n---\nport: 9000\n", "a.yml", "YAML"),
-        ("a.conf", "# comment\nport: 9000\n", "a.conf", "YAML"),
+        ("a.json", "port: 9000\nhost: 127.0.0.1\n", "a.json", "YAML", '{"port": 9000}'),
+        ("a.yaml", "# comment\nprot: 9000\n", "a.yaml:2", "port"),
+        ("a.yml", "# comment\n---\nport: [9000\n", "a.yml", "line 3", "YAML"),
+        ("a.conf", "# comment\nport: many\n", "a.conf:2", "port", "many"),
         ("a.toml", 'port = 9000\nhost = "127.0.0.1"\n', "a.toml", "TOML"),
         ("a.ini", "[vigil]\nport = 9000\n", "a.ini", "TOML"),
         ("b.json", '{\n  "port": 9000,\n  host: 1\n}\n', "b.json", "line 3", "double quotes"),
@@ -54,7 +55,7 @@ with group("config files"):
     ):
         (folder / name).write_text(text)
         ran = ends(name, 78, "serve", "--config", folder / name, says=says)
-        if "json" in name:
+        if "json" in name and name != "a.json":
             check(f"{name}: no word of another format", "YAML" not in ran.err and "TOML" not in ran.err, ran.err)
 
 with group("commands"):

@@ -32,7 +32,7 @@ with group("a folder of scenes"):
     ran = run("scenes", "--output", folder / "one", *few)
     equal("not over others: exit", ran.code, 78)
     contains("not over others: said", ran.err, "holds scenes already")
-    equal("in a file: exit", run("scenes", "--output", folder / "one/train.csv/scenes", *few).code, 78)
+    equal("in a folder that is not there: exit", run("scenes", "--output", folder / "absent/scenes", *few).code, 78)
     ran = run("scenes", "--output", folder / "none", "--train", "0")
     equal("no videos: exit", ran.code, 64)
     contains("no videos: said", ran.err, "--train 0")

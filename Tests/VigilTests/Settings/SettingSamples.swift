@@ -17,6 +17,16 @@ struct SettingSamples {
     /// Members of the file that are refused, beside these texts.
     let wrongJSON: [String]
 
+    /// Those of JSON that YAML has no other reading for: without quotes it makes no difference between texts and numbers.
+    var wrongYAML: [String] { wrongJSON.filter { !isText || !["true", "1", "[1]"].contains($0) } }
+
+    private var isText: Bool {
+        switch good[0].value {
+        case .text, .list: true
+        case .integer, .number, .boolean: false
+        }
+    }
+
     /// Numbers that no double can hold.
     private static let beyondDouble = ["1e-400", "-1e-400", "1e999"]
 
@@ -110,6 +120,13 @@ final class SettingFiles {
     func config(_ setting: Setting, _ json: String) throws -> String {
         let path = folder + "/config.json"
         try write("{\"\(setting.name)\": \(json)}", to: path)
+        return path
+    }
+
+    /// The path of a configuration in YAML.
+    func yaml(_ text: String) throws -> String {
+        let path = folder + "/config.yaml"
+        try write(text, to: path)
         return path
     }
 

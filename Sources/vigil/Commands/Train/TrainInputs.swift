@@ -20,12 +20,7 @@ struct TrainInputs: ParsableArguments {
     var validationList: String?
     @Option(help: "The folder of its feature files. (default: --features)")
     var validationFeatures: String?
-    @Option(help: "Its abnormal intervals: a CSV video,label,start,end in frames, or the dataset's own file.")
-    var annotations: String?
-    @Option(help: "Frames a second, for annotations in seconds.")
-    var fps: Double?
-    @Flag(help: "Annotations' plain numbers are seconds.")
-    var seconds = false
+    @OptionGroup var truth: AnnotationOptions
     @Flag(help: "Validate nothing: the last weights are kept.")
     var noValidation = false
     @Flag(help: "Read the headers of the feature files alone before it begins, not all of them.")
@@ -52,7 +47,7 @@ struct TrainInputs: ParsableArguments {
         if data != nil, preset == nil {
             throw Failure(.usage, "--data goes with --preset: a dataset's lists are known by its name")
         }
-        if let fps, !(0.01...1_000).contains(fps) { throw Failure(.usage, "--fps \(fps): expected 0.01 to 1000") }
+        try truth.check()
         guard let features else { throw Failure(.usage, "--features is missing: the folder of the feature files") }
         let benchmark = preset.flatMap { Benchmark.named($0) }
         let list = try VideoList(path: try trainingList(benchmark))
@@ -63,7 +58,7 @@ struct TrainInputs: ParsableArguments {
             validation = (
                 try VideoList(path: tested),
                 try validationFeatures.map { path in try FeatureFolder(path: path) } ?? folder,
-                try truth(benchmark, spelling)
+                try intervals(benchmark, spelling)
             )
         }
         let isOwn = validationList != nil
@@ -102,12 +97,13 @@ struct TrainInputs: ParsableArguments {
             return told(
                 [
                     ("--validation-list", validationList != nil), ("--validation-features", validationFeatures != nil),
-                    ("--annotations", annotations != nil), ("--fps", fps != nil), ("--seconds", seconds),
+                    ("--annotations", truth.annotations != nil), ("--fps", truth.fps != nil),
+                    ("--seconds", truth.seconds),
                     ("--metric", metric),
                 ], "nothing is validated")
         }
         return validation.truth != nil
-            ? [] : told([("--fps", fps != nil), ("--seconds", seconds)], "there are no annotations")
+            ? [] : told([("--fps", truth.fps != nil), ("--seconds", truth.seconds)], "there are no annotations")
     }
 
     private func trainingList(_ benchmark: Benchmark?) throws -> String {
@@ -126,15 +122,12 @@ struct TrainInputs: ParsableArguments {
         return try Benchmark.file(benchmark.testLists, in: data)
     }
 
-    private func truth(_ benchmark: Benchmark?, _ spelling: LabelSpelling) throws -> Annotations? {
-        var path = annotations
+    private func intervals(_ benchmark: Benchmark?, _ spelling: LabelSpelling) throws -> Annotations? {
+        var path = truth.annotations
         if path == nil, validationList == nil, let benchmark, let data {
             path = try Benchmark.file(benchmark.annotations, in: data)
         }
-        return try path.map { path in
-            try Annotations(
-                path: path, spelling: spelling, framesPerSecond: fps ?? benchmark?.framesPerSecond, inSeconds: seconds)
-        }
+        return try path.map { try truth.read($0, spelling, rate: benchmark?.framesPerSecond) }
     }
 
     private func spelling(_ benchmark: Benchmark?, _ list: VideoList) throws -> LabelSpelling {

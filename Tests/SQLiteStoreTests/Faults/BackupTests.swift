@@ -1,0 +1,133 @@
+import Foundation
+import Jobs
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("A backup of a state folder")
+struct BackupTests {
+    private static func target() throws -> String { try Home().path + "/copy" }
+
+    @Test("of a folder that no process has is whole, sealed by a witness of its own, and a server begins with it")
+    func closed() async throws {
+        let accepted = try await Accepted(isClosed: false)
+        let before = try accepted.contents()
+        let path = try Self.target()
+        let backup = try FolderBackup(of: accepted.home.path, into: path)
+        #expect(try accepted.contents() == before, "the folder is left as it was")
+        #expect(backup.isWhole && backup.jobs == 12 && backup.passing == 0 && !backup.wasInUse)
+        #expect(try FolderReport(of: path).notes == [])
+        let places = StatePlaces(folder: path)
+        guard case .record(let record, _) = try WitnessFile.read(places.witness) else {
+            Issue.record("no witness")
+            return
+        }
+        let head = try PageSums.read(places.sums).head
+        #expect(record.isClosed && record.sequence > 0 && record.identity == head?.identity)
+        #expect(try FolderSummary(of: path).backup?.folder == accepted.home.path)
+        let store = try SQLiteJobStore(folder: StateFolder(path), clock: ManualClock(), random: SeededRandom(seed: 3))
+        #expect(try await store.list(JobFilter(), limit: 99, before: nil).count == 12)
+        #expect(try FolderSummary(of: path).backup == nil, "it is a server's now")
+        store.close()
+    }
+
+    @Test("that is damaged afterwards is refused", arguments: ["jobs.sqlite", "sums"])
+    func damagedLater(name: String) async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let path = try Self.target()
+        _ = try FolderBackup(of: accepted.home.path, into: path)
+        try Home.flip(path + "/" + name, at: name == "sums" ? 40 : 20_000)
+        #expect(throws: StateError.self) { try SQLiteJobStore(folder: StateFolder(path)) }
+        #expect(try !FolderReport(of: path).isWhole)
+    }
+
+    @Test("of a damaged folder is none; a body that is damaged is told by its job")
+    func damagedBefore() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let name = try #require(try accepted.home.bodies().first { $0.hasSuffix(".in") })
+        try Home.flip(accepted.home.path + "/files/" + name, at: 99)
+        let backup = try FolderBackup(of: accepted.home.path, into: Self.target())
+        #expect(backup.damages.count == 1 && backup.damages[0].contains(name))
+        try Home.flip(accepted.home.database, at: 20_000)
+        let path = try Self.target()
+        #expect(throws: StateError.self) { try FolderBackup(of: accepted.home.path, into: path) }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test("into a folder that is there and not empty is refused, and that is left as it is")
+    func taken() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let other = try Home()
+        try Data("x".utf8).write(to: URL(filePath: other.path + "/x"))
+        #expect(throws: StateError.self) { try FolderBackup(of: accepted.home.path, into: other.path) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: other.path) == ["x"])
+        let none = try Home().path
+        #expect(throws: StateError.self) { try FolderBackup(of: none, into: none + "/copy") }
+    }
+
+    @Test(
+        "has all that was accepted before it began, whole, while jobs come, end and go", arguments: [1, 2] as [UInt64])
+    func running(seed: UInt64) async throws {
+        let home = try Home()
+        let store = try home.open { $0.cacheBytes = 1 << 20 }
+        // A page and a file each, in all states.
+        var before: [JobID: JobStatus] = [:]
+        for number in 0..<8 {
+            let id = try await store.insert(.of(floats: number % 2 == 0 ? 40_000 : 16, seed: UInt64(number))).id
+            before[id] = .queued
+        }
+        for claimed in try await store.claim(limit: 4).prefix(3) {
+            before[claimed.id] = .succeeded
+            _ = try await store.complete(claimed.token, with: .output(150_000))
+        }
+        let isOver = Atomic(false)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<3 {
+                group.addTask {
+                    var turn = seed << 16 | UInt64(task) << 8
+                    while !isOver.load(ordering: .acquiring) {
+                        turn += 1
+                        let id = try await store.insert(.of(floats: turn % 2 == 0 ? 40_000 : 16, seed: turn)).id
+                        guard turn % 3 != 0, case .cancelled = try await store.cancel(id) else { continue }
+                        _ = try await store.forget(id)
+                    }
+                }
+            }
+            for _ in 0..<3 {
+                let path = try Self.target()
+                let backup = try FolderBackup(of: home.path, into: path)
+                #expect(backup.isWhole && backup.wasInUse, "\(backup.damages)")
+                #expect(try FolderReport(of: path).isWhole)
+                let copy = try SQLiteJobStore(
+                    folder: StateFolder(path), clock: ManualClock(), random: SeededRandom(seed: 9))
+                for (id, status) in before {
+                    let job = try await copy.job(id)
+                    #expect(job?.status == status && (status.isEnded || job?.attempt == 0))
+                    if status == .succeeded { #expect(try await copy.output(id)?.body.count == 150_000) }
+                }
+                #expect(try await copy.differences() == [])
+                copy.close()
+            }
+            isOver.store(true, ordering: .releasing)
+            try await group.waitForAll()
+        }
+        #expect(try await store.differences() == [])
+        #expect(store.close() == nil, "the folder was left alone")
+    }
+
+    @Test("is told of by what it was made of, and a folder in use by its process")
+    func summaries() async throws {
+        let home = try Home()
+        let store = try home.open()
+        _ = try await store.finish()
+        let summary = try FolderSummary(of: home.path)
+        #expect(summary.server == Int(ProcessInfo.processInfo.processIdentifier))
+        #expect(summary.jobs == ["succeeded": 1] && summary.backup == nil && summary.bytes > 0)
+        store.close()
+        #expect(try FolderSummary(of: home.path).server == nil)
+        let none = try Home().path
+        #expect(throws: StateError.self) { try FolderSummary(of: none) }
+    }
+}
