@@ -1,4 +1,4 @@
-# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. About 95 MB.
+# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. 89 MB.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
@@ -29,7 +29,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && printf 'root:x:0:0:root:/:/usr/sbin/nologin\nvigil:x:10001:10001::/var/lib/vigil:/usr/sbin/nologin\n' \
         >/image/etc/passwd \
     && printf 'root:x:0:\nvigil:x:10001:\n' >/image/etc/group \
-    && install -d -m 1777 /image/tmp && install -d -o 10001 -g 10001 -m 700 /image/var/lib/vigil
+    && install -d /image/dev /image/proc /image/sys && install -d -m 1777 /image/tmp && install -d -o 10001 -g 10001 -m 700 /image/var/lib/vigil
 
 FROM scratch
 COPY --from=files /image /

@@ -26,7 +26,7 @@ format: ## Format in place
 docker: ## Build the image vigil
 	docker build --tag vigil .
 
-image: ## Build the image as an OCI archive without Docker, by buildah, and tell what is in it; as root
+image: ## Build the image without Docker, by buildah, for docker load, and tell what is in it; as root
 	@INSTALL=1 deploy/image.sh
 
 deb: ## Build the Debian package, .build/deb/vigil_*.deb

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the Dockerfile's image where there is no Docker and no registry: buildah with chroot isolation, on a base that
 # mmdebstrap makes of Debian's packages. As root, on Debian or Ubuntu.
-#   image.sh [FOLDER]   by default .build/image: vigil.tar, an OCI archive; vigil.cdx.json, what is in it (CycloneDX)
+#   image.sh [FOLDER]   by default .build/image: vigil.tar.gz, for docker load; vigil.cdx.json, what is in it (CycloneDX)
 #   VIGIL=path          a release that is linked with --static-swift-stdlib, in place of the Dockerfile's first stage
 #   SWIFT=folder        otherwise the toolchain for that stage, by default that of the PATH
 #   INSTALL=1           installs buildah and mmdebstrap
@@ -51,9 +51,12 @@ buildah "${store[@]}" build --quiet --layers=false --pull=never --format docker 
 
 container=$(buildah "${store[@]}" from --pull=never vigil)
 mounted=$(buildah "${store[@]}" mount "$container")
+version=$(buildah "${store[@]}" run "$container" -- /usr/bin/vigil --version)
 python3 "$root/deploy/sbom.py" --resolved "$root/Package.resolved" --packages "$mounted/var/lib/dpkg/status.d" \
-    --version "$(chroot "$mounted" /usr/bin/vigil --version)" >"$output/vigil.cdx.json"
+    --version "$version" >"$output/vigil.cdx.json"
 size=$(du -s --apparent-size --block-size=1 "$mounted" | cut -f 1)
 buildah "${store[@]}" umount "$container" >/dev/null
-buildah "${store[@]}" push --quiet --format oci vigil "oci-archive:$output/vigil.tar:vigil"
-echo "image: $((size / 1000000)) MB, $(($(stat -c %s "$output/vigil.tar") / 1000000)) MB compressed: $output/vigil.tar"
+# In Docker's form, as OCI's knows no health check.
+buildah "${store[@]}" push --quiet --format docker vigil "docker-archive:$work/vigil.tar:vigil:$version"
+gzip -9 <"$work/vigil.tar" >"$output/vigil.tar.gz"
+echo "image: $((size / 1000000)) MB, $(($(stat -c %s "$output/vigil.tar.gz") / 1000000)) MB compressed: $output/vigil.tar.gz"

@@ -4,6 +4,7 @@ import Jobs
 import Platform
 import Scoring
 import Synchronization
+public import Tracing
 
 /// Vigil's own endpoints over the use cases of ``ScoringService``.
 public final class VigilService: Sendable {
@@ -15,6 +16,10 @@ public final class VigilService: Sendable {
         public var stuckAfter = Duration.seconds(60)
         /// How long a stream of events is silent before a line is sent that keeps it open.
         public var keepAliveInterval = Duration.seconds(15)
+        /// Records the steps of requests; nil where nothing is recorded.
+        public var tracer: Tracer?
+        /// Where it is written down who did what; nil for nowhere.
+        public var audit: AuditTrail?
         /// Whether there is `/metrics`.
         public var showsMetrics = true
 
@@ -25,6 +30,8 @@ public final class VigilService: Sendable {
     let settings: Settings
     let scoring: ScoringService
     let openAPI: [UInt8]
+    /// Whose jobs are whose; without keys everybody sees all.
+    private let keys: APIKeyFile?
     let server: ServerDescription
     /// When it was made, by both clocks of the backlog.
     let started: (wall: WallTime, time: MonotonicTime)
@@ -36,10 +43,13 @@ public final class VigilService: Sendable {
     let page = Mutex<MetricsPage?>(nil)
 
     /// Endpoints of a service, which describe themselves by `openAPI`.
+    ///
+    /// - Parameter keys: those that stand before them too
     public init(
         _ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings(),
-        server: ServerDescription = ServerDescription()
+        server: ServerDescription = ServerDescription(), keys: APIKeyFile? = nil
     ) {
+        self.keys = keys
         self.scoring = scoring
         self.settings = settings
         self.openAPI = openAPI
@@ -58,13 +68,13 @@ public final class VigilService: Sendable {
             + "all paths."
         router.post(
             "/score", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
-            .deferred { try await self.score($0) })
+            bodyShortage: bounds.shortage, audited(.submit) { try await self.score($0, $1) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
-        router.get("/jobs/{id}", .deferred { try await self.showJob($0) })
-        router.delete("/jobs/{id}", .deferred { try await self.deleteJob($0) })
+        router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
+        router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
         router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
-        router.delete("/batches/{id}", .deferred { try await self.deleteBatch($0) })
-        router.get("/jobs/{id}/events", .deferred { try await self.showEvents($0) })
+        router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
+        router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
@@ -75,6 +85,13 @@ public final class VigilService: Sendable {
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })
         return router
+    }
+
+    /// Who asks. A key that the gate has let in may have been taken back since.
+    func caller(of request: Request) throws(HTTPProblem) -> Caller {
+        guard let keys else { return Caller(client: request.client.description) }
+        guard case .key(let name) = request.client, let key = keys.current[name] else { throw Problem.unknownKey }
+        return key.caller
     }
 
     /// Renders what the HTTP layer refuses.

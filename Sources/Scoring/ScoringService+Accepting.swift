@@ -43,13 +43,16 @@ extension ScoringService {
     ///   - place: whether it will be a job
     ///   - interrupt: ends the body where it comes too slowly and others need the room
     package func reserve(
-        bytes: Int, place: Bool, client: String, interrupt: @escaping @Sendable () -> Void
+        bytes: Int, place: Bool, caller: Caller, interrupt: @escaping @Sendable () -> Void
     ) async throws(ScoringError) -> Reservation {
         if place {
-            do { try await backlog.checkStoreTakes() } catch { throw .store(error) }
+            do throws(JobStoreError) {
+                try await backlog.checkStoreTakes()
+                if let account = caller.account { try await backlog.checkQuota(of: account) }
+            } catch { throw .store(error) }
         }
         do {
-            return try backlog.reserve(bytes: bytes, place: place, client: client, interrupt: interrupt)
+            return try backlog.reserve(bytes: bytes, place: place, client: caller.client, interrupt: interrupt)
         } catch {
             throw .refused(error)
         }

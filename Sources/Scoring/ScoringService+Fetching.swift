@@ -2,34 +2,63 @@ import Jobs
 
 /// Fetching: what became of jobs, and what is to become of them.
 extension ScoringService {
-    /// The job; throws where there is none.
-    package func job(_ id: JobID) async throws(ScoringError) -> Job {
+    /// The job; throws where there is none that the caller sees. What there is of others is as what there is not.
+    package func job(_ id: JobID, for caller: Caller) async throws(ScoringError) -> Job {
         let job: Job?
-        do { job = try await backlog.job(id) } catch { throw .store(error) }
-        guard let job else { throw .unknownJob(id.description) }
+        do { job = try await backlog.job(id) } catch {
+            try await check(damaged: id, for: caller, error)
+            throw .store(error)
+        }
+        guard let job, caller.sees(job.owner) else { throw .unknownJob(id.description) }
         return job
     }
 
-    /// The job once it has ended or the time is up; nil where it is unknown.
+    /// Throws where a job that is damaged is none that the caller sees.
+    private func check(damaged id: JobID, for caller: Caller, _ error: JobStoreError) async throws(ScoringError) {
+        guard case .damaged = error, !caller.seesAll else { return }
+        let owner = try? await backlog.ownerOfDamaged(id)
+        if !caller.sees(owner) { throw .unknownJob(id.description) }
+    }
+
+    /// A job that the caller has seen, once it has ended or the time is up; nil where it is gone.
     package func waited(_ id: JobID, _ time: Duration) async throws(ScoringError) -> Job? {
         do { return try await backlog.waitForEnd(id, timeout: time) } catch { throw .store(error) }
     }
 
-    /// The batch once all of it has ended or the time is up; throws where there is none.
-    package func waited(_ id: BatchID, _ time: Duration) async throws(ScoringError) -> Batch {
+    /// The batch once all of it has ended or the time is up; throws where there is none that the caller sees.
+    package func waited(_ id: BatchID, _ time: Duration, for caller: Caller) async throws(ScoringError) -> Batch {
         let batch: Batch?
-        do { batch = try await backlog.waitForEnd(id, timeout: time) } catch { throw .store(error) }
-        guard let batch else { throw .unknownBatch(id.description) }
+        do throws(JobStoreError) {
+            let isLookedAtFirst = time > .zero && !caller.seesAll
+            let known = isLookedAtFirst ? try await backlog.batch(id) : nil
+            // Nobody waits for what is not to be seen.
+            let isWaited = !isLookedAtFirst || known.map { caller.sees($0) } == true
+            batch = isWaited ? try await backlog.waitForEnd(id, timeout: time) : nil
+        } catch { throw .store(error) }
+        guard let batch, caller.sees(batch) else { throw .unknownBatch(id.description) }
         return batch
     }
 
-    /// Jobs that fit, the newest first.
-    package func list(_ filter: JobFilter, limit: Int, before: JobID?) async throws(ScoringError) -> [Job] {
+    /// Jobs that fit and that the caller sees, the newest first.
+    package func list(
+        _ filter: JobFilter, limit: Int, before: JobID?, for caller: Caller
+    ) async throws(ScoringError) -> [Job] {
+        var filter = filter
+        if !caller.seesAll {
+            guard let owner = caller.owner, filter.owner.map({ caller.sees($0) }) ?? true else { return [] }
+            filter.owner = owner
+        }
         do { return try await backlog.list(filter, limit: limit, before: before) } catch { throw .store(error) }
     }
 
-    /// Cancels a job that has not ended.
-    package func cancel(_ id: JobID) async throws(ScoringError) -> CancelOutcome {
+    /// Cancels a job that has not ended; throws where there is none that the caller sees.
+    package func cancel(_ id: JobID, for caller: Caller) async throws(ScoringError) -> CancelOutcome {
+        if !caller.seesAll {
+            // One that is damaged is told of by what comes of it.
+            do throws(ScoringError) { _ = try await job(id, for: caller) } catch {
+                guard case .store(.damaged) = error else { throw error }
+            }
+        }
         do { return try await backlog.cancel(id) } catch { throw .store(error) }
     }
 
@@ -38,8 +67,10 @@ extension ScoringService {
         do { _ = try await backlog.forget(id) } catch { throw .store(error) }
     }
 
-    /// Forgets those jobs of a batch that can't be read; throws where there are none.
-    package func forgetUnreadable(of batch: BatchID) async throws(ScoringError) {
+    /// Forgets those jobs of a batch of which none can be read; throws where there are none. Whose they are can't be read
+    /// either, so that nobody but who sees all may.
+    package func forgetUnreadable(of batch: BatchID, for caller: Caller) async throws(ScoringError) {
+        guard caller.seesAll else { throw .unknownBatch(batch.description) }
         let count: Int
         do { count = try await backlog.forgetUnreadable(of: batch) } catch { throw .store(error) }
         if count == 0 { throw .unknownBatch(batch.description) }
@@ -111,4 +142,9 @@ extension ScoringService {
         guard let result else { throw .store(.damaged(job.id, "its result can't be read")) }
         return result
     }
+}
+
+extension Caller {
+    /// Whether the caller sees a batch, all of which is of one owner.
+    fileprivate func sees(_ batch: Batch) -> Bool { batch.jobs.allSatisfy { sees($0.owner) } }
 }

@@ -101,13 +101,13 @@ enum WebhookRequest {
     static func bytes(
         _ message: WebhookMessage, to url: WebhookURL, timestamp: Int, signatures: String
     ) -> [UInt8] {
-        ClientRequest(
-            "POST", url.target, authority: url.authority,
-            fields: [
-                ("User-Agent", "vigil"), ("Content-Type", "application/json"), ("webhook-id", message.id),
-                ("webhook-timestamp", "\(timestamp)"), ("webhook-signature", signatures), ("Connection", "close"),
-            ], body: message.body
-        ).bytes
+        var fields = [
+            (name: "User-Agent", value: "vigil"), ("Content-Type", "application/json"), ("webhook-id", message.id),
+            ("webhook-timestamp", "\(timestamp)"), ("webhook-signature", signatures), ("Connection", "close"),
+        ]
+        if let parent = message.traceParent { fields.append(("traceparent", parent)) }
+        if let state = message.traceState { fields.append(("tracestate", state)) }
+        return ClientRequest("POST", url.target, authority: url.authority, fields: fields, body: message.body).bytes
     }
 }
 

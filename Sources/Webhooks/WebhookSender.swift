@@ -109,6 +109,10 @@ public struct WebhookMessage: Sendable, Equatable {
     public let id: String
     /// JSON.
     public let body: [UInt8]
+    /// The value of `traceparent`, which tells the receiver of the trace that it belongs to; nil for none.
+    public var traceParent: String?
+    /// The value of `tracestate`; nil for none.
+    public var traceState: String?
 
     /// A notice from its parts.
     ///

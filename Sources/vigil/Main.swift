@@ -35,7 +35,8 @@ struct VigilCommand: AsyncParsableCommand {
         version: Vigil.version,
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, TrainCommand.self, EvalCommand.self,
-            ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, StateCommand.self,
+            ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
+            AuditCommand.self, StateCommand.self,
             BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What others' tools say of what Vigil gives them: schemathesis of openapi.yaml against a live server, the validators of
-# Kubernetes, KEDA, compose and CycloneDX of deploy/, systemd's of its units, HAProxy's of its configuration.
-#   run.sh [PART…]   api kubernetes compose systemd haproxy sbom, by default all
+# Kubernetes, KEDA, compose and CycloneDX of deploy/, systemd's of its units, HAProxy's of its configuration,
+# Prometheus' of its rules and metrics, Grafana's model of its dashboard.
+#   run.sh [PART…]   api kubernetes compose prometheus grafana systemd haproxy sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
 #   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
 #   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
@@ -21,11 +22,13 @@ venv=${VENV:-$root/.build/validate}
 passed=0 failed=0 skipped=0
 
 packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-python-lib[json-validation]==11.12.0'
-    kubernetes-validate==1.37.0 numpy schemathesis==4.32.5)
+    'grafana-foundation-sdk==1769699998!10.1.0' kubernetes-validate==1.37.0 numpy prometheus-client==0.26.0
+    schemathesis==4.32.5)
 if [[ ${INSTALL:-} == 1 ]]; then
     missing=()
     command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
     command -v systemd-analyze >/dev/null || missing+=(systemd)
+    command -v promtool >/dev/null || missing+=(prometheus)
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     if ((${#missing[@]})); then
         apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
@@ -78,6 +81,28 @@ compose() {
     check "deploy/compose.yaml" check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 }
 
+prometheus() {
+    needs promtool "Prometheus" || return 0
+    check "deploy/prometheus: configuration and rules" promtool check config deploy/prometheus/prometheus.yaml
+    check "deploy/prometheus: each alert's cases" promtool test rules deploy/prometheus/alerts.test.yaml
+    check "a real Prometheus scrapes a server" scraped
+    grep -E 'scrape takes|p99' "$work/said" || true
+}
+scraped() {
+    VIGIL=$VIGIL Tests/EndToEnd/run.sh metrics | tee "$work/scraped"
+    ! grep -q '^skip' "$work/scraped"
+}
+
+grafana() {
+    "$venv/bin/python" -c 'import grafana_foundation_sdk' 2>/dev/null || {
+        echo "skip Grafana: needs grafana-foundation-sdk"
+        skipped=$((skipped + 1))
+        return
+    }
+    check "deploy/grafana/vigil.json: all of it is in Grafana's model" "$venv/bin/python" "$here/grafana.py" \
+        deploy/grafana/vigil.json
+}
+
 systemd() {
     needs systemd-analyze "systemd" || return 0
     sed "s|/usr/bin/vigil|$(realpath "$VIGIL")|; s/^User=.*/User=root/; s/^Group=.*/Group=root/" \
@@ -121,13 +146,13 @@ END
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(api kubernetes compose systemd haproxy sbom)
+((${#parts[@]})) || parts=(api kubernetes compose prometheus grafana systemd haproxy sbom)
 for part in "${parts[@]}"; do
     begun=$SECONDS
     case $part in
         haproxy) haproxy_configuration ;;
-        api | kubernetes | compose | systemd | sbom) "$part" ;;
-        *) echo "run.sh: $part: expected api, kubernetes, compose, systemd, haproxy or sbom" >&2; exit 64 ;;
+        api | kubernetes | compose | prometheus | grafana | systemd | sbom) "$part" ;;
+        *) echo "run.sh: $part: expected api, kubernetes, compose, prometheus, grafana, systemd, haproxy or sbom" >&2; exit 64 ;;
     esac
     echo "== $part: $((SECONDS - begun)) s"
 done

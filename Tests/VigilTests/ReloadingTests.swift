@@ -31,7 +31,8 @@ struct ReloadingTests {
         if isOfKeys {
             _ = try AccessOptions(settings: settings).keys(notes.logger(), reloading: &sources)
         } else {
-            _ = try CallbackOptions(settings: settings).delivery(JobTelemetry(), notes.logger(), reloading: &sources)
+            _ = try CallbackOptions(settings: settings).delivery(
+                nil, JobTelemetry(), notes.logger(), reloading: &sources)
         }
         return try #require(sources.first)
     }

@@ -1,19 +1,22 @@
 public import Platform
 
-/// Who may use the service: names with the SHA-256 of their keys. The keys themselves are nowhere.
+/// Who may use the service: names with the SHA-256 of their keys, and what each may do. The keys themselves are nowhere.
 public struct APIKeys: Sendable {
-    private struct Entry: Sendable {
-        let name: String
-        let digest: KeyDigest
-    }
-
-    private let entries: [Entry]
+    /// The keys in their order.
+    public let all: [APIKey]
+    private let places: [ByteText: Int]
 
     /// How many keys there are.
-    public var count: Int { entries.count }
+    public var count: Int { all.count }
+
+    /// The key of this name; nil for none, and for one that was taken back.
+    public subscript(name: String) -> APIKey? {
+        guard let place = places[ByteText(name)], all[place].revoked == nil else { return nil }
+        return all[place]
+    }
 
     /// Their names.
-    public var names: [String] { entries.map(\.name) }
+    public var names: [String] { all.map(\.name) }
 
     /// Reads a file of keys.
     public init(path: String) throws(APIKeyError) {
@@ -26,11 +29,14 @@ public struct APIKeys: Sendable {
         try self.init(text, path: path)
     }
 
-    /// Reads lines of `name:sha256hex`; empty lines, and lines that begin with #, are passed over.
+    /// Reads lines of `name:sha256hex`, behind which attributes may stand; empty lines, and lines that begin with #, are
+    /// passed over.
     ///
-    /// - Parameter path: what the errors call the file.
-    public init(_ text: String, path: String) throws(APIKeyError) {
-        var entries: [Entry] = []
+    /// - Parameters:
+    ///   - path: what the errors call the file.
+    ///   - isEmptyTaken: whether there may be no key at all
+    public init(_ text: String, path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
+        var entries: [APIKey] = []
         var lines: [ByteText: Int] = [:]
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -47,33 +53,46 @@ public struct APIKeys: Sendable {
             lines[entry.name] = index + 1
             entries.append(entry)
         }
-        guard !entries.isEmpty else {
+        guard isEmptyTaken || !entries.isEmpty else {
             throw APIKeyError("\(path): there is no key in it: expected lines of name:sha256hex")
         }
-        self.entries = entries
+        all = entries
+        places = Dictionary(entries.enumerated().map { (ByteText($1.name), $0) }) { first, _ in first }
     }
 
     /// The name of the key that this is; nil for none. All keys are compared with, so that the time tells nothing.
-    public func name(of key: some Collection<UInt8>) -> String? {
-        let digest = KeyDigest(of: key)
-        var name: String?
-        for entry in entries where entry.digest.matches(digest) { name = entry.name }
-        return name
+    public func name(of key: some Collection<UInt8>) -> String? { self.key(of: key)?.name }
+
+    /// The key that this is, whatever has become of it; nil for none.
+    public func key(of secret: some Collection<UInt8>) -> APIKey? {
+        let digest = KeyDigest(of: secret)
+        var place: Int?
+        for index in all.indices where all[index].digest.matches(digest) { place = index }
+        return place.map { all[$0] }
     }
 
-    private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> Entry {
+    private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> APIKey {
         // The line is not shown: who mistakes the format may have put a key there.
-        guard let colon = line.utf8.lastIndex(of: ASCII.colon) else {
+        guard let colon = line.utf8.firstIndex(of: ASCII.colon) else {
             throw APIKeyError("\(place): expected name:sha256hex, found no colon")
         }
         let name = trimmed(line[..<colon])
-        guard !name.isEmpty, name.utf8.count <= 64, name.utf8.allSatisfy(isNameByte) else {
+        guard isName(name) else {
             throw APIKeyError("\(place): a name has 1 to 64 letters, digits, dots, hyphens and underscores")
         }
-        guard let digest = KeyDigest(hexadecimal: trimmed(line[line.utf8.index(after: colon)...])) else {
+        let words = line[line.utf8.index(after: colon)...].utf8.split(whereSeparator: ASCII.isBlank)
+            .map { Substring($0) }
+        guard let digest = words.first.flatMap({ KeyDigest(hexadecimal: $0) }) else {
             throw APIKeyError("\(place): expected 64 hexadecimal digits after '\(name):', the SHA-256 of the key")
         }
-        return Entry(name: String(name), digest: digest)
+        do throws(APIKeyFault) { return try APIKey(String(name), digest, Array(words.dropFirst())) } catch {
+            throw APIKeyError("\(place): '\(name)': \(error.reason)")
+        }
+    }
+
+    /// Whether keys and owners may be called so.
+    static func isName(_ name: some StringProtocol) -> Bool {
+        (1...64).contains(name.utf8.count) && name.utf8.allSatisfy(isNameByte)
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
@@ -86,7 +105,7 @@ public struct APIKeys: Sendable {
     }
 
     /// Without blanks, tabs and carriage returns at both ends.
-    private static func trimmed(_ text: Substring) -> Substring {
+    static func trimmed(_ text: Substring) -> Substring {
         text.trimmed { ASCII.isBlank($0) || $0 == ASCII.carriageReturn }
     }
 }

@@ -1,5 +1,6 @@
 public import HTTP
 import HTTPTypes
+public import Jobs
 import Platform
 
 /// Stands before all endpoints: takes only the server's own names, refuses what pages of other sites send, asks for a key
@@ -10,15 +11,19 @@ public struct AccessControl: Sendable {
     private let limiter: RateLimiter?
     private let hosts: HostRules
     private let origins: OriginRules
+    private let wall: @Sendable () -> WallTime
     private let showsMetricsToAll: Bool
 
     /// Without keys everyone may come in, without a limiter as often as they like.
     ///
-    /// - Parameter showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
+    /// - Parameters:
+    ///   - showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
+    ///   - wall: the time of day, by which keys expire
     public init(
         keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
-        showsMetricsToAll: Bool = false
+        showsMetricsToAll: Bool = false, wall: @escaping @Sendable () -> WallTime = { SystemClock().wall }
     ) {
+        self.wall = wall
         self.showsMetricsToAll = showsMetricsToAll
         self.keys = keys
         self.limiter = limiter
@@ -64,16 +69,25 @@ public struct AccessControl: Sendable {
         }
         var client = address
         var refusal: HTTPProblem?
+        var key: APIKey?
         if let keys = keys?.current, !Self.isExplanation(head) {
-            do throws(HTTPProblem) { client = try Self.bearer(of: head, among: keys) } catch { refusal = error }
+            do throws(HTTPProblem) {
+                let found = try bearer(of: head, among: keys)
+                key = found
+                client = .key(found.name)
+            } catch { refusal = error }
         }
         let fields: HTTPFields
         do throws(HTTPProblem) { fields = try limiter?.admit(client) ?? Admission.noFields } catch {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
+        if let key, !key.mayChange, OriginRules.isUnsafe(head.method) {
+            return Admission(client: client, fields: fields, verdict: .refusedAtOnce(Problem.readerOnly(key.name)))
+        }
         let seesDetails =
-            keys != nil || head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback)
+            key?.caller.seesAll
+            ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
         return Admission(client: client, fields: fields, seesDetails: seesDetails)
     }
 
@@ -93,7 +107,7 @@ public struct AccessControl: Sendable {
         head.path == ProblemTypes.path || head.path.utf8.starts(with: Problem.path.utf8)
     }
 
-    /// Who has a key sees all there is to see; where there are none, who is on this machine and no page of a browser on
+    /// Whose key sees all jobs sees all there is to see; where there are none, who is on this machine and no page of a browser on
     /// it.
     private func probe(
         _ head: RequestHead, from peer: SocketAddress, _ address: ClientIdentity, isKnownHost: Bool,
@@ -103,8 +117,8 @@ public struct AccessControl: Sendable {
             return Admission(
                 client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
-        guard let client = try? Self.bearer(of: head, among: keys) else { return Admission(client: address) }
-        return Admission(client: client, seesDetails: true)
+        guard let key = try? bearer(of: head, among: keys) else { return Admission(client: address) }
+        return Admission(client: .key(key.name), seesDetails: key.caller.seesAll)
     }
 
     /// Whether the request comes from this machine, and from no page of a browser on it.
@@ -124,9 +138,10 @@ public struct AccessControl: Sendable {
     private static let otherPlaces = ["X-API-Key", "API-Key", "X-Auth-Token"].compactMap { HTTPField.Name($0) }
 
     /// Whose key the Authorization field carries (RFC 6750, 2.1).
-    private static func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> ClientIdentity {
+    private func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> APIKey {
         guard let value = head.fields[.authorization] else {
-            throw Problem.noKey(seen: otherPlaces.first { head.fields.contains($0) }.map { "the field \($0.rawName)" })
+            throw Problem.noKey(
+                seen: Self.otherPlaces.first { head.fields.contains($0) }.map { "the field \($0.rawName)" })
         }
         let bytes = Array(value.utf8)
         guard bytes.count > 7, bytes[..<7].map(ASCII.lowercased).elementsEqual("bearer ".utf8) else {
@@ -137,7 +152,10 @@ public struct AccessControl: Sendable {
                 seen: isScheme
                     ? "the scheme \(String(decoding: scheme, as: UTF8.self))" : "an Authorization of one word")
         }
-        guard let name = keys.name(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }) else { throw Problem.unknownKey }
-        return .key(name)
+        guard let key = keys.key(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }), key.revoked == nil else {
+            throw Problem.unknownKey
+        }
+        if let expires = key.expires, expires <= wall() { throw Problem.expiredKey(key.name, expires) }
+        return key
     }
 }

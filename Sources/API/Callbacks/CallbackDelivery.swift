@@ -3,6 +3,7 @@ import Jobs
 public import Logging
 import Scoring
 import Synchronization
+public import Tracing
 public import Webhooks
 
 /// Tells clients that their jobs have ended, as Standard Webhooks says: takes the notes that are due, has each delivered,
@@ -18,15 +19,18 @@ public struct CallbackDelivery: Sendable {
 
     private let sender: WebhookSender
     private let schedule: RetrySchedule
+    private let tracer: Tracer?
     private let logger: Logger
     private let telemetry: JobTelemetry?
 
-    /// Delivers by `sender`, again and again as `schedule` says; `telemetry` counts the tries.
+    /// Delivers by `sender`, again and again as `schedule` says; each try is recorded by `tracer` and counted by `telemetry`.
     public init(
-        sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), telemetry: JobTelemetry? = nil, logger: Logger
+        sender: WebhookSender, schedule: RetrySchedule = RetrySchedule(), tracer: Tracer? = nil,
+        telemetry: JobTelemetry? = nil, logger: Logger
     ) {
         self.telemetry = telemetry
         self.sender = sender
+        self.tracer = tracer
         self.schedule = schedule
         self.logger = logger
     }
@@ -85,9 +89,18 @@ public struct CallbackDelivery: Sendable {
     /// One try.
     private func deliver(_ note: CallbackNote) async -> CallbackVerdict {
         guard let url = try? WebhookURL(note.url),
-            let message = WebhookMessage(id: note.job.id.description, body: CallbackDocument(job: note.job).json)
+            var message = WebhookMessage(id: note.job.id.description, body: CallbackDocument(job: note.job).json)
         else { return .settled }
+        let context = note.job.trace.flatMap { TraceContext(text: $0) }
+        // Whoever records nothing hands on what it got.
+        let step = tracer != nil && context?.isSampled == true ? context?.step : context
+        message.traceParent = step?.parent
+        message.traceState = step.flatMap { $0.state.isEmpty ? nil : $0.state }
+        let start = SpanTime.now
         let verdict = await sender.deliver(message, to: url)
+        if let context, let step {
+            tracer?.record(TraceSpan(note, to: url, step, of: context, from: start, verdict), of: context)
+        }
         // Whether it arrived nobody knows; the next process tries it again.
         if Task.isCancelled, verdict != .delivered { return .untried }
         let metadata: Logger.Metadata = ["job": "\(note.job.id)", "host": "\(url.host)", "try": "\(note.tries)"]
@@ -132,6 +145,28 @@ public struct CallbackDelivery: Sendable {
             logger.error(
                 "what came of a callback can't be written", metadata: ["job": "\(note.job.id)", "error": "\(error)"])
         }
+    }
+}
+
+extension TraceSpan {
+    /// One try to call back. Path and query, which may hold a token, are no part of it.
+    fileprivate init(
+        _ note: CallbackNote, to url: WebhookURL, _ step: TraceContext, of job: TraceContext, from start: UInt64,
+        _ verdict: DeliveryVerdict
+    ) {
+        let failure: String? =
+            switch verdict {
+            case .delivered, .gone: nil
+            case .failed: "failed"
+            case .refused: "refused"
+            }
+        self.init(
+            "callback", step, parent: job.spanID, kind: .client, start: start, end: SpanTime.now,
+            attributes: [
+                ("http.request.method", .text("POST")), ("server.address", .text("\(url.host)")),
+                ("server.port", .integer(Int(url.port))), ("vigil.job.id", .text(note.job.id.description)),
+                ("vigil.callback.try", .integer(note.tries)),
+            ], failure: failure)
     }
 }
 

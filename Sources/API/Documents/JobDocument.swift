@@ -23,6 +23,7 @@ struct JobDocument {
             json.member("id", job.id.description)
             json.member("status", job.status.rawValue)
             if let name = job.name { json.member("name", name) }
+            if let owner = job.owner { json.member("owner", owner) }
             if let batch = job.batch { json.member("batch", batch.description) }
             if isReused { json.member("reused", true) }
             json.member("priority", job.priority.name)

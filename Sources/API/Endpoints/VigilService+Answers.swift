@@ -6,17 +6,17 @@ import Scoring
 /// How `POST /score` is answered.
 extension VigilService {
     /// What a client is told of the jobs that are the answer to its submission.
-    func answer(_ receipt: Receipt, to request: Request) async throws -> Response {
+    func answer(_ receipt: Receipt, to request: Request, _ note: AuditNote?) async throws -> Response {
         var fields: HTTPFields = [:]
         if receipt.origin == .replayed { fields[.idempotencyReplayed] = "true" }
         if let batch = receipt.batch { return try await answer(batch, fields, to: request) }
         guard let job = receipt.jobs.first else { throw ScoringError.unknownJob("of this key") }
-        return try await answer(job, fields, isReused: receipt.origin == .reused, to: request)
+        return try await answer(job, fields, isReused: receipt.origin == .reused, to: request, note)
     }
 
     /// 202 with the job; or, where the client prefers to wait and the job ends in time, 200 with it finished.
     private func answer(
-        _ job: Job, _ fields: HTTPFields, isReused: Bool, to request: Request
+        _ job: Job, _ fields: HTTPFields, isReused: Bool, to request: Request, _ note: AuditNote?
     ) async throws -> Response {
         var fields = fields
         fields[.location] = "/jobs/\(job.id)"
@@ -28,7 +28,7 @@ extension VigilService {
             Self.retry(after: current.estimatedSeconds, &fields)
             return .json(JobDocument(job: current).json, status: .accepted, fields: fields)
         }
-        var response = try await show(current, to: request, isReused: isReused)
+        var response = try await show(current, to: request, isReused: isReused, note)
         for field in fields { response.fields[field.name] = field.value }
         return response
     }
@@ -38,7 +38,7 @@ extension VigilService {
         var fields = fields
         fields[.location] = "/batches/\(id)"
         let wait = preferredWait(of: request.head, &fields) ?? .zero
-        let batch = try await scoring.waited(id, wait)
+        let batch = try await scoring.waited(id, wait, for: caller(of: request))
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max(), &fields) }
         return .json(BatchDocument(batch: batch).json, status: batch.isEnded ? .ok : .accepted, fields: fields)
     }

@@ -9,7 +9,7 @@ extension VigilService {
 
     /// A job's events from where the client left off (see ``JobEventStream``); 204, after which a browser asks no more,
     /// where it has had the last one.
-    func showEvents(_ request: Request) async throws -> Response {
+    func showEvents(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
         // Libraries that do what EventSource does have it in the query, where they may set no fields.
         let query = try parameters(of: request, among: ["lastEventId"])
@@ -18,7 +18,7 @@ extension VigilService {
         guard AcceptHeader(request.head.fields[.accept]).preferred(among: offered) != nil else {
             throw Problem.notAcceptable("A job's events are to be had as text/event-stream alone.")
         }
-        let job = try await scoring.job(id)
+        let job = try await scoring.job(id, for: caller(of: request))
         let position = EventPosition(
             lastEventID: request.head.fields[.lastEventID] ?? last, chunks: job.parts)
         if position.isEnd, job.status.isEnded {
@@ -26,6 +26,7 @@ extension VigilService {
         }
         var fields: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
         fields[.accelBuffering] = "no"
+        try await note?.record(.read, [job], status: .ok, outcome: "events")
         let client = request.client.description
         return Response(
             status: .ok, fields: fields,

@@ -101,6 +101,9 @@ extension VigilService {
     }
 
     private func accepting(_ store: Check) -> Check {
+        if let audit = settings.audit, audit.isRequired, audit.log.isFailing {
+            return Check(name: "accepting", isFine: false, detail: "the audit log can't be written")
+        }
         if scoring.backlog.admission() == .draining {
             return Check(name: "accepting", isFine: false, detail: "draining")
         }

@@ -11,16 +11,16 @@ extension VigilService {
     /// Jobs on a page of the list, unless the client says otherwise, and at most.
     private static let page = (usual: 50, most: 1_000)
 
-    func showJob(_ request: Request) async throws -> Response {
+    func showJob(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
         let asked = try wait(in: parameters(of: request, among: ["wait"]))
-        var job = try await scoring.job(id)
+        var job = try await scoring.job(id, for: caller(of: request))
         var fields: HTTPFields = [:]
         if let wait = preferredWait(of: request.head, or: asked, &fields) {
             guard let ended = try await scoring.waited(id, wait) else { throw ScoringError.unknownJob(id.description) }
             job = ended
         }
-        var response = try await show(job, to: request)
+        var response = try await show(job, to: request, note)
         for field in fields { response.fields[field.name] = field.value }
         return response
     }
@@ -57,7 +57,9 @@ extension VigilService {
     /// The job with its result, in the form that the client prefers; 304 where it has that already.
     ///
     /// - Parameter isReused: whether it answers for another submission
-    func show(_ job: Job, to request: Request, isReused: Bool = false) async throws -> Response {
+    func show(
+        _ job: Job, to request: Request, isReused: Bool = false, _ note: AuditNote? = nil
+    ) async throws -> Response {
         let head = request.head
         let form = try form(of: head)
         guard job.status == .succeeded || form != Self.npy || head.method == .post else { throw noArray(job) }
@@ -80,6 +82,7 @@ extension VigilService {
         let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
         fields[.serverTiming] = result.timing
+        if head.method != .head { try await note?.record(.read, [job], status: .ok, outcome: "scores") }
         return Response(status: .ok, fields: fields, body: result.body(for: request.client.description))
     }
 
@@ -126,19 +129,25 @@ extension VigilService {
             + "write;dur=\(written.milliseconds)"
     }
 
-    func deleteJob(_ request: Request) async throws -> Response {
+    func deleteJob(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
         _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
+        let caller = try caller(of: request)
         if !preconditions.isEmpty {
-            let job = try await scoring.job(id)
+            let job = try await scoring.job(id, for: caller)
             _ = try preconditions.check(.delete, on: [false, true].map { Self.tag(of: job, isArray: $0) })
         }
-        switch try await scoring.cancel(id) {
-        case .cancelled(let job): return .json(JobDocument(job: job).json)
-        case .requested(let job): return .json(JobDocument(job: job).json, status: .accepted)
+        switch try await scoring.cancel(id, for: caller) {
+        case .cancelled(let job):
+            try await note?.record(.delete, [job], status: .ok, outcome: "cancelled")
+            return .json(JobDocument(job: job).json)
+        case .requested(let job):
+            try await note?.record(.delete, [job], status: .accepted, outcome: "cancelling")
+            return .json(JobDocument(job: job).json, status: .accepted)
         case .alreadyEnded, .damaged:
             try await scoring.forget(id)
+            try await note?.record(.delete, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
         case .unknown: throw ScoringError.unknownJob(id.description)
         }
@@ -146,7 +155,7 @@ extension VigilService {
 
     func listJobs(_ request: Request) async throws -> Response {
         let query = try parameters(
-            of: request, among: ["status", "batch", "created_after", "created_before", "limit", "cursor"])
+            of: request, among: ["status", "batch", "owner", "created_after", "created_before", "limit", "cursor"])
         try checkTakesJSON(request.head, "A list of jobs")
         let (filter, limit, cursor) = try taken { () throws(OptionError) in
             (
@@ -154,7 +163,7 @@ extension VigilService {
                 try Self.cursor(query["cursor"])
             )
         }
-        let jobs = try await scoring.list(filter, limit: limit + 1, before: cursor)
+        let jobs = try await scoring.list(filter, limit: limit + 1, before: cursor, for: caller(of: request))
         let page = jobs.prefix(limit)
         let next = jobs.count > limit ? page.last?.id.description : nil
         let body = JSONWriter.document { json in
@@ -170,6 +179,7 @@ extension VigilService {
     private static func filter(_ query: Parameters) throws(OptionError) -> JobFilter {
         var filter = JobFilter()
         filter.status = try query["status"]?.word(among: JobStatus.allCases.map { ($0.rawValue, $0) })
+        filter.owner = try query["owner"]?.text()
         filter.from = try query["created_after"]?.time()
         filter.until = try query["created_before"]?.time()
         if let value = query["batch"] {
@@ -211,7 +221,7 @@ extension VigilService {
         try checkTakesJSON(request.head, "A batch")
         var fields: HTTPFields = [.cacheControl: "no-cache"]
         let wait = try preferredWait(of: request.head, or: wait(in: query), &fields) ?? .zero
-        let batch = try await scoring.waited(id, wait)
+        let batch = try await scoring.waited(id, wait, for: caller(of: request))
         let tag = Self.tag(of: batch)
         fields[.eTag] = tag.description
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max() ?? 1, &fields) }
@@ -229,18 +239,33 @@ extension VigilService {
 
     /// Cancels what has not ended; where all had, forgets the batch. Of one of which nothing can be read no state is known that
     /// a precondition could be held against.
-    func deleteBatch(_ request: Request) async throws -> Response {
+    func deleteBatch(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try batchID(of: request)
         _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
-        let batch: Batch
-        do { batch = try await scoring.waited(id, .zero) } catch ScoringError.unknownBatch where preconditions.isEmpty {
-            try await scoring.forgetUnreadable(of: id)
+        let caller = try caller(of: request)
+        guard let batch = try await batch(id, for: caller, mustBeKnown: !preconditions.isEmpty) else {
+            try await scoring.forgetUnreadable(of: id, for: caller)
+            try await note?.record(.delete, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
         }
         _ = try preconditions.check(.delete, on: [Self.tag(of: batch)])
-        guard let left = try await scoring.end(batch) else { return Response(status: .noContent) }
+        guard let left = try await scoring.end(batch) else {
+            try await note?.record(.delete, batch.jobs, status: .noContent, outcome: "forgotten")
+            return Response(status: .noContent)
+        }
+        let live = batch.jobs.filter { !$0.status.isEnded }
+        try await note?.record(.delete, live, status: left.isEnded ? .ok : .accepted, outcome: "cancelled")
         return .json(BatchDocument(batch: left).json, status: left.isEnded ? .ok : .accepted)
+    }
+
+    /// The batch; nil where nothing of it can be read, unless something has to be.
+    private func batch(_ id: BatchID, for caller: Caller, mustBeKnown: Bool) async throws -> Batch? {
+        do { return try await scoring.waited(id, .zero, for: caller) } catch ScoringError.unknownBatch
+            where !mustBeKnown
+        {
+            return nil
+        }
     }
 
     private func batchID(of request: Request) throws(HTTPProblem) -> BatchID {

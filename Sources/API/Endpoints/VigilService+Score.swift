@@ -8,7 +8,8 @@ import Scoring
 /// `POST /score`.
 extension VigilService {
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
-    func score(_ request: Request) async throws -> Response {
+    func score(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
+        var spans = UploadSpans(settings.tracer, request.trace)
         _ = try Preconditions(request.head.fields).check(.post, on: nil)
         // One version for all of the request, though another may come meanwhile.
         let version = scoring.models.default
@@ -21,9 +22,9 @@ extension VigilService {
         } else {
             _ = try form(of: request.head)
         }
-        let (client, body) = (request.client.description, request.body)
+        let (caller, body) = (try caller(of: request), request.body)
         let reservation = try await scoring.reserve(
-            bytes: body.declaredLength ?? 0, place: !options.validateOnly, client: client,
+            bytes: body.declaredLength ?? 0, place: !options.validateOnly, caller: caller,
             interrupt: { body.giveUp() })
         defer { reservation.cancel() }
         await reservation.ready()
@@ -34,6 +35,7 @@ extension VigilService {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
         }
         let matrices = try await scoring.accept(upload, options, for: version)
+        spans?.decoded(body, matrices: matrices.count)
         if options.validateOnly {
             var answer = report(on: matrices, isBatch: upload.isBatch)
             // Nobody has to wait for it, but a wish that can't be read is told as elsewhere.
@@ -41,8 +43,18 @@ extension VigilService {
             return answer
         }
         let receipt = try await scoring.submit(
-            matrices, isBatch: upload.isBatch, options, client: client, key: key, for: version, using: reservation)
-        return try await answer(receipt, to: request)
+            matrices, isBatch: upload.isBatch, options, caller: caller, key: key,
+            trace: Self.trace(of: request, options),
+            for: version, using: reservation)
+        spans?.submitted(jobs: receipt.jobs.count)
+        try await note?.record(.submit, receipt.jobs, status: .accepted, outcome: receipt.origin.word)
+        return try await answer(receipt, to: request, note)
+    }
+
+    /// What is kept of a request's trace with its jobs: where somebody looks for it, or is called back.
+    private static func trace(of request: Request, _ options: ScoreOptions) -> String? {
+        guard let trace = request.trace, trace.shownID != nil || options.callback != nil else { return nil }
+        return trace.context.text
     }
 
     /// A parameter that can be given as a field too.
@@ -181,4 +193,15 @@ extension HTTPField.Name {
     static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .accept
     static let idempotencyReplayed = HTTPField.Name("Idempotency-Replayed") ?? .accept
     static let deadline = HTTPField.Name("Vigil-Deadline") ?? .accept
+}
+
+extension Receipt.Origin {
+    /// What became of a submission, in a word.
+    fileprivate var word: String {
+        switch self {
+        case .new: "accepted"
+        case .replayed: "replayed"
+        case .reused: "reused"
+        }
+    }
 }

@@ -194,6 +194,7 @@ struct ScoringProblems: Middleware {
         do { return try await handler(request) } catch {
             guard var problem = Problem.of(error) else { throw error }
             if let hint = bounds.hint(on: error) { problem.detail = "\(problem.detail.sentence) \(hint)" }
+            if problem.status == .contentTooLarge, bounds.isOfMemory(error) { problem.shortage = bounds.shortage }
             throw problem
         }
     }
@@ -215,6 +216,18 @@ extension Problem {
     static let unknownKey = unauthorized(
         "The API key in Authorization is not, or no longer, one of this service.",
         challenge: "Bearer error=\"invalid_token\"")
+
+    static func expiredKey(_ name: String, _ time: WallTime) -> HTTPProblem {
+        unauthorized(
+            "The API key '\(name)' expired at \(time): ask an operator for another.",
+            challenge: "Bearer error=\"invalid_token\"")
+    }
+
+    static func readerOnly(_ name: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .forbidden, slug: "role-forbids", title: "The key may not do this",
+            detail: "The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
+    }
 
     private static func unauthorized(_ detail: String, challenge: String) -> HTTPProblem {
         HTTPProblem(

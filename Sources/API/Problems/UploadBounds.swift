@@ -3,6 +3,7 @@ import HTTP
 import Jobs
 import Platform
 import Scoring
+import Telemetry
 
 /// The settings that bound an upload: a 413 names the one that it is about.
 struct UploadBounds {
@@ -22,6 +23,9 @@ struct UploadBounds {
     /// What bounds a body.
     var ofBody: String { ofMemory ?? "An operator raises the limit by --max-body, in MiB." }
 
+    /// What is short where an upload is too large; nil where a setting says so.
+    var shortage: String? { memory == nil ? nil : Family.Shortage.memory.rawValue }
+
     private var ofMemory: String? {
         memory.map {
             "The server may use \(ByteCount($0)) of memory, of which uploads have \(ByteCount(maxQueuedBytes)); an operator "
@@ -37,6 +41,9 @@ struct UploadBounds {
         default: nil
         }
     }
+
+    /// Whether an error is about what the memory bounds, where it does.
+    func isOfMemory(_ error: any Error) -> Bool { ofMemory != nil && hint(on: error) == ofMemory }
 
     private func hint(on error: BodyError) -> String? {
         if case .tooLarge = error { ofBody } else { nil }

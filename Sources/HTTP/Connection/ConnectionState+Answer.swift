@@ -83,7 +83,8 @@ extension ConnectionState {
         var takesBody = false
         if let limit = route.bodyLimit, case .deferred = route.handler, exchange?.isReadingBody == true {
             if let length = head.controls.framing.declaredLength, length > limit {
-                answer(.contentTooLarge(limit: limit, hint: route.bodyHint), now: now)
+                answer(
+                    .contentTooLarge(limit: limit, hint: route.bodyHint, shortage: route.bodyShortage), now: now)
                 return nil
             }
             takesBody = true

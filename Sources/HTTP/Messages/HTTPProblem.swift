@@ -72,11 +72,11 @@ extension HTTPProblem {
             status: .requestTimeout, slug: "request-timeout", title: "The request came too slowly", detail: detail)
     }
 
-    static func contentTooLarge(limit: Int, hint: String? = nil) -> HTTPProblem {
+    static func contentTooLarge(limit: Int, hint: String? = nil, shortage: String? = nil) -> HTTPProblem {
         HTTPProblem(
             status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
             detail: "This path takes a body of at most \(ByteCount(limit)), as it is sent and once it is inflated."
-                + (hint.map { " \($0)" } ?? ""))
+                + (hint.map { " \($0)" } ?? ""), shortage: shortage)
     }
 
     static func tooCompressed(_ detail: String) -> HTTPProblem {

@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 import Synchronization
 
 /// A request's body, as pieces that come while the client sends them.
@@ -54,6 +54,11 @@ public struct RequestBody: AsyncSequence, Sendable {
     /// Ends the body for whoever reads it with `BodyError.timedOut`, after what has come already.
     public func giveUp() {
         if case .mailbox(let mailbox) = source { mailbox.end(.failure(.timedOut)) }
+    }
+
+    /// When the last byte came, or the body ended without it; nil before, and of one that was there already.
+    public var endedAt: MonotonicTime? {
+        if case .mailbox(let mailbox) = source { mailbox.endedAt } else { nil }
     }
 
     /// The whole body as one array.
@@ -140,6 +145,7 @@ final class BodyMailbox: Sendable {
         var pieces: [[UInt8]] = []
         var bytes = 0
         var ending: Result<Void, BodyError>?
+        var endedAt: MonotonicTime?
         var isFull = false
         var wasPulled = false
         var waiter: Waiter?
@@ -180,11 +186,17 @@ final class BodyMailbox: Sendable {
     /// Says that no piece will follow; called by the loop. The first ending stands.
     func end(_ ending: Result<Void, BodyError>) {
         let waiter = contents.withLock { contents -> Waiter? in
-            if contents.ending == nil { contents.ending = ending }
+            if contents.ending == nil {
+                contents.ending = ending
+                contents.endedAt = .now
+            }
             return contents.waiter.take()
         }
         waiter?.resume()
     }
+
+    /// When it was said that no piece will follow.
+    var endedAt: MonotonicTime? { contents.withLock { $0.endedAt } }
 
     /// Ends it if need be, and lets go of the connection; called by the loop when the exchange is over.
     func detach() {

@@ -16,7 +16,10 @@ public struct Route: Sendable {
     /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
     public let bodyLimit: Int?
     /// A sentence that tells whose body is larger what can be done about the limit.
+    ///   - bodyShortage: what is short then, where the limit is one of what the server has.
     public var bodyHint: String?
+    /// What is short where a body is larger, as ``HTTPProblem/shortage``.
+    public var bodyShortage: String?
     var handler: Handler
 }
 
@@ -48,9 +51,11 @@ public struct Router: Sendable {
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
+        bodyShortage: String? = nil,
         _ handler: Handler
     ) {
-        var route = Route(pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, handler: handler)
+        var route = Route(
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler: handler)
         route.handler = handler.behind(middleware, on: route)
         methods.append(method)
         let parsed = PathPattern(pattern)
@@ -71,8 +76,10 @@ public struct Router: Sendable {
     }
 
     /// Registers a handler of POST.
-    public mutating func post(_ pattern: String, bodyLimit: Int, bodyHint: String? = nil, _ handler: Handler) {
-        on(.post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, handler)
+    public mutating func post(
+        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil, _ handler: Handler
+    ) {
+        on(.post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler)
     }
 
     /// Registers a handler of DELETE.

@@ -1,3 +1,5 @@
+import Platform
+
 extension JobTable {
     /// Checks that every index says what the records say; a debug build stops where it does not.
     package func checkInvariants() {

@@ -144,13 +144,13 @@ struct CgroupMembership: Equatable {
 
     /// `4:cpu,cpuacct:/some/group`, and `0::/some/group` of version 2.
     static func all(_ text: String) -> [CgroupMembership] {
-        text.split(separator: "\n").compactMap { line in
-            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        text.pieces(between: ASCII.lineFeed).compactMap { line in
+            let parts = line.pieces(between: ASCII.colon, most: 2)
             guard parts.count == 3, parts[2].utf8.first == ASCII.slash else { return nil }
             let isUnified = parts[0] == "0" && parts[1].isEmpty
             guard isUnified || !parts[1].isEmpty else { return nil }
             return CgroupMembership(
-                controllers: isUnified ? [] : parts[1].split(separator: ","), path: parts[2])
+                controllers: isUnified ? [] : parts[1].pieces(between: ASCII.comma), path: parts[2])
         }
     }
 }
@@ -166,15 +166,15 @@ struct CgroupMount: Equatable {
 
     /// `29 23 0:26 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw`
     static func all(_ text: String) -> [CgroupMount] {
-        text.split(separator: "\n").compactMap { line in
-            let words = line.split(separator: " ", omittingEmptySubsequences: false)
+        text.pieces(between: ASCII.lineFeed).compactMap { line in
+            let words = line.pieces(between: ASCII.space)
             guard let dash = words.dropFirst(6).firstIndex(of: "-"), dash + 3 < words.count else { return nil }
             let kind = words[dash + 1]
             guard kind == "cgroup" || kind == "cgroup2" else { return nil }
             let path = unescaped(words[4])
             guard path.utf8.first == ASCII.slash else { return nil }
             return CgroupMount(
-                isUnified: kind == "cgroup2", controllers: words[dash + 3].split(separator: ","),
+                isUnified: kind == "cgroup2", controllers: words[dash + 3].pieces(between: ASCII.comma),
                 root: unescaped(words[3]), path: path.utf8.count == 1 ? "" : path)
         }
     }
@@ -190,7 +190,7 @@ struct CgroupMount: Equatable {
         let root = root.utf8.count == 1 ? "" : root
         guard group.utf8.starts(with: root.utf8) else { return "" }
         let rest = Substring(group.utf8.dropFirst(root.utf8.count))
-        let parts = rest.split(separator: "/", omittingEmptySubsequences: true)
+        let parts = rest.pieces(between: ASCII.slash).filter { !$0.isEmpty }
         guard rest.isEmpty || rest.utf8.first == ASCII.slash, !parts.contains("..") else { return "" }
         return parts.map { "/\($0)" }.joined()
     }

@@ -30,7 +30,9 @@ struct UsageRows {
         guard let account = submission.account else { return nil }
         let known = try usage(of: account.name)
         let charged: DailyUsage
-        do throws(QuotaExcess) { charged = try account.charged(known, for: submission, at: wall) } catch { return error }
+        do throws(QuotaExcess) { charged = try account.charged(known, for: submission, at: wall) } catch {
+            return error
+        }
         try write(charged, of: account.name)
         return nil
     }

@@ -61,24 +61,29 @@ struct ServeCommand: AsyncParsableCommand {
         limits.maxBodyBytes = try settings.mebibytes("max-body")
         limits.reusesResults = try settings.isOn("reuse-results")
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
+        let tracing = try TracingOptions(logger)
         let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
-        let callbacks = try CallbackOptions(settings: settings).delivery(telemetry, logger, reloading: &files)
+        let callbacks = try CallbackOptions(settings: settings).delivery(
+            telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
         let memory = MemoryShares()
-        let jobs = try JobOptions(settings: settings).open(
+        let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer).open(
             listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(logger)
         memory.apply(to: &limits, jobs.backlog.limits)
         var description = ServerDescription()
         description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
+        let audit = try AuditOptions(settings, logger, reloading: &files)
+        var service = try access.service()
+        (service.tracer, service.audit) = (tracing.tracer, audit.trail)
         let composition = Composition(
-            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: try access.service(),
-            server: description, http: configuration, gate: control.gate, telemetry: telemetry,
+            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: service,
+            server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
             observers: [accessLog.add], logger: logger)
         let config = try ConfigReading(settings) { [self] in try self.settings() }
         let rereading = Task { [files] in await reloading.run(files, config: config) }
@@ -101,6 +106,8 @@ struct ServeCommand: AsyncParsableCommand {
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         await accessLog.finish()
+        await audit.finish()
+        await tracing.finish()
         await composition.settle()
         if let change = jobs.close() { throw Failure(.internal, change) }
     }

@@ -100,7 +100,7 @@ extension FileError {
     fileprivate var code: Failure.Code {
         switch self {
         case .noSuchFile, .notReadable, .notARegularFile: .noInput
-        case .notWritable, .notAFolder, .folderNotMade: .configuration
+        case .notWritable: .configuration
         case .failed: .internal
         }
     }

@@ -1,6 +1,7 @@
 import API
 import Logging
 import TLS
+import Tracing
 import Webhooks
 
 /// Whom `vigil serve` tells that a job has ended.
@@ -9,7 +10,7 @@ struct CallbackOptions {
 
     /// What delivers callbacks; nil where they are off.
     func delivery(
-        _ telemetry: JobTelemetry, _ logger: Logger, reloading: inout [Reloading.Source]
+        _ telemetry: JobTelemetry, tracer: Tracer? = nil, _ logger: Logger, reloading: inout [Reloading.Source]
     ) throws -> CallbackDelivery? {
         guard settings.place(of: "callback-hosts") != nil else { return nil }
         let hosts = try settings.list("callback-hosts")
@@ -28,7 +29,7 @@ struct CallbackOptions {
         logger.info(
             "callbacks are on",
             metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
-        return CallbackDelivery(sender: sender, telemetry: telemetry, logger: logger)
+        return CallbackDelivery(sender: sender, tracer: tracer, telemetry: telemetry, logger: logger)
     }
 
     private func secrets(

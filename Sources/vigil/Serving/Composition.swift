@@ -17,7 +17,8 @@ struct Composition {
         models: ModelRegistry, backlog: Backlog, workers: Int, scoring limits: ScoringService.Settings = .init(),
         service settings: VigilService.Settings = .init(), server description: ServerDescription = .init(),
         http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
-        telemetry: JobTelemetry = JobTelemetry(), observers: [@Sendable (ExchangeRecord) -> Void] = [], logger: Logger
+        keys: APIKeyFile? = nil, telemetry: JobTelemetry = JobTelemetry(),
+        observers: [@Sendable (ExchangeRecord) -> Void] = [], logger: Logger
     ) {
         self.models = models
         var limits = limits
@@ -25,11 +26,15 @@ struct Composition {
         scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: limits)
         var description = description
         (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
-        let service = VigilService(scoring, openAPI: Resources.openAPI, settings: settings, server: description)
+        let service = VigilService(
+            scoring, openAPI: Resources.openAPI, settings: settings, server: description, keys: keys)
         metrics = service.metrics(of: telemetry)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
-            logger: logger, gate: gate, observer: Self.observer([metrics.requests.observe] + observers))
+            logger: logger, gate: gate,
+            observer: Self.observer(
+                [metrics.requests.observe] + observers + (settings.tracer.map { [$0.record] } ?? [])),
+            tracer: settings.tracer)
         metrics.follow(server)
     }
 

@@ -2,10 +2,15 @@ import API
 import Jobs
 import Logging
 import SQLiteStore
+import Tracing
 
 /// Where `vigil serve` keeps jobs, for how long, and how many may wait.
 struct JobOptions {
     let settings: Settings
+    /// Whose own bounds hold.
+    var keys: APIKeyFile?
+    /// Records what becomes of jobs.
+    var tracer: Tracer?
 
     /// A queue before a store.
     struct Opened {
@@ -45,6 +50,7 @@ struct JobOptions {
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) throws -> Opened {
         let limits = try limits(within: shares, logger)
+        let observer = JobObservers([telemetry] + (tracer.map { [JobSpans($0)] } ?? []))
         let attempts = try settings.integer("attempts")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
@@ -53,7 +59,7 @@ struct JobOptions {
                 of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
             let store = MemoryJobStore(settings: memory)
-            let backlog = Backlog(store: store, limits: limits, observer: telemetry, logger: logger)
+            let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: "memory") { nil }
         }
         var disk = SQLiteJobStore.Settings()
@@ -68,7 +74,7 @@ struct JobOptions {
             let isNew = folder.isNew
             let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
-            let backlog = Backlog(store: store, limits: limits, observer: telemetry, logger: logger)
+            let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
             throw place.failure(error)
@@ -84,6 +90,12 @@ struct JobOptions {
         limits.maxJobsPerClient = jobs > 0 ? jobs : limits.maxJobs - limits.maxJobs / 8
         limits.maxBytesPerClient = mebibytes > 0 ? mebibytes << 20 : limits.maxBytes - limits.maxBytes / 8
         if jobs == 0, mebibytes == 0 { limits.spares = Self.isThisMachine }
+        if let keys {
+            limits.ownMaxJobs = { client in
+                guard client.begins(with: "key ") else { return nil }
+                return keys.current[String(Substring(client.utf8.dropFirst(4)))]?.maxQueued
+            }
+        }
         return limits
     }
 

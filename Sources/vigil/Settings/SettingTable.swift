@@ -1,3 +1,4 @@
+import Audit
 import HTTP
 import Jobs
 import Logging
@@ -164,6 +165,18 @@ extension Setting {
         Setting(
             "access-log", .path(.output("a file, or - for standard output")),
             "File that gets a line for each answer; - for standard output.", in: .access, of: [.serve]),
+        Setting(
+            "audit-log", .path(.output("a file")),
+            "File that gets a line for each submission, reading and deletion, chained to the one before.",
+            in: .access, of: [.serve]),
+        Setting(
+            "audit-sync", .choice(AuditLog.Syncing.allCases.map(\.rawValue)), .value("always"),
+            "When lines of the audit log are on the disk: always before the answer, or within a second.",
+            in: .access, of: [.serve], needs: "audit-log"),
+        Setting(
+            "audit-failure", .choice(AuditFailure.allCases.map(\.rawValue)), .value("refuse"),
+            "What becomes of requests while the audit log can't be written: refuse them with 503, or continue.",
+            in: .access, of: [.serve], needs: "audit-log"),
         Setting(
             "allowed-hosts", .list("names of hosts"), .told("on this machine alone and without keys none, else any"),
             "Names that the server answers by beside those of loopback, separated by commas, such as vigil.example or "

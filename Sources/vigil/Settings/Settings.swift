@@ -26,13 +26,13 @@ struct Settings: Sendable {
         }
     }
 
-    private struct Given: Sendable {
+    struct Given: Sendable {
         var value: SettingValue
         var place: Place
     }
 
     private let command: Setting.Command
-    private var given: [String: Given] = [:]
+    private(set) var given: [String: Given] = [:]
     /// What the log should tell about the settings.
     private(set) var notes: [String] = []
 
@@ -127,33 +127,10 @@ extension Settings {
         return found
     }
 
-    private func key(_ member: ConfigMember, _ place: String) throws(Failure) -> Setting {
+    func key(_ member: ConfigMember, _ place: String) throws(Failure) -> Setting {
         if let setting = Setting.named(member.name), setting.isKey { return setting }
         let near = Spelling.nearest(to: member.name, among: Setting.all.filter(\.isKey).map(\.name))
         throw Failure(.configuration, "config file \(place): \(unknown(member.name, "key", near: near))")
-    }
-
-    /// All that is wrong with a file by itself, key by key; none where it can be used.
-    static func faults(ofFile path: String) -> [Failure] {
-        if let reason = InputFile.fault(path) { return [Failure(.noInput, "\(path): \(reason)")] }
-        guard let settings = try? Settings(.serve, environment: [:]) else { return [] }
-        var faults: [Failure] = []
-        do throws(Failure) {
-            for member in try members(of: path) where member.name != "$schema" {
-                let place = member.place(in: path)
-                do throws(Failure) {
-                    let setting = try settings.key(member, place)
-                    let value: SettingValue?
-                    do { value = try setting.value(of: member.value) } catch {
-                        throw wrong(setting, .file(place), error)
-                    }
-                    guard case .path(.input) = setting.kind, case .text(let file) = value else { continue }
-                    guard let reason = InputFile.fault(file) else { continue }
-                    faults.append(Failure(.noInput, "\(label(setting, .file(place))): \(file): \(reason)"))
-                } catch { faults.append(error) }
-            }
-        } catch { faults.append(error) }
-        return faults
     }
 
     /// The state folder that a config file names, for who looks at that and begins no server; nil where it names none.
@@ -168,7 +145,7 @@ extension Settings {
         } catch { throw wrong(setting, .file(member.place(in: path)), error) }
     }
 
-    private static func members(of path: String) throws(Failure) -> [ConfigMember] {
+    static func members(of path: String) throws(Failure) -> [ConfigMember] {
         func failure(_ text: String) -> Failure { Failure(.configuration, "config file \(path): \(text)") }
         let file: MappedFile
         do throws(FileError) { file = try MappedFile(path: path) } catch { throw failure(error.description) }
@@ -187,13 +164,13 @@ extension Settings {
             + (near.map { ", did you mean \($0)?" } ?? ": vigil help \(command.rawValue) lists the settings")
     }
 
-    private static func wrong(_ setting: Setting, _ place: Place, _ fault: SettingFault) -> Failure {
+    static func wrong(_ setting: Setting, _ place: Place, _ fault: SettingFault) -> Failure {
         Failure(
             place == .option ? .usage : .configuration,
             "\(label(setting, place)): found \(fault.found), expected \(setting.expected)")
     }
 
-    private static func label(_ setting: Setting, _ place: Place) -> String {
+    static func label(_ setting: Setting, _ place: Place) -> String {
         switch place {
         case .option: setting.option
         case .variable: setting.variable
@@ -275,35 +252,6 @@ extension Settings {
 
     private func without(_ name: String) -> Failure {
         Failure(.internal, "--\(name) is read as what it is not, or has no default")
-    }
-
-    /// A secret: what was given, or what is in the file that is named in its place, without the end of its line; nil where
-    /// neither is set. What stands in a place that comes first hides both of another.
-    func secret(_ name: String) throws(Failure) -> String? {
-        let file = name + Setting.fileSuffix
-        guard let path = given[file] else { return try text(name) }
-        if let own = given[name] {
-            if own.place.rank < path.place.rank { return try text(name) }
-            if own.place.rank == path.place.rank {
-                throw conflict(of: name, file, sentence: "--\(name) and --\(file) are both set: expected one of them")
-            }
-        }
-        guard let path = try text(file) else { return nil }
-        let text: String
-        do throws(SmallFile.Failure) {
-            text = try SmallFile.text(path, maxBytes: 64 << 10, expected: "a secret alone")
-        } catch {
-            throw Failure(.configuration, failure(file, "\(error)").description)
-        }
-        let secret = GivenValue.trimmed(text)
-        guard !secret.isEmpty else { throw Failure(.configuration, failure(file, "\(path): it is empty").description) }
-        return secret
-    }
-
-    /// Whether the file of a secret counts, and not a value beside it.
-    func isSecretInFile(_ name: String) -> Bool {
-        guard let file = given[name + Setting.fileSuffix] else { return false }
-        return given[name].map { $0.place.rank > file.place.rank } ?? true
     }
 
     /// A text, a path or a choice; nil where it is not set and has no default.

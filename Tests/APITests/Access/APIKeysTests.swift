@@ -9,7 +9,7 @@ import Testing
 struct APIKeysTests {
     static func digest(_ key: String) -> String { Array(key.utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) } }
 
-    static func line(_ name: String, _ key: String) -> String { "\(name):\(digest(key))\n" }
+    static func line(_ name: String, _ key: String, _ more: String = "") -> String { "\(name):\(digest(key))\(more)\n" }
 
     @Test("lines are names and hashes; blank ones and comments are passed over")
     func lines() throws {

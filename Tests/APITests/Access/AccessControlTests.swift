@@ -19,7 +19,7 @@ struct AccessControlTests {
     private func keys() throws -> APIKeyFile {
         let path = FileManager.default.temporaryDirectory.appending(path: "vigil-keys-\(UUID())").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let text = APIKeysTests.line("alice", "one") + APIKeysTests.line("bob", "two")
+        let text = APIKeysTests.line("alice", "one", " role=admin") + APIKeysTests.line("bob", "two")
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         return try APIKeyFile(path: path)
     }
@@ -37,12 +37,13 @@ struct AccessControlTests {
         }
     }
 
-    @Test("details of health are for who has a key")
+    @Test("details of health are for who has a key that sees all")
     func details() throws {
         let access = AccessControl(keys: try keys(), limiter: nil)
         let here = SocketAddress(host: "127.0.0.1", port: 5)
         for path in ["/livez", "/readyz", "/healthz"] {
             #expect(try access.admit(head(path, authorization: ["Bearer one"]), from: Self.peer).seesDetails)
+            #expect(try !access.admit(head(path, authorization: ["Bearer two"]), from: here).seesDetails)
             #expect(try !access.admit(head(path), from: here).seesDetails)
             #expect(try !access.admit(head(path, authorization: ["Bearer three"]), from: here).seesDetails)
         }

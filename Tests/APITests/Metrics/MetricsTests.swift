@@ -1,6 +1,5 @@
 import Engine
 import Foundation
-import HTTP
 import HTTPTypes
 import Jobs
 import Platform
@@ -10,6 +9,7 @@ import Testing
 import VadCLIP
 
 @testable import API
+@testable import HTTP
 @testable import Scoring
 
 @Suite("/metrics")

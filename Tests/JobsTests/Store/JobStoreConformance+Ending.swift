@@ -118,6 +118,56 @@ extension JobStoreConformance {
         #expect(counts.queuedBytes == 3 * 8 * 4 && counts.queuedParts == 6)
     }
 
+    @Test(
+        "a census has what counting finds, by priority and model too, with the oldest wait",
+        arguments: StoreUnderTest.all)
+    func census(kind: StoreUnderTest) async throws {
+        let (store, clock) = try await kind.open(resultTTL: .seconds(60))
+        for outcome in [JobOutcome.done, .broken] {
+            let claimed = try #require(try await store.insertAndClaim())
+            _ = try await store.complete(claimed.token, with: outcome)
+        }
+        _ = try await store.insertAndClaim()
+        for (priority, model) in [(Priority.high, "a"), (.low, "a"), (.high, "a"), (.high, "b")] {
+            var new = NewJob.sample(priority, words: 8)
+            new.model = model
+            _ = try await store.insert(new)
+            clock.advance(by: .seconds(1))
+        }
+        let census = try #require(try await store.census())
+        #expect(
+            census.lines == [
+                .init(priority: .low, model: "a", jobs: 1, bytes: 32, oldestWait: .seconds(3)),
+                .init(priority: .high, model: "a", jobs: 2, bytes: 64, oldestWait: .seconds(4)),
+                .init(priority: .high, model: "b", jobs: 1, bytes: 32, oldestWait: .seconds(1)),
+            ])
+        #expect(census.jobs == [.queued: 4, .running: 1, .succeeded: 1, .failed: 1, .cancelled: 0])
+        clock.advance(by: .seconds(120))
+        _ = try await store.expire()
+        let after = try #require(try await store.census())
+        #expect(after.jobs == [.queued: 5, .running: 0, .succeeded: 0, .failed: 0, .cancelled: 0])
+    }
+
+    @Test("callbacks that wait are counted, until they have arrived or are given up", arguments: StoreUnderTest.all)
+    func waitingCallbacks(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        #expect(store.waitingCallbacks == 0)
+        var new = NewJob.sample()
+        new.callback = "https://example.org"
+        for _ in 0..<2 {
+            _ = try await store.insert(new)
+            let claimed = try #require(try await store.claim(limit: 1).first)
+            _ = try await store.complete(claimed.token, with: .done)
+        }
+        #expect(store.waitingCallbacks == 2)
+        let notes = try await store.takeCallbacks(limit: 2)
+        try await store.settleCallback(of: notes[0].job.id, .retry(after: .seconds(1)))
+        #expect(store.waitingCallbacks == 2)
+        try await store.settleCallback(of: notes[0].job.id, .settled)
+        _ = try await store.forget(notes[1].job.id)
+        #expect(store.waitingCallbacks == 0)
+    }
+
     @Test("keeps an ended job for its time, by a clock that does not jump", arguments: StoreUnderTest.all)
     func expiry(kind: StoreUnderTest) async throws {
         let (store, clock) = try await kind.open(resultTTL: .seconds(60))

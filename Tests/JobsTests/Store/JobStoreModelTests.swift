@@ -227,6 +227,11 @@ struct JobStoreModelTests {
             #expect(counts.queued == queued.count, "\(comment)")
             #expect(counts.queuedParts == queued.reduce(0) { $0 + $1.parts }, "\(comment)")
             #expect(counts.total == model.entries.count, "\(comment)")
+            let census = try await store.census()
+            for status in JobStatus.allCases {
+                #expect(census?.jobs[status] == model.entries.count { $0.status == status }, "\(comment): \(status)")
+            }
+            #expect(census?.lines.reduce(0) { $0 + $1.jobs } == queued.count, "\(comment)")
             let statuses = JobStatus.allCases.shuffled(using: &random).prefix(wholly ? .max : 1)
             for status in statuses {
                 let listed = try await store.list(status: status, limit: .max, before: nil).map(\.id)

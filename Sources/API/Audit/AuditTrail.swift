@@ -1,0 +1,128 @@
+public import Audit
+import HTTP
+import HTTPTypes
+import Jobs
+import Scoring
+import Synchronization
+
+/// The audit log as the endpoints keep it.
+public struct AuditTrail: Sendable {
+    /// The log.
+    let log: AuditLog
+    /// Whether nothing is done that can't be written down.
+    let isRequired: Bool
+
+    /// Keeps a log; where it is required, what it can't take is refused.
+    public init(_ log: AuditLog, isRequired: Bool) {
+        self.log = log
+        self.isRequired = isRequired
+    }
+
+    /// Throws while nothing may be done since the log can't be written.
+    func check() throws(HTTPProblem) {
+        if isRequired, log.isFailing { throw Problem.auditUnavailable }
+    }
+
+    func add(_ entries: [AuditEntry]) async throws(HTTPProblem) {
+        guard await !log.add(entries), isRequired else { return }
+        throw Problem.auditUnavailable
+    }
+}
+
+extension Problem {
+    static let auditUnavailable = HTTPProblem(
+        status: .serviceUnavailable, slug: "audit-unavailable", title: "The audit log can't be written",
+        detail:
+            "Nothing is done that can't be written down: ask again shortly. What was handed in may have been taken, so send "
+            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"])
+}
+
+/// What is to be written down of a request while it is answered.
+final class AuditNote: Sendable {
+    private let trail: AuditTrail
+    private let request: Request
+    private let hasRecorded = Atomic(false)
+
+    init(_ trail: AuditTrail, of request: Request) {
+        self.trail = trail
+        self.request = request
+    }
+
+    /// Writes down what was done with jobs, before anyone is told of it.
+    func record(
+        _ action: AuditEntry.Action, _ jobs: [Job], status: HTTPResponse.Status, outcome: String
+    ) async throws(HTTPProblem) {
+        hasRecorded.store(true, ordering: .relaxed)
+        // As many at a time as are held in memory with ease.
+        var rest = jobs[...]
+        repeat {
+            let some = rest.prefix(1_000)
+            rest = rest.dropFirst(some.count)
+            try await trail.add(some.map { entry(action, of: $0, status: status, outcome: outcome) })
+        } while !rest.isEmpty
+    }
+
+    /// Writes down what was done with a job or a batch of which no more is known than the name in the request's path.
+    func record(_ action: AuditEntry.Action, status: HTTPResponse.Status, outcome: String) async throws(HTTPProblem) {
+        hasRecorded.store(true, ordering: .relaxed)
+        var entry = entry(action, status: status, outcome: outcome)
+        let id = request.pathParameters["id"].map { String(decoding: $0.utf8.prefix(64), as: UTF8.self) }
+        if request.head.path.utf8.starts(with: "/batches/".utf8) { entry.batch = id } else { entry.job = id }
+        try await trail.add([entry])
+    }
+
+    /// Writes down that it was refused, unless something was done before.
+    func refused(_ action: AuditEntry.Action, _ error: any Error) async throws(HTTPProblem) {
+        guard !hasRecorded.load(ordering: .relaxed) else { return }
+        let problem = Problem.of(error) ?? (error is CancellationError ? nil : .failed)
+        try await record(
+            action, status: problem?.status ?? HTTPResponse.Status(code: 499), outcome: problem?.slug ?? "interrupted")
+    }
+
+    private func entry(_ action: AuditEntry.Action, status: HTTPResponse.Status, outcome: String) -> AuditEntry {
+        var entry = AuditEntry(action)
+        if case .key(let name) = request.client { entry.key = name }
+        entry.address = request.clientAddress.host
+        entry.requestID = request.id
+        entry.traceID = request.trace?.shownID?.description
+        entry.status = status.code
+        entry.outcome = outcome
+        return entry
+    }
+
+    private func entry(
+        _ action: AuditEntry.Action, of job: Job, status: HTTPResponse.Status, outcome: String
+    ) -> AuditEntry {
+        var entry = entry(action, status: status, outcome: outcome)
+        entry.job = job.id.description
+        entry.batch = job.batch?.description
+        entry.model = job.model
+        entry.modelSHA256 = job.modelSHA256
+        entry.featuresSHA256 = ScoreSubject(of: job)?.digest.text
+        return entry
+    }
+}
+
+extension HTTPProblem {
+    /// What a client is told of a fault that nobody has named.
+    fileprivate static let failed = HTTPProblem(
+        status: .internalServerError, slug: "internal-error", title: "Something went wrong", detail: "")
+}
+
+extension VigilService {
+    /// A handler whose doings are written down, if there is an audit log: what it does itself, and here that it was refused.
+    func audited(
+        _ action: AuditEntry.Action,
+        _ handler: @escaping @Sendable (Request, AuditNote?) async throws -> Response
+    ) -> Handler {
+        guard let trail = settings.audit else { return .deferred { try await handler($0, nil) } }
+        return .deferred { request in
+            try trail.check()
+            let note = AuditNote(trail, of: request)
+            do { return try await handler(request, note) } catch {
+                try await note.refused(action, error)
+                throw error
+            }
+        }
+    }
+}
