@@ -102,8 +102,9 @@ for protocol, coding in (("http/protobuf", "none"), ("http/json", "gzip")):
 
 with group("a job outlasts its process, and its trace does"), Collector() as collector:
     state = folder / "state"
-    server = serving(collector, "--state", state)
-    long = features.npy(features.video(200_000).astype("<f2"))
+    # One worker: the short one waits behind the long one when the process ends.
+    server = serving(collector, "--state", state, "--workers", "1")
+    long = features.npy(features.video(60_000).astype("<f2"))
     sent = NPY | {"traceparent": SAMPLED, "tracestate": "a=1"}
     jobs = [
         requests.post(f"{server.url}/score", data=body, headers=sent, timeout=60).json()["id"] for body in (long, BODY)
