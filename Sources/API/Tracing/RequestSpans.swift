@@ -26,7 +26,7 @@ extension ExchangeRecord {
     /// By OpenTelemetry's conventions for HTTP; the query, in which clients may have what is theirs alone, is left out.
     fileprivate var attributes: [(name: String, value: TraceSpan.Value)] {
         var attributes: [(name: String, value: TraceSpan.Value)] = [
-            ("url.scheme", .text("http")), ("client.address", .text(address.host)),
+            ("client.address", .text(address.host)),
             ("http.request.body.size", .integer(bodyBytes)), ("http.response.body.size", .integer(answerBytes)),
             ("vigil.request_id", .text(requestID)),
         ]

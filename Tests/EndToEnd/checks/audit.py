@@ -83,8 +83,8 @@ with group("who did what"):
     equal("each names the one before by sha256sum's digest", [one["prev"] for one in lines], ["0" * 64] + sums[:-1])
     ran = verify(log)
     equal("verify", ran.code, 0)
-    contains("verify says how many and which is the last", ran.stdout, "whole: 9 lines", sums[-1])
-    equal("in JSON", json.loads(verify("--json", log).stdout)["sha256"], sums[-1])
+    contains("verify says how many and which is the last", ran.out, "whole: 9 lines", sums[-1])
+    equal("in JSON", json.loads(verify("--json", log).out)["sha256"], sums[-1])
 
 with group("rotation, and a restart"):
     with Server("--api-keys", keys, "--audit-log", log, "--audit-sync", "second") as server:
@@ -123,7 +123,7 @@ with group("what was changed is found"):
     copy.write_bytes(whole)
     ran = verify(copy)
     equal("a copy", ran.code, 0)
-    contains("nothing vouches for its last line", ran.stdout, "--expect-last")
+    contains("nothing vouches for its last line", ran.out, "--expect-last")
     chance = random.Random(5)
     for _ in range(12):
         place, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
