@@ -204,6 +204,8 @@ extension AuditLog {
                 unflushed = !flush(box)
             case .end:
                 _ = flush(box)
+                // Whoever waits for the end may begin with the log at once.
+                box.file.release()
                 state.withLock { $0.hasEnded = true }
                 return
             }
@@ -261,7 +263,12 @@ extension AuditLog {
                 told = true
                 if box.place == place { return true }
                 if state.withLock({ $0.isEnding }) { return false }
-                _ = state.wait(until: Deadline(in: Self.pause)) { state in state.isEnding ? true : nil }
+                // Another file may be what helps.
+                let mustReopen = state.wait(until: Deadline(in: Self.pause)) { state in
+                    defer { state.mustReopen = false }
+                    return state.mustReopen ? true : state.isEnding ? false : nil
+                }
+                if mustReopen == true { reopen(box) }
             }
         }
     }
