@@ -13,7 +13,9 @@ struct ListQuery: Sendable {
             conditions.append(condition)
             arguments.append(value.databaseValue)
         }
-        if let owner = filter.owner { add("owner = ?", Text(owner)) }
+        // A batch is of one owner: where it alone is asked for, its own index finds less.
+        let isOfBatch = filter.batch != nil && filter.status == nil
+        if let owner = filter.owner { add(isOfBatch ? "+owner = ?" : "owner = ?", Text(owner)) }
         if let status = filter.status { add("status = ?", StatusCode[status]) }
         if let batch = filter.batch { add("batch = ?", batch.jobID.blob) }
         if let client = filter.client { add("client = ?", Text(client)) }

@@ -221,6 +221,16 @@ struct PilingUpTests {
         }
     }
 
+    @Test("an owner's batch is found by the batch, and not among all of the owner's jobs")
+    func batchPlan() throws {
+        var filter = JobFilter()
+        filter.owner = "somebody"
+        filter.batch = BatchID(JobID.first(at: WallTime(milliseconds: 1)))
+        let query = ListQuery(filter, limit: 20, before: nil, shownSince: 0)
+        let plan = try Self.plan(JobRows.selection + " " + query.sql, in: Home().open())
+        #expect(plan.contains("jobs_batch (batch=?"), "\(plan)")
+    }
+
     private static func plan(_ sql: String, in store: SQLiteJobStore) throws -> String {
         try store.database.readNow { db in
             let marks = sql.count { $0 == "?" }
