@@ -137,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "HTTPTests",
             dependencies: [
-                "TestSupport", "Zlib", "HTTP", "Platform",
+                "TestSupport", "Zlib", "HTTP", "Platform", "Tracing",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
@@ -184,8 +184,8 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors", "Platform",
-                "Scoring", "TLS", "Telemetry", "VadCLIP", "Webhooks",
+                "TestSupport", "API", "Audit", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors",
+                "Platform", "Scoring", "TLS", "Telemetry", "Tracing", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

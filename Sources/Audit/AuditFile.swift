@@ -93,6 +93,9 @@ struct AuditFile: ~Copyable {
         close(head)
     }
 
+    /// Lets another server have the log, before the files are closed.
+    func release() { flock(head, LOCK_UN) }
+
     /// Whether it is the file at its path.
     var isInPlace: Bool {
         var (own, other) = (stat(), stat())

@@ -46,7 +46,8 @@ public final class AuditLog: Sendable {
     private struct Waiting {
         let entries: [AuditEntry]
         let time: String
-        let done: (@Sendable (Bool) -> Void)?
+        /// Who waits for them, until it is told.
+        var done: (@Sendable (Bool) -> Void)?
     }
 
     private struct State {
@@ -118,12 +119,13 @@ public final class AuditLog: Sendable {
 
     /// Adds lines, in order and with nothing between them.
     ///
-    /// - Returns: once they are written, whether they are
+    /// - Returns: true once they are written; false as soon as that fails, or while it does, and then they are written when
+    ///   they can be
     public func add(_ entries: [AuditEntry]) async -> Bool {
         guard !entries.isEmpty else { return true }
         return await withCheckedContinuation { continuation in
-            let isTaken = put(Waiting(entries: entries, time: now()) { continuation.resume(returning: $0) })
-            if !isTaken { continuation.resume(returning: false) }
+            let isAwaited = put(Waiting(entries: entries, time: now()) { continuation.resume(returning: $0) })
+            if !isAwaited { continuation.resume(returning: false) }
         }
     }
 
@@ -144,8 +146,9 @@ public final class AuditLog: Sendable {
         }
     }
 
+    /// - Returns: whether who waits for it will be told
     private func put(_ waiting: Waiting) -> Bool {
-        let isTaken = state.withLock { state in
+        let isAwaited = state.withLock { state in
             guard !state.hasEnded else { return false }
             guard state.waitingCount + waiting.entries.count <= Self.mostWaiting else {
                 state.missing += waiting.entries.count
@@ -154,10 +157,13 @@ public final class AuditLog: Sendable {
             }
             state.waiting.append(waiting)
             state.waitingCount += waiting.entries.count
-            return true
+            guard state.statistics.isFailing else { return true }
+            // When it can be written again nobody knows.
+            state.waiting[state.waiting.count - 1].done = nil
+            return false
         }
         state.wakeAll()
-        return isTaken
+        return isAwaited
     }
 }
 
@@ -198,6 +204,8 @@ extension AuditLog {
                 unflushed = !flush(box)
             case .end:
                 _ = flush(box)
+                // Whoever waits for the end may begin with the log at once.
+                box.file.release()
                 state.withLock { $0.hasEnded = true }
                 return
             }
@@ -255,7 +263,12 @@ extension AuditLog {
                 told = true
                 if box.place == place { return true }
                 if state.withLock({ $0.isEnding }) { return false }
-                _ = state.wait(until: Deadline(in: Self.pause)) { state in state.isEnding ? true : nil }
+                // Another file may be what helps.
+                let mustReopen = state.wait(until: Deadline(in: Self.pause)) { state in
+                    defer { state.mustReopen = false }
+                    return state.mustReopen ? true : state.isEnding ? false : nil
+                }
+                if mustReopen == true { reopen(box) }
             }
         }
     }
@@ -298,11 +311,14 @@ extension AuditLog {
     }
 
     private func fail(_ error: AuditError) {
-        let wasFailing = state.withLock { state in
+        let (wasFailing, awaited) = state.withLock { state in
             state.statistics.failures += 1
+            let awaited = state.waiting.compactMap(\.done)
+            for index in state.waiting.indices { state.waiting[index].done = nil }
             defer { state.statistics.isFailing = true }
-            return state.statistics.isFailing
+            return (state.statistics.isFailing, awaited)
         }
+        for done in awaited { done(false) }
         if !wasFailing { report(.failing(error)) }
     }
 }

@@ -37,7 +37,7 @@ public final class SpanExporter: SpanSink {
     public typealias Post = (_ body: [UInt8], _ deadline: Deadline) throws(ClientError) -> Answer
 
     private struct State {
-        var spans: [Span] = []
+        var spans: [TraceSpan] = []
         var statistics = Statistics()
         /// Those left out that the log has not been told of.
         var untold = 0
@@ -88,7 +88,7 @@ public final class SpanExporter: SpanSink {
     }
 
     /// Takes a span, if there is room.
-    public func take(_ span: Span) {
+    public func take(_ span: TraceSpan) {
         let count = state.withLock { state -> Int? in
             guard state.spans.count < settings.mostWaiting, state.end == nil else {
                 state.statistics.dropped += 1
@@ -132,7 +132,7 @@ extension SpanExporter {
     }
 
     /// Blocks until spans are to be sent; nil when that is over.
-    private func next() -> (spans: [Span], untold: Int)? {
+    private func next() -> (spans: [TraceSpan], untold: Int)? {
         _ = state.wait { state in !state.spans.isEmpty || state.end != nil || state.untold > 0 ? true : nil }
         _ = state.wait(until: Deadline(in: settings.delay)) { state in
             state.spans.count >= settings.mostAtOnce || state.end != nil ? true : nil
@@ -146,7 +146,7 @@ extension SpanExporter {
         }
     }
 
-    private func export(_ spans: [Span], by post: Post, _ isFailing: inout Bool) {
+    private func export(_ spans: [TraceSpan], by post: Post, _ isFailing: inout Bool) {
         let body = TraceRequest(resource: resource, scope: scope, spans: spans).encoded(settings.coding)
         let limit = Deadline(in: settings.patience)
         var pause = firstPause
@@ -202,7 +202,7 @@ extension OTLPSettings {
     /// What is told of the process: what the variables say before what is known anyhow.
     func resource(program: String, version: String) -> [ResourceAttribute] {
         var attributes = resource.map { ResourceAttribute(name: $0.name, value: .text($0.value)) }
-        func add(_ name: String, _ value: Span.Value) {
+        func add(_ name: String, _ value: TraceSpan.Value) {
             guard !attributes.contains(where: { $0.name == name }) else { return }
             attributes.append(ResourceAttribute(name: name, value: value))
         }

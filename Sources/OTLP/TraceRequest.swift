@@ -7,7 +7,7 @@ struct TraceRequest {
     let resource: [ResourceAttribute]
     /// The program's name and version.
     let scope: (name: String, version: String)
-    let spans: [Span]
+    let spans: [TraceSpan]
 
     /// In the coding that was asked for.
     func encoded(_ coding: OTLPSettings.Coding) -> [UInt8] {
@@ -21,10 +21,10 @@ struct TraceRequest {
 /// Something that is told of the process.
 struct ResourceAttribute: Sendable, Equatable {
     let name: String
-    let value: Span.Value
+    let value: TraceSpan.Value
 }
 
-extension Span {
+extension TraceSpan {
     /// W3C's flags, and whether the parent is known to be another process's.
     fileprivate var flags: UInt32 {
         (context.isSampled ? 1 : 0) | (context.isRandom ? 2 : 0) | 0x100 | (isParentRemote ? 0x200 : 0)
@@ -53,7 +53,7 @@ extension TraceRequest {
         return writer.bytes
     }
 
-    private static func write(_ span: Span, to writer: inout ProtobufWriter) {
+    private static func write(_ span: TraceSpan, to writer: inout ProtobufWriter) {
         writer.bytes(1, span.context.traceID.bytes)
         writer.bytes(2, span.context.spanID.bytes)
         writer.text(3, span.context.state)
@@ -66,13 +66,15 @@ extension TraceRequest {
         if let failure = span.failure {
             writer.message(15) { writer in
                 writer.text(2, failure)
-                writer.varint(3, UInt64(Span.errorCode))
+                writer.varint(3, UInt64(TraceSpan.errorCode))
             }
         }
         writer.fixed32(16, span.flags)
     }
 
-    private static func write(_ field: UInt64, _ name: String, _ value: Span.Value, to writer: inout ProtobufWriter) {
+    private static func write(
+        _ field: UInt64, _ name: String, _ value: TraceSpan.Value, to writer: inout ProtobufWriter
+    ) {
         writer.message(field) { writer in
             writer.text(1, name)
             writer.message(2) { writer in
@@ -119,7 +121,7 @@ extension TraceRequest {
         }
     }
 
-    private static func write(_ span: Span, to json: inout JSONWriter) {
+    private static func write(_ span: TraceSpan, to json: inout JSONWriter) {
         json.object { json in
             json.member("traceId", span.context.traceID.description)
             json.member("spanId", span.context.spanID.description)
@@ -134,14 +136,14 @@ extension TraceRequest {
                 json.key("status")
                 json.object { json in
                     json.member("message", failure)
-                    json.member("code", Span.errorCode)
+                    json.member("code", TraceSpan.errorCode)
                 }
             }
             json.member("flags", Int(span.flags))
         }
     }
 
-    private static func write(_ attributes: [(name: String, value: Span.Value)], to json: inout JSONWriter) {
+    private static func write(_ attributes: [(name: String, value: TraceSpan.Value)], to json: inout JSONWriter) {
         json.key("attributes")
         json.array(attributes) { json, attribute in
             json.object { json in

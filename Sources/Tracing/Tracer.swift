@@ -3,7 +3,7 @@ import Platform
 /// Takes spans that are over, from any thread; it must not block.
 public protocol SpanSink: Sendable {
     /// Takes a span.
-    func take(_ span: Span)
+    func take(_ span: TraceSpan)
 }
 
 /// Where a request is in its trace, and where it comes from.
@@ -48,7 +48,7 @@ public struct Tracer: Sendable {
     }
 
     /// Records a span, if its trace is.
-    public func record(_ span: @autoclosure () -> Span, of context: TraceContext?) {
+    public func record(_ span: @autoclosure () -> TraceSpan, of context: TraceContext?) {
         guard let context, context.isSampled else { return }
         sink.take(span())
     }
@@ -56,12 +56,12 @@ public struct Tracer: Sendable {
     /// Records a step within something that is recorded.
     public func record(
         _ name: String, within context: TraceContext?, from start: UInt64, to end: UInt64,
-        _ attributes: @autoclosure () -> [(name: String, value: Span.Value)] = [], failure: String? = nil
+        _ attributes: @autoclosure () -> [(name: String, value: TraceSpan.Value)] = [], failure: String? = nil
     ) {
         guard let context, context.isSampled else { return }
         let step = context.step
         sink.take(
-            Span(
+            TraceSpan(
                 name, step, parent: context.spanID, start: start, end: end, attributes: attributes(), failure: failure))
     }
 }

@@ -36,8 +36,7 @@ struct VigilCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, TrainCommand.self, EvalCommand.self,
             ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
-            AuditCommand.self, StateCommand.self,
-            BenchCommand.self, VersionCommand.self,
+            AuditCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }
 

@@ -4,7 +4,7 @@
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
 #   JOBS=n               checks at a time, otherwise 3
 #   LONG=1               loads for a minute, not for seconds
-#   INSTALL=1            installs chromium for the browser check
+#   INSTALL=1            installs chromium for the browser check, and OTLP's schema for that of traces
 #   CHECKPOINTS=d        folder that keeps the generated checkpoints between runs
 set -euo pipefail
 
@@ -27,6 +27,9 @@ ulimit -n "$(ulimit -Hn)"
 if ! command -v python3 >/dev/null; then
     echo "skip all: needs python3"
     exit 0
+fi
+if [[ ${INSTALL:-} == 1 ]] && ! python3 -c 'import opentelemetry.proto' 2>/dev/null; then
+    python3 -m pip install -q opentelemetry-proto
 fi
 if [[ ${INSTALL:-} == 1 ]] && ! command -v chromium >/dev/null; then
     apt-get update -qq && apt-get install -qq -y chromium >/dev/null

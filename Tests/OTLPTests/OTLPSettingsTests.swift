@@ -83,7 +83,7 @@ struct OTLPSettingsTests {
 
     @Test("a service has a name by its own variable, else by the attributes, else the program's")
     func resource() throws {
-        func name(_ more: [String: String]) throws -> Span.Value? {
+        func name(_ more: [String: String]) throws -> TraceSpan.Value? {
             try settings(more).resource(program: "vigil", version: "1").first { $0.name == "service.name" }?.value
         }
         #expect(try name([:]) == .text("vigil"))

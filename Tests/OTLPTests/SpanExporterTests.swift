@@ -50,10 +50,10 @@ struct SpanExporterTests {
             report: collector.note)
     }
 
-    private func span(_ name: String = "score") throws -> Span {
+    private func span(_ name: String = "score") throws -> TraceSpan {
         let context = try #require(
             TraceContext(parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", state: nil))
-        return Span(name, context, parent: nil, start: 1, end: 2)
+        return TraceSpan(name, context, parent: nil, start: 1, end: 2)
     }
 
     private func names(in body: [UInt8]) throws -> [String] {

@@ -6,9 +6,9 @@ import Tracing
 @Suite("which traces are recorded, and as what")
 struct TracerTests {
     private final class Spans: SpanSink {
-        private let contents = Mutex<[Span]>([])
-        var all: [Span] { contents.withLock { $0 } }
-        func take(_ span: Span) { contents.withLock { $0.append(span) } }
+        private let contents = Mutex<[TraceSpan]>([])
+        var all: [TraceSpan] { contents.withLock { $0 } }
+        func take(_ span: TraceSpan) { contents.withLock { $0.append(span) } }
     }
 
     private let spans = Spans()
@@ -59,7 +59,7 @@ struct TracerTests {
     @Test("steps of a recorded trace are told with their place in it; of another one nothing is even made")
     func steps() throws {
         let tracer = Tracer(.always, to: spans)
-        func attributes() -> [(name: String, value: Span.Value)] {
+        func attributes() -> [(name: String, value: TraceSpan.Value)] {
             Issue.record("it was made for nothing")
             return []
         }

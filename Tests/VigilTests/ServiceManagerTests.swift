@@ -64,8 +64,9 @@ struct ServiceManagerTests {
     @Test("it is told that the process is alive twice in its time, and not while it is not")
     func attests() async throws {
         let folder = try ScratchFolder()
-        let inbox = try Inbox(at: folder.path + "/notify")
-        let manager = try #require(self.manager(["NOTIFY_SOCKET": folder.path + "/notify", "WATCHDOG_USEC": "4000000"]))
+        let place = folder.path + "/notify"
+        let inbox = try Inbox(at: place)
+        let manager = try #require(self.manager(["NOTIFY_SOCKET": place, "WATCHDOG_USEC": "4000000"]))
         let clock = Steps(4)
         let asked = Mutex(0)
         await manager.attest(by: clock) {

@@ -35,6 +35,10 @@ public struct APIKey: Sendable {
     /// Whether it may submit and delete.
     var mayChange: Bool { role != .reader }
 
+    /// Whether it sees how the server is set up and how it does, which tells of all its clients: who sees all jobs, and
+    /// readers of nobody's in particular, such as monitors.
+    var seesServer: Bool { caller.seesAll || role == .reader && owner == nil }
+
     /// A key of this name and digest, with its attributes; says what is wrong with one.
     init(_ name: String, _ digest: KeyDigest, _ attributes: [Substring]) throws(APIKeyFault) {
         self.name = name

@@ -11,8 +11,8 @@ public struct AccessControl: Sendable {
     private let limiter: RateLimiter?
     private let hosts: HostRules
     private let origins: OriginRules
-    private let wall: @Sendable () -> WallTime
     private let showsMetricsToAll: Bool
+    private let wall: @Sendable () -> WallTime
 
     /// Without keys everyone may come in, without a limiter as often as they like.
     ///
@@ -82,11 +82,11 @@ public struct AccessControl: Sendable {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
-        if let key, !key.mayChange, OriginRules.isUnsafe(head.method) {
-            return Admission(client: client, fields: fields, verdict: .refusedAtOnce(Problem.readerOnly(key.name)))
+        if let key, let forbidden = Self.forbidden(head, to: key) {
+            return Admission(client: client, fields: fields, verdict: .refusedAtOnce(forbidden))
         }
         let seesDetails =
-            key?.caller.seesAll
+            key?.seesServer
             ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
         return Admission(client: client, fields: fields, seesDetails: seesDetails)
     }
@@ -107,7 +107,7 @@ public struct AccessControl: Sendable {
         head.path == ProblemTypes.path || head.path.utf8.starts(with: Problem.path.utf8)
     }
 
-    /// Whose key sees all jobs sees all there is to see; where there are none, who is on this machine and no page of a browser on
+    /// Whose key sees the server sees all there is to see; where there are none, who is on this machine and no page of a browser on
     /// it.
     private func probe(
         _ head: RequestHead, from peer: SocketAddress, _ address: ClientIdentity, isKnownHost: Bool,
@@ -118,7 +118,14 @@ public struct AccessControl: Sendable {
                 client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
         guard let key = try? bearer(of: head, among: keys) else { return Admission(client: address) }
-        return Admission(client: .key(key.name), seesDetails: key.caller.seesAll)
+        return Admission(client: .key(key.name), seesDetails: key.seesServer)
+    }
+
+    /// What a key's role has against a request; nil for nothing.
+    private static func forbidden(_ head: RequestHead, to key: APIKey) -> HTTPProblem? {
+        if !key.mayChange, OriginRules.isUnsafe(head.method) { return Problem.readerOnly(key.name) }
+        if head.path == "/metrics", !key.seesServer { return Problem.noMetrics(key.name) }
+        return nil
     }
 
     /// Whether the request comes from this machine, and from no page of a browser on it.

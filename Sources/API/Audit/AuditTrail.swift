@@ -32,7 +32,8 @@ public struct AuditTrail: Sendable {
 extension Problem {
     static let auditUnavailable = HTTPProblem(
         status: .serviceUnavailable, slug: "audit-unavailable", title: "The audit log can't be written",
-        detail: "Nothing is done that can't be written down: ask again shortly. What was handed in may have been taken, so send "
+        detail:
+            "Nothing is done that can't be written down: ask again shortly. What was handed in may have been taken, so send "
             + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"])
 }
 

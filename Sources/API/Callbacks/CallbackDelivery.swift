@@ -99,7 +99,7 @@ public struct CallbackDelivery: Sendable {
         let start = SpanTime.now
         let verdict = await sender.deliver(message, to: url)
         if let context, let step {
-            tracer?.record(Span(note, to: url, step, of: context, from: start, verdict), of: context)
+            tracer?.record(TraceSpan(note, to: url, step, of: context, from: start, verdict), of: context)
         }
         // Whether it arrived nobody knows; the next process tries it again.
         if Task.isCancelled, verdict != .delivered { return .untried }
@@ -148,7 +148,7 @@ public struct CallbackDelivery: Sendable {
     }
 }
 
-extension Span {
+extension TraceSpan {
     /// One try to call back. Path and query, which may hold a token, are no part of it.
     fileprivate init(
         _ note: CallbackNote, to url: WebhookURL, _ step: TraceContext, of job: TraceContext, from start: UInt64,

@@ -9,7 +9,7 @@ extension VigilService {
 
     /// A job's events from where the client left off (see ``JobEventStream``); 204, after which a browser asks no more,
     /// where it has had the last one.
-    func showEvents(_ request: Request, _ note: AuditNote?) async throws -> Response {
+    func showEvents(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
         // Libraries that do what EventSource does have it in the query, where they may set no fields.
         let query = try parameters(of: request, among: ["lastEventId"])

@@ -11,7 +11,7 @@ extension VigilService {
     /// Jobs on a page of the list, unless the client says otherwise, and at most.
     private static let page = (usual: 50, most: 1_000)
 
-    func showJob(_ request: Request, _ note: AuditNote?) async throws -> Response {
+    func showJob(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
         let asked = try wait(in: parameters(of: request, among: ["wait"]))
         var job = try await scoring.job(id, for: caller(of: request))
@@ -58,7 +58,7 @@ extension VigilService {
     ///
     /// - Parameter isReused: whether it answers for another submission
     func show(
-        _ job: Job, to request: Request, isReused: Bool = false, _ note: AuditNote?
+        _ job: Job, to request: Request, isReused: Bool = false, _ note: AuditNote? = nil
     ) async throws -> Response {
         let head = request.head
         let form = try form(of: head)
@@ -129,7 +129,7 @@ extension VigilService {
             + "write;dur=\(written.milliseconds)"
     }
 
-    func deleteJob(_ request: Request, _ note: AuditNote?) async throws -> Response {
+    func deleteJob(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try jobID(of: request)
         _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
@@ -239,7 +239,7 @@ extension VigilService {
 
     /// Cancels what has not ended; where all had, forgets the batch. Of one of which nothing can be read no state is known that
     /// a precondition could be held against.
-    func deleteBatch(_ request: Request, _ note: AuditNote?) async throws -> Response {
+    func deleteBatch(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let id = try batchID(of: request)
         _ = try parameters(of: request, among: [])
         let preconditions = Preconditions(request.head.fields)
@@ -261,7 +261,9 @@ extension VigilService {
 
     /// The batch; nil where nothing of it can be read, unless something has to be.
     private func batch(_ id: BatchID, for caller: Caller, mustBeKnown: Bool) async throws -> Batch? {
-        do { return try await scoring.waited(id, .zero, for: caller) } catch ScoringError.unknownBatch where !mustBeKnown {
+        do { return try await scoring.waited(id, .zero, for: caller) } catch ScoringError.unknownBatch
+            where !mustBeKnown
+        {
             return nil
         }
     }

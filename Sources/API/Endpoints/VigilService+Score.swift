@@ -8,7 +8,7 @@ import Scoring
 /// `POST /score`.
 extension VigilService {
     /// Queues the features of a request; everything that can refuse it without its body does so before it is read.
-    func score(_ request: Request, _ note: AuditNote?) async throws -> Response {
+    func score(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         var spans = UploadSpans(settings.tracer, request.trace)
         _ = try Preconditions(request.head.fields).check(.post, on: nil)
         // One version for all of the request, though another may come meanwhile.
@@ -43,7 +43,8 @@ extension VigilService {
             return answer
         }
         let receipt = try await scoring.submit(
-            matrices, isBatch: upload.isBatch, options, caller: caller, key: key, trace: Self.trace(of: request, options),
+            matrices, isBatch: upload.isBatch, options, caller: caller, key: key,
+            trace: Self.trace(of: request, options),
             for: version, using: reservation)
         spans?.submitted(jobs: receipt.jobs.count)
         try await note?.record(.submit, receipt.jobs, status: .accepted, outcome: receipt.origin.word)

@@ -229,6 +229,13 @@ extension Problem {
             detail: "The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
     }
 
+    static func noMetrics(_ name: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .forbidden, slug: "role-forbids", title: "The key may not do this",
+            detail: "The API key '\(name)' sees jobs of its owner alone, and metrics tell of all: expected an admin's, "
+                + "or a reader's without owner=.")
+    }
+
     private static func unauthorized(_ detail: String, challenge: String) -> HTTPProblem {
         HTTPProblem(
             status: .unauthorized, slug: "unauthorized", title: "An API key is needed", detail: detail,

@@ -27,7 +27,7 @@ public struct JobSpans: JobObserver {
         if writing != nil { tracer.record("write", within: context, from: written, to: now, attributes(of: job)) }
     }
 
-    private func attributes(of job: Job) -> [(name: String, value: Span.Value)] {
+    private func attributes(of job: Job) -> [(name: String, value: TraceSpan.Value)] {
         [
             ("vigil.job.id", .text(job.id.description)), ("vigil.job.status", .text(job.status.rawValue)),
             ("vigil.job.attempt", .integer(job.attempt)), ("vigil.job.chunks", .integer(job.parts)),

@@ -12,7 +12,7 @@ extension Tracer {
         let end = SpanTime.now
         let method = exchange.method?.rawValue ?? "HTTP"
         record(
-            Span(
+            TraceSpan(
                 exchange.route.map { "\(method) \($0)" } ?? method, trace.context, parent: trace.parent,
                 isParentRemote: trace.parent != nil, kind: .server,
                 start: SpanTime.time(exchange.duration, before: end), end: end, attributes: exchange.attributes,
@@ -24,8 +24,8 @@ extension Tracer {
 
 extension ExchangeRecord {
     /// By OpenTelemetry's conventions for HTTP; the query, in which clients may have what is theirs alone, is left out.
-    fileprivate var attributes: [(name: String, value: Span.Value)] {
-        var attributes: [(name: String, value: Span.Value)] = [
+    fileprivate var attributes: [(name: String, value: TraceSpan.Value)] {
+        var attributes: [(name: String, value: TraceSpan.Value)] = [
             ("url.scheme", .text("http")), ("client.address", .text(address.host)),
             ("http.request.body.size", .integer(bodyBytes)), ("http.response.body.size", .integer(answerBytes)),
             ("vigil.request_id", .text(requestID)),

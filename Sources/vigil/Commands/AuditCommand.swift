@@ -21,7 +21,8 @@ struct AuditVerifyCommand: ParsableCommand {
 
     @Argument(help: "The log's files, the oldest first.")
     var files: [String]
-    @Option(help: "The SHA-256 of the line that the first one follows, where the log's beginning is not among the files.")
+    @Option(
+        help: "The SHA-256 of the line that the first one follows, where the log's beginning is not among the files.")
     var after: String?
     @Option(help: "The SHA-256 that the last line must have, noted elsewhere.")
     var expectLast: String?

@@ -39,11 +39,14 @@ final class LogLines: Sendable {
 
     /// What all loggers tell; it may change while the server runs.
     var level: Logger.Level {
-        get { Logger.Level.allCases[threshold.load(ordering: .relaxed)] }
+        get { Self.levels[threshold.load(ordering: .relaxed)] }
         set { threshold.store(Self.order(newValue), ordering: .relaxed) }
     }
 
-    private static func order(_ level: Logger.Level) -> Int { Logger.Level.allCases.firstIndex(of: level) ?? 0 }
+    /// Made once: it is asked for each request.
+    private static let levels = Logger.Level.allCases
+
+    private static func order(_ level: Logger.Level) -> Int { levels.firstIndex(of: level) ?? 0 }
 
     /// Writes the first line, where the level lets it, and what was held; from here on lines are written as they come.
     func begin(_ message: String, _ metadata: Logger.Metadata) {

@@ -53,7 +53,8 @@ struct AuditOptions {
             case .kept(let error):
                 logger.error("the audit log stays where it was", metadata: file.merging(["error": "\(error)"]) { $1 })
             case .reopened(let number):
-                logger.info("the audit log goes on in a new file", metadata: file.merging(["after": "\(number)"]) { $1 })
+                logger.info(
+                    "the audit log goes on in a new file", metadata: file.merging(["after": "\(number)"]) { $1 })
             }
         }
     }

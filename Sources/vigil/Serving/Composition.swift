@@ -26,7 +26,8 @@ struct Composition {
         scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: limits)
         var description = description
         (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
-        let service = VigilService(scoring, openAPI: Resources.openAPI, settings: settings, server: description, keys: keys)
+        let service = VigilService(
+            scoring, openAPI: Resources.openAPI, settings: settings, server: description, keys: keys)
         metrics = service.metrics(of: telemetry)
         server = HTTPServer(
             configuration: configuration, router: service.router(), problemRenderer: VigilService.render,

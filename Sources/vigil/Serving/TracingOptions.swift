@@ -66,7 +66,8 @@ struct TracingOptions {
                     "traces are sent again", metadata: collector.merging(["lost_spans": "\(lost)"]) { $1 })
             case .dropped(let count):
                 logger.warning(
-                    "spans are left out: more come than are sent", metadata: collector.merging(["spans": "\(count)"]) { $1 })
+                    "spans are left out: more come than are sent",
+                    metadata: collector.merging(["spans": "\(count)"]) { $1 })
             case .rejected(let count, let reason):
                 logger.warning(
                     "the collector did not take all spans",

@@ -159,7 +159,7 @@ struct OwnersTests {
     func submitting() async throws {
         let guarded = try GuardedService(Self.lines)
         for (key, changes, _) in Self.bearers {
-            for target in ["/score", "/score?validateOnly=true"] {
+            for target in ["/score", "/score?validate_only=true"] {
                 let answer = try await guarded.ask(.post, target, as: key, body: GuardedService.npy(1))
                 if changes {
                     #expect((200...202).contains(answer.status), "\(key) \(target)")
@@ -205,13 +205,16 @@ struct OwnersTests {
         #expect(try await guarded.ask(.delete, "/jobs/\(id)", as: nil).status == 200)
     }
 
-    @Test("details of health are for keys that see all")
+    @Test("details of health, and metrics, are for keys that see all, and for readers of nobody's jobs")
     func health() async throws {
         let guarded = try GuardedService(Self.lines)
         for (key, _, sees) in Self.bearers {
+            let seesServer = sees.contains(nil) || sees.isEmpty
+            let metrics = try await guarded.ask(.get, "/metrics", as: key)
+            #expect((metrics.problem == "role-forbids") == !seesServer, "\(key): \(metrics.body.prefix(200))")
             for path in ["/readyz", "/healthz", "/livez"] {
                 let answer = try await guarded.ask(.get, path, as: key)
-                #expect(answer.status == 200 && answer.body.contains("detail") == sees.contains(nil), "\(key) \(path)")
+                #expect(answer.status == 200 && answer.body.contains("detail") == seesServer, "\(key) \(path)")
             }
         }
     }
@@ -248,7 +251,7 @@ struct QuotasTests {
         let never = try await guarded.ask(.post, "/score", as: "carol", body: GuardedService.npy(2, rows: 11))
         #expect(never.status == 413 && never.fields[.retryAfter] == nil, "no day has so many")
         #expect(
-            try await guarded.ask(.post, "/score?validateOnly=true", as: "alice", body: GuardedService.npy(1)).status
+            try await guarded.ask(.post, "/score?validate_only=true", as: "alice", body: GuardedService.npy(1)).status
                 == 200)
         guarded.clock.advance(by: .seconds(left))
         _ = try await guarded.submit(3, as: "alice")

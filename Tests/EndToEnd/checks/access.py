@@ -136,7 +136,7 @@ with group("access log"):
         until(lambda: log.exists() and len(found()) >= count)
         return found()
 
-    with Server("--api-keys", keys, "--access-log", log) as server:
+    with Server("--api-keys", keys, "--access-log", log, "--log-format", "json") as server:
         get("/jobs?limit=5", "one", headers={"X-Request-Id": "mine"})
         get("/jobs", "wrong")
         get("/livez")

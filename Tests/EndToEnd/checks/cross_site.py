@@ -154,7 +154,7 @@ with group("--allowed-hosts"):
 
 with group("CORS"):
     keys = scratch() / "keys"
-    keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()}\n")
+    keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()} role=admin\n")
     options = ("--api-keys", keys, "--allowed-origins", f"{APP},http://localhost:3000", "--rate-limit", "50")
     with Server(*options) as server:
         origin, key = f"Origin: {APP}", "Authorization: Bearer one"

@@ -322,7 +322,7 @@ with group("the access log"):
     log = pathlib.Path(folder / "access.log")
     keys.write_text("one:" + hashlib.sha256(b"k" * 40).hexdigest() + "\n")
     keys.chmod(0o600)
-    options = ["--api-keys", keys, "--access-log", log, "--rate-limit", "1", "--rate-burst", "2"]
+    options = ["--api-keys", keys, "--access-log", log, "--log-format", "json", "--rate-limit", "1", "--rate-burst", "2"]
     with Server(*options) as server:
         bearer = {"Authorization": "Bearer " + "k" * 40}
         statuses = [requests.get(server.url + "/jobs", headers=bearer, timeout=60).status_code for _ in range(8)]

@@ -154,7 +154,7 @@ with group("load that is shed"), Server(
 ) as server:
     ready(server)
     client = Client(server)
-    long = features.npy(features.video(20_000))
+    long = features.npy(features.video(40_000))
     refused = 0
     for _ in range(6):
         refused += client.ask("POST", "/score", long, {"Content-Type": NPY}).status == 429
@@ -208,8 +208,6 @@ JOBS = 100_000 if LONG else 10_000
 with group("what a scrape costs"), Server(
     "--max-queued",
     "200000",
-    "--max-queued-memory",
-    "4096",
     "--workers",
     "1",
     state="memory",
@@ -340,11 +338,9 @@ with group("promtool"):
 
 with group("a real Prometheus"), Server(state=scratch() / "state") as server:
     ready(server)
-    for accept in ("text/plain", OPEN):
-        found = promtool("check", "metrics", given=scrape(server, accept).body)
-        said = (found.stdout + found.stderr).decode()
-        # The mark at the end and units are none of its format; its linter is one of that.
-        check(f"promtool check metrics: {accept}", found.returncode == 0 or accept == OPEN and "EOF" in said, said)
+    # promtool reads Prometheus' format alone; OpenMetrics is what Prometheus itself asks for below.
+    found = promtool("check", "metrics", given=scrape(server).body)
+    check("promtool check metrics", found.returncode == 0, (found.stdout + found.stderr).decode())
     client = Client(server)
     with Prometheus(f"127.0.0.1:{server.port}") as prometheus:
         check(

@@ -141,7 +141,7 @@ class Server:
     def _wait(self):
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            if found := re.search(r"url=https?://[^ ]+:(\d+)", self.text()):
+            if found := re.search(r"url(?:=|\":\")https?://[^ \"]+:(\d+)", self.text()):
                 return int(found[1])
             if self.child.poll() is not None:
                 raise Ended(self.child.returncode, self.text())

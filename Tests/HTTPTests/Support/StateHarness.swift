@@ -1,5 +1,6 @@
 import HTTPTypes
 import Platform
+import Tracing
 
 @testable import HTTP
 
@@ -23,13 +24,14 @@ final class StateHarness {
         render: @escaping @Sendable (HTTPProblem, String) -> Response = { problem, _ in
             Response(status: problem.status, text: problem.slug)
         },
-        observe: (@Sendable (ExchangeRecord) -> Void)? = nil
+        observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
     ) {
         self.answersDeferred = answersDeferred
         var configuration = ServerConfiguration()
         configuration.limits = limits
         let context = ServerContext(
-            configuration: configuration, router: Self.router, renderProblem: render, gate: gate, observe: observe)
+            configuration: configuration, router: Self.router, renderProblem: render, gate: gate, observe: observe,
+            tracer: tracer)
         state = ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
     }

@@ -33,6 +33,21 @@ struct UnreadableRowTests {
         #expect(notes.all.filter { $0.contains("\(ids[1])") }.count == 1, "\(notes.all)")
     }
 
+    @Test("whose it is can be told, where that can be read")
+    func owner() async throws {
+        let home = try Home()
+        let store = try home.open()
+        var new = NewJob.of()
+        new.owner = "alice"
+        let ids = [try await store.finish(new), try await store.finish(new), try await store.finish()]
+        for id in ids { try Self.spoil(id, in: home) }
+        try home.tamper { try $0.execute(sql: "UPDATE jobs SET owner = x'ff' WHERE id = ?", arguments: [ids[1].blob]) }
+        for (id, owner) in zip(ids, ["alice", nil, nil]) {
+            await #expect(throws: JobStoreError.self) { try await store.job(id) }
+            #expect(try await store.ownerOfDamaged(id) == owner)
+        }
+    }
+
     @Test("it is told at the end of the store too, which then leaves the folder as it is")
     func end() async throws {
         let home = try Home()

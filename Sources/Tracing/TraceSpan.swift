@@ -1,7 +1,7 @@
 import Platform
 
 /// A step of a trace, once it is over.
-public struct Span: Sendable, Equatable {
+public struct TraceSpan: Sendable, Equatable {
     /// What it is to its neighbours.
     public enum Kind: Int, Sendable {
         /// A step within a process.
@@ -58,7 +58,7 @@ public struct Span: Sendable, Equatable {
     }
 
     /// Whether all of both is the same.
-    public static func == (left: Span, right: Span) -> Bool {
+    public static func == (left: TraceSpan, right: TraceSpan) -> Bool {
         left.name == right.name && left.context == right.context && left.parent == right.parent
             && left.isParentRemote == right.isParentRemote && left.kind == right.kind && left.start == right.start
             && left.end == right.end && left.failure == right.failure
