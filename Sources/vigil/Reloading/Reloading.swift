@@ -7,13 +7,12 @@ import UnixSignals
 struct Reloading {
     /// Files that are read together.
     struct Source: Sendable {
+        /// What the log calls them.
+        let name: String
         /// Nil where they are read on SIGHUP alone.
         let files: WatchedFiles?
         /// Reads them, says whether they can be used, and tells the log if not.
         let read: @Sendable () -> Bool
-
-        /// What the log calls them.
-        var name: String { files?.paths.joined(separator: ", ") ?? "the access log" }
     }
 
     static let pause = Duration.seconds(2)
@@ -72,12 +71,14 @@ struct Reloading {
 }
 
 extension Reloading.Source {
-    /// What is done without fail.
-    init(files: WatchedFiles?, read: @escaping @Sendable () -> Void) {
-        self.init(files: files) {
-            read()
-            return true
-        }
+    /// What is done on SIGHUP alone, without fail.
+    init(_ name: String, read: @escaping @Sendable () -> Void) {
+        self.init(
+            name: name, files: nil,
+            read: {
+                read()
+                return true
+            })
     }
 }
 
@@ -91,7 +92,7 @@ extension Reloading.Source {
         _ files: WatchedFiles, of file: ReloadedFile<Value, Failure>, kept: Logger.Message, _ logger: Logger,
         tell: @escaping @Sendable (Value) -> Void
     ) {
-        self.init(files: files) {
+        self.init(name: files.paths.joined(separator: ", "), files: files) {
             do throws(Failure) { tell(try file.reload()) } catch {
                 logger.error(kept, metadata: ["error": "\(error)"])
                 return false

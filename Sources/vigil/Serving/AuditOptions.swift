@@ -23,7 +23,7 @@ struct AuditOptions {
             let log = try AuditLog(
                 path: path, syncing: syncing, version: Vigil.version, now: { SystemClock().wall.description },
                 report: Self.reporter(path, logger))
-            reloading.append(.init(files: nil) { log.reopen() })
+            reloading.append(.init("the audit log") { log.reopen() })
             self.log = log
         } catch {
             throw Failure(.configuration, settings.failure("audit-log", "\(error)").description)

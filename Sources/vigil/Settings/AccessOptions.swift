@@ -72,7 +72,7 @@ struct AccessOptions {
         guard let path = try settings.text("access-log") else { return AccessLog(form: form, logger: logger) }
         do {
             let log = try AccessLog(path: path, form: form, logger: logger)
-            reloading.append(.init(files: nil) { log.reopen() })
+            reloading.append(.init("the access log") { log.reopen() })
             return log
         } catch {
             throw Failure(
