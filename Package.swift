@@ -105,7 +105,8 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON", "OTLP",
+                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON",
+                "OTLP",
                 "Platform", "SQLiteStore", "Scoring", "TLS", "Telemetry", "Tracing", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -193,7 +194,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore", "Tracing",
+                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore",
+                "Tracing",
                 "Scoring",
                 "VadCLIP", "Webhooks", "vigil",
                 .product(name: "HTTPTypes", package: "swift-http-types"),

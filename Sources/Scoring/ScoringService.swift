@@ -51,7 +51,9 @@ public final class ScoringService: Sendable {
         self.backlog = backlog
         answers = AnswerBudget(limit: settings.answerBytes, clock: backlog.clock)
         self.settings = settings
-        pool = WorkerPool(backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)), workers: workers)
+        pool = WorkerPool(
+            backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)),
+            workers: workers)
     }
 
     /// Starts the workers, which begin with jobs once the models' digests are known.

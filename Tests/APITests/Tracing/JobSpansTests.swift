@@ -21,7 +21,8 @@ struct JobSpansTests {
     private func ended(
         _ trace: String?, as status: JobStatus = .succeeded, _ timings: JobTimings?, writing: Duration?
     ) throws {
-        var new = NewJob(kind: "score", subject: JobSubject([]), input: JobBody([1] as [UInt8]), model: "tiny", parts: 3)
+        var new = NewJob(
+            kind: "score", subject: JobSubject([]), input: JobBody([1] as [UInt8]), model: "tiny", parts: 3)
         new.trace = trace
         let id = try #require(JobID("01ARZ3NDEKTSV4RRFFQ69G5FAV"))
         var job = Job(new, id: id, createdAt: WallTime(milliseconds: 1_000))

@@ -43,7 +43,8 @@ final class StoreFolder: Sendable {
     /// What is on the disk now, as it would be found if the process ended here; but for the ballast, whose 16 MiB say nothing.
     func copy() throws -> StoreFolder {
         let other = try StoreFolder()
-        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" && name != "ballast" {
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name != "lock" && name != "ballast"
+        {
             try FileManager.default.copyItem(atPath: path + "/" + name, toPath: other.path + "/" + name)
         }
         return other

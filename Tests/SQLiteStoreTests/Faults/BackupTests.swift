@@ -82,12 +82,12 @@ struct BackupTests {
             before[claimed.id] = .succeeded
             _ = try await store.complete(claimed.token, with: .output(150_000))
         }
-        let isOver = Atomic(false)
+        let over = Switch()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for task in 0..<3 {
                 group.addTask {
                     var turn = seed << 16 | UInt64(task) << 8
-                    while !isOver.load(ordering: .acquiring) {
+                    while !over.isOn.load(ordering: .acquiring) {
                         turn += 1
                         let id = try await store.insert(.of(floats: turn % 2 == 0 ? 40_000 : 16, seed: turn)).id
                         guard turn % 3 != 0, case .cancelled = try await store.cancel(id) else { continue }
@@ -110,7 +110,7 @@ struct BackupTests {
                 #expect(try await copy.differences() == [])
                 copy.close()
             }
-            isOver.store(true, ordering: .releasing)
+            over.isOn.store(true, ordering: .releasing)
             try await group.waitForAll()
         }
         #expect(try await store.differences() == [])
@@ -130,4 +130,9 @@ struct BackupTests {
         let none = try Home().path
         #expect(throws: StateError.self) { try FolderSummary(of: none) }
     }
+}
+
+/// On once, and seen by all.
+private final class Switch: Sendable {
+    let isOn = Atomic(false)
 }
