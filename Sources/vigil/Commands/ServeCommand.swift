@@ -64,7 +64,7 @@ struct ServeCommand: AsyncParsableCommand {
         let tracing = try TracingOptions(logger)
         let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
         let callbacks = try CallbackOptions(settings: settings).delivery(
-            tracing.tracer, telemetry, logger, reloading: &files)
+            telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)

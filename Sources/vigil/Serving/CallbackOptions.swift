@@ -10,7 +10,7 @@ struct CallbackOptions {
 
     /// What delivers callbacks; nil where they are off.
     func delivery(
-        _ tracer: Tracer?, _ telemetry: JobTelemetry, _ logger: Logger, reloading: inout [Reloading.Source]
+        _ telemetry: JobTelemetry, tracer: Tracer? = nil, _ logger: Logger, reloading: inout [Reloading.Source]
     ) throws -> CallbackDelivery? {
         guard settings.place(of: "callback-hosts") != nil else { return nil }
         let hosts = try settings.list("callback-hosts")
