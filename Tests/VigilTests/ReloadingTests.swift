@@ -32,7 +32,7 @@ struct ReloadingTests {
             _ = try AccessOptions(settings: settings).keys(notes.logger(), reloading: &sources)
         } else {
             _ = try CallbackOptions(settings: settings).delivery(
-                nil, JobTelemetry(), notes.logger(), reloading: &sources)
+                JobTelemetry(), notes.logger(), reloading: &sources)
         }
         return try #require(sources.first)
     }

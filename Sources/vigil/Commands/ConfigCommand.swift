@@ -47,7 +47,7 @@ struct ConfigCheckCommand: ParsableCommand {
         try TLSOptions(settings: settings).apply(logger, to: &configuration, reloading: &files)
         let access = AccessOptions(settings: settings)
         _ = try access.control(keys: access.keys(logger, reloading: &files), configuration)
-        _ = try CallbackOptions(settings: settings).delivery(nil, JobTelemetry(), logger, reloading: &files)
+        _ = try CallbackOptions(settings: settings).delivery(JobTelemetry(), logger, reloading: &files)
         _ = try settings.kernels()
     }
 }

@@ -74,7 +74,7 @@ struct SettingListTests {
             try ListeningOptions(settings: settings).apply(to: &configuration)
             _ = try AccessOptions(settings: settings).control(keys: nil, configuration)
             _ = try CallbackOptions(settings: settings).delivery(
-                nil, JobTelemetry(), Logger(label: "test"), reloading: &reloading)
+                JobTelemetry(), Logger(label: "test"), reloading: &reloading)
         }
         #expect(failure?.description.contains("key \(name)") == true, "\(failure?.description ?? "")")
         #expect(failure?.description.contains(entry) == true, "\(failure?.description ?? "")")
