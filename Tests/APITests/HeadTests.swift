@@ -42,9 +42,9 @@ struct HeadTests {
         return [
             "/jobs", "/jobs?limit=1", "/jobs?limit=x", "/jobs?nonsense=1", "/jobs/\(ended)", "/jobs/\(ended)?wait=x",
             "/jobs/\(unknown)", "/jobs/x", "/jobs/\(ended)/events", "/jobs/\(unknown)/events", "/batches/\(batch)",
-            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/v1/server", "/openapi.yaml",
-            "/problems",
-            "/problems/not-found", "/problems/nothing", "/score", "/none", "/", "/%zz", "/jobs/../x",
+            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/v1/server",
+            "/openapi.yaml", "/problems", "/problems/not-found", "/problems/nothing", "/score", "/none", "/", "/%zz",
+            "/jobs/../x",
             "/\(String(repeating: "x", count: 20_000))",
         ]
     }
@@ -52,7 +52,9 @@ struct HeadTests {
     @Test("with their lengths, types, tags and codings, whatever is asked for besides")
     func table() async throws {
         let targets = try await targets()
-        for pattern in service.router().descriptions.filter({ $0.method == .get }).map(\.pattern) {
+        // Metrics count the very requests that ask for them, so that two answers differ.
+        let patterns = service.router().descriptions.filter { $0.method == .get }.map(\.pattern)
+        for pattern in patterns where pattern != "/metrics" {
             let isThere = targets.contains { target in
                 let (parts, wanted) = (target.split(separator: "/"), pattern.split(separator: "/"))
                 return parts.count == wanted.count && zip(parts, wanted).allSatisfy { $0 == $1 || $1.hasPrefix("{") }

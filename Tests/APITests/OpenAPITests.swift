@@ -254,6 +254,7 @@ extension OpenAPITests {
         var new = NewJob.score(
             [1, 2], subject, by: ModelID(name: "m", sha256: String(repeating: "a", count: 64)), outputEstimate: 1)
         new.name = "n"
+        new.owner = "o"
         new.deadline = .seconds(1)
         let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
         var job = Job(new, id: id, createdAt: WallTime(milliseconds: 0), batch: BatchID(id.description))

@@ -223,7 +223,7 @@ struct AuditLogTests {
         } write: { descriptor, bytes in
             guard isFull.withLock({ $0 }) else { return AuditFile.systemWrite(descriptor, bytes) }
             // What fits is written, and then nothing.
-            let fitting = UnsafeRawBufferPointer(rebasing: bytes[..<10])
+            let fitting = UnsafeRawBufferPointer(rebasing: bytes.prefix(10))
             if bytes.count > 10 { return AuditFile.systemWrite(descriptor, fitting) }
             errno = ENOSPC
             return -1

@@ -21,7 +21,7 @@ public final class WorkFolder: Sendable {
     deinit { close(descriptor) }
 
     /// Makes a folder, and those that it is to be in, where they are not there.
-    public static func make(_ path: String, mode: mode_t = 0o755) throws(FileError) {
+    public static func make(_ path: String, mode: UInt32 = 0o755) throws(FileError) {
         var status = stat()
         if stat(path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -29,11 +29,11 @@ public final class WorkFolder: Sendable {
             }
             return
         }
-        var code = mkdir(path, mode) == 0 ? 0 : errno
+        var code = mkdir(path, mode_t(mode)) == 0 ? 0 : errno
         let above = path.trimmedEnd { $0 == ASCII.slash }.trimmedEnd { $0 != ASCII.slash }
         if code == ENOENT, !above.isEmpty {
             try make(String(above), mode: mode)
-            code = mkdir(path, mode) == 0 ? 0 : errno
+            code = mkdir(path, mode_t(mode)) == 0 ? 0 : errno
         }
         // Two that make it at the same time both find it.
         guard code == 0 || code == EEXIST else { throw .notWritable(path: path, reason: errnoText(code)) }

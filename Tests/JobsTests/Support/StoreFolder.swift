@@ -64,6 +64,7 @@ extension StoreFolder.Store {
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
     var lease: Duration { inner.lease }
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await inner.renew(tokens) }
+    func offer(to taker: (any ClaimTaker)?) { inner.offer(to: taker) }
     func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] { try await inner.claim(limit) }
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         try await inner.reportProgress(token, partsDone: partsDone)
@@ -72,6 +73,11 @@ extension StoreFolder.Store {
         _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?
     ) async throws(JobStoreError) -> Job? {
         try await inner.complete(token, with: outcome, timings: timings)
+    }
+    func complete(
+        _ token: ClaimToken, with outcome: JobOutcome, timings: JobTimings?, isAwaited: Bool
+    ) async throws(JobStoreError) -> Job? {
+        try await inner.complete(token, with: outcome, timings: timings, isAwaited: isAwaited)
     }
     func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
         try await inner.release(token, as: release)
@@ -93,6 +99,13 @@ extension StoreFolder.Store {
         try await inner.settleCallback(of: job, verdict)
     }
     func checkWritable() async throws(JobStoreError) { try await inner.checkWritable() }
+    func checkTakes() async throws(JobStoreError) { try await inner.checkTakes() }
+    func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
+        try await inner.forgetUnreadable(of: batch)
+    }
+    func census() async throws(JobStoreError) -> QueueCensus? { try await inner.census() }
+    var room: StoreRoom? { inner.room }
+    var waitingCallbacks: Int? { inner.waitingCallbacks }
     func counts() async throws(JobStoreError) -> JobCounts { try await inner.counts() }
     func expire() async throws(JobStoreError) -> Expired { try await inner.expire() }
 }

@@ -25,7 +25,9 @@ struct KindStepTests {
                     ALTER TABLE jobs DROP COLUMN subject;
                     ALTER TABLE payloads DROP COLUMN plain;
                     ALTER TABLE payloads DROP COLUMN floats;
-                    DELETE FROM grdb_migrations WHERE identifier = 'kinds';
+                    DROP INDEX jobs_owner; DROP INDEX jobs_owner_status; DROP TABLE usage;
+                    ALTER TABLE jobs DROP COLUMN owner; ALTER TABLE jobs DROP COLUMN trace;
+                    DELETE FROM grdb_migrations WHERE identifier IN ('kinds', 'owners');
                     """)
         }
         return copy

@@ -46,7 +46,7 @@ struct OwnerStepTests {
         #expect(owners == ["alice", nil, nil, nil, nil, "key b"])
         #expect(try await store.differences() == [])
         store.close()
-        #expect(try await old.open(seed: 3).job(ids[0])?.owner == "alice")
+        #expect(try await old.copy().open(seed: 3).job(ids[0])?.owner == "alice")
     }
 
     @Test("owners and traces outlast the process, and are in a copy of a damaged folder", arguments: [true, false])
@@ -58,7 +58,9 @@ struct OwnerStepTests {
         _ = try await store.insert(job(3, of: nil))
         #expect(try await store.differences() == [])
         store.close()
-        let again = try home.open(seed: 2)
+        // Without the lock, which a process keeps.
+        let left = try home.copy()
+        let again = try home.copy().open(seed: 2)
         let job = try await again.job(id)
         #expect(job?.owner == "alice" && job?.trace == "00-12-34-01")
         #expect(try await again.differences() == [])
@@ -66,14 +68,14 @@ struct OwnerStepTests {
         let target = try Home().path + "/new"
         if salvaged {
             try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-            _ = try RowSalvage(from: home.database, to: target + "/jobs.sqlite", files: home.path + "/files").run()
+            _ = try RowSalvage(from: left.database, to: target + "/jobs.sqlite", files: left.path + "/files").run()
             let rows = try DatabaseQueue(path: target + "/jobs.sqlite").inDatabase { db in
                 try Row.fetchAll(db, sql: "SELECT owner, trace FROM jobs ORDER BY id").map { "\($0)" }
             }
             #expect(rows.count == 3 && rows[0].contains("alice") && rows[0].contains("00-12-34-01"))
             #expect(rows[1].contains("bob"))
         } else {
-            #expect(try FolderRecovery(of: home.path, into: target).isWhole)
+            #expect(try FolderRecovery(of: left.path, into: target).isWhole)
             let copy = try SQLiteJobStore(
                 folder: StateFolder(target), clock: ManualClock(), random: SeededRandom(seed: 3))
             #expect(try await copy.job(id)?.owner == "alice")

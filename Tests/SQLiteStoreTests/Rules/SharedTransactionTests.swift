@@ -219,9 +219,10 @@ struct PatientEndTests {
             try await gate.open()
             try await group.waitForAll()
         }
+        let made = store.writer.transactions - before - 1
         #expect(try await store.counts().succeeded == ends)
         #expect(try await store.differences() == [])
-        return store.writer.transactions - before - 1
+        return made
     }
 
     @Test("let a submission go first, and wait for nothing once no other step is there")
