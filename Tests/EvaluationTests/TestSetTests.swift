@@ -80,7 +80,7 @@ struct TestSetTests {
             return failure(of: DatasetError.self) { _ = try set.evaluated(logits: folder, threads: 2) }
         }
         #expect(try told()?.kind == .noInput)
-        #expect(try told()?.description.contains("no logits of 'b' (line 3 of the list): expected b.npy") == true)
+        #expect(try told()?.description.contains("no logits of 'b' (line 3 of the list): expected 'b.npy'") == true)
         try logits("b.npy", [0, 0], columns: 2)
         #expect(try told()?.description.contains("b.npy has shape [1, 2]: expected [T, 3]") == true)
         try logits("b.npy", [0, 0, 0, 0, .infinity, 0])

@@ -179,11 +179,10 @@ else:
                 post = lambda: requests.post(f"{server.url}/score", data=BODY, headers=NPY, timeout=60)  # noqa: E731
                 equal("at first", post().status_code, 202)
                 filler = place / "filler"
-                with open(filler, "wb") as file, contextlib.suppress(OSError):
+                with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
                     while True:
                         file.write(bytes(4096))
-                        file.flush()
-                codes = [post().status_code for _ in range(12)]
+                codes = [post().status_code for _ in range(40)]
                 expected = {503} if failure == "refuse" else {202}
                 equal("once it is full", set(codes[-6:]), expected)
                 contains("the log says so", server.text(), "the audit log can't be written")

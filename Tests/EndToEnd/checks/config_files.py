@@ -120,7 +120,7 @@ with group("the schema"):
                     equal(f"{path.name} as an editor reads it", validator.is_valid(values), expected)
 
 with group("what counts, and from where"):
-    config = written("vigil.yaml", "# one\nport: 9000\nmax-body: 64\nallowed-hosts: [a.example, 'b, c']\nstate: no\n")
+    config = written("vigil.yaml", "# one\nport: 9000\nmax-body: 64\nallowed-hosts: [a.example, '*.b.example']\nstate: no\n")
     secrets = {"VIGIL_TLS_KEY_PASSPHRASE": "hushhush"}
     printed = run("serve", "--config", config, "--grace", "7", "--print-config", env={"VIGIL_MAX_BODY": "32", "VIGIL_STATE": ""} | secrets)
     equal("it ends at once", printed.code, 0)
