@@ -47,10 +47,10 @@ struct AuditLine {
     let action: String
     let lostUpTo: Int?
 
-    /// Reads a line without its end; nil where it is none.
+    /// Reads a line without its end; nil where it is none, or no line could follow it.
     init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count <= Self.mostBytes, let value = try? JSONReader.parse(Array(bytes), maxBytes: Self.mostBytes),
-            let number = value["number"]?.integer, number > 0, let time = value["time"]?.string,
+            let number = value["number"]?.integer, number > 0, number < .max, let time = value["time"]?.string,
             let previous = value["prev"]?.string, Self.isDigest(previous), let action = value["action"]?.string
         else { return nil }
         self.number = number
@@ -86,10 +86,11 @@ struct AuditHead {
         return text + [ASCII.lineFeed]
     }
 
-    /// What a witness says; nil where it is none.
+    /// What a witness says; nil where it is none, or no line could follow the one that it knows.
     static func place(_ text: [UInt8]) -> AuditPlace? {
         guard text.count == bytes, let value = try? JSONReader.parse(text, maxBytes: bytes),
-            let number = value["number"]?.integer, number >= 0, let digest = value["sha256"]?.string,
+            let number = value["number"]?.integer, number >= 0, number < .max,
+            let digest = value["sha256"]?.string,
             AuditLine.isDigest(digest)
         else { return nil }
         return AuditPlace(number: number, digest: digest)

@@ -41,14 +41,15 @@ extension ScoringService {
     /// - Parameters:
     ///   - bytes: how many are said to come
     ///   - place: whether it will be a job
+    ///   - mayBeKnown: whether it may have come before, and then counts against no quota: only its body tells
     ///   - interrupt: ends the body where it comes too slowly and others need the room
     package func reserve(
-        bytes: Int, place: Bool, caller: Caller, interrupt: @escaping @Sendable () -> Void
+        bytes: Int, place: Bool, mayBeKnown: Bool, caller: Caller, interrupt: @escaping @Sendable () -> Void
     ) async throws(ScoringError) -> Reservation {
         if place {
             do throws(JobStoreError) {
                 try await backlog.checkStoreTakes()
-                if let account = caller.account { try await backlog.checkQuota(of: account) }
+                if !mayBeKnown, let account = caller.account { try await backlog.checkQuota(of: account) }
             } catch { throw .store(error) }
         }
         do {

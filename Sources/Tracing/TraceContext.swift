@@ -21,7 +21,7 @@ public struct TraceID: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// 32 hexadecimal digits in lower case.
-    public var description: String { Hexadecimal.text(of: bytes) }
+    public var description: String { Hexadecimal.text(of: [high, low]) }
 
     /// The bytes in their order.
     public var bytes: [UInt8] { Hexadecimal.bytes(of: high) + Hexadecimal.bytes(of: low) }
@@ -42,7 +42,7 @@ public struct SpanID: Sendable, Hashable, CustomStringConvertible {
     public init(using random: inout some RandomNumberGenerator) { value = max(random.next(), 1) }
 
     /// 16 hexadecimal digits in lower case.
-    public var description: String { Hexadecimal.text(of: bytes) }
+    public var description: String { Hexadecimal.text(of: [value]) }
 
     /// The bytes in their order.
     public var bytes: [UInt8] { Hexadecimal.bytes(of: value) }
@@ -134,8 +134,12 @@ private enum Hexadecimal {
         (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * UInt64($0))) }
     }
 
-    static func text(of bytes: [UInt8]) -> String {
-        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    /// Event loops ask for it with each traced request.
+    static func text(of numbers: [UInt64]) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(16 * numbers.count)
+        for number in numbers { append(number, to: &text) }
+        return String(decoding: text, as: UTF8.self)
     }
 
     static func append(_ number: UInt64, to text: inout [UInt8]) {

@@ -12,7 +12,9 @@ enum TraceState {
     static func sendable(_ text: String) -> String? {
         // Before anything is reserved for it: a head may be long.
         guard text.utf8.count <= 32 * 1_024 else { return nil }
-        let members = text.pieces(between: ASCII.comma).map { $0.trimmed(where: ASCII.isBlank) }.filter { !$0.isEmpty }
+        // Members may be empty, but a head of commas alone is not taken apart: what is left behind the last split is no member.
+        let members = text.pieces(between: ASCII.comma, most: 2 * mostMembers)
+            .map { $0.trimmed(where: ASCII.isBlank) }.filter { !$0.isEmpty }
         guard members.count <= mostMembers else { return nil }
         var keys: Set<ByteText> = []
         for member in members {

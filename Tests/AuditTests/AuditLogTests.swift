@@ -214,6 +214,18 @@ struct AuditLogTests {
         #expect(throws: AuditError.self) { try self.log() }
     }
 
+    @Test("a number that no line could follow is that of no line and of no witness")
+    func lastNumber() throws {
+        let digest = AuditPlace.beginning.digest
+        let line = #"{"number":\#(Int.max),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
+        try put([Array(line.utf8)])
+        #expect(fault(AuditCheck(after: digest))?.line == 1)
+        #expect(throws: AuditError.self) { try self.log() }
+        #expect(AuditHead.place(AuditHead.text(AuditPlace(number: Int.max, digest: digest))) == nil)
+        let place = AuditPlace(number: Int.max - 1, digest: digest)
+        #expect(AuditHead.place(AuditHead.text(place)) == place)
+    }
+
     @Test("a disk that is full is told to who waits, and nothing is lost once there is room")
     func fullDisk() async throws {
         let isFull = Mutex(false)

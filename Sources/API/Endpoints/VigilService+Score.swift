@@ -24,7 +24,7 @@ extension VigilService {
         }
         let (caller, body) = (try caller(of: request), request.body)
         let reservation = try await scoring.reserve(
-            bytes: body.declaredLength ?? 0, place: !options.validateOnly, caller: caller,
+            bytes: body.declaredLength ?? 0, place: !options.validateOnly, mayBeKnown: key != nil, caller: caller,
             interrupt: { body.giveUp() })
         defer { reservation.cancel() }
         await reservation.ready()

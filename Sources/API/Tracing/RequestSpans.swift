@@ -10,7 +10,7 @@ extension Tracer {
         guard let trace = exchange.trace, trace.context.isSampled else { return }
         if trace.parent == nil, let route = exchange.route, Self.probes.contains(route) { return }
         let end = SpanTime.now
-        let method = exchange.method?.rawValue ?? "HTTP"
+        let method = exchange.knownMethod ?? "HTTP"
         record(
             TraceSpan(
                 exchange.route.map { "\(method) \($0)" } ?? method, trace.context, parent: trace.parent,
@@ -30,13 +30,24 @@ extension ExchangeRecord {
             ("http.request.body.size", .integer(bodyBytes)), ("http.response.body.size", .integer(answerBytes)),
             ("vigil.request_id", .text(requestID)),
         ]
-        if let method { attributes.append(("http.request.method", .text(method.rawValue))) }
+        if let method {
+            attributes.append(("http.request.method", .text(knownMethod ?? "_OTHER")))
+            if knownMethod == nil { attributes.append(("http.request.method_original", .text(method.rawValue))) }
+        }
         if let route { attributes.append(("http.route", .text(route))) }
         if let path { attributes.append(("url.path", .text(path))) }
         if let status { attributes.append(("http.response.status_code", .integer(status.code))) }
         if let failure { attributes.append(("error.type", .text(failure))) }
         if case .key(let name) = client { attributes.append(("enduser.id", .text(name))) }
         return attributes
+    }
+
+    private static let methods: Set = ["GET", "POST", "HEAD", "DELETE", "OPTIONS", "PUT", "PATCH", "TRACE", "QUERY"]
+
+    /// The method where it is one that there is: clients make up any, and the names of spans are few.
+    fileprivate var knownMethod: String? {
+        guard let name = method?.rawValue, Self.methods.contains(name) else { return nil }
+        return name
     }
 
     /// What went wrong at this end: a status of the server's own, or an answer that nobody took to its end.

@@ -16,7 +16,6 @@ public struct Route: Sendable {
     /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
     public let bodyLimit: Int?
     /// A sentence that tells whose body is larger what can be done about the limit.
-    ///   - bodyShortage: what is short then, where the limit is one of what the server has.
     public var bodyHint: String?
     /// What is short where a body is larger, as ``HTTPProblem/shortage``.
     public var bodyShortage: String?
@@ -49,6 +48,7 @@ public struct Router: Sendable {
     ///   - pattern: a path whose segments are text, or a name in braces that any one segment fits.
     ///   - bodyLimit: the largest body in bytes, for handlers that read it.
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
+    ///   - bodyShortage: what is short then, where the limit is one of what the server has.
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
         bodyShortage: String? = nil,

@@ -257,6 +257,22 @@ struct QuotasTests {
         _ = try await guarded.submit(3, as: "alice")
     }
 
+    @Test("a request that comes again under its key is answered as before, though the quota is used up")
+    func quotaOfKnown() async throws {
+        let guarded = try GuardedService(["alice jobs-per-day=1"])
+        func ask(_ seed: UInt64, _ key: String) async throws -> GuardedService.Answer {
+            try await guarded.ask(
+                .post, "/score", as: "alice", body: GuardedService.npy(seed), fields: [(.idempotencyKey, key)])
+        }
+        let first = try await ask(1, "one")
+        let again = try await ask(1, "one")
+        #expect(first.status == 202 && again.status == 202, "\(again.body)")
+        #expect(again.fields[.idempotencyReplayed] == "true")
+        #expect(again.fields[.location] == first.fields[.location])
+        let other = try await ask(2, "two")
+        #expect(other.status == 429 && other.problem == "quota-exceeded", "\(other.body)")
+    }
+
     @Test("a key may have so many jobs queued, whatever others have")
     func queued() async throws {
         let guarded = try GuardedService(["alice max-queued=1", "bob"])
