@@ -30,7 +30,9 @@ if [[ ${INSTALL:-} == 1 ]]; then
     command -v systemd-analyze >/dev/null || missing+=(systemd)
     command -v promtool >/dev/null || missing+=(prometheus)
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-    if ((${#missing[@]})); then
+    if ((${#missing[@]})) && [[ $(id -u) != 0 ]]; then
+        echo "run.sh: only root can install ${missing[*]}: what needs them is skipped"
+    elif ((${#missing[@]})); then
         apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
     fi
     if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]}" ]]; then
