@@ -33,6 +33,8 @@ debian() {
 }
 
 mkdir -p "$output"
+# A fresh clone has none, and the SBOM is made of it.
+[[ -e $root/Package.resolved ]] || swift package --package-path "$root" resolve
 debian debian-base
 options=(--build-arg DEBIAN_IMAGE=localhost/debian-base)
 if [[ -n ${VIGIL:-} ]]; then

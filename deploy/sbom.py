@@ -14,15 +14,11 @@ import subprocess
 import uuid
 
 LICENSES = {"grdb.swift": "MIT", "yams": "MIT"}
-# What is in tests alone.
-TESTS = {"yams"}
 
 
 def swift_packages(path):
     for pin in json.loads(pathlib.Path(path).read_text())["pins"]:
         name, state = pin["identity"], pin["state"]
-        if name in TESTS:
-            continue
         place = re.sub(r"^(https?://|git@)|\.git$", "", pin["location"]).replace(":", "/")
         namespace, _, last = place.rpartition("/")
         version = state.get("version") or state["revision"]

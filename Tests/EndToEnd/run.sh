@@ -29,7 +29,8 @@ if ! command -v python3 >/dev/null; then
     exit 0
 fi
 if [[ ${INSTALL:-} == 1 ]] && ! python3 -c 'import opentelemetry.proto' 2>/dev/null; then
-    python3 -m pip install -q opentelemetry-proto
+    # Where Python is the system's own, or has no pip, make validate has it in a folder of its own.
+    python3 -m pip install -q opentelemetry-proto || true
 fi
 if [[ ${INSTALL:-} == 1 ]] && ! command -v chromium >/dev/null; then
     apt-get update -qq && apt-get install -qq -y chromium >/dev/null

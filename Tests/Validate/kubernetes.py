@@ -46,7 +46,7 @@ for server in servers:
     container = pod["containers"][0]
     where = server["kind"]
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
-    expect(paths == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/livez"}, f"{where}: probes {paths}")
+    expect(paths == {"startup": "/livez", "readiness": "/readyz", "liveness": "/livez"}, f"{where}: probes {paths}")
     before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     grace = pod["terminationGracePeriodSeconds"]
     expect(grace > settings["grace"] + before, f"{where}: {grace} s are not more than {settings['grace']} and {before}")

@@ -108,8 +108,11 @@ public struct RunStateFile: Sendable {
         do { tensors = try SafetensorsFile(file: MappedFile(holding: path)) } catch {
             throw .badState("\(path) can't be read: \(error)")
         }
-        guard tensors.metadata["format"] == Self.format, tensors.metadata["format_version"] == Self.version else {
-            throw .badState("\(path) is no state of a training that this build reads")
+        guard tensors.metadata["format"] == Self.format else { throw .badState("\(path) is no state of a training") }
+        guard tensors.metadata["format_version"] == Self.version else {
+            throw .badState(
+                "\(path) is the state of a training by another version of Vigil, which alone can go on from it; remove it to "
+                    + "begin again")
         }
         try checkSum(of: tensors)
         try compare(tensors.metadata["identity"] ?? "")

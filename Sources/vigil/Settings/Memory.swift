@@ -14,13 +14,8 @@ enum Memory {
         vigil_keep_memory(1 << 20, 4 << 20, 2)
     }
 
-    /// Bytes of the machine's memory, or what its container may have of it.
-    static var all: Int {
-        let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) &* Int(sysconf(Int32(_SC_PAGESIZE)))
-        let limit = try? SmallFile("/sys/fs/cgroup/memory.max", maxBytes: 64).bytes
-        let most = limit.flatMap { Int(String(decoding: $0, as: UTF8.self).trimmed { $0 <= ASCII.space }) }
-        return min(machine > 0 ? machine : .max, most ?? .max)
-    }
+    /// Bytes of memory that the process may have.
+    static var all: Int { ProcessLimits.atStart.memory }
 
     /// Gives back what bursts of traffic have left in the arenas, a minute at a time, while `isIdle`, until the task is
     /// cancelled. Between small blocks that stay, the allocator would keep it for good.

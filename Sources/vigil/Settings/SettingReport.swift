@@ -49,7 +49,8 @@ struct SettingReport {
         return text + blanks + "# " + String(place.unicodeScalars.map { $0.value < 0x20 ? "?" : Character($0) })
     }
 
-    /// JSON is YAML, and no text in quotes is taken for a number, a list or null.
+    /// JSON is YAML, and no text in quotes is taken for a number, a list or null. An ampersand in one might be taken for an
+    /// anchor, and is written by its number.
     private static func yaml(_ value: SettingValue, _ kind: Setting.Kind) -> String {
         JSONWriter.text { json in
             switch (value, kind) {
@@ -60,7 +61,7 @@ struct SettingReport {
             case (.text(let text), _): json.string(text)
             case (.list(let texts), _): json.array(texts) { $0.string($1) }
             }
-        }
+        }.split(separator: "&", omittingEmptySubsequences: false).joined(separator: #"\u0026"#)
     }
 }
 

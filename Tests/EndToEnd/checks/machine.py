@@ -1,6 +1,7 @@
 """Processors and memory: what control groups, affinity and limits leave is what a server uses, and tells."""
 
 import concurrent.futures
+import contextlib
 import os
 import resource
 
@@ -23,15 +24,17 @@ def told(server):
 
 def inside(controller, set_up, body):
     """Does `body` with servers in a group; says why not where the machine makes none."""
-    try:
-        with groups.group(controller) as made:
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(groups.group(controller))
             set_up(made)
             process.VIGIL = made.program(folder, VIGIL)
-            body(made)
-    except OSError as error:
-        skip(f"a control group of {controller}", f"this machine makes none: {error}")
-    finally:
-        process.VIGIL = VIGIL
+        except OSError as error:
+            skip(f"a control group of {controller}", f"this machine makes none: {error}")
+            return
+        # What requests raise is an OSError too: from here on it is a failure.
+        stack.callback(setattr, process, "VIGIL", VIGIL)
+        body(made)
 
 
 def quota(processors, threads):

@@ -33,9 +33,13 @@ class Group:
         self.upper = parent / f"vigil-e2e-{os.getpid()}"
         self.lower = self.upper / "inner"
         self.upper.mkdir()
-        if self.version == 2:
-            (self.upper / "cgroup.subtree_control").write_text(f"+{controller}")
-        self.lower.mkdir()
+        try:
+            if self.version == 2:
+                (self.upper / "cgroup.subtree_control").write_text(f"+{controller}")
+            self.lower.mkdir()
+        except OSError:
+            self.upper.rmdir()
+            raise
 
     def quota(self, processors):
         if self.version == 1:

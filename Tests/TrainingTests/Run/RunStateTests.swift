@@ -62,6 +62,16 @@ struct RunStateTests {
         let other = folder.path + "/other"
         try SafetensorsWriter(metadata: ["format": "vigil-model"], tensors: []).write(to: other)
         #expect(throws: RunError.self) { try RunStateFile(path: other, identity: Self.identity).read(parameters: 1) }
+        let older = folder.path + "/older"
+        let one: [Float] = [1]
+        try SafetensorsWriter(
+            metadata: ["format": "vigil-training", "format_version": "1"],
+            tensors: [.init(name: "parameters", shape: [1]) { one }]
+        ).write(to: older)
+        let refusal = failure(of: RunError.self) {
+            _ = try RunStateFile(path: older, identity: Self.identity).read(parameters: 1)
+        }
+        #expect(refusal?.description.contains("another version of Vigil") == true, "\(String(describing: refusal))")
         let none = RunStateFile(path: folder.path + "/none", identity: Self.identity)
         #expect(!none.exists)
         #expect(throws: RunError.self) { try none.read(parameters: 1) }

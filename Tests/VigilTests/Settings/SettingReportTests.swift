@@ -59,6 +59,9 @@ struct SettingReportTests {
         let again = try Settings(.serve, options: ["config": [path]], environment: [:])
         #expect(try again.text("state") == "a\nport: 1 # \"x\"")
         #expect(try again.integer("port") == 8_080)
+        let joined = try Settings(.serve, options: ["state": ["&a &b"]], environment: [:])
+        let other = try files.yaml(try SettingReport(settings: joined, command: .serve).text())
+        #expect(try Settings(.serve, options: ["config": [other]], environment: [:]).text("state") == "&a &b")
     }
 
     @Test("all faults of a file are found, each with its place")
