@@ -29,8 +29,6 @@ for purpose in "$@"; do
             command -v python3 >/dev/null || want python3
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
-            # A real Prometheus scrapes a server.
-            command -v promtool >/dev/null || want prometheus
             python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml
             ;;
         deb)

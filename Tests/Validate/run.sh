@@ -33,12 +33,16 @@ if [[ ${INSTALL:-} == 1 ]]; then
     if ((${#missing[@]})) && [[ $(id -u) != 0 ]]; then
         echo "run.sh: only root can install ${missing[*]}: what needs them is skipped"
     elif ((${#missing[@]})); then
-        apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+        { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null; } ||
+            echo "run.sh: can't install ${missing[*]}: what needs them is skipped"
     fi
     if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]}" ]]; then
         python3 -m venv --clear "$venv"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
-        echo "${packages[*]}" >"$venv/packages"
+        if "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; then
+            echo "${packages[*]}" >"$venv/packages"
+        else
+            echo "run.sh: PyPI gives not all that is asked for: what needs it is skipped"
+        fi
     fi
 fi
 PATH=$venv/bin:$PATH:/usr/sbin

@@ -84,7 +84,7 @@ def flood(made):
             job = requests.get(server.url + answer.headers["Location"], params={"wait": 100}, timeout=120).json()
             equal("a job that was taken is scored", job["status"], "succeeded")
         equal("nobody was killed", (server.alive(), made.kills()), (True, 0))
-    with Server("--max-queued-memory", "2048", "--max-results", "1024") as server:
+    with Server("--max-queued-memory", "2048", "--max-results", "1024", state="memory") as server:
         contains("what is set beyond it is warned of", server.text(), "warning", "max-queued-memory", "max-results")
         check("and counts as less", told(server)["limits"]["queued_bytes"] <= 128 * MEBI)
 

@@ -43,7 +43,7 @@ with group("config files"):
     for name, text, *says in (
         ("a.json", "port: 9000\nhost: 127.0.0.1\n", "a.json", "YAML", '{"port": 9000}'),
         ("a.yaml", "# comment\nprot: 9000\n", "a.yaml:2", "port"),
-        ("a.yml", "# comment\n---\nport: [9000\n", "a.yml", "line 3", "YAML"),
+        ("a.yml", "# comment\n---\nport: [9000\n", "a.yml", "line 4", "YAML"),
         ("a.conf", "# comment\nport: many\n", "a.conf:2", "port", "many"),
         ("a.toml", 'port = 9000\nhost = "127.0.0.1"\n', "a.toml", "TOML"),
         ("a.ini", "[vigil]\nport = 9000\n", "a.ini", "TOML"),
@@ -64,7 +64,7 @@ with group("commands"):
     ends("an unknown option of a command's command", 64, "bench", "serve", "--nosuch", says=["vigil help bench serve"])
     ends("an unknown option of none", 64, "--nosuch", says=["vigil --help"])
     ends("an option of another command", 64, "score", "--max-queued", "5", "x.npy", says=["--max-queued", "one of vigil serve"])
-    ends("an option of a command's command", 64, "serve", "--key-file", "x", says=["--key-file", "one of vigil bench serve"])
+    ends("an option of a command's command", 64, "serve", "--key-file", "x", says=["--key-file", "vigil bench serve"])
     for option, *words in (("--fps", "'-1'", "0.001 to"), ("--threshold", "'-0.5'", "0 to 1"), ("--min-snippets", "'-2'")):
         value = words[0].strip("'")
         ends(f"{option} {value}", 64, "score", option, value, "x.npy", says=[option, *words])

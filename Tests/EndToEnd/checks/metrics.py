@@ -39,7 +39,7 @@ SHORT = features.npy(features.video(30))
 
 def table():
     """The names and kinds of all families, as docs/metrics.md has them."""
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram|info) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     return dict(rows)
 
 
@@ -290,6 +290,8 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
+            if error.code == 503:  # it has only begun
+                return None
             raise RuntimeError(error.read().decode()) from error
         except (OSError, http.client.HTTPException):
             return None
