@@ -12,7 +12,7 @@ extension SQLiteJobStore {
         let found = try await database.read { try CallbackRows(db: $0).due(limit: limit, within: room, now: stored) }
         guard found.isAny else { return [] }
         return try await writer.commit { context in
-            try context.callbacks.take(found, now: stored).compactMap {
+            try context.take(found, now: stored).compactMap {
                 due -> CallbackNote? in
                 do {
                     if let job = try context.jobs.job(due.job) {

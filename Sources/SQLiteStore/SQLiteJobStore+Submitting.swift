@@ -11,12 +11,11 @@ extension SQLiteJobStore {
     /// Commits jobs with their inputs.
     public func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt {
         // A key that comes to stand for a job has to be written.
-        if let known = try await answer(to: submission), known.origin == .replayed || submission.key == nil {
-            return known
-        }
-        if let account = submission.account, let known = try await usage(of: account.name) {
+        let answer = try await answer(to: submission)
+        if let answer, answer.origin == .replayed || submission.key == nil { return answer }
+        if answer == nil, let account = submission.account, let used = try await usage(of: account.name) {
             // Before anything is written: what others hand in meanwhile is seen when it is committed.
-            do throws(QuotaExcess) { _ = try account.charged(known, for: submission, at: clock.wall) } catch {
+            do throws(QuotaExcess) { _ = try account.charged(used, for: submission, at: clock.wall) } catch {
                 throw .overQuota(error)
             }
         }

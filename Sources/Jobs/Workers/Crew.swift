@@ -251,7 +251,9 @@ extension Crew {
     ///
     /// A job for each worker and one to go on with, however long they are; more only as long as they are short. The reserve
     /// is filled up when half of it is gone: many jobs a claim cost the store less.
-    func beginClaim() -> ClaimLimit? {
+    ///
+    /// - Parameter looksAgain: whether who asks is to look again where somebody else claims just now
+    func beginClaim(looksAgain: Bool = true) -> ClaimLimit? {
         let reserve = reserve
         return update { state in
             let held = state.jobs.count
@@ -261,7 +263,7 @@ extension Crew {
             let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
             guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone else { return nil }
             guard !state.isClaiming else {
-                state.wantsClaim = true
+                if looksAgain { state.wantsClaim = true }
                 return nil
             }
             state.isClaiming = true

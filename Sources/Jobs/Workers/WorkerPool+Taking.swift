@@ -1,7 +1,10 @@
 /// A store claims for the workers who have nothing to do, in the transaction in which a job comes.
 extension WorkerPool: ClaimTaker {
     /// What the dispatcher would claim, if it does not do so just now.
-    public func room() -> ClaimLimit? { crew.beginClaim() }
+    ///
+    /// Nobody looks again for it: whatever makes a claim possible rings anyway. It is asked in the dispatcher's own claims too,
+    /// each of which would else be followed by another, again and again where the next job is too long for the room there is.
+    public func room() -> ClaimLimit? { crew.beginClaim(looksAgain: false) }
 
     /// Hands jobs to the workers.
     public func take(_ claimed: [ClaimedJob]) {

@@ -7,8 +7,8 @@ import Platform
 ///
 /// The large bodies are taken first, then the database in one snapshot, then the bodies that came between. So a body that a
 /// job of the snapshot lacks came and went after the backup had begun, and its job goes with it: whatever was accepted
-/// before is there, unless somebody has deleted it since. Then the copy gets a name, sums and a witness of its own, and
-/// is looked through as `vigil state check` does it.
+/// before is there, unless somebody has deleted it since. One that the folder lacks itself is told as damage. Then the
+/// copy gets a name, sums and a witness of its own, and is looked through as `vigil state check` does it.
 public struct FolderBackup: Sendable, Equatable {
     /// The folder.
     public let folder: String
@@ -57,6 +57,7 @@ public struct FolderBackup: Sendable, Equatable {
         try StateFolder.make(target.files)
         var bodies = BodyCopies(from: reader.places.files, to: target.files)
         try bodies.takeAll()
+        var staying: Set<String> = []
         try reader.reading { source in
             guard try source.inDatabase(Schema.migrator.hasCompletedMigrations) else {
                 throw StateError.unusable(
@@ -65,10 +66,12 @@ public struct FolderBackup: Sendable, Equatable {
             let copy = try DatabaseQueue(path: target.database)
             try source.backup(to: copy)
             try copy.close()
+            try bodies.takeAll()
+            // What has a row now, as it has in the copy, did not go meanwhile: where it is not there it is damaged.
+            staying = try source.inDatabase { try BodyRows(db: $0).fileNames() }
         }
-        try bodies.takeAll()
         let identity = UInt32.random(in: 1...UInt32(Int32.max))
-        let sequence = try settle(target, &bodies, identity: identity)
+        let sequence = try settle(target, &bodies, staying: staying, identity: identity)
         try Self.seal(target, identity: identity, sequence: sequence)
         try BackupNote(folder: folder, madeAt: madeAt).write(in: target)
         try Self.flush([target.files, target.folder])
@@ -77,7 +80,7 @@ public struct FolderBackup: Sendable, Equatable {
 
     /// Makes the database one that no process works on; says its number.
     private mutating func settle(
-        _ target: StatePlaces, _ bodies: inout BodyCopies, identity: UInt32
+        _ target: StatePlaces, _ bodies: inout BodyCopies, staying: Set<String>, identity: UInt32
     ) throws -> UInt32 {
         let queue = try DatabaseQueue(path: target.database)
         var passing = 0
@@ -86,7 +89,7 @@ public struct FolderBackup: Sendable, Equatable {
                 throw StateError.damaged(path: folder + "/jobs.sqlite", reason: "its pages contradict each other")
             }
             try db.inTransaction(.immediate) {
-                for id in try Self.jobs(lacking: bodies.names, db) {
+                for id in try Self.jobs(lacking: bodies.names.union(staying), db) {
                     _ = try RowCheck(db: db).remove(id)
                     passing += 1
                 }
@@ -109,7 +112,7 @@ public struct FolderBackup: Sendable, Equatable {
         return sequence
     }
 
-    /// The jobs that have a body in a file which was not there any more.
+    /// The jobs that have a body in a file which is none of these.
     private static func jobs(lacking names: Set<String>, _ db: Database) throws -> [JobID] {
         let inputs = try Blob.fetchAll(db, sql: BodyRows.inputFiles).compactMap { JobID($0) }
             .filter { !names.contains(BodyFiles.inputName($0)) }

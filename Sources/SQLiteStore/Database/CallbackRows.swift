@@ -113,13 +113,19 @@ struct CallbackRows {
         return (notes, rows.count)
     }
 
-    /// Takes what a reader has found, as far as it is still due, and removes what can't be read, which would else be the
-    /// first again and again.
-    func take(_ found: Found, now: Int64) throws -> [Due] {
+    /// Removes what can't be read, which would else be the first again and again; says how many notes that were.
+    func removeUnreadable(_ found: Found) throws -> Int {
+        var removed = 0
         for job in found.unreadable {
             try db.execute(sql: "DELETE FROM callbacks WHERE job IS ?", arguments: [job])
+            removed += db.changesCount
         }
-        return try found.notes.filter { note in
+        return removed
+    }
+
+    /// Takes what a reader has found, as far as it is still due.
+    func take(_ found: Found, now: Int64) throws -> [Due] {
+        try found.notes.filter { note in
             try db.cachedStatement(
                 sql: "UPDATE callbacks SET tries = ?, due = ?, leased = 1 WHERE job = ? AND due <= ?"
             ).execute(arguments: [note.tries, now &+ Self.leaseNanoseconds, note.job.blob, now])

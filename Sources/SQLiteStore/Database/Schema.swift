@@ -14,8 +14,16 @@ enum Schema {
         migrator.registerMigration("witness") { db in try db.execute(sql: witness) }
         migrator.registerMigration("callbacks by receiver") { db in try db.execute(sql: receivers) }
         migrator.registerMigration("kinds") { db in try KindStep(db: db).run() }
-        migrator.registerMigration("owners") { db in try db.execute(sql: owners) }
+        migrator.registerMigration("owners") { db in try OwnerStep(db: db).run() }
         return migrator
+    }
+
+    /// Whether all steps that are left, and all that is done later, change few rows by each statement: what SQLite writes down
+    /// to change back what a statement did then has room in memory, and needs no temporary file, for which a container whose
+    /// own files can't be written may have no place.
+    static func hasSmallStatements(_ db: Database) throws -> Bool {
+        let done = try migrator.appliedIdentifiers(db)
+        return done.isEmpty || done.contains("kinds")
     }
 
     /// Status: 0 queued, 1 running, 2 succeeded, 3 failed, 4 cancelled. Times: `*_at` in milliseconds since 1970, which
@@ -112,12 +120,11 @@ enum Schema {
     private static let receivers =
         "CREATE INDEX callbacks_receivers ON callbacks (\(CallbackRows.receiver), tries > 0, due)"
 
-    /// Whose each job is, NULL where it is nobody's, and what follows its request. A job of before is of the key that it came
-    /// with, which its client was called by. What each account has had is told by the day, in days since 1970.
-    private static let owners = """
+    /// Whose each job is, NULL where it is nobody's, and what follows its request. What each account has had is told by the
+    /// day, in days since 1970.
+    static let owners = """
         ALTER TABLE jobs ADD COLUMN owner TEXT;
         ALTER TABLE jobs ADD COLUMN trace TEXT;
-        UPDATE jobs SET owner = substr(client, 5) WHERE client GLOB 'key ?*';
         CREATE INDEX jobs_owner ON jobs (owner, id) WHERE owner IS NOT NULL;
         CREATE INDEX jobs_owner_status ON jobs (owner, status, id) WHERE owner IS NOT NULL;
         CREATE TABLE usage (

@@ -47,6 +47,8 @@ final class StoreDatabase: Sendable {
             try db.execute(sql: "PRAGMA journal_size_limit = \(largestLog)")
             // 16 MB, so that a transaction with 64 payloads in rows fits.
             try db.execute(sql: "PRAGMA cache_size = -16384")
+            // Before the transactions in which it counts.
+            if try Schema.hasSmallStatements(db) { try db.execute(sql: "PRAGMA temp_store = MEMORY") }
         }
         statements = pool.writeWithoutTransaction { JobStatements($0) }
         try Schema.migrator.migrate(pool)

@@ -9,10 +9,11 @@ struct StoreTally: Sendable, Equatable {
 
     init() {}
 
-    /// Counts what is there.
+    /// Counts what is there, by an index and by nothing but the status: of a row that can't be read it may be all there is.
     init(_ db: Database) throws {
-        if let found = try Endings.fetch(db, since: .min) {
-            ended = [.succeeded: found.succeeded, .failed: found.failed, .cancelled: found.cancelled]
+        for status in JobStatus.allCases where status.isEnded {
+            ended[status] = try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM jobs WHERE status = ?", arguments: [StatusCode[status]])
         }
         callbacks = try Int.fetchOne(db, sql: "SELECT count(*) FROM callbacks") ?? 0
     }
@@ -42,6 +43,13 @@ extension WriteContext {
             if isAwaited { live.tallyToCommit.callbacks -= 1 }
         }
         return files
+    }
+
+    /// Takes notes of callbacks, and removes those that can't be read.
+    func take(_ found: CallbackRows.Found, now: Int64) throws -> [CallbackRows.Due] {
+        let removed = try callbacks.removeUnreadable(found)
+        live.withLock { $0.tallyToCommit.callbacks -= removed }
+        return try callbacks.take(found, now: now)
     }
 
     /// Notes what came of a callback.

@@ -79,6 +79,10 @@ extension JobStoreConformance {
         let claimed = try #require(try await store.claim(limit: 1).first)
         _ = try await store.complete(claimed.token, with: .done)
         #expect(try await store.submit(submission(of: account, reuse: "same")).origin == .reused)
+        // Also where nothing is left of the day, with a key or without.
+        let spent = Account(name: "a", quota: DailyQuota(jobs: 1))
+        #expect(try await store.submit(submission(of: spent, reuse: "same")).origin == .reused)
+        #expect(try await store.submit(submission(of: spent, key: "three", reuse: "same")).origin == .reused)
         #expect(try await store.usage(of: "a")?.jobs == 1)
         #expect(try await store.forget(first))
         let second = try await store.submit(submission(of: account, key: "two")).jobs[0].id

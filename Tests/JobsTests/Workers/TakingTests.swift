@@ -19,7 +19,8 @@ struct TakingTests {
         #expect(pool.crew.beginClaim() == nil)
         #expect(pool.crew.endClaim(), "somebody wanted to claim")
         #expect(pool.crew.beginClaim() != nil)
-        #expect(!pool.crew.endClaim())
+        #expect(pool.room() == nil)
+        #expect(!pool.crew.endClaim(), "a store that asks, as it does in each claim, makes nobody claim again")
     }
 
     @Test("all jobs of a store on disk end once, whoever claimed them, and all books are even", arguments: [1, 4])

@@ -56,6 +56,21 @@ struct BackupTests {
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
+    @Test("of a folder that lacks a body tells of it by its job, which stays", arguments: [true, false])
+    func lacking(isInUse: Bool) async throws {
+        let home = try Home()
+        let store = try home.open()
+        let id = try await store.insert(.large).id
+        if !isInUse { store.close() }
+        let name = BodyFiles.inputName(id)
+        try FileManager.default.removeItem(atPath: home.path + "/files/" + name)
+        let left = isInUse ? home : try home.copy()
+        let backup = try FolderBackup(of: left.path, into: Self.target())
+        #expect(backup.wasInUse == isInUse && backup.passing == 0 && backup.jobs == 1)
+        #expect(backup.damages.count == 1 && backup.damages.first?.contains(name) == true)
+        store.close()
+    }
+
     @Test("into a folder that is there and not empty is refused, and that is left as it is")
     func taken() async throws {
         let accepted = try await Accepted(isClosed: true)

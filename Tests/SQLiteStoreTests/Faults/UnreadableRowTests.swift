@@ -48,6 +48,25 @@ struct UnreadableRowTests {
         }
     }
 
+    @Test("it keeps no store from being opened, and is counted until it is removed")
+    func counted() async throws {
+        let home = try Home()
+        var ids: [JobID] = []
+        do {
+            let store = try home.open()
+            for seed in 1...2 { ids.append(try await store.finish(.of(seed: UInt64(seed)))) }
+            store.close()
+        }
+        try home.tamper { db in
+            try db.execute(sql: "UPDATE jobs SET output_bytes = x'ff' WHERE id = ?", arguments: [ids[0].blob])
+        }
+        let store = try home.open(seed: 2)
+        #expect(try await store.census()?.jobs[.succeeded] == 2)
+        await #expect(throws: JobStoreError.self) { try await store.job(ids[0]) }
+        #expect(try await store.forget(ids[0]))
+        #expect(try await store.census()?.jobs[.succeeded] == 1)
+    }
+
     @Test("it is told at the end of the store too, which then leaves the folder as it is")
     func end() async throws {
         let home = try Home()
@@ -215,6 +234,7 @@ struct UnreadableRowTests {
         #expect(try await store.takeCallbacks(limit: 10).map(\.job.id) == [ids[1], ids[2]])
         let left = try home.tamper { try Int.fetchOne($0, sql: "SELECT count(*) FROM callbacks") }
         #expect(left == 2, "it is removed")
+        #expect(store.waitingCallbacks == 2)
     }
 
     @Test("what can't be removed keeps nothing else from being looked after")

@@ -49,6 +49,23 @@ struct OwnerStepTests {
         #expect(try await old.copy().open(seed: 3).job(ids[0])?.owner == "alice")
     }
 
+    @Test("each of many jobs of before gets its owner, by a writer that needs no temporary file")
+    func many() async throws {
+        let home = try Home()
+        let before = try home.open()
+        let clients = (0..<1_100).map { $0 % 2 == 0 ? "key alice" : "192.0.2.7" }
+        let batch = Submission(batch: clients.map { .of(client: $0) })
+        let ids = try await before.submit(batch).jobs.map(\.id)
+        before.close()
+        let old = try aged(home)
+        let store = try old.open(seed: 2)
+        let owned = try old.tamper { try Int.fetchOne($0, sql: "SELECT count(*) FROM jobs WHERE owner = 'alice'") }
+        #expect(owned == 550)
+        #expect(try await store.job(ids[1_098])?.owner == "alice")
+        #expect(try await store.job(ids[1_099])?.owner == nil)
+        #expect(try store.database.withWriter { try Int.fetchOne($0, sql: "PRAGMA temp_store") } == 2, "in memory")
+    }
+
     @Test("owners and traces outlast the process, and are in a copy of a damaged folder", arguments: [true, false])
     func recovery(salvaged: Bool) async throws {
         let home = try Home()
