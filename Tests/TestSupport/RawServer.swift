@@ -76,9 +76,8 @@ package struct ReceivedRequest: Sendable {
 
     /// Reads head and body; nil while they are not whole.
     init?(_ bytes: [UInt8]) {
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard let end = text.range(of: "\r\n\r\n") else { return nil }
-        var lines = text[..<end.lowerBound].split(separator: "\r\n").map(String.init)
+        guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+        var lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n").map(String.init)
         line = lines.removeFirst()
         var fields: [String: String] = [:]
         for line in lines {
@@ -86,7 +85,7 @@ package struct ReceivedRequest: Sendable {
             fields[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingPrefix(" ").description
         }
         self.fields = fields
-        body = Array(text[end.upperBound...].utf8)
+        body = Array(bytes[end.upperBound...])
         guard body.count == fields["content-length"].map({ Int($0) }) ?? 0 else { return nil }
     }
 }

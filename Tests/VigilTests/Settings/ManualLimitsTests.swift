@@ -132,6 +132,14 @@ struct ManualLimitsTests {
         ("with any port; anything else is |.", "host-not-allowed", 403),
         ("from a page of another origin are |,", "origin-not-allowed", 403),
         ("`statuses` (| and 503 always)", "backlog-full", 429),
+        ("`reader` \\| no, | `role-forbids`", "role-forbids", 403),
+        ("with `owner=*` all \\| no, | \\|", "role-forbids", 403),
+        ("events, waits and deletes are |, lists", "not-found", 404),
+        ("from then on the answer is |, and", "unauthorized", 401),
+        ("Beyond them the answer is | `quota-exceeded`", "quota-exceeded", 429),
+        ("that no day has room for is |.", "content-too-large", 413),
+        ("`--max-queued-per-client`: | `share-full`", "share-full", 429),
+        ("`--audit-failure refuse` answers |", "audit-unavailable", 503),
     ]
 
     @Test("statuses are those of the problems, and none stands there that is not looked at here")
@@ -147,7 +155,7 @@ struct ManualLimitsTests {
         // What looks like a status and is none, or stands in an example.
         for text in [
             "beyond 200 times", "`1e-400`", "200 or 503", "`VIGIL_MIN_RATE` | 500 |", "\"status\":202",
-            "429 and 503 always", "200 test videos",
+            "429 and 503 always", "200 test videos", "On 429, 502, 503",
         ] {
             rest = rest.replacing(text, with: "…")
         }
