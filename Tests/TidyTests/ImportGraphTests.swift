@@ -12,7 +12,7 @@ struct ImportGraphTests {
             "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
-            "Telemetry", "Tracing", "Webhooks",
+            "Tracing", "Webhooks",
         ],
         "Engine": ["Jobs", "Platform", "Tensors", "VadCLIP"],
         "API": [
