@@ -27,8 +27,19 @@ struct Home: Sendable {
         settings.cacheBytes = 0
         change(&settings)
         return try SQLiteJobStore(
-            folder: StateFolder(path), settings: settings, clock: clock, random: SeededRandom(seed: seed),
+            folder: Self.lock(path), settings: settings, clock: clock, random: SeededRandom(seed: seed),
             logger: logger)
+    }
+
+    /// Takes a folder. A thread that did something for a store may hold it for a moment longer than the test that closed it.
+    static func lock(_ path: String) throws(StateError) -> StateFolder {
+        for _ in 0..<2_000 {
+            do throws(StateError) { return try StateFolder(path) } catch {
+                guard case .inUse = error else { throw error }
+                usleep(1_000)
+            }
+        }
+        return try StateFolder(path)
     }
 
     /// What is on the disk now, as it would be found if the process ended here; but for the ballast, whose 16 MiB say nothing.
