@@ -143,7 +143,9 @@ private enum Hexadecimal {
     }
 
     static func append(_ number: UInt64, to text: inout [UInt8]) {
-        for shift in stride(from: 60, through: 0, by: -4) { text.append(digits[Int(truncatingIfNeeded: number >> UInt64(shift)) & 15]) }
+        for shift in stride(from: 60, through: 0, by: -4) {
+            text.append(digits[Int(truncatingIfNeeded: number >> UInt64(shift)) & 15])
+        }
     }
 
     /// At most 16 digits; nil for anything else, capital letters too.
