@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -29,7 +30,15 @@ PASSED_OVER = {
     "vigil eval --dataset": "checks/evaluation.py does, with logits that are made up; the features are not here",
     "apt-get install": "deploy/setup.sh installs; the build is make test's; serve is run elsewhere",
     "const events": "needs a browser; checks/events.py reads the same stream",
-    '{"port"': "no command",
+    "# name:sha256hex": "a file of keys; checks/owners.py has such",
+    "# vigil.yaml": "a config file; checks/config_files.py has such",
+    "histogram_quantile": "a query; checks/metrics.py asks those of the dashboard",
+    "vigil state backup": "needs a server's folder; checks/backup.py does",
+    "/backups/2026": "what vigil state list says",
+    "2026-01-01T12": "what a log says",
+    "OTEL_EXPORTER": "needs a collector; checks/traces.py has one",
+    '{"number"': "what an audit log says",
+    "$ vigil audit verify": "needs an audit log; checks/audit.py does",
     "RateLimit-Policy": "no command",
     "stateDiagram": "a picture",
     '{"time"': "no command",
@@ -67,11 +76,29 @@ INLINE = {
     "vigil health": "vigil health http://127.0.0.1:8080",
     "vigil health --ready": "vigil health --ready http://127.0.0.1:8080",
     "vigil health [URL]": "vigil health http://127.0.0.1:8080 | grep ok",
+    "vigil config check FILE": "echo 'port: 9000' >vigil.yaml; vigil config check vigil.yaml",
+    "vigil serve --print-config": "env vigil serve --print-config | grep port",
+    "vigil state backup NEWDIR --state DIR": KEPT + "vigil state backup copied --state kept",
+    "vigil state list [DIR]": KEPT + "vigil state list kept",
     "vigil config schema": "vigil config schema | cmp - deploy/vigil.schema.json",
     "curl http://127.0.0.1:8080/problems/backlog-full": "curl http://127.0.0.1:8080/problems/backlog-full",
 }
 INLINE_PASSED_OVER = {
     "vigil serve": "the blocks run it",
+    "vigil keys add NAME": "checks/owners.py does",
+    "vigil keys list": "checks/owners.py does",
+    "vigil keys rotate NAME": "checks/owners.py does",
+    "vigil keys revoke NAME": "checks/owners.py does",
+    "vigil keys verify <key.txt": "checks/owners.py does",
+    "vigil keys add prometheus --role reader": "checks/owners.py has readers",
+    "vigil keys add": "the name of the command alone",
+    "vigil keys revoke --forget": "an option; checks/owners.py does",
+    "vigil keys verify": "the name of the command alone",
+    "vigil audit verify FILE…": "needs an audit log; checks/audit.py does",
+    "vigil state backup DIR": "with its folder above",
+    "vigil state backup": "the name of the command alone",
+    "vigil state list /backups": "with another folder above",
+    "docker compose -f deploy/compose.yaml up": "needs Docker; make validate looks at the file",
     "vigil score": "the name of the command alone",
     "vigil eval": "the name of the command alone",
     "vigil state check": "the name of the command alone",
@@ -193,10 +220,11 @@ def measured(place):
 def started(place, command, kind=""):
     """What a block did. All that it began ends with it."""
     settings = environment({"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": str(place)})
+    # In a file, since more than a pipe takes may be said before anybody reads it.
+    said = tempfile.TemporaryFile("w+")
     ran = subprocess.Popen(
         [sys.executable, "-c", command] if kind == "python" else ["bash", "-c", command],
-        cwd=place, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        start_new_session=True, text=True,
+        cwd=place, env=settings, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     code = None
     try:
@@ -207,7 +235,9 @@ def started(place, command, kind=""):
         os.killpg(ran.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    return code, ran.communicate()[0]
+    ran.wait()
+    said.seek(0)
+    return code, said.read()
 
 
 def serving(place, *options):
