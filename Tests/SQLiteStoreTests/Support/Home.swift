@@ -33,10 +33,10 @@ struct Home: Sendable {
 
     /// Takes a folder. A thread that did something for a store may hold it for a moment longer than the test that closed it.
     static func lock(_ path: String) throws(StateError) -> StateFolder {
-        for _ in 0..<2_000 {
+        for _ in 0..<50_000 {
             do throws(StateError) { return try StateFolder(path) } catch {
                 guard case .inUse = error else { throw error }
-                usleep(1_000)
+                sched_yield()
             }
         }
         return try StateFolder(path)
