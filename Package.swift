@@ -107,7 +107,7 @@ let package = Package(
             dependencies: [
                 "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON",
                 "OTLP",
-                "Platform", "SQLiteStore", "Scoring", "TLS", "Telemetry", "Tracing", "Training", "Webhooks",
+                "Platform", "SQLiteStore", "Scoring", "TLS", "Tracing", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),

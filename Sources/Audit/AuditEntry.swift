@@ -13,8 +13,6 @@ public struct AuditEntry: Sendable, Equatable {
         case submit
         /// Scores were given out.
         case read
-        /// Jobs were listed.
-        case list
         /// A job or a batch was cancelled or forgotten.
         case delete
         /// Some of what was done is not in the log, as it could not be written for long.

@@ -52,7 +52,7 @@ struct AuditVerifyCommand: ParsableCommand {
 extension AuditCheck.Report {
     /// A line a fact.
     fileprivate func text(_ expected: String?) -> [UInt8] {
-        var lines = ["whole: \(lines) \(lines == 1 ? "line" : "lines"), from \(first ?? "-") to \(last ?? "-")"]
+        var lines = ["whole: \(counted(lines, "line")), from \(first ?? "-") to \(last ?? "-")"]
         lines.append("last: number \(place.number), SHA-256 \(place.digest)")
         if witness != place, expected == nil {
             lines.append(
