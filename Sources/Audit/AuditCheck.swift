@@ -27,6 +27,8 @@ public struct AuditCheck: Sendable {
         public var place = AuditPlace.beginning
         /// Whether a witness has vouched for the last one, or one before it; nothing else does for the last line.
         public var witness: AuditPlace?
+        /// Whether a server was writing a further line when it was read, which is left out.
+        public var isBeingWritten = false
     }
 
     /// The digest of the line that the first one follows; nil where the log is there from its beginning.
@@ -49,8 +51,12 @@ public struct AuditCheck: Sendable {
         // Before the log: one that is being written may come further meanwhile.
         let witness = try Self.witness(beside: paths.last ?? "")
         var walk = Walk(after: after, witness: witness)
-        for path in paths { try walk.read(path) }
         let end = paths.last ?? ""
+        let wasKept = Self.isKept(end)
+        for (index, path) in paths.enumerated() {
+            let isLast = index == paths.count - 1
+            try walk.read(path) { isLast && (wasKept || Self.isKept(path)) }
+        }
         if let witness {
             guard witness.number <= walk.report.place.number else {
                 throw .fault(
@@ -68,6 +74,14 @@ public struct AuditCheck: Sendable {
                     reason: "its last line has the SHA-256 \(walk.report.place.digest), expected \(expected)"))
         }
         return walk.report
+    }
+
+    /// Whether a server has the log now.
+    private static func isKept(_ path: String) -> Bool {
+        let descriptor = open(AuditHead.path(of: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     /// Nil where there is no such file, or it is as it was made.
@@ -110,7 +124,8 @@ private struct Walk {
         if let after { report.place.digest = after }
     }
 
-    mutating func read(_ path: String) throws(AuditCheckError) {
+    /// - Parameter isKept: whether a server may be at the file's end
+    mutating func read(_ path: String, isKept: () -> Bool) throws(AuditCheckError) {
         self.path = path
         lineInFile = 0
         let file: OpenFile
@@ -127,7 +142,9 @@ private struct Walk {
             line += rest
             guard line.count <= AuditLine.mostBytes else { throw fault(lineInFile + 1, Self.noLine) }
         }
-        guard line.isEmpty else { throw fault(lineInFile + 1, "it has no end") }
+        guard !line.isEmpty else { return }
+        guard isKept(), AuditLine.isBeginning(line) else { throw fault(lineInFile + 1, "it has no end") }
+        report.isBeingWritten = true
     }
 
     private mutating func take(_ bytes: [UInt8]) throws(AuditCheckError) {
