@@ -1,3 +1,4 @@
+import Audit
 import Engine
 public import HTTP
 import Jobs
@@ -5,6 +6,7 @@ import Platform
 import Scoring
 import Synchronization
 import Telemetry
+import Tracing
 
 /// `/metrics`: all families of the table, those that are counted as they happen and those that are looked up now.
 ///
@@ -23,6 +25,9 @@ public final class MetricsPage: Sendable {
         var statistics = ServerStatistics()
         var models: [Model] = []
         var process = ProcessReading()
+        var audit = AuditLog.Statistics()
+        var auditRefusals = 0
+        var spans = SpanCounts()
         /// Whether keys are told by their names.
         var namesKeys = true
     }
@@ -39,10 +44,16 @@ public final class MetricsPage: Sendable {
     public let requests: RequestTelemetry
     private let scoring: ScoringService
     private let registry: Registry<Reading>
+    private let audit: AuditTrail?
+    private let tracer: Tracer?
     private let statistics = Mutex<(@Sendable () -> ServerStatistics)?>(nil)
 
-    init(_ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry) {
+    init(
+        _ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry, audit: AuditTrail?, tracer: Tracer?
+    ) {
         self.scoring = scoring
+        self.audit = audit
+        self.tracer = tracer
         self.requests = requests
         registry = Self.registry(jobs, requests)
     }
@@ -75,6 +86,8 @@ public final class MetricsPage: Sendable {
         reading.room = backlog.storeRoom
         reading.callbacks = backlog.waitingCallbacks ?? 0
         reading.health = scoring.health
+        if let audit { (reading.audit, reading.auditRefusals) = (audit.log.statistics, audit.refusals) }
+        if let tracer { reading.spans = tracer.counts }
         if let statistics = statistics.withLock(\.self) { reading.statistics = statistics() }
         return registry.text(reading, as: format, reserving: 256 << 10)
     }
@@ -86,6 +99,7 @@ public final class MetricsPage: Sendable {
         registry.addQueue()
         registry.addWorkers(jobs)
         registry.addStore(jobs)
+        registry.addRecords()
         registry.addService()
         registry.addProcess()
         return registry
@@ -171,6 +185,32 @@ extension Registry where Reading == MetricsPage.Reading {
         }
         add(jobs.callbacks)
         add(.callbacksWaiting) { $0.callbacks }
+    }
+
+    fileprivate mutating func addRecords() {
+        add(.auditRecords) { reading, text in
+            for outcome in Family.AuditOutcome.allCases {
+                let count =
+                    switch outcome {
+                    case .written: reading.audit.lines
+                    case .refused: reading.auditRefusals
+                    case .missing: reading.audit.missing
+                    }
+                text.sample(.auditRecords, [outcome.rawValue], count)
+            }
+        }
+        add(.auditFailures) { $0.audit.failures }
+        add(.spans) { reading, text in
+            for outcome in Family.SpanOutcome.allCases {
+                let count =
+                    switch outcome {
+                    case .exported: reading.spans.exported
+                    case .failed: reading.spans.failed
+                    case .dropped: reading.spans.dropped
+                    }
+                text.sample(.spans, [outcome.rawValue], count)
+            }
+        }
     }
 
     fileprivate mutating func addService() {
