@@ -270,7 +270,17 @@ with group("what is wrong is said before the first step"):
     ran = run("train", *DATA[:-2], *SMALL, "--output", PLACE / "bad")
     equal("no CLIP: exit code", ran.code, 64)
     contains("no CLIP: named", ran.err, "--clip")
-    check("nothing was begun", not (PLACE / "bad/state.safetensors").exists())
+    ran = run("train", *DATA[:-1], PLACE / "gone.pth", *TEST, *SMALL, "--output", PLACE / "bad")
+    equal("a CLIP that is not there: exit code", ran.code, 66)
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad/in/it", "--init", PLACE / "train.csv", "--seeds", 2)
+    equal("an --init that is none: exit code", ran.code, 65)
+    check("nothing was begun, and no folder made", not (PLACE / "bad").exists())
+    (PLACE / "sparse.pth").touch()
+    os.truncate(PLACE / "sparse.pth", 1 << 42)
+    for option in ("--clip", "--init"):
+        ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", option, PLACE / "sparse.pth")
+        equal(f"{option} is larger than the memory: exit code", ran.code, 64)
+        contains(f"{option} is larger than the memory: named", ran.err, f"{option} {PLACE}/sparse.pth has 4398.05 GB")
     for name in ("model.safetensors", "weights.pth"):
         (PLACE / f"no-{name}" / name).mkdir(parents=True)
         ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / f"no-{name}")
@@ -302,6 +312,21 @@ with group("others at its files while it trains"):
     equal("CLIP's file is written over and cut: the training ends well", (child.wait(60), said.count("Bus")), (0, 0))
     equal("with the bits of CLIP as it was", (folder / "model.safetensors").read_bytes() == model, True)
     check("what a killed training left half-written is gone", not left.exists())
+    for cut in (PLACE / "cut", PLACE / "emptied"):
+        shutil.copytree(FOLDER, cut)
+        arguments = [*DATA, *TEST, *SMALL, "--output", PLACE / f"trained-{cut.name}", "--features", cut]
+        child = subprocess.Popen(
+            [VIGIL, "train", *map(str, arguments)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        child.stdout.readline()
+        child.send_signal(signal.SIGSTOP)
+        for number in range(24):
+            os.truncate(cut / f"train{number}.npy", 3_000 if cut.name == "cut" else 0)
+        child.send_signal(signal.SIGCONT)
+        child.stdout.read()
+        said = child.stderr.read().decode().splitlines()
+        equal(f"feature files are {cut.name}: exit code", child.wait(60), 65)
+        contains(f"feature files are {cut.name}: the last line", said[-1], str(cut), ".npy")
     trained("new/in/new", "--epochs", 1)
     check("all folders are made", (PLACE / "new/in/new/model.safetensors").exists())
 
