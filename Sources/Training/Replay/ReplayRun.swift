@@ -39,6 +39,7 @@ public struct ReplayRun {
         settings.contrastWeight = plan.contrastWeight
         settings.optimizer.weightDecay = plan.weightDecay
         settings.without = without
+        try settings.checkParts()
         try checkpoint.check(prefix: prompt.prefix, postfix: prompt.postfix)
         let tower = try checkpoint.textTower(width: size.width, prefix: prompt.prefix, postfix: prompt.postfix)
         let layout = ParameterLayout(settings.model, context: tower.context, textWidth: tower.width)

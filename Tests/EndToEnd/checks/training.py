@@ -264,6 +264,7 @@ with group("what is wrong is said before the first step"):
         ("a class without videos", "", ["--labels", "normal,fighting,explosion,arson"], 65, "arson"),
         ("too large a batch", "", ["--batch", 30, "--batching", "paired"], 65, "--batch"),
         ("a part that there is none of", "", ["--without", "locals"], 64, "did you mean 'local'"),
+        ("both graphs, one by one", "", ["--without", "distance,similarity"], 64, "--without global leaves both graphs out"),
         ("a rate out of range", "", ["--rate", -1], 64, "--rate"),
         ("a prompt before nothing", "", ["--prefix", -1], 64, "--prefix"),
         ("a prompt that leaves no place", "", ["--postfix", 70], 64, "--postfix"),
