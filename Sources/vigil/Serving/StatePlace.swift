@@ -61,7 +61,8 @@ struct StatePlace {
     func take(_ logger: Logger) throws(StateError) -> StateFolder {
         guard isShared else {
             return try StateFolder(path, patience: Self.patience) { [path] in
-                logger.notice("the state folder is being read, as for a backup: waiting", metadata: ["folder": "\(path)"])
+                logger.notice(
+                    "the state folder is being read, as for a backup: waiting", metadata: ["folder": "\(path)"])
             }
         }
         for number in 1..<Self.most {

@@ -95,7 +95,9 @@ struct APIKeyFileTests {
         #expect(file.current.name(of: "one".utf8) == nil)
     }
 
-    @Test("a file whose last key was taken away lets nobody in, though no server begins with one", arguments: ["", "# none\n"])
+    @Test(
+        "a file whose last key was taken away lets nobody in, though no server begins with one",
+        arguments: ["", "# none\n"])
     func lastKey(left: String) throws {
         try write(APIKeysTests.line("alice", "one"))
         let file = try APIKeyFile(path: path)
