@@ -14,14 +14,14 @@ struct OutputFolder {
             }
             locked.append(folder)
         } catch {
-            throw Failure(.usage, "--output: \(error)")
+            throw Failure(.configuration, "--output: \(error)")
         }
     }
 
     /// Throws where a run's files can't stand in a folder, or its state is there and nobody asked to go on from it; then
     /// removes what killed runs have left half-written.
     func prepare(_ path: String, resuming: Bool) throws(Failure) {
-        do { try TrainingJob.checkFiles(in: path) } catch { throw Failure(.usage, "--output: \(error)") }
+        do { try TrainingJob.checkFiles(in: path) } catch { throw Failure(.configuration, "--output: \(error)") }
         let state = TrainingJob.state(in: path)
         if !resuming, access(state, F_OK) == 0 {
             throw Failure(
