@@ -221,7 +221,7 @@ with group("reports"):
     check("a timeline for each video", text.count("<figure>") == 4, str(text.count("<figure>")))
     for file in ("roc", "precision-recall", "false-alarms", "confusion-videos", "confusion-snippets"):
         xml.parse(plots / f"{file}.svg")
-    refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
+    refused("a report into no folder", 78, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
     (place / "taken/roc.svg").mkdir(parents=True)
     for name, folder, words in (
         ("plots into no folder", page / "in/x", "can't be written"),
