@@ -1,4 +1,5 @@
 import JSON
+import Platform
 import Scoring
 
 /// A setting's value, of its own type.
@@ -94,6 +95,28 @@ extension Setting {
             default: nil
             }
         return "'\(text.prefix(60))'" + (fault.map { ", which \($0)" } ?? "")
+    }
+
+    /// What a shell would have put in another text's place, in a path that none has seen; nil where there is nothing such. In
+    /// an option a shell leaves no name of a variable, but `~` behind an equals sign.
+    func unreplaced(in value: SettingValue, isFromShell: Bool) -> SettingFault? {
+        guard case .path = kind, case .text(let path) = value else { return nil }
+        let steps = path.pieces(between: ASCII.slash)
+        let isHome = steps.first.map { $0.utf8.elementsEqual("~".utf8) } ?? false
+        guard isHome || !isFromShell && steps.contains(where: Self.isVariable) else { return nil }
+        let what = isHome ? "~" : "a variable"
+        return SettingFault(
+            found: "\(isSecret ? "a path" : "'\(path.prefix(60))'"), where nothing is put in the place of \(what)")
+    }
+
+    /// Whether a part of a path is `$NAME`, or has `${` or `$(` in it.
+    private static func isVariable(_ step: some StringProtocol) -> Bool {
+        let bytes = Array(step.utf8)
+        let dollar = UInt8(ascii: "$")
+        if bytes.first == dollar, bytes.count > 1, ASCII.isLetter(bytes[1]) || bytes[1] == UInt8(ascii: "_") {
+            return true
+        }
+        return zip(bytes, bytes.dropFirst()).contains { $0 == dollar && "{(".utf8.contains($1) }
     }
 
     /// What is expected, for a person.

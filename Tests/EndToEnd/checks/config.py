@@ -133,6 +133,10 @@ with group("files that are not there"):
     ends("the access log where nothing can be written", 78, "serve", "--access-log", "absent/log", says=["--access-log"])
     ends("the state where nothing can be written", 78, "serve", "--state", "noise/state", says=["noise/state"])
 
+with group("places that can't be written, one rule for all commands"):
+    ends("a model", 78, "import", "x.npy", "--output", "absent/model", says=["--output", "no folder absent"])
+    ends("scenes", 78, "scenes", "--output", "noise", says=["can't be written"])
+
 with group("what Kubernetes sets for a Service of this name"):
     links = {
         "VIGIL_SERVICE_HOST": "10.0.0.1",

@@ -87,6 +87,23 @@ struct SettingPlacesTests {
         }
     }
 
+    @Test(
+        "a variable in a path is refused where no shell has seen it",
+        arguments: ["${HOME}/a", "$HOME/a", "/b/$(id)", "/$_a/b"])
+    func unreplaced(path: String) throws {
+        let files = try SettingFiles()
+        #expect(try Settings(.serve, options: ["state": [path]], environment: [:]).text("state") == path)
+        for (options, environment) in [
+            (["config": [try files.yaml("state: '\(path)'\n")]], [:]), ([:], ["VIGIL_STATE": path]),
+        ] as [([String: [String]], [String: String])] {
+            let failure = #expect(throws: Failure.self) {
+                _ = try Settings(.serve, options: options, environment: environment)
+            }
+            #expect(failure?.code == .configuration)
+            #expect(failure?.description.contains("where nothing is put in the place of a variable") == true)
+        }
+    }
+
     @Test("empty is not set, but on the command line", arguments: Setting.all.filter { !$0.isGuard })
     func empty(setting: Setting) throws {
         let files = try SettingFiles()
