@@ -7,6 +7,7 @@ import Scoring
 @main
 struct Main {
     static func main() async {
+        Descriptors.keepStandard()
         LostPages.tell()
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
