@@ -16,8 +16,7 @@ struct HealthCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "The server, http://HOST:PORT or https://HOST:PORT.",
-            discussion: "By default where the settings of vigil serve in the environment, and in its config file, say.")
-    )
+            discussion: "By default where the settings of vigil serve in the environment say."))
     var url: String?
 
     @Option(help: "The config file of vigil serve, which may say where it listens. (default: VIGIL_CONFIG)")

@@ -39,7 +39,9 @@ struct KeyFilePlace: ParsableArguments {
 struct KeysAddCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Make a key, print it, and add its digest to the file.",
-        discussion: "Where there is no file one is made that nobody else may read.")
+        discussion: """
+            Where there is no file one is made that nobody else may read; what root makes is also for the group of the folder.
+            """)
 
     @Argument(help: "The key's name: letters, digits, dots, hyphens and underscores.")
     var name: String
