@@ -8,6 +8,7 @@ import Scoring
 struct Main {
     static func main() async {
         LostPages.tell()
+        if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))

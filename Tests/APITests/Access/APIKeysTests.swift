@@ -40,6 +40,18 @@ struct APIKeysTests {
         #expect(error?.description.contains("secret-secret") == false)
     }
 
+    @Test("of many keys each is found as itself, and none twice")
+    func many() throws {
+        let lines = (0..<500).map { Self.line("n\($0)", "key \($0)") }
+        let keys = try APIKeys(lines.joined(), path: "keys")
+        for number in 0..<500 { #expect(keys.name(of: "key \(number)".utf8) == "n\(number)") }
+        for number in 500..<520 { #expect(keys.name(of: "key \(number)".utf8) == nil) }
+        let twin = #expect(throws: APIKeyError.self) {
+            try APIKeys(lines.joined() + Self.line("m", "key 321"), path: "keys")
+        }
+        #expect(twin?.description == "keys:501: 'm' has the same key as 'n321'")
+    }
+
     @Test("a comment begins with its sign, whatever mark follows it")
     func commentsAreBytes() throws {
         let keys = try APIKeys("#\u{301} alice and bob\n" + Self.line("alice", "one"), path: "keys")

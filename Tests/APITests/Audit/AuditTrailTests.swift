@@ -109,6 +109,24 @@ struct AuditTrailTests {
         #expect(lines[3]["job"]?.string == "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     }
 
+    @Test(
+        "who has gone before the answer was interrupted, whatever became of what was asked", arguments: [true, false])
+    func interrupted(isGone: Bool) async throws {
+        let request = Request(
+            head: RequestHead(method: .get, path: "/jobs/a", fields: HeaderFields([])), id: "r1",
+            client: .key("alice"), pathParameters: PathParameters([("id", "a")]))
+        let note = AuditNote(AuditTrail(log, isRequired: true), of: request)
+        let asking = Task {
+            if isGone { withUnsafeCurrentTask { $0?.cancel() } }
+            try await note.refused(.read, ScoringError.store(.unavailable("nobody waits for it any more")))
+        }
+        try await asking.value
+        await log.finish(within: .seconds(60))
+        let line = try lines()[1]
+        #expect(line["status"]?.integer == (isGone ? 499 : 503))
+        #expect(line["outcome"]?.string == (isGone ? "interrupted" : "store-unavailable"))
+    }
+
     @Test("while the log can't be written nothing is done, or all is, as it was asked for")
     func failures() async throws {
         isFull.isOn = true
