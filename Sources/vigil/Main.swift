@@ -7,6 +7,7 @@ import Scoring
 @main
 struct Main {
     static func main() async {
+        Descriptors.keepStandard()
         LostPages.tell()
         if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {

@@ -253,4 +253,36 @@ struct AuditLogTests {
         #expect(try AuditCheck().run([path]).lines == 5)
         #expect(events.withLock { $0.count } == 2 && events.withLock { $0.last } == .recovered)
     }
+
+    @Test("a disk that does not answer is told to who waits, and all is in the log once it answers again")
+    func blockedDisk() async throws {
+        let gate = Monitor(false)
+        defer { gate.withLock { $0 = true }; gate.wakeAll() }
+        let isBlocked = Mutex(false)
+        let events = Mutex<[AuditLog.Event]>([])
+        let log = try AuditLog(
+            path: path, syncing: .always, version: "1", now: { "" }, patience: .milliseconds(1)
+        ) { event in
+            events.withLock { $0.append(event) }
+        } write: { descriptor, bytes in
+            if isBlocked.withLock({ $0 }) { _ = gate.wait { $0 ? true : nil } }
+            return AuditFile.systemWrite(descriptor, bytes)
+        }
+        isBlocked.withLock { $0 = true }
+        let (one, two) = ([entry(1)], [entry(2)])
+        async let first = log.add(one)
+        async let second = log.add(two)
+        #expect(await [first, second] == [false, false])
+        #expect(log.isFailing && log.statistics.failures == 0)
+        #expect(await log.add([entry(3)]) == false, "at once")
+        isBlocked.withLock { $0 = false }
+        gate.withLock { $0 = true }
+        gate.wakeAll()
+        await log.finish(within: .seconds(60))
+        #expect(!log.isFailing)
+        #expect(try AuditCheck().run([path]).lines == 5)
+        let told = try #require(events.withLock { $0.first })
+        #expect(told == .failing(.blocked(path: path, time: .milliseconds(1))))
+        #expect(events.withLock { $0.last } == .recovered)
+    }
 }

@@ -44,8 +44,8 @@ public struct APIKeys: Sendable {
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
+            guard !Self.isBlankOrComment(row) else { continue }
             let line = Self.trimmed(Substring(row))
-            guard !line.isEmpty, !line.begins(with: "#") else { continue }
             let entry = try Self.entry(line, at: "\(path):\(index + 1)")
             if let first = lines[entry.name] {
                 throw APIKeyError("\(path):\(index + 1): the name '\(entry.name)' is there already, on line \(first)")
@@ -57,6 +57,10 @@ public struct APIKeys: Sendable {
             lines[entry.name] = index + 1
             digests[entry.digest.bytes] = entries.count
             entries.append(entry)
+        }
+        // What is missing of it may be what the key may not do: whoever writes may not be done yet.
+        guard rows.last.map({ Self.isBlankOrComment($0) }) ?? true else {
+            throw APIKeyError("\(path):\(rows.count): the last line has no end, and may be half written: end it")
         }
         guard isEmptyTaken || !entries.isEmpty else {
             throw APIKeyError("\(path): there is no key in it: expected lines of name:sha256hex")
@@ -80,6 +84,11 @@ public struct APIKeys: Sendable {
         return all[place]
     }
 
+    private static func isBlankOrComment(_ row: Substring.UTF8View) -> Bool {
+        let line = trimmed(Substring(row))
+        return line.isEmpty || line.begins(with: "#")
+    }
+
     private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> APIKey {
         // The line is not shown: who mistakes the format may have put a key there.
         guard let colon = line.utf8.firstIndex(of: ASCII.colon) else {
@@ -88,6 +97,11 @@ public struct APIKeys: Sendable {
         let name = trimmed(line[..<colon])
         guard isName(name) else {
             throw APIKeyError("\(place): a name has 1 to 64 letters, digits, dots, hyphens and underscores")
+        }
+        guard !JobTelemetry.ownNames.contains(where: { name.utf8.elementsEqual($0.utf8) }) else {
+            throw APIKeyError(
+                "\(place): '\(name)' is what metrics call requests without a key, or of keys beyond those they tell apart: "
+                    + "expected another name")
         }
         let words = line[line.utf8.index(after: colon)...].utf8.split(whereSeparator: ASCII.isBlank)
             .map { Substring($0) }

@@ -1,5 +1,5 @@
 public import Audit
-import HTTP
+public import HTTP
 import HTTPTypes
 import Jobs
 import Scoring
@@ -12,11 +12,24 @@ public struct AuditTrail: Sendable {
     /// Whether nothing is done that can't be written down.
     let isRequired: Bool
 
+    private let refused: RefusedRequests
+
     /// Keeps a log; where it is required, what it can't take is refused.
     public init(_ log: AuditLog, isRequired: Bool) {
         self.log = log
         self.isRequired = isRequired
+        refused = RefusedRequests { log.note($0) }
     }
+
+    /// A gate whose refusals are written down.
+    ///
+    /// - Parameter router: tells the route of a request
+    public func watching(_ gate: @escaping RequestGate, routes router: Router) -> RequestGate {
+        refused.watching(gate, routes: router)
+    }
+
+    /// Writes down what was refused until now.
+    public func flush() { refused.flush(isLast: true) }
 
     /// Throws while nothing may be done since the log can't be written.
     func check() throws(HTTPProblem) {

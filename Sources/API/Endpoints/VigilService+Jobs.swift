@@ -77,12 +77,18 @@ extension VigilService {
             return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
         let isArray = form == Self.npy
+        let isGiven = head.method != .head
+        // What is written down first is fetched only then: it may be refused yet.
         let wanted = SharedResults.Form(
-            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused, isFetched: head.method != .head)
+            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused,
+            isFetched: isGiven && note == nil)
         let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
         fields[.serverTiming] = result.timing
-        if head.method != .head { try await note?.record(.read, [job], status: .ok, outcome: "scores") }
+        if isGiven, let note {
+            try await note.record(.read, [job], status: .ok, outcome: "scores")
+            await scoring.backlog.noteFetched(job.id)
+        }
         return Response(status: .ok, fields: fields, body: result.body(for: request.client.description))
     }
 

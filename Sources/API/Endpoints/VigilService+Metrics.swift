@@ -26,7 +26,8 @@ extension VigilService {
         let format = accepted.preferred(among: Self.formats.map(\.media)).flatMap { media in
             Self.formats.first { $0.media == media }?.format
         }
-        let text = await metrics().text(as: format ?? .prometheus)
+        let text = await metrics().text(
+            as: format ?? .prometheus, namesKeys: keys == nil || request.seesDetails)
         return Response(
             status: .ok,
             fields: [

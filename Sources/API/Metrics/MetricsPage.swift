@@ -23,6 +23,8 @@ public final class MetricsPage: Sendable {
         var statistics = ServerStatistics()
         var models: [Model] = []
         var process = ProcessReading()
+        /// Whether keys are told by their names.
+        var namesKeys = true
     }
 
     /// A model that is served.
@@ -54,8 +56,11 @@ public final class MetricsPage: Sendable {
     var families: [Family] { registry.families }
 
     /// All of it as text.
-    func text(as format: TextFormat) async -> [UInt8] {
+    ///
+    /// - Parameter namesKeys: whether keys are told by their names; what they have in common is told anyway
+    func text(as format: TextFormat, namesKeys: Bool = true) async -> [UInt8] {
         var reading = Reading()
+        reading.namesKeys = namesKeys
         let backlog = scoring.backlog
         reading.census = (try? await backlog.census()) ?? nil
         for version in scoring.models.all {
@@ -146,7 +151,9 @@ extension Registry where Reading == MetricsPage.Reading {
         add(.workersNow) { $0.health?.alive ?? 0 }
         add(.workersBusy) { $0.health?.busy ?? 0 }
         add(jobs.workerTime)
-        add(jobs.keyTime)
+        add(.keyTime) { reading, text in
+            jobs.keyTime.write(to: &text, only: reading.namesKeys ? nil : JobTelemetry.anonymous)
+        }
     }
 
     fileprivate mutating func addStore(_ jobs: JobTelemetry) {

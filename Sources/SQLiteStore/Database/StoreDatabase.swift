@@ -30,7 +30,7 @@ final class StoreDatabase: Sendable {
 
     /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
     init(
-        path: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch,
+        path: String, folder: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch,
         damage: StoreDamage, believesClock: Bool,
         wall: WallTime, now: MonotonicTime
     ) throws {
@@ -50,10 +50,15 @@ final class StoreDatabase: Sendable {
             // 16 MB, so that a transaction with 64 payloads in rows fits.
             try db.execute(sql: "PRAGMA cache_size = -16384")
             // Before the transactions in which it counts.
-            if try Schema.hasSmallStatements(db) { try db.execute(sql: "PRAGMA temp_store = MEMORY") }
+            if try Schema.hasSmallStatements(db) {
+                try Self.keepTemporaries(in: nil, db)
+            } else {
+                try Self.keepTemporaries(in: folder, db)
+            }
         }
         statements = pool.writeWithoutTransaction { JobStatements($0) }
         try Schema.migrator.migrate(pool)
+        try pool.writeWithoutTransaction { try Self.keepTemporaries(in: nil, $0) }
         keeper.begin(
             at: UInt32(
                 bitPattern: try pool.writeWithoutTransaction { try Int32.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
@@ -75,6 +80,14 @@ final class StoreDatabase: Sendable {
             try writeClock(db, wall: wall, now: now)
             try db.execute(sql: "PRAGMA application_id = \(Int32(bitPattern: keeper.identity))")
         }
+    }
+
+    /// Has SQLite write what a statement needs beside the database to nameless files in a folder, as it may be too much for
+    /// memory, and the places that it takes of its own accord may not be there in a container; or in memory, for nil.
+    static func keepTemporaries(in folder: String?, _ db: Database) throws {
+        // Where SQLite was built without it, it takes a place of its own.
+        try? db.execute(sql: "PRAGMA temp_store_directory = \((folder ?? "").quotedDatabaseIdentifier)")
+        try db.execute(sql: "PRAGMA temp_store = \(folder == nil ? "MEMORY" : "FILE")")
     }
 
     private static func configuration(watchedBy keeper: LogKeeper) -> Configuration {

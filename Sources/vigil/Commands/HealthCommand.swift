@@ -13,8 +13,12 @@ struct HealthCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "The server, http://HOST:PORT or https://HOST:PORT.",
-            discussion: "By default where the settings of vigil serve in the environment say."))
+            discussion: "By default where the settings of vigil serve in the environment, and in its config file, say.")
+    )
     var url: String?
+
+    @Option(help: "The config file of vigil serve, where that is named on its command line. (default: VIGIL_CONFIG)")
+    var config: String?
 
     @Flag(help: "Ask whether it takes jobs (/readyz), not only whether it can do its work (/livez).")
     var ready = false
@@ -41,7 +45,7 @@ struct HealthCommand: ParsableCommand {
     /// Whom to ask, and which status says that all is well.
     private func question() throws -> (server: ServerURL, expected: Int) {
         if let url { return (try ServerURL(url), 200) }
-        let settings = try Settings(.serve)
+        let settings = try Settings(.serve, options: config.map { ["config": [$0]] } ?? [:])
         var configuration = ServerConfiguration()
         try ListeningOptions(settings: settings).apply(to: &configuration)
         guard let server = Self.server(of: configuration) else {

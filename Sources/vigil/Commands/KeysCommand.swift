@@ -69,10 +69,10 @@ struct KeysAddCommand: ParsableCommand {
         let blank = attributes.first { $0.value.utf8.contains { $0 <= ASCII.space } }
         if let blank { throw Failure(.usage, "--\(blank.name): found '\(blank.value.prefix(40))', expected one word") }
         let secret = KeySecret.make()
-        try KeyFileEdit(path: path, mayMake: true).run { text throws(APIKeyError) in
+        let edit = try KeyFileEdit(path: path, mayMake: true)
+        try edit.run(show: { try KeySecret.show(secret, of: name, in: path) }) { text throws(APIKeyError) in
             try text.add(name, secret: secret, attributes: attributes)
         }
-        try KeySecret.show(secret, of: name, in: path)
     }
 }
 
@@ -89,10 +89,10 @@ struct KeysRotateCommand: ParsableCommand {
     func run() throws {
         let path = try place.path()
         let secret = KeySecret.make()
-        try KeyFileEdit(path: path, mayMake: false).run { text throws(APIKeyError) in
+        let edit = try KeyFileEdit(path: path, mayMake: false)
+        try edit.run(show: { try KeySecret.show(secret, of: name, in: path) }) { text throws(APIKeyError) in
             try text.rotate(name, secret: secret)
         }
-        try KeySecret.show(secret, of: name, in: path)
     }
 }
 
@@ -231,6 +231,8 @@ private enum KeySecret {
     }
 
     static func show(_ secret: String, of name: String, in path: String) throws {
+        // A reader that is gone is an error like others, and not the end.
+        signal(SIGPIPE, SIG_IGN)
         Terminal.note("this is the key '\(name)', which is shown this once; \(path) has its digest")
         try Terminal.print(Array(secret.utf8))
     }

@@ -24,14 +24,17 @@ struct KeyFileEdit {
     }
 
     /// Reads the file, and writes what `body` has made of it.
-    func run(_ body: (inout APIKeyText) throws(APIKeyError) -> Void) throws {
+    ///
+    /// - Parameter show: tells what nobody can be told again, once all is ready and before anything is changed; where that
+    ///   can't be told the file stays as it was
+    func run(show: () throws -> Void = {}, _ body: (inout APIKeyText) throws(APIKeyError) -> Void) throws {
         let (lock, isNew) = try locked()
         defer { close(lock) }
         var isWritten = false
         defer { if isNew, !isWritten { unlink(path) } }
         var text = try read()
         do throws(APIKeyError) { try body(&text) } catch { throw Failure(.configuration, error.description) }
-        try write(text.bytes, in: lock)
+        try write(text.bytes, in: lock, show)
         isWritten = true
     }
 
@@ -76,18 +79,19 @@ struct KeyFileEdit {
     }
 
     /// Puts the bytes in the file's place, which keeps its owner and who may read it.
-    private func write(_ bytes: [UInt8], in old: CInt) throws {
+    private func write(_ bytes: [UInt8], in old: CInt, _ show: () throws -> Void) throws {
         var status = stat()
         guard fstat(old, &status) == 0 else { throw Failure(.configuration, "\(path): \(errnoText(errno))") }
-        do throws(FileError) {
+        do {
             var file = try AtomicFile(path: path)
             // Before anything is in it.
             guard chmod(file.temporary, status.st_mode & 0o7777) == 0,
                 status.st_uid == geteuid() && status.st_gid == getegid()
                     || chown(file.temporary, status.st_uid, status.st_gid) == 0
-            else { throw .fromErrno(errno, "keep the owner of", path) }
+            else { throw FileError.fromErrno(errno, "keep the owner of", path) }
             try file.write(bytes)
+            try show()
             try file.commit()
-        } catch { throw Failure(.configuration, error.description) }
+        } catch let error as FileError { throw Failure(.configuration, error.description) }
     }
 }

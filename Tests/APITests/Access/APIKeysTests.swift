@@ -52,6 +52,26 @@ struct APIKeysTests {
         #expect(twin?.description == "keys:501: 'm' has the same key as 'n321'")
     }
 
+    @Test("a last line without an end may be half written: it is refused wherever it is cut, unless it is a comment")
+    func halfWritten() throws {
+        let whole = Self.line("alice", "one", " role=reader owner=* expires=2999-01-01")
+        for count in 1..<whole.utf8.count {
+            let text = Self.line("bob", "two") + String(decoding: whole.utf8.prefix(count), as: UTF8.self)
+            let error = #expect(throws: APIKeyError.self, "\(count) bytes") { try APIKeys(text, path: "keys") }
+            #expect(error?.description.hasPrefix("keys:2: ") == true)
+        }
+        #expect(try APIKeys(whole, path: "keys").count == 1)
+        #expect(try APIKeys(whole + "# by", path: "keys").count == 1)
+        #expect(try APIKeys(whole + "  ", path: "keys").count == 1)
+    }
+
+    @Test("names that metrics have for others are no key's", arguments: ["anonymous", "other"])
+    func names(of name: String) throws {
+        let error = #expect(throws: APIKeyError.self) { try APIKeys(Self.line(name, "one"), path: "keys") }
+        #expect(error?.description.contains("expected another name") == true)
+        #expect(try APIKeys(Self.line(name + "s", "one", " owner=other"), path: "keys").count == 1)
+    }
+
     @Test("a comment begins with its sign, whatever mark follows it")
     func commentsAreBytes() throws {
         let keys = try APIKeys("#\u{301} alice and bob\n" + Self.line("alice", "one"), path: "keys")
