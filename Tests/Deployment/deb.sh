@@ -121,7 +121,8 @@ check "the first request starts the service" until_it_is ready
 check "on the socket that systemd holds" holds_socket
 before=$(main_process)
 check "a restart keeps the socket" inside systemctl restart vigil.service
-check "for the next process" until_it_is ready
+check "for the next process" other_process
+check "which takes jobs" until_it_is ready
 check "the manual is there" inside test -s /usr/share/man/man1/vigil.1.gz
 check "completions are there" inside bash -c 'source /usr/share/bash-completion/completions/vigil && complete -p vigil'
 inside systemctl stop vigil.socket vigil.service
