@@ -89,7 +89,9 @@ final class AuditNote: Sendable {
     /// Writes down that it was refused, unless something was done before.
     func refused(_ action: AuditEntry.Action, _ error: any Error) async throws(HTTPProblem) {
         guard !hasRecorded.load(ordering: .relaxed) else { return }
-        let problem = Problem.of(error) ?? (error is CancellationError ? nil : .failed)
+        // Whatever became of it, nobody was told who is gone.
+        let isInterrupted = error is CancellationError || Task.isCancelled
+        let problem = isInterrupted ? nil : Problem.of(error) ?? .failed
         try await record(
             action, status: problem?.status ?? HTTPResponse.Status(code: 499), outcome: problem?.slug ?? "interrupted")
     }

@@ -40,6 +40,9 @@ struct StateCommand: ParsableCommand {
 
     /// Throws for what `vigil serve` takes in a folder's place.
     private static func check(folder: String, _ place: String) throws(Failure) {
+        if let url = Setting.url(in: folder) {
+            throw Failure(.usage, "\(place): found \(url), expected the path of a folder")
+        }
         guard folder == "memory" else { return }
         throw Failure(
             .usage,

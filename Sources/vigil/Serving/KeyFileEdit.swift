@@ -13,15 +13,14 @@ struct KeyFileEdit {
     /// - Parameter mayMake: whether there need be no file yet
     init(path: String, mayMake: Bool) throws(Failure) {
         self.mayMake = mayMake
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        guard realpath(path, &buffer) != nil else {
+        guard let canonical = CanonicalPath.of(path) else {
             guard errno == ENOENT, mayMake else {
                 throw Failure(.noInput, "\(path) can't be read: \(errnoText(errno))")
             }
             self.path = path
             return
         }
-        self.path = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        self.path = canonical
     }
 
     /// Reads the file, and writes what `body` has made of it.

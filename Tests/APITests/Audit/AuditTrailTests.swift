@@ -126,6 +126,24 @@ struct AuditTrailTests {
         }
     }
 
+    @Test(
+        "who has gone before the answer was interrupted, whatever became of what was asked", arguments: [true, false])
+    func interrupted(isGone: Bool) async throws {
+        let request = Request(
+            head: RequestHead(method: .get, path: "/jobs/a", fields: HeaderFields([])), id: "r1",
+            client: .key("alice"), pathParameters: PathParameters([("id", "a")]))
+        let note = AuditNote(AuditTrail(log, isRequired: true), of: request)
+        let asking = Task {
+            if isGone { withUnsafeCurrentTask { $0?.cancel() } }
+            try await note.refused(.read, ScoringError.store(.unavailable("nobody waits for it any more")))
+        }
+        try await asking.value
+        await log.finish(within: .seconds(60))
+        let line = try lines()[1]
+        #expect(line["status"]?.integer == (isGone ? 499 : 503))
+        #expect(line["outcome"]?.string == (isGone ? "interrupted" : "store-unavailable"))
+    }
+
     @Test("a look at a batch is no line, but one at what is not to be seen is")
     func batches() async throws {
         let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
