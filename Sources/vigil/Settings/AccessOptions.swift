@@ -59,6 +59,7 @@ struct AccessOptions {
         }
         let tell: @Sendable (APIKeys) -> Void = { keys in
             logger.info("API keys are read", metadata: ["file": "\(path)", "keys": "\(keys.count)"])
+            if keys.count == 0 { logger.warning("the file of API keys has none: nobody may come in") }
             Reloading.Source.warnOfReaders(of: path, "API keys' hashes", logger)
         }
         tell(keys.current)

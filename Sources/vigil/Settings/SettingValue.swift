@@ -41,7 +41,8 @@ extension Setting {
     /// The value in the file: of JSON's own type, or a text as it would be written elsewhere; nil where that is empty.
     func value(of json: JSONValue) throws(SettingFault) -> SettingValue? {
         switch json {
-        case .string(let text): return GivenValue.trimmed(text).isEmpty ? nil : try value(of: text)
+        case .string(let text):
+            return GivenValue.trimmed(text).isEmpty ? try nothing("an empty text") : try value(of: text)
         case .bool(let flag):
             guard case .boolean = kind else { throw SettingFault(found: "\(flag)") }
             return .boolean(flag)
@@ -55,11 +56,18 @@ extension Setting {
                 }
                 texts.append(GivenValue.trimmed(text))
             }
-            return texts.isEmpty ? nil : .list(texts)
+            return texts.isEmpty ? try nothing("an empty list") : .list(texts)
         case .object: throw SettingFault(found: "an object")
         // Not as if it were left out: a template's missing value is no wish for a server without keys.
         case .null: throw SettingFault(found: "null (leave the key out where it is not to be set)")
         }
+    }
+
+    /// What is given as nothing counts as not set, but where it would leave the server open: whoever names a setting that guards it
+    /// means to have a guard, whatever a template made of that.
+    func nothing(_ found: String) throws(SettingFault) -> SettingValue? {
+        guard isGuard else { return nil }
+        throw SettingFault(found: "\(found) (leave it out where it is not to be set)")
     }
 
     /// Writers of JSON may give digits and yes or no as `660.0` or `1.0` too.

@@ -124,6 +124,7 @@ extension Settings {
                 throw Failure(.configuration, unknownVariable(name))
             }
             if GivenValue.trimmed(text).isEmpty {
+                do { _ = try setting.nothing("an empty text") } catch { throw Self.wrong(setting, .variable, error) }
                 notes.append("\(name) is empty, which counts as not set")
                 continue
             }

@@ -84,14 +84,17 @@ with group("each type in the file"):
     refused("a mode that is none", ["socket-mode", "999"], **{"socket-mode": 999})
 
 with group("empty is not set"):
-    names = "WORKERS PORT MAX_BODY RATE_LIMIT THRESHOLD REUSE_RESULTS KERNELS LOG_LEVEL API_KEYS LISTEN SOCKET_MODE CONFIG"
+    names = "WORKERS PORT MAX_BODY RATE_LIMIT THRESHOLD REUSE_RESULTS KERNELS LOG_LEVEL ACCESS_LOG LISTEN SOCKET_MODE CONFIG"
     serves("variables of each type", env={f"VIGIL_{name}": "" for name in names.split()})
-    serves("texts in the file", **{"workers": "", "api-keys": "", "reuse-results": ""})
+    serves("texts in the file", **{"workers": "", "access-log": "", "reuse-results": ""})
     ends("but not on the command line", 64, "serve", "--api-keys", "", says=["--api-keys", "empty"])
     ends("nor is a list of commas", 64, "serve", "--allowed-hosts", " , ,", says=["--allowed-hosts", "names of hosts"])
     ends("nor in a file's list", 78, "serve", "--config", config(**{"allowed-hosts": [","]}), says=["allowed-hosts"])
-    with Server("--config", config(**{"allowed-hosts": [], "api-keys": ""})) as server:
-        contains("what is empty in the file is told", server.text(), "allowed-hosts in", "api-keys in", "counts as not set")
+    with Server("--config", config(**{"allowed-origins": [], "access-log": ""})) as server:
+        contains("what is empty in the file is told", server.text(), "allowed-origins in", "access-log in", "counts as not set")
+    ends("but what guards a server is an error", 78, "serve", env={"VIGIL_API_KEYS": ""}, says=["VIGIL_API_KEYS", "leave it out"])
+    for name, value in (("api-keys", ""), ("tls-client-ca", " "), ("allowed-hosts", [])):
+        ends(f"{name} in the file too", 78, "serve", "--config", config(**{name: value}), says=[name, "leave it out"])
 
 with group("switching off"):
     path = config(**{"reuse-results": True})
