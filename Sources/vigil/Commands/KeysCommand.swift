@@ -60,7 +60,20 @@ struct KeysAddCommand: ParsableCommand {
     var expires: String?
 
     func run() throws {
+        let attributes = try attributes()
         let path = try place.path()
+        let secret = KeySecret.make()
+        try KeyFileEdit(path: path, mayMake: true).run { text throws(APIKeyError) in
+            try text.add(name, secret: secret, attributes: attributes)
+            if let owner = text.unknownOwner(of: name) {
+                Terminal.note("note: no key is called '\(owner)', whose jobs are to be those of '\(name)' too")
+            }
+        }
+        try KeySecret.show(secret, of: name, in: path)
+    }
+
+    /// What was given, which is good by itself.
+    private func attributes() throws -> [(name: String, value: String)] {
         let given = [
             ("role", role), ("owner", owner), ("jobs-per-day", jobsPerDay), ("bytes-per-day", bytesPerDay),
             ("snippets-per-day", snippetsPerDay), ("max-queued", maxQueued), ("expires", expires),
@@ -68,11 +81,10 @@ struct KeysAddCommand: ParsableCommand {
         let attributes = given.compactMap { name, value in value.map { (name: name, value: $0) } }
         let blank = attributes.first { $0.value.utf8.contains { $0 <= ASCII.space } }
         if let blank { throw Failure(.usage, "--\(blank.name): found '\(blank.value.prefix(40))', expected one word") }
-        let secret = KeySecret.make()
-        try KeyFileEdit(path: path, mayMake: true).run { text throws(APIKeyError) in
-            try text.add(name, secret: secret, attributes: attributes)
+        if let fault = APIKeyText.fault(of: name, attributes: attributes, at: SystemClock().wall) {
+            throw Failure(.usage, fault)
         }
-        try KeySecret.show(secret, of: name, in: path)
+        return attributes
     }
 }
 
