@@ -62,7 +62,20 @@ struct KeysAddCommand: ParsableCommand {
     var expires: String?
 
     func run() throws {
+        let attributes = try attributes()
         let path = try place.path()
+        let secret = KeySecret.make()
+        let edit = try KeyFileEdit(path: path, mayMake: true)
+        try edit.run(show: { try KeySecret.show(secret, of: name, in: path) }) { text throws(APIKeyError) in
+            try text.add(name, secret: secret, attributes: attributes)
+            if let owner = text.unknownOwner(of: name) {
+                Terminal.note("note: no key is called '\(owner)', whose jobs are to be those of '\(name)' too")
+            }
+        }
+    }
+
+    /// What was given, which is good by itself.
+    private func attributes() throws -> [(name: String, value: String)] {
         let given = [
             ("role", role), ("owner", owner), ("jobs-per-day", jobsPerDay), ("bytes-per-day", bytesPerDay),
             ("snippets-per-day", snippetsPerDay), ("max-queued", maxQueued), ("expires", expires),
@@ -70,11 +83,10 @@ struct KeysAddCommand: ParsableCommand {
         let attributes = given.compactMap { name, value in value.map { (name: name, value: $0) } }
         let blank = attributes.first { $0.value.utf8.contains { $0 <= ASCII.space } }
         if let blank { throw Failure(.usage, "--\(blank.name): found '\(blank.value.prefix(40))', expected one word") }
-        let secret = KeySecret.make()
-        let edit = try KeyFileEdit(path: path, mayMake: true)
-        try edit.run(show: { try KeySecret.show(secret, of: name, in: path) }) { text throws(APIKeyError) in
-            try text.add(name, secret: secret, attributes: attributes)
+        if let fault = APIKeyText.fault(of: name, attributes: attributes, at: SystemClock().wall) {
+            throw Failure(.usage, fault)
         }
+        return attributes
     }
 }
 
