@@ -1,5 +1,6 @@
 """`vigil train`: a small training from lists to a served model, ended and gone on with, repeated, replayed, and refused."""
 
+import contextlib
 import io
 import json
 import os
@@ -16,6 +17,7 @@ need("training", "numpy", shared=True)
 
 import numpy as np  # noqa: E402
 
+from support.jobs import Client  # noqa: E402
 from support.process import Server, environment, run  # noqa: E402
 
 sys.path.insert(0, str(SHARED / "golden"))
@@ -147,6 +149,17 @@ with group("the weights with the published names"):
     equal("are imported", run("import", whole / "weights.pth", "--output", again, *options).code, 0)
     imported = json.loads(run("score", "--logits", "--model", again, FOLDER / "test1.npy").out)
     equal("score as the model", imported["logits"], scores["logits"])
+
+with group("a mapped file that becomes shorter"):
+    mapped = PLACE / "mapped.safetensors"
+    for cut in (0, 4096):
+        shutil.copy(whole / "model.safetensors", mapped)
+        with Server(model=mapped) as server:
+            os.truncate(mapped, cut)
+            with contextlib.suppress(OSError):
+                Client(server).post((FOLDER / "test1.npy").read_bytes())
+            equal(f"to {cut} bytes: exit code", server.wait(), 66)
+            contains(f"to {cut} bytes: the last line", server.text().splitlines()[-1], "became shorter while it was read")
 
 with group("the same bits"):
     trained("one", "--threads", 1, "--weights", "none")
