@@ -141,7 +141,7 @@ struct KeysRevokeCommand: ParsableCommand {
 struct KeysVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Tell whose key stands on standard input, and whether it is good.",
-        discussion: "Exit codes: 0 it is good, 65 it is not, 78 the file can't be used.")
+        discussion: "Exit codes: 0 it is good, 65 it is not, 66 no key is given, 78 the file can't be used.")
 
     @OptionGroup var place: KeyFilePlace
     @Option(help: "A file to read the key from. (default: standard input)")
@@ -152,6 +152,9 @@ struct KeysVerifyCommand: ParsableCommand {
         let text = try keyFile.map(read) ?? readLine() ?? ""
         let keys = try KeyFileEdit(path: path, mayMake: false).read().keys
         let secret = text.utf8.filter { $0 > ASCII.space }
+        guard !secret.isEmpty else {
+            throw Failure(.noInput, "\(keyFile ?? "standard input") is empty: expected the key that is to be verified")
+        }
         guard let key = keys.key(of: secret) else { throw Failure(.badData, "the key is none of \(path)") }
         let state = KeyState(key, at: SystemClock().wall)
         guard state == .good else { throw Failure(.badData, "the key is '\(key.name)', which is \(state.rawValue)") }

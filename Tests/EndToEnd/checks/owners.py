@@ -64,6 +64,7 @@ with group("the file"):
     contains("a table of them", vigil("list").out, "name", "auditor", "reader")
     equal("whose key it is", vigil("verify", key=secrets["bob"]).out, "bob\n")
     contains("a key that is none", vigil("verify", key="nothing", code=65).last, "none of")
+    contains("nothing", vigil("verify", key="", code=66).last, "standard input is empty")
     old = secrets["alice"]
     secrets["alice"] = vigil("rotate", "alice").out.strip()
     vigil("verify", key=old, code=65)
