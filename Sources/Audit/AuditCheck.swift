@@ -52,10 +52,18 @@ public struct AuditCheck: Sendable {
         let witness = try Self.witness(beside: paths.last ?? "")
         var walk = Walk(after: after, witness: witness)
         let end = paths.last ?? ""
-        let wasKept = Self.isKept(end)
-        for (index, path) in paths.enumerated() {
-            let isLast = index == paths.count - 1
-            try walk.read(path) { isLast && (wasKept || Self.isKept(path)) }
+        for path in paths.dropLast() { try walk.read(path) }
+        // Between a rotation and the next line there is no new file, or nothing in it.
+        var isThere = true
+        do throws(AuditCheckError) { try walk.read(end) { Self.isKept(end) } } catch {
+            guard case .unreadable(.noSuchFile) = error, witness != nil else { throw error }
+            isThere = false
+        }
+        if let witness, walk.report.lines == 0 {
+            guard after == witness.digest else {
+                throw .fault(Self.withoutLines(isThere ? "it has no line" : "it is not there", end, witness))
+            }
+            walk.report.place = witness
         }
         if let witness {
             guard witness.number <= walk.report.place.number else {
@@ -82,6 +90,15 @@ public struct AuditCheck: Sendable {
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
+    /// What is wrong with a log of which only the witness is left in its place: moved away, as for a rotation, or removed.
+    private static func withoutLines(_ what: String, _ path: String, _ witness: AuditPlace) -> Fault {
+        Fault(
+            path: path, line: nil,
+            reason:
+                "\(what), and \(AuditHead.path(of: path)) knows line \(witness.number): where the log was moved away, as for a "
+                + "rotation, name the file that it is in now before this one")
     }
 
     /// Nil where there is no such file, or it is as it was made.
@@ -125,7 +142,7 @@ private struct Walk {
     }
 
     /// - Parameter isKept: whether a server may be at the file's end
-    mutating func read(_ path: String, isKept: () -> Bool) throws(AuditCheckError) {
+    mutating func read(_ path: String, isKept: () -> Bool = { false }) throws(AuditCheckError) {
         self.path = path
         lineInFile = 0
         let file: OpenFile

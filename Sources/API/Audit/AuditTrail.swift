@@ -4,6 +4,7 @@ import HTTPTypes
 import Jobs
 import Scoring
 import Synchronization
+import Telemetry
 
 /// The audit log as the endpoints keep it.
 public struct AuditTrail: Sendable {
@@ -58,7 +59,8 @@ extension Problem {
         status: .serviceUnavailable, slug: "audit-unavailable", title: "The audit log can't be written",
         detail:
             "Nothing is done that can't be written down: ask again shortly. What was handed in may have been taken, so send "
-            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"])
+            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"],
+        shortage: Family.Shortage.audit.rawValue)
 }
 
 /// What is to be written down of a request while it is answered.
@@ -98,7 +100,9 @@ final class AuditNote: Sendable {
     /// Writes down that it was refused, unless something was done before.
     func refused(_ action: AuditEntry.Action, _ error: any Error) async throws(HTTPProblem) {
         guard !hasRecorded.load(ordering: .relaxed) else { return }
-        let problem = Problem.of(error) ?? (error is CancellationError ? nil : .failed)
+        // Whatever became of it, nobody was told who is gone.
+        let isInterrupted = error is CancellationError || Task.isCancelled
+        let problem = isInterrupted ? nil : Problem.of(error) ?? .failed
         try await record(
             action, status: problem?.status ?? HTTPResponse.Status(code: 499), outcome: problem?.slug ?? "interrupted")
     }

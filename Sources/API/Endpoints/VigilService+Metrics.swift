@@ -15,7 +15,10 @@ extension VigilService {
                 problems: ProblemTypes(openAPI).all.filter { $0.status != nil }.map(\.name))
             let made = MetricsPage(
                 scoring, jobs: jobs ?? JobTelemetry(), requests: requests, audit: settings.audit,
-                tracer: settings.tracer)
+                tracer: settings.tracer
+            ) { [weak self] in
+                self?.isReady ?? false
+            }
             page = made
             return made
         }

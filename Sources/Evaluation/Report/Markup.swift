@@ -9,7 +9,8 @@ enum Markup {
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
-            case _ where scalar.properties.generalCategory == .control: result += "\u{FFFD}"
+            // The last two are no characters of XML, in whatever way they are written.
+            case _ where scalar.properties.generalCategory == .control, "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
             default: result.unicodeScalars.append(scalar)
             }
         }
@@ -43,6 +44,7 @@ enum Markup {
         svg .coarse { stroke: var(--coarse) } svg .fine { stroke: var(--fine) } svg .good { stroke: var(--good) }
         svg .chance { stroke: var(--soft); stroke-dasharray: 4 4 } svg .cell { fill: var(--coarse) }
         svg .truth { fill: var(--truth); opacity: .22 } svg .on { fill: var(--page); font-weight: 600 }
+        svg .half { fill: #17191c; font-weight: 600 }
 
         """
 }

@@ -41,6 +41,7 @@ public struct FolderBackup: Sendable, Equatable {
         // Its sums are new, so that what is damaged would look right in it.
         if !wasInUse { _ = try FolderCheck(reader.places).run() }
         let target = StatePlaces(folder: output)
+        try StateFolder.checkApart(output, from: path)
         try StateFolder.make(output)
         guard Directory.names(in: output, most: 1).isEmpty else {
             throw .unusable(path: output, reason: "it is not empty: expected a new folder")

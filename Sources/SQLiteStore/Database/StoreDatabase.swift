@@ -25,6 +25,8 @@ final class StoreDatabase: Sendable {
     private let unnoted = Mutex<JobStoreError?>(nil)
     /// The size from which the write-ahead log is brought into the database, in bytes.
     private let largestLog: Int
+    /// Whether a reader kept the log from being brought in when that was tried last.
+    private let isHeld = Atomic(false)
 
     /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
     init(
@@ -247,7 +249,7 @@ final class StoreDatabase: Sendable {
         guard sum(), let found = try? pool.writeWithoutTransaction({ try $0.checkpoint(.passive) }) else { return }
         // Those of somebody else's, who wrote meanwhile.
         _ = sum(upTo: found.walFrameCount)
-        if found.walFrameCount == found.checkpointedFrameCount { keeper.broughtIn() }
+        if noteWhether(isHeld: found.walFrameCount != found.checkpointedFrameCount) { keeper.broughtIn() }
     }
 
     /// Brings all of the log into the database, and empties it.
@@ -258,9 +260,9 @@ final class StoreDatabase: Sendable {
         guard sum() else { return }
         let isDone = try? pool.writeWithoutTransaction { db in
             let found = try db.checkpoint(.passive)
-            guard found.walFrameCount == found.checkpointedFrameCount, sum(upTo: found.walFrameCount) else {
-                return false
-            }
+            guard noteWhether(isHeld: found.walFrameCount != found.checkpointedFrameCount),
+                sum(upTo: found.walFrameCount)
+            else { return false }
             // Somebody else can keep it from being emptied.
             keeper.broughtIn()
             _ = try db.checkpoint(.truncate)
@@ -268,6 +270,18 @@ final class StoreDatabase: Sendable {
         }
         if isDone == true { keeper.emptied() }
     }
+
+    /// Takes down whether a reader kept some of the log from being brought in; says whether none did.
+    private func noteWhether(isHeld: Bool) -> Bool {
+        self.isHeld.store(isHeld, ordering: .relaxed)
+        return !isHeld
+    }
+
+    /// Whether a reader kept the log from being brought in when that was tried last.
+    var isLogHeld: Bool { isHeld.load(ordering: .relaxed) }
+
+    /// Whether the log has grown far beyond what it should.
+    var isLogHuge: Bool { keeper.bytes.all >= 8 * largestLog }
 
     /// Writes the sums of the log's pages; says whether it may be brought in.
     private func sum(upTo frames: Int? = nil) -> Bool {

@@ -109,6 +109,41 @@ struct AuditTrailTests {
         #expect(lines[3]["job"]?.string == "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     }
 
+    @Test("a job that has ended is forgotten once, with its model and features, by however many at a time")
+    func forgotten() async throws {
+        #expect(await status { try await ask(.post, "/score", body: npy) } == 202)
+        let job = try #require(try lines().last?["job"]?.string)
+        #expect(await status { try await ask(.delete, "/jobs/\(job)", id: job) } == 200)
+        async let first = status { try await ask(.delete, "/jobs/\(job)", id: job) }
+        async let second = status { try await ask(.delete, "/jobs/\(job)", id: job) }
+        #expect(await [first, second].compactMap(\.self).sorted() == [204, 404])
+        await log.finish(within: .seconds(60))
+        let lines = try lines()
+        let forgotten = lines.filter { $0["outcome"]?.string == "forgotten" }
+        #expect(forgotten.count == 1 && lines.filter { $0["outcome"]?.string == "unknown-job" }.count == 1)
+        for name in ["job", "model", "features_sha256"] {
+            #expect(forgotten.first?[name]?.string == lines[1][name]?.string && lines[1][name] != nil, "\(name)")
+        }
+    }
+
+    @Test(
+        "who has gone before the answer was interrupted, whatever became of what was asked", arguments: [true, false])
+    func interrupted(isGone: Bool) async throws {
+        let request = Request(
+            head: RequestHead(method: .get, path: "/jobs/a", fields: HeaderFields([])), id: "r1",
+            client: .key("alice"), pathParameters: PathParameters([("id", "a")]))
+        let note = AuditNote(AuditTrail(log, isRequired: true), of: request)
+        let asking = Task {
+            if isGone { withUnsafeCurrentTask { $0?.cancel() } }
+            try await note.refused(.read, ScoringError.store(.unavailable("nobody waits for it any more")))
+        }
+        try await asking.value
+        await log.finish(within: .seconds(60))
+        let line = try lines()[1]
+        #expect(line["status"]?.integer == (isGone ? 499 : 503))
+        #expect(line["outcome"]?.string == (isGone ? "interrupted" : "store-unavailable"))
+    }
+
     @Test("a look at a batch is no line, but one at what is not to be seen is")
     func batches() async throws {
         let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -133,6 +168,7 @@ struct AuditTrailTests {
         // The first one is under way when it is found out.
         #expect(await status { try await ask(.post, "/score", body: npy) } == 503)
         #expect(log.isFailing)
+        #expect(services.mapValues { $0.isReady } == [true: false, false: true])
         #expect(await status { try await ask(.post, "/score", body: npy) } == 503)
         #expect(await status { try await ask(.post, "/score", body: npy, isRequired: false) } == 202)
         isFull.isOn = false

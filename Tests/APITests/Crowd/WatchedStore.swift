@@ -11,6 +11,7 @@ final class WatchedStore: JobStore {
         var held: [CheckedContinuation<Void, Never>] = []
         var beforeReading: (@Sendable (JobID) async -> Void)?
         var failure: JobStoreError?
+        var writeFault: JobStoreError?
         var callbacks = Callbacks()
         var awaitingSettled: [JobID: CheckedContinuation<Void, Never>] = [:]
     }
@@ -60,6 +61,9 @@ final class WatchedStore: JobStore {
 
     /// From now on no result can be read, for this reason.
     func fail(_ failure: JobStoreError) { state.withLock { $0.failure = failure } }
+
+    /// From now on nothing can be written, for this reason; nil for none.
+    func refuseWrites(_ fault: JobStoreError?) { state.withLock { $0.writeFault = fault } }
 
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         let (action, failure) = state.withLock { state in
@@ -160,7 +164,10 @@ extension WatchedStore {
         }
     }
 
-    func checkWritable() async throws(JobStoreError) { try await store.checkWritable() }
+    func checkWritable() async throws(JobStoreError) {
+        if let fault = state.withLock({ $0.writeFault }) { throw fault }
+        try await store.checkWritable()
+    }
 
     func counts() async throws(JobStoreError) -> JobCounts { try await store.counts() }
 

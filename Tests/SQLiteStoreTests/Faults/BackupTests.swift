@@ -116,6 +116,22 @@ struct BackupTests {
     }
 
     @Test(
+        "within the folder that it is of is refused, by whatever way it is named, and nothing is made there",
+        arguments: ["", "/copy", "/files/copy", "/files/../a/copy", "/link/copy"])
+    func within(place: String) async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let path = accepted.home.path
+        if place.hasPrefix("/link") {
+            try FileManager.default.createSymbolicLink(atPath: path + "/link", withDestinationPath: path)
+        }
+        let before = try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
+        let error = #expect(throws: StateError.self) { try FolderBackup(of: path, into: path + place) }
+        #expect(error?.description.contains("within the state folder") == true, "\(error as Any)")
+        #expect(throws: StateError.self) { try FolderRecovery(of: path, into: path + place) }
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: path).sorted() == before)
+    }
+
+    @Test(
         "has all that was accepted before it began, whole, while jobs come, end and go", arguments: [1, 2] as [UInt64])
     func running(seed: UInt64) async throws {
         let home = try Home()
