@@ -27,6 +27,10 @@ public struct AuditCheck: Sendable {
         public var place = AuditPlace.beginning
         /// Whether a witness has vouched for the last one, or one before it; nothing else does for the last line.
         public var witness: AuditPlace?
+        /// How many things were done that are not in it, since it could not be written, as it says itself.
+        public var missing = 0
+        /// The lines with which a server went on though nothing vouched for the lines before, by their numbers.
+        public var unwitnessed: [Int] = []
     }
 
     /// The digest of the line that the first one follows; nil where the log is there from its beginning.
@@ -48,18 +52,19 @@ public struct AuditCheck: Sendable {
     public func run(_ paths: [String]) throws(AuditCheckError) -> Report {
         // Before the log: one that is being written may come further meanwhile.
         let witness = try Self.witness(beside: paths.last ?? "")
-        var walk = Walk(after: after, witness: witness)
+        var walk = Walk(after: after, witness: witness?.place)
         for path in paths { try walk.read(path) }
         let end = paths.last ?? ""
         if let witness {
-            guard witness.number <= walk.report.place.number else {
+            guard witness.place.number <= walk.report.place.number else {
                 throw .fault(
                     Fault(
                         path: end, line: nil,
                         reason: "it is cut at its end: the last line is number \(walk.report.place.number), and "
-                            + "\(AuditHead.path(of: end)) knows \(witness.number)"))
+                            + "\(AuditHead.path(of: end)) knows \(witness.place.number)"))
             }
-            walk.report.witness = witness
+            walk.report.witness = witness.place
+            walk.report.missing += witness.missing(at: walk.report.place.number)
         }
         if let expected, expected != walk.report.place.digest {
             throw .fault(
@@ -71,7 +76,7 @@ public struct AuditCheck: Sendable {
     }
 
     /// Nil where there is no such file, or it is as it was made.
-    private static func witness(beside path: String) throws(AuditCheckError) -> AuditPlace? {
+    private static func witness(beside path: String) throws(AuditCheckError) -> AuditHead? {
         let path = AuditHead.path(of: path)
         let bytes: [UInt8]
         do throws(FileError) { bytes = try OpenFile(path: path).prefix(AuditHead.bytes + 1) } catch {
@@ -79,10 +84,10 @@ public struct AuditCheck: Sendable {
             throw .unreadable(error)
         }
         guard !bytes.isEmpty else { return nil }
-        guard let place = AuditHead.place(bytes) else {
+        guard let head = AuditHead(bytes) else {
             throw .fault(Fault(path: path, line: nil, reason: "it is not what a server writes beside its audit log"))
         }
-        return place
+        return head
     }
 }
 
@@ -160,6 +165,8 @@ private struct Walk {
             throw fault(lineInFile, "it was changed: \(path).head knows it by another SHA-256")
         }
         isAnchored = true
+        report.missing += line.missing
+        if line.isUnwitnessed { report.unwitnessed.append(line.number) }
         report.lines += 1
         if report.first == nil { report.first = line.time }
         report.last = line.time

@@ -221,9 +221,13 @@ struct AuditLogTests {
         try put([Array(line.utf8)])
         #expect(fault(AuditCheck(after: digest))?.line == 1)
         #expect(throws: AuditError.self) { try self.log() }
-        #expect(AuditHead.place(AuditHead.text(AuditPlace(number: Int.max, digest: digest))) == nil)
-        let place = AuditPlace(number: Int.max - 1, digest: digest)
-        #expect(AuditHead.place(AuditHead.text(place)) == place)
+        for number in [Int.max, Int.max - 2, AuditLine.mostLines] {
+            try put([Array(line.replacing("\(Int.max)", with: "\(number)").utf8)])
+            #expect(throws: AuditError.self) { try self.log() }
+            #expect(AuditHead(AuditHead(AuditPlace(number: number, digest: digest)).text) == nil)
+        }
+        let head = AuditHead(AuditPlace(number: AuditLine.mostLines - 1, digest: digest), missing: 999_999)
+        #expect(AuditHead(head.text) == head && head.text.count == AuditHead.bytes)
     }
 
     @Test("a disk that is full is told to who waits, and nothing is lost once there is room")
