@@ -22,8 +22,8 @@ public struct AuditPlace: Sendable, Equatable {
 struct AuditLine {
     /// Longer ones are none.
     static let mostBytes = 64 << 10
-    /// No log has as many lines: behind a number near the largest none could follow for long.
-    static let mostLines = 1 << 53
+    /// Nobody has come to higher numbers, and what counts on from them goes over nothing.
+    static let most = Int.max / 2
 
     /// The next line after a place, with its line end; the place is then that of the line.
     static func next(_ entry: AuditEntry, at time: String, after place: inout AuditPlace) -> [UInt8] {
@@ -58,8 +58,7 @@ struct AuditLine {
     /// Reads a line without its end; nil where it is none, or no line could follow it.
     init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count <= Self.mostBytes, let value = try? JSONReader.parse(Array(bytes), maxBytes: Self.mostBytes),
-            let number = value["number"]?.integer, number > 0, number < Self.mostLines,
-            let time = value["time"]?.string,
+            let number = value["number"]?.integer, number > 0, number <= Self.most, let time = value["time"]?.string,
             let previous = value["prev"]?.string, Self.isDigest(previous), let action = value["action"]?.string
         else { return nil }
         self.number = number
@@ -117,7 +116,7 @@ struct AuditHead: Equatable {
     /// What a witness says; nil where it is none, or no line could follow the one that it knows.
     init?(_ text: [UInt8]) {
         guard text.count == Self.bytes, let value = try? JSONReader.parse(text, maxBytes: Self.bytes),
-            let number = value["number"]?.integer, number >= 0, number < AuditLine.mostLines,
+            let number = value["number"]?.integer, number >= 0, number <= AuditLine.most,
             let digest = value["sha256"]?.string, AuditLine.isDigest(digest),
             case let missing = value["missing"].map({ $0.integer ?? -1 }) ?? 0, missing >= 0
         else { return nil }

@@ -213,6 +213,8 @@ extension AuditLog {
         do throws(AuditError) {
             try box.file.flush()
             try box.note(isFlushed: true)
+            // On the disk, but without a name there, it is as good as not.
+            try box.look(at: .now)
             succeed(0)
             return true
         } catch {

@@ -99,6 +99,26 @@ struct AuditLogTests {
         #expect(try lines().count == 3)
     }
 
+    @Test("right after a rotation, with a new file or without, the file before it vouches; alone it is told what it is")
+    func rightAfterRotation() async throws {
+        try await write(3)
+        let last = AuditLine.digest(of: try #require(try lines().last))
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        for said in ["it is not there, and ", "it has no line, and "] {
+            let reason = fault()?.reason ?? ""
+            #expect(
+                reason.hasPrefix(said) && reason.contains("knows line 5: where the log was moved away"), "\(reason)")
+            #expect(fault(AuditCheck(after: last)) == nil)
+            #expect(fault(AuditCheck(after: String(last.reversed()))) != nil)
+            let report = try AuditCheck().run([path + ".1", path])
+            #expect(report.lines == 5 && report.witness == report.place)
+            try put([])
+        }
+        try FileManager.default.removeItem(atPath: path)
+        try Data(try bytes(path + ".1").dropLast(1)).write(to: URL(filePath: path + ".1"))
+        #expect(fault(AuditCheck(), [path + ".1", path])?.reason.contains("no end") == true)
+    }
+
     @Test("a file with lines of its own does not take the place of one that was moved away")
     func strangers() async throws {
         let events = Mutex<[AuditLog.Event]>([])
@@ -164,7 +184,7 @@ struct AuditLogTests {
         try await write(4)
         let whole = try lines()
         let last = AuditLine.digest(of: whole[5])
-        for count in 0..<whole.count {
+        for count in 1..<whole.count {
             try put(Array(whole.prefix(count)))
             #expect(fault()?.reason.contains("cut at its end") == true, "\(count) lines")
         }
@@ -214,19 +234,17 @@ struct AuditLogTests {
         #expect(throws: AuditError.self) { try self.log() }
     }
 
-    @Test("a number that no line could follow is that of no line and of no witness")
-    func lastNumber() throws {
+    @Test(
+        "a number that nobody can have come to is that of no line and of no witness",
+        arguments: [Int.max, Int.max / 2 + 1])
+    func lastNumber(number: Int) throws {
         let digest = AuditPlace.beginning.digest
-        let line = #"{"number":\#(Int.max),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
+        let line = #"{"number":\#(number),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
         try put([Array(line.utf8)])
         #expect(fault(AuditCheck(after: digest))?.line == 1)
         #expect(throws: AuditError.self) { try self.log() }
-        for number in [Int.max, Int.max - 2, AuditLine.mostLines] {
-            try put([Array(line.replacing("\(Int.max)", with: "\(number)").utf8)])
-            #expect(throws: AuditError.self) { try self.log() }
-            #expect(AuditHead(AuditHead(AuditPlace(number: number, digest: digest)).text) == nil)
-        }
-        let head = AuditHead(AuditPlace(number: AuditLine.mostLines - 1, digest: digest), missing: 999_999)
+        #expect(AuditHead(AuditHead(AuditPlace(number: number, digest: digest)).text) == nil)
+        let head = AuditHead(AuditPlace(number: AuditLine.most, digest: digest), missing: 999_999)
         #expect(AuditHead(head.text) == head && head.text.count == AuditHead.bytes)
     }
 

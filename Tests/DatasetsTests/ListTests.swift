@@ -120,10 +120,11 @@ struct ListTests {
         #expect(told.map(\.error) == [nil])
         #expect(
             told.first?.cases == [
-                "2 videos alone have the class 'fire': that is too little to learn it",
-                "1 video alone has the class 'flickr': that is too little to learn it: did you mean 'flicker'?",
+                "2 videos alone have the class 'fire', too few to learn it",
+                "1 video alone has the class 'flickr', too few to learn it: did you mean 'flicker'?",
             ])
         #expect(list.findings(classes: classes, summary, for: .testing) == [])
+        #expect(summary.misspelt == ["1 video alone has the class 'flickr': did you mean 'flicker'?"])
     }
 
     @Test("all labels that are none are told, and so is each line that is no row")

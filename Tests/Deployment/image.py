@@ -63,6 +63,7 @@ with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
     state.mkdir(mode=0o700)
     os.chown(state, 10001, 10001)
     mount("--bind", state, root / "var/lib/vigil")
+    check("a file of its own has its settings", not [text for text in config["Env"] if "HOST" in text or "PORT" in text])
     environment = dict(text.split("=", 1) for text in config["Env"])
     start = ["setpriv", "--no-new-privs", "chroot", "--userspec=10001:10001", str(root)]
     server = subprocess.Popen(

@@ -151,8 +151,12 @@ extension VigilService {
         case .requested(let job):
             try await note?.record(.delete, [job], status: .accepted, outcome: "cancelling")
             return .json(JobDocument(job: job).json, status: .accepted)
-        case .alreadyEnded, .damaged:
-            try await scoring.forget(id)
+        case .alreadyEnded(let job):
+            guard try await scoring.forget(id) else { throw ScoringError.unknownJob(id.description) }
+            try await note?.record(.delete, [job], status: .noContent, outcome: "forgotten")
+            return Response(status: .noContent)
+        case .damaged:
+            _ = try await scoring.forget(id)
             try await note?.record(.delete, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
         case .unknown: throw ScoringError.unknownJob(id.description)

@@ -48,16 +48,23 @@ public struct ListSummary: Equatable, Sendable {
     /// Fewer videos of a class teach little of it.
     private static let few = 5
 
-    /// What to say of classes that few videos have, and that are written nearly as another one.
-    var rare: [String] {
-        let rare = classes.filter { (1..<Self.few).contains($0.videos) }
-        guard !rare.isEmpty else { return [] }
+    /// Classes that few videos have, each with the one that may have been meant.
+    private var rare: [(label: String, videos: String, meant: String)] {
         let others = classes.filter { $0.videos >= Self.few }.map(\.label)
-        return rare.map { one in
-            "\(counted(one.videos, "video")) alone \(one.videos == 1 ? "has" : "have") the class \(quoted(one.label)): that "
-                + "is too little to learn it" + LabelSpelling.meant(one.label, others)
+        return classes.filter { (1..<Self.few).contains($0.videos) }.map { one in
+            let verb = one.videos == 1 ? "has" : "have"
+            return (
+                one.label, "\(counted(one.videos, "video")) alone \(verb) the class \(quoted(one.label))",
+                LabelSpelling.meant(one.label, others)
+            )
         }
     }
+
+    /// What to say of classes of which few videos can be learned.
+    var rareClasses: [String] { rare.map { "\($0.videos), too few to learn it\($0.meant)" } }
+
+    /// What to say of classes that few videos have, and that are written nearly as another one.
+    public var misspelt: [String] { rare.filter { !$0.meant.isEmpty }.map { $0.videos + $0.meant } }
 
     /// One line: `290 videos in 290 rows (crop 5): normal 150, abuse 2, …`.
     public var text: String {

@@ -92,8 +92,7 @@ extension ConnectionState {
 
     /// What is not let in is told of as asked of the route that it was for; nobody there learns of it.
     private mutating func noteRoute(of head: RequestHead) {
-        guard context.observe != nil, case .route(let route, _) = context.router.resolve(head) else { return }
-        exchange?.route = route.pattern
+        if context.observe != nil { exchange?.route = context.router.pattern(of: head) }
     }
 
     private mutating func admit(

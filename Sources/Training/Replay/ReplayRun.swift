@@ -46,7 +46,7 @@ public struct ReplayRun {
         trainer = try Trainer(
             settings: settings, parameters: Parameters(layout: layout, from: checkpoint), clip: checkpoint,
             tower: tower,
-            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, most: tower.mostTokens),
+            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, tower: tower),
             words: try LabelTokens.handWrittenPrompt(vocabulary: vocabulary), kernels: kernels, threads: threads)
         for video in plan.steps.joined() where access(video.path, R_OK) != 0 {
             throw ReplayError.unreadable("\(video.path) can't be read: \(String(cString: strerror(errno)))")

@@ -54,6 +54,7 @@ struct EvalCheck {
         if let fault { report.findings.append(Finding(fault)) }
         let summary = ListSummary(list, classes: labels, spelling: spelling)
         report.summary = summary
+        if isOwn, !isTraining { report.findings += summary.misspelt.map { Finding(doubt: $0) } }
         let snippets = lengths(of: list, labels, summary, spelling, width: width, &report)
         guard let intervals else { return spelling }
         report.findings += input.ignored(intervals).map { Finding(doubt: $0) }

@@ -19,7 +19,7 @@ struct EvalCommand: ParsableCommand {
     var bootstrap: Int?
     @Option(help: "What the lists are drawn with. (default: 0)")
     var seed: UInt32?
-    @Option(help: "False alarms an hour that the proposed threshold may give. (default: 1)")
+    @Option(help: "False alarms an hour, by --fps or else 30, that the proposed threshold may give. (default: 1)")
     var falseAlarms: Double?
     @Flag(help: "Write JSON.")
     var json = false
@@ -124,20 +124,31 @@ struct EvalInput: ParsableArguments {
     var dataset: String?
     @Option(help: "Folder of the benchmark's test list and annotations.")
     var data: String?
-    @Option(help: "The list of videos, a CSV of path,label with several labels between semicolons.")
+    @Option(
+        help:
+            "The list of videos, a CSV of path,label with several labels between semicolons. (default: the benchmark's)"
+    )
     var list: String?
     @OptionGroup var truth: AnnotationOptions
-    @Option(help: "Folder of logits, NAME.npy of [T, 1 + classes]: the coarse logit, then the fine ones.")
+    @Option(
+        help: """
+            Folder of logits, NAME.npy of [T, 1 + classes], a row for 16 frames: the coarse logit, then the fine ones, before \
+            sigmoid and softmax.
+            """)
     var logits: String?
-    @Option(help: "Folder of features, in which the list's files are found by the ends of their paths.")
+    @Option(help: "Folder of features, in which the list's .npy files are found by the ends of their paths.")
     var features: String?
-    @Option(help: "The model file. (default: the embedded demo model)")
+    @Option(
+        help: "The model file that scores the features. (default: the embedded demo model, for made-up scenes alone)")
     var model: String?
-    @Option(help: "Classes, separated by commas, the normal one first. (default: the dataset's, or the model's)")
+    @Option(
+        help:
+            "Classes, separated by commas, the normal one first; one's own logits need them. (default: the dataset's, or the model's)"
+    )
     var labels: String?
     @Option(help: "Take the list's rows of this crop alone.")
     var crop: Int?
-    @Option(help: "Threads. (default: the processors)")
+    @Option(help: "Threads that score. (default: the processors)")
     var workers: Int?
     @Option(help: "Kernels that score: auto, avx512, avx2, neon or portable.")
     var kernels: String?
@@ -164,8 +175,9 @@ struct EvalInput: ParsableArguments {
         }
         if needsScores, logits == nil, features == nil {
             throw Failure(
-                .usage, "expected --logits DIR, or --features DIR with --model FILE (vigil help eval shows the options)"
-            )
+                .usage,
+                "expected --features DIR, scored by --model FILE or the embedded demo model, or --logits DIR; and --list with "
+                    + "--annotations, or --dataset with --data (vigil help eval shows the options)")
         }
         if dataset != nil, data == nil, list == nil || truth.annotations == nil {
             throw Failure(.usage, "--dataset needs --data, the folder of its test list and annotations")

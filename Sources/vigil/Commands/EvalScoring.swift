@@ -22,7 +22,13 @@ extension EvalInput {
     func scored() throws -> EvalScored {
         if let logits { return try read(logits) }
         guard let features else { throw Failure(.usage, "expected --logits or --features") }
+        let isDemo = model == nil
         let model = try ModelSource.load(path: model, kernels: Kernels.choose(kernels))
+        if isDemo {
+            Terminal.note(
+                "note: without --model it is the embedded demo model '\(model.info.name)' that scores: it takes rows "
+                    + "\(model.configuration.width) wide and knows made-up scenes alone")
+        }
         let asked = try labels.map { try ScoreOptions.labels(in: $0) }
         let classes = try model.classes(for: asked)
         let loaded = try testSet(classes: classes.labels)

@@ -56,7 +56,7 @@ struct StateCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Tell whether a state folder has all that was accepted.",
         discussion:
-            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 75 in use, 78 not to be read."
+            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
     )
 
     @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
@@ -114,8 +114,7 @@ extension Failure {
     init(_ error: StateError) {
         switch error {
         case .absent: self.init(.noInput, error.description)
-        case .inUse, .beingRead: self.init(.temporary, error.description)
-        case .unusable, .damaged, .newer: self.init(.configuration, error.description)
+        case .inUse, .beingRead, .unusable, .damaged, .newer: self.init(.configuration, error.description)
         }
     }
 }

@@ -58,6 +58,7 @@ struct KeyFileEdit {
             if descriptor < 0, errno == ENOENT, mayMake {
                 descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
                 isNew = descriptor >= 0
+                if isNew { Self.giveToFolder(descriptor, path) }
                 if descriptor < 0, errno == EEXIST { continue }
             }
             guard descriptor >= 0 else { throw Failure(.configuration, "\(path) can't be opened: \(errnoText(errno))") }
@@ -76,6 +77,17 @@ struct KeyFileEdit {
             }
             usleep(20_000)
         }
+    }
+
+    /// What root makes in a folder of another group, such as /etc/vigil of the service's, those read who may look into that.
+    private static func giveToFolder(_ descriptor: CInt, _ path: String) {
+        let slash = path.utf8.lastIndex(of: ASCII.slash)
+        let folder = slash.map { String(path[...$0]) } ?? "."
+        var status = stat()
+        guard geteuid() == 0, stat(folder, &status) == 0, status.st_gid != getegid(),
+            status.st_mode & (S_IRGRP | S_IXGRP) != 0, fchown(descriptor, ~0, status.st_gid) == 0
+        else { return }
+        _ = fchmod(descriptor, 0o640)
     }
 
     /// Puts the bytes in the file's place, which keeps its owner and who may read it.

@@ -154,6 +154,23 @@ struct AuditTrailTests {
         #expect(found.allSatisfy { $0["features_sha256"]?.string?.utf8.count == 64 && $0["model"]?.string != nil })
     }
 
+    @Test("a job that has ended is forgotten once, with its model and features, by however many at a time")
+    func forgotten() async throws {
+        #expect(await status { try await ask(.post, "/score", body: npy) } == 202)
+        let job = try #require(try lines().last?["job"]?.string)
+        #expect(await status { try await ask(.delete, "/jobs/\(job)", id: job) } == 200)
+        async let first = status { try await ask(.delete, "/jobs/\(job)", id: job) }
+        async let second = status { try await ask(.delete, "/jobs/\(job)", id: job) }
+        #expect(await [first, second].compactMap(\.self).sorted() == [204, 404])
+        await log.finish(within: .seconds(60))
+        let lines = try lines()
+        let forgotten = lines.filter { $0["outcome"]?.string == "forgotten" }
+        #expect(forgotten.count == 1 && lines.filter { $0["outcome"]?.string == "unknown-job" }.count == 1)
+        for name in ["job", "model", "features_sha256"] {
+            #expect(forgotten.first?[name]?.string == lines[1][name]?.string && lines[1][name] != nil, "\(name)")
+        }
+    }
+
     @Test(
         "who has gone before the answer was interrupted, whatever became of what was asked", arguments: [true, false])
     func interrupted(isGone: Bool) async throws {

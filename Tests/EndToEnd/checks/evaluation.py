@@ -295,7 +295,13 @@ with group("what is refused"):
     ran = run("eval", *options, "--features", place / "features", "--plots", place / "unmade")
     check("an input that can't be used", ran.code == 65 and "v0.npy" in ran.err, shown(ran.err))
     check("no folder of plots is left", not (place / "unmade").exists())
-    refused("nothing named", 64, "--logits")
+    refused("nothing named", 64, "the embedded demo model")
+    wide = scratch()
+    for i in range(4):
+        np.save(wide / f"v{i}.npy", np.zeros((9, 10, 512), np.float32))
+    ran = run("eval", *options, "--features", wide)
+    contains("ten crops in a file, for the demo model", ran.err, "without --model it is the embedded demo model 'tiny-demo'",
+             "ten crops of each snippet", "512 is CLIP ViT-B/16")  # fmt: skip
     refused("an unknown dataset", 64, "ucf-crime or xd-violence", "--dataset", "ucf", "--data", place, "--logits", place)
     refused("no data", 64, "--data", "--dataset", "ucf-crime", "--logits", place)
     refused("an empty folder of data", 66, "ucf_CLIP_rgbtest.csv", "--dataset", "ucf-crime", "--data", place, "--logits", place)

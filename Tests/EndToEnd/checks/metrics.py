@@ -238,17 +238,17 @@ with group("what a scrape costs"), Server(
     problem = many(server, JOBS)
     check(f"{JOBS} jobs wait", problem is None, str(problem))
     before = samples(server)
+    # The least of many: on a busy machine most are slow, whatever there is to tell.
     full = cost()
+    for _ in range(20):
+        if full[0] < few[0] * 3 + 0.002:
+            break
+        full = cost()
     after = samples(server)
     sums, counts = (
         f'vigil_http_request_duration_seconds_{end}{{method="GET",route="/metrics",status="2xx"}}' for end in ("sum", "count")
     )
     own = (after[sums] - before[sums]) / (after[counts] - before[counts])
-    # The least of many: on a busy machine most are slow, whatever there is to tell.
-    for _ in range(20):
-        if full[0] < few[0] * 3 + 0.002:
-            break
-        full = cost()
     waiting = sum(value for name, value in samples(server).items() if name.startswith("vigil_queue_jobs{"))
     note(
         f"a scrape takes {few[15] * 1000:.2f} ms, with {waiting:.0f} jobs {full[15] * 1000:.2f} ms (medians, a client in "

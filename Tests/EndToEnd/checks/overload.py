@@ -186,5 +186,7 @@ with group("the server is leaving"):
         while other.get("/readyz").status == 200 and time.monotonic() < end:
             time.sleep(0.01)
         refused("draining", server, client.post(TINY), 503, "draining", "draining", before)
+        said = Client(server).get("/metrics").body.decode()
+        check("it says so to those who scrape", "\nvigil_ready 0\n" in said, said[-400:])
         client.delete(f"/jobs/{job}")
 finish()

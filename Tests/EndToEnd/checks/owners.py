@@ -55,8 +55,8 @@ with group("the file"):
     check("secrets are long, and differ", len(set(secrets.values())) == 5 and min(map(len, secrets.values())) > 40)
     ran = vigil("add", "alice", code=78)
     contains("a name twice", ran.last, "'alice' already", "rotate")
-    contains("a role that is none", vigil("add", "x", "--role", "god", code=78).last, "expected admin")
-    contains("a time that is none", vigil("add", "x", "--expires", "soon", code=78).last, "2027-01-31")
+    contains("a role that is none", vigil("add", "x", "--role", "god", code=64).last, "expected admin")
+    contains("a time that is none", vigil("add", "x", "--expires", "soon", code=64).last, "2027-01-31")
     equal("and nothing is changed", keys.read_text(), text)
     listed = {one["name"]: one for one in json.loads(vigil("list", "--json").out)}
     equal("listed", sorted(listed), ["alice", "auditor", "bob", "looker", "root"])
@@ -64,6 +64,7 @@ with group("the file"):
     contains("a table of them", vigil("list").out, "name", "auditor", "reader")
     equal("whose key it is", vigil("verify", key=secrets["bob"]).out, "bob\n")
     contains("a key that is none", vigil("verify", key="nothing", code=65).last, "none of")
+    contains("nothing", vigil("verify", key="", code=66).last, "standard input is empty")
     old = secrets["alice"]
     secrets["alice"] = vigil("rotate", "alice").out.strip()
     vigil("verify", key=old, code=65)
@@ -72,6 +73,14 @@ with group("the file"):
     vigil("revoke", "gone")
     contains("it is marked", line("gone"), "revoked=20")
     contains("a key that was revoked", vigil("verify", key=secrets["gone"], code=65).last, "'gone'", "revoked")
+    before = keys.read_bytes()
+    for option, value in (("--role", "writer"), ("--bytes-per-day", "5GB"), ("--expires", "2020-01-01"), ("--expires", "soon")):
+        ran = vigil("add", "wrong", option, value, code=64)
+        contains(f"{option} {value}: the option is named", ran.last, f"{option}: ")
+        check("and no line of the file", str(keys) not in ran.err, ran.err)
+    equal("the file stays", keys.read_bytes(), before)
+    contains("an owner that no key has", vigil("add", "wrong", "--owner", "nobody").err, "note: no key is called 'nobody'")
+    vigil("revoke", "wrong", "--forget")
     contains("its name is not free", vigil("add", "gone", code=78).last, "revoked", "--forget")
     vigil("revoke", "gone", "--forget")
     check("until it is forgotten", "gone" not in keys.read_text())

@@ -284,6 +284,18 @@ with group("what is wrong is said before the first step"):
     ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--validation-list", PLACE / "ten.csv")
     equal("ten crops of a test video: exit code", ran.code, 65)
     contains("ten crops of a test video: named", ran.err, "ten.csv", "10 crops")
+    equal("scenes", run("scenes", "--output", PLACE / "scenes", "--train", 2, "--test", 2).code, 0)
+    other = ["--clip", PLACE / "scenes/clip.safetensors", "--output", PLACE / "bad"]
+    ran = run("train", *DATA[:-2], *TEST, *SMALL, *other)
+    contains("labels of another vocabulary", ran.err, "does not belong to this text tower")
+    for name, options, words in (
+        ("a preset that is none", ["--preset", "ucf"], "ucf-crime or xd-violence"),
+        ("data without a preset", ["--data", PLACE], "--preset"),
+        ("a rate out of range", ["--rate", 0], "--rate"),
+        ("a folder that is not there", ["--features", PLACE / "none"], "no such folder"),
+    ):
+        ran = run("train", *DATA[:-2], *TEST, *SMALL, "--clip", PLACE / "none.pth", "--output", PLACE / "bad", *options)
+        contains(f"{name}: told before CLIP is read", ran.err, words)
     ran = run("train", *DATA[:-2], *SMALL, "--output", PLACE / "bad")
     equal("no CLIP: exit code", ran.code, 64)
     contains("no CLIP: named", ran.err, "--clip")
