@@ -29,6 +29,10 @@ public struct AuditCheck: Sendable {
         public var witness: AuditPlace?
         /// Whether a server was writing a further line when it was read, which is left out.
         public var isBeingWritten = false
+        /// How many things were done that are not in it, since it could not be written, as it says itself.
+        public var missing = 0
+        /// The lines with which a server went on though nothing vouched for the lines before, by their numbers.
+        public var unwitnessed: [Int] = []
     }
 
     /// The digest of the line that the first one follows; nil where the log is there from its beginning.
@@ -50,7 +54,7 @@ public struct AuditCheck: Sendable {
     public func run(_ paths: [String]) throws(AuditCheckError) -> Report {
         // Before the log: one that is being written may come further meanwhile.
         let witness = try Self.witness(beside: paths.last ?? "")
-        var walk = Walk(after: after, witness: witness)
+        var walk = Walk(after: after, witness: witness?.place)
         let end = paths.last ?? ""
         for path in paths.dropLast() { try walk.read(path) }
         // Between a rotation and the next line there is no new file, or nothing in it.
@@ -60,20 +64,21 @@ public struct AuditCheck: Sendable {
             isThere = false
         }
         if let witness, walk.report.lines == 0 {
-            guard after == witness.digest else {
-                throw .fault(Self.withoutLines(isThere ? "it has no line" : "it is not there", end, witness))
+            guard after == witness.place.digest else {
+                throw .fault(Self.withoutLines(isThere ? "it has no line" : "it is not there", end, witness.place))
             }
-            walk.report.place = witness
+            walk.report.place = witness.place
         }
         if let witness {
-            guard witness.number <= walk.report.place.number else {
+            guard witness.place.number <= walk.report.place.number else {
                 throw .fault(
                     Fault(
                         path: end, line: nil,
                         reason: "it is cut at its end: the last line is number \(walk.report.place.number), and "
-                            + "\(AuditHead.path(of: end)) knows \(witness.number)"))
+                            + "\(AuditHead.path(of: end)) knows \(witness.place.number)"))
             }
-            walk.report.witness = witness
+            walk.report.witness = witness.place
+            walk.report.missing += witness.missing(at: walk.report.place.number)
         }
         if let expected, expected != walk.report.place.digest {
             throw .fault(
@@ -102,7 +107,7 @@ public struct AuditCheck: Sendable {
     }
 
     /// Nil where there is no such file, or it is as it was made.
-    private static func witness(beside path: String) throws(AuditCheckError) -> AuditPlace? {
+    private static func witness(beside path: String) throws(AuditCheckError) -> AuditHead? {
         let path = AuditHead.path(of: path)
         let bytes: [UInt8]
         do throws(FileError) { bytes = try OpenFile(path: path).prefix(AuditHead.bytes + 1) } catch {
@@ -110,10 +115,10 @@ public struct AuditCheck: Sendable {
             throw .unreadable(error)
         }
         guard !bytes.isEmpty else { return nil }
-        guard let place = AuditHead.place(bytes) else {
+        guard let head = AuditHead(bytes) else {
             throw .fault(Fault(path: path, line: nil, reason: "it is not what a server writes beside its audit log"))
         }
-        return place
+        return head
     }
 }
 
@@ -194,6 +199,8 @@ private struct Walk {
             throw fault(lineInFile, "it was changed: \(path).head knows it by another SHA-256")
         }
         isAnchored = true
+        report.missing += line.missing
+        if line.isUnwitnessed { report.unwitnessed.append(line.number) }
         report.lines += 1
         if report.first == nil { report.first = line.time }
         report.last = line.time

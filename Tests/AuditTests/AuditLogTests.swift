@@ -243,9 +243,9 @@ struct AuditLogTests {
         try put([Array(line.utf8)])
         #expect(fault(AuditCheck(after: digest))?.line == 1)
         #expect(throws: AuditError.self) { try self.log() }
-        #expect(AuditHead.place(AuditHead.text(AuditPlace(number: number, digest: digest))) == nil)
-        let place = AuditPlace(number: Int.max / 2, digest: digest)
-        #expect(AuditHead.place(AuditHead.text(place)) == place)
+        #expect(AuditHead(AuditHead(AuditPlace(number: number, digest: digest)).text) == nil)
+        let head = AuditHead(AuditPlace(number: AuditLine.most, digest: digest), missing: 999_999)
+        #expect(AuditHead(head.text) == head && head.text.count == AuditHead.bytes)
     }
 
     @Test("a disk that is full is told to who waits, and nothing is lost once there is room")

@@ -76,7 +76,8 @@ with group("who did what"):
     equal("a line for each", found, [
         ("start", None, None, None), ("submit", "alice", "accepted", 202), ("read", "alice", "scores", 200),
         ("read", "alice", "scores", 200), ("read", "alice", "events", 200), ("read", "bruno", "unknown-job", 404),
-        ("submit", "bruno", "unreadable-body", 400), ("delete", "chief", "forgotten", 204), ("stop", None, None, None),
+        ("submit", "bruno", "unreadable-body", 400), ("delete", "chief", "begun", None),
+        ("delete", "chief", "forgotten", 204), ("stop", None, None, None),
     ])
     first = lines[1]
     equal("the job with its model and features", (first["job"], first["model_sha256"], first["features_sha256"]),
@@ -113,7 +114,7 @@ with group("rotation, and a restart"):
         equal("it ends as ever", server.stop(), 0)
     told = [(one["action"], one.get("batch"), one.get("outcome")) for one in entries() if one["action"] in ("submit", "delete")]
     equal("a line for each job of a batch", told, [
-        ("submit", batch["id"], "accepted"), ("submit", batch["id"], "accepted"), ("delete", batch["id"], "forgotten"),
+        ("submit", batch["id"], "accepted"), ("submit", batch["id"], "accepted"), ("delete", batch["id"], "begun"), ("delete", batch["id"], "forgotten"),
         ("delete", batch["id"], "forgotten")])
     ran = verify(folder / "audit.log.1", log)
     equal("files in their order", ran.code, 0)
