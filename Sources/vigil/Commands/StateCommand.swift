@@ -24,9 +24,18 @@ struct StateCommand: ParsableCommand {
         case .named(let folder, let variable):
             try check(folder: folder, variable)
             return folder
-        case .found(let folders, let base):
+        case .found(let folders, let base, let own):
             guard let first = folders.first else {
                 throw Failure(.noInput, "there is no state folder in \(base): name one by --state")
+            }
+            if let own {
+                guard StateFolder.hasAny(in: own.folder) else {
+                    throw Failure(
+                        .noInput,
+                        "there is no state folder \(own.folder), which a server on \(own.place) has: name one by --state, of "
+                            + folders.joined(separator: ", "))
+                }
+                return own.folder
             }
             guard folders.count == 1 else {
                 throw Failure(
@@ -59,7 +68,10 @@ struct StateCheckCommand: ParsableCommand {
             "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
     )
 
-    @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
+    @Option(
+        help:
+            "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, that of --config, or the only one of the user's)"
+    )
     var state: String?
     @Option(help: "The config file of vigil serve, which may name the folder. (default: VIGIL_CONFIG)")
     var config: String?
@@ -87,7 +99,10 @@ struct StateRecoverCommand: ParsableCommand {
             66 no such folder, 78 the folders can't be used.
             """)
 
-    @Option(help: "The damaged state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
+    @Option(
+        help:
+            "The damaged state folder. (default: VIGIL_STATE, STATE_DIRECTORY, that of --config, or the only one of the user's)"
+    )
     var state: String?
     @Option(help: "The config file of vigil serve, which may name the damaged folder. (default: VIGIL_CONFIG)")
     var config: String?
