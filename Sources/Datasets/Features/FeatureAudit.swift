@@ -120,9 +120,9 @@ public struct FeatureAudit: Equatable, Sendable {
 
     /// The width of features whose model is not known: their last number, or CLIP's where it stands first alone.
     private func likelyWidth(of shape: [Int]) -> Int {
-        let last = shape.last ?? 0
-        guard shape.count == 2, !Self.widths.contains(last), Self.widths.contains(shape[0]) else { return last }
-        return shape[0]
+        guard shape.count > 1, let last = shape.last else { return 512 }
+        return shape.count == 2 && shape[0] > last && Self.widths.contains(shape[0]) && !Self.widths.contains(last)
+            ? shape[0] : last
     }
 
     /// Widths of CLIP ViT-B/16 and of the demo model.
