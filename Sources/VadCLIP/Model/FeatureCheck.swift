@@ -200,8 +200,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
         }
         if found == FeatureCheck.demoWidth {
-            return "; 64 is the width of the embedded demo model, which vigil serve, vigil score and vigil eval use without "
-                + "--model"
+            return "; 64 is the width of the embedded demo model, which vigil serve, vigil score and vigil eval use "
+                + "without --model"
         }
         return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""
     }
