@@ -63,10 +63,20 @@ struct EvalCommand: ParsableCommand {
         guard !check else { return }
         if let report {
             do throws(FileError) { try AtomicFile.check(path: report) } catch {
-                throw Failure(.usage, "--report \(error)")
+                throw Failure(.configuration, "--report \(error)")
             }
         }
         if let plots { try EvalFiles.checkPlots(in: plots) }
+        try checkOutputs()
+    }
+
+    /// Throws where what is written would take the place of what is read.
+    private func checkOutputs() throws {
+        var outputs = report.map { [(option: "--report", path: $0)] } ?? []
+        if let plots { outputs += EvaluationCharts.fileNames.map { (option: "--plots", path: "\(plots)/\($0)") } }
+        for (option, path) in outputs where input.reads(path) {
+            throw Failure(.usage, "\(option): '\(path)' is one of the files that are read: expected another")
+        }
     }
 
     /// Options that are given and change nothing.
@@ -144,6 +154,14 @@ struct EvalInput: ParsableArguments {
     var kernels: String?
 
     var threads: Int { workers ?? Processors.count }
+
+    /// Whether a file is one that is read, or is taken for one: it is there in a folder of them, and no page or chart.
+    func reads(_ path: String) -> Bool {
+        let files = [list, truth.annotations, model].compactMap { $0 }
+        if files.contains(where: { AtomicFile.isSameFile($0, path) }) { return true }
+        guard !path.ends(with: ".html"), !path.ends(with: ".svg"), access(path, F_OK) == 0 else { return false }
+        return [data, logits, features].compactMap { $0 }.contains { CanonicalPath.isWithin(path, folder: $0) }
+    }
 
     /// Throws at options that don't fit together.
     func check(needsScores: Bool) throws {

@@ -221,7 +221,7 @@ with group("reports"):
     check("a timeline for each video", text.count("<figure>") == 4, str(text.count("<figure>")))
     for file in ("roc", "precision-recall", "false-alarms", "confusion-videos", "confusion-snippets"):
         xml.parse(plots / f"{file}.svg")
-    refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
+    refused("a report into no folder", 78, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
     (place / "taken/roc.svg").mkdir(parents=True)
     for name, folder, words in (
         ("plots into no folder", page / "in/x", "can't be written"),
@@ -232,6 +232,14 @@ with group("reports"):
         check(f"{name}: exit 78", ran.code == 78 and not ran.out, f"{ran.code} {shown(ran.err)}")
         check(f"{name}: before anything is scored", len(ran.err.strip().split("\n")) == 1, shown(ran.err))
         contains(name, ran.err, "--plots", words)
+    (place / "hard.csv").hardlink_to(place / "list.csv")
+    feature = next((place / "features").rglob("*.npy"))
+    for read in (place / "list.csv", place / "hard.csv", feature):
+        before = read.read_bytes()
+        ran = run("eval", *options, "--features", place / "features", "--report", read)
+        equal(f"a report in the place of {read.name}: exit code", ran.code, 64)
+        contains(f"a report in the place of {read.name}", ran.err, "--report", "that are read")
+        check(f"{read.name} is as it was", read.read_bytes() == before)
     ran = run("eval", *options, "--features", place / "features", "--report", "/proc/vigil.html")
     check("a file that can't be written in the end: the exit tells", ran.code not in (0, None), str(ran.code))
     contains("the figures are told all the same", ran.out, "published code", "highest F1")
