@@ -84,6 +84,7 @@ struct FeatureFolderTests {
         #expect(folder.hint(for: "d.npy") == nil)
         let error = failure(of: DatasetError.self) { try audit("a.mp4,normal\nb.mp4,fall\n").check() }
         #expect(error?.description.contains("'a.mp4': a file of that name that ends in .npy is there") == true)
+        #expect(error?.cases.first?.contains("in .npy is there") == true)
     }
 
     @Test("a file's shape is explained as the feature report explains it")
