@@ -19,6 +19,8 @@ public struct AuditEntry: Sendable, Equatable {
         case refuse
         /// Some of what was done is not in the log, as it could not be written for long.
         case gap
+        /// A server found a job that was handed in and of which the log had no line.
+        case recovered
     }
 
     /// What was done.
@@ -39,6 +41,8 @@ public struct AuditEntry: Sendable, Equatable {
     public var job: String?
     /// The batch.
     public var batch: String?
+    /// Whose the job is, where no request tells that.
+    public var owner: String?
     /// The name of the job's model.
     public var model: String?
     /// The SHA-256 of its file.
@@ -55,6 +59,8 @@ public struct AuditEntry: Sendable, Equatable {
     public var version: String?
     /// The number of a line that a witness knew and that is not there as it was, where a log goes on that has lost lines.
     public var lostUpTo: Int?
+    /// Whether nothing beside the log vouched for the lines that were there, where a server goes on with it.
+    public var isUnwitnessed = false
 
     /// An entry that says no more than this.
     public init(_ action: Action) { self.action = action }
@@ -74,6 +80,7 @@ extension AuditEntry {
         write("trace_id", traceID)
         write("job", job)
         write("batch", batch)
+        write("owner", owner)
         write("model", model)
         write("model_sha256", modelSHA256)
         write("features_sha256", featuresSHA256)
@@ -82,5 +89,6 @@ extension AuditEntry {
         write("count", count)
         write("version", version)
         write("lost_up_to", lostUpTo)
+        if isUnwitnessed { json.member("unwitnessed", true) }
     }
 }

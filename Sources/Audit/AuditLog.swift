@@ -25,6 +25,9 @@ public final class AuditLog: Sendable {
         public var missing = 0
         /// Whether it can't be written now.
         public var isFailing = false
+
+        /// Nothing has happened.
+        public init() {}
     }
 
     /// What the server's log may be told.
@@ -33,6 +36,10 @@ public final class AuditLog: Sendable {
         case torn(Int)
         /// Lines up to this number are not there as the witness knows them.
         case lost(upTo: Int)
+        /// Nothing that could be read vouches for the lines that are there.
+        case unwitnessed
+        /// So many things that were done before it began are not in it, as they could not be written.
+        case missing(Int)
         /// It can't be written.
         case failing(AuditError)
         /// It can be written again.
@@ -48,6 +55,9 @@ public final class AuditLog: Sendable {
         let time: String
         /// Who waits for them, until it is told.
         var done: (@Sendable (Bool) -> Void)?
+
+        /// Whether it says that this is all.
+        var isStop: Bool { entries.first?.action == .stop }
     }
 
     struct State {
@@ -75,6 +85,8 @@ public final class AuditLog: Sendable {
     public static let patience = Duration.seconds(10)
 
     let path: String
+    /// What the lines before this start tell of jobs.
+    public let tail: AuditTail
     let syncing: Syncing
     let now: @Sendable () -> String
     let report: @Sendable (Event) -> Void
@@ -98,31 +110,50 @@ public final class AuditLog: Sendable {
 
     init(
         path: String, syncing: Syncing, version: String, now: @escaping @Sendable () -> String,
-        patience: Duration = AuditLog.patience, report: @escaping @Sendable (Event) -> Void,
-        write: @escaping AuditFile.Write
+        patience: Duration = AuditLog.patience, cut: @escaping AuditFile.Cut = AuditFile.systemCut,
+        report: @escaping @Sendable (Event) -> Void, write: @escaping AuditFile.Write
     ) throws(AuditError) {
         self.path = path
         self.patience = patience
         self.syncing = syncing
         self.now = now
         self.report = report
-        var file = try AuditFile(path, write: write)
-        var start = AuditEntry(.start)
-        start.version = version
-        var place = file.last ?? file.witness ?? .beginning
-        if file.torn > 0 { report(.torn(file.torn)) }
-        if let last = file.last, let witness = file.witness, witness.number >= last.number, witness != last {
-            start.lostUpTo = witness.number
-            report(.lost(upTo: witness.number))
-        }
-        let line = AuditLine.next(start, at: now(), after: &place)
-        try file.add(line)
-        try file.flush()
-        try file.note(place, isFlushed: true)
+        var file = try AuditFile(path, cut: cut, write: write)
+        tail = file.tail()
+        let place = try Self.begin(&file, version: version, now: now, report)
         state.withLock { $0.statistics.lines = 1 }
         let box = FileBox(file, place)
         let code = OwnThread.run(name: "vigil-audit", stackBytes: Self.stackBytes) { [self] in run(box) }
         guard code == 0 else { throw .failed(operation: "start a thread for", path: path, reason: errnoText(code)) }
+    }
+
+    /// Writes the first line, and what is to be told of those before.
+    private static func begin(
+        _ file: inout AuditFile, version: String, now: () -> String, _ report: (Event) -> Void
+    ) throws(AuditError) -> AuditPlace {
+        var start = AuditEntry(.start)
+        start.version = version
+        var place = file.last ?? file.witness?.place ?? .beginning
+        if file.torn > 0 { report(.torn(file.torn)) }
+        if !file.isAsWitnessed, let witness = file.witness {
+            start.lostUpTo = witness.place.number
+            report(.lost(upTo: witness.place.number))
+        } else if file.last != nil, file.witness == nil {
+            start.isUnwitnessed = true
+            report(.unwitnessed)
+        }
+        let missing = file.witness?.missing(at: place.number) ?? 0
+        var lines = AuditLine.next(start, at: now(), after: &place)
+        if missing > 0 {
+            var gap = AuditEntry(.gap)
+            gap.count = missing
+            lines += AuditLine.next(gap, at: now(), after: &place)
+            report(.missing(missing))
+        }
+        try file.add(lines)
+        try file.flush()
+        try file.note(place, isFlushed: true)
+        return place
     }
 
     /// Numbers since the start.
@@ -164,8 +195,13 @@ public final class AuditLog: Sendable {
     /// Writes what waits and a last line that says that this is all; or gives up when the time is over.
     public func finish(within time: Duration) async {
         let deadline = Deadline(in: time)
-        _ = put(Waiting(entries: [AuditEntry(.stop)], time: now(), done: nil))
-        state.withLock { $0.isEnding = true }
+        let last = Waiting(entries: [AuditEntry(.stop)], time: now(), done: nil)
+        // However much waits: it is what tells that all was said.
+        state.withLock { state in
+            guard !state.isEnding else { return }
+            state.waiting.append(last)
+            state.isEnding = true
+        }
         state.wakeAll()
         while !state.withLock({ $0.hasEnded }), deadline.milliseconds > 0 {
             try? await Task.sleep(for: .milliseconds(5))
@@ -208,6 +244,7 @@ public final class AuditLog: Sendable {
                 let late = (state.busySince ?? now) + patience
                 guard now >= late else { return (late - now, []) }
                 (state.isBlocked, state.isWatched) = (true, false)
+                state.statistics.failures += 1
                 return (nil, state.takeAwaited())
             }
             guard let next else {

@@ -101,12 +101,57 @@ struct AuditTrailTests {
         #expect(await status { try await ask(.get, "/jobs/\(job)", id: "01ARZ3NDEKTSV4RRFFQ69G5FAV") } == 404)
         await log.finish(within: .seconds(60))
         let lines = try lines()
-        #expect(lines.map { $0["action"]?.string } == ["start", "submit", "delete", "read", "stop"])
-        #expect(lines.map { $0["outcome"]?.string } == [nil, "accepted", "cancelled", "unknown-job", nil])
-        #expect(lines.map { $0["status"]?.integer } == [nil, 202, 200, 404, nil])
-        #expect(lines[1...3].allSatisfy { $0["key"]?.string == "alice" && $0["request_id"]?.string == "r1" })
+        #expect(lines.map { $0["action"]?.string } == ["start", "submit", "delete", "delete", "read", "stop"])
+        #expect(lines.map { $0["outcome"]?.string } == [nil, "accepted", "begun", "cancelled", "unknown-job", nil])
+        #expect(lines.map { $0["status"]?.integer } == [nil, 202, nil, 200, 404, nil])
+        #expect(lines[1...4].allSatisfy { $0["key"]?.string == "alice" && $0["request_id"]?.string == "r1" })
         #expect(lines[1]["features_sha256"]?.string?.utf8.count == 64 && lines[1]["model"]?.string != nil)
-        #expect(lines[3]["job"]?.string == "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        #expect(lines[4]["job"]?.string == "01ARZ3NDEKTSV4RRFFQ69G5FAV" && lines[2]["job"]?.string == job)
+    }
+
+    @Test("nothing is deleted where not even that it begins can be written; with continue no line says that it begins")
+    func intents() async throws {
+        #expect(await status { try await ask(.post, "/score", body: npy) } == 202)
+        let job = try #require(try lines().last?["job"]?.string)
+        isFull.isOn = true
+        #expect(await status { try await ask(.delete, "/jobs/\(job)", id: job) } == 503)
+        isFull.isOn = false
+        await waitUntil { !log.isFailing }
+        #expect(await status { try await ask(.get, "/jobs/\(job)", id: job) } == 200, "it is there")
+        #expect(await status { try await ask(.delete, "/jobs/\(job)", id: job, isRequired: false) } == 404, "another's")
+        await log.finish(within: .seconds(60))
+        #expect(try lines().compactMap { $0["outcome"]?.string } == ["accepted", "begun", "unknown-job"])
+    }
+
+    @Test("a job whose line the process did not live to write has one after the next start, and no other has")
+    func recovered() async throws {
+        let path = folder.path + "/own.log"
+        func open() throws -> AuditLog {
+            try AuditLog(path: path, syncing: .always, version: "1", now: { SystemClock().wall.description }) { _ in }
+        }
+        let service = try #require(services[true])
+        let first = try open()
+        let head = RequestHead(
+            method: .post, path: "/score", fields: HeaderFields([(name: .contentType, value: "application/x-npy")]))
+        for log in [first, nil, nil] {
+            let request = Request(head: head, body: RequestBody(npy), id: "r1", client: .key("alice"))
+            let note = log.map { AuditNote(AuditTrail($0, isRequired: true), of: request) }
+            #expect(await status { try await service.score(request, note) } == 202)
+        }
+        await first.finish(within: .seconds(60))
+        let backlog = service.scoring.backlog
+        let jobs = try await backlog.list(limit: 9).map(\.id.description)
+        for count in [2, 0] {
+            let log = try open()
+            #expect(try await AuditTrail(log, isRequired: true).recover(from: backlog) == count)
+            await log.finish(within: .seconds(60))
+        }
+        let found = try Data(contentsOf: URL(filePath: path)).split(separator: 10).map {
+            try JSONReader.parse(Array($0))
+        }
+        .filter { $0["action"]?.string == "recovered" }
+        #expect(Set(found.compactMap { $0["job"]?.string }) == Set(jobs.prefix(2)))
+        #expect(found.allSatisfy { $0["features_sha256"]?.string?.utf8.count == 64 && $0["model"]?.string != nil })
     }
 
     @Test("a job that has ended is forgotten once, with its model and features, by however many at a time")
