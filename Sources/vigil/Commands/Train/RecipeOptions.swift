@@ -49,7 +49,7 @@ struct RecipeOptions: ParsableArguments {
     @Option(
         help: """
             What makes weights the best: auc_coarse, ap_coarse, auc_fine, ap_fine, map_average, or auc_video, which needs no \
-            annotated frames.
+            annotated frames. (default: the preset's; auc_coarse; auc_video without annotations)
             """)
     var metric: RunSettings.Metric?
     @Option(help: "The weights that are written at the end: best or last. (default: best)")
