@@ -22,6 +22,8 @@ public struct AuditPlace: Sendable, Equatable {
 struct AuditLine {
     /// Longer ones are none.
     static let mostBytes = 64 << 10
+    /// Nobody has come to higher numbers, and what counts on from them goes over nothing.
+    static let most = Int.max / 2
 
     /// The next line after a place, with its line end; the place is then that of the line.
     static func next(_ entry: AuditEntry, at time: String, after place: inout AuditPlace) -> [UInt8] {
@@ -50,7 +52,7 @@ struct AuditLine {
     /// Reads a line without its end; nil where it is none, or no line could follow it.
     init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count <= Self.mostBytes, let value = try? JSONReader.parse(Array(bytes), maxBytes: Self.mostBytes),
-            let number = value["number"]?.integer, number > 0, number < .max, let time = value["time"]?.string,
+            let number = value["number"]?.integer, number > 0, number <= Self.most, let time = value["time"]?.string,
             let previous = value["prev"]?.string, Self.isDigest(previous), let action = value["action"]?.string
         else { return nil }
         self.number = number
@@ -89,7 +91,7 @@ struct AuditHead {
     /// What a witness says; nil where it is none, or no line could follow the one that it knows.
     static func place(_ text: [UInt8]) -> AuditPlace? {
         guard text.count == bytes, let value = try? JSONReader.parse(text, maxBytes: bytes),
-            let number = value["number"]?.integer, number >= 0, number < .max,
+            let number = value["number"]?.integer, number >= 0, number <= AuditLine.most,
             let digest = value["sha256"]?.string,
             AuditLine.isDigest(digest)
         else { return nil }

@@ -49,8 +49,20 @@ public struct AuditCheck: Sendable {
         // Before the log: one that is being written may come further meanwhile.
         let witness = try Self.witness(beside: paths.last ?? "")
         var walk = Walk(after: after, witness: witness)
-        for path in paths { try walk.read(path) }
         let end = paths.last ?? ""
+        for path in paths.dropLast() { try walk.read(path) }
+        // Between a rotation and the next line there is no new file, or nothing in it.
+        var isThere = true
+        do throws(AuditCheckError) { try walk.read(end) } catch {
+            guard case .unreadable(.noSuchFile) = error, witness != nil else { throw error }
+            isThere = false
+        }
+        if let witness, walk.report.lines == 0 {
+            guard after == witness.digest else {
+                throw .fault(Self.withoutLines(isThere ? "it has no line" : "it is not there", end, witness))
+            }
+            walk.report.place = witness
+        }
         if let witness {
             guard witness.number <= walk.report.place.number else {
                 throw .fault(
@@ -68,6 +80,15 @@ public struct AuditCheck: Sendable {
                     reason: "its last line has the SHA-256 \(walk.report.place.digest), expected \(expected)"))
         }
         return walk.report
+    }
+
+    /// What is wrong with a log of which only the witness is left in its place: moved away, as for a rotation, or removed.
+    private static func withoutLines(_ what: String, _ path: String, _ witness: AuditPlace) -> Fault {
+        Fault(
+            path: path, line: nil,
+            reason:
+                "\(what), and \(AuditHead.path(of: path)) knows line \(witness.number): where the log was moved away, as for a "
+                + "rotation, name the file that it is in now before this one")
     }
 
     /// Nil where there is no such file, or it is as it was made.

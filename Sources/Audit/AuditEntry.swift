@@ -15,6 +15,8 @@ public struct AuditEntry: Sendable, Equatable {
         case read
         /// A job or a batch was cancelled or forgotten.
         case delete
+        /// Requests were refused before anything was looked for.
+        case refuse
         /// Some of what was done is not in the log, as it could not be written for long.
         case gap
     }
@@ -25,6 +27,10 @@ public struct AuditEntry: Sendable, Equatable {
     public var key: String?
     /// Where the request came from.
     public var address: String?
+    /// The method of a request that was refused.
+    public var method: String?
+    /// The pattern of its path, where it has a route.
+    public var route: String?
     /// The request's id.
     public var requestID: String?
     /// The trace that the request belongs to.
@@ -60,8 +66,10 @@ extension AuditEntry {
         json.member("action", action.rawValue)
         func write(_ name: String, _ text: String?) { if let text { json.member(name, text) } }
         func write(_ name: String, _ number: Int?) { if let number { json.member(name, number) } }
-        if requestID != nil { json.member("key", key) }
+        if address != nil { json.member("key", key) }
         write("address", address)
+        write("method", method)
+        write("route", route)
         write("request_id", requestID)
         write("trace_id", traceID)
         write("job", job)

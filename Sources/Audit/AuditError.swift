@@ -4,6 +4,8 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
     case inUse(path: String)
     /// What is at the path is no file that lines could be added to.
     case unsuitable(path: String, reason: String)
+    /// The disk has not answered for this long.
+    case blocked(path: String, time: Duration)
     /// A call of the system failed.
     case failed(operation: String, path: String, reason: String)
 
@@ -12,6 +14,7 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .inUse(let path): "\(path) is the audit log of another server that runs"
         case .unsuitable(let path, let reason): "\(path) \(reason)"
+        case .blocked(let path, let time): "cannot write \(path): the disk has not answered for \(time)"
         case .failed(let operation, let path, let reason): "cannot \(operation) \(path): \(reason)"
         }
     }

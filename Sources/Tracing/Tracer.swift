@@ -36,13 +36,18 @@ public struct Tracer: Sendable {
 
     /// The place of a request that has come in.
     ///
-    /// - Parameter parent: what the request says of its trace; nil where it begins one
+    /// - Parameters:
+    ///   - parent: what the request says of its trace; nil where it begins one
+    ///   - isTrusted: whether it may have a say in what is recorded, by the flag or by the trace's name
     public func begin(
-        from parent: TraceContext?, using random: inout some RandomNumberGenerator
+        from parent: TraceContext?, isTrusted: Bool = true, using random: inout some RandomNumberGenerator
     ) -> RequestTrace {
         let trace = parent?.traceID ?? TraceID(using: &random)
+        let isSampled =
+            isTrusted || parent == nil
+            ? sampler.samples(trace, from: parent) : sampler.samples(TraceID(using: &random), from: nil)
         let context = TraceContext(
-            traceID: trace, spanID: SpanID(using: &random), isSampled: sampler.samples(trace, from: parent),
+            traceID: trace, spanID: SpanID(using: &random), isSampled: isSampled,
             isRandom: parent?.isRandom ?? false, state: parent?.state ?? "")
         return RequestTrace(context, parent: parent?.spanID)
     }

@@ -7,7 +7,9 @@ import Scoring
 @main
 struct Main {
     static func main() async {
+        Descriptors.keepStandard()
         LostPages.tell()
+        if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))

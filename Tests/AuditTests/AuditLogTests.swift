@@ -99,6 +99,26 @@ struct AuditLogTests {
         #expect(try lines().count == 3)
     }
 
+    @Test("right after a rotation, with a new file or without, the file before it vouches; alone it is told what it is")
+    func rightAfterRotation() async throws {
+        try await write(3)
+        let last = AuditLine.digest(of: try #require(try lines().last))
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        for said in ["it is not there, and ", "it has no line, and "] {
+            let reason = fault()?.reason ?? ""
+            #expect(
+                reason.hasPrefix(said) && reason.contains("knows line 5: where the log was moved away"), "\(reason)")
+            #expect(fault(AuditCheck(after: last)) == nil)
+            #expect(fault(AuditCheck(after: String(last.reversed()))) != nil)
+            let report = try AuditCheck().run([path + ".1", path])
+            #expect(report.lines == 5 && report.witness == report.place)
+            try put([])
+        }
+        try FileManager.default.removeItem(atPath: path)
+        try Data(try bytes(path + ".1").dropLast(1)).write(to: URL(filePath: path + ".1"))
+        #expect(fault(AuditCheck(), [path + ".1", path])?.reason.contains("no end") == true)
+    }
+
     @Test("a file with lines of its own does not take the place of one that was moved away")
     func strangers() async throws {
         let events = Mutex<[AuditLog.Event]>([])
@@ -164,7 +184,7 @@ struct AuditLogTests {
         try await write(4)
         let whole = try lines()
         let last = AuditLine.digest(of: whole[5])
-        for count in 0..<whole.count {
+        for count in 1..<whole.count {
             try put(Array(whole.prefix(count)))
             #expect(fault()?.reason.contains("cut at its end") == true, "\(count) lines")
         }
@@ -214,15 +234,17 @@ struct AuditLogTests {
         #expect(throws: AuditError.self) { try self.log() }
     }
 
-    @Test("a number that no line could follow is that of no line and of no witness")
-    func lastNumber() throws {
+    @Test(
+        "a number that nobody can have come to is that of no line and of no witness",
+        arguments: [Int.max, Int.max / 2 + 1])
+    func lastNumber(number: Int) throws {
         let digest = AuditPlace.beginning.digest
-        let line = #"{"number":\#(Int.max),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
+        let line = #"{"number":\#(number),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
         try put([Array(line.utf8)])
         #expect(fault(AuditCheck(after: digest))?.line == 1)
         #expect(throws: AuditError.self) { try self.log() }
-        #expect(AuditHead.place(AuditHead.text(AuditPlace(number: Int.max, digest: digest))) == nil)
-        let place = AuditPlace(number: Int.max - 1, digest: digest)
+        #expect(AuditHead.place(AuditHead.text(AuditPlace(number: number, digest: digest))) == nil)
+        let place = AuditPlace(number: Int.max / 2, digest: digest)
         #expect(AuditHead.place(AuditHead.text(place)) == place)
     }
 
@@ -252,5 +274,37 @@ struct AuditLogTests {
         await log.finish(within: .seconds(60))
         #expect(try AuditCheck().run([path]).lines == 5)
         #expect(events.withLock { $0.count } == 2 && events.withLock { $0.last } == .recovered)
+    }
+
+    @Test("a disk that does not answer is told to who waits, and all is in the log once it answers again")
+    func blockedDisk() async throws {
+        let gate = Monitor(false)
+        defer { gate.withLock { $0 = true }; gate.wakeAll() }
+        let isBlocked = Mutex(false)
+        let events = Mutex<[AuditLog.Event]>([])
+        let log = try AuditLog(
+            path: path, syncing: .always, version: "1", now: { "" }, patience: .milliseconds(1)
+        ) { event in
+            events.withLock { $0.append(event) }
+        } write: { descriptor, bytes in
+            if isBlocked.withLock({ $0 }) { _ = gate.wait { $0 ? true : nil } }
+            return AuditFile.systemWrite(descriptor, bytes)
+        }
+        isBlocked.withLock { $0 = true }
+        let (one, two) = ([entry(1)], [entry(2)])
+        async let first = log.add(one)
+        async let second = log.add(two)
+        #expect(await [first, second] == [false, false])
+        #expect(log.isFailing && log.statistics.failures == 0)
+        #expect(await log.add([entry(3)]) == false, "at once")
+        isBlocked.withLock { $0 = false }
+        gate.withLock { $0 = true }
+        gate.wakeAll()
+        await log.finish(within: .seconds(60))
+        #expect(!log.isFailing)
+        #expect(try AuditCheck().run([path]).lines == 5)
+        let told = try #require(events.withLock { $0.first })
+        #expect(told == .failing(.blocked(path: path, time: .milliseconds(1))))
+        #expect(events.withLock { $0.last } == .recovered)
     }
 }

@@ -100,6 +100,21 @@ struct ReportTests {
         }
     }
 
+    @Test("charts are well-formed XML whatever the classes are called, also where a name is cut short")
+    func names() throws {
+        let controls = (0..<0x20).map { Unicode.Scalar(UInt8($0)) } + ["\u{7F}", "\u{9F}", "\u{FFFE}", "\u{FFFF}"]
+        let names = ["normal"] + controls.map { "a\($0)<&\"" } + ["0123456789\u{0}\r\n\u{FFFF}<\u{1}<\u{2}<\u{3}<"]
+        let videos = Videos.random(6, classes: names.count, seed: 5)
+        let evaluation = Evaluation(videos, classes: names, normalTruth: true)
+        let document = EvaluationDocument(
+            evaluation, thresholds: Thresholds(videos, framesPerSecond: 30, allowedPerHour: 1), bootstrap: nil,
+            dataset: "a\u{1}", source: "b\u{FFFE}", notes: [])
+        for (name, svg) in EvaluationCharts(document).files {
+            let parser = XMLParser(data: Data(svg.utf8))
+            #expect(parser.parse(), "\(name): \(parser.parserError.map { "\($0)" } ?? "")")
+        }
+    }
+
     @Test(
         "numbers have so many decimals, and what is none is a dash",
         arguments: [

@@ -42,6 +42,33 @@ public struct APIKeyText: Sendable {
         try become(new + Array(line.utf8) + [ASCII.lineFeed])
     }
 
+    /// What is wrong with a new key by itself, whatever the file says, in the words of the command's options; nil where nothing
+    /// is.
+    public static func fault(
+        of name: String, attributes: [(name: String, value: String)], at now: WallTime
+    ) -> String? {
+        guard APIKeys.isName(name) else {
+            return "'\(name.prefix(80))': a name has 1 to 64 letters, digits, dots, hyphens and underscores"
+        }
+        var values = APIKeyAttributes()
+        let texts = attributes.map { Substring("\($0.name)=\($0.value)") }
+        for text in texts {
+            do throws(APIKeyFault) { try values.read(text) } catch { return "--" + error.reason }
+        }
+        if let expires = values.expires, expires <= now {
+            return "--expires: \(expires) is in the past: the key would never be good"
+        }
+        do throws(APIKeyFault) { _ = try APIKey(name, KeyDigest(of: []), texts) } catch { return error.reason }
+        return nil
+    }
+
+    /// Whose jobs a key is to have where no key is called so, nor has them.
+    public func unknownOwner(of name: String) -> String? {
+        guard let owner = keys[name]?.owner, owner != APIKeyAttributes.all, owner != name else { return nil }
+        let others = keys.all.filter { $0.name != name }
+        return others.contains { $0.name == owner || $0.owner == owner } ? nil : owner
+    }
+
     /// Gives a key another secret; all else of it stays.
     public mutating func rotate(_ name: String, secret: String) throws(APIKeyError) {
         guard try key(name).revoked == nil else {

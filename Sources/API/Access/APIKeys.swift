@@ -5,6 +5,8 @@ public struct APIKeys: Sendable {
     /// The keys in their order.
     public let all: [APIKey]
     private let places: [ByteText: Int]
+    /// Where the key of each digest is.
+    private let digests: [[UInt8]: Int]
 
     /// How many keys there are.
     public var count: Int { all.count }
@@ -19,14 +21,16 @@ public struct APIKeys: Sendable {
     public var names: [String] { all.map(\.name) }
 
     /// Reads a file of keys.
-    public init(path: String) throws(APIKeyError) {
+    ///
+    /// - Parameter isEmptyTaken: whether there may be no key at all
+    public init(path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         let text: String
         do throws(SmallFile.Failure) {
             text = try SmallFile.text(path, expected: "lines of name:sha256hex")
         } catch {
             throw APIKeyError(error.description)
         }
-        try self.init(text, path: path)
+        try self.init(text, path: path, isEmptyTaken: isEmptyTaken)
     }
 
     /// Reads lines of `name:sha256hex`, behind which attributes may stand; empty lines, and lines that begin with #, are
@@ -38,37 +42,53 @@ public struct APIKeys: Sendable {
     public init(_ text: String, path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         var entries: [APIKey] = []
         var lines: [ByteText: Int] = [:]
+        var digests: [[UInt8]: Int] = [:]
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
+            guard !Self.isBlankOrComment(row) else { continue }
             let line = Self.trimmed(Substring(row))
-            guard !line.isEmpty, !line.begins(with: "#") else { continue }
             let entry = try Self.entry(line, at: "\(path):\(index + 1)")
             if let first = lines[entry.name] {
                 throw APIKeyError("\(path):\(index + 1): the name '\(entry.name)' is there already, on line \(first)")
             }
-            if let twin = entries.first(where: { $0.digest.matches(entry.digest) }) {
-                throw APIKeyError("\(path):\(index + 1): '\(entry.name)' has the same key as '\(twin.name)'")
+            if let twin = digests[entry.digest.bytes] {
+                throw APIKeyError(
+                    "\(path):\(index + 1): '\(entry.name)' has the same key as '\(entries[twin].name)'")
             }
             lines[entry.name] = index + 1
+            digests[entry.digest.bytes] = entries.count
             entries.append(entry)
+        }
+        // What is missing of it may be what the key may not do: whoever writes may not be done yet.
+        guard rows.last.map({ Self.isBlankOrComment($0) }) ?? true else {
+            throw APIKeyError("\(path):\(rows.count): the last line has no end, and may be half written: end it")
         }
         guard isEmptyTaken || !entries.isEmpty else {
             throw APIKeyError("\(path): there is no key in it: expected lines of name:sha256hex")
         }
         all = entries
+        self.digests = digests
         places = Dictionary(entries.enumerated().map { (ByteText($1.name), $0) }) { first, _ in first }
     }
 
-    /// The name of the key that this is; nil for none. All keys are compared with, so that the time tells nothing.
+    /// The name of the key that this is; nil for none.
     public func name(of key: some Collection<UInt8>) -> String? { self.key(of: key)?.name }
 
     /// The key that this is, whatever has become of it; nil for none.
+    ///
+    /// It is looked up by its digest, so that a wrong one costs the same however many keys there are. What the time of that
+    /// might tell is of the digest, from which nobody comes to a key that was drawn at random; the one found is compared in
+    /// a time that tells nothing.
     public func key(of secret: some Collection<UInt8>) -> APIKey? {
         let digest = KeyDigest(of: secret)
-        var place: Int?
-        for index in all.indices where all[index].digest.matches(digest) { place = index }
-        return place.map { all[$0] }
+        guard let place = digests[digest.bytes], all[place].digest.matches(digest) else { return nil }
+        return all[place]
+    }
+
+    private static func isBlankOrComment(_ row: Substring.UTF8View) -> Bool {
+        let line = trimmed(Substring(row))
+        return line.isEmpty || line.begins(with: "#")
     }
 
     private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> APIKey {
@@ -79,6 +99,11 @@ public struct APIKeys: Sendable {
         let name = trimmed(line[..<colon])
         guard isName(name) else {
             throw APIKeyError("\(place): a name has 1 to 64 letters, digits, dots, hyphens and underscores")
+        }
+        guard !JobTelemetry.ownNames.contains(where: { name.utf8.elementsEqual($0.utf8) }) else {
+            throw APIKeyError(
+                "\(place): '\(name)' is what metrics call requests without a key, or of keys beyond those they tell apart: "
+                    + "expected another name")
         }
         let words = line[line.utf8.index(after: colon)...].utf8.split(whereSeparator: ASCII.isBlank)
             .map { Substring($0) }
@@ -114,9 +139,12 @@ public struct APIKeys: Sendable {
 public typealias APIKeyFile = ReloadedFile<APIKeys, APIKeyError>
 
 extension ReloadedFile where Value == APIKeys, Failure == APIKeyError {
-    /// Reads the file; throws where it can't be used.
+    /// Reads the file; throws where it can't be used, and where it has no key, with which nobody would mean to begin. One whose
+    /// last key is taken away later lets nobody in.
     public convenience init(path: String) throws(APIKeyError) {
-        try self.init { () throws(APIKeyError) in try APIKeys(path: path) }
+        try self.init(from: APIKeys(path: path)) { () throws(APIKeyError) in
+            try APIKeys(path: path, isEmptyTaken: true)
+        }
     }
 }
 
@@ -133,7 +161,7 @@ public struct APIKeyError: Error, Equatable, Sendable, CustomStringConvertible {
 /// Deliberately not Equatable: `==` may stop at the first byte that differs, and the time that takes tells a client how
 /// close it came. `matches` is the one way to compare.
 struct KeyDigest: Sendable {
-    private let bytes: [UInt8]
+    fileprivate let bytes: [UInt8]
 
     /// The digest of a key.
     init(of key: some Collection<UInt8>) {

@@ -1,9 +1,10 @@
 public import Audit
-import HTTP
+public import HTTP
 import HTTPTypes
 import Jobs
 import Scoring
 import Synchronization
+import Telemetry
 
 /// The audit log as the endpoints keep it.
 public struct AuditTrail: Sendable {
@@ -12,11 +13,24 @@ public struct AuditTrail: Sendable {
     /// Whether nothing is done that can't be written down.
     let isRequired: Bool
 
+    private let refused: RefusedRequests
+
     /// Keeps a log; where it is required, what it can't take is refused.
     public init(_ log: AuditLog, isRequired: Bool) {
         self.log = log
         self.isRequired = isRequired
+        refused = RefusedRequests { log.note($0) }
     }
+
+    /// A gate whose refusals are written down.
+    ///
+    /// - Parameter router: tells the route of a request
+    public func watching(_ gate: @escaping RequestGate, routes router: Router) -> RequestGate {
+        refused.watching(gate, routes: router)
+    }
+
+    /// Writes down what was refused until now.
+    public func flush() { refused.flush(isLast: true) }
 
     /// Throws while nothing may be done since the log can't be written.
     func check() throws(HTTPProblem) {
@@ -34,7 +48,8 @@ extension Problem {
         status: .serviceUnavailable, slug: "audit-unavailable", title: "The audit log can't be written",
         detail:
             "Nothing is done that can't be written down: ask again shortly. What was handed in may have been taken, so send "
-            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"])
+            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"],
+        shortage: Family.Shortage.audit.rawValue)
 }
 
 /// What is to be written down of a request while it is answered.
@@ -74,7 +89,9 @@ final class AuditNote: Sendable {
     /// Writes down that it was refused, unless something was done before.
     func refused(_ action: AuditEntry.Action, _ error: any Error) async throws(HTTPProblem) {
         guard !hasRecorded.load(ordering: .relaxed) else { return }
-        let problem = Problem.of(error) ?? (error is CancellationError ? nil : .failed)
+        // Whatever became of it, nobody was told who is gone.
+        let isInterrupted = error is CancellationError || Task.isCancelled
+        let problem = isInterrupted ? nil : Problem.of(error) ?? .failed
         try await record(
             action, status: problem?.status ?? HTTPResponse.Status(code: 499), outcome: problem?.slug ?? "interrupted")
     }

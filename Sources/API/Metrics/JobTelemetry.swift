@@ -7,6 +7,8 @@ public final class JobTelemetry: JobObserver {
     static let mostKeys = 64
     /// Whose jobs come without a key.
     static let anonymous = "anonymous"
+    /// Names in metrics that are no key's.
+    static let ownNames = [anonymous, NamedCounters.other]
 
     let submitted = Counters(.jobsSubmitted, values: Priority.allCases.map(\.name))
     let ended = Counters(.jobsEnded, values: JobTelemetry.endings.map(\.rawValue))

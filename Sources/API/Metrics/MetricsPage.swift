@@ -16,6 +16,7 @@ public final class MetricsPage: Sendable {
         var backlog = JobMetrics()
         var limits = Backlog.Limits()
         var isAccepting = true
+        var isReady = true
         var census: QueueCensus?
         var room: StoreRoom?
         var callbacks = 0
@@ -23,6 +24,8 @@ public final class MetricsPage: Sendable {
         var statistics = ServerStatistics()
         var models: [Model] = []
         var process = ProcessReading()
+        /// Whether keys are told by their names.
+        var namesKeys = true
     }
 
     /// A model that is served.
@@ -36,11 +39,17 @@ public final class MetricsPage: Sendable {
     /// Counts requests, for whoever is told of them.
     public let requests: RequestTelemetry
     private let scoring: ScoringService
+    private let isReady: @Sendable () -> Bool
     private let registry: Registry<Reading>
     private let statistics = Mutex<(@Sendable () -> ServerStatistics)?>(nil)
 
-    init(_ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry) {
+    /// - Parameter isReady: whether jobs can be taken, by what is known of it
+    init(
+        _ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry,
+        isReady: @escaping @Sendable () -> Bool
+    ) {
         self.scoring = scoring
+        self.isReady = isReady
         self.requests = requests
         registry = Self.registry(jobs, requests)
     }
@@ -54,8 +63,11 @@ public final class MetricsPage: Sendable {
     var families: [Family] { registry.families }
 
     /// All of it as text.
-    func text(as format: TextFormat) async -> [UInt8] {
+    ///
+    /// - Parameter namesKeys: whether keys are told by their names; what they have in common is told anyway
+    func text(as format: TextFormat, namesKeys: Bool = true) async -> [UInt8] {
         var reading = Reading()
+        reading.namesKeys = namesKeys
         let backlog = scoring.backlog
         reading.census = (try? await backlog.census()) ?? nil
         for version in scoring.models.all {
@@ -67,6 +79,7 @@ public final class MetricsPage: Sendable {
         reading.backlog = backlog.metrics
         reading.limits = backlog.limits
         reading.isAccepting = backlog.admission() != .draining
+        reading.isReady = isReady()
         reading.room = backlog.storeRoom
         reading.callbacks = backlog.waitingCallbacks ?? 0
         reading.health = scoring.health
@@ -146,7 +159,9 @@ extension Registry where Reading == MetricsPage.Reading {
         add(.workersNow) { $0.health?.alive ?? 0 }
         add(.workersBusy) { $0.health?.busy ?? 0 }
         add(jobs.workerTime)
-        add(jobs.keyTime)
+        add(.keyTime) { reading, text in
+            jobs.keyTime.write(to: &text, only: reading.namesKeys ? nil : JobTelemetry.anonymous)
+        }
     }
 
     fileprivate mutating func addStore(_ jobs: JobTelemetry) {
@@ -178,7 +193,8 @@ extension Registry where Reading == MetricsPage.Reading {
         add(.selfTest) { reading, text in
             for name in reading.modelNames { text.sample(.selfTest, [name], 1) }
         }
-        add(.ready) { $0.isAccepting ? 1 : 0 }
+        add(.accepting) { $0.isAccepting ? 1 : 0 }
+        add(.ready) { $0.isReady ? 1 : 0 }
     }
 
     fileprivate mutating func addProcess() {

@@ -11,7 +11,11 @@ public struct FeatureFolder: Sendable {
     /// A folder; throws where there is none.
     public init(path: String) throws(DatasetError) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw DatasetError(.fromErrno(errno, "examine", path)) }
+        guard stat(path, &status) == 0 else {
+            let error = FileError.fromErrno(errno, "examine", path)
+            guard case .noSuchFile = error else { throw DatasetError(error) }
+            throw DatasetError(.noInput, "\(path): no such folder")
+        }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw DatasetError(.noInput, "\(path) is no folder: expected one of feature files")
         }
@@ -37,6 +41,21 @@ public struct FeatureFolder: Sendable {
         if let refusal { throw DatasetError(refusal) }
         return nil
     }
+
+    /// What lies here in place of a list's file that is missing: one of that name with another ending.
+    public func hint(for listed: String) -> String? {
+        let name = VideoName.cut(listed).name
+        guard let ending = Self.endings.first(where: { file(name + $0) != nil }) else { return nil }
+        let advice =
+            ending.ends(with: ".npy") ? "name it so in the list" : "expected .npy files (numpy.save writes them)"
+        return "a file of that name that ends in \(ending) is there; \(advice)"
+    }
+
+    /// Endings of files that are written in place of .npy files, of videos that they are made of, and of their crops.
+    private static let endings = [
+        ".npy", "__0.npy", "__5.npy", ".npz", ".npy.gz", ".pt", ".pth", ".safetensors", ".json", ".f32", ".raw", ".bin",
+        ".h5", ".mat", ".pkl", ".csv", ".mp4", ".avi", ".mkv", ".mov", ".webm",
+    ]
 
     private static func isSlash(_ byte: UInt8) -> Bool { byte == ASCII.slash || byte == ASCII.backslash }
 

@@ -9,7 +9,8 @@ enum Markup {
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
-            case _ where scalar.properties.generalCategory == .control: result += "\u{FFFD}"
+            // The last two are no characters of XML, in whatever way they are written.
+            case _ where scalar.properties.generalCategory == .control, "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
             default: result.unicodeScalars.append(scalar)
             }
         }

@@ -87,7 +87,7 @@ public struct TrainingJob {
 
     /// The labels' tokens; throws `ModelError`.
     func tokens() throws(ModelError) -> [[Int]] {
-        try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, most: try tower().mostTokens)
+        try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, tower: try tower())
     }
 
     func layout() throws(ModelError) -> ParameterLayout {
@@ -107,8 +107,7 @@ public struct TrainingJob {
         try settings.validate()
         let own = settings.training
         try clip.check(prefix: own.prefix, postfix: own.postfix)
-        _ = try LabelTokens.of(
-            own.model.labels, vocabulary: vocabulary, most: try tower(settings, clip).mostTokens)
+        _ = try LabelTokens.of(own.model.labels, vocabulary: vocabulary, tower: try tower(settings, clip))
         if validatesFrames == false, settings.metric != .aucVideo {
             throw RunError.badSetting(
                 "--metric \(settings.metric.rawValue) needs annotated frames by --annotations; auc_video needs none")

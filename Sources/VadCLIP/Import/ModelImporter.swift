@@ -31,8 +31,7 @@ public struct ModelImporter {
         }
         let maker = ModelMaker(
             weights: checkpoint, configuration: configuration, tower: tower,
-            tokens: try LabelTokens.of(
-                configuration.labels, vocabulary: options.vocabulary, most: tower.mostTokens),
+            tokens: try LabelTokens.of(configuration.labels, vocabulary: options.vocabulary, tower: tower),
             name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,

@@ -82,11 +82,9 @@ extension FolderBackup {
     /// A line a fact.
     var text: [UInt8] {
         let use = wasInUse ? ", which its server went on with" : ""
-        var lines = ["\(jobs) \(jobs == 1 ? "job was" : "jobs were") copied from \(folder) to \(output)\(use)"]
-        if passing > 0 { lines.append("note: \(passing) came and went meanwhile, and are not in it") }
-        lines += damages.map { "damaged: \($0)" }
-        lines.append("a server begins with them by: vigil serve --state \(FolderRecovery.quotedForShell(output))")
-        return Array(lines.joined(separator: "\n").utf8)
+        var notes = passing > 0 ? ["note: \(passing) came and went meanwhile, and are not in it"] : []
+        notes += damages.map { "damaged: \($0)" }
+        return StateCommand.text(copying: jobs, from: folder + " to " + output + use, notes, to: output)
     }
 
     /// An object of the same.

@@ -40,6 +40,9 @@ struct StateCommand: ParsableCommand {
 
     /// Throws for what `vigil serve` takes in a folder's place.
     private static func check(folder: String, _ place: String) throws(Failure) {
+        if let url = Setting.url(in: folder) {
+            throw Failure(.usage, "\(place): found \(url), expected the path of a folder")
+        }
         guard folder == "memory" else { return }
         throw Failure(
             .usage,
@@ -109,10 +112,9 @@ struct StateRecoverCommand: ParsableCommand {
 extension Failure {
     /// A folder that is to be read and is not there is no input; what else is wrong is a place that can't be used.
     init(_ error: StateError) {
-        if case .absent = error {
-            self.init(.noInput, error.description)
-        } else {
-            self.init(.configuration, error.description)
+        switch error {
+        case .absent: self.init(.noInput, error.description)
+        case .inUse, .beingRead, .unusable, .damaged, .newer: self.init(.configuration, error.description)
         }
     }
 }
@@ -179,22 +181,29 @@ struct JobsByStatus {
 extension FolderRecovery {
     /// A line a fact.
     var text: [UInt8] {
-        var lines = [
-            "\(recovered) \(recovered == 1 ? "job was" : "jobs were") copied from \(folder) to \(output)"
-        ]
-        lines += notes.map { "note: \($0)" }
-        lines += losses.map { "lost: \($0)" }
-        if isWhole { lines.append("nothing was lost") }
-        lines.append("a server begins with them by: vigil serve --state \(Self.quotedForShell(output))")
+        var found = notes.map { "note: \($0)" } + losses.map { "lost: \($0)" }
+        if isWhole { found.append("nothing was lost") }
+        return StateCommand.text(copying: recovered, from: folder + " to " + output, found, to: output)
+    }
+}
+
+extension StateCommand {
+    /// What is told of jobs that were copied: how many, what else was found, and how a server begins with them.
+    static func text(copying jobs: Int, from places: String, _ found: [String], to output: String) -> [UInt8] {
+        let lines =
+            ["\(jobs) \(jobs == 1 ? "job was" : "jobs were") copied from \(places)"] + found
+            + ["a server begins with them by: vigil serve --state \(quotedForShell(output))"]
         return Array(lines.joined(separator: "\n").utf8)
     }
 
     /// A path as a shell takes it for one word.
-    static func quotedForShell(_ path: String) -> String {
+    private static func quotedForShell(_ path: String) -> String {
         let isPlain = path.utf8.allSatisfy { ASCII.isAlphanumeric($0) || "/._-+,:@%".utf8.contains($0) }
         return isPlain ? path : "'" + path.pieces(between: UInt8(ascii: "'")).joined(separator: "'\\''") + "'"
     }
+}
 
+extension FolderRecovery {
     /// An object of the same.
     var json: [UInt8] {
         JSONWriter.document { json in

@@ -12,7 +12,7 @@ import VadCLIP
 struct Failure: Error, CustomStringConvertible {
     /// The exit codes, one rule for all of them: a file that is to be read and is not there, or can't be read, is
     /// `noInput`, whoever names it; what is in it and can't be used is `badData` where it is a model or features, and
-    /// `configuration` where it says how Vigil is to run, as is a place that can't be written or listened at.
+    /// `configuration` where it says how Vigil is to run, as is a place that can't be written, or is another process's.
     enum Code: Int32, CaseIterable {
         case usage = 64
         case badData = 65

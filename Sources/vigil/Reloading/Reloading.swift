@@ -22,7 +22,13 @@ struct Reloading {
     /// Nil where nobody is told of it.
     private let manager: ServiceManager?
 
-    /// From here on SIGHUP does not end the process.
+    /// From here on neither SIGHUP nor SIGUSR1 ends the process, and until they are taken they do nothing: what would be read
+    /// again is yet to be read.
+    static func passOverSignals() {
+        for number in [SIGHUP, SIGUSR1] { signal(number, SIG_IGN) }
+    }
+
+    /// From here on SIGHUP has files read again.
     init(logger: Logger, manager: ServiceManager?) async {
         hangups = await UnixSignalsSequence(trapping: .sighup)
         self.logger = logger
@@ -47,19 +53,21 @@ struct Reloading {
 
     private func readOnSignal(_ sources: [Source], _ config: ConfigReading?) async {
         for await _ in hangups {
-            manager?.tell(.reloading(at: .now))
-            defer { manager?.tell(.ready) }
-            if sources.isEmpty, config == nil {
-                logger.info("SIGHUP changes nothing: no file was named that could be read again")
-            }
-            var names: (read: [String], kept: [String]) = ([], [])
-            for source in sources {
-                source.files?.markRead()
-                if source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
-            }
-            if !sources.isEmpty { tell(names.read, names.kept) }
-            config?.tell(logger)
+            if let manager { manager.tell(ofReading: { read(sources, config) }) } else { read(sources, config) }
         }
+    }
+
+    private func read(_ sources: [Source], _ config: ConfigReading?) {
+        if sources.isEmpty, config == nil {
+            logger.info("SIGHUP changes nothing: no file was named that could be read again")
+        }
+        var names: (read: [String], kept: [String]) = ([], [])
+        for source in sources {
+            source.files?.markRead()
+            if source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
+        }
+        if !sources.isEmpty { tell(names.read, names.kept) }
+        config?.tell(logger)
     }
 
     /// Says what a signal came to.

@@ -33,7 +33,10 @@ struct AuditOptions {
     }
 
     /// Writes what is left, and that this is all.
-    func finish() async { await log?.finish(within: Self.patience) }
+    func finish() async {
+        trail?.flush()
+        await log?.finish(within: Self.patience)
+    }
 
     private static func reporter(_ path: String, _ logger: Logger) -> @Sendable (AuditLog.Event) -> Void {
         { event in

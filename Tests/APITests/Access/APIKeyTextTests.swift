@@ -103,6 +103,31 @@ struct APIKeyTextTests {
         #expect(throws: APIKeyError.self) { try APIKeyText([0xff], path: "keys") }
     }
 
+    @Test(
+        "what is wrong with a new key by itself is told by the option, before any file is looked at",
+        arguments: [
+            ("a", "role", "writer", "--role: 'writer' is none"),
+            ("a", "bytes-per-day", "5GB", "--bytes-per-day: '5GB'"),
+            ("a", "expires", "soon", "--expires: 'soon' is no time"),
+            ("a", "expires", "2020-01-01", "--expires: 2020-01-01T00:00:00.000Z is in the past"),
+            ("a", "owner", "*", "owner=* is for readers"), ("a b", "role", "admin", "'a b': a name has"),
+        ])
+    func options(name: String, attribute: String, value: String, words: String) {
+        let fault = APIKeyText.fault(of: name, attributes: [(attribute, value)], at: Self.time)
+        #expect(fault?.hasPrefix(words) == true, "\(fault ?? "-")")
+    }
+
+    @Test("a good one has no fault, and an owner that no key has is known")
+    func goodOptions() throws {
+        let good = [("role", "reader"), ("owner", "bob"), ("expires", "2099-01-01")].map { (name: $0, value: $1) }
+        #expect(APIKeyText.fault(of: "a", attributes: good, at: Self.time) == nil)
+        var changed = try text(APIKeysTests.line("bob", "two") + APIKeysTests.line("eve", "five", " owner=mallory"))
+        try changed.add("a", secret: "one", attributes: good)
+        try changed.add("b", secret: "three", attributes: [("owner", "bobby")])
+        try changed.add("c", secret: "four", attributes: [("owner", "mallory")])
+        #expect(["a", "b", "c", "bob"].map { changed.unknownOwner(of: $0) } == [nil, "bobby", nil, nil])
+    }
+
     @Test("one line is changed, and all else stays byte for byte")
     func changing() throws {
         let (before, after) = ("  # a: comment\n\tbob :  ", "  role=admin\t \r\n\n# end")

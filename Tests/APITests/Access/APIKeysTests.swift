@@ -40,6 +40,38 @@ struct APIKeysTests {
         #expect(error?.description.contains("secret-secret") == false)
     }
 
+    @Test("of many keys each is found as itself, and none twice")
+    func many() throws {
+        let lines = (0..<500).map { Self.line("n\($0)", "key \($0)") }
+        let keys = try APIKeys(lines.joined(), path: "keys")
+        for number in 0..<500 { #expect(keys.name(of: "key \(number)".utf8) == "n\(number)") }
+        for number in 500..<520 { #expect(keys.name(of: "key \(number)".utf8) == nil) }
+        let twin = #expect(throws: APIKeyError.self) {
+            try APIKeys(lines.joined() + Self.line("m", "key 321"), path: "keys")
+        }
+        #expect(twin?.description == "keys:501: 'm' has the same key as 'n321'")
+    }
+
+    @Test("a last line without an end may be half written: it is refused wherever it is cut, unless it is a comment")
+    func halfWritten() throws {
+        let whole = Self.line("alice", "one", " role=reader owner=* expires=2999-01-01")
+        for count in 1..<whole.utf8.count {
+            let text = Self.line("bob", "two") + String(decoding: whole.utf8.prefix(count), as: UTF8.self)
+            let error = #expect(throws: APIKeyError.self, "\(count) bytes") { try APIKeys(text, path: "keys") }
+            #expect(error?.description.hasPrefix("keys:2: ") == true)
+        }
+        #expect(try APIKeys(whole, path: "keys").count == 1)
+        #expect(try APIKeys(whole + "# by", path: "keys").count == 1)
+        #expect(try APIKeys(whole + "  ", path: "keys").count == 1)
+    }
+
+    @Test("names that metrics have for others are no key's", arguments: ["anonymous", "other"])
+    func names(of name: String) throws {
+        let error = #expect(throws: APIKeyError.self) { try APIKeys(Self.line(name, "one"), path: "keys") }
+        #expect(error?.description.contains("expected another name") == true)
+        #expect(try APIKeys(Self.line(name + "s", "one", " owner=other"), path: "keys").count == 1)
+    }
+
     @Test("a comment begins with its sign, whatever mark follows it")
     func commentsAreBytes() throws {
         let keys = try APIKeys("#\u{301} alice and bob\n" + Self.line("alice", "one"), path: "keys")
@@ -93,6 +125,18 @@ struct APIKeyFileTests {
         try write(APIKeysTests.line("carol", "three"))
         try file.reload()
         #expect(file.current.name(of: "one".utf8) == nil)
+    }
+
+    @Test(
+        "a file whose last key was taken away lets nobody in, though no server begins with one",
+        arguments: ["", "# none\n"])
+    func lastKey(left: String) throws {
+        try write(APIKeysTests.line("alice", "one"))
+        let file = try APIKeyFile(path: path)
+        try write(left)
+        #expect(try file.reload().count == 0)
+        #expect(file.current.name(of: "one".utf8) == nil)
+        #expect(throws: APIKeyError.self) { try APIKeyFile(path: path) }
     }
 
     @Test("at the start what can't be used is an error: nothing there, a folder, no text")

@@ -1,7 +1,6 @@
 import Engine
 import Formats
 import Foundation
-import HTTP
 import HTTPTypes
 import JSON
 import Jobs
@@ -14,6 +13,7 @@ import VadCLIP
 
 @testable import API
 @testable import Audit
+@testable import HTTP
 
 /// Handlers behind the audit log, with workers that never begin.
 @Suite("What is written down of requests", .timeLimit(.minutes(1)))
@@ -109,12 +109,66 @@ struct AuditTrailTests {
         #expect(lines[3]["job"]?.string == "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     }
 
+    @Test("a job that has ended is forgotten once, with its model and features, by however many at a time")
+    func forgotten() async throws {
+        #expect(await status { try await ask(.post, "/score", body: npy) } == 202)
+        let job = try #require(try lines().last?["job"]?.string)
+        #expect(await status { try await ask(.delete, "/jobs/\(job)", id: job) } == 200)
+        async let first = status { try await ask(.delete, "/jobs/\(job)", id: job) }
+        async let second = status { try await ask(.delete, "/jobs/\(job)", id: job) }
+        #expect(await [first, second].compactMap(\.self).sorted() == [204, 404])
+        await log.finish(within: .seconds(60))
+        let lines = try lines()
+        let forgotten = lines.filter { $0["outcome"]?.string == "forgotten" }
+        #expect(forgotten.count == 1 && lines.filter { $0["outcome"]?.string == "unknown-job" }.count == 1)
+        for name in ["job", "model", "features_sha256"] {
+            #expect(forgotten.first?[name]?.string == lines[1][name]?.string && lines[1][name] != nil, "\(name)")
+        }
+    }
+
+    @Test(
+        "who has gone before the answer was interrupted, whatever became of what was asked", arguments: [true, false])
+    func interrupted(isGone: Bool) async throws {
+        let request = Request(
+            head: RequestHead(method: .get, path: "/jobs/a", fields: HeaderFields([])), id: "r1",
+            client: .key("alice"), pathParameters: PathParameters([("id", "a")]))
+        let note = AuditNote(AuditTrail(log, isRequired: true), of: request)
+        let asking = Task {
+            if isGone { withUnsafeCurrentTask { $0?.cancel() } }
+            try await note.refused(.read, ScoringError.store(.unavailable("nobody waits for it any more")))
+        }
+        try await asking.value
+        await log.finish(within: .seconds(60))
+        let line = try lines()[1]
+        #expect(line["status"]?.integer == (isGone ? 499 : 503))
+        #expect(line["outcome"]?.string == (isGone ? "interrupted" : "store-unavailable"))
+    }
+
+    @Test("a look at a batch is no line, but one at what is not to be seen is")
+    func batches() async throws {
+        let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+        let router = try #require(services[true]).router()
+        let head = RequestHead(method: .get, path: "/batches/\(unknown)", fields: HeaderFields([]))
+        guard case .route(let route, let parameters) = router.resolve(head), case .deferred(let answer) = route.handler
+        else {
+            Issue.record("no route")
+            return
+        }
+        let request = Request(head: head, id: "r1", client: .key("alice"), pathParameters: parameters)
+        #expect(await status { try await answer(request) } == 404)
+        await log.finish(within: .seconds(60))
+        let line = try lines()[1]
+        #expect(line["action"]?.string == "read" && line["batch"]?.string == unknown)
+        #expect(line["outcome"]?.string == "unknown-batch" && line["key"]?.string == "alice")
+    }
+
     @Test("while the log can't be written nothing is done, or all is, as it was asked for")
     func failures() async throws {
         isFull.isOn = true
         // The first one is under way when it is found out.
         #expect(await status { try await ask(.post, "/score", body: npy) } == 503)
         #expect(log.isFailing)
+        #expect(services.mapValues { $0.isReady } == [true: false, false: true])
         #expect(await status { try await ask(.post, "/score", body: npy) } == 503)
         #expect(await status { try await ask(.post, "/score", body: npy, isRequired: false) } == 202)
         isFull.isOn = false
@@ -124,5 +178,23 @@ struct AuditTrailTests {
         // What was under way, what went on regardless, and the last one; of the refused one there is nothing to tell.
         #expect(try lines().filter { $0["action"]?.string == "submit" }.count == 3)
         #expect(try AuditCheck().run([folder.path + "/audit.log"]).lines == 5)
+    }
+
+    @Test("a result that is refused as the log can't be written is not fetched by that; one that is given is")
+    func fetched() async throws {
+        let crowd = try CrowdService()
+        let job = try await crowd.finished(rows: 3)
+        let request = Request(
+            head: RequestHead(method: .get, path: "/jobs/\(job.id)", fields: HeaderFields([])),
+            pathParameters: PathParameters([("id", "\(job.id)")]))
+        let trail = AuditTrail(log, isRequired: true)
+        isFull.isOn = true
+        #expect(await status { try await crowd.service.showJob(request, AuditNote(trail, of: request)) } == 503)
+        #expect(crowd.store.reads(job.id) == 1 && !crowd.store.isFetched(job.id))
+        isFull.isOn = false
+        await waitUntil { !log.isFailing }
+        #expect(await status { try await crowd.service.showJob(request, AuditNote(trail, of: request)) } == 200)
+        #expect(crowd.store.isFetched(job.id))
+        await log.finish(within: .seconds(60))
     }
 }

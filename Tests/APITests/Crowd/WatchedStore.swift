@@ -6,10 +6,12 @@ import Synchronization
 final class WatchedStore: JobStore {
     private struct State {
         var reads: [JobID: Int] = [:]
+        var fetched: Set<JobID> = []
         var isHeld: (@Sendable (JobID) -> Bool)?
         var held: [CheckedContinuation<Void, Never>] = []
         var beforeReading: (@Sendable (JobID) async -> Void)?
         var failure: JobStoreError?
+        var writeFault: JobStoreError?
         var callbacks = Callbacks()
         var awaitingSettled: [JobID: CheckedContinuation<Void, Never>] = [:]
     }
@@ -30,6 +32,14 @@ final class WatchedStore: JobStore {
 
     /// How often a result was read.
     func reads(_ id: JobID) -> Int { state.withLock { $0.reads[id, default: 0] } }
+
+    /// Whether a result counts as fetched.
+    func isFetched(_ id: JobID) -> Bool { state.withLock { $0.fetched.contains(id) } }
+
+    func noteFetched(_ id: JobID) async {
+        state.withLock { _ = $0.fetched.insert(id) }
+        await store.noteFetched(id)
+    }
 
     /// From now on readers wait, those of one job or all.
     func hold(_ only: JobID? = nil) { state.withLock { $0.isHeld = { only == nil || $0 == only } } }
@@ -52,9 +62,13 @@ final class WatchedStore: JobStore {
     /// From now on no result can be read, for this reason.
     func fail(_ failure: JobStoreError) { state.withLock { $0.failure = failure } }
 
+    /// From now on nothing can be written, for this reason; nil for none.
+    func refuseWrites(_ fault: JobStoreError?) { state.withLock { $0.writeFault = fault } }
+
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         let (action, failure) = state.withLock { state in
             state.reads[id, default: 0] += 1
+            if fetching { state.fetched.insert(id) }
             return (state.beforeReading, state.failure)
         }
         await action?(id)
@@ -150,7 +164,10 @@ extension WatchedStore {
         }
     }
 
-    func checkWritable() async throws(JobStoreError) { try await store.checkWritable() }
+    func checkWritable() async throws(JobStoreError) {
+        if let fault = state.withLock({ $0.writeFault }) { throw fault }
+        try await store.checkWritable()
+    }
 
     func counts() async throws(JobStoreError) -> JobCounts { try await store.counts() }
 

@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import subprocess
 import threading
 import time
 
-from support.harness import check, contains, equal, finish, group, need, scratch
+from support.harness import VIGIL, check, contains, equal, finish, group, need, scratch
 
 need("owners", "numpy", "requests")
 
@@ -54,8 +55,8 @@ with group("the file"):
     check("secrets are long, and differ", len(set(secrets.values())) == 5 and min(map(len, secrets.values())) > 40)
     ran = vigil("add", "alice", code=78)
     contains("a name twice", ran.last, "'alice' already", "rotate")
-    contains("a role that is none", vigil("add", "x", "--role", "god", code=78).last, "expected admin")
-    contains("a time that is none", vigil("add", "x", "--expires", "soon", code=78).last, "2027-01-31")
+    contains("a role that is none", vigil("add", "x", "--role", "god", code=64).last, "expected admin")
+    contains("a time that is none", vigil("add", "x", "--expires", "soon", code=64).last, "2027-01-31")
     equal("and nothing is changed", keys.read_text(), text)
     listed = {one["name"]: one for one in json.loads(vigil("list", "--json").out)}
     equal("listed", sorted(listed), ["alice", "auditor", "bob", "looker", "root"])
@@ -63,6 +64,7 @@ with group("the file"):
     contains("a table of them", vigil("list").out, "name", "auditor", "reader")
     equal("whose key it is", vigil("verify", key=secrets["bob"]).out, "bob\n")
     contains("a key that is none", vigil("verify", key="nothing", code=65).last, "none of")
+    contains("nothing", vigil("verify", key="", code=66).last, "standard input is empty")
     old = secrets["alice"]
     secrets["alice"] = vigil("rotate", "alice").out.strip()
     vigil("verify", key=old, code=65)
@@ -71,6 +73,14 @@ with group("the file"):
     vigil("revoke", "gone")
     contains("it is marked", line("gone"), "revoked=20")
     contains("a key that was revoked", vigil("verify", key=secrets["gone"], code=65).last, "'gone'", "revoked")
+    before = keys.read_bytes()
+    for option, value in (("--role", "writer"), ("--bytes-per-day", "5GB"), ("--expires", "2020-01-01"), ("--expires", "soon")):
+        ran = vigil("add", "wrong", option, value, code=64)
+        contains(f"{option} {value}: the option is named", ran.last, f"{option}: ")
+        check("and no line of the file", str(keys) not in ran.err, ran.err)
+    equal("the file stays", keys.read_bytes(), before)
+    contains("an owner that no key has", vigil("add", "wrong", "--owner", "nobody").err, "note: no key is called 'nobody'")
+    vigil("revoke", "wrong", "--forget")
     contains("its name is not free", vigil("add", "gone", code=78).last, "revoked", "--forget")
     vigil("revoke", "gone", "--forget")
     check("until it is forgotten", "gone" not in keys.read_text())
@@ -82,6 +92,20 @@ with group("the file"):
     check("the link stays one", link.is_symlink() and "revoked=" in line("bob"))
     vigil("revoke", "bob", "--forget")
     add("bob", "--jobs-per-day", "3")
+
+with group("a key that can't be shown is none"):
+    before = keys.read_bytes()
+    for name, output in (("closed", ">&-"), ("full", ">/dev/full")):
+        for words in (f"rotate bob --api-keys {keys}", f"add new --api-keys {keys}", f"add first --api-keys {folder}/new"):
+            ran = subprocess.run(["sh", "-c", f'exec "$0" keys {words} {output}', VIGIL], capture_output=True, text=True)
+            contains(f"{name}: {words.split()[0]}", f"{ran.returncode} {ran.stderr}", "70 ", "can't be written")
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run([VIGIL, "keys", "rotate", "bob", "--api-keys", keys], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    equal("nobody reads: exit code", ran.returncode, 70)
+    equal("the file is as it was", keys.read_bytes(), before)
+    equal("and nothing is beside it", sorted(os.listdir(folder)), ["given", "keys", "link"])
 
 with group("many at a time"):
     names = [f"n{number}" for number in range(12)]

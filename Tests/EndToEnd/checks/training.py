@@ -192,6 +192,9 @@ with group("the same bits"):
         equal(f"{name}, and --resume", (PLACE / name / "model.safetensors").read_bytes() == model, True)
     ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed")
     equal("a state is not written over", ran.code, 64)
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "truth.csv")
+    check("a file in the folder's place", ran.code == 78 and "--output" in ran.err, f"{ran.code} {shown(ran.err)}")
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed")
     contains("and it says what to do", ran.err, "--resume")
     ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--rate", 1e-3)
     equal("another training's state is refused", ran.code, 65)
@@ -264,6 +267,7 @@ with group("what is wrong is said before the first step"):
         ("a class without videos", "", ["--labels", "normal,fighting,explosion,arson"], 65, "arson"),
         ("too large a batch", "", ["--batch", 30, "--batching", "paired"], 65, "--batch"),
         ("a part that there is none of", "", ["--without", "locals"], 64, "did you mean 'local'"),
+        ("both graphs, one by one", "", ["--without", "distance,similarity"], 64, "--without global leaves both graphs out"),
         ("a rate out of range", "", ["--rate", -1], 64, "--rate"),
         ("a prompt before nothing", "", ["--prefix", -1], 64, "--prefix"),
         ("a prompt that leaves no place", "", ["--postfix", 70], 64, "--postfix"),
@@ -280,6 +284,18 @@ with group("what is wrong is said before the first step"):
     ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--validation-list", PLACE / "ten.csv")
     equal("ten crops of a test video: exit code", ran.code, 65)
     contains("ten crops of a test video: named", ran.err, "ten.csv", "10 crops")
+    equal("scenes", run("scenes", "--output", PLACE / "scenes", "--train", 2, "--test", 2).code, 0)
+    other = ["--clip", PLACE / "scenes/clip.safetensors", "--output", PLACE / "bad"]
+    ran = run("train", *DATA[:-2], *TEST, *SMALL, *other)
+    contains("labels of another vocabulary", ran.err, "does not belong to this text tower")
+    for name, options, words in (
+        ("a preset that is none", ["--preset", "ucf"], "ucf-crime or xd-violence"),
+        ("data without a preset", ["--data", PLACE], "--preset"),
+        ("a rate out of range", ["--rate", 0], "--rate"),
+        ("a folder that is not there", ["--features", PLACE / "none"], "no such folder"),
+    ):
+        ran = run("train", *DATA[:-2], *TEST, *SMALL, "--clip", PLACE / "none.pth", "--output", PLACE / "bad", *options)
+        contains(f"{name}: told before CLIP is read", ran.err, words)
     ran = run("train", *DATA[:-2], *SMALL, "--output", PLACE / "bad")
     equal("no CLIP: exit code", ran.code, 64)
     contains("no CLIP: named", ran.err, "--clip")

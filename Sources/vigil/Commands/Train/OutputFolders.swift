@@ -58,6 +58,6 @@ struct OutputFolders {
     }
 
     private static func naming<Value>(_ body: () throws(FileError) -> Value) throws(Failure) -> Value {
-        do throws(FileError) { return try body() } catch { throw Failure(.usage, "--output: \(error)") }
+        do throws(FileError) { return try body() } catch { throw Failure(.configuration, "--output: \(error)") }
     }
 }

@@ -32,7 +32,9 @@ struct TrainCommand: AsyncParsableCommand {
     var vocab: String?
     @Option(help: "The folder for what comes out; it is made, with those above it.")
     var output: String?
-    @Option(help: "Train with so many seeds, from --seed on, and tell mean and spread.")
+    @Option(
+        help: "Train with so many seeds, from --seed on, each in a folder seed-N of --output, and tell mean and spread."
+    )
     var seeds = 1
     @Flag(help: "Go on from the state that is in the output folder.")
     var resume = false
@@ -61,7 +63,10 @@ struct TrainCommand: AsyncParsableCommand {
             """)
     var keepTextTower = false
     @Option(
-        help: "Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON.")
+        help: """
+            Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON. Relative \
+            paths of features are in the file's folder.
+            """)
     var replay: String?
     @Option(help: "A file for the replayed weights, with the published names: .pth or .safetensors.")
     var replayWeights: String?
@@ -85,8 +90,10 @@ struct TrainCommand: AsyncParsableCommand {
         }
         var folders = try OutputFolders(output, runs: runs.map(\.folder), resuming: resume)
         defer { withExtendedLifetime(folders) {} }
+        let lists = try inputs.lists(preset: try recipe.benchmark())
+        try recipe.check(labels: lists.spelling.classes)
         let source = try CheckpointSource(clip: Self.hold(clip, "--clip"))
-        let job = try job(source)
+        let job = try job(source, lists)
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
@@ -120,7 +127,7 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     /// Reads all that the options name, and looks at it: the features last, which takes long.
-    private func job(_ clip: CheckpointSource) throws -> TrainingJob {
+    private func job(_ clip: CheckpointSource, _ lists: TrainInputs.Lists) throws -> TrainingJob {
         guard let width = clip.featureWidth else {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
@@ -133,7 +140,6 @@ struct TrainCommand: AsyncParsableCommand {
             throw Failure(
                 .usage, "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
-        let lists = try inputs.lists(preset: try recipe.benchmark())
         let settings = try recipe.settings(labels: lists.spelling.classes, width: width, metric: lists.metric)
         try TrainingJob.check(
             settings, clip: clip, start: start, vocabulary: vocabulary, validatesFrames: lists.validatesFrames)
