@@ -107,8 +107,7 @@ extension FolderBackup {
                 json.member("passing", passing)
                 json.member("bytes", bytes)
                 json.member("keeps_owner", keepsOwner)
-                json.key("damages")
-                json.array(damages) { $0.string($1) }
+                json.member("damages", damages)
             }
         }
     }
@@ -121,8 +120,7 @@ extension FolderSummary {
         if let backup { facts.append("backup of \(backup.folder), made \(backup.madeAt)") }
         if let server { facts.append(server > 0 ? "in use by pid \(server)" : "in use") }
         if let jobs {
-            let counts = jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-            facts.append(counts.isEmpty ? "no jobs" : counts.joined(separator: ", "))
+            facts.append(jobs.isEmpty ? "no jobs" : JobsByStatus(jobs).text)
         } else {
             facts.append("can't be read: vigil state check tells more")
         }
@@ -142,12 +140,7 @@ extension FolderSummary {
                     json.member("made_at", backup.madeAt.description)
                 }
             }
-            if let jobs {
-                json.key("jobs")
-                json.object { json in
-                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
-                }
-            }
+            if let jobs { JobsByStatus(jobs).write(to: &json) }
             json.member("bytes", bytes)
         }
     }

@@ -146,7 +146,7 @@ extension FolderReport {
         ]
         if !jobs.isEmpty {
             lines.append(
-                "jobs: " + jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+                "jobs: " + JobsByStatus(jobs).text)
         }
         if jobs["running"] ?? 0 > 0 {
             lines.append("what was running will run again at the next start")
@@ -163,12 +163,8 @@ extension FolderReport {
                 json.member("folder", folder)
                 json.member("whole", isWhole)
                 json.member("refused", isRefused)
-                json.key("jobs")
-                json.object { json in
-                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
-                }
-                json.key("notes")
-                json.array(notes) { $0.string($1) }
+                JobsByStatus(jobs).write(to: &json)
+                json.member("notes", notes)
                 json.key("damages")
                 json.array(damages) { json, damage in
                     json.object { json in
@@ -179,6 +175,21 @@ extension FolderReport {
                 }
             }
         }
+    }
+}
+
+/// How many jobs of each status a folder has, by the statuses' names.
+struct JobsByStatus {
+    private let counts: [(status: String, jobs: Int)]
+
+    init(_ jobs: [String: Int]) { counts = jobs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+
+    /// `3 done, 1 queued`; empty where there are none.
+    var text: String { counts.map { "\($0.jobs) \($0.status)" }.joined(separator: ", ") }
+
+    func write(to json: inout JSONWriter) {
+        json.key("jobs")
+        json.object { json in for (status, jobs) in counts { json.member(status, jobs) } }
     }
 }
 
@@ -216,10 +227,8 @@ extension FolderRecovery {
                 json.member("output", output)
                 json.member("whole", isWhole)
                 json.member("jobs", recovered)
-                json.key("notes")
-                json.array(notes) { $0.string($1) }
-                json.key("losses")
-                json.array(losses) { $0.string($1) }
+                json.member("notes", notes)
+                json.member("losses", losses)
             }
         }
     }
