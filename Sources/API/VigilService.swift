@@ -39,6 +39,8 @@ public final class VigilService: Sendable {
     let results = SharedResults()
     /// The answer to `/livez` that was given last, and what it says.
     let lastLive = Mutex<(state: LiveState, answer: Response)?>(nil)
+    /// What was found when the store was looked at last.
+    let lastStore = StoreLooks()
     /// What `/metrics` shows, once that is known.
     let page = Mutex<MetricsPage?>(nil)
 

@@ -14,7 +14,7 @@ public final class TLSClientContext: @unchecked Sendable {
         self.context = context
         try TLSContext.setProtocols(on: context)
         TLSContext.setTransferModes(on: context)
-        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        SSL_CTX_set_verify(context, configuration.believesAnyone ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nil)
         // The only protocol that follows; a server that wants another one says so by an alert.
         let offer = [8] + Array("http/1.1".utf8)
         guard SSL_CTX_set_alpn_protos(context, offer, UInt32(offer.count)) == 0 else {
@@ -74,6 +74,10 @@ public struct TLSClientConfiguration: Sendable, Equatable {
     /// The PEM files of the client's own certificate and key, for servers that ask for one.
     public var identity: Identity?
 
+    /// Whether a server may be anyone, so that only who listens is not kept from reading: for one that is asked at an address of
+    /// its own machine, and nothing secret.
+    public var believesAnyone: Bool
+
     /// Who a client is.
     public struct Identity: Sendable, Equatable {
         /// The certificate, and after it those that lead to its root.
@@ -89,17 +93,22 @@ public struct TLSClientConfiguration: Sendable, Equatable {
     }
 
     /// A configuration from its parts.
-    public init(trustsSystem: Bool = true, authorityPath: String? = nil, identity: Identity? = nil) {
+    public init(
+        trustsSystem: Bool = true, authorityPath: String? = nil, identity: Identity? = nil,
+        believesAnyone: Bool = false
+    ) {
         self.trustsSystem = trustsSystem
         self.authorityPath = authorityPath
         self.identity = identity
+        self.believesAnyone = believesAnyone
     }
 }
 
 /// The client's side of TLS on one non-blocking socket. It belongs to one thread at a time.
 ///
 /// A handshake is done only once the server's certificate leads to a trusted authority, is valid now, and names the
-/// server that was asked for, in its alternative names: a common name counts for nothing.
+/// server that was asked for, in its alternative names: a common name counts for nothing. Only where the context believes
+/// anyone is it not looked at.
 public struct TLSClientSession: ~Copyable {
     private var session: TLSSession
     private let peer: TLSPeerName
@@ -169,6 +178,7 @@ extension TLSSession {
 
     /// What is wrong with the certificate that the other side has shown, in plain words; nil where nothing is.
     func complaint(about peer: TLSPeerName) -> String? {
+        guard SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE else { return nil }
         let result = SSL_get_verify_result(ssl)
         switch Int32(truncatingIfNeeded: result) {
         case X509_V_OK: return nil

@@ -36,6 +36,25 @@ struct ObserverTests {
         #expect(all.allSatisfy(\.isComplete) && all[0].requestID == "one")
     }
 
+    @Test("what the gate refuses is told with the route that it was for, though nobody there learns of it")
+    func refused() {
+        let refusal = HTTPProblem(status: .unauthorized, slug: "no", title: "No", detail: "No.")
+        let connection = StateHarness(
+            gate: { head, _ throws(HTTPProblem) in
+                switch head.fields[.authorization] {
+                case "late": return Admission(client: .key("a"), verdict: .refused(refusal))
+                case "now": return Admission(client: .key("a"), verdict: .refusedAtOnce(refusal))
+                default: throw refusal
+                }
+            }, observe: { [records] in records.add($0) })
+        for name in ["late", "now", "never"] {
+            connection.feed("GET /path/a HTTP/1.1\r\nHost: a\r\nAuthorization: \(name)\r\n\r\n")
+        }
+        connection.feed("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(records.all.map(\.route) == ["/path/{name}", "/path/{name}", "/path/{name}", nil])
+        #expect(records.all.map(\.status?.code) == [401, 401, 401, 401] && connection.calls.isEmpty)
+    }
+
     @Test("a streamed answer at its end, with the bytes of all its pieces")
     func stream() {
         let connection = connection(answersDeferred: false)

@@ -19,14 +19,16 @@ public struct APIKeys: Sendable {
     public var names: [String] { all.map(\.name) }
 
     /// Reads a file of keys.
-    public init(path: String) throws(APIKeyError) {
+    ///
+    /// - Parameter isEmptyTaken: whether there may be no key at all
+    public init(path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         let text: String
         do throws(SmallFile.Failure) {
             text = try SmallFile.text(path, expected: "lines of name:sha256hex")
         } catch {
             throw APIKeyError(error.description)
         }
-        try self.init(text, path: path)
+        try self.init(text, path: path, isEmptyTaken: isEmptyTaken)
     }
 
     /// Reads lines of `name:sha256hex`, behind which attributes may stand; empty lines, and lines that begin with #, are
@@ -114,9 +116,12 @@ public struct APIKeys: Sendable {
 public typealias APIKeyFile = ReloadedFile<APIKeys, APIKeyError>
 
 extension ReloadedFile where Value == APIKeys, Failure == APIKeyError {
-    /// Reads the file; throws where it can't be used.
+    /// Reads the file; throws where it can't be used, and where it has no key, with which nobody would mean to begin. One whose
+    /// last key is taken away later lets nobody in.
     public convenience init(path: String) throws(APIKeyError) {
-        try self.init { () throws(APIKeyError) in try APIKeys(path: path) }
+        try self.init(from: APIKeys(path: path)) { () throws(APIKeyError) in
+            try APIKeys(path: path, isEmptyTaken: true)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ import HTTPTypes
 import Jobs
 import Scoring
 import Synchronization
+import Telemetry
 
 /// The audit log as the endpoints keep it.
 public struct AuditTrail: Sendable {
@@ -34,7 +35,8 @@ extension Problem {
         status: .serviceUnavailable, slug: "audit-unavailable", title: "The audit log can't be written",
         detail:
             "Nothing is done that can't be written down: ask again shortly. What was handed in may have been taken, so send "
-            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"])
+            + "it again under the same Idempotency-Key.", fields: [.retryAfter: "5"],
+        shortage: Family.Shortage.audit.rawValue)
 }
 
 /// What is to be written down of a request while it is answered.

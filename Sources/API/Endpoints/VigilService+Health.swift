@@ -56,6 +56,13 @@ extension VigilService {
         return answer([workers, await modelCheck(), store, accepting(store)], detailed: detailed)
     }
 
+    /// What ``ready(detailed:)`` says, by what was found when it was asked last; where that is long ago it is looked at anew,
+    /// for whoever asks next. Nobody waits for a disk here.
+    var isReady: Bool {
+        if lastStore.isDue(at: scoring.backlog.now) { Task { _ = await store() } }
+        return refusal == nil && lastStore.isFine(at: scoring.backlog.now)
+    }
+
     private var workers: Check { workers(scoring.health) }
 
     private func workers(_ health: PoolHealth) -> Check {
@@ -92,21 +99,26 @@ extension VigilService {
     }
 
     private func store() async -> Check {
+        let backlog = scoring.backlog
+        let look = lastStore.begin(at: backlog.now)
         do {
-            try await scoring.backlog.checkStore()
-            return Check(name: "store", isFine: true, detail: "\(scoring.backlog.storeSummary), with room for results")
+            try await backlog.checkStore()
+            lastStore.end(look, isFine: true, at: backlog.now)
+            return Check(name: "store", isFine: true, detail: "\(backlog.storeSummary), with room for results")
         } catch {
+            lastStore.end(look, isFine: false, at: backlog.now)
             return Check(name: "store", isFine: false, detail: error.description)
         }
     }
 
+    /// Why nothing is taken, whatever the store has to say; nil where that is asked alone.
+    private var refusal: String? {
+        if let audit = settings.audit, audit.isRequired, audit.log.isFailing { return "the audit log can't be written" }
+        return scoring.backlog.admission() == .draining ? "draining" : nil
+    }
+
     private func accepting(_ store: Check) -> Check {
-        if let audit = settings.audit, audit.isRequired, audit.log.isFailing {
-            return Check(name: "accepting", isFine: false, detail: "the audit log can't be written")
-        }
-        if scoring.backlog.admission() == .draining {
-            return Check(name: "accepting", isFine: false, detail: "draining")
-        }
+        if let refusal { return Check(name: "accepting", isFine: false, detail: refusal) }
         return Check(
             name: "accepting", isFine: store.isFine,
             detail: store.isFine ? "taking jobs" : "no jobs are taken, as the store has it")

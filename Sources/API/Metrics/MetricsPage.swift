@@ -16,6 +16,7 @@ public final class MetricsPage: Sendable {
         var backlog = JobMetrics()
         var limits = Backlog.Limits()
         var isAccepting = true
+        var isReady = true
         var census: QueueCensus?
         var room: StoreRoom?
         var callbacks = 0
@@ -36,11 +37,17 @@ public final class MetricsPage: Sendable {
     /// Counts requests, for whoever is told of them.
     public let requests: RequestTelemetry
     private let scoring: ScoringService
+    private let isReady: @Sendable () -> Bool
     private let registry: Registry<Reading>
     private let statistics = Mutex<(@Sendable () -> ServerStatistics)?>(nil)
 
-    init(_ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry) {
+    /// - Parameter isReady: whether jobs can be taken, by what is known of it
+    init(
+        _ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry,
+        isReady: @escaping @Sendable () -> Bool
+    ) {
         self.scoring = scoring
+        self.isReady = isReady
         self.requests = requests
         registry = Self.registry(jobs, requests)
     }
@@ -67,6 +74,7 @@ public final class MetricsPage: Sendable {
         reading.backlog = backlog.metrics
         reading.limits = backlog.limits
         reading.isAccepting = backlog.admission() != .draining
+        reading.isReady = isReady()
         reading.room = backlog.storeRoom
         reading.callbacks = backlog.waitingCallbacks ?? 0
         reading.health = scoring.health
@@ -178,7 +186,8 @@ extension Registry where Reading == MetricsPage.Reading {
         add(.selfTest) { reading, text in
             for name in reading.modelNames { text.sample(.selfTest, [name], 1) }
         }
-        add(.ready) { $0.isAccepting ? 1 : 0 }
+        add(.accepting) { $0.isAccepting ? 1 : 0 }
+        add(.ready) { $0.isReady ? 1 : 0 }
     }
 
     fileprivate mutating func addProcess() {

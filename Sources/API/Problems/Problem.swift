@@ -157,7 +157,8 @@ enum Problem {
         case .unavailable:
             HTTPProblem(
                 status: .serviceUnavailable, slug: "store-unavailable", title: "The store is not available",
-                detail: error.told, fields: [.retryAfter: "5"], cause: error.cause)
+                detail: error.told, fields: [.retryAfter: "5"], cause: error.cause,
+                shortage: Family.Shortage.store.rawValue)
         case .keyReused:
             HTTPProblem(
                 status: .conflict, slug: "idempotency-key-reused",

@@ -45,6 +45,20 @@ public struct ListSummary: Equatable, Sendable {
     /// Classes that no video has.
     public var emptyClasses: [String] { classes.filter { $0.videos == 0 }.map(\.label) }
 
+    /// Fewer videos of a class teach little of it.
+    private static let few = 5
+
+    /// What to say of classes that few videos have, and that are written nearly as another one.
+    var rare: [String] {
+        let rare = classes.filter { (1..<Self.few).contains($0.videos) }
+        guard !rare.isEmpty else { return [] }
+        let others = classes.filter { $0.videos >= Self.few }.map(\.label)
+        return rare.map { one in
+            "\(counted(one.videos, "video")) alone \(one.videos == 1 ? "has" : "have") the class \(quoted(one.label)): that "
+                + "is too little to learn it" + LabelSpelling.meant(one.label, others)
+        }
+    }
+
     /// One line: `290 videos in 290 rows (crop 5): normal 150, abuse 2, …`.
     public var text: String {
         let crop: String =

@@ -35,6 +35,7 @@ extension VideoList {
                         doubt: "no video of the list has the class \(empty): its average precision counts as 0 in the "
                             + "published mAP"))
         }
+        if purpose == .training, !summary.rare.isEmpty { findings.append(Finding(doubts: summary.rare)) }
         return findings
     }
 

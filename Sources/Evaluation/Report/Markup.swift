@@ -43,6 +43,7 @@ enum Markup {
         svg .coarse { stroke: var(--coarse) } svg .fine { stroke: var(--fine) } svg .good { stroke: var(--good) }
         svg .chance { stroke: var(--soft); stroke-dasharray: 4 4 } svg .cell { fill: var(--coarse) }
         svg .truth { fill: var(--truth); opacity: .22 } svg .on { fill: var(--page); font-weight: 600 }
+        svg .half { fill: #17191c; font-weight: 600 }
 
         """
 }

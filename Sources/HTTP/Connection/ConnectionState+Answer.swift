@@ -51,10 +51,12 @@ extension ConnectionState {
             let address = exchange?.address ?? remote
             let admission: Admission
             do throws(HTTPProblem) { admission = try gate(head, address) } catch {
+                noteRoute(of: head)
                 answer(error, now: now)
                 return nil
             }
             exchange?.admission = admission
+            if case .admitted = admission.verdict {} else { noteRoute(of: head) }
             switch admission.verdict {
             case .answered(let response): return afterBody(.answer(response), now: now)
             case .refused(let problem): return afterBody(.answer(rendered(problem)), now: now)
@@ -73,6 +75,12 @@ extension ConnectionState {
             exchange?.route = route.pattern
             return admit(head, route, parameters, now: now)
         }
+    }
+
+    /// What is not let in is told of as asked of the route that it was for; nobody there learns of it.
+    private mutating func noteRoute(of head: RequestHead) {
+        guard context.observe != nil, case .route(let route, _) = context.router.resolve(head) else { return }
+        exchange?.route = route.pattern
     }
 
     private mutating func admit(

@@ -13,6 +13,12 @@ public final class ReloadedFile<Value: Sendable, Failure: Error>: Sendable {
         value = Mutex(try read())
     }
 
+    /// Begins with what was read already.
+    public init(from first: Value, reading read: @escaping @Sendable () throws(Failure) -> Value) {
+        self.read = read
+        value = Mutex(first)
+    }
+
     /// What counts now.
     public var current: Value { value.withLock { $0 } }
 

@@ -4,6 +4,8 @@ import Platform
 public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Another process works on it.
     case inUse(folder: String, pid: Int?)
+    /// Another process reads it, and will be done with that.
+    case beingRead(folder: String)
     /// There is no folder, or one without jobs.
     case absent(folder: String)
     /// The folder or a file in it can't be made, read or written.
@@ -19,6 +21,8 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
         case .inUse(let folder, let pid):
             "the state folder \(folder) is in use by another vigil\(pid.map { " (pid \($0))" } ?? ""): stop that one, "
                 + "or name another folder"
+        case .beingRead(let folder):
+            "the state folder \(folder) is being read, as by vigil state backup: try again when that has ended"
         case .absent(let folder):
             "there is no state folder \(folder): expected one that has jobs.sqlite"
         case .unusable(let path, let reason): "the state folder can't be used: \(path): \(reason)"
@@ -43,7 +47,7 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
     var reason: String {
         switch self {
         case .damaged(let path, let reason), .unusable(let path, let reason): "\(path): \(reason)"
-        case .inUse, .absent, .newer: description
+        case .inUse, .beingRead, .absent, .newer: description
         }
     }
 }

@@ -22,16 +22,23 @@ public final class StateFolder: Sendable {
     let places: StatePlaces
 
     /// Makes the folder if need be, and locks it.
-    public init(_ path: String) throws(StateError) {
+    ///
+    /// - Parameters:
+    ///   - patience: how long whoever reads it is waited for
+    ///   - waiting: called once before that
+    public init(_ path: String, patience: Duration = .zero, waiting: @escaping () -> Void = {}) throws(StateError) {
         self.path = path
         places = StatePlaces(folder: path)
         try Self.make(path)
         own = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard own >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        var pause = Pause(patience: patience, waiting)
         // Some file systems, shared ones above all, lock files alone.
-        if flock(own, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+        switch Self.take(own, &pause) {
+        case nil, .lockless: break
+        case let holder?:
             close(own)
-            throw .inUse(folder: path, pid: Self.pid(inFile: places.lock))
+            throw holder.error(path, pid: Self.pid(inFile: places.lock))
         }
         let file = places.lock
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -43,10 +50,7 @@ public final class StateFolder: Sendable {
         lockedAt = FileTime.now
         isNew = access(places.database, F_OK) != 0
         // From here on deinit closes all, also where this throws.
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
-            throw .inUse(folder: path, pid: Self.pid(in: lock))
-        }
+        if let holder = Self.take(lock, &pause) { throw holder.error(path, pid: Self.pid(in: lock)) }
         let text = Array("\(getpid())\n".utf8)
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)

@@ -53,6 +53,10 @@ extension Family {
         case memory
         /// The store has no room.
         case disk
+        /// The store can't be used: its disk has faults, or its folder is not what it was.
+        case store
+        /// The audit log can't be written, and nothing may be done without.
+        case audit
         /// The process is leaving.
         case draining
     }

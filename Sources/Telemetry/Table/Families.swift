@@ -166,7 +166,7 @@ extension Family {
         "vigil_callbacks_waiting", .gauge, "Callbacks that are on their way or wait for their next try.")
 
     /// What this is.
-    public static let service = [buildInfo, modelInfo, selfTest, ready]
+    public static let service = [buildInfo, modelInfo, selfTest, accepting, ready]
 
     /// The program.
     public static let buildInfo = Family(
@@ -179,7 +179,11 @@ extension Family {
     public static let selfTest = Family(
         "vigil_model_self_test_passed", .gauge, labels: ["model"],
         "1 for a model whose recorded scores the running kernels have reproduced; others are not served.")
-    /// Whether jobs are taken.
+    /// Whether it is to go on.
+    public static let accepting = Family(
+        "vigil_accepting_jobs", .gauge, "1 until the process has been told to end, then 0.")
+    /// Whether it can.
     public static let ready = Family(
-        "vigil_accepting_jobs", .gauge, "1 while jobs are taken, 0 once the process has been told to end.")
+        "vigil_ready", .gauge,
+        "1 while /readyz is 200; 0 where the store or the audit log can't be written, or the process is leaving.")
 }

@@ -28,7 +28,8 @@ public struct ReplayRun {
         guard let window = window ?? Preset.matching(layers: size.layers)?.window else {
             throw ModelError.badSetting(
                 name: "number of layers", value: String(size.layers),
-                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --window for another model")
+                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --window for another model",
+                file: checkpoint.file.path)
         }
         var settings = TrainingSettings(
             model: ModelConfiguration(
@@ -38,6 +39,7 @@ public struct ReplayRun {
         settings.contrastWeight = plan.contrastWeight
         settings.optimizer.weightDecay = plan.weightDecay
         settings.without = without
+        try settings.checkParts()
         try checkpoint.check(prefix: prompt.prefix, postfix: prompt.postfix)
         let tower = try checkpoint.textTower(width: size.width, prefix: prompt.prefix, postfix: prompt.postfix)
         let layout = ParameterLayout(settings.model, context: tower.context, textWidth: tower.width)

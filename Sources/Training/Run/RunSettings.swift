@@ -158,6 +158,7 @@ extension RunSettings {
     /// Throws where a value is out of its range, naming its option.
     public func validate() throws(RunError) {
         do throws(ModelError) { try training.model.validate() } catch { throw .badSetting(error.description) }
+        try training.checkParts()
         func check(_ option: String, _ value: Double, _ range: ClosedRange<Double>) throws(RunError) {
             guard range.contains(value) else {
                 throw .badSetting("\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")

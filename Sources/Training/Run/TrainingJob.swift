@@ -80,6 +80,11 @@ public struct TrainingJob {
         return try clip.textTower(width: own.model.width, prefix: own.prefix, postfix: own.postfix)
     }
 
+    /// The memory that a run takes.
+    public func memory() throws(ModelError) -> TrainingMemory {
+        try TrainingMemory(settings.training, threads: threads, clip: clip, start: start)
+    }
+
     /// The labels' tokens; throws `ModelError`.
     func tokens() throws(ModelError) -> [[Int]] {
         try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, most: try tower().mostTokens)

@@ -150,8 +150,12 @@ extension CheckpointSource {
             return try CheckpointShapes.textTower(
                 of: self, names: names, width: width, prefix: prefix, postfix: postfix)
         } catch {
-            if case .badWeights(let error) = error { throw bad(error.name, error.problem) }
-            throw error
+            switch error {
+            case .badWeights(let error): throw bad(error.name, error.problem)
+            case .badSetting(let name, let value, let expected, _):
+                throw .badSetting(name: name, value: value, expected: expected, file: file.path)
+            default: throw error
+            }
         }
     }
 

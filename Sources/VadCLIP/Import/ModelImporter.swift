@@ -68,7 +68,8 @@ public struct ModelImporter {
         guard let labels = options.labels ?? preset?.labels, let window = options.window ?? preset?.window else {
             throw .badSetting(
                 name: "number of layers", value: String(layers),
-                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --labels and --window for another model")
+                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --labels and --window for another model",
+                file: checkpoint.file.path)
         }
         if options.preset == nil, let preset {
             let published = shape == [256, 512]

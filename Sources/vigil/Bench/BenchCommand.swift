@@ -83,12 +83,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     var warmup = GivenNumber(1)
     @Option(help: "A file with an API key of the server at URL, in one line.")
     var keyFile: String?
-    @Option(help: "A file of certificates that vouch for the server at an https URL too, beside the system's.")
-    var ca: String?
-    @Option(help: "A file with this client's certificate in PEM, for a server at an https URL that asks for one.")
-    var cert: String?
-    @Option(help: "A file with the private key of the certificate in PEM, not encrypted.")
-    var key: String?
+    @OptionGroup var trust: ServerTrust
     @Flag(help: "Write JSON.")
     var json = false
     @Option(help: "A file for the distribution of the latencies, in HdrHistogram's text form, in milliseconds.")
@@ -106,7 +101,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
     func run() async throws {
         let pace = try check()
         let server = try url.map { try ServerURL($0) }
-        let trust = try trust(in: server)
+        let context = try trust.context(for: server)
         if let hdr { try AtomicFile.check(path: hdr) }
         Memory.keepSmallBlocks()
         Descriptors.raiseLimit()
@@ -116,7 +111,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         defer { for source in sources { source.cancel() } }
         let report =
             if let server {
-                try await measure(server, trusting: trust, own: nil, key: key, pace, stop)
+                try await measure(server, trusting: context, own: nil, key: key, pace, stop)
             } else {
                 try await measureOwn(settings, pace, stop)
             }
@@ -163,24 +158,6 @@ struct ServeBenchCommand: AsyncParsableCommand {
             rate: try rate.map { try $0.value(of: "--rate", in: 0.01...1_000_000) },
             seconds: try seconds.value(of: "--seconds", in: 0.1...86_400),
             warmup: try warmup.value(of: "--warmup", in: 0...3_600))
-    }
-
-    /// Whom the server is believed over TLS; nil where that is not spoken.
-    private func trust(in server: ServerURL?) throws -> TLSClientContext? {
-        for (option, path) in [("--ca", ca), ("--cert", cert), ("--key", key)] where path != nil {
-            guard server?.isSecure == true else {
-                throw Failure(.usage, "\(option): nothing is spoken over TLS; expected https://HOST:PORT")
-            }
-        }
-        guard server?.isSecure == true else { return nil }
-        var identity: TLSClientConfiguration.Identity?
-        switch (cert, key) {
-        case (let cert?, let key?): identity = .init(certificatePath: cert, keyPath: key)
-        case (_?, nil): throw Failure(.usage, "--cert needs the certificate's private key by --key")
-        case (nil, _?): throw Failure(.usage, "--key needs its certificate by --cert")
-        case (nil, nil): break
-        }
-        return try TLSClientContext(TLSClientConfiguration(authorityPath: ca, identity: identity))
     }
 
     private func measureOwn(_ settings: Settings, _ pace: Pace, _ stop: StopFlag) async throws -> ServeReport {

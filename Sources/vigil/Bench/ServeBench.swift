@@ -101,19 +101,11 @@ struct ServeBench {
         do { return try measured.get() } catch { throw Self.failure(error, of: server, whereAbsent: .internal) }
     }
 
-    private static let aboutCertificate =
-        "; where it asks for a client's certificate, --cert and --key name one that it takes"
-
     /// What a client's error is to whoever runs the benchmark.
     private static func failure(_ error: ClientError, of server: ServerURL, whereAbsent code: Failure.Code) -> Failure {
         switch error {
         case .unreachable, .unknownHost: Failure(code, "\(server): \(error)")
-        case .noAgreement(TLSClientSession.untrusted):
-            Failure(.badData, "\(server): \(error); an authority that the system does not know is named by --ca")
-        case .alert: Failure(.badData, "\(server): \(error)\(aboutCertificate)")
-        case .noAgreement(let reason) where reason.utf8.firstRange(of: Array("alert".utf8)) != nil:
-            Failure(.badData, "\(server): \(error)\(aboutCertificate)")
-        default: Failure(.badData, "\(server): \(error)")
+        default: Failure(.badData, "\(server): \(error)\(ServerTrust.advice(on: error))")
         }
     }
 }

@@ -1,8 +1,5 @@
-import API
 import ArgumentParser
-import HTTP
 import JSON
-import Logging
 import Platform
 
 /// `vigil config`.
@@ -17,38 +14,19 @@ struct ConfigCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Tell whether vigil serve can use a config file.",
         discussion:
-            "Every fault is a line on standard error. Exit codes: 0 it can be used, 66 files are not there, 78 faults. "
-            + "Neither the environment nor the state folder is looked at."
+            "Every fault is a line on standard error. Exit codes: 0 it can be used, 66 files are not there, 65 the model is "
+            + "none, 78 other faults, or several of these. Neither the environment nor the state folder is looked at."
     )
 
     @Argument(help: "The config file, YAML or JSON.")
     var file: String
 
     func run() throws {
-        let faults = Settings.faults(ofFile: file)
-        for fault in faults { Terminal.note(fault.description) }
-        if let worst = faults.first(where: { $0.code != .noInput }) ?? faults.first {
-            throw ExitCode(worst.code.rawValue)
-        }
-        let settings = try Settings(.serve, options: ["config": [file]], environment: [:])
-        try Self.putTogether(settings)
-        for note in settings.notes { Terminal.note(note) }
+        let check = ConfigCheck(file: file)
+        for fault in check.faults { Terminal.note(fault.description) }
+        if let code = check.code { throw ExitCode(code.rawValue) }
+        for note in check.settings.notes { Terminal.note(note) }
         try Terminal.print(Array("\(file): can be used".utf8))
-    }
-
-    /// Makes of the settings what a server would, as far as that takes nothing and leaves nothing; throws what does not fit
-    /// together.
-    private static func putTogether(_ settings: Settings) throws {
-        let logger = Logger(label: "vigil") { _ in SwiftLogNoOpLogHandler() }
-        var configuration = ServerConfiguration()
-        var files: [Reloading.Source] = []
-        try ListeningOptions(settings: settings).apply(to: &configuration)
-        try ClientOptions(settings: settings).apply(to: &configuration)
-        try TLSOptions(settings: settings).apply(logger, to: &configuration, reloading: &files)
-        let access = AccessOptions(settings: settings)
-        _ = try access.control(keys: access.keys(logger, reloading: &files), configuration)
-        _ = try CallbackOptions(settings: settings).delivery(JobTelemetry(), logger, reloading: &files)
-        _ = try settings.kernels()
     }
 }
 

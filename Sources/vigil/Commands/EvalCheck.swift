@@ -61,7 +61,7 @@ struct EvalCheck {
         let set = try TestSet(list, annotations: intervals, spelling: spelling)
         report.intervals = set.videos.reduce(0) { $0 + $1.intervals.count }
         report.findings += set.notes.map { Finding(doubt: $0) }
-        if let doubt = snippets.flatMap({ set.doubt(snippets: $0) }) { report.findings.append(doubt) }
+        if let snippets { report.findings += set.doubts(snippets: snippets) }
         return spelling
     }
 

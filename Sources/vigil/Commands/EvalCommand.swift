@@ -63,7 +63,7 @@ struct EvalCommand: ParsableCommand {
         guard !check else { return }
         if let report {
             do throws(FileError) { try AtomicFile.check(path: report) } catch {
-                throw Failure(.usage, "--report \(error)")
+                throw Failure(.configuration, "--report \(error)")
             }
         }
         if let plots { try EvalFiles.checkPlots(in: plots) }

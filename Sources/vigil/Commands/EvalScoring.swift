@@ -50,10 +50,14 @@ extension EvalInput {
     private func read(_ logits: String) throws -> EvalScored {
         let loaded = try testSet(classes: nil)
         tell(loaded.set)
-        let videos = try loaded.set.evaluated(logits: FeatureFolder(path: logits), threads: threads)
+        let look = Mutex(LogitsLook())
+        let videos = try loaded.set.evaluated(logits: FeatureFolder(path: logits), threads: threads) { logits in
+            look.withLock { $0.see(logits) }
+        }
         return EvalScored(
             set: loaded.set, videos: videos, dataset: loaded.dataset, source: "logits in \(logits)",
-            framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth, notes: loaded.notes)
+            framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth,
+            notes: loaded.notes + look.withLock { $0.doubts })
     }
 
     /// What the list holds, said before anything runs.

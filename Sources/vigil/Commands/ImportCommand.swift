@@ -80,7 +80,7 @@ struct ImportCommand: AsyncParsableCommand {
         do {
             try AtomicFile.check(path: output)
         } catch {
-            throw Failure(.usage, "--output \(error)")
+            throw Failure(.configuration, "--output \(error)")
         }
         guard !AtomicFile.isSameFile(checkpoint, output) else {
             throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")

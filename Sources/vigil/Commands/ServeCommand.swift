@@ -105,11 +105,14 @@ struct ServeCommand: AsyncParsableCommand {
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
-        await accessLog.finish()
-        await audit.finish()
-        await tracing.finish()
+        // First what must not be lost, then all that waits for others, at once.
+        let change = jobs.close()
+        async let writing: Void = accessLog.finish()
+        async let noting: Void = audit.finish()
+        async let sending: Void = tracing.finish()
+        _ = await (writing, noting, sending)
         await composition.settle()
-        if let change = jobs.close() { throw Failure(.internal, change) }
+        if let change { throw Failure(.internal, change) }
     }
 
     private func settings() throws -> Settings {

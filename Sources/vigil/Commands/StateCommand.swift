@@ -53,7 +53,7 @@ struct StateCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Tell whether a state folder has all that was accepted.",
         discussion:
-            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
+            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 75 in use, 78 not to be read."
     )
 
     @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
@@ -109,10 +109,10 @@ struct StateRecoverCommand: ParsableCommand {
 extension Failure {
     /// A folder that is to be read and is not there is no input; what else is wrong is a place that can't be used.
     init(_ error: StateError) {
-        if case .absent = error {
-            self.init(.noInput, error.description)
-        } else {
-            self.init(.configuration, error.description)
+        switch error {
+        case .absent: self.init(.noInput, error.description)
+        case .inUse, .beingRead: self.init(.temporary, error.description)
+        case .unusable, .damaged, .newer: self.init(.configuration, error.description)
         }
     }
 }

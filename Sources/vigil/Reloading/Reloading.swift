@@ -47,19 +47,21 @@ struct Reloading {
 
     private func readOnSignal(_ sources: [Source], _ config: ConfigReading?) async {
         for await _ in hangups {
-            manager?.tell(.reloading(at: .now))
-            defer { manager?.tell(.ready) }
-            if sources.isEmpty, config == nil {
-                logger.info("SIGHUP changes nothing: no file was named that could be read again")
-            }
-            var names: (read: [String], kept: [String]) = ([], [])
-            for source in sources {
-                source.files?.markRead()
-                if source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
-            }
-            if !sources.isEmpty { tell(names.read, names.kept) }
-            config?.tell(logger)
+            if let manager { manager.tell(ofReading: { read(sources, config) }) } else { read(sources, config) }
         }
+    }
+
+    private func read(_ sources: [Source], _ config: ConfigReading?) {
+        if sources.isEmpty, config == nil {
+            logger.info("SIGHUP changes nothing: no file was named that could be read again")
+        }
+        var names: (read: [String], kept: [String]) = ([], [])
+        for source in sources {
+            source.files?.markRead()
+            if source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
+        }
+        if !sources.isEmpty { tell(names.read, names.kept) }
+        config?.tell(logger)
     }
 
     /// Says what a signal came to.

@@ -26,7 +26,9 @@ struct AuditOptions {
             reloading.append(.init("the audit log") { log.reopen() })
             self.log = log
         } catch {
-            throw Failure(.configuration, settings.failure("audit-log", "\(error)").description)
+            let isInUse = if case .inUse = error { true } else { false }
+            throw Failure(
+                isInUse ? .temporary : .configuration, settings.failure("audit-log", "\(error)").description)
         }
         let isRequired = try settings.text("audit-failure") != AuditFailure.goOn.rawValue
         trail = log.map { AuditTrail($0, isRequired: isRequired) }

@@ -53,7 +53,7 @@ struct Composition {
         try scoring.start()
         do { return try await server.start() } catch {
             _ = await scoring.drain(within: .zero)
-            throw Failure(.configuration, error.description)
+            throw Failure(error.mayPass ? .temporary : .configuration, error.description)
         }
     }
 

@@ -7,10 +7,8 @@ struct ListeningOptions {
 
     /// Puts the options into `configuration`.
     func apply(to configuration: inout ServerConfiguration) throws {
+        try check()
         configuration.host = try settings.text("host") ?? configuration.host
-        if settings.place(of: "host") != nil, IPAddress(configuration.host) == nil {
-            throw settings.failure("host", ListenError.invalidHost(configuration.host).description)
-        }
         configuration.port = UInt16(try settings.integer("port"))
         configuration.listen = try addresses()
         configuration.unixSocketMode = UInt32(try settings.integer("socket-mode"))
@@ -18,7 +16,16 @@ struct ListeningOptions {
         configuration.trust = try trust()
     }
 
-    private func addresses() throws -> [ListenAddress] {
+    /// Throws where the host is no address.
+    func check() throws {
+        guard settings.place(of: "host") != nil, let host = try settings.text("host"), IPAddress(host) == nil else {
+            return
+        }
+        throw settings.failure("host", ListenError.invalidHost(host).description)
+    }
+
+    /// Where to listen in the place of host and port; nothing where those count.
+    func addresses() throws -> [ListenAddress] {
         let namesHost = settings.place(of: "host") == .option || settings.place(of: "port") == .option
         let texts = try settings.list("listen")
         if namesHost {
@@ -34,7 +41,8 @@ struct ListeningOptions {
         }
     }
 
-    private func trust() throws -> TrustedProxies {
+    /// Whom to believe.
+    func trust() throws -> TrustedProxies {
         var trust = TrustedProxies()
         for text in try settings.list("trusted-proxies") {
             if text == "unix" {

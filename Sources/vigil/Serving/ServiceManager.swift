@@ -1,6 +1,7 @@
 import Jobs
 import Logging
 import Platform
+import Synchronization
 
 /// Who started this process and wants to be told how it fares, as systemd does (`sd_notify(3)`).
 struct ServiceManager: Sendable {
@@ -24,11 +25,19 @@ struct ServiceManager: Sendable {
         }
     }
 
+    /// How far the process has come, as it was told.
+    private final class Phase: Sendable {
+        enum Step { case beginning, ready, leaving }
+
+        let step = Mutex(Step.beginning)
+    }
+
     /// A path, or `@NAME` for a name in the kernel.
     let place: String
     /// How long it waits for `alive` before it ends the process; nil where it does not.
     let watchdog: Duration?
     private let logger: Logger
+    private let phase = Phase()
 
     /// Nil where nobody wants to be told.
     init?(
@@ -47,6 +56,26 @@ struct ServiceManager: Sendable {
 
     /// Tells it; the log is told where that can't be.
     func tell(_ notice: Notice) {
+        phase.step.withLock { step in
+            if notice == .ready { step = .ready }
+            if notice == .stopping { step = .leaving }
+            send(notice)
+        }
+    }
+
+    /// Tells of files that are read again, and that it is over; of neither before the process is ready or once it leaves.
+    func tell(ofReading read: () -> Void) {
+        let isTold = phase.step.withLock { step in
+            guard step == .ready else { return false }
+            send(.reloading(at: .now))
+            return true
+        }
+        read()
+        guard isTold else { return }
+        phase.step.withLock { if $0 == .ready { send(.ready) } }
+    }
+
+    private func send(_ notice: Notice) {
         guard !UnixDatagram.send(Array(notice.message.utf8), to: place) else { return }
         logger.warning(
             "who started this process can't be told how it fares",

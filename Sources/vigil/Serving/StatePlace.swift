@@ -32,6 +32,8 @@ struct StatePlace {
 
     /// How many folders of one name there can be.
     private static let most = 64
+    /// How long who reads the folder is waited for; a supervisor begins again after that.
+    private static let patience = Duration.seconds(10)
 
     private let path: String
     /// The folder of all the user's folders; nil where one was named.
@@ -57,7 +59,12 @@ struct StatePlace {
 
     /// Takes the folder, or where several servers can have the same the first that nobody has.
     func take(_ logger: Logger) throws(StateError) -> StateFolder {
-        guard isShared else { return try StateFolder(path) }
+        guard isShared else {
+            return try StateFolder(path, patience: Self.patience) { [path] in
+                logger.notice(
+                    "the state folder is being read, as for a backup: waiting", metadata: ["folder": "\(path)"])
+            }
+        }
         for number in 1..<Self.most {
             do throws(StateError) {
                 return try StateFolder(number == 1 ? path : "\(path)-\(number)")
@@ -65,6 +72,8 @@ struct StatePlace {
                 logger.info(
                     "another server has this state folder: taking the next; --state names one",
                     metadata: ["folder": "\(folder)", "pid": "\(pid ?? 0)"])
+            } catch .beingRead(let folder) {
+                logger.info("this state folder is being read: taking the next", metadata: ["folder": "\(folder)"])
             }
         }
         return try StateFolder("\(path)-\(Self.most)")
@@ -72,9 +81,10 @@ struct StatePlace {
 
     /// Why the folder can't be used, and by what another is named.
     func failure(_ error: StateError) -> Failure {
-        guard case .inUse = error else { return Failure(.configuration, error.description) }
+        let failure = Failure(error)
+        guard case .inUse = error else { return failure }
         let more = base == nil ? "" : "; it is that of each server on \(addresses), unless another one is named"
-        return Failure(.configuration, "\(error.description) by --state\(more)")
+        return Failure(failure.code, "\(error.description) by --state\(more)")
     }
 
     /// Tells of jobs that wait in others of the user's folders for a server that is not there.

@@ -32,10 +32,15 @@ struct TLSOptions {
             }
             configuration.tls = credentials
             let watch = CertificateWatch(credentials, logger: logger)
+            let warn = { @Sendable in Reloading.Source.warnOfReaders(of: key, "private key", logger) }
+            warn()
             reloading.append(
                 .init(
                     files, of: credentials, kept: "the new certificate is not used, the one before stays", logger
-                ) { watch.report($0.certificate, "certificate replaced") })
+                ) { credentials in
+                    watch.report(credentials.certificate, "certificate replaced")
+                    warn()
+                })
         case (nil, nil):
             if authorities != nil { throw incomplete("--tls-client-ca needs --tls-cert and --tls-key") }
         case (_?, nil): throw incomplete("--tls-cert needs --tls-key, the private key of the certificate")

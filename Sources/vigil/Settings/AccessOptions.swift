@@ -20,7 +20,8 @@ struct AccessOptions {
         return service
     }
 
-    private func hosts(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> HostRules {
+    /// The names that requests may be for.
+    func hosts(keys: APIKeyFile?, _ configuration: ServerConfiguration) throws -> HostRules {
         let texts = try settings.list("allowed-hosts")
         do throws(AccessRuleError) {
             return try HostRules(
@@ -30,7 +31,8 @@ struct AccessOptions {
         }
     }
 
-    private func origins(_ configuration: ServerConfiguration) throws -> OriginRules {
+    /// The pages that may ask.
+    func origins(_ configuration: ServerConfiguration) throws -> OriginRules {
         let texts = try settings.list("allowed-origins")
         do throws(AccessRuleError) {
             return try OriginRules(texts, isSecure: configuration.tls != nil)
@@ -57,6 +59,7 @@ struct AccessOptions {
         }
         let tell: @Sendable (APIKeys) -> Void = { keys in
             logger.info("API keys are read", metadata: ["file": "\(path)", "keys": "\(keys.count)"])
+            if keys.count == 0 { logger.warning("the file of API keys has none: nobody may come in") }
             Reloading.Source.warnOfReaders(of: path, "API keys' hashes", logger)
         }
         tell(keys.current)

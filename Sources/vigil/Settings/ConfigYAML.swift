@@ -31,7 +31,9 @@ struct ConfigYAML {
         let root: Node?
         // Without rules for what scalars look like: regular expressions would be run over each of them.
         do { root = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot() } catch {
-            throw Self.fault(error)
+            throw Self.lineOfTab(error, in: text).map { line in
+                ConfigFault("line \(line) is indented by a tab, which YAML does not take: expected spaces in its place")
+            } ?? Self.fault(error)
         }
         guard let root, !Self.isNull(root) else { throw ConfigFault("it is empty: \(Self.expected)") }
         guard case .mapping(let mapping) = root else {
@@ -116,6 +118,18 @@ struct ConfigYAML {
 
     private static func isOfName(_ byte: UInt8) -> Bool {
         ASCII.isAlphanumeric(byte) || byte == UInt8(ascii: "_")
+    }
+
+    /// The line of an error that has a tab before its first word; nil where that has none.
+    private static func lineOfTab(_ error: any Error, in text: String) -> Int? {
+        let number: Int
+        switch error as? YamlError {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _): number = mark.line
+        default: return nil
+        }
+        let lines = text.utf8.split(separator: ASCII.lineFeed, omittingEmptySubsequences: false)
+        guard lines.indices.contains(number - 1) else { return nil }
+        return lines[number - 1].prefix(while: ASCII.isBlank).contains(UInt8(ascii: "\t")) ? number : nil
     }
 
     /// The library's error without the line that it shows, which may hold a secret.

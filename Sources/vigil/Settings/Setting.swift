@@ -104,6 +104,13 @@ struct Setting: Sendable {
         ]
     }
 
+    /// Whether something is kept by it that would be open, or lost, without it.
+    var isGuard: Bool { Self.guards.contains(name) }
+
+    private static let guards: Set = [
+        "api-keys", "allowed-hosts", "tls-cert", "tls-key", "tls-client-ca", "audit-log", "callback-secrets",
+    ]
+
     /// What a setting that names the file of a secret has behind the secret's name.
     static let fileSuffix = "-file"
 

@@ -1,4 +1,5 @@
 import JSON
+import Platform
 import Scoring
 
 /// A setting's value, of its own type.
@@ -40,7 +41,8 @@ extension Setting {
     /// The value in the file: of JSON's own type, or a text as it would be written elsewhere; nil where that is empty.
     func value(of json: JSONValue) throws(SettingFault) -> SettingValue? {
         switch json {
-        case .string(let text): return GivenValue.trimmed(text).isEmpty ? nil : try value(of: text)
+        case .string(let text):
+            return GivenValue.trimmed(text).isEmpty ? try nothing("an empty text") : try value(of: text)
         case .bool(let flag):
             guard case .boolean = kind else { throw SettingFault(found: "\(flag)") }
             return .boolean(flag)
@@ -54,11 +56,18 @@ extension Setting {
                 }
                 texts.append(GivenValue.trimmed(text))
             }
-            return texts.isEmpty ? nil : .list(texts)
+            return texts.isEmpty ? try nothing("an empty list") : .list(texts)
         case .object: throw SettingFault(found: "an object")
         // Not as if it were left out: a template's missing value is no wish for a server without keys.
         case .null: throw SettingFault(found: "null (leave the key out where it is not to be set)")
         }
+    }
+
+    /// What is given as nothing counts as not set, but where it would leave the server open: whoever names a setting that guards it
+    /// means to have a guard, whatever a template made of that.
+    func nothing(_ found: String) throws(SettingFault) -> SettingValue? {
+        guard isGuard else { return nil }
+        throw SettingFault(found: "\(found) (leave it out where it is not to be set)")
     }
 
     /// Writers of JSON may give digits and yes or no as `660.0` or `1.0` too.
@@ -86,6 +95,28 @@ extension Setting {
             default: nil
             }
         return "'\(text.prefix(60))'" + (fault.map { ", which \($0)" } ?? "")
+    }
+
+    /// What a shell would have put in another text's place, in a path that none has seen; nil where there is nothing such. In
+    /// an option a shell leaves no name of a variable, but `~` behind an equals sign.
+    func unreplaced(in value: SettingValue, isFromShell: Bool) -> SettingFault? {
+        guard case .path = kind, case .text(let path) = value else { return nil }
+        let steps = path.pieces(between: ASCII.slash)
+        let isHome = steps.first.map { $0.utf8.elementsEqual("~".utf8) } ?? false
+        guard isHome || !isFromShell && steps.contains(where: Self.isVariable) else { return nil }
+        let what = isHome ? "~" : "a variable"
+        return SettingFault(
+            found: "\(isSecret ? "a path" : "'\(path.prefix(60))'"), where nothing is put in the place of \(what)")
+    }
+
+    /// Whether a part of a path is `$NAME`, or has `${` or `$(` in it.
+    private static func isVariable(_ step: some StringProtocol) -> Bool {
+        let bytes = Array(step.utf8)
+        let dollar = UInt8(ascii: "$")
+        if bytes.first == dollar, bytes.count > 1, ASCII.isLetter(bytes[1]) || bytes[1] == UInt8(ascii: "_") {
+            return true
+        }
+        return zip(bytes, bytes.dropFirst()).contains { $0 == dollar && "{(".utf8.contains($1) }
     }
 
     /// What is expected, for a person.

@@ -31,6 +31,12 @@ struct Settings: Sendable {
         var place: Place
     }
 
+    /// What is wrong with a key of a config file.
+    struct Fault {
+        let name: String
+        let failure: Failure
+    }
+
     private let command: Setting.Command
     private(set) var given: [String: Given] = [:]
     /// What the log should tell about the settings.
@@ -49,13 +55,26 @@ struct Settings: Sendable {
         given = try read(environment)
         given.merge(own) { _, option in option }
         if let path = try text("config") {
-            try checkInput("config", path)
-            given.merge(try read(file: path)) { other, _ in other }
+            try checkInput("config")
+            var faults: [Fault] = []
+            given.merge(read(file: path, faults: &faults) { _, _ in }) { other, _ in other }
+            if let first = faults.first { throw first.failure }
         }
         for setting in Setting.all where setting.commands.contains(command) {
-            if case .path(.input) = setting.kind, case .text(let path)? = given[setting.name]?.value {
-                try checkInput(setting.name, path)
-            }
+            try checkInput(setting.name)
+        }
+        noteUnused()
+    }
+
+    /// What a config file says by itself, but for that with which something is wrong, which is told key by key.
+    init(_ command: Setting.Command, file path: String, faults: inout [Fault]) {
+        self.command = command
+        if let reason = InputFile.fault(path) {
+            faults.append(Fault(name: "config", failure: Failure(.noInput, "\(path): \(reason)")))
+            return
+        }
+        given = read(file: path, faults: &faults) { setting, given throws(Failure) in
+            if setting.commands.contains(command) { try Self.checkInput(setting, given) }
         }
         noteUnused()
     }
@@ -82,7 +101,8 @@ extension Settings {
             guard let setting = Setting.named(name), let texts = options[name] else { continue }
             var values: [SettingValue] = []
             for text in texts {
-                do { values.append(try setting.value(of: text)) } catch { throw wrong(setting, .option, error) }
+                let one = try given(setting, .option) { () throws(SettingFault) in try setting.value(of: text) }
+                if let one { values.append(one.value) }
             }
             guard let last = values.last else { continue }
             let lists = values.flatMap { value -> [String] in if case .list(let texts) = value { texts } else { [] } }
@@ -104,30 +124,58 @@ extension Settings {
                 throw Failure(.configuration, unknownVariable(name))
             }
             if GivenValue.trimmed(text).isEmpty {
+                do { _ = try setting.nothing("an empty text") } catch { throw Self.wrong(setting, .variable, error) }
                 notes.append("\(name) is empty, which counts as not set")
                 continue
             }
-            do { found[setting.name] = Given(value: try setting.value(of: text), place: .variable) } catch {
-                throw Self.wrong(setting, .variable, error)
+            found[setting.name] = try Self.given(setting, .variable) { () throws(SettingFault) in
+                try setting.value(of: text)
             }
         }
         return found
     }
 
-    private mutating func read(file path: String) throws(Failure) -> [String: Given] {
+    /// What a file says, but for the keys with which something is wrong, or that `check` throws for.
+    private mutating func read(
+        file path: String, faults: inout [Fault], check: (Setting, Given) throws(Failure) -> Void
+    ) -> [String: Given] {
         var found: [String: Given] = [:]
-        for member in try Self.members(of: path) where member.name != "$schema" {
-            let place = member.place(in: path)
-            let setting = try key(member, place)
-            let value: SettingValue?
-            do { value = try setting.value(of: member.value) } catch { throw Self.wrong(setting, .file(place), error) }
-            if value == nil { notes.append("\(member.name) in \(place) is empty, which counts as not set") }
-            found[setting.name] = value.map { Given(value: $0, place: .file(place)) }
-        }
+        do throws(Failure) {
+            for member in try Self.members(of: path) where member.name != "$schema" {
+                do throws(Failure) {
+                    let setting = try key(member, member.place(in: path))
+                    guard let given = try read(member, of: setting, in: path) else { continue }
+                    try check(setting, given)
+                    found[setting.name] = given
+                } catch { faults.append(Fault(name: member.name, failure: error)) }
+            }
+        } catch { faults.append(Fault(name: "config", failure: error)) }
         return found
     }
 
-    func key(_ member: ConfigMember, _ place: String) throws(Failure) -> Setting {
+    private mutating func read(
+        _ member: ConfigMember, of setting: Setting, in path: String
+    ) throws(Failure) -> Given? {
+        let place = member.place(in: path)
+        let given = try Self.given(setting, .file(place)) { () throws(SettingFault) in
+            try setting.value(of: member.value)
+        }
+        if given == nil { notes.append("\(member.name) in \(place) is empty, which counts as not set") }
+        return given
+    }
+
+    /// A value that was read in a place.
+    private static func given(
+        _ setting: Setting, _ place: Place, _ read: () throws(SettingFault) -> SettingValue?
+    ) throws(Failure) -> Given? {
+        do throws(SettingFault) {
+            guard let value = try read() else { return nil }
+            if let fault = setting.unreplaced(in: value, isFromShell: place == .option) { throw fault }
+            return Given(value: value, place: place)
+        } catch { throw wrong(setting, place, error) }
+    }
+
+    private func key(_ member: ConfigMember, _ place: String) throws(Failure) -> Setting {
         if let setting = Setting.named(member.name), setting.isKey { return setting }
         let near = Spelling.nearest(to: member.name, among: Setting.all.filter(\.isKey).map(\.name))
         throw Failure(.configuration, "config file \(place): \(unknown(member.name, "key", near: near))")
@@ -139,13 +187,14 @@ extension Settings {
         guard let setting = Setting.named("state"),
             let member = try members(of: path).first(where: { $0.name == setting.name })
         else { return nil }
-        do {
-            guard case .text(let folder) = try setting.value(of: member.value) else { return nil }
-            return folder
-        } catch { throw wrong(setting, .file(member.place(in: path)), error) }
+        let given = try given(setting, .file(member.place(in: path))) { () throws(SettingFault) in
+            try setting.value(of: member.value)
+        }
+        guard case .text(let folder)? = given?.value else { return nil }
+        return folder
     }
 
-    static func members(of path: String) throws(Failure) -> [ConfigMember] {
+    private static func members(of path: String) throws(Failure) -> [ConfigMember] {
         func failure(_ text: String) -> Failure { Failure(.configuration, "config file \(path): \(text)") }
         let file: MappedFile
         do throws(FileError) { file = try MappedFile(path: path) } catch { throw failure(error.description) }
@@ -164,7 +213,7 @@ extension Settings {
             + (near.map { ", did you mean \($0)?" } ?? ": vigil help \(command.rawValue) lists the settings")
     }
 
-    static func wrong(_ setting: Setting, _ place: Place, _ fault: SettingFault) -> Failure {
+    private static func wrong(_ setting: Setting, _ place: Place, _ fault: SettingFault) -> Failure {
         Failure(
             place == .option ? .usage : .configuration,
             "\(label(setting, place)): found \(fault.found), expected \(setting.expected)")
@@ -224,9 +273,27 @@ extension Settings {
 
     /// One rule for every file that a setting names: one that is not there, or can't be read, is no such input; what is in
     /// it is judged by whoever reads it.
-    private func checkInput(_ name: String, _ path: String) throws(Failure) {
+    private func checkInput(_ name: String) throws(Failure) {
+        guard let setting = Setting.named(name), let given = given[name] else { return }
+        try Self.checkInput(setting, given)
+    }
+
+    private static func checkInput(_ setting: Setting, _ given: Given) throws(Failure) {
+        guard case .path(.input) = setting.kind, case .text(let path) = given.value else { return }
         guard let reason = InputFile.fault(path) else { return }
-        throw Failure(.noInput, failure(name, "\(path): \(reason)").description)
+        throw Failure(.noInput, "\(label(setting, given.place)): \(path): \(reason)")
+    }
+
+    /// The settings for each text of a list by itself, so that all that is wrong can be found.
+    func split(by name: String) -> [Settings] {
+        guard case .list(let texts)? = given[name]?.value else { return [self] }
+        let entries = texts.filter { !$0.isEmpty }
+        guard entries.count > 1 else { return [self] }
+        return entries.map { text in
+            var one = self
+            one.given[name]?.value = .list([text])
+            return one
+        }
     }
 
     /// What counts for a setting, whatever its type; nil where it is not set and has no default.

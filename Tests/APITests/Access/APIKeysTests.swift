@@ -95,6 +95,18 @@ struct APIKeyFileTests {
         #expect(file.current.name(of: "one".utf8) == nil)
     }
 
+    @Test(
+        "a file whose last key was taken away lets nobody in, though no server begins with one",
+        arguments: ["", "# none\n"])
+    func lastKey(left: String) throws {
+        try write(APIKeysTests.line("alice", "one"))
+        let file = try APIKeyFile(path: path)
+        try write(left)
+        #expect(try file.reload().count == 0)
+        #expect(file.current.name(of: "one".utf8) == nil)
+        #expect(throws: APIKeyError.self) { try APIKeyFile(path: path) }
+    }
+
     @Test("at the start what can't be used is an error: nothing there, a folder, no text")
     func unusable() throws {
         #expect(throws: APIKeyError.self) { try APIKeyFile(path: path) }

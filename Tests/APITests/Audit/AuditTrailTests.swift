@@ -115,6 +115,7 @@ struct AuditTrailTests {
         // The first one is under way when it is found out.
         #expect(await status { try await ask(.post, "/score", body: npy) } == 503)
         #expect(log.isFailing)
+        #expect(services.mapValues { $0.isReady } == [true: false, false: true])
         #expect(await status { try await ask(.post, "/score", body: npy) } == 503)
         #expect(await status { try await ask(.post, "/score", body: npy, isRequired: false) } == 202)
         isFull.isOn = false

@@ -10,6 +10,7 @@ final class WatchedStore: JobStore {
         var held: [CheckedContinuation<Void, Never>] = []
         var beforeReading: (@Sendable (JobID) async -> Void)?
         var failure: JobStoreError?
+        var writeFault: JobStoreError?
         var callbacks = Callbacks()
         var awaitingSettled: [JobID: CheckedContinuation<Void, Never>] = [:]
     }
@@ -51,6 +52,9 @@ final class WatchedStore: JobStore {
 
     /// From now on no result can be read, for this reason.
     func fail(_ failure: JobStoreError) { state.withLock { $0.failure = failure } }
+
+    /// From now on nothing can be written, for this reason; nil for none.
+    func refuseWrites(_ fault: JobStoreError?) { state.withLock { $0.writeFault = fault } }
 
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         let (action, failure) = state.withLock { state in
@@ -150,7 +154,10 @@ extension WatchedStore {
         }
     }
 
-    func checkWritable() async throws(JobStoreError) { try await store.checkWritable() }
+    func checkWritable() async throws(JobStoreError) {
+        if let fault = state.withLock({ $0.writeFault }) { throw fault }
+        try await store.checkWritable()
+    }
 
     func counts() async throws(JobStoreError) -> JobCounts { try await store.counts() }
 

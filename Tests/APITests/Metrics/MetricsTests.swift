@@ -143,11 +143,12 @@ struct MetricsTests {
         let expected: [(SubmitError, String?)] = [
             (.backlogFull(retryAfterSeconds: 1), "queue-full"), (.bytesFull(retryAfterSeconds: 1), "bytes-full"),
             (.shareFull(retryAfterSeconds: 1), "client-share"), (.draining, "draining"), (.store(store), "disk"),
-            (.store(.diskFull("d")), "disk"), (.store(.unavailable("u")), nil), (.tooSlow, nil),
+            (.store(.diskFull("d")), "disk"), (.store(.unavailable("u")), "store"), (.tooSlow, nil),
             (.tooLarge(bytes: 2, limitBytes: 1), nil),
         ]
         for (error, shortage) in expected { #expect(Problem.submit(error).shortage == shortage, "\(error)") }
         #expect(Problem.answersBusy.shortage == "memory")
+        #expect(Problem.auditUnavailable.shortage == "audit")
         #expect(Problem.rateLimited(RateLimit(perSecond: 1, burst: 1), [:]).shortage == "rate")
     }
 

@@ -1,6 +1,8 @@
 """A state folder is copied while its server works on it, and a server begins with the copy."""
 
+import fcntl
 import json
+import os
 import random
 import shutil
 import threading
@@ -95,6 +97,13 @@ with group("a backup of a folder without a server"):
         equal("all is there", videos.faults(client, [client.job(one) for one in identifiers]), {})
     with Server(state=folder) as server:
         equal("and in the folder", Client(server).job(identifiers[0])["status"], "succeeded")
+    reader = os.open(folder, os.O_RDONLY)
+    fcntl.flock(reader, fcntl.LOCK_SH)
+    release = threading.Timer(1, os.close, [reader])
+    release.start()
+    with Server(state=folder) as server:
+        release.join()
+        equal("a start waits for who reads it", Client(server).job(identifiers[0])["status"], "succeeded")
     ran = backup(base / "none", base / "other")
     equal("without a folder", ran.code, 66)
     equal("in one line", ran.err.count("\n"), 1)

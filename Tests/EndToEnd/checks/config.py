@@ -84,14 +84,17 @@ with group("each type in the file"):
     refused("a mode that is none", ["socket-mode", "999"], **{"socket-mode": 999})
 
 with group("empty is not set"):
-    names = "WORKERS PORT MAX_BODY RATE_LIMIT THRESHOLD REUSE_RESULTS KERNELS LOG_LEVEL API_KEYS LISTEN SOCKET_MODE CONFIG"
+    names = "WORKERS PORT MAX_BODY RATE_LIMIT THRESHOLD REUSE_RESULTS KERNELS LOG_LEVEL ACCESS_LOG LISTEN SOCKET_MODE CONFIG"
     serves("variables of each type", env={f"VIGIL_{name}": "" for name in names.split()})
-    serves("texts in the file", **{"workers": "", "api-keys": "", "reuse-results": ""})
+    serves("texts in the file", **{"workers": "", "access-log": "", "reuse-results": ""})
     ends("but not on the command line", 64, "serve", "--api-keys", "", says=["--api-keys", "empty"])
     ends("nor is a list of commas", 64, "serve", "--allowed-hosts", " , ,", says=["--allowed-hosts", "names of hosts"])
     ends("nor in a file's list", 78, "serve", "--config", config(**{"allowed-hosts": [","]}), says=["allowed-hosts"])
-    with Server("--config", config(**{"allowed-hosts": [], "api-keys": ""})) as server:
-        contains("what is empty in the file is told", server.text(), "allowed-hosts in", "api-keys in", "counts as not set")
+    with Server("--config", config(**{"allowed-origins": [], "access-log": ""})) as server:
+        contains("what is empty in the file is told", server.text(), "allowed-origins in", "access-log in", "counts as not set")
+    ends("but what guards a server is an error", 78, "serve", env={"VIGIL_API_KEYS": ""}, says=["VIGIL_API_KEYS", "leave it out"])
+    for name, value in (("api-keys", ""), ("tls-client-ca", " "), ("allowed-hosts", [])):
+        ends(f"{name} in the file too", 78, "serve", "--config", config(**{name: value}), says=[name, "leave it out"])
 
 with group("switching off"):
     path = config(**{"reuse-results": True})
@@ -129,6 +132,10 @@ with group("files that are not there"):
         ends(f"--{name}, of no use", 78, "serve", f"--{name}", "noise", says=["noise"])
     ends("the access log where nothing can be written", 78, "serve", "--access-log", "absent/log", says=["--access-log"])
     ends("the state where nothing can be written", 78, "serve", "--state", "noise/state", says=["noise/state"])
+
+with group("places that can't be written, one rule for all commands"):
+    ends("a model", 78, "import", "x.npy", "--output", "absent/model", says=["--output", "no folder absent"])
+    ends("scenes", 78, "scenes", "--output", "noise", says=["can't be written"])
 
 with group("what Kubernetes sets for a Service of this name"):
     links = {

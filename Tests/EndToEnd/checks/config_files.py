@@ -68,8 +68,20 @@ with group("vigil config check"):
             contains(f"bad: {path.name} is named", ran.err, path.name, next(iter(values)))
     many = written("many.yaml", "prot: 1\nport: many\nmodel: /nowhere\nlisten: [nonsense]\n")
     ran = run("config", "check", many)
-    equal("all faults are told", (ran.code, ran.err.count("\n")), (78, 3))
-    contains("with their lines", ran.err, "many.yaml:1", "many.yaml:2", "many.yaml:3", "did you mean port?")
+    equal("all faults are told", (ran.code, ran.err.count("\n")), (78, 4))
+    contains("with their lines", ran.err, "many.yaml:1", "many.yaml:2", "many.yaml:3", "many.yaml:4", "did you mean port?")
+    (folder / "noise").write_text("nothing of use")
+    noise = folder / "noise"
+    lists = "trusted-proxies: [nowhere, 10.0.0.0/8, elsewhere]\nallowed-hosts: ['http://x']\n"
+    ran = run("config", "check", written("lists.yaml", f"{lists}model: {noise}\napi-keys: {noise}\ntls-key: /nowhere\n"))
+    equal("one does not hide another", (ran.code, ran.err.count("\n")), (78, 6))
+    contains("each is told", ran.err, "nowhere", "elsewhere", "http://x", "key api-keys", "noise: ", "key tls-key")
+    equal("a file's fault alone", run("config", "check", written("no.yaml", "model: /nowhere\n")).code, 66)
+    equal("a model that is none", run("config", "check", written("no.yaml", f"model: {noise}\n")).code, 65)
+    for value in ("~/state", "~", "${HOME}/x", "/data/$USER/x", "$(pwd)/x"):
+        ran = run("config", "check", written("home.yaml", f"state: '{value}'\n"))
+        check(f"{value}: what no shell has seen", ran.code == 78 and "place of" in ran.err, f"{ran.code} {shown(ran.err)}")
+    equal("a dollar elsewhere", run("config", "check", written("no.yaml", "state: /a$b/~c/~\n")).code, 0)
     ran = run("config", "check", written("unfit.yaml", "tls-cert: /etc/hostname\n"))
     check("what does not fit together is found", ran.code == 78 and "tls-key" in ran.err, ran.err)
     ran = run("config", "check", written("listen.yaml", "listen: [nonsense]\n"))

@@ -221,7 +221,7 @@ with group("reports"):
     check("a timeline for each video", text.count("<figure>") == 4, str(text.count("<figure>")))
     for file in ("roc", "precision-recall", "false-alarms", "confusion-videos", "confusion-snippets"):
         xml.parse(plots / f"{file}.svg")
-    refused("a report into no folder", 64, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
+    refused("a report into no folder", 78, "--report", *options, "--features", place / "features", "--report", place / "none/x.html")
     (place / "taken/roc.svg").mkdir(parents=True)
     for name, folder, words in (
         ("plots into no folder", page / "in/x", "can't be written"),
@@ -292,7 +292,7 @@ with group("what is refused"):
     refused("no data", 64, "--data", "--dataset", "ucf-crime", "--logits", place)
     refused("an empty folder of data", 66, "ucf_CLIP_rgbtest.csv", "--dataset", "ucf-crime", "--data", place, "--logits", place)
     own = [*options, "--labels", ",".join(labels)]
-    refused("a folder that is not there", 66, "no such file", *own, "--logits", place / "none")
+    refused("a folder that is not there", 66, "no such folder", *own, "--logits", place / "none")
     refused("missing logits", 66, "no logits of 'v0'", *own, "--logits", place)
     refused("logits of other classes", 65, "expected [T, 3]", *options, "--labels", "normal," + labels[1], "--logits", place / "logits")
     (place / "crops.csv").write_text("path,label\n" + "".join(f"v1__{i}.npy,{labels[1]}\n" for i in range(10)))

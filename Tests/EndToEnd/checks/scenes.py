@@ -37,6 +37,7 @@ with group("a folder of scenes"):
     ran = run("scenes", "--output", folder / "none", "--train", "0")
     equal("no videos: exit", ran.code, 64)
     contains("no videos: said", ran.err, "--train 0")
+    check("no videos: no folder", not (folder / "none").exists())
 
 with group("training on them, as make demo-model does"):
     place = folder / "one"

@@ -231,6 +231,40 @@ with group("certificates that change"):
     with tls(certificate=certificates.make("expired", days=-1)[0], private=certificates.key("expired")) as server:
         check("an expired certificate is warned of", until(server, "has expired") is not None, server.text())
 
+with group("private keys that everyone can read"):
+    open_key = certificates.make("open")[1]
+    open_key.chmod(0o644)
+    with tls(certificate=certificates.pem("open"), private=open_key) as server:
+        contains("are warned of", server.text(), "can read the private key: chmod o-r", "open")
+    with tls() as server:
+        check("others are not", "can read the private key" not in server.text(), server.text())
+
+with group("vigil health"):
+    (folder / "vigil.yaml").write_text(f"tls-cert: {pem}\ntls-key: {key}\n")
+    with tls() as server:
+        port, name = {"VIGIL_PORT": str(server.port)}, f"https://localhost:{server.port}"
+        files = {"VIGIL_TLS_CERT": str(pem), "VIGIL_TLS_KEY": str(key)}
+        for what, code, arguments, env, *words in (
+            ("by the environment", 0, [], port | files, "ok"),
+            ("takes jobs", 0, ["--ready"], port | files),
+            ("by a config file", 0, ["--config", folder / "vigil.yaml"], port),
+            ("by one that is named so", 0, [], port | {"VIGIL_CONFIG": str(folder / "vigil.yaml")}),
+            ("by a URL", 0, [name, "--ca", certificates.pem("ca")], {}),
+            ("by a URL, nobody vouches", 70, [name], {}, "--ca"),
+            ("without TLS", 70, [], port, "found 400"),
+            ("a CA without TLS", 64, ["--ca", certificates.pem("ca")], port, "--ca"),
+        ):
+            ran = run("health", *arguments, env=env)
+            check(f"{what}: exit {code}", ran.code == code, f"{ran.code} {shown(ran.out + ran.err)}")
+            contains(what, ran.out + ran.err, *words)
+    certificates.make("prober")
+    with tls("--tls-client-ca", certificates.pem("ca")) as server:
+        env = files | {"VIGIL_PORT": str(server.port), "VIGIL_TLS_CLIENT_CA": str(certificates.pem("ca"))}
+        own = ["--cert", certificates.pem("prober"), "--key", certificates.key("prober")]
+        equal("with its own certificate", run("health", *own, env=env).code, 0)
+        ran = run("health", env=env)
+        check("and none without", ran.code == 78 and "--cert" in ran.err, f"{ran.code} {shown(ran.err)}")
+
 with group("client certificates"):
     for name, by, days in (("camera", "ca", 30), ("late", "ca", -1), ("stranger", "other", 30)):
         certificates.make(name, by=by, days=days)

@@ -18,6 +18,23 @@ struct FolderTests {
         _ = store
     }
 
+    @Test("who reads it is waited for as long as asked, and is not called by the number of the last server")
+    func read() throws {
+        let home = try Home()
+        _ = try home.open()
+        var reading: StateFolder.ReadingLock? = try StateFolder.lockToRead(home.path)
+        #expect(throws: StateError.beingRead(folder: home.path)) { try StateFolder(home.path) }
+        #expect(reading != nil)
+        _ = try StateFolder(home.path, patience: .seconds(60)) { reading = nil }
+        #expect(reading == nil)
+    }
+
+    @Test("a number in the lock file that no process has is not told of")
+    func unknownHolder() {
+        #expect(StateFolder.Holder.other.error("f", pid: Int(Int32.max)) == .inUse(folder: "f", pid: nil))
+        #expect(StateFolder.Holder.other.error("f", pid: Int(getpid())) == .inUse(folder: "f", pid: Int(getpid())))
+    }
+
     @Test(
         "a lock file that a dead process left is no obstacle, whatever stands in it", arguments: ["1\n", "", "x\u{0}y"])
     func stale(text: String) throws {

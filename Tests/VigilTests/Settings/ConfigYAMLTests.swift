@@ -71,12 +71,17 @@ struct ConfigYAMLTests {
             ("port: 1\nport: 2\n", "'port' stands there twice"),
             ("port: 1\n\"port\": 2\n", "'port' stands there twice"), ("? [a]\n: b\n", "found a list as a key"),
             ("port: 1\n---\nport: 2\n", "not valid YAML"), ("port: [1\n", "not valid YAML at line"),
-            ("port: 1\n  grace: 2\n", "not valid YAML at line 2"), ("\tport: 1\n", "not valid YAML at line 1"),
+            ("port: 1\n  grace: 2\n", "not valid YAML at line 2"), ("\tport: 1\n", "line 1 is indented by a tab"),
             ("- port\n", "found a list, expected settings"), ("port\n", "found a text, expected settings"),
             ("", "it is empty"), ("# nothing\n", "it is empty"), ("---\n~\n", "it is empty"),
             ("<<: {port: 1}\n", "no setting has the key '<<'"), ("port = 1\n", "line 1 is TOML or INI"),
             ("[serve]\nport = 1\n", "line 1 is TOML or INI"),
             ("prot: 1\n", "config.yaml:1: no setting has the key 'prot', did you mean port?"),
+            (
+                "port: 1\nallowed-hosts:\n\t- a\n",
+                "line 3 is indented by a tab, which YAML does not take: expected spaces"
+            ),
+            ("allowed-hosts:\n  - a\n \t - b: c\n", "line 3 is indented by a tab"),
             ("api-keys: null\n", "found null"), ("api-keys:\n", "found null"), ("port: \u{1}\n", "not valid YAML"),
         ])
     func refused(text: String, sentence: String) {

@@ -87,7 +87,24 @@ struct SettingPlacesTests {
         }
     }
 
-    @Test("empty is not set, but on the command line", arguments: Setting.all)
+    @Test(
+        "a variable in a path is refused where no shell has seen it",
+        arguments: ["${HOME}/a", "$HOME/a", "/b/$(id)", "/$_a/b"])
+    func unreplaced(path: String) throws {
+        let files = try SettingFiles()
+        #expect(try Settings(.serve, options: ["state": [path]], environment: [:]).text("state") == path)
+        for (options, environment) in [
+            (["config": [try files.yaml("state: '\(path)'\n")]], [:]), ([:], ["VIGIL_STATE": path]),
+        ] as [([String: [String]], [String: String])] {
+            let failure = #expect(throws: Failure.self) {
+                _ = try Settings(.serve, options: options, environment: environment)
+            }
+            #expect(failure?.code == .configuration)
+            #expect(failure?.description.contains("where nothing is put in the place of a variable") == true)
+        }
+    }
+
+    @Test("empty is not set, but on the command line", arguments: Setting.all.filter { !$0.isGuard })
     func empty(setting: Setting) throws {
         let files = try SettingFiles()
         let standard = try Settings(setting.anyCommand, environment: [:]).read(setting)
@@ -101,6 +118,26 @@ struct SettingPlacesTests {
             #expect(try file.read(setting) == standard)
         }
     }
+
+    @Test("what guards the server is not switched off by an empty value", arguments: Setting.all.filter(\.isGuard))
+    func guards(setting: Setting) throws {
+        let files = try SettingFiles()
+        func refused(_ what: Comment, _ read: () throws -> Settings) {
+            let failure = #expect(throws: Failure.self, what) { _ = try read() }
+            #expect(failure?.code == .configuration && failure?.description.contains("leave it out") == true, what)
+        }
+        for text in ["", "  "] {
+            refused("the variable") { try Settings(setting.anyCommand, environment: [setting.variable: text]) }
+            let path = try files.config(setting, "\"\(text)\"")
+            refused("the file") { try Settings(setting.anyCommand, options: ["config": [path]], environment: [:]) }
+        }
+        guard case .list = setting.kind else { return }
+        let path = try files.config(setting, "[]")
+        refused("a list") { try Settings(setting.anyCommand, options: ["config": [path]], environment: [:]) }
+    }
+
+    @Test("the ones that guard it are among the settings")
+    func guardNames() { #expect(Setting.all.filter(\.isGuard).count == 7) }
 
     @Test("the command line hides the environment, and that the file", arguments: Setting.all.filter(\.isKey))
     func precedence(setting: Setting) throws {

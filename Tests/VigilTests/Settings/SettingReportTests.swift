@@ -67,14 +67,30 @@ struct SettingReportTests {
     @Test("all faults of a file are found, each with its place")
     func faults() throws {
         let path = try files.yaml("prot: 1\nmax-body: many\nmodel: /nowhere/at/all\ngrace: 5\nthreshold: 2\n")
-        let faults = Settings.faults(ofFile: path).map(\.description)
+        let check = ConfigCheck(file: path)
+        let faults = check.faults.map(\.description)
         #expect(faults.count == 4)
         let starts = [
             "\(path):1: no setting", "\(path):2, key max-body", "\(path):3, key model", "\(path):5, key threshold",
         ]
         for (fault, start) in zip(faults, starts) { #expect(fault.contains(start), "\(fault)") }
-        #expect(Settings.faults(ofFile: files.empty).isEmpty)
-        #expect(Settings.faults(ofFile: "/nowhere/at/all").map(\.code) == [.noInput])
+        #expect(check.code == .configuration)
+        #expect(ConfigCheck(file: try files.yaml("model: /nowhere/at/all\n")).code == .noInput)
+        #expect(ConfigCheck(file: files.empty).faults.isEmpty)
+        #expect(ConfigCheck(file: "/nowhere/at/all").faults.map(\.code) == [.noInput])
+    }
+
+    @Test("no text of a list hides another, nor one setting another")
+    func severalFaults() throws {
+        let path = try files.yaml(
+            "trusted-proxies: [a, 10.0.0.0/8, b]\nallowed-hosts: ['http://x', y]\ncallback-hosts: [c]\ntls-key: /nowhere\n"
+        )
+        let faults = ConfigCheck(file: path).faults.map(\.description)
+        for word in ["'a' is no range", "'b' is no range", "'http://x'", "--callback-secrets", "key tls-key: /nowhere"]
+        {
+            #expect(faults.count { $0.contains(word) } == 1, "\(word): \(faults)")
+        }
+        #expect(faults.count == 5)
     }
 
     @Test("a change of the config file is told by the settings that it is about, and a file that can't be used as such")

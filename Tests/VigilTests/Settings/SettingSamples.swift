@@ -35,12 +35,15 @@ struct SettingSamples {
         let beyond = Self.beyondDouble
         let none = ["null", "{}", "{\"file\": \"x\"}"]
         switch setting.kind {
-        case .text, .path(.output):
+        case .text:
             good = [Good(text: "a/b", json: "\"a/b\"", value: .text("a/b"))]
             (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[\"a\"]"])
+        case .path(.output):
+            good = ["a/b", "./~", "a~/b$c"].map { Good(text: $0, json: "\"\($0)\"", value: .text($0)) }
+            (wrongTexts, wrongJSON) = (["~/a"], none + ["true", "1", "[\"a\"]"])
         case .path(.input):
             good = [Good(text: file, json: "\"\(file)\"", value: .text(file))]
-            (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[\"a\"]"])
+            (wrongTexts, wrongJSON) = (["~/a"], none + ["true", "1", "[\"a\"]"])
         case .integer(let range, _):
             good = [range.lowerBound, range.upperBound].flatMap { number in
                 ["\(number)", "\(number).0"].map { Good(text: $0, json: $0, value: .integer(number)) }

@@ -1,5 +1,3 @@
-import Platform
-
 /// Finds what somebody may have meant.
 public enum Spelling {
     /// The name that is nearest to what was written; nil where none is near. Capitals do not count, nor do the signs
