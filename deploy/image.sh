@@ -44,11 +44,14 @@ if [[ -n ${VIGIL:-} ]]; then
     options+=(--build-context "build=$work/build")
 else
     swift=${SWIFT:-$(realpath "$(dirname "$(command -v swift)")/../..")}
-    debian swift-base binutils,ca-certificates,git,libc6-dev,libcurl4,libgcc-12-dev,libstdc++-12-dev,libxml2,pkg-config \
+    debian swift-base \
+        binutils,ca-certificates,git,libc6-dev,libcurl4,libgcc-12-dev,libncurses6,libstdc++-12-dev,libxml2,pkg-config \
         /opt/swift/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin
     options+=(--build-arg SWIFT_IMAGE=localhost/swift-base --volume "$swift/usr:/opt/swift/usr:ro")
     [[ ! -d $HOME/.swiftpm ]] || options+=(--volume "$HOME/.swiftpm:/root/.swiftpm:ro")
+    # Where packages come from a folder of this machine, git is told so here.
     [[ ! -d /opt/swift-packages ]] || options+=(--volume /opt/swift-packages:/opt/swift-packages:ro)
+    [[ ! -e /etc/gitconfig ]] || options+=(--volume /etc/gitconfig:/etc/gitconfig:ro)
 fi
 buildah "${store[@]}" build --quiet --layers=false --pull=never --format docker "${options[@]}" --tag vigil "$root" >/dev/null
 
