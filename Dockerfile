@@ -1,4 +1,4 @@
-# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. 89 MB.
+# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. 91 MB.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 

@@ -40,6 +40,12 @@ struct AuditLine {
         return line
     }
 
+    /// Whether bytes can be the beginning of a line.
+    static func isBeginning(_ bytes: [UInt8]) -> Bool {
+        let start = Array(#"{"number":"#.utf8)
+        return bytes.starts(with: start) || start.starts(with: bytes)
+    }
+
     /// What a line is known by.
     static func digest(of line: [UInt8]) -> String { line.withUnsafeBytes { SHA256.hexDigest(of: $0) } }
 

@@ -27,6 +27,8 @@ public struct AuditCheck: Sendable {
         public var place = AuditPlace.beginning
         /// Whether a witness has vouched for the last one, or one before it; nothing else does for the last line.
         public var witness: AuditPlace?
+        /// Whether a server was writing a further line when it was read, which is left out.
+        public var isBeingWritten = false
         /// How many things were done that are not in it, since it could not be written, as it says itself.
         public var missing = 0
         /// The lines with which a server went on though nothing vouched for the lines before, by their numbers.
@@ -57,7 +59,7 @@ public struct AuditCheck: Sendable {
         for path in paths.dropLast() { try walk.read(path) }
         // Between a rotation and the next line there is no new file, or nothing in it.
         var isThere = true
-        do throws(AuditCheckError) { try walk.read(end) } catch {
+        do throws(AuditCheckError) { try walk.read(end) { Self.isKept(end) } } catch {
             guard case .unreadable(.noSuchFile) = error, witness != nil else { throw error }
             isThere = false
         }
@@ -85,6 +87,14 @@ public struct AuditCheck: Sendable {
                     reason: "its last line has the SHA-256 \(walk.report.place.digest), expected \(expected)"))
         }
         return walk.report
+    }
+
+    /// Whether a server has the log now.
+    private static func isKept(_ path: String) -> Bool {
+        let descriptor = open(AuditHead.path(of: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     /// What is wrong with a log of which only the witness is left in its place: moved away, as for a rotation, or removed.
@@ -136,7 +146,8 @@ private struct Walk {
         if let after { report.place.digest = after }
     }
 
-    mutating func read(_ path: String) throws(AuditCheckError) {
+    /// - Parameter isKept: whether a server may be at the file's end
+    mutating func read(_ path: String, isKept: () -> Bool = { false }) throws(AuditCheckError) {
         self.path = path
         lineInFile = 0
         let file: OpenFile
@@ -153,7 +164,9 @@ private struct Walk {
             line += rest
             guard line.count <= AuditLine.mostBytes else { throw fault(lineInFile + 1, Self.noLine) }
         }
-        guard line.isEmpty else { throw fault(lineInFile + 1, "it has no end") }
+        guard !line.isEmpty else { return }
+        guard isKept(), AuditLine.isBeginning(line) else { throw fault(lineInFile + 1, "it has no end") }
+        report.isBeingWritten = true
     }
 
     private mutating func take(_ bytes: [UInt8]) throws(AuditCheckError) {

@@ -7,12 +7,20 @@ struct AuditFile: ~Copyable {
     /// `write`.
     package static let systemWrite: Write = { Descriptor($0).write($1) }
 
+    /// How a file is cut: `ftruncate`, or what a test has in its place.
+    package typealias Cut = @Sendable (CInt, off_t) -> CInt
+    /// `ftruncate`.
+    package static let systemCut: Cut = { ftruncate($0, $1) }
+
     let path: String
     private let write: Write
+    private let cut: Cut
     private let log: CInt
     private var head: CInt
     /// Bytes of whole lines.
     private var length: Int
+    /// Whether there may be a part of a line behind them, which could not be taken back.
+    private var isTorn = false
     /// Where the lines in it have come to; nil where there are none.
     let last: AuditPlace?
     /// What the witness says; nil where there is none that can be read.
@@ -23,8 +31,8 @@ struct AuditFile: ~Copyable {
     let torn: Int
 
     /// Opens both files, which are made where they are missing.
-    init(_ path: String, write: @escaping Write) throws(AuditError) {
-        try self.init(path, takingOver: try Self.openHead(of: path), write)
+    init(_ path: String, cut: @escaping Cut = systemCut, write: @escaping Write) throws(AuditError) {
+        try self.init(path, takingOver: try Self.openHead(of: path), cut, write)
     }
 
     /// The log itself may be moved away while it is kept; its witness stays where it is. It is written over, so that no link is
@@ -53,10 +61,12 @@ struct AuditFile: ~Copyable {
         guard head >= 0 else {
             throw .failed(operation: "keep", path: AuditHead.path(of: other.path), reason: errnoText(errno))
         }
-        try self.init(other.path, takingOver: head, other.write)
+        try self.init(other.path, takingOver: head, other.cut, other.write)
     }
 
-    private init(_ path: String, takingOver head: CInt, _ write: @escaping Write) throws(AuditError) {
+    private init(
+        _ path: String, takingOver head: CInt, _ cut: @escaping Cut, _ write: @escaping Write
+    ) throws(AuditError) {
         let log: CInt
         let end: (last: AuditPlace?, length: Int, torn: Int)
         do throws(AuditError) { log = try Self.open(path, O_RDWR | O_APPEND) } catch {
@@ -66,6 +76,8 @@ struct AuditFile: ~Copyable {
         do throws(AuditError) {
             try Self.lock(log, path)
             end = try Self.end(of: log, path)
+            // Of a line that was not written whole nobody was told that it was.
+            guard end.torn == 0 || cut(log, off_t(end.length)) == 0 else { throw Self.stuck(path) }
         } catch {
             close(log)
             close(head)
@@ -73,13 +85,23 @@ struct AuditFile: ~Copyable {
         }
         self.path = path
         self.write = write
+        self.cut = cut
         self.log = log
         self.head = head
         witness = AuditHead(Self.read(head, from: 0, count: AuditHead.bytes + 1))
         (last, length, torn) = end
         isAsWitnessed = Self.has(witness?.place, log, length: end.length, last: end.last)
-        // Of a line that was not written whole nobody was told that it was.
-        if torn > 0 { ftruncate(log, off_t(length)) }
+    }
+
+    /// Removes what is behind the last whole line: nothing can be added to a part of one.
+    private mutating func takeBack() throws(AuditError) {
+        guard isTorn else { return }
+        guard cut(log, off_t(length)) == 0 else { throw Self.stuck(path) }
+        isTorn = false
+    }
+
+    private static func stuck(_ path: String) -> AuditError {
+        .failed(operation: "cut the part of a line off", path: path, reason: errnoText(errno))
     }
 
     /// The last line of a file, the bytes up to its end, and those behind it.
@@ -94,6 +116,8 @@ struct AuditFile: ~Copyable {
         guard size > 0 else { return (nil, 0, 0) }
         let tail = read(log, from: max(0, size - 2 * AuditLine.mostBytes), count: 2 * AuditLine.mostBytes)
         guard let end = tail.lastIndex(of: ASCII.lineFeed) else {
+            // The first one, which was not written whole.
+            if size < AuditLine.mostBytes, AuditLine.isBeginning(tail) { return (nil, 0, size) }
             throw .unsuitable(path: path, reason: "is no audit log: there is no whole line in it")
         }
         let start = tail[..<end].lastIndex(of: ASCII.lineFeed).map { $0 + 1 } ?? 0
@@ -187,13 +211,16 @@ struct AuditFile: ~Copyable {
 
     /// Adds whole lines; what was written of them where that fails is taken back.
     mutating func add(_ lines: [UInt8]) throws(AuditError) {
+        try takeBack()
         var done = 0
         while done < lines.count {
             let count = lines.withUnsafeBytes { write(log, UnsafeRawBufferPointer(rebasing: $0[done...])) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 let reason = errnoText(count < 0 ? errno : ENOSPC)
-                ftruncate(log, off_t(length))
+                isTorn = true
+                // Where that fails it is tried again, and nothing is added before.
+                try? takeBack()
                 throw .failed(operation: "write", path: path, reason: reason)
             }
             done += count

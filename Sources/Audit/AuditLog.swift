@@ -25,6 +25,9 @@ public final class AuditLog: Sendable {
         public var missing = 0
         /// Whether it can't be written now.
         public var isFailing = false
+
+        /// Nothing has happened.
+        public init() {}
     }
 
     /// What the server's log may be told.
@@ -107,15 +110,15 @@ public final class AuditLog: Sendable {
 
     init(
         path: String, syncing: Syncing, version: String, now: @escaping @Sendable () -> String,
-        patience: Duration = AuditLog.patience, report: @escaping @Sendable (Event) -> Void,
-        write: @escaping AuditFile.Write
+        patience: Duration = AuditLog.patience, cut: @escaping AuditFile.Cut = AuditFile.systemCut,
+        report: @escaping @Sendable (Event) -> Void, write: @escaping AuditFile.Write
     ) throws(AuditError) {
         self.path = path
         self.patience = patience
         self.syncing = syncing
         self.now = now
         self.report = report
-        var file = try AuditFile(path, write: write)
+        var file = try AuditFile(path, cut: cut, write: write)
         tail = file.tail()
         let place = try Self.begin(&file, version: version, now: now, report)
         state.withLock { $0.statistics.lines = 1 }
@@ -241,6 +244,7 @@ public final class AuditLog: Sendable {
                 let late = (state.busySince ?? now) + patience
                 guard now >= late else { return (late - now, []) }
                 (state.isBlocked, state.isWatched) = (true, false)
+                state.statistics.failures += 1
                 return (nil, state.takeAwaited())
             }
             guard let next else {

@@ -4,6 +4,26 @@ import Platform
 public protocol SpanSink: Sendable {
     /// Takes a span.
     func take(_ span: TraceSpan)
+    /// What has become of those that were taken.
+    var counts: SpanCounts { get }
+}
+
+extension SpanSink {
+    /// Nobody counts.
+    public var counts: SpanCounts { SpanCounts() }
+}
+
+/// What became of spans since the start.
+public struct SpanCounts: Sendable, Equatable {
+    /// Those that a collector has.
+    public var exported = 0
+    /// Those that it did not take, or not in time.
+    public var failed = 0
+    /// Those that were left out since too many were waiting.
+    public var dropped = 0
+
+    /// None.
+    public init() {}
 }
 
 /// Where a request is in its trace, and where it comes from.
@@ -33,6 +53,9 @@ public struct Tracer: Sendable {
         self.sampler = sampler
         self.sink = sink
     }
+
+    /// What has become of the spans that were recorded.
+    public var counts: SpanCounts { sink.counts }
 
     /// The place of a request that has come in.
     ///

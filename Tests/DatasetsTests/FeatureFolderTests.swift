@@ -84,6 +84,7 @@ struct FeatureFolderTests {
         #expect(folder.hint(for: "d.npy") == nil)
         let error = failure(of: DatasetError.self) { try audit("a.mp4,normal\nb.mp4,fall\n").check() }
         #expect(error?.description.contains("'a.mp4': a file of that name that ends in .npy is there") == true)
+        #expect(error?.cases.first?.contains("in .npy is there") == true)
     }
 
     @Test("a file's shape is explained as the feature report explains it")
@@ -105,9 +106,11 @@ struct FeatureFolderTests {
         #expect(try told([10, 3, 512], width: nil).contains("ten crops of each snippet"))
         #expect(try told([512, 3], width: 512).contains("looks transposed"))
         #expect(try told([512, 3], width: nil).contains("looks transposed"))
+        #expect(try told([512, 2048], width: nil).contains("ResNet-50"))
+        #expect(try told([40], width: nil).contains("expected two dimensions, [T, 512]"))
         #expect(try told([3, 768], width: 512).contains("CLIP ViT-L/14"))
         #expect(try told([3, 768], width: nil).contains("CLIP ViT-L/14"))
-        #expect(try told([3, 512], width: 64).contains("named by --model"))
+        #expect(try told([3, 512], width: 64).contains("used by --model"))
         #expect(try told([3, 512], width: 64, .textTower).contains("CLIP's text tower has it (--clip)"))
         for width in [512, 64, nil] { #expect(try !told([3, width ?? 512], width: width).contains("wide")) }
     }
@@ -180,7 +183,7 @@ struct FeatureFolderTests {
         #expect(audit.snippets == [3, nil, nil])
         #expect(
             audit.errors.map(\.description) == [
-                "\(scratch.path)/b.npy has shape [3, 5]: expected [T, 4] (line 3); and 1 more like it"
+                "\(scratch.path)/b.npy: rows are 5 wide: expected 4 (line 3); and 1 more like it"
             ])
         #expect(audit.errors.first?.cases.last?.contains("c.npy: it is no .npy") == true)
         #expect(try self.audit("a.npy,normal\nb.npy,fall\n", width: nil).errors.count == 1, "all must be of one width")

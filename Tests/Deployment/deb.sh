@@ -128,6 +128,8 @@ check "a restart keeps the socket" inside systemctl restart vigil.service
 check "for the next process" other_process
 check "which takes jobs" until_it_is ready
 check "the manual is there" inside test -s /usr/share/man/man1/vigil.1.gz
+check "logs are rotated, and what stands beside the audit log is not" inside bash -c \
+    'grep -q "^/var/log/vigil/audit.log {" /etc/logrotate.d/vigil && ! grep -Eq "^[^#]*(copytruncate|\*|\.head)" /etc/logrotate.d/vigil'
 check "completions are there" inside bash -c 'source /usr/share/bash-completion/completions/vigil && complete -p vigil'
 inside systemctl stop vigil.socket vigil.service
 check "its configuration stays when it is removed" inside dpkg --remove vigil

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What being observed costs: servers without and with traces (1 % sampled, to a collector of loopback), scrapes, JSON logs, an
 # access log and an audit log, in turns; GET /livez, and T = 30 of the demo model scored in memory. Requests a second and the
-# server's processor time for one, against the server without. Fails where traces cost more than 3 %. No network but a loopback
-# of its own.
+# server's processor time for one, against the server without; "the same" is another one without, and what it differs by is noise.
+# Fails where traces cost more than 3 %. No network but a loopback of its own.
 #
 #   Tests/Load/observed.sh [ROUNDS]    VIGIL names the binary; INSTALL=1 installs wrk; SECONDS_EACH=3;
 #                                      ONLY=traces,audit measures these ways alone

@@ -53,7 +53,7 @@ struct FilesTests {
         let headings = try Self.text("docs/runbook.md").split(separator: "\n").filter { $0.hasPrefix("## ") }
         #expect(headings.map { String($0.dropFirst(3)) } == (try Self.rules()).map(\.name))
         let annotations = try Self.text("deploy/prometheus/alerts.yaml").split(separator: "\n")
-            .filter { $0.contains("runbook: ") }.compactMap { $0.split(separator: "#").last.map(String.init) }
+            .filter { $0.contains("runbook_url: ") }.compactMap { $0.split(separator: "#").last.map(String.init) }
         #expect(annotations == (try Self.rules()).map { $0.name.lowercased() })
     }
 

@@ -26,11 +26,28 @@ public struct APIKeys: Sendable {
     public init(path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         let text: String
         do throws(SmallFile.Failure) {
-            text = try SmallFile.text(path, expected: "lines of name:sha256hex")
+            text = try Self.settled(pause: { usleep(100_000) }) { () throws(SmallFile.Failure) in
+                try SmallFile.text(path, expected: "lines of name:sha256hex")
+            }
         } catch {
             throw APIKeyError(error.description)
         }
         try self.init(text, path: path, isEmptyTaken: isEmptyTaken)
+    }
+
+    /// What a file says. Of a last line without an end something may be missing that the key may not do, since whoever writes
+    /// is not done yet: such a file is read until two readings are alike.
+    static func settled<Failure>(
+        pause: () -> Void, _ read: () throws(Failure) -> String
+    ) throws(Failure) -> String {
+        var text = try read()
+        for _ in 0..<50 where text.utf8.last.map({ $0 != ASCII.lineFeed }) ?? false {
+            pause()
+            let again = try read()
+            if again.utf8.elementsEqual(text.utf8) { break }
+            text = again
+        }
+        return text
     }
 
     /// Reads lines of `name:sha256hex`, behind which attributes may stand; empty lines, and lines that begin with #, are
@@ -59,10 +76,6 @@ public struct APIKeys: Sendable {
             lines[entry.name] = index + 1
             digests[entry.digest.bytes] = entries.count
             entries.append(entry)
-        }
-        // What is missing of it may be what the key may not do: whoever writes may not be done yet.
-        guard rows.last.map({ Self.isBlankOrComment($0) }) ?? true else {
-            throw APIKeyError("\(path):\(rows.count): the last line has no end, and may be half written: end it")
         }
         guard isEmptyTaken || !entries.isEmpty else {
             throw APIKeyError("\(path): there is no key in it: expected lines of name:sha256hex")
@@ -99,11 +112,6 @@ public struct APIKeys: Sendable {
         let name = trimmed(line[..<colon])
         guard isName(name) else {
             throw APIKeyError("\(place): a name has 1 to 64 letters, digits, dots, hyphens and underscores")
-        }
-        guard !JobTelemetry.ownNames.contains(where: { name.utf8.elementsEqual($0.utf8) }) else {
-            throw APIKeyError(
-                "\(place): '\(name)' is what metrics call requests without a key, or of keys beyond those they tell apart: "
-                    + "expected another name")
         }
         let words = line[line.utf8.index(after: colon)...].utf8.split(whereSeparator: ASCII.isBlank)
             .map { Substring($0) }

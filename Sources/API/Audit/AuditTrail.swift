@@ -14,6 +14,9 @@ public struct AuditTrail: Sendable {
     let isRequired: Bool
 
     private let refused: RefusedRequests
+    private let unwritten = Unwritten()
+
+    private final class Unwritten: Sendable { let count = Atomic(0) }
 
     /// Keeps a log; where it is required, what it can't take is refused.
     public init(_ log: AuditLog, isRequired: Bool) {
@@ -32,14 +35,22 @@ public struct AuditTrail: Sendable {
     /// Writes down what was refused until now.
     public func flush() { refused.flush(isLast: true) }
 
+    /// How often something was refused since it could not be written down.
+    var refusals: Int { unwritten.count.load(ordering: .relaxed) }
+
     /// Throws while nothing may be done since the log can't be written.
     func check() throws(HTTPProblem) {
-        if isRequired, log.isFailing { throw Problem.auditUnavailable }
+        if isRequired, log.isFailing { throw unavailable() }
     }
 
     func add(_ entries: [AuditEntry]) async throws(HTTPProblem) {
         guard await !log.add(entries), isRequired else { return }
-        throw Problem.auditUnavailable
+        throw unavailable()
+    }
+
+    private func unavailable() -> HTTPProblem {
+        unwritten.count.add(1, ordering: .relaxed)
+        return Problem.auditUnavailable
     }
 }
 

@@ -13,7 +13,10 @@ extension VigilService {
             let requests = RequestTelemetry(
                 routes: router().descriptions,
                 problems: ProblemTypes(openAPI).all.filter { $0.status != nil }.map(\.name))
-            let made = MetricsPage(scoring, jobs: jobs ?? JobTelemetry(), requests: requests) { [weak self] in
+            let made = MetricsPage(
+                scoring, jobs: jobs ?? JobTelemetry(), requests: requests, audit: settings.audit,
+                tracer: settings.tracer
+            ) { [weak self] in
                 self?.isReady ?? false
             }
             page = made

@@ -31,7 +31,7 @@ public final class JobTelemetry: JobObserver {
     ///
     /// - Parameter keys: the names of the keys that are known already
     public init(keys: [String] = []) {
-        keyTime = NamedCounters(.keyTime, limit: Self.mostKeys, known: [Self.anonymous] + keys)
+        keyTime = NamedCounters(.keyTime, limit: Self.mostKeys, known: [Self.anonymous] + keys.map(Self.series))
     }
 
     /// Counts accepted jobs.
@@ -80,6 +80,9 @@ public final class JobTelemetry: JobObserver {
 
     /// The name of the key that a client is known by (`ClientIdentity.description`).
     private static func key(of client: String) -> String {
-        client.begins(with: "key ") ? String(client.dropFirst(4)) : anonymous
+        client.begins(with: "key ") ? series(of: String(client.dropFirst(4))) : anonymous
     }
+
+    /// What metrics call a key: its name, but where that is metrics' own. No key's name has a colon.
+    static func series(of name: String) -> String { ownNames.contains(name) ? "key:" + name : name }
 }

@@ -53,6 +53,7 @@ public struct FeatureAudit: Equatable, Sendable {
     private mutating func find(_ list: VideoList, _ folder: FeatureFolder) {
         var missing = Cases()
         var first: VideoList.Row?
+        var hint = ""
         var refused = Cases()
         files.reserveCapacity(list.rows.count)
         for row in list.rows {
@@ -60,8 +61,10 @@ public struct FeatureAudit: Equatable, Sendable {
             do throws(DatasetError) {
                 file = try folder.look(for: row.path)
                 if file == nil {
-                    first = first ?? row
-                    missing.add("line \(row.line): \(quoted(row.path, limit: 200)) is not in \(folder.path)")
+                    let isFirst = first == nil
+                    if isFirst { (first, hint) = (row, folder.hint(for: row.path).map { ": \($0)" } ?? "") }
+                    let line = "line \(row.line): \(quoted(row.path, limit: 200)) is not in \(folder.path)"
+                    missing.add(isFirst ? line + hint : line)
                 }
             } catch {
                 refused.add("\(error.description) (line \(row.line))")
@@ -74,7 +77,7 @@ public struct FeatureAudit: Equatable, Sendable {
                     missing, .noInput,
                     "\(missing.count) of the \(list.rows.count) feature files of \(list.path) are not in \(folder.path); "
                         + "the first is line \(first.line)'s, \(quoted(first.path, limit: 200))"
-                        + (folder.hint(for: first.path).map { ": \($0)" } ?? "")))
+                        + hint))
         }
         if let error = refused.error(.noInput) { findings.append(Finding(error)) }
     }
@@ -120,9 +123,9 @@ public struct FeatureAudit: Equatable, Sendable {
 
     /// The width of features whose model is not known: their last number, or CLIP's where it stands first alone.
     private func likelyWidth(of shape: [Int]) -> Int {
-        let last = shape.last ?? 0
-        guard shape.count == 2, !Self.widths.contains(last), Self.widths.contains(shape[0]) else { return last }
-        return shape[0]
+        guard shape.count > 1, let last = shape.last else { return 512 }
+        return shape.count == 2 && shape[0] > last && Self.widths.contains(shape[0]) && !Self.widths.contains(last)
+            ? shape[0] : last
     }
 
     /// Widths of CLIP ViT-B/16 and of the demo model.

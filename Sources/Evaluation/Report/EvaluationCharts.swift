@@ -123,15 +123,7 @@ public struct EvaluationCharts: Sendable {
                 }
             }
         }
-        let style = alone ? "<style>\(Markup.colours)\(Markup.chartStyle)svg { background: var(--page) }</style>" : ""
-        return """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" \
-            aria-label="\(Markup.escaped(title))">\(style)
-            <text x="8" y="20" font-weight="600">\(Markup.escaped(title))</text>
-            \(parts.joined(separator: "\n"))
-            </svg>
-
-            """
+        return Markup.svg(title, width: width, height: height, left: 8, alone: alone, parts)
     }
 
     private static func short(_ label: String) -> String { label.count > 15 ? label.prefix(14) + "…" : label }

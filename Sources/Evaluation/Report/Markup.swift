@@ -27,6 +27,21 @@ enum Markup {
         return "<div class=\"wide\"><table><thead><tr>\(head)</tr></thead><tbody>\n\(body)\n</tbody></table></div>\n"
     }
 
+    /// A drawing with a title above it; standing alone it has its colours with it.
+    ///
+    /// - Parameter left: where the title begins
+    static func svg(_ title: String, width: Int, height: Int, left: Int, alone: Bool, _ parts: [String]) -> String {
+        let style = alone ? "<style>\(colours)\(chartStyle)svg { background: var(--page) }</style>" : ""
+        return """
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" \
+            aria-label="\(escaped(title))">\(style)
+            <text x="\(left)" y="20" font-weight="600">\(escaped(title))</text>
+            \(parts.joined(separator: "\n"))
+            </svg>
+
+            """
+    }
+
     /// Colours by name, light and dark, for the page and for charts that stand alone.
     static let colours = """
         :root { color-scheme: light dark; --page: #fcfcfb; --panel: #ffffff; --ink: #1d1f22; --soft: #5d636b; \

@@ -23,6 +23,8 @@ public struct FolderBackup: Sendable, Equatable {
     public private(set) var passing = 0
     /// Its bytes.
     public private(set) var bytes = 0
+    /// Whether the copy is the user's and the group's whose the folder is.
+    public private(set) var keepsOwner = true
     /// What of it is damaged, as it is in the folder; a sentence each.
     public private(set) var damages: [String] = []
 
@@ -61,6 +63,7 @@ public struct FolderBackup: Sendable, Equatable {
         let report = try FolderReport(of: output)
         damages = report.damages.map { "\($0.path): \($0.reason)" + ($0.job.map { " (job \($0))" } ?? "") }
         jobs = report.jobs.values.reduce(0, +)
+        keepsOwner = FolderOwner.give(target, as: folder)
     }
 
     private mutating func copy(_ reader: FolderReader, to target: StatePlaces, madeAt: WallTime) throws {

@@ -25,7 +25,11 @@ public enum StateError: Error, Sendable, Equatable, CustomStringConvertible {
             "the state folder \(folder) is being read, as by vigil state backup: try again when that has ended"
         case .absent(let folder):
             "there is no state folder \(folder): expected one that has jobs.sqlite"
-        case .unusable(let path, let reason): "the state folder can't be used: \(path): \(reason)"
+        case .unusable(let path, let reason):
+            "the state folder can't be used: \(path): \(reason)"
+                + (reason.utf8.elementsEqual(errnoText(EACCES).utf8)
+                    ? ": it and all in it have to belong to the user that vigil runs as (chown -R \(geteuid()):\(getegid()) FOLDER)"
+                    : "")
         case .damaged(let path, let reason):
             "\(path) is damaged (\(reason)): nothing was changed; vigil state check tells what is wrong, vigil state recover "
                 + "copies what can be had into a new folder"

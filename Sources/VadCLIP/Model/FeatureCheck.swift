@@ -182,7 +182,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    private static let anotherModel = "another one is served or named by --model"
+    private static let anotherModel =
+        "another one is served or used by --model of vigil serve, vigil score and vigil eval"
 
     /// Where rows of such a width come from, and what to do.
     private static func origin(_ found: Int, expected: Int) -> String {
@@ -199,7 +200,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
         }
         if found == FeatureCheck.demoWidth {
-            return "; 64 is the width of the embedded demo model, which vigil serve and vigil score use without --model"
+            return "; 64 is the width of the embedded demo model, which vigil serve, vigil score and vigil eval use "
+                + "without --model"
         }
         return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""
     }

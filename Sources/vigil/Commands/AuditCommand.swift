@@ -54,6 +54,7 @@ extension AuditCheck.Report {
     fileprivate func text(_ expected: String?) -> [UInt8] {
         var lines = ["whole: \(counted(lines, "line")), from \(first ?? "-") to \(last ?? "-")"]
         lines.append("last: number \(place.number), SHA-256 \(place.digest)")
+        if isBeingWritten { lines.append("a server is writing a further line, which is left out") }
         if missing > 0 {
             lines.append(
                 "missing: \(counted(missing, "line")) that could not be written when it was to be, as the log says itself"
@@ -84,6 +85,7 @@ extension AuditCheck.Report {
                 json.member("number", place.number)
                 json.member("sha256", place.digest)
                 json.member("witnessed", witness?.number)
+                json.member("being_written", isBeingWritten)
                 json.member("missing", missing)
                 json.key("unwitnessed")
                 json.array(unwitnessed) { $0.number($1) }

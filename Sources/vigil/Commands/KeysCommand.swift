@@ -250,7 +250,7 @@ private enum KeySecret {
     static func show(_ secret: String, of name: String, in path: String) throws {
         // A reader that is gone is an error like others, and not the end.
         signal(SIGPIPE, SIG_IGN)
-        Terminal.note("this is the key '\(name)', which is shown this once; \(path) has its digest")
         try Terminal.print(Array(secret.utf8))
+        Terminal.note("this is the key '\(name)', which is shown this once; \(path) has its digest")
     }
 }

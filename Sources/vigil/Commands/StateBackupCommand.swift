@@ -10,13 +10,17 @@ struct StateBackupCommand: ParsableCommand {
         discussion: """
             The copy is the folder as it was at one moment: every job that was accepted before is in it, and \
             vigil serve --state DIR begins with it. Large inputs and results are further names of the same files \
-            where DIR is on the same file system, so copy DIR to another disk. It is looked through before it is told of. \
+            where DIR is on the same file system, so copy DIR to another disk. It is looked through before it is told of. Made \
+            by root it is of the user and the group whose the folder is. \
             Exit codes: 0 done, 65 something is damaged, 66 no such folder, 78 the folders can't be used.
             """)
 
     @Argument(help: "The folder of the copy, which must not be there or be empty.")
     var directory: String
-    @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
+    @Option(
+        help:
+            "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, that of --config, or the only one of the user's)"
+    )
     var state: String?
     @Option(help: "The config file of vigil serve, which may name the folder. (default: VIGIL_CONFIG)")
     var config: String?
@@ -67,7 +71,7 @@ struct StateListCommand: ParsableCommand {
         guard let directory else {
             switch try StatePlace.kept(config: config) {
             case .named(let folder, _): return Self.folders(in: folder)
-            case .found(let folders, let base): return (folders, base)
+            case .found(let folders, let base, _): return (folders, base)
             }
         }
         return Self.folders(in: directory)
@@ -83,6 +87,10 @@ extension FolderBackup {
     var text: [UInt8] {
         let use = wasInUse ? ", which its server went on with" : ""
         var notes = passing > 0 ? ["note: \(passing) came and went meanwhile, and are not in it"] : []
+        if !keepsOwner {
+            notes.append(
+                "note: it is not of the user whose \(folder) is: chown -R --reference=FOLDER COPY, as root, makes it so")
+        }
         notes += damages.map { "damaged: \($0)" }
         return StateCommand.text(copying: jobs, from: folder + " to " + output + use, notes, to: output)
     }
@@ -98,8 +106,8 @@ extension FolderBackup {
                 json.member("jobs", jobs)
                 json.member("passing", passing)
                 json.member("bytes", bytes)
-                json.key("damages")
-                json.array(damages) { $0.string($1) }
+                json.member("keeps_owner", keepsOwner)
+                json.member("damages", damages)
             }
         }
     }
@@ -112,8 +120,7 @@ extension FolderSummary {
         if let backup { facts.append("backup of \(backup.folder), made \(backup.madeAt)") }
         if let server { facts.append(server > 0 ? "in use by pid \(server)" : "in use") }
         if let jobs {
-            let counts = jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-            facts.append(counts.isEmpty ? "no jobs" : counts.joined(separator: ", "))
+            facts.append(jobs.isEmpty ? "no jobs" : JobsByStatus(jobs).text)
         } else {
             facts.append("can't be read: vigil state check tells more")
         }
@@ -133,12 +140,7 @@ extension FolderSummary {
                     json.member("made_at", backup.madeAt.description)
                 }
             }
-            if let jobs {
-                json.key("jobs")
-                json.object { json in
-                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
-                }
-            }
+            if let jobs { JobsByStatus(jobs).write(to: &json) }
             json.member("bytes", bytes)
         }
     }

@@ -24,9 +24,18 @@ struct StateCommand: ParsableCommand {
         case .named(let folder, let variable):
             try check(folder: folder, variable)
             return folder
-        case .found(let folders, let base):
+        case .found(let folders, let base, let own):
             guard let first = folders.first else {
                 throw Failure(.noInput, "there is no state folder in \(base): name one by --state")
+            }
+            if let own {
+                guard StateFolder.hasAny(in: own.folder) else {
+                    throw Failure(
+                        .noInput,
+                        "there is no state folder \(own.folder), which a server on \(own.place) has: name one by --state, of "
+                            + folders.joined(separator: ", "))
+                }
+                return own.folder
             }
             guard folders.count == 1 else {
                 throw Failure(
@@ -59,7 +68,10 @@ struct StateCheckCommand: ParsableCommand {
             "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
     )
 
-    @Option(help: "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
+    @Option(
+        help:
+            "The state folder. (default: VIGIL_STATE, STATE_DIRECTORY, that of --config, or the only one of the user's)"
+    )
     var state: String?
     @Option(help: "The config file of vigil serve, which may name the folder. (default: VIGIL_CONFIG)")
     var config: String?
@@ -87,7 +99,10 @@ struct StateRecoverCommand: ParsableCommand {
             66 no such folder, 78 the folders can't be used.
             """)
 
-    @Option(help: "The damaged state folder. (default: VIGIL_STATE, STATE_DIRECTORY, or the only one of the user's)")
+    @Option(
+        help:
+            "The damaged state folder. (default: VIGIL_STATE, STATE_DIRECTORY, that of --config, or the only one of the user's)"
+    )
     var state: String?
     @Option(help: "The config file of vigil serve, which may name the damaged folder. (default: VIGIL_CONFIG)")
     var config: String?
@@ -131,7 +146,7 @@ extension FolderReport {
         ]
         if !jobs.isEmpty {
             lines.append(
-                "jobs: " + jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+                "jobs: " + JobsByStatus(jobs).text)
         }
         if jobs["running"] ?? 0 > 0 {
             lines.append("what was running will run again at the next start")
@@ -148,12 +163,8 @@ extension FolderReport {
                 json.member("folder", folder)
                 json.member("whole", isWhole)
                 json.member("refused", isRefused)
-                json.key("jobs")
-                json.object { json in
-                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
-                }
-                json.key("notes")
-                json.array(notes) { $0.string($1) }
+                JobsByStatus(jobs).write(to: &json)
+                json.member("notes", notes)
                 json.key("damages")
                 json.array(damages) { json, damage in
                     json.object { json in
@@ -164,6 +175,21 @@ extension FolderReport {
                 }
             }
         }
+    }
+}
+
+/// How many jobs of each status a folder has, by the statuses' names.
+struct JobsByStatus {
+    private let counts: [(status: String, jobs: Int)]
+
+    init(_ jobs: [String: Int]) { counts = jobs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+
+    /// `3 done, 1 queued`; empty where there are none.
+    var text: String { counts.map { "\($0.jobs) \($0.status)" }.joined(separator: ", ") }
+
+    func write(to json: inout JSONWriter) {
+        json.key("jobs")
+        json.object { json in for (status, jobs) in counts { json.member(status, jobs) } }
     }
 }
 
@@ -201,10 +227,8 @@ extension FolderRecovery {
                 json.member("output", output)
                 json.member("whole", isWhole)
                 json.member("jobs", recovered)
-                json.key("notes")
-                json.array(notes) { $0.string($1) }
-                json.key("losses")
-                json.array(losses) { $0.string($1) }
+                json.member("notes", notes)
+                json.member("losses", losses)
             }
         }
     }

@@ -16,6 +16,13 @@ struct ListeningOptions {
         configuration.trust = try trust()
     }
 
+    /// What a server listens on, whatever else it has.
+    func configuration() throws(Failure) -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        do { try apply(to: &configuration) } catch { throw Failure(error) ?? Failure(.internal, "\(error)") }
+        return configuration
+    }
+
     /// Throws where the host is no address.
     func check() throws {
         guard settings.place(of: "host") != nil, let host = try settings.text("host"), IPAddress(host) == nil else {

@@ -102,21 +102,36 @@ struct StatePlace {
     enum Kept {
         /// One that the environment or a config file names, and where.
         case named(String, by: String)
-        /// Those of the user, and the folder that they are in.
-        case found([String], in: String)
+        /// Those of the user, and the folder that they are in; the one that a server takes which listens where the environment
+        /// or a config file says, nil where neither says anything of it.
+        case found([String], in: String, own: Own?)
+    }
+
+    /// The folder of a server, and where that listens.
+    struct Own {
+        let folder: String
+        let place: String
     }
 
     /// The folders that `vigil serve` would take without an option.
     ///
     /// - Parameter config: its config file; by default the one that the environment names
     static func kept(config: String?) throws(Failure) -> Kept {
-        if let folder = variable("VIGIL_STATE") { return .named(folder, by: "VIGIL_STATE") }
-        if let config = config ?? variable("VIGIL_CONFIG"), let folder = try Settings.state(inFile: config) {
-            return .named(folder, by: "config file \(config), key state:")
+        let config = config ?? variable("VIGIL_CONFIG")
+        let addresses = ["host", "port", "listen"]
+        let settings = try Settings(only: ["state"] + addresses, file: config)
+        if let folder = try settings.text("state"), let place = settings.label(of: "state") {
+            return .named(folder, by: place)
         }
         if let folder = passed { return .named(folder, by: "STATE_DIRECTORY") }
         let base = try userFolders()
-        return .found(StateFolder.folders(in: base).filter(StateFolder.hasAny(in:)), in: base)
+        let found = StateFolder.folders(in: base).filter(StateFolder.hasAny(in:))
+        guard config != nil || addresses.contains(where: { settings.place(of: $0) != nil }) else {
+            return .found(found, in: base, own: nil)
+        }
+        let name = Name(try ListeningOptions(settings: settings).configuration())
+        let own = name.isShared ? nil : Own(folder: base + "/" + name.text, place: name.place)
+        return .found(found, in: base, own: own)
     }
 
     /// The folder of all the user's folders.

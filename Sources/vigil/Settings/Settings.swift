@@ -79,6 +79,22 @@ struct Settings: Sendable {
         noteUnused()
     }
 
+    /// What the environment and a config file say of some settings, for who begins no server; of others it may be anything.
+    init(
+        only names: [String], file path: String?, environment: [String: String] = Settings.environment
+    ) throws(Failure) {
+        command = .serve
+        let own = environment.filter { variable, _ in
+            Setting.ofVariable(variable).map { names.contains($0.name) } ?? false
+        }
+        given = try read(own)
+        guard let path else { return }
+        if let reason = InputFile.fault(path) { throw Failure(.noInput, "--config: \(path): \(reason)") }
+        for member in try Self.members(of: path) where names.contains(member.name) && given[member.name] == nil {
+            given[member.name] = try read(member, of: key(member, member.place(in: path)), in: path)
+        }
+    }
+
     /// The process's variables.
     static var environment: [String: String] {
         var found: [String: String] = [:]
@@ -181,19 +197,6 @@ extension Settings {
         throw Failure(.configuration, "config file \(place): \(unknown(member.name, "key", near: near))")
     }
 
-    /// The state folder that a config file names, for who looks at that and begins no server; nil where it names none.
-    static func state(inFile path: String) throws(Failure) -> String? {
-        if let reason = InputFile.fault(path) { throw Failure(.noInput, "--config: \(path): \(reason)") }
-        guard let setting = Setting.named("state"),
-            let member = try members(of: path).first(where: { $0.name == setting.name })
-        else { return nil }
-        let given = try given(setting, .file(member.place(in: path))) { () throws(SettingFault) in
-            try setting.value(of: member.value)
-        }
-        guard case .text(let folder)? = given?.value else { return nil }
-        return folder
-    }
-
     private static func members(of path: String) throws(Failure) -> [ConfigMember] {
         func failure(_ text: String) -> Failure { Failure(.configuration, "config file \(path): \(text)") }
         let file: MappedFile
@@ -257,6 +260,12 @@ extension Settings {
 extension Settings {
     /// Where a setting was given; nil where it was not.
     func place(of name: String) -> Place? { given[name]?.place }
+
+    /// What a setting is called in its place; nil where it was not given.
+    func label(of name: String) -> String? {
+        guard let setting = Setting.named(name), let place = place(of: name) else { return nil }
+        return Self.label(setting, place)
+    }
 
     /// What is wrong with what was given: the setting's place, then the sentence.
     func failure(_ name: String, _ sentence: String) -> Failure {

@@ -163,6 +163,15 @@ with group("the state folder that nobody named"):
         code, said = state(*command)
         equal(f"two, {command[0]}: exit code", code, 64)
         contains(f"two, {command[0]}: both are named", said, str(only), "port-9000", "--state")
+    (folder / "nine.yaml").write_text("port: 9000\nmodel: /not/here\n")
+    (folder / "eight.yaml").write_text("max-body: 64\n")
+    code, said = state("backup", folder / "nine", "--config", folder / "nine.yaml")
+    check("a backup by the config's port", code == 0 and f"from {home}/vigil/port-9000 to" in said, f"{code} {said}")
+    code, said = state("backup", folder / "eight", "--config", folder / "eight.yaml")
+    equal("of a config whose server has no folder there is none", (code, (folder / "eight").exists()), (66, False))
+    contains("it says which there are", said, str(home / "vigil/port-8080"), str(only), "port-9000", "--state")
+    code, said = state("check", extra={"VIGIL_PORT": "9000", "VIGIL_STATE": ""})
+    contains("by the environment's port", said, "port-9000 is whole")
 
 with group("inspect"):
     path = folder / "weights.safetensors"

@@ -51,6 +51,10 @@ PASSED_OVER = {
     "make deb": "takes a release build; Tests/Deployment/deb.sh tries the package",
     "docker build": "needs Docker and its registry; Tests/Deployment/image.sh tries the image",
     "docker compose": "needs Docker and its registry; make validate looks at the file",
+    "kubectl create": "needs a cluster",
+    "# kustomization.yaml": "no command",
+    "# in the Deployment": "no command",
+    "apiVersion: monitoring": "no command",
     "kubectl apply": "needs a cluster; make validate looks at the files",
     "deploy/haproxy/roll.sh": "needs two servers; checks/rolling.py does the same",
     "deploy/ablations.sh": "needs the published features; checks/training.py calls it",
@@ -86,6 +90,7 @@ INLINE = {
 INLINE_PASSED_OVER = {
     "vigil serve": "the blocks run it",
     "vigil keys add NAME": "checks/owners.py does",
+    "vigil health --ca ca.pem https://vigil.example:8443": "another name above; checks/tls.py does",
     "vigil keys list": "checks/owners.py does",
     "vigil keys rotate NAME": "checks/owners.py does",
     "vigil keys revoke NAME": "checks/owners.py does",

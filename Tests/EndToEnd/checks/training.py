@@ -11,7 +11,7 @@ import subprocess
 import sys
 import zipfile
 
-from support.harness import SHARED, VIGIL, check, contains, equal, finish, group, need, scratch
+from support.harness import SHARED, VIGIL, check, contains, equal, finish, group, need, scratch, shown
 
 need("training", "numpy", shared=True)
 
@@ -313,7 +313,7 @@ with group("what is wrong is said before the first step"):
     for name in ("model.safetensors", "weights.pth"):
         (PLACE / f"no-{name}" / name).mkdir(parents=True)
         ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / f"no-{name}")
-        equal(f"{name} is a folder: exit code", ran.code, 64)
+        equal(f"{name} is a folder: exit code", ran.code, 78)
         contains(f"{name} is a folder: named", ran.err, "--output", name)
         equal(f"{name} is a folder: before anything is told", ran.out, "")
 
@@ -333,7 +333,7 @@ with group("others at its files while it trains"):
         file.write(b"\0" * 100_000)
         file.truncate(5_000)
     ran = run("train", *DATA, *TEST, *SMALL, "--output", folder, "--resume")
-    equal("a second training in its folder is refused", ran.code, 64)
+    equal("a second training in its folder is refused", ran.code, 78)
     contains("and is told why", ran.err, "another vigil train")
     child.send_signal(signal.SIGCONT)
     child.stdout.read()

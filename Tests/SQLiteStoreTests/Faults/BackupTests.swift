@@ -66,6 +66,31 @@ struct BackupTests {
         #expect(try !FolderReport(of: path).isWhole)
     }
 
+    @Test(
+        "that root makes is of the folder's own user and group, with all in it",
+        .enabled(if: geteuid() == 0, "needs root"))
+    func owner() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let folder = accepted.home.path
+        let all = try FileManager.default.subpathsOfDirectory(atPath: folder).map { folder + "/" + $0 } + [folder]
+        for path in all { #expect(chown(path, 4_711, 4_712) == 0) }
+        let path = try Self.target()
+        #expect(try FolderBackup(of: folder, into: path).keepsOwner)
+        let made = try FileManager.default.subpathsOfDirectory(atPath: path).map { path + "/" + $0 } + [path]
+        #expect(made.count > 5)
+        for path in made {
+            var status = stat()
+            #expect(lstat(path, &status) == 0 && status.st_uid == 4_711 && status.st_gid == 4_712, "\(path)")
+        }
+    }
+
+    @Test("a folder that may not be read is told with what to do")
+    func permission() {
+        let text = StateError.unusable(path: "/backup", reason: "Permission denied").description
+        #expect(
+            text.contains("/backup: Permission denied: it and all in it have to belong") && text.contains("chown -R"))
+    }
+
     @Test("that is damaged afterwards is refused", arguments: ["jobs.sqlite", "sums"])
     func damagedLater(name: String) async throws {
         let accepted = try await Accepted(isClosed: true)

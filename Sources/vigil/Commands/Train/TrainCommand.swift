@@ -19,7 +19,10 @@ struct TrainCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Data") var inputs: TrainInputs
     @OptionGroup(title: "Recipe") var recipe: RecipeOptions
-    @Option(help: "CLIP's text tower: a published VadCLIP checkpoint, or CLIP's own state dict.")
+    @Option(
+        help: """
+            CLIP's text tower: a published VadCLIP checkpoint, CLIP's own state dict, or a model file that has kept it.
+            """)
     var clip: String?
     @Option(
         name: .customLong("init"), help: "A checkpoint whose weights the training begins with. (default: by the seed)")
@@ -53,7 +56,11 @@ struct TrainCommand: AsyncParsableCommand {
             (default: those that compute)
             """)
     var prepare: String?
-    @Flag(help: "Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab.")
+    @Flag(
+        help: """
+            Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab, or a model file as \
+            --clip.
+            """)
     var keepTextTower = false
     @Option(
         help: """

@@ -180,8 +180,7 @@ struct TrainProgress {
             json.object { json in for (name, value) in result.named { json.member(name, value) } }
             json.member("epoch", result.figures?.epoch)
             json.member("step", result.figures?.step)
-            json.key("files")
-            json.array(result.files) { $0.string($1) }
+            json.member("files", result.files)
         }
     }
 
