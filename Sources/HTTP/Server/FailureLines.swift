@@ -18,10 +18,9 @@ struct FailureLines {
 
     /// Whether to tell of one: how many of its kind were left out since the last one that was told; nil where this one is too.
     mutating func tell(of problem: String, at now: MonotonicTime) -> Int? {
-        let problem = ByteText(problem)
-        var row = rows[problem] ?? Row(began: now)
+        var row = rows[ByteText(problem)] ?? Row(began: now)
         if now - row.began >= Self.pause { row = Row(began: now, leftOut: row.leftOut) }
-        defer { rows[problem] = row }
+        defer { rows[ByteText(problem)] = row }
         guard row.told < Self.most else {
             row.leftOut += 1
             return nil

@@ -281,7 +281,7 @@ final class StoreDatabase: Sendable {
     var isLogHeld: Bool { isHeld.load(ordering: .relaxed) }
 
     /// Whether the log has grown far beyond what it should.
-    var isLogHuge: Bool { keeper.bytes.all >= 8 * largestLog }
+    var isLogHuge: Bool { keeper.bytes.all >= 4 * largestLog }
 
     /// Writes the sums of the log's pages; says whether it may be brought in.
     private func sum(upTo frames: Int? = nil) -> Bool {
