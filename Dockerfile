@@ -1,4 +1,4 @@
-# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. 89 MB.
+# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. 91 MB.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
@@ -29,6 +29,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && printf 'root:x:0:0:root:/:/usr/sbin/nologin\nvigil:x:10001:10001::/var/lib/vigil:/usr/sbin/nologin\n' \
         >/image/etc/passwd \
     && printf 'root:x:0:\nvigil:x:10001:\n' >/image/etc/group \
+    && install -d /image/etc/vigil \
+    && printf '{"host": "0.0.0.0", "port": 8080, "state": "/var/lib/vigil"}\n' >/image/etc/vigil/vigil.json \
     && install -d /image/dev /image/proc /image/sys && install -d -m 1777 /image/tmp && install -d -o 10001 -g 10001 -m 700 /image/var/lib/vigil
 
 FROM scratch
@@ -36,7 +38,8 @@ COPY --from=files /image /
 COPY --from=build /out/vigil /usr/bin/vigil
 COPY LICENSE /usr/share/doc/vigil/LICENSE
 USER 10001:10001
-ENV PATH=/usr/bin VIGIL_HOST=0.0.0.0 VIGIL_PORT=8080 VIGIL_STATE=/var/lib/vigil
+# A file, which another one may be mounted over: variables would come before what that says.
+ENV PATH=/usr/bin VIGIL_CONFIG=/etc/vigil/vigil.json
 VOLUME /var/lib/vigil
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -21,13 +21,14 @@ if [[ ${INSTALL:-} == 1 ]]; then
     }
 fi
 
-# An image of Debian's smallest system, and of what else is named.
+# An image of Debian's smallest system, and of what else is named; a third argument is its PATH.
 debian() {
-    local name=$1 packages=${2:-}
+    local name=$1 packages=${2:-} path=${3:-}
     mmdebstrap --quiet --variant=minbase ${packages:+--include="$packages"} bookworm "$work/$name.tar"
     local container
     container=$(buildah "${store[@]}" from scratch)
     buildah "${store[@]}" add --quiet "$container" "$work/$name.tar" / >/dev/null
+    [[ -z $path ]] || buildah "${store[@]}" config --env "PATH=$path" "$container"
     buildah "${store[@]}" commit --quiet --rm "$container" "localhost/$name" >/dev/null
     rm "$work/$name.tar"
 }
@@ -43,11 +44,14 @@ if [[ -n ${VIGIL:-} ]]; then
     options+=(--build-context "build=$work/build")
 else
     swift=${SWIFT:-$(realpath "$(dirname "$(command -v swift)")/../..")}
-    debian swift-base binutils,ca-certificates,git,libc6-dev,libcurl4,libgcc-12-dev,libstdc++-12-dev,libxml2,pkg-config
-    options+=(--build-arg SWIFT_IMAGE=localhost/swift-base --volume "$swift/usr:/opt/swift/usr:ro"
-        --env PATH=/opt/swift/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin)
+    debian swift-base \
+        binutils,ca-certificates,git,libc6-dev,libcurl4,libgcc-12-dev,libncurses6,libstdc++-12-dev,libxml2,pkg-config \
+        /opt/swift/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    options+=(--build-arg SWIFT_IMAGE=localhost/swift-base --volume "$swift/usr:/opt/swift/usr:ro")
     [[ ! -d $HOME/.swiftpm ]] || options+=(--volume "$HOME/.swiftpm:/root/.swiftpm:ro")
+    # Where packages come from a folder of this machine, git is told so here.
     [[ ! -d /opt/swift-packages ]] || options+=(--volume /opt/swift-packages:/opt/swift-packages:ro)
+    [[ ! -e /etc/gitconfig ]] || options+=(--volume /etc/gitconfig:/etc/gitconfig:ro)
 fi
 buildah "${store[@]}" build --quiet --layers=false --pull=never --format docker "${options[@]}" --tag vigil "$root" >/dev/null
 

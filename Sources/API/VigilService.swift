@@ -31,7 +31,7 @@ public final class VigilService: Sendable {
     let scoring: ScoringService
     let openAPI: [UInt8]
     /// Whose jobs are whose; without keys everybody sees all.
-    private let keys: APIKeyFile?
+    let keys: APIKeyFile?
     let server: ServerDescription
     /// When it was made, by both clocks of the backlog.
     let started: (wall: WallTime, time: MonotonicTime)
@@ -74,7 +74,8 @@ public final class VigilService: Sendable {
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
-        router.get("/batches/{id}", .deferred { try await self.showBatch($0) })
+        // A look at a batch gives no scores, and is written down where it is refused alone.
+        router.get("/batches/{id}", audited(.read) { request, _ in try await self.showBatch(request) })
         router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })

@@ -22,6 +22,8 @@ public struct AuditPlace: Sendable, Equatable {
 struct AuditLine {
     /// Longer ones are none.
     static let mostBytes = 64 << 10
+    /// Nobody has come to higher numbers, and what counts on from them goes over nothing.
+    static let most = Int.max / 2
 
     /// The next line after a place, with its line end; the place is then that of the line.
     static func next(_ entry: AuditEntry, at time: String, after place: inout AuditPlace) -> [UInt8] {
@@ -38,6 +40,12 @@ struct AuditLine {
         return line
     }
 
+    /// Whether bytes can be the beginning of a line.
+    static func isBeginning(_ bytes: [UInt8]) -> Bool {
+        let start = Array(#"{"number":"#.utf8)
+        return bytes.starts(with: start) || start.starts(with: bytes)
+    }
+
     /// What a line is known by.
     static func digest(of line: [UInt8]) -> String { line.withUnsafeBytes { SHA256.hexDigest(of: $0) } }
 
@@ -46,11 +54,17 @@ struct AuditLine {
     let previous: String
     let action: String
     let lostUpTo: Int?
+    /// How many things a line of a gap says are missing.
+    let missing: Int
+    /// Whether the server found nothing beside its log that vouched for the lines before.
+    let isUnwitnessed: Bool
+    /// The job that it is about.
+    let job: String?
 
     /// Reads a line without its end; nil where it is none, or no line could follow it.
     init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count <= Self.mostBytes, let value = try? JSONReader.parse(Array(bytes), maxBytes: Self.mostBytes),
-            let number = value["number"]?.integer, number > 0, number < .max, let time = value["time"]?.string,
+            let number = value["number"]?.integer, number > 0, number <= Self.most, let time = value["time"]?.string,
             let previous = value["prev"]?.string, Self.isDigest(previous), let action = value["action"]?.string
         else { return nil }
         self.number = number
@@ -58,6 +72,10 @@ struct AuditLine {
         self.previous = previous
         self.action = action
         lostUpTo = value["lost_up_to"]?.integer
+        // A sum of as many lines as there can be is none that could not be told.
+        missing = action == AuditEntry.Action.gap.rawValue ? min(max(0, value["count"]?.integer ?? 0), 1 << 40) : 0
+        isUnwitnessed = value["unwitnessed"] == .bool(true)
+        job = value["job"]?.string
     }
 
     static func isDigest(_ text: String) -> Bool {
@@ -66,33 +84,48 @@ struct AuditLine {
 }
 
 /// The witness beside a log, `FILE.head`: the place that the log has come to, written over and over in one place, so that a
-/// log that was cut at its end is known.
-struct AuditHead {
+/// log that was cut at its end is known, and that what can't be added to the log is told all the same.
+struct AuditHead: Equatable {
     /// All of it, filled up with blanks.
     static let bytes = 128
 
     /// The witness's file of a log.
     static func path(of log: String) -> String { log + ".head" }
 
-    /// What says that the log has come to this place.
-    static func text(_ place: AuditPlace) -> [UInt8] {
+    /// The place.
+    var place: AuditPlace
+    /// How many things that were done were not in the log then.
+    var missing = 0
+
+    init(_ place: AuditPlace, missing: Int = 0) {
+        self.place = place
+        self.missing = missing
+    }
+
+    /// How many of them a log has not either that has come to this number: its lines came in their order.
+    func missing(at number: Int) -> Int { max(0, missing - max(0, number - place.number)) }
+
+    /// What says so.
+    var text: [UInt8] {
         var text = JSONWriter.document { json in
             json.object { json in
                 json.member("number", place.number)
                 json.member("sha256", place.digest)
+                // It has room for that beside a number of as many digits as there can be.
+                if missing > 0 { json.member("missing", min(missing, 999_999)) }
             }
         }
-        text += [UInt8](repeating: ASCII.space, count: max(0, bytes - 1 - text.count))
+        text += [UInt8](repeating: ASCII.space, count: max(0, Self.bytes - 1 - text.count))
         return text + [ASCII.lineFeed]
     }
 
     /// What a witness says; nil where it is none, or no line could follow the one that it knows.
-    static func place(_ text: [UInt8]) -> AuditPlace? {
-        guard text.count == bytes, let value = try? JSONReader.parse(text, maxBytes: bytes),
-            let number = value["number"]?.integer, number >= 0, number < .max,
-            let digest = value["sha256"]?.string,
-            AuditLine.isDigest(digest)
+    init?(_ text: [UInt8]) {
+        guard text.count == Self.bytes, let value = try? JSONReader.parse(text, maxBytes: Self.bytes),
+            let number = value["number"]?.integer, number >= 0, number <= AuditLine.most,
+            let digest = value["sha256"]?.string, AuditLine.isDigest(digest),
+            case let missing = value["missing"].map({ $0.integer ?? -1 }) ?? 0, missing >= 0
         else { return nil }
-        return AuditPlace(number: number, digest: digest)
+        self.init(AuditPlace(number: number, digest: digest), missing: missing)
     }
 }

@@ -27,6 +27,12 @@ public struct AuditCheck: Sendable {
         public var place = AuditPlace.beginning
         /// Whether a witness has vouched for the last one, or one before it; nothing else does for the last line.
         public var witness: AuditPlace?
+        /// Whether a server was writing a further line when it was read, which is left out.
+        public var isBeingWritten = false
+        /// How many things were done that are not in it, since it could not be written, as it says itself.
+        public var missing = 0
+        /// The lines with which a server went on though nothing vouched for the lines before, by their numbers.
+        public var unwitnessed: [Int] = []
     }
 
     /// The digest of the line that the first one follows; nil where the log is there from its beginning.
@@ -48,30 +54,31 @@ public struct AuditCheck: Sendable {
     public func run(_ paths: [String]) throws(AuditCheckError) -> Report {
         // Before the log: one that is being written may come further meanwhile.
         let witness = try Self.witness(beside: paths.last ?? "")
-        var walk = Walk(after: after, witness: witness)
+        var walk = Walk(after: after, witness: witness?.place)
         let end = paths.last ?? ""
         for path in paths.dropLast() { try walk.read(path) }
         // Between a rotation and the next line there is no new file, or nothing in it.
         var isThere = true
-        do throws(AuditCheckError) { try walk.read(end) } catch {
+        do throws(AuditCheckError) { try walk.read(end) { Self.isKept(end) } } catch {
             guard case .unreadable(.noSuchFile) = error, witness != nil else { throw error }
             isThere = false
         }
         if let witness, walk.report.lines == 0 {
-            guard after == witness.digest else {
-                throw .fault(Self.withoutLines(isThere ? "it has no line" : "it is not there", end, witness))
+            guard after == witness.place.digest else {
+                throw .fault(Self.withoutLines(isThere ? "it has no line" : "it is not there", end, witness.place))
             }
-            walk.report.place = witness
+            walk.report.place = witness.place
         }
         if let witness {
-            guard witness.number <= walk.report.place.number else {
+            guard witness.place.number <= walk.report.place.number else {
                 throw .fault(
                     Fault(
                         path: end, line: nil,
                         reason: "it is cut at its end: the last line is number \(walk.report.place.number), and "
-                            + "\(AuditHead.path(of: end)) knows \(witness.number)"))
+                            + "\(AuditHead.path(of: end)) knows \(witness.place.number)"))
             }
-            walk.report.witness = witness
+            walk.report.witness = witness.place
+            walk.report.missing += witness.missing(at: walk.report.place.number)
         }
         if let expected, expected != walk.report.place.digest {
             throw .fault(
@@ -80,6 +87,14 @@ public struct AuditCheck: Sendable {
                     reason: "its last line has the SHA-256 \(walk.report.place.digest), expected \(expected)"))
         }
         return walk.report
+    }
+
+    /// Whether a server has the log now.
+    private static func isKept(_ path: String) -> Bool {
+        let descriptor = open(AuditHead.path(of: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     /// What is wrong with a log of which only the witness is left in its place: moved away, as for a rotation, or removed.
@@ -92,7 +107,7 @@ public struct AuditCheck: Sendable {
     }
 
     /// Nil where there is no such file, or it is as it was made.
-    private static func witness(beside path: String) throws(AuditCheckError) -> AuditPlace? {
+    private static func witness(beside path: String) throws(AuditCheckError) -> AuditHead? {
         let path = AuditHead.path(of: path)
         let bytes: [UInt8]
         do throws(FileError) { bytes = try OpenFile(path: path).prefix(AuditHead.bytes + 1) } catch {
@@ -100,10 +115,10 @@ public struct AuditCheck: Sendable {
             throw .unreadable(error)
         }
         guard !bytes.isEmpty else { return nil }
-        guard let place = AuditHead.place(bytes) else {
+        guard let head = AuditHead(bytes) else {
             throw .fault(Fault(path: path, line: nil, reason: "it is not what a server writes beside its audit log"))
         }
-        return place
+        return head
     }
 }
 
@@ -131,7 +146,8 @@ private struct Walk {
         if let after { report.place.digest = after }
     }
 
-    mutating func read(_ path: String) throws(AuditCheckError) {
+    /// - Parameter isKept: whether a server may be at the file's end
+    mutating func read(_ path: String, isKept: () -> Bool = { false }) throws(AuditCheckError) {
         self.path = path
         lineInFile = 0
         let file: OpenFile
@@ -148,7 +164,9 @@ private struct Walk {
             line += rest
             guard line.count <= AuditLine.mostBytes else { throw fault(lineInFile + 1, Self.noLine) }
         }
-        guard line.isEmpty else { throw fault(lineInFile + 1, "it has no end") }
+        guard !line.isEmpty else { return }
+        guard isKept(), AuditLine.isBeginning(line) else { throw fault(lineInFile + 1, "it has no end") }
+        report.isBeingWritten = true
     }
 
     private mutating func take(_ bytes: [UInt8]) throws(AuditCheckError) {
@@ -181,6 +199,8 @@ private struct Walk {
             throw fault(lineInFile, "it was changed: \(path).head knows it by another SHA-256")
         }
         isAnchored = true
+        report.missing += line.missing
+        if line.isUnwitnessed { report.unwitnessed.append(line.number) }
         report.lines += 1
         if report.first == nil { report.first = line.time }
         report.last = line.time

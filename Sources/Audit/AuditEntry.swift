@@ -15,8 +15,12 @@ public struct AuditEntry: Sendable, Equatable {
         case read
         /// A job or a batch was cancelled or forgotten.
         case delete
+        /// Requests were refused before anything was looked for.
+        case refuse
         /// Some of what was done is not in the log, as it could not be written for long.
         case gap
+        /// A server found a job that was handed in and of which the log had no line.
+        case recovered
     }
 
     /// What was done.
@@ -25,6 +29,10 @@ public struct AuditEntry: Sendable, Equatable {
     public var key: String?
     /// Where the request came from.
     public var address: String?
+    /// The method of a request that was refused.
+    public var method: String?
+    /// The pattern of its path, where it has a route.
+    public var route: String?
     /// The request's id.
     public var requestID: String?
     /// The trace that the request belongs to.
@@ -33,6 +41,8 @@ public struct AuditEntry: Sendable, Equatable {
     public var job: String?
     /// The batch.
     public var batch: String?
+    /// Whose the job is, where no request tells that.
+    public var owner: String?
     /// The name of the job's model.
     public var model: String?
     /// The SHA-256 of its file.
@@ -49,6 +59,8 @@ public struct AuditEntry: Sendable, Equatable {
     public var version: String?
     /// The number of a line that a witness knew and that is not there as it was, where a log goes on that has lost lines.
     public var lostUpTo: Int?
+    /// Whether nothing beside the log vouched for the lines that were there, where a server goes on with it.
+    public var isUnwitnessed = false
 
     /// An entry that says no more than this.
     public init(_ action: Action) { self.action = action }
@@ -60,12 +72,15 @@ extension AuditEntry {
         json.member("action", action.rawValue)
         func write(_ name: String, _ text: String?) { if let text { json.member(name, text) } }
         func write(_ name: String, _ number: Int?) { if let number { json.member(name, number) } }
-        if requestID != nil { json.member("key", key) }
+        if address != nil { json.member("key", key) }
         write("address", address)
+        write("method", method)
+        write("route", route)
         write("request_id", requestID)
         write("trace_id", traceID)
         write("job", job)
         write("batch", batch)
+        write("owner", owner)
         write("model", model)
         write("model_sha256", modelSHA256)
         write("features_sha256", featuresSHA256)
@@ -74,5 +89,6 @@ extension AuditEntry {
         write("count", count)
         write("version", version)
         write("lost_up_to", lostUpTo)
+        if isUnwitnessed { json.member("unwitnessed", true) }
     }
 }

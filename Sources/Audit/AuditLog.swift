@@ -4,8 +4,8 @@ import Platform
 /// restarts and rotations.
 ///
 /// Lines are written by a thread of its own, as many at once as there are, and whoever adds one is told once it is in the
-/// file, and on the disk where that is asked for. What can't be written is kept and tried again, so that the log has no gap
-/// once it can be; beyond what may wait, a line says how much is missing.
+/// file, and on the disk where that is asked for, or that this fails, which a disk that does not answer does too. What can't
+/// be written is kept and tried again, so that the log has no gap once it can be; beyond what may wait, a line says how much is missing.
 public final class AuditLog: Sendable {
     /// When lines are on the disk.
     public enum Syncing: String, Sendable, CaseIterable {
@@ -25,6 +25,9 @@ public final class AuditLog: Sendable {
         public var missing = 0
         /// Whether it can't be written now.
         public var isFailing = false
+
+        /// Nothing has happened.
+        public init() {}
     }
 
     /// What the server's log may be told.
@@ -33,6 +36,10 @@ public final class AuditLog: Sendable {
         case torn(Int)
         /// Lines up to this number are not there as the witness knows them.
         case lost(upTo: Int)
+        /// Nothing that could be read vouches for the lines that are there.
+        case unwitnessed
+        /// So many things that were done before it began are not in it, as they could not be written.
+        case missing(Int)
         /// It can't be written.
         case failing(AuditError)
         /// It can be written again.
@@ -43,18 +50,29 @@ public final class AuditLog: Sendable {
         case reopened(after: Int)
     }
 
-    private struct Waiting {
+    struct Waiting {
         let entries: [AuditEntry]
         let time: String
         /// Who waits for them, until it is told.
         var done: (@Sendable (Bool) -> Void)?
+
+        /// Whether it says that this is all.
+        var isStop: Bool { entries.first?.action == .stop }
     }
 
-    private struct State {
+    struct State {
         var waiting: [Waiting] = []
         var waitingCount = 0
+        /// Who waits for the lines that are being written.
+        var awaited: [@Sendable (Bool) -> Void] = []
         var missing = 0
         var statistics = Statistics()
+        /// Since when the thread is at the disk; nil while it is not.
+        var busySince: MonotonicTime?
+        /// Whether the disk has not answered for so long that it counts as failing.
+        var isBlocked = false
+        /// Whether somebody looks whether it is.
+        var isWatched = false
         var mustReopen = false
         var isEnding = false
         var hasEnded = false
@@ -62,13 +80,18 @@ public final class AuditLog: Sendable {
 
     private static let mostWaiting = 100_000
     private static let stackBytes = 512 << 10
-    private static let pause = Duration.seconds(1)
+    static let pause = Duration.seconds(1)
+    /// How long the disk may be at something before nobody waits for it any more.
+    public static let patience = Duration.seconds(10)
 
-    private let path: String
-    private let syncing: Syncing
-    private let now: @Sendable () -> String
-    private let report: @Sendable (Event) -> Void
-    private let state = Monitor(State())
+    let path: String
+    /// What the lines before this start tell of jobs.
+    public let tail: AuditTail
+    let syncing: Syncing
+    let now: @Sendable () -> String
+    let report: @Sendable (Event) -> Void
+    let state = Monitor(State())
+    private let patience: Duration
 
     /// Opens the log and goes on where it ended; the first line says so.
     ///
@@ -81,52 +104,86 @@ public final class AuditLog: Sendable {
         report: @escaping @Sendable (Event) -> Void
     ) throws(AuditError) {
         try self.init(
-            path: path, syncing: syncing, version: version, now: now, report: report, write: AuditFile.systemWrite)
+            path: path, syncing: syncing, version: version, now: now, patience: Self.patience, report: report,
+            write: AuditFile.systemWrite)
     }
 
     init(
         path: String, syncing: Syncing, version: String, now: @escaping @Sendable () -> String,
+        patience: Duration = AuditLog.patience, cut: @escaping AuditFile.Cut = AuditFile.systemCut,
         report: @escaping @Sendable (Event) -> Void, write: @escaping AuditFile.Write
     ) throws(AuditError) {
         self.path = path
+        self.patience = patience
         self.syncing = syncing
         self.now = now
         self.report = report
-        var file = try AuditFile(path, write: write)
-        var start = AuditEntry(.start)
-        start.version = version
-        var place = file.last ?? file.witness ?? .beginning
-        if file.torn > 0 { report(.torn(file.torn)) }
-        if let last = file.last, let witness = file.witness, witness.number >= last.number, witness != last {
-            start.lostUpTo = witness.number
-            report(.lost(upTo: witness.number))
-        }
-        let line = AuditLine.next(start, at: now(), after: &place)
-        try file.add(line)
-        try file.flush()
-        try file.note(place, isFlushed: true)
+        var file = try AuditFile(path, cut: cut, write: write)
+        tail = file.tail()
+        let place = try Self.begin(&file, version: version, now: now, report)
         state.withLock { $0.statistics.lines = 1 }
         let box = FileBox(file, place)
         let code = OwnThread.run(name: "vigil-audit", stackBytes: Self.stackBytes) { [self] in run(box) }
         guard code == 0 else { throw .failed(operation: "start a thread for", path: path, reason: errnoText(code)) }
     }
 
+    /// Writes the first line, and what is to be told of those before.
+    private static func begin(
+        _ file: inout AuditFile, version: String, now: () -> String, _ report: (Event) -> Void
+    ) throws(AuditError) -> AuditPlace {
+        var start = AuditEntry(.start)
+        start.version = version
+        var place = file.last ?? file.witness?.place ?? .beginning
+        if file.torn > 0 { report(.torn(file.torn)) }
+        if !file.isAsWitnessed, let witness = file.witness {
+            start.lostUpTo = witness.place.number
+            report(.lost(upTo: witness.place.number))
+        } else if file.last != nil, file.witness == nil {
+            start.isUnwitnessed = true
+            report(.unwitnessed)
+        }
+        let missing = file.witness?.missing(at: place.number) ?? 0
+        var lines = AuditLine.next(start, at: now(), after: &place)
+        if missing > 0 {
+            var gap = AuditEntry(.gap)
+            gap.count = missing
+            lines += AuditLine.next(gap, at: now(), after: &place)
+            report(.missing(missing))
+        }
+        try file.add(lines)
+        try file.flush()
+        try file.note(place, isFlushed: true)
+        return place
+    }
+
     /// Numbers since the start.
-    public var statistics: Statistics { state.withLock { $0.statistics } }
+    public var statistics: Statistics {
+        state.withLock { state in
+            var statistics = state.statistics
+            statistics.isFailing = state.isFailing
+            return statistics
+        }
+    }
 
     /// Whether it can't be written now, as far as is known.
-    public var isFailing: Bool { state.withLock { $0.statistics.isFailing } }
+    public var isFailing: Bool { state.withLock { $0.isFailing } }
 
     /// Adds lines, in order and with nothing between them.
     ///
-    /// - Returns: true once they are written; false as soon as that fails, or while it does, and then they are written when
-    ///   they can be
+    /// - Returns: true once they are written; false as soon as that fails or the disk does not answer, or while it is so,
+    ///   and then they are written when they can be
     public func add(_ entries: [AuditEntry]) async -> Bool {
         guard !entries.isEmpty else { return true }
         return await withCheckedContinuation { continuation in
             let isAwaited = put(Waiting(entries: entries, time: now()) { continuation.resume(returning: $0) })
             if !isAwaited { continuation.resume(returning: false) }
         }
+    }
+
+    /// Adds lines that nobody waits for.
+    public func note(_ entries: [AuditEntry]) {
+        guard !entries.isEmpty else { return }
+        _ = put(Waiting(entries: entries, time: now(), done: nil))
     }
 
     /// Goes on in the file that is at the path then, for when another program has moved the old one away.
@@ -138,8 +195,13 @@ public final class AuditLog: Sendable {
     /// Writes what waits and a last line that says that this is all; or gives up when the time is over.
     public func finish(within time: Duration) async {
         let deadline = Deadline(in: time)
-        _ = put(Waiting(entries: [AuditEntry(.stop)], time: now(), done: nil))
-        state.withLock { $0.isEnding = true }
+        let last = Waiting(entries: [AuditEntry(.stop)], time: now(), done: nil)
+        // However much waits: it is what tells that all was said.
+        state.withLock { state in
+            guard !state.isEnding else { return }
+            state.waiting.append(last)
+            state.isEnding = true
+        }
         state.wakeAll()
         while !state.withLock({ $0.hasEnded }), deadline.milliseconds > 0 {
             try? await Task.sleep(for: .milliseconds(5))
@@ -148,177 +210,61 @@ public final class AuditLog: Sendable {
 
     /// - Returns: whether who waits for it will be told
     private func put(_ waiting: Waiting) -> Bool {
-        let isAwaited = state.withLock { state in
-            guard !state.hasEnded else { return false }
+        let (isAwaited, mustWatch) = state.withLock { state in
+            guard !state.hasEnded else { return (false, false) }
             guard state.waitingCount + waiting.entries.count <= Self.mostWaiting else {
                 state.missing += waiting.entries.count
                 state.statistics.missing += waiting.entries.count
-                return false
+                return (false, false)
             }
             state.waiting.append(waiting)
             state.waitingCount += waiting.entries.count
-            guard state.statistics.isFailing else { return true }
+            guard state.isFailing else {
+                defer { state.isWatched = true }
+                return (true, !state.isWatched)
+            }
             // When it can be written again nobody knows.
             state.waiting[state.waiting.count - 1].done = nil
-            return false
+            return (false, false)
         }
         state.wakeAll()
+        if mustWatch { Task { await watch() } }
         return isAwaited
     }
-}
 
-/// The file on its way to the thread that has it from then on.
-///
-/// Sound as `@unchecked Sendable`: it is made on one thread, handed over once as that thread's argument, and touched by no
-/// other afterwards.
-private final class FileBox: @unchecked Sendable {
-    var file: AuditFile
-    /// What the lines in the file have come to.
-    var place: AuditPlace
-
-    init(_ file: consuming AuditFile, _ place: AuditPlace) {
-        self.file = file
-        self.place = place
-    }
-
-    /// Takes another file in the place of this one.
-    func replace(by other: consuming AuditFile) { file = other }
-}
-
-extension AuditLog {
-    private enum Work {
-        case write([Waiting], missing: Int)
-        case reopen
-        case flush
-        case end
-    }
-
-    private func run(_ box: FileBox) {
-        var unflushed = false
+    /// Looks whether the disk answers, for as long as somebody waits for it: the thread can't tell while it is at the disk.
+    private func watch() async {
         while true {
-            switch next(unflushed: unflushed) {
-            case .write(let waiting, let missing):
-                unflushed = write(waiting, missing: missing, box) || unflushed
-            case .reopen: reopen(box)
-            case .flush:
-                unflushed = !flush(box)
-            case .end:
-                _ = flush(box)
-                // Whoever waits for the end may begin with the log at once.
-                box.file.release()
-                state.withLock { $0.hasEnded = true }
+            let (next, given) = state.withLock { state in
+                let now = MonotonicTime.now
+                guard !state.awaited.isEmpty || state.waiting.contains(where: { $0.done != nil }) else {
+                    state.isWatched = false
+                    return (nil as Duration?, [] as [@Sendable (Bool) -> Void])
+                }
+                let late = (state.busySince ?? now) + patience
+                guard now >= late else { return (late - now, []) }
+                (state.isBlocked, state.isWatched) = (true, false)
+                state.statistics.failures += 1
+                return (nil, state.takeAwaited())
+            }
+            guard let next else {
+                if !given.isEmpty { report(.failing(.blocked(path: path, time: patience))) }
+                for done in given { done(false) }
                 return
             }
+            try? await Task.sleep(for: next)
         }
     }
+}
 
-    /// Blocks until there is something to do; with lines that are not on the disk for a second at most.
-    private func next(unflushed: Bool) -> Work {
-        func find(_ state: inout State) -> Work? {
-            if state.mustReopen {
-                state.mustReopen = false
-                return .reopen
-            }
-            if !state.waiting.isEmpty {
-                defer { (state.waiting, state.waitingCount, state.missing) = ([], 0, 0) }
-                return .write(state.waiting, missing: state.missing)
-            }
-            return state.isEnding ? .end : nil
-        }
-        guard unflushed else { return state.wait(for: find) }
-        return state.wait(until: Deadline(in: Self.pause), for: find) ?? .flush
-    }
+extension AuditLog.State {
+    var isFailing: Bool { statistics.isFailing || isBlocked }
 
-    /// Writes lines, again and again until they are written or the program ends; whoever waits for them hears of the first
-    /// try.
-    ///
-    /// - Returns: whether lines are left that are not on the disk
-    private func write(_ waiting: [Waiting], missing: Int, _ box: FileBox) -> Bool {
-        var place = box.place
-        var lines: [UInt8] = []
-        var count = 0
-        for one in waiting {
-            for entry in one.entries { lines += AuditLine.next(entry, at: one.time, after: &place) }
-            count += one.entries.count
-        }
-        if missing > 0 {
-            var gap = AuditEntry(.gap)
-            gap.count = missing
-            lines += AuditLine.next(gap, at: now(), after: &place)
-            count += 1
-        }
-        var told = false
-        while true {
-            do throws(AuditError) {
-                try box.file.add(lines)
-                box.place = place
-                if syncing == .always { try box.file.flush() }
-                try box.file.note(place, isFlushed: false)
-                succeed(count)
-                if !told { for one in waiting { one.done?(true) } }
-                return syncing == .second
-            } catch {
-                fail(error)
-                if !told { for one in waiting { one.done?(false) } }
-                told = true
-                if box.place == place { return true }
-                if state.withLock({ $0.isEnding }) { return false }
-                // Another file may be what helps.
-                let mustReopen = state.wait(until: Deadline(in: Self.pause)) { state in
-                    defer { state.mustReopen = false }
-                    return state.mustReopen ? true : state.isEnding ? false : nil
-                }
-                if mustReopen == true { reopen(box) }
-            }
-        }
-    }
-
-    private func flush(_ box: FileBox) -> Bool {
-        do throws(AuditError) {
-            try box.file.flush()
-            try box.file.note(box.place, isFlushed: true)
-            succeed(0)
-            return true
-        } catch {
-            fail(error)
-            return false
-        }
-    }
-
-    private func reopen(_ box: FileBox) {
-        guard !box.file.isInPlace else { return }
-        _ = flush(box)
-        do throws(AuditError) {
-            let file = try AuditFile(inPlaceOf: box.file)
-            guard file.last == nil else {
-                throw .unsuitable(path: path, reason: "has lines already, expected an empty file to go on in")
-            }
-            box.replace(by: file)
-            report(.reopened(after: box.place.number))
-            _ = flush(box)
-        } catch {
-            report(.kept(error))
-        }
-    }
-
-    private func succeed(_ count: Int) {
-        let wasFailing = state.withLock { state in
-            state.statistics.lines += count
-            defer { state.statistics.isFailing = false }
-            return state.statistics.isFailing
-        }
-        if wasFailing { report(.recovered) }
-    }
-
-    private func fail(_ error: AuditError) {
-        let (wasFailing, awaited) = state.withLock { state in
-            state.statistics.failures += 1
-            let awaited = state.waiting.compactMap(\.done)
-            for index in state.waiting.indices { state.waiting[index].done = nil }
-            defer { state.statistics.isFailing = true }
-            return (state.statistics.isFailing, awaited)
-        }
-        for done in awaited { done(false) }
-        if !wasFailing { report(.failing(error)) }
+    /// All who wait, none of whom will be told by another.
+    mutating func takeAwaited() -> [@Sendable (Bool) -> Void] {
+        let all = awaited + waiting.compactMap(\.done)
+        awaited = []
+        for index in waiting.indices { waiting[index].done = nil }
+        return all
     }
 }

@@ -64,6 +64,12 @@ public struct JSONWriter: Sendable {
         number(value)
     }
 
+    /// A member whose value is a list of texts.
+    public mutating func member(_ name: String, _ values: [String]) {
+        key(name)
+        array(values) { $0.string($1) }
+    }
+
     /// A member whose value is true or false.
     public mutating func member(_ name: String, _ value: Bool) {
         key(name)

@@ -11,6 +11,9 @@ enum ExportVerdict: Equatable {
     /// They won't be taken.
     case refused(reason: String)
 
+    /// What is kept of a collector's words, which are anybody's and may be long.
+    private static let mostWords = 400
+
     /// - Parameter now: seconds since 1970
     init(_ answer: Answer, now: Int) {
         switch answer.status {
@@ -34,11 +37,17 @@ enum ExportVerdict: Equatable {
         if answer.contentType.asciiLowercase.begins(with: "application/json") {
             let partial = (try? JSONReader.parse(answer.body, maxBytes: 1 << 20))?["partialSuccess"]
             let rejected = partial?["rejectedSpans"].flatMap { $0.string.flatMap { Int($0) } ?? $0.integer }
-            return (max(0, rejected ?? 0), partial?["errorMessage"]?.string ?? "")
+            return (max(0, rejected ?? 0), words(partial?["errorMessage"]?.string?.utf8))
         }
         guard let partial = ProtobufReader(answer.body[...]).bytes(1),
             let rejected = ProtobufReader(partial).varint(1).flatMap({ Int(exactly: $0) })
         else { return (0, "") }
-        return (rejected, ProtobufReader(partial).bytes(2).map { String(decoding: $0, as: UTF8.self) } ?? "")
+        return (rejected, words(ProtobufReader(partial).bytes(2)))
+    }
+
+    private static func words(_ bytes: (some Collection<UInt8>)?) -> String {
+        guard let bytes else { return "" }
+        let text = String(decoding: bytes.prefix(mostWords), as: UTF8.self)
+        return bytes.count > mostWords ? text + "…" : text
     }
 }

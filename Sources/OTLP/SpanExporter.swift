@@ -78,6 +78,14 @@ public final class SpanExporter: SpanSink {
         self.report = report
     }
 
+    /// What has become of spans.
+    public var counts: SpanCounts {
+        let statistics = statistics
+        var counts = SpanCounts()
+        (counts.exported, counts.failed, counts.dropped) = (statistics.exported, statistics.failed, statistics.dropped)
+        return counts
+    }
+
     /// Numbers since the start.
     public var statistics: Statistics {
         state.withLock { state in

@@ -156,6 +156,7 @@ extension SQLiteJobStore {
             return isDue
         }
         if isDue, database.hasLog { await writer.bringInLog() }
+        if isDue { tellOfLog(now: now) }
     }
 
     /// Writes now and then what time it is, so that the store's clock can go on from there; at once where the time of day

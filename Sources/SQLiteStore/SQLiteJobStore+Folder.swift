@@ -1,10 +1,13 @@
 import Jobs
+import Platform
 
 extension SQLiteJobStore {
     /// What the log has told of the folder.
     struct Told: Sendable {
         var change: String?
         var isFull = false
+        /// Since when somebody keeps the log from being brought in, and whether that was told.
+        var logHeld: (since: MonotonicTime, isTold: Bool)?
     }
 
     /// What a look at the folder has found.
@@ -102,7 +105,7 @@ extension SQLiteJobStore {
         guard let found = try? await look() else { return }
         let isFull = found.change == nil && found.lack != nil
         let before = told.withLock { told in
-            defer { told = Told(change: found.change, isFull: isFull) }
+            defer { told = Told(change: found.change, isFull: isFull, logHeld: told.logHeld) }
             return told
         }
         if let change = found.change {
@@ -124,6 +127,33 @@ extension SQLiteJobStore {
         } else if before.isFull, found.change == nil {
             logger.notice(
                 "the disk has room again: jobs are taken", metadata: ["folder": "\(folder.path)"])
+        }
+    }
+
+    /// For how long the log may be kept from being brought in before that is told.
+    private static let longestHeld = Duration.seconds(60)
+
+    /// Tells when something reads the database for so long that its log only grows, and when that is over: once each.
+    func tellOfLog(now: MonotonicTime) {
+        let (isHeld, isHuge) = (database.isLogHeld, database.isLogHuge)
+        let (mustTell, wasTold) = told.withLock { told in
+            let before = told.logHeld
+            let since = before?.since ?? now
+            let isLong = isHeld && (now - since >= Self.longestHeld || isHuge)
+            let wasTold = before?.isTold ?? false
+            told.logHeld = isHeld ? (since, wasTold || isLong) : nil
+            return (isLong && !wasTold, wasTold)
+        }
+        if mustTell {
+            logger.warning(
+                "the database's log can't be brought in and only grows",
+                metadata: [
+                    "bytes": "\(database.committedLogBytes)", "folder": "\(folder.path)",
+                    "cause": "something reads the database all the while, as a backup does that was stopped or hangs",
+                    "remedy": "end what has \(folder.places.database) open (fuser tells its pid)",
+                ])
+        } else if wasTold, !isHeld {
+            logger.notice("the database's log is brought in again", metadata: ["folder": "\(folder.path)"])
         }
     }
 }

@@ -107,9 +107,10 @@ public final class SQLiteJobStore: JobStore {
         watch = FolderWatch(places: places, keeper: keeper)
         do {
             database = try StoreDatabase(
-                path: places.database, synchronous: isFull ? "FULL" : "NORMAL", largestLog: space.largestLog,
-                keeper: keeper, watch: watch, damage: StoreDamage(folder: folder.path, logger: logger),
-                believesClock: settings.believesClock, wall: clock.wall, now: clock.now)
+                path: places.database, folder: places.folder, synchronous: isFull ? "FULL" : "NORMAL",
+                largestLog: space.largestLog, keeper: keeper, watch: watch,
+                damage: StoreDamage(folder: folder.path, logger: logger), believesClock: settings.believesClock,
+                wall: clock.wall, now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
             let table = JobTable.Settings(
                 resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts,

@@ -63,8 +63,10 @@ extension ScoringService {
     }
 
     /// Forgets a job that has ended.
-    package func forget(_ id: JobID) async throws(ScoringError) {
-        do { _ = try await backlog.forget(id) } catch { throw .store(error) }
+    ///
+    /// - Returns: whether it was there; of two who forget it one does
+    package func forget(_ id: JobID) async throws(ScoringError) -> Bool {
+        do { return try await backlog.forget(id) } catch { throw .store(error) }
     }
 
     /// Forgets those jobs of a batch of which none can be read; throws where there are none. Whose they are can't be read

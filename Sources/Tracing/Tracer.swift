@@ -4,6 +4,26 @@ import Platform
 public protocol SpanSink: Sendable {
     /// Takes a span.
     func take(_ span: TraceSpan)
+    /// What has become of those that were taken.
+    var counts: SpanCounts { get }
+}
+
+extension SpanSink {
+    /// Nobody counts.
+    public var counts: SpanCounts { SpanCounts() }
+}
+
+/// What became of spans since the start.
+public struct SpanCounts: Sendable, Equatable {
+    /// Those that a collector has.
+    public var exported = 0
+    /// Those that it did not take, or not in time.
+    public var failed = 0
+    /// Those that were left out since too many were waiting.
+    public var dropped = 0
+
+    /// None.
+    public init() {}
 }
 
 /// Where a request is in its trace, and where it comes from.
@@ -34,15 +54,23 @@ public struct Tracer: Sendable {
         self.sink = sink
     }
 
+    /// What has become of the spans that were recorded.
+    public var counts: SpanCounts { sink.counts }
+
     /// The place of a request that has come in.
     ///
-    /// - Parameter parent: what the request says of its trace; nil where it begins one
+    /// - Parameters:
+    ///   - parent: what the request says of its trace; nil where it begins one
+    ///   - isTrusted: whether it may have a say in what is recorded, by the flag or by the trace's name
     public func begin(
-        from parent: TraceContext?, using random: inout some RandomNumberGenerator
+        from parent: TraceContext?, isTrusted: Bool = true, using random: inout some RandomNumberGenerator
     ) -> RequestTrace {
         let trace = parent?.traceID ?? TraceID(using: &random)
+        let isSampled =
+            isTrusted || parent == nil
+            ? sampler.samples(trace, from: parent) : sampler.samples(TraceID(using: &random), from: nil)
         let context = TraceContext(
-            traceID: trace, spanID: SpanID(using: &random), isSampled: sampler.samples(trace, from: parent),
+            traceID: trace, spanID: SpanID(using: &random), isSampled: isSampled,
             isRandom: parent?.isRandom ?? false, state: parent?.state ?? "")
         return RequestTrace(context, parent: parent?.spanID)
     }

@@ -1,6 +1,5 @@
 public import HTTPClient
 import Platform
-import Synchronization
 public import TLS
 
 /// Delivers notices, one try at a call. It keeps nothing: what is due, and when, others know.
@@ -67,22 +66,20 @@ public final class WebhookSender: Sendable {
     /// A task that is cancelled gets a failure at once; what is being sent then may still arrive, under the same id.
     public func deliver(_ message: WebhookMessage, to url: WebhookURL) async -> DeliveryVerdict {
         do throws(WebhookRefusal) { try policy.check(url) } catch { return .refused(reason: "\(error)") }
-        let ticket = DeliveryTicket()
+        let verdict = Latch<DeliveryVerdict>()
+        let isTaken = threads.submit(host: "\(url.host)") {
+            guard !verdict.isClosed else { return }
+            verdict.close(with: self.attempt(message, to: url))
+        } drop: {
+            verdict.close(with: .failed(reason: "the system gave no thread to send it", retryAfter: nil))
+        }
+        if !isTaken {
+            verdict.close(with: .failed(reason: "too many notices are waiting to be sent", retryAfter: nil))
+        }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                ticket.wait(continuation)
-                let isTaken = threads.submit(host: "\(url.host)") {
-                    guard !ticket.isSettled else { return }
-                    ticket.settle(self.attempt(message, to: url))
-                } drop: {
-                    ticket.settle(.failed(reason: "the system gave no thread to send it", retryAfter: nil))
-                }
-                if !isTaken {
-                    ticket.settle(.failed(reason: "too many notices are waiting to be sent", retryAfter: nil))
-                }
-            }
+            await verdict.value()
         } onCancel: {
-            ticket.settle(.failed(reason: "the delivery was cancelled", retryAfter: nil))
+            verdict.close(with: .failed(reason: "the delivery was cancelled", retryAfter: nil))
         }
     }
 
@@ -126,38 +123,5 @@ public struct WebhookMessage: Sendable, Equatable {
 
     private static func isIDByte(_ byte: UInt8) -> Bool {
         ASCII.isAlphanumeric(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-    }
-}
-
-/// Whoever waits for a verdict gets it once, the first one that there is.
-private final class DeliveryTicket: Sendable {
-    private enum State {
-        case open
-        case awaited(CheckedContinuation<DeliveryVerdict, Never>)
-        case settled(DeliveryVerdict)
-    }
-
-    private let state = Mutex(State.open)
-
-    var isSettled: Bool {
-        state.withLock { if case .settled = $0 { true } else { false } }
-    }
-
-    func wait(_ continuation: CheckedContinuation<DeliveryVerdict, Never>) {
-        let verdict = state.withLock { state -> DeliveryVerdict? in
-            if case .settled(let verdict) = state { return verdict }
-            state = .awaited(continuation)
-            return nil
-        }
-        if let verdict { continuation.resume(returning: verdict) }
-    }
-
-    func settle(_ verdict: DeliveryVerdict) {
-        let waiting = state.withLock { state -> CheckedContinuation<DeliveryVerdict, Never>? in
-            defer { if case .settled = state {} else { state = .settled(verdict) } }
-            if case .awaited(let continuation) = state { return continuation }
-            return nil
-        }
-        waiting?.resume(returning: verdict)
     }
 }

@@ -234,16 +234,18 @@ struct AuditLogTests {
         #expect(throws: AuditError.self) { try self.log() }
     }
 
-    @Test("a number that no line could follow is that of no line and of no witness")
-    func lastNumber() throws {
+    @Test(
+        "a number that nobody can have come to is that of no line and of no witness",
+        arguments: [Int.max, Int.max / 2 + 1])
+    func lastNumber(number: Int) throws {
         let digest = AuditPlace.beginning.digest
-        let line = #"{"number":\#(Int.max),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
+        let line = #"{"number":\#(number),"time":"","action":"submit","prev":"\#(digest)"}"# + "\n"
         try put([Array(line.utf8)])
         #expect(fault(AuditCheck(after: digest))?.line == 1)
         #expect(throws: AuditError.self) { try self.log() }
-        #expect(AuditHead.place(AuditHead.text(AuditPlace(number: Int.max, digest: digest))) == nil)
-        let place = AuditPlace(number: Int.max - 1, digest: digest)
-        #expect(AuditHead.place(AuditHead.text(place)) == place)
+        #expect(AuditHead(AuditHead(AuditPlace(number: number, digest: digest)).text) == nil)
+        let head = AuditHead(AuditPlace(number: AuditLine.most, digest: digest), missing: 999_999)
+        #expect(AuditHead(head.text) == head && head.text.count == AuditHead.bytes)
     }
 
     @Test("a disk that is full is told to who waits, and nothing is lost once there is room")
@@ -272,5 +274,114 @@ struct AuditLogTests {
         await log.finish(within: .seconds(60))
         #expect(try AuditCheck().run([path]).lines == 5)
         #expect(events.withLock { $0.count } == 2 && events.withLock { $0.last } == .recovered)
+    }
+
+    @Test("a disk that does not answer is told to who waits, and all is in the log once it answers again")
+    func blockedDisk() async throws {
+        let gate = Monitor(false)
+        defer { gate.withLock { $0 = true }; gate.wakeAll() }
+        let isBlocked = Mutex(false)
+        let events = Mutex<[AuditLog.Event]>([])
+        let log = try AuditLog(
+            path: path, syncing: .always, version: "1", now: { "" }, patience: .milliseconds(1)
+        ) { event in
+            events.withLock { $0.append(event) }
+        } write: { descriptor, bytes in
+            if isBlocked.withLock({ $0 }) { _ = gate.wait { $0 ? true : nil } }
+            return AuditFile.systemWrite(descriptor, bytes)
+        }
+        isBlocked.withLock { $0 = true }
+        let (one, two) = ([entry(1)], [entry(2)])
+        async let first = log.add(one)
+        async let second = log.add(two)
+        #expect(await [first, second] == [false, false])
+        #expect(log.isFailing && log.statistics.failures == 1)
+        #expect(await log.add([entry(3)]) == false, "at once")
+        isBlocked.withLock { $0 = false }
+        gate.withLock { $0 = true }
+        gate.wakeAll()
+        await log.finish(within: .seconds(60))
+        #expect(!log.isFailing)
+        #expect(try AuditCheck().run([path]).lines == 5)
+        let told = try #require(events.withLock { $0.first })
+        #expect(told == .failing(.blocked(path: path, time: .milliseconds(1))))
+        #expect(events.withLock { $0.last } == .recovered)
+    }
+
+    @Test("a log of which the first line alone was begun is begun anew", arguments: [1, 9, 10, 11, 60])
+    func tornFirstLine(bytes count: Int) async throws {
+        try await write(1)
+        let torn = Array(try bytes().prefix(count))
+        try FileManager.default.removeItem(atPath: path + ".head")
+        try Data(torn).write(to: URL(filePath: path))
+        let events = Mutex<[AuditLog.Event]>([])
+        let log = try log { event in events.withLock { $0.append(event) } }
+        await log.finish(within: .seconds(60))
+        #expect(events.withLock { $0 } == [.torn(count)])
+        #expect(try AuditCheck().run([path]).lines == 2)
+    }
+
+    @Test("where a part of a line can't be taken back nothing is added to it, until it can")
+    func stuckPart() async throws {
+        let isFull = Mutex(false)
+        let isStuck = Mutex(true)
+        let log = try AuditLog(path: path, syncing: .always, version: "1", now: { "" }) { descriptor, length in
+            if isStuck.withLock({ $0 }) {
+                errno = EIO
+                return -1
+            }
+            return AuditFile.systemCut(descriptor, length)
+        } report: { _ in
+        } write: { descriptor, bytes in
+            guard isFull.withLock({ $0 }) else { return AuditFile.systemWrite(descriptor, bytes) }
+            if bytes.count > 10 {
+                return AuditFile.systemWrite(descriptor, UnsafeRawBufferPointer(rebasing: bytes.prefix(10)))
+            }
+            errno = ENOSPC
+            return -1
+        }
+        isFull.withLock { $0 = true }
+        #expect(await log.add([entry(1)]) == false)
+        isFull.withLock { $0 = false }
+        let size = try bytes().count
+        await waitUntil { log.statistics.failures > 1 }
+        #expect(try bytes().count == size && log.isFailing)
+        isStuck.withLock { $0 = false }
+        await waitUntil { !log.isFailing }
+        await log.finish(within: .seconds(60))
+        #expect(try AuditCheck().run([path]).lines == 3)
+    }
+
+    @Test("a part of a line that can't be cut off at the start is told, and is not gone on behind")
+    func stuckStart() async throws {
+        try await write(1)
+        let torn = try bytes() + Array(#"{"number":4,"ti"#.utf8)
+        try Data(torn).write(to: URL(filePath: path))
+        #expect(throws: AuditError.self) {
+            try AuditLog(path: path, syncing: .always, version: "1", now: { "" }) { _, _ in
+                -1
+            } report: { _ in
+            } write: {
+                AuditFile.systemWrite($0, $1)
+            }
+        }
+        #expect(try bytes() == torn)
+    }
+
+    @Test("a log that is being written may have a line without an end, as long as it is a server's")
+    func beingWritten() async throws {
+        let log = try log()
+        #expect(await log.add([entry(1)]))
+        let whole = try bytes()
+        try Data(whole + Array(#"{"number":3,"ti"#.utf8)).write(to: URL(filePath: path))
+        let report = try AuditCheck().run([path])
+        #expect(report.lines == 2 && report.isBeingWritten)
+        try Data(whole + Array("x".utf8)).write(to: URL(filePath: path))
+        #expect(fault()?.reason.contains("no end") == true, "that is none")
+        try Data(whole).write(to: URL(filePath: path))
+        #expect(try !AuditCheck().run([path]).isBeingWritten)
+        await log.finish(within: .seconds(60))
+        try Data(whole + Array(#"{"number":3,"ti"#.utf8)).write(to: URL(filePath: path))
+        #expect(fault()?.reason.contains("no end") == true, "nobody is writing")
     }
 }

@@ -52,6 +52,23 @@ struct AnnotationTests {
         #expect(plain["door"] == [interval(1, 30..<60)])
     }
 
+    @Test("frames of which nearly all intervals are shorter than a snippet may be seconds")
+    func mayBeSeconds() throws {
+        func doubt(_ rows: String, inSeconds: Bool = false) throws -> String? {
+            try Annotations(
+                text("video,label,start,end\n\(rows)"), spelling: LabelSpelling(classes: ["normal", "fall"]),
+                framesPerSecond: 25, inSeconds: inSeconds
+            ).doubt
+        }
+        let short = (0..<9).map { "a\($0),fall,\($0 + 1),\($0 + 9)\n" }.joined()
+        #expect(try doubt(short)?.contains("9 of the 9 intervals of some.csv are shorter") == true)
+        #expect(try doubt(short + "b,fall,10,40\n")?.contains("9 of the 10 intervals") == true)
+        #expect(try doubt(short + "b,fall,10,40\nc,fall,10,40\n") == nil)
+        #expect(try doubt(short, inSeconds: true) == nil)
+        #expect(try doubt("a,fall,0.2s,0:00.3\nb,normal,,\n") == nil)
+        #expect(try Annotations(text("a Abuse 5 9 -1 -1\n"), spelling: .ucfCrime).doubt == nil)
+    }
+
     @Test(
         "what is no annotation is refused, and the line is named",
         arguments: [

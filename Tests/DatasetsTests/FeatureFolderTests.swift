@@ -65,10 +65,54 @@ struct FeatureFolderTests {
         #expect(error?.description.contains("line 3's, 'b.npy'") == true)
         #expect(error?.count == 2)
         #expect(error?.cases.last == "line 4: 'c.npy' is not in \(scratch.path)")
-        #expect(
-            failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/none") }?.kind == .noInput)
+        let none = failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/none") }
+        #expect(none?.kind == .noInput && none?.description.hasSuffix("/none: no such folder") == true)
         #expect(
             failure(of: DatasetError.self) { _ = try FeatureFolder(path: scratch.path + "/a.npy") }?.kind == .noInput)
+    }
+
+    @Test("a missing file's name with another ending is told, and what to do")
+    func otherEndings() throws {
+        try write("a.npy")
+        try write("b__0.npy")
+        _ = try scratch.write([1], to: "c.npz")
+        let folder = try FeatureFolder(path: scratch.path)
+        #expect(folder.hint(for: "clips/a.mp4")?.contains("ends in .npy is there; name it so") == true)
+        #expect(folder.hint(for: "a")?.contains("ends in .npy") == true)
+        #expect(folder.hint(for: "b.npy")?.contains("ends in __0.npy") == true)
+        #expect(folder.hint(for: "c.npy")?.contains("ends in .npz is there; expected .npy files") == true)
+        #expect(folder.hint(for: "d.npy") == nil)
+        let error = failure(of: DatasetError.self) { try audit("a.mp4,normal\nb.mp4,fall\n").check() }
+        #expect(error?.description.contains("'a.mp4': a file of that name that ends in .npy is there") == true)
+        #expect(error?.cases.first?.contains("in .npy is there") == true)
+    }
+
+    @Test("a file's shape is explained as the feature report explains it")
+    func shapes() throws {
+        func told(_ shape: [Int], width: Int?, _ source: FeatureAudit.WidthSource = .model) throws -> String {
+            let count = shape.reduce(1, *)
+            let sides = shape.map(String.init).joined(separator: ", ")
+            let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(sides)), }\n"
+            let bytes = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8)
+            _ = try scratch.write(bytes + [UInt8](repeating: 0, count: 4 * count), to: "a.npy")
+            let list = try VideoList(text("path,label\na.npy,normal\n"))
+            let audit = try FeatureAudit(
+                list, classes: [[0]], spelling: LabelSpelling(classes: ["normal", "fall"]),
+                in: FeatureFolder(path: scratch.path), width: width, of: source, for: .training)
+            return audit.findings.map(\.description).joined(separator: "\n")
+        }
+        #expect(try told([3, 10, 512], width: 512).contains("ten crops of each snippet"))
+        #expect(try told([3, 10, 512], width: 512).contains("NAME__0.npy to NAME__9.npy"))
+        #expect(try told([10, 3, 512], width: nil).contains("ten crops of each snippet"))
+        #expect(try told([512, 3], width: 512).contains("looks transposed"))
+        #expect(try told([512, 3], width: nil).contains("looks transposed"))
+        #expect(try told([512, 2048], width: nil).contains("ResNet-50"))
+        #expect(try told([40], width: nil).contains("expected two dimensions, [T, 512]"))
+        #expect(try told([3, 768], width: 512).contains("CLIP ViT-L/14"))
+        #expect(try told([3, 768], width: nil).contains("CLIP ViT-L/14"))
+        #expect(try told([3, 512], width: 64).contains("used by --model"))
+        #expect(try told([3, 512], width: 64, .textTower).contains("CLIP's text tower has it (--clip)"))
+        for width in [512, 64, nil] { #expect(try !told([3, width ?? 512], width: width).contains("wide")) }
     }
 
     @Test("a file that the system does not let anyone look at is not missing: the reason is told")
@@ -139,7 +183,7 @@ struct FeatureFolderTests {
         #expect(audit.snippets == [3, nil, nil])
         #expect(
             audit.errors.map(\.description) == [
-                "\(scratch.path)/b.npy has shape [3, 5]: expected [T, 4] (line 3); and 1 more like it"
+                "\(scratch.path)/b.npy: rows are 5 wide: expected 4 (line 3); and 1 more like it"
             ])
         #expect(audit.errors.first?.cases.last?.contains("c.npy: it is no .npy") == true)
         #expect(try self.audit("a.npy,normal\nb.npy,fall\n", width: nil).errors.count == 1, "all must be of one width")

@@ -107,6 +107,26 @@ struct ListTests {
         #expect(error?.description.contains(reason) == true, "\(error?.description ?? "nothing was thrown")")
     }
 
+    @Test("classes of few videos to train on are told, and what may have been meant")
+    func rareClasses() throws {
+        let rows =
+            (0..<6).map { "n\($0).npy,normal\nf\($0).npy,flicker\n" }.joined()
+            + "x.npy,flickr\ny.npy,fire\nz.npy,fire\n"
+        let list = try VideoList(text("path,label\n\(rows)"))
+        let spelling = try LabelSpelling.own(of: [list])
+        let classes = try list.classes(spelling)
+        let summary = ListSummary(list, classes: classes, spelling: spelling)
+        let told = list.findings(classes: classes, summary, for: .training)
+        #expect(told.map(\.error) == [nil])
+        #expect(
+            told.first?.cases == [
+                "2 videos alone have the class 'fire', too few to learn it",
+                "1 video alone has the class 'flickr', too few to learn it: did you mean 'flicker'?",
+            ])
+        #expect(list.findings(classes: classes, summary, for: .testing) == [])
+        #expect(summary.misspelt == ["1 video alone has the class 'flickr': did you mean 'flicker'?"])
+    }
+
     @Test("all labels that are none are told, and so is each line that is no row")
     func allFaults() throws {
         let list = try VideoList(text("path,label\na.npy,Abuse\nb.npy,Abusive\nc.npy,Normal\nd.npy,Norml\n"))
@@ -115,6 +135,7 @@ struct ListTests {
         #expect(error?.description.hasPrefix("some.csv, line 3: the label 'Abusive' is none of") == true)
         #expect(error?.description.hasSuffix("; and 1 more like it") == true)
         #expect(error?.cases.last?.hasPrefix("some.csv, line 5: the label 'Norml'") == true)
+        #expect(error?.cases.last?.hasSuffix(": did you mean 'Normal'?") == true)
         #expect(list.labelled(.ucfCrime).classes == [[1], [], [0], []])
         let rows = failure(of: DatasetError.self) { _ = try VideoList(text("path,label\na\n,x\nb,y\nc,d,e\n")) }
         #expect(

@@ -127,6 +127,16 @@ import VadCLIP
         }
     }
 
+    @Test("what the tower has no place for is told with its file") func towerNamed() throws {
+        let source = try CheckpointSource(clip: MappedFile(path: folder.path(of: .tower)))
+        for (prefix, postfix) in [(1_000, 0), (0, 1_000), (40, 40)] {
+            let error = failure(of: ModelError.self) {
+                _ = try source.textTower(width: SceneWorld.width, prefix: prefix, postfix: postfix)
+            }
+            #expect(error?.description.hasPrefix(folder.path(of: .tower) + ": ") == true)
+        }
+    }
+
     /// The tower with a prompt of small numbers, which training would learn.
     private struct Prompted: WeightSource {
         let base: CheckpointSource

@@ -108,6 +108,10 @@ check "a kill brings another process" inside bash -c "kill -9 $before"
 check "which runs" until_it_is other_process
 check "and takes jobs" until_it_is ready
 check "a result outlasts it" stands
+check "root makes a key beside the settings" inside bash -c 'vigil keys add x --api-keys /etc/vigil/keys >/dev/null 2>&1'
+check "which the service can read" inside runuser -u vigil -- test -r /etc/vigil/keys
+check "and others can't" inside bash -c '! runuser -u nobody -- test -r /etc/vigil/keys'
+inside rm /etc/vigil/keys
 before=$(main_process)
 check "an upgrade is done" inside dpkg --install /root/new.deb
 check "to the newer version" is_now "$(dpkg-deb -f "$newer" Version)"
@@ -121,7 +125,8 @@ check "the first request starts the service" until_it_is ready
 check "on the socket that systemd holds" holds_socket
 before=$(main_process)
 check "a restart keeps the socket" inside systemctl restart vigil.service
-check "for the next process" until_it_is ready
+check "for the next process" other_process
+check "which takes jobs" until_it_is ready
 check "the manual is there" inside test -s /usr/share/man/man1/vigil.1.gz
 check "logs are rotated, and what stands beside the audit log is not" inside bash -c \
     'grep -q "^/var/log/vigil/audit.log {" /etc/logrotate.d/vigil && ! grep -Eq "^[^#]*(copytruncate|\*|\.head)" /etc/logrotate.d/vigil'

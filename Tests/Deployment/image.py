@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -35,7 +36,7 @@ def unpack(archive, root):
 
 def ask(path, body=None, **fields):
     request = urllib.request.Request(f"http://127.0.0.1:8080{path}", data=body, headers=fields)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.status, json.load(answer)
 
 
@@ -62,6 +63,7 @@ with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
     state.mkdir(mode=0o700)
     os.chown(state, 10001, 10001)
     mount("--bind", state, root / "var/lib/vigil")
+    check("a file of its own has its settings", not [text for text in config["Env"] if "HOST" in text or "PORT" in text])
     environment = dict(text.split("=", 1) for text in config["Env"])
     start = ["setpriv", "--no-new-privs", "chroot", "--userspec=10001:10001", str(root)]
     server = subprocess.Popen(
@@ -89,9 +91,19 @@ with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
     code, job = ask("/score", rows, **{"Content-Type": "application/json", "Prefer": "wait=20"})
     check("a video is scored", (code, job["status"]) == (200, "succeeded"), job)
     check("its job is in the volume", any(state.iterdir()))
+    long = json.dumps({"features": [[0.25] * 64] * 60_000}).encode()
+    fields = {"Content-Type": "application/json", "Prefer": "wait=50"}
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(ask("/score", long, **fields)))
+    waiter.start()
+    while waiter.is_alive() and not ask("/jobs?status=running")[1]["jobs"]:
+        time.sleep(0.01)
+    check("a long video is being scored", waiter.is_alive())
     server.terminate()
+    waiter.join(60)
+    check("SIGTERM lets it come to its end", [one[1]["status"] for one in answers] == ["succeeded"], answers)
     said, _ = server.communicate(timeout=40)
-    check("SIGTERM ends it in order", server.returncode == 0, said)
+    check("and ends the server in order", server.returncode == 0, said)
     check("it fails the health check then", healthy().returncode != 0)
     for place in ("proc", "var/lib/vigil"):
         subprocess.run(["umount", root / place], check=True)

@@ -72,6 +72,49 @@ struct ReportTests {
         }
     }
 
+    /// Red, green and blue of a colour's name in the light or the dark.
+    private func colour(_ name: String, isDark: Bool) throws -> [Double] {
+        let half = Markup.colours.split(separator: "@media")[isDark ? 1 : 0]
+        let value = try #require(half.split(separator: name + ": #").last.flatMap { Int($0.prefix(6), radix: 16) })
+        return [16, 8, 0].map { Double(value >> $0 & 255) / 255 }
+    }
+
+    /// WCAG's relative luminance.
+    private func luminance(_ colour: [Double]) -> Double {
+        zip([0.2126, 0.7152, 0.0722], colour).reduce(0) { sum, part in
+            sum + part.0 * (part.1 <= 0.040_45 ? part.1 / 12.92 : pow((part.1 + 0.055) / 1.055, 2.4))
+        }
+    }
+
+    @Test("a matrix's counts stand out from their cells, whatever their share", arguments: [false, true])
+    func contrast(isDark: Bool) throws {
+        let (cell, page) = (try colour("--coarse", isDark: isDark), try colour("--page", isDark: isDark))
+        let texts = [
+            "": try colour("--ink", isDark: isDark), "on": page, "half": [0x17, 0x19, 0x1C].map { $0 / 255 },
+        ]
+        for share in stride(from: 0.0, through: 1, by: 0.01) {
+            let under = zip(cell, page).map { $0 * (0.04 + 0.96 * share) + $1 * (0.96 - 0.96 * share) }
+            let text = try #require(texts[EvaluationCharts.style(ofShare: share)])
+            let (one, other) = (luminance(under) + 0.05, luminance(text) + 0.05)
+            #expect(max(one, other) / min(one, other) > 3, "\(share)")
+        }
+    }
+
+    @Test("charts are well-formed XML whatever the classes are called, also where a name is cut short")
+    func names() throws {
+        let controls = (0..<0x20).map { Unicode.Scalar(UInt8($0)) } + ["\u{7F}", "\u{9F}", "\u{FFFE}", "\u{FFFF}"]
+        let names = ["normal"] + controls.map { "a\($0)<&\"" } + ["0123456789\u{0}\r\n\u{FFFF}<\u{1}<\u{2}<\u{3}<"]
+        let videos = Videos.random(6, classes: names.count, seed: 5)
+        let evaluation = Evaluation(videos, classes: names, normalTruth: true)
+        let document = EvaluationDocument(
+            evaluation, thresholds: Thresholds(videos, framesPerSecond: 30, allowedPerHour: 1), bootstrap: nil,
+            dataset: "a\u{1}", source: "b\u{FFFE}", notes: [])
+        for (name, svg) in EvaluationCharts(document).files {
+            let parser = XMLParser(data: Data(svg.utf8))
+            #expect(parser.parse(), "\(name): \(parser.parserError.map { "\($0)" } ?? "")")
+        }
+    }
+
     @Test(
         "numbers have so many decimals, and what is none is a dash",
         arguments: [

@@ -53,12 +53,14 @@ struct TestSetTests {
                 "2 videos, 'a' first, are abnormal by their labels and have no annotated interval: all their frames count as normal",
                 "'b' is normal by its label and has annotated intervals, which are left out",
                 "2 videos, 'e' first, are annotated and not in the list",
+                "3 of the 3 intervals of some.csv are shorter than a snippet of 16 frames: are these seconds? --seconds reads "
+                    + "them so",
             ])
         #expect(set.videos[1].intervals == [])
         let spelling = LabelSpelling(classes: ["normal", "fall", "fire"])
         let other = try TestSet(
             VideoList(file("path,label\na.npy,fall\n")),
-            annotations: Annotations(file("video,label,start,end\na,fire,1,2\n"), spelling: spelling),
+            annotations: Annotations(file("video,label,start,end\na,fire,1,20\n"), spelling: spelling),
             spelling: spelling)
         #expect(other.notes == ["'a' has an annotated interval of a class that its label does not name"])
     }
@@ -104,6 +106,39 @@ struct TestSetTests {
         #expect(doubts([sound, other]).first?.hasSuffix("; and 1 more like it") == true)
     }
 
+    @Test(
+        "intervals that are all in the first sixteenth of their videos are doubtful: rows or numbers may be of frames")
+    func early() {
+        func videos(_ ends: [Int]) -> [(name: String, intervals: [AnnotatedInterval], frames: Int)] {
+            [("normal", [], 1_600)] + ends.map { ("a", [AnnotatedInterval(label: 1, frames: 5..<$0)], 1_600) }
+        }
+        #expect(TestSet.doubts(videos([20, 90, 100])).first?.description.contains("a row for each frame") == true)
+        #expect(TestSet.doubts(videos([20, 90, 101])) == [])
+        #expect(TestSet.doubts(videos([20, 90])) == [], "two may be so by chance")
+    }
+
+    @Test("logits that are probabilities, or have a row for each frame, are doubtful")
+    func logitsLook() {
+        func doubts(_ videos: [(coarse: Float, fine: [Float])]...) -> [String] {
+            var look = LogitsLook()
+            for rows in videos {
+                look.see(
+                    Logits(
+                        snippets: rows.count, classes: 2, coarse: rows.map(\.coarse), fine: rows.flatMap(\.fine)))
+            }
+            return look.doubts
+        }
+        #expect(doubts([(0.2, [0.7, 0.3]), (0.9, [0.1, 0.9])]).first?.contains("look like probabilities") == true)
+        #expect(doubts([(0.2, [0.7, 0.3])], [(-0.9, [0.1, 0.9])]) == [])
+        #expect(doubts([(0.2, [0.7, 0.4])]) == [], "few rows may be so by chance")
+        let rows = (0..<80).map { (coarse: Float($0) / 80, fine: [Float(0.5), 0.1]) }
+        #expect(doubts(rows).first?.contains("all from 0 to 1") == true && doubts(rows).count == 1)
+        let repeated = (0..<40).map { (coarse: Float($0 / 16) - 1, fine: [Float($0 / 16), 3]) }
+        #expect(doubts(repeated).first?.contains("is there 16 times") == true)
+        #expect(doubts(repeated, [(1, [2, 3]), (4, [5, 6])]) == [])
+        #expect(doubts(Array(repeated.prefix(16))) == [] && doubts() == [])
+    }
+
     @Test("each file of logits that is missing or unfit is told, and the snippets of the others are known")
     func audit() throws {
         let set = try set("a.npy,fall\nb.npy,normal\nc.npy,fall\nd.npy,fall\n", "a,fall,0,16\nd,fall,20,30\n")
@@ -114,7 +149,7 @@ struct TestSetTests {
         #expect(findings.map(\.error) == [.noInput, .badData] && findings.map(\.count) == [1, 2])
         #expect(findings[0].description.contains("no logits of 'a'"))
         #expect(snippets == [nil, nil, nil, 1])
-        #expect(set.doubt(snippets: snippets)?.description.contains("'d' begins at frame 20") == true)
-        #expect(set.doubt(snippets: [nil, nil, nil, 2]) == nil)
+        #expect(set.doubts(snippets: snippets).first?.description.contains("'d' begins at frame 20") == true)
+        #expect(set.doubts(snippets: [nil, nil, nil, 2]) == [])
     }
 }

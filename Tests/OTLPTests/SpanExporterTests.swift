@@ -158,6 +158,25 @@ struct SpanExporterTests {
         }
     }
 
+    @Test("of a collector's words no more is kept than a line of the log may have")
+    func longWords() {
+        let long = String(repeating: "é", count: 300_000)
+        let json = #"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"\#(long)"}}"#
+        var partial = ProtobufWriter()
+        partial.varint(1, 3)
+        partial.bytes(2, Array(long.utf8))
+        var message = ProtobufWriter()
+        message.bytes(1, partial.bytes)
+        for (type, body) in [("application/json", Array(json.utf8)), ("application/x-protobuf", message.bytes)] {
+            let answer = Answer(head: AnswerHead(status: 200, contentType: type), body: body)
+            guard case .taken(3, let reason) = ExportVerdict(answer, now: 0) else {
+                Issue.record("not taken")
+                continue
+            }
+            #expect(reason.utf8.count < 500 && reason.hasPrefix("é") && reason.hasSuffix("…"))
+        }
+    }
+
     @Test("a request has the fields that were asked for, and a real collector's answer is understood")
     func overHTTP() async throws {
         let server = try RawServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -25,6 +25,19 @@ struct TextTests {
         #expect(quoted("漢字漢字", limit: 3) == "'漢字漢…'")
     }
 
+    @Test("the nearest name is one that is near")
+    func spelling() {
+        let names = ["labels", "fps", "threshold", "leave", "min_snippets", "wait", "limit"]
+        for (written, nearest) in [
+            ("treshold", "threshold"), ("THRESHOLD", "threshold"), ("min-snippets", "min_snippets"), ("fsp", "fps"),
+            ("lables", "labels"), ("limits", "limit"), ("wiat", "wait"), ("fp", "fps"), ("", nil), ("x", nil),
+            ("zzz", nil), ("features", nil), (String(repeating: "threshold", count: 50), nil),
+        ] as [(String, String?)] {
+            #expect(Spelling.nearest(to: written, among: names) == nearest, "\(written)")
+        }
+        #expect(Spelling.nearest(to: "x", among: []) == nil)
+    }
+
     @Test("one thing is one thing")
     func counts() {
         #expect(counted(1, "row") == "1 row")

@@ -137,7 +137,7 @@ struct GoldenTraining {
         return try Trainer(
             settings: settings, parameters: Parameters(layout: layout, from: checkpoint),
             clip: checkpoint, tower: tower,
-            tokens: try LabelTokens.of(model.labels, vocabulary: nil, most: tower.mostTokens),
+            tokens: try LabelTokens.of(model.labels, vocabulary: nil, tower: tower),
             words: try LabelTokens.handWrittenPrompt(vocabulary: nil), kernels: kernels, threads: threads)
     }
 

@@ -27,7 +27,11 @@ struct HandWrittenTextTests {
         let tower = try source.textTower(width: SceneWorld.width, prefix: 10, postfix: 10)
         let words = try LabelTokens.handWrittenPrompt(vocabulary: SceneVocabulary.text)
         let tokens = try LabelTokens.of(
-            SceneEvent.labels, vocabulary: SceneVocabulary.text, most: tower.mostTokens)
+            SceneEvent.labels, vocabulary: SceneVocabulary.text, tower: tower)
+        let stray = failure(of: ModelError.self) {
+            _ = try LabelTokens.of(["normal", "explosion"], vocabulary: nil, tower: tower)
+        }
+        #expect(stray?.description.contains("does not belong to this text tower; --vocab names its own") == true)
         func text(_ words: [Int]) throws -> Matrix {
             try HandWrittenText(
                 clip: source, tower: tower, words: words, tokens: tokens, kernels: .available[0]

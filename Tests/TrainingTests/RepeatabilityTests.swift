@@ -73,7 +73,7 @@ struct RepeatabilityTests {
             width: model.width, length: length, layers: layers, classes: model.labels.count, threads: 2)
         let found = trainer.network.reserved - scratch
         #expect(abs(Double(found - told)) < 0.15 * Double(found), "\(found) and \(told)")
-        #expect(training.settings.bytes(threads: 2) > 4 * told)
+        #expect(TrainingMemory.network(training.settings, threads: 2) > 4 * told)
     }
 
     @Test("a loss that is not a number ends it, by the step")

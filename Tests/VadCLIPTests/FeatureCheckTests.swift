@@ -107,6 +107,8 @@ struct FeatureCheckTests {
         #expect(error(shape: [10, 30, 512])?.description.contains("features[0]") == true)
         #expect(error(shape: [1, 10, 512])?.description.contains("features[0]") == true)
         #expect(error(shape: [30, 1, 512])?.description.contains("features[:, 0]") == true)
+        #expect(error(shape: [30, 10, 768])?.description.contains("ten crops") == true)
+        #expect(error(shape: [30, 10, 768])?.description.contains("ViT-L/14") == true)
         #expect(error(shape: [30, 5, 512])?.description.contains("5 matrices") == true)
         #expect(error(shape: [512, 768])?.description.contains("ViT-L/14") == true)
         #expect(error(shape: [0, 512]) == .noRows(shape: [0, 512]))

@@ -73,7 +73,7 @@ api() {
     "${alone[@]}" true 2>/dev/null || alone=(unshare --user --map-root-user --net)
     "${alone[@]}" true 2>/dev/null || { echo "skip openapi.yaml: needs a network of its own"; skipped=$((skipped + 1)); return; }
     check "openapi.yaml: schemathesis, all checks" "${alone[@]}" "$here/schemathesis.sh" "$VIGIL" "$work"
-    grep -E 'cases|API Links|seed|Seed' "$work/said" | sed 's/^ */     /' || true
+    grep -E 'generated|API Links|Seed' "$work/said" | sed 's/^ */     /' || true
 }
 
 kubernetes() {

@@ -16,6 +16,17 @@ struct ReloadingTests {
 
     init() throws { files = try SettingFiles() }
 
+    @Test(
+        "a server that is still beginning is not ended by the signals that it takes later",
+        arguments: [SIGHUP, SIGUSR1])
+    func early(number: Int32) {
+        let before = signal(number, SIG_DFL)
+        defer { signal(number, before) }
+        Reloading.passOverSignals()
+        // One that is not passed over ends the tests.
+        #expect(raise(number) == 0)
+    }
+
     private var path: String { files.folder + "/file" }
 
     private func write(_ text: String, mode: Int = 0o600) throws {

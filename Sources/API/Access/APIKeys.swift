@@ -5,6 +5,8 @@ public struct APIKeys: Sendable {
     /// The keys in their order.
     public let all: [APIKey]
     private let places: [ByteText: Int]
+    /// Where the key of each digest is.
+    private let digests: [[UInt8]: Int]
 
     /// How many keys there are.
     public var count: Int { all.count }
@@ -24,11 +26,28 @@ public struct APIKeys: Sendable {
     public init(path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         let text: String
         do throws(SmallFile.Failure) {
-            text = try SmallFile.text(path, expected: "lines of name:sha256hex")
+            text = try Self.settled(pause: { usleep(100_000) }) { () throws(SmallFile.Failure) in
+                try SmallFile.text(path, expected: "lines of name:sha256hex")
+            }
         } catch {
             throw APIKeyError(error.description)
         }
         try self.init(text, path: path, isEmptyTaken: isEmptyTaken)
+    }
+
+    /// What a file says. Of a last line without an end something may be missing that the key may not do, since whoever writes
+    /// is not done yet: such a file is read until two readings are alike.
+    static func settled<Failure>(
+        pause: () -> Void, _ read: () throws(Failure) -> String
+    ) throws(Failure) -> String {
+        var text = try read()
+        for _ in 0..<50 where text.utf8.last.map({ $0 != ASCII.lineFeed }) ?? false {
+            pause()
+            let again = try read()
+            if again.utf8.elementsEqual(text.utf8) { break }
+            text = again
+        }
+        return text
     }
 
     /// Reads lines of `name:sha256hex`, behind which attributes may stand; empty lines, and lines that begin with #, are
@@ -40,37 +59,49 @@ public struct APIKeys: Sendable {
     public init(_ text: String, path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         var entries: [APIKey] = []
         var lines: [ByteText: Int] = [:]
+        var digests: [[UInt8]: Int] = [:]
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
+            guard !Self.isBlankOrComment(row) else { continue }
             let line = Self.trimmed(Substring(row))
-            guard !line.isEmpty, !line.begins(with: "#") else { continue }
             let entry = try Self.entry(line, at: "\(path):\(index + 1)")
             if let first = lines[entry.name] {
                 throw APIKeyError("\(path):\(index + 1): the name '\(entry.name)' is there already, on line \(first)")
             }
-            if let twin = entries.first(where: { $0.digest.matches(entry.digest) }) {
-                throw APIKeyError("\(path):\(index + 1): '\(entry.name)' has the same key as '\(twin.name)'")
+            if let twin = digests[entry.digest.bytes] {
+                throw APIKeyError(
+                    "\(path):\(index + 1): '\(entry.name)' has the same key as '\(entries[twin].name)'")
             }
             lines[entry.name] = index + 1
+            digests[entry.digest.bytes] = entries.count
             entries.append(entry)
         }
         guard isEmptyTaken || !entries.isEmpty else {
             throw APIKeyError("\(path): there is no key in it: expected lines of name:sha256hex")
         }
         all = entries
+        self.digests = digests
         places = Dictionary(entries.enumerated().map { (ByteText($1.name), $0) }) { first, _ in first }
     }
 
-    /// The name of the key that this is; nil for none. All keys are compared with, so that the time tells nothing.
+    /// The name of the key that this is; nil for none.
     public func name(of key: some Collection<UInt8>) -> String? { self.key(of: key)?.name }
 
     /// The key that this is, whatever has become of it; nil for none.
+    ///
+    /// It is looked up by its digest, so that a wrong one costs the same however many keys there are. What the time of that
+    /// might tell is of the digest, from which nobody comes to a key that was drawn at random; the one found is compared in
+    /// a time that tells nothing.
     public func key(of secret: some Collection<UInt8>) -> APIKey? {
         let digest = KeyDigest(of: secret)
-        var place: Int?
-        for index in all.indices where all[index].digest.matches(digest) { place = index }
-        return place.map { all[$0] }
+        guard let place = digests[digest.bytes], all[place].digest.matches(digest) else { return nil }
+        return all[place]
+    }
+
+    private static func isBlankOrComment(_ row: Substring.UTF8View) -> Bool {
+        let line = trimmed(Substring(row))
+        return line.isEmpty || line.begins(with: "#")
     }
 
     private static func entry(_ line: Substring, at place: String) throws(APIKeyError) -> APIKey {
@@ -138,7 +169,7 @@ public struct APIKeyError: Error, Equatable, Sendable, CustomStringConvertible {
 /// Deliberately not Equatable: `==` may stop at the first byte that differs, and the time that takes tells a client how
 /// close it came. `matches` is the one way to compare.
 struct KeyDigest: Sendable {
-    private let bytes: [UInt8]
+    fileprivate let bytes: [UInt8]
 
     /// The digest of a key.
     init(of key: some Collection<UInt8>) {

@@ -17,7 +17,7 @@ public struct AccessControl: Sendable {
     /// Without keys everyone may come in, without a limiter as often as they like.
     ///
     /// - Parameters:
-    ///   - showsMetricsToAll: whether metrics are scraped without a key, as health is asked for
+    ///   - showsMetricsToAll: whether metrics are scraped without a key
     ///   - wall: the time of day, by which keys expire
     public init(
         keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
@@ -58,7 +58,8 @@ public struct AccessControl: Sendable {
         if isKnownHost, let preflight = origins.preflight(head) {
             return Admission(client: address, verdict: .answered(preflight))
         }
-        if isProbe(head) {
+        let place = Place(of: head, isMetricsOpen: showsMetricsToAll)
+        if place == .probe {
             return probe(head, from: peer, address, isKnownHost: isKnownHost, isLoopbackName: named.isLoopback)
         }
         guard isKnownHost else {
@@ -70,41 +71,48 @@ public struct AccessControl: Sendable {
         var client = address
         var refusal: HTTPProblem?
         var key: APIKey?
-        if let keys = keys?.current, !Self.isExplanation(head) {
+        if let keys = keys?.current {
             do throws(HTTPProblem) {
                 let found = try bearer(of: head, among: keys)
                 key = found
                 client = .key(found.name)
-            } catch { refusal = error }
+            } catch { refusal = place == .open ? nil : error }
         }
         let fields: HTTPFields
         do throws(HTTPProblem) { fields = try limiter?.admit(client) ?? Admission.noFields } catch {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
         if let refusal { throw refusal }
-        if let key, let forbidden = Self.forbidden(head, to: key) {
+        if place == .closed, let key, let forbidden = Self.forbidden(head, to: key) {
             return Admission(client: client, fields: fields, verdict: .refusedAtOnce(forbidden))
         }
         let seesDetails =
             key?.seesServer
             ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
-        return Admission(client: client, fields: fields, seesDetails: seesDetails)
+        return Admission(
+            client: client, fields: fields, seesDetails: seesDetails, isTrusted: keys == nil || key != nil)
     }
 
-    /// Health, which orchestrators ask for that have no keys and call the server by its address; and what HAProxy asks by
-    /// default.
-    private func isProbe(_ head: RequestHead) -> Bool {
-        switch head.path {
-        case "/livez", "/readyz", "/healthz": true
-        case "/metrics": showsMetricsToAll
-        case "/", "*": head.method == .options
-        default: false
+    /// What is asked of a request by its path.
+    private enum Place {
+        /// Nothing, but that it may be seen who asks: health, which orchestrators ask for that have no keys and call the
+        /// server by its address, and what HAProxy asks by default.
+        case probe
+        /// All but a key: what the types of problems lead to, those of a missing key among them, and metrics that are public.
+        case open
+        /// A key, where there are any.
+        case closed
+
+        init(of head: RequestHead, isMetricsOpen: Bool) {
+            switch head.path {
+            case "/livez", "/readyz", "/healthz": self = .probe
+            case "/", "*": self = head.method == .options ? .probe : .closed
+            case "/metrics": self = isMetricsOpen ? .open : .closed
+            case let path:
+                let isExplanation = path == ProblemTypes.path || path.utf8.starts(with: Problem.path.utf8)
+                self = isExplanation ? .open : .closed
+            }
         }
-    }
-
-    /// What the types of problems lead to, those of a missing key among them.
-    private static func isExplanation(_ head: RequestHead) -> Bool {
-        head.path == ProblemTypes.path || head.path.utf8.starts(with: Problem.path.utf8)
     }
 
     /// Whose key sees the server sees all there is to see; where there are none, who is on this machine and no page of a browser on
@@ -117,7 +125,9 @@ public struct AccessControl: Sendable {
             return Admission(
                 client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
-        guard let key = try? bearer(of: head, among: keys) else { return Admission(client: address) }
+        guard let key = try? bearer(of: head, among: keys) else {
+            return Admission(client: address, isTrusted: false)
+        }
         return Admission(client: .key(key.name), seesDetails: key.seesServer)
     }
 

@@ -1,5 +1,5 @@
 public import Audit
-import HTTP
+public import HTTP
 import HTTPTypes
 import Jobs
 import Scoring
@@ -13,20 +13,44 @@ public struct AuditTrail: Sendable {
     /// Whether nothing is done that can't be written down.
     let isRequired: Bool
 
+    private let refused: RefusedRequests
+    private let unwritten = Unwritten()
+
+    private final class Unwritten: Sendable { let count = Atomic(0) }
+
     /// Keeps a log; where it is required, what it can't take is refused.
     public init(_ log: AuditLog, isRequired: Bool) {
         self.log = log
         self.isRequired = isRequired
+        refused = RefusedRequests { log.note($0) }
     }
+
+    /// A gate whose refusals are written down.
+    ///
+    /// - Parameter router: tells the route of a request
+    public func watching(_ gate: @escaping RequestGate, routes router: Router) -> RequestGate {
+        refused.watching(gate, routes: router)
+    }
+
+    /// Writes down what was refused until now.
+    public func flush() { refused.flush(isLast: true) }
+
+    /// How often something was refused since it could not be written down.
+    var refusals: Int { unwritten.count.load(ordering: .relaxed) }
 
     /// Throws while nothing may be done since the log can't be written.
     func check() throws(HTTPProblem) {
-        if isRequired, log.isFailing { throw Problem.auditUnavailable }
+        if isRequired, log.isFailing { throw unavailable() }
     }
 
     func add(_ entries: [AuditEntry]) async throws(HTTPProblem) {
         guard await !log.add(entries), isRequired else { return }
-        throw Problem.auditUnavailable
+        throw unavailable()
+    }
+
+    private func unavailable() -> HTTPProblem {
+        unwritten.count.add(1, ordering: .relaxed)
+        return Problem.auditUnavailable
     }
 }
 
@@ -67,16 +91,33 @@ final class AuditNote: Sendable {
     /// Writes down what was done with a job or a batch of which no more is known than the name in the request's path.
     func record(_ action: AuditEntry.Action, status: HTTPResponse.Status, outcome: String) async throws(HTTPProblem) {
         hasRecorded.store(true, ordering: .relaxed)
+        try await trail.add([entryOfPath(action, status: status, outcome: outcome)])
+    }
+
+    /// Writes down what is about to be done where no trace of it would be left if the process ended before the line: what is
+    /// gone from the store can't be found again at the next start.
+    func begin(_ action: AuditEntry.Action) async throws(HTTPProblem) {
+        guard trail.isRequired, action == .delete else { return }
+        var entry = entryOfPath(action, status: .ok, outcome: "begun")
+        entry.status = nil
+        try await trail.add([entry])
+    }
+
+    private func entryOfPath(
+        _ action: AuditEntry.Action, status: HTTPResponse.Status, outcome: String
+    ) -> AuditEntry {
         var entry = entry(action, status: status, outcome: outcome)
         let id = request.pathParameters["id"].map { String(decoding: $0.utf8.prefix(64), as: UTF8.self) }
         if request.head.path.utf8.starts(with: "/batches/".utf8) { entry.batch = id } else { entry.job = id }
-        try await trail.add([entry])
+        return entry
     }
 
     /// Writes down that it was refused, unless something was done before.
     func refused(_ action: AuditEntry.Action, _ error: any Error) async throws(HTTPProblem) {
         guard !hasRecorded.load(ordering: .relaxed) else { return }
-        let problem = Problem.of(error) ?? (error is CancellationError ? nil : .failed)
+        // Whatever became of it, nobody was told who is gone.
+        let isInterrupted = error is CancellationError || Task.isCancelled
+        let problem = isInterrupted ? nil : Problem.of(error) ?? .failed
         try await record(
             action, status: problem?.status ?? HTTPResponse.Status(code: 499), outcome: problem?.slug ?? "interrupted")
     }
@@ -96,12 +137,18 @@ final class AuditNote: Sendable {
         _ action: AuditEntry.Action, of job: Job, status: HTTPResponse.Status, outcome: String
     ) -> AuditEntry {
         var entry = entry(action, status: status, outcome: outcome)
-        entry.job = job.id.description
-        entry.batch = job.batch?.description
-        entry.model = job.model
-        entry.modelSHA256 = job.modelSHA256
-        entry.featuresSHA256 = ScoreSubject(of: job)?.digest.text
+        entry.tell(of: job)
         return entry
+    }
+}
+
+extension AuditEntry {
+    mutating func tell(of job: Job) {
+        self.job = job.id.description
+        batch = job.batch?.description
+        model = job.model
+        modelSHA256 = job.modelSHA256
+        featuresSHA256 = ScoreSubject(of: job)?.digest.text
     }
 }
 
@@ -121,6 +168,7 @@ extension VigilService {
         return .deferred { request in
             try trail.check()
             let note = AuditNote(trail, of: request)
+            try await note.begin(action)
             do { return try await handler(request, note) } catch {
                 try await note.refused(action, error)
                 throw error

@@ -36,8 +36,7 @@ public struct FeatureReportDocument: Sendable {
             }
             json.member("repeated_rows", report.repeatedRows)
             json.member("zero_rows", report.zeroRows)
-            json.key("warnings")
-            json.array(report.warnings) { $0.string($1) }
+            json.member("warnings", report.warnings)
         }
     }
 

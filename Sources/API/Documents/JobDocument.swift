@@ -44,8 +44,7 @@ struct JobDocument {
             json.member("model_sha256", job.modelSHA256 ?? result?.result.modelSHA256)
             json.member("snippets", subject?.snippets ?? 0)
             json.member("features_sha256", subject?.digest.text ?? "")
-            json.key("warnings")
-            json.array(warnings(subject)) { $0.string($1) }
+            json.member("warnings", warnings(subject))
             json.key("result")
             if let result { result.write(to: &json) } else { json.null() }
             json.key("error")

@@ -37,8 +37,7 @@ public struct ScoreDocument: Sendable {
         JSONWriter.document { json in
             json.object { json in
                 json.member("file", file)
-                json.key("warnings")
-                json.array(warnings) { $0.string($1) }
+                json.member("warnings", warnings)
                 members(to: &json)
             }
         }
@@ -72,8 +71,7 @@ public struct ScoreDocument: Sendable {
         json.array(scores.coarse[...])
         json.key("fine")
         json.object { json in
-            json.key("labels")
-            json.array(result.labels) { $0.string($1) }
+            json.member("labels", result.labels)
             json.key("scores")
             json.array(scores.fine, rowsOf: result.labels.count)
         }
@@ -161,8 +159,7 @@ struct ChunkDocument {
             json.array(scores.coarse[...])
             json.key("fine")
             json.object { json in
-                json.key("labels")
-                json.array(labels) { $0.string($1) }
+                json.member("labels", labels)
                 json.key("scores")
                 json.array(scores.fine, rowsOf: labels.count)
             }

@@ -77,12 +77,18 @@ extension VigilService {
             return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
         }
         let isArray = form == Self.npy
+        let isGiven = head.method != .head
+        // What is written down first is fetched only then: it may be refused yet.
         let wanted = SharedResults.Form(
-            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused, isFetched: head.method != .head)
+            job: job.id, revision: job.revision, isArray: isArray, isReused: isReused,
+            isFetched: isGiven && note == nil)
         let result = try await results.answers.value(of: wanted) { [self] in try await render(job, as: wanted) }
         fields[.contentType] = isArray ? "application/x-npy" : "application/json"
         fields[.serverTiming] = result.timing
-        if head.method != .head { try await note?.record(.read, [job], status: .ok, outcome: "scores") }
+        if isGiven, let note {
+            try await note.record(.read, [job], status: .ok, outcome: "scores")
+            await scoring.backlog.noteFetched(job.id)
+        }
         return Response(status: .ok, fields: fields, body: result.body(for: request.client.description))
     }
 
@@ -145,8 +151,12 @@ extension VigilService {
         case .requested(let job):
             try await note?.record(.delete, [job], status: .accepted, outcome: "cancelling")
             return .json(JobDocument(job: job).json, status: .accepted)
-        case .alreadyEnded, .damaged:
-            try await scoring.forget(id)
+        case .alreadyEnded(let job):
+            guard try await scoring.forget(id) else { throw ScoringError.unknownJob(id.description) }
+            try await note?.record(.delete, [job], status: .noContent, outcome: "forgotten")
+            return Response(status: .noContent)
+        case .damaged:
+            _ = try await scoring.forget(id)
             try await note?.record(.delete, status: .noContent, outcome: "forgotten")
             return Response(status: .noContent)
         case .unknown: throw ScoringError.unknownJob(id.description)

@@ -13,7 +13,10 @@ extension VigilService {
             let requests = RequestTelemetry(
                 routes: router().descriptions,
                 problems: ProblemTypes(openAPI).all.filter { $0.status != nil }.map(\.name))
-            let made = MetricsPage(scoring, jobs: jobs ?? JobTelemetry(), requests: requests) { [weak self] in
+            let made = MetricsPage(
+                scoring, jobs: jobs ?? JobTelemetry(), requests: requests, audit: settings.audit,
+                tracer: settings.tracer
+            ) { [weak self] in
                 self?.isReady ?? false
             }
             page = made
@@ -28,7 +31,8 @@ extension VigilService {
         let format = accepted.preferred(among: Self.formats.map(\.media)).flatMap { media in
             Self.formats.first { $0.media == media }?.format
         }
-        let text = await metrics().text(as: format ?? .prometheus)
+        let text = await metrics().text(
+            as: format ?? .prometheus, namesKeys: keys == nil || request.seesDetails)
         return Response(
             status: .ok,
             fields: [

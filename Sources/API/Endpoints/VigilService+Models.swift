@@ -17,8 +17,7 @@ extension VigilService {
                     let (info, configuration) = (served.version.model.info, served.version.model.configuration)
                     json.object { json in
                         json.member("name", served.version.name)
-                        json.key("labels")
-                        json.array(configuration.labels) { $0.string($1) }
+                        json.member("labels", configuration.labels)
                         json.member("window", configuration.window)
                         json.member("length", configuration.length)
                         json.member("width", configuration.width)

@@ -7,6 +7,8 @@ public final class JobTelemetry: JobObserver {
     static let mostKeys = 64
     /// Whose jobs come without a key.
     static let anonymous = "anonymous"
+    /// Names in metrics that are no key's.
+    static let ownNames = [anonymous, NamedCounters.other]
 
     let submitted = Counters(.jobsSubmitted, values: Priority.allCases.map(\.name))
     let ended = Counters(.jobsEnded, values: JobTelemetry.endings.map(\.rawValue))
@@ -29,7 +31,7 @@ public final class JobTelemetry: JobObserver {
     ///
     /// - Parameter keys: the names of the keys that are known already
     public init(keys: [String] = []) {
-        keyTime = NamedCounters(.keyTime, limit: Self.mostKeys, known: [Self.anonymous] + keys)
+        keyTime = NamedCounters(.keyTime, limit: Self.mostKeys, known: [Self.anonymous] + keys.map(Self.series))
     }
 
     /// Counts accepted jobs.
@@ -78,6 +80,9 @@ public final class JobTelemetry: JobObserver {
 
     /// The name of the key that a client is known by (`ClientIdentity.description`).
     private static func key(of client: String) -> String {
-        client.begins(with: "key ") ? String(client.dropFirst(4)) : anonymous
+        client.begins(with: "key ") ? series(of: String(client.dropFirst(4))) : anonymous
     }
+
+    /// What metrics call a key: its name, but where that is metrics' own. No key's name has a colon.
+    static func series(of name: String) -> String { ownNames.contains(name) ? "key:" + name : name }
 }

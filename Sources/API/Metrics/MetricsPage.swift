@@ -1,3 +1,4 @@
+import Audit
 import Engine
 public import HTTP
 import Jobs
@@ -5,6 +6,7 @@ import Platform
 import Scoring
 import Synchronization
 import Telemetry
+import Tracing
 
 /// `/metrics`: all families of the table, those that are counted as they happen and those that are looked up now.
 ///
@@ -24,6 +26,11 @@ public final class MetricsPage: Sendable {
         var statistics = ServerStatistics()
         var models: [Model] = []
         var process = ProcessReading()
+        var audit = AuditLog.Statistics()
+        var auditRefusals = 0
+        var spans = SpanCounts()
+        /// Whether keys are told by their names.
+        var namesKeys = true
     }
 
     /// A model that is served.
@@ -39,14 +46,18 @@ public final class MetricsPage: Sendable {
     private let scoring: ScoringService
     private let isReady: @Sendable () -> Bool
     private let registry: Registry<Reading>
+    private let audit: AuditTrail?
+    private let tracer: Tracer?
     private let statistics = Mutex<(@Sendable () -> ServerStatistics)?>(nil)
 
     /// - Parameter isReady: whether jobs can be taken, by what is known of it
     init(
-        _ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry,
-        isReady: @escaping @Sendable () -> Bool
+        _ scoring: ScoringService, jobs: JobTelemetry, requests: RequestTelemetry, audit: AuditTrail?,
+        tracer: Tracer?, isReady: @escaping @Sendable () -> Bool
     ) {
         self.scoring = scoring
+        self.audit = audit
+        self.tracer = tracer
         self.isReady = isReady
         self.requests = requests
         registry = Self.registry(jobs, requests)
@@ -61,8 +72,11 @@ public final class MetricsPage: Sendable {
     var families: [Family] { registry.families }
 
     /// All of it as text.
-    func text(as format: TextFormat) async -> [UInt8] {
+    ///
+    /// - Parameter namesKeys: whether keys are told by their names; what they have in common is told anyway
+    func text(as format: TextFormat, namesKeys: Bool = true) async -> [UInt8] {
         var reading = Reading()
+        reading.namesKeys = namesKeys
         let backlog = scoring.backlog
         reading.census = (try? await backlog.census()) ?? nil
         for version in scoring.models.all {
@@ -78,6 +92,8 @@ public final class MetricsPage: Sendable {
         reading.room = backlog.storeRoom
         reading.callbacks = backlog.waitingCallbacks ?? 0
         reading.health = scoring.health
+        if let audit { (reading.audit, reading.auditRefusals) = (audit.log.statistics, audit.refusals) }
+        if let tracer { reading.spans = tracer.counts }
         if let statistics = statistics.withLock(\.self) { reading.statistics = statistics() }
         return registry.text(reading, as: format, reserving: 256 << 10)
     }
@@ -89,6 +105,7 @@ public final class MetricsPage: Sendable {
         registry.addQueue()
         registry.addWorkers(jobs)
         registry.addStore(jobs)
+        registry.addRecords()
         registry.addService()
         registry.addProcess()
         return registry
@@ -154,7 +171,9 @@ extension Registry where Reading == MetricsPage.Reading {
         add(.workersNow) { $0.health?.alive ?? 0 }
         add(.workersBusy) { $0.health?.busy ?? 0 }
         add(jobs.workerTime)
-        add(jobs.keyTime)
+        add(.keyTime) { reading, text in
+            jobs.keyTime.write(to: &text, only: reading.namesKeys ? nil : JobTelemetry.anonymous)
+        }
     }
 
     fileprivate mutating func addStore(_ jobs: JobTelemetry) {
@@ -172,6 +191,32 @@ extension Registry where Reading == MetricsPage.Reading {
         }
         add(jobs.callbacks)
         add(.callbacksWaiting) { $0.callbacks }
+    }
+
+    fileprivate mutating func addRecords() {
+        add(.auditRecords) { reading, text in
+            for outcome in Family.AuditOutcome.allCases {
+                let count =
+                    switch outcome {
+                    case .written: reading.audit.lines
+                    case .refused: reading.auditRefusals
+                    case .missing: reading.audit.missing
+                    }
+                text.sample(.auditRecords, [outcome.rawValue], count)
+            }
+        }
+        add(.auditFailures) { $0.audit.failures }
+        add(.spans) { reading, text in
+            for outcome in Family.SpanOutcome.allCases {
+                let count =
+                    switch outcome {
+                    case .exported: reading.spans.exported
+                    case .failed: reading.spans.failed
+                    case .dropped: reading.spans.dropped
+                    }
+                text.sample(.spans, [outcome.rawValue], count)
+            }
+        }
     }
 
     fileprivate mutating func addService() {

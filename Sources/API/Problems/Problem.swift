@@ -225,16 +225,18 @@ extension Problem {
     }
 
     static func readerOnly(_ name: String) -> HTTPProblem {
-        HTTPProblem(
-            status: .forbidden, slug: "role-forbids", title: "The key may not do this",
-            detail: "The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
+        roleForbids("The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
     }
 
     static func noMetrics(_ name: String) -> HTTPProblem {
-        HTTPProblem(
-            status: .forbidden, slug: "role-forbids", title: "The key may not do this",
-            detail: "The API key '\(name)' sees jobs of its owner alone, and metrics tell of all: expected an admin's, "
+        roleForbids(
+            "The API key '\(name)' sees jobs of its owner alone, and metrics tell of all: expected an admin's, "
                 + "or a reader's without owner=.")
+    }
+
+    private static func roleForbids(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .forbidden, slug: "role-forbids", title: "The key may not do this", detail: detail)
     }
 
     private static func unauthorized(_ detail: String, challenge: String) -> HTTPProblem {

@@ -14,6 +14,16 @@ public struct FeatureAudit: Equatable, Sendable {
     public private(set) var snippets: [Int?] = []
     /// d of the features, as far as it is known.
     private var width: Int?
+    /// What has it; nil where only the files do.
+    private let source: WidthSource?
+
+    /// What says how wide features have to be.
+    public enum WidthSource: Equatable, Sendable {
+        /// The model that scores them.
+        case model
+        /// The text tower that a model is trained with.
+        case textTower
+    }
 
     /// Faults that nothing can go on with.
     public var errors: [Finding] { findings.filter { $0.error != nil } }
@@ -22,13 +32,15 @@ public struct FeatureAudit: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - width: d of the features; unknown where it is nil, and then the rows must be of one width
+    ///   - source: what has this width
     ///   - isThorough: whether the features are read too, to find what is not finite
     public init(
         _ list: VideoList, classes: [[Int]], spelling: LabelSpelling, in folder: FeatureFolder, width: Int?,
-        for purpose: ListPurpose, isThorough: Bool = false
+        of source: WidthSource = .model, for purpose: ListPurpose, isThorough: Bool = false
     ) {
         summary = ListSummary(list, classes: classes, spelling: spelling)
         self.width = width
+        self.source = width == nil ? nil : source
         findings = list.findings(classes: classes, summary, for: purpose)
         find(list, folder)
         checkHeaders(list)
@@ -41,6 +53,7 @@ public struct FeatureAudit: Equatable, Sendable {
     private mutating func find(_ list: VideoList, _ folder: FeatureFolder) {
         var missing = Cases()
         var first: VideoList.Row?
+        var hint = ""
         var refused = Cases()
         files.reserveCapacity(list.rows.count)
         for row in list.rows {
@@ -48,8 +61,10 @@ public struct FeatureAudit: Equatable, Sendable {
             do throws(DatasetError) {
                 file = try folder.look(for: row.path)
                 if file == nil {
-                    first = first ?? row
-                    missing.add("line \(row.line): \(quoted(row.path, limit: 200)) is not in \(folder.path)")
+                    let isFirst = first == nil
+                    if isFirst { (first, hint) = (row, folder.hint(for: row.path).map { ": \($0)" } ?? "") }
+                    let line = "line \(row.line): \(quoted(row.path, limit: 200)) is not in \(folder.path)"
+                    missing.add(isFirst ? line + hint : line)
                 }
             } catch {
                 refused.add("\(error.description) (line \(row.line))")
@@ -61,7 +76,8 @@ public struct FeatureAudit: Equatable, Sendable {
                 Finding(
                     missing, .noInput,
                     "\(missing.count) of the \(list.rows.count) feature files of \(list.path) are not in \(folder.path); "
-                        + "the first is line \(first.line)'s, \(quoted(first.path, limit: 200))"))
+                        + "the first is line \(first.line)'s, \(quoted(first.path, limit: 200))"
+                        + hint))
         }
         if let error = refused.error(.noInput) { findings.append(Finding(error)) }
     }
@@ -84,12 +100,42 @@ public struct FeatureAudit: Equatable, Sendable {
     /// Snippets of a file, which has to be as wide as those before it.
     private mutating func checkHeader(_ file: String) throws(DatasetError) -> Int {
         let shape = try FeatureFile.shape(file)
-        guard shape.count == 2, shape[0] > 0, shape[1] == width ?? shape[1] else {
-            throw DatasetError(
-                .badData, "\(file) has shape \(shape): expected [T, \(width.map(String.init) ?? "d")]")
+        do throws(FeatureError) { try FeatureCheck(width: width ?? likelyWidth(of: shape)).check(shape: shape) } catch {
+            throw DatasetError(.badData, "\(file): \(told(error))")
         }
+        if width == nil { noteWidth(shape[1], of: file) }
         width = shape[1]
         return shape[0]
+    }
+
+    /// What is wrong with a file's shape, and what to do, where it is one of a list.
+    private func told(_ error: FeatureError) -> String {
+        switch error {
+        case .wrongWidth(let found, let expected) where source == nil:
+            "rows are \(found) wide, and those of the files before it \(expected)"
+        case .wrongWidth(let found, let expected) where source == .textTower && expected != 512:
+            "rows are \(found) wide: expected \(expected), as CLIP's text tower has it (--clip)"
+        case .severalMatrices:
+            "\(error). In a list each crop is a file and a row of its own, NAME__0.npy to NAME__9.npy"
+        default: error.description
+        }
+    }
+
+    /// The width of features whose model is not known: their last number, or CLIP's where it stands first alone.
+    private func likelyWidth(of shape: [Int]) -> Int {
+        guard shape.count > 1, let last = shape.last else { return 512 }
+        return shape.count == 2 && shape[0] > last && Self.widths.contains(shape[0]) && !Self.widths.contains(last)
+            ? shape[0] : last
+    }
+
+    /// Widths of CLIP ViT-B/16 and of the demo model.
+    private static let widths = [512, FeatureCheck.demoWidth]
+
+    /// Says what rows are that no published model takes, where no model is named.
+    private mutating func noteWidth(_ found: Int, of file: String) {
+        guard !Self.widths.contains(found) else { return }
+        let error = FeatureError.wrongWidth(found: found, expected: 512)
+        findings.append(Finding(doubt: "\(file): for the published models \(error.description)"))
     }
 
     private mutating func checkValues() {

@@ -11,7 +11,11 @@ public struct FeatureFolder: Sendable {
     /// A folder; throws where there is none.
     public init(path: String) throws(DatasetError) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw DatasetError(.fromErrno(errno, "examine", path)) }
+        guard stat(path, &status) == 0 else {
+            let error = FileError.fromErrno(errno, "examine", path)
+            guard case .noSuchFile = error else { throw DatasetError(error) }
+            throw DatasetError(.noInput, "\(path): no such folder")
+        }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw DatasetError(.noInput, "\(path) is no folder: expected one of feature files")
         }
@@ -27,34 +31,39 @@ public struct FeatureFolder: Sendable {
     /// Looks for the file of a list's path; throws where the system does not let anyone look, or something else than a file
     /// is there.
     public func look(for listed: String) throws(DatasetError) -> String? {
-        var end = Substring(listed)
-        if let up = Self.endOfClimb(listed) { end = end[up...] }
+        var end = Self.tidied(listed)[...]
         var refusal: FileError?
-        while true {
-            end = Substring(end.utf8.drop(while: Self.isSlash))
-            guard !end.isEmpty else { break }
-            let found = "\(path)/\(Self.slashed(end))"
+        while !end.isEmpty {
+            let found = "\(path)/\(Substring(end))"
             do throws(FileError) { if try Self.isFile(found) { return found } } catch { refusal = refusal ?? error }
-            end = Substring(end.utf8.drop { !Self.isSlash($0) })
+            end = end.drop { $0 != ASCII.slash }.dropFirst()
         }
         if let refusal { throw DatasetError(refusal) }
         return nil
     }
 
-    private static func isSlash(_ byte: UInt8) -> Bool { byte == ASCII.slash || byte == ASCII.backslash }
-
-    /// Where the last piece `..` of a path ends; nil where none is.
-    private static func endOfClimb(_ listed: String) -> String.Index? {
-        guard listed.utf8.contains(ASCII.dot) else { return nil }
-        return listed.utf8.split(whereSeparator: isSlash).last { Substring($0) == ".." }?.endIndex
+    /// What lies here in place of a list's file that is missing: one of that name with another ending.
+    public func hint(for listed: String) -> String? {
+        let name = VideoName.cut(listed).name
+        guard let ending = Self.endings.first(where: { file(name + $0) != nil }) else { return nil }
+        let advice =
+            ending.ends(with: ".npy") ? "name it so in the list" : "expected .npy files (numpy.save writes them)"
+        return "a file of that name that ends in \(ending) is there; \(advice)"
     }
 
-    /// A path with single slashes between its pieces.
-    private static func slashed(_ path: Substring) -> String {
-        let bytes = path.utf8
-        let isSound = !bytes.contains(ASCII.backslash) && !isSlash(bytes.last ?? 0) && !path.contains("//")
-        return isSound
-            ? String(path) : bytes.split(whereSeparator: isSlash).map { String(Substring($0)) }.joined(separator: "/")
+    /// Endings of files that are written in place of .npy files, of videos that they are made of, and of their crops.
+    private static let endings = [
+        ".npy", "__0.npy", "__5.npy", ".npz", ".npy.gz", ".pt", ".pth", ".safetensors", ".json", ".f32", ".raw", ".bin",
+        ".h5", ".mat", ".pkl", ".csv", ".mp4", ".avi", ".mkv", ".mov", ".webm",
+    ]
+
+    private static func isSlash(_ byte: UInt8) -> Bool { byte == ASCII.slash || byte == ASCII.backslash }
+
+    /// A path with single slashes between its pieces, from behind the last `..` on.
+    private static func tidied(_ path: String) -> String.UTF8View {
+        let pieces = path.utf8.split(whereSeparator: isSlash)
+        let first = pieces.lastIndex { $0.elementsEqual("..".utf8) }.map { $0 + 1 } ?? 0
+        return pieces[first...].map { String(Substring($0)) }.joined(separator: "/").utf8
     }
 
     /// SHA-256 of names and sizes of files that were found here, in their order. Nothing is read of them, and it is the same

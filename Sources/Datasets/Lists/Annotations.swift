@@ -1,4 +1,5 @@
 import Platform
+import VadCLIP
 
 /// A stretch of a video that is abnormal, and how.
 public struct AnnotatedInterval: Equatable, Sendable {
@@ -26,6 +27,8 @@ public struct Annotations: Equatable, Sendable {
     /// Whether it is a table of one's own; a benchmark's lines have frames alone.
     public let isTable: Bool
     private var intervals: [ByteText: [AnnotatedInterval]] = [:]
+    /// Intervals of a table that plain numbers tell as frames, and how many of them are shorter than a snippet.
+    private var (plain, short) = (0, 0)
     /// Videos that are annotated, in the file's order.
     public private(set) var videos: [String] = []
 
@@ -35,8 +38,16 @@ public struct Annotations: Equatable, Sendable {
     public static let ratesText = "0.01 to 1000"
     /// The most intervals of a file, and the last frame of one: a month of video at a hundred frames a second.
     static let mostIntervals = 1_000_000, lastFrame = 1 << 28
+    private static let snippet = ModelConfiguration.framesPerSnippet
     /// The most intervals of a video: each is compared with each proposal.
     static let mostOfAVideo = 4_096
+
+    /// What is doubtful about how the numbers were read: frames of which nearly all intervals are shorter than a snippet.
+    public var doubt: String? {
+        guard short > 0, short * 10 >= plain * 9 else { return nil }
+        return "\(short) of the \(counted(plain, "interval")) of \(path) are shorter than a snippet of "
+            + "\(Self.snippet) frames: are these seconds? --seconds reads them so"
+    }
 
     /// The intervals of a video, in the file's order; nil where the file does not name it.
     public subscript(video: String) -> [AnnotatedInterval]? { intervals[video] }
@@ -153,8 +164,12 @@ public struct Annotations: Equatable, Sendable {
             throw file.fault(line, "more than \(Self.mostOfAVideo) intervals of \(quoted(video.text))")
         }
         // A row without an interval, or with a normal one, says that the video was looked at.
-        guard let (start, end) = row.interval else { return }
-        let frames = try Self.range(start, end, line, file)
+        guard let interval = row.interval else { return }
+        let frames = try Self.range(interval.start, interval.end, line, file)
+        if interval.isPlain {
+            plain += 1
+            if frames.count < Self.snippet { short += 1 }
+        }
         if label != 0 { intervals[video]?.append(AnnotatedInterval(label: label, frames: frames)) }
     }
 
@@ -170,6 +185,7 @@ public struct Annotations: Equatable, Sendable {
 
     private static func unknown(_ word: String, _ spelling: LabelSpelling) -> String {
         "the label \(quoted(word)) is none of \(spelling.spellings.prefix(20).joined(separator: ", "))"
+            + LabelSpelling.meant(word, spelling.spellings)
     }
 
     /// A whole number, of at most ten digits.

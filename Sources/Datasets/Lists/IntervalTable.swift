@@ -8,8 +8,8 @@ struct IntervalTable {
     struct Row {
         let video: String
         let label: String
-        /// Frames.
-        let interval: (start: Int, end: Int)?
+        /// Frames, and whether plain numbers tell them.
+        let interval: (start: Int, end: Int, isPlain: Bool)?
     }
 
     /// The rows as they stand in the file.
@@ -49,7 +49,11 @@ struct IntervalTable {
         let (start, end) = (row.fields[columns.start], row.fields[columns.end])
         return Row(
             video: row.fields[columns.video], label: row.fields[columns.label],
-            interval: start.isEmpty && end.isEmpty ? nil : (try reader.frame(start), try reader.frame(end)))
+            interval: start.isEmpty && end.isEmpty
+                ? nil
+                : (
+                    try reader.frame(start), try reader.frame(end), !reader.isTime(start) && !reader.isTime(end)
+                ))
     }
 
     private static func rate(_ text: String, _ line: Int, _ file: TextFile) throws(DatasetError) -> Double {
@@ -66,10 +70,15 @@ struct IntervalTable {
         let rate: Double?
         let isSeconds: Bool
 
+        /// Whether it is a time, and no number of a frame.
+        func isTime(_ text: String) -> Bool {
+            isSeconds || text.utf8.contains(ASCII.colon) || text.trimmed(where: ASCII.isBlank).ends(with: "s")
+        }
+
         func frame(_ text: String) throws(DatasetError) -> Int {
+            let isTime = isTime(text)
             let text = text.trimmed(where: ASCII.isBlank)
-            let isTime = text.utf8.contains(ASCII.colon) || text.ends(with: "s")
-            if !isTime, !isSeconds {
+            if !isTime {
                 if let frame = ASCII.number(text.utf8, most: 10) { return frame }
                 let hint = Double(text) == nil ? "" : "; write seconds as \(text)s, or say that they are seconds"
                 throw file.fault(line, "\(quoted(text)): expected a whole number of frames\(hint)")

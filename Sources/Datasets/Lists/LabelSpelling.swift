@@ -105,6 +105,11 @@ public struct LabelSpelling: Equatable, Sendable {
 
     private func unknown(_ name: String) -> Problem {
         let known = spellings.prefix(20).joined(separator: ", ") + (spellings.count > 20 ? ", …" : "")
-        return Problem(description: "the label \(quoted(name)) is none of \(known)")
+        return Problem(description: "the label \(quoted(name)) is none of \(known)" + Self.meant(name, spellings))
+    }
+
+    /// What somebody may have meant by a name, behind a sentence; nothing where none is near.
+    static func meant(_ name: String, _ known: [String]) -> String {
+        Spelling.nearest(to: name, among: known).map { ": did you mean \(quoted($0))?" } ?? ""
     }
 }

@@ -45,6 +45,27 @@ public struct ListSummary: Equatable, Sendable {
     /// Classes that no video has.
     public var emptyClasses: [String] { classes.filter { $0.videos == 0 }.map(\.label) }
 
+    /// Fewer videos of a class teach little of it.
+    private static let few = 5
+
+    /// Classes that few videos have, each with the one that may have been meant.
+    private var rare: [(label: String, videos: String, meant: String)] {
+        let others = classes.filter { $0.videos >= Self.few }.map(\.label)
+        return classes.filter { (1..<Self.few).contains($0.videos) }.map { one in
+            let verb = one.videos == 1 ? "has" : "have"
+            return (
+                one.label, "\(counted(one.videos, "video")) alone \(verb) the class \(quoted(one.label))",
+                LabelSpelling.meant(one.label, others)
+            )
+        }
+    }
+
+    /// What to say of classes of which few videos can be learned.
+    var rareClasses: [String] { rare.map { "\($0.videos), too few to learn it\($0.meant)" } }
+
+    /// What to say of classes that few videos have, and that are written nearly as another one.
+    public var misspelt: [String] { rare.filter { !$0.meant.isEmpty }.map { $0.videos + $0.meant } }
+
     /// One line: `290 videos in 290 rows (crop 5): normal 150, abuse 2, …`.
     public var text: String {
         let crop: String =

@@ -35,6 +35,8 @@ extension VideoList {
                         doubt: "no video of the list has the class \(empty): its average precision counts as 0 in the "
                             + "published mAP"))
         }
+        let rare = purpose == .training ? summary.rareClasses : []
+        if !rare.isEmpty { findings.append(Finding(doubts: rare)) }
         return findings
     }
 

@@ -16,11 +16,7 @@ public struct VideoName: Hashable, Sendable {
         func isSlash(_ byte: UInt8) -> Bool { byte == ASCII.slash || byte == ASCII.backslash }
         let path = path.trimmed(where: isSlash)
         var name = path[(path.utf8.lastIndex(where: isSlash).map { path.utf8.index(after: $0) } ?? path.startIndex)...]
-        let ending = Self.endings.first { ending in
-            let count = ending.utf8CodeUnitCount
-            return name.utf8.count > count && ASCII.equal(name.utf8.suffix(count), lowercase: ending)
-        }
-        if let ending { name = Substring(name.utf8.dropLast(ending.utf8CodeUnitCount)) }
+        name = Substring(name.utf8.dropLast(Self.endingLength(of: name)))
         var digits = name.utf8[...]
         while let last = digits.last, ASCII.isDigit(last) { digits.removeLast() }
         let crop = ASCII.number(name.utf8.suffix(name.utf8.count - digits.count), most: 2)
@@ -31,6 +27,20 @@ public struct VideoName: Hashable, Sendable {
             self.name = String(name)
             self.crop = nil
         }
+    }
+
+    /// A path without its ending, and that; it is empty where it is none of those that are known.
+    static func cut(_ path: String) -> (name: String, ending: String) {
+        let length = endingLength(of: path[...])
+        return (String(Substring(path.utf8.dropLast(length))), String(Substring(path.utf8.suffix(length))))
+    }
+
+    private static func endingLength(of name: Substring) -> Int {
+        let ending = endings.first { ending in
+            let count = ending.utf8CodeUnitCount
+            return name.utf8.count > count && ASCII.equal(name.utf8.suffix(count), lowercase: ending)
+        }
+        return ending?.utf8CodeUnitCount ?? 0
     }
 
     /// Whether both are the same video and crop, byte for byte.

@@ -42,9 +42,9 @@ public struct Evaluation: Sendable {
     /// The mAP of a protocol.
     public func map(_ kind: DetectionProtocol) -> DetectionMetrics { detection[kind] ?? detections.metrics(kind) }
 
-    /// What is doubtful about annotations where the videos' lengths are known: intervals that none of their frames has.
+    /// What is doubtful about annotations where the videos' lengths are known.
     public var doubts: [String] {
-        TestSet.doubt(videos.map { ($0.name, $0.intervals, $0.frames) }).map { [$0.description] } ?? []
+        TestSet.doubts(videos.map { ($0.name, $0.intervals, $0.frames) }).map(\.description)
     }
 
     /// Snippets of all videos.

@@ -71,7 +71,7 @@ public struct TestSet: Sendable {
         note(
             annotations.videos.filter { !named.contains(ByteText($0)) }, "is annotated and not in the list",
             "are annotated and not in the list")
-        return notes
+        return notes + [annotations.doubt].compactMap { $0 }
     }
 
     /// What is wrong or doubtful in the list itself: a video that it names more than once, a class that it has none of.
@@ -84,9 +84,15 @@ public struct TestSet: Sendable {
     }
 
     /// The videos with logits that are there already, NAME.npy of [T, 1 + K]: the coarse logit, then the fine ones.
-    public func evaluated(logits folder: FeatureFolder, threads: Int) throws(DatasetError) -> [EvaluatedVideo] {
+    ///
+    /// - Parameter seen: told of each video's logits, from any thread and in any order
+    public func evaluated(
+        logits folder: FeatureFolder, threads: Int, seen: @Sendable (Logits) -> Void = { _ in }
+    ) throws(DatasetError) -> [EvaluatedVideo] {
         try each(threads: threads) { _, video throws(DatasetError) in
-            try LogitsFile.read(video.row, in: folder, classes: classes.count)
+            let logits = try LogitsFile.read(video.row, in: folder, classes: classes.count)
+            seen(logits)
+            return logits
         }
     }
 
@@ -149,70 +155,39 @@ extension TestSet {
     }
 }
 
-extension VideoList {
-    /// What is wrong with the rows' files of logits, each of them read, and the snippets of those that are sound.
-    public func audit(logits folder: FeatureFolder, classes: Int) -> (findings: [Finding], snippets: [Int?]) {
-        var faults: [DatasetError] = []
-        let snippets = rows.map { row -> Int? in
-            do throws(DatasetError) { return try LogitsFile.read(row, in: folder, classes: classes).snippets } catch {
-                faults.append(error)
-                return nil
-            }
-        }
-        return (Finding.each(faults), snippets)
-    }
-}
-
 extension TestSet {
-    /// What is doubtful about annotations where the videos' lengths are known; nil of those that are not.
-    public func doubt(snippets: [Int?]) -> Finding? {
-        Self.doubt(
+    /// What is doubtful about annotations where the videos' lengths are known; those are nil that are not.
+    public func doubts(snippets: [Int?]) -> [Finding] {
+        Self.doubts(
             zip(videos, snippets).compactMap { video, snippets in
                 snippets.map { (video.name, video.intervals, $0 * EvaluatedVideo.snippet) }
             })
     }
 
-    /// Intervals that begin behind the last frame of their videos.
-    static func doubt(_ videos: [(name: String, intervals: [AnnotatedInterval], frames: Int)]) -> Finding? {
+    /// Videos whose intervals are all in their first sixteenth, of which one can tell that frames are counted otherwise.
+    private static let fewest = 3
+
+    /// Intervals that begin behind the last frame of their videos, or that are all where they would be if rows stood for
+    /// frames, or times for frames.
+    static func doubts(_ videos: [(name: String, intervals: [AnnotatedInterval], frames: Int)]) -> [Finding] {
         let behind = videos.flatMap { video in
             video.intervals.filter { $0.frames.lowerBound >= video.frames }.map { interval in
                 "an annotated interval of \(quoted(video.name)) begins at frame \(interval.frames.lowerBound), and the video "
                     + "has \(video.frames): annotations and features have to count the same frames"
             }
         }
-        return behind.isEmpty ? nil : Finding(doubts: behind)
-    }
-}
-
-/// Logits in a file: [T, 1 + K], column 0 the coarse one.
-enum LogitsFile {
-    static func read(_ row: VideoList.Row, in folder: FeatureFolder, classes: Int) throws(DatasetError) -> Logits {
-        let name = row.video.name
-        var path = try folder.look(for: name + ".npy")
-        if path == nil { path = try folder.look(for: row.path) }
-        guard let path else {
-            throw DatasetError(
-                .noInput,
-                "\(folder.path) has no logits of \(quoted(name, limit: 200)) (line \(row.line) of the list): expected "
-                    + "\(quoted(name + ".npy", limit: 200))")
+        if !behind.isEmpty { return [Finding(doubts: behind)] }
+        let annotated = videos.filter { !$0.intervals.isEmpty }
+        let areEarly = annotated.allSatisfy { video in
+            video.intervals.allSatisfy { $0.frames.upperBound <= video.frames / EvaluatedVideo.snippet }
         }
-        let array = try FeatureFile.array(path)
-        guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == 1 + classes else {
-            throw DatasetError(
-                .badData,
-                "\(path) has shape \(array.shape): expected [T, \(1 + classes)], the coarse logit and \(classes) classes"
-            )
-        }
-        if let index = array.values.firstIndex(where: { !$0.isFinite }) {
-            throw DatasetError(.badData, "\(path): a logit of snippet \(index / (1 + classes)) is not finite")
-        }
-        let snippets = array.shape[0]
-        var logits = Logits(snippets: snippets, classes: classes)
-        for snippet in 0..<snippets {
-            let row = snippet * (1 + classes)
-            logits.coarse[snippet] = array.values[row]
-            for label in 0..<classes { logits.fine[snippet * classes + label] = array.values[row + 1 + label] }
-        }
-        return logits
+        guard annotated.count >= fewest, areEarly else { return [] }
+        return [
+            Finding(
+                doubt:
+                    "all annotated intervals are in the first sixteenth of their videos: have the files a row for each "
+                    + "frame, and not for each \(EvaluatedVideo.snippet), or are the intervals seconds that are read as "
+                    + "frames (--seconds)?")
+        ]
     }
 }

@@ -43,16 +43,9 @@ struct Chart {
 
     /// The chart; standing alone it has its colours with it.
     func svg(alone: Bool = false) -> String {
-        let style = alone ? "<style>\(Markup.colours)\(Markup.chartStyle)svg { background: var(--page) }</style>" : ""
-        let parts = [grid, dashes, curves, legend]
-        return """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" role="img" \
-            aria-label="\(Markup.escaped(title))">\(style)
-            <text x="\(Int(Self.left))" y="20" font-weight="600">\(Markup.escaped(title))</text>
-            \(parts.joined(separator: "\n"))
-            </svg>
-
-            """
+        Markup.svg(
+            title, width: Int(Self.width), height: Int(Self.height), left: Int(Self.left), alone: alone,
+            [grid, dashes, curves, legend])
     }
 
     private func place(_ point: (x: Double, y: Double)) -> (x: Double, y: Double) {

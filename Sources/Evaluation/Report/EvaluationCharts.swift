@@ -85,11 +85,19 @@ public struct EvaluationCharts: Sendable {
         )
     }
 
+    /// How wide a matrix of so many classes is, its texts as large as those of other charts.
+    static func matrixWidth(classes: Int) -> Int { matrixLeft + cell(classes) * classes + 40 }
+
+    private static let matrixLeft = 104
+
+    private static func cell(_ classes: Int) -> Int { classes > 24 ? 18 : 34 }
+
+    /// The class of a count's text, which stands out from its cell in the light and in the dark.
+    static func style(ofShare share: Double) -> String { share > 0.85 ? "on" : share > 0.6 ? "half" : "" }
+
     private static func matrix(_ title: String, _ rows: [[Int]], _ classes: [String], alone: Bool) -> String {
-        let cell = classes.count > 24 ? 18 : 34
-        let left = 104
-        let top = 120
-        let (width, height) = (left + cell * classes.count + 40, top + cell * classes.count + 10)
+        let (cell, left, top) = (cell(classes.count), matrixLeft, 120)
+        let (width, height) = (matrixWidth(classes: classes.count), top + cell * classes.count + 10)
         var parts: [String] = []
         for (row, counts) in rows.enumerated() {
             let all = counts.reduce(0, +)
@@ -110,20 +118,12 @@ public struct EvaluationCharts: Sendable {
                 )
                 if count > 0, cell > 20 {
                     parts.append(
-                        "<text class=\"\(share > 0.5 ? "on" : "")\" x=\"\(x + cell / 2)\" y=\"\(y + cell / 2 + 4)\" "
+                        "<text class=\"\(style(ofShare: share))\" x=\"\(x + cell / 2)\" y=\"\(y + cell / 2 + 4)\" "
                             + "text-anchor=\"middle\" font-size=\"10\">\(compact(count))</text>")
                 }
             }
         }
-        let style = alone ? "<style>\(Markup.colours)\(Markup.chartStyle)svg { background: var(--page) }</style>" : ""
-        return """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" \
-            aria-label="\(Markup.escaped(title))">\(style)
-            <text x="8" y="20" font-weight="600">\(Markup.escaped(title))</text>
-            \(parts.joined(separator: "\n"))
-            </svg>
-
-            """
+        return Markup.svg(title, width: width, height: height, left: 8, alone: alone, parts)
     }
 
     private static func short(_ label: String) -> String { label.count > 15 ? label.prefix(14) + "…" : label }

@@ -41,8 +41,7 @@ public struct EvaluationDocument: Sendable {
                 confidence(&writer)
                 thresholds(&writer)
                 confusion(&writer)
-                writer.key("notes")
-                writer.array(notes) { $0.string($1) }
+                writer.member("notes", notes)
             }
         }
     }

@@ -10,11 +10,13 @@ public struct EvaluationReport: Sendable {
     public var html: [UInt8] {
         let charts = EvaluationCharts(document)
         let confusion = charts.confusion()
+        let width = EvaluationCharts.matrixWidth(classes: evaluation.classes.count)
         var page = head
         page += "<div class=\"charts\">\(charts.roc.svg())\(charts.precisionRecall.svg())\(charts.alarms.svg())</div>\n"
         page += tables
         page +=
-            "<h2>What is taken for what</h2>\n<div class=\"charts\">\(confusion.videos)\(confusion.snippets)</div>\n"
+            "<h2>What is taken for what</h2>\n<div class=\"charts matrices\" style=\"--matrix: \(width)px\">"
+            + "<div>\(confusion.videos)</div><div>\(confusion.snippets)</div></div>\n"
         page += timelines
         page += "</main>\n</html>\n"
         return Array(page.utf8)
@@ -142,6 +144,8 @@ public struct EvaluationReport: Sendable {
         .figures b { display: block; color: var(--ink); font-size: 24px; font-variant-numeric: tabular-nums }
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 14px }
         .charts svg { width: 100%; background: var(--panel); border: 1px solid var(--line); border-radius: 8px }
+        .matrices { grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--matrix)), 1fr)) }
+        .matrices div { overflow-x: auto } .matrices svg { min-width: var(--matrix); max-width: calc(1.3 * var(--matrix)) }
         .wide { overflow-x: auto } table { border-collapse: collapse; background: var(--panel); font-size: 14px }
         th, td { border: 1px solid var(--line); padding: 4px 10px; text-align: right; font-variant-numeric: tabular-nums }
         th { color: var(--soft); font-weight: 600 } th:first-child, td:first-child { text-align: left }

@@ -9,7 +9,8 @@ enum Markup {
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
-            case _ where scalar.properties.generalCategory == .control: result += "\u{FFFD}"
+            // The last two are no characters of XML, in whatever way they are written.
+            case _ where scalar.properties.generalCategory == .control, "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
             default: result.unicodeScalars.append(scalar)
             }
         }
@@ -24,6 +25,21 @@ enum Markup {
             "<tr>" + row.map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
         }.joined(separator: "\n")
         return "<div class=\"wide\"><table><thead><tr>\(head)</tr></thead><tbody>\n\(body)\n</tbody></table></div>\n"
+    }
+
+    /// A drawing with a title above it; standing alone it has its colours with it.
+    ///
+    /// - Parameter left: where the title begins
+    static func svg(_ title: String, width: Int, height: Int, left: Int, alone: Bool, _ parts: [String]) -> String {
+        let style = alone ? "<style>\(colours)\(chartStyle)svg { background: var(--page) }</style>" : ""
+        return """
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" \
+            aria-label="\(escaped(title))">\(style)
+            <text x="\(left)" y="20" font-weight="600">\(escaped(title))</text>
+            \(parts.joined(separator: "\n"))
+            </svg>
+
+            """
     }
 
     /// Colours by name, light and dark, for the page and for charts that stand alone.
@@ -43,6 +59,7 @@ enum Markup {
         svg .coarse { stroke: var(--coarse) } svg .fine { stroke: var(--fine) } svg .good { stroke: var(--good) }
         svg .chance { stroke: var(--soft); stroke-dasharray: 4 4 } svg .cell { fill: var(--coarse) }
         svg .truth { fill: var(--truth); opacity: .22 } svg .on { fill: var(--page); font-weight: 600 }
+        svg .half { fill: #17191c; font-weight: 600 }
 
         """
 }

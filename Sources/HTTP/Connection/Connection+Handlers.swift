@@ -105,19 +105,20 @@ extension Connection {
             startStream(produce)
         case .failure(let error):
             let problem = HTTPProblem(handlerError: error)
-            if problem == .internalError { log("a handler failed", "\(error)") }
-            if let cause = problem.cause { log("a request failed", cause) }
+            if problem == .internalError { log("a handler failed", "\(error)", as: problem) }
+            if let cause = problem.cause { log("a request failed", cause, as: problem) }
             state.answer(problem, now: loop.now)
         }
     }
 
-    private func log(_ what: Logger.Message, _ reason: String) {
-        loop.logger.error(
-            what,
-            metadata: [
-                "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.address ?? peer)",
-                "error": "\(reason)",
-            ])
+    private func log(_ what: Logger.Message, _ reason: String, as problem: HTTPProblem?) {
+        guard let leftOut = loop.failureLines.tell(of: problem?.slug ?? "", at: loop.now) else { return }
+        var fields: Logger.Metadata = [
+            "request": "\(state.exchange?.requestID ?? "")", "client": "\(state.exchange?.address ?? peer)",
+            "error": "\(reason)",
+        ]
+        if leftOut > 0 { fields["left_out"] = "\(leftOut)" }
+        loop.logger.error(what, metadata: fields)
     }
 }
 
@@ -134,14 +135,14 @@ extension Connection {
         call.task = Task {
             var failure: (any Error)?
             do { try await produce(writer) } catch { failure = error }
-            let (failed, cause) = (failure != nil, (failure as? HTTPProblem)?.cause)
-            self.loop.enter { self.endStream(failed: failed, cause: cause, for: number) }
+            let (failed, problem) = (failure != nil, failure as? HTTPProblem)
+            self.loop.enter { self.endStream(failed: failed, problem, for: number) }
         }
     }
 
-    private func endStream(failed: Bool, cause: String?, for number: Int) {
+    private func endStream(failed: Bool, _ problem: HTTPProblem?, for number: Int) {
         guard isOpen, call.number == number else { return }
-        if let cause { log("an answer was cut", cause) }
+        if let cause = problem?.cause { log("an answer was cut", cause, as: problem) }
         if let action = state.endStream(failed: failed, now: loop.now), case .close = action { close() }
         settle()
     }

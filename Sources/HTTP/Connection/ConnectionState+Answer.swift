@@ -10,7 +10,7 @@ extension ConnectionState {
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
         exchange.address = context.trust.client(of: head.fields, from: remote)
-        exchange.trace = trace(of: head.fields)
+        exchange.trace = trace(of: head.fields, isTrusted: context.gate == nil)
         if context.observe != nil { exchange.path = head.path }
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
@@ -28,10 +28,18 @@ extension ConnectionState {
     }
 
     /// What a request says of its trace, and what is made of that here.
-    private mutating func trace(of fields: HeaderFields) -> RequestTrace? {
+    ///
+    /// - Parameter isTrusted: whether the client may say what is recorded
+    private mutating func trace(of fields: HeaderFields, isTrusted: Bool) -> RequestTrace? {
         let parent = fields[.traceParent].flatMap { TraceContext(parent: $0, state: fields[.traceState]) }
-        guard let tracer = context.tracer else { return parent.map { RequestTrace($0, parent: $0.spanID) } }
-        return tracer.begin(from: parent, using: &ids)
+        guard let tracer = context.tracer else {
+            return parent.map { parent in
+                var context = parent
+                context.isSampled = parent.isSampled && isTrusted
+                return RequestTrace(context, parent: parent.spanID)
+            }
+        }
+        return tracer.begin(from: parent, isTrusted: isTrusted, using: &ids)
     }
 
     private mutating func startBodyClock(_ exchange: Exchange, now: MonotonicTime) {
@@ -63,7 +71,12 @@ extension ConnectionState {
             case .refusedAtOnce(let problem):
                 answer(problem, now: now)
                 return nil
-            case .admitted: break
+            case .admitted:
+                // Before that anybody could have what they like recorded.
+                if admission.isTrusted, head.fields.contains(.traceParent) {
+                    let place = trace(of: head.fields, isTrusted: true)
+                    exchange?.trace = place
+                }
             }
         }
         switch context.router.resolve(head) {
@@ -79,8 +92,7 @@ extension ConnectionState {
 
     /// What is not let in is told of as asked of the route that it was for; nobody there learns of it.
     private mutating func noteRoute(of head: RequestHead) {
-        guard context.observe != nil, case .route(let route, _) = context.router.resolve(head) else { return }
-        exchange?.route = route.pattern
+        if context.observe != nil { exchange?.route = context.router.pattern(of: head) }
     }
 
     private mutating func admit(

@@ -28,6 +28,8 @@ public struct Admission: Sendable {
     public var fields: HTTPFields
     /// Whether the client may see how the server is set up.
     public var seesDetails: Bool
+    /// Whether the client may say that its trace is recorded.
+    public var isTrusted: Bool
     /// What follows.
     public var verdict: Verdict
 
@@ -37,11 +39,12 @@ public struct Admission: Sendable {
     /// Lets a request in, unless the verdict is another.
     public init(
         client: ClientIdentity, fields: HTTPFields = Admission.noFields, seesDetails: Bool = false,
-        verdict: Verdict = .admitted
+        isTrusted: Bool = true, verdict: Verdict = .admitted
     ) {
         self.client = client
         self.fields = fields
         self.seesDetails = seesDetails
+        self.isTrusted = isTrusted
         self.verdict = verdict
     }
 }

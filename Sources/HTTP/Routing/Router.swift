@@ -111,6 +111,12 @@ public struct Router: Sendable {
         return .refused(.methodNotAllowed(head.method, path: head.path, allow: methods.allow))
     }
 
+    /// The pattern of the route that a request would go by; nil where there is none.
+    public func pattern(of head: RequestHead) -> String? {
+        guard case .route(let route, _) = resolve(head) else { return nil }
+        return route.pattern
+    }
+
     private static let knownMethods = ["GET", "POST", "HEAD", "DELETE", "OPTIONS", "PUT", "PATCH", "TRACE", "QUERY"]
 
     private func find(_ path: String) -> (MethodTable, PathParameters)? {

@@ -17,6 +17,8 @@ final class EventLoop: @unchecked Sendable {
     let counters: ServerCounters
     let logger: Logger
     let dateLine = DateLine { time(nil) }
+    /// What of failed requests goes into the log.
+    var failureLines = FailureLines()
 
     /// The time at the beginning of the event that is being handled.
     private(set) var now = MonotonicTime.now

@@ -229,12 +229,6 @@ public enum ListenError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether it may be otherwise in a moment, as the network is up or another program has ended.
-    public var mayPass: Bool {
-        guard case .system(_, let code, _) = self else { return false }
-        return [EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code)
-    }
-
     private static func reason(_ call: String, _ code: Int32, _ address: ListenAddress) -> String {
         switch (code, address) {
         case (EADDRINUSE, _): "it is in use"

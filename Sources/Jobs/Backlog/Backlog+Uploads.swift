@@ -267,7 +267,7 @@ final class UploadRoom: Sendable {
         /// Until when it is in time, if no byte comes before.
         var due: MonotonicTime
         /// There once it has lost what it held; closed when that is not in memory any more.
-        var farewell: Latch<Void>?
+        var farewell: Latch<Void?>?
 
         /// Whether it lost what it held.
         var isLost: Bool { farewell != nil }
@@ -323,7 +323,7 @@ final class UploadRoom: Sendable {
     var isLost: Bool { state.withLock { $0.isLost } }
 
     /// To wait by for the memory of what it lost.
-    var farewell: Latch<Void>? { state.withLock { $0.farewell } }
+    var farewell: Latch<Void?>? { state.withLock { $0.farewell } }
 
     /// Whether the client has done its part.
     var hasArrived: Bool { state.withLock { $0.due == .never } }

@@ -141,6 +141,9 @@ extension Backlog {
         try await store.output(id, fetching: fetching)
     }
 
+    /// Counts an output that was only looked at as fetched.
+    package func noteFetched(_ id: JobID) async { await store.noteFetched(id) }
+
     /// Up to `limit` jobs, newest first, that come after `cursor`, the last one of the page before.
     public func list(
         _ filter: JobFilter = JobFilter(), limit: Int, before cursor: JobID? = nil

@@ -52,18 +52,15 @@ public struct DailyUsage: Sendable, Equatable {
         self.units = units
     }
 
-    private static let dayMilliseconds: Int64 = 86_400_000
-
     /// What counts at a time: the same on its day, and also where the clock was set back over midnight; else nothing yet.
     func current(at wall: WallTime) -> DailyUsage {
-        let (quotient, rest) = wall.milliseconds.quotientAndRemainder(dividingBy: Self.dayMilliseconds)
-        let today = rest < 0 ? quotient - 1 : quotient
+        let today = CalendarDate.day(ofMilliseconds: wall.milliseconds).daysSince1970
         return day == today || day == today + 1 ? self : DailyUsage(day: today)
     }
 
     /// The seconds until its day is over, at least 1.
     func secondsLeft(at wall: WallTime) -> Int {
-        let left = (day + 1) * Self.dayMilliseconds - wall.milliseconds
+        let left = (day + 1) * CalendarDate.millisecondsADay - wall.milliseconds
         return Int(max((left + 999) / 1_000, 1))
     }
 }

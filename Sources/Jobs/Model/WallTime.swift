@@ -23,17 +23,10 @@ public struct WallTime: Hashable, Comparable, Sendable {
 }
 
 extension WallTime: CustomStringConvertible {
-    private static let millisecondsADay: Int64 = 86_400_000
-
     /// The time as RFC 3339 writes it, such as `2026-01-01T00:00:00.000Z`.
     public var description: String {
-        var days = milliseconds / WallTime.millisecondsADay
-        var rest = Int(milliseconds % WallTime.millisecondsADay)
-        if rest < 0 {
-            rest += Int(WallTime.millisecondsADay)
-            days -= 1
-        }
-        let date = CalendarDate(daysSince1970: Int(days))
+        let (days, past) = CalendarDate.day(ofMilliseconds: milliseconds)
+        let (date, rest) = (CalendarDate(daysSince1970: Int(days)), Int(past))
         let day = "\(String(date.year, digits: 4))-\(String(date.month, digits: 2))-\(String(date.day, digits: 2))"
         let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60)
         let clock = "\(String(hour, digits: 2)):\(String(minute, digits: 2)):\(String(second, digits: 2))"

@@ -108,6 +108,9 @@ public protocol JobStore: Sendable {
     /// - Throws: `damaged` where it is not what was stored
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
 
+    /// Counts an output that was read without ``output(_:fetching:)``'s `fetching` as fetched.
+    func noteFetched(_ id: JobID) async
+
     /// Up to `limit` jobs, newest first.
     ///
     /// - Parameter cursor: the last job of the page before; it need not be there any more.
@@ -184,6 +187,9 @@ extension JobStore {
 
     /// Nobody counts.
     public func census() async throws(JobStoreError) -> QueueCensus? { nil }
+
+    /// What is kept until its time is given up for no other.
+    public func noteFetched(_ id: JobID) async {}
 
     /// It has no disk.
     public var room: StoreRoom? { nil }

@@ -169,6 +169,14 @@ public final class MemoryJobStore: JobStore {
         }
     }
 
+    /// The output may be given up from now on.
+    public func noteFetched(_ id: JobID) async {
+        step { state, _, _ in
+            _ = state.table.fetchOutput(id)
+            state.giveUpOverBudget()
+        }
+    }
+
     /// A page of jobs.
     public func list(
         _ filter: JobFilter, limit: Int, before cursor: JobID?

@@ -15,7 +15,7 @@ final class Crew<Processor: JobProcessor>: Sendable {
     /// Someone who waits for the crew to come to something.
     struct Watcher {
         let condition: @Sendable (State) -> Bool
-        let latch: Latch<Void>
+        let latch: Latch<Void?>
     }
 
     struct State {
@@ -79,7 +79,7 @@ final class Crew<Processor: JobProcessor>: Sendable {
     func reaches(
         _ condition: @escaping @Sendable (State) -> Bool, until deadline: MonotonicTime
     ) async -> Bool {
-        let latch = Latch<Void>()
+        let latch = Latch<Void?>()
         update { $0.watchers.append(Watcher(condition: condition, latch: latch)) }
         return await latch.value(until: deadline, by: clock) != nil
     }

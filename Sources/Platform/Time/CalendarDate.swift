@@ -43,6 +43,16 @@ public struct CalendarDate: Equatable, Sendable {
             + dayOfYear - Self.shift
     }
 
+    /// The day that so many milliseconds after the beginning of 1970 lie on, as days since then, and how many of them are past
+    /// its beginning.
+    public static func day(ofMilliseconds milliseconds: Int64) -> (daysSince1970: Int64, rest: Int64) {
+        let (quotient, rest) = milliseconds.quotientAndRemainder(dividingBy: millisecondsADay)
+        return rest < 0 ? (quotient - 1, rest + millisecondsADay) : (quotient, rest)
+    }
+
+    /// The milliseconds of a day.
+    public static let millisecondsADay: Int64 = 86_400_000
+
     private static func floored(_ number: Int, _ divisor: Int) -> Int {
         number >= 0 ? number / divisor : -((divisor - 1 - number) / divisor)
     }

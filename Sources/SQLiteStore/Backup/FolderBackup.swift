@@ -8,7 +8,8 @@ import Platform
 /// The large bodies are taken first, then the database in one snapshot, then the bodies that came between. So a body that a
 /// job of the snapshot lacks came and went after the backup had begun, and its job goes with it: whatever was accepted
 /// before is there, unless somebody has deleted it since. One that the folder lacks itself is told as damage. Then the
-/// copy gets a name, sums and a witness of its own, and is looked through as `vigil state check` does it.
+/// copy gets a name, sums and a witness of its own, and is looked through as `vigil state check` does it. Until then a file
+/// says that it is unfinished, so that what is left where the process ends is not taken for a folder without jobs.
 public struct FolderBackup: Sendable, Equatable {
     /// The folder.
     public let folder: String
@@ -42,11 +43,20 @@ public struct FolderBackup: Sendable, Equatable {
         // Its sums are new, so that what is damaged would look right in it.
         if !wasInUse { _ = try FolderCheck(reader.places).run() }
         let target = StatePlaces(folder: output)
+        try StateFolder.checkApart(output, from: path)
         try StateFolder.make(output)
         guard Directory.names(in: output, most: 1).isEmpty else {
             throw .unusable(path: output, reason: "it is not empty: expected a new folder")
         }
-        do { try copy(reader, to: target, madeAt: clock.wall) } catch {
+        do {
+            closeDescriptor(open(target.unfinished, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+            try Self.flush([target.unfinished, output, output + "/.."])
+            try copy(reader, to: target, madeAt: clock.wall)
+            guard unlink(target.unfinished) == 0 else {
+                throw StateError.unusable(path: target.unfinished, reason: String(cString: strerror(errno)))
+            }
+            try Self.flush([output])
+        } catch {
             Self.remove(target)
             throw StateError(error, at: target.database)
         }
@@ -167,7 +177,7 @@ public struct FolderBackup: Sendable, Equatable {
         rmdir(target.files)
         let own = [
             target.database, target.database + "-journal", target.log, target.index, target.witness, target.sums,
-            target.backup,
+            target.backup, target.unfinished,
         ]
         for path in own { unlink(path) }
         rmdir(target.folder)

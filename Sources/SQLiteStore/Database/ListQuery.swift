@@ -13,10 +13,10 @@ struct ListQuery: Sendable {
             conditions.append(condition)
             arguments.append(value.databaseValue)
         }
-        // A batch is of one owner: where it alone is asked for, its own index finds less.
-        let isOfBatch = filter.batch != nil && filter.status == nil
-        if let owner = filter.owner { add(isOfBatch ? "+owner = ?" : "owner = ?", Text(owner)) }
-        if let status = filter.status { add("status = ?", StatusCode[status]) }
+        // A batch has few jobs, of one owner: its own index finds the least, whatever else is asked for.
+        let sign = filter.batch == nil ? "" : "+"
+        if let owner = filter.owner { add(sign + "owner = ?", Text(owner)) }
+        if let status = filter.status { add(sign + "status = ?", StatusCode[status]) }
         if let batch = filter.batch { add("batch = ?", batch.jobID.blob) }
         if let client = filter.client { add("client = ?", Text(client)) }
         if let from = filter.from {

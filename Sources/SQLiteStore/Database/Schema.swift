@@ -19,8 +19,7 @@ enum Schema {
     }
 
     /// Whether all steps that are left, and all that is done later, change few rows by each statement: what SQLite writes down
-    /// to change back what a statement did then has room in memory, and needs no temporary file, for which a container whose
-    /// own files can't be written may have no place.
+    /// to change back what a statement did then has room in memory, and needs no temporary file.
     static func hasSmallStatements(_ db: Database) throws -> Bool {
         let done = try migrator.appliedIdentifiers(db)
         return done.isEmpty || done.contains("kinds")

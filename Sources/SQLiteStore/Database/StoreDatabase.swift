@@ -25,10 +25,12 @@ final class StoreDatabase: Sendable {
     private let unnoted = Mutex<JobStoreError?>(nil)
     /// The size from which the write-ahead log is brought into the database, in bytes.
     private let largestLog: Int
+    /// Whether a reader kept the log from being brought in when that was tried last.
+    private let isHeld = Atomic(false)
 
     /// - Parameter synchronous: `FULL`, so that a commit outlasts a loss of power, or `NORMAL`
     init(
-        path: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch,
+        path: String, folder: String, synchronous: String, largestLog: Int, keeper: LogKeeper, watch: FolderWatch,
         damage: StoreDamage, believesClock: Bool,
         wall: WallTime, now: MonotonicTime
     ) throws {
@@ -48,10 +50,15 @@ final class StoreDatabase: Sendable {
             // 16 MB, so that a transaction with 64 payloads in rows fits.
             try db.execute(sql: "PRAGMA cache_size = -16384")
             // Before the transactions in which it counts.
-            if try Schema.hasSmallStatements(db) { try db.execute(sql: "PRAGMA temp_store = MEMORY") }
+            if try Schema.hasSmallStatements(db) {
+                try Self.keepTemporaries(in: nil, db)
+            } else {
+                try Self.keepTemporaries(in: folder, db)
+            }
         }
         statements = pool.writeWithoutTransaction { JobStatements($0) }
         try Schema.migrator.migrate(pool)
+        try pool.writeWithoutTransaction { try Self.keepTemporaries(in: nil, $0) }
         keeper.begin(
             at: UInt32(
                 bitPattern: try pool.writeWithoutTransaction { try Int32.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
@@ -73,6 +80,14 @@ final class StoreDatabase: Sendable {
             try writeClock(db, wall: wall, now: now)
             try db.execute(sql: "PRAGMA application_id = \(Int32(bitPattern: keeper.identity))")
         }
+    }
+
+    /// Has SQLite write what a statement needs beside the database to nameless files in a folder, as it may be too much for
+    /// memory, and the places that it takes of its own accord may not be there in a container; or in memory, for nil.
+    static func keepTemporaries(in folder: String?, _ db: Database) throws {
+        // Where SQLite was built without it, it takes a place of its own.
+        try? db.execute(sql: "PRAGMA temp_store_directory = \((folder ?? "").quotedDatabaseIdentifier)")
+        try db.execute(sql: "PRAGMA temp_store = \(folder == nil ? "MEMORY" : "FILE")")
     }
 
     private static func configuration(watchedBy keeper: LogKeeper) -> Configuration {
@@ -234,7 +249,7 @@ final class StoreDatabase: Sendable {
         guard sum(), let found = try? pool.writeWithoutTransaction({ try $0.checkpoint(.passive) }) else { return }
         // Those of somebody else's, who wrote meanwhile.
         _ = sum(upTo: found.walFrameCount)
-        if found.walFrameCount == found.checkpointedFrameCount { keeper.broughtIn() }
+        if noteWhether(isHeld: found.walFrameCount != found.checkpointedFrameCount) { keeper.broughtIn() }
     }
 
     /// Brings all of the log into the database, and empties it.
@@ -245,9 +260,9 @@ final class StoreDatabase: Sendable {
         guard sum() else { return }
         let isDone = try? pool.writeWithoutTransaction { db in
             let found = try db.checkpoint(.passive)
-            guard found.walFrameCount == found.checkpointedFrameCount, sum(upTo: found.walFrameCount) else {
-                return false
-            }
+            guard noteWhether(isHeld: found.walFrameCount != found.checkpointedFrameCount),
+                sum(upTo: found.walFrameCount)
+            else { return false }
             // Somebody else can keep it from being emptied.
             keeper.broughtIn()
             _ = try db.checkpoint(.truncate)
@@ -255,6 +270,18 @@ final class StoreDatabase: Sendable {
         }
         if isDone == true { keeper.emptied() }
     }
+
+    /// Takes down whether a reader kept some of the log from being brought in; says whether none did.
+    private func noteWhether(isHeld: Bool) -> Bool {
+        self.isHeld.store(isHeld, ordering: .relaxed)
+        return !isHeld
+    }
+
+    /// Whether a reader kept the log from being brought in when that was tried last.
+    var isLogHeld: Bool { isHeld.load(ordering: .relaxed) }
+
+    /// Whether the log has grown far beyond what it should.
+    var isLogHuge: Bool { keeper.bytes.all >= 8 * largestLog }
 
     /// Writes the sums of the log's pages; says whether it may be brought in.
     private func sum(upTo frames: Int? = nil) -> Bool {

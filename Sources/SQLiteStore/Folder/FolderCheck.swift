@@ -39,6 +39,10 @@ struct FolderCheck {
 
     /// What was found, or the first thing that is wrong.
     func run() throws(StateError) -> Whole {
+        guard access(places.unfinished, F_OK) != 0 else {
+            throw .damaged(
+                path: places.folder, reason: "it is a backup that did not come to its end: remove it, and make another")
+        }
         let found = try WitnessFile.read(places.witness, reading: reading)
         let log = size(places.log)
         guard let bytes = size(places.database), bytes > 0 else { return try nothing(found, log: log) }

@@ -92,6 +92,12 @@ public final class StateFolder: Sendable {
         return Int(String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
     }
 
+    /// Throws where a copy would be within the folder that it is of, whose server takes what it does not know for left over.
+    static func checkApart(_ copy: String, from folder: String) throws(StateError) {
+        guard CanonicalPath.isWithin(copy, folder: folder) else { return }
+        throw .unusable(path: copy, reason: "it is within the state folder \(folder): expected a folder elsewhere")
+    }
+
     /// Makes the folder with all that it is in.
     static func make(_ path: String) throws(StateError) {
         if mkdir(path, 0o700) == 0 { return }

@@ -34,6 +34,8 @@ struct StatePlaces: Sendable {
     var seal: String { folder + "/closed" }
     /// What a backup says of itself.
     var backup: String { folder + "/backup" }
+    /// What is there while a backup is made, and stays where that did not come to its end.
+    var unfinished: String { folder + "/unfinished" }
     /// What the workers are at.
     var work: String { folder + "/work" }
     /// What is given back to a full disk.

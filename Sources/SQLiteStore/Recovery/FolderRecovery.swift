@@ -34,6 +34,7 @@ public struct FolderRecovery: Sendable, Equatable {
             if case .newer = error { throw error }
             damage = error
         }
+        try StateFolder.checkApart(output, from: path)
         try StateFolder.make(output)
         guard Directory.names(in: output, most: 1).isEmpty else {
             throw .unusable(path: output, reason: "it is not empty: expected a new folder")

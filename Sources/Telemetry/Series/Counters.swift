@@ -111,8 +111,17 @@ public final class NamedCounters: Sendable {
     }
 
     /// Writes the samples.
-    public func write(to text: inout TextWriter) {
+    ///
+    /// - Parameter shown: the one name that is told, with all others as one; nil for all
+    public func write(to text: inout TextWriter, only shown: String? = nil) {
         let beginnings = names.withLock { $0.beginnings }
+        if let shown {
+            let place = place(of: shown)
+            let all = (0...limit).reduce(0) { $0 + cells[$1] }
+            text.sample(family, [shown], cells[place])
+            text.sample(otherBeginning, all - cells[place], family.unit)
+            return
+        }
         for (index, beginning) in beginnings.enumerated() { text.sample(beginning, cells[index], family.unit) }
         text.sample(otherBeginning, cells[limit], family.unit)
     }

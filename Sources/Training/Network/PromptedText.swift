@@ -20,16 +20,15 @@ final class HandWrittenText: PromptedText {
     ) throws(TrainingError) {
         var tower = tower
         (tower.prefix, tower.postfix) = (0, 0)
-        do {
-            features = try TextTower(
-                from: WithoutPrompt(source: clip), configuration: tower, streaming: true, kernels: kernels
-            ).features(of: tokens.map { words + $0 })
-        } catch let error as WeightError {
-            throw .badWeights(error)
-        } catch let error as TextTowerError {
-            throw .badText(error)
+        let text: TextTower
+        do throws(WeightError) {
+            text = try TextTower(
+                from: WithoutPrompt(source: clip), configuration: tower, streaming: true, kernels: kernels)
         } catch {
-            throw .badSetting(name: "text tower", value: "\(error)", expected: "CLIP's")
+            throw .badWeights(error)
+        }
+        do throws(TextTowerError) { features = try text.features(of: tokens.map { words + $0 }) } catch {
+            throw .badText(error)
         }
     }
 

@@ -6,8 +6,6 @@ import VadCLIP
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
     /// A number of the step that is not finite: the loss, or the gradient of a tensor.
     case diverged(step: Int, what: String, cause: Cause)
-    /// A setting out of range.
-    case badSetting(name: String, value: String, expected: String)
     /// A tensor that is missing or wrong.
     case badWeights(WeightError)
     /// A shape or settings of the model that don't fit.
@@ -40,7 +38,6 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .diverged(let step, let what, let cause):
             "the training diverged: in step \(step) \(what) is not finite; \(cause.text)"
-        case .badSetting(let name, let value, let expected): "\(name) is \(value): expected \(expected)"
         case .badWeights(let error): error.description
         case .badModel(let error): error.description
         case .badText(let error): error.description

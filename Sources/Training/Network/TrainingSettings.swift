@@ -18,6 +18,15 @@ public struct TrainingSettings: Sendable, Equatable {
 
     /// The published settings for `model`.
     public init(model: ModelConfiguration) { self.model = model }
+
+    /// Throws where parts are left out with which nothing of a video reaches its scores: the join takes both graphs' halves,
+    /// and the rows before them by their convolutions alone.
+    func checkParts() throws(RunError) {
+        guard without.isSuperset(of: [.similarity, .distance]), !without.contains(.global) else { return }
+        throw .badSetting(
+            "--without similarity,distance leaves nothing of a video that could reach its scores, as the join takes the "
+                + "graphs' halves alone: --without global leaves both graphs out, and the rows before them are joined")
+    }
 }
 
 /// A part of the method that can be left out, to see what it is worth. The raw value is its name on the command line.
@@ -29,7 +38,7 @@ public enum Ablation: String, Sendable, CaseIterable, Comparable {
     case global
     /// The similarity graph: its half of what is joined is zero.
     case similarity
-    /// The distance graph: its half of what is joined is zero.
+    /// The distance graph: its half of what is joined is zero. Without both graphs nothing is joined: that is ``global``.
     case distance
     /// The learnable prompt: text features are those of "a video of LABEL", and constant.
     case learnablePrompt = "learnable-prompt"

@@ -28,7 +28,8 @@ public struct ReplayRun {
         guard let window = window ?? Preset.matching(layers: size.layers)?.window else {
             throw ModelError.badSetting(
                 name: "number of layers", value: String(size.layers),
-                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --window for another model")
+                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --window for another model",
+                file: checkpoint.file.path)
         }
         var settings = TrainingSettings(
             model: ModelConfiguration(
@@ -38,13 +39,14 @@ public struct ReplayRun {
         settings.contrastWeight = plan.contrastWeight
         settings.optimizer.weightDecay = plan.weightDecay
         settings.without = without
+        try settings.checkParts()
         try checkpoint.check(prefix: prompt.prefix, postfix: prompt.postfix)
         let tower = try checkpoint.textTower(width: size.width, prefix: prompt.prefix, postfix: prompt.postfix)
         let layout = ParameterLayout(settings.model, context: tower.context, textWidth: tower.width)
         trainer = try Trainer(
             settings: settings, parameters: Parameters(layout: layout, from: checkpoint), clip: checkpoint,
             tower: tower,
-            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, most: tower.mostTokens),
+            tokens: try LabelTokens.of(plan.labels, vocabulary: vocabulary, tower: tower),
             words: try LabelTokens.handWrittenPrompt(vocabulary: vocabulary), kernels: kernels, threads: threads)
         for video in plan.steps.joined() where access(video.path, R_OK) != 0 {
             throw ReplayError.unreadable("\(video.path) can't be read: \(String(cString: strerror(errno)))")

@@ -121,16 +121,14 @@ public struct RunSettings: Sendable, Equatable {
 
     private func write(model json: inout JSONWriter) {
         json.member("recipe", recipe)
-        json.key("labels")
-        json.array(training.model.labels) { $0.string($1) }
+        json.member("labels", training.model.labels)
         json.member("width", training.model.width)
         json.member("length", training.model.length)
         json.member("layers", training.model.layers)
         json.member("window", training.model.window)
         json.member("prompt_prefix", training.prefix)
         json.member("prompt_postfix", training.postfix)
-        json.key("without")
-        json.array(training.without.map(\.rawValue).sorted()) { $0.string($1) }
+        json.member("without", training.without.map(\.rawValue).sorted())
     }
 
     private func write(recipe json: inout JSONWriter) {
@@ -158,6 +156,7 @@ extension RunSettings {
     /// Throws where a value is out of its range, naming its option.
     public func validate() throws(RunError) {
         do throws(ModelError) { try training.model.validate() } catch { throw .badSetting(error.description) }
+        try training.checkParts()
         func check(_ option: String, _ value: Double, _ range: ClosedRange<Double>) throws(RunError) {
             guard range.contains(value) else {
                 throw .badSetting("\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")

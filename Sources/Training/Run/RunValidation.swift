@@ -36,7 +36,8 @@ public struct RunValidation: Sendable {
     ) throws {
         let labels = try list.classes(spelling)
         let audit = FeatureAudit(
-            list, classes: labels, spelling: spelling, in: folder, width: width, for: .testing, isThorough: isThorough)
+            list, classes: labels, spelling: spelling, in: folder, width: width, of: .textTower, for: .testing,
+            isThorough: isThorough)
         guard audit.errors.isEmpty else { throw DataFaults(audit) }
         guard labels.contains([0]), labels.contains(where: { $0 != [0] }) else {
             throw DataFaults(["\(list.path) has to have normal and abnormal videos to validate on"])
@@ -44,7 +45,8 @@ public struct RunValidation: Sendable {
         summary = audit.summary
         var notes = audit.findings.map(\.description)
         if let annotations {
-            notes += try TestSet(list, annotations: annotations, spelling: spelling).notes
+            let set = try TestSet(list, annotations: annotations, spelling: spelling)
+            notes += set.notes + set.doubts(snippets: audit.snippets).map(\.description)
             guard zip(list.rows, labels).contains(where: { $1 != [0] && annotations[$0.video.name]?.isEmpty == false })
             else {
                 throw DataFaults([

@@ -30,7 +30,7 @@ public struct TrainingData: Sendable {
     ) throws {
         let classes = try list.classes(spelling)
         let audit = FeatureAudit(
-            list, classes: classes, spelling: spelling, in: folder, width: width, for: .training,
+            list, classes: classes, spelling: spelling, in: folder, width: width, of: .textTower, for: .training,
             isThorough: isThorough)
         guard audit.errors.isEmpty else { throw DataFaults(audit) }
         guard classes.contains([0]) else {

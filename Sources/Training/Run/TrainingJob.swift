@@ -80,9 +80,14 @@ public struct TrainingJob {
         return try clip.textTower(width: own.model.width, prefix: own.prefix, postfix: own.postfix)
     }
 
+    /// The memory that a run takes.
+    public func memory() throws(ModelError) -> TrainingMemory {
+        try TrainingMemory(settings.training, threads: threads, clip: clip, start: start)
+    }
+
     /// The labels' tokens; throws `ModelError`.
     func tokens() throws(ModelError) -> [[Int]] {
-        try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, most: try tower().mostTokens)
+        try LabelTokens.of(settings.training.model.labels, vocabulary: vocabulary, tower: try tower())
     }
 
     func layout() throws(ModelError) -> ParameterLayout {
@@ -102,8 +107,7 @@ public struct TrainingJob {
         try settings.validate()
         let own = settings.training
         try clip.check(prefix: own.prefix, postfix: own.postfix)
-        _ = try LabelTokens.of(
-            own.model.labels, vocabulary: vocabulary, most: try tower(settings, clip).mostTokens)
+        _ = try LabelTokens.of(own.model.labels, vocabulary: vocabulary, tower: try tower(settings, clip))
         if validatesFrames == false, settings.metric != .aucVideo {
             throw RunError.badSetting(
                 "--metric \(settings.metric.rawValue) needs annotated frames by --annotations; auc_video needs none")

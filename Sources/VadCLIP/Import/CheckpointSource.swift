@@ -150,8 +150,12 @@ extension CheckpointSource {
             return try CheckpointShapes.textTower(
                 of: self, names: names, width: width, prefix: prefix, postfix: postfix)
         } catch {
-            if case .badWeights(let error) = error { throw bad(error.name, error.problem) }
-            throw error
+            switch error {
+            case .badWeights(let error): throw bad(error.name, error.problem)
+            case .badSetting(let name, let value, let expected, _):
+                throw .badSetting(name: name, value: value, expected: expected, file: file.path)
+            default: throw error
+            }
         }
     }
 
@@ -181,8 +185,10 @@ public enum LabelTokens {
     ///
     /// - Parameters:
     ///   - vocabulary: text of CLIP's vocabulary file
-    ///   - most: the most word tokens that a label may have
-    public static func of(_ labels: [String], vocabulary: String?, most: Int) throws(ModelError) -> [[Int]] {
+    ///   - tower: the text tower that takes them
+    public static func of(
+        _ labels: [String], vocabulary: String?, tower: TextTower.Configuration
+    ) throws(ModelError) -> [[Int]] {
         var known: [ByteText: [Int]] = [:]
         for preset in Preset.all {
             for (label, tokens) in zip(preset.labels, preset.tokens) { known[label.asciiLowercase] = tokens }
@@ -196,8 +202,16 @@ public enum LabelTokens {
                     "label \(quoted(label)) is not one of the published ones: its tokens need CLIP's vocabulary by --vocab: "
                         + ImportOptions.vocabularySource)
             }
-            guard (1...max(most, 1)).contains(tokens.count) else {
-                throw .badLabels("label \(quoted(label)) is \(tokens.count) tokens long: expected 1 to \(most)")
+            guard (1...max(tower.mostTokens, 1)).contains(tokens.count) else {
+                throw .badLabels(
+                    "label \(quoted(label)) is \(tokens.count) tokens long: expected 1 to \(tower.mostTokens)")
+            }
+            if let stray = tokens.first(where: { $0 >= tower.vocabulary }) {
+                throw .badLabels(
+                    "label \(quoted(label)) has token \(stray) of "
+                        + (vocabulary == nil ? "CLIP's vocabulary" : "the vocabulary that --vocab names")
+                        + ", and the text tower knows \(tower.vocabulary): that vocabulary does not belong to this text tower"
+                        + (vocabulary == nil ? "; --vocab names its own" : ""))
             }
             all.append(tokens)
         }

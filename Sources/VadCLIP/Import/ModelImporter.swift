@@ -31,8 +31,7 @@ public struct ModelImporter {
         }
         let maker = ModelMaker(
             weights: checkpoint, configuration: configuration, tower: tower,
-            tokens: try LabelTokens.of(
-                configuration.labels, vocabulary: options.vocabulary, most: tower.mostTokens),
+            tokens: try LabelTokens.of(configuration.labels, vocabulary: options.vocabulary, tower: tower),
             name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
@@ -68,7 +67,8 @@ public struct ModelImporter {
         guard let labels = options.labels ?? preset?.labels, let window = options.window ?? preset?.window else {
             throw .badSetting(
                 name: "number of layers", value: String(layers),
-                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --labels and --window for another model")
+                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --labels and --window for another model",
+                file: checkpoint.file.path)
         }
         if options.preset == nil, let preset {
             let published = shape == [256, 512]

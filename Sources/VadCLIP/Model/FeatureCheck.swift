@@ -38,8 +38,9 @@ public struct FeatureCheck: Sendable {
         return (matrix, report)
     }
 
-    private func check(shape: [Int]) throws(FeatureError) {
-        if shape.count == 3, shape[2] == width || shape[2] == 768 || shape[2] == 1024, let axis = cropAxis(shape) {
+    /// Throws where features of a shape can't be scored, whatever is in them.
+    public func check(shape: [Int]) throws(FeatureError) {
+        if shape.count == 3, shape[2] == width || [512, 768, 1024].contains(shape[2]), let axis = cropAxis(shape) {
             throw .severalMatrices(shape: shape, width: width, axis: axis)
         }
         guard shape.count == 2 else { throw .notAMatrix(shape: shape, width: width) }
@@ -166,6 +167,7 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
                     ? "one matrix in a stack"
                     : shape[axis] == 10 ? "ten crops of each snippet" : "\(shape[axis]) matrices, crops or videos")
                 + ": score one of them, [T, \(width)] (in numpy features\(axis == 0 ? "[0]" : "[:, 0]"))"
+                + (shape[2] == width ? "" : "; \(Self.wrongWidth(found: shape[2], expected: width))")
         case .noRows(let shape):
             "the features have shape \(shape) and no rows: expected at least one snippet"
         case .transposed(let shape, let width):
@@ -180,7 +182,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    private static let anotherModel = "another one is served or used by --model of vigil serve and vigil score"
+    private static let anotherModel =
+        "another one is served or used by --model of vigil serve, vigil score and vigil eval"
 
     /// Where rows of such a width come from, and what to do.
     private static func origin(_ found: Int, expected: Int) -> String {
@@ -197,7 +200,8 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
             return source.map { "; \($0). This model takes \(expected)\(isDemo): \(anotherModel)" } ?? ""
         }
         if found == FeatureCheck.demoWidth {
-            return "; 64 is the width of the embedded demo model, which vigil serve and vigil score use without --model"
+            return "; 64 is the width of the embedded demo model, which vigil serve, vigil score and vigil eval use "
+                + "without --model"
         }
         return source.map { ", the image embedding of CLIP ViT-B/16; \($0). Extract with ViT-B/16" } ?? ""
     }

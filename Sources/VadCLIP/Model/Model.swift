@@ -125,7 +125,7 @@ public struct ModelInfo: Sendable {
 /// A model that can't be used, and why.
 public enum ModelError: Error, Equatable, CustomStringConvertible {
     /// A setting out of range.
-    case badSetting(name: String, value: String, expected: String)
+    case badSetting(name: String, value: String, expected: String, file: String? = nil)
     /// A tensor that is missing or wrong.
     case badWeights(WeightError)
     /// A file that is not a model file of this version.
@@ -140,8 +140,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     /// One sentence for a person.
     public var description: String {
         switch self {
-        case .badSetting(let name, let value, let expected):
-            "the model's \(name) is \(value): expected \(expected)"
+        case .badSetting(let name, let value, let expected, let file):
+            (file.map { "\($0): " } ?? "") + "the model's \(name) is \(value): expected \(expected)"
         case .badWeights(let error): error.description
         case .notAModel(let reason): reason
         case .selfTestFailed(let kernels, let difference, let tolerance):

@@ -84,10 +84,13 @@ struct KeyFile {
     /// Reads the key, the only line of the file.
     init(_ path: String) throws {
         if let reason = InputFile.fault(path) { throw Failure(.noInput, "--key-file \(path): \(reason)") }
-        let file = try MappedFile(path: path)
-        let text = file.withUnsafeBytes { String(validating: $0.prefix(Self.maxBytes + 1), as: UTF8.self) }
+        let file: SmallFile
+        do throws(SmallFile.Failure) { file = try SmallFile(path, maxBytes: Self.maxBytes) } catch {
+            throw Failure(.configuration, "--key-file \(error); expected one line, the API key")
+        }
+        let text = String(validating: file.bytes, as: UTF8.self)
         let key = text.map { GivenValue.trimmed($0) } ?? ""
-        guard file.count > 0, text == nil || !key.isEmpty else {
+        guard text == nil || !key.isEmpty else {
             throw Failure(.configuration, "--key-file \(path): it is empty; expected one line, the API key")
         }
         guard let field = Self.field(key) else {

@@ -8,6 +8,9 @@ enum ReportText {
         }.joined()
     }
 
+    /// An amount of memory.
+    static func gigabytes(_ bytes: Int) -> String { "\(fixed(Double(bytes) / 1e9, 2)) GB" }
+
     /// A number with so many digits after the point.
     static func fixed(_ value: Double, _ digits: Int) -> String {
         let scale = (0..<digits).reduce(1) { scale, _ in scale * 10 }

@@ -5,13 +5,14 @@ import Datasets
 struct AnnotationOptions: ParsableArguments {
     @Option(
         help: """
-            The tested videos' abnormal intervals: a CSV of video,label,start,end, or a benchmark's file. In frames; seconds \
-            as 12.5s or 1:02.
+            The abnormal intervals of the videos that are tested or validated on: a CSV of video,label,start,end, or a \
+            benchmark's file. Plain numbers are frames; seconds are written as 12.5s or 1:02.
             """)
     var annotations: String?
     @Flag(help: "Plain numbers in the annotations are seconds.")
     var seconds = false
-    @Option(help: "Frames a second of the videos. (default: the benchmark's, else 30; seconds of one's own need it)")
+    @Option(
+        help: "Frames a second of the videos, which seconds in one's own annotations need. (default: the benchmark's)")
     var fps: Double?
 
     /// Throws at a rate that no video has.

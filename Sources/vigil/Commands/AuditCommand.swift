@@ -15,8 +15,8 @@ struct AuditVerifyCommand: ParsableCommand {
         commandName: "verify", abstract: "Tell whether an audit log is as it was written.",
         discussion: """
             Files that follow each other are named in their order, the oldest first. A cut at the end is known by FILE.head \
-            beside the last one, or by --expect-last. Exit codes: 0 whole, 65 not, with the first line that is wrong, 66 no \
-            such file.
+            beside the last one, or by --expect-last. How many lines could not be written is told, and no fault: it is what \
+            the log says. Exit codes: 0 whole, 65 not, with the first line that is wrong, 66 no such file.
             """)
 
     @Argument(help: "The log's files, the oldest first.")
@@ -54,6 +54,17 @@ extension AuditCheck.Report {
     fileprivate func text(_ expected: String?) -> [UInt8] {
         var lines = ["whole: \(counted(lines, "line")), from \(first ?? "-") to \(last ?? "-")"]
         lines.append("last: number \(place.number), SHA-256 \(place.digest)")
+        if isBeingWritten { lines.append("a server is writing a further line, which is left out") }
+        if missing > 0 {
+            lines.append(
+                "missing: \(counted(missing, "line")) that could not be written when it was to be, as the log says itself"
+            )
+        }
+        if let first = unwitnessed.first {
+            lines.append(
+                "nothing vouched for the lines before number \(first) when a server went on with them: its FILE.head was not "
+                    + "there or could not be read")
+        }
         if witness != place, expected == nil {
             lines.append(
                 "nothing vouches for what is behind "
@@ -74,6 +85,10 @@ extension AuditCheck.Report {
                 json.member("number", place.number)
                 json.member("sha256", place.digest)
                 json.member("witnessed", witness?.number)
+                json.member("being_written", isBeingWritten)
+                json.member("missing", missing)
+                json.key("unwitnessed")
+                json.array(unwitnessed) { $0.number($1) }
             }
         }
     }

@@ -54,6 +54,7 @@ struct EvalCheck {
         if let fault { report.findings.append(Finding(fault)) }
         let summary = ListSummary(list, classes: labels, spelling: spelling)
         report.summary = summary
+        if isOwn, !isTraining { report.findings += summary.misspelt.map { Finding(doubt: $0) } }
         let snippets = lengths(of: list, labels, summary, spelling, width: width, &report)
         guard let intervals else { return spelling }
         report.findings += input.ignored(intervals).map { Finding(doubt: $0) }
@@ -61,7 +62,7 @@ struct EvalCheck {
         let set = try TestSet(list, annotations: intervals, spelling: spelling)
         report.intervals = set.videos.reduce(0) { $0 + $1.intervals.count }
         report.findings += set.notes.map { Finding(doubt: $0) }
-        if let doubt = snippets.flatMap({ set.doubt(snippets: $0) }) { report.findings.append(doubt) }
+        if let snippets { report.findings += set.doubts(snippets: snippets) }
         return spelling
     }
 

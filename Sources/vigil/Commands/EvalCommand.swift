@@ -19,7 +19,7 @@ struct EvalCommand: ParsableCommand {
     var bootstrap: Int?
     @Option(help: "What the lists are drawn with. (default: 0)")
     var seed: UInt32?
-    @Option(help: "False alarms an hour that the proposed threshold may give. (default: 1)")
+    @Option(help: "False alarms an hour, by --fps or else 30, that the proposed threshold may give. (default: 1)")
     var falseAlarms: Double?
     @Flag(help: "Write JSON.")
     var json = false
@@ -67,6 +67,16 @@ struct EvalCommand: ParsableCommand {
             }
         }
         if let plots { try EvalFiles.checkPlots(in: plots) }
+        try checkOutputs()
+    }
+
+    /// Throws where what is written would take the place of what is read.
+    private func checkOutputs() throws {
+        var outputs = report.map { [(option: "--report", path: $0)] } ?? []
+        if let plots { outputs += EvaluationCharts.fileNames.map { (option: "--plots", path: "\(plots)/\($0)") } }
+        for (option, path) in outputs where input.reads(path) {
+            throw Failure(.usage, "\(option): '\(path)' is one of the files that are read: expected another")
+        }
     }
 
     /// Options that are given and change nothing.
@@ -114,25 +124,44 @@ struct EvalInput: ParsableArguments {
     var dataset: String?
     @Option(help: "Folder of the benchmark's test list and annotations.")
     var data: String?
-    @Option(help: "The list of videos, a CSV of path,label with several labels between semicolons.")
+    @Option(
+        help:
+            "The list of videos, a CSV of path,label with several labels between semicolons. (default: the benchmark's)"
+    )
     var list: String?
     @OptionGroup var truth: AnnotationOptions
-    @Option(help: "Folder of logits, NAME.npy of [T, 1 + classes]: the coarse logit, then the fine ones.")
+    @Option(
+        help: """
+            Folder of logits, NAME.npy of [T, 1 + classes], a row for 16 frames: the coarse logit, then the fine ones, before \
+            sigmoid and softmax.
+            """)
     var logits: String?
-    @Option(help: "Folder of features, in which the list's files are found by the ends of their paths.")
+    @Option(help: "Folder of features, in which the list's .npy files are found by the ends of their paths.")
     var features: String?
-    @Option(help: "The model file. (default: the embedded demo model)")
+    @Option(
+        help: "The model file that scores the features. (default: the embedded demo model, for made-up scenes alone)")
     var model: String?
-    @Option(help: "Classes, separated by commas, the normal one first. (default: the dataset's, or the model's)")
+    @Option(
+        help:
+            "Classes, separated by commas, the normal one first; one's own logits need them. (default: the dataset's, or the model's)"
+    )
     var labels: String?
     @Option(help: "Take the list's rows of this crop alone.")
     var crop: Int?
-    @Option(help: "Threads. (default: the processors)")
+    @Option(help: "Threads that score. (default: the processors)")
     var workers: Int?
     @Option(help: "Kernels that score: auto, avx512, avx2, neon or portable.")
     var kernels: String?
 
     var threads: Int { workers ?? Processors.count }
+
+    /// Whether a file is one that is read, or is taken for one: it is there in a folder of them, and no page or chart.
+    func reads(_ path: String) -> Bool {
+        let files = [list, truth.annotations, model].compactMap { $0 }
+        if files.contains(where: { AtomicFile.isSameFile($0, path) }) { return true }
+        guard !path.ends(with: ".html"), !path.ends(with: ".svg"), access(path, F_OK) == 0 else { return false }
+        return [data, logits, features].compactMap { $0 }.contains { CanonicalPath.isWithin(path, folder: $0) }
+    }
 
     /// Throws at options that don't fit together.
     func check(needsScores: Bool) throws {
@@ -146,8 +175,9 @@ struct EvalInput: ParsableArguments {
         }
         if needsScores, logits == nil, features == nil {
             throw Failure(
-                .usage, "expected --logits DIR, or --features DIR with --model FILE (vigil help eval shows the options)"
-            )
+                .usage,
+                "expected --features DIR, scored by --model FILE or the embedded demo model, or --logits DIR; and --list with "
+                    + "--annotations, or --dataset with --data (vigil help eval shows the options)")
         }
         if dataset != nil, data == nil, list == nil || truth.annotations == nil {
             throw Failure(.usage, "--dataset needs --data, the folder of its test list and annotations")

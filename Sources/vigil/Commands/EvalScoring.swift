@@ -22,7 +22,13 @@ extension EvalInput {
     func scored() throws -> EvalScored {
         if let logits { return try read(logits) }
         guard let features else { throw Failure(.usage, "expected --logits or --features") }
+        let isDemo = model == nil
         let model = try ModelSource.load(path: model, kernels: Kernels.choose(kernels))
+        if isDemo {
+            Terminal.note(
+                "note: without --model it is the embedded demo model '\(model.info.name)' that scores: it takes rows "
+                    + "\(model.configuration.width) wide and knows made-up scenes alone")
+        }
         let asked = try labels.map { try ScoreOptions.labels(in: $0) }
         let classes = try model.classes(for: asked)
         let loaded = try testSet(classes: classes.labels)
@@ -50,10 +56,14 @@ extension EvalInput {
     private func read(_ logits: String) throws -> EvalScored {
         let loaded = try testSet(classes: nil)
         tell(loaded.set)
-        let videos = try loaded.set.evaluated(logits: FeatureFolder(path: logits), threads: threads)
+        let look = Mutex(LogitsLook())
+        let videos = try loaded.set.evaluated(logits: FeatureFolder(path: logits), threads: threads) { logits in
+            look.withLock { $0.see(logits) }
+        }
         return EvalScored(
             set: loaded.set, videos: videos, dataset: loaded.dataset, source: "logits in \(logits)",
-            framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth, notes: loaded.notes)
+            framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth,
+            notes: loaded.notes + look.withLock { $0.doubts })
     }
 
     /// What the list holds, said before anything runs.

@@ -68,35 +68,36 @@ struct InspectCommand: AsyncParsableCommand {
 
     private func showFeatures(_ file: MappedFile, _ isFirst: Bool) async throws {
         var isFirst = isFirst
-        for matrix in try await FeatureReader.matrices(in: file, isRows: raw, width: width ?? Self.usualWidth) {
-            let document = FeatureReportDocument(try report(on: matrix))
+        for found in try await FeatureReader.matrices(in: file, isRows: raw, width: width ?? Self.usualWidth) {
+            let document = FeatureReportDocument(try report(on: found))
             let lines = document.lines.map { $0 + String(repeating: " ", count: max(1, 15 - $0.count)) + $1 }
             try write(
-                json ? document.json(file: matrix.label) : Array(lines.joined(separator: "\n").utf8), of: matrix.label,
+                json ? document.json(file: found.label) : Array(lines.joined(separator: "\n").utf8), of: found.label,
                 isFirst)
             isFirst = false
         }
     }
 
-    private func report(on matrix: FeatureReader.Matrix) throws -> FeatureReport {
+    private func report(on found: FeatureReader.Found) throws -> FeatureReport {
         // What comes with Vigil to be tried is no mistake.
-        let isDemo = width == nil && matrix.array.shape.count == 2 && matrix.array.shape[1] == FeatureCheck.demoWidth
+        let shape = found.matrix.array.shape
+        let isDemo = width == nil && shape.count == 2 && shape[1] == FeatureCheck.demoWidth
         do throws(FeatureError) {
             let check = FeatureCheck(width: isDemo ? FeatureCheck.demoWidth : width ?? Self.usualWidth)
-            var report = try check.accept(matrix.array).report
-            report.warnings = matrix.notes + notes(on: matrix, isDemo: isDemo) + report.warnings
+            var report = try check.accept(found.matrix.array).report
+            report.warnings = found.matrix.notes + notes(on: found, isDemo: isDemo) + report.warnings
             return report
         } catch {
             var hint = ""
-            if case .wrongWidth(let found, _) = error { hint = " (--width \(found) if that is what you mean)" }
-            throw Failure(.badData, "\(matrix.label): \(error)\(hint)")
+            if case .wrongWidth(let width, _) = error { hint = " (--width \(width) if that is what you mean)" }
+            throw Failure(.badData, "\(found.label): \(error)\(hint)")
         }
     }
 
-    private func notes(on matrix: FeatureReader.Matrix, isDemo: Bool) -> [String] {
+    private func notes(on found: FeatureReader.Found, isDemo: Bool) -> [String] {
         var notes: [String] = []
-        if !matrix.parameters.isEmpty {
-            let names = matrix.parameters.map { "'\($0.name)'" }.joined(separator: ", ")
+        if !found.parameters.isEmpty {
+            let names = found.parameters.map { "'\($0.name)'" }.joined(separator: ", ")
             notes.append("beside the features, for vigil score and POST /score: \(names)")
         }
         if isDemo {
@@ -258,8 +259,7 @@ private struct Inspection {
         case .count(let count): json.member(name, count)
         case .flag(let flag): json.member(name, flag)
         case .list(let items):
-            json.key(name)
-            json.array(items) { $0.string($1) }
+            json.member(name, items)
         case .none:
             json.key(name)
             json.null()

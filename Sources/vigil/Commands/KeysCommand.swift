@@ -39,7 +39,9 @@ struct KeyFilePlace: ParsableArguments {
 struct KeysAddCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Make a key, print it, and add its digest to the file.",
-        discussion: "Where there is no file one is made that nobody else may read.")
+        discussion: """
+            Where there is no file one is made that nobody else may read; what root makes is also for the group of the folder.
+            """)
 
     @Argument(help: "The key's name: letters, digits, dots, hyphens and underscores.")
     var name: String
@@ -63,13 +65,13 @@ struct KeysAddCommand: ParsableCommand {
         let attributes = try attributes()
         let path = try place.path()
         let secret = KeySecret.make()
-        try KeyFileEdit(path: path, mayMake: true).run { text throws(APIKeyError) in
+        let edit = try KeyFileEdit(path: path, mayMake: true)
+        try edit.run(show: { try KeySecret.show(secret, of: name, in: path) }) { text throws(APIKeyError) in
             try text.add(name, secret: secret, attributes: attributes)
             if let owner = text.unknownOwner(of: name) {
                 Terminal.note("note: no key is called '\(owner)', whose jobs are to be those of '\(name)' too")
             }
         }
-        try KeySecret.show(secret, of: name, in: path)
     }
 
     /// What was given, which is good by itself.
@@ -101,10 +103,10 @@ struct KeysRotateCommand: ParsableCommand {
     func run() throws {
         let path = try place.path()
         let secret = KeySecret.make()
-        try KeyFileEdit(path: path, mayMake: false).run { text throws(APIKeyError) in
+        let edit = try KeyFileEdit(path: path, mayMake: false)
+        try edit.run(show: { try KeySecret.show(secret, of: name, in: path) }) { text throws(APIKeyError) in
             try text.rotate(name, secret: secret)
         }
-        try KeySecret.show(secret, of: name, in: path)
     }
 }
 
@@ -139,7 +141,7 @@ struct KeysRevokeCommand: ParsableCommand {
 struct KeysVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Tell whose key stands on standard input, and whether it is good.",
-        discussion: "Exit codes: 0 it is good, 65 it is not, 78 the file can't be used.")
+        discussion: "Exit codes: 0 it is good, 65 it is not, 66 no key is given, 78 the file can't be used.")
 
     @OptionGroup var place: KeyFilePlace
     @Option(help: "A file to read the key from. (default: standard input)")
@@ -150,6 +152,9 @@ struct KeysVerifyCommand: ParsableCommand {
         let text = try keyFile.map(read) ?? readLine() ?? ""
         let keys = try KeyFileEdit(path: path, mayMake: false).read().keys
         let secret = text.utf8.filter { $0 > ASCII.space }
+        guard !secret.isEmpty else {
+            throw Failure(.noInput, "\(keyFile ?? "standard input") is empty: expected the key that is to be verified")
+        }
         guard let key = keys.key(of: secret) else { throw Failure(.badData, "the key is none of \(path)") }
         let state = KeyState(key, at: SystemClock().wall)
         guard state == .good else { throw Failure(.badData, "the key is '\(key.name)', which is \(state.rawValue)") }
@@ -243,7 +248,9 @@ private enum KeySecret {
     }
 
     static func show(_ secret: String, of name: String, in path: String) throws {
-        Terminal.note("this is the key '\(name)', which is shown this once; \(path) has its digest")
+        // A reader that is gone is an error like others, and not the end.
+        signal(SIGPIPE, SIG_IGN)
         try Terminal.print(Array(secret.utf8))
+        Terminal.note("this is the key '\(name)', which is shown this once; \(path) has its digest")
     }
 }

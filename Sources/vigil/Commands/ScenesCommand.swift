@@ -10,8 +10,12 @@ struct ScenesCommand: ParsableCommand {
             Rows are \(SceneWorld.width) wide, as the embedded model's are, and made by a seed; there is no video behind \
             them. Half of the videos are normal, in the others something happens that is known by its course over time: \
             \(SceneEvent.allCases.map(\.rawValue).joined(separator: ", ")). Then, with FOLDER for --output:
-              vigil train --list FOLDER/train.csv --features FOLDER \
-            --labels \(SceneEvent.labels.joined(separator: ",")) --clip FOLDER/clip.safetensors --vocab FOLDER/vocabulary.txt --length 32 --output TRAINED
+              vigil train --list FOLDER/train.csv --features FOLDER \\
+                --labels \(SceneEvent.labels.joined(separator: ",")) \\
+                --validation-list FOLDER/test.csv \\
+                --annotations FOLDER/annotations.csv \\
+                --clip FOLDER/clip.safetensors --vocab FOLDER/vocabulary.txt \\
+                --length 32 --output TRAINED
             """)
 
     @Option(help: "The folder to write; it is made where it is not there.")

@@ -80,17 +80,17 @@ struct ScoreCommand: AsyncParsableCommand {
     private func read(_ file: String, _ model: Model, _ settings: Settings) async throws -> [Accepted] {
         let width = model.configuration.width
         let file = try FeatureReader.open(file, isRows: raw)
-        return try await FeatureReader.matrices(in: file, isRows: raw, width: width).map { matrix in
-            let options = try settings.scoreOptions(beside: matrix.parameters, in: matrix.label)
+        return try await FeatureReader.matrices(in: file, isRows: raw, width: width).map { found in
+            let options = try settings.scoreOptions(beside: found.parameters, in: found.label)
             do {
                 try model.check(labels: options.labels)
-                let (features, report) = try FeatureCheck(width: width, fps: options.fps).accept(matrix.array)
+                let (features, report) = try FeatureCheck(width: width, fps: options.fps).accept(found.matrix.array)
                 return Accepted(
-                    label: matrix.label, features: features, digest: matrix.array.digest, report: report,
-                    notes: matrix.notes + Self.notes(ofServer: matrix.parameters), options: options,
-                    hasLabels: matrix.parameters.contains { $0.name == "labels" })
+                    label: found.label, features: features, digest: found.matrix.array.digest, report: report,
+                    notes: found.matrix.notes + Self.notes(ofServer: found.parameters), options: options,
+                    hasLabels: found.parameters.contains { $0.name == "labels" })
             } catch {
-                throw Failure(.badData, "\(matrix.label): \(error)")
+                throw Failure(.badData, "\(found.label): \(error)")
             }
         }
     }

@@ -79,6 +79,7 @@ struct ServeCommand: AsyncParsableCommand {
         var description = ServerDescription()
         description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
         let audit = try AuditOptions(settings, logger, reloading: &files)
+        try await audit.recover(from: jobs.backlog, logger)
         var service = try access.service()
         (service.tracer, service.audit) = (tracing.tracer, audit.trail)
         let composition = Composition(

@@ -86,16 +86,13 @@ extension FolderBackup {
     /// A line a fact.
     var text: [UInt8] {
         let use = wasInUse ? ", which its server went on with" : ""
-        var lines = ["\(jobs) \(jobs == 1 ? "job was" : "jobs were") copied from \(folder) to \(output)\(use)"]
-        if passing > 0 { lines.append("note: \(passing) came and went meanwhile, and are not in it") }
+        var notes = passing > 0 ? ["note: \(passing) came and went meanwhile, and are not in it"] : []
         if !keepsOwner {
-            lines.append(
-                "note: it is not of the user whose \(folder) is: chown -R --reference=FOLDER COPY, as root, makes it so"
-            )
+            notes.append(
+                "note: it is not of the user whose \(folder) is: chown -R --reference=FOLDER COPY, as root, makes it so")
         }
-        lines += damages.map { "damaged: \($0)" }
-        lines.append("a server begins with them by: vigil serve --state \(FolderRecovery.quotedForShell(output))")
-        return Array(lines.joined(separator: "\n").utf8)
+        notes += damages.map { "damaged: \($0)" }
+        return StateCommand.text(copying: jobs, from: folder + " to " + output + use, notes, to: output)
     }
 
     /// An object of the same.
@@ -110,8 +107,7 @@ extension FolderBackup {
                 json.member("passing", passing)
                 json.member("bytes", bytes)
                 json.member("keeps_owner", keepsOwner)
-                json.key("damages")
-                json.array(damages) { $0.string($1) }
+                json.member("damages", damages)
             }
         }
     }
@@ -124,8 +120,7 @@ extension FolderSummary {
         if let backup { facts.append("backup of \(backup.folder), made \(backup.madeAt)") }
         if let server { facts.append(server > 0 ? "in use by pid \(server)" : "in use") }
         if let jobs {
-            let counts = jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-            facts.append(counts.isEmpty ? "no jobs" : counts.joined(separator: ", "))
+            facts.append(jobs.isEmpty ? "no jobs" : JobsByStatus(jobs).text)
         } else {
             facts.append("can't be read: vigil state check tells more")
         }
@@ -145,12 +140,7 @@ extension FolderSummary {
                     json.member("made_at", backup.madeAt.description)
                 }
             }
-            if let jobs {
-                json.key("jobs")
-                json.object { json in
-                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
-                }
-            }
+            if let jobs { JobsByStatus(jobs).write(to: &json) }
             json.member("bytes", bytes)
         }
     }

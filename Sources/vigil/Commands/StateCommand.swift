@@ -49,6 +49,9 @@ struct StateCommand: ParsableCommand {
 
     /// Throws for what `vigil serve` takes in a folder's place.
     private static func check(folder: String, _ place: String) throws(Failure) {
+        if let url = Setting.url(in: folder) {
+            throw Failure(.usage, "\(place): found \(url), expected the path of a folder")
+        }
         guard folder == "memory" else { return }
         throw Failure(
             .usage,
@@ -62,7 +65,7 @@ struct StateCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Tell whether a state folder has all that was accepted.",
         discussion:
-            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 75 in use, 78 not to be read."
+            "Nothing in it is changed. Exit codes: 0 whole, 65 damaged, 66 no such folder, 78 in use or not to be read."
     )
 
     @Option(
@@ -126,8 +129,7 @@ extension Failure {
     init(_ error: StateError) {
         switch error {
         case .absent: self.init(.noInput, error.description)
-        case .inUse, .beingRead: self.init(.temporary, error.description)
-        case .unusable, .damaged, .newer: self.init(.configuration, error.description)
+        case .inUse, .beingRead, .unusable, .damaged, .newer: self.init(.configuration, error.description)
         }
     }
 }
@@ -144,7 +146,7 @@ extension FolderReport {
         ]
         if !jobs.isEmpty {
             lines.append(
-                "jobs: " + jobs.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+                "jobs: " + JobsByStatus(jobs).text)
         }
         if jobs["running"] ?? 0 > 0 {
             lines.append("what was running will run again at the next start")
@@ -161,12 +163,8 @@ extension FolderReport {
                 json.member("folder", folder)
                 json.member("whole", isWhole)
                 json.member("refused", isRefused)
-                json.key("jobs")
-                json.object { json in
-                    for (status, count) in jobs.sorted(by: { $0.key < $1.key }) { json.member(status, count) }
-                }
-                json.key("notes")
-                json.array(notes) { $0.string($1) }
+                JobsByStatus(jobs).write(to: &json)
+                json.member("notes", notes)
                 json.key("damages")
                 json.array(damages) { json, damage in
                     json.object { json in
@@ -180,25 +178,47 @@ extension FolderReport {
     }
 }
 
+/// How many jobs of each status a folder has, by the statuses' names.
+struct JobsByStatus {
+    private let counts: [(status: String, jobs: Int)]
+
+    init(_ jobs: [String: Int]) { counts = jobs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+
+    /// `3 done, 1 queued`; empty where there are none.
+    var text: String { counts.map { "\($0.jobs) \($0.status)" }.joined(separator: ", ") }
+
+    func write(to json: inout JSONWriter) {
+        json.key("jobs")
+        json.object { json in for (status, jobs) in counts { json.member(status, jobs) } }
+    }
+}
+
 extension FolderRecovery {
     /// A line a fact.
     var text: [UInt8] {
-        var lines = [
-            "\(recovered) \(recovered == 1 ? "job was" : "jobs were") copied from \(folder) to \(output)"
-        ]
-        lines += notes.map { "note: \($0)" }
-        lines += losses.map { "lost: \($0)" }
-        if isWhole { lines.append("nothing was lost") }
-        lines.append("a server begins with them by: vigil serve --state \(Self.quotedForShell(output))")
+        var found = notes.map { "note: \($0)" } + losses.map { "lost: \($0)" }
+        if isWhole { found.append("nothing was lost") }
+        return StateCommand.text(copying: recovered, from: folder + " to " + output, found, to: output)
+    }
+}
+
+extension StateCommand {
+    /// What is told of jobs that were copied: how many, what else was found, and how a server begins with them.
+    static func text(copying jobs: Int, from places: String, _ found: [String], to output: String) -> [UInt8] {
+        let lines =
+            ["\(jobs) \(jobs == 1 ? "job was" : "jobs were") copied from \(places)"] + found
+            + ["a server begins with them by: vigil serve --state \(quotedForShell(output))"]
         return Array(lines.joined(separator: "\n").utf8)
     }
 
     /// A path as a shell takes it for one word.
-    static func quotedForShell(_ path: String) -> String {
+    private static func quotedForShell(_ path: String) -> String {
         let isPlain = path.utf8.allSatisfy { ASCII.isAlphanumeric($0) || "/._-+,:@%".utf8.contains($0) }
         return isPlain ? path : "'" + path.pieces(between: UInt8(ascii: "'")).joined(separator: "'\\''") + "'"
     }
+}
 
+extension FolderRecovery {
     /// An object of the same.
     var json: [UInt8] {
         JSONWriter.document { json in
@@ -207,10 +227,8 @@ extension FolderRecovery {
                 json.member("output", output)
                 json.member("whole", isWhole)
                 json.member("jobs", recovered)
-                json.key("notes")
-                json.array(notes) { $0.string($1) }
-                json.key("losses")
-                json.array(losses) { $0.string($1) }
+                json.member("notes", notes)
+                json.member("losses", losses)
             }
         }
     }

@@ -77,8 +77,7 @@ struct EvalCheckReport {
         json.object { json in
             json.member("told", finding.description)
             json.member("count", finding.count)
-            json.key("cases")
-            json.array(finding.cases) { $0.string($1) }
+            json.member("cases", finding.cases)
         }
     }
 }

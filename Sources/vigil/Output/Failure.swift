@@ -12,14 +12,12 @@ import VadCLIP
 struct Failure: Error, CustomStringConvertible {
     /// The exit codes, one rule for all of them: a file that is to be read and is not there, or can't be read, is
     /// `noInput`, whoever names it; what is in it and can't be used is `badData` where it is a model or features, and
-    /// `configuration` where it says how Vigil is to run, as is a place that can't be written. What another process or the
-    /// network may change by itself is `temporary`: a supervisor tries again, where it does not after `configuration`.
+    /// `configuration` where it says how Vigil is to run, as is a place that can't be written, or is another process's.
     enum Code: Int32, CaseIterable {
         case usage = 64
         case badData = 65
         case noInput = 66
         case `internal` = 70
-        case temporary = 75
         case configuration = 78
     }
 

@@ -6,7 +6,7 @@ struct LogLevelSwitch {
     private let signals: UnixSignalsSequence
     private let standard: Logger.Level
 
-    /// From here on SIGUSR1 does not end the process.
+    /// From here on SIGUSR1 is taken.
     init() async {
         signals = await UnixSignalsSequence(trapping: .sigusr1)
         standard = LogLines.shared.level

@@ -22,7 +22,13 @@ struct Reloading {
     /// Nil where nobody is told of it.
     private let manager: ServiceManager?
 
-    /// From here on SIGHUP does not end the process.
+    /// From here on neither SIGHUP nor SIGUSR1 ends the process, and until they are taken they do nothing: what would be read
+    /// again is yet to be read.
+    static func passOverSignals() {
+        for number in [SIGHUP, SIGUSR1] { signal(number, SIG_IGN) }
+    }
+
+    /// From here on SIGHUP has files read again.
     init(logger: Logger, manager: ServiceManager?) async {
         hangups = await UnixSignalsSequence(trapping: .sighup)
         self.logger = logger

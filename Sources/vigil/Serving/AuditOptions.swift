@@ -2,6 +2,7 @@ import API
 import Audit
 import Jobs
 import Logging
+import Platform
 
 /// The audit log of `vigil serve`.
 struct AuditOptions {
@@ -18,6 +19,7 @@ struct AuditOptions {
             (log, trail) = (nil, nil)
             return
         }
+        try Self.checkAlone(path, settings)
         let syncing = try settings.text("audit-sync").flatMap { AuditLog.Syncing(rawValue: $0) } ?? .always
         do throws(AuditError) {
             let log = try AuditLog(
@@ -26,16 +28,32 @@ struct AuditOptions {
             reloading.append(.init("the audit log") { log.reopen() })
             self.log = log
         } catch {
-            let isInUse = if case .inUse = error { true } else { false }
-            throw Failure(
-                isInUse ? .temporary : .configuration, settings.failure("audit-log", "\(error)").description)
+            throw Failure(.configuration, settings.failure("audit-log", "\(error)").description)
         }
         let isRequired = try settings.text("audit-failure") != AuditFailure.goOn.rawValue
         trail = log.map { AuditTrail($0, isRequired: isRequired) }
     }
 
+    /// Throws where the access log, which is open by now, would be written to the same file.
+    private static func checkAlone(_ path: String, _ settings: Settings) throws {
+        guard let other = try settings.text("access-log"), other != "-" else { return }
+        guard [path, path + ".head"].contains(where: { AtomicFile.isSameFile($0, other) }) else { return }
+        throw settings.failure("audit-log", "'\(path)' has the lines of access-log too: expected a file of its own")
+    }
+
+    /// Writes down the jobs that were handed in before this start and of which the log has no line.
+    func recover(from backlog: Backlog, _ logger: Logger) async throws {
+        guard let trail, case let count = try await trail.recover(from: backlog), count > 0 else { return }
+        logger.warning(
+            "jobs had no line in the audit log, since the process ended before it was written; they have one now",
+            metadata: ["jobs": "\(count)"])
+    }
+
     /// Writes what is left, and that this is all.
-    func finish() async { await log?.finish(within: Self.patience) }
+    func finish() async {
+        trail?.flush()
+        await log?.finish(within: Self.patience)
+    }
 
     private static func reporter(_ path: String, _ logger: Logger) -> @Sendable (AuditLog.Event) -> Void {
         { event in
@@ -49,6 +67,14 @@ struct AuditOptions {
                 logger.error(
                     "lines of the audit log are missing or were changed; its next line says so",
                     metadata: file.merging(["up_to": .stringConvertible(number)]) { $1 })
+            case .unwitnessed:
+                logger.warning(
+                    "nothing vouches for the lines of the audit log: its .head is not there or can't be read; its next line says so",
+                    metadata: file)
+            case .missing(let count):
+                logger.error(
+                    "some of what was done is not in the audit log, since it could not be written; a line of it says so",
+                    metadata: file.merging(["count": .stringConvertible(count)]) { $1 })
             case .failing(let error):
                 logger.error("the audit log can't be written", metadata: file.merging(["error": "\(error)"]) { $1 })
             case .recovered: logger.notice("the audit log is written again", metadata: file)

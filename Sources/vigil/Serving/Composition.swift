@@ -29,9 +29,11 @@ struct Composition {
         let service = VigilService(
             scoring, openAPI: Resources.openAPI, settings: settings, server: description, keys: keys)
         metrics = service.metrics(of: telemetry)
+        let router = service.router()
+        let watched = gate.map { settings.audit?.watching($0, routes: router) ?? $0 }
         server = HTTPServer(
-            configuration: configuration, router: service.router(), problemRenderer: VigilService.render,
-            logger: logger, gate: gate,
+            configuration: configuration, router: router, problemRenderer: VigilService.render,
+            logger: logger, gate: watched,
             observer: Self.observer(
                 [metrics.requests.observe] + observers + (settings.tracer.map { [$0.record] } ?? [])),
             tracer: settings.tracer)
@@ -53,7 +55,7 @@ struct Composition {
         try scoring.start()
         do { return try await server.start() } catch {
             _ = await scoring.drain(within: .zero)
-            throw Failure(error.mayPass ? .temporary : .configuration, error.description)
+            throw Failure(.configuration, error.description)
         }
     }
 

@@ -13,26 +13,28 @@ struct KeyFileEdit {
     /// - Parameter mayMake: whether there need be no file yet
     init(path: String, mayMake: Bool) throws(Failure) {
         self.mayMake = mayMake
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        guard realpath(path, &buffer) != nil else {
+        guard let canonical = CanonicalPath.of(path) else {
             guard errno == ENOENT, mayMake else {
                 throw Failure(.noInput, "\(path) can't be read: \(errnoText(errno))")
             }
             self.path = path
             return
         }
-        self.path = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        self.path = canonical
     }
 
     /// Reads the file, and writes what `body` has made of it.
-    func run(_ body: (inout APIKeyText) throws(APIKeyError) -> Void) throws {
+    ///
+    /// - Parameter show: tells what nobody can be told again, once all is ready and before anything is changed; where that
+    ///   can't be told the file stays as it was
+    func run(show: () throws -> Void = {}, _ body: (inout APIKeyText) throws(APIKeyError) -> Void) throws {
         let (lock, isNew) = try locked()
         defer { close(lock) }
         var isWritten = false
         defer { if isNew, !isWritten { unlink(path) } }
         var text = try read()
         do throws(APIKeyError) { try body(&text) } catch { throw Failure(.configuration, error.description) }
-        try write(text.bytes, in: lock)
+        try write(text.bytes, in: lock, show)
         isWritten = true
     }
 
@@ -56,6 +58,7 @@ struct KeyFileEdit {
             if descriptor < 0, errno == ENOENT, mayMake {
                 descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
                 isNew = descriptor >= 0
+                if isNew { Self.giveToFolder(descriptor, path) }
                 if descriptor < 0, errno == EEXIST { continue }
             }
             guard descriptor >= 0 else { throw Failure(.configuration, "\(path) can't be opened: \(errnoText(errno))") }
@@ -76,19 +79,31 @@ struct KeyFileEdit {
         }
     }
 
+    /// What root makes in a folder of another group, such as /etc/vigil of the service's, those read who may look into that.
+    private static func giveToFolder(_ descriptor: CInt, _ path: String) {
+        let slash = path.utf8.lastIndex(of: ASCII.slash)
+        let folder = slash.map { String(path[...$0]) } ?? "."
+        var status = stat()
+        guard geteuid() == 0, stat(folder, &status) == 0, status.st_gid != getegid(),
+            status.st_mode & (S_IRGRP | S_IXGRP) != 0, fchown(descriptor, ~0, status.st_gid) == 0
+        else { return }
+        _ = fchmod(descriptor, 0o640)
+    }
+
     /// Puts the bytes in the file's place, which keeps its owner and who may read it.
-    private func write(_ bytes: [UInt8], in old: CInt) throws {
+    private func write(_ bytes: [UInt8], in old: CInt, _ show: () throws -> Void) throws {
         var status = stat()
         guard fstat(old, &status) == 0 else { throw Failure(.configuration, "\(path): \(errnoText(errno))") }
-        do throws(FileError) {
+        do {
             var file = try AtomicFile(path: path)
             // Before anything is in it.
             guard chmod(file.temporary, status.st_mode & 0o7777) == 0,
                 status.st_uid == geteuid() && status.st_gid == getegid()
                     || chown(file.temporary, status.st_uid, status.st_gid) == 0
-            else { throw .fromErrno(errno, "keep the owner of", path) }
+            else { throw FileError.fromErrno(errno, "keep the owner of", path) }
             try file.write(bytes)
+            try show()
             try file.commit()
-        } catch { throw Failure(.configuration, error.description) }
+        } catch let error as FileError { throw Failure(.configuration, error.description) }
     }
 }

@@ -1,7 +1,15 @@
 import Platform
 
-/// The process's limit on open files.
+/// The process's open files: the standard ones, and how many there may be.
 enum Descriptors {
+    /// Has standard input, output and error be something where they are closed, so that no file that is opened later takes
+    /// their place and gets what is meant for them. What is written to them fails.
+    static func keepStandard() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
     /// The most that is asked for: a million connections are beyond any one server.
     private static let most: rlim_t = 1 << 20
 

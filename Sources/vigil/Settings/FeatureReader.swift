@@ -13,12 +13,10 @@ enum FeatureReader {
     static let standardInput = "-"
 
     /// A matrix that a file holds.
-    struct Matrix {
+    struct Found {
         /// The file's path, with the matrix's name behind it where there are several.
         let label: String
-        let array: DecodedArray
-        /// What is to be said of the file.
-        let notes: [String]
+        let matrix: NamedMatrix
         /// What stands beside the features in JSON.
         let parameters: [Parameter]
     }
@@ -64,7 +62,7 @@ enum FeatureReader {
     /// The matrices in a file, in any of the upload formats.
     ///
     /// - Parameter isRows: it is float32 rows, whatever it begins with or is called
-    static func matrices(in file: MappedFile, isRows: Bool, width: Int) async throws -> [Matrix] {
+    static func matrices(in file: MappedFile, isRows: Bool, width: Int) async throws -> [Found] {
         let path = file.path
         do {
             if let tensors = try? SafetensorsFile(file: file), ModelFile.isModel(tensors) {
@@ -72,9 +70,9 @@ enum FeatureReader {
             }
             let upload = try await UploadFile.read(file, isRows: isRows, width: width, limits: limits)
             return upload.matrices.map { matrix in
-                Matrix(
-                    label: upload.isBatch ? matrix.name.map { "\(path)/\($0)" } ?? path : path, array: matrix.array,
-                    notes: matrix.notes, parameters: upload.parameters)
+                Found(
+                    label: upload.isBatch ? matrix.name.map { "\(path)/\($0)" } ?? path : path, matrix: matrix,
+                    parameters: upload.parameters)
             }
         } catch let error as ArrayDecodingError {
             throw Failure(.badData, "\(path): \(error.description)")

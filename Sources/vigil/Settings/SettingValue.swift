@@ -35,7 +35,17 @@ extension Setting {
             case .list: Self.entries(of: text).map { .list($0) }
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
+        if case .path(.output) = kind, let url = Self.url(in: text) { throw SettingFault(found: url) }
         return value
+    }
+
+    /// What a URL in the place of a path is called, without what it says, which may be a password; nil where it is none.
+    static func url(in text: String) -> String? {
+        let scheme = text.utf8.prefix { ASCII.isAlphanumeric($0) || "+-.".utf8.contains($0) }
+        guard let first = scheme.first, ASCII.isLetter(first), text.utf8[scheme.endIndex...].starts(with: "://".utf8)
+        else { return nil }
+        let name = String(Substring(scheme.prefix(20))).asciiLowercase
+        return "a URL, \(name)://" + (name.begins(with: "postgres") ? " (PostgreSQL comes later)" : "")
     }
 
     /// The value in the file: of JSON's own type, or a text as it would be written elsewhere; nil where that is empty.

@@ -40,6 +40,38 @@ struct APIKeysTests {
         #expect(error?.description.contains("secret-secret") == false)
     }
 
+    @Test("of many keys each is found as itself, and none twice")
+    func many() throws {
+        let lines = (0..<500).map { Self.line("n\($0)", "key \($0)") }
+        let keys = try APIKeys(lines.joined(), path: "keys")
+        for number in 0..<500 { #expect(keys.name(of: "key \(number)".utf8) == "n\(number)") }
+        for number in 500..<520 { #expect(keys.name(of: "key \(number)".utf8) == nil) }
+        let twin = #expect(throws: APIKeyError.self) {
+            try APIKeys(lines.joined() + Self.line("m", "key 321"), path: "keys")
+        }
+        #expect(twin?.description == "keys:501: 'm' has the same key as 'n321'")
+    }
+
+    @Test("a file whose last line has no end may be half written: it is read until it says the same twice, and is taken then")
+    func halfWritten() throws {
+        let whole = Self.line("alice", "one", " role=reader owner=* expires=2999-01-01")
+        var readings = [String(whole.dropLast(40)), String(whole.dropLast(20)), whole, "never read"]
+        var pauses = 0
+        #expect(APIKeys.settled(pause: { pauses += 1 }) { readings.removeFirst() } == whole)
+        #expect(pauses == 2 && readings == ["never read"])
+        let unended = String(whole.dropLast())
+        readings = [unended, unended, "never read"]
+        #expect(APIKeys.settled(pause: {}) { readings.removeFirst() } == unended)
+        #expect(try APIKeys(unended, path: "keys").count == 1)
+    }
+
+    @Test("a key may be called as metrics call others; there it has another name", arguments: ["anonymous", "other"])
+    func names(of name: String) throws {
+        #expect(try APIKeys(Self.line(name, "one"), path: "keys").names == [name])
+        #expect(JobTelemetry.series(of: name) == "key:" + name)
+        #expect(JobTelemetry.series(of: name + "s") == name + "s")
+    }
+
     @Test("a comment begins with its sign, whatever mark follows it")
     func commentsAreBytes() throws {
         let keys = try APIKeys("#\u{301} alice and bob\n" + Self.line("alice", "one"), path: "keys")

@@ -48,7 +48,7 @@ struct GuardedService {
                 let words = line.split(separator: " ", maxSplits: 1)
                 return "\(words[0]):\(APIKeysTests.digest(String(words[0]))) \(words.count > 1 ? words[1] : "")"
             }
-            _ = try folder.write(Array(text.joined(separator: "\n").utf8), to: "keys")
+            _ = try folder.write(Array(text.map { $0 + "\n" }.joined().utf8), to: "keys")
             keys = try APIKeyFile(path: folder.path + "/keys")
         } else {
             keys = nil

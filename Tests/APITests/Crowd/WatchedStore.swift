@@ -6,6 +6,7 @@ import Synchronization
 final class WatchedStore: JobStore {
     private struct State {
         var reads: [JobID: Int] = [:]
+        var fetched: Set<JobID> = []
         var isHeld: (@Sendable (JobID) -> Bool)?
         var held: [CheckedContinuation<Void, Never>] = []
         var beforeReading: (@Sendable (JobID) async -> Void)?
@@ -31,6 +32,14 @@ final class WatchedStore: JobStore {
 
     /// How often a result was read.
     func reads(_ id: JobID) -> Int { state.withLock { $0.reads[id, default: 0] } }
+
+    /// Whether a result counts as fetched.
+    func isFetched(_ id: JobID) -> Bool { state.withLock { $0.fetched.contains(id) } }
+
+    func noteFetched(_ id: JobID) async {
+        state.withLock { _ = $0.fetched.insert(id) }
+        await store.noteFetched(id)
+    }
 
     /// From now on readers wait, those of one job or all.
     func hold(_ only: JobID? = nil) { state.withLock { $0.isHeld = { only == nil || $0 == only } } }
@@ -59,6 +68,7 @@ final class WatchedStore: JobStore {
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         let (action, failure) = state.withLock { state in
             state.reads[id, default: 0] += 1
+            if fetching { state.fetched.insert(id) }
             return (state.beforeReading, state.failure)
         }
         await action?(id)

@@ -235,4 +235,38 @@ struct MetricsTests {
         guard case .admitted = try open.gate(head, peer).verdict else { return #expect(Bool(false), "refused") }
         #expect(throws: HTTPProblem.self) { try open.gate(RequestHead(method: .get, path: "/jobs"), peer) }
     }
+
+    @Test("public metrics pass all of the gate but the key, and name keys to those alone who see the server")
+    func publicMetrics() async throws {
+        let guarded = try GuardedService(["alice", "root role=admin"])
+        let keys = guarded.keys
+        let telemetry = JobTelemetry(keys: ["alice", "root"])
+        _ = guarded.service.metrics(of: telemetry)
+        telemetry.keyTime.add(.seconds(2), to: "alice")
+        let limiter = RateLimiter(RateLimit(perSecond: 1, burst: 3)) { 0 }
+        let access = AccessControl(
+            keys: keys, limiter: limiter, hosts: try HostRules(["vigil.example"], isOpenOnThisMachine: false),
+            showsMetricsToAll: true)
+        func ask(_ key: String?, host: String = "vigil.example") async throws -> String {
+            let fields = key.map { [(name: HTTPField.Name.authorization, value: "Bearer \($0)")] } ?? []
+            let head = RequestHead(
+                method: .get, path: "/metrics", fields: HeaderFields([(name: .hostField, value: host)] + fields))
+            let admission = try access.admit(head, from: GuardedService.peer)
+            guard case .admitted = admission.verdict else { return "refused" }
+            let answer = await guarded.service.showMetrics(
+                Request(head: head, client: admission.client, seesDetails: admission.seesDetails))
+            guard case .bytes(let bytes) = answer.body else { return "" }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        for key in [nil, "alice", "nobody's"] {
+            let text = try await ask(key)
+            #expect(!text.contains("alice") && !text.contains("root"))
+            #expect(text.contains(#"vigil_cpu_seconds_total{key="other"} 2"#))
+            #expect(text.contains(#"vigil_cpu_seconds_total{key="anonymous"} 0"#))
+        }
+        #expect(try await ask("root").contains(#"vigil_cpu_seconds_total{key="alice"} 2"#))
+        #expect(try await ask("root", host: "evil.example") == "refused")
+        #expect(try await ask(nil) != "refused", "the third one without a key")
+        #expect(try await ask(nil) == "refused")
+    }
 }

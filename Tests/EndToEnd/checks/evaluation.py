@@ -232,6 +232,14 @@ with group("reports"):
         check(f"{name}: exit 78", ran.code == 78 and not ran.out, f"{ran.code} {shown(ran.err)}")
         check(f"{name}: before anything is scored", len(ran.err.strip().split("\n")) == 1, shown(ran.err))
         contains(name, ran.err, "--plots", words)
+    (place / "hard.csv").hardlink_to(place / "list.csv")
+    feature = next((place / "features").rglob("*.npy"))
+    for read in (place / "list.csv", place / "hard.csv", feature):
+        before = read.read_bytes()
+        ran = run("eval", *options, "--features", place / "features", "--report", read)
+        equal(f"a report in the place of {read.name}: exit code", ran.code, 64)
+        contains(f"a report in the place of {read.name}", ran.err, "--report", "that are read")
+        check(f"{read.name} is as it was", read.read_bytes() == before)
     ran = run("eval", *options, "--features", place / "features", "--report", "/proc/vigil.html")
     check("a file that can't be written in the end: the exit tells", ran.code not in (0, None), str(ran.code))
     contains("the figures are told all the same", ran.out, "published code", "highest F1")
@@ -287,12 +295,18 @@ with group("what is refused"):
     ran = run("eval", *options, "--features", place / "features", "--plots", place / "unmade")
     check("an input that can't be used", ran.code == 65 and "v0.npy" in ran.err, shown(ran.err))
     check("no folder of plots is left", not (place / "unmade").exists())
-    refused("nothing named", 64, "--logits")
+    refused("nothing named", 64, "the embedded demo model")
+    wide = scratch()
+    for i in range(4):
+        np.save(wide / f"v{i}.npy", np.zeros((9, 10, 512), np.float32))
+    ran = run("eval", *options, "--features", wide)
+    contains("ten crops in a file, for the demo model", ran.err, "without --model it is the embedded demo model 'tiny-demo'",
+             "ten crops of each snippet", "512 is CLIP ViT-B/16")  # fmt: skip
     refused("an unknown dataset", 64, "ucf-crime or xd-violence", "--dataset", "ucf", "--data", place, "--logits", place)
     refused("no data", 64, "--data", "--dataset", "ucf-crime", "--logits", place)
     refused("an empty folder of data", 66, "ucf_CLIP_rgbtest.csv", "--dataset", "ucf-crime", "--data", place, "--logits", place)
     own = [*options, "--labels", ",".join(labels)]
-    refused("a folder that is not there", 66, "no such file", *own, "--logits", place / "none")
+    refused("a folder that is not there", 66, "no such folder", *own, "--logits", place / "none")
     refused("missing logits", 66, "no logits of 'v0'", *own, "--logits", place)
     refused("logits of other classes", 65, "expected [T, 3]", *options, "--labels", "normal," + labels[1], "--logits", place / "logits")
     (place / "crops.csv").write_text("path,label\n" + "".join(f"v1__{i}.npy,{labels[1]}\n" for i in range(10)))

@@ -98,7 +98,7 @@ def addresses():
         else:
             skip("curl --unix-socket", "needs curl")
         second = run("serve", "--listen", f"unix:{path}")
-        equal("a socket in use: exit code", second.code, 75)
+        equal("a socket in use: exit code", second.code, 78)
         contains("a socket in use: one line", second.last.splitlines()[-1], str(path), "in use")
         equal("the first one still serves", status(ask(str(path), family=socket.AF_UNIX)), OK)
     equal("ends with", server.code, 0)
@@ -139,10 +139,10 @@ def mistakes():
         port = other.getsockname()[1]
         for options in (["--port", str(port)], ["--listen", f"127.0.0.1:{port}"]):
             taken = run("serve", *options)
-            equal(f"{options[0]}, taken: exit code", taken.code, 75)
+            equal(f"{options[0]}, taken: exit code", taken.code, 78)
             contains(f"{options[0]}, taken: names it", taken.last.splitlines()[-1], f"127.0.0.1:{port}", "in use")
     for code, options, parts in [
-        (75, ["--listen", "192.0.2.1:80"], ["192.0.2.1:80", "no interface"]),
+        (78, ["--listen", "192.0.2.1:80"], ["192.0.2.1:80", "no interface"]),
         (64, ["--listen", "localhost:80"], ["localhost:80", "unix:/"]),
         (64, ["--listen", "unix:" + "a" * 200], ["107"]),
         (64, ["--listen", "127.0.0.1:0", "--port", "1"], ["--listen", "--port"]),

@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import subprocess
 import threading
 import time
 
-from support.harness import check, contains, equal, finish, group, need, scratch
+from support.harness import VIGIL, check, contains, equal, finish, group, need, scratch
 
 need("owners", "numpy", "requests")
 
@@ -63,6 +64,7 @@ with group("the file"):
     contains("a table of them", vigil("list").out, "name", "auditor", "reader")
     equal("whose key it is", vigil("verify", key=secrets["bob"]).out, "bob\n")
     contains("a key that is none", vigil("verify", key="nothing", code=65).last, "none of")
+    contains("nothing", vigil("verify", key="", code=66).last, "standard input is empty")
     old = secrets["alice"]
     secrets["alice"] = vigil("rotate", "alice").out.strip()
     vigil("verify", key=old, code=65)
@@ -90,6 +92,20 @@ with group("the file"):
     check("the link stays one", link.is_symlink() and "revoked=" in line("bob"))
     vigil("revoke", "bob", "--forget")
     add("bob", "--jobs-per-day", "3")
+
+with group("a key that can't be shown is none"):
+    before = keys.read_bytes()
+    for name, output in (("closed", ">&-"), ("full", ">/dev/full")):
+        for words in (f"rotate bob --api-keys {keys}", f"add new --api-keys {keys}", f"add first --api-keys {folder}/new"):
+            ran = subprocess.run(["sh", "-c", f'exec "$0" keys {words} {output}', VIGIL], capture_output=True, text=True)
+            contains(f"{name}: {words.split()[0]}", f"{ran.returncode} {ran.stderr}", "70 ", "can't be written")
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run([VIGIL, "keys", "rotate", "bob", "--api-keys", keys], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    equal("nobody reads: exit code", ran.returncode, 70)
+    equal("the file is as it was", keys.read_bytes(), before)
+    equal("and nothing is beside it", sorted(os.listdir(folder)), ["given", "keys", "link"])
 
 with group("many at a time"):
     names = [f"n{number}" for number in range(12)]

@@ -57,9 +57,21 @@ class Backend:
         return self.child.wait(60)
 
     def restart(self):
+        """Ends when the new process is ready: what HAProxy knows may still be of the old one."""
         code = self.stop()
         self.start()
+        until(self.is_ready, f"{self.name} to begin")
         return code
+
+    def is_ready(self):
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            client.request("GET", "/readyz")
+            return client.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            client.close()
 
 
 class Clients:

@@ -2,9 +2,10 @@
 
 import csv
 import json
+import subprocess
 
-from support.harness import ROOT, check, contains, equal, finish, group, scratch, shown
-from support.process import run
+from support.harness import ROOT, VIGIL, check, contains, equal, finish, group, scratch, shown
+from support.process import environment, run
 
 folder = scratch()
 few = ["--train", "28", "--test", "12"]
@@ -37,6 +38,7 @@ with group("a folder of scenes"):
     ran = run("scenes", "--output", folder / "none", "--train", "0")
     equal("no videos: exit", ran.code, 64)
     contains("no videos: said", ran.err, "--train 0")
+    check("no videos: no folder", not (folder / "none").exists())
 
 with group("training on them, as make demo-model does"):
     place = folder / "one"
@@ -59,6 +61,17 @@ with group("training on them, as make demo-model does"):
         "--annotations", place / "annotations.csv", "--json",
     )  # fmt: skip
     check("it can be measured", ran.code == 0 and 0 <= json.loads(ran.out)["auc_coarse"] <= 1, shown(ran.err))
+
+with group("the command that help shows can be pasted, and validates"):
+    text = run("help", "scenes").out
+    command = text[text.index("vigil train") : text.index("TRAINED") + len("TRAINED")]
+    command = command.replace("vigil", str(VIGIL), 1).replace("FOLDER", str(place)).replace("TRAINED", str(folder / "pasted"))
+    ran = subprocess.run(
+        ["bash", "-c", f"{command} --epochs 1 --batch 7"], env=environment(), capture_output=True, text=True, timeout=120
+    )
+    equal("exit", ran.returncode, 0)
+    contains("its figures", ran.stdout, '"event":"validation"', '"auc_coarse"')
+    check("a model", (folder / "pasted/model.safetensors").exists(), shown(ran.stderr))
 
 with group("the sample, beside what is in it"):
     result = json.loads(run("score", "--format", "json", "--leave", "0.3", "--merge-gap", "3", sample).out)

@@ -202,7 +202,7 @@ with group("two servers on one folder"):
     with Server(state=folder) as server:
         identifier = Client(server).post(videos.bodies[0]).json()["id"]
         ran = run("serve", "--port", "0", "--state", folder)
-        equal("the second is refused", ran.code, 75)
+        equal("the second is refused", ran.code, 78)
         equal("in one line", ran.err.count("\n"), 1)
         contains("with the holder's number", ran.err, str(server.child.pid), str(folder))
         equal("the first goes on", Client(server).until(identifier)["status"], "succeeded")

@@ -1,5 +1,6 @@
 """`vigil train`: a small training from lists to a served model, ended and gone on with, repeated, replayed, and refused."""
 
+import contextlib
 import io
 import json
 import os
@@ -10,12 +11,13 @@ import subprocess
 import sys
 import zipfile
 
-from support.harness import SHARED, VIGIL, check, contains, equal, finish, group, need, scratch
+from support.harness import SHARED, VIGIL, check, contains, equal, finish, group, need, scratch, shown
 
 need("training", "numpy", shared=True)
 
 import numpy as np  # noqa: E402
 
+from support.jobs import Client  # noqa: E402
 from support.process import Server, environment, run  # noqa: E402
 
 sys.path.insert(0, str(SHARED / "golden"))
@@ -148,6 +150,17 @@ with group("the weights with the published names"):
     imported = json.loads(run("score", "--logits", "--model", again, FOLDER / "test1.npy").out)
     equal("score as the model", imported["logits"], scores["logits"])
 
+with group("a mapped file that becomes shorter"):
+    mapped = PLACE / "mapped.safetensors"
+    for cut in (0, 4096):
+        shutil.copy(whole / "model.safetensors", mapped)
+        with Server(model=mapped) as server:
+            os.truncate(mapped, cut)
+            with contextlib.suppress(OSError):
+                Client(server).post((FOLDER / "test1.npy").read_bytes())
+            equal(f"to {cut} bytes: exit code", server.wait(), 66)
+            contains(f"to {cut} bytes: the last line", server.text().splitlines()[-1], "became shorter while it was read")
+
 with group("the same bits"):
     trained("one", "--threads", 1, "--weights", "none")
     equal("with one thread", (PLACE / "one/model.safetensors").read_bytes() == model, True)
@@ -254,6 +267,7 @@ with group("what is wrong is said before the first step"):
         ("a class without videos", "", ["--labels", "normal,fighting,explosion,arson"], 65, "arson"),
         ("too large a batch", "", ["--batch", 30, "--batching", "paired"], 65, "--batch"),
         ("a part that there is none of", "", ["--without", "locals"], 64, "did you mean 'local'"),
+        ("both graphs, one by one", "", ["--without", "distance,similarity"], 64, "--without global leaves both graphs out"),
         ("a rate out of range", "", ["--rate", -1], 64, "--rate"),
         ("a prompt before nothing", "", ["--prefix", -1], 64, "--prefix"),
         ("a prompt that leaves no place", "", ["--postfix", 70], 64, "--postfix"),
@@ -270,14 +284,36 @@ with group("what is wrong is said before the first step"):
     ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--validation-list", PLACE / "ten.csv")
     equal("ten crops of a test video: exit code", ran.code, 65)
     contains("ten crops of a test video: named", ran.err, "ten.csv", "10 crops")
+    equal("scenes", run("scenes", "--output", PLACE / "scenes", "--train", 2, "--test", 2).code, 0)
+    other = ["--clip", PLACE / "scenes/clip.safetensors", "--output", PLACE / "bad"]
+    ran = run("train", *DATA[:-2], *TEST, *SMALL, *other)
+    contains("labels of another vocabulary", ran.err, "does not belong to this text tower")
+    for name, options, words in (
+        ("a preset that is none", ["--preset", "ucf"], "ucf-crime or xd-violence"),
+        ("data without a preset", ["--data", PLACE], "--preset"),
+        ("a rate out of range", ["--rate", 0], "--rate"),
+        ("a folder that is not there", ["--features", PLACE / "none"], "no such folder"),
+    ):
+        ran = run("train", *DATA[:-2], *TEST, *SMALL, "--clip", PLACE / "none.pth", "--output", PLACE / "bad", *options)
+        contains(f"{name}: told before CLIP is read", ran.err, words)
     ran = run("train", *DATA[:-2], *SMALL, "--output", PLACE / "bad")
     equal("no CLIP: exit code", ran.code, 64)
     contains("no CLIP: named", ran.err, "--clip")
-    check("nothing was begun", not (PLACE / "bad/state.safetensors").exists())
+    ran = run("train", *DATA[:-1], PLACE / "gone.pth", *TEST, *SMALL, "--output", PLACE / "bad")
+    equal("a CLIP that is not there: exit code", ran.code, 66)
+    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad/in/it", "--init", PLACE / "train.csv", "--seeds", 2)
+    equal("an --init that is none: exit code", ran.code, 65)
+    check("nothing was begun, and no folder made", not (PLACE / "bad").exists())
+    (PLACE / "sparse.pth").touch()
+    os.truncate(PLACE / "sparse.pth", 1 << 42)
+    for option in ("--clip", "--init"):
+        ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", option, PLACE / "sparse.pth")
+        equal(f"{option} is larger than the memory: exit code", ran.code, 64)
+        contains(f"{option} is larger than the memory: named", ran.err, f"{option} {PLACE}/sparse.pth has 4398.05 GB")
     for name in ("model.safetensors", "weights.pth"):
         (PLACE / f"no-{name}" / name).mkdir(parents=True)
         ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / f"no-{name}")
-        equal(f"{name} is a folder: exit code", ran.code, 64)
+        equal(f"{name} is a folder: exit code", ran.code, 78)
         contains(f"{name} is a folder: named", ran.err, "--output", name)
         equal(f"{name} is a folder: before anything is told", ran.out, "")
 
@@ -297,7 +333,7 @@ with group("others at its files while it trains"):
         file.write(b"\0" * 100_000)
         file.truncate(5_000)
     ran = run("train", *DATA, *TEST, *SMALL, "--output", folder, "--resume")
-    equal("a second training in its folder is refused", ran.code, 64)
+    equal("a second training in its folder is refused", ran.code, 78)
     contains("and is told why", ran.err, "another vigil train")
     child.send_signal(signal.SIGCONT)
     child.stdout.read()
@@ -305,6 +341,21 @@ with group("others at its files while it trains"):
     equal("CLIP's file is written over and cut: the training ends well", (child.wait(60), said.count("Bus")), (0, 0))
     equal("with the bits of CLIP as it was", (folder / "model.safetensors").read_bytes() == model, True)
     check("what a killed training left half-written is gone", not left.exists())
+    for cut in (PLACE / "cut", PLACE / "emptied"):
+        shutil.copytree(FOLDER, cut)
+        arguments = [*DATA, *TEST, *SMALL, "--output", PLACE / f"trained-{cut.name}", "--features", cut]
+        child = subprocess.Popen(
+            [VIGIL, "train", *map(str, arguments)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        child.stdout.readline()
+        child.send_signal(signal.SIGSTOP)
+        for number in range(24):
+            os.truncate(cut / f"train{number}.npy", 3_000 if cut.name == "cut" else 0)
+        child.send_signal(signal.SIGCONT)
+        child.stdout.read()
+        said = child.stderr.read().decode().splitlines()
+        equal(f"feature files are {cut.name}: exit code", child.wait(60), 65)
+        contains(f"feature files are {cut.name}: the last line", said[-1], str(cut), ".npy")
     trained("new/in/new", "--epochs", 1)
     check("all folders are made", (PLACE / "new/in/new/model.safetensors").exists())
 

@@ -78,7 +78,7 @@ struct ModelChangeTests {
         let other = try await backlog.submit(script)
         script.modelSHA256 = "aa"
         let own = try await backlog.submit(script)
-        let known = Latch<Void>()
+        let known = Latch<Void?>()
         try pool.start(serving: {
             _ = await known.value(until: MonotonicTime(nanoseconds: .max), by: ManualClock())
             return ServedModels(["aa": "tiny"])

@@ -7,7 +7,7 @@ final class ThreadGate: Sendable {
     private struct State {
         var arrived = 0
         var permits = 0
-        var watchers: [(arrivals: Int, latch: Latch<Void>)] = []
+        var watchers: [(arrivals: Int, latch: Latch<Void?>)] = []
     }
 
     private let monitor = Monitor(State())
@@ -40,7 +40,7 @@ final class ThreadGate: Sendable {
 
     /// Returns once so many threads have come to the gate, all in all.
     func waitForArrivals(_ count: Int) async {
-        let latch = Latch<Void>()
+        let latch = Latch<Void?>()
         let isThere = monitor.withLock { state in
             state.watchers.append((count, latch))
             return state.arrived >= count

@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import Platform
 import Synchronization
 import TestSupport
 import Testing
@@ -31,6 +32,38 @@ struct BackupTests {
         #expect(try await store.list(JobFilter(), limit: 99, before: nil).count == 12)
         #expect(try FolderSummary(of: path).backup == nil, "it is a server's now")
         store.close()
+    }
+
+    /// Looks at the folder of the copy when it is asked for the time, which is before anything is copied.
+    private struct LookingClock: JobClock {
+        let look: @Sendable () -> Void
+        var now: MonotonicTime { .now }
+        var wall: WallTime {
+            look()
+            return WallTime(milliseconds: 0)
+        }
+        func sleep(until deadline: MonotonicTime) async throws {}
+    }
+
+    @Test("whose process has ended before it is whole is taken for no folder of jobs, new or old")
+    func killed() async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let path = try Self.target()
+        let seen = Mutex<[String]>([])
+        let looking = LookingClock { [path] in
+            seen.withLock { $0 += (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+            // What is left where it ends here.
+            #expect(throws: StateError.self) { try SQLiteJobStore(folder: StateFolder(path), clock: ManualClock()) }
+            unlink(path + "/lock")
+        }
+        _ = try FolderBackup(of: accepted.home.path, into: path, clock: looking)
+        #expect(seen.withLock { $0 } == ["unfinished"])
+        #expect(try FolderReport(of: path).isWhole)
+        #expect(try !FileManager.default.contentsOfDirectory(atPath: path).contains("unfinished"))
+        try Data().write(to: URL(filePath: path + "/unfinished"))
+        let error = #expect(throws: StateError.self) { try SQLiteJobStore(folder: StateFolder(path)) }
+        #expect(error?.description.contains("did not come to its end") == true)
+        #expect(try !FolderReport(of: path).isWhole)
     }
 
     @Test(
@@ -105,6 +138,22 @@ struct BackupTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: other.path) == ["x"])
         let none = try Home().path
         #expect(throws: StateError.self) { try FolderBackup(of: none, into: none + "/copy") }
+    }
+
+    @Test(
+        "within the folder that it is of is refused, by whatever way it is named, and nothing is made there",
+        arguments: ["", "/copy", "/files/copy", "/files/../a/copy", "/link/copy"])
+    func within(place: String) async throws {
+        let accepted = try await Accepted(isClosed: true)
+        let path = accepted.home.path
+        if place.hasPrefix("/link") {
+            try FileManager.default.createSymbolicLink(atPath: path + "/link", withDestinationPath: path)
+        }
+        let before = try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
+        let error = #expect(throws: StateError.self) { try FolderBackup(of: path, into: path + place) }
+        #expect(error?.description.contains("within the state folder") == true, "\(error as Any)")
+        #expect(throws: StateError.self) { try FolderRecovery(of: path, into: path + place) }
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: path).sorted() == before)
     }
 
     @Test(

@@ -45,6 +45,38 @@ struct OtherWritersTests {
         #expect(try await home.copy().open(seed: 2).list(JobFilter(), limit: 10, before: nil).count == 7)
     }
 
+    @Test("a reader that keeps the log from being brought in is told once, and so is its end")
+    func stalledReader() async throws {
+        let home = try Home()
+        let notes = Notes()
+        let clock = ManualClock()
+        let store = try home.open(clock: clock, logger: notes.logger())
+        func told() -> [String] { notes.all.filter { $0.contains("database's log") } }
+        func goOn(_ count: Int) async throws {
+            for _ in 0..<count {
+                _ = try await store.insert(.of(floats: 4_000))
+                clock.advance(by: .seconds(10))
+                _ = try await store.expire()
+            }
+        }
+        _ = try await store.insert(.of())
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let reader = try DatabaseQueue(path: home.database, configuration: configuration)
+        try await reader.writeWithoutTransaction { db in
+            try db.execute(sql: "BEGIN")
+            _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM jobs")
+        }
+        try await goOn(4)
+        #expect(told() == [], "not so soon")
+        try await goOn(8)
+        #expect(told().count == 1 && told()[0].hasPrefix("warning") && told()[0].contains("backup"))
+        try await reader.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+        try await goOn(3)
+        #expect(told().count == 2 && told()[1].hasPrefix("notice"))
+        #expect(store.close() == nil)
+    }
+
     /// A store with jobs of which nothing is in the database yet, as far as Vigil knows.
     private static func filled(_ home: Home) async throws -> SQLiteJobStore {
         let store = try home.open()

@@ -221,14 +221,22 @@ struct PilingUpTests {
         }
     }
 
-    @Test("an owner's batch is found by the batch, and not among all of the owner's jobs")
-    func batchPlan() throws {
+    @Test(
+        "a batch is found by the batch, and not among all jobs of its owner or of a status",
+        arguments: [nil, "somebody"], [nil, .succeeded, .queued] as [JobStatus?])
+    func batchPlan(owner: String?, status: JobStatus?) throws {
         var filter = JobFilter()
-        filter.owner = "somebody"
+        (filter.owner, filter.status) = (owner, status)
         filter.batch = BatchID(JobID.first(at: WallTime(milliseconds: 1)))
         let query = ListQuery(filter, limit: 20, before: nil, shownSince: 0)
         let plan = try Self.plan(JobRows.selection + " " + query.sql, in: Home().open())
         #expect(plan.contains("jobs_batch (batch=?"), "\(plan)")
+    }
+
+    @Test("what has ended is counted by an index alone when a store is opened")
+    func tallyPlan() throws {
+        let plan = try Self.plan(StoreTally.query, in: Home().open())
+        #expect(plan.contains("COVERING INDEX jobs_status (status=?)"), "\(plan)")
     }
 
     private static func plan(_ sql: String, in store: SQLiteJobStore) throws -> String {

@@ -75,6 +75,32 @@ struct KindStepTests {
         #expect(try await again.job(ended)?.subject.bytes == Self.subject(width: 0, options: []))
     }
 
+    #if os(Linux)
+        @Test("what a large statement needs beside the database is in the folder, nameless, and needs no /tmp")
+        func temporaries() throws {
+            let home = try Home()
+            let store = try home.open()
+            #expect(try store.database.withWriter { try Int.fetchOne($0, sql: "PRAGMA temp_store") } == 2)
+            store.close()
+            let place = try Home().path
+            try DatabaseQueue().inDatabase { db in
+                try StoreDatabase.keepTemporaries(in: place, db)
+                try db.execute(
+                    sql: """
+                        PRAGMA temp.cache_size = 1;
+                        CREATE TEMP TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+                        SELECT randomblob(2000) FROM n;
+                        """)
+                let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap {
+                    try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+                }
+                #expect(open.contains { $0.contains(place + "/") && $0.hasSuffix("(deleted)") })
+                try StoreDatabase.keepTemporaries(in: nil, db)
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: place) == [])
+        }
+    #endif
+
     @Test("a body of it that was damaged is noticed, and a row of it that can't be read is told")
     func damage() async throws {
         let home = try Home()

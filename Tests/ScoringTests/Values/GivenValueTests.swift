@@ -111,17 +111,4 @@ struct GivenValueTests {
         #expect(try ParameterReader(name: "x", value: .text("2026-01-01T00:00:00 01:00")).time() == encoded)
         #expect(throws: OptionError.self) { try ParameterReader(name: "x", value: .text("2026-01-01")).time() }
     }
-
-    @Test("the nearest name is one that is near")
-    func spelling() {
-        let names = ["labels", "fps", "threshold", "leave", "min_snippets", "wait", "limit"]
-        for (written, nearest) in [
-            ("treshold", "threshold"), ("THRESHOLD", "threshold"), ("min-snippets", "min_snippets"), ("fsp", "fps"),
-            ("lables", "labels"), ("limits", "limit"), ("wiat", "wait"), ("fp", "fps"), ("", nil), ("x", nil),
-            ("zzz", nil), ("features", nil), (String(repeating: "threshold", count: 50), nil),
-        ] as [(String, String?)] {
-            #expect(Spelling.nearest(to: written, among: names) == nearest, "\(written)")
-        }
-        #expect(Spelling.nearest(to: "x", among: []) == nil)
-    }
 }

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 import Training
 
@@ -45,6 +46,18 @@ struct RunSettingsTests {
         #expect(refusal { $0.training.prefix = -1 }.contains("--prefix"))
         #expect(refusal { $0.training.postfix = .max }.contains("--postfix"))
         #expect(refusal { $0.training.model.window = 0 }.contains("window"))
+    }
+
+    @Test("both graphs can't be left out one by one: nothing of a video would reach its scores")
+    func bothGraphs() throws {
+        var settings = RunSettings.ucfCrime
+        settings.training.without = [.similarity, .distance, .local]
+        let error = failure(of: RunError.self) { try settings.validate() }
+        #expect(error?.isSetting == true && error?.description.contains("global leaves both graphs out") == true)
+        for parts in [[.similarity], [.distance, .local], [.global, .similarity, .distance]] as [Set<Ablation>] {
+            settings.training.without = parts
+            try settings.validate()
+        }
     }
 
     @Test("all of them are in the JSON that identifies a run")

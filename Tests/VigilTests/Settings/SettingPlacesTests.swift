@@ -56,6 +56,31 @@ struct SettingPlacesTests {
         }
     }
 
+    @Test(
+        "a URL is no path of a folder or a file to write, and nothing of it is told but how it begins",
+        arguments: ["state", "audit-log", "access-log"])
+    func urls(name: String) throws {
+        let files = try SettingFiles()
+        let setting = try #require(Setting.named(name))
+        for url in ["postgres://bob:hunter2@127.0.0.1:5/db", "PostgreSQL://u:hunter2@h", "s3+x.y://hunter2", "a://"] {
+            let config = try files.config(setting, "\"\(url)\"")
+            let makers: [() throws -> Settings] = [
+                { try Settings(.serve, options: [name: [url]], environment: [:]) },
+                { try Settings(.serve, environment: [setting.variable: url]) },
+                { try Settings(.serve, options: ["config": [config]], environment: [:]) },
+            ]
+            for make in makers {
+                let failure = #expect(throws: Failure.self, "\(url)") { _ = try make() }
+                #expect(failure?.description.contains("a URL, ") == true)
+                #expect(failure?.description.contains("hunter2") == false)
+            }
+        }
+        for path in ["./postgres://a", "/a://b", "a:/b", "://a", "1a://b"] {
+            let settings = try Settings(.serve, options: [name: [path]], environment: [:])
+            #expect(try settings.text(name) == path)
+        }
+    }
+
     @Test("a wrong one is told with its place and what was expected", arguments: Setting.all)
     func wrong(setting: Setting) throws {
         let files = try SettingFiles()

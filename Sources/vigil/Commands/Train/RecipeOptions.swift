@@ -8,19 +8,30 @@ import VadCLIP
 struct RecipeOptions: ParsableArguments {
     @Option(help: "A published recipe: ucf-crime or xd-violence. (default: one to begin with for your own classes)")
     var preset: String?
-    @Option(help: "AdamW's rate at the start.")
+    @Option(help: "AdamW's rate at the start. (default: the preset's; 1e-4)")
     var rate: Double?
-    @Option(help: "Epochs after which the rate is multiplied by gamma, separated by commas; none for none.")
+    @Option(
+        help: """
+            Epochs after which the rate is multiplied by gamma, separated by commas; none for none. (default: the preset's; \
+            20,26)
+            """)
     var milestones: String?
     @Option(help: "What the rate is multiplied by. (default: 0.1)")
     var gamma: Double?
     @Option(help: "Times that the list is gone through. (default: the preset's 10; 30)")
     var epochs: Int?
-    @Option(help: "Rows of a batch; of normal and of abnormal ones each where they are paired.")
+    @Option(
+        help: """
+            Rows of a batch; of normal and of abnormal ones each where they are paired. (default: the preset's; 16)
+            """)
     var batch: Int?
-    @Option(help: "paired: a step takes a batch of normal and one of abnormal rows; shuffled: batches of all rows.")
+    @Option(
+        help: """
+            paired: a step takes a batch of normal and one of abnormal rows; shuffled: batches of all rows. (default: the \
+            preset's; shuffled)
+            """)
     var batching: RunSettings.Batching?
-    @Option(help: "What the contrast loss counts.")
+    @Option(help: "What the contrast loss counts. (default: the preset's; 0.1)")
     var contrastWeight: Float?
     @Option(help: "AdamW's weight decay. (default: 0.01)")
     var weightDecay: Float?
@@ -42,22 +53,28 @@ struct RecipeOptions: ParsableArguments {
     var postfix: Int?
     @Option(help: "Seed of the weights at the start and of the shuffling.")
     var seed: UInt64 = 234
-    @Option(help: "Samples of an epoch from one validation to the next; 0 for the end of each epoch.")
+    @Option(
+        help: """
+            Samples of an epoch from one validation to the next; 0 for the end of each epoch. (default: the preset's; 0)
+            """)
     var validateEvery: Int?
-    @Flag(inversion: .prefixedNo, help: "Each epoch begins with the best weights so far. (default: as in the preset)")
+    @Flag(inversion: .prefixedNo, help: "Each epoch begins with the best weights so far. (default: with a preset)")
     var returnToBest: Bool?
     @Option(
         help: """
             What makes weights the best: auc_coarse, ap_coarse, auc_fine, ap_fine, map_average, or auc_video, which needs no \
-            annotated frames.
+            annotated frames. (default: the preset's; auc_coarse, and auc_video without --annotations)
             """)
     var metric: RunSettings.Metric?
-    @Option(help: "The weights that are written at the end: best or last. (default: best)")
+    @Option(
+        help:
+            "The weights that are written at the end: best or last. (default: best, and last where nothing is validated)"
+    )
     var keep: RunSettings.Kept?
     @Option(
         help: """
-            Parts to leave out, separated by commas, to see what they are worth: local, global, similarity, distance, \
-            learnable-prompt, visual-prompt, prompt-attention, a-branch.
+            Parts to leave out, separated by commas, to see what they are worth: local, global, or one of global's graphs, \
+            similarity or distance; learnable-prompt, visual-prompt, prompt-attention, a-branch. No model file is written then.
             """)
     var without: String?
 
@@ -69,6 +86,11 @@ struct RecipeOptions: ParsableArguments {
                 .usage, "--preset '\(preset)': expected \(Preset.all.map(\.name).joined(separator: " or "))")
         }
         return known.name
+    }
+
+    /// Throws at values that no width makes right: CLIP's file, which says it, is large.
+    func check(labels: [String]) throws {
+        try settings(labels: labels, width: 512, metric: nil).validate()
     }
 
     /// The settings for these labels.

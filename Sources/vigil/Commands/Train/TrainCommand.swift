@@ -19,7 +19,10 @@ struct TrainCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Data") var inputs: TrainInputs
     @OptionGroup(title: "Recipe") var recipe: RecipeOptions
-    @Option(help: "CLIP's text tower: a published VadCLIP checkpoint, or CLIP's own state dict.")
+    @Option(
+        help: """
+            CLIP's text tower: a published VadCLIP checkpoint, CLIP's own state dict, or a model file that has kept it.
+            """)
     var clip: String?
     @Option(
         name: .customLong("init"), help: "A checkpoint whose weights the training begins with. (default: by the seed)")
@@ -29,7 +32,9 @@ struct TrainCommand: AsyncParsableCommand {
     var vocab: String?
     @Option(help: "The folder for what comes out; it is made, with those above it.")
     var output: String?
-    @Option(help: "Train with so many seeds, from --seed on, and tell mean and spread.")
+    @Option(
+        help: "Train with so many seeds, from --seed on, each in a folder seed-N of --output, and tell mean and spread."
+    )
     var seeds = 1
     @Flag(help: "Go on from the state that is in the output folder.")
     var resume = false
@@ -51,10 +56,17 @@ struct TrainCommand: AsyncParsableCommand {
             (default: those that compute)
             """)
     var prepare: String?
-    @Flag(help: "Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab.")
+    @Flag(
+        help: """
+            Keep CLIP's text tower in the model file, so that any labels can be scored; needs --vocab, or a model file as \
+            --clip.
+            """)
     var keepTextTower = false
     @Option(
-        help: "Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON.")
+        help: """
+            Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON. Relative \
+            paths of features are in the file's folder.
+            """)
     var replay: String?
     @Option(help: "A file for the replayed weights, with the published names: .pth or .safetensors.")
     var replayWeights: String?
@@ -76,19 +88,19 @@ struct TrainCommand: AsyncParsableCommand {
             let seed = recipe.seed &+ UInt64(number)
             return (seed: seed, folder: seeds == 1 ? output : "\(output)/seed-\(seed)")
         }
-        var folders = OutputFolder()
-        for folder in [output] + (seeds == 1 ? [] : runs.map(\.folder)) { try folders.take(folder) }
-        for run in runs { try folders.prepare(run.folder, resuming: resume) }
+        var folders = try OutputFolders(output, runs: runs.map(\.folder), resuming: resume)
         defer { withExtendedLifetime(folders) {} }
-        let source = try CheckpointSource(clip: MappedFile(holding: clip))
-        let job = try job(source)
+        let lists = try inputs.lists(preset: try recipe.benchmark())
+        try recipe.check(labels: lists.spelling.classes)
+        let source = try CheckpointSource(clip: Self.hold(clip, "--clip"))
+        let job = try job(source, lists)
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
         defer { for source in sources { source.cancel() } }
         var results: [SeedResult] = []
         for run in runs {
-            guard let result = try train(job, seed: run.seed, in: run.folder, progress, stop) else {
+            guard let result = try train(job, seed: run.seed, in: run.folder, &folders, progress, stop) else {
                 throw ExitCode(128 + stop.signal)
             }
             results.append(result)
@@ -115,24 +127,24 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     /// Reads all that the options name, and looks at it: the features last, which takes long.
-    private func job(_ clip: CheckpointSource) throws -> TrainingJob {
+    private func job(_ clip: CheckpointSource, _ lists: TrainInputs.Lists) throws -> TrainingJob {
         guard let width = clip.featureWidth else {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
         let kernels = try Kernels.choose(kernels)
         let prepared = try PreparedFor.kernels(prepare, usual: kernels)
         let threads = threads ?? Processors.count
-        let start = try start.map { try CheckpointSource(file: MappedFile(holding: $0)) }
+        let start = try start.map { try CheckpointSource(file: Self.hold($0, "--init")) }
         let vocabulary = try vocab.map(VocabularyFile.text) ?? clip.vocabulary
         if keepTextTower, vocabulary == nil {
             throw Failure(
                 .usage, "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
-        let lists = try inputs.lists(preset: try recipe.benchmark())
         let settings = try recipe.settings(labels: lists.spelling.classes, width: width, metric: lists.metric)
         try TrainingJob.check(
             settings, clip: clip, start: start, vocabulary: vocabulary, validatesFrames: lists.validatesFrames)
-        try checkMemory(settings.training, threads: threads)
+        let need = try TrainingMemory(settings.training, threads: threads, clip: clip, start: start)
+        try check(need, settings.training.model, threads: threads)
         if let warning = LabelList.warning(of: lists.spelling.classes) { Terminal.note("note: \(warning)") }
         for idle in inputs.idle(in: lists, metric: recipe.metric != nil) { Terminal.note("note: \(idle)") }
         if !json, Terminal.isInteractive, !inputs.skipCheck {
@@ -152,21 +164,35 @@ struct TrainCommand: AsyncParsableCommand {
         return job
     }
 
-    /// Throws where the machine has not the memory that a step's matrices take.
-    private func checkMemory(_ settings: TrainingSettings, threads: Int) throws(Failure) {
-        let (need, have) = (settings.bytes(threads: threads), Memory.all)
-        guard need > have else { return }
+    /// A file's bytes in memory of their own, so that nobody changes them in the hours of a training.
+    private static func hold(_ path: String, _ option: String) throws -> MappedFile {
+        let (size, all) = (try OpenFile(path: path).count, Memory.all)
+        guard size < all else {
+            throw Failure(
+                .usage,
+                "\(option) \(path) has \(ReportText.gigabytes(size)), which are held in memory, and there are "
+                    + ReportText.gigabytes(all))
+        }
+        return try MappedFile(holding: path)
+    }
+
+    /// Throws where the machine has not the memory that a training takes.
+    private func check(_ need: TrainingMemory, _ model: ModelConfiguration, threads: Int) throws(Failure) {
+        guard need.all > Memory.all else { return }
         throw Failure(
             .usage,
-            "--length \(settings.model.length), --layers \(settings.model.layers) and \(threads) threads take about "
-                + "\(ReportText.fixed(Double(need) / 1e9, 1)) GB of memory, and there are "
-                + "\(ReportText.fixed(Double(have) / 1e9, 1)): a smaller --length takes less")
+            "--length \(model.length), --layers \(model.layers) and \(threads) threads take about "
+                + "\(ReportText.gigabytes(need.all)) of memory, \(ReportText.gigabytes(need.tower + need.files)) of them for "
+                + "CLIP and the files of --clip and --init, and there are \(ReportText.gigabytes(Memory.all)): a smaller "
+                + "--length takes less")
     }
 
     private func train(
-        _ job: TrainingJob, seed: UInt64, in folder: String, _ progress: TrainProgress, _ stop: StopFlag
+        _ job: TrainingJob, seed: UInt64, in folder: String, _ folders: inout OutputFolders, _ progress: TrainProgress,
+        _ stop: StopFlag
     ) throws -> SeedResult? {
         let run = try TrainingJob.SeedRun(job, seed: seed, folder: folder, resuming: resume) { progress.tell($0) }
+        try folders.make(folder)
         progress.begin(run, of: job)
         guard let result = try run(isStopped: { stop.isSet }) else {
             progress.stopped(in: folder)
@@ -212,7 +238,7 @@ extension TrainCommand {
         for name in plan.unread.prefix(5) {
             Terminal.note("note: nobody reads '\(name.prefix(60))' of \(path)")
         }
-        let checkpoint = try CheckpointSource(file: MappedFile(holding: start))
+        let checkpoint = try CheckpointSource(file: Self.hold(start, "--init"))
         let usual = (prefix: recipe.prefix ?? 10, postfix: recipe.postfix ?? 10)
         var run = try ReplayRun(
             plan: plan, checkpoint: checkpoint, window: recipe.window, vocabulary: try vocab.map(VocabularyFile.text),

@@ -7,16 +7,23 @@ import VadCLIP
 
 /// The lists, features and annotations of a training, found and looked at.
 struct TrainInputs: ParsableArguments {
-    @Option(help: "The folder with a published dataset's lists and annotations.")
+    @Option(help: "The folder with a published dataset's lists and annotations; needs --preset.")
     var data: String?
     @Option(help: "The training list: a CSV path,label, several labels of a video by ;. (default: the dataset's)")
     var list: String?
-    @Option(help: "The folder of feature files, in which a list's are found whatever folders it names.")
+    @Option(help: "The folder of .npy feature files, in which a list's are found whatever folders it names.")
     var features: String?
     @Option(
-        help: "Class labels in order, separated by commas, the normal class first. (default: the preset's or list's)")
+        help: """
+            Class labels in order, separated by commas, the normal class first. (default: the preset's; else the list's, \
+            normal and then by the alphabet)
+            """)
     var labels: String?
-    @Option(help: "What weights are validated on: a list as the training list. (default: the dataset's test list)")
+    @Option(
+        help: """
+            What weights are validated on: a list as the training list. (default: with --data the dataset's test list, else \
+            none)
+            """)
     var validationList: String?
     @Option(help: "The folder of its feature files. (default: --features)")
     var validationFeatures: String?

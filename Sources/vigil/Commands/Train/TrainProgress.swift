@@ -13,9 +13,11 @@ struct TrainProgress {
     /// Tells what the lists hold, before the first run.
     func begin(_ job: TrainingJob, seeds: Int) throws {
         for note in Self.notes(on: job) { Terminal.note("note: \(note)") }
+        let memory = try job.memory()
         guard asLines else {
-            let bytes = Double(job.settings.training.bytes(threads: job.threads))
-            try say("weights and a step's matrices take about \(ReportText.fixed(bytes / 1e9, 2)) GB, CLIP's on top")
+            try say(
+                "weights and a step's matrices take about \(ReportText.gigabytes(memory.network)), CLIP and held files "
+                    + ReportText.gigabytes(memory.tower + memory.files))
             try say("training list: \(job.data.summary.text)")
             if let validation = job.validation {
                 try say(
@@ -39,7 +41,7 @@ struct TrainProgress {
             json.member("validated_on", job.validation == nil ? nil : job.validatedOn)
             json.member("kernels", job.kernels.name)
             json.member("threads", job.threads)
-            json.member("bytes", job.settings.training.bytes(threads: job.threads))
+            json.member("bytes", memory.all)
             json.member("seeds", seeds)
         }
     }
@@ -178,8 +180,7 @@ struct TrainProgress {
             json.object { json in for (name, value) in result.named { json.member(name, value) } }
             json.member("epoch", result.figures?.epoch)
             json.member("step", result.figures?.step)
-            json.key("files")
-            json.array(result.files) { $0.string($1) }
+            json.member("files", result.files)
         }
     }
 

@@ -1,5 +1,3 @@
-import Platform
-
 /// Finds what somebody may have meant.
 public enum Spelling {
     /// The name that is nearest to what was written; nil where none is near. Capitals do not count, nor do the signs
@@ -9,8 +7,12 @@ public enum Spelling {
         guard written.utf8.count <= 64 else { return nil }
         let wanted = letters(written)
         guard !wanted.isEmpty else { return nil }
-        let near = names.map { (name: $0, steps: steps(wanted, letters($0))) }.min { $0.steps < $1.steps }
-        if let near, near.steps <= max(1, wanted.count / 3) { return near.name }
+        let most = max(1, wanted.count / 3)
+        // Of those too long or too short none is near, which costs nothing to see.
+        let near = names.map { (name: $0, letters: letters($0)) }
+            .filter { abs($0.letters.count - wanted.count) <= most }
+            .map { (name: $0.name, steps: steps(wanted, $0.letters)) }.min { $0.steps < $1.steps }
+        if let near, near.steps <= most { return near.name }
         guard wanted.count >= 3 else { return nil }
         return names.first { name in
             name.utf8.split(whereSeparator: isBetweenWords).contains { letters(String(Substring($0))) == wanted }

@@ -1,38 +1,11 @@
 import Platform
 import Synchronization
 
-/// Something that happens at most once and that one task waits for.
-///
-/// Whoever closes the latch first decides its value; later ones change nothing, so that an event, a time limit and a
-/// cancellation can race without a rule among them.
-final class Latch<Value: Sendable>: Sendable {
-    private enum State {
-        case open
-        case awaited(CheckedContinuation<Value?, Never>)
-        case closed(Value?)
-    }
-
-    private let state = Mutex(State.open)
-
-    /// Closes the latch; nil says that nothing will come.
-    func close(with value: Value?) {
-        let continuation = state.withLock { state -> CheckedContinuation<Value?, Never>? in
-            switch state {
-            case .open:
-                state = .closed(value)
-                return nil
-            case .awaited(let continuation):
-                state = .closed(value)
-                return continuation
-            case .closed:
-                return nil
-            }
-        }
-        continuation?.resume(returning: value)
-    }
-
-    /// Waits for the latch to be closed. When the time is up, or the task is cancelled, it is closed with nil.
-    func value(until deadline: MonotonicTime, by clock: any JobClock) async -> Value? {
+extension Latch {
+    /// Waits for the latch to be closed. When the time is up, or the task is cancelled, it is closed with nil, which says that
+    /// nothing will come.
+    func value<Awaited>(until deadline: MonotonicTime, by clock: any JobClock) async -> Awaited?
+    where Value == Awaited? {
         let timer = Task {
             if (try? await clock.sleep(until: deadline)) != nil { close(with: nil) }
         }
@@ -41,17 +14,6 @@ final class Latch<Value: Sendable>: Sendable {
             await value()
         } onCancel: {
             close(with: nil)
-        }
-    }
-
-    private func value() async -> Value? {
-        await withCheckedContinuation { continuation in
-            let closed = state.withLock { state -> Value?? in
-                if case .closed(let value) = state { return .some(value) }
-                state = .awaited(continuation)
-                return nil
-            }
-            if let closed { continuation.resume(returning: closed) }
         }
     }
 }
