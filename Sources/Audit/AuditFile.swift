@@ -38,8 +38,7 @@ struct AuditFile: ~Copyable {
     /// The log itself may be moved away while it is kept; its witness stays where it is. It is written over, so that no link is
     /// followed to what it might be.
     private static func openHead(of path: String) throws(AuditError) -> CInt {
-        let path = AuditHead.path(of: path)
-        let head = try open(path, O_RDWR | O_NOFOLLOW)
+        let head = try open(AuditHead.path(of: path), O_RDWR | O_NOFOLLOW)
         do throws(AuditError) { try lock(head, path) } catch {
             close(head)
             throw error

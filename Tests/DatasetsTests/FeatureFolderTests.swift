@@ -91,7 +91,7 @@ struct FeatureFolderTests {
     func shapes() throws {
         func told(_ shape: [Int], width: Int?, _ source: FeatureAudit.WidthSource = .model) throws -> String {
             let count = shape.reduce(1, *)
-            let sides = shape.map(String.init).joined(separator: ", ")
+            let sides = shape.map { "\($0)," }.joined(separator: " ")
             let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(sides)), }\n"
             let bytes = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8)
             _ = try scratch.write(bytes + [UInt8](repeating: 0, count: 4 * count), to: "a.npy")

@@ -14,10 +14,11 @@ struct FailureLines {
     static let pause = Duration.seconds(10)
 
     /// By their slugs, which are the program's own and few.
-    private var rows: [String: Row] = [:]
+    private var rows: [ByteText: Row] = [:]
 
     /// Whether to tell of one: how many of its kind were left out since the last one that was told; nil where this one is too.
     mutating func tell(of problem: String, at now: MonotonicTime) -> Int? {
+        let problem = ByteText(problem)
         var row = rows[problem] ?? Row(began: now)
         if now - row.began >= Self.pause { row = Row(began: now, leftOut: row.leftOut) }
         defer { rows[problem] = row }

@@ -89,7 +89,8 @@ extension FolderBackup {
         var notes = passing > 0 ? ["note: \(passing) came and went meanwhile, and are not in it"] : []
         if !keepsOwner {
             notes.append(
-                "note: it is not of the user whose \(folder) is: chown -R --reference=FOLDER COPY, as root, makes it so")
+                "note: it is not of the user whose \(folder) is: chown -R --reference=FOLDER COPY, as root, makes it so"
+            )
         }
         notes += damages.map { "damaged: \($0)" }
         return StateCommand.text(copying: jobs, from: folder + " to " + output + use, notes, to: output)

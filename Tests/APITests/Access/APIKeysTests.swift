@@ -52,7 +52,9 @@ struct APIKeysTests {
         #expect(twin?.description == "keys:501: 'm' has the same key as 'n321'")
     }
 
-    @Test("a file whose last line has no end may be half written: it is read until it says the same twice, and is taken then")
+    @Test(
+        "a file whose last line has no end may be half written: it is read until it says the same twice, and is taken then"
+    )
     func halfWritten() throws {
         let whole = Self.line("alice", "one", " role=reader owner=* expires=2999-01-01")
         var readings = [String(whole.dropLast(40)), String(whole.dropLast(20)), whole, "never read"]

@@ -161,7 +161,9 @@ struct AuditTrailTests {
         #expect(await status { try await ask(.delete, "/jobs/\(job)", id: job) } == 200)
         var statuses: [Int] = []
         for _ in 0..<2 {
-            if let status = await status({ try await ask(.delete, "/jobs/\(job)", id: job) }) { statuses.append(status) }
+            if let status = await status({ try await ask(.delete, "/jobs/\(job)", id: job) }) {
+                statuses.append(status)
+            }
         }
         #expect(statuses == [204, 404])
         await log.finish(within: .seconds(60))

@@ -140,6 +140,11 @@ struct ManualLimitsTests {
         ("that no day has room for is |.", "content-too-large", 413),
         ("`--max-queued-per-client`: | `share-full`", "share-full", 429),
         ("`--audit-failure refuse` answers |", "audit-unavailable", 503),
+        ("a store that can be written to \\| |", "store-unavailable", 503),
+        ("where it is required \\| |", "audit-unavailable", 503),
+        ("before anything was looked for, |, 403", "unauthorized", 401),
+        ("before anything was looked for, 401, | and 429", "role-forbids", 403),
+        ("before anything was looked for, 401, 403 and |", "rate-limited", 429),
     ]
 
     @Test("statuses are those of the problems, and none stands there that is not looked at here")
