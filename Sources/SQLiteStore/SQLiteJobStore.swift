@@ -241,8 +241,9 @@ public final class SQLiteJobStore: JobStore {
         logger.info(
             "the store is open",
             metadata: [
-                "folder": "\(folder.path)", "database": "\(database.description)", "queued": "\(counts.queued)",
-                "taken_back": "\(running.count)", "strays": "\(strays)",
+                "folder": "\(folder.path)", "database": "\(database.description)",
+                "queued": .stringConvertible(counts.queued),
+                "taken_back": .stringConvertible(running.count), "strays": .stringConvertible(strays),
             ])
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import Logging
+import Platform
 import Testing
 
 @testable import vigil
@@ -23,6 +24,18 @@ struct LogLineTests {
                 "url":"http://a:1"}
 
                 """)
+    }
+
+    @Test("numbers are numbers in JSON, sizes in bytes, and what only looks like one is a text")
+    func numbers() throws {
+        let fields: Logger.Metadata = [
+            "workers": .stringConvertible(4), "code": .stringConvertible(Int32(78)), "key": "007",
+            "memory": .stringConvertible(ByteCount(3 << 30)),
+        ]
+        let json = String(decoding: LogLine(.json, at: time, .info, "x", fields).bytes, as: UTF8.self)
+        #expect(json.hasSuffix("\"code\":78,\"key\":\"007\",\"memory\":3221225472,\"workers\":4}\n"), "\(json)")
+        let text = String(decoding: LogLine(.text, at: time, .info, "x", fields).bytes, as: UTF8.self)
+        #expect(text.hasSuffix(" x code=78 key=007 memory=\"3221225472 bytes (3072 MiB)\" workers=4\n"), "\(text)")
     }
 
     @Test("no field can begin another line, or hide what the line says of itself", arguments: LogForm.allCases)

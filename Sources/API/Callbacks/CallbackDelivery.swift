@@ -136,7 +136,7 @@ public struct CallbackDelivery: Sendable {
         }
         logger.info(
             "a callback failed and is tried again",
-            metadata: metadata.merging(["seconds": "\(delay.components.seconds)"]) { $1 })
+            metadata: metadata.merging(["seconds": .stringConvertible(delay.components.seconds)]) { $1 })
         return .retry(after: delay)
     }
 

@@ -29,7 +29,11 @@ public final class RequestTelemetry: Sendable {
     /// Those that submissions have beside.
     private static let usualOfUploads: Set = ["202", "408", "409", "413", "415", "422", "507"]
     static let classes = ["2xx", "3xx", "4xx", "5xx", none]
-    private static let rareClasses: Set = ["3xx", none]
+    /// Of the durations, which have many series each, those of good answers are there at zero, and of uploads the others.
+    private static func isUsual(_ status: String, of row: Row) -> Bool {
+        if row.route == none { return status == "4xx" }
+        return status == "2xx" || row.method == "POST" && ["4xx", "5xx"].contains(status)
+    }
 
     let requests: Counters
     let durations: Histograms
@@ -70,7 +74,7 @@ public final class RequestTelemetry: Sendable {
             .httpDuration,
             all.flatMap { row in
                 Self.classes.map {
-                    .init([row.method, row.route, $0], isHidden: Self.rareClasses.contains($0) || !shown.contains(row))
+                    .init([row.method, row.route, $0], isHidden: !Self.isUsual($0, of: row) || !shown.contains(row))
                 }
             })
         let sized = all.map { Counters.Series([$0.method, $0.route], isHidden: !shown.contains($0)) }

@@ -98,7 +98,7 @@ final class Listener: @unchecked Sendable {
                 hasWarned = false
                 return
             case .exhausted(let code):
-                if !hasWarned { logger.warning("accepting pauses", metadata: ["errno": "\(code)"]) }
+                if !hasWarned { logger.warning("accepting pauses", metadata: ["errno": .stringConvertible(code)]) }
                 hasWarned = true
                 pauseAccepting()
                 return

@@ -101,7 +101,7 @@ extension Backlog {
     /// Tells of a job whose claim has run out.
     func announce(lapsed job: Job) {
         logger.warning(
-            "a job's claim has run out", metadata: ["job": "\(job.id)", "attempt": "\(job.attempt)"])
+            "a job's claim has run out", metadata: ["job": "\(job.id)", "attempt": .stringConvertible(job.attempt)])
         observer.lapsed(job)
         takeBack(job)
     }

@@ -258,7 +258,7 @@ extension Backlog {
             logger.warning(
                 "\(verb) for a model that is not served",
                 metadata: [
-                    "jobs": "\(waiting.jobs)", "model": "\(waiting.model)",
+                    "jobs": .stringConvertible(waiting.jobs), "model": "\(waiting.model)",
                     "served": "\(models.all.map(\.description).joined(separator: ", "))",
                 ])
         }

@@ -1,6 +1,7 @@
 /// A number of bytes as people are told of it: `2097152 bytes (2 MiB)`, without MiB where they are no whole number.
 public struct ByteCount: Equatable, Sendable, CustomStringConvertible {
-    private let bytes: Int
+    /// The number.
+    public let bytes: Int
 
     /// So many bytes.
     public init(_ bytes: Int) { self.bytes = bytes }

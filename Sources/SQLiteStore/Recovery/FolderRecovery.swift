@@ -59,6 +59,9 @@ public struct FolderRecovery: Sendable, Equatable {
         } catch let error as StateError {
             throw error
         } catch { throw .unusable(path: new.database, reason: StoreFault.reason(of: error).description) }
+        if !FolderOwner.give(new, as: path) {
+            notes.append("the new folder is not of the user whose the damaged one is")
+        }
     }
 
     /// Tells whether what was damaged has cost anything: where all that witness and sums tell of is in the copies, it has not.

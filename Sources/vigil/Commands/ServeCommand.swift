@@ -99,10 +99,11 @@ struct ServeCommand: AsyncParsableCommand {
                             manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
-                                "model": "\(models.default.name)", "workers": "\(workers)", "state": "\(jobs.place)",
+                                "model": "\(models.default.name)", "workers": .stringConvertible(workers),
+                                "state": "\(jobs.place)",
                                 "processors": "\(memory.limits.processorText)",
-                                "memory": "\(ByteCount(memory.limits.memory))",
-                                "uploads": "\(ByteCount(jobs.backlog.limits.maxBytes))",
+                                "memory": .stringConvertible(ByteCount(memory.limits.memory)),
+                                "uploads": .stringConvertible(ByteCount(jobs.backlog.limits.maxBytes)),
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
@@ -192,9 +193,9 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         logger.info("shutting down: no further jobs are accepted")
         let left = await composition.stop(within: grace)
         if left > 0, composition.scoring.isLasting {
-            logger.notice("jobs are kept for the next start", metadata: ["jobs": "\(left)"])
+            logger.notice("jobs are kept for the next start", metadata: ["jobs": .stringConvertible(left)])
         } else if left > 0 {
-            logger.error("jobs were not finished in time and are lost", metadata: ["jobs": "\(left)"])
+            logger.error("jobs were not finished in time and are lost", metadata: ["jobs": .stringConvertible(left)])
         }
         logger.info("stopped")
     }

@@ -45,7 +45,7 @@ struct Failure: Error, CustomStringConvertible {
             if LogLines.shared.form == .text {
                 Terminal.note(failure.description)
             } else {
-                LogLines.shared.add(.critical, failure.description, ["code": "\(failure.code.rawValue)"])
+                LogLines.shared.add(.critical, failure.description, ["code": .stringConvertible(failure.code.rawValue)])
             }
             end(failure.code.rawValue)
         }

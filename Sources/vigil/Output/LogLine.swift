@@ -114,7 +114,20 @@ extension LogLine {
         for field in metadata.sorted(by: { $0.key < $1.key }) {
             // An object has each name once.
             let isTaken = form == .json && ["time", "level", "message"].contains(field.key)
-            add(isTaken ? "\(field.key)_" : field.key, "\(field.value)")
+            add(isTaken ? "\(field.key)_" : field.key, metadata: field.value)
+        }
+    }
+
+    /// What was given as a number is one in JSON, and sizes are numbers of bytes.
+    private mutating func add(_ name: String, metadata value: Logger.MetadataValue) {
+        guard form == .json, case .stringConvertible(let given) = value else {
+            add(name, "\(value)")
+            return
+        }
+        switch given {
+        case let number as any BinaryInteger: add(name, Int(clamping: number))
+        case let size as ByteCount: add(name, size.bytes)
+        default: add(name, "\(given)")
         }
     }
 }

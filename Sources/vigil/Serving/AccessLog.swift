@@ -105,7 +105,8 @@ final class AccessLog: Sendable {
     private func write() {
         while let (lines, leftOut) = take() {
             if leftOut > 0 {
-                logger.warning("the access log is too slow: lines are left out", metadata: ["lines": "\(leftOut)"])
+                logger.warning(
+                    "the access log is too slow: lines are left out", metadata: ["lines": .stringConvertible(leftOut)])
             }
             guard let file = self.file.withLock({ $0 }) else {
                 LogLines.shared.add(lines: lines)

@@ -62,11 +62,11 @@ struct AuditOptions {
             case .torn(let bytes):
                 logger.warning(
                     "the audit log ended within a line, of which nobody was told: it is cut off",
-                    metadata: file.merging(["bytes": "\(bytes)"]) { $1 })
+                    metadata: file.merging(["bytes": .stringConvertible(bytes)]) { $1 })
             case .lost(let number):
                 logger.error(
                     "lines of the audit log are missing or were changed; its next line says so",
-                    metadata: file.merging(["up_to": "\(number)"]) { $1 })
+                    metadata: file.merging(["up_to": .stringConvertible(number)]) { $1 })
             case .unwitnessed:
                 logger.warning(
                     "nothing vouches for the lines of the audit log: its .head is not there or can't be read; its next line says so",
@@ -74,7 +74,7 @@ struct AuditOptions {
             case .missing(let count):
                 logger.error(
                     "some of what was done is not in the audit log, since it could not be written; a line of it says so",
-                    metadata: file.merging(["count": "\(count)"]) { $1 })
+                    metadata: file.merging(["count": .stringConvertible(count)]) { $1 })
             case .failing(let error):
                 logger.error("the audit log can't be written", metadata: file.merging(["error": "\(error)"]) { $1 })
             case .recovered: logger.notice("the audit log is written again", metadata: file)
@@ -82,7 +82,8 @@ struct AuditOptions {
                 logger.error("the audit log stays where it was", metadata: file.merging(["error": "\(error)"]) { $1 })
             case .reopened(let number):
                 logger.info(
-                    "the audit log goes on in a new file", metadata: file.merging(["after": "\(number)"]) { $1 })
+                    "the audit log goes on in a new file",
+                    metadata: file.merging(["after": .stringConvertible(number)]) { $1 })
             }
         }
     }

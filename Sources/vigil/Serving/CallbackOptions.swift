@@ -28,7 +28,9 @@ struct CallbackOptions {
             policy: try policy(hosts), secrets: { secrets.current }, trust: try trust())
         logger.info(
             "callbacks are on",
-            metadata: ["hosts": "\(hosts.joined(separator: ","))", "secrets": "\(secrets.current.count)"])
+            metadata: [
+                "hosts": "\(hosts.joined(separator: ","))", "secrets": .stringConvertible(secrets.current.count),
+            ])
         return CallbackDelivery(sender: sender, tracer: tracer, telemetry: telemetry, logger: logger)
     }
 
@@ -46,7 +48,9 @@ struct CallbackOptions {
             .init(
                 files, of: secrets, kept: "the webhook secrets are not changed: the file can't be used", logger
             ) { secrets in
-                logger.info("webhook secrets are read", metadata: ["file": "\(path)", "secrets": "\(secrets.count)"])
+                logger.info(
+                    "webhook secrets are read",
+                    metadata: ["file": "\(path)", "secrets": .stringConvertible(secrets.count)])
                 warn()
             })
         return secrets

@@ -33,8 +33,9 @@ struct JobOptions {
                 logger.info(
                     "jobs were found",
                     metadata: [
-                        "folder": "\(place)", "queued": "\(counts.queued)", "succeeded": "\(counts.succeeded)",
-                        "failed": "\(counts.failed)", "cancelled": "\(counts.cancelled)",
+                        "folder": "\(place)", "queued": .stringConvertible(counts.queued),
+                        "succeeded": .stringConvertible(counts.succeeded),
+                        "failed": .stringConvertible(counts.failed), "cancelled": .stringConvertible(counts.cancelled),
                     ])
             }
         }

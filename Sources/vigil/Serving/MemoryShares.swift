@@ -36,8 +36,8 @@ struct MemoryShares {
             logger.warning(
                 "\(name) is more than the memory has room for, and counts as less",
                 metadata: [
-                    "wanted": "\(ByteCount(wanted))", "counts": "\(ByteCount(share))",
-                    "memory": "\(ByteCount(limits.memory))", "by": "\(limits.memorySource)",
+                    "wanted": .stringConvertible(ByteCount(wanted)), "counts": .stringConvertible(ByteCount(share)),
+                    "memory": .stringConvertible(ByteCount(limits.memory)), "by": "\(limits.memorySource)",
                 ])
         }
         return share

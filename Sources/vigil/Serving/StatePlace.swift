@@ -71,7 +71,7 @@ struct StatePlace {
             } catch .inUse(let folder, let pid) {
                 logger.info(
                     "another server has this state folder: taking the next; --state names one",
-                    metadata: ["folder": "\(folder)", "pid": "\(pid ?? 0)"])
+                    metadata: ["folder": "\(folder)", "pid": .stringConvertible(pid ?? 0)])
             } catch .beingRead(let folder) {
                 logger.info("this state folder is being read: taking the next", metadata: ["folder": "\(folder)"])
             }
@@ -94,7 +94,7 @@ struct StatePlace {
             guard let jobs = StateFolder.waitingJobs(in: folder), jobs > 0 else { continue }
             logger.warning(
                 "jobs wait in the state folder of a server that does not run: begin one with --state \(folder)",
-                metadata: ["jobs": "\(jobs)"])
+                metadata: ["jobs": .stringConvertible(jobs)])
         }
     }
 

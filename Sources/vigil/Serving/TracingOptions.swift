@@ -67,11 +67,11 @@ struct TracingOptions {
             case .dropped(let count):
                 logger.warning(
                     "spans are left out: more come than are sent",
-                    metadata: collector.merging(["spans": "\(count)"]) { $1 })
+                    metadata: collector.merging(["spans": .stringConvertible(count)]) { $1 })
             case .rejected(let count, let reason):
                 logger.warning(
                     "the collector did not take all spans",
-                    metadata: collector.merging(["spans": "\(count)", "reason": "\(reason)"]) { $1 })
+                    metadata: collector.merging(["spans": .stringConvertible(count), "reason": "\(reason)"]) { $1 })
             }
         }
     }

@@ -58,7 +58,7 @@ struct AccessOptions {
             throw Failure(.configuration, settings.failure("api-keys", "\(error)").description)
         }
         let tell: @Sendable (APIKeys) -> Void = { keys in
-            logger.info("API keys are read", metadata: ["file": "\(path)", "keys": "\(keys.count)"])
+            logger.info("API keys are read", metadata: ["file": "\(path)", "keys": .stringConvertible(keys.count)])
             if keys.count == 0 { logger.warning("the file of API keys has none: nobody may come in") }
             Reloading.Source.warnOfReaders(of: path, "API keys' hashes", logger)
         }

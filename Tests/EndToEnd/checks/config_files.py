@@ -75,7 +75,7 @@ with group("vigil config check"):
     lists = "trusted-proxies: [nowhere, 10.0.0.0/8, elsewhere]\nallowed-hosts: ['http://x']\n"
     ran = run("config", "check", written("lists.yaml", f"{lists}model: {noise}\napi-keys: {noise}\ntls-key: /nowhere\n"))
     equal("one does not hide another", (ran.code, ran.err.count("\n")), (78, 6))
-    contains("each is told", ran.err, "nowhere", "elsewhere", "http://x", "key api-keys", "noise: ", "key tls-key")
+    contains("each is told", ran.err, "nowhere", "elsewhere", "http://x", "key api-keys", "no model file", "key tls-key")
     equal("a file's fault alone", run("config", "check", written("no.yaml", "model: /nowhere\n")).code, 66)
     equal("a model that is none", run("config", "check", written("no.yaml", f"model: {noise}\n")).code, 65)
     for value in ("~/state", "~", "${HOME}/x", "/data/$USER/x", "$(pwd)/x"):
