@@ -67,17 +67,17 @@ public final class WebhookSender: Sendable {
     public func deliver(_ message: WebhookMessage, to url: WebhookURL) async -> DeliveryVerdict {
         do throws(WebhookRefusal) { try policy.check(url) } catch { return .refused(reason: "\(error)") }
         let verdict = Latch<DeliveryVerdict>()
-        let isTaken = threads.submit(host: "\(url.host)") {
-            guard !verdict.isClosed else { return }
-            verdict.close(with: self.attempt(message, to: url))
-        } drop: {
-            verdict.close(with: .failed(reason: "the system gave no thread to send it", retryAfter: nil))
-        }
-        if !isTaken {
-            verdict.close(with: .failed(reason: "too many notices are waiting to be sent", retryAfter: nil))
-        }
         return await withTaskCancellationHandler {
-            await verdict.value()
+            let isTaken = threads.submit(host: "\(url.host)") {
+                guard !verdict.isClosed else { return }
+                verdict.close(with: self.attempt(message, to: url))
+            } drop: {
+                verdict.close(with: .failed(reason: "the system gave no thread to send it", retryAfter: nil))
+            }
+            if !isTaken {
+                verdict.close(with: .failed(reason: "too many notices are waiting to be sent", retryAfter: nil))
+            }
+            return await verdict.value()
         } onCancel: {
             verdict.close(with: .failed(reason: "the delivery was cancelled", retryAfter: nil))
         }

@@ -90,13 +90,22 @@ struct ConnectionLifeTests {
                 try client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
                 return try client.readTextToEnd()
             }
-            async let idle = blocking { try TLSClient.connected(port).readToEnd() }
+            let (answered, answer) = AsyncStream<Void>.makeStream()
+            async let idle = blocking {
+                defer { answer.finish() }
+                let client = try TLSClient.connected(port)
+                try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try client.read(until: "home")
+                answer.finish()
+                return try client.readToEnd()
+            }
             for await _ in begun {}
+            for await _ in answered {}
             let ended = Task { await server.server.shutdown(grace: .seconds(20)) }
             #expect(try await idle == [])
             release.finish()
-            let answer = try await busy
-            #expect(answer.contains("Connection: close") && answer.hasSuffix("held"))
+            let held = try await busy
+            #expect(held.contains("Connection: close") && held.hasSuffix("held"))
             await ended.value
         }
     }

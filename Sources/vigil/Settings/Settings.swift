@@ -1,4 +1,3 @@
-import CLinux
 import JSON
 import Platform
 import Scoring
@@ -93,20 +92,6 @@ struct Settings: Sendable {
         for member in try Self.members(of: path) where names.contains(member.name) && given[member.name] == nil {
             given[member.name] = try read(member, of: key(member, member.place(in: path)), in: path)
         }
-    }
-
-    /// The process's variables.
-    static var environment: [String: String] {
-        var found: [String: String] = [:]
-        var next = vigil_environment()
-        while let entry = next?.pointee {
-            let text = String(cString: entry)
-            if let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) {
-                found[String(text[..<equals])] = String(text[text.utf8.index(after: equals)...])
-            }
-            next = next?.advanced(by: 1)
-        }
-        return found
     }
 }
 

@@ -142,9 +142,9 @@ struct ManualLimitsTests {
         ("`--audit-failure refuse` answers |", "audit-unavailable", 503),
         ("a store that can be written to \\| |", "store-unavailable", 503),
         ("where it is required \\| |", "audit-unavailable", 503),
-        ("before anything was looked for, |, 403", "unauthorized", 401),
-        ("before anything was looked for, 401, | and 429", "role-forbids", 403),
-        ("before anything was looked for, 401, 403 and |", "rate-limited", 429),
+        ("before anything was looked for, |,", "unauthorized", 401),
+        ("… | and", "role-forbids", 403),
+        ("… |: those without", "rate-limited", 429),
     ]
 
     @Test("statuses are those of the problems, and none stands there that is not looked at here")
