@@ -9,17 +9,34 @@ public enum Handler: Sendable {
     case deferred(Deferred)
 }
 
-/// A handler and what it was registered for.
-public struct Route: Sendable {
+/// A handler and what it was registered for: an object, since each request holds one.
+public final class Route: Sendable {
     /// The pattern, such as `/jobs/{id}`; a good label for metrics.
     public let pattern: String
     /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
     public let bodyLimit: Int?
     /// A sentence that tells whose body is larger what can be done about the limit.
-    public var bodyHint: String?
+    public let bodyHint: String?
     /// What is short where a body is larger, as ``HTTPProblem/shortage``.
-    public var bodyShortage: String?
-    var handler: Handler
+    public let bodyShortage: String?
+    let handler: Handler
+
+    init(
+        pattern: String, bodyLimit: Int?, bodyHint: String? = nil, bodyShortage: String? = nil, handler: Handler
+    ) {
+        self.pattern = pattern
+        self.bodyLimit = bodyLimit
+        self.bodyHint = bodyHint
+        self.bodyShortage = bodyShortage
+        self.handler = handler
+    }
+
+    /// The same route with its handler behind `middleware`.
+    func behind(_ middleware: [any Middleware]) -> Route {
+        Route(
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            handler: handler.behind(middleware, on: self))
+    }
 }
 
 /// Finds the handler of a method and a path.
@@ -54,9 +71,9 @@ public struct Router: Sendable {
         bodyShortage: String? = nil,
         _ handler: Handler
     ) {
-        var route = Route(
-            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler: handler)
-        route.handler = handler.behind(middleware, on: route)
+        let route = Route(
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler: handler
+        ).behind(middleware)
         methods.append(method)
         let parsed = PathPattern(pattern)
         if parsed.isFixed {
