@@ -66,7 +66,7 @@ final class Waker: Sendable {
     private let descriptor: Int32
 
     init(of poller: borrowing Poller) throws(PollerError) {
-        descriptor = eventfd(0, Int32(EFD_CLOEXEC.rawValue) | Int32(EFD_NONBLOCK.rawValue))
+        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
         guard descriptor >= 0 else { throw PollerError(call: "eventfd", code: errno) }
         // Once for each wake, so that nobody has to read what is counted there.
         guard poller.add(descriptor, [.input, .once], token: .max) else {
@@ -81,7 +81,7 @@ final class Waker: Sendable {
     }
 
     func wake() {
-        eventfd_write(descriptor, 1)
+        _ = eventfd_write(descriptor, 1)
     }
 }
 
