@@ -5,7 +5,7 @@ import Synchronization
 
 /// The golden data of ../shared: seeded checkpoints and features, and the published implementation's outputs.
 public enum Golden {
-    /// A checkpoint made by make_checkpoint.py; made once a process.
+    /// A checkpoint made by make_checkpoint.py, or make_dsanet_checkpoint.py for its own; made once a process.
     public static func checkpoint(_ config: String, seed: Int = 1, extra: [String] = []) throws -> String {
         let path = "\(Paths.scratch)/\(config)-\(seed)\(extra.joined()).pth"
         try make(["--config", config, "--seed", String(seed)] + extra, at: path)
@@ -46,7 +46,8 @@ public enum Golden {
         guard let shared = Paths.shared else { throw GoldenError(description: "../shared is not there") }
         try making.withLock { _ in
             if FileManager.default.fileExists(atPath: path) { return }
-            let script = shared + "/golden/make_checkpoint.py"
+            let isDSANet = arguments.contains { $0.hasPrefix("dsanet") }
+            let script = "\(shared)/golden/make_\(isDSANet ? "dsanet_" : "")checkpoint.py"
             // A name that ends as the target's does: numpy adds the ending where it is missing.
             let part = path.replacingOccurrences(of: Paths.scratch + "/", with: Paths.scratch + "/part-")
             try python([script] + arguments + ["--out", part])
