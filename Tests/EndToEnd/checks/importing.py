@@ -111,8 +111,9 @@ with group("families"):
     check("nothing was written", not output.exists())
     step = [{"features": str(rows), "label": "normal"}]
     numbers = {"learning_rate": 1e-3, "weight_decay": 0.01, "contrast_weight": 0.1}
-    (scratch() / "steps.json").write_text(json.dumps(numbers | {"labels": ["normal", "riot"], "steps": [step]}))
-    refused("a replay from it", 65, ("DSANet",), "train", "--replay", scratch() / "steps.json", "--init", sibling)
+    steps = scratch() / "steps.json"
+    steps.write_text(json.dumps(numbers | {"labels": ["normal", "riot"], "steps": [step]}))
+    refused("a replay from it", 65, ("DSANet",), "train", "--replay", steps, "--init", sibling)
     ran = run("import", sibling, *where, "--preset", "dsanet-ucf-crime", "--weights", "int8")
     equal("int8: import", ran.code, 0)
     contains("the summary names the family", ran.out, "model dsanet-ucf-crime of DSANet", "int8 weights")
