@@ -17,6 +17,7 @@ struct FamilyTests {
         "a checkpoint's family is known by its tensors' names, whatever is before them",
         arguments: [
             ([positions, "text_prompt_embeddings.weight"], "vadclip"), ([positions, adapter], "dsanet"),
+            ([positions, "text_prompt_embeddings.weight", "fe_net.conv.0.conv.0.weight"], "avadclip"),
             (["module." + positions, "module." + adapter], "dsanet"), ([adapter], nil), (["x" + positions], nil),
         ] as [([String], String?)])
     func recognised(names: [String], family: String?) {

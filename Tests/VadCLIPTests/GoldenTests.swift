@@ -59,14 +59,34 @@ struct GoldenTests {
     func importedDSANet(config: String, width: Int, preset: String) throws {
         let shared = try #require(Paths.shared)
         let model = try importModel(
-            try Golden.checkpoint("dsanet-\(config)"), name: "dsanet-\(config)",
-            preset: config == "tiny" ? preset : nil)
+            try Golden.checkpoint("dsanet-\(config)"), name: "dsanet-\(config)"
+        ) { $0.preset = config == "tiny" ? .dsaNetUCFCrime : nil }
         #expect(model.info.name == preset && model.configuration.kind.family == .dsaNet)
         let arrays = try Golden.arrays("\(shared)/golden/expected/dsanet_\(config).npz") { !$0.hasPrefix("labels") }
         let text = try #require(arrays["text_features"])
         expectClose(model.classes.features.values, text.values, within: 1e-5, "text features")
         let cases = try Self.cases(arrays, width: width)
         #expect(cases.count >= 10 && cases.allSatisfy { $0.refined != nil })
+        for one in cases { expect(model, gives: one) }
+    }
+
+    @Test(
+        "an imported checkpoint of AVadCLIP gives the logits of its reading copy",
+        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"), arguments: [("tiny", 64), ("xd", 512)])
+    func importedAVadCLIP(config: String, width: Int) throws {
+        let fixtures = Paths.root + "/Tests/VadCLIPTests/Fixtures"
+        let checkpoint = try Golden.checkpoint(config, by: fixtures + "/avadclip_reference.py")
+        let model = try importModel(checkpoint, name: "avadclip-\(config)") { options in
+            guard config == "tiny" else { return }
+            (options.labels, options.window) = (Preset.ucfCrime.labels, 8)
+        }
+        #expect(model.configuration.kind.family == .avadCLIP)
+        #expect(model.info.name == (config == "tiny" ? "avadclip" : "avadclip-xd-violence"))
+        let arrays = try Golden.arrays("\(fixtures)/golden_avadclip_\(config).npz") { _ in true }
+        let text = try #require(arrays["text_features"])
+        expectClose(model.classes.features.values, text.values, within: 1e-4, relative: true, "text features")
+        let cases = try Self.cases(arrays, width: width)
+        #expect(cases.count >= 10)
         for one in cases { expect(model, gives: one) }
     }
 
@@ -83,10 +103,12 @@ struct GoldenTests {
         #expect(Scorer(model: plain).logits(of: matrix) == Scorer(model: nested).logits(of: matrix))
     }
 
-    private func importModel(_ checkpoint: String, name: String, preset: String? = nil) throws -> Model {
+    private func importModel(
+        _ checkpoint: String, name: String, with change: (inout ImportOptions) -> Void = { _ in }
+    ) throws -> Model {
         let output = "\(Paths.scratch)/\(name).safetensors"
         var options = ImportOptions()
-        options.preset = try preset.map { try #require(Preset.named($0)) }
+        change(&options)
         options.prepared = .available[0]
         _ = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
         let (model, selfTest) = try ModelFile.load(try MappedFile(path: output), kernels: Kernels.available[0])

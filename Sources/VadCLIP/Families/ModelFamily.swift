@@ -7,6 +7,7 @@ public struct ModelFamily: Sendable, Equatable {
     /// Those that are known, each before the ones whose marks it has too.
     public static let all: [ModelFamily] = [
         .dsaNet,
+        .avadCLIP,
         .vadCLIP,
     ]
 

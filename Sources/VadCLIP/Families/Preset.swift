@@ -18,8 +18,8 @@ public struct Preset: Sendable, Equatable {
     /// Layers of the published model.
     public var layers: Int { counts.first ?? 0 }
 
-    /// All families'.
-    public static let all = ModelFamily.all.flatMap(\.presets)
+    /// All families', VadCLIP's first.
+    public static let all = ModelFamily.all.reversed().flatMap(\.presets)
 
     /// The preset called `name`.
     public static func named(_ name: String) -> Preset? { all.first { $0.name.hasBytes(of: name) } }

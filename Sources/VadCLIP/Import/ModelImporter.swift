@@ -60,6 +60,10 @@ public struct ModelImporter {
         guard shape.count == 2 else {
             throw checkpoint.bad(name, "has shape \(shape): expected two dimensions")
         }
+        for part in family.recognition.parts {
+            guard let gap = CheckpointShapes.gap(of: part.prefix, in: checkpoint.names) else { continue }
+            throw checkpoint.bad("\(part.prefix)\(gap)", "is missing, and there are tensors of a later one")
+        }
         try checkPreset()
         let preset = options.preset ?? matchingPreset
         if let preset, preset.counts != counts { notes.append(note(onUnlike: preset)) }
@@ -109,16 +113,13 @@ public struct ModelImporter {
 
     /// What is to be said where nothing tells labels, window and settings.
     private var noPreset: ModelError {
-        let file = checkpoint.file.path
-        guard !family.settings.isEmpty else {
-            return .badSetting(
-                name: "number of layers", value: counts.map { "\($0)" }.joined(),
-                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --labels and --window for another model", file: file)
-        }
+        let hasSettings = !family.settings.isEmpty
+        let known = family.presets.map { "\(family.said($0.counts)) (\($0.name))" }.joined(separator: " or ")
         return .badSetting(
             name: "size", value: family.said(counts),
-            expected: family.presets.map { "\(family.said($0.counts)) (\($0.name))" }.joined(separator: " or ")
-                + ", or one of these by --preset", file: file)
+            expected: known
+                + (hasSettings ? ", or one of these by --preset" : ", or --labels and --window for another model"),
+            file: checkpoint.file.path)
     }
 }
 

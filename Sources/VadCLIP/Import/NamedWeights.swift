@@ -209,6 +209,19 @@ struct RoundedWeights<Base: NamedWeights>: NamedWeights {
 enum CheckpointShapes {
     /// How many blocks there are whose names begin with `prefix` and a number from 0 on.
     static func count(of prefix: String, in names: [String]) -> Int {
+        let numbers = numbers(of: prefix, in: names)
+        var count = 0
+        while numbers.contains(count) { count += 1 }
+        return count
+    }
+
+    /// The first number that is left out where a higher one is there.
+    static func gap(of prefix: String, in names: [String]) -> Int? {
+        let (numbers, count) = (numbers(of: prefix, in: names), count(of: prefix, in: names))
+        return numbers.count == count ? nil : count
+    }
+
+    private static func numbers(of prefix: String, in names: [String]) -> Set<Int> {
         var numbers: Set<Int> = []
         for name in names {
             guard let digits = name.rest(after: prefix)?.pieces(between: ASCII.dot, most: 1).first,
@@ -216,9 +229,7 @@ enum CheckpointShapes {
             else { continue }
             numbers.insert(number)
         }
-        var count = 0
-        while numbers.contains(count) { count += 1 }
-        return count
+        return numbers
     }
 
     /// Shape of the text tower in a family's style; throws where there is none, or where it does not fit features of

@@ -1,6 +1,6 @@
 import Tensors
 
-/// VadCLIP's own weights, prepared for one set of kernels: read-only, shared by all workers.
+/// A model's own weights, prepared for one set of kernels: read-only, shared by all workers.
 struct Network: Sendable {
     /// P, [L, d].
     let positions: ConstantMatrix
@@ -8,6 +8,8 @@ struct Network: Sendable {
     let local: [LocalBlock]
     /// The LGT-Adapter's global module.
     let graphs: GraphModule
+    /// What some families have behind it.
+    let refinement: Refinement?
     /// The C-Branch.
     let coarse: CoarseHead
     /// MLP1 of the A-Branch.
@@ -28,6 +30,8 @@ struct Network: Sendable {
         }
         local = blocks
         graphs = try GraphModule(from: source, width: d, in: preparation)
+        refinement = try Refinement(
+            configuration.kind.family.trunk.refinements, from: source, width: d, in: preparation)
         coarse = try CoarseHead(from: source, width: d, in: preparation)
         promptMLP = try FeedForward(from: source, name: "mlp1", width: d, in: preparation)
     }

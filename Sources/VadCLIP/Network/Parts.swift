@@ -4,9 +4,19 @@ import Tensors
 enum Trunk: Sendable {
     /// VadCLIP's LGT-Adapter: attention within windows, then two graphs.
     case lgtAdapter
+    /// The same with residual convolutions of these names behind it.
+    case refinedLGTAdapter([String])
 
     /// Begins the names of the local module's blocks.
     static let blocks = "temporal.resblocks."
+
+    /// Names of the residual convolutions.
+    var refinements: [String] {
+        switch self {
+        case .lgtAdapter: []
+        case .refinedLGTAdapter(let names): names
+        }
+    }
 
     /// Names and shapes of its tensors in the published order, without the position embeddings.
     func tensors(of configuration: ModelConfiguration) -> [(String, [Int])] {
@@ -21,7 +31,7 @@ enum Trunk: Sendable {
                 all.append((name + ".residual.bias", [h]))
             }
         }
-        return all + Network.linear("linear", inputs: d, outputs: d)
+        return all + Network.linear("linear", inputs: d, outputs: d) + Refinement.tensors(refinements, width: d)
     }
 }
 

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from support.harness import SHARED, check, equal, finish, group, need, note, scratch
+from support.harness import ROOT, SHARED, check, equal, finish, group, need, note, scratch
 
 need("parity", "numpy", "requests", shared=True)
 
@@ -21,11 +21,14 @@ sys.path.insert(0, str(SHARED / "golden"))
 import make_checkpoint as golden  # noqa: E402
 import make_dsanet_checkpoint as dsanet  # noqa: E402
 
+FIXTURES = ROOT / "Tests/VadCLIPTests/Fixtures"
+
 MOST = 1e-4
 MOST_REFINED = 1e-5
-WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512, "dsanet-tiny": 64, "dsanet-ucf": 512, "dsanet-xd": 512}
+# AVadCLIP's are of a reading copy of the published code.
+WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512, "dsanet-tiny": 64, "dsanet-ucf": 512, "dsanet-xd": 512, "avadclip-xd": 512}
 NAMES = {"tiny": "ucf-crime", "ucf": "ucf-crime", "xd": "xd-violence"}
-NAMES |= {"dsanet-" + config: "dsanet-" + name for config, name in NAMES.items()}
+NAMES |= {"dsanet-" + config: "dsanet-" + name for config, name in NAMES.items()} | {"avadclip-xd": "avadclip-xd-violence"}
 kept = pathlib.Path(os.environ.get("CHECKPOINTS") or scratch())
 kept.mkdir(parents=True, exist_ok=True)
 
@@ -33,24 +36,34 @@ kept.mkdir(parents=True, exist_ok=True)
 def checkpoint(config):
     path = kept / f"{config}.pth"
     script = SHARED / f"golden/make_{'dsanet_' if config.startswith('dsanet') else ''}checkpoint.py"
+    if config.startswith("avadclip"):
+        script, config = FIXTURES / "avadclip_reference.py", config.removeprefix("avadclip-")
+    environment = os.environ | {"PYTHONPATH": str(SHARED / "golden")}
     if not path.exists():
-        subprocess.run([sys.executable, script, "--config", config, "--seed", "1", "--out", path], check=True)
+        made = [sys.executable, script, "--config", config, "--seed", "1", "--out", path]
+        subprocess.run(made, check=True, env=environment)
     return path
 
 
+def labels_of(config):
+    return list(np.load(SHARED / f"golden/expected/{config.removeprefix('avadclip-').replace('-', '_')}.npz")["labels"])
+
+
 def cases(config):
-    arrays = np.load(SHARED / f"golden/expected/{config.replace('-', '_')}.npz")
+    name = config.replace("-", "_")
+    is_own = config.startswith("avadclip")
+    arrays = np.load(FIXTURES / f"golden_{name}.npz" if is_own else SHARED / f"golden/expected/{name}.npz")
     for name in arrays.files:
         if name.endswith("_logits_coarse"):
             rows = int(name[1:].split("_")[0])
             refined = arrays[f"T{rows}_refined"] if config.startswith("dsanet") else None
-            yield rows, arrays[name], arrays[f"T{rows}_logits_fine"], list(arrays["labels"]), refined
+            yield rows, arrays[name], arrays[f"T{rows}_logits_fine"], labels_of(config), refined
 
 
 def parity(config):
     model = scratch() / f"{config}.safetensors"
     path = checkpoint(config)
-    family, temperature = "vadclip", None
+    family, temperature = "avadclip" if config.startswith("avadclip") else "vadclip", None
     if config.startswith("dsanet"):
         family, temperature = "dsanet", dsanet.CONFIGS[config]["temperature"]
     options = ["--preset", NAMES[config]] if config == "dsanet-tiny" else []
