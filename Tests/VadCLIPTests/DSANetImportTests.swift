@@ -120,6 +120,24 @@ struct DSANetImportTests {
         #expect(note.contains("has 2 layer(s) and 3 text adapter(s), and the checkpoint has 2 and 1"), "\(note)")
     }
 
+    @Test("what is of no part of the model is said to be passed over; what only its training needs is not")
+    func strangers() throws {
+        let plain = try write(Golden.checkpoint("dsanet-tiny")) { $0.preset = .dsaNetUCFCrime }.summary
+        #expect(!plain.notes.contains { $0.contains("no part of") })
+        let source = try TorchCheckpoint(file: MappedFile(path: Golden.checkpoint("tiny")))
+        let state = "\(Paths.scratch)/hearing-state.safetensors"
+        let added = ["temporalgatedresidual.gate_proj.0.weight", "temporalgatedresidual.gate_proj.0.bias"]
+        try SafetensorsWriter(
+            tensors: source.names.compactMap { name in
+                source.tensor(named: name).map { tensor in
+                    .init(name: name, shape: tensor.shape) { try source.floats(name) }
+                }
+            } + added.map { .init(name: $0, shape: [1]) { [1] } }
+        ).write(to: state)
+        let notes = try write(state).summary.notes
+        #expect(notes.contains { $0.contains("'\(added[0])' and 1 more are of no part of VadCLIP") }, "\(notes)")
+    }
+
     @Test("its weights are refused as the beginning of a training, by what tells them")
     func training() throws {
         let source = try CheckpointSource(file: MappedFile(path: Golden.checkpoint("dsanet-tiny")))

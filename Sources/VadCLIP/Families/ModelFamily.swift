@@ -75,6 +75,8 @@ struct Recognition: Sendable {
     let marks: [String]
     /// What the published models differ in.
     let parts: [Part]
+    /// Beginnings of names that only its training needs.
+    var passedOver: [String] = []
     /// Beginnings of names that stand for tensors which are also, or should be, there under others.
     var secondNames: [(prefix: String, stands: String)] = []
 }

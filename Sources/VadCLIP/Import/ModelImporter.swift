@@ -1,3 +1,4 @@
+import CLIP
 import Platform
 import Tensors
 
@@ -24,6 +25,7 @@ public struct ModelImporter {
             notes.append("the weights are averages over the training: n_averaged is beside them")
         }
         let configuration = try configuration(notes: &notes)
+        notes += strangers(configuration)
         let prompt = family.text.prompt
         let tower = try checkpoint.textTower(
             family.text, width: configuration.width, prefix: prompt.prefix, postfix: prompt.postfix)
@@ -88,6 +90,28 @@ public struct ModelImporter {
             width: shape[1], length: shape[0], layers: layers, window: window, labels: labels, kind: kind)
         try configuration.validate()
         return configuration
+    }
+
+    /// What is to be said of tensors that are of no part of the model: it may be a sibling that nobody here knows.
+    private func strangers(_ configuration: ModelConfiguration) -> [String] {
+        let own = configuration.tensors.map(\.name) + ["disAdj.sigma", "n_averaged", TextTower.Names.prompt]
+        let known = Set(own.map { ByteText($0) })
+        let begun = ["clipmodel."] + family.recognition.passedOver + family.recognition.parts.map(\.prefix)
+        func isKnown(_ name: String) -> Bool {
+            known.contains(ByteText(name)) || name.hasBytes(of: family.text.output.tensor)
+                || begun.contains { name.begins(with: $0) }
+        }
+        // Other weights of the same names, such as averages, stand behind a prefix.
+        let strangers = checkpoint.names.filter { name in
+            let pieces = name.pieces(between: ASCII.dot)
+            return !pieces.indices.contains { isKnown(pieces[$0...].joined(separator: ".")) }
+        }
+        guard let first = strangers.first else { return [] }
+        let those = strangers.count == 1 ? "is" : "and \(strangers.count - 1) more are"
+        return [
+            "the tensor \(quoted(first)) \(those) of no part of \(family.title), and passed over: where the model computes "
+                + "with it, its scores are others than these"
+        ]
     }
 
     private static var families: String { ModelFamily.all.map(\.title).sorted(by: >).joined(separator: " or ") }

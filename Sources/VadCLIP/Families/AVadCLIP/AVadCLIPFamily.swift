@@ -1,12 +1,12 @@
 extension ModelFamily {
     /// AVadCLIP's visual student, TMM 2025, which learned from a model that hears too: VadCLIP with a refined trunk.
     ///
-    /// Its checkpoints also have `fe_net.theta` and `alpha`, which only training needs.
+    /// The teacher's checkpoints have no `fe_net`, and what hears in it has names that no family has.
     public static let avadCLIP = ModelFamily(
         name: "avadclip", title: "AVadCLIP",
         recognition: Recognition(
             marks: [ModelFile.Name.positions, convolutions[0] + ".weight"],
-            parts: [.init(name: "layer(s)", prefix: Trunk.blocks)]),
+            parts: [.init(name: "layer(s)", prefix: Trunk.blocks)], passedOver: ["fe_net.theta.", "alpha"]),
         text: PromptedText(), trunk: .refinedLGTAdapter(convolutions), head: .branches,
         readout: { _ in SoftmaxReadout() }, settings: [], presets: [.avadCLIPXDViolence])
 

@@ -14,6 +14,7 @@ extension ModelFamily {
                 .init(name: "layer(s)", prefix: Trunk.blocks),
                 .init(name: "text adapter(s)", prefix: TextAdapters.prefix, others: 1),
             ],
+            passedOver: ["video_anomaly_refiner."],
             secondNames: [("clip_adapter.clipmodel.", "clipmodel.")]),
         text: AdaptedText(), trunk: .lgtAdapter, head: .branches,
         readout: { RefinedReadout(temperature: $0[RefinedReadout.temperature] ?? 1) },
