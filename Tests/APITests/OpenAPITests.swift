@@ -129,8 +129,10 @@ struct OpenAPITests {
             JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()), isReused: true).json, "Job")
         let result = Self.result()
         try conformance.check(
-            ChunkDocument(chunk: 0, range: 0..<2, labels: result.labels, logits: result.logits, showsLogits: true).json,
-            "ChunkScores")
+            ChunkDocument(
+                chunk: 0, range: 0..<2, labels: result.labels, kind: result.kind, logits: result.logits,
+                showsLogits: true
+            ).json, "ChunkScores")
         var plain = Self.result()
         plain.trained = true
         plain.options = ScoreOptions()

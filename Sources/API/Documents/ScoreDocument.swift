@@ -127,6 +127,7 @@ public struct ScoreDocument: Sendable {
         json.key("provenance")
         json.object { json in
             json.member("vigil", Vigil.version)
+            json.member("family", result.kind.family.name)
             json.member("model_sha256", result.modelSHA256)
             json.member("features_sha256", result.featuresSHA256)
             json.member("kernels", result.kernels)
@@ -142,6 +143,8 @@ struct ChunkDocument {
     let range: Range<Int>
     /// Class labels, the normal class first.
     let labels: [String]
+    /// The model's family and settings.
+    let kind: ModelKind
     /// The model's output for the chunk.
     let logits: Logits
     /// Whether the client asked for the logits too.
@@ -149,7 +152,7 @@ struct ChunkDocument {
 
     /// The chunk object.
     var json: [UInt8] {
-        let scores = Scores(logits, labels: labels)
+        let scores = Scores(logits, labels: labels, readout: kind.readout)
         var writer = JSONWriter(reserving: 512 + 12 * (scores.coarse.count + scores.fine.count) * (showsLogits ? 2 : 1))
         writer.object { json in
             json.member("chunk", chunk)

@@ -17,6 +17,7 @@ extension VigilService {
                     let (info, configuration) = (served.version.model.info, served.version.model.configuration)
                     json.object { json in
                         json.member("name", served.version.name)
+                        json.member("family", configuration.kind.family.name)
                         json.member("labels", configuration.labels)
                         json.member("window", configuration.window)
                         json.member("length", configuration.length)

@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 import VadCLIP
 
 /// The stored form of options and results: opaque to Jobs, versioned by its first field.
@@ -54,6 +55,32 @@ extension ScoreResult {
 
     /// In the number that says whether the model is trained: what is to be said of it comes next.
     fileprivate static let caveatFollows = 2
+    /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
+    fileprivate static let kindFollows = 4
+
+    /// Reads a family's name and settings; nil where this build knows no such family.
+    fileprivate static func kind(from reader: inout ByteReader) -> ModelKind? {
+        guard let name = reader.text(), let family = ModelFamily.named(name), let count = reader.integer(),
+            (0...maxSettings).contains(count)
+        else { return nil }
+        var settings: FamilySettings = [:]
+        for _ in 0..<count {
+            guard let key = reader.text(), let value = reader.double() else { return nil }
+            settings[ByteText(key)] = Float(value)
+        }
+        return try? ModelKind(family, settings)
+    }
+
+    private static let maxSettings = 64
+
+    private func writeKind(to writer: inout ByteWriter) {
+        writer.text(kind.family.name)
+        writer.integer(kind.settings.count)
+        for (key, value) in kind.settings.sorted(by: { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }) {
+            writer.text(key.text)
+            writer.double(Double(value))
+        }
+    }
 
     /// Takes the length of a chunk from the beginning of a result; nil, and nothing taken, where it is not there.
     fileprivate static func length(from reader: inout ByteReader) -> Int? {
@@ -72,8 +99,10 @@ extension ScoreResult {
         }
         options.write(to: &writer)
         for text in [model, modelSHA256, featuresSHA256, kernels] { writer.text(text) }
-        writer.integer((trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows))
+        writer.integer(
+            (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows))
         if let caveat { writer.text(caveat) }
+        if kind != .vadCLIP { writeKind(to: &writer) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
@@ -108,10 +137,12 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...(1 | ScoreResult.caveatFollows)).contains(trained)
+            (0...(1 | ScoreResult.caveatFollows | ScoreResult.kindFollows)).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
-        guard caveat != nil || trained & ScoreResult.caveatFollows == 0, let classes = reader.integer(),
+        guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
+            let kind = trained & ScoreResult.kindFollows == 0 ? .vadCLIP : ScoreResult.kind(from: &reader),
+            let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
         else { return nil }
         var labels: [String] = []
@@ -123,8 +154,8 @@ struct StoredLogits {
             let fine = reader.floatBytes(), fine.floatsLeft == coarse.floatsLeft * classes, reader.isAtEnd
         else { return nil }
         result = ScoreResult(
-            model: model, modelSHA256: digest, trained: trained & 1 == 1, caveat: caveat, length: length,
-            labels: labels,
+            model: model, modelSHA256: digest, trained: trained & 1 == 1, caveat: caveat, kind: kind,
+            length: length, labels: labels,
             logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft
