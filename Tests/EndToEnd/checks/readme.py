@@ -56,6 +56,7 @@ PASSED_OVER = {
     "# in the Deployment": "no command",
     "apiVersion: monitoring": "no command",
     "kubectl apply": "needs a cluster; make validate looks at the files",
+    "vigil score --model ucf-crime.safetensors --compare": "needs two models; checks/comparing.py has such",
     "deploy/haproxy/roll.sh": "needs two servers; checks/rolling.py does the same",
     "deploy/ablations.sh": "needs the published features; checks/training.py calls it",
     '{"learning_rate"': "no command",
