@@ -76,9 +76,10 @@ public struct ScoreDocument: Sendable {
             json.array(scores.fine, rowsOf: result.labels.count)
         }
         if result.options.logits { writeLogits(to: &json) }
+        json.key("video")
         writeVideo(to: &json)
         json.key("segments")
-        json.array(scored.segments) { write($1, to: &$0) }
+        writeSegments(to: &json)
         writeProvenance(to: &json)
         json.key("timings")
         json.object { json in
@@ -97,8 +98,17 @@ public struct ScoreDocument: Sendable {
         }
     }
 
+    /// The result object's `video` alone.
+    var videoJSON: [UInt8] { JSONWriter.document { writeVideo(to: &$0) } }
+
+    /// The result object's `segments` alone.
+    var segmentsJSON: [UInt8] { JSONWriter.document { writeSegments(to: &$0) } }
+
+    private func writeSegments(to json: inout JSONWriter) {
+        json.array(scored.segments) { write($1, to: &$0) }
+    }
+
     private func writeVideo(to json: inout JSONWriter) {
-        json.key("video")
         json.object { json in
             json.member("coarse", video.coarse)
             json.member("label", video.label)
@@ -109,7 +119,7 @@ public struct ScoreDocument: Sendable {
         }
     }
 
-    private func write(_ segment: Segment, to json: inout JSONWriter) {
+    func write(_ segment: Segment, to json: inout JSONWriter) {
         json.object { json in
             json.member("start", segment.start)
             json.member("end", segment.end)

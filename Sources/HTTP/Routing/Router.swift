@@ -19,15 +19,20 @@ public final class Route: Sendable {
     public let bodyHint: String?
     /// What is short where a body is larger, as ``HTTPProblem/shortage``.
     public let bodyShortage: String?
+    /// Whether a client that ends its side of the connection, once all of its request has come, has gone, and its handler is
+    /// cancelled. Otherwise it may still read, and is answered.
+    public let endsWithInput: Bool
     let handler: Handler
 
     init(
-        pattern: String, bodyLimit: Int?, bodyHint: String? = nil, bodyShortage: String? = nil, handler: Handler
+        pattern: String, bodyLimit: Int?, bodyHint: String? = nil, bodyShortage: String? = nil,
+        endsWithInput: Bool = false, handler: Handler
     ) {
         self.pattern = pattern
         self.bodyLimit = bodyLimit
         self.bodyHint = bodyHint
         self.bodyShortage = bodyShortage
+        self.endsWithInput = endsWithInput
         self.handler = handler
     }
 
@@ -35,7 +40,7 @@ public final class Route: Sendable {
     func behind(_ middleware: [any Middleware]) -> Route {
         Route(
             pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
-            handler: handler.behind(middleware, on: self))
+            endsWithInput: endsWithInput, handler: handler.behind(middleware, on: self))
     }
 }
 
@@ -66,13 +71,15 @@ public struct Router: Sendable {
     ///   - bodyLimit: the largest body in bytes, for handlers that read it.
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     ///   - bodyShortage: what is short then, where the limit is one of what the server has.
+    ///   - endsWithInput: whether a client that ends its side has gone, as ``Route/endsWithInput``.
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
-        bodyShortage: String? = nil,
+        bodyShortage: String? = nil, endsWithInput: Bool = false,
         _ handler: Handler
     ) {
         let route = Route(
-            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler: handler
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler: handler
         ).behind(middleware)
         methods.append(method)
         let parsed = PathPattern(pattern)
@@ -94,9 +101,12 @@ public struct Router: Sendable {
 
     /// Registers a handler of POST.
     public mutating func post(
-        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil, _ handler: Handler
+        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil,
+        endsWithInput: Bool = false, _ handler: Handler
     ) {
-        on(.post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler)
+        on(
+            .post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler)
     }
 
     /// Registers a handler of DELETE.
