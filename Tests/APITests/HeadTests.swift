@@ -126,10 +126,10 @@ struct HeadTests {
         let bytes = Array(request.utf8)
         var position = 0
         while let action = state.advance(bytes.span, at: &position, now: now) {
-            guard case .start(let call) = action else { continue }
+            guard case .start(let call) = action, let exchange = state.exchange else { continue }
             let request = Request(
-                head: call.head, id: call.requestID, client: call.client, seesDetails: call.seesDetails,
-                pathParameters: call.parameters)
+                head: call.head, id: exchange.requestID, client: exchange.admission?.client,
+                seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: call.parameters)
             do {
                 switch call.route.handler {
                 case .immediate(let handler): state.answer(try handler(request), now: now)
