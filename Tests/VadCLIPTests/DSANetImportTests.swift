@@ -92,8 +92,8 @@ struct DSANetImportTests {
     func needsPreset() throws {
         let text = refusal(try Golden.checkpoint("dsanet-tiny"))
         for part in [
-            "2 layer(s) and 1 text adapter(s)", "2 layer(s) and 3 text adapter(s) (dsanet-ucf-crime)",
-            "1 layer(s) and 1 text adapter(s) (dsanet-xd-violence)", "--preset",
+            "2 layers and 1 text adapter", "2 layers and 3 text adapters (dsanet-ucf-crime)",
+            "1 layer and 1 text adapter (dsanet-xd-violence)", "--preset",
         ] { #expect(text.contains(part), "\(text)") }
         let labels = refusal(try Golden.checkpoint("dsanet-tiny")) { options in
             options.labels = ["normal", "fighting"]
@@ -117,7 +117,7 @@ struct DSANetImportTests {
         let summary = try write(Golden.checkpoint("dsanet-tiny")) { $0.preset = .dsaNetUCFCrime }.summary
         #expect(summary.configuration.kind.family == .dsaNet)
         let note = try #require(summary.notes.first)
-        #expect(note.contains("has 2 layer(s) and 3 text adapter(s), and the checkpoint has 2 and 1"), "\(note)")
+        #expect(note.contains("has 2 layers and 3 text adapters, and the checkpoint has 2 and 1"), "\(note)")
     }
 
     @Test("what is of no part of the model is said to be passed over; what only its training needs is not")

@@ -55,7 +55,7 @@ public struct ModelFamily: Sendable, Equatable {
 
     /// So many of each part, in words.
     func said(_ counts: [Int]) -> String {
-        zip(counts, recognition.parts).map { "\($0) \($1.name)" }.joined(separator: " and ")
+        zip(counts, recognition.parts).map { "\($0) \($1.name)\($0 == 1 ? "" : "s")" }.joined(separator: " and ")
     }
 }
 

@@ -102,7 +102,7 @@ with group("families"):
         equal(f"{name}: one line", ran.err.strip().count("\n"), 0)
 
     where = ("--output", output)
-    refused("no published size", 65, ("2 layer(s) and 1 text adapter(s)", "--preset"), "import", sibling, *where)
+    refused("no published size", 65, ("2 layers and 1 text adapter", "--preset"), "import", sibling, *where)
     refused("VadCLIP's preset", 65, ("preset xd-violence is VadCLIP's", "of DSANet", "expected dsanet-ucf-crime"),
             "import", sibling, *where, "--preset", "xd-violence")  # fmt: skip
     refused("DSANet's preset", 65, ("preset dsanet-ucf-crime is DSANet's", "of VadCLIP", "expected ucf-crime"),

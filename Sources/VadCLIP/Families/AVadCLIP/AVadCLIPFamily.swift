@@ -6,7 +6,7 @@ extension ModelFamily {
         name: "avadclip", title: "AVadCLIP",
         recognition: Recognition(
             marks: [ModelFile.Name.positions, convolutions[0] + ".weight"],
-            parts: [.init(name: "layer(s)", prefix: Trunk.blocks)], passedOver: ["fe_net.theta.", "alpha"]),
+            parts: [.init(name: "layer", prefix: Trunk.blocks)], passedOver: ["fe_net.theta.", "alpha"]),
         text: PromptedText(), trunk: .refinedLGTAdapter(convolutions), head: .branches,
         readout: { _ in SoftmaxReadout() }, settings: [], presets: [.avadCLIPXDViolence])
 

@@ -11,8 +11,8 @@ extension ModelFamily {
         recognition: Recognition(
             marks: [ModelFile.Name.positions, TextAdapters.name(0)],
             parts: [
-                .init(name: "layer(s)", prefix: Trunk.blocks),
-                .init(name: "text adapter(s)", prefix: TextAdapters.prefix, others: 1),
+                .init(name: "layer", prefix: Trunk.blocks),
+                .init(name: "text adapter", prefix: TextAdapters.prefix, others: 1),
             ],
             passedOver: ["video_anomaly_refiner."],
             secondNames: [("clip_adapter.clipmodel.", "clipmodel.")]),

@@ -6,7 +6,7 @@ extension ModelFamily {
     public static let vadCLIP = ModelFamily(
         name: "vadclip", title: "VadCLIP",
         recognition: Recognition(
-            marks: [ModelFile.Name.positions], parts: [.init(name: "layer(s)", prefix: Trunk.blocks)]),
+            marks: [ModelFile.Name.positions], parts: [.init(name: "layer", prefix: Trunk.blocks)]),
         text: PromptedText(), trunk: .lgtAdapter, head: .branches, readout: { _ in SoftmaxReadout() }, settings: [],
         presets: [.ucfCrime, .xdViolence])
 }
