@@ -33,7 +33,8 @@ struct ScoreCommand: AsyncParsableCommand {
         let options = try settings.scoreOptions()
         let format = try settings.text("format")
         let kernels = try settings.kernels()
-        let model = try ModelSource.load(path: try settings.text("model"), kernels: kernels)
+        let argument = try settings.model()
+        let model = try ModelSource.load(argument, kernels: kernels)
         let classes = try model.classes(for: options.labels)
         let scorer = VideoScorer(
             model: model, threads: try settings.integer(ifSet: "workers") ?? Processors.count)
@@ -43,7 +44,8 @@ struct ScoreCommand: AsyncParsableCommand {
             do {
                 for one in try await read(file, model, settings) {
                     let own = one.hasLabels ? try model.classes(for: one.options.labels) : classes
-                    let result = try score(one, model, own, scorer)
+                    var result = try score(one, model, own, scorer)
+                    if let name = argument?.name { result.model = name }
                     let warnings = one.notes + one.report.warnings
                     for warning in warnings { Terminal.note("\(one.label): \(warning)") }
                     try write(
