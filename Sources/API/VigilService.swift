@@ -82,6 +82,12 @@ public final class VigilService: Sendable {
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
         router.get("/v1/models", .deferred { _ in await self.listModels() })
+        let most = ModelWish.mostBytes
+        router.post("/v1/models/{name}/load", bodyLimit: most, audited(.change) { try await self.loadModel($0, $1) })
+        router.post(
+            "/v1/models/{name}/unload", bodyLimit: most, audited(.change) { try await self.unloadModel($0, $1) })
+        router.post(
+            "/v1/models/{name}/rollback", bodyLimit: most, audited(.change) { try await self.rollBackModel($0, $1) })
         if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
         router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails) })
         router.get("/openapi.yaml", .deferred { _ in self.description() })

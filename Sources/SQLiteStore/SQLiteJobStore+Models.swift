@@ -20,4 +20,9 @@ extension SQLiteJobStore {
     public func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] {
         live.withLock { $0.table.waitingJobs }
     }
+
+    /// How many jobs have not ended, by model.
+    public func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] {
+        live.withLock { $0.table.openModels }
+    }
 }

@@ -134,8 +134,16 @@ public struct AccessControl: Sendable {
     /// What a key's role has against a request; nil for nothing.
     private static func forbidden(_ head: RequestHead, to key: APIKey) -> HTTPProblem? {
         if !key.mayChange, OriginRules.isUnsafe(head.method) { return Problem.readerOnly(key.name) }
+        if OriginRules.isUnsafe(head.method), key.role != .admin, changesModels(head.path) {
+            return Problem.adminOnly(key.name)
+        }
         if head.path == "/metrics", !key.seesServer { return Problem.noMetrics(key.name) }
         return nil
+    }
+
+    /// Whether what a path is about is what the server serves to all.
+    private static func changesModels(_ path: String) -> Bool {
+        path.utf8.starts(with: "/v1/models/".utf8) || path.utf8.starts(with: "/v2/repository/models/".utf8)
     }
 
     /// Whether the request comes from this machine, and from no page of a browser on it.

@@ -269,6 +269,9 @@ extension Backlog {
 
     /// How many jobs wait for which model that is not served.
     public func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
+
+    /// How many jobs have not ended, by model; it costs a look at each of them.
+    public func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await store.openModels() }
 }
 
 /// What delivers callbacks does with a backlog.

@@ -95,6 +95,17 @@ public struct WaitingJobs: Sendable, Equatable {
     }
 }
 
+/// How many jobs of a model have not ended.
+public struct OpenJobs: Sendable, Equatable {
+    /// Those that are queued.
+    public var queued = 0
+    /// Those that a worker holds.
+    public var running = 0
+
+    /// None yet.
+    package init() {}
+}
+
 /// What it meant for the queue that other models are served.
 public struct ServedChange: Sendable, Equatable {
     /// What each client has that can be claimed from now on and could not before.

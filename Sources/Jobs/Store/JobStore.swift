@@ -48,6 +48,9 @@ public protocol JobStore: Sendable {
     /// How many jobs wait for which model that is not served.
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs]
 
+    /// How many jobs have not ended, by model; it costs a look at each of them.
+    func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs]
+
     /// How long a claim lasts that nobody renews.
     var lease: Duration { get }
 

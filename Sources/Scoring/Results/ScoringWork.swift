@@ -7,6 +7,8 @@ struct ScoringWork: ModelWork {
     /// What a job's chunks share: one object, for it is handed on with each of them.
     final class Plan: ModelPlan {
         let version: ModelVersion
+        /// The model's name as the job was accepted under it.
+        let model: String
         let subject: ScoreSubject
         /// [snippets, width].
         let features: [Float]
@@ -15,10 +17,11 @@ struct ScoringWork: ModelWork {
         let chunks: Chunks
 
         init(
-            version: ModelVersion, subject: ScoreSubject, features: [Float], options: ScoreOptions,
+            version: ModelVersion, model: String, subject: ScoreSubject, features: [Float], options: ScoreOptions,
             classes: ClassFeatures, chunks: Chunks
         ) {
             self.version = version
+            self.model = model
             self.subject = subject
             self.features = features
             self.options = options
@@ -59,7 +62,7 @@ struct ScoringWork: ModelWork {
         }
         do {
             return Plan(
-                version: version, subject: subject, features: features, options: options,
+                version: version, model: job.model.name, subject: subject, features: features, options: options,
                 classes: try model.classes(for: options.labels),
                 chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
         } catch {
@@ -95,7 +98,7 @@ struct ScoringWork: ModelWork {
             model: plan.version.model, classes: plan.classes, logits: logits,
             featuresSHA256: plan.subject.digest.text,
             options: plan.options, queued: timings.queued, scored: timings.scored)
-        result.model = plan.version.name
+        result.model = plan.model
         return JobOutput(body: result.encoded)
     }
 }

@@ -273,9 +273,16 @@ extension Settings {
     }
 
     private static func checkInput(_ setting: Setting, _ given: Given) throws(Failure) {
-        guard case .path(.input) = setting.kind, case .text(let path) = given.value else { return }
-        guard let reason = InputFile.fault(path) else { return }
-        throw Failure(.noInput, "\(label(setting, given.place)): \(path): \(reason)")
+        let paths: [String] =
+            switch (setting.kind, given.value) {
+            case (.path(.input), .text(let path)): [path]
+            case (.models, .list(let texts)): texts.compactMap { (try? ModelArgument($0))?.path }
+            default: []
+            }
+        for path in paths {
+            guard let reason = InputFile.fault(path) else { continue }
+            throw Failure(.noInput, "\(label(setting, given.place)): \(path): \(reason)")
+        }
     }
 
     /// The settings for each text of a list by itself, so that all that is wrong can be found.
@@ -376,6 +383,27 @@ extension Settings {
         case nil: nil
         default: throw without(name)
         }
+    }
+
+    /// The model files that are named, in their order.
+    func models() throws(Failure) -> [ModelArgument] {
+        var models: [ModelArgument] = []
+        for text in try entries(ifSet: "model") ?? [] {
+            do throws(SettingFault) { models.append(try ModelArgument(text)) } catch {
+                throw failure("model", "found \(error.found)")
+            }
+        }
+        return models
+    }
+
+    /// The one model file that is named for a command that works with one; of several in a place that other commands share
+    /// the first. Nil where none is.
+    func model() throws(Failure) -> ModelArgument? {
+        let models = try models()
+        if models.count > 1, place(of: "model") == .option {
+            throw failure("model", "given \(models.count) times: expected one model here")
+        }
+        return models.first
     }
 
     /// The kernels that are named, or the fastest.
