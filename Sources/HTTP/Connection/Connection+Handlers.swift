@@ -58,12 +58,8 @@ extension Connection {
         guard let exchange = state.exchange else { return }
         loop.counters.started.add(1, ordering: .relaxed)
         call.number += 1
-<<<<<<< HEAD
-        let request = request(for: handlerCall, of: exchange)
-=======
         call.endsWithInput = handlerCall.route.endsWithInput
-        let request = request(for: handlerCall)
->>>>>>> h-K
+        let request = request(for: handlerCall, of: exchange)
         switch handlerCall.route.handler {
         case .immediate(let handler):
             answer(Result { try handler(request) })
