@@ -87,7 +87,23 @@ public final class VigilService: Sendable {
         router.get("/openapi.yaml", .deferred { _ in self.description() })
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })
+        addInference(to: &router, bounds)
         return router
+    }
+
+    /// The Open Inference Protocol.
+    private func addInference(to router: inout Router, _ bounds: UploadBounds) {
+        router.get("/v2", .deferred { _ in self.describeProtocol() })
+        router.get("/v2/health/live", .immediate { _ in self.liveForInference() })
+        router.get("/v2/health/ready", .deferred { _ in await self.readyForInference() })
+        for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
+            router.get(model, .deferred { try await self.describeModelForInference($0) })
+            router.get(model + "/ready", .deferred { try await self.modelReadyForInference($0) })
+            router.post(
+                model + "/infer", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
+                bodyShortage: bounds.shortage, endsWithInput: true,
+                audited(.submit) { try await self.infer($0, $1) })
+        }
     }
 
     /// Who asks. A key that the gate has let in may have been taken back since.
@@ -98,7 +114,9 @@ public final class VigilService: Sendable {
     }
 
     /// Renders what the HTTP layer refuses.
-    public static func render(_ problem: HTTPProblem, requestID: String) -> Response {
-        Problem.render(problem, requestID: requestID)
+    ///
+    /// - Parameter path: what was asked for, where that is known
+    public static func render(_ problem: HTTPProblem, requestID: String, path: String? = nil) -> Response {
+        Problem.render(problem, requestID: requestID, path: path)
     }
 }

@@ -75,7 +75,7 @@ extension ScoringService {
     }
 
     /// Matrices that a batch may have: as many as jobs may wait, and no more than are held in memory with ease.
-    private var maxMatrices: Int { min(backlog.limits.maxJobs, Self.mostMatrices) }
+    var maxMatrices: Int { min(backlog.limits.maxJobs, Self.mostMatrices) }
 
     /// Matrices of a batch where more jobs than these may wait.
     package static let mostMatrices = 100_000

@@ -162,6 +162,59 @@ struct OpenAPITests {
         #expect(conformance.unseen(in: schemas) == [])
     }
 
+    @Test("what is told below /v2 has the described properties, and no other")
+    func inference() async throws {
+        let vigil = try InferenceService()
+        var conformance = Conformance(description)
+        let model = "/v2/models/\(vigil.name)"
+        try conformance.check(await vigil.ask(.get, "/v2").bytes, "InferenceServer")
+        try conformance.check(await vigil.ask(.get, model).bytes, "InferenceModel")
+        let values = InferenceService.features(1, rows: 2).map { _ in Float(1) }
+        let features = InferenceService.input(values, [2, InferenceService.width])
+        let json = "{\"id\": \"1\", \"inputs\": [\(features)]}"
+        try conformance.check(await vigil.infer(json).bytes, "InferenceAnswer")
+        let binary = await vigil.infer(
+            json.replacing("{\"id\"", with: "{\"parameters\": {\"binary_data_output\": true}, \"id\""))
+        try conformance.check(Array(binary.bytes.prefix(binary.bytes.count - binary.tail.count)), "InferenceAnswer")
+        try conformance.check(Self.answer(), "InferenceAnswer")
+        try conformance.check(await vigil.ask(.get, "/v2/none").bytes, "InferenceError")
+        for (path, schema) in [
+            ("/v2/health/live", "InferenceLive"), ("/v2/health/ready", "InferenceReady"),
+            (model + "/ready", "InferenceModelReady"),
+        ] {
+            try conformance.check(await vigil.ask(.get, path).bytes, schema)
+        }
+        vigil.service.scoring.stopAccepting()
+        try conformance.check(await vigil.ask(.get, "/v2/health/ready").bytes, "InferenceReady")
+        try conformance.check(await vigil.ask(.get, model + "/ready").bytes, "InferenceModelReady")
+        #expect(conformance.differences == [])
+        let schemas = [
+            "InferenceServer", "InferenceModel", "InferenceTensor", "InferenceAnswer", "InferenceAnswerParameters",
+            "InferenceOutput", "InferenceError", "InferenceReady", "InferenceModelReady",
+        ]
+        #expect(conformance.unseen(in: schemas) == [])
+    }
+
+    /// An answer of a model of which something is to be said.
+    private static func answer() -> [UInt8] {
+        let result = ScoreDocument(Self.result())
+        return InferenceAnswer(
+            request: InferenceRequest(), axes: [2], model: ("m", "a"), results: [result], warnings: [["w"]]
+        ).body.bytes
+    }
+
+    @Test("the inputs and outputs of a request that are described are those that the code takes and gives")
+    func tensors() {
+        let properties = description.schema("InferenceRequest")["properties"] as? APIDescription.Node ?? [:]
+        func names(_ list: String) -> [String] {
+            let items = (properties[list] as? APIDescription.Node)?["items"] as? APIDescription.Node
+            let name = (items?["properties"] as? APIDescription.Node)?["name"] as? APIDescription.Node
+            return name?["enum"] as? [String] ?? []
+        }
+        #expect(names("inputs") == TensorUpload.inputs.map(\.name))
+        #expect(names("outputs") == InferenceOutputName.allCases.map(\.rawValue))
+    }
+
     @Test("what is told of the server has the described properties, and no other")
     func server() async throws {
         var conformance = Conformance(description)

@@ -52,7 +52,7 @@ extension VigilService {
     }
 
     /// What is kept of a request's trace with its jobs: where somebody looks for it, or is called back.
-    private static func trace(of request: Request, _ options: ScoreOptions) -> String? {
+    static func trace(of request: Request, _ options: ScoreOptions) -> String? {
         guard let trace = request.trace, trace.shownID != nil || options.callback != nil else { return nil }
         return trace.context.text
     }
@@ -197,7 +197,7 @@ extension HTTPField.Name {
 
 extension Receipt.Origin {
     /// What became of a submission, in a word.
-    fileprivate var word: String {
+    var word: String {
         switch self {
         case .new: "accepted"
         case .replayed: "replayed"

@@ -8,6 +8,8 @@ struct RunningCall {
     var number = 0
     var mailbox: BodyMailbox?
     var task: Task<Void, Never>?
+    /// Whether it is for nobody once the client has ended its side.
+    var endsWithInput = false
     /// Those who wait for the client to take more.
     private var writers: [CheckedContinuation<Bool, Never>] = []
     /// Told when the client has ended its side.
@@ -55,6 +57,7 @@ extension Connection {
     func start(_ handlerCall: HandlerCall) {
         loop.counters.started.add(1, ordering: .relaxed)
         call.number += 1
+        call.endsWithInput = handlerCall.route.endsWithInput
         let request = request(for: handlerCall)
         switch handlerCall.route.handler {
         case .immediate(let handler):

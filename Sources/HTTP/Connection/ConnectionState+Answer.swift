@@ -11,7 +11,7 @@ extension ConnectionState {
             persists: head.controls.persists)
         exchange.address = context.trust.client(of: head.fields, from: remote)
         exchange.trace = trace(of: head.fields, isTrusted: context.gate == nil)
-        if context.observe != nil { exchange.path = head.path }
+        exchange.path = head.path
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
         case .none: break
@@ -143,7 +143,7 @@ extension ConnectionState {
             exchange?.problem = problem.slug
             exchange?.shortage = problem.shortage
         }
-        var response = context.renderProblem(problem, exchange?.requestID ?? "")
+        var response = context.renderProblem(problem, exchange?.requestID ?? "", exchange?.path)
         response.fields.append(contentsOf: problem.fields.filter { response.fields[$0.name] == nil })
         return response
     }

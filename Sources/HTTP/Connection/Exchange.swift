@@ -43,7 +43,7 @@ struct Exchange {
     /// Its place in a trace, where it has one.
     var trace: RequestTrace?
     var route: String?
-    /// The path, where somebody observes.
+    /// The path; nil where the head could not be read.
     var path: String?
     /// What the gate has said.
     var admission: Admission?

@@ -19,6 +19,9 @@ public struct Route: Sendable {
     public var bodyHint: String?
     /// What is short where a body is larger, as ``HTTPProblem/shortage``.
     public var bodyShortage: String?
+    /// Whether a client that ends its side of the connection, once all of its request has come, has gone, and its handler is
+    /// cancelled. Otherwise it may still read, and is answered.
+    public var endsWithInput = false
     var handler: Handler
 }
 
@@ -49,13 +52,15 @@ public struct Router: Sendable {
     ///   - bodyLimit: the largest body in bytes, for handlers that read it.
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     ///   - bodyShortage: what is short then, where the limit is one of what the server has.
+    ///   - endsWithInput: whether a client that ends its side has gone, as ``Route/endsWithInput``.
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
-        bodyShortage: String? = nil,
+        bodyShortage: String? = nil, endsWithInput: Bool = false,
         _ handler: Handler
     ) {
         var route = Route(
-            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler: handler)
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler: handler)
         route.handler = handler.behind(middleware, on: route)
         methods.append(method)
         let parsed = PathPattern(pattern)
@@ -77,9 +82,12 @@ public struct Router: Sendable {
 
     /// Registers a handler of POST.
     public mutating func post(
-        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil, _ handler: Handler
+        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil,
+        endsWithInput: Bool = false, _ handler: Handler
     ) {
-        on(.post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler)
+        on(
+            .post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler)
     }
 
     /// Registers a handler of DELETE.

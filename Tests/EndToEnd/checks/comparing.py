@@ -42,7 +42,16 @@ with group("two models"):
     else:
         checkpoint = folder / "tiny.pth"
         subprocess.run(
-            [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", checkpoint],
+            [
+                sys.executable,
+                SHARED / "golden/make_checkpoint.py",
+                "--config",
+                "tiny",
+                "--seed",
+                "1",
+                "--out",
+                checkpoint,
+            ],
             check=True,
         )
         tiny = folder / "tiny.safetensors"

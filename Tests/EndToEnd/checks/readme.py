@@ -57,6 +57,8 @@ PASSED_OVER = {
     "apiVersion: monitoring": "no command",
     "kubectl apply": "needs a cluster; make validate looks at the files",
     "vigil score --model ucf-crime.safetensors --compare": "needs two models; checks/comparing.py has such",
+    "pip install 'tritonclient": "checks/inference.py scores by it where it is installed",
+    "import tritonclient": "checks/inference.py scores by it where it is installed",
     "deploy/haproxy/roll.sh": "needs two servers; checks/rolling.py does the same",
     "deploy/ablations.sh": "needs the published features; checks/training.py calls it",
     '{"learning_rate"': "no command",

@@ -21,7 +21,7 @@ final class StateHarness {
 
     init(
         limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil,
-        render: @escaping @Sendable (HTTPProblem, String) -> Response = { problem, _ in
+        render: @escaping ProblemRenderer = { problem, _, _ in
             Response(status: problem.status, text: problem.slug)
         },
         observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
