@@ -97,6 +97,6 @@ extension VigilService {
     func inferredModel(of request: Request) async throws(HTTPProblem) -> ModelVersion {
         let name = request.pathParameters["name"] ?? ""
         let digits = request.pathParameters["version"].map { "@\($0)" } ?? ""
-        do { return try await scoring.models.find(name + digits) } catch { throw Problem.unknownModel(error) }
+        do { return try await scoring.models.find(name + digits) } catch { throw Problem.of(.model(error)) }
     }
 }
