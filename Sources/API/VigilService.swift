@@ -102,6 +102,12 @@ public final class VigilService: Sendable {
         router.get("/v2", .deferred { _ in self.describeProtocol() })
         router.get("/v2/health/live", .immediate { _ in self.liveForInference() })
         router.get("/v2/health/ready", .deferred { _ in await self.readyForInference() })
+        let most = ModelWish.mostBytes
+        router.post("/v2/repository/index", bodyLimit: most, .deferred { try await self.listRepository($0) })
+        let repository = "/v2/repository/models/{name}"
+        router.post(repository + "/load", bodyLimit: most, audited(.change) { try await self.loadInRepository($0, $1) })
+        router.post(
+            repository + "/unload", bodyLimit: most, audited(.change) { try await self.unloadInRepository($0, $1) })
         for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
             router.get(model, .deferred { try await self.describeModelForInference($0) })
             router.get(model + "/ready", .deferred { try await self.modelReadyForInference($0) })

@@ -190,6 +190,7 @@ struct OpenAPITests {
         try conformance.check(await vigil.ask(.get, "/v2/health/ready").bytes, "InferenceReady")
         try conformance.check(await vigil.ask(.get, model + "/ready").bytes, "InferenceModelReady")
         #expect(conformance.differences == [])
+        try conformance.check(await vigil.ask(.post, "/v2/repository/index").bytes, "InferenceRepository")
         let schemas = [
             "InferenceServer", "InferenceModel", "InferenceTensor", "InferenceAnswer", "InferenceAnswerParameters",
             "InferenceOutput", "InferenceError", "InferenceReady", "InferenceModelReady",
