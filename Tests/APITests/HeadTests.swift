@@ -127,9 +127,10 @@ struct HeadTests {
         var position = 0
         while let action = state.advance(bytes.span, at: &position, now: now) {
             guard case .start(let call) = action else { continue }
+            let exchange = try #require(state.exchange)
             let request = Request(
-                head: call.head, id: call.requestID, client: call.client, seesDetails: call.seesDetails,
-                pathParameters: call.parameters)
+                head: call.head, id: exchange.requestID, client: exchange.admission?.client,
+                seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: call.parameters)
             do {
                 switch call.route.handler {
                 case .immediate(let handler): state.answer(try handler(request), now: now)
