@@ -76,6 +76,7 @@ public final class VigilService: Sendable {
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
         // A look at a batch gives no scores, and is written down where it is refused alone.
         router.get("/batches/{id}", audited(.read) { request, _ in try await self.showBatch(request) })
+        router.get("/batches/{id}/comparison", audited(.read) { try await self.showComparison($0, $1) })
         router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })

@@ -43,7 +43,8 @@ struct HeadTests {
         return [
             "/jobs", "/jobs?limit=1", "/jobs?limit=x", "/jobs?nonsense=1", "/jobs/\(ended)", "/jobs/\(ended)?wait=x",
             "/jobs/\(unknown)", "/jobs/x", "/jobs/\(ended)/events", "/jobs/\(unknown)/events", "/batches/\(batch)",
-            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/v1/server",
+            "/batches/\(unknown)", "/batches/\(batch)/comparison", "/livez", "/readyz", "/healthz", "/v1/models",
+            "/v1/server",
             "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/\(model)", "/v2/models/\(model)/ready",
             "/v2/models/\(model)/versions/none", "/v2/models/\(model)/versions/none/ready",
             "/v2/models/none", "/v2/none", "/v2/models/\(model)/infer",

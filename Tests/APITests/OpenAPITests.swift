@@ -94,6 +94,7 @@ struct OpenAPITests {
             case ("get", "/jobs/{id}"): _ = try await service.showJob(request)
             case ("get", "/jobs/{id}/events"): _ = try await service.showEvents(request)
             case ("get", "/batches/{id}"): _ = try await service.showBatch(request)
+            case ("get", "/batches/{id}/comparison"): _ = try await service.showComparison(request)
             case ("delete", "/jobs/{id}"): _ = try await service.deleteJob(request)
             case ("delete", "/batches/{id}"): _ = try await service.deleteBatch(request)
             default: return nil
@@ -270,6 +271,20 @@ struct OpenAPITests {
         try conformance.check(CallbackDocument(job: job).json, "Callback")
         #expect(conformance.differences == [])
         #expect(conformance.unseen(in: ["Batch", "BatchCounts", "Callback"]) == [])
+    }
+
+    @Test("a comparison has the described properties, and no other")
+    func comparison() throws {
+        var conformance = Conformance(description)
+        var low = Self.result()
+        low.logits.coarse = [3, -3]
+        let id = "01M85BV3QAE4RGA8GVVP3465ME"
+        try conformance.check(ComparisonDocument(Self.result(), low).json(batch: id), "Comparison")
+        low.labels = ["normal", "smoke"]
+        try conformance.check(ComparisonDocument(Self.result(), low).json(batch: id), "Comparison")
+        #expect(conformance.differences == [])
+        let schemas = ["Comparison", "ScoreComparison", "CoarseDifference", "ScoreDifference"]
+        #expect(conformance.unseen(in: schemas) == [])
     }
 
     @Test("what differs from the description is noticed")

@@ -156,6 +156,7 @@ struct InferenceParameters {
     /// Parameters of `POST /score` that are asked for otherwise here, or mean nothing.
     private static let elsewhere: [String: String] = [
         "model": "it stands in the path",
+        "compare": "a request is scored by one model",
         "logits": "they are outputs, coarse_logits and fine_logits",
         "validate_only": "nothing is answered here but scores",
         "callback": "the answer comes with this exchange",
