@@ -76,6 +76,7 @@ public final class VigilService: Sendable {
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
         // A look at a batch gives no scores, and is written down where it is refused alone.
         router.get("/batches/{id}", audited(.read) { request, _ in try await self.showBatch(request) })
+        router.get("/batches/{id}/comparison", audited(.read) { try await self.showComparison($0, $1) })
         router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
@@ -93,7 +94,29 @@ public final class VigilService: Sendable {
         router.get("/openapi.yaml", .deferred { _ in self.description() })
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })
+        addInference(to: &router, bounds)
         return router
+    }
+
+    /// The Open Inference Protocol.
+    private func addInference(to router: inout Router, _ bounds: UploadBounds) {
+        router.get("/v2", .deferred { _ in self.describeProtocol() })
+        router.get("/v2/health/live", .immediate { _ in self.liveForInference() })
+        router.get("/v2/health/ready", .deferred { _ in await self.readyForInference() })
+        let most = ModelWish.mostBytes
+        router.post("/v2/repository/index", bodyLimit: most, .deferred { try await self.listRepository($0) })
+        let repository = "/v2/repository/models/{name}"
+        router.post(repository + "/load", bodyLimit: most, audited(.change) { try await self.loadInRepository($0, $1) })
+        router.post(
+            repository + "/unload", bodyLimit: most, audited(.change) { try await self.unloadInRepository($0, $1) })
+        for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
+            router.get(model, .deferred { try await self.describeModelForInference($0) })
+            router.get(model + "/ready", .deferred { try await self.modelReadyForInference($0) })
+            router.post(
+                model + "/infer", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
+                bodyShortage: bounds.shortage, endsWithInput: true,
+                audited(.submit) { try await self.infer($0, $1) })
+        }
     }
 
     /// Who asks. A key that the gate has let in may have been taken back since.
@@ -104,7 +127,9 @@ public final class VigilService: Sendable {
     }
 
     /// Renders what the HTTP layer refuses.
-    public static func render(_ problem: HTTPProblem, requestID: String) -> Response {
-        Problem.render(problem, requestID: requestID)
+    ///
+    /// - Parameter path: what was asked for, where that is known
+    public static func render(_ problem: HTTPProblem, requestID: String, path: String? = nil) -> Response {
+        Problem.render(problem, requestID: requestID, path: path)
     }
 }

@@ -1,10 +1,10 @@
 import Tensors
 
-/// CLIP's text transformer with VadCLIP's learned prompt: labels' tokens in, text features out.
+/// CLIP's text transformer in the style of a family of models: labels' tokens in, text features out.
 ///
-/// Spec: "Forward pass", step 5. Of the `context` positions each first gets the learned prompt embedding of that
-/// position; then position 0 gets the start token's, prefix+1 … prefix+m the m word tokens', and prefix+m+1+postfix the
-/// end token's embedding. The mask is causal, so no position after the end token is computed.
+/// Position 0 holds the start token, prefix+1 … prefix+m the m word tokens, prefix+m+1+postfix the end token; what else
+/// there is around the transformer is the `TextStyle`'s. The mask is causal, so no position after the end token is
+/// computed.
 public struct TextTower: Sendable {
     /// Shape and prompt of a text tower.
     public struct Configuration: Sendable, Equatable {
@@ -63,24 +63,36 @@ public struct TextTower: Sendable {
     private let kernels: Kernels
     private let tokenEmbedding: [Float]
     private let positionEmbedding: [Float]
-    private let prompt: [Float]
+    private let style: any TextStyle
     private let block: @Sendable (Int) throws(WeightError) -> AttentionBlock
     private let finalNorm: LayerNorm
-    private let projection: Linear
 
-    /// Reads and packs the tower's weights.
+    /// Reads and packs the tower's weights, with VadCLIP's learned prompt.
     ///
     /// - Parameter streaming: reads a block each time it is needed and lets it go again, so that encoding labels once
     ///   holds one block's weights and not all of them
     public init(
         from source: some WeightSource, configuration: Configuration, streaming: Bool, kernels: Kernels
     ) throws(WeightError) {
+        try self.init(
+            from: source, configuration: configuration,
+            style: try LearnedPrompt(from: source, configuration: configuration, kernels: kernels),
+            streaming: streaming, kernels: kernels)
+    }
+
+    /// Reads and packs the transformer's weights, in a style that has read its own.
+    ///
+    /// - Parameter streaming: as above
+    public init(
+        from source: some WeightSource, configuration: Configuration, style: any TextStyle, streaming: Bool,
+        kernels: Kernels
+    ) throws(WeightError) {
         let width = configuration.width
         self.configuration = configuration
         self.kernels = kernels
+        self.style = style
         tokenEmbedding = try source.floats(Names.tokens, shape: [configuration.vocabulary, width])
         positionEmbedding = try source.floats(Names.positions, shape: [configuration.context, width])
-        prompt = try source.floats(Names.prompt, shape: [configuration.context, width])
         let read = { @Sendable (layer: Int) throws(WeightError) -> AttentionBlock in
             try AttentionBlock(
                 from: source, prefix: Names.blocks + String(layer), width: width, heads: configuration.heads,
@@ -94,11 +106,6 @@ public struct TextTower: Sendable {
             block = { [blocks] layer in blocks[layer] }
         }
         finalNorm = try Preparation(kernels: kernels).layerNorm(Names.finalNorm, width: width, from: source)
-        let weights = PackedWeights(
-            inputs: width, outputs: configuration.outputWidth,
-            inputMajor: try source.floats(Names.projection, shape: [width, configuration.outputWidth]),
-            kernels: kernels)
-        projection = Linear(weights: weights)
     }
 
     /// Text features of labels given as word tokens, [labels, outputWidth]; not normalised.
@@ -117,14 +124,17 @@ public struct TextTower: Sendable {
         for layer in 0..<configuration.layers {
             let block: AttentionBlock
             do { block = try self.block(layer) } catch { throw .badWeights(error) }
-            for x in texts { block.run(x, scratch: scratch, kernels: kernels) }
+            for x in texts {
+                block.run(x, scratch: scratch, kernels: kernels)
+                style.adapt(x, behind: layer, scratch: scratch.normed.rows(0..<x.rows), kernels: kernels)
+            }
         }
         let ends = workspace.matrix(rows: labels.count, columns: width)
         for (row, x) in texts.enumerated() {
             kernels.layerNorm(x.rows(x.rows - 1..<x.rows), finalNorm, into: ends.rows(row..<row + 1))
         }
         let features = workspace.matrix(rows: labels.count, columns: configuration.outputWidth)
-        kernels.product(ends, projection, into: features)
+        style.finish(ends, into: features, kernels: kernels)
         return Matrix(rows: labels.count, columns: configuration.outputWidth, values: features.values())
     }
 
@@ -139,7 +149,7 @@ public struct TextTower: Sendable {
                 ? vocabulary - 2
                 : position == x.rows - 1 ? vocabulary - 1 : tokens.indices.contains(word) ? tokens[word] : nil
             let source = token.map { tokenEmbedding[$0 * width..<($0 + 1) * width] }
-            let base = source ?? prompt[position * width..<(position + 1) * width]
+            let base = source ?? style.filler(at: position)
             for (column, value) in base.enumerated() {
                 x[position, column] = value + positionEmbedding[position * width + column]
             }
@@ -171,7 +181,7 @@ public enum TextTowerError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .tooManyTokens(let label, let tokens, let most):
-            "label \(label) is \(tokens) tokens long: expected at most \(most) beside the learned prompt"
+            "label \(label) is \(tokens) tokens long: expected at most \(most)"
         case .unknownToken(let label, let token, let vocabulary):
             "label \(label) has token \(token): expected one below \(vocabulary)"
         case .badWeights(let error): error.description

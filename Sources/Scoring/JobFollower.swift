@@ -258,14 +258,16 @@ package struct FollowedChunk: Sendable {
 
     /// Its logits, with the labels and options of the job; nil where they can't be told. They are made when asked for, as
     /// somebody may have been told the chunk lately.
-    package var scores: (logits: Logits, labels: [String], options: ScoreOptions)? {
-        let found: (logits: Logits, labels: [String], options: ScoreOptions)?
+    package var scores: (logits: Logits, labels: [String], kind: ModelKind, options: ScoreOptions)? {
+        let found: (logits: Logits, labels: [String], kind: ModelKind, options: ScoreOptions)?
         switch source {
         case .part(let result, let plan):
             let labels = plan.classes.labels
-            found = (result.logits(classes: labels.count), labels, plan.options)
+            let kind = plan.version.model.configuration.kind
+            found = (result.logits(classes: labels.count), labels, kind, plan.options)
         case .stored(let stored):
-            found = stored.logits(of: range).map { ($0, stored.result.labels, stored.result.options) }
+            let result = stored.result
+            found = stored.logits(of: range).map { ($0, result.labels, result.kind, result.options) }
         }
         guard let found, found.logits.snippets == range.count, found.logits.firstNotFinite == nil else { return nil }
         return found

@@ -22,7 +22,7 @@ extension ScoringService {
     ) async throws(ScoringError) -> (options: ScoreOptions, versions: [ModelVersion]) {
         let options: ScoreOptions
         do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
-        let versions = try await versions(options.models)
+        let versions = try await versions(options)
         for version in versions { try check(options, of: version) }
         do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
         return (options, versions)
@@ -45,15 +45,16 @@ extension ScoringService {
 
     /// The models of these names, or the default where there are none. One upload is for all of them, so they take the same
     /// features.
-    private func versions(_ names: [String]) async throws(ScoringError) -> [ModelVersion] {
-        guard !names.isEmpty else { return [models.default] }
-        var versions: [ModelVersion] = []
-        for name in names {
+    private func versions(_ options: ScoreOptions) async throws(ScoringError) -> [ModelVersion] {
+        var versions = options.models.isEmpty ? [models.default] : []
+        for name in options.models + (options.compare.map { [$0] } ?? []) {
             let version: ModelVersion
             do { version = try await models.find(name) } catch { throw .model(error) }
             guard !versions.contains(where: { $0 === version }) else {
                 throw .parameter(
-                    OptionError(name: "model", problem: "\(quoted(name)) is there twice: expected each model once"))
+                    OptionError(
+                        name: options.compare == nil ? "model" : "compare",
+                        problem: "\(quoted(name)) is there twice: expected each model once"))
             }
             versions.append(version)
         }
@@ -117,7 +118,7 @@ extension ScoringService {
     }
 
     /// Matrices that a batch may have: as many as jobs may wait, and no more than are held in memory with ease.
-    private var maxMatrices: Int { min(backlog.limits.maxJobs, Self.mostMatrices) }
+    var maxMatrices: Int { min(backlog.limits.maxJobs, Self.mostMatrices) }
 
     /// Matrices of a batch where more jobs than these may wait.
     package static let mostMatrices = 100_000

@@ -95,7 +95,9 @@ extension ScoringService {
             ]
             // Last, so that the fingerprints of requests without it are what they were.
             let named = options.models.isEmpty ? [] : ["models"] + options.models
-            return IdempotencyKey(client: caller.ofKeys, text: text, fingerprint: Digest.of(asked + parts + named))
+            let compared = options.compare.map { ["compare", $0] } ?? []
+            return IdempotencyKey(
+                client: caller.ofKeys, text: text, fingerprint: Digest.of(asked + parts + named + compared))
         }
         return submission
     }

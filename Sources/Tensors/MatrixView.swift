@@ -126,6 +126,14 @@ extension MatrixView {
         }
     }
 
+    /// Adds those values of another view of the same size that are not below 0.
+    public func addPositive(of other: MatrixView) {
+        precondition(other.rows == rows && other.columns == columns)
+        for row in 0..<rows {
+            for column in 0..<columns { base[row * stride + column] += max(0, other.base[row * other.stride + column]) }
+        }
+    }
+
     /// Multiplies each value by `factor`.
     public func scale(by factor: Float) {
         for row in 0..<rows { for column in 0..<columns { base[row * stride + column] *= factor } }

@@ -39,10 +39,15 @@ struct HeadTests {
         let batch = try await running.submitBatch(rows: [5, 9])
         _ = try await service.scoring.backlog.waitForEnd(batch, timeout: .seconds(1))
         let unknown = "01M85BV3QAE4RGA8GVVP3465ME"
+        let model = service.scoring.models.default.name
         return [
             "/jobs", "/jobs?limit=1", "/jobs?limit=x", "/jobs?nonsense=1", "/jobs/\(ended)", "/jobs/\(ended)?wait=x",
             "/jobs/\(unknown)", "/jobs/x", "/jobs/\(ended)/events", "/jobs/\(unknown)/events", "/batches/\(batch)",
-            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/v1/server",
+            "/batches/\(unknown)", "/batches/\(batch)/comparison", "/livez", "/readyz", "/healthz", "/v1/models",
+            "/v1/server",
+            "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/\(model)", "/v2/models/\(model)/ready",
+            "/v2/models/\(model)/versions/none", "/v2/models/\(model)/versions/none/ready",
+            "/v2/models/none", "/v2/none", "/v2/models/\(model)/infer",
             "/openapi.yaml", "/problems", "/problems/not-found", "/problems/nothing", "/score", "/none", "/", "/%zz",
             "/jobs/../x",
             "/\(String(repeating: "x", count: 20_000))",
@@ -123,9 +128,10 @@ struct HeadTests {
         var position = 0
         while let action = state.advance(bytes.span, at: &position, now: now) {
             guard case .start(let call) = action else { continue }
+            let exchange = try #require(state.exchange)
             let request = Request(
-                head: call.head, id: call.requestID, client: call.client, seesDetails: call.seesDetails,
-                pathParameters: call.parameters)
+                head: call.head, id: exchange.requestID, client: exchange.admission?.client,
+                seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: call.parameters)
             do {
                 switch call.route.handler {
                 case .immediate(let handler): state.answer(try handler(request), now: now)

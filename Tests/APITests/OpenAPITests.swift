@@ -94,6 +94,7 @@ struct OpenAPITests {
             case ("get", "/jobs/{id}"): _ = try await service.showJob(request)
             case ("get", "/jobs/{id}/events"): _ = try await service.showEvents(request)
             case ("get", "/batches/{id}"): _ = try await service.showBatch(request)
+            case ("get", "/batches/{id}/comparison"): _ = try await service.showComparison(request)
             case ("delete", "/jobs/{id}"): _ = try await service.deleteJob(request)
             case ("delete", "/batches/{id}"): _ = try await service.deleteBatch(request)
             default: return nil
@@ -129,8 +130,10 @@ struct OpenAPITests {
             JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()), isReused: true).json, "Job")
         let result = Self.result()
         try conformance.check(
-            ChunkDocument(chunk: 0, range: 0..<2, labels: result.labels, logits: result.logits, showsLogits: true).json,
-            "ChunkScores")
+            ChunkDocument(
+                chunk: 0, range: 0..<2, labels: result.labels, kind: result.kind, logits: result.logits,
+                showsLogits: true
+            ).json, "ChunkScores")
         var plain = Self.result()
         plain.trained = true
         plain.options = ScoreOptions()
@@ -163,6 +166,60 @@ struct OpenAPITests {
         #expect(conformance.differences == [])
         let schemas = ["FeatureReport", "RowNorm", "Models", "Model", "Health", "HealthCheck", "Problem"]
         #expect(conformance.unseen(in: schemas) == [])
+    }
+
+    @Test("what is told below /v2 has the described properties, and no other")
+    func inference() async throws {
+        let vigil = try InferenceService()
+        var conformance = Conformance(description)
+        let model = "/v2/models/\(vigil.name)"
+        try conformance.check(await vigil.ask(.get, "/v2").bytes, "InferenceServer")
+        try conformance.check(await vigil.ask(.get, model).bytes, "InferenceModel")
+        let values = InferenceService.features(1, rows: 2).map { _ in Float(1) }
+        let features = InferenceService.input(values, [2, InferenceService.width])
+        let json = "{\"id\": \"1\", \"inputs\": [\(features)]}"
+        try conformance.check(await vigil.infer(json).bytes, "InferenceAnswer")
+        let binary = await vigil.infer(
+            json.replacing("{\"id\"", with: "{\"parameters\": {\"binary_data_output\": true}, \"id\""))
+        try conformance.check(Array(binary.bytes.prefix(binary.bytes.count - binary.tail.count)), "InferenceAnswer")
+        try conformance.check(Self.answer(), "InferenceAnswer")
+        try conformance.check(await vigil.ask(.get, "/v2/none").bytes, "InferenceError")
+        for (path, schema) in [
+            ("/v2/health/live", "InferenceLive"), ("/v2/health/ready", "InferenceReady"),
+            (model + "/ready", "InferenceModelReady"),
+        ] {
+            try conformance.check(await vigil.ask(.get, path).bytes, schema)
+        }
+        vigil.service.scoring.stopAccepting()
+        try conformance.check(await vigil.ask(.get, "/v2/health/ready").bytes, "InferenceReady")
+        try conformance.check(await vigil.ask(.get, model + "/ready").bytes, "InferenceModelReady")
+        #expect(conformance.differences == [])
+        try conformance.check(await vigil.ask(.post, "/v2/repository/index").bytes, "InferenceRepository")
+        let schemas = [
+            "InferenceServer", "InferenceModel", "InferenceTensor", "InferenceAnswer", "InferenceAnswerParameters",
+            "InferenceOutput", "InferenceError", "InferenceReady", "InferenceModelReady",
+        ]
+        #expect(conformance.unseen(in: schemas) == [])
+    }
+
+    /// An answer of a model of which something is to be said.
+    private static func answer() -> [UInt8] {
+        let result = ScoreDocument(Self.result())
+        return InferenceAnswer(
+            request: InferenceRequest(), axes: [2], model: ("m", "a"), results: [result], warnings: [["w"]]
+        ).body.bytes
+    }
+
+    @Test("the inputs and outputs of a request that are described are those that the code takes and gives")
+    func tensors() {
+        let properties = description.schema("InferenceRequest")["properties"] as? APIDescription.Node ?? [:]
+        func names(_ list: String) -> [String] {
+            let items = (properties[list] as? APIDescription.Node)?["items"] as? APIDescription.Node
+            let name = (items?["properties"] as? APIDescription.Node)?["name"] as? APIDescription.Node
+            return name?["enum"] as? [String] ?? []
+        }
+        #expect(names("inputs") == TensorUpload.inputs.map(\.name))
+        #expect(names("outputs") == InferenceOutputName.allCases.map(\.rawValue))
     }
 
     @Test("what is told of the server has the described properties, and no other")
@@ -217,6 +274,20 @@ struct OpenAPITests {
         try conformance.check(CallbackDocument(job: job).json, "Callback")
         #expect(conformance.differences == [])
         #expect(conformance.unseen(in: ["Batch", "BatchCounts", "Callback"]) == [])
+    }
+
+    @Test("a comparison has the described properties, and no other")
+    func comparison() throws {
+        var conformance = Conformance(description)
+        var low = Self.result()
+        low.logits.coarse = [3, -3]
+        let id = "01M85BV3QAE4RGA8GVVP3465ME"
+        try conformance.check(ComparisonDocument(Self.result(), low).json(batch: id), "Comparison")
+        low.labels = ["normal", "smoke"]
+        try conformance.check(ComparisonDocument(Self.result(), low).json(batch: id), "Comparison")
+        #expect(conformance.differences == [])
+        let schemas = ["Comparison", "ScoreComparison", "CoarseDifference", "ScoreDifference"]
+        #expect(conformance.unseen(in: schemas) == [])
     }
 
     @Test("what differs from the description is noticed")

@@ -4,7 +4,8 @@
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
 #   JOBS=n               checks at a time, otherwise 3
 #   LONG=1               loads for a minute, not for seconds
-#   INSTALL=1            installs chromium for the browser check, and OTLP's schema for that of traces
+#   INSTALL=1            installs chromium for the browser check, OTLP's schema for that of traces, and NVIDIA's client for
+#                        that of inference
 #   CHECKPOINTS=d        folder that keeps the generated checkpoints between runs
 set -euo pipefail
 
@@ -31,6 +32,9 @@ fi
 if [[ ${INSTALL:-} == 1 ]] && ! python3 -c 'import opentelemetry.proto' 2>/dev/null; then
     # Where Python is the system's own, or has no pip, make validate has it in a folder of its own.
     python3 -m pip install -q opentelemetry-proto || true
+fi
+if [[ ${INSTALL:-} == 1 ]] && ! python3 -c 'import tritonclient.http.aio' 2>/dev/null; then
+    python3 -m pip install -q 'tritonclient[http]' || true
 fi
 if [[ ${INSTALL:-} == 1 ]] && ! command -v chromium >/dev/null; then
     apt-get update -qq && apt-get install -qq -y chromium >/dev/null

@@ -6,6 +6,7 @@ enum FuzzTarget: String, CaseIterable {
     case npy, safetensors, json
     case zip, pickle, gzip
     case callback, answer
+    case inference
 
     var property: (UnsafeRawBufferPointer) -> Void {
         switch self {
@@ -21,6 +22,7 @@ enum FuzzTarget: String, CaseIterable {
         case .gzip: checkGzip
         case .callback: checkCallback
         case .answer: checkAnswer
+        case .inference: checkInference
         }
     }
 

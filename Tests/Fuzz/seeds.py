@@ -186,10 +186,22 @@ def answers():
     yield b"HTTP/1.1 204 No\n\n"
 
 
+def inferences():
+    """Requests of the Open Inference Protocol, behind the length of their JSON or none."""
+    yield b"\0\0" + b'{"id":"1","inputs":[{"name":"features","datatype":"FP32","shape":[2,1],"data":[[1],[-2.5e0]]}]}'
+    yield b"\0\0" + b'{"inputs":[{"shape":[1],"name":"lengths","datatype":"INT64","data":[3]}],"outputs":[{"name":"fine"}]}'
+    head = (
+        b'{"inputs":[{"name":"features","datatype":"FP16","shape":[1,2],"parameters":{"binary_data_size":4}},'
+        b'{"name":"lengths","datatype":"INT32","shape":[1],"parameters":{"binary_data_size":4}}],'
+        b'"outputs":[{"name":"coarse","parameters":{"binary_data":true}}],"parameters":{"binary_data_output":false}}'
+    )
+    yield struct.pack(">H", len(head)) + head + b"\x00\x3c\x00\xc0\x01\x00\x00\x00"
+
+
 MADE = {
     "request": requests, "chunked": chunked, "multipart": forms, "fields": fields, "npy": npy,
     "safetensors": safetensors, "json": texts, "zip": archives, "pickle": pickles, "gzip": zipped,
-    "callback": callbacks, "answer": answers,
+    "callback": callbacks, "answer": answers, "inference": inferences,
 }  # fmt: skip
 FILES = {
     "npy": ["npy/*.npy"], "safetensors": ["safetensors/*"], "json": ["json/*.json"],

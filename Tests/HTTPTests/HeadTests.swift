@@ -9,7 +9,7 @@ struct HeadTests {
 
     /// What is sent to a request, where problems are told whole.
     private func answer(to raw: String, after pause: Duration = .zero) -> String {
-        let connection = StateHarness(render: { problem, _ in
+        let connection = StateHarness(render: { problem, _, _ in
             Response(status: problem.status, text: "\(problem.slug): \(problem.detail)")
         })
         connection.feed(raw)

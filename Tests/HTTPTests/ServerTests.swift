@@ -341,7 +341,8 @@ struct ServerTests {
                 configuration.host = host
                 let other = HTTPServer(
                     configuration: configuration, router: Router(),
-                    problemRenderer: { problem, _ in Response(status: problem.status) }, logger: .init(label: "test"))
+                    problemRenderer: { problem, _, _ in Response(status: problem.status) }, logger: .init(label: "test")
+                )
                 _ = try await other.start()
             }
             await #expect(throws: ListenError.invalidHost("nowhere")) { try await start("nowhere") }

@@ -128,7 +128,7 @@ struct ScoreOptionsTests {
 
 @Suite("Stored results")
 struct StoredResultTests {
-    private func result(length: Int? = nil, caveat: String? = nil) -> ScoreResult {
+    private func result(length: Int? = nil, caveat: String? = nil, kind: ModelKind = .vadCLIP) -> ScoreResult {
         var logits = Logits(snippets: 3, classes: 2)
         logits.coarse = [0.1, -2, .leastNonzeroMagnitude]
         logits.fine = [1, 2, 3, 4, 5, -6.5]
@@ -138,7 +138,7 @@ struct StoredResultTests {
         options.logits = true
         options.segments = SegmentOptions(threshold: 0.25, leave: 0.125, minimumSnippets: 2, mergeGap: 7)
         return ScoreResult(
-            model: "m", modelSHA256: "ab", trained: false, caveat: caveat, length: length,
+            model: "m", modelSHA256: "ab", trained: false, caveat: caveat, kind: kind, length: length,
             labels: ["normal", "fire é"],
             logits: logits,
             featuresSHA256: "cd", kernels: "avx2", options: options, queuedMilliseconds: 1.5, scoredMilliseconds: 61)
@@ -156,6 +156,15 @@ struct StoredResultTests {
         var stored = result(caveat: "for nights alone")
         stored.trained = trained
         #expect(ScoreResult(encoded: stored.encoded) == stored)
+    }
+
+    @Test("a result has the family and settings by which its scores are made")
+    func kinds() throws {
+        for preset in Preset.all {
+            let stored = result(caveat: "for nights alone", kind: try preset.kind)
+            #expect(ScoreResult(encoded: stored.encoded) == stored)
+            #expect(ScoredVideo(stored).scores.fine == (try preset.kind.readout.fine(stored.logits)))
+        }
     }
 
     @Test("bytes that were cut, or have more behind them, are no result", arguments: [nil, 256])

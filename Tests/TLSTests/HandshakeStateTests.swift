@@ -12,7 +12,7 @@ struct HandshakeStateTests {
     private static func state() -> ConnectionState {
         let context = ServerContext(
             configuration: ServerConfiguration(), router: Router(),
-            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) })
+            renderProblem: { problem, _, _ in Response(status: problem.status, text: problem.slug) })
         return ConnectionState(
             context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, isSecured: true, now: start)
     }

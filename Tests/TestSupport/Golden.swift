@@ -5,10 +5,19 @@ import Synchronization
 
 /// The golden data of ../shared: seeded checkpoints and features, and the published implementation's outputs.
 public enum Golden {
-    /// A checkpoint made by make_checkpoint.py; made once a process.
+    /// A checkpoint made by make_checkpoint.py, or make_dsanet_checkpoint.py for its own; made once a process.
     public static func checkpoint(_ config: String, seed: Int = 1, extra: [String] = []) throws -> String {
-        let path = "\(Paths.scratch)/\(config)-\(seed)\(extra.joined()).pth"
-        try make(["--config", config, "--seed", String(seed)] + extra, at: path)
+        let script = "/golden/make_\(config.hasPrefix("dsanet") ? "dsanet_" : "")checkpoint.py"
+        return try checkpoint(config, seed: seed, extra: extra, by: (Paths.shared ?? "") + script)
+    }
+
+    /// A checkpoint made by a script that takes the same options.
+    public static func checkpoint(
+        _ config: String, seed: Int = 1, extra: [String] = [], by script: String
+    ) throws -> String {
+        let name = (script as NSString).lastPathComponent.dropLast(3)
+        let path = "\(Paths.scratch)/\(name)-\(config)-\(seed)\(extra.joined()).pth"
+        try make(["--config", config, "--seed", String(seed)] + extra, by: script, at: path)
         return path
     }
 
@@ -42,11 +51,9 @@ public enum Golden {
     /// Tests run at the same time: one makes a file, the others wait for it.
     private static let making = Mutex(())
 
-    private static func make(_ arguments: [String], at path: String) throws {
-        guard let shared = Paths.shared else { throw GoldenError(description: "../shared is not there") }
+    private static func make(_ arguments: [String], by script: String, at path: String) throws {
         try making.withLock { _ in
             if FileManager.default.fileExists(atPath: path) { return }
-            let script = shared + "/golden/make_checkpoint.py"
             // A name that ends as the target's does: numpy adds the ending where it is missing.
             let part = path.replacingOccurrences(of: Paths.scratch + "/", with: Paths.scratch + "/part-")
             try python([script] + arguments + ["--out", part])

@@ -24,7 +24,7 @@ public struct TestServer: Sendable {
         configure(&configuration)
         let server = HTTPServer(
             configuration: configuration, router: router,
-            problemRenderer: { problem, _ in Response(status: problem.status, text: problem.slug) },
+            problemRenderer: { problem, _, _ in Response(status: problem.status, text: problem.slug) },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let address = try await server.start()
         try await body(TestServer(server: server, address: address))

@@ -16,6 +16,8 @@ struct GoldenTests {
         let features: Matrix
         let coarse: [Float]
         let fine: [Float]
+        /// Refined scores, of DSANet alone.
+        let refined: [Float]?
     }
 
     @Test(
@@ -43,10 +45,47 @@ struct GoldenTests {
         let arrays = try Golden.arrays("\(shared)/golden/expected/\(config).npz") { !$0.hasPrefix("labels") }
         let text = try #require(arrays["text_features"])
         expectClose(model.classes.features.values, text.values, within: 1e-4, relative: true, "text features")
-        let sets = Self.rows(arrays).map { (rows: $0, seed: 100 + $0) }
-        let made = Dictionary(
-            uniqueKeysWithValues: zip(sets.map(\.rows), try Golden.features(sets, width: width).map(\.values)))
-        let cases = Self.cases(arrays, width: width) { made[$0] }
+        let cases = try Self.cases(arrays, width: width)
+        #expect(cases.count >= 10)
+        for one in cases { expect(model, gives: one) }
+    }
+
+    @Test(
+        "an imported checkpoint of DSANet gives the published logits and refined scores",
+        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"),
+        arguments: [
+            ("tiny", 64, "dsanet-ucf-crime"), ("ucf", 512, "dsanet-ucf-crime"), ("xd", 512, "dsanet-xd-violence"),
+        ])
+    func importedDSANet(config: String, width: Int, preset: String) throws {
+        let shared = try #require(Paths.shared)
+        let model = try importModel(
+            try Golden.checkpoint("dsanet-\(config)"), name: "dsanet-\(config)"
+        ) { $0.preset = config == "tiny" ? .dsaNetUCFCrime : nil }
+        #expect(model.info.name == preset && model.configuration.kind.family == .dsaNet)
+        let arrays = try Golden.arrays("\(shared)/golden/expected/dsanet_\(config).npz") { !$0.hasPrefix("labels") }
+        let text = try #require(arrays["text_features"])
+        expectClose(model.classes.features.values, text.values, within: 1e-5, "text features")
+        let cases = try Self.cases(arrays, width: width)
+        #expect(cases.count >= 10 && cases.allSatisfy { $0.refined != nil })
+        for one in cases { expect(model, gives: one) }
+    }
+
+    @Test(
+        "an imported checkpoint of AVadCLIP gives the logits of its reading copy",
+        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"), arguments: [("tiny", 64), ("xd", 512)])
+    func importedAVadCLIP(config: String, width: Int) throws {
+        let fixtures = Paths.root + "/Tests/VadCLIPTests/Fixtures"
+        let checkpoint = try Golden.checkpoint(config, by: fixtures + "/avadclip_reference.py")
+        let model = try importModel(checkpoint, name: "avadclip-\(config)") { options in
+            guard config == "tiny" else { return }
+            (options.labels, options.window) = (Preset.ucfCrime.labels, 8)
+        }
+        #expect(model.configuration.kind.family == .avadCLIP)
+        #expect(model.info.name == (config == "tiny" ? "avadclip" : "avadclip-xd-violence"))
+        let arrays = try Golden.arrays("\(fixtures)/golden_avadclip_\(config).npz") { _ in true }
+        let text = try #require(arrays["text_features"])
+        expectClose(model.classes.features.values, text.values, within: 1e-4, relative: true, "text features")
+        let cases = try Self.cases(arrays, width: width)
         #expect(cases.count >= 10)
         for one in cases { expect(model, gives: one) }
     }
@@ -64,9 +103,12 @@ struct GoldenTests {
         #expect(Scorer(model: plain).logits(of: matrix) == Scorer(model: nested).logits(of: matrix))
     }
 
-    private func importModel(_ checkpoint: String, name: String) throws -> Model {
+    private func importModel(
+        _ checkpoint: String, name: String, with change: (inout ImportOptions) -> Void = { _ in }
+    ) throws -> Model {
         let output = "\(Paths.scratch)/\(name).safetensors"
         var options = ImportOptions()
+        change(&options)
         options.prepared = .available[0]
         _ = try ModelImporter(checkpoint: MappedFile(path: checkpoint), options: options).write(to: output)
         let (model, selfTest) = try ModelFile.load(try MappedFile(path: output), kernels: Kernels.available[0])
@@ -78,12 +120,23 @@ struct GoldenTests {
         let logits = Scorer(model: model).logits(of: one.features)
         expectClose(logits.coarse, one.coarse, within: 1e-4, "T \(one.rows), coarse")
         expectClose(logits.fine, one.fine, within: 1e-4, "T \(one.rows), fine")
+        guard let refined = one.refined else { return }
+        let scores = Scores(logits, labels: model.classes.labels, readout: model.configuration.kind.readout)
+        expectClose(scores.fine, refined, within: 1e-5, "T \(one.rows), refined scores")
     }
 
     /// Of how many snippets there are outputs.
     private static func rows(_ arrays: [String: DecodedArray]) -> [Int] {
         arrays.keys.filter { $0.hasSuffix("_logits_coarse") }
             .compactMap { Int($0.dropFirst().split(separator: "_")[0]) }
+    }
+
+    /// With the features that the outputs were made for.
+    private static func cases(_ arrays: [String: DecodedArray], width: Int) throws -> [Case] {
+        let sets = rows(arrays).map { (rows: $0, seed: 100 + $0) }
+        let made = Dictionary(
+            uniqueKeysWithValues: zip(sets.map(\.rows), try Golden.features(sets, width: width).map(\.values)))
+        return cases(arrays, width: width) { made[$0] }
     }
 
     private static func cases(
@@ -94,7 +147,8 @@ struct GoldenTests {
                 let fine = arrays["T\(rows)_logits_fine"]?.values
             else { return nil }
             return Case(
-                rows: rows, features: Matrix(rows: rows, columns: width, values: values), coarse: coarse, fine: fine)
+                rows: rows, features: Matrix(rows: rows, columns: width, values: values), coarse: coarse, fine: fine,
+                refined: arrays["T\(rows)_refined"]?.values)
         }
     }
 }

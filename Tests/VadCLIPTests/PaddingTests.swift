@@ -25,7 +25,12 @@ struct PaddingTests {
         "leaving padding out gives the scores of computing it, for any length",
         arguments: [(256, 8, 2), (256, 64, 1), (200, 24, 1), (130, 7, 2), (64, 100, 1), (256, 8, 0)])
     func shortcut(length: Int, window: Int, layers: Int) throws {
-        let source = RandomModel(width: 32, length: length, layers: layers, window: window, seed: 5)
+        for family in ModelFamily.all { try shortcut(length: length, window: window, layers: layers, family) }
+    }
+
+    private func shortcut(length: Int, window: Int, layers: Int, _ family: ModelFamily) throws {
+        let kind = try #require(family.presets.first).kind
+        let source = RandomModel(width: 32, length: length, layers: layers, window: window, kind: kind, seed: 5)
         let model = try source.model(.available[0])
         var random = SeededRandom(seed: UInt64(length * window))
         let lengths = [1, 2, window, window + 1, length - 1, length, length + 1]
@@ -51,9 +56,12 @@ struct PaddingTests {
         #expect(rows(256) == [256, 256])
     }
 
-    @Test("a chunk is scored the same whatever was scored before it with the same scratch memory")
-    func noMemory() throws {
-        let source = RandomModel(width: 32, length: 128, layers: 2, window: 8, seed: 6)
+    @Test(
+        "a chunk is scored the same whatever was scored before it with the same scratch memory",
+        arguments: ModelFamily.all.map(\.name))
+    func noMemory(family: String) throws {
+        let kind = try #require(ModelFamily.named(family)?.presets.first).kind
+        let source = RandomModel(width: 32, length: 128, layers: 2, window: 8, kind: kind, seed: 6)
         let model = try source.model(.available[0])
         let used = Scorer(model: model)
         for rows in [128, 1, 40, 300, 7, 128, 60] {

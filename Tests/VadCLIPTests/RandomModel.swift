@@ -8,9 +8,10 @@ struct RandomModel {
     let configuration: ModelConfiguration
     private let seed: UInt64
 
-    init(width: Int, length: Int, layers: Int, window: Int, seed: UInt64) {
+    init(width: Int, length: Int, layers: Int, window: Int, kind: ModelKind = .vadCLIP, seed: UInt64) {
         configuration = ModelConfiguration(
-            width: width, length: length, layers: layers, window: window, labels: ["normal", "fire", "riot"])
+            width: width, length: length, layers: layers, window: window, labels: ["normal", "fire", "riot"],
+            kind: kind)
         self.seed = seed
     }
 

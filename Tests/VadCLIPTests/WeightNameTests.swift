@@ -40,5 +40,9 @@ struct WeightNameTests {
         #expect(count(["0", "1", "3"]) == 2)
         #expect(count(["0", "+1", "-1"]) == 1)
         #expect(count(["0", "01", "\u{661}"]) == 1)
+        func gap(_ numbers: [Int]) -> Int? {
+            CheckpointShapes.gap(of: "blocks.", in: numbers.map { "blocks.\($0).weight" })
+        }
+        #expect(gap([0, 1]) == nil && gap([]) == nil && gap([0, 2]) == 1 && gap([1]) == 0)
     }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What others' tools say of what Vigil gives them: schemathesis of openapi.yaml against a live server, the validators of
 # Kubernetes, KEDA, compose and CycloneDX of deploy/, systemd's of its units, HAProxy's of its configuration,
-# Prometheus' of its rules and metrics, Grafana's model of its dashboard, OTLP's schema of its traces.
-#   run.sh [PART…]   api kubernetes compose prometheus grafana systemd haproxy traces sbom, by default all
+# Prometheus' of its rules and metrics, Grafana's model of its dashboard, OTLP's schema of its traces, NVIDIA's client at /v2.
+#   run.sh [PART…]   api kubernetes compose prometheus grafana systemd haproxy traces inference sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
 #   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
 #   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
@@ -23,7 +23,7 @@ passed=0 failed=0 skipped=0
 
 packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-python-lib[json-validation]==11.12.0'
     'grafana-foundation-sdk==1769699998!10.1.0' kubernetes-validate==1.37.0 numpy
-    opentelemetry-proto==1.45.2 prometheus-client==0.26.0 schemathesis==4.32.5)
+    opentelemetry-proto==1.45.2 prometheus-client==0.26.0 requests schemathesis==4.32.5 'tritonclient[http]==2.73.0')
 if [[ ${INSTALL:-} == 1 ]]; then
     missing=()
     command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
@@ -38,7 +38,9 @@ if [[ ${INSTALL:-} == 1 ]]; then
     fi
     if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]}" ]]; then
         python3 -m venv --clear "$venv"
-        if "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; then
+        # Of KServe's package the files are read alone: what it needs to run is a gigabyte.
+        if "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" &&
+            "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps kserve==0.21.0; then
             echo "${packages[*]}" >"$venv/packages"
         else
             echo "run.sh: PyPI gives not all that is asked for: what needs it is skipped"
@@ -79,6 +81,7 @@ api() {
 kubernetes() {
     needs kubernetes-validate "Kubernetes" || return 0
     check "deploy/kubernetes: Kubernetes' own" kubernetes-validate --strict deploy/kubernetes/{vigil,statefulset,hpa}.yaml
+    check "deploy/kubernetes/kserve.yaml: by KServe's own classes" python3 "$here/serving_runtime.py" deploy/kubernetes
     check "deploy/kubernetes: KEDA's, and that probes and times fit" python3 "$here/kubernetes.py" deploy/kubernetes
 }
 
@@ -141,6 +144,15 @@ traces() {
     check "traces are what OTLP's schema has" end_to_end traces
 }
 
+inference() {
+    python3 -c 'import numpy, requests, tritonclient.http.aio' 2>/dev/null || {
+        echo "skip inference: needs numpy, requests and tritonclient[http]"
+        skipped=$((skipped + 1))
+        return
+    }
+    check "the Open Inference Protocol is what tritonclient speaks" end_to_end inference
+}
+
 sbom() {
     needs python3 "the SBOM" || return 0
     [[ -e Package.resolved ]] || { echo "skip the SBOM: nothing is resolved"; skipped=$((skipped + 1)); return; }
@@ -163,13 +175,13 @@ END
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(api kubernetes compose prometheus grafana systemd haproxy traces sbom)
+((${#parts[@]})) || parts=(api kubernetes compose prometheus grafana systemd haproxy traces inference sbom)
 for part in "${parts[@]}"; do
     begun=$SECONDS
     case $part in
         haproxy) haproxy_configuration ;;
-        api | kubernetes | compose | prometheus | grafana | systemd | traces | sbom) "$part" ;;
-        *) echo "run.sh: $part: expected one of api kubernetes compose prometheus grafana systemd haproxy traces sbom" >&2; exit 64 ;;
+        api | kubernetes | compose | prometheus | grafana | systemd | traces | inference | sbom) "$part" ;;
+        *) echo "run.sh: $part: expected one of api kubernetes compose prometheus grafana systemd haproxy traces inference sbom" >&2; exit 64 ;;
     esac
     echo "== $part: $((SECONDS - begun)) s"
 done

@@ -105,7 +105,7 @@ public struct AccessControl: Sendable {
 
         init(of head: RequestHead, isMetricsOpen: Bool) {
             switch head.path {
-            case "/livez", "/readyz", "/healthz": self = .probe
+            case "/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready": self = .probe
             case "/", "*": self = head.method == .options ? .probe : .closed
             case "/metrics": self = isMetricsOpen ? .open : .closed
             case let path:

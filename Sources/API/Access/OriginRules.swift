@@ -116,8 +116,9 @@ extension OriginRules {
 extension OriginRules {
     /// Fields of answers that pages may read beyond those that they always may.
     static let exposed = [
-        "Accept-Post", "Allow", "Content-Disposition", "Content-Encoding", "ETag", "Idempotency-Replayed", "Location",
-        "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing", "WWW-Authenticate",
+        "Accept-Post", "Allow", "Content-Disposition", "Content-Encoding", "ETag", "Idempotency-Replayed",
+        "Inference-Header-Content-Length", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy",
+        "Retry-After", "Server-Timing", "WWW-Authenticate",
         "X-Request-Id",
     ].joined(separator: ", ")
     /// Seconds for which a browser need not ask again; the most that Chromium grants.

@@ -76,9 +76,10 @@ public struct ScoreDocument: Sendable {
             json.array(scores.fine, rowsOf: result.labels.count)
         }
         if result.options.logits { writeLogits(to: &json) }
+        json.key("video")
         writeVideo(to: &json)
         json.key("segments")
-        json.array(scored.segments) { write($1, to: &$0) }
+        writeSegments(to: &json)
         writeProvenance(to: &json)
         json.key("timings")
         json.object { json in
@@ -97,8 +98,17 @@ public struct ScoreDocument: Sendable {
         }
     }
 
+    /// The result object's `video` alone.
+    var videoJSON: [UInt8] { JSONWriter.document { writeVideo(to: &$0) } }
+
+    /// The result object's `segments` alone.
+    var segmentsJSON: [UInt8] { JSONWriter.document { writeSegments(to: &$0) } }
+
+    private func writeSegments(to json: inout JSONWriter) {
+        json.array(scored.segments) { write($1, to: &$0) }
+    }
+
     private func writeVideo(to json: inout JSONWriter) {
-        json.key("video")
         json.object { json in
             json.member("coarse", video.coarse)
             json.member("label", video.label)
@@ -109,7 +119,7 @@ public struct ScoreDocument: Sendable {
         }
     }
 
-    private func write(_ segment: Segment, to json: inout JSONWriter) {
+    func write(_ segment: Segment, to json: inout JSONWriter) {
         json.object { json in
             json.member("start", segment.start)
             json.member("end", segment.end)
@@ -127,6 +137,7 @@ public struct ScoreDocument: Sendable {
         json.key("provenance")
         json.object { json in
             json.member("vigil", Vigil.version)
+            json.member("family", result.kind.family.name)
             json.member("model_sha256", result.modelSHA256)
             if let sha256 = result.acceptedForSHA256 { json.member("accepted_for_sha256", sha256) }
             json.member("features_sha256", result.featuresSHA256)
@@ -143,6 +154,8 @@ struct ChunkDocument {
     let range: Range<Int>
     /// Class labels, the normal class first.
     let labels: [String]
+    /// The model's family and settings.
+    let kind: ModelKind
     /// The model's output for the chunk.
     let logits: Logits
     /// Whether the client asked for the logits too.
@@ -150,7 +163,7 @@ struct ChunkDocument {
 
     /// The chunk object.
     var json: [UInt8] {
-        let scores = Scores(logits, labels: labels)
+        let scores = Scores(logits, labels: labels, readout: kind.readout)
         var writer = JSONWriter(reserving: 512 + 12 * (scores.coarse.count + scores.fine.count) * (showsLogits ? 2 : 1))
         writer.object { json in
             json.member("chunk", chunk)

@@ -84,6 +84,7 @@ struct ModelDocument {
 
     private func write(_ version: ModelVersion, to json: inout JSONWriter) {
         let (info, configuration) = (version.model.info, version.model.configuration)
+        json.member("family", configuration.kind.family.name)
         json.member("labels", configuration.labels)
         json.member("window", configuration.window)
         json.member("length", configuration.length)

@@ -32,10 +32,15 @@ extension VigilService {
         if !upload.parameters.isEmpty {
             let found = try await scoring.options(given + upload.parameters)
             options = found.options
-            if upload.parameters.contains(where: { $0.name == "model" }) { versions = found.versions }
+            if upload.parameters.contains(where: { ["model", "compare"].contains($0.name) }) {
+                versions = found.versions
+            }
         }
         if options.validateOnly || upload.isBatch || versions.count > 1 {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
+        }
+        if upload.isBatch, options.compare != nil {
+            throw Problem.option(OptionError(name: "compare", problem: "given for several matrices: expected one"))
         }
         let matrices = try await scoring.accept(upload, options, for: versions[0])
         spans?.decoded(body, matrices: matrices.count)
@@ -51,11 +56,12 @@ extension VigilService {
             for: versions, using: reservation)
         spans?.submitted(jobs: receipt.jobs.count)
         try await note?.record(.submit, receipt.jobs, status: .accepted, outcome: receipt.origin.word)
+        if options.compare != nil { return try await answerCompared(receipt, to: request, note) }
         return try await answer(receipt, to: request, note)
     }
 
     /// What is kept of a request's trace with its jobs: where somebody looks for it, or is called back.
-    private static func trace(of request: Request, _ options: ScoreOptions) -> String? {
+    static func trace(of request: Request, _ options: ScoreOptions) -> String? {
         guard let trace = request.trace, trace.shownID != nil || options.callback != nil else { return nil }
         return trace.context.text
     }
@@ -200,7 +206,7 @@ extension HTTPField.Name {
 
 extension Receipt.Origin {
     /// What became of a submission, in a word.
-    fileprivate var word: String {
+    var word: String {
         switch self {
         case .new: "accepted"
         case .replayed: "replayed"

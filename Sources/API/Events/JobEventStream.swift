@@ -80,10 +80,10 @@ struct JobEventStream {
         if let event = service.results.events[key] {
             pending += event
         } else {
-            guard let (logits, labels, options) = chunk.scores else { return follower.passOver() }
+            guard let (logits, labels, kind, options) = chunk.scores else { return follower.passOver() }
             let event = JobEvents.scores(
                 ChunkDocument(
-                    chunk: chunk.number, range: chunk.range, labels: labels, logits: logits,
+                    chunk: chunk.number, range: chunk.range, labels: labels, kind: kind, logits: logits,
                     showsLogits: options.logits))
             service.results.events.keep(event, as: key)
             pending += event

@@ -96,7 +96,15 @@ public final class RequestTelemetry: Sendable {
         // What answers GET answers HEAD too.
         let heads = named.filter { $0.method == "GET" }.map { Row(method: "HEAD", route: $0.route) }
         let without = methods.map { Row(method: $0, route: none) }
-        return (named + heads + without, Set(named + without.filter { ["GET", "POST", other].contains($0.method) }))
+        let usual =
+            named.filter { !isSeldom($0.route) } + without.filter { ["GET", "POST", other].contains($0.method) }
+        return (named + heads + without, Set(usual))
+    }
+
+    /// Most who watch a server have no client of the Open Inference Protocol, or one that asks for scores alone; and what is
+    /// served changes seldom.
+    private static func isSeldom(_ route: String) -> Bool {
+        route.begins(with: "/v1/models/") || route.begins(with: "/v2") && !route.hasBytes(of: "/v2/models/{name}/infer")
     }
 
     /// Counts an answer.

@@ -13,11 +13,20 @@ enum Problem {
     /// What the URI references of all types begin with.
     static let path = "/problems/"
 
+    /// Where errors are told as the Open Inference Protocol does.
+    private static let inferencePath = "/v2"
+
     /// Renders a problem as the answer to a request.
-    static func render(_ problem: HTTPProblem, requestID: String) -> Response {
+    ///
+    /// - Parameter path: what was asked for, where that is known
+    static func render(_ problem: HTTPProblem, requestID: String, path: String? = nil) -> Response {
+        if let path, path.begins(with: inferencePath), path.hasBytes(of: inferencePath) || path.begins(with: "/v2/") {
+            let body = JSONWriter.document { json in json.object { $0.member("error", problem.detail) } }
+            return .json(body, status: problem.status, fields: problem.fields)
+        }
         let body = JSONWriter.document { json in
             json.object { json in
-                json.member("type", path + problem.slug)
+                json.member("type", Self.path + problem.slug)
                 json.member("title", problem.title)
                 json.member("status", problem.status.code)
                 json.member("detail", problem.detail)

@@ -19,7 +19,9 @@ extension Tracer {
                 failure: exchange.failure), of: trace.context)
     }
 
-    private static let probes: Set<String> = ["/livez", "/readyz", "/healthz", "/metrics"]
+    private static let probes: Set<String> = [
+        "/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready", "/metrics",
+    ]
 }
 
 extension ExchangeRecord {

@@ -18,6 +18,8 @@ public struct Benchmark: Equatable, Sendable {
     public let framesPerSecond: Double
     /// Whether the normal class has ground truth in the published detection mAP.
     public let normalTruth: Bool
+    /// Whether papers tell the AP first, not the AUC.
+    public let isHeadedByAP: Bool
 
     /// UCF-Crime: 1,610 videos to train on, 290 to test on.
     public static let ucfCrime = Benchmark(
@@ -26,12 +28,12 @@ public struct Benchmark: Equatable, Sendable {
         annotations: [
             "Temporal_Anomaly_Annotation.txt", "Temporal_Anomaly_Annotation_for_Testing_Videos.txt",
         ],
-        testCrop: 5, framesPerSecond: 30, normalTruth: false)
+        testCrop: 5, framesPerSecond: 30, normalTruth: false, isHeadedByAP: false)
     /// XD-Violence: 3,954 videos to train on, 800 to test on.
     public static let xdViolence = Benchmark(
         name: "xd-violence", spelling: .xdViolence, trainingLists: ["xd_CLIP_rgb.csv", "xd_CLIP_rgb.csv.gz"],
         testLists: ["xd_CLIP_rgbtest.csv", "xd_CLIP_rgbtest.csv.gz"], annotations: ["annotations_multiclasses.txt"],
-        testCrop: 0, framesPerSecond: 24, normalTruth: true)
+        testCrop: 0, framesPerSecond: 24, normalTruth: true, isHeadedByAP: true)
 
     /// Both.
     public static let all = [ucfCrime, xdViolence]
@@ -41,7 +43,7 @@ public struct Benchmark: Equatable, Sendable {
 
     /// The benchmark whose classes a model has.
     public static func matching(_ classes: [String]) -> Benchmark? {
-        all.first { ByteText.same($0.spelling.classes, classes) }
+        all.first { $0.spelling.isOf(classes) }
     }
 
     /// The first of some names that is a file in `folder`; throws where none is.

@@ -43,7 +43,12 @@ public struct LabelSpelling: Equatable, Sendable {
 
     /// The spelling of a model's classes: a benchmark's where they are its own, else as they are called.
     public static func matching(_ classes: [String]) -> LabelSpelling {
-        [ucfCrime, xdViolence].first { ByteText.same($0.classes, classes) } ?? LabelSpelling(classes: classes)
+        [ucfCrime, xdViolence].first { $0.isOf(classes) } ?? LabelSpelling(classes: classes)
+    }
+
+    /// Whether these are its classes in its order: models of one benchmark write them in capitals or not.
+    public func isOf(_ classes: [String]) -> Bool {
+        ByteText.same(classes.map(\.asciiLowercase), self.classes.map(\.asciiLowercase))
     }
 
     /// The classes of a list of one's own: `normal`, which has to be among its labels, then the others by the alphabet,

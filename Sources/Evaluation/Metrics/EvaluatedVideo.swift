@@ -14,7 +14,7 @@ public struct EvaluatedVideo: Sendable, Equatable {
     public private(set) var coarse: [Double]
     /// The coarse scores as they are served, in single precision, [T].
     public let served: [Float]
-    /// Fine scores, softmax over the classes, [T, K], row-major.
+    /// Fine scores, by the model's readout, [T, K], row-major.
     public let fine: [Double]
     /// What is abnormal in it, in the annotations' order; of a normal video nothing.
     public let intervals: [AnnotatedInterval]
@@ -24,13 +24,19 @@ public struct EvaluatedVideo: Sendable, Equatable {
     public let positives: [Int]
 
     /// Takes a video's logits and its annotations.
-    public init(name: String, labels: [Int], logits: Logits, classes: [String], intervals: [AnnotatedInterval]) {
+    ///
+    /// - Parameter kind: of the model that the logits are of
+    public init(
+        name: String, labels: [Int], logits: Logits, classes: [String], kind: ModelKind = .vadCLIP,
+        intervals: [AnnotatedInterval]
+    ) {
+        let readout = kind.readout
         precondition(logits.classes == classes.count, "a fine logit a class")
         self.name = name
         self.labels = labels
         coarse = logits.coarse.map { 1 / (1 + exp(-Double($0))) }
-        served = Scores(logits, labels: classes).coarse
-        fine = (0..<logits.snippets).flatMap { Self.softmax(logits.fine(of: $0)) }
+        served = Scores(logits, labels: classes, readout: readout).coarse
+        fine = readout.preciseFine(logits)
         let means = VideoSummary(logits, labels: classes).scores
         predicted = means.indices.max { means[$0] < means[$1] } ?? 0
         let isNormal = labels == [0]
@@ -61,13 +67,6 @@ public struct EvaluatedVideo: Sendable, Equatable {
         branch == .coarse ? coarse : (0..<snippets).map { 1 - fine[$0 * classes] }
     }
 
-    private static func softmax(_ logits: ArraySlice<Float>) -> [Double] {
-        let top = Double(logits.max() ?? 0)
-        let powers = logits.map { exp(Double($0) - top) }
-        let total = powers.reduce(0, +)
-        return powers.map { $0 / total }
-    }
-
     /// Frames that intervals cover, each counted once though intervals overlap.
     private static func positives(_ intervals: [AnnotatedInterval], snippets: Int) -> [Int] {
         var covered = [Int](repeating: 0, count: snippets)
@@ -90,6 +89,6 @@ public struct EvaluatedVideo: Sendable, Equatable {
 public enum Branch: String, Sendable, CaseIterable {
     /// C-Branch: the sigmoid of the coarse logit.
     case coarse
-    /// A-Branch: one less the normal class's softmax.
+    /// One less the normal class's fine score: the A-Branch's softmax in VadCLIP.
     case fine
 }

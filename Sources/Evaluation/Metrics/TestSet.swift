@@ -78,18 +78,22 @@ public struct TestSet: Sendable {
     public var findings: [Finding] { list.findings(classes: videos.map(\.labels), summary, for: .testing) }
 
     /// A video's scores with its ground truth.
-    public func evaluated(_ video: Video, _ logits: Logits) -> EvaluatedVideo {
+    public func evaluated(_ video: Video, _ logits: Logits, kind: ModelKind) -> EvaluatedVideo {
         EvaluatedVideo(
-            name: video.name, labels: video.labels, logits: logits, classes: classes, intervals: video.intervals)
+            name: video.name, labels: video.labels, logits: logits, classes: classes, kind: kind,
+            intervals: video.intervals)
     }
 
     /// The videos with logits that are there already, NAME.npy of [T, 1 + K]: the coarse logit, then the fine ones.
     ///
-    /// - Parameter seen: told of each video's logits, from any thread and in any order
+    /// - Parameters:
+    ///   - kind: of the model that they are of
+    ///   - seen: told of each video's logits, from any thread and in any order
     public func evaluated(
-        logits folder: FeatureFolder, threads: Int, seen: @Sendable (Logits) -> Void = { _ in }
+        logits folder: FeatureFolder, kind: ModelKind = .vadCLIP, threads: Int,
+        seen: @Sendable (Logits) -> Void = { _ in }
     ) throws(DatasetError) -> [EvaluatedVideo] {
-        try each(threads: threads) { _, video throws(DatasetError) in
+        try each(kind, threads: threads) { _, video throws(DatasetError) in
             let logits = try LogitsFile.read(video.row, in: folder, classes: classes.count)
             seen(logits)
             return logits
@@ -106,7 +110,8 @@ public struct TestSet: Sendable {
         seen: @Sendable (_ file: String, _ report: FeatureReport) -> Void = { _, _ in }
     ) throws(DatasetError) -> [EvaluatedVideo] {
         let width = model.configuration.width
-        return try each(threads: threads, with: { Scorer(model: model) }) { index, scorer throws(DatasetError) in
+        let kind = model.configuration.kind
+        return try each(kind, threads: threads, with: { Scorer(model: model) }) { index, scorer throws(DatasetError) in
             let (rows, report) = try FeatureFile.features(files[index], width: width)
             seen(files[index], report)
             let logits = scorer.logits(of: rows, classes: features)
@@ -120,15 +125,15 @@ public struct TestSet: Sendable {
 
 extension TestSet {
     private func each(
-        threads: Int, _ body: @Sendable (Int, Video) throws(DatasetError) -> Logits
+        _ kind: ModelKind, threads: Int, _ body: @Sendable (Int, Video) throws(DatasetError) -> Logits
     ) throws(DatasetError) -> [EvaluatedVideo] {
-        try each(threads: threads, with: {}) { index, _ throws(DatasetError) in try body(index, videos[index]) }
+        try each(kind, threads: threads, with: {}) { index, _ throws(DatasetError) in try body(index, videos[index]) }
     }
 
     /// Does what makes a video's logits for each of them. The threads take the videos in order, so that of several that fail
     /// the first one is told, whatever their number.
     private func each<Bench>(
-        threads: Int, with bench: @Sendable () -> Bench,
+        _ kind: ModelKind, threads: Int, with bench: @Sendable () -> Bench,
         _ body: @Sendable (Int, Bench) throws(DatasetError) -> Logits
     ) throws(DatasetError) -> [EvaluatedVideo] {
         let outcomes = Shares<Result<EvaluatedVideo, DatasetError>>(count: videos.count)
@@ -142,7 +147,7 @@ extension TestSet {
                 }
                 guard index < videos.count else { return }
                 do throws(DatasetError) {
-                    outcomes[index] = .success(evaluated(videos[index], try body(index, bench)))
+                    outcomes[index] = .success(evaluated(videos[index], try body(index, bench), kind: kind))
                 } catch {
                     outcomes[index] = .failure(error)
                     next.withLock { $0 = videos.count }

@@ -1,5 +1,6 @@
 import Datasets
 import JSON
+public import VadCLIP
 
 /// An evaluation with all that was asked beside it, as JSON.
 public struct EvaluationDocument: Sendable {
@@ -13,20 +14,32 @@ public struct EvaluationDocument: Sendable {
     public let dataset: String
     /// Where the scores come from: a model's name and digest, or a folder of logits.
     public let source: String
+    /// The family and settings of the model whose scores they are.
+    public let kind: ModelKind
     /// What is doubtful.
     public let notes: [String]
 
     /// Joins them.
     public init(
         _ evaluation: Evaluation, thresholds: Thresholds, bootstrap: Bootstrap?, dataset: String, source: String,
-        notes: [String]
+        kind: ModelKind = .vadCLIP, notes: [String]
     ) {
         self.evaluation = evaluation
         self.thresholds = thresholds
         self.bootstrap = bootstrap
         self.dataset = dataset
         self.source = source
+        self.kind = kind
         self.notes = notes
+    }
+
+    /// The figure that the model's authors tell first of this benchmark; nil of a list of one's own.
+    public var headline: (name: String, value: Double?)? {
+        guard let benchmark = Benchmark.named(dataset) else { return nil }
+        let branch: Branch = kind.readout.headline(on: benchmark.name) == .coarse ? .coarse : .fine
+        let figures = evaluation.frames(branch)
+        return benchmark.isHeadedByAP
+            ? ("ap_\(branch.rawValue)", figures.ap) : ("auc_\(branch.rawValue)", figures.auc)
     }
 
     /// The document, on one line. Figures that are not defined are null.
@@ -35,6 +48,7 @@ public struct EvaluationDocument: Sendable {
             writer.object { writer in
                 writer.member("dataset", dataset)
                 writer.member("source", source)
+                writer.member("family", kind.family.name)
                 counts(&writer)
                 figures(&writer)
                 detection(&writer)
@@ -61,6 +75,15 @@ public struct EvaluationDocument: Sendable {
             writer.member("ap_\(branch.rawValue)", figures.ap)
             writer.member("ano_auc_\(branch.rawValue)", figures.abnormalAUC)
             writer.member("ano_ap_\(branch.rawValue)", figures.abnormalAP)
+        }
+        writer.key("headline")
+        if let headline {
+            writer.object { writer in
+                writer.member("figure", headline.name)
+                writer.member("value", headline.value)
+            }
+        } else {
+            writer.null()
         }
         Self.members(evaluation.map(.published), &writer)
     }

@@ -1,7 +1,11 @@
 /// Gathers nested lists of numbers into one array, and refuses lists of unequal length or depth.
 struct FeatureRows {
+    private static let features = "features"
+
     private let limits: ArrayLimits
     private let width: Int?
+    /// What messages call the lists.
+    private let name: String
     /// The most numbers that a list may have.
     private let longest: Int
     /// Elements so far of each list that is open, outermost first.
@@ -17,8 +21,11 @@ struct FeatureRows {
     /// Rows of features are as wide as one of the models that make them; of those the check can say where they come from.
     private static let widestKnown = 2_048
 
-    /// - Parameter width: numbers a row, where that is known
-    init(limits: ArrayLimits, width: Int? = nil) {
+    /// - Parameters:
+    ///   - width: numbers a row, where that is known
+    ///   - name: what messages call the lists; those of `features` are rows
+    init(limits: ArrayLimits, width: Int? = nil, name: String = FeatureRows.features) {
+        self.name = name
         self.limits = limits
         self.width = width
         longest = width.map { max($0, Self.widestKnown) } ?? .max
@@ -30,10 +37,10 @@ struct FeatureRows {
     /// Where the next element goes, counted from 0.
     var place: String {
         switch counts.count {
-        case 0: "'features'"
-        case 1: "row \(counts[0]) (counted from 0)"
-        case 2: "row \(counts[0]), column \(counts[1]) (counted from 0)"
-        default: "features" + counts.map { "[\($0)]" }.joined()
+        case 0: "'\(name)'"
+        case 1 where name == Self.features: "row \(counts[0]) (counted from 0)"
+        case 2 where name == Self.features: "row \(counts[0]), column \(counts[1]) (counted from 0)"
+        default: name + counts.map { "[\($0)]" }.joined()
         }
     }
 
@@ -68,7 +75,7 @@ struct FeatureRows {
             throw ArrayDecodingError(.unfit, "\(place) is a number where the elements before it are lists")
         }
         guard values.count < limits.maxElements else {
-            throw ArrayDecodingError(.tooLarge, "'features' has more than the limit of \(limits.maxElements) numbers")
+            throw ArrayDecodingError(.tooLarge, "'\(name)' has more than the limit of \(limits.maxElements) numbers")
         }
         guard counts[level - 1] < longest else { throw tooLong() }
         values.append(value)
@@ -97,11 +104,11 @@ struct FeatureRows {
     }
 
     private func ragged(_ count: Int, _ length: Int, level: Int) -> ArrayDecodingError {
-        if level == 2 && leafLevel == 2 {
+        if level == 2 && leafLevel == 2 && name == Self.features {
             return ArrayDecodingError(
                 .unfit, "row \(counts[0]) (counted from 0) has \(count) numbers, and row 0 has \(length)")
         }
-        let name = "features" + counts.map { "[\($0)]" }.joined()
+        let name = name + counts.map { "[\($0)]" }.joined()
         return ArrayDecodingError(.unfit, "\(name) has \(count) elements, and the first such list has \(length)")
     }
 }

@@ -67,9 +67,12 @@ public struct TorchCheckpoint: Sendable {
     /// Elements of the tensor of that name; nil where there is none.
     public func elementCount(_ name: String) -> Int? { tensor(named: name)?.elementCount }
 
-    /// Elements of all tensors together; shared ones count each time.
+    /// Elements of all tensors together; what two names have whole counts once, parts of one storage each by themselves.
     public var totalParameters: Int {
-        tensors.reduce(0) { sum, tensor in
+        var seen: Set<[Int]> = []
+        return tensors.reduce(0) { sum, tensor in
+            let place = [tensor.storage.dataRange.lowerBound, tensor.offset] + tensor.shape + tensor.strides
+            guard seen.insert(place).inserted else { return sum }
             let (next, overflow) = sum.addingReportingOverflow(tensor.elementCount)
             return overflow ? Int.max : next
         }

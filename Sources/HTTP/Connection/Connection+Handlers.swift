@@ -8,6 +8,8 @@ struct RunningCall {
     var number = 0
     var mailbox: BodyMailbox?
     var task: Task<Void, Never>?
+    /// Whether it is for nobody once the client has ended its side.
+    var endsWithInput = false
     /// Those who wait for the client to take more.
     private var writers: [CheckedContinuation<Bool, Never>] = []
     /// Told when the client has ended its side.
@@ -53,9 +55,11 @@ struct RunningCall {
 extension Connection {
     /// Runs a handler: an immediate one at once, a deferred one as a task that comes back with the answer.
     func start(_ handlerCall: HandlerCall) {
+        guard let exchange = state.exchange else { return }
         loop.counters.started.add(1, ordering: .relaxed)
         call.number += 1
-        let request = request(for: handlerCall)
+        call.endsWithInput = handlerCall.route.endsWithInput
+        let request = request(for: handlerCall, of: exchange)
         switch handlerCall.route.handler {
         case .immediate(let handler):
             answer(Result { try handler(request) })
@@ -73,7 +77,7 @@ extension Connection {
         }
     }
 
-    private func request(for handlerCall: HandlerCall) -> Request {
+    private func request(for handlerCall: HandlerCall, of exchange: Exchange) -> Request {
         var body = RequestBody.empty
         if handlerCall.takesBody {
             let number = call.number
@@ -84,9 +88,9 @@ extension Connection {
             body = RequestBody(mailbox, declaredLength: handlerCall.head.controls.framing.declaredLength)
         }
         return Request(
-            head: handlerCall.head, body: body, id: handlerCall.requestID, trace: handlerCall.trace, peer: peer,
-            clientCertificate: clientCertificate, clientAddress: state.exchange?.address, client: handlerCall.client,
-            seesDetails: handlerCall.seesDetails, pathParameters: handlerCall.parameters)
+            head: handlerCall.head, body: body, id: exchange.requestID, trace: exchange.trace, peer: peer,
+            clientCertificate: clientCertificate, clientAddress: exchange.address, client: exchange.admission?.client,
+            seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: handlerCall.parameters)
     }
 
     private func receive(_ signal: BodyMailbox.Signal, from number: Int) {

@@ -175,6 +175,10 @@ final class Connection: @unchecked Sendable {
         switch transport?.receive(into: buffer) {
         case .moved(let count) where count > 0: return count
         case .moved:
+            if call.endsWithInput, state.awaitsOnlyHandler {
+                close()
+                return nil
+            }
             if let action = state.endInput() { perform(action, [UInt8]().span) }
             call.inputEnded()
         case .failed: close()

@@ -6,12 +6,12 @@ extension ConnectionState {
     /// A head has been read: decides who answers, and what becomes of the body.
     mutating func begin(_ head: RequestHead, now: MonotonicTime) -> Action? {
         phase = .exchange
-        var exchange = Exchange(
+        let exchange = Exchange(
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
         exchange.address = context.trust.client(of: head.fields, from: remote)
         exchange.trace = trace(of: head.fields, isTrusted: context.gate == nil)
-        if context.observe != nil { exchange.path = head.path }
+        exchange.path = head.path
         exchange.awaitsContinue = head.controls.expectation == .continueFirst && head.controls.framing != .none
         switch head.controls.framing {
         case .none: break
@@ -24,7 +24,7 @@ extension ConnectionState {
         }
         startBodyClock(exchange, now: now)
         self.exchange = exchange
-        return decide(head, now: now)
+        return decide(head, of: exchange, now: now)
     }
 
     /// What a request says of its trace, and what is made of that here.
@@ -50,20 +50,19 @@ extension ConnectionState {
         if exchange.awaitsContinue { bodyClock?.pause(now: now) }
     }
 
-    private mutating func decide(_ head: RequestHead, now: MonotonicTime) -> Action? {
+    private mutating func decide(_ head: RequestHead, of exchange: Exchange, now: MonotonicTime) -> Action? {
         if case .unknown(let expectation) = head.controls.expectation {
             answer(.expectationFailed(expectation), now: now)
             return nil
         }
         if let gate = context.gate {
-            let address = exchange?.address ?? remote
             let admission: Admission
-            do throws(HTTPProblem) { admission = try gate(head, address) } catch {
+            do throws(HTTPProblem) { admission = try gate(head, exchange.address) } catch {
                 noteRoute(of: head)
                 answer(error, now: now)
                 return nil
             }
-            exchange?.admission = admission
+            exchange.admission = admission
             if case .admitted = admission.verdict {} else { noteRoute(of: head) }
             switch admission.verdict {
             case .answered(let response): return afterBody(.answer(response), now: now)
@@ -74,8 +73,7 @@ extension ConnectionState {
             case .admitted:
                 // Before that anybody could have what they like recorded.
                 if admission.isTrusted, head.fields.contains(.traceParent) {
-                    let place = trace(of: head.fields, isTrusted: true)
-                    exchange?.trace = place
+                    exchange.trace = trace(of: head.fields, isTrusted: true)
                 }
             }
         }
@@ -85,8 +83,8 @@ extension ConnectionState {
         case .options(let allow):
             return afterBody(.answer(Response(status: .noContent, fields: [.allow: allow])), now: now)
         case .route(let route, let parameters):
-            exchange?.route = route.pattern
-            return admit(head, route, parameters, now: now)
+            exchange.route = route.pattern
+            return admit(head, route, parameters, to: exchange, now: now)
         }
     }
 
@@ -96,34 +94,30 @@ extension ConnectionState {
     }
 
     private mutating func admit(
-        _ head: RequestHead, _ route: Route, _ parameters: PathParameters, now: MonotonicTime
+        _ head: RequestHead, _ route: Route, _ parameters: PathParameters, to exchange: Exchange, now: MonotonicTime
     ) -> Action? {
-        // Asked for in pieces: a copy of it all counts each of its parts.
-        guard let requestID = exchange?.requestID else { return nil }
         var takesBody = false
-        if let limit = route.bodyLimit, case .deferred = route.handler, exchange?.isReadingBody == true {
+        if let limit = route.bodyLimit, case .deferred = route.handler, exchange.isReadingBody {
             if let length = head.controls.framing.declaredLength, length > limit {
                 answer(
                     .contentTooLarge(limit: limit, hint: route.bodyHint, shortage: route.bodyShortage), now: now)
                 return nil
             }
             takesBody = true
-            exchange?.bodyUse = .deliver(limit: limit)
+            exchange.bodyUse = .deliver(limit: limit)
         }
-        let call = HandlerCall(
-            route: route, head: head, parameters: parameters, requestID: requestID, trace: exchange?.trace,
-            client: exchange?.admission?.client, seesDetails: exchange?.admission?.seesDetails ?? false,
-            takesBody: takesBody)
+        let call = HandlerCall(route: route, head: head, parameters: parameters, takesBody: takesBody)
         return takesBody ? .start(call) : afterBody(.start(call), now: now)
     }
 
     /// Takes a step once the body has passed, so that a broken body is refused whatever the path; or at once where
     /// there is no body, or the client has not begun to send it, or it is too long to be waited for.
     private mutating func afterBody(_ step: Exchange.NextStep, now: MonotonicTime) -> Action? {
-        guard let isReadingBody = exchange?.isReadingBody else { return nil }
+        guard let exchange else { return nil }
+        let isReadingBody = exchange.isReadingBody
         let limit = context.limits.maxDrainBytes
-        if isReadingBody, exchange?.canDrain(limit: limit) == true {
-            exchange?.bodyUse = .discard(then: step)
+        if isReadingBody, exchange.canDrain(limit: limit) {
+            exchange.bodyUse = .discard(then: step)
             return nil
         }
         switch step {
@@ -132,7 +126,7 @@ extension ConnectionState {
             answer(response, now: now)
             return nil
         case .start(let call):
-            guard isReadingBody, exchange?.awaitsContinue == false else { return .start(call) }
+            guard isReadingBody, !exchange.awaitsContinue else { return .start(call) }
             answer(.contentTooLarge(limit: limit), now: now)
             return nil
         }
@@ -143,7 +137,7 @@ extension ConnectionState {
             exchange?.problem = problem.slug
             exchange?.shortage = problem.shortage
         }
-        var response = context.renderProblem(problem, exchange?.requestID ?? "")
+        var response = context.renderProblem(problem, exchange?.requestID ?? "", exchange?.path)
         response.fields.append(contentsOf: problem.fields.filter { response.fields[$0.name] == nil })
         return response
     }
@@ -157,10 +151,11 @@ extension ConnectionState {
     mutating func refuseHead(_ problem: HTTPProblem, now: MonotonicTime) {
         headClock = nil
         phase = .exchange
-        exchange = Exchange(
-            method: parser.isHead ? .head : nil, requestID: ids.new(), version: .http11, began: now, persists: false,
-            bodyUse: .abandoned)
-        exchange?.address = remote
+        let exchange = Exchange(
+            method: parser.isHead ? .head : nil, requestID: ids.new(), version: .http11, began: now, persists: false)
+        exchange.bodyUse = .abandoned
+        exchange.address = remote
+        self.exchange = exchange
         answer(problem, now: now)
         finishExchange(now: now)
     }
@@ -181,20 +176,19 @@ extension ConnectionState {
             if let varied = fields[.vary] { response.vary(by: varied) }
         }
         let framing = framing(of: response, to: exchange)
-        let persists = canPersist(exchange, response, framing)
-        appendHead(response, framing: framing, persists: persists, version: exchange.version)
-        self.exchange?.persists = persists
-        self.exchange?.status = response.status
+        exchange.persists = canPersist(exchange, response, framing)
+        exchange.status = response.status
+        appendHead(response, framing: framing, of: exchange)
         let isBodySent = exchange.method != .head && framing != .none
         guard isBodySent, case .stream = response.body else {
             if isBodySent, case .bytes(let bytes) = response.body {
                 output.append(bytes)
-                self.exchange?.answerBytes = bytes.count
+                exchange.answerBytes = bytes.count
             }
-            completeAnswer(now: now)
+            completeAnswer(exchange, now: now)
             return false
         }
-        self.exchange?.answer = .streaming(framing, written: 0)
+        exchange.answer = .streaming(framing, written: 0)
         return true
     }
 
@@ -214,27 +208,24 @@ extension ConnectionState {
             && response.status.code != 408
     }
 
-    private mutating func appendHead(
-        _ response: Response, framing: ResponseFraming, persists: Bool, version: HTTPVersion
-    ) {
+    private mutating func appendHead(_ response: Response, framing: ResponseFraming, of exchange: Exchange) {
         let connection: ResponseEncoder.ConnectionOption =
-            persists ? (version == .http10 ? .keepAlive : .unsaid) : .close
+            exchange.persists ? (exchange.version == .http10 ? .keepAlive : .unsaid) : .close
         let surroundings = ResponseEncoder.Surroundings(
-            framing: framing, connection: connection, requestID: exchange?.requestID ?? "",
+            framing: framing, connection: connection, requestID: exchange.requestID,
             dateLine: dateLine.current(), serverName: context.serverName)
         output.build { ResponseEncoder.appendHead(response, surroundings, to: &$0) }
     }
 
-    private mutating func completeAnswer(now: MonotonicTime) {
-        exchange?.answer = .complete
-        if context.observe != nil, let exchange { report(exchange, now: now) }
-        if exchange?.isReadingBody == true {
-            if exchange?.persists == true {
-                exchange?.bodyUse = .discard(then: .nothing)
-                setBodyPaused(false, now: now)
-            } else {
-                abandonBody()
-            }
+    private mutating func completeAnswer(_ exchange: Exchange, now: MonotonicTime) {
+        exchange.answer = .complete
+        if context.observe != nil { report(exchange, now: now) }
+        guard exchange.isReadingBody else { return }
+        if exchange.persists {
+            exchange.bodyUse = .discard(then: .nothing)
+            setBodyPaused(false, now: now)
+        } else {
+            abandonBody()
         }
     }
 
@@ -265,7 +256,9 @@ extension ConnectionState {
 extension ConnectionState {
     /// Adds a piece to a streamed answer.
     mutating func write(_ bytes: [UInt8]) throws(ResponseWriteError) {
-        guard case .streaming(let framing, let written) = exchange?.answer else { throw .connectionClosed }
+        guard let exchange, case .streaming(let framing, let written) = exchange.answer else {
+            throw .connectionClosed
+        }
         switch framing {
         case .chunked:
             ResponseEncoder.appendChunk(bytes, to: &output)
@@ -275,17 +268,17 @@ extension ConnectionState {
         case .untilClose, .unsaid, .none:
             output.append(bytes)
         }
-        exchange?.answer = .streaming(framing, written: written + bytes.count)
-        exchange?.answerBytes += bytes.count
+        exchange.answer = .streaming(framing, written: written + bytes.count)
+        exchange.answerBytes += bytes.count
     }
 
     /// Ends a streamed answer. One that failed or is too short is cut off, since that is all that can still be said.
     mutating func endStream(failed: Bool, now: MonotonicTime) -> Action? {
-        guard case .streaming(let framing, let written) = exchange?.answer else { return nil }
+        guard let exchange, case .streaming(let framing, let written) = exchange.answer else { return nil }
         if case .length(let length) = framing, written < length { return abort() }
         if failed { return abort() }
         if framing == .chunked { output.append(ResponseEncoder.lastChunk) }
-        completeAnswer(now: now)
+        completeAnswer(exchange, now: now)
         return nil
     }
 

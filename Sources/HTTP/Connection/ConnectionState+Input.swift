@@ -84,7 +84,7 @@ extension ConnectionState {
     }
 
     private mutating func readBody(_ input: Span<UInt8>, _ position: inout Int, now: MonotonicTime) -> Step {
-        guard var exchange else { return .wait }
+        guard let exchange else { return .wait }
         let start = position
         do {
             switch exchange.decoder {
@@ -94,12 +94,10 @@ extension ConnectionState {
                 let range = position..<(position + min(remaining, input.count - position))
                 position = range.upperBound
                 exchange.decoder = .length(remaining: remaining - range.count)
-                self.exchange = exchange
                 return bodyCame(range, now: now)
             case .chunked(var parser):
                 let element = try parser.next(input, at: &position)
                 exchange.decoder = .chunked(parser)
-                self.exchange = exchange
                 switch element {
                 case .data(let range): return bodyCame(range, now: now)
                 case .end: return bodyEnded(now: now)
@@ -115,17 +113,17 @@ extension ConnectionState {
 
     private mutating func bodyCame(_ range: Range<Int>, now: MonotonicTime) -> Step {
         bodyClock?.moved(range.count, now: now)
-        exchange?.bodyBytes += range.count
-        exchange?.awaitsContinue = false
         guard let exchange else { return .wait }
+        exchange.bodyBytes += range.count
+        exchange.awaitsContinue = false
         switch exchange.bodyUse {
         case .deliver(let limit):
             guard exchange.bodyBytes <= limit else { return bodyFailed(.tooLarge(limit: limit), now: now) }
             return .act(.body(range))
         case .discard:
-            self.exchange?.discardedBytes += range.count
+            exchange.discardedBytes += range.count
             let limit = context.limits.maxDrainBytes
-            guard exchange.discardedBytes + range.count <= limit else {
+            guard exchange.discardedBytes <= limit else {
                 return bodyFailed(.tooLarge(limit: limit), now: now)
             }
             return .goOn
@@ -135,8 +133,9 @@ extension ConnectionState {
     }
 
     private mutating func bodyEnded(now: MonotonicTime) -> Step {
-        guard let use = exchange?.bodyUse else { return .wait }
-        exchange?.bodyUse = .complete
+        guard let exchange else { return .wait }
+        let use = exchange.bodyUse
+        exchange.bodyUse = .complete
         bodyClock = nil
         guard case .discard(let next) = use else { return .act(.endBody) }
         switch next {
@@ -173,10 +172,10 @@ extension ConnectionState {
 
     /// Bytes of the body went straight from the socket to the handler, as `directBodyBytes` allows.
     mutating func receivedDirectBody(_ count: Int, now: MonotonicTime) {
-        guard case .length(let remaining) = exchange?.decoder else { return }
-        exchange?.decoder = .length(remaining: remaining - count)
-        exchange?.bodyBytes += count
-        exchange?.awaitsContinue = false
+        guard let exchange, case .length(let remaining) = exchange.decoder else { return }
+        exchange.decoder = .length(remaining: remaining - count)
+        exchange.bodyBytes += count
+        exchange.awaitsContinue = false
         bodyClock?.moved(count, now: now)
     }
 
@@ -189,7 +188,7 @@ extension ConnectionState {
     /// The handler has asked for the body: the client is told to send it if it waits to be told (RFC 9110, 10.1.1).
     mutating func bodyWanted(now: MonotonicTime) {
         guard let exchange, exchange.awaitsContinue, exchange.awaitsAnswer else { return }
-        self.exchange?.awaitsContinue = false
+        exchange.awaitsContinue = false
         output.append(ResponseEncoder.continueHead)
         bodyClock?.resume(now: now)
     }

@@ -107,6 +107,12 @@ struct ConnectionState {
         }
     }
 
+    /// Whether all of a request has come, and its handler has not answered.
+    var awaitsOnlyHandler: Bool {
+        guard let exchange, exchange.awaitsAnswer, case .complete = exchange.bodyUse else { return false }
+        return true
+    }
+
     /// How much to read at once: more where it is used up at once than where it has to be kept.
     var readSize: Int {
         if case .exchange = phase, let exchange, case .complete = exchange.bodyUse {

@@ -2,8 +2,9 @@ public import HTTPTypes
 import Platform
 public import Tracing
 
-/// One request and its answer, while they are under way.
-struct Exchange {
+/// One request and its answer, while they are under way: an object, since a copy of so many parts costs more than all that is
+/// asked of them. It is its connection's alone.
+final class Exchange {
     /// What is done with the bytes of the body.
     enum BodyUse {
         /// They go to the handler, up to the limit.
@@ -43,7 +44,7 @@ struct Exchange {
     /// Its place in a trace, where it has one.
     var trace: RequestTrace?
     var route: String?
-    /// The path, where somebody observes.
+    /// The path; nil where the head could not be read.
     var path: String?
     /// What the gate has said.
     var admission: Admission?
@@ -63,6 +64,16 @@ struct Exchange {
     var problem: String?
     var shortage: String?
     var status = HTTPResponse.Status.ok
+
+    init(
+        method: HTTPRequest.Method?, requestID: String, version: HTTPVersion, began: MonotonicTime, persists: Bool
+    ) {
+        self.method = method
+        self.requestID = requestID
+        self.version = version
+        self.began = began
+        self.persists = persists
+    }
 
     /// Whether an answer could still be sent in place of another.
     var awaitsAnswer: Bool {
@@ -92,15 +103,11 @@ struct Exchange {
     }
 }
 
-/// A handler that is to be run, and what for.
+/// A handler that is to be run for the request in hand. What else there is of that is its exchange's.
 struct HandlerCall {
     let route: Route
     let head: RequestHead
     let parameters: PathParameters
-    let requestID: String
-    let trace: RequestTrace?
-    let client: ClientIdentity?
-    let seesDetails: Bool
     /// Whether the handler reads the body while it comes.
     let takesBody: Bool
 }

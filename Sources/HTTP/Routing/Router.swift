@@ -9,17 +9,39 @@ public enum Handler: Sendable {
     case deferred(Deferred)
 }
 
-/// A handler and what it was registered for.
-public struct Route: Sendable {
+/// A handler and what it was registered for: an object, since each request holds one.
+public final class Route: Sendable {
     /// The pattern, such as `/jobs/{id}`; a good label for metrics.
     public let pattern: String
     /// The largest body that is taken, in bytes. Without one, a body is read and dropped before the handler runs.
     public let bodyLimit: Int?
     /// A sentence that tells whose body is larger what can be done about the limit.
-    public var bodyHint: String?
+    public let bodyHint: String?
     /// What is short where a body is larger, as ``HTTPProblem/shortage``.
-    public var bodyShortage: String?
-    var handler: Handler
+    public let bodyShortage: String?
+    /// Whether a client that ends its side of the connection, once all of its request has come, has gone, and its handler is
+    /// cancelled. Otherwise it may still read, and is answered.
+    public let endsWithInput: Bool
+    let handler: Handler
+
+    init(
+        pattern: String, bodyLimit: Int?, bodyHint: String? = nil, bodyShortage: String? = nil,
+        endsWithInput: Bool = false, handler: Handler
+    ) {
+        self.pattern = pattern
+        self.bodyLimit = bodyLimit
+        self.bodyHint = bodyHint
+        self.bodyShortage = bodyShortage
+        self.endsWithInput = endsWithInput
+        self.handler = handler
+    }
+
+    /// The same route with its handler behind `middleware`.
+    func behind(_ middleware: [any Middleware]) -> Route {
+        Route(
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler: handler.behind(middleware, on: self))
+    }
 }
 
 /// Finds the handler of a method and a path.
@@ -49,14 +71,16 @@ public struct Router: Sendable {
     ///   - bodyLimit: the largest body in bytes, for handlers that read it.
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     ///   - bodyShortage: what is short then, where the limit is one of what the server has.
+    ///   - endsWithInput: whether a client that ends its side has gone, as ``Route/endsWithInput``.
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
-        bodyShortage: String? = nil,
+        bodyShortage: String? = nil, endsWithInput: Bool = false,
         _ handler: Handler
     ) {
-        var route = Route(
-            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler: handler)
-        route.handler = handler.behind(middleware, on: route)
+        let route = Route(
+            pattern: pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler: handler
+        ).behind(middleware)
         methods.append(method)
         let parsed = PathPattern(pattern)
         if parsed.isFixed {
@@ -77,9 +101,12 @@ public struct Router: Sendable {
 
     /// Registers a handler of POST.
     public mutating func post(
-        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil, _ handler: Handler
+        _ pattern: String, bodyLimit: Int, bodyHint: String? = nil, bodyShortage: String? = nil,
+        endsWithInput: Bool = false, _ handler: Handler
     ) {
-        on(.post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage, handler)
+        on(
+            .post, pattern, bodyLimit: bodyLimit, bodyHint: bodyHint, bodyShortage: bodyShortage,
+            endsWithInput: endsWithInput, handler)
     }
 
     /// Registers a handler of DELETE.

@@ -28,7 +28,7 @@ public final class HTTPServer: Sendable {
     ///   - tracer: gives requests their place in a trace; without one they keep that which they come from.
     public init(
         configuration: ServerConfiguration, router: Router,
-        problemRenderer: @escaping @Sendable (HTTPProblem, _ requestID: String) -> Response, logger: Logger,
+        problemRenderer: @escaping ProblemRenderer, logger: Logger,
         gate: RequestGate? = nil, observer: (@Sendable (ExchangeRecord) -> Void)? = nil,
         tracer: Tracer? = nil
     ) {
@@ -141,6 +141,10 @@ public final class HTTPServer: Sendable {
     }
 }
 
+/// Makes the answer to a request that was refused: of the problem, the request's id, and the path that was asked for, where
+/// that is known.
+public typealias ProblemRenderer = @Sendable (HTTPProblem, _ requestID: String, _ path: String?) -> Response
+
 /// What all connections of a server share and none changes.
 final class ServerContext: Sendable {
     let limits: Limits
@@ -151,14 +155,14 @@ final class ServerContext: Sendable {
     let trust: TrustedProxies
     let shares: ConnectionShares
     let router: Router
-    let renderProblem: @Sendable (HTTPProblem, _ requestID: String) -> Response
+    let renderProblem: ProblemRenderer
     let gate: RequestGate?
     let observe: (@Sendable (ExchangeRecord) -> Void)?
     let tracer: Tracer?
 
     init(
         configuration: ServerConfiguration, router: Router,
-        renderProblem: @escaping @Sendable (HTTPProblem, String) -> Response,
+        renderProblem: @escaping ProblemRenderer,
         gate: RequestGate? = nil, observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
     ) {
         limits = configuration.limits.usable

@@ -6,6 +6,8 @@ import VadCLIP
 public struct ScoreOptions: Sendable, Equatable {
     /// The models that are asked for, by name or by name, `@` and the start of the SHA-256; none for the default.
     public var models: [String] = []
+    /// A second model whose scores are compared with those of the first, named likewise.
+    public var compare: String?
     /// Score against these in place of the model's own labels; the first is the normal class.
     public var labels: [String]?
     /// Frames a second, which gives segments their seconds.
@@ -32,13 +34,16 @@ public struct ScoreOptions: Sendable, Equatable {
 extension ScoreOptions {
     /// Names that the query of `POST /score` can have.
     public static let names = [
-        "model", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority", "deadline",
+        "model", "compare", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority",
+        "deadline",
         "callback",
         "name", "validate_only",
     ]
 
     /// What says how a job is handled and not how it is scored, which means nothing where there is no server.
-    public static let ofServer: Set<String> = ["model", "priority", "deadline", "callback", "name", "validate_only"]
+    public static let ofServer: Set<String> = [
+        "model", "compare", "priority", "deadline", "callback", "name", "validate_only",
+    ]
 
     /// What is asked for by a field of the request's head, or is no parameter at all.
     private static func elsewhere(_ parameter: Parameter) -> String? {
@@ -64,6 +69,12 @@ extension ScoreOptions {
     public init(_ parameters: some Sequence<Parameter>) throws(OptionError) {
         let given = try Parameters(parameters, among: Self.names, repeated: ["model"]) { Self.elsewhere($0) }
         models = try Self.models(given.all("model"))
+        compare = try Self.read(given["compare"]) { value throws(OptionError) in try value.text() }
+        guard compare == nil || models.count < 2 else {
+            throw OptionError(
+                name: "compare",
+                problem: "given beside \(models.count) models: expected one that another is compared with")
+        }
         labels = try Self.read(given["labels"]) { value throws(OptionError) in try Self.check(labels: value.list()) }
         fps = try Self.read(given["fps"]) { value throws(OptionError) in try value.number(in: 0.001...100_000) }
         if let value = given["threshold"] { segments.threshold = try value.float(in: 0...1) }

@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 import VadCLIP
 
 /// The stored form of options and results: opaque to Jobs, versioned by its first field.
@@ -55,7 +56,33 @@ extension ScoreResult {
     /// In the number that says whether the model is trained: what is to be said of it comes next.
     fileprivate static let caveatFollows = 2
     /// Likewise: the digest of the model that the job was accepted for comes next.
-    fileprivate static let otherModelFollows = 4
+    fileprivate static let otherModelFollows = 8
+    /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
+    fileprivate static let kindFollows = 4
+
+    /// Reads a family's name and settings; nil where this build knows no such family.
+    fileprivate static func kind(from reader: inout ByteReader) -> ModelKind? {
+        guard let name = reader.text(), let family = ModelFamily.named(name), let count = reader.integer(),
+            (0...maxSettings).contains(count)
+        else { return nil }
+        var settings: FamilySettings = [:]
+        for _ in 0..<count {
+            guard let key = reader.text(), let value = reader.double() else { return nil }
+            settings[ByteText(key)] = Float(value)
+        }
+        return try? ModelKind(family, settings)
+    }
+
+    private static let maxSettings = 64
+
+    private func writeKind(to writer: inout ByteWriter) {
+        writer.text(kind.family.name)
+        writer.integer(kind.settings.count)
+        for (key, value) in kind.settings.sorted(by: { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }) {
+            writer.text(key.text)
+            writer.double(Double(value))
+        }
+    }
 
     /// Takes the length of a chunk from the beginning of a result; nil, and nothing taken, where it is not there.
     fileprivate static func length(from reader: inout ByteReader) -> Int? {
@@ -75,9 +102,10 @@ extension ScoreResult {
         options.write(to: &writer)
         for text in [model, modelSHA256, featuresSHA256, kernels] { writer.text(text) }
         writer.integer(
-            (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows)
+            (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows)
                 | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows))
         if let caveat { writer.text(caveat) }
+        if kind != .vadCLIP { writeKind(to: &writer) }
         if let acceptedForSHA256 { writer.text(acceptedForSHA256) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
@@ -113,10 +141,12 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...(1 | ScoreResult.caveatFollows | ScoreResult.otherModelFollows)).contains(trained)
+            (0...15).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
-        guard caveat != nil || trained & ScoreResult.caveatFollows == 0 else { return nil }
+        guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
+            let kind = trained & ScoreResult.kindFollows == 0 ? .vadCLIP : ScoreResult.kind(from: &reader)
+        else { return nil }
         let other = trained & ScoreResult.otherModelFollows == 0 ? nil : reader.text()
         guard other != nil || trained & ScoreResult.otherModelFollows == 0, let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
@@ -131,8 +161,7 @@ struct StoredLogits {
         else { return nil }
         result = ScoreResult(
             model: model, modelSHA256: digest, acceptedForSHA256: other, trained: trained & 1 == 1, caveat: caveat,
-            length: length,
-            labels: labels,
+            kind: kind, length: length, labels: labels,
             logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft

@@ -15,6 +15,8 @@ public struct ScoreResult: Sendable, Equatable {
     public var trained: Bool
     /// What is to be said of the model wherever its scores are; nil where there is nothing.
     public var caveat: String?
+    /// The model's family and settings: how scores are made of the logits.
+    public var kind = ModelKind.vadCLIP
     /// The snippets of a chunk, as the model cuts videos; nil in results that were stored before this was noted.
     public var length: Int?
     /// Class labels, the normal class first.
@@ -41,7 +43,7 @@ extension ScoreResult {
     ) {
         self.init(
             model: model.info.name, modelSHA256: model.info.sha256, trained: model.info.trained,
-            caveat: model.info.caveat,
+            caveat: model.info.caveat, kind: model.configuration.kind,
             length: model.configuration.length, labels: classes.labels, logits: logits, featuresSHA256: featuresSHA256,
             kernels: model.kernels.name,
             options: options, queuedMilliseconds: queued.milliseconds, scoredMilliseconds: scored.milliseconds)
@@ -62,7 +64,7 @@ public struct ScoredVideo: Sendable {
     /// Makes scores, summary and segments of a result.
     public init(_ result: ScoreResult) {
         self.result = result
-        scores = Scores(result.logits, labels: result.labels)
+        scores = Scores(result.logits, labels: result.labels, readout: result.kind.readout)
         video = VideoSummary(result.logits, labels: result.labels)
         segments = scores.segments(result.options.segments)
     }

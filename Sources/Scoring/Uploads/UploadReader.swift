@@ -100,7 +100,7 @@ struct UploadReader: Sendable {
         return try reading.finish()
     }
 
-    private static func told(_ error: any Error) -> ScoringError {
+    static func told(_ error: any Error) -> ScoringError {
         switch error {
         case let error as ScoringError: error
         case let error as SubmitError: .refused(error)

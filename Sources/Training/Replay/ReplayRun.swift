@@ -22,6 +22,7 @@ public struct ReplayRun {
         prompt: (prefix: Int, postfix: Int) = (10, 10), without: Set<Ablation> = [], kernels: Kernels, threads: Int
     ) throws {
         self.plan = plan
+        try checkpoint.checkIsVadCLIP()
         guard let size = checkpoint.size else {
             throw ModelError.notAModel("\(checkpoint.file.path) holds no VadCLIP weights: expected a whole checkpoint")
         }

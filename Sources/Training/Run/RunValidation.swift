@@ -104,7 +104,7 @@ public struct RunValidation: Sendable {
                 }
                 evaluated.append(
                     EvaluatedVideo(
-                        name: video.name, labels: video.labels, logits: logits, classes: classes,
+                        name: video.name, labels: video.labels, logits: logits, classes: classes, kind: .vadCLIP,
                         intervals: video.intervals))
             }
             waiting = []

@@ -104,6 +104,7 @@ public struct TrainingJob {
         _ settings: RunSettings, clip: CheckpointSource, start: CheckpointSource?, vocabulary: String?,
         validatesFrames: Bool?
     ) throws {
+        try start?.checkIsVadCLIP()
         try settings.validate()
         let own = settings.training
         try clip.check(prefix: own.prefix, postfix: own.postfix)

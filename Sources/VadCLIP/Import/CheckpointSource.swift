@@ -3,7 +3,7 @@ import Formats
 import Platform
 import Tensors
 
-/// A checkpoint's weights under VadCLIP's names, whoever saved it: a .pth of PyTorch or a state dict as .safetensors.
+/// A checkpoint's weights under the published names, whoever saved it: a .pth of PyTorch or a state dict as .safetensors.
 ///
 /// Values are read from the mapped file when they are asked for, and refused where they are not finite.
 public struct CheckpointSource: NamedWeights {
@@ -18,7 +18,7 @@ public struct CheckpointSource: NamedWeights {
     private let added: String
     private let vocabularyMerges: SafetensorsTensor?
 
-    /// Opens a VadCLIP checkpoint; throws `CheckpointError` or `ModelError`.
+    /// Opens a checkpoint of a known family; throws `CheckpointError` or `ModelError`.
     ///
     /// - Parameter weightsFrom: the key or the prefix of the weights to take, where it has several
     public init(file: MappedFile, weightsFrom: String? = nil) throws {
@@ -54,6 +54,9 @@ public struct CheckpointSource: NamedWeights {
 
     private static let clipPrefix = "clipmodel."
     private static let clipMark = "token_embedding.weight"
+
+    /// The family whose names it has; VadCLIP where it has none's, so that what it lacks is told by VadCLIP's names.
+    public var family: ModelFamily { ModelFamily.recognised(in: names) ?? .vadCLIP }
 
     /// The text of CLIP's vocabulary that a model file has kept.
     public var vocabulary: String? {
@@ -143,12 +146,19 @@ extension CheckpointSource {
     ///   - prefix: learned positions between the start token and the words
     ///   - postfix: those between the words and the end token
     public func textTower(width: Int, prefix: Int, postfix: Int) throws(ModelError) -> TextTower.Configuration {
-        for name in [TextTower.Names.tokens, TextTower.Names.positions, TextTower.Names.projection] {
+        try textTower(ModelFamily.vadCLIP.text, width: width, prefix: prefix, postfix: postfix)
+    }
+
+    /// The same in the style of a family.
+    func textTower(
+        _ recipe: any TextRecipe, width: Int, prefix: Int, postfix: Int
+    ) throws(ModelError) -> TextTower.Configuration {
+        for name in [TextTower.Names.tokens, TextTower.Names.positions, recipe.output.tensor] {
             if let problem = problem(of: name) { throw bad(name, problem) }
         }
         do throws(ModelError) {
             return try CheckpointShapes.textTower(
-                of: self, names: names, width: width, prefix: prefix, postfix: postfix)
+                of: self, names: names, recipe: recipe, width: width, prefix: prefix, postfix: postfix)
         } catch {
             switch error {
             case .badWeights(let error): throw bad(error.name, error.problem)
@@ -167,10 +177,20 @@ extension CheckpointSource {
     /// d, the width of CLIP's features; nil where it has no text projection.
     public var featureWidth: Int? { shape(of: TextTower.Names.projection)?.last }
 
-    /// Width and length of the VadCLIP in it, and its layers; nil where there is none.
+    /// Throws where the weights are another family's than VadCLIP's, which alone is trained here.
+    public func checkIsVadCLIP() throws(ModelError) {
+        let family = family
+        guard family != .vadCLIP else { return }
+        let mark = family.recognition.marks.last ?? ""
+        throw .notAModel(
+            "\(file.path) is a checkpoint of \(family.title) (it has the tensor \(quoted(mark))): training begins with "
+                + "VadCLIP's weights alone; vigil import makes a model of it")
+    }
+
+    /// Width and length of the model in it, and its layers; nil where there is none.
     public var size: (width: Int, length: Int, layers: Int)? {
         guard let shape = shape(of: ModelFile.Name.positions), shape.count == 2 else { return nil }
-        return (shape[1], shape[0], CheckpointShapes.count(of: "temporal.resblocks.", in: names))
+        return (shape[1], shape[0], CheckpointShapes.count(of: Trunk.blocks, in: names))
     }
 }
 

@@ -68,7 +68,9 @@ struct ModelFilePlan {
     private var metadata: [ByteText: String] {
         typealias Key = ModelFile.Key
         var metadata: [ByteText: String] = [
-            ByteText(Key.format): ModelFile.format, ByteText(Key.version): ModelFile.version,
+            ByteText(Key.format): ModelFile.format,
+            ByteText(Key.version): ModelFile.version(of: configuration.kind.family),
+            ByteText(Key.family): configuration.kind.family.name,
             ByteText(Key.name): info.name,
             ByteText(Key.labels): JSONWriter.text { json in json.array(classes.labels) { $0.string($1) } },
             ByteText(Key.window): String(configuration.window), ByteText(Key.trained): String(info.trained),
@@ -76,6 +78,7 @@ struct ModelFilePlan {
             ByteText(Key.postfix): String(tower.postfix),
             ByteText(Key.precision): precision.rawValue,
         ]
+        for (key, value) in configuration.kind.settings { metadata[key] = "\(value)" }
         if let training { metadata[Key.training] = training }
         if let caveat = info.caveat { metadata[ByteText(Key.caveat)] = caveat }
         return metadata
@@ -86,9 +89,9 @@ struct ModelFilePlan {
         let (w, names) = (tower.width, TextTower.Names.self)
         var shapes: [(String, [Int])] = [
             (names.tokens, [tower.vocabulary, w]), (names.positions, [tower.context, w]),
-            (names.projection, [w, tower.outputWidth]), (names.prompt, [tower.context, w]),
-            (names.finalNorm + ".weight", [w]), (names.finalNorm + ".bias", [w]),
         ]
+        shapes += configuration.kind.family.text.tensors(of: tower, in: weights)
+        shapes += [(names.finalNorm + ".weight", [w]), (names.finalNorm + ".bias", [w])]
         for layer in 0..<tower.layers { shapes += Network.block(names.blocks + String(layer), width: w) }
         let lines = vocabulary.pieces(between: ASCII.lineFeed).prefix(Tokenizer.merges + 1)
         let merges = Array((lines.joined(separator: "\n") + "\n").utf8)

@@ -1,3 +1,4 @@
+import CLIP
 import Platform
 import Tensors
 
@@ -8,12 +9,13 @@ import Tensors
 public struct ModelImporter {
     private let checkpoint: CheckpointSource
     private let options: ImportOptions
-    private static let prompt = (prefix: 10, postfix: 10)
+    private let family: ModelFamily
 
     /// Opens a checkpoint; throws `CheckpointError` or `ModelError`.
     public init(checkpoint file: MappedFile, options: ImportOptions) throws {
         self.options = options
         checkpoint = try CheckpointSource(file: file, weightsFrom: options.weightsFrom)
+        family = checkpoint.family
     }
 
     /// Writes the model file; nothing is left at `path` where this throws.
@@ -23,16 +25,19 @@ public struct ModelImporter {
             notes.append("the weights are averages over the training: n_averaged is beside them")
         }
         let configuration = try configuration(notes: &notes)
+        notes += strangers(configuration)
+        let prompt = family.text.prompt
         let tower = try checkpoint.textTower(
-            width: configuration.width, prefix: Self.prompt.prefix, postfix: Self.prompt.postfix)
+            family.text, width: configuration.width, prefix: prompt.prefix, postfix: prompt.postfix)
         if options.keepTextTower, options.vocabulary == nil {
             throw ModelError.badLabels(
                 "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
+        let known = options.preset ?? (options.labels == nil ? matchingPreset : nil)
         let maker = ModelMaker(
             weights: checkpoint, configuration: configuration, tower: tower,
             tokens: try LabelTokens.of(configuration.labels, vocabulary: options.vocabulary, tower: tower),
-            name: options.name ?? preset(layers: configuration.layers)?.name ?? "vadclip", trained: options.trained,
+            name: options.name ?? known?.name ?? family.name, trained: options.trained,
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
@@ -43,38 +48,38 @@ public struct ModelImporter {
             precision: options.precision, difference: difference, prepared: options.prepared?.name, notes: notes)
     }
 
-    private func preset(layers: Int) -> Preset? {
-        options.preset ?? (options.labels == nil ? Preset.matching(layers: layers) : nil)
-    }
+    private var counts: [Int] { family.counts(in: checkpoint.names) }
+
+    /// The published model that has as many of each part.
+    private var matchingPreset: Preset? { family.preset(counts: counts) }
 
     private func configuration(notes: inout [String]) throws(ModelError) -> ModelConfiguration {
         let name = ModelFile.Name.positions
         if let problem = checkpoint.problem(of: name) { throw checkpoint.bad(name, problem) }
         guard let shape = checkpoint.shape(of: name) else {
-            throw checkpoint.bad(name, "is missing: this is no VadCLIP checkpoint")
+            throw checkpoint.bad(name, "is missing: this is no checkpoint of \(Self.families)")
         }
         guard shape.count == 2 else {
             throw checkpoint.bad(name, "has shape \(shape): expected two dimensions")
         }
-        let layers = CheckpointShapes.count(of: "temporal.resblocks.", in: checkpoint.names)
-        let preset = options.preset ?? Preset.matching(layers: layers)
-        if let preset, preset.layers != layers {
-            notes.append(
-                "preset \(preset.name) has \(preset.layers) layer(s), and the checkpoint has \(layers)"
-                    + (Preset.matching(layers: layers).map { ", as \($0.name) has" } ?? "")
-                    + ": labels and window may be another model's")
+        for part in family.recognition.parts {
+            guard let gap = CheckpointShapes.gap(of: part.prefix, in: checkpoint.names) else { continue }
+            throw checkpoint.bad("\(part.prefix)\(gap)", "is missing, and there are tensors of a later one")
         }
-        guard let labels = options.labels ?? preset?.labels, let window = options.window ?? preset?.window else {
-            throw .badSetting(
-                name: "number of layers", value: String(layers),
-                expected: "2 (UCF-Crime) or 1 (XD-Violence), or --labels and --window for another model",
-                file: checkpoint.file.path)
-        }
+        try checkPreset()
+        let preset = options.preset ?? matchingPreset
+        if let preset, preset.counts != counts { notes.append(note(onUnlike: preset)) }
+        // Without a preset nobody says a family's settings.
+        guard preset != nil || family.settings.isEmpty, let labels = options.labels ?? preset?.labels,
+            let window = options.window ?? preset?.window
+        else { throw noPreset }
+        let kind = try ModelKind(family, preset?.settings ?? [:])
+        let layers = CheckpointShapes.count(of: Trunk.blocks, in: checkpoint.names)
         if options.preset == nil, let preset {
             let published = shape == [256, 512]
             if options.labels == nil, !published {
                 notes.append(
-                    "not a published shape (length \(shape[0]), width \(shape[1])): with \(layers) layer(s) it is taken "
+                    "not a published shape (length \(shape[0]), width \(shape[1])): with \(family.said(counts)) it is taken "
                         + "as \(preset.name), \(preset.labels.count) labels, window \(window); --preset, --labels and "
                         + "--window say otherwise")
             } else if options.labels != nil, options.window == nil {
@@ -82,9 +87,63 @@ public struct ModelImporter {
             }
         }
         let configuration = ModelConfiguration(
-            width: shape[1], length: shape[0], layers: layers, window: window, labels: labels)
+            width: shape[1], length: shape[0], layers: layers, window: window, labels: labels, kind: kind)
         try configuration.validate()
         return configuration
+    }
+
+    /// What is to be said of tensors that are of no part of the model: it may be a sibling that nobody here knows.
+    private func strangers(_ configuration: ModelConfiguration) -> [String] {
+        let own = configuration.tensors.map(\.name) + ["disAdj.sigma", "n_averaged", TextTower.Names.prompt]
+        let known = Set(own.map { ByteText($0) })
+        let begun = ["clipmodel."] + family.recognition.passedOver + family.recognition.parts.map(\.prefix)
+        func isKnown(_ name: String) -> Bool {
+            known.contains(ByteText(name)) || name.hasBytes(of: family.text.output.tensor)
+                || begun.contains { name.begins(with: $0) }
+        }
+        // Other weights of the same names, such as averages, stand behind a prefix.
+        let strangers = checkpoint.names.filter { name in
+            let pieces = name.pieces(between: ASCII.dot)
+            return !pieces.indices.contains { isKnown(pieces[$0...].joined(separator: ".")) }
+        }
+        guard let first = strangers.first else { return [] }
+        let those = strangers.count == 1 ? "is" : "and \(strangers.count - 1) more are"
+        return [
+            "the tensor \(quoted(first)) \(those) of no part of \(family.title), and passed over: where the model computes "
+                + "with it, its scores are others than these"
+        ]
+    }
+
+    private static var families: String { ModelFamily.all.map(\.title).sorted(by: >).joined(separator: " or ") }
+
+    /// Throws where the preset is another family's than the checkpoint.
+    private func checkPreset() throws(ModelError) {
+        guard let preset = options.preset, preset.family != family else { return }
+        let mark = family.recognition.marks.last ?? ""
+        let other = preset.family.recognition.marks.last { mark in !checkpoint.names.contains(mark) }
+        throw .notAModel(
+            "preset \(preset.name) is \(preset.family.title)'s, and \(checkpoint.file.path) is a checkpoint of "
+                + "\(family.title), which \(other.map { "has no tensor \(quoted($0))" } ?? "has the tensor \(quoted(mark))"): "
+                + "expected \(family.presets.map(\.name).joined(separator: " or "))")
+    }
+
+    private func note(onUnlike preset: Preset) -> String {
+        let found = counts.map { "\($0)" }.joined(separator: " and ")
+        let open = ["labels", "window"] + family.settings.map(\.key.text)
+        return "preset \(preset.name) has \(family.said(preset.counts)), and the checkpoint has \(found)"
+            + (matchingPreset.map { ", as \($0.name) has" } ?? "")
+            + ": \(open.dropLast().joined(separator: ", ")) and \(open.last ?? "") may be another model's"
+    }
+
+    /// What is to be said where nothing tells labels, window and settings.
+    private var noPreset: ModelError {
+        let hasSettings = !family.settings.isEmpty
+        let known = family.presets.map { "\(family.said($0.counts)) (\($0.name))" }.joined(separator: " or ")
+        return .badSetting(
+            name: "size", value: family.said(counts),
+            expected: known
+                + (hasSettings ? ", or one of these by --preset" : ", or --labels and --window for another model"),
+            file: checkpoint.file.path)
     }
 }
 
@@ -125,7 +184,7 @@ public struct ImportSummary: Sendable {
     public let name: String
     /// Shape and settings.
     public let configuration: ModelConfiguration
-    /// VadCLIP's own parameters.
+    /// The model's own parameters, CLIP's not counted.
     public let parameters: Int
     /// SHA-256 of the checkpoint.
     public let sourceSHA256: String

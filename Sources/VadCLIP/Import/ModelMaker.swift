@@ -27,7 +27,7 @@ struct ModelMaker<Weights: NamedWeights> {
     /// How the weights were trained, as JSON.
     let training: String?
 
-    /// VadCLIP's own parameters.
+    /// The model's own parameters, CLIP's not counted.
     var parameters: Int { configuration.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
     /// Writes the model file; nothing is left at `path` where this throws.
@@ -69,8 +69,8 @@ struct ModelMaker<Weights: NamedWeights> {
     private func textFeatures() throws(ModelError) -> Matrix {
         let text: Matrix
         do {
-            text = try TextTower(
-                from: weights, configuration: tower, streaming: true, kernels: .available[0]
+            text = try configuration.kind.textTower(
+                from: weights, tower, streaming: true, kernels: .available[0]
             ).features(of: tokens)
         } catch let error as WeightError {
             throw .badWeights(error)

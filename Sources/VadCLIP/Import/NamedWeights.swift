@@ -103,12 +103,13 @@ struct PlainWeights: NamedWeights {
         let found = Set(
             unwrapped.map(\.name).filter { $0.hasBytes(of: mark) || $0.ends(with: "." + mark) }.map { ByteText($0) })
         let prefixes = found.map { String(Substring($0.text.utf8.dropLast(mark.utf8.count))) }.sorted()
-        let prefix = try Self.choose(prefixes, asked: asked)
+        let prefix = try Self.choose(SecondNames.without(prefixes), asked: asked)
+        let second = SecondNames(unwrapped.map { $0.name.rest(after: prefix).map { String($0) } ?? $0.name })
         var originals: [ByteText: String] = [:]
         var (names, prefixed): ([String], [String]) = ([], [])
         for (original, name) in unwrapped {
             let rest = name.rest(after: prefix).map { String($0) }
-            let plain = rest ?? name
+            guard let plain = second.plain(rest ?? name) else { continue }
             if let other = originals.updateValue(original, forKey: ByteText(plain)) {
                 throw .notAModel(
                     "the tensors \(quoted(other)) and \(quoted(original)) are both \(quoted(plain)) without what other tools "
@@ -122,7 +123,9 @@ struct PlainWeights: NamedWeights {
         self.originals = originals
         self.names = names
         self.prefix = String(prefix.dropLast())
-        others = prefixes.filter { !$0.hasBytes(of: prefix) }.map { $0.isEmpty ? "" : String($0.dropLast()) }
+        others = SecondNames.without(prefixes).filter { !$0.hasBytes(of: prefix) }.map {
+            $0.isEmpty ? "" : String($0.dropLast())
+        }
     }
 
     private static func choose(_ prefixes: [String], asked: String?) throws(ModelError) -> String {
@@ -154,6 +157,38 @@ struct PlainWeights: NamedWeights {
     }
 }
 
+/// The names by which families' checkpoints have a tensor once more: a module that is registered twice.
+///
+/// `torch.save` stores it once for both names. Whoever writes such a state dict as safetensors keeps one of them, either.
+struct SecondNames {
+    private static let known = ModelFamily.all.flatMap(\.recognition.secondNames)
+    private let names: Set<ByteText>
+
+    /// Of a checkpoint with these names.
+    init(_ names: [String]) { self.names = Set(names.map { ByteText($0) }) }
+
+    /// The name that a tensor is read by; nil where it is there under that as well.
+    func plain(_ name: String) -> String? {
+        for (prefix, stands) in Self.known {
+            guard let rest = name.rest(after: prefix) else { continue }
+            let first = stands + String(rest)
+            return names.contains(ByteText(first)) ? nil : first
+        }
+        return name
+    }
+
+    /// Prefixes of weights without those that say the same weights a second time.
+    static func without(_ prefixes: [String]) -> [String] {
+        prefixes.filter { prefix in
+            !known.contains { second in
+                guard prefix.ends(with: second.prefix) else { return false }
+                let first = String(Substring(prefix.utf8.dropLast(second.prefix.utf8.count))) + second.stands
+                return prefixes.contains { $0.hasBytes(of: first) }
+            }
+        }
+    }
+}
+
 /// A checkpoint whose matrices have the values that a model file of some precision keeps.
 struct RoundedWeights<Base: NamedWeights>: NamedWeights {
     let base: Base
@@ -174,6 +209,19 @@ struct RoundedWeights<Base: NamedWeights>: NamedWeights {
 enum CheckpointShapes {
     /// How many blocks there are whose names begin with `prefix` and a number from 0 on.
     static func count(of prefix: String, in names: [String]) -> Int {
+        let numbers = numbers(of: prefix, in: names)
+        var count = 0
+        while numbers.contains(count) { count += 1 }
+        return count
+    }
+
+    /// The first number that is left out where a higher one is there.
+    static func gap(of prefix: String, in names: [String]) -> Int? {
+        let (numbers, count) = (numbers(of: prefix, in: names), count(of: prefix, in: names))
+        return numbers.count == count ? nil : count
+    }
+
+    private static func numbers(of prefix: String, in names: [String]) -> Set<Int> {
         var numbers: Set<Int> = []
         for name in names {
             guard let digits = name.rest(after: prefix)?.pieces(between: ASCII.dot, most: 1).first,
@@ -181,14 +229,13 @@ enum CheckpointShapes {
             else { continue }
             numbers.insert(number)
         }
-        var count = 0
-        while numbers.contains(count) { count += 1 }
-        return count
+        return numbers
     }
 
-    /// Shape of the text tower; throws where there is none, or where it does not fit features of `width`.
+    /// Shape of the text tower in a family's style; throws where there is none, or where it does not fit features of
+    /// `width`.
     static func textTower(
-        of source: some WeightSource, names: [String], width: Int, prefix: Int, postfix: Int
+        of source: some WeightSource, names: [String], recipe: any TextRecipe, width: Int, prefix: Int, postfix: Int
     ) throws(ModelError) -> TextTower.Configuration {
         func shape(_ name: String) throws(ModelError) -> [Int] {
             guard let shape = source.shape(of: name) else {
@@ -204,17 +251,17 @@ enum CheckpointShapes {
         }
         let tokens = try shape(TextTower.Names.tokens)
         let positions = try shape(TextTower.Names.positions)
-        let projection = try shape(TextTower.Names.projection)
+        let output = try shape(recipe.output.tensor)[recipe.output.axis]
         let layers = count(of: TextTower.Names.blocks, in: names)
         for (name, value) in [("prompt prefix", prefix), ("prompt postfix", postfix)]
         where !(0...positions[0]).contains(value) {
             throw .badSetting(name: name, value: String(value), expected: "0 to \(positions[0])")
         }
-        guard projection[1] == width else {
+        guard output == width else {
             throw .badWeights(
                 WeightError(
-                    name: TextTower.Names.projection,
-                    problem: "makes text features \(projection[1]) wide: expected \(width), the width of the features"))
+                    name: recipe.output.tensor,
+                    problem: "makes text features \(output) wide: expected \(width), the width of the features"))
         }
         guard tokens[1] < 64 || tokens[1] % 64 == 0 else {
             throw .badSetting(name: "text tower's width", value: String(tokens[1]), expected: "a multiple of 64")
@@ -225,7 +272,7 @@ enum CheckpointShapes {
             )
         }
         return TextTower.Configuration(
-            width: tokens[1], outputWidth: projection[1], layers: layers, context: positions[0], vocabulary: tokens[0],
+            width: tokens[1], outputWidth: output, layers: layers, context: positions[0], vocabulary: tokens[0],
             prefix: prefix, postfix: postfix)
     }
 }

@@ -98,7 +98,7 @@ public struct ModelInfo: Sendable {
     public var sha256: String { digest.value }
     /// SHA-256 of the checkpoint that it was imported from, in hexadecimal.
     public var sourceSHA256: String
-    /// VadCLIP's own parameters, CLIP's not counted.
+    /// Its own parameters, CLIP's not counted.
     public var parameters: Int
 
     /// Takes the facts as they are.

@@ -6,14 +6,14 @@ import Tensors
 
 /// Vigil's model file: a safetensors file that holds what scoring needs and nothing else.
 ///
-/// VadCLIP's own tensors under their published names, `text_features` [K, d] of the labels, the self-test, and the
-/// settings as metadata; the weights prepared for one set of kernels (`PreparedSection`); with a kept text tower also
+/// The model's own tensors under their published names, `text_features` [K, d] of the labels, the self-test, and the
+/// family with its settings and all others as metadata; the weights prepared for one set of kernels (`PreparedSection`); with a kept text tower also
 /// CLIP's text tensors and the tokenizer's merges.
 public enum ModelFile {
     /// Value of the metadata key `format`.
     static let format = "vigil-model"
-    /// Version that this build reads and writes.
-    static let version = "1"
+    /// The version of a family's files: builds that know VadCLIP alone read the first.
+    static func version(of family: ModelFamily) -> String { family == .vadCLIP ? "1" : "2" }
 
     /// Metadata keys.
     enum Key {
@@ -21,7 +21,7 @@ public enum ModelFile {
         static let window = "window", trained = "trained", source = "source_sha256"
         static let prefix = "prompt_prefix", postfix = "prompt_postfix", caveat = "caveat"
         static let prepared = "prepared", preparedFrom = "prepared_from", precision = "weights"
-        static let training = "training"
+        static let training = "training", family = "family"
     }
 
     /// Tensor names beside the published ones.
@@ -47,7 +47,7 @@ public enum ModelFile {
             sourceSHA256: tensors.metadata[Key.source] ?? "", parameters: network)
         let model = try Model(
             info: info, configuration: configuration, classes: classes, weights: weights,
-            labelEncoder: try labelEncoder(of: tensors, width: configuration.width, kernels: kernels),
+            labelEncoder: try labelEncoder(of: tensors, configuration, kernels: kernels),
             in: Preparation(
                 kernels: kernels, stored: PreparedSection(in: tensors, configuration: configuration, kernels: kernels)))
         return (model, selfTest)
@@ -110,12 +110,32 @@ public enum ModelFile {
                 "\(file.path) is a safetensors file but no Vigil model: make one with vigil import CHECKPOINT --output FILE"
             )
         }
-        guard tensors.metadata[Key.version] == version else {
+        let versions = Set(ModelFamily.all.map { version(of: $0) }).sorted()
+        guard let version = tensors.metadata[Key.version], versions.contains(where: { $0.hasBytes(of: version) }) else {
             throw .notAModel(
-                "\(file.path) has format version \(tensors.metadata[Key.version] ?? "none"): this build reads \(version); "
-                    + "import the checkpoint again")
+                "\(file.path) has format version \(tensors.metadata[Key.version] ?? "none"): this build reads "
+                    + "\(versions.joined(separator: " and ")); import the checkpoint again")
         }
         return tensors
+    }
+
+    /// The family in the metadata, with its settings; VadCLIP where none is named.
+    public static func kind(of tensors: SafetensorsFile) throws(ModelError) -> ModelKind {
+        guard let name = tensors.metadata[Key.family] else { return .vadCLIP }
+        guard let family = ModelFamily.named(name) else {
+            throw .badSetting(
+                name: Key.family, value: quoted(name),
+                expected: ModelFamily.all.map(\.name).joined(separator: " or ") + ", those that this build knows")
+        }
+        var settings: FamilySettings = [:]
+        for setting in family.settings {
+            guard let text = tensors.metadata[setting.key] else { continue }
+            guard let value = Float(text) else {
+                throw .badSetting(name: setting.key.text, value: quoted(String(text.prefix(60))), expected: "a number")
+            }
+            settings[setting.key] = value
+        }
+        return try ModelKind(family, settings)
     }
 
     /// The settings in the metadata, and the sizes in the tensors' shapes.
@@ -125,8 +145,9 @@ public enum ModelFile {
         }
         let configuration = ModelConfiguration(
             width: shape[1], length: shape[0],
-            layers: CheckpointShapes.count(of: "temporal.resblocks.", in: tensors.names),
-            window: try integer(Key.window, of: tensors), labels: try labels(of: tensors))
+            layers: CheckpointShapes.count(of: Trunk.blocks, in: tensors.names),
+            window: try integer(Key.window, of: tensors), labels: try labels(of: tensors),
+            kind: try kind(of: tensors))
         try configuration.validate()
         return configuration
     }
@@ -176,7 +197,7 @@ public enum ModelFile {
     }
 
     private static func labelEncoder(
-        of tensors: SafetensorsFile, width: Int, kernels: Kernels
+        of tensors: SafetensorsFile, _ model: ModelConfiguration, kernels: Kernels
     ) throws(ModelError) -> LabelEncoder? {
         guard let merges = tensors[Name.merges] else { return nil }
         let bytes = tensors.withBytes(of: merges) { Array($0) }
@@ -188,10 +209,10 @@ public enum ModelFile {
         }
         let source = SafetensorsWeights(file: tensors)
         let configuration = try CheckpointShapes.textTower(
-            of: source, names: tensors.names, width: width, prefix: try integer(Key.prefix, of: tensors),
-            postfix: try integer(Key.postfix, of: tensors))
+            of: source, names: tensors.names, recipe: model.kind.family.text, width: model.width,
+            prefix: try integer(Key.prefix, of: tensors), postfix: try integer(Key.postfix, of: tensors))
         return LabelEncoder(tokenizer: tokenizer, configuration: configuration) { () throws(WeightError) in
-            try TextTower(from: source, configuration: configuration, streaming: false, kernels: kernels)
+            try model.kind.textTower(from: source, configuration, streaming: false, kernels: kernels)
         }
     }
 }

@@ -69,9 +69,12 @@ public final class ChunkScorer {
         let first = graphs.mapped.columns(near).matrix
         network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
         let second = graphs.mapped.columns(near).matrix
+        let joined = graphs.output.matrix
+        network.refinement?.run(rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
         coarseBranch(rows: configuration.length)
         return PaddingTail.Rows(
-            local: local, first: first, second: second, coarse: branches.coarse.values(), visual: graphs.output.matrix)
+            local: local, first: first, second: second, joined: joined, coarse: branches.coarse.values(),
+            visual: graphs.output.matrix)
     }
 
     /// Steps 1 to 4.
@@ -90,6 +93,7 @@ public final class ChunkScorer {
             GraphModule.Beyond(first: $0.first[row: extent.rest], second: $0.second[row: extent.rest])
         }
         network.graphs.run(valid: extent.valid, rows: extent.rest, beyond: beyond, scratch: graphs, kernels: kernels)
+        network.refinement?.run(rows: extent.rest, beyond: tail?.joined, scratch: graphs, kernels: kernels)
         coarseBranch(rows: extent.rest)
     }
 
@@ -188,8 +192,8 @@ public struct ChunkWork: Sendable, Equatable {
         let window = Double(min(configuration.window, configuration.length))
         // Two projections d², feed-forward 8 d², and scores and values of a window.
         let block = local * (10 * d * d + 2 * window * d)
-        // W1 and W3 d², their convolutions 2 d², W2 and W4 d² / 2, the join d², the coarse branch 4 d².
-        let rows = rest * 8.5 * d * d
+        // W1 and W3 d², their convolutions 2 d², W2 and W4 d² / 2, the join d², the coarse branch 4 d²; a refinement 2 d².
+        let rows = rest * (8.5 + 2 * Double(configuration.kind.family.trunk.refinements.count)) * d * d
         // Cosines, and both products with the similarity graph.
         let graph = valid * valid * 2 * d
         // MLP1, and the fine logits.

@@ -1,6 +1,6 @@
 import Tensors
 
-/// VadCLIP's own weights, prepared for one set of kernels: read-only, shared by all workers.
+/// A model's own weights, prepared for one set of kernels: read-only, shared by all workers.
 struct Network: Sendable {
     /// P, [L, d].
     let positions: ConstantMatrix
@@ -8,6 +8,8 @@ struct Network: Sendable {
     let local: [LocalBlock]
     /// The LGT-Adapter's global module.
     let graphs: GraphModule
+    /// What some families have behind it.
+    let refinement: Refinement?
     /// The C-Branch.
     let coarse: CoarseHead
     /// MLP1 of the A-Branch.
@@ -28,30 +30,18 @@ struct Network: Sendable {
         }
         local = blocks
         graphs = try GraphModule(from: source, width: d, in: preparation)
+        refinement = try Refinement(
+            configuration.kind.family.trunk.refinements, from: source, width: d, in: preparation)
         coarse = try CoarseHead(from: source, width: d, in: preparation)
         promptMLP = try FeedForward(from: source, name: "mlp1", width: d, in: preparation)
     }
 
     /// Names and shapes of the tensors that a network is read from, in the published order.
     static func tensors(of configuration: ModelConfiguration) -> [(name: String, shape: [Int])] {
-        let d = configuration.width
-        let h = d / 2
-        var all: [(String, [Int])] = []
-        for layer in 0..<configuration.layers { all += block("temporal.resblocks.\(layer)", width: d) }
-        for (name, inputs) in [("gc1", d), ("gc2", h), ("gc3", d), ("gc4", h)] {
-            all.append((name + ".weight", [inputs, h]))
-            if inputs != h {
-                all.append((name + ".residual.weight", [h, inputs, 5]))
-                all.append((name + ".residual.bias", [h]))
-            }
-        }
-        all += linear("linear", inputs: d, outputs: d)
-        for name in ["mlp1", "mlp2"] {
-            all += linear(name + ".c_fc", inputs: d, outputs: 4 * d)
-            all += linear(name + ".c_proj", inputs: 4 * d, outputs: d)
-        }
-        all += linear("classifier", inputs: d, outputs: 1)
-        all.append(("frame_position_embeddings.weight", [configuration.length, d]))
+        let family = configuration.kind.family
+        let all =
+            family.trunk.tensors(of: configuration) + family.head.tensors(of: configuration)
+            + [(ModelFile.Name.positions, [configuration.length, configuration.width])]
         return all.map { (name: $0.0, shape: $0.1) }
     }
 
@@ -65,7 +55,8 @@ struct Network: Sendable {
             + [(prefix + ".ln_2.weight", [d]), (prefix + ".ln_2.bias", [d])]
     }
 
-    private static func linear(_ name: String, inputs: Int, outputs: Int) -> [(String, [Int])] {
+    /// Names and shapes of a Linear layer's tensors.
+    static func linear(_ name: String, inputs: Int, outputs: Int) -> [(String, [Int])] {
         [(name + ".weight", [outputs, inputs]), (name + ".bias", [outputs])]
     }
 }

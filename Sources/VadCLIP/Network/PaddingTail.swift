@@ -17,6 +17,8 @@ struct PaddingTail: Sendable {
     let second: ConstantMatrix
     /// For each m: Σ_i c_i V_i over i from m on, [L + 1, d].
     let prompt: ConstantMatrix
+    /// V of padded rows before it is refined, [L, d], where the trunk does so.
+    let joined: ConstantMatrix?
 
     /// What a chunk without any snippet gives.
     struct Rows {
@@ -26,6 +28,8 @@ struct PaddingTail: Sendable {
         let first: Matrix
         /// b W4, [L, h].
         let second: Matrix
+        /// V before it is refined, [L, d].
+        let joined: Matrix
         /// c, [L].
         let coarse: [Float]
         /// V, [L, d].
@@ -55,6 +59,13 @@ struct PaddingTail: Sendable {
         prompt = try preparation.matrix("padding.prompt", rows: length + 1, columns: d) { () throws(WeightError) in
             let rows = rows()
             return Self.suffixes(rows.visual, ratio: 1) { rows.coarse[$0] }
+        }
+        guard !configuration.kind.family.trunk.refinements.isEmpty else {
+            joined = nil
+            return
+        }
+        joined = try preparation.matrix("padding.joined", rows: length, columns: d) { () throws(WeightError) in
+            rows().joined.values
         }
     }
 

@@ -1,50 +1,26 @@
-import Platform
-
 /// Scores of a video's snippets, from its logits.
 public struct Scores: Sendable, Equatable {
     /// Class labels, the normal class first.
     public let labels: [String]
     /// sigmoid of the coarse logits, [T].
     public let coarse: [Float]
-    /// softmax of the fine logits over the classes, [T, K], row-major.
+    /// Scores of the classes by the family's readout, [T, K], row-major.
     public let fine: [Float]
 
     /// Computes both from the logits.
-    public init(_ logits: Logits, labels: [String]) {
-        self.init(logits, labels: labels, coarse: logits.coarse.map(sigmoid))
+    public init(_ logits: Logits, labels: [String], readout: any Readout) {
+        self.init(logits, labels: labels, coarse: logits.coarse.map { sigmoid($0) }, readout: readout)
     }
 
     /// Computes the fine scores, and takes the coarse ones as they are.
-    init(_ logits: Logits, labels: [String], coarse: [Float]) {
+    init(_ logits: Logits, labels: [String], coarse: [Float], readout: any Readout = SoftmaxReadout()) {
         self.labels = labels
         self.coarse = coarse
-        var fine = logits.fine
-        fine.withUnsafeMutableBufferPointer { fine in
-            for snippet in 0..<logits.snippets {
-                softmax(
-                    UnsafeMutableBufferPointer(
-                        rebasing: fine[snippet * logits.classes..<(snippet + 1) * logits.classes]))
-            }
-        }
-        self.fine = fine
+        fine = readout.fine(logits)
     }
 
     /// Fine score of a class at a snippet.
     public func fine(_ snippet: Int, _ label: Int) -> Float { fine[snippet * labels.count + label] }
-}
-
-/// 1 / (1 + e^-x).
-func sigmoid(_ x: Float) -> Float { 1 / (1 + expf(-x)) }
-
-/// Softmax in place.
-func softmax(_ values: UnsafeMutableBufferPointer<Float>) {
-    guard let top = values.max() else { return }
-    var total: Float = 0
-    for index in values.indices {
-        values[index] = expf(values[index] - top)
-        total += values[index]
-    }
-    for index in values.indices { values[index] /= total }
 }
 
 /// The model's raw output for a video: what scores are made of.
@@ -101,7 +77,7 @@ public struct VideoSummary: Sendable, Equatable {
     /// Sums up the logits.
     public init(_ logits: Logits, labels: [String]) {
         let k = min(logits.snippets, logits.snippets / 16 + 1)
-        coarse = Self.meanOfHighest(k, logits.coarse.lazy.map(sigmoid))
+        coarse = Self.meanOfHighest(k, logits.coarse.lazy.map { sigmoid($0) })
         var means = (0..<logits.classes).map { label in
             Self.meanOfHighest(k, (0..<logits.snippets).lazy.map { logits.fine[$0 * logits.classes + label] })
         }

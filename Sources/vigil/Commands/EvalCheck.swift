@@ -15,7 +15,7 @@ struct EvalCheck {
         let model = try input.model.map { try ModelSource.load(path: $0, kernels: Kernels.choose(input.kernels)) }
         let asked = try input.labels.map { try ScoreOptions.labels(in: $0) }
         try model?.check(labels: asked)
-        let classes = asked ?? model?.configuration.labels
+        let classes = try asked ?? model?.configuration.labels ?? input.knownPreset?.labels
         let benchmark = try input.benchmark(classes)
         guard let path = try input.listPath(benchmark, isTraining: isTraining) else {
             throw Failure(.usage, "expected --list, or --dataset with --data")

@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Platform
 import Scoring
+import VadCLIP
 
 /// `vigil eval`.
 struct EvalCommand: ParsableCommand {
@@ -45,7 +46,7 @@ struct EvalCommand: ParsableCommand {
             thresholds: Thresholds(scored.videos, framesPerSecond: rate, allowedPerHour: falseAlarms ?? 1),
             bootstrap: draws > 0
                 ? Bootstrap(evaluation, draws: draws, seed: UInt64(seed ?? 0), threads: input.threads) : nil,
-            dataset: scored.dataset, source: scored.source, notes: scored.notes + evaluation.doubts)
+            dataset: scored.dataset, source: scored.source, kind: scored.kind, notes: scored.notes + evaluation.doubts)
         try write(document)
     }
 
@@ -136,6 +137,12 @@ struct EvalInput: ParsableArguments {
             sigmoid and softmax.
             """)
     var logits: String?
+    @Option(
+        help: """
+            The published model whose logits --logits has: how scores are made of them, and their classes. (default: \
+            VadCLIP's way)
+            """)
+    var preset: String?
     @Option(help: "Folder of features, in which the list's .npy files are found by the ends of their paths.")
     var features: String?
     @Option(
@@ -170,6 +177,12 @@ struct EvalInput: ParsableArguments {
                 .usage,
                 "--dataset '\(dataset.prefix(40))': expected \(Benchmark.all.map(\.name).joined(separator: " or "))")
         }
+        if preset != nil {
+            guard logits != nil else {
+                throw Failure(.usage, "--preset goes with --logits: a model's file says how its scores are made")
+            }
+            _ = try knownPreset
+        }
         if logits != nil, features != nil || model != nil {
             throw Failure(.usage, "--logits are scores already: expected them, or --features with --model")
         }
@@ -189,6 +202,19 @@ struct EvalInput: ParsableArguments {
         if let crop, !(0...99).contains(crop) { throw Failure(.usage, "--crop \(crop): expected 0 to 99") }
         if let workers, !(1...1_024).contains(workers) {
             throw Failure(.usage, "--workers \(workers): expected 1 to 1024")
+        }
+    }
+
+    /// The preset that is named.
+    var knownPreset: Preset? {
+        get throws(Failure) {
+            guard let preset else { return nil }
+            guard let known = Preset.named(preset) else {
+                throw Failure(
+                    .usage,
+                    "--preset '\(preset.prefix(40))': expected \(Preset.all.map(\.name).joined(separator: ", "))")
+            }
+            return known
         }
     }
 
@@ -252,7 +278,7 @@ struct EvalInput: ParsableArguments {
     func spelling(_ benchmark: Benchmark?, _ classes: [String]?) throws -> LabelSpelling {
         let own = try labels.map { try ScoreOptions.labels(in: $0) } ?? classes
         if let benchmark {
-            guard let own, !ByteText.same(own, benchmark.spelling.classes) else { return benchmark.spelling }
+            guard let own, !benchmark.spelling.isOf(own) else { return benchmark.spelling }
             throw Failure(
                 .badData,
                 "the classes are \(own.joined(separator: ", ")): expected those of \(benchmark.name), "

@@ -14,6 +14,8 @@ struct EvalScored {
     let source: String
     let framesPerSecond: Double
     let normalTruth: Bool
+    /// The model's family and settings.
+    let kind: ModelKind
     let notes: [String]
 }
 
@@ -49,20 +51,24 @@ extension EvalInput {
         return EvalScored(
             set: loaded.set, videos: videos, dataset: loaded.dataset,
             source: "model \(model.info.name), SHA-256 \(model.info.sha256)", framesPerSecond: loaded.framesPerSecond,
-            normalTruth: loaded.normalTruth,
+            normalTruth: loaded.normalTruth, kind: model.configuration.kind,
             notes: loaded.notes + Self.note(of: warnings.withLock { $0 }) + caution(model))
     }
 
     private func read(_ logits: String) throws -> EvalScored {
-        let loaded = try testSet(classes: nil)
+        let preset = try knownPreset
+        let kind = try preset?.kind ?? .vadCLIP
+        let loaded = try testSet(classes: preset?.labels)
         tell(loaded.set)
         let look = Mutex(LogitsLook())
-        let videos = try loaded.set.evaluated(logits: FeatureFolder(path: logits), threads: threads) { logits in
+        let videos = try loaded.set.evaluated(
+            logits: FeatureFolder(path: logits), kind: kind, threads: threads
+        ) { logits in
             look.withLock { $0.see(logits) }
         }
         return EvalScored(
             set: loaded.set, videos: videos, dataset: loaded.dataset, source: "logits in \(logits)",
-            framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth,
+            framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth, kind: kind,
             notes: loaded.notes + look.withLock { $0.doubts })
     }
 

@@ -20,7 +20,11 @@ struct ImportCommand: AsyncParsableCommand {
     @Option(
         help: "CLIP's vocabulary, for labels other than the published ones: \(ImportOptions.vocabularySource).")
     var vocab: String?
-    @Option(help: "Labels and window of a published model: ucf-crime or xd-violence. (default: by the layers)")
+    @Option(
+        help: """
+            Settings of a published model: \(Preset.all.map(\.name).joined(separator: ", ")). (default: by the checkpoint's \
+            parts)
+            """)
     var preset: String?
     @Option(help: "Class labels in order, separated by commas, the normal class first. (default: the preset's)")
     var labels: String?
@@ -55,7 +59,7 @@ struct ImportCommand: AsyncParsableCommand {
         options.preset = try preset.map { name in
             guard let preset = Preset.named(name) else {
                 throw Failure(
-                    .usage, "--preset '\(name)': expected \(Preset.all.map(\.name).joined(separator: " or "))")
+                    .usage, "--preset '\(name)': expected \(Preset.all.map(\.name).joined(separator: ", "))")
             }
             return preset
         }
@@ -93,7 +97,7 @@ struct ImportCommand: AsyncParsableCommand {
         if isReplaced { Terminal.note("note: \(output) was there, and is replaced") }
         let configuration = summary.configuration
         let line =
-            "\(output): model \(summary.name), \(configuration.labels.count) labels, \(configuration.layers) layers, "
+            "\(output): model \(summary.name) of \(configuration.kind.family.title), \(configuration.labels.count) labels, \(configuration.layers) layers, "
             + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
             + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
             + (summary.prepared.map { ", prepared for \($0)" } ?? "")

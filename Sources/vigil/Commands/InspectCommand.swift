@@ -154,6 +154,7 @@ private struct Inspection {
         ]
         let layers = tensors.count { $0.name.begins(with: "temporal.resblocks.") && $0.name.ends(with: ".ln_1.weight") }
         if let shape = checkpoint.tensor(named: "frame_position_embeddings.weight")?.shape, shape.count == 2 {
+            facts.append(("family", ModelFamily.recognised(in: checkpoint.names).map { .text($0.name) } ?? .none))
             facts += [("length", .count(shape[0])), ("width", .count(shape[1])), ("layers", .count(layers))]
             facts.append(("text tower", .flag(tensors.contains { $0.name == "clipmodel.text_projection" })))
         }
@@ -167,7 +168,8 @@ private struct Inspection {
         self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) }, file: file)
         facts[0].value = .text("Vigil model")
         facts += [
-            ("name", .text(model.metadata["name"] ?? "")), ("labels", .list(configuration.labels)),
+            ("name", .text(model.metadata["name"] ?? "")), ("family", .text(configuration.kind.family.name)),
+            ("labels", .list(configuration.labels)),
             ("window", .count(configuration.window)), ("length", .count(configuration.length)),
             ("width", .count(configuration.width)), ("layers", .count(configuration.layers)),
             ("trained", .flag(model.metadata["trained"] != "false")),

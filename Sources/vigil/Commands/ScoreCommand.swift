@@ -11,9 +11,9 @@ struct ScoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score", abstract: "Score feature files with no server.",
         discussion: """
-            Writes a JSON object a line, or a table with a bar chart where standard output is a terminal. A file that \
-            can't be scored is told and the others are scored; the exit code is 65 then, or 66 if all that failed could \
-            not be opened.
+            Writes a JSON object a line, or a table with a bar chart where standard output is a terminal. With \
+            --compare both models' results are written, and how they differ. A file that can't be scored is told and the \
+            others are scored; the exit code is 65 then, or 66 if all that failed could not be opened.
             """)
 
     @Argument(
@@ -34,31 +34,59 @@ struct ScoreCommand: AsyncParsableCommand {
         let format = try settings.text("format")
         let kernels = try settings.kernels()
         let argument = try settings.model()
-        let model = try ModelSource.load(argument, kernels: kernels)
-        let classes = try model.classes(for: options.labels)
-        let scorer = VideoScorer(
-            model: model, threads: try settings.integer(ifSet: "workers") ?? Processors.count)
+        let first = try ScoringModel(argument?.path, as: argument?.name, options, kernels, settings)
+        let second = try settings.text("compare").map { try ScoringModel($0, options, kernels, settings) }
+        let model = first.model
+        try Self.check(model, second?.model)
         for note in Self.notes(on: options) { Terminal.note(note) }
         var failures = FileFailures(of: files.count)
         for file in files {
             do {
                 for one in try await read(file, model, settings) {
-                    let own = one.hasLabels ? try model.classes(for: one.options.labels) : classes
-                    var result = try score(one, model, own, scorer)
-                    if let name = argument?.name { result.model = name }
+                    let result = try score(one, by: first)
+                    let other = try second.map { try score(one, by: $0) }
                     let warnings = one.notes + one.report.warnings
                     for warning in warnings { Terminal.note("\(one.label): \(warning)") }
                     try write(
-                        result, file: one.label, warnings: Self.notes(on: one.options) + warnings, format)
+                        result, other, file: one.label, warnings: Self.notes(on: one.options) + warnings, format)
                 }
             } catch {
                 try failures.add(error, of: file)
             }
         }
-        if let caution = model.info.caution {
-            Terminal.note("model '\(model.info.name)': \(caution)")
+        for model in [model] + (second.map { [$0.model] } ?? []) {
+            if let caution = model.info.caution { Terminal.note("model '\(model.info.name)': \(caution)") }
         }
         try failures.end()
+    }
+
+    /// A model, and what it takes to score with it.
+    private struct ScoringModel {
+        let model: Model
+        /// What is scored against unless a file says otherwise.
+        let classes: ClassFeatures
+        let scorer: VideoScorer
+        /// What it is called where that is not its own name.
+        let name: String?
+
+        init(
+            _ path: String?, as name: String? = nil, _ options: ScoreOptions, _ kernels: Kernels, _ settings: Settings
+        ) throws {
+            self.name = name
+            model = try ModelSource.load(path: path, kernels: kernels)
+            classes = try model.classes(for: options.labels)
+            scorer = VideoScorer(
+                model: model, threads: try settings.integer(ifSet: "workers") ?? Processors.count)
+        }
+    }
+
+    /// Throws where two models do not take the same features.
+    private static func check(_ first: Model, _ second: Model?) throws {
+        guard let second, second.configuration.width != first.configuration.width else { return }
+        throw Failure(
+            .badData,
+            "--compare: '\(second.info.name)' takes rows of \(second.configuration.width) numbers, and "
+                + "'\(first.info.name)' of \(first.configuration.width): expected two models of the same features")
     }
 
     /// A matrix that can be scored.
@@ -103,28 +131,38 @@ struct ScoreCommand: AsyncParsableCommand {
             .map { "'\($0.name)' beside the features is a server's, and means nothing here" }
     }
 
-    private func score(
-        _ one: Accepted, _ model: Model, _ classes: ClassFeatures, _ scorer: VideoScorer
-    ) throws -> ScoreResult {
+    private func score(_ one: Accepted, by scoring: ScoringModel) throws -> ScoreResult {
+        let classes = one.hasLabels ? try scoring.model.classes(for: one.options.labels) : scoring.classes
         let start = ContinuousClock.now
-        let logits = scorer.logits(of: one.features, classes: classes)
+        let logits = scoring.scorer.logits(of: one.features, classes: classes)
         if let snippet = logits.firstNotFinite {
             let warnings = one.report.warnings.map { "; \($0)" }.joined()
             throw Failure(.badData, "\(one.label): the scores of snippet \(snippet) are not finite\(warnings)")
         }
-        return ScoreResult(
-            model: model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
+        var result = ScoreResult(
+            model: scoring.model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
             queued: .zero,
             scored: ContinuousClock.now - start)
+        if let name = scoring.name { result.model = name }
+        return result
     }
 
-    private func write(_ result: ScoreResult, file: String, warnings: [String], _ format: String?) throws {
-        let document = ScoreDocument(result)
-        if format == "table" || format != "json" && Terminal.isInteractive {
-            try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
-        } else {
-            try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true)
+    /// - Parameter other: what the other model made of it, where there is one
+    private func write(
+        _ result: ScoreResult, _ other: ScoreResult?, file: String, warnings: [String], _ format: String?
+    ) throws {
+        let isTable = format == "table" || format != "json" && Terminal.isInteractive
+        if let other {
+            let document = ComparisonDocument(result, other)
+            guard isTable else {
+                return try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true)
+            }
+            let table = ComparisonTable(file: file, comparison: document.comparison, columns: Terminal.columns)
+            return try Terminal.print(Array(table.text.utf8))
         }
+        let document = ScoreDocument(result)
+        guard isTable else { return try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true) }
+        try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
     }
 }
 
@@ -159,98 +197,5 @@ extension Settings {
     /// The setting that a parameter is.
     private static func setting(_ parameter: String) -> String {
         parameter.utf8Mapped { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
-    }
-}
-
-/// A result as a person reads it on a terminal: the video, a bar chart of the coarse scores, the segments.
-private struct ScoreTable {
-    let file: String
-    let document: ScoreDocument
-    /// The most lines of the chart; longer videos have several snippets a line, of which the highest counts.
-    var chartLines = 24
-    var columns = 80
-
-    var text: String {
-        var lines = header
-        lines.append("")
-        lines += chart
-        lines.append("")
-        lines += segments
-        return lines.joined(separator: "\n")
-    }
-
-    private var result: ScoreResult { document.scored.result }
-
-    private var header: [String] {
-        let caution = ModelInfo.caution(trained: result.trained, caveat: result.caveat).map { "  (\($0))" } ?? ""
-        let scores = zip(result.labels, document.scored.video.scores).sorted { $0.1 > $1.1 }.prefix(3)
-            .map { "\($0) \(percent($1))" }.joined(separator: ", ")
-        return [
-            file,
-            "  model     \(result.model)\(caution)",
-            "  snippets  \(result.logits.snippets) of 16 frames" + duration,
-            "  abnormal  \(percent(document.scored.video.coarse))",
-            "  classes   \(scores)",
-        ]
-    }
-
-    private var duration: String {
-        guard let fps = result.options.fps else { return "" }
-        return ", \(clock(Double(result.logits.snippets * 16) / fps)) at \(fps) frames a second"
-    }
-
-    private var chart: [String] {
-        let coarse = document.scored.scores.coarse
-        let step = max(1, (coarse.count + chartLines - 1) / chartLines)
-        let digits = String(coarse.count).count
-        let room = max(10, min(columns, 120) - 2 * digits - 14)
-        return stride(from: 0, to: coarse.count, by: step).map { start in
-            let end = min(start + step, coarse.count)
-            let highest = coarse[start..<end].max() ?? 0
-            let name = padded(step == 1 ? String(start) : "\(start)-\(end - 1)", to: 2 * digits + 1)
-            return "  \(name)  \(percent(highest, width: 4)) \(bar(highest, room))"
-        }
-    }
-
-    private var segments: [String] {
-        guard !document.scored.segments.isEmpty else {
-            return ["  no segment reaches \(result.options.segments.threshold)"]
-        }
-        let rows = document.scored.segments.map { segment in
-            let seconds = result.options.fps.map { fps -> String in
-                let time = segment.seconds(fps: fps)
-                return "\(clock(time.start)) - \(clock(time.end))"
-            }
-            return ["\(segment.start) - \(segment.end)", seconds ?? "", percent(segment.score), segment.label]
-        }
-        let titles = ["snippets (end excluded)", result.options.fps == nil ? "" : "time", "score", "label"]
-        let widths = titles.indices.map { column in ([titles] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([titles] + rows).map { row in
-            let cells = zip(row, widths).filter { $1 > 0 }.map { padded($0, to: $1) }
-            return "  " + String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
-        }
-    }
-
-    private func bar(_ score: Float, _ room: Int) -> String {
-        let eighths = Int((score * Float(room) * 8).rounded())
-        let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
-        return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
-    }
-
-    private func percent(_ value: Float, width: Int = 0) -> String {
-        let text = "\(Int((value * 100).rounded()))%"
-        return String(repeating: " ", count: max(0, width - text.count)) + text
-    }
-
-    private func padded(_ text: String, to width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
-    }
-
-    /// m:ss.t, and h:mm:ss.t from an hour on.
-    private func clock(_ seconds: Double) -> String {
-        let tenths = Int((min(seconds, 1e12) * 10).rounded())
-        let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, tenths % 600)
-        let begin = hours == 0 ? "" : "\(hours):\(minutes < 10 ? "0" : "")"
-        return "\(begin)\(minutes):\(rest < 100 ? "0" : "")\(rest / 10).\(rest % 10)"
     }
 }

@@ -25,12 +25,22 @@ struct EvalTable {
     private var frames: [String] {
         let rows = Branch.allCases.map { branch in
             let own = evaluation.frames(branch)
-            return [branch == .coarse ? "coarse score (C-Branch)" : "fine score (A-Branch)"]
+            return [branch == .coarse ? "coarse score (C-Branch)" : fineTitle]
                 + [own.auc, own.ap, own.abnormalAUC, own.abnormalAP].map { Decimals.percent($0) }
         }
         return Self.table([["frame level, %", "AUC", "AP", "Ano-AUC", "Ano-AP"]] + rows) + [
-            "  Ano-AUC and Ano-AP: the abnormal videos alone. Headlines of the paper: UCF-Crime coarse AUC, XD-Violence fine AP."
+            "  Ano-AUC and Ano-AP: the abnormal videos alone. Headlines of the paper: \(headlines)."
         ]
+    }
+
+    private var fineTitle: String { document.kind == .vadCLIP ? "fine score (A-Branch)" : "fine score (refined)" }
+
+    /// What the model's authors tell first of each benchmark.
+    private var headlines: String {
+        let readout = document.kind.readout
+        return [("UCF-Crime", Benchmark.ucfCrime), ("XD-Violence", .xdViolence)].map { title, benchmark in
+            "\(title) \(readout.headline(on: benchmark.name).rawValue) \(benchmark.isHeadedByAP ? "AP" : "AUC")"
+        }.joined(separator: ", ")
     }
 
     private var detection: [String] {

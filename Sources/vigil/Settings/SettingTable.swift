@@ -84,6 +84,9 @@ extension Setting {
             "merge-gap", .integer(0...1_000_000_000), .value("0"),
             "Segments fewer than this many snippets apart are one.", in: .scoring, of: [.score]),
         Setting("logits", .boolean, .value("false"), "Give the logits too.", in: .scoring, of: [.score]),
+        Setting(
+            "compare", .path(.input), "A second model file, whose scores are compared with those of --model.",
+            in: .scoring, of: [.score]),
     ]
 
     private static let jobs: [Setting] = [

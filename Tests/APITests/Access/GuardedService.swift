@@ -95,7 +95,7 @@ struct GuardedService {
                 seesDetails: admission.seesDetails, pathParameters: parameters)
             return try await run(route.handler, request)
         } catch {
-            return try await Self.answer(VigilService.render(error, requestID: "test"))
+            return try await Self.answer(VigilService.render(error, requestID: "test", path: head.path))
         }
     }
 

@@ -118,6 +118,8 @@ with group("the published figures"):
         skip("the published figures", "needs ../shared")
     else:
         expected = json.loads((SHARED / "golden/expected/eval.json").read_text())
+        refined = json.loads((SHARED / "golden/expected/dsanet_eval.json").read_text())
+        headlines = {"ucf-crime": ("auc_coarse", "auc_coarse"), "xd-violence": ("ap_fine", "ap_coarse")}
         for dataset, short in (("ucf-crime", "ucf"), ("xd-violence", "xd")):
             place = scratch() / short
             make = [sys.executable, SHARED / "golden/make_eval_case.py", "--dataset", short, "--seed", "1"]
@@ -132,6 +134,16 @@ with group("the published figures"):
             near(f"{dataset} average mAP", found.get("map_average"), wanted["map_average"], 1e-4)
             equal(f"{dataset} counts", [found.get(k) for k in ("videos", "snippets", "anomalous_frames")],
                   [wanted[k] for k in ("videos", "snippets", "anomalous_frames")])  # fmt: skip
+            own = evaluated(f"dsanet {dataset}", *options, "--preset", f"dsanet-{dataset}")
+            told = refined[f"{short}_seed1"]
+            for key, name in zip(KEYS, ("auc_coarse", "ap_coarse", "auc_refined", "ap_refined")):
+                near(f"dsanet {dataset} {name}", own.get(key), told[name], 1e-6)
+            for key, value in told["map_at_iou"].items():
+                near(f"dsanet {dataset} mAP at {key}", own.get("map_at_iou", {}).get(key), value, 1e-3)
+            near(f"dsanet {dataset} average mAP", own.get("map_average"), told["map_average"], 1e-3)
+            for one, family, figure in zip((found, own), ("vadclip", "dsanet"), headlines[dataset]):
+                equal(f"{family} {dataset}: headline", (one.get("family"), one.get("headline")),
+                      (family, {"figure": figure, "value": one.get(figure)}))  # fmt: skip
             table = run("eval", *options)
             contains(f"{dataset}: all protocols side by side", table.out, "published code", "excludeNormal", "paper's words",
                      "Ano-AUC", "highest F1", "false alarms an hour")  # fmt: skip

@@ -1,4 +1,4 @@
-"""`vigil import`: prepared weights, smaller weights, and what of a model file may be damaged."""
+"""`vigil import`: prepared weights, smaller weights, what of a model file may be damaged, and families that don't fit."""
 
 import json
 import subprocess
@@ -88,6 +88,42 @@ with group("damage"):
 
     damaged("a published tensor", "mlp2.c_fc.weight")
     damaged("a prepared tensor", "prepared/mlp2.c_fc.weight")
+
+with group("families"):
+    sibling = scratch() / "dsanet.pth"
+    script = SHARED / "golden/make_dsanet_checkpoint.py"
+    subprocess.run([sys.executable, script, "--config", "dsanet-tiny", "--seed", "7", "--out", sibling], check=True)
+    output = scratch() / "dsanet.safetensors"
+
+    def refused(name, code, words, *arguments):
+        ran = run(*arguments)
+        equal(f"{name}: status", ran.code, code)
+        contains(f"{name}: words", ran.err, *words)
+        equal(f"{name}: one line", ran.err.strip().count("\n"), 0)
+
+    where = ("--output", output)
+    refused("no published size", 65, ("2 layer(s) and 1 text adapter(s)", "--preset"), "import", sibling, *where)
+    refused("VadCLIP's preset", 65, ("preset xd-violence is VadCLIP's", "of DSANet", "expected dsanet-ucf-crime"),
+            "import", sibling, *where, "--preset", "xd-violence")  # fmt: skip
+    refused("DSANet's preset", 65, ("preset dsanet-ucf-crime is DSANet's", "of VadCLIP", "expected ucf-crime"),
+            "import", checkpoint, *where, "--preset", "dsanet-ucf-crime")  # fmt: skip
+    refused("no preset", 64, ("dsanet-ucf-crime", "dsanet-xd-violence"), "import", sibling, *where, "--preset", "dsanet")
+    check("nothing was written", not output.exists())
+    step = [{"features": str(rows), "label": "normal"}]
+    numbers = {"learning_rate": 1e-3, "weight_decay": 0.01, "contrast_weight": 0.1}
+    steps = scratch() / "steps.json"
+    steps.write_text(json.dumps(numbers | {"labels": ["normal", "riot"], "steps": [step]}))
+    refused("a replay from it", 65, ("DSANet",), "train", "--replay", steps, "--init", sibling)
+    ran = run("import", sibling, *where, "--preset", "dsanet-ucf-crime", "--weights", "int8")
+    equal("int8: import", ran.code, 0)
+    contains("the summary names the family", ran.out, "model dsanet-ucf-crime of DSANet", "int8 weights")
+    facts = json.loads(run("inspect", "--json", output).out)
+    equal("inspect: name and family", (facts["name"], facts["family"]), ("dsanet-ucf-crime", "dsanet"))
+    result = score(output)
+    equal("score: family", result["provenance"]["family"], "dsanet")
+    fine, coarse = np.array(result["fine"]["scores"]), np.array(result["logits"]["coarse"])
+    most = np.abs(1 - fine[:, 0] - 1 / (1 + np.exp(-coarse / 5))).max()
+    check("the normal class's score is of the coarse logit over the temperature", most < 1e-6, str(most))
 
 with group("wrong options"):
     for options, words in (

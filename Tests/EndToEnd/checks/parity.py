@@ -1,4 +1,5 @@
-"""The published implementation's logits, through `vigil import` and HTTP, for every case of ../shared/golden."""
+"""The published implementations' logits, through `vigil import` and HTTP, for every case of ../shared/golden: VadCLIP's, and
+DSANet's with its refined scores."""
 
 import json
 import os
@@ -6,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from support.harness import SHARED, check, equal, finish, group, need, note, scratch
+from support.harness import ROOT, SHARED, check, equal, finish, group, need, note, scratch
 
 need("parity", "numpy", "requests", shared=True)
 
@@ -18,36 +19,55 @@ from support.process import Server, run  # noqa: E402
 
 sys.path.insert(0, str(SHARED / "golden"))
 import make_checkpoint as golden  # noqa: E402
+import make_dsanet_checkpoint as dsanet  # noqa: E402
+
+FIXTURES = ROOT / "Tests/VadCLIPTests/Fixtures"
 
 MOST = 1e-4
-WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512}
+MOST_REFINED = 1e-5
+# AVadCLIP's are of a reading copy of the published code.
+WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512, "dsanet-tiny": 64, "dsanet-ucf": 512, "dsanet-xd": 512, "avadclip-xd": 512}
 NAMES = {"tiny": "ucf-crime", "ucf": "ucf-crime", "xd": "xd-violence"}
+NAMES |= {"dsanet-" + config: "dsanet-" + name for config, name in NAMES.items()} | {"avadclip-xd": "avadclip-xd-violence"}
 kept = pathlib.Path(os.environ.get("CHECKPOINTS") or scratch())
 kept.mkdir(parents=True, exist_ok=True)
 
 
 def checkpoint(config):
     path = kept / f"{config}.pth"
+    script = SHARED / f"golden/make_{'dsanet_' if config.startswith('dsanet') else ''}checkpoint.py"
+    if config.startswith("avadclip"):
+        script, config = FIXTURES / "avadclip_reference.py", config.removeprefix("avadclip-")
+    environment = os.environ | {"PYTHONPATH": str(SHARED / "golden")}
     if not path.exists():
-        subprocess.run(
-            [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", config, "--seed", "1", "--out", path],
-            check=True,
-        )
+        made = [sys.executable, script, "--config", config, "--seed", "1", "--out", path]
+        subprocess.run(made, check=True, env=environment)
     return path
 
 
+def labels_of(config):
+    return list(np.load(SHARED / f"golden/expected/{config.removeprefix('avadclip-').replace('-', '_')}.npz")["labels"])
+
+
 def cases(config):
-    arrays = np.load(SHARED / f"golden/expected/{config}.npz")
+    name = config.replace("-", "_")
+    is_own = config.startswith("avadclip")
+    arrays = np.load(FIXTURES / f"golden_{name}.npz" if is_own else SHARED / f"golden/expected/{name}.npz")
     for name in arrays.files:
         if name.endswith("_logits_coarse"):
             rows = int(name[1:].split("_")[0])
-            yield rows, arrays[name], arrays[f"T{rows}_logits_fine"], list(arrays["labels"])
+            refined = arrays[f"T{rows}_refined"] if config.startswith("dsanet") else None
+            yield rows, arrays[name], arrays[f"T{rows}_logits_fine"], labels_of(config), refined
 
 
 def parity(config):
     model = scratch() / f"{config}.safetensors"
     path = checkpoint(config)
-    ran = run("import", path, "--output", model, timeout=300)
+    family, temperature = "avadclip" if config.startswith("avadclip") else "vadclip", None
+    if config.startswith("dsanet"):
+        family, temperature = "dsanet", dsanet.CONFIGS[config]["temperature"]
+    options = ["--preset", NAMES[config]] if config == "dsanet-tiny" else []
+    ran = run("import", path, "--output", model, *options, timeout=300)
     size = path.stat().st_size >> 20
     note(
         f"{config}: {size} MiB imported in {ran.seconds:.1f} s to "
@@ -56,9 +76,9 @@ def parity(config):
     equal(f"{config}: import", ran.code, 0)
     check(f"{config}: import in 10 s", ran.cpu < 10, f"{ran.seconds:.1f} s")
     check(f"{config}: import with 300 MiB", ran.own < 300, f"{ran.own:.0f} MiB")
-    worst, inconsistent, unequal, count = (0, None), [], [], 0
+    worst, worst_refined, inconsistent, unequal, count = (0, None), 0.0, [], [], 0
     with Server(model=model) as server:
-        for rows, coarse, fine, labels in cases(config):
+        for rows, coarse, fine, labels, refined in cases(config):
             count += 1
             body = features.npy(golden.features(rows, WIDTHS[config], 100 + rows))
             answer = requests.post(
@@ -72,7 +92,12 @@ def parity(config):
             for branch, wanted in (("coarse", coarse), ("fine", fine)):
                 difference = float(np.abs(np.array(result["logits"][branch], "<f4") - wanted).max())
                 worst = max(worst, (difference, f"T {rows}, {branch}"))
-            inconsistent += [f"T {rows}: {one}" for one in expected.faults(job, rows)]
+            if refined is not None:
+                difference = float(np.abs(np.array(result["fine"]["scores"], "<f4") - refined).max())
+                worst_refined = max(worst_refined, difference)
+            inconsistent += [f"T {rows}: {one}" for one in expected.faults(job, rows, temperature)]
+            if result["provenance"]["family"] != family:
+                inconsistent.append(f"T {rows}: family {result['provenance']['family']}")
             if result["fine"]["labels"] != labels or result["model"] != NAMES[config]:
                 inconsistent.append(f"T {rows}: {result['model']} {result['fine']['labels']}")
             if requests.get(f"{server.url}/jobs/{job['id']}", timeout=60).json() != job:
@@ -80,45 +105,49 @@ def parity(config):
         models = requests.get(server.url + "/v1/models").json()["models"][0]
     note(f"{config}: worst difference of a logit {worst[0]:.2g} ({worst[1]}) in {count} cases")
     check(f"{config}: logits within {MOST}", count >= 10 and worst[0] <= MOST, str(worst))
+    if temperature:
+        note(f"{config}: worst difference of a refined score {worst_refined:.2g}")
+        check(f"{config}: refined scores within {MOST_REFINED}", worst_refined <= MOST_REFINED, str(worst_refined))
     check(f"{config}: results agree with themselves", not inconsistent, "; ".join(inconsistent[:5]))
     check(f"{config}: a poll gives the same", not unequal, f"T {unequal}")
-    check(f"{config}: /v1/models", models["width"] == WIDTHS[config] and models["trained"], str(models))
+    told = (models["width"], models["trained"], models["family"])
+    equal(f"{config}: /v1/models", told, (WIDTHS[config], True, family))
+    facts = [json.loads(run("inspect", "--json", one).out) for one in (path, model)]
+    equal(f"{config}: inspect tells the family", [one["family"] for one in facts], [family, family])
     return model
 
 
-def command_line(model):
+def command_line(model, config):
     """`vigil score` gives the numbers that the service gives."""
     path = scratch() / "x.npy"
     np.save(path, golden.features(100, 64, 200))
     ran = run("score", path, "--model", model, "--logits", "--format", "json")
     found = json.loads(ran.out)
-    wanted = next(fine for rows, _, fine, _ in cases("tiny") if rows == 100)
-    difference = np.abs(np.array(found["logits"]["fine"]) - wanted).max()
+    fine, refined = next((fine, refined) for rows, _, fine, _, refined in cases(config) if rows == 100)
+    difference = np.abs(np.array(found["logits"]["fine"]) - fine).max()
     check("vigil score: logits", ran.code == 0 and difference <= MOST, f"{ran.code} {difference} {ran.err}")
+    if refined is not None:
+        difference = np.abs(np.array(found["fine"]["scores"]) - refined).max()
+        check("vigil score: refined scores", difference <= MOST_REFINED, str(difference))
 
 
-def nested():
+def nested(config):
     """A training checkpoint imports to the same model; labels can be any with a vocabulary and the text tower."""
     path, folder = scratch() / "nested.pth", scratch()
-    golden.write_pth(path, golden.state("tiny", 1), "model_state_dict")
+    maker = dsanet if config.startswith("dsanet") else golden
+    maker.write_pth(path, maker.state(config, 1), "model_state_dict")
     vocabulary = SHARED / "data/bpe_simple_vocab_16e6.txt.gz"
-    run("import", path, "--output", folder / "nested.safetensors")
-    run("import", checkpoint("tiny"), "--output", folder / "plain.safetensors")
+    preset = ["--preset", NAMES[config]]
+    run("import", path, "--output", folder / "nested.safetensors", *preset)
+    run("import", checkpoint(config), "--output", folder / "plain.safetensors", *preset)
     tensors = [
         features.read_safetensors((folder / f"{name}.safetensors").read_bytes())[0] for name in ("nested", "plain")
     ]
     check("nested: the same tensors", tensors[0] == tensors[1])
-    ran = run(
-        "import",
-        checkpoint("tiny"),
-        "--output",
-        folder / "tower.safetensors",
-        "--keep-text-tower",
-        "--vocab",
-        vocabulary,
-    )
+    tower = folder / "tower.safetensors"
+    ran = run("import", checkpoint(config), "--output", tower, "--keep-text-tower", "--vocab", vocabulary, *preset)
     equal("--keep-text-tower", (ran.code, ran.err.count("text tower")), (0, 0))
-    labels = list(np.load(SHARED / "golden/expected/tiny.npz")["labels"])
+    labels = next(cases(config))[3]
     with Server(model=folder / "tower.safetensors") as server:
         body = features.npy(golden.features(64, 64, 164))
 
@@ -146,7 +175,7 @@ def nested():
 for config in WIDTHS:
     with group(config):
         model = parity(config)
-        if config == "tiny":
-            command_line(model)
-            nested()
+        if config.endswith("tiny"):
+            command_line(model, config)
+            nested(config)
 finish()

@@ -56,9 +56,13 @@ PASSED_OVER = {
     "# in the Deployment": "no command",
     "apiVersion: monitoring": "no command",
     "kubectl apply": "needs a cluster; make validate looks at the files",
+    "vigil score --model ucf-crime.safetensors --compare": "needs two models; checks/comparing.py has such",
+    "pip install 'tritonclient": "checks/inference.py scores by it where it is installed",
+    "import tritonclient": "checks/inference.py scores by it where it is installed",
     "deploy/haproxy/roll.sh": "needs two servers; checks/rolling.py does the same",
     "deploy/ablations.sh": "needs the published features; checks/training.py calls it",
     '{"learning_rate"': "no command",
+    "vigil import dsanet_ucf.pth": "needs DSANet's checkpoint; checks/parity.py imports such",
 }
 # A state folder that a server has left.
 KEPT = """command vigil serve --port 0 --state kept >served 2>&1 & server=$!
@@ -118,6 +122,7 @@ INLINE_PASSED_OVER = {
     "vigil eval --check": "an option; checks/evaluation.py does",
     "vigil inspect --json": "an option; checks/training.py looks at what a model says of its training",
     "vigil inspect FILE": "with another file above",
+    "vigil inspect": "the name of the command alone",
     "curl --compressed": "an option; checks/compression.py asks for compressed answers",
     "curl --unix-socket": "an option; checks/listening.py connects to Unix sockets",
     "make demo-model": "takes minutes; checks/scenes.py trains on fewer scenes",

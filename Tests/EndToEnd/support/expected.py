@@ -9,6 +9,13 @@ def softmax(rows):
     return powers / powers.sum(-1, keepdims=True)
 
 
+def refined(coarse_logits, fine_logits, temperature):
+    """DSANet's fine scores: the coarse branch says how abnormal, the fine one which class."""
+    abnormal = 1 / (1 + np.exp(-np.asarray(coarse_logits, float) / temperature))[:, None]
+    share = softmax(np.asarray(fine_logits, float)[:, 1:] / temperature)
+    return np.concatenate([1 - abnormal, abnormal * share], 1)
+
+
 def segments(coarse, fine, labels, fps=None, threshold=0.5, leave=None, min_snippets=1, merge_gap=0):
     leave = threshold if leave is None else leave
     high, low = np.float32(threshold), np.float32(leave)
@@ -51,8 +58,8 @@ def video(coarse_logits, fine_logits, labels):
     return float(np.sort(coarse)[::-1][:k].mean()), labels[int(scores.argmax())], scores
 
 
-def faults(job, rows):
-    """What is inconsistent in a finished job whose result has its logits."""
+def faults(job, rows, temperature=None):
+    """What is inconsistent in a finished job whose result has its logits; `temperature` is a DSANet model's."""
     result = job["result"]
     labels = result["fine"]["labels"]
     coarse, fine = np.array(result["coarse"]), np.array(result["fine"]["scores"])
@@ -70,8 +77,9 @@ def faults(job, rows):
             yield f"{name} does not read back to the same float32"
     if np.abs(coarse - 1 / (1 + np.exp(-logits))).max() > 1e-6:
         yield "coarse is not the sigmoid of its logits"
-    if np.abs(fine - softmax(fine_logits)).max() > 1e-5:
-        yield "fine is not the softmax of its logits"
+    wanted = refined(logits, fine_logits, temperature) if temperature else softmax(fine_logits)
+    if np.abs(fine - wanted).max() > 1e-5:
+        yield f"fine is not the {'refined scores' if temperature else 'softmax'} of its logits"
     score, label, scores = video(logits, fine_logits, labels)
     summary = result["video"]
     if abs(summary["coarse"] - score) > 1e-5 or summary["label"] != label:

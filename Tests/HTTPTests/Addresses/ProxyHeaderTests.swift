@@ -144,7 +144,7 @@ struct ProxyHeaderPhaseTests {
     private func state(isSecured: Bool = false) -> ConnectionState {
         let context = ServerContext(
             configuration: ServerConfiguration(), router: StateHarness.router,
-            renderProblem: { problem, _ in Response(status: problem.status) })
+            renderProblem: { problem, _, _ in Response(status: problem.status) })
         return ConnectionState(
             context: context, dateLine: DateLine { 0 }, idSeed: 1, bringsProxyHeader: true, isSecured: isSecured,
             now: Self.start)

@@ -119,7 +119,7 @@ struct PacedPeer {
         configuration.limits = Self.limits
         let context = ServerContext(
             configuration: configuration, router: Self.router,
-            renderProblem: { problem, _ in Response(status: problem.status, text: problem.slug) })
+            renderProblem: { problem, _, _ in Response(status: problem.status, text: problem.slug) })
         state = ConnectionState(context: context, dateLine: DateLine { 784_111_777 }, idSeed: 1, now: now)
         self.random = random
     }

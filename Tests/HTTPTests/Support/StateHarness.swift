@@ -8,7 +8,7 @@ import Tracing
 final class StateHarness {
     private(set) var state: ConnectionState
     private(set) var now = MonotonicTime(nanoseconds: 1_000_000_000)
-    private(set) var calls: [HandlerCall] = []
+    private(set) var calls: [(call: HandlerCall, exchange: Exchange?)] = []
     private(set) var body: [UInt8] = []
     private(set) var bodyError: BodyError?
     private(set) var bodyIsComplete = false
@@ -21,7 +21,7 @@ final class StateHarness {
 
     init(
         limits: Limits = Limits(), answersDeferred: Bool = true, gate: RequestGate? = nil,
-        render: @escaping @Sendable (HTTPProblem, String) -> Response = { problem, _ in
+        render: @escaping ProblemRenderer = { problem, _, _ in
             Response(status: problem.status, text: problem.slug)
         },
         observe: (@Sendable (ExchangeRecord) -> Void)? = nil, tracer: Tracer? = nil
@@ -142,12 +142,12 @@ final class StateHarness {
     }
 
     private func start(_ call: HandlerCall) {
-        calls.append(call)
+        calls.append((call, state.exchange))
         body = []
         bodyIsComplete = false
         switch call.route.handler {
         case .immediate(let handler):
-            let request = Request(head: call.head, id: call.requestID, pathParameters: call.parameters)
+            let request = Request(head: call.head, id: state.exchange?.requestID ?? "", pathParameters: call.parameters)
             do {
                 state.answer(try handler(request), now: now)
             } catch {

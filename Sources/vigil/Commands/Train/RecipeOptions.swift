@@ -81,9 +81,10 @@ struct RecipeOptions: ParsableArguments {
     /// The preset's name, checked.
     func benchmark() throws(Failure) -> String? {
         guard let preset else { return nil }
-        guard let known = Preset.named(preset) else {
+        let presets = ModelFamily.vadCLIP.presets
+        guard let known = Preset.named(preset), presets.contains(known) else {
             throw Failure(
-                .usage, "--preset '\(preset)': expected \(Preset.all.map(\.name).joined(separator: " or "))")
+                .usage, "--preset '\(preset)': expected \(presets.map(\.name).joined(separator: " or "))")
         }
         return known.name
     }

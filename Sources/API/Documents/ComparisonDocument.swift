@@ -1,0 +1,79 @@
+import JSON
+public import Scoring
+
+/// What two models made of the same features, as JSON.
+public struct ComparisonDocument: Sendable {
+    /// The scores and their differences.
+    public let comparison: ScoreComparison
+    private let results: [ScoreDocument]
+
+    /// Compares two results of the same features.
+    public init(_ first: ScoreResult, _ second: ScoreResult) {
+        let documents = [ScoreDocument(first), ScoreDocument(second)]
+        comparison = ScoreComparison(documents[0].scored, documents[1].scored)
+        results = documents
+    }
+
+    /// The comparison of a file that was scored without a server, with the file's name and what looked wrong in it.
+    public func json(file: String, warnings: [String]) -> [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("file", file)
+                json.member("warnings", warnings)
+                json.key("results")
+                json.array(results) { $1.write(to: &$0) }
+                json.key("comparison")
+                write(to: &json)
+            }
+        }
+    }
+
+    /// The comparison of two jobs that were handed in together.
+    func json(batch id: String) -> [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("batch", id)
+                json.key("results")
+                json.array(results) { $1.write(to: &$0) }
+                json.key("comparison")
+                write(to: &json)
+            }
+        }
+    }
+
+    /// About how many bytes that takes.
+    static func jsonEstimate(_ first: ScoreResult, _ second: ScoreResult) -> Int {
+        ScoreDocument.jsonEstimate(first) + ScoreDocument.jsonEstimate(second) + 12 * first.logits.snippets
+    }
+
+    /// Writes the comparison object.
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.key("coarse")
+            json.object { json in
+                members(of: comparison.coarseDifference, to: &json)
+                json.key("differences")
+                json.array(comparison.coarse[...])
+            }
+            json.key("fine")
+            if let fine = comparison.fineDifference {
+                json.object { members(of: fine, to: &$0) }
+            } else {
+                json.null()
+            }
+            json.key("segments")
+            json.object { json in
+                json.key("lost")
+                json.array(comparison.lost) { results[0].write($1, to: &$0) }
+                json.key("gained")
+                json.array(comparison.gained) { results[1].write($1, to: &$0) }
+            }
+        }
+    }
+
+    private func members(of difference: ScoreComparison.Difference, to json: inout JSONWriter) {
+        json.member("largest", difference.largest)
+        json.member("snippet", difference.snippet)
+        json.member("mean", difference.mean)
+    }
+}
