@@ -82,7 +82,7 @@ public final class VigilService: Sendable {
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
-        router.get("/v1/models", .deferred { _ in await self.listModels() })
+        router.get("/v1/models", .deferred { await self.listModels(detailed: $0.seesDetails) })
         let most = ModelWish.mostBytes
         router.post("/v1/models/{name}/load", bodyLimit: most, audited(.change) { try await self.loadModel($0, $1) })
         router.post(

@@ -1,14 +1,14 @@
 import Dispatch
 import Jobs
-import Platform
+public import Platform
 import Synchronization
 public import VadCLIP
 
 /// The models that can be served: the file that each name stands for, and what became of it.
 public final class ModelLibrary: Sendable {
     /// Loads the model of a file, or the embedded one, runs its self-test, and makes sure that it has its digest of the very
-    /// bytes that it was loaded from.
-    public typealias Loader = @Sendable (_ path: String?) throws(ModelLoadError) -> Model
+    /// bytes that it was loaded from. Where `copies` names a folder it is independent of the file from then on.
+    public typealias Loader = @Sendable (_ path: String?, _ copies: String?) throws(ModelLoadError) -> Model
 
     /// What is known of a name beside the versions that are served.
     private struct Entry {
@@ -24,13 +24,24 @@ public final class ModelLibrary: Sendable {
     /// The folder whose files may be loaded by their names; nil for none.
     public let folder: String?
     private let load: Loader
+    private let reading: @Sendable (_ path: String) -> Void
     private let entries: Mutex<[Entry]>
+    /// Where copies of files are that nobody else can write to; nil where files are used as they are.
+    private let copies = Mutex<String?>(nil)
 
     /// Serves one version, the default, whose file is at `path`; nil for the one that is compiled in.
-    public init(serving first: ModelVersion, from path: String?, folder: String? = nil, load: @escaping Loader) {
+    ///
+    /// - Parameters:
+    ///   - folder: whose files may be loaded by their names
+    ///   - reading: called before a file is read
+    public init(
+        serving first: ModelVersion, from path: String?, folder: String? = nil,
+        reading: @escaping @Sendable (_ path: String) -> Void = { _ in }, load: @escaping Loader
+    ) {
         registry = ModelRegistry(serving: first)
         self.folder = folder
         self.load = load
+        self.reading = reading
         entries = Mutex([Entry(name: first.name, path: path)])
     }
 
@@ -79,7 +90,9 @@ extension ModelLibrary {
     public func stage(_ name: String, from file: String? = nil) async throws(ModelChangeError) -> ModelVersion {
         let path = try path(of: name, file)
         do throws(ModelLoadError) {
-            let version = await registry.stage(ModelVersion(try await read(path), name: name))
+            path.map(reading)
+            let version = await registry.stage(
+                ModelVersion(try await read(path, copies: copies.withLock(\.self)), name: name))
             set(Entry(name: name, path: path))
             return version
         } catch {
@@ -92,7 +105,7 @@ extension ModelLibrary {
     /// Has a model do the jobs that were accepted for it, whose file was kept; nobody else finds it.
     public func bringBack(_ name: String, _ sha256: String, from path: String) async throws(ModelChangeError) {
         let version: ModelVersion
-        do throws(ModelLoadError) { version = ModelVersion(try await read(path), name: name) } catch {
+        do throws(ModelLoadError) { version = ModelVersion(try await read(path, copies: nil), name: name) } catch {
             throw .unusable(name, error.reason)
         }
         guard await version.sha256.hasBytes(of: sha256) else {
@@ -102,11 +115,11 @@ extension ModelLibrary {
     }
 
     /// Loads a file on a thread of its own: it takes a while, and Swift's threads are few.
-    private func read(_ path: String?) async throws(ModelLoadError) -> Model {
+    private func read(_ path: String?, copies: String?) async throws(ModelLoadError) -> Model {
         let load = load
         let result = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(ModelLoadError) in try load(path) })
+                continuation.resume(returning: Result { () throws(ModelLoadError) in try load(path, copies) })
             }
         }
         return try result.get()
@@ -152,6 +165,26 @@ extension ModelLibrary {
         } catch {}
         entry.failure = nil
         set(entry)
+    }
+}
+
+/// Files that somebody may write to while they are in use.
+extension ModelLibrary {
+    /// Makes what is served, and what is loaded from now on, independent of the files, by copies without names on the disk of
+    /// a folder. It may take a while, and is no work for tasks.
+    ///
+    /// - Returns: what went wrong, by model
+    public func isolate(in folder: String) -> [(name: String, error: FileError)] {
+        copies.withLock { $0 = folder }
+        var failures: [(name: String, error: FileError)] = []
+        for version in registry.all + registry.hidden {
+            // Of the very bytes that the copy has.
+            _ = version.model.info.sha256
+            do throws(FileError) { try version.model.info.digest.file?.isolate(in: folder) } catch {
+                failures.append((version.name, error))
+            }
+        }
+        return failures
     }
 }
 

@@ -32,9 +32,16 @@ extension ScoringService {
     package func options(
         _ parameters: [Parameter], of version: ModelVersion
     ) throws(ScoringError) -> ScoreOptions {
+        try options(parameters, of: [version])
+    }
+
+    /// What parameters ask of models that were found before, whatever they name; throws what can't be taken.
+    package func options(
+        _ parameters: [Parameter], of versions: [ModelVersion]
+    ) throws(ScoringError) -> ScoreOptions {
         let options: ScoreOptions
         do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
-        try check(options, of: version)
+        for version in versions { try check(options, of: version) }
         do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
         return options
     }

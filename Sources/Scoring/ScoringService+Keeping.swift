@@ -28,6 +28,19 @@ extension ScoringService {
         }
     }
 
+    /// Makes the models that are served independent of their files, so that nobody changes them who writes to those.
+    func isolate(in folder: String) async {
+        guard let library else { return }
+        let place = backlog.keptModels?.folder ?? folder
+        await changes.enter()
+        defer { changes.leave() }
+        for (name, error) in await Self.elsewhere({ library.isolate(in: place) }) {
+            backlog.logger.warning(
+                "a model's file is used as it is: put others in its place by renaming alone",
+                metadata: ["model": "\(name)", "error": "\(error)"])
+        }
+    }
+
     /// Serves the kept models of jobs that have not ended and whose models are not served otherwise.
     func bringBack() async {
         await forgetModels()

@@ -109,7 +109,10 @@ extension ScoringService {
     }
 
     /// Lets go of versions whose jobs are done, until the task is cancelled.
-    package func lookAfterModels(by clock: some JobClock = SystemClock()) async {
+    ///
+    /// - Parameter copies: a folder on whose disk models can have copies without names, where jobs are not on one
+    package func lookAfterModels(copies: String, by clock: some JobClock = SystemClock()) async {
+        await isolate(in: copies)
         await clock.every(.seconds(2)) {
             guard !models.hidden.isEmpty else { return }
             await changes.enter()

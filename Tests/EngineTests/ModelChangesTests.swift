@@ -65,7 +65,7 @@ struct ModelLibraryTests {
     /// Files by their paths; what is there is the digest of a model, or what is wrong with it.
     private func library(_ files: [String: String], folder: String? = nil) throws -> ModelLibrary {
         ModelLibrary(serving: try TestModel.version("aa", name: "one"), from: "/m/one", folder: folder) {
-            path throws(ModelLoadError) in
+            path, _ throws(ModelLoadError) in
             guard let found = files[path ?? ""] else { throw ModelLoadError(reason: "no such file") }
             do { return try TestModel.version(found).model } catch { throw ModelLoadError(reason: "\(error)") }
         }

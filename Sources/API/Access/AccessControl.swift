@@ -68,6 +68,11 @@ public struct AccessControl: Sendable {
         if OriginRules.isUnsafe(head.method), origins.isForeign(head), !origins.allows(head) {
             return Admission(client: address, verdict: .refused(Problem.foreignOrigin(head)))
         }
+        if keys == nil, OriginRules.isUnsafe(head.method), Self.changesModels(head.path),
+            !isHere(head, peer, isLoopbackName: named.isLoopback)
+        {
+            return Admission(client: address, verdict: .refused(Problem.onlyFromHere))
+        }
         var client = address
         var refusal: HTTPProblem?
         var key: APIKey?
@@ -88,7 +93,8 @@ public struct AccessControl: Sendable {
         }
         let seesDetails =
             key?.seesServer
-            ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
+            ?? (keys == nil && ["/v1/server", "/v1/models"].contains(head.path)
+                && isHere(head, peer, isLoopbackName: named.isLoopback))
         return Admission(
             client: client, fields: fields, seesDetails: seesDetails, isTrusted: keys == nil || key != nil)
     }

@@ -8,12 +8,13 @@ import VadCLIP
 
 /// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
 extension VigilService {
-    func listModels() async -> Response {
+    /// - Parameter detailed: whether the client may see what is wrong with files of this machine
+    func listModels(detailed: Bool = true) async -> Response {
         let standings = await scoring.standings
         let body = JSONWriter.document { json in
             json.object { json in
                 json.key("models")
-                json.array(standings) { ModelDocument(standing: $1).write(to: &$0) }
+                json.array(standings) { ModelDocument(standing: $1, isDetailed: detailed).write(to: &$0) }
             }
         }
         return .json(body)
@@ -68,6 +69,7 @@ extension VigilService {
 /// A model as it stands, as JSON.
 struct ModelDocument {
     let standing: ModelStanding
+    var isDetailed = true
 
     /// The model object.
     var json: [UInt8] { JSONWriter.document { write(to: &$0) } }
@@ -77,7 +79,9 @@ struct ModelDocument {
             json.member("name", standing.name)
             json.member("state", standing.state.rawValue)
             json.member("default", standing.isDefault)
-            if let reason = standing.reason { json.member("reason", reason) }
+            if let reason = standing.reason {
+                json.member("reason", isDetailed ? reason : "its file can't be used; the server's log says why")
+            }
             if let version = standing.version { write(version, to: &json) }
         }
     }

@@ -262,6 +262,12 @@ extension Problem {
         roleForbids("The API key '\(name)' is no admin's: what is served to all is changed by admins alone.")
     }
 
+    static let onlyFromHere = HTTPProblem(
+        status: .forbidden, slug: "only-from-here", title: "This is done from the server's own machine alone",
+        detail:
+            "What is served is changed from this machine alone where there are no API keys: --api-keys names those who may "
+            + "from elsewhere.")
+
     static func noMetrics(_ name: String) -> HTTPProblem {
         roleForbids(
             "The API key '\(name)' sees jobs of its owner alone, and metrics tell of all: expected an admin's, "

@@ -273,7 +273,7 @@ extension Backlog {
     /// Where files of models are kept for the jobs that wait for them; nil where jobs do not outlast the process.
     public var keptModels: (any ModelKeeper)? { store.models }
 
-    /// How many jobs have not ended, by model; it costs a look at each of them.
+    /// How many jobs have not ended, by model.
     public func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await store.openModels() }
 }
 

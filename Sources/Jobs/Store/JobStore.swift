@@ -51,7 +51,7 @@ public protocol JobStore: Sendable {
     /// Where files of models are kept for the jobs that wait for them; nil where jobs do not outlast the process.
     var models: (any ModelKeeper)? { get }
 
-    /// How many jobs have not ended, by model; it costs a look at each of them.
+    /// How many jobs have not ended, by model.
     func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs]
 
     /// How long a claim lasts that nobody renews.

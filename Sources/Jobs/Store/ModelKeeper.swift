@@ -9,6 +9,9 @@ public protocol ModelKeeper: Sendable {
     /// - Parameter copy: puts it at a path, whole or not at all
     func keep(_ sha256: String, by copy: (_ path: String) throws(FileError) -> Void) throws(FileError)
 
+    /// The folder whose disk they are on.
+    var folder: String { get }
+
     /// The digests of those that are kept.
     func kept() -> [String]
 

@@ -59,17 +59,8 @@ extension JobTable {
             .sorted { ($0.model.name, $0.model.sha256 ?? "") < ($1.model.name, $1.model.sha256 ?? "") }
     }
 
-    /// The jobs that have not ended, by model. It costs a look at each of them.
-    package var openModels: [ModelID: OpenJobs] {
-        var open: [ModelID: OpenJobs] = [:]
-        for id in idsByStatus[.queued]?.elements ?? [] {
-            if let job = records[id]?.job { open[job.modelID, default: OpenJobs()].queued += 1 }
-        }
-        for id in idsByStatus[.running]?.elements ?? [] {
-            if let job = records[id]?.job { open[job.modelID, default: OpenJobs()].running += 1 }
-        }
-        return open
-    }
+    /// The jobs that have not ended, by model.
+    package var openModels: [ModelID: OpenJobs] { open.counts }
 
     /// Puts a queued job where it is claimed from, or where it waits.
     mutating func line(up record: JobRecord) {

@@ -5,16 +5,18 @@ public import Platform
 public struct KeptModels: ModelKeeper {
     private static let ending = ".safetensors"
 
-    private let folder: String
+    /// The state folder.
+    public let folder: String
+    private var models: String { StatePlaces(folder: folder).models }
 
-    init(_ places: StatePlaces) { folder = places.models }
+    init(_ places: StatePlaces) { folder = places.folder }
 
     /// Keeps a file, on the disk.
     public func keep(_ sha256: String, by copy: (_ path: String) throws(FileError) -> Void) throws(FileError) {
         guard path(of: sha256) == nil else { return }
-        mkdir(folder, 0o700)
+        mkdir(models, 0o700)
         try copy(place(sha256))
-        for folder in [folder, folder + "/.."] { Self.flush(folder) }
+        for folder in [models, folder] { Self.flush(folder) }
     }
 
     /// What can't be flushed is no less kept while the machine runs.
@@ -27,7 +29,7 @@ public struct KeptModels: ModelKeeper {
 
     /// The digests of those that are there.
     public func kept() -> [String] {
-        Directory.names(in: folder).compactMap { name in
+        Directory.names(in: models).compactMap { name in
             guard name.ends(with: Self.ending) else { return nil }
             let digits = String(Substring(name.utf8.dropLast(Self.ending.utf8.count)))
             return Self.isDigest(digits) ? digits : nil
@@ -44,10 +46,10 @@ public struct KeptModels: ModelKeeper {
     public func remove(_ sha256: String) {
         guard Self.isDigest(sha256) else { return }
         unlink(place(sha256))
-        rmdir(folder)
+        rmdir(models)
     }
 
-    private func place(_ sha256: String) -> String { "\(folder)/\(sha256)\(Self.ending)" }
+    private func place(_ sha256: String) -> String { "\(models)/\(sha256)\(Self.ending)" }
 
     private static func isDigest(_ text: String) -> Bool {
         text.utf8.count == 64 && text.utf8.allSatisfy { ASCII.isDigit($0) || (0x61...0x66).contains($0) }

@@ -181,7 +181,7 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         let calling = Task { [callbacks, scoring] in await callbacks?.run(scoring.backlog) }
         defer { calling.cancel() }
-        let tending = Task { [scoring] in await scoring.lookAfterModels() }
+        let tending = Task { [scoring] in await scoring.lookAfterModels(copies: Self.scratch) }
         defer { tending.cancel() }
         let following = Task { [scoring] in await scoring.followOtherProcesses() }
         defer { following.cancel() }
@@ -194,6 +194,12 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         try? await gracefulShutdown()
         manager?.tell(.stopping)
         await stop()
+    }
+
+    /// Where files without names are, which go with the process.
+    private static var scratch: String {
+        let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        return named.isEmpty ? "/var/tmp" : named
     }
 
     /// A URL for people, where there is one: a Unix socket has none.

@@ -33,8 +33,10 @@ struct ModelOptions {
     /// Loads all models that are named, or the embedded one. The first that is named is the default and has to be sound; of the
     /// others those that are not are left out, and told of.
     func library(_ watch: ModelWatch, kernels: Kernels, _ logger: Logger) throws -> ModelLibrary {
-        let load: ModelLibrary.Loader = { path throws(ModelLoadError) in
-            do { return try ModelSource.load(path: path, kernels: kernels, isSettled: true) } catch {
+        let load: ModelLibrary.Loader = { path, copies throws(ModelLoadError) in
+            do {
+                return try ModelSource.load(path: path, kernels: kernels, isSettled: true, copies: copies)
+            } catch {
                 throw ModelLoadError(reason: (Failure(error) ?? Failure(.internal, "\(error)")).description)
             }
         }
@@ -52,7 +54,6 @@ struct ModelOptions {
                     "a model can't be used, and the others are served without it",
                     metadata: ["model": "\(name)", "error": "\(reason)"])
                 failed.append((name, path, reason))
-                names.append(name)
                 continue
             }
             let name = try name(of: model, one)
@@ -65,13 +66,18 @@ struct ModelOptions {
             if let library, let path = one.path {
                 library.serve(version, from: path)
             } else {
-                library = ModelLibrary(serving: version, from: one.path, folder: watch.folder, load: load)
+                library = ModelLibrary(
+                    serving: version, from: one.path, folder: watch.folder, reading: watch.noteReading, load: load)
             }
         }
         guard let library else {
             throw settings.failure("models", "no model in \(watch.folder ?? "") can be used: expected one at least")
         }
-        for one in failed { library.note(failed: one.name, from: one.path, one.reason) }
+        for one in failed {
+            // What is served keeps its name and its file.
+            let name = Self.unused(one.name, among: library.files.map(\.name))
+            library.note(failed: name, from: one.path, one.reason)
+        }
         return library
     }
 
@@ -79,11 +85,16 @@ struct ModelOptions {
         let named = try settings.models()
         var wanted = named.enumerated().map { Wanted(name: $1.name, path: $1.path, mayFail: $0 > 0) }
         // What is named counts, whatever the folder has under that name.
-        for name in watch.names() where !named.contains(where: { $0.name?.hasBytes(of: name) == true }) {
+        for name in watch.names() ?? [] where !named.contains(where: { $0.name?.hasBytes(of: name) == true }) {
             wanted.append(Wanted(name: name, path: watch.path(of: name), mayFail: true))
         }
         if wanted.isEmpty, watch.folder == nil { return [Wanted(name: nil, path: nil, mayFail: false)] }
         return wanted
+    }
+
+    private static func unused(_ name: String, among names: [String]) -> String {
+        let all = [name] + (2...names.count + 2).map { "\(name)-\($0)" }
+        return all.first { one in !names.contains { $0.hasBytes(of: one) } } ?? name
     }
 
     private func name(of model: Model, _ wanted: Wanted) throws(Failure) -> String {

@@ -12,9 +12,15 @@ enum ModelSource {
 
     /// Loads the model at `path`, or the embedded one, and runs its self-test.
     ///
-    /// - Parameter isSettled: whether its digest is to be known, and of what was loaded: not of a file that is being written
-    static func load(path: String?, kernels: Kernels, isSettled: Bool = false) throws -> Model {
+    /// - Parameters:
+    ///   - isSettled: whether its digest is to be known, and of what was loaded: not of a file that is being written
+    ///   - copies: a folder by whose disk the model is made independent of its file; nil to use that as it is
+    static func load(
+        path: String?, kernels: Kernels, isSettled: Bool = false, copies: String? = nil
+    ) throws -> Model {
         let file = try path.map { try MappedFile(path: $0) } ?? Resources.demoModel
+        // Where that can't be it is used as it is, unless somebody writes to it just now.
+        if let copies { try? file.isolate(in: copies) }
         let model = try named(file) { () throws(ModelError) in
             let (model, selfTest) = try ModelFile.load(file, kernels: kernels)
             try selfTest.run(on: model)

@@ -29,7 +29,7 @@ struct SeveralModelsTests {
 
     init() throws {
         library = ModelLibrary(serving: try Self.version("aa", name: "one"), from: "/m/one") {
-            path throws(ModelLoadError) in
+            path, _ throws(ModelLoadError) in
             do { return try Self.version(path == "/m/one" ? "a2" : "b2", name: "x").model } catch {
                 throw ModelLoadError(reason: "\(error)")
             }

@@ -86,6 +86,36 @@ with group("requests while the model is replaced again and again"):
         client = Client(server)
         until("what is neither served nor one step back is let go", lambda: "retiring" not in standing(client))
 
+with group("a file that is written over in its place"):
+    models[0].put(file)
+    with Server("--model", f"live={file}", "--workers", "2") as server:
+        client = Client(server)
+        client.post(SHORT, Prefer="wait=30")
+        until("it is served by a copy soon", lambda: "(deleted)" in (
+            open(f"/proc/{server.child.pid}/maps").read()), 10)
+        over = threading.Event()
+
+        def write():
+            number = 0
+            while not over.is_set():
+                number += 1
+                with open(file, "r+b") as target:
+                    target.truncate(0)
+                    time.sleep(0.01)
+                    target.write(models[number % 3].path.read_bytes())
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        found = []
+        for number in range(100):
+            job = client.post(SHORT, Prefer="wait=60").json()
+            found.append((job["model_sha256"], job["status"], (job["result"] or {}).get("coarse") == expected[models[0].sha256]))
+        over.set()
+        writing.join()
+        equal("changes nothing of what is served", set(found), {(models[0].sha256, "succeeded", True)})
+        models[1].put(file)
+        equal("and what it is in the end can be loaded", load(client, "live").json()["sha256"], models[1].sha256)
+
 with group("a model that can't be used"):
     models[0].put(file)
     with Server("--model", f"live={file}", "--model", f"other={models[1].path}") as server:
@@ -104,6 +134,9 @@ with group("a model that can't be used"):
         job = client.post(SHORT, f"?model=live@{models[0].sha256[:8]}", Prefer="wait=30").json()
         check("and to be had by its digest", job["result"]["coarse"] == expected[models[0].sha256])
         equal("one command rolls back", load(client, "live", verb="rollback").json()["sha256"], models[0].sha256)
+        os.kill(server.child.pid, signal.SIGHUP)
+        until("SIGHUP is taken", lambda: "SIGHUP" in server.text())
+        equal("and does not undo it", standing(client)["ready"], models[0].sha256)
         wish = '{"version": "%s"}' % models[2].sha256[:10]
         equal("another goes to a version", load(client, "live", wish).json()["sha256"], models[2].sha256)
         for body, status in (('{"file": "/etc/passwd"}', 422), ('{"file": "x"}', 422), ("[]", 422), ('{"path": "x"}', 422)):
