@@ -194,7 +194,8 @@ let package = Package(
         .testTarget(
             name: "VigilTests",
             dependencies: [
-                "TestSupport", "API", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform", "SQLiteStore",
+                "TestSupport", "API", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Platform",
+                "SQLiteStore",
                 "Tracing",
                 "Scoring",
                 "VadCLIP", "Webhooks", "vigil",

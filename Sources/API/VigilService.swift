@@ -76,12 +76,19 @@ public final class VigilService: Sendable {
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
         // A look at a batch gives no scores, and is written down where it is refused alone.
         router.get("/batches/{id}", audited(.read) { request, _ in try await self.showBatch(request) })
+        router.get("/batches/{id}/comparison", audited(.read) { try await self.showComparison($0, $1) })
         router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
-        router.get("/v1/models", .deferred { _ in await self.listModels() })
+        router.get("/v1/models", .deferred { await self.listModels(detailed: $0.seesDetails) })
+        let most = ModelWish.mostBytes
+        router.post("/v1/models/{name}/load", bodyLimit: most, audited(.change) { try await self.loadModel($0, $1) })
+        router.post(
+            "/v1/models/{name}/unload", bodyLimit: most, audited(.change) { try await self.unloadModel($0, $1) })
+        router.post(
+            "/v1/models/{name}/rollback", bodyLimit: most, audited(.change) { try await self.rollBackModel($0, $1) })
         if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
         router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails) })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
@@ -96,6 +103,12 @@ public final class VigilService: Sendable {
         router.get("/v2", .deferred { _ in self.describeProtocol() })
         router.get("/v2/health/live", .immediate { _ in self.liveForInference() })
         router.get("/v2/health/ready", .deferred { _ in await self.readyForInference() })
+        let most = ModelWish.mostBytes
+        router.post("/v2/repository/index", bodyLimit: most, .deferred { try await self.listRepository($0) })
+        let repository = "/v2/repository/models/{name}"
+        router.post(repository + "/load", bodyLimit: most, audited(.change) { try await self.loadInRepository($0, $1) })
+        router.post(
+            repository + "/unload", bodyLimit: most, audited(.change) { try await self.unloadInRepository($0, $1) })
         for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
             router.get(model, .deferred { try await self.describeModelForInference($0) })
             router.get(model + "/ready", .deferred { try await self.modelReadyForInference($0) })

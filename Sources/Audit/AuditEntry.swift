@@ -15,6 +15,8 @@ public struct AuditEntry: Sendable, Equatable {
         case read
         /// A job or a batch was cancelled or forgotten.
         case delete
+        /// What is served under a model's name was changed.
+        case change
         /// Requests were refused before anything was looked for.
         case refuse
         /// Some of what was done is not in the log, as it could not be written for long.

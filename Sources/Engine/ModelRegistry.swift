@@ -32,8 +32,12 @@ public final class ModelRegistry: Sendable {
         var first: Name
         /// The other names in the order in which they came.
         var others: [Name] = []
+        /// What does jobs that were accepted for it before, and is found by nobody else.
+        var hidden: [ModelVersion] = []
 
         var names: [Name] { [first] + others }
+        /// All that does jobs.
+        var working: [ModelVersion] { names.flatMap(\.all) + hidden }
 
         subscript(name: String) -> Name? { names.first { $0.text.hasBytes(of: name) } }
 
@@ -57,14 +61,23 @@ public final class ModelRegistry: Sendable {
     /// What jobs get that name no model.
     public var `default`: ModelVersion { state.withLock { $0.first.current } }
 
-    /// All that is served: the default's name first, of each name first what new jobs get.
+    /// All that can be asked for: the default's name first, of each name first what new jobs get.
     public var all: [ModelVersion] { state.withLock { $0.names.flatMap(\.all) } }
+
+    /// What does no more than the jobs that were accepted for it before.
+    public var hidden: [ModelVersion] { state.withLock { $0.hidden } }
+
+    /// What new jobs of a name get; nil where it has none.
+    public func current(_ name: String) -> ModelVersion? { state.withLock { $0[name]?.current } }
+
+    /// All versions that can be asked for by this name, first what new jobs get.
+    public func versions(_ name: String) -> [ModelVersion] { state.withLock { $0[name]?.all ?? [] } }
 
     /// Whose jobs may be claimed, as the store wants to know it.
     public var served: ServedModels {
         get async {
             var names: [String: String] = [:]
-            for version in all.reversed() { names[await version.sha256] = version.name }
+            for version in state.withLock({ $0.working }).reversed() { names[await version.sha256] = version.name }
             return ServedModels(names)
         }
     }
@@ -81,16 +94,16 @@ public final class ModelRegistry: Sendable {
 
     private func put(_ version: ModelVersion, retiring: Bool) async -> ModelVersion {
         // Nothing is served before its digest is known, but for the very first: so what is compared below is known.
-        let sha256 = await version.sha256
-        for other in all { _ = await other.sha256 }
+        let sha256 = await known(version)
         // What is retired goes here, not under the lock: it may be the last that holds it.
         var gone: [ModelVersion] = []
         let served = state.withLock { state in
+            let served = state.working.first { $0.isVersion(version.name, sha256) } ?? version
+            state.hidden.removeAll { $0 === served }
             guard var name = state[version.name] else {
-                state.others.append(Name(text: version.name, current: version))
-                return version
+                state.others.append(Name(text: version.name, current: served))
+                return served
             }
-            let served = name.all.first { $0.knownSHA256 == sha256 } ?? version
             name.put(served)
             if retiring { swap(&name.earlier, &gone) }
             state.replace(name)
@@ -98,6 +111,12 @@ public final class ModelRegistry: Sendable {
         }
         withExtendedLifetime(gone) {}
         return served
+    }
+
+    /// The digest of a version, once those of all that is served are known too.
+    private func known(_ version: ModelVersion) async -> String {
+        for other in state.withLock({ $0.working }) { _ = await other.sha256 }
+        return await version.sha256
     }
 
     /// Serves a version no longer. Jobs that hold it end with it; where others of its name are served, new jobs get the one
@@ -130,7 +149,7 @@ extension ModelRegistry {
             guard let sha256 = id.sha256 else { return state[id.name]?.current }
             // Each job asks, and most are the default's.
             if state.first.current.isVersion(id.name, sha256) { return state.first.current }
-            let all = state.names.flatMap(\.all)
+            let all = state.working
             return all.first { $0.isVersion(id.name, sha256) }
                 ?? all.first { $0.knownSHA256?.hasBytes(of: sha256) == true }
         }
@@ -156,42 +175,63 @@ extension ModelRegistry {
     }
 }
 
-/// Why nothing was found under what somebody asked for.
-public enum ModelLookupError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// There is no model of this name; the names that there are.
-    case unknownName(String, served: [String])
-    /// The model has no version whose digest begins so; the digests that there are.
-    case unknownVersion(String, served: [String])
-    /// Several versions have digests that begin so; which.
-    case ambiguous(String, [String])
-
-    /// What was wrong, and what was expected.
-    public var description: String {
-        switch self {
-        case .unknownName(let text, let served):
-            "no model is called '\(text.prefix(100))': expected \(Self.list(served.map { "'\($0)'" }))"
-        case .unknownVersion(let text, let served):
-            "no version is '\(text.prefix(100))': expected the first digits of \(Self.list(served))"
-        case .ambiguous(let text, let digests):
-            "'\(text.prefix(100))' is several versions: expected more digits of \(Self.list(digests))"
+/// Replacing without a gap: a version is there for jobs before anybody gets it, and for as long as any are accepted for it.
+extension ModelRegistry {
+    /// From now on the version does jobs that were accepted for it, and nobody finds it yet.
+    ///
+    /// - Returns: what is served: a version of this name and digest that was there stays, and `version` is not needed.
+    public func stage(_ version: ModelVersion) async -> ModelVersion {
+        let sha256 = await known(version)
+        return state.withLock { state in
+            if let served = state.working.first(where: { $0.isVersion(version.name, sha256) }) { return served }
+            state.hidden.append(version)
+            return version
         }
     }
 
-    private static func list(_ texts: [String]) -> String { texts.joined(separator: ", or ") }
-}
-
-/// Why a version goes on being served.
-public enum RetirementError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// It was not served.
-    case notServed(String)
-    /// It is the default, and there is no other of its name.
-    case isDefault(String)
-
-    /// What was wrong.
-    public var description: String {
-        switch self {
-        case .notServed(let name): "this version of '\(name)' is not served"
-        case .isDefault(let name): "'\(name)' is the default, and this is its only version: add another before"
+    /// From now on new jobs of the name get a version that was staged. The one that they got before can still be asked for by
+    /// its digest; what came before that one is left to its jobs.
+    public func promote(_ version: ModelVersion) {
+        state.withLock { state in
+            state.hidden.removeAll { $0 === version }
+            guard var name = state[version.name] else {
+                return state.others.append(Name(text: version.name, current: version))
+            }
+            name.put(version)
+            state.hidden += name.earlier.dropLast()
+            name.earlier = name.earlier.suffix(1)
+            state.replace(name)
         }
+    }
+
+    /// Nobody finds a name any more; the jobs that were accepted for its versions are done.
+    public func withdraw(_ name: String) throws(RetirementError) {
+        try state.withLock { state throws(RetirementError) in
+            guard let gone = state[name] else { throw .notServed(name) }
+            guard !state.first.text.hasBytes(of: name) else { throw .isDefault(name) }
+            state.others.removeAll { $0.text.hasBytes(of: name) }
+            state.hidden += gone.all
+        }
+    }
+
+    /// The hidden versions that nobody else holds: since nobody finds them either, no further job is accepted for them.
+    public var unheld: [ModelID] {
+        state.withLock { state in
+            state.hidden.indices.compactMap { index in
+                guard isKnownUniquelyReferenced(&state.hidden[index]) else { return nil }
+                return ModelID(name: state.hidden[index].name, sha256: state.hidden[index].knownSHA256)
+            }
+        }
+    }
+
+    /// Lets go of hidden versions, whose jobs are done.
+    public func drop(_ ids: Set<ModelID>) {
+        let gone = state.withLock { state in
+            let gone = state.hidden.filter { ids.contains(ModelID(name: $0.name, sha256: $0.knownSHA256)) }
+            state.hidden.removeAll { version in gone.contains { $0 === version } }
+            return gone
+        }
+        // The last to hold them goes here, not under the lock.
+        withExtendedLifetime(gone) {}
     }
 }

@@ -1,4 +1,5 @@
 import Dispatch
+public import Jobs
 import Platform
 import Synchronization
 public import VadCLIP
@@ -11,6 +12,8 @@ public final class ModelVersion: Sendable {
     public let name: String
     /// The model itself.
     public let model: Model
+    /// When it was loaded.
+    public let loadedAt = SystemClock().wall
     private let digest: Mutex<Digest>
     private let benches = Mutex<[ObjectIdentifier: Bench]>([:])
 

@@ -6,6 +6,8 @@ extension SQLiteJobStore {
         let id: JobID
         let new: NewJob
         let payload: StoredPayload
+        /// The job of the same submission whose input this one's is too.
+        var twin: JobID?
     }
 
     /// Commits jobs with their inputs.
@@ -58,11 +60,18 @@ extension SQLiteJobStore {
             }
         }
         @Sendable func encode() -> [Handed] {
-            zip(ids, submission.jobs).map { id, job in
+            var handed: [Handed] = []
+            for (id, job) in zip(ids, submission.jobs) {
+                // Jobs of one matrix for several models come one after another.
+                if let last = handed.last, last.new.subject === job.subject {
+                    handed.append(Handed(id: id, new: job, payload: last.payload, twin: last.twin ?? last.id))
+                    continue
+                }
                 // The writer has others to serve while it is computed.
                 let subject = job.subject.bytes
-                return Handed(id: id, new: job, payload: StoredPayload(job.input, subject: subject))
+                handed.append(Handed(id: id, new: job, payload: StoredPayload(job.input, subject: subject)))
             }
+            return handed
         }
         let bytes = submission.jobs.reduce(0) { $0 + $1.input.count }
         guard bytes > StoredBody.largestRow else { return (batch, encode()) }
@@ -85,7 +94,9 @@ extension SQLiteJobStore {
         guard handed.contains(where: \.payload.body.isLarge) else { return }
         try await threads.run { [files] () throws(JobStoreError) in
             for job in handed where job.payload.body.isLarge {
-                try files.write(job.payload.body, to: BodyFiles.inputName(job.id))
+                let name = BodyFiles.inputName(job.id)
+                if let twin = job.twin, files.share(BodyFiles.inputName(twin), as: name) { continue }
+                try files.write(job.payload.body, to: name)
             }
         }
     }

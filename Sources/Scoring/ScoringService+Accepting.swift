@@ -16,15 +16,65 @@ package struct AcceptedMatrix: Sendable {
 
 /// Accepting: what was sent is decoded as it comes, and looked at once.
 extension ScoringService {
+    /// What parameters ask of the models that they name, or of the default; throws what can't be taken.
+    package func options(
+        _ parameters: [Parameter]
+    ) async throws(ScoringError) -> (options: ScoreOptions, versions: [ModelVersion]) {
+        let options: ScoreOptions
+        do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
+        let versions = try await versions(options)
+        for version in versions { try check(options, of: version) }
+        do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
+        return (options, versions)
+    }
+
     /// What parameters ask of a model; throws what can't be taken.
     package func options(
         _ parameters: [Parameter], of version: ModelVersion
     ) throws(ScoringError) -> ScoreOptions {
+        try options(parameters, of: [version])
+    }
+
+    /// What parameters ask of models that were found before, whatever they name; throws what can't be taken.
+    package func options(
+        _ parameters: [Parameter], of versions: [ModelVersion]
+    ) throws(ScoringError) -> ScoreOptions {
         let options: ScoreOptions
         do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
-        do { try version.model.check(labels: options.labels) } catch { throw .labels(error) }
+        for version in versions { try check(options, of: version) }
         do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
         return options
+    }
+
+    private func check(_ options: ScoreOptions, of version: ModelVersion) throws(ScoringError) {
+        do { try version.model.check(labels: options.labels) } catch { throw .labels(error) }
+    }
+
+    /// The models of these names, or the default where there are none. One upload is for all of them, so they take the same
+    /// features.
+    private func versions(_ options: ScoreOptions) async throws(ScoringError) -> [ModelVersion] {
+        var versions = options.models.isEmpty ? [models.default] : []
+        for name in options.models + (options.compare.map { [$0] } ?? []) {
+            let version: ModelVersion
+            do { version = try await models.find(name) } catch { throw .model(error) }
+            guard !versions.contains(where: { $0 === version }) else {
+                throw .parameter(
+                    OptionError(
+                        name: options.compare == nil ? "model" : "compare",
+                        problem: "\(quoted(name)) is there twice: expected each model once"))
+            }
+            versions.append(version)
+        }
+        let first = versions[0]
+        let width = first.model.configuration.width
+        if let other = versions.first(where: { $0.model.configuration.width != width }) {
+            throw .parameter(
+                OptionError(
+                    name: "model",
+                    problem: "'\(first.name)' takes features \(width) wide, '\(other.name)' "
+                        + "\(other.model.configuration.width): expected models that take the same"))
+        }
+        return versions
     }
 
     /// The one form that a client's address is kept in.

@@ -35,6 +35,8 @@ public final class ScoringService: Sendable {
     package let settings: Settings
     /// The models that are served.
     package let models: ModelRegistry
+    /// Where the models come from; nil where they stay as they are.
+    package let library: ModelLibrary?
     /// The jobs.
     package let backlog: Backlog
     let pool: WorkerPool<ModelEngine<ScoringWork>>
@@ -42,23 +44,41 @@ public final class ScoringService: Sendable {
     package let answers: AnswerBudget
     /// Stored results, read once for all who follow their jobs at the time.
     let stored = SharedMaking<JobID, StoredResult>()
+    /// The digests of the models whose files are kept beside their jobs.
+    let kept = Mutex<Set<ByteText>>([])
+    /// Whoever changes what is served goes through here.
+    let changes = Turnstile()
     /// Whether the workers have ended because the service is leaving.
     private let hasEnded = Atomic(false)
 
     /// A service that scores with `models` on `workers` threads.
-    public init(models: ModelRegistry, backlog: Backlog, workers: Int, settings: Settings = Settings()) {
+    ///
+    /// - Parameter library: where those models come from
+    public init(
+        models: ModelRegistry, library: ModelLibrary? = nil, backlog: Backlog, workers: Int,
+        settings: Settings = Settings()
+    ) {
         self.models = models
+        self.library = library
         self.backlog = backlog
         answers = AnswerBudget(limit: settings.answerBytes, clock: backlog.clock)
         self.settings = settings
         pool = WorkerPool(
-            backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)),
+            backlog: backlog,
+            processor: ModelEngine(
+                models, for: ScoringWork(scored: settings.scored), rescores: settings.missingModel == .rescore),
             workers: workers)
     }
 
     /// Starts the workers, which begin with jobs once the models' digests are known.
     public func start() throws {
-        try pool.start(serving: { [models] in await models.served }, missing: settings.missingModel)
+        // Until the store knows them nothing else may tell it of others.
+        try pool.start(
+            serving: { [self] in
+                await changes.enter()
+                await bringBack()
+                return await claimable
+            }, missing: missing, told: { [changes] in changes.leave() })
     }
 
     /// Removes results whose time is over, until the task is cancelled.
@@ -84,6 +104,7 @@ public final class ScoringService: Sendable {
         // What the workers were at is in the queue again by then.
         _ = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
         backlog.stopWatching()
+        await forgetModels()
         let left = backlog.metrics
         return left.queuedJobs + left.waitingJobs
     }
@@ -115,6 +136,10 @@ public final class ScoringService: Sendable {
 package enum ScoringError: Error, CustomStringConvertible {
     /// A parameter can't be taken.
     case parameter(OptionError)
+    /// There is no such model.
+    case model(ModelLookupError)
+    /// What is served stays as it is.
+    case change(ModelChangeError)
     /// The labels can't be scored against.
     case labels(ModelError)
     /// A matrix can't be scored; `file` is what messages call it, nil where it is the only thing that came.
@@ -140,6 +165,8 @@ package enum ScoringError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .parameter(let error): error.description
+        case .model(let error): error.description
+        case .change(let error): error.description
         case .labels(let error): error.description
         case .features(let error, let file):
             (file.map { "\(quoted($0)): " } ?? "") + error.description

@@ -94,6 +94,7 @@ struct OpenAPITests {
             case ("get", "/jobs/{id}"): _ = try await service.showJob(request)
             case ("get", "/jobs/{id}/events"): _ = try await service.showEvents(request)
             case ("get", "/batches/{id}"): _ = try await service.showBatch(request)
+            case ("get", "/batches/{id}/comparison"): _ = try await service.showComparison(request)
             case ("delete", "/jobs/{id}"): _ = try await service.deleteJob(request)
             case ("delete", "/batches/{id}"): _ = try await service.deleteBatch(request)
             default: return nil
@@ -154,6 +155,9 @@ struct OpenAPITests {
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
         try conformance.check(await service.listModels().bytes, "Models")
+        let absent = ModelStanding(
+            name: "x", state: .failed, isDefault: false, reason: "torn", version: nil, waitingJobs: nil)
+        try conformance.check(ModelDocument(standing: absent).json, "Model")
         try conformance.check(await service.healthy(detailed: true).bytes, "Health")
         try conformance.check(service.live(detailed: true).bytes, "Health")
         try conformance.check(await service.ready(detailed: true).bytes, "Health")
@@ -190,6 +194,7 @@ struct OpenAPITests {
         try conformance.check(await vigil.ask(.get, "/v2/health/ready").bytes, "InferenceReady")
         try conformance.check(await vigil.ask(.get, model + "/ready").bytes, "InferenceModelReady")
         #expect(conformance.differences == [])
+        try conformance.check(await vigil.ask(.post, "/v2/repository/index").bytes, "InferenceRepository")
         let schemas = [
             "InferenceServer", "InferenceModel", "InferenceTensor", "InferenceAnswer", "InferenceAnswerParameters",
             "InferenceOutput", "InferenceError", "InferenceReady", "InferenceModelReady",
@@ -271,6 +276,20 @@ struct OpenAPITests {
         #expect(conformance.unseen(in: ["Batch", "BatchCounts", "Callback"]) == [])
     }
 
+    @Test("a comparison has the described properties, and no other")
+    func comparison() throws {
+        var conformance = Conformance(description)
+        var low = Self.result()
+        low.logits.coarse = [3, -3]
+        let id = "01M85BV3QAE4RGA8GVVP3465ME"
+        try conformance.check(ComparisonDocument(Self.result(), low).json(batch: id), "Comparison")
+        low.labels = ["normal", "smoke"]
+        try conformance.check(ComparisonDocument(Self.result(), low).json(batch: id), "Comparison")
+        #expect(conformance.differences == [])
+        let schemas = ["Comparison", "ScoreComparison", "CoarseDifference", "ScoreDifference"]
+        #expect(conformance.unseen(in: schemas) == [])
+    }
+
     @Test("what differs from the description is noticed")
     func differences() throws {
         var conformance = Conformance(description)
@@ -332,7 +351,8 @@ extension OpenAPITests {
         options.fps = 25
         options.logits = true
         return ScoreResult(
-            model: "m", modelSHA256: "a", trained: false, caveat: "for tests alone", labels: ["normal", "fighting"],
+            model: "m", modelSHA256: "a", acceptedForSHA256: "b", trained: false, caveat: "for tests alone",
+            labels: ["normal", "fighting"],
             logits: logits,
             featuresSHA256: "b", kernels: "portable", options: options, queuedMilliseconds: 1, scoredMilliseconds: 2.5)
     }

@@ -51,26 +51,26 @@ struct ReloadingTests {
     @Test(
         "a file that everyone can read is warned of, each time",
         arguments: [(0o644, true), (0o640, false), (0o600, false)], [true, false])
-    func permissions(mode: (bits: Int, warns: Bool), isOfKeys: Bool) throws {
+    func permissions(mode: (bits: Int, warns: Bool), isOfKeys: Bool) async throws {
         try write(isOfKeys ? Self.key : Self.secret, mode: mode.bits)
         let source = try source(ofKeys: isOfKeys)
         #expect(notes.all.count { $0.contains("warning") } == (mode.warns ? 1 : 0))
-        _ = source.read()
+        _ = await source.read()
         #expect(notes.all.count { $0.contains("warning") } == (mode.warns ? 2 : 0))
     }
 
     @Test(
         "what counts now is told, and what is not taken by its line; never what stands there", arguments: [true, false])
-    func changes(isOfKeys: Bool) throws {
+    func changes(isOfKeys: Bool) async throws {
         let good = isOfKeys ? Self.key : Self.secret
         try write(good)
         let source = try source(ofKeys: isOfKeys)
         try write(good + "# more\n")
-        _ = source.read()
+        _ = await source.read()
         #expect(notes.all.last?.contains("are read") == true && notes.all.last?.contains(path) == true)
         let count = notes.all.count
         try write("\nbob\n")
-        _ = source.read()
+        _ = await source.read()
         #expect(notes.all.count == count + 1)
         let line = try #require(notes.all.last)
         #expect(line.contains("error") && line.contains("are not changed") && line.contains("\(path):2"), "\(line)")

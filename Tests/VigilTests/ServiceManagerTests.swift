@@ -49,19 +49,19 @@ struct ServiceManagerTests {
     }
 
     @Test("files that are read again are told of while the process is ready, neither before nor after")
-    func reading() throws {
+    func reading() async throws {
         let folder = try ScratchFolder()
         let inbox = try Inbox(at: folder.path + "/notify")
         let manager = try #require(self.manager(["NOTIFY_SOCKET": folder.path + "/notify"]))
         func heads() -> [String] { inbox.all().map { String($0.prefix { $0 != "=" }) } }
         var count = 0
-        manager.tell(ofReading: { count += 1 })
+        await manager.tell(ofReading: { count += 1 })
         #expect(heads() == [])
         manager.tell(.ready)
-        manager.tell(ofReading: { count += 1 })
+        await manager.tell(ofReading: { count += 1 })
         #expect(heads() == ["READY", "RELOADING", "READY"])
-        manager.tell(ofReading: { manager.tell(.stopping) })
-        manager.tell(ofReading: { count += 1 })
+        await manager.tell(ofReading: { manager.tell(.stopping) })
+        await manager.tell(ofReading: { count += 1 })
         #expect(heads() == ["RELOADING", "STOPPING"])
         #expect(count == 3)
     }

@@ -68,6 +68,11 @@ public struct AccessControl: Sendable {
         if OriginRules.isUnsafe(head.method), origins.isForeign(head), !origins.allows(head) {
             return Admission(client: address, verdict: .refused(Problem.foreignOrigin(head)))
         }
+        if keys == nil, OriginRules.isUnsafe(head.method), Self.changesModels(head.path),
+            !isHere(head, peer, isLoopbackName: named.isLoopback)
+        {
+            return Admission(client: address, verdict: .refused(Problem.onlyFromHere))
+        }
         var client = address
         var refusal: HTTPProblem?
         var key: APIKey?
@@ -88,7 +93,8 @@ public struct AccessControl: Sendable {
         }
         let seesDetails =
             key?.seesServer
-            ?? (keys == nil && head.path == "/v1/server" && isHere(head, peer, isLoopbackName: named.isLoopback))
+            ?? (keys == nil && ["/v1/server", "/v1/models"].contains(head.path)
+                && isHere(head, peer, isLoopbackName: named.isLoopback))
         return Admission(
             client: client, fields: fields, seesDetails: seesDetails, isTrusted: keys == nil || key != nil)
     }
@@ -134,8 +140,16 @@ public struct AccessControl: Sendable {
     /// What a key's role has against a request; nil for nothing.
     private static func forbidden(_ head: RequestHead, to key: APIKey) -> HTTPProblem? {
         if !key.mayChange, OriginRules.isUnsafe(head.method) { return Problem.readerOnly(key.name) }
+        if OriginRules.isUnsafe(head.method), key.role != .admin, changesModels(head.path) {
+            return Problem.adminOnly(key.name)
+        }
         if head.path == "/metrics", !key.seesServer { return Problem.noMetrics(key.name) }
         return nil
+    }
+
+    /// Whether what a path is about is what the server serves to all.
+    private static func changesModels(_ path: String) -> Bool {
+        path.utf8.starts(with: "/v1/models/".utf8) || path.utf8.starts(with: "/v2/repository/models/".utf8)
     }
 
     /// Whether the request comes from this machine, and from no page of a browser on it.

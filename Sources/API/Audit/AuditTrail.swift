@@ -94,6 +94,16 @@ final class AuditNote: Sendable {
         try await trail.add([entryOfPath(action, status: status, outcome: outcome)])
     }
 
+    /// Writes down that another version of a model is served, or none of its name.
+    func record(_ name: String, _ sha256: String?, status: HTTPResponse.Status, outcome: String)
+        async throws(HTTPProblem)
+    {
+        hasRecorded.store(true, ordering: .relaxed)
+        var entry = entry(.change, status: status, outcome: outcome)
+        (entry.model, entry.modelSHA256) = (name, sha256)
+        try await trail.add([entry])
+    }
+
     /// Writes down what is about to be done where no trace of it would be left if the process ended before the line: what is
     /// gone from the store can't be found again at the next start.
     func begin(_ action: AuditEntry.Action) async throws(HTTPProblem) {
@@ -109,6 +119,7 @@ final class AuditNote: Sendable {
         var entry = entry(action, status: status, outcome: outcome)
         let id = request.pathParameters["id"].map { String(decoding: $0.utf8.prefix(64), as: UTF8.self) }
         if request.head.path.utf8.starts(with: "/batches/".utf8) { entry.batch = id } else { entry.job = id }
+        entry.model = request.pathParameters["name"].map { String(decoding: $0.utf8.prefix(64), as: UTF8.self) }
         return entry
     }
 

@@ -28,6 +28,24 @@ public struct ComparisonDocument: Sendable {
         }
     }
 
+    /// The comparison of two jobs that were handed in together.
+    func json(batch id: String) -> [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("batch", id)
+                json.key("results")
+                json.array(results) { $1.write(to: &$0) }
+                json.key("comparison")
+                write(to: &json)
+            }
+        }
+    }
+
+    /// About how many bytes that takes.
+    static func jsonEstimate(_ first: ScoreResult, _ second: ScoreResult) -> Int {
+        ScoreDocument.jsonEstimate(first) + ScoreDocument.jsonEstimate(second) + 12 * first.logits.snippets
+    }
+
     /// Writes the comparison object.
     func write(to json: inout JSONWriter) {
         json.object { json in

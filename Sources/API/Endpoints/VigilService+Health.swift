@@ -85,12 +85,13 @@ extension VigilService {
     /// for them as long as they like.
     private func modelCheck() async -> Check {
         let waiting = (try? await scoring.backlog.waitingJobs()) ?? []
+        let absent = (scoring.library?.absent ?? []).map { "'\($0.name)' is not served: \($0.reason)" }
         let others = waiting.map {
             "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
         }
         return Check(
             name: "model", isFine: true,
-            detail: scoring.models.all.map(Self.selfTest).joined(separator: "; ") + others.joined())
+            detail: (scoring.models.all.map(Self.selfTest) + absent).joined(separator: "; ") + others.joined())
     }
 
     private static func selfTest(of version: ModelVersion) -> String {

@@ -155,6 +155,8 @@ struct InferenceParameters {
 
     /// Parameters of `POST /score` that are asked for otherwise here, or mean nothing.
     private static let elsewhere: [String: String] = [
+        "model": "it stands in the path",
+        "compare": "a request is scored by one model",
         "logits": "they are outputs, coarse_logits and fine_logits",
         "validate_only": "nothing is answered here but scores",
         "callback": "the answer comes with this exchange",
@@ -251,11 +253,6 @@ extension Problem {
             HTTPProblem(
                 status: .internalServerError, slug: "damaged-job", title: "The job is damaged", detail: failure.detail)
         }
-    }
-
-    static func unknownModel(_ error: ModelLookupError) -> HTTPProblem {
-        HTTPProblem(
-            status: .notFound, slug: "unknown-model", title: "There is no such model", detail: error.description)
     }
 }
 

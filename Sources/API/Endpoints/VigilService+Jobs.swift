@@ -278,7 +278,7 @@ extension VigilService {
         }
     }
 
-    private func batchID(of request: Request) throws(HTTPProblem) -> BatchID {
+    func batchID(of request: Request) throws(HTTPProblem) -> BatchID {
         let text = request.pathParameters["id"] ?? ""
         guard let id = BatchID(text) else { throw Problem.of(.unknownBatch(text)) }
         return id

@@ -2,39 +2,128 @@ import Engine
 import HTTP
 import HTTPTypes
 import JSON
+import Platform
 import Scoring
 import VadCLIP
 
 /// `/v1/models` and `/openapi.yaml`: what is served, and how to speak to it.
 extension VigilService {
-    func listModels() async -> Response {
-        var served: [(version: ModelVersion, sha256: String)] = []
-        for version in scoring.models.all { served.append((version, await version.sha256)) }
+    /// - Parameter detailed: whether the client may see what is wrong with files of this machine
+    func listModels(detailed: Bool = true) async -> Response {
+        let standings = await scoring.standings
         let body = JSONWriter.document { json in
             json.object { json in
                 json.key("models")
-                json.array(served) { json, served in
-                    let (info, configuration) = (served.version.model.info, served.version.model.configuration)
-                    json.object { json in
-                        json.member("name", served.version.name)
-                        json.member("family", configuration.kind.family.name)
-                        json.member("labels", configuration.labels)
-                        json.member("window", configuration.window)
-                        json.member("length", configuration.length)
-                        json.member("width", configuration.width)
-                        json.member("parameters", info.parameters)
-                        json.member("sha256", served.sha256)
-                        json.member("source_sha256", info.sourceSHA256)
-                        json.member("trained", info.trained)
-                        if let caveat = info.caveat { json.member("caveat", caveat) }
-                    }
-                }
+                json.array(standings) { ModelDocument(standing: $1, isDetailed: detailed).write(to: &$0) }
             }
         }
         return .json(body)
     }
 
+    /// Reads a model's file anew, or gives its name an earlier version again.
+    func loadModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
+        let (name, wish) = try await wish(of: request)
+        let version = try await scoring.load(name, from: wish.file, version: wish.version)
+        try await note?.record(name, version.knownSHA256, status: .ok, outcome: "loaded")
+        return await answer(name)
+    }
+
+    /// Serves a name no longer.
+    func unloadModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
+        let (name, _) = try await wish(of: request, among: [])
+        try await scoring.unload(name)
+        try await note?.record(name, nil, status: .ok, outcome: "unloaded")
+        return await answer(name)
+    }
+
+    /// Gives a name the version again that it had before.
+    func rollBackModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
+        let (name, _) = try await wish(of: request, among: [])
+        let version = try await scoring.rollBack(name)
+        try await note?.record(name, version.knownSHA256, status: .ok, outcome: "rolled-back")
+        return await answer(name)
+    }
+
+    private func wish(
+        of request: Request, among names: [String] = ModelWish.names
+    ) async throws -> (name: String, wish: ModelWish) {
+        _ = try parameters(of: request, among: [])
+        let body = try await request.body.collect(upTo: ModelWish.mostBytes)
+        let wish = try taken { () throws(OptionError) in try ModelWish(body, among: names) }
+        return (request.pathParameters["name"] ?? "", wish)
+    }
+
+    /// The name as it stands now.
+    private func answer(_ name: String) async -> Response {
+        let standings = await scoring.standings.filter { $0.name.hasBytes(of: name) }
+        // What only does its jobs says nothing of the name.
+        let standing = standings.first { $0.state != .retiring } ?? standings.first
+        return .json(standing.map { ModelDocument(standing: $0).json } ?? [])
+    }
+
     func description() -> Response {
         Response(status: .ok, fields: [.contentType: "application/yaml"], body: .bytes(openAPI))
+    }
+}
+
+/// A model as it stands, as JSON.
+struct ModelDocument {
+    let standing: ModelStanding
+    var isDetailed = true
+
+    /// The model object.
+    var json: [UInt8] { JSONWriter.document { write(to: &$0) } }
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member("name", standing.name)
+            json.member("state", standing.state.rawValue)
+            json.member("default", standing.isDefault)
+            if let reason = standing.reason {
+                json.member("reason", isDetailed ? reason : "its file can't be used; the server's log says why")
+            }
+            if let version = standing.version { write(version, to: &json) }
+        }
+    }
+
+    private func write(_ version: ModelVersion, to json: inout JSONWriter) {
+        let (info, configuration) = (version.model.info, version.model.configuration)
+        json.member("family", configuration.kind.family.name)
+        json.member("labels", configuration.labels)
+        json.member("window", configuration.window)
+        json.member("length", configuration.length)
+        json.member("width", configuration.width)
+        json.member("parameters", info.parameters)
+        json.member("sha256", version.knownSHA256)
+        json.member("source_sha256", info.sourceSHA256)
+        json.member("trained", info.trained)
+        if let caveat = info.caveat { json.member("caveat", caveat) }
+        json.member("loaded_at", version.loadedAt.description)
+        json.member("jobs_waiting", standing.waitingJobs)
+    }
+}
+
+/// What the body of a request asks to be loaded; nothing in particular where it is empty.
+struct ModelWish {
+    static let names = ["file", "version"]
+    /// Bytes that such a body may have.
+    static let mostBytes = 4_096
+
+    /// The name of a file in the folder of models.
+    var file: String?
+    /// The first digits of a version's SHA-256.
+    var version: String?
+
+    init(_ body: [UInt8], among names: [String]) throws(OptionError) {
+        guard !body.isEmpty else { return }
+        guard case .object(let members)? = try? JSONReader.parse(body) else {
+            throw OptionError(name: "body", problem: "it is no JSON object: expected one, or nothing")
+        }
+        let given = try Parameters(members.map { Parameter($0.name, .json($0.value)) }, among: names)
+        if let value = given["file"] { file = try value.text() }
+        if let value = given["version"] { version = try value.text() }
+        guard file == nil || version == nil else {
+            throw OptionError(name: "version", problem: "given beside file: expected one of them")
+        }
     }
 }

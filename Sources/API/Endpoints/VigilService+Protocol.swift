@@ -9,7 +9,7 @@ import Scoring
 /// `/v2`, its health and its models: what clients of the Open Inference Protocol ask before they send anything.
 extension VigilService {
     /// What of the protocol is spoken beyond what it asks for.
-    private static let extensions = ["binary_tensor_data", "schedule_policy"]
+    private static let extensions = ["binary_tensor_data", "model_repository", "schedule_policy"]
 
     func describeProtocol() -> Response {
         .json(
@@ -41,17 +41,27 @@ extension VigilService {
             }, status: answer.status, fields: answer.fields)
     }
 
+    /// Whether requests for a model are taken; one that is known and not served is there, and not ready.
     func modelReadyForInference(_ request: Request) async throws -> Response {
-        let version = try await inferredModel(of: request)
         let server = await ready(detailed: false)
-        return .json(
-            JSONWriter.document { json in
-                json.object { json in
-                    json.member("name", version.name)
-                    json.member("ready", server.status == .ok)
-                    if server.status != .ok { json.member("error", "The service is not ready: /readyz tells more.") }
-                }
-            }, status: server.status, fields: server.fields)
+        var fault = server.status == .ok ? nil : "The service is not ready: /readyz tells more."
+        var name = request.pathParameters["name"] ?? ""
+        do throws(HTTPProblem) { name = try await inferredModel(of: request).name } catch {
+            let isOfName = request.pathParameters["version"] == nil
+            let absent = await scoring.standings.first { $0.version == nil && $0.name.hasBytes(of: name) }
+            guard isOfName, let absent else { throw error }
+            fault = absent.reason ?? "It is not loaded."
+        }
+        let body = JSONWriter.document { json in
+            json.object { json in
+                json.member("name", name)
+                json.member("ready", fault == nil)
+                if let fault { json.member("error", fault) }
+            }
+        }
+        var fields: HTTPFields = [.cacheControl: "no-store"]
+        if fault != nil { fields[.retryAfter] = "5" }
+        return .json(body, status: fault == nil ? .ok : .serviceUnavailable, fields: fields)
     }
 
     func describeModelForInference(_ request: Request) async throws -> Response {
@@ -97,6 +107,6 @@ extension VigilService {
     func inferredModel(of request: Request) async throws(HTTPProblem) -> ModelVersion {
         let name = request.pathParameters["name"] ?? ""
         let digits = request.pathParameters["version"].map { "@\($0)" } ?? ""
-        do { return try await scoring.models.find(name + digits) } catch { throw Problem.unknownModel(error) }
+        do { return try await scoring.models.find(name + digits) } catch { throw Problem.of(.model(error)) }
     }
 }

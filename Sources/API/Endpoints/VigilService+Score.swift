@@ -11,10 +11,9 @@ extension VigilService {
     func score(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         var spans = UploadSpans(settings.tracer, request.trace)
         _ = try Preconditions(request.head.fields).check(.post, on: nil)
-        // One version for all of the request, though another may come meanwhile.
-        let version = scoring.models.default
         let given = request.head.query.map { Parameter(of: $0) } + Self.fields(of: request.head)
-        var options = try scoring.options(given, of: version)
+        // The same versions for all of the request, though others may come meanwhile.
+        var (options, versions) = try await scoring.options(given)
         let key = try IdempotencyField.read(request.head.fields)
         let kind = try Self.body(of: request.head)
         if options.validateOnly {
@@ -29,12 +28,22 @@ extension VigilService {
         defer { reservation.cancel() }
         await reservation.ready()
         let upload = try await scoring.read(
-            body, declaredLength: body.declaredLength, as: kind, for: version, reservation: reservation)
-        if !upload.parameters.isEmpty { options = try scoring.options(given + upload.parameters, of: version) }
-        if options.validateOnly || upload.isBatch {
+            body, declaredLength: body.declaredLength, as: kind, for: versions[0], reservation: reservation)
+        if !upload.parameters.isEmpty {
+            let all = given + upload.parameters
+            if upload.parameters.contains(where: { ["model", "compare"].contains($0.name) }) {
+                (options, versions) = try await scoring.options(all)
+            } else {
+                options = try scoring.options(all, of: versions)
+            }
+        }
+        if options.validateOnly || upload.isBatch || versions.count > 1 {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
         }
-        let matrices = try await scoring.accept(upload, options, for: version)
+        if upload.isBatch, options.compare != nil {
+            throw Problem.option(OptionError(name: "compare", problem: "given for several matrices: expected one"))
+        }
+        let matrices = try await scoring.accept(upload, options, for: versions[0])
         spans?.decoded(body, matrices: matrices.count)
         if options.validateOnly {
             var answer = report(on: matrices, isBatch: upload.isBatch)
@@ -45,9 +54,10 @@ extension VigilService {
         let receipt = try await scoring.submit(
             matrices, isBatch: upload.isBatch, options, caller: caller, key: key,
             trace: Self.trace(of: request, options),
-            for: version, using: reservation)
+            for: versions, using: reservation)
         spans?.submitted(jobs: receipt.jobs.count)
         try await note?.record(.submit, receipt.jobs, status: .accepted, outcome: receipt.origin.word)
+        if options.compare != nil { return try await answerCompared(receipt, to: request, note) }
         return try await answer(receipt, to: request, note)
     }
 

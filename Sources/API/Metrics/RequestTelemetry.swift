@@ -101,9 +101,10 @@ public final class RequestTelemetry: Sendable {
         return (named + heads + without, Set(usual))
     }
 
-    /// Most who watch a server have no client of the Open Inference Protocol, or one that asks for scores alone.
+    /// Most who watch a server have no client of the Open Inference Protocol, or one that asks for scores alone; and what is
+    /// served changes seldom.
     private static func isSeldom(_ route: String) -> Bool {
-        route.begins(with: "/v2") && !route.hasBytes(of: "/v2/models/{name}/infer")
+        route.begins(with: "/v1/models/") || route.begins(with: "/v2") && !route.hasBytes(of: "/v2/models/{name}/infer")
     }
 
     /// Counts an answer.

@@ -1,3 +1,4 @@
+import Engine
 import Formats
 import HTTP
 import HTTPTypes
@@ -57,6 +58,10 @@ enum Problem {
     static func of(_ error: ScoringError) -> HTTPProblem {
         switch error {
         case .parameter(let error): option(error)
+        case .model:
+            HTTPProblem(
+                status: .notFound, slug: "unknown-model", title: "There is no such model", detail: error.description)
+        case .change(let error): change(error)
         case .labels:
             HTTPProblem(
                 status: .unprocessableContent, slug: "unfit-labels", title: "The labels can't be scored against",
@@ -77,6 +82,22 @@ enum Problem {
             HTTPProblem(
                 status: .notFound, slug: "unknown-batch", title: "There is no such batch", detail: error.description)
         case .answersBusy: answersBusy
+        }
+    }
+
+    private static func change(_ error: ModelChangeError) -> HTTPProblem {
+        switch error {
+        case .unknownName, .unknownVersion:
+            HTTPProblem(
+                status: .notFound, slug: "unknown-model", title: "There is no such model", detail: error.description)
+        case .badFile, .unusable:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "unusable-model", title: "The model can't be served",
+                detail: error.description)
+        case .noEarlier, .isDefault, .isFixed:
+            HTTPProblem(
+                status: .conflict, slug: "model-stays", title: "What is served stays as it is",
+                detail: error.description)
         }
     }
 
@@ -236,6 +257,16 @@ extension Problem {
     static func readerOnly(_ name: String) -> HTTPProblem {
         roleForbids("The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
     }
+
+    static func adminOnly(_ name: String) -> HTTPProblem {
+        roleForbids("The API key '\(name)' is no admin's: what is served to all is changed by admins alone.")
+    }
+
+    static let onlyFromHere = HTTPProblem(
+        status: .forbidden, slug: "only-from-here", title: "This is done from the server's own machine alone",
+        detail:
+            "What is served is changed from this machine alone where there are no API keys: --api-keys names those who may "
+            + "from elsewhere.")
 
     static func noMetrics(_ name: String) -> HTTPProblem {
         roleForbids(

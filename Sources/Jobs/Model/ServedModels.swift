@@ -79,6 +79,9 @@ public enum MissingModel: String, Sendable, CaseIterable {
     case wait
     /// They fail.
     case fail
+    /// They are done by what new jobs of their model's name get, or else by the default. A store never hears of it: to it every
+    /// model is served then.
+    case rescore
 }
 
 /// How many queued jobs there are of a model that is not served.
@@ -93,6 +96,17 @@ public struct WaitingJobs: Sendable, Equatable {
         self.model = model
         self.jobs = jobs
     }
+}
+
+/// How many jobs of a model have not ended.
+public struct OpenJobs: Sendable, Equatable {
+    /// Those that are queued.
+    public var queued = 0
+    /// Those that a worker holds.
+    public var running = 0
+
+    /// None yet.
+    package init() {}
 }
 
 /// What it meant for the queue that other models are served.

@@ -88,6 +88,11 @@ public final class MemoryJobStore: JobStore {
         step { state, _, _ in state.table.waitingJobs }
     }
 
+    /// How many jobs have not ended, by model.
+    public func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] {
+        step { state, _, _ in state.table.openModels }
+    }
+
     /// Takes jobs out of the queue.
     public func claim(_ limit: ClaimLimit) async throws(JobStoreError) -> [ClaimedJob] {
         step { state, wall, now in

@@ -35,6 +35,9 @@ extension JobTable {
             let zero = MonotonicTime(nanoseconds: 0)
             var books = QueueBooks()
             for record in all { books.add(record) }
+            var open = OpenBooks()
+            for record in records.values { open.add(record.job) }
+            precondition(self.open == open, "the jobs that have not ended are counted by model")
             precondition(self.books.census(now: zero) == books.census(now: zero), "the books have the queued jobs")
             let late = all.compactMap { record in record.overdueAt.map { Moment(at: $0, id: record.job.id) } }
             precondition(Array(deadlines.elements) == late.sorted())

@@ -59,6 +59,9 @@ extension JobTable {
             .sorted { ($0.model.name, $0.model.sha256 ?? "") < ($1.model.name, $1.model.sha256 ?? "") }
     }
 
+    /// The jobs that have not ended, by model.
+    package var openModels: [ModelID: OpenJobs] { open.counts }
+
     /// Puts a queued job where it is claimed from, or where it waits.
     mutating func line(up record: JobRecord) {
         let model = record.job.modelID

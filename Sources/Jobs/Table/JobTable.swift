@@ -68,6 +68,8 @@ package struct JobTable: Sendable {
 
     /// The bytes of the queued jobs' inputs.
     package var queuedBytes = 0
+    /// The jobs that have not ended, by model.
+    var open = OpenBooks()
     /// The queued jobs by priority and model.
     var books = QueueBooks()
     /// What all ended jobs take.
@@ -99,6 +101,7 @@ package struct JobTable: Sendable {
         if record.job.status == .queued { _ = adopt(&record.job) }
         let id = record.job.id
         records[id] = record
+        open.add(record.job)
         ids.insert(id)
         if let owner = record.job.owner { idsByOwner[ByteText(owner), default: SortedDeque()].insert(id) }
         idsByStatus[record.job.status]?.insert(id)
@@ -123,9 +126,12 @@ package struct JobTable: Sendable {
     /// Writes back a record whose status may have changed.
     mutating func store(_ record: JobRecord) {
         let id = record.job.id
-        if let before = records[id]?.job.status, before != record.job.status {
-            idsByStatus[before]?.remove(id)
-            idsByStatus[record.job.status]?.insert(id)
+        if let before = records[id]?.job {
+            if before.status != record.job.status {
+                idsByStatus[before.status]?.remove(id)
+                idsByStatus[record.job.status]?.insert(id)
+            }
+            open.change(before, to: record.job)
         }
         records[id] = record
     }
@@ -133,6 +139,7 @@ package struct JobTable: Sendable {
     /// Removes a job that has ended from all indexes.
     mutating func drop(_ record: JobRecord) {
         let id = record.job.id
+        if let last = records[id]?.job { open.remove(last) }
         records[id] = nil
         ids.remove(id)
         idsByStatus[record.job.status]?.remove(id)

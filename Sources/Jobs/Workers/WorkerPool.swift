@@ -29,9 +29,11 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
     ///   - models: the models that the workers serve, every one where it is nil; it may take a while to say, and nothing
     ///     is claimed before
     ///   - missing: what becomes of the jobs of others
+    ///   - told: called once the store knows what `models` said
     /// - Throws: `noThread`; the pool must then be drained too.
     public func start(
-        serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait
+        serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait,
+        told: @escaping @Sendable () -> Void = {}
     ) throws(WorkerPoolError) {
         backlog.attach(workers: crew.size) { [self] in
             await renewClaims()
@@ -51,6 +53,7 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         crew.update { $0.pending += 1 }
         Task {
             if let models { await serve(models(), missing: missing) }
+            told()
             if crew.isClaiming { backlog.store.offer(to: self) }
             await dispatch()
             crew.settlePending()

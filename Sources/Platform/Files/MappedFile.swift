@@ -1,14 +1,16 @@
+import Synchronization
+
 /// A file's bytes: a regular file's, read through a private read-only mapping; its pages are the system's cache and can
 /// always be dropped, so a model of hundreds of megabytes costs the process no memory of its own. What comes through a
 /// pipe is held in memory.
 ///
 /// A file that someone shortens while it is mapped raises SIGBUS on the pages that went away, as with every mapping, and one
 /// that is written over in its place has bytes of both. Vigil replaces files by renaming (``AtomicFile``) and so never does
-/// that to itself; what is used for hours is better held in memory, and what is read once is asked at the end whether it
-/// ``isUnchanged``.
+/// that to itself; what is used for hours is better made independent of the file (``isolate(in:)``), and what is read once is
+/// asked at the end whether it ``isUnchanged``.
 ///
 /// Sendable: `base` and `count` are set once in `init`, nothing is written there then, and it is given back in `deinit`,
-/// when no one else can hold a reference. Whoever keeps the pointer of `withUnsafeBytes` beyond the call keeps the object too.
+/// when no one else can hold a reference; isolating puts the same bytes in the place of those that are there. Whoever keeps the pointer of `withUnsafeBytes` beyond the call keeps the object too.
 public final class MappedFile: @unchecked Sendable {
     /// The path it was opened by, for messages.
     public let path: String
@@ -16,10 +18,19 @@ public final class MappedFile: @unchecked Sendable {
     public let count: Int
     private let base: UnsafeRawPointer?
     private let memory: Memory
-    /// Open as long as the object lives; nil for bytes in memory.
-    private let descriptor: Int32?
-    /// What the system said of the file when it was opened.
-    private let identity: FileIdentity?
+    private let source: Mutex<Source>
+
+    /// What stands behind the bytes.
+    private struct Source {
+        /// Nil for bytes in memory.
+        var descriptor: Int32?
+        /// What the system said of the file when it was opened.
+        var identity: FileIdentity?
+        /// The file that was opened at first, where a copy has taken its place: somebody may still read it.
+        var former: Int32?
+    }
+
+    private var descriptor: Int32? { source.withLock(\.descriptor) }
 
     /// Whose memory the bytes are in.
     private enum Memory {
@@ -36,8 +47,7 @@ public final class MappedFile: @unchecked Sendable {
         guard count > 0 else {
             self.base = nil
             self.memory = .program
-            self.descriptor = nil
-            self.identity = nil
+            self.source = Mutex(Source())
             return
         }
         guard let mapped = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
@@ -45,8 +55,7 @@ public final class MappedFile: @unchecked Sendable {
         }
         self.base = UnsafeRawPointer(mapped)
         self.memory = .mapping
-        self.descriptor = descriptor
-        self.identity = FileIdentity(descriptor)
+        self.source = Mutex(Source(descriptor: descriptor, identity: FileIdentity(descriptor)))
         isDone = true
     }
 
@@ -63,8 +72,7 @@ public final class MappedFile: @unchecked Sendable {
         self.path = path
         count = file.count
         memory = .allocated
-        descriptor = nil
-        identity = nil
+        source = Mutex(Source())
         base = UnsafeRawPointer(room)
     }
 
@@ -74,8 +82,7 @@ public final class MappedFile: @unchecked Sendable {
         self.count = count
         base = UnsafeRawPointer(staticBytes)
         memory = .program
-        descriptor = nil
-        identity = nil
+        source = Mutex(Source())
     }
 
     /// What has come before it is asked whether that is enough.
@@ -121,8 +128,7 @@ public final class MappedFile: @unchecked Sendable {
         self.count = count
         base = UnsafeRawPointer(bytes)
         memory = .allocated
-        self.descriptor = nil
-        identity = nil
+        source = Mutex(Source())
         isDone = true
     }
 
@@ -134,12 +140,50 @@ public final class MappedFile: @unchecked Sendable {
             case .program: break
             }
         }
-        if let descriptor { close(descriptor) }
+        source.withLock { source in
+            for descriptor in [source.descriptor, source.former] { if let descriptor { close(descriptor) } }
+        }
+    }
+
+    /// Gives the file a further name, which stays when another file takes the place of this one; where that can't be, as on
+    /// another file system, its bytes are copied.
+    public func copy(to other: String) throws(FileError) {
+        guard isUnchanged else { throw .notReadable(path: path, reason: "it was written to since it was opened") }
+        if let descriptor, linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, other, AT_SYMLINK_FOLLOW) == 0 {
+            return
+        }
+        var copy = try AtomicFile(path: other)
+        try withUnsafeBytes { bytes throws(FileError) in try copy.write(bytes) }
+        try copy.commit()
     }
 
     /// Whether the system knows of nothing that was written to the file since it was opened. That someone put another one in
     /// its place makes no difference: this one is still there.
-    public var isUnchanged: Bool { descriptor.map { FileIdentity($0) == identity } ?? true }
+    public var isUnchanged: Bool {
+        source.withLock { source in source.descriptor.map { FileIdentity($0) == source.identity } ?? true }
+    }
+
+    /// Puts a copy without a name, which nobody else can write to, in the place of the file: from then on the bytes stay what
+    /// they are whatever becomes of the file. Whoever reads them meanwhile finds the same as before.
+    ///
+    /// - Parameter folder: on whose disk the copy is; it goes with this object
+    /// - Throws: where there is no room, or the file was written to since it was opened; then all is as it was
+    public func isolate(in folder: String) throws(FileError) {
+        guard case .mapping = memory, let base,
+            let descriptor = source.withLock({ $0.former == nil ? $0.descriptor : nil })
+        else { return }
+        let copy = try UnnamedFile.make(in: folder)
+        var isDone = false
+        defer { if !isDone { close(copy) } }
+        try UnnamedFile.fill(copy, from: descriptor, count: count, path: path)
+        guard isUnchanged else { throw .notReadable(path: path, reason: "it was written to since it was opened") }
+        let place = UnsafeMutableRawPointer(mutating: base)
+        guard mmap(place, count, PROT_READ, MAP_PRIVATE | MAP_FIXED, copy, 0) == place else {
+            throw .fromErrno(errno, "map", path)
+        }
+        source.withLock { $0 = Source(descriptor: copy, identity: FileIdentity(copy), former: descriptor) }
+        isDone = true
+    }
 
     /// The whole file, valid during the call.
     public func withUnsafeBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {

@@ -79,6 +79,15 @@ struct BodyFiles: Sendable {
         }
     }
 
+    /// Gives a body that is on the disk a further name, which is there when this returns; false where that can't be.
+    func share(_ name: String, as other: String) -> Bool {
+        guard link(path(name), path(other)) == 0 else { return false }
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { closeDescriptor(descriptor) }
+        return fsync(descriptor) == 0 || errno == EINVAL
+    }
+
     /// The body of a job; throws what is wrong with the file.
     func read(_ name: String, bytes: Int, of job: JobID) throws(JobStoreError) -> [UInt8] {
         let file = try self.file(name, bytes: bytes, of: job)

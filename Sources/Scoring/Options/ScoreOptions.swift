@@ -4,6 +4,10 @@ import VadCLIP
 
 /// What a client asks of a job beside the features: the query of `POST /score`.
 public struct ScoreOptions: Sendable, Equatable {
+    /// The models that are asked for, by name or by name, `@` and the start of the SHA-256; none for the default.
+    public var models: [String] = []
+    /// A second model whose scores are compared with those of the first, named likewise.
+    public var compare: String?
     /// Score against these in place of the model's own labels; the first is the normal class.
     public var labels: [String]?
     /// Frames a second, which gives segments their seconds.
@@ -30,13 +34,16 @@ public struct ScoreOptions: Sendable, Equatable {
 extension ScoreOptions {
     /// Names that the query of `POST /score` can have.
     public static let names = [
-        "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority", "deadline",
+        "model", "compare", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority",
+        "deadline",
         "callback",
         "name", "validate_only",
     ]
 
     /// What says how a job is handled and not how it is scored, which means nothing where there is no server.
-    public static let ofServer: Set<String> = ["priority", "deadline", "callback", "name", "validate_only"]
+    public static let ofServer: Set<String> = [
+        "model", "compare", "priority", "deadline", "callback", "name", "validate_only",
+    ]
 
     /// What is asked for by a field of the request's head, or is no parameter at all.
     private static func elsewhere(_ parameter: Parameter) -> String? {
@@ -60,7 +67,14 @@ extension ScoreOptions {
 
     /// Reads parameters, wherever they come from; each name once.
     public init(_ parameters: some Sequence<Parameter>) throws(OptionError) {
-        let given = try Parameters(parameters, among: Self.names) { Self.elsewhere($0) }
+        let given = try Parameters(parameters, among: Self.names, repeated: ["model"]) { Self.elsewhere($0) }
+        models = try Self.models(given.all("model"))
+        compare = try Self.read(given["compare"]) { value throws(OptionError) in try value.text() }
+        guard compare == nil || models.count < 2 else {
+            throw OptionError(
+                name: "compare",
+                problem: "given beside \(models.count) models: expected one that another is compared with")
+        }
         labels = try Self.read(given["labels"]) { value throws(OptionError) in try Self.check(labels: value.list()) }
         fps = try Self.read(given["fps"]) { value throws(OptionError) in try value.number(in: 0.001...100_000) }
         if let value = given["threshold"] { segments.threshold = try value.float(in: 0...1) }
@@ -84,6 +98,25 @@ extension ScoreOptions {
     }
 
     private static let mostSnippets = 1_000_000_000
+
+    /// The most models that one upload is scored by.
+    public static let mostModels = 16
+
+    /// Models as a list each, one after another.
+    private static func models(_ values: [ParameterReader]) throws(OptionError) -> [String] {
+        var models: [String] = []
+        for value in values { models += try value.list() }
+        let problem: String? =
+            if models.contains(where: \.isEmpty) {
+                "one is empty: expected names of models, separated by commas"
+            } else if models.count > mostModels {
+                "\(models.count) given: expected at most \(mostModels)"
+            } else {
+                nil
+            }
+        if let problem { throw OptionError(name: "model", problem: problem) }
+        return models
+    }
 
     private static func read<Value>(
         _ value: ParameterReader?, as body: (ParameterReader) throws(OptionError) -> Value

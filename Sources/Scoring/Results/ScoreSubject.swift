@@ -64,15 +64,23 @@ extension ScoreSubject {
     }
 }
 
+extension ScoreSubject {
+    /// The subject of a job, whose bytes are made when they are asked for.
+    var job: JobSubject { JobSubject(of: self) { coded } }
+}
+
 extension NewJob {
     /// A job that scores features, [rows, width].
+    ///
+    /// - Parameter shared: the subject where other jobs have the same, by which a store knows that their inputs are the same
     static func score(
-        _ features: [Float], _ subject: ScoreSubject, priority: Priority = .normal, client: String = "",
+        _ features: [Float], _ subject: ScoreSubject, shared: JobSubject? = nil, priority: Priority = .normal,
+        client: String = "",
         by model: ModelID,
         parts: Int = 1, outputEstimate: Int = 0
     ) -> NewJob {
         NewJob(
-            kind: ScoreSubject.kind, subject: JobSubject(of: subject) { subject.coded }, input: JobBody(features),
+            kind: ScoreSubject.kind, subject: shared ?? subject.job, input: JobBody(features),
             priority: priority, client: client, model: model.name, modelSHA256: model.sha256, parts: parts,
             outputEstimate: outputEstimate)
     }

@@ -31,15 +31,19 @@ public struct OptionError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Parameters by name: those that are known, each at most once; what is empty counts as not given.
+/// Parameters by name: those that are known, each at most once unless said otherwise; what is empty counts as not given.
 package struct Parameters {
     private var values: [ByteText: GivenValue] = [:]
+    /// The values of those that can be given several times, in their order.
+    private var lists: [ByteText: [GivenValue]] = [:]
 
     /// Throws for a name that is not among `names`, and for one that is given twice, in whichever places.
     ///
-    /// - Parameter elsewhere: what to say of a name that is none because it is asked for otherwise
+    /// - Parameters:
+    ///   - repeated: names of which each may be given several times
+    ///   - elsewhere: what to say of a name that is none because it is asked for otherwise
     package init(
-        _ parameters: some Sequence<Parameter>, among names: [String],
+        _ parameters: some Sequence<Parameter>, among names: [String], repeated: [String] = [],
         elsewhere: (Parameter) -> String? = { _ in nil }
     ) throws(OptionError) {
         for parameter in parameters {
@@ -50,6 +54,10 @@ package struct Parameters {
                 throw .unknown(parameter.name, among: names)
             }
             guard parameter.value.isGiven else { continue }
+            if repeated.contains(parameter.name) {
+                if parameter.value != .bare { lists[ByteText(parameter.name), default: []].append(parameter.value) }
+                continue
+            }
             guard values.updateValue(parameter.value, forKey: ByteText(parameter.name)) == nil else {
                 throw OptionError(name: parameter.name, problem: "given twice: expected once")
             }
@@ -60,6 +68,11 @@ package struct Parameters {
     package subscript(name: String) -> ParameterReader? {
         guard let value = values[name], value != .bare else { return nil }
         return ParameterReader(name: name, value: value)
+    }
+
+    /// The values of a name that can be given several times.
+    package func all(_ name: String) -> [ParameterReader] {
+        (lists[ByteText(name)] ?? []).map { ParameterReader(name: name, value: $0) }
     }
 
     /// Whether a flag is on; nil where it is not given.

@@ -41,7 +41,7 @@ struct EngineBenchCommand: AsyncParsableCommand {
         let own = ["model": model.map { [$0] }].compactMapValues(\.self)
         let settings = try Settings(.bench, options: general.given, own)
         let kernels = try settings.kernels()
-        let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
+        let model = try BenchModel.load(try settings.model()?.path, kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
         try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
@@ -162,7 +162,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
 
     private func measureOwn(_ settings: Settings, _ pace: Pace, _ stop: StopFlag) async throws -> ServeReport {
         let kernels = try settings.kernels()
-        let model = try BenchModel.load(try settings.text("model"), kernels: kernels)
+        let model = try BenchModel.load(try settings.model()?.path, kernels: kernels)
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let server = try await OwnServer.start(model: model, workers: workers)
         let report: ServeReport

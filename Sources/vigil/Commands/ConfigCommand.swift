@@ -79,7 +79,7 @@ private enum SettingSchema {
             ["\"type\": \"number\"", "\"minimum\": \(range.lowerBound)", "\"maximum\": \(range.upperBound)"]
         case .boolean: ["\"type\": \"boolean\""]
         case .choice(let names): ["\"enum\": [\(names.map(quoted).joined(separator: ", "))]"]
-        case .list:
+        case .list, .models:
             ["\"type\": [\"string\", \"array\"]", "\"items\": {\"type\": \"string\", \"minLength\": 1}"]
         }
     }

@@ -67,7 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
         if let window, !(1...8_192).contains(window) {
             throw Failure(.usage, "--window \(window): expected 1 to 8192")
         }
-        try ModelName.check(name)
+        try GivenName.check(name)
         options.window = window
         options.vocabulary = try vocab.map(VocabularyFile.text)
         options.keepTextTower = keepTextTower
@@ -107,7 +107,7 @@ struct ImportCommand: AsyncParsableCommand {
 }
 
 /// Names that models are given.
-enum ModelName {
+enum GivenName {
     /// Throws where --name is none.
     static func check(_ name: String?) throws(Failure) {
         guard let name else { return }

@@ -33,7 +33,8 @@ struct ScoreCommand: AsyncParsableCommand {
         let options = try settings.scoreOptions()
         let format = try settings.text("format")
         let kernels = try settings.kernels()
-        let first = try ScoringModel(settings.text("model"), options, kernels, settings)
+        let argument = try settings.model()
+        let first = try ScoringModel(argument?.path, as: argument?.name, options, kernels, settings)
         let second = try settings.text("compare").map { try ScoringModel($0, options, kernels, settings) }
         let model = first.model
         try Self.check(model, second?.model)
@@ -65,8 +66,13 @@ struct ScoreCommand: AsyncParsableCommand {
         /// What is scored against unless a file says otherwise.
         let classes: ClassFeatures
         let scorer: VideoScorer
+        /// What it is called where that is not its own name.
+        let name: String?
 
-        init(_ path: String?, _ options: ScoreOptions, _ kernels: Kernels, _ settings: Settings) throws {
+        init(
+            _ path: String?, as name: String? = nil, _ options: ScoreOptions, _ kernels: Kernels, _ settings: Settings
+        ) throws {
+            self.name = name
             model = try ModelSource.load(path: path, kernels: kernels)
             classes = try model.classes(for: options.labels)
             scorer = VideoScorer(
@@ -133,10 +139,12 @@ struct ScoreCommand: AsyncParsableCommand {
             let warnings = one.report.warnings.map { "; \($0)" }.joined()
             throw Failure(.badData, "\(one.label): the scores of snippet \(snippet) are not finite\(warnings)")
         }
-        return ScoreResult(
+        var result = ScoreResult(
             model: scoring.model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
             queued: .zero,
             scored: ContinuousClock.now - start)
+        if let name = scoring.name { result.model = name }
+        return result
     }
 
     /// - Parameter other: what the other model made of it, where there is one

@@ -46,8 +46,10 @@ struct ServeCommand: AsyncParsableCommand {
         defer { switching.cancel() }
         let kernels = try settings.kernels()
         // Its digest, which begins to be computed here, is needed to take jobs and to begin with them, not to be ready.
-        let models = ModelRegistry(
-            serving: try ModelSource.load(path: try settings.text("model"), kernels: kernels))
+        let modelOptions = ModelOptions(settings: settings)
+        let watch = try modelOptions.watch(logger)
+        let library = try modelOptions.library(watch, kernels: kernels, logger)
+        let models = library.registry
         let grace = try settings.seconds("grace")
         var configuration = ServerConfiguration()
         try ListeningOptions(settings: settings).apply(to: &configuration)
@@ -83,9 +85,13 @@ struct ServeCommand: AsyncParsableCommand {
         var service = try access.service()
         (service.tracer, service.audit) = (tracing.tracer, audit.trail)
         let composition = Composition(
-            models: models, backlog: jobs.backlog, workers: workers, scoring: limits, service: service,
+            models: models, library: library, backlog: jobs.backlog, workers: workers, scoring: limits,
+            service: service,
             server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
             observers: [accessLog.add], logger: logger)
+        if watch.folder != nil || library.files.contains(where: { $0.path != nil }) {
+            files.append(watch.source(composition.scoring, library))
+        }
         let config = try ConfigReading(settings) { [self] in try self.settings() }
         let rereading = Task { [files] in await reloading.run(files, config: config) }
         defer { rereading.cancel() }
@@ -99,7 +105,9 @@ struct ServeCommand: AsyncParsableCommand {
                             manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
-                                "model": "\(models.default.name)", "workers": .stringConvertible(workers),
+                                "model": "\(models.default.name)",
+                                "models": "\(models.all.map(\.name).joined(separator: ", "))",
+                                "workers": .stringConvertible(workers),
                                 "state": "\(jobs.place)",
                                 "processors": "\(memory.limits.processorText)",
                                 "memory": .stringConvertible(ByteCount(memory.limits.memory)),
@@ -161,8 +169,11 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         }
         if !scoring.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
         if isOpen { logger.warning("whoever reaches this server may use it: --api-keys names those who may") }
-        if let caution = model.model.info.caution {
-            logger.warning("the model: \(caution); name another by --model")
+        for version in composition.models.all {
+            guard let caution = version.model.info.caution else { continue }
+            logger.warning(
+                version === model
+                    ? "the model: \(caution); name another by --model" : "the model '\(version.name)': \(caution)")
         }
         let renewal = Task { [certificates] in await certificates?.run() }
         defer { renewal.cancel() }
@@ -170,6 +181,8 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         let calling = Task { [callbacks, scoring] in await callbacks?.run(scoring.backlog) }
         defer { calling.cancel() }
+        let tending = Task { [scoring] in await scoring.lookAfterModels(copies: Self.scratch) }
+        defer { tending.cancel() }
         let following = Task { [scoring] in await scoring.followOtherProcesses() }
         defer { following.cancel() }
         let tidying = Task { [scoring] in await Memory.giveBackAtRest { scoring.isIdle } }
@@ -181,6 +194,12 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         try? await gracefulShutdown()
         manager?.tell(.stopping)
         await stop()
+    }
+
+    /// Where files without names are, which go with the process.
+    private static var scratch: String {
+        let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        return named.isEmpty ? "/var/tmp" : named
     }
 
     /// A URL for people, where there is one: a Unix socket has none.

@@ -7,6 +7,8 @@ struct FileStamp: Equatable {
     private let size: Int
     private let seconds: Int
     private let nanoseconds: Int
+    /// When its owner, rights or bytes changed: no tool sets it back.
+    private let changed: [Int]
 
     /// Nil where there is no such file. Links are followed, as tools that swap whole folders count on.
     init?(_ path: String) {
@@ -17,5 +19,6 @@ struct FileStamp: Equatable {
         size = Int(status.st_size)
         seconds = Int(status.st_mtim.tv_sec)
         nanoseconds = Int(status.st_mtim.tv_nsec)
+        changed = [Int(status.st_ctim.tv_sec), Int(status.st_ctim.tv_nsec)]
     }
 }

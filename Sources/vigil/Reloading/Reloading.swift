@@ -11,8 +11,10 @@ struct Reloading {
         let name: String
         /// Nil where they are read on SIGHUP alone.
         let files: WatchedFiles?
+        /// What is done every few seconds, where looking at files is not all.
+        var poll: (@Sendable () async -> Void)?
         /// Reads them, says whether they can be used, and tells the log if not.
-        let read: @Sendable () -> Bool
+        let read: @Sendable () async -> Bool
     }
 
     static let pause = Duration.seconds(2)
@@ -40,31 +42,36 @@ struct Reloading {
     /// - Parameter config: the settings, of which some stand in a file
     func run(_ sources: [Source], config: ConfigReading? = nil) async {
         await withTaskGroup(of: Void.self) { group in
-            if sources.contains(where: { $0.files != nil }) { group.addTask { await watch(sources) } }
+            if sources.contains(where: { $0.files != nil || $0.poll != nil }) { group.addTask { await watch(sources) } }
             group.addTask { await readOnSignal(sources, config) }
         }
     }
 
     private func watch(_ sources: [Source]) async {
         await SystemClock().every(Self.pause) {
-            for source in sources where source.files?.areDue() == true { _ = source.read() }
+            for source in sources where source.files?.areDue() == true { _ = await source.read() }
+            for source in sources { await source.poll?() }
         }
     }
 
     private func readOnSignal(_ sources: [Source], _ config: ConfigReading?) async {
         for await _ in hangups {
-            if let manager { manager.tell(ofReading: { read(sources, config) }) } else { read(sources, config) }
+            if let manager {
+                await manager.tell(ofReading: { await read(sources, config) })
+            } else {
+                await read(sources, config)
+            }
         }
     }
 
-    private func read(_ sources: [Source], _ config: ConfigReading?) {
+    private func read(_ sources: [Source], _ config: ConfigReading?) async {
         if sources.isEmpty, config == nil {
             logger.info("SIGHUP changes nothing: no file was named that could be read again")
         }
         var names: (read: [String], kept: [String]) = ([], [])
         for source in sources {
             source.files?.markRead()
-            if source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
+            if await source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
         }
         if !sources.isEmpty { tell(names.read, names.kept) }
         config?.tell(logger)

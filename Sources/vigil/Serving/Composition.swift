@@ -14,7 +14,8 @@ struct Composition {
     private let metrics: MetricsPage
 
     init(
-        models: ModelRegistry, backlog: Backlog, workers: Int, scoring limits: ScoringService.Settings = .init(),
+        models: ModelRegistry, library: ModelLibrary? = nil, backlog: Backlog, workers: Int,
+        scoring limits: ScoringService.Settings = .init(),
         service settings: VigilService.Settings = .init(), server description: ServerDescription = .init(),
         http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
         keys: APIKeyFile? = nil, telemetry: JobTelemetry = JobTelemetry(),
@@ -23,7 +24,8 @@ struct Composition {
         self.models = models
         var limits = limits
         limits.scored = { telemetry.scored(snippets: $0) }
-        scoring = ScoringService(models: models, backlog: backlog, workers: workers, settings: limits)
+        scoring = ScoringService(
+            models: models, library: library, backlog: backlog, workers: workers, settings: limits)
         var description = description
         (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
         let service = VigilService(

@@ -64,13 +64,13 @@ struct ServiceManager: Sendable {
     }
 
     /// Tells of files that are read again, and that it is over; of neither before the process is ready or once it leaves.
-    func tell(ofReading read: () -> Void) {
+    func tell(ofReading read: () async -> Void) async {
         let isTold = phase.step.withLock { step in
             guard step == .ready else { return false }
             send(.reloading(at: .now))
             return true
         }
-        read()
+        await read()
         guard isTold else { return }
         phase.step.withLock { if $0 == .ready { send(.ready) } }
     }

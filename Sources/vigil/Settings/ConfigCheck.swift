@@ -63,9 +63,12 @@ struct ConfigCheck {
         var kernels: Kernels?
         attempt(["kernels"]) { kernels = try $0.kernels() }
         guard let kernels else { return }
-        attempt(["model"]) { settings in
-            guard let path = try settings.text("model") else { return }
-            _ = try ModelSource.load(path: path, kernels: kernels)
+        attempt(["model"], each: "model") { settings in
+            for model in try settings.models() { _ = try ModelSource.load(model, kernels: kernels) }
+        }
+        attempt(["model", "models"]) { settings in
+            let options = ModelOptions(settings: settings)
+            _ = try options.library(try options.watch(Self.logger), kernels: kernels, Self.logger)
         }
     }
 

@@ -5,14 +5,33 @@ import VadCLIP
 
 /// The model that a command works with: a file, or the one that is compiled in.
 enum ModelSource {
+    /// Loads what a setting names, or the embedded model, and runs its self-test.
+    static func load(_ argument: ModelArgument?, kernels: Kernels) throws -> Model {
+        try load(path: argument?.path, kernels: kernels)
+    }
+
     /// Loads the model at `path`, or the embedded one, and runs its self-test.
-    static func load(path: String?, kernels: Kernels) throws -> Model {
+    ///
+    /// - Parameters:
+    ///   - isSettled: whether its digest is to be known, and of what was loaded: not of a file that is being written
+    ///   - copies: a folder by whose disk the model is made independent of its file; nil to use that as it is
+    static func load(
+        path: String?, kernels: Kernels, isSettled: Bool = false, copies: String? = nil
+    ) throws -> Model {
         let file = try path.map { try MappedFile(path: $0) } ?? Resources.demoModel
-        return try named(file) { () throws(ModelError) in
+        // Where that can't be it is used as it is, unless somebody writes to it just now.
+        if let copies { try? file.isolate(in: copies) }
+        let model = try named(file) { () throws(ModelError) in
             let (model, selfTest) = try ModelFile.load(file, kernels: kernels)
             try selfTest.run(on: model)
             return model
         }
+        guard isSettled else { return model }
+        _ = model.info.sha256
+        guard file.isUnchanged else {
+            throw Failure(.badData, "\(file.path): it was written to while it was read")
+        }
+        return model
     }
 
     /// Does what reads a model file; whatever is wrong with the file is told with its path.

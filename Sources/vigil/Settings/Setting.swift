@@ -15,6 +15,8 @@ struct Setting: Sendable {
         case choice([String])
         /// Texts between commas; in the file a list of them too.
         case list(String)
+        /// Files of models, each as `NAME=FILE` or `FILE`; in the file a list of them too.
+        case models
     }
 
     /// What is done with a path.

@@ -37,7 +37,7 @@ struct SettingGroup<Scope: SettingScope>: ParsableArguments, CustomReflectable {
             case .boolean:
                 let flag = try container.decode(Flag<Bool?>.self, forKey: key).wrappedValue
                 given[setting.name] = flag.map { ["\($0)"] }
-            case .list:
+            case .list, .models:
                 let texts = try container.decode(Option<[String]>.self, forKey: key).wrappedValue
                 given[setting.name] = texts.isEmpty ? nil : texts
             default:
@@ -64,7 +64,7 @@ extension Setting {
         let help = ArgumentHelp("\(help)\(choices)\(shown)", valueName: valueName)
         return switch kind {
         case .boolean: Flag<Bool?>(name: name, inversion: .prefixedNo, help: help)
-        case .list: Option<[String]>(wrappedValue: [], name: name, help: help)
+        case .list, .models: Option<[String]>(wrappedValue: [], name: name, help: help)
         default: Option<String?>(name: name, help: help)
         }
     }
@@ -81,6 +81,7 @@ extension Setting {
         case .choice: "name"
         case .text, .boolean: "text"
         case .list: "list"
+        case .models: "name=file"
         }
     }
 }

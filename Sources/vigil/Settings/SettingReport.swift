@@ -66,5 +66,10 @@ struct SettingReport {
 }
 
 extension Setting.Kind {
-    fileprivate var isPath: Bool { if case .path = self { true } else { false } }
+    fileprivate var isPath: Bool {
+        switch self {
+        case .path, .models: true
+        default: false
+        }
+    }
 }

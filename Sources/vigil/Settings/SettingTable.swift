@@ -22,9 +22,15 @@ extension Setting {
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
             "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
         Setting(
-            "model", .path(.input), .told("the embedded demo model"),
-            "Model file made by vigil import or vigil train.",
+            "model", .models, .told("the embedded demo model"),
+            "Model file made by vigil import or vigil train, under the name that it was imported with or another; for vigil "
+                + "serve it can be repeated, and the first is the default.",
             in: .general, of: [.serve, .score]),
+        Setting(
+            "models", .path(.output("a folder")),
+            "Folder of model files, NAME.safetensors each, which are served under those names beside those of --model; files "
+                + "that come, change and go are seen within seconds.",
+            in: .general, of: [.serve]),
         Setting(
             "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
             in: .general, of: [.serve, .score]),
@@ -127,7 +133,8 @@ extension Setting {
             in: .jobs, of: [.serve]),
         Setting(
             "on-missing-model", .choice(MissingModel.allCases.map(\.rawValue)), .value("wait"),
-            "What becomes of waiting jobs that were accepted for a model that is not served: wait for it, or fail.",
+            "What becomes of waiting jobs whose model is neither served nor kept beside them: wait for it, fail, or be scored by "
+                + "what is served under its name, or else by the default.",
             in: .jobs, of: [.serve]),
     ]
 

@@ -1,3 +1,4 @@
+import Engine
 import JSON
 import Platform
 import Scoring
@@ -33,6 +34,7 @@ extension Setting {
             case .boolean: GivenValue.flag(plain).map { .boolean($0) }
             case .choice(let names): names.first { $0 == plain.asciiLowercase }.map { .text($0) }
             case .list: Self.entries(of: text).map { .list($0) }
+            case .models: .list(try ModelArgument.entries(of: text))
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
         if case .path(.output) = kind, let url = Self.url(in: text) { throw SettingFault(found: url) }
@@ -58,7 +60,10 @@ extension Setting {
             return .boolean(flag)
         case .number(let text): return try value(ofNumber: text)
         case .array(let elements):
-            guard case .list = kind else { throw SettingFault(found: "a list") }
+            switch kind {
+            case .list, .models: break
+            default: throw SettingFault(found: "a list")
+            }
             var texts: [String] = []
             for element in elements {
                 guard case .string(let text) = element, !GivenValue.trimmed(text).isEmpty else {
@@ -66,6 +71,7 @@ extension Setting {
                 }
                 texts.append(GivenValue.trimmed(text))
             }
+            if case .models = kind { for text in texts { _ = try ModelArgument(text) } }
             return texts.isEmpty ? try nothing("an empty list") : .list(texts)
         case .object: throw SettingFault(found: "an object")
         // Not as if it were left out: a template's missing value is no wish for a server without keys.
@@ -85,7 +91,7 @@ extension Setting {
         switch kind {
         case .octal, .boolean: return try value(of: GivenValue.whole(text).map { "\($0)" } ?? text)
         case .integer, .number: return try value(of: text)
-        case .text, .path, .choice, .list:
+        case .text, .path, .choice, .list, .models:
             throw SettingFault(found: isSecret ? "a number" : "the number \(text.prefix(40))")
         }
     }
@@ -110,7 +116,19 @@ extension Setting {
     /// What a shell would have put in another text's place, in a path that none has seen; nil where there is nothing such. In
     /// an option a shell leaves no name of a variable, but `~` behind an equals sign.
     func unreplaced(in value: SettingValue, isFromShell: Bool) -> SettingFault? {
-        guard case .path = kind, case .text(let path) = value else { return nil }
+        switch (kind, value) {
+        case (.path, .text(let path)): return unreplaced(in: path, isFromShell: isFromShell)
+        case (.models, .list(let texts)):
+            for text in texts {
+                let path = (try? ModelArgument(text))?.path ?? text
+                if let fault = unreplaced(in: path, isFromShell: isFromShell) { return fault }
+            }
+            return nil
+        default: return nil
+        }
+    }
+
+    private func unreplaced(in path: String, isFromShell: Bool) -> SettingFault? {
         let steps = path.pieces(between: ASCII.slash)
         let isHome = steps.first.map { $0.utf8.elementsEqual("~".utf8) } ?? false
         guard isHome || !isFromShell && steps.contains(where: Self.isVariable) else { return nil }
@@ -134,6 +152,7 @@ extension Setting {
         switch kind {
         case .text(let what), .list(let what), .path(.output(let what)): what
         case .path(.input): "the path of a file"
+        case .models: "FILE, or NAME=FILE, where NAME is \(ModelName.expected)"
         case .integer(let range, let unit):
             "a whole number\(unit == .none ? "" : " of \(unit.rawValue)"), \(range.lowerBound) to \(range.upperBound)"
         case .octal(let range):

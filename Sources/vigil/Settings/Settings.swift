@@ -273,9 +273,16 @@ extension Settings {
     }
 
     private static func checkInput(_ setting: Setting, _ given: Given) throws(Failure) {
-        guard case .path(.input) = setting.kind, case .text(let path) = given.value else { return }
-        guard let reason = InputFile.fault(path) else { return }
-        throw Failure(.noInput, "\(label(setting, given.place)): \(path): \(reason)")
+        let paths: [String] =
+            switch (setting.kind, given.value) {
+            case (.path(.input), .text(let path)): [path]
+            case (.models, .list(let texts)): texts.compactMap { (try? ModelArgument($0))?.path }
+            default: []
+            }
+        for path in paths {
+            guard let reason = InputFile.fault(path) else { continue }
+            throw Failure(.noInput, "\(label(setting, given.place)): \(path): \(reason)")
+        }
     }
 
     /// The settings for each text of a list by itself, so that all that is wrong can be found.

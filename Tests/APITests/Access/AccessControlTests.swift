@@ -37,6 +37,27 @@ struct AccessControlTests {
         }
     }
 
+    @Test("what is served to all is changed by admins, and without keys from this machine alone")
+    func models() throws {
+        let here = SocketAddress(host: "127.0.0.1", port: 5)
+        func slug(_ access: AccessControl, _ path: String, _ peer: SocketAddress, key: String? = nil) throws -> String?
+        {
+            let fields = key.map { [(name: HTTPField.Name.authorization, value: "Bearer \($0)")] } ?? []
+            let head = RequestHead(method: .post, path: path, fields: HeaderFields(fields))
+            switch try access.admit(head, from: peer).verdict {
+            case .refused(let problem), .refusedAtOnce(let problem): return problem.slug
+            default: return nil
+            }
+        }
+        let (open, closed) = (AccessControl(keys: nil, limiter: nil), AccessControl(keys: try keys(), limiter: nil))
+        for path in ["/v1/models/a/load", "/v1/models/a/unload", "/v2/repository/models/a/load"] {
+            #expect(try slug(open, path, here) == nil && slug(open, path, Self.peer) == "only-from-here", "\(path)")
+            #expect(try slug(closed, path, Self.peer, key: "one") == nil, "\(path)")
+            #expect(try slug(closed, path, here, key: "two") == "role-forbids", "\(path)")
+        }
+        #expect(try slug(open, "/score", Self.peer) == nil && slug(closed, "/score", Self.peer, key: "two") == nil)
+    }
+
     @Test("details of health are for who has a key that sees all")
     func details() throws {
         let access = AccessControl(keys: try keys(), limiter: nil)

@@ -99,6 +99,8 @@ extension WatchedStore {
 
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
 
+    func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await store.openModels() }
+
     var lease: Duration { store.lease }
 
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await store.renew(tokens) }

@@ -163,6 +163,7 @@ struct InferenceTensorTests {
             (await vigil.infer("{\"inputs\": [\(input)], \"outputs\": [{\"name\": \"x\"}]}"), 422),
             (await vigil.infer("{\"inputs\": [\(input)], \"parameters\": {\"treshold\": 1}}"), 422),
             (await vigil.infer("{\"inputs\": [\(input)], \"parameters\": {\"logits\": true}}"), 422),
+            (await vigil.infer("{\"inputs\": [\(input)], \"parameters\": {\"model\": \"x\"}}"), 422),
             (await vigil.infer("{\"inputs\": [\(input)], \"parameters\": {\"sequence_id\": 1}}"), 422),
             (await vigil.infer("{\"inputs\": [\(input)], \"parameters\": {\"priority\": 4}}"), 422),
             (await vigil.infer("{\"inputs\": [\(input)], \"parameters\": {\"timeout\": -1}}"), 422),

@@ -6,12 +6,13 @@ import sys
 
 from support.harness import ROOT, SHARED, check, contains, equal, finish, group, need, scratch, skip
 
-need("comparing", "numpy")
+need("comparing", "numpy", "requests")
 
 import numpy as np  # noqa: E402
+import requests  # noqa: E402
 
 from support import features  # noqa: E402
-from support.process import run  # noqa: E402
+from support.process import Server, run  # noqa: E402
 
 folder = scratch()
 array = features.video(300, seed=4)
@@ -79,6 +80,35 @@ with group("two models"):
         equal("a table", table.code, 0)
         contains("a table", table.out, "first", "second", "points", " | ")
         check("a table is no wider than a terminal", max(map(len, table.out.splitlines()[6:])) <= 80, table.out)
+
+with group("by a server"):
+    if not SHARED.is_dir():
+        skip("by a server", "needs ../shared")
+    else:
+        with Server("--model", f"tiny={tiny}", "--model", f"demo={demo}") as server:
+            npy = {"Content-Type": "application/x-npy"}
+            (local,) = score("--model", tiny, "--compare", demo, folder / "a.npy")
+            answer = requests.post(
+                f"{server.url}/score?compare=demo",
+                data=(folder / "a.npy").read_bytes(),
+                headers=npy | {"Prefer": "wait=60"},
+                timeout=90,
+            )
+            equal("a waited answer", answer.status_code, 200)
+            found = answer.json()
+            equal("is the command's", found["comparison"], local["comparison"])
+            equal("of both models", [one["model"] for one in found["results"]], ["tiny", "demo"])
+            later = requests.get(f"{server.url}/batches/{found['batch']}/comparison", timeout=20)
+            equal("and is told later too", later.json(), found)
+            answer = requests.post(
+                f"{server.url}/score?model=demo&compare=tiny",
+                data=(folder / "b.npy").read_bytes(),
+                headers=npy,
+                timeout=20,
+            )
+            equal("who does not wait gets the batch", answer.status_code, 202)
+            place = server.url + answer.headers["Location"] + "/comparison?wait=60"
+            equal("which has it", requests.get(place, timeout=90).status_code, 200)
 
 with group("refused"):
     ran = run("score", "--compare", folder / "none.safetensors", folder / "a.npy")

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from support.harness import check, contains, equal, finish, group, need, note, scratch, skip
+from support.harness import ROOT, check, contains, equal, finish, group, need, note, scratch, skip
 
 need("inference", "numpy", "requests")
 
@@ -295,6 +295,41 @@ with group("a client that goes away"), Server("--workers", "1") as server:
     check("all that waited before still does", any(job["status"] == "queued" for job in jobs(server)))
     for one in before:
         requests.delete(f"{server.url}/jobs/{one}", timeout=20)
+
+with group("the repository of models"):
+    demo, folder = ROOT / "Sources/CResources/demo.safetensors", scratch()
+    second = folder / "second.safetensors"
+    second.write_bytes(demo.read_bytes())
+    options = ("--model", f"first={demo}", "--model", f"second={second}")
+    with Server(*options) as server:
+
+        def ask(path, **body):
+            return requests.post(f"{server.url}/v2/repository/{path}", json=body or None, timeout=30)
+
+        def states(**body):
+            return {one["name"]: one["state"] for one in ask("index", **body).json()}
+
+        equal("both are ready", states(), {"first": "READY", "second": "READY"})
+        equal("one is unloaded", ask("models/second/unload").status_code, 200)
+        equal("and is not served", requests.get(f"{server.url}/v2/models/second", timeout=20).status_code, 404)
+        answer = requests.get(f"{server.url}/v2/models/second/ready", timeout=20)
+        equal("and is not ready", (answer.status_code, answer.json()["ready"]), (503, False))
+        equal("which the index tells", states(), {"first": "READY", "second": "UNAVAILABLE"})
+        equal("or leaves out", states(ready=True), {"first": "READY"})
+        equal("one is loaded", ask("models/second/load").status_code, 200)
+        equal("and is served again", states(), {"first": "READY", "second": "READY"})
+        answer = ask("models/none/load")
+        equal("one that is not known", (answer.status_code, list(answer.json())), (404, ["error"]))
+        answer = ask("models/first/unload")
+        equal("the default stays", (answer.status_code, list(answer.json())), (409, ["error"]))
+        if tritonclient is not None:
+            client = tritonclient.http.InferenceServerClient(f"{server.host}:{server.port}")
+            client.unload_model("second")
+            check("tritonclient: unloaded", not client.is_model_ready("second"))
+            client.load_model("second")
+            check("tritonclient: loaded", client.is_model_ready("second"))
+            equal("tritonclient: index", len(client.get_model_repository_index()), 2)
+            client.close()
 
 with group("a server that leaves"), Server("--workers", "1", state="memory") as server:
     model = requests.get(f"{server.url}/v1/models", timeout=20).json()["models"][0]["name"]

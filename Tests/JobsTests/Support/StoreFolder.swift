@@ -62,6 +62,7 @@ extension StoreFolder.Store {
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await inner.usage(of: account) }
     func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { try await inner.ownerOfDamaged(id) }
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
+    func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await inner.openModels() }
     var lease: Duration { inner.lease }
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] { try await inner.renew(tokens) }
     func offer(to taker: (any ClaimTaker)?) { inner.offer(to: taker) }

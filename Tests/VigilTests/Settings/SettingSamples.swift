@@ -76,6 +76,16 @@ struct SettingSamples {
         case .choice(let names):
             good = names.map { Good(text: $0, json: "\"\($0)\"", value: .text($0)) }
             (wrongTexts, wrongJSON) = (["nosuch"], none + ["true", "1", "[\"\(names[0])\"]"])
+        case .models:
+            good = [
+                Good(text: file, json: "\"\(file)\"", value: .list([file])),
+                Good(
+                    text: "a=\(file),b=\(file)", json: "[\"a=\(file)\", \"b=\(file)\"]",
+                    value: .list(["a=\(file)", "b=\(file)"])),
+            ]
+            (wrongTexts, wrongJSON) = (
+                ["~/a", "a=~/a", "é=\(file)", "a="], none + ["true", "1", "[1]", "[\"\"]", "[\"é=x\"]"]
+            )
         case .list:
             good = [Good(text: "a,b", json: "[\"a\", \"b\"]", value: .list(["a", "b"]))]
             (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[1]", "[\"\"]"])
@@ -96,7 +106,7 @@ extension Settings {
         case .integer, .octal: try integer(ifSet: setting.name).map { .integer($0) }
         case .number: try number(ifSet: setting.name).map { .number($0) }
         case .boolean: .boolean(try isOn(setting.name))
-        case .list:
+        case .list, .models:
             switch try list(setting.name) {
             case []: nil
             case let texts: .list(texts)

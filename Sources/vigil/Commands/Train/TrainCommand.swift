@@ -115,7 +115,7 @@ struct TrainCommand: AsyncParsableCommand {
         ] where !range.contains(value) {
             throw Failure(.usage, "\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")
         }
-        try ModelName.check(name)
+        try GivenName.check(name)
         if let caveat, !ModelFile.isCaveat(caveat) {
             throw Failure(
                 .usage, "--caveat '\(caveat.prefix(40))': expected one line of at most \(ModelFile.longestCaveat) bytes"

@@ -1,0 +1,149 @@
+import Engine
+import Jobs
+import Platform
+
+/// How a model stands that is known here.
+package struct ModelStanding: Sendable {
+    package enum State: String, Sendable, CaseIterable {
+        /// New jobs of its name get it.
+        case ready
+        /// New jobs get another version; this one is to be had by its digest, and can come back at once.
+        case kept
+        /// It does the jobs that were accepted for it, and goes with the last.
+        case retiring
+        /// Its file can't be used.
+        case failed
+        /// It was unloaded.
+        case unloaded
+    }
+
+    package let name: String
+    package let state: State
+    package let isDefault: Bool
+    /// Why it is not served, or its file was passed over when it was last read.
+    package let reason: String?
+    /// Nil where it is not served.
+    package let version: ModelVersion?
+    /// Queued jobs that were accepted for it; nil where it is not served.
+    package let waitingJobs: Int?
+}
+
+/// The models that are served, and those that are not.
+extension ScoringService {
+    /// Each version that is served, and each name that is not.
+    package var standings: [ModelStanding] {
+        get async {
+            var queued: [String: Int] = [:]
+            for (id, open) in (try? await backlog.openModels()) ?? [:] {
+                if let sha256 = id.sha256 { queued["\(id.name)@\(sha256)", default: 0] += open.queued }
+            }
+            var standings: [ModelStanding] = []
+            func add(_ version: ModelVersion, _ state: ModelStanding.State, _ reason: String? = nil) async {
+                let isDefault = state == .ready && version === models.default
+                let waiting = queued["\(version.name)@\(await version.sha256)"] ?? 0
+                standings.append(
+                    ModelStanding(
+                        name: version.name, state: state, isDefault: isDefault, reason: reason, version: version,
+                        waitingJobs: waiting))
+            }
+            for version in models.all {
+                let isCurrent = models.current(version.name) === version
+                await add(version, isCurrent ? .ready : .kept, isCurrent ? library?.failure(of: version.name) : nil)
+            }
+            for version in models.hidden { await add(version, .retiring) }
+            for absent in library?.absent ?? [] {
+                standings.append(
+                    ModelStanding(
+                        name: absent.name, state: absent.isFailed ? .failed : .unloaded, isDefault: false,
+                        reason: absent.reason, version: nil, waitingJobs: nil))
+            }
+            return standings
+        }
+    }
+}
+
+/// Changing what is served, one change at a time and without a gap: a version is loaded and tested beside the one that is
+/// served, and jobs of it can be done before any is accepted.
+extension ScoringService {
+    /// Reads the file of a name anew, and gives new jobs of the name what is in it; or what they got before, where `version`
+    /// says which by the first digits of its digest.
+    ///
+    /// - Parameter file: the name of a file in the library's folder, which the name stands for from then on
+    @discardableResult
+    package func load(
+        _ name: String, from file: String? = nil, version digits: String? = nil
+    ) async throws(ScoringError) -> ModelVersion {
+        try await change { library throws(ModelChangeError) in
+            if let digits, file == nil { return try await library.earlier(name, digits) }
+            return try await library.stage(name, from: file)
+        }
+    }
+
+    /// Gives new jobs of a name the version again that they got before.
+    @discardableResult
+    package func rollBack(_ name: String) async throws(ScoringError) -> ModelVersion {
+        try await change { library throws(ModelChangeError) in try await library.earlier(name) }
+    }
+
+    /// Serves a name no longer; the jobs that were accepted for it are done.
+    package func unload(_ name: String) async throws(ScoringError) {
+        guard let library else { throw .change(.isFixed) }
+        await changes.enter()
+        defer { changes.leave() }
+        do { try library.unload(name) } catch { throw .change(error) }
+        await letGo()
+    }
+
+    private func change(
+        _ find: (ModelLibrary) async throws(ModelChangeError) -> ModelVersion
+    ) async throws(ScoringError) -> ModelVersion {
+        guard let library else { throw .change(.isFixed) }
+        await changes.enter()
+        defer { changes.leave() }
+        let version: ModelVersion
+        do { version = try await find(library) } catch { throw .change(error) }
+        do { try await tellServed() } catch { throw .store(error) }
+        models.promote(version)
+        await letGo()
+        return version
+    }
+
+    /// Lets go of versions whose jobs are done, until the task is cancelled.
+    ///
+    /// - Parameter copies: a folder on whose disk models can have copies without names, where jobs are not on one
+    package func lookAfterModels(copies: String, by clock: some JobClock = SystemClock()) async {
+        await isolate(in: copies)
+        await clock.every(.seconds(2)) {
+            guard !models.hidden.isEmpty else { return }
+            await changes.enter()
+            await letGo()
+            changes.leave()
+        }
+    }
+
+    /// Lets go of versions that nobody can accept a job for any more and whose jobs are done. In this order: what is looked
+    /// at first can't come back.
+    private func letGo() async {
+        let unheld = models.unheld
+        guard !unheld.isEmpty, let open = try? await backlog.openModels() else { return }
+        let needed = Set(open.keys.compactMap(\.sha256).map { ByteText($0) })
+        let done = Set(unheld.filter { id in id.sha256.map { !needed.contains(ByteText($0)) } ?? true })
+        guard !done.isEmpty else { return }
+        models.drop(done)
+        await forgetModels()
+        // Where the store can't be told now it will be with the next change: what it takes for served has no jobs.
+        try? await tellServed()
+    }
+
+    private func tellServed() async throws(JobStoreError) {
+        try await backlog.serve(await claimable, missing: missing)
+    }
+
+    /// The models whose jobs are done here.
+    var claimable: ServedModels {
+        get async { settings.missingModel == .rescore ? .every : await models.served }
+    }
+
+    /// What a store is to make of the jobs of others.
+    var missing: MissingModel { settings.missingModel == .rescore ? .wait : settings.missingModel }
+}

@@ -1,0 +1,104 @@
+"""Several models at once: which one a request gets, one upload for many, names, and a broken model among sound ones."""
+
+from support.harness import check, contains, equal, finish, group, need, scratch
+
+need("several_models", "numpy", shared=True)
+
+from support import features  # noqa: E402
+from support.jobs import Client  # noqa: E402
+from support.models import Model  # noqa: E402
+from support.process import Server, run  # noqa: E402
+
+SHORT = features.npy(features.video(40))
+LARGE = features.npy(features.video(2_000))
+models = {name: Model(seed) for seed, name in enumerate(("one", "two", "three", "four", "five"), 1)}
+expected = {name: model.scores(SHORT) for name, model in models.items()}
+options = [word for name, model in models.items() for word in ("--model", f"{name}={model.path}")]
+broken = scratch() / "broken.safetensors"
+broken.write_bytes(models["one"].path.read_bytes()[:2_000])
+
+with Server(*options, "--model", f"broken={broken}") as server:
+    client = Client(server)
+    with group("which model scores"):
+        for query, name in (("", "one"), ("?model=two", "two"), (f"?model=three@{models['three'].sha256[:6]}", "three")):
+            job = client.post(SHORT, query, Prefer="wait=30").json()
+            found = (job["model"], job["model_sha256"], job["result"]["model"])
+            equal(f"'{query}' is a job of its model", found, (name, models[name].sha256, name))
+            check(f"'{query}' has its scores", job["result"]["coarse"] == expected[name])
+            provenance = job["result"]["provenance"]["model_sha256"]
+            equal(f"'{query}' says so in its provenance", provenance, models[name].sha256)
+        body, kind = features.multipart(SHORT, fields=[("model", "four")])
+        job = client.ask("POST", "/score", body, {"Content-Type": kind, "Prefer": "wait=30"}).json()
+        equal("a field of a form says it too", (job["model"], job["result"]["coarse"]), ("four", expected["four"]))
+        for text in ("six", "one@ffffffff", "../x", "%C3%A9", "a" * 300):
+            answer = client.post(SHORT, f"?model={text}")
+            equal(f"{text[:20]}: no such model is 404", (answer.status, answer.problem()), (404, "unknown-model"))
+        contains("which names those that there are", client.post(SHORT, "?model=six").json()["detail"], *expected)
+    with group("one upload, five models"):
+        names = ",".join(models)
+        batch = client.post(SHORT, f"?model={names}", Prefer="wait=30").json()
+        equal("is a batch with a job of each", [job["model"] for job in batch["jobs"]], list(models))
+        for job in batch["jobs"]:
+            result = client.job(job["id"])["result"]
+            check(f"{job['model']}: its own scores", result["coarse"] == expected[job["model"]])
+        equal("which have the features in common", len({job["features_sha256"] for job in batch["jobs"]}), 1)
+        again = client.post(SHORT, "?model=two&model=three", Prefer="wait=30").json()
+        equal("several parameters are the same", [job["model"] for job in again["jobs"]], ["two", "three"])
+        answer = client.post(SHORT, "?model=one,one")
+        equal("each once", (answer.status, answer.problem()), (422, "invalid-parameter"))
+        report = client.post(SHORT, f"?model={names}&validate_only=true")
+        equal("what is only looked at has one report", (report.status, report.json()["rows"]), (200, 40))
+    with group("what there is"):
+        found = client.get("/v1/models").json()["models"]
+        states = {model["name"]: (model["state"], model["default"]) for model in found}
+        usual = {name: ("ready", name == "one") for name in models}
+        equal("/v1/models has all", states, usual | {"broken": ("failed", False)})
+        contains("and why one is not served", found[-1]["reason"], "broken.safetensors")
+        digests = {model["name"]: model.get("sha256") for model in found}
+        equal("with their digests", digests, {name: model.sha256 for name, model in models.items()} | {"broken": None})
+        ready = client.get("/readyz")
+        equal("a broken one among them makes nothing unready", ready.status, 200)
+        contains("which is told", ready.body.decode(), "'broken' is not served")
+        contains("in the log too", server.text(), "model=broken")
+        metrics = client.get("/metrics").body.decode()
+        check("metrics tell of each", all(f'model="{name}"' in metrics for name in models))
+
+with group("one copy of a large upload on disk"):
+    state = scratch() / "state"
+    with Server(*options, "--workers", "1", state=state, env={"VIGIL_KERNELS": "portable"}) as server:
+        client = Client(server)
+        bodies = [client.post(LARGE, "?model=one,two,three,four,five").json() for _ in range(5)]
+        waiting = [path.stat() for path in (state / "files").glob("*.in")]
+        inodes = {status.st_ino for status in waiting}
+        check(
+            "the jobs of one upload share its file", 5 < len(waiting) and len(inodes) <= 5, f"{len(waiting)} {len(inodes)}"
+        )
+        for body in bodies:
+            jobs = [client.until(job["id"]) for job in body["jobs"]]
+            equal("and all of them end well", {job["status"] for job in jobs}, {"succeeded"})
+        equal("and it goes with the last", list((state / "files").glob("*.in")), [])
+
+with group("what can't be served"):
+    one = models["one"].path
+    for text, code in (("../x", 64), ("é", 64), ("a" * 300, 64), ("", 64), (".hidden", 64)):
+        ran = run("serve", "--port", "0", "--model", f"{text}={one}", timeout=20)
+        equal(f"the name '{text[:20]}' is refused", ran.code, code)
+        contains("with what is expected", ran.last, "--model", "letters, digits")
+    ran = run("serve", "--port", "0", "--model", one, "--model", one, timeout=20)
+    equal("two of one name are refused", ran.code, 64)
+    contains("by that name", ran.last, "two models are called 'ucf-crime'")
+    ran = run("serve", "--port", "0", "--model", f"broken={broken}", "--model", f"one={one}", timeout=20)
+    equal("a broken default ends it", ran.code, 65)
+    ran = run("serve", "--port", "0", "--model", f"one={one}", "--model", "two=/nowhere/x.safetensors", timeout=20)
+    equal("a file that is not there too", ran.code, 66)
+    ran = run("serve", env={"VIGIL_PORT": "0", "VIGIL_MODEL": f"../x={one}"}, timeout=20)
+    equal("also in the environment", ran.code, 78)
+    with Server(env={"VIGIL_MODEL": f"a={one},b={models['two'].path}"}, state="memory") as server:
+        found = [model["name"] for model in Client(server).get("/v1/models").json()["models"]]
+        equal("which can name several", found, ["a", "b"])
+    file = scratch() / "vigil.json"
+    file.write_text('{"model": ["a=%s", "b=%s"]}' % (one, models["two"].path))
+    with Server("--config", file, state="memory") as server:
+        found = [model["name"] for model in Client(server).get("/v1/models").json()["models"]]
+        equal("and so can a config file", found, ["a", "b"])
+finish()
