@@ -30,10 +30,11 @@ extension VigilService {
         let upload = try await scoring.read(
             body, declaredLength: body.declaredLength, as: kind, for: versions[0], reservation: reservation)
         if !upload.parameters.isEmpty {
-            let found = try await scoring.options(given + upload.parameters)
-            options = found.options
+            let all = given + upload.parameters
             if upload.parameters.contains(where: { ["model", "compare"].contains($0.name) }) {
-                versions = found.versions
+                (options, versions) = try await scoring.options(all)
+            } else {
+                options = try scoring.options(all, of: versions)
             }
         }
         if options.validateOnly || upload.isBatch || versions.count > 1 {
