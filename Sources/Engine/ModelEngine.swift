@@ -32,9 +32,13 @@ public protocol ModelPlan: Sendable {
 public struct ModelEngine<Work: ModelWork>: JobProcessor {
     private let models: ModelRegistry
     private let work: Work
+    private let rescores: Bool
 
     /// An engine for the jobs of what is in `models`.
-    public init(_ models: ModelRegistry, for work: Work) {
+    ///
+    /// - Parameter rescores: whether a job whose model is not there is done by another
+    public init(_ models: ModelRegistry, for work: Work, rescores: Bool = false) {
+        self.rescores = rescores
         self.models = models
         self.work = work
     }
@@ -43,9 +47,10 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
     public func makeScratch() -> WorkerSeat { WorkerSeat() }
 
     /// Plans the job for its own model. Where that was retired since the job was claimed, the job is not done here: it is to
-    /// wait for its model like any other, and is never scored by another.
+    /// wait for its model like any other, and is never scored by another unless that is asked for.
     public func plan(_ job: ClaimedJob) throws(JobFailure) -> Work.Plan? {
-        guard let version = models.version(of: job.model) else { return nil }
+        let other = rescores ? models.current(job.model.name) ?? models.default : nil
+        guard let version = models.version(of: job.model) ?? other else { return nil }
         return try work.plan(job, for: version)
     }
 

@@ -78,15 +78,8 @@ extension ModelLibrary {
     /// - Returns: what is served where the file is still the same
     public func stage(_ name: String, from file: String? = nil) async throws(ModelChangeError) -> ModelVersion {
         let path = try path(of: name, file)
-        let load = load
-        let result = await withCheckedContinuation { continuation in
-            // It takes a while, and Swift's threads are few.
-            DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(ModelLoadError) in try load(path) })
-            }
-        }
         do throws(ModelLoadError) {
-            let version = await registry.stage(ModelVersion(try result.get(), name: name))
+            let version = await registry.stage(ModelVersion(try await read(path), name: name))
             set(Entry(name: name, path: path))
             return version
         } catch {
@@ -94,6 +87,29 @@ extension ModelLibrary {
             if file == nil { note(failed: name, from: path, error.reason) }
             throw .unusable(name, error.reason)
         }
+    }
+
+    /// Has a model do the jobs that were accepted for it, whose file was kept; nobody else finds it.
+    public func bringBack(_ name: String, _ sha256: String, from path: String) async throws(ModelChangeError) {
+        let version: ModelVersion
+        do throws(ModelLoadError) { version = ModelVersion(try await read(path), name: name) } catch {
+            throw .unusable(name, error.reason)
+        }
+        guard await version.sha256.hasBytes(of: sha256) else {
+            throw .unusable(name, "\(path) is not the file that was kept: its SHA-256 is \(await version.sha256)")
+        }
+        _ = await registry.stage(version)
+    }
+
+    /// Loads a file on a thread of its own: it takes a while, and Swift's threads are few.
+    private func read(_ path: String?) async throws(ModelLoadError) -> Model {
+        let load = load
+        let result = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(returning: Result { () throws(ModelLoadError) in try load(path) })
+            }
+        }
+        return try result.get()
     }
 
     private func path(of name: String, _ file: String?) throws(ModelChangeError) -> String? {

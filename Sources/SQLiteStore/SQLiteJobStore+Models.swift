@@ -1,6 +1,9 @@
 public import Jobs
 
 extension SQLiteJobStore {
+    /// Where files of models are kept.
+    public var models: (any ModelKeeper)? { KeptModels(folder.places) }
+
     /// Says which models are served, and notes the digest of those jobs that have none yet.
     public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)

@@ -1,7 +1,6 @@
 import Engine
 import Jobs
 import Platform
-import Synchronization
 
 /// How a model stands that is known here.
 package struct ModelStanding: Sendable {
@@ -128,43 +127,20 @@ extension ScoringService {
         let done = Set(unheld.filter { id in id.sha256.map { !needed.contains(ByteText($0)) } ?? true })
         guard !done.isEmpty else { return }
         models.drop(done)
+        await forgetModels()
         // Where the store can't be told now it will be with the next change: what it takes for served has no jobs.
         try? await tellServed()
     }
 
     private func tellServed() async throws(JobStoreError) {
-        try await backlog.serve(await models.served, missing: settings.missingModel)
-    }
-}
-
-/// Lets one through at a time, in the order in which they come.
-final class Turnstile: Sendable {
-    private let state = Mutex<(isTaken: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
-
-    /// Waits for its turn.
-    func enter() async {
-        await withCheckedContinuation { continuation in
-            let isFree = state.withLock { state in
-                guard state.isTaken else {
-                    state.isTaken = true
-                    return true
-                }
-                state.waiting.append(continuation)
-                return false
-            }
-            if isFree { continuation.resume() }
-        }
+        try await backlog.serve(await claimable, missing: missing)
     }
 
-    /// Lets the next one through.
-    func leave() {
-        let next: CheckedContinuation<Void, Never>? = state.withLock { state in
-            guard !state.waiting.isEmpty else {
-                state.isTaken = false
-                return nil
-            }
-            return state.waiting.removeFirst()
-        }
-        next?.resume()
+    /// The models whose jobs are done here.
+    var claimable: ServedModels {
+        get async { settings.missingModel == .rescore ? .every : await models.served }
     }
+
+    /// What a store is to make of the jobs of others.
+    var missing: MissingModel { settings.missingModel == .rescore ? .wait : settings.missingModel }
 }

@@ -25,6 +25,7 @@ extension ScoringService {
     ) async throws(ScoringError) -> Receipt {
         let isDigestAsked = key != nil || settings.reusesResults
         if isDigestAsked { await Self.digest(matrices) }
+        await keep(versions)
         for version in versions { _ = await version.sha256 }
         var submission = submission(
             matrices, isBatch: isBatch, options, caller: caller, key: key, for: versions)

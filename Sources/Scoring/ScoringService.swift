@@ -44,6 +44,8 @@ public final class ScoringService: Sendable {
     package let answers: AnswerBudget
     /// Stored results, read once for all who follow their jobs at the time.
     let stored = SharedMaking<JobID, StoredResult>()
+    /// The digests of the models whose files are kept beside their jobs.
+    let kept = Mutex<Set<ByteText>>([])
     /// Whoever changes what is served goes through here.
     let changes = Turnstile()
     /// Whether the workers have ended because the service is leaving.
@@ -62,7 +64,9 @@ public final class ScoringService: Sendable {
         answers = AnswerBudget(limit: settings.answerBytes, clock: backlog.clock)
         self.settings = settings
         pool = WorkerPool(
-            backlog: backlog, processor: ModelEngine(models, for: ScoringWork(scored: settings.scored)),
+            backlog: backlog,
+            processor: ModelEngine(
+                models, for: ScoringWork(scored: settings.scored), rescores: settings.missingModel == .rescore),
             workers: workers)
     }
 
@@ -70,10 +74,11 @@ public final class ScoringService: Sendable {
     public func start() throws {
         // Until the store knows them nothing else may tell it of others.
         try pool.start(
-            serving: { [models, changes] in
+            serving: { [self] in
                 await changes.enter()
-                return await models.served
-            }, missing: settings.missingModel, told: { [changes] in changes.leave() })
+                await bringBack()
+                return await claimable
+            }, missing: missing, told: { [changes] in changes.leave() })
     }
 
     /// Removes results whose time is over, until the task is cancelled.
@@ -99,6 +104,7 @@ public final class ScoringService: Sendable {
         // What the workers were at is in the queue again by then.
         _ = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
         backlog.stopWatching()
+        await forgetModels()
         let left = backlog.metrics
         return left.queuedJobs + left.waitingJobs
     }

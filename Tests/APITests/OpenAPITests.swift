@@ -155,6 +155,9 @@ struct OpenAPITests {
         #expect(!report.warnings.isEmpty)
         try conformance.check(FeatureReportDocument(report).json, "FeatureReport")
         try conformance.check(await service.listModels().bytes, "Models")
+        let absent = ModelStanding(
+            name: "x", state: .failed, isDefault: false, reason: "torn", version: nil, waitingJobs: nil)
+        try conformance.check(ModelDocument(standing: absent).json, "Model")
         try conformance.check(await service.healthy(detailed: true).bytes, "Health")
         try conformance.check(service.live(detailed: true).bytes, "Health")
         try conformance.check(await service.ready(detailed: true).bytes, "Health")
@@ -348,7 +351,8 @@ extension OpenAPITests {
         options.fps = 25
         options.logits = true
         return ScoreResult(
-            model: "m", modelSHA256: "a", trained: false, caveat: "for tests alone", labels: ["normal", "fighting"],
+            model: "m", modelSHA256: "a", acceptedForSHA256: "b", trained: false, caveat: "for tests alone",
+            labels: ["normal", "fighting"],
             logits: logits,
             featuresSHA256: "b", kernels: "portable", options: options, queuedMilliseconds: 1, scoredMilliseconds: 2.5)
     }

@@ -30,6 +30,17 @@ struct ScoreOptionsTests {
         #expect(options.logits && options.validateOnly && options.priority == .high)
     }
 
+    @Test("models are a list, in one parameter or in several")
+    func models() throws {
+        #expect(try options().models == [] && options(("model", " ")).models == [])
+        #expect(try options(("model", "a,b@3f"), ("model", "c")).models == ["a", "b@3f", "c"])
+        #expect(
+            try ScoreOptions([Parameter("model", .json(.array([.string("a"), .string("b")])))]).models == ["a", "b"])
+        for text in ["a,,b", ",", String(repeating: "a,", count: 16) + "a"] {
+            #expect(throws: OptionError.self, "\(text)") { try options(("model", text)) }
+        }
+    }
+
     @Test("leave is the threshold unless it is given")
     func leave() throws {
         #expect(try options(("threshold", "0.3")).segments.leave == 0.3)

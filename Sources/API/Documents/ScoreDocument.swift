@@ -139,6 +139,7 @@ public struct ScoreDocument: Sendable {
             json.member("vigil", Vigil.version)
             json.member("family", result.kind.family.name)
             json.member("model_sha256", result.modelSHA256)
+            if let sha256 = result.acceptedForSHA256 { json.member("accepted_for_sha256", sha256) }
             json.member("features_sha256", result.featuresSHA256)
             json.member("kernels", result.kernels)
         }

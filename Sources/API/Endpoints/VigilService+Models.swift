@@ -54,8 +54,10 @@ extension VigilService {
 
     /// The name as it stands now.
     private func answer(_ name: String) async -> Response {
-        let standing = await scoring.standings.first { $0.name.hasBytes(of: name) }
-        return .json(JSONWriter.document { json in standing.map { ModelDocument(standing: $0).write(to: &json) } })
+        let standings = await scoring.standings.filter { $0.name.hasBytes(of: name) }
+        // What only does its jobs says nothing of the name.
+        let standing = standings.first { $0.state != .retiring } ?? standings.first
+        return .json(standing.map { ModelDocument(standing: $0).json } ?? [])
     }
 
     func description() -> Response {
@@ -66,6 +68,9 @@ extension VigilService {
 /// A model as it stands, as JSON.
 struct ModelDocument {
     let standing: ModelStanding
+
+    /// The model object.
+    var json: [UInt8] { JSONWriter.document { write(to: &$0) } }
 
     func write(to json: inout JSONWriter) {
         json.object { json in

@@ -70,7 +70,7 @@ public final class Backlog: Sendable {
     let observer: any JobObserver
     /// Where the time is taken from.
     public let clock: any JobClock
-    let logger: Logger
+    package let logger: Logger
     /// Rung after every change that may let a worker claim a job.
     let bell = Doorbell()
     /// Rung when there may be a callback to deliver.
@@ -269,6 +269,9 @@ extension Backlog {
 
     /// How many jobs wait for which model that is not served.
     public func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
+
+    /// Where files of models are kept for the jobs that wait for them; nil where jobs do not outlast the process.
+    public var keptModels: (any ModelKeeper)? { store.models }
 
     /// How many jobs have not ended, by model; it costs a look at each of them.
     public func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await store.openModels() }

@@ -79,6 +79,9 @@ public enum MissingModel: String, Sendable, CaseIterable {
     case wait
     /// They fail.
     case fail
+    /// They are done by what new jobs of their model's name get, or else by the default. A store never hears of it: to it every
+    /// model is served then.
+    case rescore
 }
 
 /// How many queued jobs there are of a model that is not served.

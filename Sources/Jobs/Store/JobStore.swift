@@ -48,6 +48,9 @@ public protocol JobStore: Sendable {
     /// How many jobs wait for which model that is not served.
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs]
 
+    /// Where files of models are kept for the jobs that wait for them; nil where jobs do not outlast the process.
+    var models: (any ModelKeeper)? { get }
+
     /// How many jobs have not ended, by model; it costs a look at each of them.
     func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs]
 
@@ -193,6 +196,9 @@ extension JobStore {
 
     /// What is kept until its time is given up for no other.
     public func noteFetched(_ id: JobID) async {}
+
+    /// Nobody needs them.
+    public var models: (any ModelKeeper)? { nil }
 
     /// It has no disk.
     public var room: StoreRoom? { nil }

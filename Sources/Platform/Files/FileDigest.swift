@@ -2,7 +2,8 @@ import Synchronization
 
 /// The SHA-256 of a file, computed when it is first asked for: hashing 100 MB takes longer than loading a model.
 public final class FileDigest: Sendable {
-    private let file: MappedFile?
+    /// The file; nil where the digest came without one.
+    public let file: MappedFile?
     private let found: Mutex<String?>
 
     /// The digest of `file`.

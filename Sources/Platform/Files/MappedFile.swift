@@ -137,6 +137,18 @@ public final class MappedFile: @unchecked Sendable {
         if let descriptor { close(descriptor) }
     }
 
+    /// Gives the file a further name, which stays when another file takes the place of this one; where that can't be, as on
+    /// another file system, its bytes are copied.
+    public func copy(to other: String) throws(FileError) {
+        guard isUnchanged else { throw .notReadable(path: path, reason: "it was written to since it was opened") }
+        if let descriptor, linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, other, AT_SYMLINK_FOLLOW) == 0 {
+            return
+        }
+        var copy = try AtomicFile(path: other)
+        try withUnsafeBytes { bytes throws(FileError) in try copy.write(bytes) }
+        try copy.commit()
+    }
+
     /// Whether the system knows of nothing that was written to the file since it was opened. That someone put another one in
     /// its place makes no difference: this one is still there.
     public var isUnchanged: Bool { descriptor.map { FileIdentity($0) == identity } ?? true }

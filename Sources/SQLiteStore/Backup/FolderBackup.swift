@@ -70,6 +70,7 @@ public struct FolderBackup: Sendable, Equatable {
         try StateFolder.make(target.files)
         var bodies = BodyCopies(from: reader.places.files, to: target.files)
         try bodies.takeAll()
+        try Self.takeModels(reader.places, target)
         var staying: Set<String> = []
         try reader.reading { source in
             guard try source.inDatabase(Schema.migrator.hasCompletedMigrations) else {
@@ -89,6 +90,14 @@ public struct FolderBackup: Sendable, Equatable {
         try BackupNote(folder: folder, madeAt: madeAt).write(in: target)
         try Self.flush([target.files, target.folder])
         bytes = bodies.bytes + (FileMark(path: target.database)?.bytes ?? 0)
+    }
+
+    /// Takes the files of models that jobs wait for.
+    static func takeModels(_ source: StatePlaces, _ target: StatePlaces) throws {
+        guard access(source.models, F_OK) == 0 else { return }
+        try StateFolder.make(target.models)
+        var models = BodyCopies(from: source.models, to: target.models)
+        try models.takeAll()
     }
 
     /// Makes the database one that no process works on; says its number.
@@ -173,8 +182,10 @@ public struct FolderBackup: Sendable, Equatable {
 
     /// Removes what was made of a copy, and the folder if that can be.
     private static func remove(_ target: StatePlaces) {
-        for name in Directory.names(in: target.files) { unlink(target.files + "/" + name) }
-        rmdir(target.files)
+        for folder in [target.files, target.models] {
+            for name in Directory.names(in: folder) { unlink(folder + "/" + name) }
+            rmdir(folder)
+        }
         let own = [
             target.database, target.database + "-journal", target.log, target.index, target.witness, target.sums,
             target.backup, target.unfinished,

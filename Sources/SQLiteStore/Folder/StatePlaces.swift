@@ -28,6 +28,8 @@ struct StatePlaces: Sendable {
     var sums: String { (witnessed ?? folder) + "/sums" }
     /// Where large payloads and results are.
     var files: String { folder + "/files" }
+    /// Where the files of models are that jobs wait for.
+    var models: String { folder + "/models" }
     /// What was there and is nobody's, for a while.
     var strays: String { folder + "/strays" }
     /// What told an older Vigil that the database was closed in order.

@@ -40,6 +40,8 @@ public struct FolderRecovery: Sendable, Equatable {
             throw .unusable(path: output, reason: "it is not empty: expected a new folder")
         }
         try StateFolder.make(new.files)
+        // Jobs wait where they are not there; nothing else is lacking.
+        try? FolderBackup.takeModels(old, new)
         try copyLog(old, new)
         if access(old.database, F_OK) == 0 { try copyDatabase(old, new) } else { try makeDatabase(new) }
         if let damage { weigh(damage, old, new) }

@@ -55,6 +55,8 @@ extension ScoreResult {
 
     /// In the number that says whether the model is trained: what is to be said of it comes next.
     fileprivate static let caveatFollows = 2
+    /// Likewise: the digest of the model that the job was accepted for comes next.
+    fileprivate static let otherModelFollows = 8
     /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
     fileprivate static let kindFollows = 4
 
@@ -100,9 +102,11 @@ extension ScoreResult {
         options.write(to: &writer)
         for text in [model, modelSHA256, featuresSHA256, kernels] { writer.text(text) }
         writer.integer(
-            (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows))
+            (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows)
+                | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows))
         if let caveat { writer.text(caveat) }
         if kind != .vadCLIP { writeKind(to: &writer) }
+        if let acceptedForSHA256 { writer.text(acceptedForSHA256) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
@@ -137,12 +141,14 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...(1 | ScoreResult.caveatFollows | ScoreResult.kindFollows)).contains(trained)
+            (0...15).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
         guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
-            let kind = trained & ScoreResult.kindFollows == 0 ? .vadCLIP : ScoreResult.kind(from: &reader),
-            let classes = reader.integer(),
+            let kind = trained & ScoreResult.kindFollows == 0 ? .vadCLIP : ScoreResult.kind(from: &reader)
+        else { return nil }
+        let other = trained & ScoreResult.otherModelFollows == 0 ? nil : reader.text()
+        guard other != nil || trained & ScoreResult.otherModelFollows == 0, let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
         else { return nil }
         var labels: [String] = []
@@ -154,8 +160,8 @@ struct StoredLogits {
             let fine = reader.floatBytes(), fine.floatsLeft == coarse.floatsLeft * classes, reader.isAtEnd
         else { return nil }
         result = ScoreResult(
-            model: model, modelSHA256: digest, trained: trained & 1 == 1, caveat: caveat, kind: kind,
-            length: length, labels: labels,
+            model: model, modelSHA256: digest, acceptedForSHA256: other, trained: trained & 1 == 1, caveat: caveat,
+            kind: kind, length: length, labels: labels,
             logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft

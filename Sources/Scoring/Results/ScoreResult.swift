@@ -9,6 +9,8 @@ public struct ScoreResult: Sendable, Equatable {
     public var model: String
     /// SHA-256 of the model file.
     public var modelSHA256: String
+    /// SHA-256 of the model file that the job was accepted for, where it was scored by another.
+    public var acceptedForSHA256: String?
     /// Whether the model's weights are trained.
     public var trained: Bool
     /// What is to be said of the model wherever its scores are; nil where there is nothing.

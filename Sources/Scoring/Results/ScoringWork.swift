@@ -1,5 +1,6 @@
 import Engine
 import Jobs
+import Platform
 import VadCLIP
 
 /// Scores jobs on the workers' threads: a part is a chunk of the video.
@@ -7,8 +8,8 @@ struct ScoringWork: ModelWork {
     /// What a job's chunks share: one object, for it is handed on with each of them.
     final class Plan: ModelPlan {
         let version: ModelVersion
-        /// The model's name as the job was accepted under it.
-        let model: String
+        /// The model that the job was accepted for, by the name that it was called then.
+        let model: ModelID
         let subject: ScoreSubject
         /// [snippets, width].
         let features: [Float]
@@ -17,7 +18,7 @@ struct ScoringWork: ModelWork {
         let chunks: Chunks
 
         init(
-            version: ModelVersion, model: String, subject: ScoreSubject, features: [Float], options: ScoreOptions,
+            version: ModelVersion, model: ModelID, subject: ScoreSubject, features: [Float], options: ScoreOptions,
             classes: ClassFeatures, chunks: Chunks
         ) {
             self.version = version
@@ -62,7 +63,7 @@ struct ScoringWork: ModelWork {
         }
         do {
             return Plan(
-                version: version, model: job.model.name, subject: subject, features: features, options: options,
+                version: version, model: job.model, subject: subject, features: features, options: options,
                 classes: try model.classes(for: options.labels),
                 chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
         } catch {
@@ -98,7 +99,9 @@ struct ScoringWork: ModelWork {
             model: plan.version.model, classes: plan.classes, logits: logits,
             featuresSHA256: plan.subject.digest.text,
             options: plan.options, queued: timings.queued, scored: timings.scored)
-        result.model = plan.model
+        let isOther = plan.model.sha256.map { !$0.hasBytes(of: result.modelSHA256) } ?? false
+        result.model = isOther ? plan.version.name : plan.model.name
+        result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
         return JobOutput(body: result.encoded)
     }
 }

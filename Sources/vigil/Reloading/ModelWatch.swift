@@ -58,8 +58,12 @@ final class ModelWatch: Sendable {
 
     /// Looks at the folder, as is done every few seconds.
     private func look(_ scoring: ScoringService, _ library: ModelLibrary) async {
-        for (name, path) in files(library) where isInFolder(path) {
-            switch change(of: path) {
+        let files = files(library).filter { isInFolder($0.path) }
+        // Several names can stand for one file, whose change is seen once.
+        var changes: [ByteText: Change] = [:]
+        for (_, path) in files where changes[ByteText(path)] == nil { changes[ByteText(path)] = change(of: path) }
+        for (name, path) in files {
+            switch changes[ByteText(path)] ?? .none {
             case .none: break
             case .came: _ = await load(name, path, scoring)
             case .went: await unload(name, path, scoring)
@@ -69,12 +73,11 @@ final class ModelWatch: Sendable {
 
     /// Reads all files that are others than those that were read.
     private func reread(_ scoring: ScoringService, _ library: ModelLibrary) async -> Bool {
-        var areFine = true
-        for (name, path) in files(library) {
-            let stamp = FileStamp(path)
-            guard stamps.withLock({ $0[ByteText(path)] })?.read != stamp else { continue }
-            areFine = await load(name, path, scoring) && areFine
+        let changed = files(library).filter { file in
+            stamps.withLock { $0[ByteText(file.path)] }?.read != FileStamp(file.path)
         }
+        var areFine = true
+        for (name, path) in changed { areFine = await load(name, path, scoring) && areFine }
         return areFine
     }
 

@@ -133,7 +133,8 @@ extension Setting {
             in: .jobs, of: [.serve]),
         Setting(
             "on-missing-model", .choice(MissingModel.allCases.map(\.rawValue)), .value("wait"),
-            "What becomes of waiting jobs that were accepted for a model that is not served: wait for it, or fail.",
+            "What becomes of waiting jobs whose model is neither served nor kept beside them: wait for it, fail, or be scored by "
+                + "what is served under its name, or else by the default.",
             in: .jobs, of: [.serve]),
     ]
 

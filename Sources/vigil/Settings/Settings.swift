@@ -385,27 +385,6 @@ extension Settings {
         }
     }
 
-    /// The model files that are named, in their order.
-    func models() throws(Failure) -> [ModelArgument] {
-        var models: [ModelArgument] = []
-        for text in try entries(ifSet: "model") ?? [] {
-            do throws(SettingFault) { models.append(try ModelArgument(text)) } catch {
-                throw failure("model", "found \(error.found)")
-            }
-        }
-        return models
-    }
-
-    /// The one model file that is named for a command that works with one; of several in a place that other commands share
-    /// the first. Nil where none is.
-    func model() throws(Failure) -> ModelArgument? {
-        let models = try models()
-        if models.count > 1, place(of: "model") == .option {
-            throw failure("model", "given \(models.count) times: expected one model here")
-        }
-        return models.first
-    }
-
     /// The kernels that are named, or the fastest.
     func kernels() throws(Failure) -> Kernels {
         do throws(KernelsError) { return try Kernels.choose(try? text("kernels")) } catch {

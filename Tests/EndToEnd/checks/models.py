@@ -1,6 +1,7 @@
 """A job is scored by the model that it was accepted for, or not at all: two models of one name, and a server that changes."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -86,6 +87,13 @@ def begun(folder, *options):
     return jobs, told, last
 
 
+def lost(folder):
+    """What a server has kept of models is gone."""
+    kept = [path.name for path in (folder / "models").iterdir()]
+    equal("the state folder has kept the model of its jobs, once", kept, [f"{first.sha256}.safetensors"])
+    shutil.rmtree(folder / "models")
+
+
 def silent(stream, seconds):
     """What a stream tells within so many seconds."""
     found = []
@@ -98,9 +106,28 @@ def silent(stream, seconds):
     return found
 
 
+with group("the model that its jobs were accepted for is kept beside them"):
+    folder = scratch() / "kept"
+    waiting, told, last = begun(folder)
+    away = first.path.rename(first.path.with_suffix(".away"))
+    server = second.serve(folder)
+    client = Client(server)
+    scores = list(told)
+    for name, _, data in Stream(server, f"/jobs/{waiting[0]}/events", last=last):
+        scores += data["coarse"] if name == "scores" else []
+    check("a stream that goes on has its scores alone", scores == expected[first.sha256, LONG[0]], shown(len(scores)))
+    for identifier, body in zip(waiting, LONG):
+        finished(client, identifier, body, first, "a job of the model that is not served")
+    finished(client, client.post(SHORT, Prefer="wait=30").json()["id"], SHORT, second, "a job of the one that is")
+    contains("the log says so", server.text(), "kept beside them", first.sha256[:12])
+    equal("it leaves in order", server.stop(), 0)
+    check("and nothing is kept that no job needs", not (folder / "models").exists())
+    away.rename(first.path)
+
 folder = scratch() / "state"
 with group("another model of the same name"):
     waiting, told, last = begun(folder, "--reuse-results")
+    lost(folder)
     server = second.serve(folder, "--reuse-results")
     client = Client(server)
     own = client.post(SHORT, Prefer="wait=30").json()
@@ -147,6 +174,7 @@ with group("the first model again"):
 with group("--on-missing-model fail"):
     folder = scratch() / "failing"
     jobs, told, last = begun(folder)
+    lost(folder)
     with second.serve(folder, "--on-missing-model", "fail") as server:
         client = Client(server)
         for identifier in jobs:
@@ -159,9 +187,27 @@ with group("--on-missing-model fail"):
         contains("the log says how many", server.text(), "fail", first.sha256[:12])
         own = client.post(SHORT, Prefer="wait=30").json()
         finished(client, own["id"], SHORT, second, "a job of the model that is served")
-    ran = run("serve", "--on-missing-model", "rescore", env={"VIGIL_PORT": "0"})
+    ran = run("serve", "--on-missing-model", "perhaps", env={"VIGIL_PORT": "0"})
     equal("another way to treat them is none", ran.code, 64)
-    contains("which is said", ran.last, "--on-missing-model", "wait or fail")
+    contains("which is said", ran.last, "--on-missing-model", "wait, fail or rescore")
     ran = run("serve", env={"VIGIL_PORT": "0", "VIGIL_ON_MISSING_MODEL": "never"})
     equal("nor in the environment", ran.code, 78)
+
+with group("--on-missing-model rescore"):
+    folder = scratch() / "rescoring"
+    jobs, told, last = begun(folder)
+    lost(folder)
+    with second.serve(folder, "--on-missing-model", "rescore") as server:
+        client = Client(server)
+        for identifier, body in zip(jobs, LONG):
+            job = client.until(identifier, seconds=60)
+            result = job["result"] or {}
+            equal("a job of another model is scored", job["status"], "succeeded")
+            check("by the one that is served", result.get("coarse") == expected[second.sha256, body])
+            found = (job["model_sha256"], result.get("provenance", {}).get("accepted_for_sha256"))
+            equal("and says for which it was accepted", found, (first.sha256, first.sha256))
+            equal("and by which it was scored", result.get("provenance", {}).get("model_sha256"), second.sha256)
+        own = client.post(SHORT, Prefer="wait=30").json()
+        check("others have no such mark", "accepted_for_sha256" not in own["result"]["provenance"])
+        contains("the log says how many", server.text(), "another model", first.sha256[:12])
 finish()

@@ -1,5 +1,6 @@
 """Models that are replaced while requests come: none fails, none has two models' scores; and what comes, changes and goes."""
 
+import hashlib
 import os
 import signal
 import threading
@@ -107,8 +108,10 @@ with group("a model that can't be used"):
         equal("another goes to a version", load(client, "live", wish).json()["sha256"], models[2].sha256)
         for body, status in (('{"file": "/etc/passwd"}', 422), ('{"file": "x"}', 422), ("[]", 422), ('{"path": "x"}', 422)):
             equal(f"{body} is refused", load(client, "live", body).status, status)
-        answer = load(client, "..%2fx")
-        equal("an unknown name is 404", (answer.status, answer.problem()), (404, "unknown-model"))
+        for text in ("none", "%C3%A9", "a" * 300):
+            answer = load(client, text)
+            equal(f"{text[:10]}: an unknown name is 404", (answer.status, answer.problem()), (404, "unknown-model"))
+        equal("no path comes of one", load(client, "..%2fx").status, 400)
         answer = load(client, "live", verb="unload")
         equal("the default stays", (answer.status, answer.problem()), (409, "model-stays"))
         equal("another can go", load(client, "other", verb="unload").json()["state"], "unloaded")
@@ -141,8 +144,6 @@ with group("a folder of models"):
 
 with group("who may"):
     keys = scratch() / "keys"
-    import hashlib
-
     keys.write_text("".join(
         f"{name}:{hashlib.sha256(name.encode()).hexdigest()} role={role}\n"
         for name, role in (("boss", "admin"), ("sender", "submitter"), ("looker", "reader"))

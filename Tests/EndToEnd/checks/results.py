@@ -77,7 +77,8 @@ with Server() as server:
         equal(
             "/v1/models",
             set(models[0]),
-            {"name", "family", "labels", "window", "length", "width", "parameters", "sha256", "source_sha256", "trained", "caveat"},
+            {"name", "family", "state", "default", "labels", "window", "length", "width", "parameters", "sha256"}
+            | {"source_sha256", "trained", "caveat", "loaded_at", "jobs_waiting"},
         )
         equal("its labels", models[0]["labels"], result["fine"]["labels"])
         check(

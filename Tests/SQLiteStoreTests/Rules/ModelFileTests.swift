@@ -1,0 +1,95 @@
+import Foundation
+import Jobs
+import Platform
+import TestSupport
+import Testing
+
+@testable import SQLiteStore
+
+@Suite("Files that jobs have in common, and those of their models", .timeLimit(.minutes(1)))
+struct ModelFileTests {
+    private static let digest = String(repeating: "0a", count: 32)
+
+    private func store(_ folder: ScratchFolder) throws -> SQLiteJobStore {
+        try SQLiteJobStore(folder: StateFolder(folder.path + "/state"))
+    }
+
+    private func submission(_ inputs: [(subject: JobSubject, count: Int)]) -> Submission {
+        Submission(
+            batch: inputs.map { subject, count in
+                var random = SeededRandom(seed: 1)
+                return NewJob(
+                    kind: "k", subject: subject, input: JobBody(random.floats(count, scale: 1)), model: "m")
+            })
+    }
+
+    @Test("a large input of several jobs is one file, which goes with the last of them")
+    func shared() async throws {
+        let folder = try ScratchFolder()
+        let store = try store(folder)
+        let (one, other) = (JobSubject([1]), JobSubject([1]))
+        let receipt = try await store.submit(
+            submission([(one, 80_000), (one, 80_000), (one, 80_000), (other, 80_000)]))
+        func inodes() throws -> [Int] {
+            try receipt.jobs.compactMap { job in
+                let path = folder.path + "/state/files/\(job.id).in"
+                return try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
+            }
+        }
+        let found = try inodes()
+        #expect(found.count == 4 && Set(found[..<3]).count == 1 && found[3] != found[0])
+        var inputs: [JobBody] = []
+        while let claimed = try await store.claim(limit: 1).first {
+            inputs.append(claimed.input)
+            _ = try await store.complete(claimed.token, with: .succeeded(JobOutput(body: [])), timings: nil)
+        }
+        #expect(inputs.count == 4 && inputs.allSatisfy { $0 == inputs[0] })
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/state/files").isEmpty)
+        store.close()
+    }
+
+    @Test("models that jobs wait for are kept once each, come with a backup, and go when they are not needed")
+    func kept() async throws {
+        let folder = try ScratchFolder()
+        let path = try folder.write(Array("a model".utf8), to: "model").path
+        let store = try store(folder)
+        _ = try await store.submit(submission([(JobSubject([1]), 10)]))
+        let keeper = try #require(store.models)
+        #expect(keeper.kept().isEmpty && keeper.path(of: Self.digest) == nil)
+        let file = try MappedFile(path: path)
+        for _ in 0..<2 { try keeper.keep(Self.digest) { path throws(FileError) in try file.copy(to: path) } }
+        let place = try #require(keeper.path(of: Self.digest))
+        #expect(keeper.kept() == [Self.digest])
+        // Another file in the place of the first is none of its business.
+        _ = try folder.write(Array("another".utf8), to: "other")
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.moveItem(atPath: folder.path + "/other", toPath: path)
+        #expect(try String(contentsOfFile: place, encoding: .utf8) == "a model")
+        let backup = try FolderBackup(of: folder.path + "/state", into: folder.path + "/copy")
+        #expect(backup.isWhole)
+        let copy = folder.path + "/copy/models/\(Self.digest).safetensors"
+        #expect(try String(contentsOfFile: copy, encoding: .utf8) == "a model")
+        for digits in ["../../model", "", "0a"] {
+            keeper.remove(digits)
+            #expect(keeper.path(of: digits) == nil)
+        }
+        keeper.remove(Self.digest)
+        #expect(keeper.kept().isEmpty && !FileManager.default.fileExists(atPath: folder.path + "/state/models"))
+        store.close()
+    }
+
+    @Test("a file that is part of the program is copied, and one that was written to since is not taken")
+    func copies() throws {
+        let folder = try ScratchFolder()
+        let path = try folder.write(Array("a model".utf8), to: "model").path
+        let held = try MappedFile(holding: path)
+        try held.copy(to: folder.path + "/held")
+        #expect(try String(contentsOfFile: folder.path + "/held", encoding: .utf8) == "a model")
+        let mapped = try MappedFile(path: path)
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data("!".utf8))
+        try handle.close()
+        #expect(throws: FileError.self) { try mapped.copy(to: folder.path + "/late") }
+    }
+}
