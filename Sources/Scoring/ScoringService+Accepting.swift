@@ -20,28 +20,31 @@ extension ScoringService {
     package func options(
         _ parameters: [Parameter]
     ) async throws(ScoringError) -> (options: ScoreOptions, versions: [ModelVersion]) {
-        let options: ScoreOptions
-        do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
+        let options = try read(parameters)
         let versions = try await versions(options)
         for version in versions { try check(options, of: version) }
-        do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
         return (options, versions)
     }
 
-    /// What parameters ask of a model; throws what can't be taken.
+    /// What parameters ask of models that are known already; throws what can't be taken.
+    package func options(
+        _ parameters: [Parameter], of versions: [ModelVersion]
+    ) throws(ScoringError) -> ScoreOptions {
+        let options = try read(parameters)
+        for version in versions { try check(options, of: version) }
+        return options
+    }
+
+    /// The same of one model.
     package func options(
         _ parameters: [Parameter], of version: ModelVersion
     ) throws(ScoringError) -> ScoreOptions {
         try options(parameters, of: [version])
     }
 
-    /// What parameters ask of models that were found before, whatever they name; throws what can't be taken.
-    package func options(
-        _ parameters: [Parameter], of versions: [ModelVersion]
-    ) throws(ScoringError) -> ScoreOptions {
+    private func read(_ parameters: [Parameter]) throws(ScoringError) -> ScoreOptions {
         let options: ScoreOptions
         do throws(OptionError) { options = try ScoreOptions(parameters) } catch { throw .parameter(error) }
-        for version in versions { try check(options, of: version) }
         do throws(OptionError) { _ = try options.callback.map(address) } catch { throw .parameter(error) }
         return options
     }

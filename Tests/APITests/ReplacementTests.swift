@@ -1,7 +1,6 @@
 import Engine
 import Formats
 import Foundation
-import HTTP
 import HTTPTypes
 import Jobs
 import TestSupport
@@ -9,6 +8,7 @@ import Testing
 import VadCLIP
 
 @testable import API
+@testable import HTTP
 @testable import Scoring
 
 @Suite("Models that are replaced while jobs come in", .timeLimit(.minutes(1)))
@@ -64,5 +64,37 @@ struct ReplacementTests {
             #expect(logits.updateValue(result.logits, forKey: result.modelSHA256) ?? result.logits == result.logits)
         }
         _ = await service.scoring.drain(within: .seconds(1))
+    }
+
+    @Test("an upload is for the version that its head was answered for, unless the upload names a model itself")
+    func duringUpload() async throws {
+        for (field, expected) in [("fps", "aa"), ("model", "bb")] {
+            let models = ModelRegistry(serving: try Self.version("aa"))
+            let service = VigilService(
+                ScoringService(models: models, backlog: Backlog(store: MemoryJobStore()), workers: 1), openAPI: [])
+            let wanted = AsyncStream.makeStream(of: Void.self)
+            let mailbox = BodyMailbox(capacity: 1 << 20) { _ in wanted.continuation.yield() }
+            let type = "multipart/form-data; boundary=\(SampleForm.boundary)"
+            let head = RequestHead(
+                method: .post, path: "/score", fields: HeaderFields([(name: .contentType, value: type)]))
+            let request = Request(head: head, body: RequestBody(mailbox, declaredLength: nil), client: .key("a"))
+            let answer = Task { try await service.score(request) }
+            var asked = wanted.stream.makeAsyncIterator()
+            await asked.next()
+            let second = try Self.version("bb")
+            await models.replace(by: second)
+            let value = field == "fps" ? "25" : second.name
+            let matrix = NPYWriter.encode(
+                [Float](repeating: 0.5, count: 30 * Self.width), rows: 30, columns: Self.width)
+            let form = SampleForm.form([
+                SampleForm.part(field, file: nil, Array(value.utf8)),
+                SampleForm.part("features", file: "a.npy", matrix),
+            ])
+            _ = mailbox.put(form)
+            mailbox.end(.success(()))
+            let place = try #require(try await answer.value.fields[.location])
+            let id = try #require(JobID(String(place.dropFirst("/jobs/".count))))
+            #expect(try await service.scoring.backlog.job(id)?.modelSHA256 == expected)
+        }
     }
 }

@@ -206,4 +206,27 @@ struct InferenceTests {
         try decoder.feed(Array(json.utf8) + [1, 2, 3, 4, 5])
         #expect(decoder.heldBytes == 4)
     }
+
+    @Test("what is held is counted once, whatever it comes as, and is given away in the end")
+    func held() throws {
+        for type in ["FP32", "FP16"] {
+            let json = input(type: type, shape: "[4]", more: #""data": [1, 2, 3, 4]"#)
+            var decoder = InferenceDecoder(Self.signature, headerBytes: json.utf8.count, limits: Self.limits)
+            try decoder.feed(Array(json.utf8))
+            #expect(decoder.heldBytes == 16)
+            #expect(try decoder.finish()[input: "features"]?.values == [1, 2, 3, 4])
+            #expect(decoder.heldBytes == 0)
+        }
+        // What stands in the JSON behind a tensor of bytes waits for its turn.
+        let json = """
+            {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 1, 1], "parameters": {"binary_data_size": 4}},
+             {"name": "lengths", "datatype": "INT32", "shape": [1], "data": [1]}]}
+            """
+        var decoder = InferenceDecoder(Self.signature, headerBytes: json.utf8.count, limits: Self.limits)
+        try decoder.feed(Array(json.utf8))
+        #expect(decoder.heldBytes == 4)
+        try decoder.feed([0, 0, 0x80, 0x3F])
+        #expect(decoder.heldBytes == 8)
+        #expect(try decoder.finish().inputs.map(\.array.values) == [[1], [1]])
+    }
 }

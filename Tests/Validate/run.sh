@@ -81,7 +81,8 @@ api() {
 kubernetes() {
     needs kubernetes-validate "Kubernetes" || return 0
     check "deploy/kubernetes: Kubernetes' own" kubernetes-validate --strict deploy/kubernetes/{vigil,statefulset,hpa}.yaml
-    check "deploy/kubernetes/kserve.yaml: by KServe's own classes" python3 "$here/serving_runtime.py" deploy/kubernetes
+    check "deploy/kubernetes/kserve.yaml: by KServe's own classes" env VIGIL="$VIGIL" python3 "$here/serving_runtime.py" \
+        deploy/kubernetes
     check "deploy/kubernetes: KEDA's, and that probes and times fit" python3 "$here/kubernetes.py" deploy/kubernetes
 }
 

@@ -4,6 +4,7 @@ of names and values beside that. The containers are Kubernetes', and go to its v
 import ast
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -82,6 +83,14 @@ for name in ("image", "resources"):
     expect(own.get(name) == usual[name], f"{name} is not that of the Deployment")
 port = own.get("ports", [{}])[0].get("containerPort")
 expect(f"--port={port}" in own.get("args", []), "the port is not that of the arguments")
+if vigil := os.environ.get("VIGIL"):
+    # What the program makes of the arguments, with a model that is here.
+    demo = folder.parent.parent / "Sources/CResources/demo.safetensors"
+    given = [
+        one.replace("{{.Name}}", "ucf-crime").replace("/mnt/models/model.safetensors", str(demo)) for one in own["args"]
+    ]
+    said = subprocess.run([vigil, *given, "--print-config"], capture_output=True, text=True)
+    expect(said.returncode == 0, f"vigil does not take the arguments: {said.stderr}")
 for name in ("readinessProbe", "livenessProbe"):
     expect(own.get(name, {}).get("httpGet", {}).get("port") == port, f"{name} asks another port")
 pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "vigil"}, "spec": {"containers": containers}}

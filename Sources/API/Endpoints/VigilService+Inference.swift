@@ -14,10 +14,12 @@ extension VigilService {
         let version: ModelVersion
         let request: InferenceRequest
         let axes: [Int]
-        let classes: Int
         /// What looks wrong with each video's features.
         let warnings: [[String]]
         let receipt: Receipt
+        /// Room for the answer, of so many bytes.
+        let share: AnswerBudget.Share
+        let room: Int
         /// How long the client waits at most.
         let time: Duration
     }
@@ -59,14 +61,17 @@ extension VigilService {
         let options = try scoring.options(parameters.options, of: version)
         let matrices = try await scoring.accept(tensors.upload, options, for: version)
         spans?.decoded(body, matrices: matrices.count)
+        let classes = (options.labels ?? version.model.classes.labels).count
+        let room = InferenceAnswer.estimate(tensors.request, axes: tensors.axes, classes: classes)
+        // Before anything is scored: afterwards the scores would be thrown away for want of it.
+        guard let share = scoring.answers.take(room) else { throw ScoringError.answersBusy }
         let receipt = try await scoring.submit(
             matrices, isBatch: tensors.upload.isBatch, options, caller: caller, key: nil,
             trace: Self.trace(of: request, options), for: version, using: reservation)
         spans?.submitted(jobs: receipt.jobs.count)
         return Inference(
             version: version, request: tensors.request, axes: tensors.axes,
-            classes: (options.labels ?? version.model.classes.labels).count,
-            warnings: matrices.map(\.report.warnings), receipt: receipt,
+            warnings: matrices.map(\.report.warnings), receipt: receipt, share: share, room: room,
             time: min(parameters.timeout ?? settings.maxWait, settings.maxWait))
     }
 
@@ -81,8 +86,6 @@ extension VigilService {
             try Task.checkCancellation()
             ended.append(try Self.scored(current, isDraining: scoring.backlog.admission() == .draining))
         }
-        let room = InferenceAnswer.estimate(inference.request, axes: inference.axes, classes: inference.classes)
-        guard let share = scoring.answers.take(room) else { throw ScoringError.answersBusy }
         var results: [ScoreResult] = []
         for job in ended {
             results.append(try await scoring.result(of: job, isFetched: true, least: 0, need: { _ in 0 }).result)
@@ -90,13 +93,13 @@ extension VigilService {
         try await note?.record(.read, ended, status: .ok, outcome: "scores")
         let sha256 = await inference.version.sha256
         let started = ContinuousClock.now
-        return await LongWork.run(if: room > AnswerBudget.small) { [results] in
+        return await LongWork.run(if: inference.room > AnswerBudget.small) { [results] in
             let body = InferenceAnswer(
                 request: inference.request, axes: inference.axes, model: (inference.version.name, sha256),
                 results: results.map { ScoreDocument($0) }, warnings: inference.warnings
             ).body
             let timing = Self.timing(results, written: ContinuousClock.now - started)
-            let rendered = RenderedResult(body.bytes, timing: timing, holding: share)
+            let rendered = RenderedResult(body.bytes, timing: timing, holding: inference.share)
             var fields: HTTPFields = [.cacheControl: "no-store", .serverTiming: timing]
             fields[.contentType] = body.headerBytes == nil ? "application/json" : "application/octet-stream"
             fields[.inferenceHeaderLength] = body.headerBytes.map { "\($0)" }

@@ -42,8 +42,11 @@ public struct InferenceDecoder {
 
     /// Bytes of memory that it takes so far.
     public var heldBytes: Int {
-        if case .text(let text) = state { return text.heldBytes }
-        return (heldNumbers + collector.values.count) * 4
+        switch state {
+        case .text(let text): text.heldBytes
+        case .bytes(let head): (heldNumbers + head.heldNumbers + collector.values.count) * 4
+        case .failed: (heldNumbers + collector.values.count) * 4
+        }
     }
 
     /// Takes the next bytes in.
@@ -62,7 +65,11 @@ public struct InferenceDecoder {
                     position += used
                     state = .text(text)
                     if position == headerBytes { try endText() }
-                case .bytes(let head): try take(&rest, of: head)
+                case .bytes(var head):
+                    // Likewise.
+                    state = .failed(ArrayDecodingError(.malformed, ""))
+                    try take(&rest, of: &head)
+                    state = .bytes(head)
                 case .failed(let error): throw error
                 }
             }
@@ -77,7 +84,7 @@ public struct InferenceDecoder {
         try bytes.withRawBytes { raw throws(ArrayDecodingError) in try feed(raw) }
     }
 
-    /// Says that no more bytes come, and gives the request. Called once.
+    /// Says that no more bytes come, and gives the request away: nothing of it is kept. Called once.
     public mutating func finish() throws(ArrayDecodingError) -> InferenceRequest {
         if case .text = state {
             guard headerBytes == nil else {
@@ -88,7 +95,9 @@ public struct InferenceDecoder {
             }
             try endText()
         }
-        switch state {
+        let last = state
+        state = .failed(ArrayDecodingError(.malformed, "the request has been read"))
+        switch last {
         case .failed(let error): throw error
         case .text: throw ArrayDecodingError(.truncated, "the body has no end")
         case .bytes(let head):
@@ -100,6 +109,8 @@ public struct InferenceDecoder {
             }
             var request = head.request
             request.inputs = zip(head.tensors, arrays).map { InferenceTensor(name: $0.name, array: $1) }
+            arrays = []
+            heldNumbers = 0
             return request
         }
     }
@@ -108,27 +119,35 @@ public struct InferenceDecoder {
 extension InferenceDecoder {
     /// The JSON is there: looks at what it says, and makes ready for what follows.
     private mutating func endText() throws(ArrayDecodingError) {
-        guard case .text(let text) = state else { return }
-        state = .failed(ArrayDecodingError(.malformed, ""))
-        let head = try InferenceHead(text, signature: signature, limits: limits, mayBeBinary: headerBytes != nil)
+        var head = try InferenceHead(
+            takeText(), signature: signature, limits: limits, mayBeBinary: headerBytes != nil)
         if let headerBytes, let totalBytes, headerBytes + head.binaryBytes != totalBytes {
             throw ArrayDecodingError(
                 .malformed,
                 "the body has \(totalBytes) bytes, and its JSON of \(headerBytes) bytes says that \(head.binaryBytes) follow"
             )
         }
+        begin(&head)
         state = .bytes(head)
-        begin(head)
+    }
+
+    /// Gives the JSON away, so that its numbers are held once.
+    private mutating func takeText() -> InferenceText {
+        guard case .text(let text) = state else { return InferenceText(limits: limits) }
+        state = .failed(ArrayDecodingError(.malformed, ""))
+        return text
     }
 
     /// Puts down the tensors whose numbers are there, and makes room for the next that is not.
-    private mutating func begin(_ head: InferenceHead) {
+    private mutating func begin(_ head: inout InferenceHead) {
         while arrays.count < head.tensors.count {
-            let tensor = head.tensors[arrays.count]
-            switch tensor.place {
-            case .text(let numbers): add(tensor.type.rounded(numbers.array.values), as: tensor)
-            case .bytes(0): add([], as: tensor)
-            case .bytes:
+            let (index, tensor) = (arrays.count, head.tensors[arrays.count].described)
+            if var values = head.takeNumbers(of: index) {
+                tensor.type.round(&values)
+                add(values, as: tensor)
+            } else if tensor.elementCount == 0 {
+                add([], as: tensor)
+            } else {
                 collector = FloatCollector(
                     elementType: tensor.type, byteOrder: .little, expectedCount: tensor.elementCount)
                 return
@@ -136,32 +155,34 @@ extension InferenceDecoder {
         }
     }
 
-    private mutating func add(_ values: [Float], as tensor: InferenceHead.Tensor) {
+    private mutating func add(_ values: [Float], as tensor: InferenceHead.Described) {
         heldNumbers += values.count
         arrays.append(DecodedArray(shape: tensor.shape, elementType: tensor.type, values: values))
     }
 
-    private mutating func take(_ rest: inout UnsafeRawBufferPointer, of head: InferenceHead) throws(ArrayDecodingError)
-    {
+    private mutating func take(
+        _ rest: inout UnsafeRawBufferPointer, of head: inout InferenceHead
+    ) throws(ArrayDecodingError) {
         guard arrays.count < head.tensors.count else {
             throw ArrayDecodingError(
                 .malformed,
                 "bytes follow the request, which ends after \((headerBytes ?? position) + head.binaryBytes) bytes")
         }
-        let tensor = head.tensors[arrays.count]
+        let tensor = head.tensors[arrays.count].described
         let used = min(tensor.elementCount * tensor.type.byteSize - collector.byteCount, rest.count)
         collector.append(rest.part(0..<used))
         rest = rest.part(used..<rest.count)
         position += used
         guard collector.values.count == tensor.elementCount else { return }
         add(collector.take(), as: tensor)
-        begin(head)
+        begin(&head)
     }
 }
 
 extension ElementType {
-    /// What is left of numbers that stand for some of this type.
-    fileprivate func rounded(_ values: [Float]) -> [Float] {
-        self == .float16 ? values.map { Float(halfBits: $0.halfBits) } : values
+    /// Makes numbers what is left of them where they stand for some of this type.
+    fileprivate func round(_ values: inout [Float]) {
+        guard self == .float16 else { return }
+        for index in values.indices { values[index] = Float(halfBits: values[index].halfBits) }
     }
 }

@@ -17,13 +17,38 @@ struct InferenceHead {
         let type: ElementType
         let shape: [Int]
         let elementCount: Int
-        let place: Place
+        fileprivate(set) var place: Place
+
+        /// The tensor without its numbers.
+        var described: Described { Described(name: name, type: type, shape: shape, elementCount: elementCount) }
+    }
+
+    /// What is said of a tensor.
+    struct Described {
+        let name: String
+        let type: ElementType
+        let shape: [Int]
+        let elementCount: Int
     }
 
     /// The request without its tensors.
     private(set) var request = InferenceRequest()
     /// The tensors, each name once.
     private(set) var tensors: [Tensor] = []
+
+    /// Numbers of the JSON that nobody has taken.
+    var heldNumbers: Int {
+        tensors.reduce(0) { total, tensor in
+            if case .text(let numbers) = tensor.place { total + numbers.array.values.count } else { total }
+        }
+    }
+
+    /// Takes a tensor's numbers out of what the JSON had; nil where they are behind it.
+    mutating func takeNumbers(of index: Int) -> [Float]? {
+        guard case .text(let numbers) = tensors[index].place else { return nil }
+        tensors[index].place = .bytes(0)
+        return numbers.array.values
+    }
 
     /// Bytes behind the JSON.
     var binaryBytes: Int {

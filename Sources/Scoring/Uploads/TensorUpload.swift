@@ -23,19 +23,19 @@ package struct TensorUpload: Sendable {
         InferenceSignature.Input(features, [.float32, .float16]), InferenceSignature.Input(lengths, [.int64, .int32]),
     ]
 
-    /// Takes a request's tensors apart; throws where they don't fit together.
+    /// Takes a request's tensors apart, which are given away; throws where they don't fit together.
     ///
     /// - Parameters:
     ///   - mostMatrices: videos that there may be
     ///   - hold: told how many bytes of memory all of it takes while it is taken apart
     init(
-        _ request: InferenceRequest, mostMatrices: Int, hold: (Int) throws -> Void
+        _ given: consuming InferenceRequest, mostMatrices: Int, hold: (Int) throws -> Void
     ) throws {
-        var request = request
-        guard var array = request[input: Self.features] else {
+        var request = given
+        let lengths = request[input: Self.lengths]
+        guard let array = request.inputs.first(where: { $0.name.hasBytes(of: Self.features) })?.array else {
             throw ArrayDecodingError(.missing, "the request has no input 'features'")
         }
-        let lengths = request[input: Self.lengths]
         request.inputs = []
         let isBatch = array.shape.count == 3
         let (videos, rows) = isBatch ? (array.shape[0], array.shape[1]) : (1, array.shape.first ?? 0)
@@ -54,24 +54,33 @@ package struct TensorUpload: Sendable {
         let counts = try Self.counts(lengths, videos: videos, rows: rows)
         self.request = request
         axes = isBatch ? [videos, rows] : [rows]
-        guard isBatch else {
-            if let count = counts.first, count < rows, let width = array.shape.last, array.shape.count == 2 {
-                array.values.removeLast((rows - count) * width)
-                array.shape[0] = count
-            }
-            upload = Upload(matrices: [NamedMatrix(name: nil, file: nil, array: array)])
-            return
-        }
-        let width = array.shape[2]
-        if videos > 1 { try hold(2 * 4 * array.values.count) }
+        let matrices = try Self.matrices(of: array, counts, rows: rows, hold: hold)
         upload = Upload(
-            matrices: counts.enumerated().map { video, count in
-                let start = video * rows * width
-                let values = Array(array.values[start..<start + count * width])
-                let own = DecodedArray(shape: [count, width], elementType: array.elementType, values: values)
-                return NamedMatrix(
+            matrices: matrices.enumerated().map { video, own in
+                NamedMatrix(
                     name: videos > 1 ? "\(video)" : nil, file: videos > 1 ? "features[\(video)]" : nil, array: own)
             }, isBatch: videos > 1)
+    }
+
+    /// The rows of each video. What is all of the array is that itself; what is a part is held beside it, until it goes.
+    private static func matrices(
+        of array: DecodedArray, _ counts: [Int], rows: Int, hold: (Int) throws -> Void
+    ) throws -> [DecodedArray] {
+        guard array.shape.count == 3 || array.shape.count == 2, let width = array.shape.last, !array.values.isEmpty
+        else {
+            return [array]
+        }
+        if counts == [rows] {
+            return [DecodedArray(shape: [rows, width], elementType: array.elementType, values: array.values)]
+        }
+        let kept = counts.reduce(0, +) * width
+        try hold(4 * (array.values.count + kept))
+        return counts.enumerated().map { video, count in
+            let start = video * rows * width
+            return DecodedArray(
+                shape: [count, width], elementType: array.elementType,
+                values: Array(array.values[start..<start + count * width]))
+        }
     }
 
     /// How many rows each video has.

@@ -243,6 +243,24 @@ struct InferenceLifeTests {
         #expect(answer.status == 503 && answer.error == "The request's job was cancelled.")
     }
 
+    @Test("where others hold the room for large answers, nothing is scored in vain")
+    func answersBusy() async throws {
+        var settings = ScoringService.Settings()
+        settings.answerBytes = 1 << 20
+        let vigil = try InferenceService(settings: settings)
+        let rows = 12_000
+        let values = [Float](repeating: 0.5, count: rows * 16)
+        let header = """
+            {"inputs": [{"name": "features", "shape": [\(rows), 16], "datatype": "FP32",
+             "parameters": {"binary_data_size": \(4 * values.count)}}]}
+            """
+        let others = try #require(vigil.service.scoring.answers.take(2 << 20))
+        let answer = await vigil.infer(header, tail: values.withUnsafeBytes { Array($0) })
+        withExtendedLifetime(others) {}
+        #expect(answer.status == 503 && answer.error?.isEmpty == false && answer.fields[.retryAfter] != nil)
+        #expect(vigil.service.scoring.backlog.metrics.accepted == 0)
+    }
+
     @Test("a full backlog is 429 with Retry-After, before the body is read")
     func full() async throws {
         let vigil = try InferenceService(limits: Backlog.Limits(maxJobs: 1), starts: false)
