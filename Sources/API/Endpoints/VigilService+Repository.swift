@@ -9,6 +9,8 @@ extension VigilService {
     /// Each version that is served, and each name that is not.
     func listRepository(_ request: Request) async throws -> Response {
         let members = try await repositoryMembers(of: request, among: ["ready", "repository_name"])
+        // There is one repository, whatever it is called.
+        _ = try taken { () throws(OptionError) in try members["repository_name"]?.text() }
         let onlyReady = try taken { () throws(OptionError) in try members["ready"]?.flag() ?? false }
         let standings = await scoring.standings.filter { !onlyReady || $0.state.isReady }
         let body = JSONWriter.document { json in
