@@ -43,7 +43,8 @@ struct HeadTests {
         return [
             "/jobs", "/jobs?limit=1", "/jobs?limit=x", "/jobs?nonsense=1", "/jobs/\(ended)", "/jobs/\(ended)?wait=x",
             "/jobs/\(unknown)", "/jobs/x", "/jobs/\(ended)/events", "/jobs/\(unknown)/events", "/batches/\(batch)",
-            "/batches/\(unknown)", "/livez", "/readyz", "/healthz", "/v1/models", "/v1/server",
+            "/batches/\(unknown)", "/batches/\(batch)/comparison", "/livez", "/readyz", "/healthz", "/v1/models",
+            "/v1/server",
             "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/\(model)", "/v2/models/\(model)/ready",
             "/v2/models/\(model)/versions/none", "/v2/models/\(model)/versions/none/ready",
             "/v2/models/none", "/v2/none", "/v2/models/\(model)/infer",
@@ -126,7 +127,8 @@ struct HeadTests {
         let bytes = Array(request.utf8)
         var position = 0
         while let action = state.advance(bytes.span, at: &position, now: now) {
-            guard case .start(let call) = action, let exchange = state.exchange else { continue }
+            guard case .start(let call) = action else { continue }
+            let exchange = try #require(state.exchange)
             let request = Request(
                 head: call.head, id: exchange.requestID, client: exchange.admission?.client,
                 seesDetails: exchange.admission?.seesDetails ?? false, pathParameters: call.parameters)

@@ -28,13 +28,15 @@ extension VigilService {
         guard let id = receipt.batch else { throw ScoringError.unknownBatch("of this key") }
         var fields: HTTPFields = [.location: "/batches/\(id)"]
         if receipt.origin == .replayed { fields[.idempotencyReplayed] = "true" }
-        let wait = preferredWait(of: request.head, &fields) ?? .zero
-        let batch = try await scoring.waited(id, wait, for: caller(of: request))
-        if batch.isEnded, Self.isComparable(batch.jobs), batch.jobs.allSatisfy({ $0.status == .succeeded }) {
+        // Who does not wait gets the batch, however soon it has ended.
+        let wait = preferredWait(of: request.head, &fields)
+        let batch = try await scoring.waited(id, wait ?? .zero, for: caller(of: request))
+        if wait != nil, batch.isEnded, Self.isComparable(batch.jobs), batch.jobs.allSatisfy({ $0.status == .succeeded }) {
             return try await compared(batch, fields, to: request, note)
         }
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max(), &fields) }
-        return .json(BatchDocument(batch: batch).json, status: batch.isEnded ? .ok : .accepted, fields: fields)
+        let isDone = wait != nil && batch.isEnded
+        return .json(BatchDocument(batch: batch).json, status: isDone ? .ok : .accepted, fields: fields)
     }
 
     /// Whether jobs are two of the same features by two models.
