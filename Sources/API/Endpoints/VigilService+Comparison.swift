@@ -31,7 +31,8 @@ extension VigilService {
         // Who does not wait gets the batch, however soon it has ended.
         let wait = preferredWait(of: request.head, &fields)
         let batch = try await scoring.waited(id, wait ?? .zero, for: caller(of: request))
-        if wait != nil, batch.isEnded, Self.isComparable(batch.jobs), batch.jobs.allSatisfy({ $0.status == .succeeded }) {
+        if wait != nil, batch.isEnded, Self.isComparable(batch.jobs), batch.jobs.allSatisfy({ $0.status == .succeeded })
+        {
             return try await compared(batch, fields, to: request, note)
         }
         if !batch.isEnded { Self.retry(after: batch.jobs.compactMap(\.estimatedSeconds).max(), &fields) }
