@@ -24,6 +24,7 @@ from support.process import environment  # noqa: E402
 PAGES = {page.relative_to(ROOT): page.read_text() for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 # Blocks that are not run, by what they begin with, and why.
 PASSED_OVER = {
+    "vigil serve --model ucf=": "checks/several_models.py serves several",
     "make demo": ".ci/run does",
     "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
     "the tree; sanitize builds all of it three times, by hand",
@@ -92,6 +93,8 @@ INLINE = {
     "curl http://127.0.0.1:8080/problems/backlog-full": "curl http://127.0.0.1:8080/problems/backlog-full",
 }
 INLINE_PASSED_OVER = {
+    "vigil import": "the name of the command alone",
+    "vigil score --compare": "another page has it whole",
     "vigil serve": "the blocks run it",
     "vigil keys add NAME": "checks/owners.py does",
     "vigil health --ca ca.pem https://vigil.example:8443": "another name above; checks/tls.py does",
