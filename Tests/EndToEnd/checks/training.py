@@ -151,12 +151,21 @@ with group("the weights with the published names"):
     imported = json.loads(run("score", "--logits", "--model", again, FOLDER / "test1.npy").out)
     equal("score as the model", imported["logits"], scores["logits"])
 
+def until_maps(process, does):
+    """Waits until a process has mapped the model's file, or has no more of it."""
+    end = time.monotonic() + 60
+    while ("mapped.safetensors" in Path(f"/proc/{process}/maps").read_text()) != does and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 with group("a mapped file that becomes shorter"):
     mapped = PLACE / "mapped.safetensors"
     features = (FOLDER / "test1.npy").read_bytes()
     for cut in (0, 4096):
         shutil.copy(whole / "model.safetensors", mapped)
         with Server(model=mapped) as server:
+            # Its own copy comes a moment after it serves.
+            until_maps(server.child.pid, False)
             os.truncate(mapped, cut)
             answer = Client(server).post(features, prefer="wait=20")
             equal(f"to {cut} bytes: a server has its own", answer.json()["result"]["coarse"], scores["coarse"])
@@ -164,9 +173,7 @@ with group("a mapped file that becomes shorter"):
         child = subprocess.Popen(
             [VIGIL, "score", "--model", mapped, "-"], env=environment(), stdin=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        end = time.monotonic() + 60
-        while "mapped.safetensors" not in Path(f"/proc/{child.pid}/maps").read_text() and time.monotonic() < end:
-            time.sleep(0.01)
+        until_maps(child.pid, True)
         os.truncate(mapped, cut)
         said = child.communicate(features, timeout=60)[1].decode()
         equal(f"to {cut} bytes: exit code", child.returncode, 66)
