@@ -157,24 +157,8 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
 
     func run() async throws {
         try await composition.start()
-        let (scoring, model) = (composition.scoring, composition.models.default)
-        LogLines.shared.begin("vigil begins", facts)
-        for address in composition.server.addresses {
-            // Scripts take the port from what follows url=, up to the next blank: another field comes after it.
-            logger.info(
-                "listening",
-                metadata: [
-                    "url": "\(url(of: address))", "model": "\(model.name)", "version": facts["version"] ?? "",
-                ])
-        }
-        if !scoring.isLasting { logger.notice("jobs are in memory: what was accepted ends with the process") }
-        if isOpen { logger.warning("whoever reaches this server may use it: --api-keys names those who may") }
-        for version in composition.models.all {
-            guard let caution = version.model.info.caution else { continue }
-            logger.warning(
-                version === model
-                    ? "the model: \(caution); name another by --model" : "the model '\(version.name)': \(caution)")
-        }
+        let scoring = composition.scoring
+        tellOfStart()
         let renewal = Task { [certificates] in await certificates?.run() }
         defer { renewal.cancel() }
         let expiry = Task { [scoring] in await scoring.expireResults() }
@@ -194,6 +178,30 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         try? await gracefulShutdown()
         manager?.tell(.stopping)
         await stop()
+    }
+
+    /// Tells the log what begins here. By itself, as whoever holds a model for as long as the server runs keeps it from going.
+    private func tellOfStart() {
+        let model = composition.models.default
+        LogLines.shared.begin("vigil begins", facts)
+        for address in composition.server.addresses {
+            // Scripts take the port from what follows url=, up to the next blank: another field comes after it.
+            logger.info(
+                "listening",
+                metadata: [
+                    "url": "\(url(of: address))", "model": "\(model.name)", "version": facts["version"] ?? "",
+                ])
+        }
+        if !composition.scoring.isLasting {
+            logger.notice("jobs are in memory: what was accepted ends with the process")
+        }
+        if isOpen { logger.warning("whoever reaches this server may use it: --api-keys names those who may") }
+        for version in composition.models.all {
+            guard let caution = version.model.info.caution else { continue }
+            logger.warning(
+                version === model
+                    ? "the model: \(caution); name another by --model" : "the model '\(version.name)': \(caution)")
+        }
     }
 
     /// Where files without names are, which go with the process.
