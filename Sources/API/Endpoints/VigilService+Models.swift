@@ -2,6 +2,7 @@ import Engine
 import HTTP
 import HTTPTypes
 import JSON
+import Logging
 import Platform
 import Scoring
 import VadCLIP
@@ -23,7 +24,9 @@ extension VigilService {
     /// Reads a model's file anew, or gives its name an earlier version again.
     func loadModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let (name, wish) = try await wish(of: request)
-        let version = try await scoring.load(name, from: wish.file, version: wish.version)
+        let version = try await told("load", name, request) {
+            try await scoring.load(name, from: wish.file, version: wish.version)
+        }
         try await note?.record(name, version.knownSHA256, status: .ok, outcome: "loaded")
         return await answer(name)
     }
@@ -31,7 +34,7 @@ extension VigilService {
     /// Serves a name no longer.
     func unloadModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let (name, _) = try await wish(of: request, among: [])
-        try await scoring.unload(name)
+        try await told("unload", name, request) { try await scoring.unload(name) }
         try await note?.record(name, nil, status: .ok, outcome: "unloaded")
         return await answer(name)
     }
@@ -39,9 +42,30 @@ extension VigilService {
     /// Gives a name the version again that it had before.
     func rollBackModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let (name, _) = try await wish(of: request, among: [])
-        let version = try await scoring.rollBack(name)
+        let version = try await told("rollback", name, request) { try await scoring.rollBack(name) }
         try await note?.record(name, version.knownSHA256, status: .ok, outcome: "rolled-back")
         return await answer(name)
+    }
+
+    /// Does what a client asks of what is served, and tells the log of it: what follows from it is seen there too.
+    func told<Value>(
+        _ change: String, _ name: String, _ request: Request, _ body: () async throws -> Value
+    ) async throws -> Value {
+        let logger = scoring.backlog.logger
+        var fields: Logger.Metadata = [
+            "change": "\(change)", "model": "\(name.prefix(100))", "request": "\(request.id)",
+            "client": "\(request.client)",
+        ]
+        do {
+            let value = try await body()
+            if let version = value as? ModelVersion { fields["sha256"] = "\(await version.sha256)" }
+            logger.notice("a client has changed what is served", metadata: fields)
+            return value
+        } catch {
+            fields["error"] = "\(error)"
+            logger.warning("what is served stays, though a client wanted another", metadata: fields)
+            throw error
+        }
     }
 
     private func wish(
@@ -66,6 +90,14 @@ extension VigilService {
     }
 }
 
+extension ModelStanding {
+    /// Why it is not served, or not what its file has: with paths for those alone who may see how the server is set up.
+    func toldReason(isDetailed: Bool) -> String? {
+        guard reason != nil, !isDetailed, state != .unloaded else { return reason }
+        return "its file can't be used; the server's log says why"
+    }
+}
+
 /// A model as it stands, as JSON.
 struct ModelDocument {
     let standing: ModelStanding
@@ -79,9 +111,7 @@ struct ModelDocument {
             json.member("name", standing.name)
             json.member("state", standing.state.rawValue)
             json.member("default", standing.isDefault)
-            if let reason = standing.reason {
-                json.member("reason", isDetailed ? reason : "its file can't be used; the server's log says why")
-            }
+            if let reason = standing.toldReason(isDetailed: isDetailed) { json.member("reason", reason) }
             if let version = standing.version { write(version, to: &json) }
         }
     }

@@ -19,7 +19,9 @@ extension VigilService {
                     json.member("name", standing.name)
                     if let version = standing.version { json.member("version", version.knownSHA256) }
                     json.member("state", standing.state.isReady ? "READY" : "UNAVAILABLE")
-                    if let reason = standing.reason { json.member("reason", reason) }
+                    if let reason = standing.toldReason(isDetailed: request.seesDetails) {
+                        json.member("reason", reason)
+                    }
                 }
             }
         }
@@ -36,7 +38,9 @@ extension VigilService {
             throw Problem.option(OptionError(name: "version", problem: "given beside file: expected one of them"))
         }
         let name = request.pathParameters["name"] ?? ""
-        let version = try await scoring.load(name, from: file, version: digits)
+        let version = try await told("load", name, request) {
+            try await scoring.load(name, from: file, version: digits)
+        }
         try await note?.record(name, version.knownSHA256, status: .ok, outcome: "loaded")
         return .json(Array("{}".utf8))
     }
@@ -46,7 +50,7 @@ extension VigilService {
         // No model here depends on another.
         _ = try await repositoryParameters(of: request, among: ["unload_dependents"])
         let name = request.pathParameters["name"] ?? ""
-        try await scoring.unload(name)
+        try await told("unload", name, request) { try await scoring.unload(name) }
         try await note?.record(name, nil, status: .ok, outcome: "unloaded")
         return .json(Array("{}".utf8))
     }

@@ -97,7 +97,8 @@ struct ImportCommand: AsyncParsableCommand {
         if isReplaced { Terminal.note("note: \(output) was there, and is replaced") }
         let configuration = summary.configuration
         let line =
-            "\(output): model \(summary.name) of \(configuration.kind.family.title), \(configuration.labels.count) labels, \(configuration.layers) layers, "
+            "\(output): model \(summary.name) of \(configuration.kind.family.title), \(configuration.labels.count) labels, "
+            + "\(configuration.layers) layer\(configuration.layers == 1 ? "" : "s"), "
             + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
             + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
             + (summary.prepared.map { ", prepared for \($0)" } ?? "")
