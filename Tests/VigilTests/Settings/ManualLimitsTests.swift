@@ -148,7 +148,6 @@ struct ManualLimitsTests {
         ("before anything was looked for, |,", "unauthorized", 401),
         ("… | and", "role-forbids", 403),
         ("… |: those without", "rate-limited", 429),
-        ("other models can be asked for it; of others it is |.", "not-comparable", 409),
     ]
 
     @Test("statuses are those of the problems, and none stands there that is not looked at here")
