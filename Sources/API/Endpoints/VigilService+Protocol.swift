@@ -50,7 +50,7 @@ extension VigilService {
             let isOfName = request.pathParameters["version"] == nil
             let absent = await scoring.standings.first { $0.version == nil && $0.name.hasBytes(of: name) }
             guard isOfName, let absent else { throw error }
-            fault = absent.reason ?? "It is not loaded."
+            fault = absent.toldReason(isDetailed: request.seesDetails) ?? "It is not loaded."
         }
         let body = JSONWriter.document { json in
             json.object { json in

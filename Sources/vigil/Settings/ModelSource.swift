@@ -19,8 +19,13 @@ enum ModelSource {
         path: String?, kernels: Kernels, isSettled: Bool = false, copies: String? = nil
     ) throws -> Model {
         let file = try path.map { try MappedFile(path: $0) } ?? Resources.demoModel
-        // Where that can't be it is used as it is, unless somebody writes to it just now.
-        if let copies { try? file.isolate(in: copies) }
+        if let copies {
+            // Where there is no room it is used as it is; but what is being written is not even looked at, which could end
+            // the process.
+            do throws(FileError) { try file.isolate(in: copies) } catch {
+                guard file.isUnchanged else { throw isBeingWritten(file) }
+            }
+        }
         let model = try named(file) { () throws(ModelError) in
             let (model, selfTest) = try ModelFile.load(file, kernels: kernels)
             try selfTest.run(on: model)
@@ -29,9 +34,13 @@ enum ModelSource {
         guard isSettled else { return model }
         _ = model.info.sha256
         guard file.isUnchanged else {
-            throw Failure(.badData, "\(file.path): it was written to while it was read")
+            throw isBeingWritten(file)
         }
         return model
+    }
+
+    private static func isBeingWritten(_ file: MappedFile) -> Failure {
+        Failure(.badData, "\(file.path): it was written to while it was read")
     }
 
     /// Does what reads a model file; whatever is wrong with the file is told with its path.
