@@ -112,9 +112,13 @@ with group("a file that is written over in its place"):
         for number in range(100):
             job = client.post(SHORT, Prefer="wait=60").json()
             found.append((job["model_sha256"], job["status"], (job["result"] or {}).get("coarse") == expected[models[0].sha256]))
+        for number in range(200):
+            # Whatever of it there is by then: it is read, or it is not, and the server goes on.
+            client.ask("POST", "/v1/models/live/load")
         over.set()
         writing.join()
         equal("changes nothing of what is served", set(found), {(models[0].sha256, "succeeded", True)})
+        equal("nor does reading it meanwhile end the server", client.get("/livez").status, 200)
         models[1].put(file)
         equal("and what it is in the end can be loaded", load(client, "live").json()["sha256"], models[1].sha256)
 
