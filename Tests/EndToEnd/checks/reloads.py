@@ -109,14 +109,17 @@ with group("a file that is written over in its place"):
         writing = threading.Thread(target=write)
         writing.start()
         found = []
-        for number in range(100):
-            job = client.post(SHORT, Prefer="wait=60").json()
-            found.append((job["model_sha256"], job["status"], (job["result"] or {}).get("coarse") == expected[models[0].sha256]))
-        for number in range(200):
-            # Whatever of it there is by then: it is read, or it is not, and the server goes on.
-            client.ask("POST", "/v1/models/live/load")
-        over.set()
-        writing.join()
+        try:
+            for number in range(100):
+                job = client.post(SHORT, Prefer="wait=60").json()
+                coarse = (job["result"] or {}).get("coarse")
+                found.append((job["model_sha256"], job["status"], coarse == expected[models[0].sha256]))
+            for number in range(200):
+                # Whatever of it there is by then: it is read, or it is not, and the server goes on.
+                client.ask("POST", "/v1/models/live/load")
+        finally:
+            over.set()
+            writing.join()
         equal("changes nothing of what is served", set(found), {(models[0].sha256, "succeeded", True)})
         equal("nor does reading it meanwhile end the server", client.get("/livez").status, 200)
         models[1].put(file)
