@@ -1,9 +1,8 @@
-/* What Swift's Glibc module leaves out, or what Swift takes for unsafe: accept4, epoll, eventfd, the allocator, the environment. */
+/* What Swift's Glibc module leaves out, or what Swift takes for unsafe: accept4, epoll, the allocator, the environment. */
 #ifndef VIGIL_CLINUX_H
 #define VIGIL_CLINUX_H
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 /*

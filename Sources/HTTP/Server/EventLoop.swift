@@ -1,7 +1,6 @@
 import Dispatch
 import Logging
 import Platform
-import Synchronization
 
 /// A serial queue and the connections that belong to it.
 ///
@@ -10,10 +9,8 @@ import Synchronization
 /// runs on it checks so with `dispatchPrecondition`.
 final class EventLoop: @unchecked Sendable {
     private static let tick = DispatchTimeInterval.milliseconds(250)
-    /// How long one turn goes on while steps from elsewhere wait, such as finished handlers'.
+    /// How long one turn goes on while sockets are ready, so that finished handlers get theirs.
     private static let longestTurn = Duration.milliseconds(1)
-    /// How long it goes on while none does, so that ticks get theirs.
-    private static let longestStay = Duration.milliseconds(10)
 
     let queue: DispatchQueue
     let context: ServerContext
@@ -28,14 +25,9 @@ final class EventLoop: @unchecked Sendable {
     /// Lent to one connection at a time, so that idle ones have none.
     private var readBuffer: [UInt8]
     private var poller: Poller
-    private let waker: Waker
     private var connections = ConnectionTable()
     private var source: (any DispatchSourceRead)?
     private var isTicking = false
-    /// How many steps have been entered and not begun.
-    private let stepsWaiting = Atomic(0)
-    /// Whether the loop waits for sockets on the queue, so that a step has to wake it.
-    private let isStaying = Atomic(false)
     private var isShuttingDown = false
     private var saysClose = false
     /// Called once, when the last connection of a loop that shuts down is gone.
@@ -54,7 +46,6 @@ final class EventLoop: @unchecked Sendable {
         self.connectionClosed = connectionClosed
         readBuffer = [UInt8](repeating: 0, count: context.limits.readBufferBytes)
         poller = try Poller()
-        waker = try Waker(of: poller)
     }
 
     func start() {
@@ -67,14 +58,10 @@ final class EventLoop: @unchecked Sendable {
 
     /// Runs a step on the loop from anywhere else.
     func enter(_ step: @escaping @Sendable () -> Void) {
-        // Either the loop, once it says that it stays, sees the step, or the step sees that it stays.
-        stepsWaiting.add(1, ordering: .sequentiallyConsistent)
         queue.async {
-            self.stepsWaiting.subtract(1, ordering: .relaxed)
             self.now = .now
             step()
         }
-        if isStaying.load(ordering: .sequentiallyConsistent) { waker.wake() }
     }
 
     /// Makes a connection of a descriptor; from here on it is the loop's.
@@ -95,36 +82,19 @@ final class EventLoop: @unchecked Sendable {
         }
     }
 
-    /// Serves what is ready, and stays for a moment when nothing is: on a busy server the next request is there sooner than
-    /// Dispatch would have come back with it, by its manager's thread and another one of this queue.
     private func handleReady() {
         dispatchPrecondition(condition: .onQueue(queue))
         now = .now
-        let begun = now
+        let end = now + Self.longestTurn
         repeat {
-            var count = poller.poll()
-            if count == 0 { count = stay() }
+            let count = poller.poll()
             if count == 0 { return }
             for index in 0..<count {
                 let (token, readiness) = poller.event(at: index)
                 connections[ConnectionTable.Token(rawValue: token)]?.handle(readiness)
             }
             now = .now
-        } while now < begun + (hasSteps ? Self.longestTurn : Self.longestStay)
-    }
-
-    private var hasSteps: Bool { stepsWaiting.load(ordering: .sequentiallyConsistent) > 0 }
-
-    /// Waits for what is ready, unless or until there are steps.
-    ///
-    /// - Returns: how many events there are.
-    private func stay() -> Int {
-        isStaying.store(true, ordering: .sequentiallyConsistent)
-        defer { isStaying.store(false, ordering: .relaxed) }
-        guard !hasSteps else { return 0 }
-        let count = poller.poll(milliseconds: 1)
-        now = .now
-        return count
+        } while now < end
     }
 
     private func keepTicking() {

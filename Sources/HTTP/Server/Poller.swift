@@ -11,8 +11,6 @@ struct Poller: ~Copyable {
         let rawValue: UInt32
         static let input = Readiness(rawValue: EPOLLIN.rawValue)
         static let output = Readiness(rawValue: EPOLLOUT.rawValue)
-        /// Reported when something happens, and not for as long as it is so.
-        static let once = Readiness(rawValue: EPOLLET.rawValue)
         /// Both directions are over, or the connection has failed. Reported whether asked for or not.
         static let lost = Readiness(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
     }
@@ -47,41 +45,17 @@ struct Poller: ~Copyable {
         return epoll_ctl(descriptor, call, watched, &event) == 0
     }
 
-    /// Looks what is ready, and waits for that no longer than it is told.
+    /// Looks what is ready, without waiting.
     ///
     /// - Returns: how many events `event(at:)` then gives.
-    mutating func poll(milliseconds: Int32 = 0) -> Int {
-        let count = epoll_wait(descriptor, &events, Int32(Self.eventsPerCall), milliseconds)
+    mutating func poll() -> Int {
+        let count = epoll_wait(descriptor, &events, Int32(Self.eventsPerCall), 0)
         return max(0, Int(count))
     }
 
     /// One of the events of the last `poll`.
     borrowing func event(at index: Int) -> (token: UInt64, readiness: Readiness) {
         (events[index].data.u64, Readiness(rawValue: events[index].events))
-    }
-}
-
-/// Wakes whoever waits by a poller: an event of its own, whose token no connection has.
-final class Waker: Sendable {
-    private let descriptor: Int32
-
-    init(of poller: borrowing Poller) throws(PollerError) {
-        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard descriptor >= 0 else { throw PollerError(call: "eventfd", code: errno) }
-        // Once for each wake, so that nobody has to read what is counted there.
-        guard poller.add(descriptor, [.input, .once], token: .max) else {
-            let code = errno
-            close(descriptor)
-            throw PollerError(call: "epoll_ctl", code: code)
-        }
-    }
-
-    deinit {
-        close(descriptor)
-    }
-
-    func wake() {
-        _ = eventfd_write(descriptor, 1)
     }
 }
 

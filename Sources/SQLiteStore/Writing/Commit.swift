@@ -65,9 +65,6 @@ final class Commit: Sendable {
         /// Whether it looks for no job's row but those that it knows to be written.
         var looksForNoRow = false
 
-        /// Whether something new is to be accepted.
-        var isSubmission: Bool { !mayUseBallast }
-
         /// What most do.
         static let usual = Manner()
 

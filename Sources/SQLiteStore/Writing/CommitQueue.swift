@@ -9,33 +9,20 @@ import Synchronization
 /// So a step alone waits for nothing, and many share one flush of the disk. A transaction that fails is done again step by
 /// step, so that one step's fault is no other's.
 ///
-/// Clients that send one thing after another come back a moment after they were answered. So after a transaction the next one
-/// waits for as many submissions as were in the last one or were there when that ended, for a third of what that took and a
-/// millisecond at most: without this, two halves of the clients take turns, and each pays the flush. Who is alone is all that
-/// is waited for.
-///
 /// Patient steps let others go first, for some milliseconds: the ends of jobs write other pages than submissions do, so that
 /// many of them together cost a fraction of what they cost one by one. Where no other step waits they wait for nothing either.
 final class CommitQueue: Sendable {
     static let most = 64
     /// How many patient steps let others go first.
     static let mostPatient = 32
-    /// How long a transaction waits at most for submissions that are likely to come.
-    private static let longestGathering = Duration.milliseconds(1)
 
     private struct State {
         var waiting: [Commit] = []
-        /// How many of those are submissions.
-        var submissions = 0
-        /// How many there are to be, until when.
-        var expected = (submissions: 0, until: MonotonicTime(nanoseconds: 0))
         var patient: [Commit] = []
         /// When the first of those came.
         var patientSince = ContinuousClock.now
         var isRunning = false
         var isClosed = false
-        /// Whether all are there that are waited for.
-        var isGathered: Bool { submissions >= expected.submissions || isClosed }
         /// Why the last transaction failed, if it did.
         var fault: JobStoreError?
         /// Whether the live jobs could not be made those of the disk after that.
@@ -51,7 +38,7 @@ final class CommitQueue: Sendable {
     private let patience: Duration
     private let committed: (@Sendable (Duration, Int) -> Void)?
     private let queue = DispatchQueue(label: "vigil.store")
-    private let state = Monitor(State())
+    private let state = Mutex(State())
 
     /// - Parameters:
     ///   - patience: how long patient steps let others go first
@@ -118,7 +105,6 @@ final class CommitQueue: Sendable {
                 state.patient.append(commit)
             } else {
                 state.waiting.append(commit)
-                if commit.manner.isSubmission { state.submissions += 1 }
             }
             if state.isRunning { return .others }
             state.isRunning = true
@@ -126,50 +112,28 @@ final class CommitQueue: Sendable {
         }
         switch turn {
         case .mine: queue.async { self.drain() }
-        case .others: state.wakeOne()
+        case .others: break
         case .none: commit.settle(.unavailable("it is closed"))
         }
     }
 
     private func drain() {
         while true {
-            gather()
             let batch = state.withLock { state -> [Commit] in
                 let batch = next(&state)
                 if batch.isEmpty { state.isRunning = false }
                 return batch
             }
             if batch.isEmpty { return }
-            let began = MonotonicTime.now
             commit(batch)
-            expect(after: batch, began: began)
             database.checkpointIfLarge()
         }
-    }
-
-    private func expect(after batch: [Commit], began: MonotonicTime) {
-        let now = MonotonicTime.now
-        let submissions = batch.count { $0.manner.isSubmission }
-        state.withLock { state in
-            state.expected = (
-                state.submissions + submissions, now + min((now - began) / 3, Self.longestGathering)
-            )
-        }
-    }
-
-    /// Waits for the submissions that are expected. The queue's thread waits for the disk all the time; there is no other on it.
-    private func gather() {
-        let (isComplete, until) = state.withLock { ($0.isGathered, $0.expected.until) }
-        let now = MonotonicTime.now
-        guard !isComplete, now < until else { return }
-        _ = state.wait(until: Deadline(in: until - now)) { $0.isGathered ? true : nil }
     }
 
     /// What the next transaction has.
     private func next(_ state: inout State) -> [Commit] {
         var batch = Array(state.waiting.prefix(Self.most))
         state.waiting.removeFirst(batch.count)
-        state.submissions -= batch.count { $0.manner.isSubmission }
         guard !state.patient.isEmpty else { return batch }
         let isTime =
             batch.isEmpty || state.patient.count >= Self.mostPatient
