@@ -85,6 +85,8 @@ with group("requests while the model is replaced again and again"):
         check("requests met several models", len(set(found)) > 1, str(set(found)))
         client = Client(server)
         until("what is neither served nor one step back is let go", lambda: "retiring" not in standing(client))
+        if "retiring" in standing(client):
+            note(str(client.get("/v1/models").json()["models"]))
 
 with group("a file that is written over in its place"):
     models[0].put(file)

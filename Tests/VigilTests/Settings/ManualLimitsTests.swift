@@ -133,6 +133,7 @@ struct ManualLimitsTests {
         ("from a page of another origin are |,", "origin-not-allowed", 403),
         ("`statuses` (| and 503 always)", "backlog-full", 429),
         ("its owner's \\| no, | `role-forbids`", "role-forbids", 403),
+        ("asked for it; of others it is |.", "not-comparable", 409),
         ("`reader` \\| no, | `role-forbids`", "role-forbids", 403),
         ("with `owner=*` all \\| no, | \\|", "role-forbids", 403),
         ("… no, | \\|", "role-forbids", 403),
