@@ -9,7 +9,7 @@ import VadCLIP
 /// `vigil inspect`.
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what checkpoints, models and feature files hold.",
+        commandName: "inspect", abstract: "Show what checkpoints, models, feature files and frames hold.",
         discussion: "For features this is the feature report: whether they are what the model takes.")
 
     @Argument(help: "The files; a pipe is read to its end, and so is standard input, which is called -.")
@@ -41,6 +41,9 @@ struct InspectCommand: AsyncParsableCommand {
 
     private func show(_ path: String, isFirst: Bool) async throws {
         let file = try FeatureReader.open(path, isRows: raw)
+        if !raw, let frames = try FrameFacts(file) {
+            return try write(json ? frames.json(file: path) : frames.text, of: path, isFirst)
+        }
         guard let inspection = try raw ? nil : inspection(of: file) else {
             return try await showFeatures(file, isFirst)
         }
