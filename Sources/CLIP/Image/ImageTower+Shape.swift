@@ -2,7 +2,7 @@ import Tensors
 
 extension ImageTower {
     /// Shape of an image tower, as its tensors tell it.
-    public struct Configuration: Sendable, Equatable {
+    public struct Configuration: Sendable, Equatable, CustomStringConvertible {
         /// Width of the transformer, a multiple of 64: a head for each 64 columns.
         public var width: Int
         /// Width of the features.
@@ -92,6 +92,18 @@ extension ImageTower {
                 all += norm(block + ".ln_2")
             }
             return (all + norm(Names.lastNorm)).map { (name: $0.0, shape: $0.1) }
+        }
+
+        /// As people call it: `ViT-B/16` where it is one of CLIP's, and its sizes.
+        public var description: String {
+            let name: String? =
+                switch (width, layers) {
+                case (768, 12): "ViT-B/\(patch)"
+                case (1_024, 24): "ViT-L/\(patch)"
+                default: nil
+                }
+            return (name.map { $0 + ", " } ?? "") + "\(resolution) pixels, \(grid) x \(grid) patches, width \(width), "
+                + "\(layers) block\(layers == 1 ? "" : "s"), features \(outputWidth) wide"
         }
 
         /// Numbers in all tensors.
