@@ -62,7 +62,7 @@ let package = Package(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
             swiftSettings: optimisedSwift),
         .target(
-            name: "Extraction", dependencies: ["Frames", "Platform", "Tensors"], swiftSettings: optimisedSwift),
+            name: "Extraction", dependencies: ["CLIP", "Frames", "Platform", "Tensors"], swiftSettings: optimisedSwift),
         .target(
             name: "HTTP",
             dependencies: [

@@ -27,7 +27,7 @@ struct ImportGraphTests {
         "Datasets": ["Formats", "Platform", "Tensors", "VadCLIP"],
         "VadCLIP": ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
         "CLIP": ["Tensors"],
-        "Extraction": ["Frames", "Platform", "Tensors"],
+        "Extraction": ["CLIP", "Frames", "Platform", "Tensors"],
         "Frames": ["CKernels", "Formats", "Platform"],
         "Tensors": ["CKernels"],
         "Formats": ["JSON", "Platform", "Zlib"],
