@@ -93,8 +93,14 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
                 (-half...half).compactMap { candidate(recipe, pooling, $0, seen, second.features[index]) }
             }
         }
+        guard !candidates.isEmpty, second.frames == first.frames else {
+            throw FrameError(
+                .unreadable,
+                "it was read twice, and had \(first.frames) frames at first and \(second.frames) then: expected a file that "
+                    + "stays as it is")
+        }
         return RecipeComparison(
-            frames: first.frames, rows: released.rows, candidates: Self.distinct(candidates.sorted(by: Self.isNearer)))
+            frames: first.frames, rows: released.rows, candidates: Self.distinct(Self.ranked(candidates)))
     }
 
     /// Rows spread over the features, not the first and last ones where there are enough.
@@ -171,6 +177,13 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
         return (0..<width).map { column in
             Float(features.reduce(0.0) { $0 + Double($1[column]) } / Double(features.count))
         }
+    }
+
+    /// The nearest first; those that were compared on less than half of the rows come last, since few rows may be near by chance.
+    private static func ranked(_ candidates: [RecipeComparison.Candidate]) -> [RecipeComparison.Candidate] {
+        let most = candidates.map(\.rows).max() ?? 0
+        let sorted = candidates.sorted(by: isNearer)
+        return sorted.filter { 2 * $0.rows >= most } + sorted.filter { 2 * $0.rows < most }
     }
 
     private static func isNearer(_ left: RecipeComparison.Candidate, _ right: RecipeComparison.Candidate) -> Bool {
