@@ -124,6 +124,8 @@ INLINE_PASSED_OVER = {
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
     "vigil extract INPUT… --model MODEL --output DIR": "the blocks of another page run it",
     "vigil extract": "the name of the command alone",
+    "vigil import ViT-B-16.pt --output tower.safetensors": "needs CLIP's own file; checks/image_tower.py has such",
+    "vigil bench engine --image --model FILE": "needs a model with a tower; checks/image_tower.py has such",
     "vigil train": "the name of the command alone; checks/training.py trains",
     "vigil train --replay": "checks/training.py does",
     "vigil eval --check": "an option; checks/evaluation.py does",
@@ -141,10 +143,11 @@ INLINE_PASSED_OVER = {
     "Tests/Load/durable.sh": "measures for minutes",
     "Tests/Load/observed.sh": "measures for minutes",
     "Tests/Load/http.sh": "needs other servers",
-    "ffmpeg": "needs ffmpeg and a video; checks/extraction.py has raw frames on standard input",
-    "vigil extract clip.npy --model ucf-crime.safetensors --compare": "needs released features; checks/extraction.py has such",
     "Tests/Load/train.sh": "needs PyTorch",
     "Tests/Load/soak.sh": ".ci/run does, for half a minute",
+    "ffmpeg": "needs ffmpeg and a video; checks/extraction.py has raw frames on standard input",
+    "vigil extract clip.npy --model ucf-crime.safetensors --compare": "needs released features; checks/extraction.py has such",
+    "vigil import model_ucf.pth --keep-image-tower": "needs CLIP's own file; checks/image_tower.py has such",
 }
 EXAMPLE = "01M85BV3QAE4RGA8GVVP3465ME"
 BEGINNING = """set -euo pipefail
