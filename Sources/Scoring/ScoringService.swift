@@ -27,6 +27,9 @@ public final class ScoringService: Sendable {
         /// Told how many snippets a chunk had that was scored, on the worker's thread.
         public var scored: (@Sendable (_ snippets: Int) -> Void)?
 
+        /// Scores a part of the jobs by another model too.
+        public var canary: Canary?
+
         /// The defaults.
         public init() {}
     }
@@ -66,7 +69,8 @@ public final class ScoringService: Sendable {
         pool = WorkerPool(
             backlog: backlog,
             processor: ModelEngine(
-                models, for: ScoringWork(scored: settings.scored), rescores: settings.missingModel == .rescore),
+                models, for: ScoringWork(scored: settings.scored, canary: settings.canary),
+                rescores: settings.missingModel == .rescore),
             workers: workers)
     }
 

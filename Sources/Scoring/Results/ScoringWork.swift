@@ -8,6 +8,7 @@ struct ScoringWork: ModelWork {
     /// What a job's chunks share: one object, for it is handed on with each of them.
     final class Plan: ModelPlan {
         let version: ModelVersion
+        let job: JobID
         /// The model that the job was accepted for, by the name that it was called then.
         let model: ModelID
         let subject: ScoreSubject
@@ -18,10 +19,12 @@ struct ScoringWork: ModelWork {
         let chunks: Chunks
 
         init(
-            version: ModelVersion, model: ModelID, subject: ScoreSubject, features: [Float], options: ScoreOptions,
+            version: ModelVersion, job: JobID, model: ModelID, subject: ScoreSubject, features: [Float],
+            options: ScoreOptions,
             classes: ClassFeatures, chunks: Chunks
         ) {
             self.version = version
+            self.job = job
             self.model = model
             self.subject = subject
             self.features = features
@@ -44,6 +47,8 @@ struct ScoringWork: ModelWork {
 
     /// Told how many snippets each chunk had that was scored.
     var scored: (@Sendable (_ snippets: Int) -> Void)?
+    /// Scores some of the jobs by another model too.
+    var canary: Canary?
 
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         let model = version.model
@@ -63,7 +68,8 @@ struct ScoringWork: ModelWork {
         }
         do {
             return Plan(
-                version: version, model: job.model, subject: subject, features: features, options: options,
+                version: version, job: job.token.job, model: job.model, subject: subject, features: features,
+                options: options,
                 classes: try model.classes(for: options.labels),
                 chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
         } catch {
@@ -102,6 +108,7 @@ struct ScoringWork: ModelWork {
         let isOther = plan.model.sha256.map { !$0.hasBytes(of: result.modelSHA256) } ?? false
         result.model = isOther ? plan.version.name : plan.model.name
         result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
+        canary?.take(plan.job, plan, result)
         return JobOutput(body: result.encoded)
     }
 }

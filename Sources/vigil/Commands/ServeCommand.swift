@@ -65,6 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
         let tracing = try TracingOptions(logger)
         let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
+        limits.canary = try CanaryOptions(settings: settings).canary(of: models, kernels: kernels, telemetry, logger)
         let callbacks = try CallbackOptions(settings: settings).delivery(
             telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }

@@ -1,5 +1,7 @@
 """Several models at once: which one a request gets, one upload for many, names, and a broken model among sound ones."""
 
+import time
+
 from support.harness import check, contains, equal, finish, group, need, scratch
 
 need("several_models", "numpy", shared=True)
@@ -62,6 +64,33 @@ with Server(*options, "--model", f"broken={broken}") as server:
         contains("in the log too", server.text(), "model=broken")
         metrics = client.get("/metrics").body.decode()
         check("metrics tell of each", all(f'model="{name}"' in metrics for name in models))
+
+with group("a canary"):
+    words = ["--model", f"one={models['one'].path}", "--model", f"two={models['two'].path}"]
+    with Server(*words, "--canary", f"one={models['two'].path}:100%") as server:
+        client = Client(server)
+        for query, name in (("", "one"), ("?model=two", "two"), ("", "one")):
+            job = client.post(SHORT, query, Prefer="wait=30").json()
+            check(f"changes no result of {name}", job["result"]["coarse"] == expected[name])
+        found = {}
+
+        def counted():
+            lines = client.get("/metrics").body.decode().splitlines()
+            found.update(line.rsplit(" ", 1) for line in lines if line.startswith("vigil_canary"))
+            return found.get('vigil_canary_jobs_total{outcome="compared"}') == "2"
+
+        end = time.monotonic() + 20
+        while not counted() and time.monotonic() < end:
+            time.sleep(0.1)
+        equal("is counted for each job of its model", found.get('vigil_canary_jobs_total{outcome="compared"}'), "2")
+        equal("with its snippets", found.get("vigil_canary_snippets_total"), "80")
+        differ = [abs(one - two) for one, two in zip(expected["one"], expected["two"])]
+        for step in ("0.01", "0.1", "0.5"):
+            count = str(2 * sum(difference >= float(step) for difference in differ))
+            equal(f"that differ by {step}", found.get(f'vigil_canary_changed_snippets_total{{by="{step}"}}'), count)
+        contains("and told in the log", server.text(), "scored by the canary too", models["two"].sha256)
+    for text, code in (("one=x:5%", 66), ("none=%s:5%%" % models["two"].path, 64), ("one=x", 64), ("one=x:0%", 64), ("x:5%", 64)):
+        equal(f"--canary {text[:12]}", run("serve", "--port", "0", *words, "--canary", text, timeout=20).code, code)
 
 with group("one copy of a large upload on disk"):
     state = scratch() / "state"
