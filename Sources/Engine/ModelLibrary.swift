@@ -114,6 +114,11 @@ extension ModelLibrary {
         _ = await registry.stage(version)
     }
 
+    /// Loads a file that is served under no name.
+    public func model(at path: String) async throws(ModelLoadError) -> Model {
+        try await read(path, copies: copies.withLock(\.self))
+    }
+
     /// Loads a file on a thread of its own: it takes a while, and Swift's threads are few.
     private func read(_ path: String?, copies: String?) async throws(ModelLoadError) -> Model {
         let load = load

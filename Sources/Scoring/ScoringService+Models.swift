@@ -26,6 +26,8 @@ package struct ModelStanding: Sendable {
     package let version: ModelVersion?
     /// Queued jobs that were accepted for it; nil where it is not served.
     package let waitingJobs: Int?
+    /// What scores a part of its jobs too; nil for none.
+    package var canary: CanaryStanding?
 }
 
 /// The models that are served, and those that are not.
@@ -44,7 +46,7 @@ extension ScoringService {
                 standings.append(
                     ModelStanding(
                         name: version.name, state: state, isDefault: isDefault, reason: reason, version: version,
-                        waitingJobs: waiting))
+                        waitingJobs: waiting, canary: state == .ready ? canary(of: version.name) : nil))
             }
             for version in models.all {
                 let isCurrent = models.current(version.name) === version
@@ -59,6 +61,11 @@ extension ScoringService {
             }
             return standings
         }
+    }
+
+    private func canary(of name: String) -> CanaryStanding? {
+        guard let canary = settings.canary, canary.name.hasBytes(of: name) else { return nil }
+        return canary.standing
     }
 }
 
@@ -113,6 +120,7 @@ extension ScoringService {
     /// - Parameter copies: a folder on whose disk models can have copies without names, where jobs are not on one
     package func lookAfterModels(copies: String, by clock: some JobClock = SystemClock()) async {
         await isolate(in: copies)
+        _ = await readCanary()
         await clock.every(.seconds(2)) {
             guard !models.hidden.isEmpty else { return }
             await changes.enter()

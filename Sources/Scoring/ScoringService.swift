@@ -107,10 +107,17 @@ public final class ScoringService: Sendable {
         hasEnded.store(true, ordering: .relaxed)
         // What the workers were at is in the queue again by then.
         _ = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
+        await settings.canary?.end()
         backlog.stopWatching()
         await forgetModels()
         let left = backlog.metrics
         return left.queuedJobs + left.waitingJobs
+    }
+
+    /// Waits for whoever is changing what is served.
+    public func settle() async {
+        await changes.enter()
+        changes.leave()
     }
 
     /// Whether jobs outlast the process.

@@ -91,10 +91,13 @@ extension VigilService {
 }
 
 extension ModelStanding {
+    /// What those are told who may not see more.
+    static let told = "its file can't be used; the server's log says why"
+
     /// Why it is not served, or not what its file has: with paths for those alone who may see how the server is set up.
     func toldReason(isDetailed: Bool) -> String? {
         guard reason != nil, !isDetailed, state != .unloaded else { return reason }
-        return "its file can't be used; the server's log says why"
+        return Self.told
     }
 }
 
@@ -113,6 +116,10 @@ struct ModelDocument {
             json.member("default", standing.isDefault)
             if let reason = standing.toldReason(isDetailed: isDetailed) { json.member("reason", reason) }
             if let version = standing.version { write(version, to: &json) }
+            if let canary = standing.canary {
+                json.key("canary")
+                write(canary, to: &json)
+            }
         }
     }
 
@@ -130,6 +137,31 @@ struct ModelDocument {
         if let caveat = info.caveat { json.member("caveat", caveat) }
         json.member("loaded_at", version.loadedAt.description)
         json.member("jobs_waiting", standing.waitingJobs)
+    }
+
+    private func write(_ canary: CanaryStanding, to json: inout JSONWriter) {
+        json.object { json in
+            json.member("state", canary.state.rawValue)
+            json.member("share", canary.share)
+            if let sha256 = canary.sha256 { json.member("sha256", sha256) }
+            if let reason = canary.reason { json.member("reason", isDetailed ? reason : ModelStanding.told) }
+            let tally = canary.tally
+            json.member("jobs", tally.jobs)
+            json.member("passed_over", tally.passedOver)
+            json.member("failed", tally.failed)
+            json.member("snippets", tally.snippets)
+            json.member("mean", tally.mean)
+            json.member("largest", tally.largest)
+            json.key("changed")
+            json.array(zip(Canary.steps, tally.changed)) { json, step in
+                json.object { json in
+                    json.member("by", step.0)
+                    json.member("snippets", step.1)
+                }
+            }
+            json.member("segments_lost", tally.lost)
+            json.member("segments_gained", tally.gained)
+        }
     }
 }
 

@@ -18,7 +18,7 @@ public final class JobTelemetry: JobObserver {
     let write = Histograms(.jobWrite)
     let chunks = Counters(.chunksScored)
     let snippets = Counters(.snippetsScored)
-    let canaryJobs = Counters(.canaryJobs, values: ["compared", "passed-over"])
+    let canaryJobs = Counters(.canaryJobs, values: ["compared", "passed-over", "failed"])
     let canarySnippets = Counters(.canarySnippets)
     let canaryChanged = Counters(.canaryChanged, values: Canary.steps.map { "\($0)" })
     let lapsed = Counters(.leasesLapsed)
@@ -55,10 +55,14 @@ public final class JobTelemetry: JobObserver {
 
     /// Counts what a canary told.
     public func compared(_ outcome: Canary.Outcome) {
-        guard case .compared(let report) = outcome else { return canaryJobs.add(to: 1) }
-        canaryJobs.add(to: 0)
-        canarySnippets.add(report.snippets)
-        for (place, count) in report.changed.enumerated() { canaryChanged.add(count, to: place) }
+        switch outcome {
+        case .compared(let report):
+            canaryJobs.add(to: 0)
+            canarySnippets.add(report.snippets)
+            for (place, count) in report.changed.enumerated() { canaryChanged.add(count, to: place) }
+        case .passedOver: canaryJobs.add(to: 1)
+        case .failed: canaryJobs.add(to: 2)
+        }
     }
 
     /// Counts an end, and what the job's phases took.

@@ -108,7 +108,7 @@ struct ScoringWork: ModelWork {
         let isOther = plan.model.sha256.map { !$0.hasBytes(of: result.modelSHA256) } ?? false
         result.model = isOther ? plan.version.name : plan.model.name
         result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
-        canary?.take(plan.job, plan, result)
+        canary?.take(plan, result)
         return JobOutput(body: result.encoded)
     }
 }

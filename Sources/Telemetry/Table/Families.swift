@@ -89,7 +89,7 @@ extension Family {
     /// Jobs of `--canary`.
     public static let canaryJobs = Family(
         "vigil_canary_jobs_total", .counter, labels: ["outcome"],
-        "Jobs that were to be scored by the canary too, by outcome: compared, or passed over since others were before them."
+        "Jobs that were to be scored by the canary too, by outcome: compared, passed over for want of room, or failed by the canary."
     )
     /// Their rows.
     public static let canarySnippets = Family(

@@ -30,40 +30,62 @@ struct CanaryOptions {
         }
     }
 
-    /// The canary; nil where none is asked for.
-    func canary(
-        of models: ModelRegistry, kernels: Kernels, _ telemetry: JobTelemetry, _ logger: Logger
-    ) throws -> Canary? {
+    /// What is asked for; nil where nothing is.
+    private func wish(among library: ModelLibrary) throws -> Wish? {
         guard let text = try settings.text("canary") else { return nil }
         guard let wish = Wish(text) else {
             throw settings.failure(
                 "canary", "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%")
         }
-        guard let current = models.current(wish.name) else {
-            let names = models.all.map { "'\($0.name)'" }.joined(separator: ", or ")
+        // What the folder of models lacks now may come yet.
+        guard library.folder != nil || library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) else {
+            let names = library.files.map { "'\($0.name)'" }.joined(separator: ", or ")
             throw settings.failure("canary", "no model is called '\(wish.name)': expected \(names)")
         }
+        return wish
+    }
+
+    /// The canary, whose file is read once the server serves: nothing that is wrong with it keeps a server from that. Nil where
+    /// none is asked for.
+    func canary(of library: ModelLibrary, _ telemetry: JobTelemetry, _ logger: Logger) throws -> Canary? {
+        guard let wish = try wish(among: library) else { return nil }
+        let registry = library.registry
+        return Canary(of: wish.name, from: wish.path, share: wish.share, among: registry) { outcome in
+            telemetry.compared(outcome)
+            switch outcome {
+            case .compared(let report): logger.info("a job was scored by the canary too", metadata: Self.fields(report))
+            case .failed(let job, let reason, let isNew):
+                guard isNew else { return }
+                logger.warning(
+                    "the canary can't score a job, whose result is what it is without it",
+                    metadata: ["job": "\(job)", "model": "\(wish.name)", "error": "\(reason)"])
+            case .passedOver: break
+            }
+        }
+    }
+
+    private static func fields(_ report: Canary.Report) -> Logger.Metadata {
+        [
+            "job": "\(report.job)", "model": "\(report.model.name)",
+            "sha256": "\(report.model.sha256 ?? "")", "canary_sha256": "\(report.canarySHA256)",
+            "snippets": .stringConvertible(report.snippets), "mean": .stringConvertible(report.mean),
+            "largest": .stringConvertible(report.largest),
+            "segments_lost": .stringConvertible(report.segments.lost),
+            "segments_gained": .stringConvertible(report.segments.gained),
+        ]
+    }
+
+    /// Throws what a server would tell of it sooner or later.
+    func check(_ library: ModelLibrary, kernels: Kernels) throws {
+        guard let wish = try wish(among: library) else { return }
         if let reason = InputFile.fault(wish.path) { throw Failure(.noInput, "--canary: \(wish.path): \(reason)") }
         let model = try ModelSource.load(path: wish.path, kernels: kernels)
-        let (width, own) = (current.model.configuration.width, model.configuration.width)
-        guard own == width else {
+        let (width, own) = (library.registry.current(wish.name)?.model.configuration.width, model.configuration.width)
+        guard width == nil || own == width else {
             throw settings.failure(
                 "canary",
-                "\(wish.path) takes features \(own) wide, '\(wish.name)' \(width): expected models that take the same")
-        }
-        return Canary(of: wish.name, by: ModelVersion(model, name: wish.name), share: wish.share) { outcome in
-            telemetry.compared(outcome)
-            guard case .compared(let report) = outcome else { return }
-            logger.info(
-                "a job was scored by the canary too",
-                metadata: [
-                    "job": "\(report.job)", "model": "\(report.model.name)",
-                    "sha256": "\(report.model.sha256 ?? "")", "canary_sha256": "\(report.canarySHA256)",
-                    "snippets": .stringConvertible(report.snippets), "mean": .stringConvertible(report.mean),
-                    "largest": .stringConvertible(report.largest),
-                    "segments_lost": .stringConvertible(report.segments.lost),
-                    "segments_gained": .stringConvertible(report.segments.gained),
-                ])
+                "\(wish.path) takes features \(own) wide, '\(wish.name)' \(width ?? 0): expected models that take the same"
+            )
         }
     }
 }

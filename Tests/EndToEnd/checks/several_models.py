@@ -1,5 +1,7 @@
 """Several models at once: which one a request gets, one upload for many, names, and a broken model among sound ones."""
 
+import os
+import signal
 import time
 
 from support.harness import check, contains, equal, finish, group, need, scratch
@@ -67,30 +69,59 @@ with Server(*options, "--model", f"broken={broken}") as server:
 
 with group("a canary"):
     words = ["--model", f"one={models['one'].path}", "--model", f"two={models['two'].path}"]
-    with Server(*words, "--canary", f"one={models['two'].path}:100%") as server:
+    place = scratch() / "canary.safetensors"
+    models["two"].put(place)
+    with Server(*words, "--canary", f"one={place}:100%") as server:
         client = Client(server)
+
+        def standing():
+            return client.get("/v1/models").json()["models"][0]["canary"]
+
+        def until(what, holds, seconds=20):
+            end = time.monotonic() + seconds
+            while not holds() and time.monotonic() < end:
+                time.sleep(0.1)
+            check(what, holds(), str(standing()))
+
+        until("is read once the server serves", lambda: standing()["state"] == "comparing")
         for query, name in (("", "one"), ("?model=two", "two"), ("", "one")):
             job = client.post(SHORT, query, Prefer="wait=30").json()
             check(f"changes no result of {name}", job["result"]["coarse"] == expected[name])
-        found = {}
-
-        def counted():
-            lines = client.get("/metrics").body.decode().splitlines()
-            found.update(line.rsplit(" ", 1) for line in lines if line.startswith("vigil_canary"))
-            return found.get('vigil_canary_jobs_total{outcome="compared"}') == "2"
-
-        end = time.monotonic() + 20
-        while not counted() and time.monotonic() < end:
-            time.sleep(0.1)
-        equal("is counted for each job of its model", found.get('vigil_canary_jobs_total{outcome="compared"}'), "2")
-        equal("with its snippets", found.get("vigil_canary_snippets_total"), "80")
+            equal("nor what it says of itself", job["result"]["provenance"]["model_sha256"], models[name].sha256)
+        until("is told of by /v1/models, with the jobs of its model", lambda: standing()["jobs"] == 2)
         differ = [abs(one - two) for one, two in zip(expected["one"], expected["two"])]
-        for step in ("0.01", "0.1", "0.5"):
-            count = str(2 * sum(difference >= float(step) for difference in differ))
-            equal(f"that differ by {step}", found.get(f'vigil_canary_changed_snippets_total{{by="{step}"}}'), count)
+        found = standing()
+        equal("with its file", found["sha256"], models["two"].sha256)
+        check("with how far they differ", abs(found["mean"] - sum(differ) / len(differ)) < 1e-6, str(found))
+        lines = client.get("/metrics").body.decode().splitlines()
+        counts = dict(line.rsplit(" ", 1) for line in lines if line.startswith("vigil_canary"))
+        equal("metrics count each", counts.get('vigil_canary_jobs_total{outcome="compared"}'), "2")
+        equal("with its snippets", counts.get("vigil_canary_snippets_total"), "80")
+        for step, told in zip(("0.01", "0.1", "0.5"), found["changed"]):
+            count = 2 * sum(difference >= float(step) for difference in differ)
+            equal(f"that differ by {step}", counts.get(f'vigil_canary_changed_snippets_total{{by="{step}"}}'), str(count))
+            equal(f"in /v1/models too ({step})", told["snippets"], count)
         contains("and told in the log", server.text(), "scored by the canary too", models["two"].sha256)
-    for text, code in (("one=x:5%", 66), ("none=%s:5%%" % models["two"].path, 64), ("one=x", 64), ("one=x:0%", 64), ("x:5%", 64)):
-        equal(f"--canary {text[:12]}", run("serve", "--port", "0", *words, "--canary", text, timeout=20).code, code)
+        with open(place, "r+b") as file:
+            file.truncate(100)
+        job = client.post(SHORT, Prefer="wait=30").json()
+        check("whose file is cut short costs no job", job["result"]["coarse"] == expected["one"])
+        until("and is what it was", lambda: standing()["jobs"] == 3)
+        os.kill(server.child.pid, signal.SIGHUP)
+        until("until it is read again, which is told", lambda: standing()["state"] == "failed")
+        contains("with the reason", standing()["reason"], "canary.safetensors")
+        job = client.post(SHORT, Prefer="wait=30").json()
+        check("and costs no job", job["result"]["coarse"] == expected["one"])
+        models["one"].put(place)
+        os.kill(server.child.pid, signal.SIGHUP)
+        until("what is served already is not compared", lambda: standing()["state"] == "served")
+    with Server(*words, "--canary", f"one={broken}:5%") as server:
+        client = Client(server)
+        until("a broken one keeps no server from serving", lambda: standing()["state"] == "failed")
+        equal("nor a job", client.post(SHORT, Prefer="wait=30").json()["status"], "succeeded")
+        contains("and the log says why", server.text(), "jobs are scored without it")
+    for text in ("none=%s:5%%" % models["two"].path, "one=x", "one=x:0%", "one=x:101%", "x:5%"):
+        equal(f"--canary {text[:12]}", run("serve", "--port", "0", *words, "--canary", text, timeout=20).code, 64)
 
 with group("one copy of a large upload on disk"):
     state = scratch() / "state"
