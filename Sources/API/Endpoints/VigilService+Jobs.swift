@@ -2,6 +2,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Jobs
+import Platform
 import Scoring
 
 /// `/jobs` and `/jobs/ID`.
@@ -165,7 +166,8 @@ extension VigilService {
 
     func listJobs(_ request: Request) async throws -> Response {
         let query = try parameters(
-            of: request, among: ["status", "batch", "owner", "created_after", "created_before", "limit", "cursor"])
+            of: request,
+            among: ["status", "batch", "owner", "model", "created_after", "created_before", "limit", "cursor"])
         try checkTakesJSON(request.head, "A list of jobs")
         let (filter, limit, cursor) = try taken { () throws(OptionError) in
             (
@@ -190,6 +192,7 @@ extension VigilService {
         var filter = JobFilter()
         filter.status = try query["status"]?.word(among: JobStatus.allCases.map { ($0.rawValue, $0) })
         filter.owner = try query["owner"]?.text()
+        if let value = query["model"] { (filter.model, filter.modelDigits) = try Self.model(value) }
         filter.from = try query["created_after"]?.time()
         filter.until = try query["created_before"]?.time()
         if let value = query["batch"] {
@@ -199,6 +202,17 @@ extension VigilService {
             filter.batch = id
         }
         return filter
+    }
+
+    /// A name, or a name, `@` and the first digits of a SHA-256. What is served now says nothing of what jobs were accepted for.
+    private static func model(_ value: ParameterReader) throws(OptionError) -> (name: String, digits: String?) {
+        let text = try value.text()
+        guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")) else { return (text, nil) }
+        let digits = String(text[text.utf8.index(after: sign)...]).asciiLowercase
+        guard (1...64).contains(digits.utf8.count), digits.utf8.allSatisfy(ASCII.isHexDigit) else {
+            throw value.error("is no model: expected a name, or a name, '@' and the first digits of a SHA-256")
+        }
+        return (String(text[..<sign]), digits)
     }
 
     private static func cursor(_ value: ParameterReader?) throws(OptionError) -> JobID? {

@@ -52,6 +52,24 @@ with Server(*options, "--model", f"broken={broken}") as server:
         equal("each once", (answer.status, answer.problem()), (422, "invalid-parameter"))
         report = client.post(SHORT, f"?model={names}&validate_only=true")
         equal("what is only looked at has one report", (report.status, report.json()["rows"]), (200, 40))
+    with group("the jobs of a model"):
+        def listed(query):
+            found, cursor = [], ""
+            while cursor is not None:
+                page = client.get(f"/jobs?limit=2&{query}&cursor={cursor}").json()
+                found += page["jobs"]
+                cursor = page["next"]
+            return {(job["model"], job["model_sha256"]) for job in found}, len(found)
+
+        for name, model in models.items():
+            pair = {(name, model.sha256)}
+            equal(f"{name}: by name", listed(f"model={name}")[0], pair)
+            equal(f"{name}: by digits", listed(f"model={name}@{model.sha256[:5].upper()}"), listed(f"model={name}"))
+            equal(f"{name}: with a status", listed(f"model={name}&status=succeeded"), listed(f"model={name}"))
+        equal("none of another name or digest", (listed("model=six")[1], listed("model=one@000000")[1]), (0, 0))
+        for text in ("one@", "one@x", "one@" + "0" * 65):
+            answer = client.get(f"/jobs?model={text}")
+            equal(f"{text[:8]} is refused", (answer.status, answer.problem()), (422, "invalid-parameter"))
     with group("what there is"):
         found = client.get("/v1/models").json()["models"]
         states = {model["name"]: (model["state"], model["default"]) for model in found}
