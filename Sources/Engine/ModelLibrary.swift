@@ -124,10 +124,23 @@ extension ModelLibrary {
         let load = load
         let result = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(ModelLoadError) in try load(path, copies) })
+                continuation.resume(
+                    returning: Result { () throws(ModelLoadError) in
+                        let model = try load(path, copies)
+                        if let copies { try Self.isolate(model, in: copies) }
+                        return model
+                    })
             }
         }
         return try result.get()
+    }
+
+    /// What somebody may still write to is not served in the place of what nobody can: it would take the server with it.
+    private static func isolate(_ model: Model, in folder: String) throws(ModelLoadError) {
+        guard let file = model.info.digest.file else { return }
+        do throws(FileError) { try file.isolate(in: folder) } catch {
+            throw ModelLoadError(reason: "\(file.path): no copy can be made that nobody else writes to: \(error)")
+        }
     }
 
     private func path(of name: String, _ file: String?) throws(ModelChangeError) -> String? {

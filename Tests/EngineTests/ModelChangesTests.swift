@@ -1,5 +1,7 @@
 import Engine
+import Foundation
 import Jobs
+import Platform
 import TestSupport
 import Testing
 import VadCLIP
@@ -108,6 +110,27 @@ struct ModelLibraryTests {
         #expect(library.registry.version(of: ModelID(name: "one", sha256: "bb")) != nil)
         await #expect(throws: ModelChangeError.self) { try await library.bringBack("one", "cc", from: "/state/cc") }
         #expect(library.registry.version(of: ModelID(name: "one", sha256: "cc")) == nil)
+    }
+
+    @Test("a file of which no copy can be made once the server serves is not taken, and what is served stays")
+    func noCopy() async throws {
+        let folder = try ScratchFolder()
+        let path = folder.path + "/one"
+        try FileManager.default.copyItem(atPath: Paths.root + "/Sources/CResources/demo.safetensors", toPath: path)
+        let library = ModelLibrary(serving: try TestModel.version("aa", name: "one"), from: path) {
+            path, _ throws(ModelLoadError) in
+            do { return try ModelFile.load(try MappedFile(path: path ?? ""), kernels: .available[0]).0 } catch {
+                throw ModelLoadError(reason: "\(error)")
+            }
+        }
+        _ = library.isolate(in: folder.path + "/none")
+        let error = await #expect(throws: ModelChangeError.self) { try await library.stage("one") }
+        #expect(error?.description.contains("\(path): no copy can be made") == true)
+        #expect(library.registry.default.knownSHA256 == "aa" && library.registry.hidden.isEmpty)
+        _ = library.isolate(in: folder.path)
+        let version = try await library.stage("one")
+        truncate(path, 0)
+        #expect(version.model.info.digest.file?.isUnchanged == true)
     }
 
     @Test("an earlier version is found by nothing, or by its digits")
