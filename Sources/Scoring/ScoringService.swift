@@ -49,6 +49,8 @@ public final class ScoringService: Sendable {
     let stored = SharedMaking<JobID, StoredResult>()
     /// The digests of the models whose files are kept beside their jobs.
     let kept = Mutex<Set<ByteText>>([])
+    /// Why models that jobs wait for could not be brought back, by their digests.
+    let missed = Mutex<[ByteText: String]>([:])
     /// Whoever changes what is served goes through here.
     let changes = Turnstile()
     /// Whether the workers have ended because the service is leaving.

@@ -9,6 +9,8 @@ struct JobDocument {
     var result: ScoreDocument?
     /// Whether it answers for another submission of the same features.
     var isReused = false
+    /// Why its model is not served, where it waits for that and more is known.
+    var missing: String?
 
     /// The job object.
     var json: [UInt8] {
@@ -56,7 +58,9 @@ struct JobDocument {
     private func warnings(_ subject: ScoreSubject?) -> [String] {
         let warnings = subject?.warnings ?? []
         guard job.status == .queued, job.isModelMissing else { return warnings }
-        return warnings + ["the job waits for its model \(job.modelID), which is not served here"]
+        return warnings + [
+            "the job waits for its model \(job.modelID), which is not served here" + (missing.map { ": \($0)" } ?? "")
+        ]
     }
 
     private func writeError(to json: inout JSONWriter) {

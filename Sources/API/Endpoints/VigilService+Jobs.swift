@@ -75,7 +75,7 @@ extension VigilService {
             return Response(status: .notModified, fields: fields)
         }
         guard job.status == .succeeded else {
-            return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
+            return .json(document(job, isReused: isReused).json, fields: fields)
         }
         let isArray = form == Self.npy
         let isGiven = head.method != .head
@@ -126,6 +126,13 @@ extension VigilService {
         throw Problem.notAcceptable("\(what) is to be had as application/json alone.")
     }
 
+    /// A job without its result.
+    func document(_ job: Job, isReused: Bool = false) -> JobDocument {
+        JobDocument(
+            job: job, isReused: isReused,
+            missing: job.isModelMissing ? scoring.reason(missing: job.modelID) : nil)
+    }
+
     private func noArray(_ job: Job) -> HTTPProblem {
         Problem.notAcceptable(
             "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that.")
@@ -148,10 +155,10 @@ extension VigilService {
         switch try await scoring.cancel(id, for: caller) {
         case .cancelled(let job):
             try await note?.record(.delete, [job], status: .ok, outcome: "cancelled")
-            return .json(JobDocument(job: job).json)
+            return .json(document(job).json)
         case .requested(let job):
             try await note?.record(.delete, [job], status: .accepted, outcome: "cancelling")
-            return .json(JobDocument(job: job).json, status: .accepted)
+            return .json(document(job).json, status: .accepted)
         case .alreadyEnded(let job):
             guard try await scoring.forget(id) else { throw ScoringError.unknownJob(id.description) }
             try await note?.record(.delete, [job], status: .noContent, outcome: "forgotten")
@@ -181,7 +188,7 @@ extension VigilService {
         let body = JSONWriter.document { json in
             json.object { json in
                 json.key("jobs")
-                json.array(page) { JobDocument(job: $1).write(to: &$0) }
+                json.array(page) { document($1).write(to: &$0) }
                 json.member("next", next)
             }
         }

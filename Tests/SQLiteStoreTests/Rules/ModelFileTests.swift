@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Files that jobs have in common, and those of their models", .timeLimit(.minutes(1)))
 struct ModelFileTests {
-    private static let digest = String(repeating: "0a", count: 32)
+    private static let digest = Array("a model".utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
 
     private func store(_ folder: ScratchFolder) throws -> SQLiteJobStore {
         try SQLiteJobStore(folder: StateFolder(folder.path + "/state"))
@@ -75,6 +75,28 @@ struct ModelFileTests {
         }
         keeper.remove(Self.digest)
         #expect(keeper.kept().isEmpty && !FileManager.default.fileExists(atPath: folder.path + "/state/models"))
+        store.close()
+    }
+
+    @Test("a kept model that is not what it was is not trusted for its name: it is kept anew")
+    func damaged() async throws {
+        let folder = try ScratchFolder()
+        let store = try store(folder)
+        let keeper = try #require(store.models)
+        let file = try MappedFile(path: folder.write(Array("a model".utf8), to: "model").path)
+        let digest = FileDigest(of: file).value
+        for text in ["a modem", "a", ""] {
+            try keeper.keep(digest) { path throws(FileError) in try file.copy(to: path) }
+            let place = try #require(keeper.path(of: digest))
+            // The name that it has elsewhere is not touched.
+            try FileManager.default.removeItem(atPath: place)
+            try text.write(toFile: place, atomically: false, encoding: .utf8)
+            try keeper.keep(digest) { path throws(FileError) in try file.copy(to: path) }
+            #expect(try String(contentsOfFile: place, encoding: .utf8) == "a model", "\(text)")
+        }
+        var copies = 0
+        try keeper.keep(digest) { _ in copies += 1 }
+        #expect(copies == 0, "what is whole stays")
         store.close()
     }
 
