@@ -175,6 +175,12 @@ extension ModelLibrary {
         return version
     }
 
+    /// Knows a name no longer, whose file is gone and which is not served.
+    public func forget(_ name: String) {
+        guard registry.current(name) == nil else { return }
+        entries.withLock { entries in entries.removeAll { $0.name.hasBytes(of: name) } }
+    }
+
     /// Nobody finds a name any more; it can be loaded again.
     public func unload(_ name: String) throws(ModelChangeError) {
         guard var entry = entry(name) else { throw .unknownName(name, known: files.map(\.name)) }

@@ -93,11 +93,14 @@ extension ScoringService {
     }
 
     /// Serves a name no longer; the jobs that were accepted for it are done.
-    package func unload(_ name: String) async throws(ScoringError) {
+    ///
+    /// - Parameter isGone: whether its file is gone, so that the name is not known any more
+    package func unload(_ name: String, isGone: Bool = false) async throws(ScoringError) {
         guard let library else { throw .change(.isFixed) }
         await changes.enter()
         defer { changes.leave() }
         do { try library.unload(name) } catch { throw .change(error) }
+        if isGone { library.forget(name) }
         await letGo()
     }
 

@@ -174,7 +174,9 @@ final class ModelWatch: Sendable {
 
     private func unload(_ name: String, _ path: String, _ scoring: ScoringService) async {
         do throws(ScoringError) {
-            try await scoring.unload(name)
+            try await scoring.unload(name, isGone: true)
+            // Where another file of the folder had that name all along, it is new again.
+            stamps.withLock { $0[ByteText(self.path(of: name))] = nil }
             logger.info("a model's file is gone, and it is served no longer", metadata: ["model": "\(name)"])
         } catch {
             logger.warning(
