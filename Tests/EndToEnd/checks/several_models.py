@@ -167,8 +167,15 @@ with group("what can't be served"):
     contains("by that name", ran.last, "two models are called 'ucf-crime'")
     ran = run("serve", "--port", "0", "--model", f"broken={broken}", "--model", f"one={one}", timeout=20)
     equal("a broken default ends it", ran.code, 65)
-    ran = run("serve", "--port", "0", "--model", f"one={one}", "--model", "two=/nowhere/x.safetensors", timeout=20)
-    equal("a file that is not there too", ran.code, 66)
+    ran = run("serve", "--port", "0", "--model", "two=/nowhere/x.safetensors", "--model", f"one={one}", timeout=20)
+    equal("one that is not there too", ran.code, 66)
+    with Server("--model", f"one={one}", "--model", "two=/nowhere/x.safetensors", state="memory") as server:
+        found = Client(server).get("/v1/models").json()["models"]
+        equal("another that is not there is left out, as a broken one is", [model["state"] for model in found], ["ready", "failed"])
+        contains("with the reason", found[1]["reason"], "/nowhere/x.safetensors", "no such file")
+        contains("which is logged", server.text(), "model=two")
+    ran = run("score", "--model", "/nowhere/x.safetensors", one, timeout=20)
+    equal("for vigil score it is none", ran.code, 66)
     ran = run("serve", env={"VIGIL_PORT": "0", "VIGIL_MODEL": f"../x={one}"}, timeout=20)
     equal("also in the environment", ran.code, 78)
     with Server(env={"VIGIL_MODEL": f"a={one},b={models['two'].path}"}, state="memory") as server:
