@@ -50,7 +50,7 @@ extension ScoringService {
     }
 
     private func check(_ options: ScoreOptions, of version: ModelVersion) throws(ScoringError) {
-        do { try version.model.check(labels: options.labels) } catch { throw .labels(error) }
+        do { try version.model.check(labels: options.labels, called: version.name) } catch { throw .labels(error) }
     }
 
     /// The models of these names, or the default where there are none. One upload is for all of them, so they take the same

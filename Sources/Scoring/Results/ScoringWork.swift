@@ -70,7 +70,7 @@ struct ScoringWork: ModelWork {
             return Plan(
                 version: version, job: job.token.job, model: job.model, subject: subject, features: features,
                 options: options,
-                classes: try model.classes(for: options.labels),
+                classes: try model.classes(for: options.labels, called: version.name),
                 chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)

@@ -101,6 +101,13 @@ struct SeveralModelsTests {
         #expect(try await post(["wide"], width: 32).status == .accepted)
     }
 
+    @Test("what can't be taken is told with the name that the model is served by, whatever it was imported with")
+    func names() async throws {
+        let found = await problem { try await post(["two"], [.init(name: "labels", value: "normal,smoke")]) }
+        #expect(found?.slug == "no-text-tower" || found?.detail.contains("text tower") == true)
+        #expect(found?.detail.contains("model 'two'") == true, "\(found?.detail ?? "")")
+    }
+
     private func change(_ verb: String, _ name: String, _ body: String = "") async throws -> Response {
         let request = Request(
             head: RequestHead(method: .post, path: "/v1/models/\(name)/\(verb)"), body: RequestBody(Array(body.utf8)),
