@@ -61,6 +61,9 @@ public final class ModelRegistry: Sendable {
     /// What jobs get that name no model.
     public var `default`: ModelVersion { state.withLock { $0.first.current } }
 
+    /// The names that can be asked for, the default's first.
+    public var names: [String] { state.withLock { $0.names.map(\.text) } }
+
     /// All that can be asked for: the default's name first, of each name first what new jobs get.
     public var all: [ModelVersion] { state.withLock { $0.names.flatMap(\.all) } }
 

@@ -89,6 +89,12 @@ extension ScoringService {
         return try address(callback)
     }
 
+    /// The models that take rows of the width that was found wrong.
+    private func models(fitting error: FeatureError) -> [String] {
+        guard case .wrongWidth(let width, _) = error else { return [] }
+        return models.names.filter { models.current($0)?.model.configuration.width == width }
+    }
+
     /// Keeps room for an upload before its body is read, and waits until the body may be.
     ///
     /// - Parameters:
@@ -160,7 +166,7 @@ extension ScoringService {
                         name: matrix.name, features: features, report: report,
                         digest: FeatureDigest { array.digest }))
             } catch {
-                throw .features(error, file: matrix.file ?? matrix.name)
+                throw .features(error, file: matrix.file ?? matrix.name, models: models(fitting: error))
             }
         }
         return accepted

@@ -155,8 +155,9 @@ package enum ScoringError: Error, CustomStringConvertible {
     case change(ModelChangeError)
     /// The labels can't be scored against.
     case labels(ModelError)
-    /// A matrix can't be scored; `file` is what messages call it, nil where it is the only thing that came.
-    case features(FeatureError, file: String?)
+    /// A matrix can't be scored; `file` is what messages call it, nil where it is the only thing that came. `models` are those
+    /// that take rows of its width.
+    case features(FeatureError, file: String?, models: [String])
     /// What came is no features, or more than is taken.
     case content(ArrayDecodingError)
     /// The form that came is none that holds features, told in a sentence.
@@ -181,8 +182,8 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .model(let error): error.description
         case .change(let error): error.description
         case .labels(let error): error.description
-        case .features(let error, let file):
-            (file.map { "\(quoted($0)): " } ?? "") + error.description
+        case .features(let error, let file, let models):
+            (file.map { "\(quoted($0)): " } ?? "") + error.description(of: models)
         case .content(let error): error.description
         case .form(let sentence): sentence
         case .source(let error): "The body can't be read: \(error)"

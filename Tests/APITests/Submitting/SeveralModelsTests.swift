@@ -99,6 +99,12 @@ struct SeveralModelsTests {
     func width() async throws {
         #expect(await problem { try await post(["wide"]) }?.slug == "unfit-features")
         #expect(try await post(["wide"], width: 32).status == .accepted)
+        let detail = await problem { try await post([], width: 32) }?.detail ?? ""
+        #expect(detail.hasSuffix("expected 16; 'wide' takes 32, and is asked by model=wide"), "\(detail)")
+        let two = await problem { try await post(["wide"]) }?.detail ?? ""
+        #expect(two.contains("'one' and 'two' take 16"), "\(two)")
+        let other = await problem { try await post([], width: 768) }?.detail ?? ""
+        #expect(other.contains("ViT-L/14") && other.contains("--model"), "nothing that is served takes it: \(other)")
     }
 
     @Test("what can't be taken is told with the name that the model is served by, whatever it was imported with")
