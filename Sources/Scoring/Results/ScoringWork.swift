@@ -55,9 +55,7 @@ struct ScoringWork: ModelWork {
         guard let subject = ScoreSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options)
         else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
         guard subject.width == model.configuration.width else {
-            throw JobFailure(
-                reason: "wrong-width",
-                detail: "The job's features are \(subject.width) wide, the model takes \(model.configuration.width).")
+            throw JobFailure(reason: "wrong-width", detail: Self.wrongWidth(subject.width, job.model, version))
         }
         let (count, overflow) = subject.snippets.multipliedReportingOverflow(by: subject.width)
         guard !overflow, let features = job.input.features(count) else {
@@ -75,6 +73,12 @@ struct ScoringWork: ModelWork {
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
+    }
+
+    /// A job has the width of the model that it was accepted for, so that it is another that can't score it.
+    private static func wrongWidth(_ width: Int, _ model: ModelID, _ version: ModelVersion) -> String {
+        "The job was accepted for the model \(model) and is \(width) wide; that model is not served here, and "
+            + "'\(version.name)', which is to score its jobs, takes features \(version.model.configuration.width) wide."
     }
 
     func partCount(_ plan: Plan) -> Int { plan.chunks.count }
