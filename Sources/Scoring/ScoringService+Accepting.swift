@@ -69,6 +69,12 @@ extension ScoringService {
             versions.append(version)
         }
         let first = versions[0]
+        if options.compare != nil, let other = versions.last, await other.sha256.hasBytes(of: first.sha256) {
+            throw .parameter(
+                OptionError(
+                    name: "compare",
+                    problem: "'\(other.name)' is the same file as '\(first.name)': expected another model"))
+        }
         let width = first.model.configuration.width
         if let other = versions.first(where: { $0.model.configuration.width != width }) {
             throw .parameter(
