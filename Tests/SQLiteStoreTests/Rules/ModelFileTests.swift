@@ -65,6 +65,7 @@ struct ModelFileTests {
         try FileManager.default.removeItem(atPath: path)
         try FileManager.default.moveItem(atPath: folder.path + "/other", toPath: path)
         #expect(try String(contentsOfFile: place, encoding: .utf8) == "a model")
+        #expect(try FolderSummary(of: folder.path + "/state").models == 1)
         let backup = try FolderBackup(of: folder.path + "/state", into: folder.path + "/copy")
         #expect(backup.isWhole)
         let copy = folder.path + "/copy/models/\(Self.digest).safetensors"
@@ -76,6 +77,33 @@ struct ModelFileTests {
         keeper.remove(Self.digest)
         #expect(keeper.kept().isEmpty && !FileManager.default.fileExists(atPath: folder.path + "/state/models"))
         store.close()
+    }
+
+    @Test("a model that is damaged, or gone though jobs wait for it, is told of by a check")
+    func checked() async throws {
+        let folder = try ScratchFolder()
+        let state = folder.path + "/state"
+        var store = try store(folder)
+        let file = try MappedFile(path: folder.write(Array("a model".utf8), to: "model").path)
+        try #require(store.models).keep(Self.digest) { path throws(FileError) in try file.copy(to: path) }
+        var job = NewJob(kind: "k", subject: JobSubject([1]), input: JobBody([1] as [Float]), model: "m")
+        job.modelSHA256 = Self.digest
+        _ = try await store.submit(Submission(job))
+        store.close()
+        #expect(try FolderReport(of: state).isWhole)
+        let place = "\(state)/models/\(Self.digest).safetensors"
+        try FileManager.default.removeItem(atPath: place)
+        let gone = try FolderReport(of: state)
+        #expect(gone.damages.map(\.path) == [state + "/models"] && !gone.isRefused)
+        #expect(gone.damages.first?.reason.contains("a job waits") == true)
+        try "a modem".write(toFile: place, atomically: false, encoding: .utf8)
+        #expect(try FolderReport(of: state).damages.map(\.path) == [place])
+        try FileManager.default.removeItem(atPath: place)
+        store = try self.store(folder)
+        let claimed = try #require(try await store.claim(limit: 1).first)
+        _ = try await store.complete(claimed.token, with: .succeeded(JobOutput(body: [])), timings: nil)
+        store.close()
+        #expect(try FolderReport(of: state).isWhole, "no job needs it")
     }
 
     @Test("a kept model that is not what it was is not trusted for its name: it is kept anew")
