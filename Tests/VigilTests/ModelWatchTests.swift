@@ -145,6 +145,23 @@ struct ModelWatchTests {
         #expect(library.absent == [])
     }
 
+    @Test("what is no model by its name is passed over, and the log says which file and why, once")
+    func passedOver() async throws {
+        try put("aa", "one")
+        try put("bb", "é")
+        for name in ["notes.txt", ".hidden", "..data.safetensors", "one.SAFETENSORS"] {
+            try "cc".write(toFile: "\(folder.path)/models/\(name)", atomically: false, encoding: .utf8)
+        }
+        for _ in 0..<2 { await look() }
+        let told = notes.all.filter { $0.contains("passed over") }
+        #expect(library.registry.names == ["default", "one"] && told.count == 3, "\(told)")
+        for (file, reason) in [
+            ("notes.txt", "does not end"), ("one.SAFETENSORS", "does not end"), ("é.safetensors", "letters, digits"),
+        ] {
+            #expect(told.contains { $0.contains(file) && $0.contains(reason) }, "\(file): \(told)")
+        }
+    }
+
     @Test("a folder that can't be read takes nothing away, and is told of once")
     func blind() async throws {
         try put("aa", "one")
