@@ -15,6 +15,8 @@ public final class ModelLibrary: Sendable {
         let name: String
         /// Nil for the model that is compiled in.
         var path: String?
+        /// The file that the name stands for where nobody has given it another, as at the next start.
+        var home: String?
         /// Why the file could not be used when it was last read; nil where it could.
         var failure: String?
     }
@@ -42,18 +44,18 @@ public final class ModelLibrary: Sendable {
         self.folder = folder
         self.load = load
         self.reading = reading
-        entries = Mutex([Entry(name: first.name, path: path)])
+        entries = Mutex([Entry(name: first.name, path: path, home: path)])
     }
 
     /// Serves a version of a further name.
     public func serve(_ version: ModelVersion, from path: String) {
         registry.promote(version)
-        set(Entry(name: version.name, path: path))
+        set(Entry(name: version.name, path: path, home: path))
     }
 
     /// Says why a model's file can't be used.
     public func note(failed name: String, from path: String?, _ reason: String) {
-        set(Entry(name: name, path: path, failure: reason))
+        set(Entry(name: name, path: path, home: entry(name)?.home ?? path, failure: reason))
     }
 
     private func set(_ entry: Entry) {
@@ -70,6 +72,20 @@ public final class ModelLibrary: Sendable {
 
     /// Why the file of a name could not be used when it was last read; nil where it could.
     public func failure(of name: String) -> String? { entry(name)?.failure }
+
+    /// Whether a name stands for another file than at the next start, since a client has given it that.
+    public func isGivenAnother(_ name: String) -> Bool {
+        entry(name).map { entry in
+            guard let path = entry.path, let home = entry.home else { return entry.path != entry.home }
+            return !path.hasBytes(of: home)
+        } ?? false
+    }
+
+    /// The file that a name stands for by the settings, or by what is in the folder.
+    private func home(of name: String) -> String? {
+        if let entry = entry(name) { return entry.home }
+        return folder.map { "\($0)/\(name)\(Self.ending)" }
+    }
 
     /// The names that are known, with the files that they stand for; nil for the one that is compiled in.
     public var files: [(name: String, path: String?)] { entries.withLock { $0.map { ($0.name, $0.path) } } }
@@ -93,7 +109,7 @@ extension ModelLibrary {
             path.map(reading)
             let version = await registry.stage(
                 ModelVersion(try await read(path, copies: copies.withLock(\.self)), name: name))
-            set(Entry(name: name, path: path))
+            set(Entry(name: name, path: path, home: home(of: name)))
             return version
         } catch {
             // What the name stood for before still counts where another file was tried.

@@ -26,6 +26,8 @@ package struct ModelStanding: Sendable {
     package let version: ModelVersion?
     /// Queued jobs that were accepted for it; nil where it is not served.
     package let waitingJobs: Int?
+    /// Whether the next start gives its name another file: a client has named this one.
+    package var isUntilRestart = false
     /// What scores a part of its jobs too; nil for none.
     package var canary: CanaryStanding?
 }
@@ -46,7 +48,9 @@ extension ScoringService {
                 standings.append(
                     ModelStanding(
                         name: version.name, state: state, isDefault: isDefault, reason: reason, version: version,
-                        waitingJobs: waiting, canary: state == .ready ? canary(of: version.name) : nil))
+                        waitingJobs: waiting,
+                        isUntilRestart: state == .ready && library?.isGivenAnother(version.name) == true,
+                        canary: state == .ready ? canary(of: version.name) : nil))
             }
             for version in models.all {
                 let isCurrent = models.current(version.name) === version

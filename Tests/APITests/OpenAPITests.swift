@@ -160,6 +160,7 @@ struct OpenAPITests {
         try conformance.check(ModelDocument(standing: absent).json, "Model")
         for state in CanaryStanding.State.allCases {
             var standing = try #require(await service.scoring.standings.first)
+            standing.isUntilRestart = true
             standing.canary = CanaryStanding(
                 state: state, share: 0.05, sha256: "aa", reason: "torn", tally: CanaryTally())
             try conformance.check(ModelDocument(standing: standing).json, "Model")

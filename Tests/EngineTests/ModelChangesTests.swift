@@ -97,9 +97,17 @@ struct ModelLibraryTests {
 
     @Test("a file is loaded from the folder alone, and from nowhere without one")
     func folder() async throws {
-        #expect(try await library(["/m/new": "bb"], folder: "/m").stage("one", from: "new").knownSHA256 == "bb")
+        let library = try library(["/m/new": "bb", "/m/one": "cc", "/m/two.safetensors": "dd"], folder: "/m")
+        #expect(try await library.stage("one", from: "new").knownSHA256 == "bb")
+        #expect(library.isGivenAnother("one"), "the next start takes its own again")
+        _ = try await library.stage("one", from: "one")
+        #expect(!library.isGivenAnother("one"))
+        for (file, isAnother) in [("new", true), ("two.safetensors", false)] {
+            _ = try await library.stage("two", from: file)
+            #expect(library.isGivenAnother("two") == isAnother)
+        }
         await #expect(throws: ModelChangeError.badFile("new", hasFolder: false)) {
-            try await library(["/m/new": "bb"]).stage("one", from: "new")
+            try await self.library(["/m/new": "bb"]).stage("one", from: "new")
         }
     }
 

@@ -114,6 +114,7 @@ struct ModelDocument {
             json.member("name", standing.name)
             json.member("state", standing.state.rawValue)
             json.member("default", standing.isDefault)
+            if standing.isUntilRestart { json.member("until_restart", true) }
             if let reason = standing.toldReason(isDetailed: isDetailed) { json.member("reason", reason) }
             if let version = standing.version { write(version, to: &json) }
             if let canary = standing.canary {

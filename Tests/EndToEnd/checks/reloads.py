@@ -182,6 +182,8 @@ with group("a folder of models"):
         models[2].put(place / "d.safetensors")
         answer = load(client, "a", '{"file": "d.safetensors"}')
         equal("a name can be given another file of the folder", answer.json().get("sha256"), models[2].sha256)
+        equal("which lasts until the server ends", answer.json().get("until_restart"), True)
+        check("what has its own says nothing of that", "until_restart" not in load(client, "b").json())
         equal("and nothing outside it", load(client, "a", '{"file": "../x"}').status, 422)
 
 with group("who may"):
