@@ -85,61 +85,10 @@ public final class ModelRegistry: Sendable {
         }
     }
 
-    /// From now on new jobs of the version's name get it; those that were accepted for another still get theirs.
-    ///
-    /// - Returns: what is served: a version of this name and digest that was there stays, and `version` is not needed.
-    @discardableResult
-    public func add(_ version: ModelVersion) async -> ModelVersion { await put(version, retiring: false) }
-
-    /// The same, and all others of the name are retired with it.
-    @discardableResult
-    public func replace(by version: ModelVersion) async -> ModelVersion { await put(version, retiring: true) }
-
-    private func put(_ version: ModelVersion, retiring: Bool) async -> ModelVersion {
-        // Nothing is served before its digest is known, but for the very first: so what is compared below is known.
-        let sha256 = await known(version)
-        // What is retired goes here, not under the lock: it may be the last that holds it.
-        var gone: [ModelVersion] = []
-        let served = state.withLock { state in
-            let served = state.working.first { $0.isVersion(version.name, sha256) } ?? version
-            state.hidden.removeAll { $0 === served }
-            guard var name = state[version.name] else {
-                state.others.append(Name(text: version.name, current: served))
-                return served
-            }
-            name.put(served)
-            if retiring { swap(&name.earlier, &gone) }
-            state.replace(name)
-            return served
-        }
-        withExtendedLifetime(gone) {}
-        return served
-    }
-
     /// The digest of a version, once those of all that is served are known too.
     private func known(_ version: ModelVersion) async -> String {
         for other in state.withLock({ $0.working }) { _ = await other.sha256 }
         return await version.sha256
-    }
-
-    /// Serves a version no longer. Jobs that hold it end with it; where others of its name are served, new jobs get the one
-    /// that was added last.
-    public func retire(_ version: ModelVersion) throws(RetirementError) {
-        try state.withLock { state throws(RetirementError) in
-            guard var name = state[version.name], name.all.contains(where: { $0 === version }) else {
-                throw .notServed(version.name)
-            }
-            if name.current !== version {
-                name.earlier.removeAll { $0 === version }
-            } else if let next = name.earlier.popLast() {
-                name.current = next
-            } else if state.first.text.hasBytes(of: name.text) {
-                throw .isDefault(version.name)
-            } else {
-                return state.others.removeAll { $0.text.hasBytes(of: name.text) }
-            }
-            state.replace(name)
-        }
     }
 }
 

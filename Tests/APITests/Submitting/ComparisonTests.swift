@@ -26,9 +26,9 @@ struct ComparisonTests {
                 try Model.synthetic(configuration, seed: seed, sha256: digest, kernels: .available[0]), name: name)
         }
         let models = ModelRegistry(serving: try version("one", 1))
-        await models.add(try version("two", 2))
-        await models.add(try version("wide", 3, width: 32))
-        await models.add(try version("copy", 1))
+        models.promote(await models.stage(try version("two", 2)))
+        models.promote(await models.stage(try version("wide", 3, width: 32)))
+        models.promote(await models.stage(try version("copy", 1)))
         service = VigilService(
             ScoringService(models: models, backlog: Backlog(store: MemoryJobStore()), workers: 1), openAPI: [])
         try service.scoring.start()
