@@ -183,12 +183,9 @@ extension ModelLibrary {
             guard versions.count > 1 else { throw .noEarlier(name) }
             return versions[1]
         }
-        let all = versions + registry.hidden.filter { $0.name.hasBytes(of: name) }
-        let fitting = all.filter { !digits.isEmpty && $0.knownSHA256?.begins(with: digits.asciiLowercase) == true }
-        guard let version = fitting.first, fitting.count == 1 else {
-            throw .unknownVersion(name, digits, known: all.compactMap(\.knownSHA256))
+        do throws(ModelLookupError) { return try await registry.version(name, beginning: digits) } catch {
+            throw .noVersion(name, error)
         }
-        return version
     }
 
     /// Knows a name no longer, whose file is gone and which is not served.
@@ -255,8 +252,8 @@ public struct ModelLoadError: Error, Sendable, Equatable, CustomStringConvertibl
 public enum ModelChangeError: Error, Sendable, Equatable, CustomStringConvertible {
     /// There is no such model; the names that are known.
     case unknownName(String, known: [String])
-    /// The model has no version whose digest begins so, or several; the digests that there are.
-    case unknownVersion(String, String, known: [String])
+    /// The model has no version whose digest begins so, or several.
+    case noVersion(String, ModelLookupError)
     /// A file that may not be loaded.
     case badFile(String, hasFolder: Bool)
     /// The file can't be used; why.
@@ -273,9 +270,7 @@ public enum ModelChangeError: Error, Sendable, Equatable, CustomStringConvertibl
         switch self {
         case .unknownName(let name, let known):
             "no model is called '\(name.prefix(100))': expected \(known.map { "'\($0)'" }.joined(separator: ", or "))"
-        case .unknownVersion(let name, let digits, let known):
-            "'\(name)' has not one version that begins with '\(digits.prefix(64))': expected the first digits of "
-                + known.joined(separator: ", or ")
+        case .noVersion(_, let error): error.description
         case .badFile(let file, let hasFolder):
             hasFolder
                 ? "the file '\(file.prefix(100))' can't be loaded: expected the name of one in the folder of --models"

@@ -114,15 +114,31 @@ extension ModelRegistry {
         guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")),
             let name = names.first(where: { $0.text.hasBytes(of: String(text[..<sign])) })
         else { throw .unknownName(text, served: names.map(\.text)) }
-        let digits = String(text[text.utf8.index(after: sign)...]).asciiLowercase
-        var (fitting, others): ([ModelVersion], [String]) = ([], [])
-        for version in name.all {
+        let digits = String(text[text.utf8.index(after: sign)...])
+        return try await Self.version(among: name.all, beginning: digits, of: text)
+    }
+
+    /// The version of a name whose SHA-256 begins with these digits, also one that does no more than its jobs.
+    public func version(_ name: String, beginning digits: String) async throws(ModelLookupError) -> ModelVersion {
+        let (found, hidden, names) = state.withLock { ($0[name], $0.hidden, $0.names) }
+        guard let found else { throw .unknownName(name, served: names.map(\.text)) }
+        let all = found.all + hidden.filter { $0.name.hasBytes(of: name) }
+        return try await Self.version(among: all, beginning: digits, of: "\(name)@\(digits)")
+    }
+
+    /// - Parameter text: what was asked for, for errors
+    private static func version(
+        among versions: [ModelVersion], beginning digits: String, of text: String
+    ) async throws(ModelLookupError) -> ModelVersion {
+        let digits = digits.asciiLowercase
+        var (fitting, all): ([ModelVersion], [String]) = ([], [])
+        for version in versions {
             let sha256 = await version.sha256
-            others.append(sha256)
+            all.append(sha256)
             if !digits.isEmpty, sha256.begins(with: digits) { fitting.append(version) }
         }
-        guard let version = fitting.first else { throw .unknownVersion(text, served: others) }
-        guard fitting.count == 1 else { throw .ambiguous(text, others.filter { $0.begins(with: digits) }) }
+        guard let version = fitting.first else { throw .unknownVersion(text, served: all) }
+        guard fitting.count == 1 else { throw .ambiguous(text, all.filter { $0.begins(with: digits) }) }
         return version
     }
 }

@@ -148,9 +148,12 @@ struct ModelLibraryTests {
         library.registry.promote(try await library.stage("one"))
         #expect(try await library.earlier("one").knownSHA256 == "aa")
         #expect(try await library.earlier("one", "BB").knownSHA256 == "bb")
-        await #expect(throws: ModelChangeError.unknownVersion("one", "cc", known: ["bb", "aa"])) {
-            try await library.earlier("one", "cc")
-        }
+        let none = ModelLookupError.unknownVersion("one@cc", served: ["bb", "aa"])
+        await #expect(throws: ModelChangeError.noVersion("one", none)) { try await library.earlier("one", "cc") }
+        let hidden = await library.registry.stage(try TestModel.version("ba", name: "one"))
+        #expect(try await library.earlier("one", "ba") === hidden, "what does its jobs alone can come back")
+        let several = ModelLookupError.ambiguous("one@b", ["bb", "ba"])
+        await #expect(throws: ModelChangeError.noVersion("one", several)) { try await library.earlier("one", "b") }
     }
 }
 
