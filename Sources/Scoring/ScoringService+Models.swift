@@ -73,9 +73,33 @@ extension ScoringService {
     }
 }
 
+/// What a client may ask of what is served by a name.
+package enum ModelChange: Sendable {
+    /// Its file is read anew, or another file of the folder; or it gets a version again that it had, by the first digits of its
+    /// SHA-256.
+    case load(file: String? = nil, version: String? = nil)
+    /// It gets the version again that it had before.
+    case rollBack
+    /// Nothing is served by it any more.
+    case unload
+}
+
 /// Changing what is served, one change at a time and without a gap: a version is loaded and tested beside the one that is
 /// served, and jobs of it can be done before any is accepted.
 extension ScoringService {
+    /// Does what a client asks.
+    ///
+    /// - Returns: what new jobs of the name get from now on; nil where they get nothing
+    package func make(_ change: ModelChange, of name: String) async throws(ScoringError) -> ModelVersion? {
+        switch change {
+        case .load(let file, let version): return try await load(name, from: file, version: version)
+        case .rollBack: return try await rollBack(name)
+        case .unload:
+            try await unload(name)
+            return nil
+        }
+    }
+
     /// Reads the file of a name anew, and gives new jobs of the name what is in it; or what they got before, where `version`
     /// says which by the first digits of its digest.
     ///
