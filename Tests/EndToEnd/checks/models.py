@@ -121,6 +121,7 @@ with group("the model that its jobs were accepted for is kept beside them"):
         finished(client, identifier, body, first, "a job of the model that is not served")
     finished(client, client.post(SHORT, Prefer="wait=30").json()["id"], SHORT, second, "a job of the one that is")
     contains("the log says so", server.text(), "kept beside them", first.sha256[:12])
+    check("and nowhere that they wait", "jobs wait" not in server.text(), server.text())
     equal("it leaves in order", server.stop(), 0)
     check("and nothing is kept that no job needs", not (folder / "models").exists())
     away.rename(first.path)
