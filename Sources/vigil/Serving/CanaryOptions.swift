@@ -78,7 +78,9 @@ struct CanaryOptions {
     /// Throws what a server would tell of it sooner or later.
     func check(_ library: ModelLibrary, kernels: Kernels) throws {
         guard let wish = try wish(among: library) else { return }
-        if let reason = InputFile.fault(wish.path) { throw Failure(.noInput, "--canary: \(wish.path): \(reason)") }
+        if let reason = InputFile.fault(wish.path) {
+            throw Failure(.noInput, settings.failure("canary", "\(wish.path): \(reason)").description)
+        }
         let model = try ModelSource.load(path: wish.path, kernels: kernels)
         let (width, own) = (library.registry.current(wish.name)?.model.configuration.width, model.configuration.width)
         guard width == nil || own == width else {
