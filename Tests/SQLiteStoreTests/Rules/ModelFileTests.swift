@@ -83,13 +83,15 @@ struct ModelFileTests {
     func checked() async throws {
         let folder = try ScratchFolder()
         let state = folder.path + "/state"
-        var store = try store(folder)
         let file = try MappedFile(path: folder.write(Array("a model".utf8), to: "model").path)
-        try #require(store.models).keep(Self.digest) { path throws(FileError) in try file.copy(to: path) }
         var job = NewJob(kind: "k", subject: JobSubject([1]), input: JobBody([1] as [Float]), model: "m")
         job.modelSHA256 = Self.digest
-        _ = try await store.submit(Submission(job))
-        store.close()
+        do {
+            let store = try store(folder)
+            try #require(store.models).keep(Self.digest) { path throws(FileError) in try file.copy(to: path) }
+            _ = try await store.submit(Submission(job))
+            store.close()
+        }
         #expect(try FolderReport(of: state).isWhole)
         let place = "\(state)/models/\(Self.digest).safetensors"
         try FileManager.default.removeItem(atPath: place)
@@ -99,10 +101,12 @@ struct ModelFileTests {
         try "a modem".write(toFile: place, atomically: false, encoding: .utf8)
         #expect(try FolderReport(of: state).damages.map(\.path) == [place])
         try FileManager.default.removeItem(atPath: place)
-        store = try self.store(folder)
-        let claimed = try #require(try await store.claim(limit: 1).first)
-        _ = try await store.complete(claimed.token, with: .succeeded(JobOutput(body: [])), timings: nil)
-        store.close()
+        do {
+            let store = try store(folder)
+            let claimed = try #require(try await store.claim(limit: 1).first)
+            _ = try await store.complete(claimed.token, with: .succeeded(JobOutput(body: [])), timings: nil)
+            store.close()
+        }
         #expect(try FolderReport(of: state).isWhole, "no job needs it")
     }
 
