@@ -88,6 +88,7 @@ extension VigilService {
         let absent = (scoring.library?.absent ?? []).map { "'\($0.name)' is not served: \($0.reason)" }
         let others = waiting.map {
             "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
+                + (scoring.reason(missing: $0.model).map { " (\($0))" } ?? "")
         }
         return Check(
             name: "model", isFine: true,

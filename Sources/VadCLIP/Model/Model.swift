@@ -47,16 +47,18 @@ public final class Model: Sendable {
     }
 
     /// Classes for `labels`, or the model's own where there are none.
-    public func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
+    ///
+    /// - Parameter name: what errors call the model, where that is not its own name
+    public func classes(for labels: [String]?, called name: String? = nil) throws(ModelError) -> ClassFeatures {
         guard let labels, !ByteText.same(labels, classes.labels) else { return classes }
-        guard let labelEncoder else { throw .noTextTower(model: info.name, caution: info.caution) }
+        guard let labelEncoder else { throw .noTextTower(model: name ?? info.name, caution: info.caution) }
         return try labelEncoder.classes(for: labels)
     }
 
-    /// Throws what `classes(for:)` would throw, without the work of encoding.
-    public func check(labels: [String]?) throws(ModelError) {
+    /// Throws what `classes(for:called:)` would throw, without the work of encoding.
+    public func check(labels: [String]?, called name: String? = nil) throws(ModelError) {
         guard let labels, !ByteText.same(labels, classes.labels) else { return }
-        guard let labelEncoder else { throw .noTextTower(model: info.name, caution: info.caution) }
+        guard let labelEncoder else { throw .noTextTower(model: name ?? info.name, caution: info.caution) }
         _ = try labelEncoder.tokens(of: labels)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Platform
 import Scoring
 import Tensors
@@ -109,12 +110,10 @@ struct ImportCommand: AsyncParsableCommand {
 
 /// Names that models are given.
 enum GivenName {
-    /// Throws where --name is none.
+    /// Throws where --name is none that a server takes.
     static func check(_ name: String?) throws(Failure) {
-        guard let name else { return }
-        guard name.utf8.count <= 200, name.utf8.contains(where: { $0 > ASCII.space }),
-            name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
-        else { throw Failure(.usage, "--name \(quoted(name)): expected a name of at most 200 bytes, on one line") }
+        guard let name, !ModelName.isFit(name) else { return }
+        throw Failure(.usage, "--name \(quoted(name)): expected \(ModelName.expected)")
     }
 }
 

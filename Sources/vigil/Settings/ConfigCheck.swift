@@ -66,9 +66,10 @@ struct ConfigCheck {
         attempt(["model"], each: "model") { settings in
             for model in try settings.models() { _ = try ModelSource.load(model, kernels: kernels) }
         }
-        attempt(["model", "models"]) { settings in
+        attempt(["model", "models", "canary"]) { settings in
             let options = ModelOptions(settings: settings)
-            _ = try options.library(try options.watch(Self.logger), kernels: kernels, Self.logger)
+            let library = try options.library(try options.watch(Self.logger), kernels: kernels, Self.logger)
+            try CanaryOptions(settings: settings).check(library, kernels: kernels)
         }
     }
 

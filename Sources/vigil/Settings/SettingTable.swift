@@ -32,6 +32,10 @@ extension Setting {
                 + "that come, change and go are seen within seconds.",
             in: .general, of: [.serve]),
         Setting(
+            "canary", .text("NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%"),
+            "Score this part of the jobs of the model NAME by FILE too, and tell how far they differ; results stay what they are.",
+            in: .general, of: [.serve]),
+        Setting(
             "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
             in: .general, of: [.serve, .score]),
     ]

@@ -276,7 +276,8 @@ extension Settings {
         let paths: [String] =
             switch (setting.kind, given.value) {
             case (.path(.input), .text(let path)): [path]
-            case (.models, .list(let texts)): texts.compactMap { (try? ModelArgument($0))?.path }
+            // A server begins without the others, as it does where they are broken.
+            case (.models, .list(let texts)): texts.prefix(1).compactMap { (try? ModelArgument($0))?.path }
             default: []
             }
         for path in paths {
