@@ -57,9 +57,12 @@ let package = Package(
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
         .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
+        .target(name: "Frames", dependencies: ["CKernels", "Formats", "Platform"], swiftSettings: optimisedSwift),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
             swiftSettings: optimisedSwift),
+        .target(
+            name: "Extraction", dependencies: ["CLIP", "Frames", "Platform", "Tensors"], swiftSettings: optimisedSwift),
         .target(
             name: "HTTP",
             dependencies: [
@@ -105,8 +108,8 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "HTTPClient", "JSON",
-                "OTLP",
+                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
+                "HTTPClient", "JSON", "OTLP",
                 "Platform", "SQLiteStore", "Scoring", "TLS", "Tracing", "Training", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -131,6 +134,9 @@ let package = Package(
         .testTarget(
             name: "FormatsTests", dependencies: ["TestSupport", "Formats", "JSON", "Platform", "Zlib"],
             exclude: ["Fixtures"]),
+        .testTarget(name: "FramesTests", dependencies: ["TestSupport", "Formats", "Frames", "Platform"]),
+        .testTarget(
+            name: "ExtractionTests", dependencies: ["TestSupport", "Extraction", "Frames", "Platform", "Tensors"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(
             name: "VadCLIPTests", dependencies: ["AllocationCount", "Platform", "TestSupport", "VadCLIP"],
@@ -214,7 +220,7 @@ if Context.environment["VIGIL_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "Zlib", "Formats", "HTTP", "HTTPClient", "JSON", "Platform", "Webhooks",
+                "Zlib", "Formats", "Frames", "HTTP", "HTTPClient", "JSON", "Platform", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],

@@ -34,6 +34,19 @@ public final class AlignedFloats: @unchecked Sendable {
         self.owner = owner
     }
 
+    /// Some of the floats of `whole`, which stays as long as they do.
+    private init(_ whole: AlignedFloats, _ range: Range<Int>) {
+        count = range.count
+        base = whole.base + range.lowerBound
+        owner = whole
+    }
+
+    /// The floats of `range`, in the same memory.
+    func part(_ range: Range<Int>) -> AlignedFloats {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "floats outside the block")
+        return AlignedFloats(self, range)
+    }
+
     deinit { if owner == nil { base.deallocate() } }
 
     /// The value at `index`.

@@ -25,6 +25,12 @@ public struct MatrixView {
             base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
     }
 
+    /// Every row whose number is a multiple of `step`.
+    public func everyRow(of step: Int) -> MatrixView {
+        precondition(step > 0)
+        return MatrixView(base: base, rows: (rows + step - 1) / step, columns: columns, stride: stride * step)
+    }
+
     /// The columns of `range`.
     public func columns(_ range: Range<Int>) -> MatrixView {
         precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns outside the view")
@@ -68,6 +74,13 @@ public struct MatrixView {
             guard let start = from.baseAddress else { return }
             for row in 0..<rows { (base + row * stride).update(from: start + row * columns, count: columns) }
         }
+    }
+
+    /// Copies bytes as numbers into a row, from `column` on.
+    public func copy(_ bytes: ArraySlice<UInt8>, row: Int, column: Int) {
+        precondition(row >= 0 && row < rows && column >= 0 && bytes.count <= columns - column)
+        let to = base + row * stride + column
+        bytes.withUnsafeBufferPointer { from in for index in from.indices { to[index] = Float(from[index]) } }
     }
 
     /// Copies another view of the same size.

@@ -67,6 +67,21 @@ public struct Linear: Sendable {
     }
 }
 
+extension Linear {
+    /// The part that makes the outputs of `range`, in the same memory; the range begins and ends where a panel does.
+    public func outputs(_ range: Range<Int>) -> Linear {
+        let panel = weights.kernels.table.pointee.panel
+        precondition(range.lowerBound >= 0 && range.upperBound <= weights.outputs)
+        precondition(range.lowerBound % panel == 0 && range.upperBound % panel == 0, "whole panels")
+        let places = range.lowerBound * weights.inputs..<range.upperBound * weights.inputs
+        return Linear(
+            weights: PackedWeights(
+                inputs: weights.inputs, outputs: range.count, packed: weights.floats.part(places),
+                kernels: weights.kernels),
+            bias: bias?.part(range))
+    }
+}
+
 /// Gain and shift of a LayerNorm with eps 1e-5, each [width].
 public struct LayerNorm: Sendable {
     let gain: AlignedFloats

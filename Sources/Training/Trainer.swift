@@ -1,4 +1,5 @@
 import CLIP
+import Platform
 import Tensors
 import VadCLIP
 
@@ -12,7 +13,7 @@ public final class Trainer {
     private let memory: TrainedMemory
     let network: TrainedNetwork
     private let text: any PromptedText
-    private let crew: Crew
+    private let crew: TaskCrew
     private let prompt: (weight: MatrixView, gradient: MatrixView)
     /// Gradient by the text features, [K, d].
     private let textGradient: MatrixView
@@ -39,7 +40,7 @@ public final class Trainer {
         settings: TrainingSettings, parameters: Parameters, clip: some WeightSource, tower: TextTower.Configuration,
         tokens: [[Int]], words: [Int], kernels: Kernels, threads: Int
     ) throws(TrainingError) {
-        let crew = Crew(threads: threads)
+        let crew = TaskCrew(threads: threads, name: "vigil-training")
         let text: any PromptedText =
             if settings.without.contains(.learnablePrompt) {
                 try HandWrittenText(clip: clip, tower: tower, words: words, tokens: tokens, kernels: kernels)
@@ -50,7 +51,7 @@ public final class Trainer {
     }
 
     init(
-        settings: TrainingSettings, parameters: Parameters, text: any PromptedText, kernels: Kernels, crew: Crew
+        settings: TrainingSettings, parameters: Parameters, text: any PromptedText, kernels: Kernels, crew: TaskCrew
     ) throws(TrainingError) {
         do { try settings.model.validate() } catch { throw .badModel(error) }
         self.settings = settings

@@ -36,7 +36,8 @@ struct VigilCommand: AsyncParsableCommand {
             """,
         version: Vigil.version,
         subcommands: [
-            ServeCommand.self, ScoreCommand.self, ImportCommand.self, TrainCommand.self, EvalCommand.self,
+            ServeCommand.self, ScoreCommand.self, ImportCommand.self, ExtractCommand.self, TrainCommand.self,
+            EvalCommand.self,
             ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
             AuditCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
         ])

@@ -86,7 +86,9 @@ struct FileKindTests {
         #expect(whole.shape == (try decode(bytes, with: NPYDecoder()).shape))
         let header = Array("{'descr': '<U5', 'fortran_order': False, 'shape': (7,), }".utf8)
         let front = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(header.count), 0] + header
-        #expect(NPYOutline(front: front)?.shape == [7])
+        let outline = try #require(NPYOutline(front: front + [1, 2]))
+        #expect(outline.shape == [7] && outline.type == "<U5" && !outline.isFortranOrder)
+        #expect(outline.headerBytes == front.count && NPYOutline.headerBytes(front: front) == front.count)
         for count in 0..<front.count { #expect(NPYOutline(front: Array(front[..<count])) == nil) }
         #expect(NPYOutline(front: Array(repeating: 7, count: 100)) == nil)
     }

@@ -7,6 +7,7 @@ enum FuzzTarget: String, CaseIterable {
     case zip, pickle, gzip
     case callback, answer
     case inference
+    case frames
 
     var property: (UnsafeRawBufferPointer) -> Void {
         switch self {
@@ -23,6 +24,7 @@ enum FuzzTarget: String, CaseIterable {
         case .callback: checkCallback
         case .answer: checkAnswer
         case .inference: checkInference
+        case .frames: checkFrames
         }
     }
 

@@ -198,10 +198,24 @@ def inferences():
     yield struct.pack(">H", len(head)) + head + b"\x00\x3c\x00\xc0\x01\x00\x00\x00"
 
 
+def frames():
+    """PPM and PGM images, alone and in a row, arrays of frames, and raw ones behind a zero."""
+    yield b"P6\n2 1\n255\nabcdef"
+    yield b"P5 # a comment\n3 2 15\n\0\1\2\3\4\5" * 2
+    yield b"P6\t1\r1\n65535 \0\1\2\3\4\5P5 1 1 1 \1"
+    yield b"P6 16384 16384 255\nabc"
+    yield b"P3 1 1 255 1 2 3"
+    yield bytes(36)
+    yield bytes(20)
+    for shape, data in [(b"(2, 1, 2, 3)", 12), (b"(2, 1, 2)", 4), (b"(1, 2, 3)", 6), (b"(1, 1, 2, 1)", 2), (b"(1, 1, 2, 3)", 5)]:
+        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': " + shape + b", }\n"
+        yield b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(range(data))
+
+
 MADE = {
     "request": requests, "chunked": chunked, "multipart": forms, "fields": fields, "npy": npy,
     "safetensors": safetensors, "json": texts, "zip": archives, "pickle": pickles, "gzip": zipped,
-    "callback": callbacks, "answer": answers, "inference": inferences,
+    "callback": callbacks, "answer": answers, "inference": inferences, "frames": frames,
 }  # fmt: skip
 FILES = {
     "npy": ["npy/*.npy"], "safetensors": ["safetensors/*"], "json": ["json/*.json"],

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import TestSupport
 import VadCLIP
@@ -34,7 +35,7 @@ struct SmallTraining {
         return try Trainer(
             settings: settings, parameters: start,
             text: PromptRows(classes: settings.model.labels.count, isLearned: isLearned), kernels: kernels,
-            crew: Crew(threads: threads))
+            crew: TaskCrew(threads: threads, name: "vigil-training"))
     }
 
     /// Videos of several lengths, of all classes and of two at once.

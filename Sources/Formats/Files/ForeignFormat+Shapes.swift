@@ -10,7 +10,7 @@ extension ForeignFormat {
         if isJPEG(bytes) { return .image("JPEG") }
         if isBitmap(bytes) { return .image("BMP") }
         if isIcon(bytes) { return .image("icon") }
-        if isPortableMap(bytes) { return .image("PPM") }
+        if isPortableMap(bytes) { return .portableMap }
         if isFAISS(bytes) { return .faiss }
         if isArrowStream(bytes) { return .arrowStream }
         if isOldMatlab(bytes) { return .matlab }

@@ -66,6 +66,9 @@ public struct ForeignFormat: Equatable, Sendable {
     static let pdf = ForeignFormat("a PDF document", "name the file of features")
     static let sound = ForeignFormat("a sound file", ofVideo)
 
+    static let portableMap = ForeignFormat(
+        "an image (PPM)", "make features of it by vigil extract, a row of CLIP ViT-B/16 for every 16 frames of a video")
+
     static func image(_ name: String) -> ForeignFormat { ForeignFormat("an image (\(name))", ofVideo) }
     static func video(_ name: String) -> ForeignFormat { ForeignFormat("a video (\(name))", ofVideo) }
     static func packed(_ name: String) -> ForeignFormat {

@@ -28,8 +28,8 @@ struct NPYHeader: Equatable {
         guard case .bool(let isFortranOrder) = order else {
             throw malformed("has a 'fortran_order' that is neither True nor False")
         }
-        let (elementType, byteOrder) = try type(descr)
         let lengths = try self.shape(shape, limits: limits)
+        let (elementType, byteOrder) = try type(descr, of: lengths)
         guard let count = lengths.checkedProduct(), count <= limits.maxElements else {
             throw ArrayDecodingError(
                 .tooLarge, "the shape \(lengths) has more elements than the limit of \(limits.maxElements)")
@@ -39,15 +39,20 @@ struct NPYHeader: Equatable {
             elementCount: count)
     }
 
-    private static func type(_ descr: NPYLiteral) throws(ArrayDecodingError) -> (ElementType, ByteOrder) {
+    private static func type(_ descr: NPYLiteral, of shape: [Int]) throws(ArrayDecodingError) -> (
+        ElementType, ByteOrder
+    ) {
         switch descr {
         case .string(let name):
             let isBig = name.first == ">"
             let code = "<>=|".contains(name.first ?? " ") ? String(name.dropFirst()) : name
             let types: [ByteText: ElementType] = ["f2": .float16, "f4": .float32, "f8": .float64]
             if let type = types[ByteText(code)] { return (type, isBig ? .big : .little) }
+            // Bytes of [N, H, W, 3] are frames, and as floats they would be no features.
+            let isFrames = shape.count == 4 && code.hasBytes(of: "u1")
+            let advice = isFrames ? ": these are frames, of which vigil extract makes features" : advice(on: code)
             throw ArrayDecodingError(
-                .unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(advice(on: code) ?? taken)")
+                .unsupported, "the dtype \(quoted(name))\(meaning(of: code)) is not taken\(advice ?? taken)")
         case .list:
             throw ArrayDecodingError(
                 .unsupported, "a structured dtype is not taken\(taken): write the field of the features alone")
@@ -109,14 +114,27 @@ struct NPYHeader: Equatable {
 public struct NPYOutline: Equatable, Sendable {
     /// Lengths along each axis.
     public let shape: [Int]
+    /// The type of the elements as numpy writes it, such as `|u1`; nil where it is a structured one.
+    public let type: String?
+    /// Whether the first index runs fastest.
+    public let isFortranOrder: Bool
+    /// Bytes before those of the elements.
+    public let headerBytes: Int
+
+    /// The first bytes that tell ``headerBytes(front:)``.
+    public static let preludeBytes = 12
+
+    /// How many bytes come before those of the elements, as the first ``preludeBytes`` say; nil where it is no .npy file.
+    public static func headerBytes(front: [UInt8]) -> Int? {
+        guard front.count >= preludeBytes, front.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) else { return nil }
+        let begin = front[6] == 1 ? 10 : 12
+        return begin + front[8..<begin].reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
 
     /// Reads the header at the front of a file; nil where it is not all there, or no header.
     public init?(front: [UInt8]) {
-        guard front.count >= 12, front.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) else { return nil }
-        let begin = front[6] == 1 ? 10 : 12
-        let length = front[8..<begin].reversed().reduce(0) { $0 << 8 | Int($1) }
-        guard length <= front.count - begin else { return nil }
-        var literal = NPYLiteralParser(Array(front[begin..<begin + length]))
+        guard let end = Self.headerBytes(front: front), end <= front.count else { return nil }
+        var literal = NPYLiteralParser(Array(front[(front[6] == 1 ? 10 : 12)..<end]))
         guard let entries = try? literal.dictionary(),
             case .tuple(let items)? = entries.first(where: { $0.key == "shape" })?.value
         else { return nil }
@@ -126,5 +144,12 @@ public struct NPYOutline: Equatable, Sendable {
             shape.append(length)
         }
         self.shape = shape
+        if case .string(let text)? = entries.first(where: { $0.key == "descr" })?.value {
+            type = text
+        } else {
+            type = nil
+        }
+        isFortranOrder = entries.first { $0.key == "fortran_order" }?.value == .bool(true)
+        headerBytes = end
     }
 }

@@ -7,7 +7,8 @@ struct PickleGraph {
     struct Ref: Hashable { fileprivate let index: Int32 }
 
     /// One value. Elements of tuples, lists and sets, and the keys and values of dictionaries in turn, are `items`;
-    /// the items of a call are its one tuple of arguments, those of a persistent id its one value.
+    /// the items of a call are its tuple of arguments and, where it has them, the dictionary of its attributes, those of a
+    /// persistent id its one value.
     struct Node {
         var kind: Kind
         var items: [Ref] = []
@@ -82,6 +83,12 @@ extension PickleGraph {
             return nil
         }
         return (function, arguments)
+    }
+
+    /// The attributes of an object, names and values, where the value is one that has some.
+    func attributes(_ ref: Ref) -> [(key: Ref, value: Ref)]? {
+        guard case .call = self[ref].kind, self[ref].items.count == 2 else { return nil }
+        return dict(self[ref].items[1])
     }
 }
 

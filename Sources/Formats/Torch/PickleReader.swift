@@ -108,7 +108,7 @@ struct PickleReader {
         case .global: try pushGlobal(module: try input.line(), name: try input.line())
         case .stackGlobal: try pushStackGlobal()
         case .reduce, .newObj: try makeCall()
-        case .build: try passOverState()
+        case .build: try takeState()
         case .binPersID: push(.persistentID, items: try pop(count: 1))
         default:
             throw PickleError(
@@ -212,11 +212,15 @@ extension PickleReader {
         }
     }
 
-    /// The attributes of an object, such as `_metadata` of a state dict, are not kept.
-    private mutating func passOverState() throws(PickleError) {
-        _ = try pop()
-        switch graph[try top()].kind {
-        case .dict, .call: break
+    /// The attributes of an object are kept beside its call; those of a dictionary, such as `_metadata` of a state dict, are
+    /// not.
+    private mutating func takeState() throws(PickleError) {
+        let state = try pop()
+        let target = try top()
+        switch graph[target].kind {
+        case .dict: break
+        case .call:
+            if graph[target].items.count == 1, case .dict = graph[state].kind { graph.append([state], to: target) }
         default: throw malformed("gives attributes to what has none")
         }
     }

@@ -6,6 +6,9 @@ import Synchronization
 /// The state dict is the root dictionary, or stands under `model_state_dict`, `state_dict`, `model` or other keys; the
 /// optimizer's state and all else is passed over, and so is DataParallel's `module.` before every name. All descriptions
 /// of tensors are checked when the file is opened; their values are read when asked for.
+///
+/// Of a TorchScript archive the tensors of its module are read, under the names that its state dict would have; the program
+/// beside them is not looked at.
 public struct TorchCheckpoint: Sendable {
     /// The tensors in the state dict's order.
     public let tensors: [TorchTensor]
@@ -42,9 +45,10 @@ public struct TorchCheckpoint: Sendable {
                 throw CheckpointError.pickle(path: file.path, error)
             }
         }
-        let contents = try TorchStateDict(
-            graph: graph, archive: archive, folder: folder, path: file.path, mark: mark, asked: container
-        ).contents()
+        let reader = TorchStateDict(
+            graph: graph, archive: archive, folder: folder, path: file.path, mark: mark, asked: container)
+        let isScript = archive.entries.contains { $0.name.begins(with: folder + "code/") }
+        let contents = isScript ? try reader.moduleContents() : try reader.contents()
         let tensors = contents.tensors
         try TorchCheckpoint.refuseInflated(tensors, path: file.path)
         self.tensors = tensors
@@ -193,11 +197,6 @@ extension TorchCheckpoint {
         }
         guard found.count == 1 else {
             throw .notACheckpoint(path: path, reason: "is a zip archive with \(found.count) files named data.pkl")
-        }
-        guard !archive.entries.contains(where: { $0.name.begins(with: first.folder + "code/") }) else {
-            throw .notACheckpoint(
-                path: path,
-                reason: "is a TorchScript archive, which holds a program; save the model's state_dict() instead")
         }
         return first
     }

@@ -56,7 +56,7 @@ struct TorchStateDict {
                     "holds no tensors, neither by themselves nor under model_state_dict, state_dict or model; it has "
                     + (keys.isEmpty ? "nothing" : keys.joined(separator: ", ")))
         }
-        var contents = try contents(of: chosen.items)
+        var contents = try contents(of: chosen.items.map { (graph.string($0.key), $0.value) })
         contents.container = chosen.name
         contents.others = others.map(\.name)
         if contents.tensors.isEmpty, let (name, reason) = contents.unread.first {
@@ -64,6 +64,39 @@ struct TorchStateDict {
         }
         return contents
     }
+
+    /// The tensors of a module and of those within it, as TorchScript keeps them: attributes of objects.
+    func moduleContents() throws(CheckpointError) -> Contents {
+        var found: [(name: String?, value: PickleGraph.Ref)] = []
+        var open = [(prefix: "", ref: graph.root, depth: 0)]
+        var looked = 0
+        while let (prefix, ref, depth) = open.popLast() {
+            var inner: [(prefix: String, ref: PickleGraph.Ref, depth: Int)] = []
+            for (key, value) in graph.attributes(ref) ?? [] {
+                looked += 1
+                guard looked <= Self.maxTensors, depth < Self.deepestModule else {
+                    throw .notACheckpoint(
+                        path: path, reason: "is a TorchScript archive of too many or too deep modules")
+                }
+                guard let name = graph.string(key) else { continue }
+                if isTensor(value) {
+                    found.append((prefix + name, value))
+                } else if graph.attributes(value) != nil {
+                    inner.append((prefix + name + ".", value, depth + 1))
+                }
+            }
+            open += inner.reversed()
+        }
+        guard !found.isEmpty else {
+            throw .notACheckpoint(
+                path: path,
+                reason: "is a TorchScript archive, which holds a program, and no module with tensors; save the model's "
+                    + "state_dict() instead")
+        }
+        return try contents(of: found)
+    }
+
+    private static let deepestModule = 32
 
     private func unreadable(_ items: TorchContainers.Items) -> (name: String, reason: String)? {
         for item in items {
@@ -73,10 +106,10 @@ struct TorchStateDict {
         return nil
     }
 
-    private func contents(of items: TorchContainers.Items) throws(CheckpointError) -> Contents {
-        let named = items.compactMap { item in
-            isTensor(item.value) ? (name: graph.string(item.key), value: item.value) : nil
-        }
+    private func contents(
+        of items: [(name: String?, value: PickleGraph.Ref)]
+    ) throws(CheckpointError) -> Contents {
+        let named = items.filter { isTensor($0.value) }
         guard named.count <= TorchStateDict.maxTensors else {
             throw .notACheckpoint(
                 path: path, reason: "holds \(named.count) tensors, and the limit is \(TorchStateDict.maxTensors)")
@@ -89,14 +122,14 @@ struct TorchStateDict {
         var contents = Contents()
         for item in items {
             guard isTensor(item.value) else {
-                if let full = graph.string(item.key), let reason = placeholder(item.value),
+                if let full = item.name, let reason = placeholder(item.value),
                     contents.unread.count < TorchStateDict.maxTensors
                 {
                     contents.unread.append((plain(full), reason))
                 }
                 continue
             }
-            guard let full = graph.string(item.key) else {
+            guard let full = item.name else {
                 throw .notACheckpoint(path: path, reason: "has a tensor whose name is not text")
             }
             let name = plain(full)

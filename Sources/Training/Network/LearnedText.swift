@@ -1,13 +1,14 @@
 import CLIP
+import Platform
 import Tensors
 
 /// Text features of the labels with the learned prompt, through CLIP's frozen text tower.
 final class LearnedText: PromptedText {
     private let encoder: PromptEncoder
-    private let crew: Crew
+    private let crew: TaskCrew
 
     init(
-        clip: some WeightSource, tower: TextTower.Configuration, tokens: [[Int]], kernels: Kernels, crew: Crew
+        clip: some WeightSource, tower: TextTower.Configuration, tokens: [[Int]], kernels: Kernels, crew: TaskCrew
     ) throws(TrainingError) {
         do throws(TextTowerError) {
             encoder = try PromptEncoder(

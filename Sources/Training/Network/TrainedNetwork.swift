@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 import VadCLIP
 
@@ -10,7 +11,7 @@ final class TrainedNetwork {
     private let group: Group
     /// Numbers in the matrices of the group, of those backwards once there was a step.
     var reserved: Int { group.workspace.count }
-    private let crew: Crew
+    private let crew: TaskCrew
     private let without: Set<Ablation>
     private let positions: (weight: MatrixView, gradient: MatrixView)
     private let layers: [LocalLayer]
@@ -52,7 +53,7 @@ final class TrainedNetwork {
         }
     }
 
-    init(in memory: TrainedMemory, model: ModelConfiguration, without: Set<Ablation>, crew: Crew) {
+    init(in memory: TrainedMemory, model: ModelConfiguration, without: Set<Ablation>, crew: TaskCrew) {
         let group = Group(model: model, threads: crew.threads, kernels: memory.kernels)
         self.memory = memory
         self.group = group

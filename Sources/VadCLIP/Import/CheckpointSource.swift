@@ -40,6 +40,13 @@ public struct CheckpointSource: NamedWeights {
             merges: (opened.model?[ModelFile.Name.merges]))
     }
 
+    /// Opens what may have tensors whose names end in `mark`; those of a checkpoint of CLIP's own have `clipmodel.` before
+    /// them here. Throws `CheckpointError` or `ModelError`.
+    init(file: MappedFile, mark: String, isOfCLIP: Bool) throws {
+        let opened = try Self.open(file, mark: mark, weightsFrom: nil, isModelTaken: true)
+        self.init(file, opened.weights, choice: opened.choice, added: isOfCLIP ? Self.clipPrefix : "")
+    }
+
     private init(
         _ file: MappedFile, _ weights: PlainWeights, choice: [String], added: String = "",
         merges: SafetensorsTensor? = nil

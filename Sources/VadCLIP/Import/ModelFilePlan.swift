@@ -15,6 +15,8 @@ struct ModelFilePlan {
     let precision: WeightPrecision
     /// How the weights were trained, as JSON.
     let training: String?
+    /// The image tower, where it is kept.
+    var image: ImagePlan?
 
     /// The model that `weights` make.
     func model(of weights: some WeightSource, in preparation: Preparation) throws(ModelError) -> Model {
@@ -25,15 +27,19 @@ struct ModelFilePlan {
     func writer(
         _ weights: some NamedWeights, test: SelfTest, prepared: Preparation?
     ) throws -> SafetensorsWriter {
-        let network = Network.tensors(of: configuration).flatMap { tensors($0.name, $0.shape, of: weights) }
+        let network = Network.tensors(of: configuration).flatMap {
+            precision.tensors($0.name, $0.shape, of: weights)
+        }
+        let image = try self.image?.parts()
         var metadata = metadata
+        for (key, value) in image?.metadata ?? [:] { metadata[key] = value }
         if let prepared {
             metadata[ModelFile.Key.prepared] = PreparedSection.tag(prepared.kernels)
             metadata[ModelFile.Key.preparedFrom] = PreparedSection.text(
-                try fingerprint(of: network), configuration)
+                try PreparedSection.fingerprint(of: network), configuration)
         }
         let (d, k, t) = (configuration.width, classes.labels.count, test.features.rows)
-        var all = (prepared.map(PreparedSection.tensors) ?? []) + network
+        var all = (prepared.map(PreparedSection.tensors) ?? []) + (image?.prepared ?? []) + network
         all += [
             .init(name: ModelFile.Name.text, shape: [k, d]) { classes.features.values },
             .init(name: ModelFile.Name.testFeatures, shape: [t, d]) { test.features.values },
@@ -41,28 +47,8 @@ struct ModelFilePlan {
             .init(name: ModelFile.Name.testFine, shape: [t, k]) { test.logits.fine },
         ]
         if let vocabulary { all += keptTower(weights, vocabulary) }
+        all += image?.tensors ?? []
         return try SafetensorsWriter(metadata: metadata, tensors: all)
-    }
-
-    /// What `PreparedSection` finds when it reads the same tensors.
-    private func fingerprint(of network: [SafetensorsWriter.Tensor]) throws -> Fingerprint {
-        var fingerprint = Fingerprint()
-        for tensor in network { try tensor.write(to: { fingerprint.update($0) }) }
-        return fingerprint
-    }
-
-    /// A tensor in the file's precision, with its scales where it has some.
-    private func tensors(_ name: String, _ shape: [Int], of weights: some NamedWeights) -> [SafetensorsWriter.Tensor] {
-        guard precision.applies(to: name, shape: shape) else {
-            return [.init(name: name, shape: shape) { try weights.floats(name, shape: shape) }]
-        }
-        let encode = { try precision.encode(try weights.floats(name, shape: shape), rows: shape[0], name: name) }
-        let values = SafetensorsWriter.Tensor(name: name, elementType: precision.elementType, shape: shape) { sink in
-            try encode().values.withUnsafeBytes { try sink($0) }
-        }
-        guard precision == .int8 else { return [values] }
-        let scales = WeightPrecision.scaleShape(rows: shape[0], columns: shape.dropFirst().reduce(1, *))
-        return [values, .init(name: WeightPrecision.scales(of: name), shape: scales) { try encode().scales }]
     }
 
     private var metadata: [ByteText: String] {
@@ -95,10 +81,26 @@ struct ModelFilePlan {
         for layer in 0..<tower.layers { shapes += Network.block(names.blocks + String(layer), width: w) }
         let lines = vocabulary.pieces(between: ASCII.lineFeed).prefix(Tokenizer.merges + 1)
         let merges = Array((lines.joined(separator: "\n") + "\n").utf8)
-        return shapes.flatMap { tensors($0.0, $0.1, of: weights) } + [
+        return shapes.flatMap { precision.tensors($0.0, $0.1, of: weights) } + [
             .init(name: ModelFile.Name.merges, elementType: .uint8, shape: [merges.count]) { sink in
                 try merges.withUnsafeBytes { try sink($0) }
             }
         ]
+    }
+}
+
+extension WeightPrecision {
+    /// A tensor in this precision, with its scales where it has some.
+    func tensors(_ name: String, _ shape: [Int], of weights: some WeightSource) -> [SafetensorsWriter.Tensor] {
+        guard applies(to: name, shape: shape) else {
+            return [.init(name: name, shape: shape) { try weights.floats(name, shape: shape) }]
+        }
+        let encode = { try self.encode(try weights.floats(name, shape: shape), rows: shape[0], name: name) }
+        let values = SafetensorsWriter.Tensor(name: name, elementType: elementType, shape: shape) { sink in
+            try encode().values.withUnsafeBytes { try sink($0) }
+        }
+        guard self == .int8 else { return [values] }
+        let scales = Self.scaleShape(rows: shape[0], columns: shape.dropFirst().reduce(1, *))
+        return [values, .init(name: Self.scales(of: name), shape: scales) { try encode().scales }]
     }
 }

@@ -33,6 +33,7 @@ public struct ModelImporter {
             throw ModelError.badLabels(
                 "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
+        let image = try imagePlan(configuration)
         let known = options.preset ?? (options.labels == nil ? matchingPreset : nil)
         let maker = ModelMaker(
             weights: checkpoint, configuration: configuration, tower: tower,
@@ -41,11 +42,27 @@ public struct ModelImporter {
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
-            prepared: options.prepared, training: nil)
+            prepared: options.prepared, training: nil, image: image)
         let difference = try maker.write(to: path)
         return ImportSummary(
             name: maker.name, configuration: configuration, parameters: maker.parameters, sourceSHA256: maker.source,
-            precision: options.precision, difference: difference, prepared: options.prepared?.name, notes: notes)
+            precision: options.precision, difference: difference, prepared: options.prepared?.name,
+            imageTower: image?.source.configuration, notes: notes)
+    }
+
+    /// The image tower to keep, of the checkpoint itself or of another file.
+    private func imagePlan(_ configuration: ModelConfiguration) throws -> ImagePlan? {
+        let source: ImageSource
+        if let file = options.imageTower {
+            source = try ImageSource(file: file)
+        } else {
+            guard options.keepImageTower else { return nil }
+            source = try ImageSource(in: checkpoint)
+        }
+        try ImageFile.check(source.configuration, width: configuration.width, in: source.file.path)
+        return ImagePlan(
+            source: source, precision: options.precision, prepared: options.prepared,
+            sourceSHA256: FileDigest(of: source.file).value)
     }
 
     private var counts: [Int] { family.counts(in: checkpoint.names) }
@@ -165,6 +182,10 @@ public struct ImportOptions: Sendable {
     public var weightsFrom: String?
     /// Keep CLIP's text tower in the model file, so that any labels can be scored.
     public var keepTextTower = false
+    /// Keep CLIP's image tower in the model file, so that features can be made of frames.
+    public var keepImageTower = false
+    /// A file whose image tower is kept, in place of the checkpoint's own.
+    public var imageTower: MappedFile?
     /// The model's name; the preset's where there is none.
     public var name: String?
     /// False marks weights that are random.
@@ -194,6 +215,8 @@ public struct ImportSummary: Sendable {
     public let difference: Float?
     /// The kernels that the weights are prepared for, if any.
     public let prepared: String?
+    /// Shape of the image tower that was kept, if any.
+    public let imageTower: ImageTower.Configuration?
     /// Choices that the checkpoint left open and the options did not settle, in plain words.
     public let notes: [String]
 }

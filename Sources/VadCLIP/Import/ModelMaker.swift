@@ -26,6 +26,8 @@ struct ModelMaker<Weights: NamedWeights> {
     let prepared: Kernels?
     /// How the weights were trained, as JSON.
     let training: String?
+    /// The image tower, where it is to be kept.
+    var image: ImagePlan?
 
     /// The model's own parameters, CLIP's not counted.
     var parameters: Int { configuration.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } }
@@ -40,7 +42,7 @@ struct ModelMaker<Weights: NamedWeights> {
         let plan = ModelFilePlan(
             info: info, configuration: configuration,
             classes: try ClassFeatures(labels: configuration.labels, features: try textFeatures()), tower: tower,
-            vocabulary: vocabulary, precision: precision, training: training)
+            vocabulary: vocabulary, precision: precision, training: training, image: image)
         let kept = RoundedWeights(base: weights, precision: precision)
         // The reference kernels: a self-test recorded by them checks all the others.
         let test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: .portable)))
@@ -61,6 +63,9 @@ struct ModelMaker<Weights: NamedWeights> {
                 throw ModelError.notAModel(
                     "no model was written: \(origin.path) was written to while it was read, so that the weights are of two "
                         + "files; put another in its place by renaming")
+            }
+            if let file = image?.source.file, !file.isUnchanged {
+                throw ModelError.notAModel("no model was written: \(file.path) was written to while it was read")
             }
         }
         return difference
@@ -89,6 +94,7 @@ struct ModelMaker<Weights: NamedWeights> {
             do {
                 let (model, test) = try ModelFile.load(MappedFile(path: path), kernels: kernels)
                 try test.run(on: model)
+                _ = try model.imageTower?.tower()
             } catch let error as ModelError {
                 throw ModelError.notAModel(
                     "no model was written, as it would not load with the \(kernels.name) kernels: \(error.description)")

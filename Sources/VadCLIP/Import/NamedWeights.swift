@@ -190,11 +190,9 @@ struct SecondNames {
 }
 
 /// A checkpoint whose matrices have the values that a model file of some precision keeps.
-struct RoundedWeights<Base: NamedWeights>: NamedWeights {
+struct RoundedWeights<Base: WeightSource>: WeightSource {
     let base: Base
     let precision: WeightPrecision
-
-    var names: [String] { base.names }
 
     func shape(of name: String) -> [Int]? { base.shape(of: name) }
 
@@ -203,6 +201,10 @@ struct RoundedWeights<Base: NamedWeights>: NamedWeights {
         guard precision.applies(to: name, shape: shape) else { return values }
         return try precision.rounded(values, rows: shape[0], name: name)
     }
+}
+
+extension RoundedWeights: NamedWeights where Base: NamedWeights {
+    var names: [String] { base.names }
 }
 
 /// What a checkpoint's names and shapes tell of its settings.

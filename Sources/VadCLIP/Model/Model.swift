@@ -14,6 +14,8 @@ public final class Model: Sendable {
     public let classes: ClassFeatures
     /// Turns other labels into text features, where the text tower was kept.
     public let labelEncoder: LabelEncoder?
+    /// Turns frames into features, where the image tower was kept.
+    public let imageTower: KeptImageTower?
     let network: Network
     /// What padding comes to, the same for every video.
     let tail: PaddingTail
@@ -21,7 +23,7 @@ public final class Model: Sendable {
     /// Takes the weights that `preparation` has stored, and makes the others of those of `source`.
     public init(
         info: ModelInfo, configuration: ModelConfiguration, classes: ClassFeatures, weights source: some WeightSource,
-        labelEncoder: LabelEncoder? = nil, in preparation: Preparation
+        labelEncoder: LabelEncoder? = nil, imageTower: KeptImageTower? = nil, in preparation: Preparation
     ) throws(ModelError) {
         try configuration.validate()
         guard classes.features.columns == configuration.width else {
@@ -32,6 +34,7 @@ public final class Model: Sendable {
         self.configuration = configuration
         self.classes = classes
         self.labelEncoder = labelEncoder
+        self.imageTower = imageTower
         kernels = preparation.kernels
         do throws(WeightError) {
             let network = try Network(from: source, configuration: configuration, in: preparation)
@@ -134,6 +137,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case notAModel(String)
     /// Scores of the self-test that the running kernels did not reproduce.
     case selfTestFailed(kernels: String, difference: Float, tolerance: Float)
+    /// A feature that the running kernels did not make again.
+    case imageTestFailed(kernels: String, difference: Float, tolerance: Float)
     /// Labels that can't be scored against.
     case badLabels(String)
     /// The text tower was not kept at import.
@@ -149,6 +154,9 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
         case .selfTestFailed(let kernels, let difference, let tolerance):
             "the self-test failed: with the \(kernels) kernels a logit differs by \(difference) from the one recorded "
                 + "at import, at most \(tolerance) is allowed"
+        case .imageTestFailed(let kernels, let difference, let tolerance):
+            "the image tower's self-test failed: with the \(kernels) kernels a feature differs by \(difference) from the one "
+                + "recorded at import, at most \(tolerance) is allowed"
         case .badLabels(let reason): reason
         case .noTextTower(let model, let caution):
             "model '\(model)'\(caution.map { " (\($0))" } ?? "") has no text tower, so it scores its own labels only: "

@@ -8,7 +8,7 @@ import Tensors
 ///
 /// The model's own tensors under their published names, `text_features` [K, d] of the labels, the self-test, and the
 /// family with its settings and all others as metadata; the weights prepared for one set of kernels (`PreparedSection`); with a kept text tower also
-/// CLIP's text tensors and the tokenizer's merges.
+/// CLIP's text tensors and the tokenizer's merges, with a kept image tower CLIP's image tensors and a feature of its own.
 public enum ModelFile {
     /// Value of the metadata key `format`.
     static let format = "vigil-model"
@@ -22,6 +22,8 @@ public enum ModelFile {
         static let prefix = "prompt_prefix", postfix = "prompt_postfix", caveat = "caveat"
         static let prepared = "prepared", preparedFrom = "prepared_from", precision = "weights"
         static let training = "training", family = "family"
+        static let imagePrepared = "image_prepared_from", imageDigest = "image_sha256"
+        static let imageSource = "image_source_sha256"
     }
 
     /// Tensor names beside the published ones.
@@ -31,6 +33,7 @@ public enum ModelFile {
         static let testCoarse = "self_test.coarse_logits"
         static let testFine = "self_test.fine_logits"
         static let merges = "tokenizer.merges"
+        static let testImage = "self_test.image_features"
         static let positions = "frame_position_embeddings.weight"
     }
 
@@ -48,6 +51,7 @@ public enum ModelFile {
         let model = try Model(
             info: info, configuration: configuration, classes: classes, weights: weights,
             labelEncoder: try labelEncoder(of: tensors, configuration, kernels: kernels),
+            imageTower: try ImageFile(in: tensors)?.kept(width: configuration.width, kernels: kernels),
             in: Preparation(
                 kernels: kernels, stored: PreparedSection(in: tensors, configuration: configuration, kernels: kernels)))
         return (model, selfTest)
@@ -76,6 +80,9 @@ public enum ModelFile {
     /// Whether a safetensors file says that it is a model file.
     public static func isModel(_ tensors: SafetensorsFile) -> Bool { tensors.metadata[Key.format] == format }
 
+    /// Whether a safetensors file says that it holds an image tower and no model.
+    public static func isTower(_ tensors: SafetensorsFile) -> Bool { ImageFile.isAlone(tensors) }
+
     /// How the model was trained, as JSON; nil for one that was imported.
     public static func training(of tensors: SafetensorsFile) -> String? { tensors.metadata[Key.training] }
 
@@ -97,6 +104,24 @@ public enum ModelFile {
         }
     }
 
+    /// Shape of the image tower of `source`; throws where it is none that can be run.
+    static func imageShape(
+        of source: some WeightSource, in path: String
+    ) throws(ModelError) -> ImageTower.Configuration {
+        do throws(WeightError) {
+            let configuration = try ImageTower.Configuration(of: source)
+            for (name, shape) in configuration.tensors {
+                guard let found = source.shape(of: name) else { throw WeightError(name: name, problem: "is missing") }
+                guard found == shape else {
+                    throw WeightError(name: name, problem: "has shape \(found): expected \(shape)")
+                }
+            }
+            return configuration
+        } catch {
+            throw .badWeights(WeightError(name: error.name, problem: error.problem, file: path))
+        }
+    }
+
     private static func open(_ file: MappedFile) throws(ModelError) -> SafetensorsFile {
         try refuseOtherKinds(file)
         let tensors: SafetensorsFile
@@ -104,6 +129,11 @@ public enum ModelFile {
             tensors = try SafetensorsFile(file: file)
         } catch {
             throw .notAModel("\(file.path) is not a model file: \(error.description)")
+        }
+        guard !ImageFile.isAlone(tensors) else {
+            throw .notAModel(
+                "\(file.path) holds CLIP's image tower alone, which makes features of frames and scores nothing: expected a "
+                    + "model file, as vigil import CHECKPOINT --output FILE makes it of a checkpoint")
         }
         guard isModel(tensors) else {
             throw .notAModel(
@@ -213,97 +243,6 @@ public enum ModelFile {
             prefix: try integer(Key.prefix, of: tensors), postfix: try integer(Key.postfix, of: tensors))
         return LabelEncoder(tokenizer: tokenizer, configuration: configuration) { () throws(WeightError) in
             try model.kind.textTower(from: source, configuration, streaming: false, kernels: kernels)
-        }
-    }
-}
-
-/// The part of a model file that holds the weights as one set of kernels takes them, so that loading does no work and
-/// processes share the pages.
-///
-/// It is made of the published tensors of the same file and used only where they are still those it was made of; a file
-/// without it, or with one for other kernels, loads as well, in more time.
-struct PreparedSection: PreparedWeights {
-    /// Begins the names of its tensors.
-    static let prefix = "prepared/"
-    /// Changes with what is prepared, or how.
-    private static let version = 1
-    /// Blocks are rounded up to whole cache lines, so that each begins on one.
-    private static let line = 16
-
-    private let file: SafetensorsFile
-
-    /// The section of `file` for `kernels`, if there is one of this version and the tensors are unchanged.
-    init?(in file: SafetensorsFile, configuration: ModelConfiguration, kernels: Kernels) {
-        #if _endian(little)
-            guard file.metadata[ModelFile.Key.prepared] == Self.tag(kernels) else { return nil }
-            var fingerprint = Fingerprint()
-            for (name, shape) in Network.tensors(of: configuration) {
-                guard let tensor = file[name], tensor.shape == shape else { return nil }
-                file.file.forEachPiece(of: tensor.byteRange) { fingerprint.update($0) }
-                if let scales = file[WeightPrecision.scales(of: name)] {
-                    file.file.forEachPiece(of: scales.byteRange) { fingerprint.update($0) }
-                }
-            }
-            let found = Self.text(fingerprint, configuration)
-            guard file.metadata[ModelFile.Key.preparedFrom] == found else { return nil }
-            self.file = file
-        #else
-            return nil
-        #endif
-    }
-
-    func block(_ name: String, count: Int) -> AlignedFloats? {
-        guard let tensor = file[Self.prefix + name], tensor.elementType == .float32,
-            tensor.shape == [Self.stored(count)]
-        else { return nil }
-        return file.withBytes(of: tensor) { bytes in
-            guard let base = bytes.baseAddress, UInt(bitPattern: base) % 64 == 0 else { return nil }
-            // Sound: the tensor has at least `count` floats, aligned, read-only and never written, and the mapping stays
-            // as long as its file object, which the block keeps.
-            let floats = UnsafeBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: count)
-            return AlignedFloats(reading: floats, of: file.file)
-        }
-    }
-
-    /// What the metadata say of a section for `kernels`.
-    static func tag(_ kernels: Kernels) -> String { "\(kernels.name)/\(version)" }
-
-    /// What the metadata say of the tensors that a section is made of.
-    static func text(_ fingerprint: Fingerprint, _ configuration: ModelConfiguration) -> String {
-        "\(fingerprint.text)/\(configuration.window)"
-    }
-
-    /// The blocks of a preparation as tensors to write.
-    static func tensors(_ preparation: Preparation) -> [SafetensorsWriter.Tensor] {
-        preparation.blocks.map { name, floats in
-            .init(name: prefix + name, elementType: .float32, shape: [stored(floats.count)]) { sink in
-                try floats.withFloats { try sink(UnsafeRawBufferPointer($0)) }
-                let padding = [Float](repeating: 0, count: stored(floats.count) - floats.count)
-                try padding.withUnsafeBytes { try sink($0) }
-            }
-        }
-    }
-
-    private static func stored(_ count: Int) -> Int { (count + line - 1) / line * line }
-}
-
-/// The tensors of a safetensors file as weights, those of a `WeightPrecision` among them.
-private struct SafetensorsWeights: WeightSource {
-    let file: SafetensorsFile
-
-    func shape(of name: String) -> [Int]? { file[name]?.shape }
-
-    func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
-        do {
-            let values = try file.floats(name, shape: shape)
-            let scales = WeightPrecision.scales(of: name)
-            guard file[name]?.elementType == .int8, file[scales] != nil, let rows = shape.first, rows > 0 else {
-                return values
-            }
-            let expected = WeightPrecision.scaleShape(rows: rows, columns: values.count / rows)
-            return WeightPrecision.scale(values, by: try file.floats(scales, shape: expected), rows: rows)
-        } catch {
-            throw WeightError(name: name, problem: "can't be used: \(error.description)")
         }
     }
 }

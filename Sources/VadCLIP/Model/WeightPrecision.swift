@@ -32,7 +32,9 @@ public enum WeightPrecision: String, Sendable, CaseIterable {
 
     /// Whether a tensor of the network or the text tower is kept in this precision.
     func applies(to name: String, shape: [Int]) -> Bool {
-        let learned = [ModelFile.Name.positions, TextTower.Names.positions, TextTower.Names.prompt]
+        let learned = [
+            ModelFile.Name.positions, TextTower.Names.positions, TextTower.Names.prompt, ImageTower.Names.positions,
+        ]
         return self != .float32 && shape.count > 1 && shape[0] > 1 && !learned.contains(name)
     }
 

@@ -14,20 +14,25 @@ struct BenchCommand: AsyncParsableCommand {
 /// `vigil bench engine`.
 struct EngineBenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "engine", abstract: "Time the model's operations and whole videos.",
+        commandName: "engine", abstract: "Time the model's operations and whole videos, or its image tower.",
         discussion: """
             Operations and videos are given by their median, products and videos with their share of the cores' measured \
-            multiply-add peak. The kernels are checked against the portable ones first: what differs is not timed.
+            multiply-add peak. The kernels are checked against the portable ones first: what differs is not timed. With \
+            --image it is CLIP's image tower that is timed, in images a second.
             """)
 
     @Option(help: "Model file made by vigil import. (default: random weights in UCF-Crime's shape)")
     var model: String?
     @Option(parsing: .upToNextOption, help: "Snippets of the videos.")
     var lengths: [Int] = [30, 120, 256, 1000]
-    @Option(help: "Threads that share the chunks of a video.")
+    @Option(help: "Threads that share the chunks of a video, or the rows of a batch of images.")
     var threads = 1
-    @Option(help: "Timed runs of each.")
-    var runs = 15
+    @Option(help: "Timed runs of each. (default: 15; of images 5)")
+    var runs: Int?
+    @Flag(help: "Time CLIP's image tower: the model's, or one of random weights in ViT-B/16's shape.")
+    var image = false
+    @Option(parsing: .upToNextOption, help: "Images of a batch, with --image. (default: 1, 4 and 16)")
+    var batch: [Int] = []
     @Flag(help: "Write JSON.")
     var json = false
     @OptionGroup var general: SettingGroup<BenchSettings.General>
@@ -37,10 +42,20 @@ struct EngineBenchCommand: AsyncParsableCommand {
             throw Failure(.usage, "--lengths \(lengths): expected 1 to 1000000 each")
         }
         guard (1...1_024).contains(threads) else { throw Failure(.usage, "--threads \(threads): expected 1 to 1024") }
+        let runs = runs ?? (image ? 5 : 15)
         guard (1...10_000).contains(runs) else { throw Failure(.usage, "--runs \(runs): expected 1 to 10000") }
+        guard image || batch.isEmpty else { throw Failure(.usage, "--batch: expected --image with it") }
+        guard batch.allSatisfy({ (1...256).contains($0) }) else {
+            throw Failure(.usage, "--batch \(batch): expected 1 to 256 each")
+        }
         let own = ["model": model.map { [$0] }].compactMapValues(\.self)
         let settings = try Settings(.bench, options: general.given, own)
         let kernels = try settings.kernels()
+        if image {
+            let report = try ImageBench(kernels: kernels, threads: threads, runs: runs).report(
+                path: try settings.model()?.path, batches: batch.isEmpty ? [1, 4, 16] : batch)
+            return try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
+        }
         let model = try BenchModel.load(try settings.model()?.path, kernels: kernels)
         let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)

@@ -11,10 +11,15 @@ struct ImportCommand: AsyncParsableCommand {
         commandName: "import", abstract: "Make a model file of a published or a training checkpoint.",
         discussion: """
             Reads a .pth without running anything in it, computes the labels' text features, records the self-test, \
-            and writes one small file that is mapped into memory when it serves.
+            and writes one small file that is mapped into memory when it serves. Of CLIP by itself (openai/CLIP's \
+            ViT-B-16.pt, or a CLIPModel of Hugging Face) it writes the image tower alone, for vigil extract.
             """)
 
-    @Argument(help: "The checkpoint: a .pth of PyTorch 1.6 or later, or its state dict as .safetensors.")
+    @Argument(
+        help: """
+            The checkpoint: a .pth of PyTorch 1.6 or later, or its state dict as .safetensors; or CLIP's, a TorchScript \
+            archive too.
+            """)
     var checkpoint: String
     @Option(help: "The model file to write.")
     var output: String
@@ -52,6 +57,14 @@ struct ImportCommand: AsyncParsableCommand {
     var prepare: String?
     @Flag(help: "Keep CLIP's text tower, so that any labels can be scored; needs --vocab.")
     var keepTextTower = false
+    @Flag(help: "Keep CLIP's image tower, so that features can be made of frames.")
+    var keepImageTower = false
+    @Option(
+        help: """
+            Keep the image tower of this file in place of the checkpoint's: openai/CLIP's ViT-B-16.pt, a CLIPModel of \
+            Hugging Face, or another checkpoint or model file.
+            """)
+    var imageTower: String?
     @Flag(help: "Mark the weights as random, wherever the model shows.")
     var untrained = false
 
@@ -72,6 +85,7 @@ struct ImportCommand: AsyncParsableCommand {
         options.window = window
         options.vocabulary = try vocab.map(VocabularyFile.text)
         options.keepTextTower = keepTextTower
+        options.keepImageTower = keepImageTower
         options.name = name
         options.weightsFrom = weightsFrom
         options.trained = !untrained
@@ -90,8 +104,16 @@ struct ImportCommand: AsyncParsableCommand {
         guard !AtomicFile.isSameFile(checkpoint, output) else {
             throw Failure(.usage, "--output '\(output)' is the checkpoint itself: expected another file")
         }
+        guard imageTower.map({ !AtomicFile.isSameFile($0, output) }) ?? true else {
+            throw Failure(.usage, "--output '\(output)' is the file of --image-tower: expected another file")
+        }
         let file = try MappedFile(path: checkpoint)
+        options.imageTower = try imageTower.map { try MappedFile(path: $0) }
         let isReplaced = access(output, F_OK) == 0
+        if !isOfModel, ImageImporter.isOfCLIPAlone(file) {
+            try importTower(of: file, prepared: options.prepared, isReplaced: isReplaced)
+            return
+        }
         let summary = try ModelImporter(checkpoint: file, options: options).write(to: output)
         if let warning = options.labels.flatMap({ LabelList.warning(of: $0) }) { Terminal.note("note: \(warning)") }
         for note in summary.notes { Terminal.note("note: \(note)") }
@@ -104,6 +126,27 @@ struct ImportCommand: AsyncParsableCommand {
             + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
             + (summary.prepared.map { ", prepared for \($0)" } ?? "")
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
+            + (summary.imageTower.map { "; image tower \($0)" } ?? "")
+        try Terminal.print(Array(line.utf8))
+    }
+
+    /// Whether there are options that only a model can follow.
+    private var isOfModel: Bool {
+        preset != nil || labels != nil || window != nil || weightsFrom != nil || name != nil || keepTextTower
+            || imageTower != nil || untrained
+    }
+
+    /// Writes CLIP's image tower alone.
+    private func importTower(of file: MappedFile, prepared: Kernels?, isReplaced: Bool) throws {
+        let importer = try ImageImporter(file: file, precision: weights, prepared: prepared)
+        try importer.write(to: output)
+        if isReplaced { Terminal.note("note: \(output) was there, and is replaced") }
+        Terminal.note(
+            "note: \(checkpoint) holds CLIP and no model: \(output) has its image tower, for vigil extract, and scores nothing"
+        )
+        let line =
+            "\(output): image tower \(importer.configuration), \(importer.configuration.parameters) parameters, "
+            + "\(weights.rawValue) weights" + (prepared.map { ", prepared for \($0.name)" } ?? "")
         try Terminal.print(Array(line.utf8))
     }
 }

@@ -9,7 +9,7 @@ import VadCLIP
 /// `vigil inspect`.
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what checkpoints, models and feature files hold.",
+        commandName: "inspect", abstract: "Show what checkpoints, models, feature files and frames hold.",
         discussion: "For features this is the feature report: whether they are what the model takes.")
 
     @Argument(help: "The files; a pipe is read to its end, and so is standard input, which is called -.")
@@ -41,6 +41,9 @@ struct InspectCommand: AsyncParsableCommand {
 
     private func show(_ path: String, isFirst: Bool) async throws {
         let file = try FeatureReader.open(path, isRows: raw)
+        if !raw, let frames = try FrameFacts(file) {
+            return try write(json ? frames.json(file: path) : frames.text, of: path, isFirst)
+        }
         guard let inspection = try raw ? nil : inspection(of: file) else {
             return try await showFeatures(file, isFirst)
         }
@@ -59,6 +62,7 @@ struct InspectCommand: AsyncParsableCommand {
             let tensors: SafetensorsFile
             do { tensors = try SafetensorsFile(file: file) } catch { throw Failure(.badData, "\(file.path): \(error)") }
             if ModelFile.isModel(tensors) { return try Inspection(model: tensors, file: file) }
+            if ModelFile.isTower(tensors) { return try Inspection(tower: tensors, file: file) }
             return tensors["features"] == nil ? Inspection(tensors: tensors, file: file) : nil
         default: return nil
         }
@@ -158,6 +162,7 @@ private struct Inspection {
             facts += [("length", .count(shape[0])), ("width", .count(shape[1])), ("layers", .count(layers))]
             facts.append(("text tower", .flag(tensors.contains { $0.name == "clipmodel.text_projection" })))
         }
+        if let image = try? ImageSource(file: file).configuration { facts.append(("image tower", .text("\(image)"))) }
     }
 
     /// A model file.
@@ -180,6 +185,7 @@ private struct Inspection {
                 } ?? .none
             ),
             ("text tower", .flag(model["tokenizer.merges"] != nil)),
+            ("image tower", try Self.tower(in: model).map { Self.fact($0) } ?? .none),
             ("weights", .text(model.metadata["weights"] ?? "float32")),
             ("prepared for", model.metadata["prepared"].map { .text($0) } ?? .none),
             ("source sha256", .text(model.metadata["source_sha256"] ?? "")),
@@ -188,6 +194,28 @@ private struct Inspection {
         if let text = ModelFile.training(of: model).map({ Array($0.utf8) }), let json = try? JSONReader.parse(text) {
             training = (json, text)
         }
+    }
+
+    /// An image tower alone.
+    init(tower: SafetensorsFile, file: MappedFile) throws {
+        let kept = try Self.tower(in: tower)
+        self.init(tensors: tower, names: tower.names.filter { !ModelFile.isPrepared($0) }, file: file)
+        facts[0].value = .text("Vigil image tower")
+        facts += [
+            ("image tower", kept.map { Self.fact($0) } ?? .none),
+            ("width", .count(kept?.configuration.outputWidth ?? 0)),
+            ("weights", .text(tower.metadata["weights"] ?? "float32")),
+            ("prepared for", tower.metadata["prepared"].map { .text($0) } ?? .none),
+            ("source sha256", .text(kept?.sourceSHA256 ?? "")), ("sha256", .text(FileDigest(of: file).value)),
+        ]
+    }
+
+    private static func tower(in tensors: SafetensorsFile) throws -> KeptImageTower? {
+        try ModelSource.named(tensors.file) { () throws(ModelError) in try KeptImageTower.find(in: tensors) }
+    }
+
+    private static func fact(_ tower: KeptImageTower) -> Fact {
+        .text("\(tower.configuration), \(tower.byteCount) bytes")
     }
 
     /// Any safetensors file.

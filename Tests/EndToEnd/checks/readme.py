@@ -17,6 +17,8 @@ from support.harness import ROOT, SHARED, VIGIL, check, equal, finish, group, ne
 
 need("readme", "numpy", "requests")
 
+import numpy as np  # noqa: E402
+
 from support import features  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
 from support.process import environment  # noqa: E402
@@ -77,7 +79,7 @@ INLINE = {
     "vigil version": "vigil version",
     "vigil state check --state DIR": KEPT + "vigil state check --state kept",
     "vigil state recover --state DIR --output NEWDIR": KEPT + "vigil state recover --state kept --output mended",
-    "vigil help COMMAND": "for one in serve score import train config inspect bench; do vigil help $one; done",
+    "vigil help COMMAND": "for one in serve score import extract train config inspect bench; do vigil help $one; done",
     "vigil help train": "vigil help train",
     "vigil scenes --output DIR": "vigil scenes --output scenes --train 14 --test 14",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
@@ -120,6 +122,8 @@ INLINE_PASSED_OVER = {
     "vigil bench serve": "the name of the command alone",
     "vigil bench serve --key-file": "checks/bench.py does",
     "vigil import CHECKPOINT --output FILE": "the blocks run it",
+    "vigil extract INPUT… --model MODEL --output DIR": "the blocks of another page run it",
+    "vigil extract": "the name of the command alone",
     "vigil train": "the name of the command alone; checks/training.py trains",
     "vigil train --replay": "checks/training.py does",
     "vigil eval --check": "an option; checks/evaluation.py does",
@@ -137,6 +141,8 @@ INLINE_PASSED_OVER = {
     "Tests/Load/durable.sh": "measures for minutes",
     "Tests/Load/observed.sh": "measures for minutes",
     "Tests/Load/http.sh": "needs other servers",
+    "ffmpeg": "needs ffmpeg and a video; checks/extraction.py has raw frames on standard input",
+    "vigil extract clip.npy --model ucf-crime.safetensors --compare": "needs released features; checks/extraction.py has such",
     "Tests/Load/train.sh": "needs PyTorch",
     "Tests/Load/soak.sh": ".ci/run does, for half a minute",
 }
@@ -288,6 +294,11 @@ def tried(name, kind, text):
             return
         make = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out"]
         subprocess.run([*make, place / "model_ucf.pth"], check=True)
+    if "vigil extract" in text:
+        np.save(place / "clip.npy", np.zeros((40, 48, 64, 3), np.uint8))
+        (place / "frames").mkdir()
+        for index in range(40):
+            (place / f"frames/{index}.ppm").write_bytes(b"P6 64 48 255\n" + bytes(64 * 48 * 3))
     if "vigil inspect" in text:
         (place / "features.npy").write_bytes(features.npy(features.video(100, 512)))
     if "truth.csv" in text:

@@ -1,12 +1,10 @@
-import Platform
-
 /// Threads that share out the tasks of one piece of work after another.
 ///
 /// What a task computes must not depend on the thread that does it, and no two tasks of a piece write the same memory:
 /// then results are the same bits for any number of threads.
-final class Crew {
+public final class TaskCrew {
     /// Threads, the caller's among them.
-    let threads: Int
+    public let threads: Int
     private let board = Monitor(Board())
 
     /// A piece of work and how far it is.
@@ -36,10 +34,10 @@ final class Crew {
     }
 
     /// Starts the threads beside the caller's; where the system gives fewer, they do as well.
-    init(threads: Int) {
+    public init(threads: Int, name: String) {
         self.threads = max(1, threads)
         for thread in 1..<self.threads {
-            _ = OwnThread.run(name: "vigil-training", stackBytes: 1 << 20) { [board] in Self.help(board, thread) }
+            _ = OwnThread.run(name: name, stackBytes: 1 << 20) { [board] in Self.help(board, thread) }
         }
     }
 
@@ -49,7 +47,7 @@ final class Crew {
     }
 
     /// Calls `body` with each of `tasks` and the thread that does it, from 0 on, and returns when all are done.
-    func run(_ tasks: Int, _ body: @escaping (_ task: Int, _ thread: Int) -> Void) {
+    public func run(_ tasks: Int, _ body: @escaping (_ task: Int, _ thread: Int) -> Void) {
         guard tasks > 1, threads > 1 else {
             for task in 0..<tasks { body(task, 0) }
             return

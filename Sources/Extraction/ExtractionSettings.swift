@@ -1,0 +1,75 @@
+import Frames
+import Platform
+
+/// What becomes of the features of a row's frames.
+public enum Pooling: String, CaseIterable, Sendable {
+    /// Their mean.
+    case mean
+    /// The first frame's is the row's.
+    case first
+    /// The middle frame's is: the ninth of sixteen.
+    case middle
+}
+
+/// What becomes of the frames behind the last whole row.
+public enum Tail: String, CaseIterable, Sendable {
+    /// They make no row.
+    case drop
+    /// They make a row of those that there are.
+    case keep
+}
+
+/// How a video's frames become rows of features.
+public struct ExtractionSettings: Equatable, Sendable {
+    /// Frames that a row may have.
+    public static let frames = 1...256
+
+    /// One matrix of features for each.
+    public let recipes: [Recipe]
+    /// What a row is made of.
+    public let pooling: Pooling
+    /// Consecutive frames of a row.
+    public let framesPerRow: Int
+    /// What becomes of those that are no whole row.
+    public let tail: Tail
+
+    /// Takes the settings as they are.
+    public init(recipes: [Recipe], pooling: Pooling = .mean, framesPerRow: Int = 16, tail: Tail = .drop) {
+        precondition(!recipes.isEmpty && Self.frames.contains(framesPerRow), "a row has frames, and a frame a recipe")
+        self.recipes = recipes
+        self.pooling = pooling
+        self.framesPerRow = framesPerRow
+        self.tail = tail
+    }
+
+    /// What was done to have a recipe's features, a line a step: equal texts are equal features of equal frames and towers.
+    public func text(of recipe: Recipe) -> String {
+        "vigil recipe 1\n" + recipe.text + "pool \(pooling.rawValue) of \(framesPerRow)\n" + "tail \(tail.rawValue)\n"
+    }
+
+    /// SHA-256 of the text, in hexadecimal.
+    public func digest(of recipe: Recipe) -> String {
+        Array(text(of: recipe).utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
+    }
+
+    /// What a frame is to its row.
+    enum Use {
+        /// Nothing.
+        case none
+        /// The only one that counts, until another one comes.
+        case alone
+        /// One of those that count.
+        case beside
+    }
+
+    /// What a frame at a place of its row is to it.
+    func use(of place: Int) -> Use {
+        let middle = framesPerRow / 2
+        switch pooling {
+        case .mean: return .beside
+        case .first: return place == 0 ? .alone : .none
+        // In a tail that is kept, the last frame stands in for a middle that does not come.
+        case .middle: return place == middle || (tail == .keep && place < middle) ? .alone : .none
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/// Frames that come one after the other, of which only the next one is held.
+public protocol FrameSource {
+    /// What they come from, for a person: `PPM`, `.npy of [30, 240, 320, 3]`.
+    var kind: String { get }
+    /// How many there are, where that is known before they are read.
+    var count: Int? { get }
+
+    /// Puts the next frame in the place of one that is not needed any more, whose memory it may take.
+    ///
+    /// - Returns: false where there are no more
+    mutating func next(into frame: inout Frame?) throws(FrameError) -> Bool
+}
+
+/// What raw bytes are frames of.
+public struct FrameSize: Equatable, Sendable, CustomStringConvertible {
+    /// Pixels a row.
+    public let width: Int
+    /// Rows.
+    public let height: Int
+
+    /// A size; nil where a side is out of bounds.
+    public init?(width: Int, height: Int) {
+        guard (1...Frame.longestSide).contains(width), (1...Frame.longestSide).contains(height) else { return nil }
+        self.width = width
+        self.height = height
+    }
+
+    /// `640x360`.
+    public var description: String { "\(width)x\(height)" }
+}
+
+/// Raw frames: 3 bytes a pixel, R G B by rows, nothing between them.
+public struct RawFrames: FrameSource {
+    private let source: ByteSource
+    private let size: FrameSize
+    private var index = 0
+
+    /// Frames of one size; throws where the bytes are known to be no whole number of frames.
+    public init(_ source: ByteSource, size: FrameSize) throws(FrameError) {
+        self.source = source
+        self.size = size
+        let bytes = size.width * size.height * 3
+        guard let remaining = source.remaining, !remaining.isMultiple(of: bytes) else { return }
+        throw FrameError(
+            .truncated,
+            "\(remaining) bytes are no whole number of frames of \(size), of which each has \(bytes)")
+    }
+
+    /// What they come from.
+    public var kind: String { "raw RGB of \(size)" }
+
+    /// How many there are, where that is known.
+    public var count: Int? { source.count.map { $0 / (size.width * size.height * 3) } }
+
+    /// The next frame.
+    public mutating func next(into frame: inout Frame?) throws(FrameError) -> Bool {
+        guard try !source.peek(1).isEmpty else { return false }
+        let expected = size.width * size.height * 3
+        var found = 0
+        frame = try Frame(size, inPlaceOf: &frame, isSure: source.remaining != nil) { _, bytes throws(FrameError) in
+            let came = try source.fill(bytes)
+            found += came
+            guard came == bytes.count else {
+                throw FrameError(
+                    .truncated, "frame \(index) ends after \(found) of the \(expected) bytes that \(size) has")
+            }
+        }
+        index += 1
+        return true
+    }
+}

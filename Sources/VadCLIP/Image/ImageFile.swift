@@ -1,0 +1,137 @@
+import CLIP
+import Formats
+import Platform
+import Synchronization
+import Tensors
+
+/// Where a safetensors file of Vigil's keeps an image tower: in a model file, or alone.
+struct ImageFile {
+    /// Value of the metadata key `format` of a file that holds a tower alone.
+    static let format = "vigil-image-tower"
+    /// Its version.
+    static let version = "1"
+
+    let tensors: SafetensorsFile
+    let configuration: ImageTower.Configuration
+
+    var weights: SafetensorsWeights { SafetensorsWeights(file: tensors) }
+
+    /// Whether a file holds a tower alone.
+    static func isAlone(_ tensors: SafetensorsFile) -> Bool {
+        tensors.metadata[ModelFile.Key.format]?.hasBytes(of: format) == true
+    }
+
+    /// Finds the tower by the file's header alone; nil where it has none, or is no file of Vigil's. Throws where it has one
+    /// that can't be run.
+    init?(in tensors: SafetensorsFile) throws(ModelError) {
+        let isAlone = Self.isAlone(tensors)
+        if isAlone {
+            let version = tensors.metadata[ModelFile.Key.version] ?? "none"
+            guard version.hasBytes(of: Self.version) else {
+                throw .notAModel(
+                    "\(tensors.file.path) has format version \(version): this build reads \(Self.version); import the image "
+                        + "tower again")
+            }
+        }
+        guard isAlone || ModelFile.isModel(tensors) && tensors[ImageTower.Names.token] != nil else { return nil }
+        self.tensors = tensors
+        configuration = try ModelFile.imageShape(of: SafetensorsWeights(file: tensors), in: tensors.file.path)
+        let features = tensors[ModelFile.Name.testImage]
+        guard features?.shape == [1, configuration.outputWidth] else {
+            throw .badWeights(
+                WeightError(
+                    name: ModelFile.Name.testImage, problem: "is missing: an image tower is kept with its self-test",
+                    file: tensors.file.path))
+        }
+    }
+
+    /// The tower, for features of `width`, which is not read yet.
+    func kept(width: Int?, kernels: Kernels) throws(ModelError) -> KeptImageTower {
+        if let width { try Self.check(configuration, width: width, in: tensors.file.path) }
+        return KeptImageTower(self, kernels: kernels)
+    }
+
+    /// Throws where a tower makes features of another width than a model takes.
+    static func check(_ configuration: ImageTower.Configuration, width: Int, in path: String) throws(ModelError) {
+        guard configuration.outputWidth == width else {
+            throw .badWeights(
+                WeightError(
+                    name: ImageTower.Names.projection,
+                    problem: "makes features \(configuration.outputWidth) wide: expected \(width), the model's width",
+                    file: path))
+        }
+    }
+}
+
+/// An image tower in a file, which is read and tested when it is first asked for: whoever never asks pays nothing.
+public final class KeptImageTower: Sendable {
+    /// Its shape.
+    public let configuration: ImageTower.Configuration
+    /// SHA-256 of its tensors as they are kept, in hexadecimal: the tower's own, whatever file it is in.
+    public let sha256: String
+    /// SHA-256 of the file that it was imported from, in hexadecimal.
+    public let sourceSHA256: String
+    private let file: ImageFile
+    private let kernels: Kernels
+    private let loaded = Mutex<ImageTower?>(nil)
+
+    init(_ file: ImageFile, kernels: Kernels) {
+        self.file = file
+        self.kernels = kernels
+        configuration = file.configuration
+        let metadata = file.tensors.metadata
+        sha256 = metadata[ModelFile.Key.imageDigest] ?? ""
+        sourceSHA256 = metadata[ModelFile.Key.imageSource] ?? metadata[ModelFile.Key.source] ?? ""
+    }
+
+    /// The tower of a model file that kept it, or of a file that holds it alone; throws where there is none.
+    public static func open(_ file: MappedFile, kernels: Kernels) throws(ModelError) -> KeptImageTower {
+        let tensors: SafetensorsFile
+        do throws(SafetensorsError) { tensors = try SafetensorsFile(file: file) } catch {
+            throw .notAModel("\(file.path) is no file with an image tower: \(error.description)")
+        }
+        guard let found = try ImageFile(in: tensors) else { throw noTower(file.path) }
+        return try found.kept(width: nil, kernels: kernels)
+    }
+
+    private static func noTower(_ path: String) -> ModelError {
+        .notAModel(
+            "\(path) has no image tower: import the checkpoint with --keep-image-tower, or CLIP's ViT-B-16.pt by itself"
+        )
+    }
+
+    /// Bytes that its own tensors take in the file, without what is prepared of them.
+    public var byteCount: Int {
+        configuration.tensors.reduce(0) { sum, tensor in
+            let parts = [tensor.name, WeightPrecision.scales(of: tensor.name)]
+            return sum + parts.reduce(0) { $0 + (file.tensors[$1]?.byteRange.count ?? 0) }
+        }
+    }
+
+    /// The tower of `tensors`, whose header alone is looked at; nil where there is none.
+    public static func find(in tensors: SafetensorsFile) throws(ModelError) -> KeptImageTower? {
+        try ImageFile(in: tensors)?.kept(width: nil, kernels: .available[0])
+    }
+
+    /// The tower, its weights packed and its self-test passed. Whoever asks while it is being read waits.
+    public func tower() throws(ModelError) -> ImageTower {
+        try loaded.withLock { (loaded) throws(ModelError) -> ImageTower in
+            if let loaded { return loaded }
+            let tower: ImageTower
+            let features: [Float]
+            do throws(WeightError) {
+                let stored = PreparedSection(in: file.tensors, image: configuration, kernels: kernels)
+                tower = try ImageTower(
+                    from: file.weights, configuration: configuration,
+                    in: Preparation(kernels: kernels, stored: stored))
+                features = try file.weights.floats(ModelFile.Name.testImage, shape: [1, configuration.outputWidth])
+            } catch {
+                throw .badWeights(error)
+            }
+            let test = ImageSelfTest(features: Matrix(rows: 1, columns: features.count, values: features))
+            try test.run(on: tower, kernels: kernels.name)
+            loaded = tower
+            return tower
+        }
+    }
+}

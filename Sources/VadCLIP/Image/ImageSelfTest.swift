@@ -1,0 +1,65 @@
+import CLIP
+import Tensors
+
+/// The feature of a made-up image, recorded at the import and made again before a tower is used.
+struct ImageSelfTest: Sendable {
+    /// [1, outputWidth].
+    let features: Matrix
+
+    /// The largest difference of a feature of usual size that the running kernels may show.
+    static let tolerance: Float = 1e-4
+
+    /// Joins what was recorded.
+    init(features: Matrix) { self.features = features }
+
+    /// Records what `tower` makes.
+    init(recording tower: ImageTower) { features = Self.features(tower) }
+
+    /// Throws `imageTestFailed` unless the tower makes the recorded feature again; returns the largest difference.
+    @discardableResult
+    func run(on tower: ImageTower, kernels: String, within given: Float? = nil) throws(ModelError) -> Float {
+        let found = Self.features(tower)
+        guard found.columns == features.columns else {
+            throw .notAModel("the image tower's self-test was recorded for another width than its features have")
+        }
+        let worst = zip(found.values, features.values).reduce(Float(0)) { worst, pair in
+            let difference = abs(pair.0 - pair.1)
+            return difference.isNaN ? .infinity : max(worst, difference)
+        }
+        let allowed = given ?? tolerance(tower.configuration)
+        guard worst <= allowed else {
+            throw .imageTestFailed(kernels: kernels, difference: worst, tolerance: allowed)
+        }
+        return worst
+    }
+
+    /// As `SelfTest.tolerance`: what float32 can't hold of the largest value after so many products.
+    private func tolerance(_ configuration: ImageTower.Configuration) -> Float {
+        let largest = features.values.reduce(0) { max($0, abs($1)) }
+        let units = Float(4 * configuration.layers + 4) * Float(configuration.width).squareRoot() / 2
+        return max(Self.tolerance, largest * Float.ulpOfOne * units)
+    }
+
+    private static func features(_ tower: ImageTower) -> Matrix {
+        tower.encode([image(side: tower.resolution)], with: ImageScratch(for: tower, images: 1))
+    }
+
+    /// Slopes of three colours with hard edges between them and noise on top, R G B by rows.
+    static func image(side: Int) -> [UInt8] {
+        var random = SplitMix64(state: 0x494d_4147_45)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(3 * side * side)
+        for y in 0..<side {
+            for x in 0..<side {
+                let isInside = (2 * x - side) * (2 * x - side) + (2 * y - side) * (2 * y - side) < side * side / 2
+                let noise = random.next()
+                for colour in 0..<3 {
+                    let slope = 200 * (colour == 0 ? x : colour == 1 ? y : side - x) / side
+                    let value = (isInside ? 220 - slope : slope) + Int(noise >> UInt64(16 * colour) & 31)
+                    bytes.append(UInt8(clamping: value))
+                }
+            }
+        }
+        return bytes
+    }
+}

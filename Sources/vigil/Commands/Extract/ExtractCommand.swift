@@ -1,0 +1,200 @@
+import ArgumentParser
+import CLIP
+import Extraction
+import Formats
+import Frames
+import Platform
+import Tensors
+import VadCLIP
+
+/// `vigil extract`.
+struct ExtractCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "extract", abstract: "Make features of a video's frames by a model's image tower.",
+        discussion: """
+            Each input is one video: a .ppm or .pgm file of one or many images, a folder of such, an .npy file of uint8 [N, \
+            H, W, 3], or with --size raw RGB, such as ffmpeg writes to standard input, which is called -. DIR/NAME.npy has a \
+            row for every 16 frames, as vigil score and POST /score take them, and DIR/NAME.json says how it was made. An \
+            input that can't be used is told and the others are done; the exit code is 65 then, or 66 if all that failed \
+            could not be opened. docs/extraction.md explains the recipes.
+            """)
+
+    @Argument(help: "The videos' frames: files, folders, or - for standard input.")
+    var inputs: [String] = []
+    @Option(help: "The model file, imported with --keep-image-tower.")
+    var model: String
+    @Option(help: "The folder to write to; it is made where it is not there.")
+    var output: String?
+    @OptionGroup(title: "How") var recipe: RecipeChoice
+    @Option(help: "The inputs are raw frames of this size, such as 640x360: 3 bytes a pixel, R G B by rows.")
+    var size: String?
+    @Option(
+        help: """
+            Tell which recipe, crop, pool and offset come nearest to these features of the same video, and how near.
+            """)
+    var compare: String?
+    @Option(help: "Threads that compute. (default: the processors)")
+    var workers: Int?
+    @Option(help: "Kernels that compute: auto, avx512, avx2, neon or portable.")
+    var kernels: String?
+
+    func run() throws {
+        let size = try frameSize
+        try check()
+        let choice = try recipe.checked()
+        let outputs = try output.map { try ExtractOutputs($0, inputs: inputs, crops: choice.crops) }
+        let released = try compare.map { try ReleasedFeatures($0) }
+        let tower = try LoadedTower(model, kernels: kernels)
+        let threads = workers ?? Processors.count
+        let settings = try choice.settings(resolution: tower.tower.resolution)
+        try released?.check(width: tower.tower.outputWidth)
+        try outputs?.make()
+        var failures = FileFailures(of: inputs.count)
+        for input in inputs {
+            do {
+                let video = FramesInput(path: input, size: size)
+                if let released {
+                    try Self.compare(video, released, tower, framesPerRow: choice.framesPerRow, threads: threads)
+                }
+                guard let outputs else { continue }
+                let bar = ExtractBar(name: input)
+                defer { bar.clear() }
+                let begun = MonotonicTime.now
+                let extraction: Extraction = try video.naming { () throws(FrameError) in
+                    try Extractor(settings, encoder: tower.tower, threads: threads)
+                        .extract(try video.open()) { bar.show($0.frames, of: $0.count) }
+                }
+                bar.clear()
+                let document = ExtractDocument(
+                    input: input, extraction: extraction, settings: settings, tower: tower,
+                    seconds: (MonotonicTime.now - begun).inSeconds)
+                try document.check()
+                try outputs.write(document)
+            } catch {
+                try failures.add(error, of: input)
+            }
+        }
+        try failures.end()
+    }
+
+    private func check() throws {
+        guard !inputs.isEmpty else {
+            throw Failure(
+                .usage,
+                "no input is named: expected frames' files or folders, or - for standard input (vigil help extract)")
+        }
+        guard inputs.count(where: { $0 == FeatureReader.standardInput }) < 2 else {
+            throw Failure(.usage, "- is named more than once: standard input is read once")
+        }
+        guard output != nil || compare != nil else {
+            throw Failure(.usage, "expected --output DIR, where the features are to be written, or --compare FILE.npy")
+        }
+        if compare != nil {
+            guard inputs.count == 1, inputs[0] != FeatureReader.standardInput else {
+                throw Failure(.usage, "--compare reads one video twice: expected one file or folder")
+            }
+        }
+        if let workers, !(1...1_024).contains(workers) {
+            throw Failure(.usage, "--workers \(workers): expected 1 to 1024")
+        }
+    }
+
+    private var frameSize: FrameSize? {
+        get throws {
+            guard let size else { return nil }
+            let sides = size.asciiLowercase.pieces(between: UInt8(ascii: "x")).map { ASCII.number($0.utf8, most: 6) }
+            guard sides.count == 2, let width = sides[0], let height = sides[1],
+                let found = FrameSize(width: width, height: height)
+            else {
+                throw Failure(
+                    .usage,
+                    "--size \(quoted(size)): expected WIDTHxHEIGHT such as 640x360, 1 to \(Frame.longestSide) on a side"
+                )
+            }
+            return found
+        }
+    }
+
+    private static func compare(
+        _ video: FramesInput, _ released: ReleasedFeatures, _ tower: LoadedTower, framesPerRow: Int, threads: Int
+    ) throws {
+        let bar = ExtractBar(name: video.path, unit: "crops")
+        defer { bar.clear() }
+        let comparer = RecipeComparer(
+            released: released.features, framesPerRow: framesPerRow, encoder: tower.tower, threads: threads)
+        let comparison: RecipeComparison = try video.naming { () throws(FrameError) in
+            try comparer.compare(opening: { () throws(FrameError) in try video.open() }) { done, all in
+                bar.show(done, of: all)
+            }
+        }
+        bar.clear()
+        let report = CompareReport(
+            input: video.path, released: released.path, framesPerRow: framesPerRow, comparison: comparison)
+        if Terminal.isInteractive {
+            try Terminal.print(Array(report.text.utf8))
+        } else {
+            try Terminal.print(report.json, asJSON: true)
+        }
+    }
+}
+
+/// An image tower, and whose it is.
+struct LoadedTower {
+    let tower: ImageTower
+    let path: String
+    /// SHA-256 of its tensors.
+    let digest: String
+    /// SHA-256 of the file that it was imported from.
+    let source: String
+    let kernels: String
+
+    /// - Parameter argument: a model file that kept its tower, or a file that holds one alone; a name before it means nothing
+    init(_ argument: String, kernels name: String?) throws {
+        do throws(SettingFault) { path = try ModelArgument(argument).path } catch {
+            throw Failure(.usage, "--model: found \(error.found)")
+        }
+        let kernels = try Kernels.choose(name)
+        let file = try MappedFile(path: path)
+        let kept = try ModelSource.named(file) { () throws(ModelError) in
+            try KeptImageTower.open(file, kernels: kernels)
+        }
+        tower = try ModelSource.named(file) { () throws(ModelError) in try kept.tower() }
+        digest = kept.sha256
+        source = kept.sourceSHA256
+        self.kernels = kernels.name
+    }
+}
+
+/// Features that are there, to be compared with.
+struct ReleasedFeatures {
+    let path: String
+    let features: Matrix
+
+    init(_ path: String) throws {
+        self.path = path
+        do {
+            let array = try decode(MappedFile(path: path), with: NPYDecoder(limits: ArrayLimits()))
+            guard array.shape.count == 2, array.shape[0] > 0 else {
+                throw Failure(
+                    .badData,
+                    "--compare \(path): its shape is \(array.shape): expected [T, width], one crop's rows")
+            }
+            features = Matrix(rows: array.shape[0], columns: array.shape[1], values: array.values)
+        } catch let error as ArrayDecodingError {
+            throw Failure(.badData, "--compare \(path): \(error.description)")
+        }
+        if let index = features.firstNotFinite {
+            throw Failure(
+                .badData, "--compare \(path): row \(index / features.columns) has a number that is not finite")
+        }
+    }
+
+    /// Throws unless a tower's features are as wide.
+    func check(width: Int) throws {
+        guard features.columns == width else {
+            throw Failure(
+                .badData,
+                "--compare \(path): its rows are \(features.columns) wide, and the tower's features \(width)")
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Formats
+import Frames
+import Platform
+
+/// The files that features are written to: `DIR/NAME.npy`, or `DIR/NAME__CROP.npy`, and `.json` beside each.
+struct ExtractOutputs {
+    let folder: String
+    private let crops: [Int?]
+    private let isNumbered: Bool
+
+    /// Looks at all of them; throws where they can't be written, where two would be one, or one would take the place of an
+    /// input.
+    init(_ folder: String, inputs: [String], crops: [Int?]) throws {
+        self.folder = folder
+        self.crops = crops
+        isNumbered = crops.count > 1
+        do throws(FileError) {
+            guard !folder.isEmpty else { throw FileError.notWritable(path: folder, reason: "a folder is expected") }
+            _ = try WorkFolder.check(folder)
+        } catch {
+            throw Failure(.configuration, "--output \(error)")
+        }
+        var owners: [ByteText: String] = [:]
+        for input in inputs {
+            for path in try paths(of: input).flatMap({ [$0.npy, $0.json] }) {
+                if let other = owners.updateValue(input, forKey: ByteText(path)) {
+                    throw Failure(.usage, "\(other) and \(input) would both be written to \(path)")
+                }
+                if inputs.contains(where: { AtomicFile.isSameFile($0, path) }) {
+                    throw Failure(
+                        .usage, "--output: \(path) is one of the files that are read: expected another folder")
+                }
+                if access(path, F_OK) == 0 {
+                    do throws(FileError) { try AtomicFile.check(path: path) } catch {
+                        throw Failure(.configuration, "--output \(error)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the folder.
+    func make() throws {
+        do throws(FileError) { try WorkFolder.make(folder) } catch {
+            throw Failure(.configuration, "--output \(error)")
+        }
+    }
+
+    /// Where an input's features go, by crop.
+    func paths(of input: String) throws -> [(npy: String, json: String)] {
+        let name = try Self.name(of: input)
+        let prefix = folder.ends(with: "/") ? folder : folder + "/"
+        return crops.map { crop in
+            let start = prefix + name + (isNumbered ? crop.map { "__\($0)" } ?? "" : "")
+            return (start + ".npy", start + ".json")
+        }
+    }
+
+    /// Writes what came of a video, and says so.
+    func write(_ document: ExtractDocument) throws {
+        let paths = try paths(of: document.input)
+        for (index, path) in paths.enumerated() {
+            let features = document.extraction.features[index]
+            try Self.write(
+                NPYWriter.encode(features.values, rows: features.rows, columns: features.columns), to: path.npy)
+            try Self.write(document.recipe(index, features: path.npy) + [ASCII.lineFeed], to: path.json)
+        }
+        for warning in document.warnings { Terminal.note("\(document.input): \(warning)") }
+        if Terminal.isInteractive {
+            try Terminal.print(Array(document.line(outputs: paths.map(\.npy)).utf8))
+        } else {
+            try Terminal.print(document.json(outputs: paths.map(\.npy)), asJSON: true)
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws {
+        do throws(FileError) {
+            var file = try AtomicFile(path: path)
+            try file.write(bytes)
+            try file.commit()
+        } catch {
+            throw Failure(.configuration, error.description)
+        }
+    }
+
+    /// What an input is called: its last part, a file's without its ending.
+    static func name(of input: String) throws -> String {
+        if input == FeatureReader.standardInput { return "stdin" }
+        let parts = input.utf8.split(separator: ASCII.slash)
+        guard let last = parts.last.map({ String(Substring($0)) }), last != ".", last != ".." else {
+            throw Failure(.usage, "\(input) has no name of its own to call the features by: name it in full")
+        }
+        guard let dot = last.utf8.lastIndex(of: UInt8(ascii: ".")), dot != last.startIndex else { return last }
+        var status = stat()
+        let isFolder = stat(input, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return isFolder ? last : String(last[..<dot])
+    }
+}

@@ -1,0 +1,66 @@
+import Formats
+import Frames
+import Platform
+
+/// A video that is named: a file, a folder, or standard input.
+struct FramesInput {
+    let path: String
+    /// Of raw frames; nil where the bytes say what they are.
+    let size: FrameSize?
+
+    /// The video from its beginning.
+    func open() throws(FrameError) -> any FrameSource {
+        var status = stat()
+        if path != FeatureReader.standardInput, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            guard size == nil else {
+                throw FrameError(.unsupported, "--size is for raw frames, and this is a folder")
+            }
+            return try FolderFrames(folder: path)
+        }
+        return try Self.frames(of: try source(), size: size)
+    }
+
+    private func source() throws(FrameError) -> ByteSource {
+        guard path == FeatureReader.standardInput else {
+            do throws(FileError) { return try ByteSource(opening: path) } catch {
+                throw FrameError(.unreadable, error.description)
+            }
+        }
+        guard isatty(STDIN_FILENO) == 0 else {
+            throw FrameError(.unreadable, "standard input is a terminal: expected a file or a pipe there")
+        }
+        return ByteSource(reading: STDIN_FILENO, path: path)
+    }
+
+    private static func frames(of source: ByteSource, size: FrameSize?) throws(FrameError) -> any FrameSource {
+        if let size { return try RawFrames(source, size: size) }
+        let front = Array(try source.peek(FileKind.frontBytes))
+        if front.isEmpty { return PortableMaps(source) }
+        if PortableMaps.isMap(front: front) { return PortableMaps(source) }
+        switch front.withUnsafeBytes({ FileKind.detect($0) }) {
+        case .npy: return try ArrayFrames(source)
+        case .unknown:
+            throw FrameError(
+                .unsupported,
+                "it is neither PPM, PGM nor .npy: raw RGB frames need their --size, such as --size 640x360")
+        case let kind:
+            throw FrameError(
+                .unsupported,
+                "it is \(kind.name): expected .ppm, .pgm or .npy; ffmpeg writes frames of videos and images, by ffmpeg -i "
+                    + "FILE -pix_fmt rgb24 -f rawvideo - | vigil extract --size WIDTHxHEIGHT -")
+        }
+    }
+
+    /// Whether a file is frames as they are read here, by what it begins with; nil where it can't be told.
+    static func isFrames(_ front: [UInt8]) -> Bool {
+        PortableMaps.isMap(front: front) || NPYOutline(front: front).map { ArrayFrames.isFrames($0) } ?? false
+    }
+
+    /// Does what reads the video; whatever is wrong with it is told with its path.
+    func naming<Result>(_ work: () throws(FrameError) -> Result) throws(Failure) -> Result {
+        do throws(FrameError) { return try work() } catch {
+            let text = error.reason.begins(with: path) ? error.reason : "\(path): \(error.reason)"
+            throw Failure(error.kind == .unreadable ? .noInput : .badData, text)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+"""CLIP's image tower on its way in: kept with a model, taken from other files, alone; and who may not be given it."""
+
+import json
+import os
+import subprocess
+import sys
+
+from support.harness import ROOT, SHARED, check, contains, equal, finish, group, need, scratch, shown
+
+need("image_tower", "numpy", shared=True)
+
+import numpy as np  # noqa: E402
+
+from support import features  # noqa: E402
+from support.process import Server, run  # noqa: E402
+
+folder = scratch()
+SHAPE = "32 pixels, 2 x 2 patches, width 64, 1 block, features 64 wide"
+
+
+def made(script, config):
+    path = folder / f"{config}.pth"
+    environment = os.environ | {"PYTHONPATH": str(SHARED / "golden")}
+    subprocess.run([sys.executable, script, "--config", config, "--seed", "1", "--out", path], check=True, env=environment)
+    return path
+
+
+def called(*arguments):
+    return run(*arguments, cwd=folder)
+
+
+def facts(name):
+    return json.loads(called("inspect", "--json", name).out)
+
+
+checkpoint = made(SHARED / "golden/make_checkpoint.py", "tiny")
+clip = {kind: made(ROOT / "Tests/VadCLIPTests/Fixtures/clip_files.py", f"tiny-{kind}") for kind in ("script", "bin", "safetensors")}
+
+with group("kept with a model"):
+    equal("without it", called("import", checkpoint, "--output", "plain.safetensors").code, 0)
+    ran = called("import", checkpoint, "--keep-image-tower", "--output", "kept.safetensors")
+    equal("import", ran.code, 0)
+    contains("the line", ran.out, "image tower " + SHAPE)
+    plain, kept = facts("plain.safetensors"), facts("kept.safetensors")
+    equal("inspect without it", plain["image_tower"], None)
+    contains("inspect", kept["image_tower"], SHAPE, "bytes")
+    check("its tensors are listed", any(p["name"] == "clipmodel.visual.proj" for p in kept["parts"]))
+    check("its prepared form is not", not any(p["name"].startswith("prepared") for p in kept["parts"]))
+    contains("inspect of the checkpoint", facts("tiny.pth")["image_tower"], SHAPE)
+    np.save(folder / "video.npy", features.video(40))
+    scores = [json.loads(called("score", "video.npy", "--model", m).out)["coarse"] for m in ("plain.safetensors", "kept.safetensors")]
+    check("the scores are the same", scores[0] == scores[1])
+    with Server(model=folder / "kept.safetensors") as server:
+        check("it is served", bool(server.url))
+
+with group("from other files"):
+    for kind, path in clip.items():
+        name = f"{kind}.safetensors"
+        ran = called("import", checkpoint, "--image-tower", path, "--output", name)
+        equal(f"{kind}: import", ran.code, 0)
+        contains(f"{kind}: inspect", facts(name)["image_tower"], SHAPE)
+    sums = {kind: facts(f"{kind}.safetensors")["image_tower"] for kind in clip}
+    equal("they are the same size", len(set(sums.values())), 1)
+    contains("inspect of OpenAI's archive", facts("tiny-script.pth")["image_tower"], SHAPE)
+
+with group("alone"):
+    for kind, path in clip.items():
+        ran = called("import", path, "--output", "tower.safetensors", "--weights", "float16")
+        equal(f"{kind}: import", ran.code, 0)
+        contains(f"{kind}: the line", ran.out, "image tower " + SHAPE, "float16")
+        contains(f"{kind}: the note", ran.err, "scores nothing")
+    found = facts("tower.safetensors")
+    equal("inspect", (found["kind"], found["width"], found["weights"]), ("Vigil image tower", 64, "float16"))
+    for command in (["score", "video.npy"], ["serve", "--port", "0"], ["bench", "engine"]):
+        ran = called(*command, "--model", "tower.safetensors")
+        equal(f"{command[0]}: refused", ran.code, 65)
+        contains(f"{command[0]}: the word", ran.last, "tower.safetensors", "image tower alone", "scores nothing")
+    ran = called("bench", "engine", "--image", "--model", "tower.safetensors", "--batch", "3", "--runs", "1", "--json")
+    equal("bench", ran.code, 0)
+    report = json.loads(ran.out)
+    check("images a second", report["images"][0]["batch"] == 3 and report["images"][0]["images_per_second"] > 0, shown(ran.out))
+
+with group("refused"):
+    for what, arguments, code, says in [
+        ("a checkpoint for a tower's options", ["import", clip["script"], "--preset", "ucf-crime"], 65, ["frame_position_embeddings"]),
+        ("no tower in the other file", ["import", checkpoint, "--image-tower", "plain.safetensors"], 65, ["no CLIP image tower", "plain"]),
+        ("the other file is not there", ["import", checkpoint, "--image-tower", "none.pt"], 66, ["none.pt"]),
+        ("the other file is the output", ["import", checkpoint, "--image-tower", "x.safetensors"], 64, ["--image-tower"]),
+        ("images without --image", ["bench", "engine", "--batch", "4"], 64, ["--image"]),
+        ("a model without a tower", ["bench", "engine", "--image", "--model", "plain.safetensors"], 65, ["--keep-image-tower"]),
+    ]:
+        if what.endswith("output"):
+            (folder / "x.safetensors").write_bytes((folder / "kept.safetensors").read_bytes())
+        ran = called(*arguments, *(["--output", "x.safetensors"] if arguments[0] == "import" else []))
+        equal(what, ran.code, code)
+        contains(what + ": says", ran.last, *says)
+
+finish()

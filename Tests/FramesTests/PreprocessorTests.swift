@@ -1,0 +1,111 @@
+import Frames
+import Platform
+import TestSupport
+import Testing
+
+@Suite("Frames become squares")
+struct PreprocessorTests {
+    private func noise(_ width: Int, _ height: Int, seed: UInt64) -> [UInt8] {
+        var random = SeededRandom(seed: seed)
+        return (0..<width * height * 3).map { _ in
+            // Mostly full contrast, where weights below zero reach beyond bytes.
+            let byte = UInt8(truncatingIfNeeded: random.next())
+            return byte < 100 ? 0 : byte > 155 ? 255 : byte
+        }
+    }
+
+    private func image(_ recipe: Recipe?, of frame: Frame) throws -> [UInt8] {
+        var preprocessor = Preprocessor([try #require(recipe)])
+        return preprocessor.images(of: frame)[0]
+    }
+
+    @Test("of random sizes, byte for byte as a plain reference does it, in all recipes", arguments: 1...12)
+    func randomSizes(seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let (width, height) = (Int.random(in: 1...300, using: &random), Int.random(in: 1...300, using: &random))
+        let side = [32, 224, 48, 33][seed % 4]
+        let bytes = noise(width, height, seed: UInt64(seed))
+        let frame = try Frame(width: width, height: height, bytes: bytes)
+        let reference = Reference(width: width, height: height, bytes: bytes)
+        let square = try image(Recipe(.clip, crop: nil, resolution: side), of: frame)
+        #expect(square == reference.square(side).bytes, "\(width)x\(height) to \(side)")
+        for kind in Recipe.Kind.allCases {
+            for (crop, expected) in reference.crops(kind).enumerated() where crop % 3 == seed % 3 {
+                let found = try image(Recipe(kind, crop: crop, resolution: 224), of: frame)
+                #expect(found == expected.bytes, "\(width)x\(height), \(kind) \(crop)")
+            }
+        }
+    }
+
+    @Test(
+        "sizes that keep an axis, are one pixel wide, or far longer than wide",
+        arguments: [
+            (224, 224), (224, 500), (500, 224), (340, 256), (340, 100), (100, 256), (1, 1), (1, 700), (700, 1), (2, 1),
+            (16, 16), (15, 17), (448, 448), (3, 900),
+        ])
+    func oddSizes(width: Int, height: Int) throws {
+        let bytes = noise(width, height, seed: 9)
+        let frame = try Frame(width: width, height: height, bytes: bytes)
+        let reference = Reference(width: width, height: height, bytes: bytes)
+        // The reference makes all of the long side, which for a line is more than a test has time for.
+        if max(width, height) / min(width, height) < 100 {
+            #expect(try image(Recipe(.clip, crop: nil, resolution: 224), of: frame) == reference.square(224).bytes)
+        }
+        let crops = reference.crops(.vadclip)
+        let found = try image(Recipe(.vadclip, crop: 7, resolution: 224), of: frame)
+        #expect(found == crops[7].bytes)
+        let pillow = try image(Recipe(.clip, crop: 5, resolution: 224), of: frame)
+        #expect(pillow == reference.crops(.clip)[5].bytes)
+    }
+
+    @Test("a crop for a tower of another size is resized as CLIP resizes it")
+    func smallTower() throws {
+        let bytes = noise(90, 70, seed: 3)
+        let frame = try Frame(width: 90, height: 70, bytes: bytes)
+        let crop = Reference(width: 90, height: 70, bytes: bytes).crops(.vadclip)[6]
+        #expect(try image(Recipe(.vadclip, crop: 6, resolution: 32), of: frame) == crop.square(32).bytes)
+    }
+
+    @Test("the longest sides neither overflow nor go beyond the frame", arguments: [(16_384, 3), (2, 16_384)])
+    func longest(width: Int, height: Int) throws {
+        let frame = try Frame(
+            width: width, height: height, bytes: [UInt8](repeating: 255, count: width * height * 3))
+        for kind in Recipe.Kind.allCases {
+            #expect(try image(Recipe(kind, crop: 9, resolution: 224), of: frame).allSatisfy { $0 == 255 })
+        }
+        let square = try image(Recipe(.clip, crop: nil, resolution: 224), of: frame)
+        #expect(square.count == 224 * 224 * 3 && square.allSatisfy { $0 == 255 })
+        #expect(throws: FrameError.self) { try Frame(width: 16_385, height: 1) }
+        #expect(throws: FrameError.self) { try Frame(width: 1, height: 0) }
+    }
+
+    @Test("frames of several sizes, one after the other, are each what they are alone")
+    func changingSizes() throws {
+        let recipe = try #require(Recipe(.vadclip, crop: 0, resolution: 224))
+        var preprocessor = Preprocessor([recipe])
+        for (width, height) in [(40, 30), (30, 40), (40, 30)] {
+            let frame = try Frame(width: width, height: height, bytes: noise(width, height, seed: 4))
+            #expect(try preprocessor.images(of: frame)[0] == image(recipe, of: frame))
+        }
+    }
+
+    @Test("recipes that do other things say so, and those that are not there are none")
+    func texts() throws {
+        let all = [32, 224].flatMap { Recipe.all(resolution: $0) }
+        // The mirrored centre is the same whether the frame or the crop is mirrored, but not by the same resize.
+        #expect(all.count == 42 && Set(all.map(\.text)).count == 42)
+        #expect(Recipe(.vadclip, crop: nil, resolution: 224) == nil)
+        #expect(Recipe(.clip, crop: 10, resolution: 224) == nil && Recipe(.clip, crop: nil, resolution: 0) == nil)
+        let text = try #require(Recipe(.vadclip, crop: 5, resolution: 224)).text
+        #expect(text == "resize 340x256 opencv-bilinear\ncrop 224x224+58+16\nmirror\n")
+    }
+
+    @Test("a frame that another holds too is not changed with it")
+    func values() throws {
+        let first = try Frame(width: 1, height: 1, bytes: [1, 2, 3])
+        var second = first
+        try second.withUnsafeMutableBytes { $0[0] = 9 }
+        #expect(first.withUnsafeBytes { Array($0) } == [1, 2, 3])
+        #expect(second.withUnsafeBytes { Array($0) } == [9, 2, 3])
+    }
+}
