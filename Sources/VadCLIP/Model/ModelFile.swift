@@ -22,6 +22,8 @@ public enum ModelFile {
         static let prefix = "prompt_prefix", postfix = "prompt_postfix", caveat = "caveat"
         static let prepared = "prepared", preparedFrom = "prepared_from", precision = "weights"
         static let training = "training", family = "family"
+        /// Begins the keys of what an arithmetic of fewer bits may differ by.
+        static let compute = "compute."
     }
 
     /// Tensor names beside the published ones.
@@ -185,7 +187,7 @@ public enum ModelFile {
             let parameters = Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
             return (
                 try ClassFeatures(labels: configuration.labels, features: text),
-                SelfTest(features: features, logits: logits), parameters
+                SelfTest(features: features, logits: logits, differences: differences(of: weights.file)), parameters
             )
         } catch let error as WeightError {
             throw .badWeights(error)
@@ -194,6 +196,17 @@ public enum ModelFile {
         } catch {
             throw .notAModel("\(error)")
         }
+    }
+
+    /// What was recorded of each arithmetic of fewer bits that can be used.
+    private static func differences(of tensors: SafetensorsFile) -> [Compute: SelfTest.Difference] {
+        var differences: [Compute: SelfTest.Difference] = [:]
+        for compute in Compute.allCases where compute != .float32 {
+            differences[compute] = tensors.metadata[ByteText(Key.compute + compute.rawValue)].flatMap {
+                SelfTest.Difference($0)
+            }
+        }
+        return differences
     }
 
     private static func labelEncoder(
@@ -212,7 +225,8 @@ public enum ModelFile {
             of: source, names: tensors.names, recipe: model.kind.family.text, width: model.width,
             prefix: try integer(Key.prefix, of: tensors), postfix: try integer(Key.postfix, of: tensors))
         return LabelEncoder(tokenizer: tokenizer, configuration: configuration) { () throws(WeightError) in
-            try model.kind.textTower(from: source, configuration, streaming: false, kernels: kernels)
+            try model.kind.textTower(
+                from: source, configuration, streaming: false, kernels: kernels.computing(.float32))
         }
     }
 }
@@ -273,9 +287,11 @@ struct PreparedSection: PreparedWeights {
         "\(fingerprint.text)/\(configuration.window)"
     }
 
-    /// The blocks of a preparation as tensors to write.
-    static func tensors(_ preparation: Preparation) -> [SafetensorsWriter.Tensor] {
-        preparation.blocks.map { name, floats in
+    /// The blocks of preparations for the same kernels as tensors to write, what they have in common once.
+    static func tensors(_ preparations: [Preparation]) -> [SafetensorsWriter.Tensor] {
+        var known: Set<ByteText> = []
+        let blocks = preparations.flatMap(\.blocks).filter { known.insert(ByteText($0.name)).inserted }
+        return blocks.map { name, floats in
             .init(name: prefix + name, elementType: .float32, shape: [stored(floats.count)]) { sink in
                 try floats.withFloats { try sink(UnsafeRawBufferPointer($0)) }
                 let padding = [Float](repeating: 0, count: stored(floats.count) - floats.count)
