@@ -23,7 +23,7 @@ def unchecked(source):
     length = int.from_bytes(data[:8], "little")
     head = json.loads(data[8 : 8 + length])
     head["__metadata__"] = {key: value for key, value in head["__metadata__"].items() if not key.startswith("compute.")}
-    changed = json.dumps(head).encode()
+    changed = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
     path = scratch() / "older.safetensors"
     path.write_bytes(length.to_bytes(8, "little") + changed.ljust(length) + data[8 + length :])
     return path

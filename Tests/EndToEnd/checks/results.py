@@ -78,7 +78,7 @@ with Server() as server:
             "/v1/models",
             set(models[0]),
             {"name", "family", "state", "default", "labels", "window", "length", "width", "parameters", "sha256"}
-            | {"source_sha256", "trained", "caveat", "loaded_at", "jobs_waiting"},
+            | {"source_sha256", "trained", "caveat", "loaded_at", "jobs_waiting", "compute"},
         )
         equal("its labels", models[0]["labels"], result["fine"]["labels"])
         check(
