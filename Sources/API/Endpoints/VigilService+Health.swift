@@ -96,7 +96,7 @@ extension VigilService {
     }
 
     private static func selfTest(of version: ModelVersion) -> String {
-        "self-test of '\(version.name)' passed with the \(version.model.kernels.name) kernels"
+        "self-test of '\(version.name)' passed with the \(version.model.kernels.described) kernels"
             + (version.model.info.caution.map { " (\($0))" } ?? "")
     }
 

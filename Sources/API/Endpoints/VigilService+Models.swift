@@ -127,6 +127,7 @@ struct ModelDocument {
         json.member("parameters", info.parameters)
         json.member("sha256", version.knownSHA256)
         json.member("source_sha256", info.sourceSHA256)
+        json.member("compute", version.model.kernels.compute.rawValue)
         json.member("trained", info.trained)
         if let caveat = info.caveat { json.member("caveat", caveat) }
         json.member("loaded_at", version.loadedAt.description)

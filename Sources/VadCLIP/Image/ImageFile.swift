@@ -119,6 +119,8 @@ public final class KeptImageTower: Sendable {
             if let loaded { return loaded }
             let tower: ImageTower
             let features: [Float]
+            // Its features are recorded in float32 alone.
+            let kernels = kernels.computing(.float32)
             do throws(WeightError) {
                 let stored = PreparedSection(in: file.tensors, image: configuration, kernels: kernels)
                 tower = try ImageTower(

@@ -41,7 +41,7 @@ struct ImagePlan {
         if let prepared {
             let preparation = Preparation(kernels: prepared)
             _ = try ImageTower(from: kept, configuration: configuration, in: preparation)
-            blocks = PreparedSection.tensors(preparation)
+            blocks = PreparedSection.tensors([preparation])
             metadata[Key.imagePrepared] = PreparedSection.text(try PreparedSection.fingerprint(of: published))
         }
         let features = SafetensorsWriter.Tensor(name: ModelFile.Name.testImage, shape: [1, configuration.outputWidth]) {

@@ -46,7 +46,8 @@ struct ImportCommand: AsyncParsableCommand {
     var name: String?
     @Option(
         help: """
-            How matrices are kept: float32, float16, bfloat16 or int8. Smaller files; scoring is float32 and as fast.
+            How matrices are kept: float32, float16, bfloat16 or int8. Smaller files; what is computed with is --compute of \
+            vigil serve.
             """)
     var weights: WeightPrecision = .float32
     @Option(
@@ -55,6 +56,12 @@ struct ImportCommand: AsyncParsableCommand {
             portable or none. (default: this machine's, with float32 weights)
             """)
     var prepare: String?
+    @Option(
+        help: """
+            Arithmetics that the prepared weights are for, separated by commas: float32, bfloat16, int8. The model can be \
+            computed in each of them without, and starts more slowly.
+            """)
+    var compute = "float32"
     @Flag(help: "Keep CLIP's text tower, so that any labels can be scored; needs --vocab.")
     var keepTextTower = false
     @Flag(help: "Keep CLIP's image tower, so that features can be made of frames.")
@@ -91,6 +98,10 @@ struct ImportCommand: AsyncParsableCommand {
         options.trained = !untrained
         options.precision = weights
         options.prepared = try PreparedFor.kernels(prepare, usual: weights == .float32 ? .available[0] : nil)
+        options.computes = try PreparedFor.computes(compute)
+        if compute != Compute.float32.rawValue, options.prepared == nil {
+            throw Failure(.usage, "--compute '\(compute)' says what --prepare prepares: expected that too")
+        }
         if keepTextTower, vocab == nil {
             throw Failure(
                 .usage,
@@ -125,6 +136,7 @@ struct ImportCommand: AsyncParsableCommand {
             + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
             + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
             + (summary.prepared.map { ", prepared for \($0)" } ?? "")
+            + (options.computes == [.float32] ? "" : " in \(options.computes.map(\.rawValue).joined(separator: ", "))")
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
             + (summary.imageTower.map { "; image tower \($0)" } ?? "")
         try Terminal.print(Array(line.utf8))
@@ -173,4 +185,25 @@ enum PreparedFor {
     }
 }
 
+extension PreparedFor {
+    /// The arithmetics in a list.
+    static func computes(_ text: String) throws(Failure) -> [Compute] {
+        var computes: [Compute] = []
+        for name in text.pieces(between: ASCII.comma) {
+            guard let compute = Compute.allCases.first(where: { $0.rawValue.hasBytes(of: String(name)) }),
+                !computes.contains(compute)
+            else {
+                throw Failure(
+                    .usage,
+                    "--compute \(quoted(text)): expected one or more of "
+                        + "\(Compute.allCases.map(\.rawValue).joined(separator: ", ")), each once, with commas between")
+            }
+            computes.append(compute)
+        }
+        return computes
+    }
+}
+
 extension WeightPrecision: ExpressibleByArgument {}
+
+extension Compute: ExpressibleByArgument {}

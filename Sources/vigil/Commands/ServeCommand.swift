@@ -109,7 +109,7 @@ struct ServeCommand: AsyncParsableCommand {
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
                             manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
-                                "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
+                                "version": "\(Vigil.version)", "kernels": "\(kernels.described)",
                                 "model": "\(models.default.name)",
                                 "models": "\(models.all.map(\.name).joined(separator: ", "))",
                                 "workers": .stringConvertible(workers),

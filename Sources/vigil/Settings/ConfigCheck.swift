@@ -61,7 +61,7 @@ struct ConfigCheck {
 
     private mutating func lookAtModel() {
         var kernels: Kernels?
-        attempt(["kernels"]) { kernels = try $0.kernels() }
+        attempt(["kernels", "compute"]) { kernels = try $0.kernels() }
         guard let kernels else { return }
         attempt(["model"], each: "model") { settings in
             for model in try settings.models() { _ = try ModelSource.load(model, kernels: kernels) }

@@ -3,6 +3,7 @@ import HTTP
 import Jobs
 import Logging
 import SQLiteStore
+import Tensors
 
 // By name: the checker of types takes long for sums in a long list.
 private let mebi = 1 << 20
@@ -21,6 +22,10 @@ extension Setting {
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
             "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
+        Setting(
+            "compute", .choice(Compute.allCases.map(\.rawValue)), .value(Compute.float32.rawValue),
+            "Arithmetic of products with weights; what has fewer bits is faster where the processor has instructions for it.",
+            in: .general, of: [.serve, .score, .bench]),
         Setting(
             "model", .models, .told("the embedded demo model"),
             "Model file made by vigil import or vigil train, under the name that it was imported with or another; for vigil "

@@ -386,9 +386,10 @@ extension Settings {
         }
     }
 
-    /// The kernels that are named, or the fastest.
+    /// The kernels that are named, or the fastest, with the arithmetic that is named.
     func kernels() throws(Failure) -> Kernels {
-        do throws(KernelsError) { return try Kernels.choose(try? text("kernels")) } catch {
+        let compute = Compute(rawValue: try text("compute") ?? "") ?? .float32
+        do throws(KernelsError) { return try Kernels.choose(try? text("kernels")).computing(compute) } catch {
             throw failure("kernels", error.description)
         }
     }
