@@ -52,6 +52,11 @@ public struct ExtractionSettings: Equatable, Sendable {
         Array(text(of: recipe).utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
     }
 
+    /// How many rows so many frames make.
+    func rows(of frames: Int) -> Int {
+        frames / framesPerRow + (tail == .keep && !frames.isMultiple(of: framesPerRow) ? 1 : 0)
+    }
+
     /// What a frame is to its row.
     enum Use {
         /// Nothing.

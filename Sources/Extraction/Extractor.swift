@@ -46,6 +46,10 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     ) throws(FrameError) -> Extraction {
         var source = source
         let count = source.count
+        let perRow = settings.framesPerRow
+        if let count { try check(rows: settings.rows(of: count), frames: count) }
+        // Where it is known which frames are in no row they are not encoded.
+        let end = settings.tail == .drop ? count.map { $0 / perRow * perRow } ?? .max : .max
         var preprocessor = Preprocessor(settings.recipes)
         let pool = RowPool(settings, width: encoder.outputWidth)
         var queue = EncodingQueue<Encoder, RowPool.Place>(encoder, threads: threads) { place, feature in
@@ -54,26 +58,50 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
         }
         var extraction = Extraction()
         var frame: Frame?
-        // Squares of the row that is not whole yet: a row that ends early may not be one.
-        var row: [[[UInt8]]] = []
+        // Squares of the one frame that counts of its row: the row may not become whole.
+        var single: [[UInt8]] = []
+        func give(_ images: [[UInt8]], isRowsLast: Bool) {
+            for (recipe, image) in images.enumerated() {
+                let isLast = isRowsLast && recipe == images.count - 1
+                queue.add(
+                    image,
+                    RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: extraction.frames))
+            }
+        }
         while try source.next(into: &frame) {
             guard let frame else { break }
             note(frame, in: &extraction)
-            let place = extraction.frames % settings.framesPerRow
+            let place = extraction.frames % perRow
+            if place == 0 { try check(rows: extraction.frames / perRow + 1, frames: extraction.frames) }
             extraction.frames += 1
+            guard extraction.frames <= end else { continue }
             switch settings.use(of: place) {
             case .none: break
-            case .alone: row = [preprocessor.images(of: frame)]
-            case .beside: row.append(preprocessor.images(of: frame))
+            case .alone: single = preprocessor.images(of: frame)
+            case .beside: give(preprocessor.images(of: frame), isRowsLast: place == perRow - 1)
             }
-            guard place == settings.framesPerRow - 1 else { continue }
-            try add(&row, after: extraction, to: &queue, pool)
+            guard place == perRow - 1, settings.pooling != .mean else { continue }
+            give(single, isRowsLast: true)
+            single = []
         }
-        extraction.tailFrames = extraction.frames % settings.framesPerRow
-        if settings.tail == .keep, !row.isEmpty { try add(&row, after: extraction, to: &queue, pool) }
+        extraction.tailFrames = extraction.frames % perRow
+        if settings.tail == .keep { give(single, isRowsLast: true) }
         queue.finish()
+        if settings.tail == .keep, pool.endRow() {
+            progress(ExtractionProgress(frames: extraction.frames, count: count))
+        }
         extraction.features = pool.matrices
         return extraction
+    }
+
+    /// Throws where so many rows are more than are taken.
+    private func check(rows: Int, frames: Int) throws(FrameError) {
+        let (numbers, isOver) = rows.multipliedReportingOverflow(by: encoder.outputWidth * settings.recipes.count)
+        guard isOver || numbers > Self.mostNumbers else { return }
+        throw FrameError(
+            .tooLarge,
+            "\(rows) rows of \(counted(settings.recipes.count, "crop")) are more than the \(Self.mostNumbers) numbers that a "
+                + "video's features may be")
     }
 
     private func note(_ frame: Frame, in extraction: inout Extraction) {
@@ -82,28 +110,6 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
         else { return }
         extraction.sizes.append(size)
     }
-
-    /// Gives the squares of a whole row to those who encode them.
-    private func add(
-        _ row: inout [[[UInt8]]], after extraction: Extraction, to queue: inout EncodingQueue<Encoder, RowPool.Place>,
-        _ pool: RowPool
-    ) throws(FrameError) {
-        let numbers = (pool.begun + 1) * encoder.outputWidth * settings.recipes.count
-        guard numbers <= Self.mostNumbers else {
-            throw FrameError(
-                .tooLarge, "its features are more than \(Self.mostNumbers) numbers after \(extraction.frames) frames")
-        }
-        pool.begun += 1
-        for (index, images) in row.enumerated() {
-            for (recipe, image) in images.enumerated() {
-                let place = RowPool.Place(
-                    recipe: recipe, count: row.count, isRowsLast: index == row.count - 1,
-                    isLast: index == row.count - 1 && recipe == images.count - 1, frames: extraction.frames)
-                queue.add(image, place)
-            }
-        }
-        row = []
-    }
 }
 
 /// Features of frames as they come, made rows.
@@ -111,8 +117,6 @@ private final class RowPool {
     /// What a frame's feature is for.
     struct Place {
         let recipe: Int
-        /// Frames of the row.
-        let count: Int
         /// Whether it is the last frame of the row.
         let isRowsLast: Bool
         /// Whether it is the last feature of the row, of all recipes.
@@ -121,25 +125,37 @@ private final class RowPool {
         let frames: Int
     }
 
-    /// Rows that were begun.
-    var begun = 0
     private let width: Int
     private var sums: [[Double]]
+    /// Features in each of the sums.
+    private var counts: [Int]
     private var rows: [[Float]]
 
     init(_ settings: ExtractionSettings, width: Int) {
         self.width = width
         sums = settings.recipes.map { _ in [Double](repeating: 0, count: width) }
+        counts = settings.recipes.map { _ in 0 }
         rows = settings.recipes.map { _ in [] }
     }
 
     func add(_ feature: ArraySlice<Float>, at place: Place) {
-        if place.count == 1 { return rows[place.recipe].append(contentsOf: feature) }
         for (column, value) in feature.enumerated() { sums[place.recipe][column] += Double(value) }
-        guard place.isRowsLast else { return }
-        let count = Double(place.count)
-        rows[place.recipe].append(contentsOf: sums[place.recipe].lazy.map { Float($0 / count) })
-        for column in 0..<width { sums[place.recipe][column] = 0 }
+        counts[place.recipe] += 1
+        if place.isRowsLast { endRow(of: place.recipe) }
+    }
+
+    /// Makes rows of what has come for one that is not whole; false where nothing has.
+    func endRow() -> Bool {
+        let isBegun = counts.contains { $0 > 0 }
+        for recipe in counts.indices where counts[recipe] > 0 { endRow(of: recipe) }
+        return isBegun
+    }
+
+    private func endRow(of recipe: Int) {
+        let count = Double(counts[recipe])
+        rows[recipe].append(contentsOf: sums[recipe].lazy.map { Float($0 / count) })
+        for column in 0..<width { sums[recipe][column] = 0 }
+        counts[recipe] = 0
     }
 
     var matrices: [Matrix] { rows.map { Matrix(rows: $0.count / max(width, 1), columns: width, values: $0) } }

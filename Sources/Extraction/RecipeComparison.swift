@@ -32,11 +32,13 @@ public struct RecipeComparison: Sendable {
     public let candidates: [Candidate]
 }
 
-/// Tries recipes, crops, pools and offsets on some rows of a video: first each recipe on one frame a row, then the nearest
-/// ones with all the frames around.
+/// Tries recipes, crops, pools and offsets on some rows of a video: first each recipe on two of them, then the nearest ones
+/// with all the frames around.
 public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
     /// Rows that are looked at.
     private static var sampled: Int { 6 }
+    /// Those of them on which all recipes are tried.
+    private static var looked: Int { 2 }
     /// Recipes that are looked at closely.
     private static var kept: Int { 3 }
 
@@ -66,9 +68,10 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
         let samples = sampleRows
         let half = framesPerRow / 2
         let wide = framesPerRow + 2 * half
-        let work = samples.count * (all.count + Self.kept * wide)
-        let middles = Set(samples.map { $0 * framesPerRow + half })
-        let first = try features(of: middles, all, in: open()) { progress($0, work) }
+        let begin = samples.prefix(Self.looked)
+        let work = begin.count * framesPerRow * all.count + samples.count * Self.kept * wide
+        let looked = begin.flatMap { $0 * framesPerRow..<($0 + 1) * framesPerRow }
+        let first = try features(of: Set(looked), all, in: open()) { progress($0, work) }
         let seen = samples.filter { $0 * framesPerRow + half < first.frames }
         guard !seen.isEmpty else {
             throw FrameError(
@@ -77,7 +80,8 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
                     + "\(framesPerRow) are \(released.rows * framesPerRow) frames")
         }
         let near = all.enumerated().compactMap { index, recipe in
-            candidate(recipe, .middle, 0, seen, first.features[index])
+            Pooling.allCases.compactMap { candidate(recipe, $0, 0, Array(begin), first.features[index]) }
+                .min(by: Self.isNearer)
         }.sorted(by: Self.isNearer).prefix(Self.kept).map(\.recipe)
         let frames = seen.flatMap { row in
             row * framesPerRow - half..<(row + 1) * framesPerRow + half
@@ -89,8 +93,14 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
                 (-half...half).compactMap { candidate(recipe, pooling, $0, seen, second.features[index]) }
             }
         }
+        guard !candidates.isEmpty, second.frames == first.frames else {
+            throw FrameError(
+                .unreadable,
+                "it was read twice, and had \(first.frames) frames at first and \(second.frames) then: expected a file that "
+                    + "stays as it is")
+        }
         return RecipeComparison(
-            frames: first.frames, rows: released.rows, candidates: Self.distinct(candidates.sorted(by: Self.isNearer)))
+            frames: first.frames, rows: released.rows, candidates: Self.distinct(Self.ranked(candidates)))
     }
 
     /// Rows spread over the features, not the first and last ones where there are enough.
@@ -167,6 +177,13 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
         return (0..<width).map { column in
             Float(features.reduce(0.0) { $0 + Double($1[column]) } / Double(features.count))
         }
+    }
+
+    /// The nearest first; those that were compared on less than half of the rows come last, since few rows may be near by chance.
+    private static func ranked(_ candidates: [RecipeComparison.Candidate]) -> [RecipeComparison.Candidate] {
+        let most = candidates.map(\.rows).max() ?? 0
+        let sorted = candidates.sorted(by: isNearer)
+        return sorted.filter { 2 * $0.rows >= most } + sorted.filter { 2 * $0.rows < most }
     }
 
     private static func isNearer(_ left: RecipeComparison.Candidate, _ right: RecipeComparison.Candidate) -> Bool {

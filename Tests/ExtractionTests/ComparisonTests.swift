@@ -52,7 +52,18 @@ struct ComparisonTests {
         #expect(best.recipe == recipe && best.pooling == pooling && best.offset == offset, "\(best)")
         #expect(best.cosine > 0.999_999 && best.difference < 1e-3 && abs(best.length - 1) < 1e-6)
         #expect(comparison.frames == 200 && comparison.rows == released.rows)
-        #expect(comparison.candidates.dropFirst().allSatisfy { $0.cosine < 0.99 })
+        #expect(comparison.candidates.dropFirst().allSatisfy { $0.cosine < best.cosine })
+    }
+
+    @Test("a video that is another one when it is read again is refused")
+    func changed() throws {
+        let comparer = RecipeComparer(
+            released: Matrix(rows: 4, columns: 200), framesPerRow: 16, encoder: ByteEncoder(), threads: 1)
+        var counts = [80, 70]
+        let error = failure(of: FrameError.self) {
+            _ = try comparer.compare(opening: { () throws(FrameError) in Noise(count: counts.removeFirst()) })
+        }
+        #expect(error?.reason.contains("80 frames at first and 70 then") == true)
     }
 
     @Test("features of a longer video have no rows to compare")

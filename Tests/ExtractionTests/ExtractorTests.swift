@@ -89,6 +89,16 @@ struct ExtractorTests {
         #expect(error?.reason.contains("frame 40") == true)
     }
 
+    @Test("more features than are taken are refused before anything is computed, where the frames are counted")
+    func tooMany() throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        let extractor = Extractor(ExtractionSettings(recipes: [recipe]), encoder: FakeEncoder(), threads: 1)
+        let error = failure(of: FrameError.self) {
+            _ = try extractor.extract(CountedFrames(2_000_000_000, isKnown: true)) { _ in Issue.record("it began") }
+        }
+        #expect(error?.kind == .tooLarge && error?.reason.contains("125000000 rows") == true)
+    }
+
     @Test("sizes of frames are noted once each")
     func sizes() throws {
         let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))

@@ -146,6 +146,10 @@ struct ReadingTests {
         #expect(frames.files.map { $0.split(separator: "/").last } == ["f009.pgm", "f9.PPM", "f10.ppm", "f10b.ppm"])
         _ = try folder.write([], to: "f11.ppm")
         refused("f11.ppm", "empty") { _ = try read(FolderFrames(folder: folder.path)) }
+        // Nobody writes to it: whoever waited for it would wait for ever.
+        let waiting = try ScratchFolder()
+        try #require(mkfifo(waiting.path + "/a.ppm", 0o600) == 0)
+        refused("a.ppm is a pipe") { _ = try read(FolderFrames(folder: waiting.path)) }
         let empty = try ScratchFolder()
         _ = try empty.write([1], to: "a.png")
         refused("no .ppm", "'a.png'") { _ = try FolderFrames(folder: empty.path) }

@@ -14,6 +14,7 @@ struct Reference {
 
     private func made(_ width: Int, _ height: Int, _ pixel: (Int, Int, Int) -> Int) -> Reference {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(3 * width * height)
         for y in 0..<height { for x in 0..<width { for c in 0..<3 { bytes.append(UInt8(pixel(x, y, c))) } } }
         return Reference(width: width, height: height, bytes: bytes)
     }
@@ -24,20 +25,30 @@ struct Reference {
             let taps = (0..<width).map { Self.taps($0, self.width, width) }
             let from = image
             image = made(width, self.height) { x, y, c in
-                Self.byte(taps[x].weights.enumerated().map { $1 * from[taps[x].first + $0, y, c] })
+                var sum = 1 << 21
+                var at = taps[x].first
+                for weight in taps[x].weights {
+                    sum += weight * from[at, y, c]
+                    at += 1
+                }
+                return min(max(sum >> 22, 0), 255)
             }
         }
         if height != self.height {
             let taps = (0..<height).map { Self.taps($0, self.height, height) }
             let from = image
             image = made(width, height) { x, y, c in
-                Self.byte(taps[y].weights.enumerated().map { $1 * from[x, taps[y].first + $0, c] })
+                var sum = 1 << 21
+                var at = taps[y].first
+                for weight in taps[y].weights {
+                    sum += weight * from[x, at, c]
+                    at += 1
+                }
+                return min(max(sum >> 22, 0), 255)
             }
         }
         return image
     }
-
-    private static func byte(_ products: [Int]) -> Int { min(max((1 << 21 + products.reduce(0, +)) >> 22, 0), 255) }
 
     private static func taps(_ output: Int, _ from: Int, _ to: Int) -> (first: Int, weights: [Int]) {
         let scale = Double(from) / Double(to)
@@ -90,18 +101,18 @@ struct Reference {
 
     var mirrored: Reference { made(width, height) { x, y, c in self[width - 1 - x, y, c] } }
 
-    /// The ten crops of 340x256, in a recipe's order.
-    func crops(_ kind: Recipe.Kind) -> [Reference] {
+    /// One of the ten crops of 340x256, as a recipe counts them.
+    func crop(_ kind: Recipe.Kind, _ number: Int) -> Reference {
         let image = kind == .clip ? bicubic(340, 256) : bilinear(340, 256)
         let corners = [(0, 0), (116, 0), (0, 32), (116, 32)]
-        func cut(_ image: Reference, _ places: [(Int, Int)]) -> [Reference] {
-            places.map { image.cut($0.0, $0.1, 224) }
-        }
         switch kind {
-        case .clip: return cut(image, corners + [(58, 16)]) + cut(image.mirrored, corners + [(58, 16)])
+        case .clip:
+            let (left, top) = (corners + [(58, 16)])[number % 5]
+            return (number < 5 ? image : image.mirrored).cut(left, top, 224)
         case .vadclip:
-            let five = cut(image, [(58, 16)] + corners)
-            return five + five.map(\.mirrored)
+            let (left, top) = ([(58, 16)] + corners)[number % 5]
+            let cut = image.cut(left, top, 224)
+            return number < 5 ? cut : cut.mirrored
         }
     }
 }

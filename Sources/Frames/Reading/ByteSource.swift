@@ -34,19 +34,24 @@ public final class ByteSource {
         self.init(path: path, count: nil, read: { Platform.read(descriptor, $0.baseAddress, $0.count) })
     }
 
-    /// A file, or a pipe that somebody writes to.
-    public convenience init(opening path: String) throws(FileError) {
+    /// A file.
+    ///
+    /// - Parameter takesPipes: whether it may be a pipe, whose writer is waited for
+    public convenience init(opening path: String, takesPipes: Bool = false) throws(FileError) {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw .fromErrno(errno, "open", path) }
-        let kind = OpenFile.nameOfIrregular(mode: status.st_mode)
-        let isPipe = status.st_mode & S_IFMT == S_IFIFO
-        if let kind, !isPipe { throw .notARegularFile(path: path, found: kind) }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let waits = takesPipes && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+        // Otherwise a pipe without a writer would hold whoever opens it for ever.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
         guard descriptor >= 0 else { throw .fromErrno(errno, "open", path) }
-        // What was opened counts, which may be another file than was looked at.
-        let isKnown = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        var found: String?
+        let isKnown = fstat(descriptor, &status) == 0
+        if isKnown { found = OpenFile.nameOfIrregular(mode: status.st_mode) }
+        if let found, !waits || status.st_mode & S_IFMT != S_IFIFO {
+            _ = Platform.close(descriptor)
+            throw .notARegularFile(path: path, found: found)
+        }
         self.init(
-            path: path, count: isKnown ? Int(status.st_size) : nil,
+            path: path, count: isKnown && found == nil ? Int(status.st_size) : nil,
             read: { Platform.read(descriptor, $0.baseAddress, $0.count) }, close: { _ = Platform.close(descriptor) })
     }
 

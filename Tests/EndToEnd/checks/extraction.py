@@ -179,6 +179,12 @@ with group("what comes nearest to features that are there"):
     np.save(folder / "narrow.npy", features[:, :32])
     ends("of another width", 65, "video.npy", "--compare", "narrow.npy", says=["32", "64"])
     ends("absent", 66, "video.npy", "--compare", "absent.npy", says=["no such file"])
+    before = (folder / "near/video.npy").read_bytes()
+    ends("over what is compared with", 64, "video.ppm", "--compare", "near/video.npy", "--output", "near", says=["are read"])
+    equal("what is compared with is as it was", (folder / "near/video.npy").read_bytes(), before)
+    with open(folder / "video.npy", "rb") as raw:
+        pipe = subprocess.Popen(["cat"], stdin=raw, stdout=subprocess.PIPE).stdout
+        ends("of a pipe", 64, "/dev/stdin", "--compare", "near/video.npy", says=["twice"], stdin=pipe)
     ends("of standard input", 64, "-", "--compare", "narrow.npy", says=["twice"])
 
 with group("features that can be scored"):

@@ -45,15 +45,16 @@ struct CompareReport {
     var text: String {
         let head = [
             "\(released): \(comparison.rows) rows; \(input): \(comparison.frames) frames",
-            "recipe    crop  pool    offset    cosine    lowest  largest difference",
+            "recipe      crop    pool  offset  rows    cosine    lowest  largest difference",
         ]
         let lines = nearest.map { one in
             ReportText.row(
                 [
                     one.recipe.kind.rawValue, one.recipe.crop.map(String.init) ?? "square", one.pooling.rawValue,
-                    String(one.offset), ReportText.fixed(one.cosine, 6), ReportText.fixed(one.lowest, 6),
+                    String(one.offset), String(one.rows), ReportText.fixed(one.cosine, 6),
+                    ReportText.fixed(one.lowest, 6),
                     ReportText.fixed(Double(one.difference), 5),
-                ], widths: [8, 8, 8, 8, 10, 10, 20])
+                ], widths: [8, 8, 8, 8, 6, 10, 10, 20])
         }
         return (head + lines + [verdict] + (count.map { ["note: \($0)"] } ?? [])).joined(separator: "\n")
     }

@@ -16,7 +16,8 @@ struct ExtractCommand: ParsableCommand {
             H, W, 3], or with --size raw RGB, such as ffmpeg writes to standard input, which is called -. DIR/NAME.npy has a \
             row for every 16 frames, as vigil score and POST /score take them, and DIR/NAME.json says how it was made. An \
             input that can't be used is told and the others are done; the exit code is 65 then, or 66 if all that failed \
-            could not be opened. docs/extraction.md explains the recipes.
+            could not be opened. A video may have up to \(Extractor<ImageTower>.mostNumbers) numbers of features, 77 hours of one crop at \
+            30 frames a second. docs/extraction.md explains the recipes.
             """)
 
     @Argument(help: "The videos' frames: files, folders, or - for standard input.")
@@ -42,7 +43,10 @@ struct ExtractCommand: ParsableCommand {
         let size = try frameSize
         try check()
         let choice = try recipe.checked()
-        let outputs = try output.map { try ExtractOutputs($0, inputs: inputs, crops: choice.crops) }
+        let others = [compare, LoadedTower.path(of: model)].compactMap { $0 }
+        let outputs = try output.map {
+            try ExtractOutputs($0, inputs: inputs, others: others, crops: choice.crops)
+        }
         let released = try compare.map { try ReleasedFeatures($0) }
         let tower = try LoadedTower(model, kernels: kernels)
         let threads = workers ?? Processors.count
@@ -90,8 +94,12 @@ struct ExtractCommand: ParsableCommand {
             throw Failure(.usage, "expected --output DIR, where the features are to be written, or --compare FILE.npy")
         }
         if compare != nil {
-            guard inputs.count == 1, inputs[0] != FeatureReader.standardInput else {
-                throw Failure(.usage, "--compare reads one video twice: expected one file or folder")
+            var status = stat()
+            // What is not there is told as such where it is opened.
+            let canBeRead =
+                stat(inputs[0], &status) != 0 || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+            guard inputs.count == 1, inputs[0] != FeatureReader.standardInput, canBeRead else {
+                throw Failure(.usage, "--compare reads one video twice: expected one file or folder, and no pipe")
             }
         }
         if let workers, !(1...1_024).contains(workers) {
@@ -147,6 +155,9 @@ struct LoadedTower {
     /// SHA-256 of the file that it was imported from.
     let source: String
     let kernels: String
+
+    /// The file that an argument names; nil where it names none.
+    static func path(of argument: String) -> String? { (try? ModelArgument(argument))?.path }
 
     /// - Parameter argument: a model file that kept its tower, or a file that holds one alone; a name before it means nothing
     init(_ argument: String, kernels name: String?) throws {

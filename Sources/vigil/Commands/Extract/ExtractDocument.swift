@@ -17,8 +17,15 @@ struct ExtractDocument {
 
     private var rows: Int { extraction.features.first?.rows ?? 0 }
 
-    /// Throws where there are no rows to write.
+    /// Throws where there are no rows to write, or none that can be scored.
     func check() throws(Failure) {
+        for features in extraction.features {
+            guard let index = features.firstNotFinite else { continue }
+            throw Failure(
+                .badData,
+                "\(input): the feature of row \(index / max(features.columns, 1)) is not finite: nothing can be made of these "
+                    + "frames by this tower")
+        }
         guard rows == 0 else { return }
         guard extraction.frames > 0 else { throw Failure(.badData, "\(input): it has no frames") }
         throw Failure(

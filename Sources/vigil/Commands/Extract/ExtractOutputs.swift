@@ -8,9 +8,24 @@ struct ExtractOutputs {
     private let crops: [Int?]
     private let isNumbered: Bool
 
-    /// Looks at all of them; throws where they can't be written, where two would be one, or one would take the place of an
-    /// input.
-    init(_ folder: String, inputs: [String], crops: [Int?]) throws {
+    /// A file, whatever it is called.
+    private struct Place: Hashable {
+        let device: UInt64
+        let number: UInt64
+
+        /// Nil where nothing is.
+        init?(_ path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino))
+        }
+    }
+
+    /// Looks at all of them; throws where they can't be written, where two would be one, or one would take the place of a file
+    /// that is read.
+    ///
+    /// - Parameter others: files that are read beside the inputs
+    init(_ folder: String, inputs: [String], others: [String], crops: [Int?]) throws {
         self.folder = folder
         self.crops = crops
         isNumbered = crops.count > 1
@@ -21,12 +36,13 @@ struct ExtractOutputs {
             throw Failure(.configuration, "--output \(error)")
         }
         var owners: [ByteText: String] = [:]
+        let read = Set((inputs + others).compactMap { Place($0) })
         for input in inputs {
             for path in try paths(of: input).flatMap({ [$0.npy, $0.json] }) {
                 if let other = owners.updateValue(input, forKey: ByteText(path)) {
                     throw Failure(.usage, "\(other) and \(input) would both be written to \(path)")
                 }
-                if inputs.contains(where: { AtomicFile.isSameFile($0, path) }) {
+                if let place = Place(path), read.contains(place) {
                     throw Failure(
                         .usage, "--output: \(path) is one of the files that are read: expected another folder")
                 }
@@ -61,6 +77,10 @@ struct ExtractOutputs {
         let paths = try paths(of: document.input)
         for (index, path) in paths.enumerated() {
             let features = document.extraction.features[index]
+            // Whoever is stopped between the two leaves features without a recipe, not with that of others.
+            guard unlink(path.json) == 0 || errno == ENOENT else {
+                throw Failure(.configuration, "'\(path.json)' can't be replaced: \(errnoText(errno))")
+            }
             try Self.write(
                 NPYWriter.encode(features.values, rows: features.rows, columns: features.columns), to: path.npy)
             try Self.write(document.recipe(index, features: path.npy) + [ASCII.lineFeed], to: path.json)

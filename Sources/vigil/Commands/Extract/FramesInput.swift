@@ -22,7 +22,7 @@ struct FramesInput {
 
     private func source() throws(FrameError) -> ByteSource {
         guard path == FeatureReader.standardInput else {
-            do throws(FileError) { return try ByteSource(opening: path) } catch {
+            do throws(FileError) { return try ByteSource(opening: path, takesPipes: true) } catch {
                 throw FrameError(.unreadable, error.description)
             }
         }
@@ -49,11 +49,6 @@ struct FramesInput {
                 "it is \(kind.name): expected .ppm, .pgm or .npy; ffmpeg writes frames of videos and images, by ffmpeg -i "
                     + "FILE -pix_fmt rgb24 -f rawvideo - | vigil extract --size WIDTHxHEIGHT -")
         }
-    }
-
-    /// Whether a file is frames as they are read here, by what it begins with; nil where it can't be told.
-    static func isFrames(_ front: [UInt8]) -> Bool {
-        PortableMaps.isMap(front: front) || NPYOutline(front: front).map { ArrayFrames.isFrames($0) } ?? false
     }
 
     /// Does what reads the video; whatever is wrong with it is told with its path.
