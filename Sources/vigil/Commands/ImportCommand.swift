@@ -145,7 +145,7 @@ struct ImportCommand: AsyncParsableCommand {
     /// Whether there are options that only a model can follow.
     private var isOfModel: Bool {
         preset != nil || labels != nil || window != nil || weightsFrom != nil || name != nil || keepTextTower
-            || imageTower != nil || untrained
+            || keepImageTower || imageTower != nil || vocab != nil || untrained
     }
 
     /// Writes CLIP's image tower alone.
