@@ -2,6 +2,15 @@
 #include <string.h>
 
 #include "include/CKernels.h"
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+// HWCAP_ASIMDDP
+#define HAS_DOT ((getauxval(AT_HWCAP) >> 20 & 1) != 0)
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define HAS_DOT 1
+#else
+#define HAS_DOT 0
+#endif
 
 extern const vg_kernels vg_kernels_portable;
 #if defined(__x86_64__)
@@ -23,6 +32,45 @@ const vg_kernels *vg_kernels_for(vg_isa isa) {
                        : NULL;
 #elif defined(__aarch64__)
         case VG_NEON: return &vg_kernels_neon;
+#endif
+        default: return NULL;
+    }
+}
+
+extern const vg_narrow vg_narrow_bfloat16_portable, vg_narrow_int8_portable;
+#if defined(__x86_64__)
+extern const vg_narrow vg_narrow_bfloat16_avx2, vg_narrow_int8_avx2, vg_narrow_int8_avxvnni;
+extern const vg_narrow vg_narrow_bfloat16_avx512, vg_narrow_bfloat16_avx512bf16;
+extern const vg_narrow vg_narrow_int8_avx512, vg_narrow_int8_avx512vnni;
+#elif defined(__aarch64__)
+extern const vg_narrow vg_narrow_bfloat16_neon, vg_narrow_int8_neon, vg_narrow_int8_neondot;
+#endif
+
+// The table with an extension, where it is there, before the one without.
+static const vg_narrow *choose(int index, int extended, const vg_narrow *extension, const vg_narrow *plain) {
+    if (extended && index == 0) return extension;
+    return index == (extended ? 1 : 0) ? plain : NULL;
+}
+
+const vg_narrow *vg_narrow_for(vg_isa isa, vg_precision precision, int index) {
+    if (!vg_kernels_for(isa)) return NULL;
+    int whole = precision == VG_INT8;
+    switch (isa) {
+        case VG_PORTABLE: return choose(index, 0, NULL, whole ? &vg_narrow_int8_portable : &vg_narrow_bfloat16_portable);
+#if defined(__x86_64__)
+        case VG_AVX2:
+            if (!whole) return choose(index, 0, NULL, &vg_narrow_bfloat16_avx2);
+            return choose(index, __builtin_cpu_supports("avxvnni") != 0, &vg_narrow_int8_avxvnni, &vg_narrow_int8_avx2);
+        case VG_AVX512:
+            if (!whole)
+                return choose(index, __builtin_cpu_supports("avx512bf16") != 0, &vg_narrow_bfloat16_avx512bf16,
+                              &vg_narrow_bfloat16_avx512);
+            return choose(index, __builtin_cpu_supports("avx512vnni") != 0, &vg_narrow_int8_avx512vnni,
+                          &vg_narrow_int8_avx512);
+#elif defined(__aarch64__)
+        case VG_NEON:
+            if (!whole) return choose(index, 0, NULL, &vg_narrow_bfloat16_neon);
+            return choose(index, HAS_DOT, &vg_narrow_int8_neondot, &vg_narrow_int8_neon);
 #endif
         default: return NULL;
     }

@@ -24,18 +24,18 @@ public enum ModelLookupError: Error, Sendable, Equatable, CustomStringConvertibl
     private static func list(_ texts: [String]) -> String { texts.joined(separator: ", or ") }
 }
 
-/// Why a version goes on being served.
+/// Why a name goes on being served, or was not.
 public enum RetirementError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// It was not served.
+    /// Nothing is served by it.
     case notServed(String)
-    /// It is the default, and there is no other of its name.
+    /// It is the default's.
     case isDefault(String)
 
     /// What was wrong.
     public var description: String {
         switch self {
-        case .notServed(let name): "this version of '\(name)' is not served"
-        case .isDefault(let name): "'\(name)' is the default, and this is its only version: add another before"
+        case .notServed(let name): "nothing is served as '\(name)'"
+        case .isDefault(let name): "'\(name)' is the default, which stays"
         }
     }
 }

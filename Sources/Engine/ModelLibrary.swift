@@ -15,6 +15,8 @@ public final class ModelLibrary: Sendable {
         let name: String
         /// Nil for the model that is compiled in.
         var path: String?
+        /// The file that the name stands for where nobody has given it another, as at the next start.
+        var home: String?
         /// Why the file could not be used when it was last read; nil where it could.
         var failure: String?
     }
@@ -42,18 +44,18 @@ public final class ModelLibrary: Sendable {
         self.folder = folder
         self.load = load
         self.reading = reading
-        entries = Mutex([Entry(name: first.name, path: path)])
+        entries = Mutex([Entry(name: first.name, path: path, home: path)])
     }
 
     /// Serves a version of a further name.
     public func serve(_ version: ModelVersion, from path: String) {
         registry.promote(version)
-        set(Entry(name: version.name, path: path))
+        set(Entry(name: version.name, path: path, home: path))
     }
 
     /// Says why a model's file can't be used.
     public func note(failed name: String, from path: String?, _ reason: String) {
-        set(Entry(name: name, path: path, failure: reason))
+        set(Entry(name: name, path: path, home: entry(name)?.home ?? path, failure: reason))
     }
 
     private func set(_ entry: Entry) {
@@ -70,6 +72,20 @@ public final class ModelLibrary: Sendable {
 
     /// Why the file of a name could not be used when it was last read; nil where it could.
     public func failure(of name: String) -> String? { entry(name)?.failure }
+
+    /// Whether a name stands for another file than at the next start, since a client has given it that.
+    public func isGivenAnother(_ name: String) -> Bool {
+        entry(name).map { entry in
+            guard let path = entry.path, let home = entry.home else { return entry.path != entry.home }
+            return !path.hasBytes(of: home)
+        } ?? false
+    }
+
+    /// The file that a name stands for by the settings, or by what is in the folder.
+    private func home(of name: String) -> String? {
+        if let entry = entry(name) { return entry.home }
+        return folder.map { "\($0)/\(name)\(Self.ending)" }
+    }
 
     /// The names that are known, with the files that they stand for; nil for the one that is compiled in.
     public var files: [(name: String, path: String?)] { entries.withLock { $0.map { ($0.name, $0.path) } } }
@@ -93,7 +109,7 @@ extension ModelLibrary {
             path.map(reading)
             let version = await registry.stage(
                 ModelVersion(try await read(path, copies: copies.withLock(\.self)), name: name))
-            set(Entry(name: name, path: path))
+            set(Entry(name: name, path: path, home: home(of: name)))
             return version
         } catch {
             // What the name stood for before still counts where another file was tried.
@@ -114,15 +130,33 @@ extension ModelLibrary {
         _ = await registry.stage(version)
     }
 
+    /// Loads a file that is served under no name.
+    public func model(at path: String) async throws(ModelLoadError) -> Model {
+        try await read(path, copies: copies.withLock(\.self))
+    }
+
     /// Loads a file on a thread of its own: it takes a while, and Swift's threads are few.
     private func read(_ path: String?, copies: String?) async throws(ModelLoadError) -> Model {
         let load = load
         let result = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(ModelLoadError) in try load(path, copies) })
+                continuation.resume(
+                    returning: Result { () throws(ModelLoadError) in
+                        let model = try load(path, copies)
+                        if let copies { try Self.isolate(model, in: copies) }
+                        return model
+                    })
             }
         }
         return try result.get()
+    }
+
+    /// What somebody may still write to is not served in the place of what nobody can: it would take the server with it.
+    private static func isolate(_ model: Model, in folder: String) throws(ModelLoadError) {
+        guard let file = model.info.digest.file else { return }
+        do throws(FileError) { try file.isolate(in: folder) } catch {
+            throw ModelLoadError(reason: "\(file.path): no copy can be made that nobody else writes to: \(error)")
+        }
     }
 
     private func path(of name: String, _ file: String?) throws(ModelChangeError) -> String? {
@@ -149,12 +183,15 @@ extension ModelLibrary {
             guard versions.count > 1 else { throw .noEarlier(name) }
             return versions[1]
         }
-        let all = versions + registry.hidden.filter { $0.name.hasBytes(of: name) }
-        let fitting = all.filter { !digits.isEmpty && $0.knownSHA256?.begins(with: digits.asciiLowercase) == true }
-        guard let version = fitting.first, fitting.count == 1 else {
-            throw .unknownVersion(name, digits, known: all.compactMap(\.knownSHA256))
+        do throws(ModelLookupError) { return try await registry.version(name, beginning: digits) } catch {
+            throw .noVersion(name, error)
         }
-        return version
+    }
+
+    /// Knows a name no longer, whose file is gone and which is not served.
+    public func forget(_ name: String) {
+        guard registry.current(name) == nil else { return }
+        entries.withLock { entries in entries.removeAll { $0.name.hasBytes(of: name) } }
     }
 
     /// Nobody finds a name any more; it can be loaded again.
@@ -215,8 +252,8 @@ public struct ModelLoadError: Error, Sendable, Equatable, CustomStringConvertibl
 public enum ModelChangeError: Error, Sendable, Equatable, CustomStringConvertible {
     /// There is no such model; the names that are known.
     case unknownName(String, known: [String])
-    /// The model has no version whose digest begins so, or several; the digests that there are.
-    case unknownVersion(String, String, known: [String])
+    /// The model has no version whose digest begins so, or several.
+    case noVersion(String, ModelLookupError)
     /// A file that may not be loaded.
     case badFile(String, hasFolder: Bool)
     /// The file can't be used; why.
@@ -233,9 +270,7 @@ public enum ModelChangeError: Error, Sendable, Equatable, CustomStringConvertibl
         switch self {
         case .unknownName(let name, let known):
             "no model is called '\(name.prefix(100))': expected \(known.map { "'\($0)'" }.joined(separator: ", or "))"
-        case .unknownVersion(let name, let digits, let known):
-            "'\(name)' has not one version that begins with '\(digits.prefix(64))': expected the first digits of "
-                + known.joined(separator: ", or ")
+        case .noVersion(_, let error): error.description
         case .badFile(let file, let hasFolder):
             hasFolder
                 ? "the file '\(file.prefix(100))' can't be loaded: expected the name of one in the folder of --models"

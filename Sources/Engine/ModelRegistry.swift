@@ -61,6 +61,9 @@ public final class ModelRegistry: Sendable {
     /// What jobs get that name no model.
     public var `default`: ModelVersion { state.withLock { $0.first.current } }
 
+    /// The names that can be asked for, the default's first.
+    public var names: [String] { state.withLock { $0.names.map(\.text) } }
+
     /// All that can be asked for: the default's name first, of each name first what new jobs get.
     public var all: [ModelVersion] { state.withLock { $0.names.flatMap(\.all) } }
 
@@ -82,61 +85,10 @@ public final class ModelRegistry: Sendable {
         }
     }
 
-    /// From now on new jobs of the version's name get it; those that were accepted for another still get theirs.
-    ///
-    /// - Returns: what is served: a version of this name and digest that was there stays, and `version` is not needed.
-    @discardableResult
-    public func add(_ version: ModelVersion) async -> ModelVersion { await put(version, retiring: false) }
-
-    /// The same, and all others of the name are retired with it.
-    @discardableResult
-    public func replace(by version: ModelVersion) async -> ModelVersion { await put(version, retiring: true) }
-
-    private func put(_ version: ModelVersion, retiring: Bool) async -> ModelVersion {
-        // Nothing is served before its digest is known, but for the very first: so what is compared below is known.
-        let sha256 = await known(version)
-        // What is retired goes here, not under the lock: it may be the last that holds it.
-        var gone: [ModelVersion] = []
-        let served = state.withLock { state in
-            let served = state.working.first { $0.isVersion(version.name, sha256) } ?? version
-            state.hidden.removeAll { $0 === served }
-            guard var name = state[version.name] else {
-                state.others.append(Name(text: version.name, current: served))
-                return served
-            }
-            name.put(served)
-            if retiring { swap(&name.earlier, &gone) }
-            state.replace(name)
-            return served
-        }
-        withExtendedLifetime(gone) {}
-        return served
-    }
-
     /// The digest of a version, once those of all that is served are known too.
     private func known(_ version: ModelVersion) async -> String {
         for other in state.withLock({ $0.working }) { _ = await other.sha256 }
         return await version.sha256
-    }
-
-    /// Serves a version no longer. Jobs that hold it end with it; where others of its name are served, new jobs get the one
-    /// that was added last.
-    public func retire(_ version: ModelVersion) throws(RetirementError) {
-        try state.withLock { state throws(RetirementError) in
-            guard var name = state[version.name], name.all.contains(where: { $0 === version }) else {
-                throw .notServed(version.name)
-            }
-            if name.current !== version {
-                name.earlier.removeAll { $0 === version }
-            } else if let next = name.earlier.popLast() {
-                name.current = next
-            } else if state.first.text.hasBytes(of: name.text) {
-                throw .isDefault(version.name)
-            } else {
-                return state.others.removeAll { $0.text.hasBytes(of: name.text) }
-            }
-            state.replace(name)
-        }
     }
 }
 
@@ -162,15 +114,31 @@ extension ModelRegistry {
         guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")),
             let name = names.first(where: { $0.text.hasBytes(of: String(text[..<sign])) })
         else { throw .unknownName(text, served: names.map(\.text)) }
-        let digits = String(text[text.utf8.index(after: sign)...]).asciiLowercase
-        var (fitting, others): ([ModelVersion], [String]) = ([], [])
-        for version in name.all {
+        let digits = String(text[text.utf8.index(after: sign)...])
+        return try await Self.version(among: name.all, beginning: digits, of: text)
+    }
+
+    /// The version of a name whose SHA-256 begins with these digits, also one that does no more than its jobs.
+    public func version(_ name: String, beginning digits: String) async throws(ModelLookupError) -> ModelVersion {
+        let (found, hidden, names) = state.withLock { ($0[name], $0.hidden, $0.names) }
+        guard let found else { throw .unknownName(name, served: names.map(\.text)) }
+        let all = found.all + hidden.filter { $0.name.hasBytes(of: name) }
+        return try await Self.version(among: all, beginning: digits, of: "\(name)@\(digits)")
+    }
+
+    /// - Parameter text: what was asked for, for errors
+    private static func version(
+        among versions: [ModelVersion], beginning digits: String, of text: String
+    ) async throws(ModelLookupError) -> ModelVersion {
+        let digits = digits.asciiLowercase
+        var (fitting, all): ([ModelVersion], [String]) = ([], [])
+        for version in versions {
             let sha256 = await version.sha256
-            others.append(sha256)
+            all.append(sha256)
             if !digits.isEmpty, sha256.begins(with: digits) { fitting.append(version) }
         }
-        guard let version = fitting.first else { throw .unknownVersion(text, served: others) }
-        guard fitting.count == 1 else { throw .ambiguous(text, others.filter { $0.begins(with: digits) }) }
+        guard let version = fitting.first else { throw .unknownVersion(text, served: all) }
+        guard fitting.count == 1 else { throw .ambiguous(text, all.filter { $0.begins(with: digits) }) }
         return version
     }
 }

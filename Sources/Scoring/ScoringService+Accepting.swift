@@ -50,7 +50,7 @@ extension ScoringService {
     }
 
     private func check(_ options: ScoreOptions, of version: ModelVersion) throws(ScoringError) {
-        do { try version.model.check(labels: options.labels) } catch { throw .labels(error) }
+        do { try version.model.check(labels: options.labels, called: version.name) } catch { throw .labels(error) }
     }
 
     /// The models of these names, or the default where there are none. One upload is for all of them, so they take the same
@@ -69,6 +69,12 @@ extension ScoringService {
             versions.append(version)
         }
         let first = versions[0]
+        if options.compare != nil, let other = versions.last, await other.sha256.hasBytes(of: first.sha256) {
+            throw .parameter(
+                OptionError(
+                    name: "compare",
+                    problem: "'\(other.name)' is the same file as '\(first.name)': expected another model"))
+        }
         let width = first.model.configuration.width
         if let other = versions.first(where: { $0.model.configuration.width != width }) {
             throw .parameter(
@@ -87,6 +93,12 @@ extension ScoringService {
                 name: "callback", problem: "callbacks are off here; an operator allows hosts by --callback-hosts")
         }
         return try address(callback)
+    }
+
+    /// The models that take rows of the width that was found wrong.
+    private func models(fitting error: FeatureError) -> [String] {
+        guard case .wrongWidth(let width, _) = error else { return [] }
+        return models.names.filter { models.current($0)?.model.configuration.width == width }
     }
 
     /// Keeps room for an upload before its body is read, and waits until the body may be.
@@ -160,7 +172,7 @@ extension ScoringService {
                         name: matrix.name, features: features, report: report,
                         digest: FeatureDigest { array.digest }))
             } catch {
-                throw .features(error, file: matrix.file ?? matrix.name)
+                throw .features(error, file: matrix.file ?? matrix.name, models: models(fitting: error))
             }
         }
         return accepted

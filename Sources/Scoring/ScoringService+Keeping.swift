@@ -49,22 +49,31 @@ extension ScoringService {
             guard let sha256 = id.sha256, models.version(of: id) == nil else { continue }
             let jobs = (open[id]?.queued ?? 0) + (open[id]?.running ?? 0)
             var fields: [String: String] = ["model": id.description, "jobs": "\(jobs)"]
+            let path = backlog.keptModels?.path(of: sha256)
             do throws(ModelChangeError) {
-                guard let path = backlog.keptModels?.path(of: sha256) else {
-                    throw .unusable(id.name, "its file is not kept beside the jobs")
-                }
+                guard let path else { throw .unusable(id.name, Self.notKept) }
                 try await library.bringBack(id.name, sha256, from: path)
                 backlog.logger.notice(
                     "jobs are done by the model that they were accepted for, which is kept beside them",
                     metadata: fields.mapValues { "\($0)" })
             } catch {
-                guard settings.missingModel == .rescore else { continue }
-                fields["error"] = error.description
+                if case .unusable(_, let reason) = error { fields["error"] = reason }
+                missed.withLock { $0[ByteText(sha256)] = path == nil ? Self.notKept : Self.damaged }
                 backlog.logger.warning(
-                    "jobs are scored by another model than the one that they were accepted for",
+                    settings.missingModel == .rescore
+                        ? "jobs are scored by another model than the one that they were accepted for"
+                        : "the model that jobs were accepted for can't be brought back",
                     metadata: fields.mapValues { "\($0)" })
             }
         }
+    }
+
+    private static let notKept = "its file is not kept beside the jobs"
+    private static let damaged = "its file, which was kept beside the jobs, can't be used any more"
+
+    /// Why the model that jobs wait for was not brought back; nil where nobody tried, or it was.
+    package func reason(missing model: ModelID) -> String? {
+        model.sha256.flatMap { sha256 in missed.withLock { $0[ByteText(sha256)] } }
     }
 
     /// Removes the files of models that no job needs any more; what is served here is needed for as long as jobs may be

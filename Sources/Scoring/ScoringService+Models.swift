@@ -26,6 +26,10 @@ package struct ModelStanding: Sendable {
     package let version: ModelVersion?
     /// Queued jobs that were accepted for it; nil where it is not served.
     package let waitingJobs: Int?
+    /// Whether the next start gives its name another file: a client has named this one.
+    package var isUntilRestart = false
+    /// What scores a part of its jobs too; nil for none.
+    package var canary: CanaryStanding?
 }
 
 /// The models that are served, and those that are not.
@@ -44,7 +48,9 @@ extension ScoringService {
                 standings.append(
                     ModelStanding(
                         name: version.name, state: state, isDefault: isDefault, reason: reason, version: version,
-                        waitingJobs: waiting))
+                        waitingJobs: waiting,
+                        isUntilRestart: state == .ready && library?.isGivenAnother(version.name) == true,
+                        canary: state == .ready ? canary(of: version.name) : nil))
             }
             for version in models.all {
                 let isCurrent = models.current(version.name) === version
@@ -60,11 +66,40 @@ extension ScoringService {
             return standings
         }
     }
+
+    private func canary(of name: String) -> CanaryStanding? {
+        guard let canary = settings.canary, canary.name.hasBytes(of: name) else { return nil }
+        return canary.standing
+    }
+}
+
+/// What a client may ask of what is served by a name.
+package enum ModelChange: Sendable {
+    /// Its file is read anew, or another file of the folder; or it gets a version again that it had, by the first digits of its
+    /// SHA-256.
+    case load(file: String? = nil, version: String? = nil)
+    /// It gets the version again that it had before.
+    case rollBack
+    /// Nothing is served by it any more.
+    case unload
 }
 
 /// Changing what is served, one change at a time and without a gap: a version is loaded and tested beside the one that is
 /// served, and jobs of it can be done before any is accepted.
 extension ScoringService {
+    /// Does what a client asks.
+    ///
+    /// - Returns: what new jobs of the name get from now on; nil where they get nothing
+    package func make(_ change: ModelChange, of name: String) async throws(ScoringError) -> ModelVersion? {
+        switch change {
+        case .load(let file, let version): return try await load(name, from: file, version: version)
+        case .rollBack: return try await rollBack(name)
+        case .unload:
+            try await unload(name)
+            return nil
+        }
+    }
+
     /// Reads the file of a name anew, and gives new jobs of the name what is in it; or what they got before, where `version`
     /// says which by the first digits of its digest.
     ///
@@ -86,11 +121,14 @@ extension ScoringService {
     }
 
     /// Serves a name no longer; the jobs that were accepted for it are done.
-    package func unload(_ name: String) async throws(ScoringError) {
+    ///
+    /// - Parameter isGone: whether its file is gone, so that the name is not known any more
+    package func unload(_ name: String, isGone: Bool = false) async throws(ScoringError) {
         guard let library else { throw .change(.isFixed) }
         await changes.enter()
         defer { changes.leave() }
         do { try library.unload(name) } catch { throw .change(error) }
+        if isGone { library.forget(name) }
         await letGo()
     }
 
@@ -113,6 +151,7 @@ extension ScoringService {
     /// - Parameter copies: a folder on whose disk models can have copies without names, where jobs are not on one
     package func lookAfterModels(copies: String, by clock: some JobClock = SystemClock()) async {
         await isolate(in: copies)
+        _ = await readCanary()
         await clock.every(.seconds(2)) {
             guard !models.hidden.isEmpty else { return }
             await changes.enter()

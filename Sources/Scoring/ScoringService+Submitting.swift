@@ -77,7 +77,11 @@ extension ScoringService {
                 new.deadline = deadline
                 new.callback = callback
                 if settings.reusesResults {
-                    new.reuseKey = Digest.of([model.sha256 ?? "", matrix.digest.text, Digest.of(encoded)])
+                    // Results of another arithmetic are others; float32's keys are what they were before there were any.
+                    let compute = version.model.kernels.compute
+                    new.reuseKey = Digest.of(
+                        [model.sha256 ?? "", matrix.digest.text, Digest.of(encoded)]
+                            + (compute == .float32 ? [] : [compute.rawValue]))
                 }
                 return new
             }

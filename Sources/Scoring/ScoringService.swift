@@ -27,6 +27,9 @@ public final class ScoringService: Sendable {
         /// Told how many snippets a chunk had that was scored, on the worker's thread.
         public var scored: (@Sendable (_ snippets: Int) -> Void)?
 
+        /// Scores a part of the jobs by another model too.
+        public var canary: Canary?
+
         /// The defaults.
         public init() {}
     }
@@ -46,6 +49,8 @@ public final class ScoringService: Sendable {
     let stored = SharedMaking<JobID, StoredResult>()
     /// The digests of the models whose files are kept beside their jobs.
     let kept = Mutex<Set<ByteText>>([])
+    /// Why models that jobs wait for could not be brought back, by their digests.
+    let missed = Mutex<[ByteText: String]>([:])
     /// Whoever changes what is served goes through here.
     let changes = Turnstile()
     /// Whether the workers have ended because the service is leaving.
@@ -66,7 +71,8 @@ public final class ScoringService: Sendable {
         pool = WorkerPool(
             backlog: backlog,
             processor: ModelEngine(
-                models, for: ScoringWork(scored: settings.scored), rescores: settings.missingModel == .rescore),
+                models, for: ScoringWork(scored: settings.scored, canary: settings.canary),
+                rescores: settings.missingModel == .rescore),
             workers: workers)
     }
 
@@ -103,10 +109,17 @@ public final class ScoringService: Sendable {
         hasEnded.store(true, ordering: .relaxed)
         // What the workers were at is in the queue again by then.
         _ = await pool.drain(within: max(.zero, deadline - ContinuousClock.now))
+        await settings.canary?.end()
         backlog.stopWatching()
         await forgetModels()
         let left = backlog.metrics
         return left.queuedJobs + left.waitingJobs
+    }
+
+    /// Waits for whoever is changing what is served.
+    public func settle() async {
+        await changes.enter()
+        changes.leave()
     }
 
     /// Whether jobs outlast the process.
@@ -142,8 +155,9 @@ package enum ScoringError: Error, CustomStringConvertible {
     case change(ModelChangeError)
     /// The labels can't be scored against.
     case labels(ModelError)
-    /// A matrix can't be scored; `file` is what messages call it, nil where it is the only thing that came.
-    case features(FeatureError, file: String?)
+    /// A matrix can't be scored; `file` is what messages call it, nil where it is the only thing that came. `models` are those
+    /// that take rows of its width.
+    case features(FeatureError, file: String?, models: [String])
     /// What came is no features, or more than is taken.
     case content(ArrayDecodingError)
     /// The form that came is none that holds features, told in a sentence.
@@ -168,8 +182,8 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .model(let error): error.description
         case .change(let error): error.description
         case .labels(let error): error.description
-        case .features(let error, let file):
-            (file.map { "\(quoted($0)): " } ?? "") + error.description
+        case .features(let error, let file, let models):
+            (file.map { "\(quoted($0)): " } ?? "") + error.description(of: models)
         case .content(let error): error.description
         case .form(let sentence): sentence
         case .source(let error): "The body can't be read: \(error)"

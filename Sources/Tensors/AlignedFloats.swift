@@ -1,5 +1,6 @@
 /// A fixed block of floats, filled once and then only read: weights, biases, gains.
 ///
+/// Weights of fewer bits are kept in it too, as words of 32 bits.
 /// It owns its memory, on a 64-byte boundary, or reads memory that `owner` keeps alive, a mapped file for instance.
 ///
 /// `@unchecked Sendable`: owned memory is written inside `init` alone, before any other thread can see the object, and
@@ -88,9 +89,14 @@ public final class Workspace {
     /// A zeroed matrix that lives as long as the workspace.
     public func matrix(rows: Int, columns: Int) -> MatrixView {
         precondition(rows >= 0 && columns >= 0)
-        let block = AlignedFloats.reserve(rows * columns)
+        return MatrixView(base: words(rows * columns), rows: rows, columns: columns, stride: columns)
+    }
+
+    /// Zeroed memory of so many floats.
+    func words(_ number: Int) -> UnsafeMutablePointer<Float> {
+        let block = AlignedFloats.reserve(number)
         blocks.append(block)
-        count += rows * columns
-        return MatrixView(base: block, rows: rows, columns: columns, stride: columns)
+        count += number
+        return block
     }
 }

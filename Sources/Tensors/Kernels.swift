@@ -5,13 +5,22 @@ import CKernels
 /// `@unchecked Sendable`: it points to a constant table of the C target, which is never written and never freed.
 public struct Kernels: @unchecked Sendable {
     let table: UnsafePointer<vg_kernels>
+    let isa: vg_isa
+    /// The arithmetic of products with constant weights that are prepared for these kernels.
+    public let compute: Compute
 
     /// `portable`, `avx2`, `avx512` or `neon`.
     public var name: String { String(cString: table.pointee.name) }
 
     private init?(_ isa: vg_isa) {
         guard let table = vg_kernels_for(isa) else { return nil }
+        self.init(table: table, isa: isa, compute: .float32)
+    }
+
+    init(table: UnsafePointer<vg_kernels>, isa: vg_isa, compute: Compute) {
         self.table = table
+        self.isa = isa
+        self.compute = compute
     }
 
     private static let names: [(String, vg_isa)] = [
@@ -69,14 +78,22 @@ extension Kernels {
     ///   - linear: B [inputs, outputs] and the bias [outputs]
     ///   - c: [m, outputs]; not `a`
     ///   - residual: [m, outputs]; may be `c`
+    ///   - scratch: for weights of fewer bits, reserved for these kernels, m rows and as many inputs
     public func product(
         _ a: MatrixView, _ linear: Linear, into c: MatrixView, residual: MatrixView? = nil,
-        activation: Activation = .identity
+        activation: Activation = .identity, scratch: NarrowScratch? = nil
     ) {
         let weights = linear.weights
         precondition(weights.kernels.table == table, "weights are packed for the kernels that use them")
         precondition(a.columns == weights.inputs && c.columns == weights.outputs && a.rows == c.rows)
         withEpilogue(bias: linear.bias, residual: residual, activation, like: c) { epilogue in
+            if let narrow = weights.narrow?.table.pointee {
+                let needed = narrow.scratch_bytes(a.rows, weights.inputs)
+                precondition(needed == 0 || scratch.map { $0.bytes >= needed } ?? false, "room for the rows")
+                return narrow.product(
+                    a.rows, weights.outputs, weights.inputs, a.base, a.stride, weights.floats.base, c.base, c.stride,
+                    epilogue, scratch?.base)
+            }
             table.pointee.product(
                 a.rows, weights.outputs, weights.inputs, a.base, a.stride, weights.floats.base, c.base, c.stride,
                 epilogue)
@@ -194,8 +211,10 @@ extension Kernels {
     ///   - weights: B [inputs, outputs] of each of the eight points, and the bias
     ///   - y: [m, outputs]
     ///   - inputs, outputs: scratch, [8 ⌈m / 4⌉, inputs] and [8 ⌈m / 4⌉, outputs]
+    ///   - scratch: for weights of fewer bits, of ⌈m / 4⌉ rows
     public func convolve(
-        _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView, outputs: MatrixView
+        _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView, outputs: MatrixView,
+        scratch: NarrowScratch? = nil
     ) {
         let tiles = (y.rows + 3) / 4
         let width = x.columns
@@ -205,7 +224,8 @@ extension Kernels {
         table.pointee.convolution_in(tiles, width, x.base, x.stride, inputs.base, tiles * width)
         for point in 0..<weights.points.count {
             let rows = point * tiles..<(point + 1) * tiles
-            product(inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows))
+            product(
+                inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows), scratch: scratch)
         }
         table.pointee.convolution_out(
             y.rows, y.columns, outputs.base, tiles * y.columns, weights.bias.base, y.base, y.stride)

@@ -38,6 +38,7 @@ extension Matrix {
     /// A B, with memory of its own.
     public func times(_ other: Matrix, kernels: Kernels) -> Matrix {
         precondition(columns == other.rows, "as many columns as the other has rows")
+        let kernels = kernels.computing(.float32)
         let workspace = Workspace()
         let a = workspace.matrix(rows: rows, columns: columns)
         a.copy(from: values[...])

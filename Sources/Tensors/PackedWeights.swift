@@ -6,8 +6,14 @@ public struct PackedWeights: Sendable {
     public let inputs: Int
     /// Columns of B: the width of what goes out.
     public let outputs: Int
+    /// B in panels; in fewer bits as words.
     let floats: AlignedFloats
     let kernels: Kernels
+    /// What multiplies with it where it has fewer bits.
+    let narrow: NarrowKernels?
+
+    /// The most inputs of weights in fewer bits: the sums of products of 8-bit integers stay within 32 bits.
+    static let mostNarrowInputs = 65_536
 
     /// Packs `values` [inputs, outputs], row-major, as graph convolutions store their weights.
     public init(inputs: Int, outputs: Int, inputMajor values: [Float], kernels: Kernels) {
@@ -21,7 +27,18 @@ public struct PackedWeights: Sendable {
 
     /// Floats that packing takes.
     static func count(inputs: Int, outputs: Int, kernels: Kernels) -> Int {
-        vg_packed_count(inputs, outputs, kernels.table.pointee.panel)
+        count(inputs: inputs, outputs: outputs, kernels: kernels, kernels.narrowChoices.first)
+    }
+
+    private static func count(inputs: Int, outputs: Int, kernels: Kernels, _ narrow: NarrowKernels?) -> Int {
+        guard let narrow else { return vg_packed_count(inputs, outputs, kernels.table.pointee.panel) }
+        precondition(inputs <= mostNarrowInputs)
+        return narrow.table.pointee.packed_bytes(inputs, outputs) / MemoryLayout<Float>.stride
+    }
+
+    /// What a block of packed weights is called: those of fewer bits have the arithmetic and how they lie before the name.
+    static func blockName(_ name: String, kernels: Kernels) -> String {
+        kernels.narrowChoices.first.map { "\(kernels.compute.rawValue).\($0.layout).\(name)" } ?? name
     }
 
     /// Takes what was packed before for the same kernels.
@@ -30,18 +47,34 @@ public struct PackedWeights: Sendable {
         self.inputs = inputs
         self.outputs = outputs
         self.kernels = kernels
+        narrow = kernels.narrowChoices.first
         floats = packed
     }
 
     private init(inputs: Int, outputs: Int, values: [Float], strides: (Int, Int), kernels: Kernels) {
+        self.init(
+            inputs: inputs, outputs: outputs, values: values, strides: strides, kernels: kernels,
+            narrow: kernels.narrowChoices.first)
+    }
+
+    /// Packs for one of the choices that the kernels have.
+    init(
+        inputs: Int, outputs: Int, values: [Float], strides: (Int, Int), kernels: Kernels, narrow: NarrowKernels?
+    ) {
         precondition(values.count == inputs * outputs, "as many weights as inputs × outputs")
-        let panel = kernels.table.pointee.panel
         self.inputs = inputs
         self.outputs = outputs
         self.kernels = kernels
-        floats = AlignedFloats(count: vg_packed_count(inputs, outputs, panel)) { base in
+        self.narrow = narrow
+        let count = Self.count(inputs: inputs, outputs: outputs, kernels: kernels, narrow)
+        floats = AlignedFloats(count: count) { base in
             values.withUnsafeBufferPointer {
-                vg_pack(inputs, outputs, $0.baseAddress, strides.0, strides.1, panel, base)
+                if let narrow {
+                    narrow.table.pointee.pack(inputs, outputs, $0.baseAddress, strides.0, strides.1, base)
+                } else {
+                    vg_pack(
+                        inputs, outputs, $0.baseAddress, strides.0, strides.1, kernels.table.pointee.panel, base)
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ public protocol PreparedWeights: Sendable {
 ///
 /// The names and sizes of the blocks, and so what is stored, are those of the parts that ask for them.
 public final class Preparation {
-    /// The kernels that take the weights.
+    /// The kernels that take the weights, and by which arithmetic.
     public let kernels: Kernels
     private let stored: (any PreparedWeights)?
     /// Every block, by name, in the order in which they were asked for.
@@ -25,7 +25,8 @@ public final class Preparation {
         _ name: String, inputs: Int, outputs: Int, make: () throws(WeightError) -> [Float]
     ) throws(WeightError) -> PackedWeights {
         let count = PackedWeights.count(inputs: inputs, outputs: outputs, kernels: kernels)
-        let floats = try block(name, count: count) { () throws(WeightError) in
+        let floats = try block(PackedWeights.blockName(name, kernels: kernels), count: count) {
+            () throws(WeightError) in
             let values = try make()
             return PackedWeights(inputs: inputs, outputs: outputs, inputMajor: values, kernels: kernels).floats
         }
@@ -44,7 +45,8 @@ public final class Preparation {
         weights name: String, bias biasName: String, inputs: Int, outputs: Int, from source: some WeightSource
     ) throws(WeightError) -> Linear {
         let count = PackedWeights.count(inputs: inputs, outputs: outputs, kernels: kernels)
-        let floats = try block(name, count: count) { () throws(WeightError) in
+        let floats = try block(PackedWeights.blockName(name, kernels: kernels), count: count) {
+            () throws(WeightError) in
             let values = try source.floats(name, shape: [outputs, inputs])
             return PackedWeights(inputs: inputs, outputs: outputs, outputMajor: values, kernels: kernels).floats
         }

@@ -158,13 +158,20 @@ struct OpenAPITests {
         let absent = ModelStanding(
             name: "x", state: .failed, isDefault: false, reason: "torn", version: nil, waitingJobs: nil)
         try conformance.check(ModelDocument(standing: absent).json, "Model")
+        for state in CanaryStanding.State.allCases {
+            var standing = try #require(await service.scoring.standings.first)
+            standing.isUntilRestart = true
+            standing.canary = CanaryStanding(
+                state: state, share: 0.05, sha256: "aa", reason: "torn", tally: CanaryTally())
+            try conformance.check(ModelDocument(standing: standing).json, "Model")
+        }
         try conformance.check(await service.healthy(detailed: true).bytes, "Health")
         try conformance.check(service.live(detailed: true).bytes, "Health")
         try conformance.check(await service.ready(detailed: true).bytes, "Health")
         try conformance.check(await service.ready(detailed: false).bytes, "Health")
         try conformance.check(VigilService.render(Problem.of(.unknownJob("x")), requestID: "r").bytes, "Problem")
         #expect(conformance.differences == [])
-        let schemas = ["FeatureReport", "RowNorm", "Models", "Model", "Health", "HealthCheck", "Problem"]
+        let schemas = ["FeatureReport", "RowNorm", "Models", "Model", "Canary", "Health", "HealthCheck", "Problem"]
         #expect(conformance.unseen(in: schemas) == [])
     }
 

@@ -44,12 +44,10 @@ struct ReplacementTests {
         try service.scoring.start()
         async let replacing: Void = {
             for round in 0..<30 {
-                await models.replace(by: try Self.version(Self.digests[round % 3]))
+                let version = await models.stage(try Self.version(Self.digests[round % 3]))
                 try await service.scoring.backlog.serve(await models.served, missing: .wait)
+                models.promote(version)
             }
-            // Those that still wait get theirs.
-            for digest in Self.digests { await models.add(try Self.version(digest)) }
-            try await service.scoring.backlog.serve(await models.served, missing: .wait)
         }()
         var ids: [JobID] = []
         for _ in 0..<200 { ids.append(try await post(service)) }
@@ -82,7 +80,7 @@ struct ReplacementTests {
             var asked = wanted.stream.makeAsyncIterator()
             await asked.next()
             let second = try Self.version("bb")
-            await models.replace(by: second)
+            models.promote(await models.stage(second))
             let value = field == "fps" ? "25" : second.name
             let matrix = NPYWriter.encode(
                 [Float](repeating: 0.5, count: 30 * Self.width), rows: 30, columns: Self.width)

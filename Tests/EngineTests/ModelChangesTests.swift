@@ -1,5 +1,7 @@
 import Engine
+import Foundation
 import Jobs
+import Platform
 import TestSupport
 import Testing
 import VadCLIP
@@ -95,9 +97,17 @@ struct ModelLibraryTests {
 
     @Test("a file is loaded from the folder alone, and from nowhere without one")
     func folder() async throws {
-        #expect(try await library(["/m/new": "bb"], folder: "/m").stage("one", from: "new").knownSHA256 == "bb")
+        let library = try library(["/m/new": "bb", "/m/one": "cc", "/m/two.safetensors": "dd"], folder: "/m")
+        #expect(try await library.stage("one", from: "new").knownSHA256 == "bb")
+        #expect(library.isGivenAnother("one"), "the next start takes its own again")
+        _ = try await library.stage("one", from: "one")
+        #expect(!library.isGivenAnother("one"))
+        for (file, isAnother) in [("new", true), ("two.safetensors", false)] {
+            _ = try await library.stage("two", from: file)
+            #expect(library.isGivenAnother("two") == isAnother)
+        }
         await #expect(throws: ModelChangeError.badFile("new", hasFolder: false)) {
-            try await library(["/m/new": "bb"]).stage("one", from: "new")
+            try await self.library(["/m/new": "bb"]).stage("one", from: "new")
         }
     }
 
@@ -110,6 +120,27 @@ struct ModelLibraryTests {
         #expect(library.registry.version(of: ModelID(name: "one", sha256: "cc")) == nil)
     }
 
+    @Test("a file of which no copy can be made once the server serves is not taken, and what is served stays")
+    func noCopy() async throws {
+        let folder = try ScratchFolder()
+        let path = folder.path + "/one"
+        try FileManager.default.copyItem(atPath: Paths.root + "/Sources/CResources/demo.safetensors", toPath: path)
+        let library = ModelLibrary(serving: try TestModel.version("aa", name: "one"), from: path) {
+            path, _ throws(ModelLoadError) in
+            do { return try ModelFile.load(try MappedFile(path: path ?? ""), kernels: .available[0]).0 } catch {
+                throw ModelLoadError(reason: "\(error)")
+            }
+        }
+        _ = library.isolate(in: folder.path + "/none")
+        let error = await #expect(throws: ModelChangeError.self) { try await library.stage("one") }
+        #expect(error?.description.contains("\(path): no copy can be made") == true)
+        #expect(library.registry.default.knownSHA256 == "aa" && library.registry.hidden.isEmpty)
+        _ = library.isolate(in: folder.path)
+        let version = try await library.stage("one")
+        truncate(path, 0)
+        #expect(version.model.info.digest.file?.isUnchanged == true)
+    }
+
     @Test("an earlier version is found by nothing, or by its digits")
     func earlier() async throws {
         let library = try library(["/m/one": "bb"])
@@ -117,9 +148,12 @@ struct ModelLibraryTests {
         library.registry.promote(try await library.stage("one"))
         #expect(try await library.earlier("one").knownSHA256 == "aa")
         #expect(try await library.earlier("one", "BB").knownSHA256 == "bb")
-        await #expect(throws: ModelChangeError.unknownVersion("one", "cc", known: ["bb", "aa"])) {
-            try await library.earlier("one", "cc")
-        }
+        let none = ModelLookupError.unknownVersion("one@cc", served: ["bb", "aa"])
+        await #expect(throws: ModelChangeError.noVersion("one", none)) { try await library.earlier("one", "cc") }
+        let hidden = await library.registry.stage(try TestModel.version("ba", name: "one"))
+        #expect(try await library.earlier("one", "ba") === hidden, "what does its jobs alone can come back")
+        let several = ModelLookupError.ambiguous("one@b", ["bb", "ba"])
+        await #expect(throws: ModelChangeError.noVersion("one", several)) { try await library.earlier("one", "b") }
     }
 }
 

@@ -94,8 +94,8 @@ private struct RunningEngine {
 
     func arrival() async { for await _ in work.arrivals.stream { return } }
 
-    func replace(by digest: String) async throws {
-        await models.replace(by: try TestModel.version(digest))
+    func serve(_ digests: [String]) async throws {
+        for digest in digests { await models.serve(try TestModel.version(digest)) }
         try await tellStore()
     }
 
@@ -116,35 +116,41 @@ struct ModelEngineTests {
         let running = try RunningEngine(models, workers: 1)
         let first = try await running.submit("aa", parts: 2)
         await running.arrival()
-        try await running.replace(by: "bb")
-        #expect(old.object != nil && models.default.knownSHA256 == "bb")
-        let second = try await running.submit("bb")
+        // The one before stays at hand; what was before that goes once nobody has it.
+        try await running.serve(["bb", "cc"])
+        models.drop(Set(models.unheld))
+        #expect(old.object != nil && models.default.knownSHA256 == "cc")
+        let second = try await running.submit("cc")
         running.work.open(for: 3)
         #expect(try await running.end(of: first) == "aa")
-        #expect(try await running.end(of: second) == "bb")
-        await waitUntil { old.object == nil && weights.object == nil }
+        #expect(try await running.end(of: second) == "cc")
+        await waitUntil {
+            models.drop(Set(models.unheld))
+            return old.object == nil && weights.object == nil
+        }
         await waitUntil { running.left() == 1 }
         await running.pool.drain(within: .seconds(1))
     }
 
-    @Test("a job that was claimed and not begun when its version was retired waits for it, and loses nothing")
+    @Test("a job that was claimed and not begun when its version went waits for it, and loses nothing")
     func retiredInHand() async throws {
         let models = ModelRegistry(serving: try TestModel.version("aa"))
         let other = try TestModel.version("cc", name: "other")
-        await models.add(other)
+        await models.serve(other)
         let running = try RunningEngine(models, workers: 1)
         let first = try await running.submit("aa")
         await running.arrival()
         let second = try await running.submit("cc", name: "other")
         try await waitUntil { try await running.store.counts().running == 2 }
-        try models.retire(other)
+        try models.withdraw("other")
+        models.drop([ModelID(name: "other", sha256: "cc")])
         try await running.tellStore()
         running.work.open(for: 1)
         #expect(try await running.end(of: first) == "aa")
         try await waitUntil { try await running.backlog.waitingJobs().map(\.jobs) == [1] }
         let waiting = try #require(try await running.backlog.job(second))
         #expect(waiting.status == .queued && waiting.isModelMissing && waiting.attempt == 0)
-        await models.add(other)
+        await models.serve(other)
         try await running.tellStore()
         running.work.open(for: 1)
         #expect(try await running.end(of: second) == "cc")
@@ -154,7 +160,7 @@ struct ModelEngineTests {
     @Test("each worker has scratch memory of its own for each version")
     func scratch() async throws {
         let models = ModelRegistry(serving: try TestModel.version("aa"))
-        await models.add(try TestModel.version("bb"))
+        await models.serve(try TestModel.version("bb"))
         let running = try RunningEngine(models, workers: 3)
         running.work.open(for: 600)
         var jobs: [(id: JobID, digest: String)] = []

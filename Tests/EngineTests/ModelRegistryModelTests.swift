@@ -4,25 +4,34 @@ import TestSupport
 import Testing
 import VadCLIP
 
-/// What a registry should be, in the plainest form: a list of names, each with its digests, the current one last.
+/// What a registry should be, in the plainest form: a list of names, each with its digests, the current one first, and what is
+/// hidden.
 private struct RegistryModel {
+    typealias Version = (name: String, digest: String)
+
     var names: [(name: String, digests: [String])]
+    var hidden: [Version] = []
+
+    var working: [Version] { names.flatMap { name in name.digests.map { (name.name, $0) } } + hidden }
 
     func digests(of name: String) -> [String] { names.first { $0.name == name }?.digests ?? [] }
 
-    mutating func put(_ digest: String, _ name: String, alone: Bool) {
+    mutating func stage(_ digest: String, _ name: String) {
+        if !working.contains(where: { $0 == (name, digest) }) { hidden.append((name, digest)) }
+    }
+
+    mutating func promote(_ digest: String, _ name: String) {
+        hidden.removeAll { $0 == (name, digest) }
         guard let index = names.firstIndex(where: { $0.name == name }) else { return names.append((name, [digest])) }
-        names[index].digests.removeAll { $0 == digest || alone }
-        names[index].digests.append(digest)
+        let digests = [digest] + names[index].digests.filter { $0 != digest }
+        hidden += digests.dropFirst(2).map { (name, $0) }
+        names[index].digests = Array(digests.prefix(2))
     }
 
     /// Whether that may be.
-    mutating func retire(_ digest: String, _ name: String) -> Bool {
-        guard let index = names.firstIndex(where: { $0.name == name }), names[index].digests.contains(digest),
-            index > 0 || names[index].digests.count > 1
-        else { return false }
-        names[index].digests.removeAll { $0 == digest }
-        if names[index].digests.isEmpty { names.remove(at: index) }
+    mutating func withdraw(_ name: String) -> Bool {
+        guard let index = names.firstIndex(where: { $0.name == name }), index > 0 else { return false }
+        hidden += names.remove(at: index).digests.map { (name, $0) }
         return true
     }
 }
@@ -54,56 +63,69 @@ private final class RegistryRun {
 
     func step() async throws {
         let name = ["a", "b", "c"].randomElement(using: &random) ?? "a"
-        switch Int.random(in: 0..<6, using: &random) {
-        case 0, 1: try await put(name, alone: Bool.random(using: &random))
-        case 2, 3: retire(name)
-        case 4: if let version = try? await registry.find(name) { held.append(version) }
-        default: if !held.isEmpty { held.remove(at: Int.random(in: 0..<held.count, using: &random)) }
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0, 1, 2: try await put(name, isFound: true)
+        case 3: try await put(name, isFound: false)
+        case 4: withdraw(name)
+        case 5: if let version = try? await registry.find(name) { held.append(version) }
+        case 6: if !held.isEmpty { held.remove(at: Int.random(in: 0..<held.count, using: &random)) }
+        default: drop()
         }
     }
 
-    private func put(_ name: String, alone: Bool) async throws {
+    private func put(_ name: String, isFound: Bool) async throws {
         let digest = digest()
         let version = try TestModel.version(digest, name: name)
-        let isThere = model.digests(of: name).contains(digest)
-        let served = alone ? await registry.replace(by: version) : await registry.add(version)
-        model.put(digest, name, alone: alone)
+        let isThere = model.working.contains { $0 == (name, digest) }
+        let served = await registry.stage(version)
+        model.stage(digest, name)
         #expect((served === version) == !isThere && served.knownSHA256 == digest)
         see(version)
+        guard isFound else { return }
+        registry.promote(served)
+        model.promote(digest, name)
     }
 
-    private func retire(_ name: String) {
-        guard let version = (registry.all + held).filter({ $0.name == name }).randomElement(using: &random) else {
-            return
-        }
-        // One that is held may have been replaced by an equal one, which stays.
-        let isServed = registry.all.contains { $0 === version }
-        let mayBe = isServed && model.retire(version.knownSHA256 ?? "", name)
+    private func withdraw(_ name: String) {
+        let mayBe = model.withdraw(name)
         do {
-            try registry.retire(version)
+            try registry.withdraw(name)
             #expect(mayBe)
         } catch { #expect(!mayBe, "\(error)") }
     }
 
+    /// What nobody has goes.
+    private func drop() {
+        func isHeld(_ name: String, _ digest: String) -> Bool {
+            held.contains { $0.name == name && $0.knownSHA256 == digest }
+        }
+        let unheld = registry.unheld
+        let expected = model.hidden.filter { !isHeld($0.name, $0.digest) }
+        #expect(Set(unheld) == Set(expected.map { ModelID(name: $0.name, sha256: $0.digest) }))
+        registry.drop(Set(unheld))
+        model.hidden.removeAll { !isHeld($0.name, $0.digest) }
+    }
+
     /// Everything that can be asked is as in the model, and what nobody has any more is gone.
     func check(_ comment: Comment) async throws {
-        let all = model.names.flatMap { name in name.digests.reversed().map { "\(name.name) \($0)" } }
-        #expect(registry.all.map { "\($0.name) \($0.knownSHA256 ?? "")" } == all, comment)
-        #expect(registry.default.knownSHA256 == model.names[0].digests.last, comment)
-        let pairs = model.names.reversed().flatMap { name in name.digests.map { ($0, name.name) } }
+        let all = (registry.all + registry.hidden).map { "\($0.name) \($0.knownSHA256 ?? "")" }
+        #expect(all == model.working.map { "\($0.name) \($0.digest)" }, comment)
+        #expect(registry.default.knownSHA256 == model.names[0].digests.first, comment)
+        #expect(registry.names == model.names.map(\.name), comment)
+        let pairs = model.working.reversed().map { ($0.digest, $0.name) }
         let names = Dictionary(pairs, uniquingKeysWith: { $1 })
         #expect(await registry.served == ServedModels(names), comment)
         for name in ["a", "b", "c"] {
             let digests = model.digests(of: name)
             let current = try? await registry.find(name)
-            #expect(current?.knownSHA256 == digests.last, comment)
+            #expect(current?.knownSHA256 == digests.first, comment)
             for start in ["0", "1", "01", "001", "1101"] {
                 let fitting = digests.filter { $0.hasPrefix(start) }
                 let found = try? await registry.find("\(name)@\(start)")
                 #expect(found?.knownSHA256 == (fitting.count == 1 ? fitting[0] : nil), comment)
             }
         }
-        let kept = Set((registry.all + held).map(ObjectIdentifier.init))
+        let kept = Set((registry.all + registry.hidden + held).map(ObjectIdentifier.init))
         for (name, digest, version, model) in seen {
             let isKept = version.object.map { kept.contains(ObjectIdentifier($0)) } ?? false
             #expect((version.object != nil) == isKept, "\(name) \(digest) is left, \(comment)")
@@ -114,7 +136,7 @@ private final class RegistryRun {
 
 @Suite("A registry of models does what a list of names and digests would", .timeLimit(.minutes(1)))
 struct ModelRegistryModelTests {
-    @Test("whatever is added, replaced, retired and held", arguments: 0..<20 as Range<UInt64>)
+    @Test("whatever is staged, promoted, withdrawn, held and dropped", arguments: 0..<20 as Range<UInt64>)
     func random(seed: UInt64) async throws {
         let run = try RegistryRun(seed: seed)
         for step in 0..<60 {

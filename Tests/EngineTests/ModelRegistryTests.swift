@@ -11,8 +11,8 @@ struct ModelRegistryTests {
     @Test("are found by name, or by name and the start of their SHA-256")
     func lookup() async throws {
         let registry = ModelRegistry(serving: try TestModel.version("3f2a00", name: "ucf-crime"))
-        await registry.add(try TestModel.version("3f2b00", name: "ucf-crime"))
-        await registry.add(try TestModel.version("aa", name: "xd@home"))
+        await registry.serve(try TestModel.version("3f2b00", name: "ucf-crime"))
+        await registry.serve(try TestModel.version("aa", name: "xd@home"))
         let found = [
             "ucf-crime": "3f2b00", "ucf-crime@3f2a": "3f2a00", "ucf-crime@3F2B00": "3f2b00", "xd@home": "aa",
             "xd@home@a": "aa",
@@ -48,8 +48,8 @@ struct ModelRegistryTests {
                 ModelLookupError.ambiguous("a@1", ["12", "13"]),
                 "'a@1' is several versions: expected more digits of 12, or 13"
             ),
-            (RetirementError.notServed("a"), "this version of 'a' is not served"),
-            (RetirementError.isDefault("a"), "'a' is the default, and this is its only version: add another before"),
+            (RetirementError.notServed("a"), "nothing is served as 'a'"),
+            (RetirementError.isDefault("a"), "'a' is the default, which stays"),
         ]
         for (error, text) in table { #expect(error.description == text) }
     }
@@ -57,8 +57,8 @@ struct ModelRegistryTests {
     @Test("are known to the store by their digests, each once")
     func served() async throws {
         let registry = ModelRegistry(serving: try TestModel.version("aa", name: "one"))
-        await registry.add(try TestModel.version("bb", name: "one"))
-        await registry.add(try TestModel.version("aa", name: "two"))
+        await registry.serve(try TestModel.version("bb", name: "one"))
+        await registry.serve(try TestModel.version("aa", name: "two"))
         #expect(await registry.served == ServedModels(["aa": "one", "bb": "one"]))
         #expect(registry.version(of: ModelID(name: "two", sha256: "aa"))?.name == "two")
         #expect(registry.version(of: ModelID(name: "three", sha256: "aa"))?.name == "one")
@@ -72,18 +72,14 @@ struct ModelRegistryTests {
     func defaultStays() async throws {
         let first = try TestModel.version("aa")
         let registry = ModelRegistry(serving: first)
-        #expect(throws: RetirementError.isDefault("tiny")) { try registry.retire(first) }
-        let other = try TestModel.version("cc", name: "other")
-        await registry.add(other)
+        #expect(throws: RetirementError.isDefault("tiny")) { try registry.withdraw("tiny") }
+        await registry.serve(try TestModel.version("cc", name: "other"))
         let second = try TestModel.version("bb")
-        #expect(await registry.replace(by: second) === second)
-        #expect(registry.default === second)
-        #expect(throws: RetirementError.notServed("tiny")) { try registry.retire(first) }
-        try registry.retire(other)
-        #expect(registry.all.map(\.knownSHA256) == ["bb"])
-        await registry.add(first)
-        try registry.retire(first)
-        #expect(registry.default === second)
+        #expect(await registry.serve(second) === second && registry.default === second)
+        #expect(throws: RetirementError.isDefault("tiny")) { try registry.withdraw("tiny") }
+        try registry.withdraw("other")
+        #expect(registry.all.map(\.knownSHA256) == ["bb", "aa"] && registry.names == ["tiny"])
+        #expect(await registry.serve(try TestModel.version("aa")) === first && registry.default === first)
     }
 
     @Test("have the digest of their file, computed once for all who ask")

@@ -1,4 +1,5 @@
 import Formats
+import Platform
 import TestSupport
 import Testing
 
@@ -76,6 +77,80 @@ struct TorchTests {
         let folder = try ScratchFolder()
         let file = try folder.write(TestZip(pickle: pickle, storages: ["0": storage]).bytes)
         return failure(of: CheckpointError.self) { _ = try TorchCheckpoint(file: file) }?.description
+    }
+
+    /// A TorchScript archive of modules whose attributes `fill` writes.
+    private func script(_ fill: (inout TestPickle) -> Void) throws -> MappedFile {
+        var pickle = TestPickle()
+        pickle.global("__torch__", "Module")
+        pickle.bytes += [0x29, 0x81, 0x7D, 0x28]
+        fill(&pickle)
+        pickle.op("ub.")
+        var zip = TestZip(pickle: pickle.bytes, storages: ["0": [UInt8](repeating: 0, count: 48)])
+        zip.entries.append(.init(name: "archive/code/__torch__.py", data: Array("import os".utf8)))
+        return try ScratchFolder().write(zip.bytes)
+    }
+
+    @Test("a TorchScript archive's tensors have the names that its state dict would give them")
+    func readsScript() throws {
+        let file = try script { pickle in
+            pickle.text("bias")
+            pickle.tensor(count: 12, shape: [3], strides: [1])
+            pickle.text("training")
+            pickle.op("N")
+            for name in ["inner", "again"] {
+                pickle.text(name)
+                pickle.global("__torch__.inner", "Module")
+                pickle.bytes += [0x29, 0x81, 0x7D, 0x28]
+                pickle.text("weight")
+                pickle.tensor(count: 12, shape: [3, 4], strides: [4, 1])
+                pickle.op("ub")
+            }
+        }
+        let checkpoint = try TorchCheckpoint(file: file)
+        #expect(checkpoint.names == ["bias", "inner.weight", "again.weight"])
+        #expect(checkpoint.tensor(named: "inner.weight")?.shape == [3, 4])
+    }
+
+    @Test("names that a TorchScript archive repeats by reference cost no more than they may")
+    func boundsScriptNames() throws {
+        let long = try script { pickle in
+            pickle.text(String(repeating: "n", count: 2_000))
+            pickle.tensor(count: 12, shape: [3], strides: [1])
+        }
+        let many = try script { pickle in
+            for _ in 0..<20_000 {
+                // The name is remembered once and meant by each attribute.
+                if pickle.bytes.count < 1_000 {
+                    pickle.text(String(repeating: "n", count: 1_000))
+                    pickle.bytes += [0x71, 0]
+                    pickle.tensor(count: 12, shape: [3], strides: [1])
+                    pickle.bytes += [0x71, 1]
+                } else {
+                    pickle.bytes += [0x68, 0, 0x68, 1]
+                }
+            }
+        }
+        let shared = try script { pickle in
+            // One module under many names, and itself within.
+            pickle.text("a")
+            pickle.global("__torch__.inner", "Module")
+            pickle.bytes += [0x29, 0x81, 0x71, 0, 0x7D, 0x28]
+            pickle.text("weight")
+            pickle.tensor(count: 12, shape: [3], strides: [1])
+            pickle.text("self")
+            pickle.bytes += [0x68, 0]
+            pickle.op("ub")
+            for number in 0..<100 {
+                pickle.text("b\(number)")
+                pickle.bytes += [0x68, 0]
+            }
+        }
+        for file in [long, many] {
+            let error = failure(of: CheckpointError.self) { _ = try TorchCheckpoint(file: file) }
+            #expect(error?.description.contains("too many, too deep or too long of name") == true)
+        }
+        #expect(try TorchCheckpoint(file: shared).names == ["a.weight"])
     }
 
     @Test("an os.system pickle inside an archive is refused by name", arguments: 0...5)

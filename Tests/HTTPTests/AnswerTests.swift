@@ -51,8 +51,15 @@ struct AnswerTests {
         let connection = StateHarness(answersDeferred: false)
         connection.feed("GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
         connection.answer(
-            Response(status: .ok, fields: [.contentLength: "99", .transferEncoding: "chunked", .date: "never"]))
+            Response(
+                status: .ok,
+                fields: [
+                    .contentLength: "99", .transferEncoding: "chunked", .date: "never", .server: "never",
+                    .trailer: "never", .upgrade: "never", .connection: "never", .requestID: "never",
+                    .xContentTypeOptions: "never", .allow: "mine",
+                ]))
         #expect(connection.sent.contains("\r\nContent-Length: 0\r\n"))
+        #expect(connection.sent.contains("\r\nAllow: mine\r\n"))
         #expect(!connection.sent.contains("chunked") && !connection.sent.contains("never"))
     }
 

@@ -48,6 +48,17 @@ struct ScoreComparisonTests {
         #expect(other.lost == [] && other.gained.map { $0.start..<$0.end } == [0..<1])
     }
 
+    @Test("classes are the same where their labels differ in the case of the letters A to Z alone")
+    func foldedClasses() {
+        func fine(_ one: [String], _ other: [String]) -> Float? {
+            ScoreComparison(video([1], labels: one), video([2], fine: [3, 0], labels: other)).fineDifference?.largest
+        }
+        let same = fine(["normal", "roadaccidents"], ["normal", "roadaccidents"])
+        #expect(same != nil && fine(["normal", "roadAccidents"], ["Normal", "roadaccidents"]) == same)
+        #expect(fine(["normal", "\u{212A}"], ["normal", "k"]) == nil, "no other rule of Unicode counts")
+        #expect(fine(["normal", "road accidents"], ["normal", "roadAccidents"]) == nil)
+    }
+
     @Test("models of other classes are compared by their coarse scores alone")
     func otherClasses() {
         let comparison = ScoreComparison(video([1]), video([2], labels: ["normal", "smoke"]))

@@ -1,4 +1,5 @@
 import JSON
+import Tensors
 import Testing
 import VadCLIP
 
@@ -156,6 +157,17 @@ struct StoredResultTests {
         var stored = result(caveat: "for nights alone")
         stored.trained = trained
         #expect(ScoreResult(encoded: stored.encoded) == stored)
+    }
+
+    @Test("a result has the arithmetic that it was computed in", arguments: Compute.allCases)
+    func compute(compute: Compute) {
+        var stored = result(length: 256, caveat: "for nights alone")
+        let float32 = stored.encoded
+        stored.compute = compute
+        stored.acceptedForSHA256 = "ef"
+        #expect(ScoreResult(encoded: stored.encoded) == stored)
+        stored.acceptedForSHA256 = nil
+        #expect((stored.encoded == float32) == (compute == .float32))
     }
 
     @Test("a result has the family and settings by which its scores are made")

@@ -146,8 +146,8 @@ struct UploadFormTests {
     @Test("what can't be scored is told with the matrix's name")
     func featureErrors() {
         let error = FeatureError.notFinite(row: 17, column: 3, value: .nan)
-        let named = ScoringError.features(error, file: "cam7.npy").description
+        let named = ScoringError.features(error, file: "cam7.npy", models: []).description
         #expect(named.hasPrefix("'cam7.npy': column 3 of row 17 is NaN"))
-        #expect(ScoringError.features(error, file: nil).description == error.description)
+        #expect(ScoringError.features(error, file: nil, models: []).description == error.description)
     }
 }

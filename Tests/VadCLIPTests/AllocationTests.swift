@@ -14,10 +14,12 @@ struct AllocationTests {
         #expect(array.count == 10_000)
     }
 
-    @Test("scoring a chunk allocates nothing, whatever its length", arguments: Kernels.available.map(\.name))
-    func scoring(name: String) throws {
+    @Test(
+        "scoring a chunk allocates nothing, whatever its length", arguments: Kernels.available,
+        Compute.allCases)
+    func scoring(kernels: Kernels, compute: Compute) throws {
         let source = RandomModel(width: 64, length: 64, layers: 2, window: 8, seed: 3)
-        let model = try source.model(.named(name))
+        let model = try source.model(kernels.computing(compute))
         let scorer = ChunkScorer(model: model)
         var coarse = [Float](repeating: 0, count: 64)
         var fine = [Float](repeating: 0, count: 64 * model.classes.labels.count)

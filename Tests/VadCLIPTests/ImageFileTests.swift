@@ -137,6 +137,43 @@ struct ImageFileTests {
         }
     }
 
+    @Test(
+        "a file that does not say the tower's SHA-256 is refused",
+        arguments: ["", "x", String(repeating: "g", count: 64)])
+    func refusesDigest(digest: String) throws {
+        let file = try SafetensorsFile(file: MappedFile(path: importTiny { $0.keepImageTower = true }))
+        var metadata = file.metadata
+        metadata[ByteText("image_sha256")] = digest.isEmpty ? nil : digest
+        let path = "\(Paths.scratch)/image-\(UUID().uuidString).safetensors"
+        try SafetensorsWriter(
+            metadata: metadata,
+            tensors: file.tensors.map { tensor in
+                .init(name: tensor.name, elementType: tensor.elementType, shape: tensor.shape) { sink in
+                    try file.withBytes(of: tensor) { try sink($0) }
+                }
+            }
+        ).write(to: path)
+        let error = failure(of: ModelError.self) { _ = try load(path) }
+        #expect(error?.description.contains("image_sha256") == true, "\(String(describing: error))")
+    }
+
+    @Test("only what is CLIP's in every tensor is a tower alone: a model that lacks a tensor is not")
+    func notAlone() throws {
+        let source = try CheckpointSource(file: MappedFile(path: Golden.checkpoint("tiny")))
+        func written(_ isKept: (String) -> Bool) throws -> MappedFile {
+            let path = "\(Paths.scratch)/image-\(UUID().uuidString).safetensors"
+            try SafetensorsWriter(
+                tensors: source.names.filter(isKept).map { name in
+                    let shape = source.shape(of: name) ?? []
+                    return .init(name: name, shape: shape) { try source.floats(name, shape: shape) }
+                }
+            ).write(to: path)
+            return try MappedFile(path: path)
+        }
+        #expect(try !ImageImporter.isOfCLIPAlone(written { $0 != "frame_position_embeddings.weight" }))
+        #expect(try ImageImporter.isOfCLIPAlone(written { $0.hasPrefix("clipmodel.") }))
+    }
+
     /// A copy of a file in which every byte of a tensor is another.
     private func overwritten(_ path: String, tensor name: String, with byte: UInt8) throws -> String {
         let file = try SafetensorsFile(file: MappedFile(path: path))

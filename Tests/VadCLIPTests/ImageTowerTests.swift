@@ -58,6 +58,24 @@ struct ImageTowerTests {
         }
     }
 
+    @Test("so it is at ViT-B/16's width and rows, with random weights")
+    func sameBitsWide() throws {
+        let shape = ImageTower.Configuration(width: 768, outputWidth: 512, layers: 2, patch: 16, grid: 14)
+        let tower = try ImageTower(from: Noise(), configuration: shape, in: Preparation(kernels: .available[0]))
+        var random = SplitMix64(state: 7)
+        let images = (0..<4).map { _ in
+            (0..<3 * 224 * 224).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        }
+        let alone = ImageScratch(for: tower, images: 1)
+        let expected = images.flatMap { tower.encode([$0], with: alone).values }
+        #expect(expected.allSatisfy(\.isFinite) && Set(expected).count > 1_000)
+        for (batch, threads) in [(1, 2), (3, 1), (4, 1), (4, 2), (4, 3)] {
+            let found = tower.encode(
+                images, with: ImageScratch(for: tower, images: batch, crew: Threads(count: threads)))
+            #expect(found.values == expected, "\(batch) images, \(threads) threads")
+        }
+    }
+
     @Test("rows are cut into parts that fill no more than is reserved, and are shared evenly")
     func parts() {
         for rows in [1, 5, 12, 197, 205, 394, 788, 3_152, 577 * 3] {
@@ -84,7 +102,8 @@ struct ImageTowerTests {
         #expect(try shape(1_024, 14, 257, 24, 768).begins(with: "ViT-L/14, 224 pixels, 16 x 16 patches"))
         #expect(try shape(1_024, 14, 577, 24, 768).begins(with: "ViT-L/14, 336 pixels"))
         for (width, patch, rows, layers, out) in [
-            (100, 16, 197, 12, 512), (768, 16, 198, 12, 512), (768, 16, 1, 12, 512), (768, 65, 50, 12, 512),
+            (100, 16, 197, 12, 512), (1_280, 14, 257, 32, 1_024), (640, 16, 197, 12, 512), (768, 16, 198, 12, 512),
+            (768, 16, 1, 12, 512), (768, 65, 50, 12, 512),
             (768, 16, 197, 0, 512), (768, 16, 197, 65, 512), (768, 16, 197, 12, 10_000),
         ] {
             #expect(throws: WeightError.self, "\(width) \(patch) \(rows) \(layers) \(out)") {
@@ -194,6 +213,17 @@ private struct Threads: TaskSharing {
                 body(task, thread)
             }
         }
+    }
+}
+
+/// Random values of the usual sizes.
+private struct Noise: WeightSource {
+    func shape(of name: String) -> [Int]? { nil }
+
+    func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {
+        var random = SplitMix64(state: UInt64(name.utf8.count))
+        let scale = shape.count > 1 ? 1.7 / Float(shape.dropFirst().reduce(1, *)).squareRoot() : 1
+        return (0..<shape.reduce(1, *)).map { _ in scale * (2 * Float(random.unit()) - 1) }
     }
 }
 

@@ -9,7 +9,7 @@ import Testing
 @testable import VadCLIP
 
 /// Random weights whose names can be listed, as a checkpoint's.
-private struct RandomCheckpoint: NamedWeights {
+struct RandomCheckpoint: NamedWeights {
     let base: SyntheticWeights
     let names: [String]
 
@@ -21,7 +21,7 @@ private struct RandomCheckpoint: NamedWeights {
 }
 
 /// Writes model files of one random checkpoint.
-private struct Writer {
+struct ModelFileWriter {
     let source = RandomModel(width: 64, length: 48, layers: 2, window: 8, seed: 4)
 
     private var checkpoint: RandomCheckpoint {
@@ -30,7 +30,10 @@ private struct Writer {
             names: Network.tensors(of: source.configuration).map(\.name))
     }
 
-    func file(precision: WeightPrecision = .float32, prepared: Kernels? = nil) throws -> String {
+    func file(
+        precision: WeightPrecision = .float32, prepared: Kernels? = nil, computes: [Compute] = [.float32],
+        checked: [Compute] = []
+    ) throws -> String {
         let text = try source.model(.portable).classes
         let plan = ModelFilePlan(
             info: ModelInfo(
@@ -39,14 +42,17 @@ private struct Writer {
             tower: .init(width: 1, outputWidth: 1, layers: 0, context: 1, vocabulary: 1, prefix: 10, postfix: 10),
             vocabulary: nil, precision: precision, training: nil)
         let kept = RoundedWeights(base: checkpoint, precision: precision)
-        let test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: .portable)))
-        let preparation = try prepared.map { kernels in
+        var test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: .portable)))
+        for compute in checked {
+            test.record(try plan.model(of: kept, in: Preparation(kernels: .portable.computing(compute))))
+        }
+        let preparations = try computes.compactMap { prepared?.computing($0) }.map { kernels in
             let preparation = Preparation(kernels: kernels)
             _ = try plan.model(of: kept, in: preparation)
             return preparation
         }
         let path = "\(Paths.scratch)/prepared-\(UUID().uuidString).safetensors"
-        try plan.writer(checkpoint, test: test, prepared: preparation).write(to: path)
+        try plan.writer(checkpoint, test: test, prepared: preparations).write(to: path)
         return path
     }
 
@@ -65,7 +71,7 @@ private struct Writer {
 
 @Suite("Prepared weights in a model file")
 struct PreparedTests {
-    private let writer = Writer()
+    private let writer = ModelFileWriter()
 
     @Test("a model of prepared weights gives the same bits as one prepared when it is loaded")
     func sameBits() throws {

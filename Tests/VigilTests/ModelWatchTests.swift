@@ -77,7 +77,7 @@ struct ModelWatchTests {
         #expect(served("one") == "bb" && library.failure(of: "one") == nil)
         unlink(watch.path(of: "one"))
         await look()
-        #expect(served("one") == nil)
+        #expect(served("one") == nil && library.absent == [], "nobody took it away, there is just no such file")
         try put("aa", "one")
         await look()
         #expect(served("one") == "aa")
@@ -125,6 +125,41 @@ struct ModelWatchTests {
         try put("cc", "one")
         #expect(await watch.reread(scoring, library))
         #expect(served("one") == "cc" && served("two") == "cc")
+    }
+
+    @Test("where the file that a name was given is gone, the one that is called after it counts again")
+    func ownFile() async throws {
+        try put("aa", "one")
+        try put("bb", "two")
+        await look()
+        try await scoring.load("one", from: "two.safetensors")
+        unlink(watch.path(of: "two"))
+        for _ in 0..<2 { await look() }
+        #expect(served("one") == "aa" && served("two") == nil && library.absent == [])
+        // What can't be used and is gone is known no longer either.
+        try put("torn", "three")
+        await look()
+        #expect(library.absent.map(\.name) == ["three"])
+        unlink(watch.path(of: "three"))
+        await look()
+        #expect(library.absent == [])
+    }
+
+    @Test("what is no model by its name is passed over, and the log says which file and why, once")
+    func passedOver() async throws {
+        try put("aa", "one")
+        try put("bb", "é")
+        for name in ["notes.txt", ".hidden", "..data.safetensors", "one.SAFETENSORS"] {
+            try "cc".write(toFile: "\(folder.path)/models/\(name)", atomically: false, encoding: .utf8)
+        }
+        for _ in 0..<2 { await look() }
+        let told = notes.all.filter { $0.contains("passed over") }
+        #expect(library.registry.names == ["default", "one"] && told.count == 3, "\(told)")
+        for (file, reason) in [
+            ("notes.txt", "does not end"), ("one.SAFETENSORS", "does not end"), ("é.safetensors", "letters, digits"),
+        ] {
+            #expect(told.contains { $0.contains(file) && $0.contains(reason) }, "\(file): \(told)")
+        }
     }
 
     @Test("a folder that can't be read takes nothing away, and is told of once")

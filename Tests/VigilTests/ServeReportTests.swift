@@ -28,7 +28,7 @@ struct ServeReportTests {
 
     private func report(_ phase: ServeReport.Phase) -> ServeReport {
         ServeReport(
-            url: "http://127.0.0.1:8080", own: (2, "avx2"), model: "ucf-crime", form: .npy, clients: 4,
+            url: "http://127.0.0.1:8080", own: (2, "avx2", "float32"), model: "ucf-crime", form: .npy, clients: 4,
             pace: phase.schedule.pace, warmup: 0, seconds: 1, phases: [phase])
     }
 

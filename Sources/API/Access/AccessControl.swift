@@ -152,18 +152,12 @@ public struct AccessControl: Sendable {
         path.utf8.starts(with: "/v1/models/".utf8) || path.utf8.starts(with: "/v2/repository/models/".utf8)
     }
 
-    /// Whether the request comes from this machine, and from no page of a browser on it.
+    /// Whether the request comes from this machine, from no page of a browser on it, and through no proxy on it, which comes
+    /// from it for everybody.
     private func isHere(_ head: RequestHead, _ peer: SocketAddress, isLoopbackName: Bool?) -> Bool {
-        (peer == .unix || (isLoopbackName ?? true) && peer.isLoopback) && !Self.isPassedOn(head)
+        (peer == .unix || (isLoopbackName ?? true) && peer.isLoopback) && !head.isPassedOn
             && !origins.isForeign(head)
     }
-
-    /// Whether a proxy says that the request is somebody else's: one on this machine comes from it for everybody.
-    private static func isPassedOn(_ head: RequestHead) -> Bool { proxyFields.contains { head.fields.contains($0) } }
-
-    private static let proxyFields = [
-        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP",
-    ].compactMap { HTTPField.Name($0) }
 
     /// Where other services have their keys.
     private static let otherPlaces = ["X-API-Key", "API-Key", "X-Auth-Token"].compactMap { HTTPField.Name($0) }

@@ -9,6 +9,8 @@ struct JobDocument {
     var result: ScoreDocument?
     /// Whether it answers for another submission of the same features.
     var isReused = false
+    /// Why its model is not served, where it waits for that and more is known.
+    var missing: String?
 
     /// The job object.
     var json: [UInt8] {
@@ -52,11 +54,19 @@ struct JobDocument {
         }
     }
 
-    /// What looked wrong with the features, and why the job waits though it is not behind others.
+    /// What looked wrong with the features, which other model has scored them, and why the job waits though it is not behind
+    /// others.
     private func warnings(_ subject: ScoreSubject?) -> [String] {
-        let warnings = subject?.warnings ?? []
+        var warnings = subject?.warnings ?? []
+        if let scored = result?.result, let accepted = scored.acceptedForSHA256 {
+            warnings.append(
+                "the job was accepted for the model \(ModelID(name: job.model, sha256: accepted)), which was not served here, "
+                    + "and is scored by \(ModelID(name: scored.model, sha256: scored.modelSHA256))")
+        }
         guard job.status == .queued, job.isModelMissing else { return warnings }
-        return warnings + ["the job waits for its model \(job.modelID), which is not served here"]
+        return warnings + [
+            "the job waits for its model \(job.modelID), which is not served here" + (missing.map { ": \($0)" } ?? "")
+        ]
     }
 
     private func writeError(to json: inout JSONWriter) {

@@ -142,6 +142,7 @@ public struct ScoreDocument: Sendable {
             if let sha256 = result.acceptedForSHA256 { json.member("accepted_for_sha256", sha256) }
             json.member("features_sha256", result.featuresSHA256)
             json.member("kernels", result.kernels)
+            json.member("compute", result.compute.rawValue)
         }
     }
 }

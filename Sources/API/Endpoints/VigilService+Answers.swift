@@ -26,7 +26,7 @@ extension VigilService {
         }
         guard current.status.isEnded else {
             Self.retry(after: current.estimatedSeconds, &fields)
-            return .json(JobDocument(job: current).json, status: .accepted, fields: fields)
+            return .json(document(current).json, status: .accepted, fields: fields)
         }
         var response = try await show(current, to: request, isReused: isReused, note)
         for field in fields { response.fields[field.name] = field.value }

@@ -88,6 +88,7 @@ extension VigilService {
         let absent = (scoring.library?.absent ?? []).map { "'\($0.name)' is not served: \($0.reason)" }
         let others = waiting.map {
             "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
+                + (scoring.reason(missing: $0.model).map { " (\($0))" } ?? "")
         }
         return Check(
             name: "model", isFine: true,
@@ -95,7 +96,7 @@ extension VigilService {
     }
 
     private static func selfTest(of version: ModelVersion) -> String {
-        "self-test of '\(version.name)' passed with the \(version.model.kernels.name) kernels"
+        "self-test of '\(version.name)' passed with the \(version.model.kernels.described) kernels"
             + (version.model.info.caution.map { " (\($0))" } ?? "")
     }
 

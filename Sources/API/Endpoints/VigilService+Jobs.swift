@@ -2,6 +2,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Jobs
+import Platform
 import Scoring
 
 /// `/jobs` and `/jobs/ID`.
@@ -74,7 +75,7 @@ extension VigilService {
             return Response(status: .notModified, fields: fields)
         }
         guard job.status == .succeeded else {
-            return .json(JobDocument(job: job, isReused: isReused).json, fields: fields)
+            return .json(document(job, isReused: isReused).json, fields: fields)
         }
         let isArray = form == Self.npy
         let isGiven = head.method != .head
@@ -125,6 +126,13 @@ extension VigilService {
         throw Problem.notAcceptable("\(what) is to be had as application/json alone.")
     }
 
+    /// A job without its result.
+    func document(_ job: Job, isReused: Bool = false) -> JobDocument {
+        JobDocument(
+            job: job, isReused: isReused,
+            missing: job.isModelMissing ? scoring.reason(missing: job.modelID) : nil)
+    }
+
     private func noArray(_ job: Job) -> HTTPProblem {
         Problem.notAcceptable(
             "Job \(job.id) is \(job.status.rawValue) and has no result: only application/json shows that.")
@@ -147,10 +155,10 @@ extension VigilService {
         switch try await scoring.cancel(id, for: caller) {
         case .cancelled(let job):
             try await note?.record(.delete, [job], status: .ok, outcome: "cancelled")
-            return .json(JobDocument(job: job).json)
+            return .json(document(job).json)
         case .requested(let job):
             try await note?.record(.delete, [job], status: .accepted, outcome: "cancelling")
-            return .json(JobDocument(job: job).json, status: .accepted)
+            return .json(document(job).json, status: .accepted)
         case .alreadyEnded(let job):
             guard try await scoring.forget(id) else { throw ScoringError.unknownJob(id.description) }
             try await note?.record(.delete, [job], status: .noContent, outcome: "forgotten")
@@ -165,7 +173,8 @@ extension VigilService {
 
     func listJobs(_ request: Request) async throws -> Response {
         let query = try parameters(
-            of: request, among: ["status", "batch", "owner", "created_after", "created_before", "limit", "cursor"])
+            of: request,
+            among: ["status", "batch", "owner", "model", "created_after", "created_before", "limit", "cursor"])
         try checkTakesJSON(request.head, "A list of jobs")
         let (filter, limit, cursor) = try taken { () throws(OptionError) in
             (
@@ -179,7 +188,7 @@ extension VigilService {
         let body = JSONWriter.document { json in
             json.object { json in
                 json.key("jobs")
-                json.array(page) { JobDocument(job: $1).write(to: &$0) }
+                json.array(page) { document($1).write(to: &$0) }
                 json.member("next", next)
             }
         }
@@ -190,6 +199,7 @@ extension VigilService {
         var filter = JobFilter()
         filter.status = try query["status"]?.word(among: JobStatus.allCases.map { ($0.rawValue, $0) })
         filter.owner = try query["owner"]?.text()
+        if let value = query["model"] { (filter.model, filter.modelDigits) = try Self.model(value) }
         filter.from = try query["created_after"]?.time()
         filter.until = try query["created_before"]?.time()
         if let value = query["batch"] {
@@ -199,6 +209,17 @@ extension VigilService {
             filter.batch = id
         }
         return filter
+    }
+
+    /// A name, or a name, `@` and the first digits of a SHA-256. What is served now says nothing of what jobs were accepted for.
+    private static func model(_ value: ParameterReader) throws(OptionError) -> (name: String, digits: String?) {
+        let text = try value.text()
+        guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")) else { return (text, nil) }
+        let digits = String(text[text.utf8.index(after: sign)...]).asciiLowercase
+        guard (1...64).contains(digits.utf8.count), digits.utf8.allSatisfy(ASCII.isHexDigit) else {
+            throw value.error("is no model: expected a name, or a name, '@' and the first digits of a SHA-256")
+        }
+        return (String(text[..<sign]), digits)
     }
 
     private static func cursor(_ value: ParameterReader?) throws(OptionError) -> JobID? {

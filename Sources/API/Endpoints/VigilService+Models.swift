@@ -23,58 +23,51 @@ extension VigilService {
 
     /// Reads a model's file anew, or gives its name an earlier version again.
     func loadModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
-        let (name, wish) = try await wish(of: request)
-        let version = try await told("load", name, request) {
-            try await scoring.load(name, from: wish.file, version: wish.version)
-        }
-        try await note?.record(name, version.knownSHA256, status: .ok, outcome: "loaded")
-        return await answer(name)
+        let wish = try await wish(of: request, among: ModelWish.names)
+        return await answer(try await make(wish.load, for: request, note))
     }
 
     /// Serves a name no longer.
     func unloadModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
-        let (name, _) = try await wish(of: request, among: [])
-        try await told("unload", name, request) { try await scoring.unload(name) }
-        try await note?.record(name, nil, status: .ok, outcome: "unloaded")
-        return await answer(name)
+        _ = try await wish(of: request, among: [])
+        return await answer(try await make(.unload, for: request, note))
     }
 
     /// Gives a name the version again that it had before.
     func rollBackModel(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
-        let (name, _) = try await wish(of: request, among: [])
-        let version = try await told("rollback", name, request) { try await scoring.rollBack(name) }
-        try await note?.record(name, version.knownSHA256, status: .ok, outcome: "rolled-back")
-        return await answer(name)
+        _ = try await wish(of: request, among: [])
+        return await answer(try await make(.rollBack, for: request, note))
     }
 
-    /// Does what a client asks of what is served, and tells the log of it: what follows from it is seen there too.
-    func told<Value>(
-        _ change: String, _ name: String, _ request: Request, _ body: () async throws -> Value
-    ) async throws -> Value {
+    /// Does what a client asks of what is served by the name in the path, and tells both logs of it: what follows from it is seen
+    /// in the server's too.
+    ///
+    /// - Returns: the name
+    @discardableResult
+    func make(_ change: ModelChange, for request: Request, _ note: AuditNote?) async throws -> String {
+        let name = request.pathParameters["name"] ?? ""
         let logger = scoring.backlog.logger
         var fields: Logger.Metadata = [
-            "change": "\(change)", "model": "\(name.prefix(100))", "request": "\(request.id)",
+            "change": "\(change.word)", "model": "\(name.prefix(100))", "request": "\(request.id)",
             "client": "\(request.client)",
         ]
-        do {
-            let value = try await body()
-            if let version = value as? ModelVersion { fields["sha256"] = "\(await version.sha256)" }
-            logger.notice("a client has changed what is served", metadata: fields)
-            return value
-        } catch {
+        let version: ModelVersion?
+        do throws(ScoringError) { version = try await scoring.make(change, of: name) } catch {
             fields["error"] = "\(error)"
             logger.warning("what is served stays, though a client wanted another", metadata: fields)
             throw error
         }
+        let sha256 = await version?.sha256
+        if let sha256 { fields["sha256"] = "\(sha256)" }
+        logger.notice("a client has changed what is served", metadata: fields)
+        try await note?.record(name, sha256, status: .ok, outcome: change.outcome)
+        return name
     }
 
-    private func wish(
-        of request: Request, among names: [String] = ModelWish.names
-    ) async throws -> (name: String, wish: ModelWish) {
+    private func wish(of request: Request, among names: [String]) async throws -> ModelWish {
         _ = try parameters(of: request, among: [])
         let body = try await request.body.collect(upTo: ModelWish.mostBytes)
-        let wish = try taken { () throws(OptionError) in try ModelWish(body, among: names) }
-        return (request.pathParameters["name"] ?? "", wish)
+        return try taken { () throws(OptionError) in try ModelWish(body, among: names) }
     }
 
     /// The name as it stands now.
@@ -91,10 +84,13 @@ extension VigilService {
 }
 
 extension ModelStanding {
+    /// What those are told who may not see more.
+    static let told = "its file can't be used; the server's log says why"
+
     /// Why it is not served, or not what its file has: with paths for those alone who may see how the server is set up.
     func toldReason(isDetailed: Bool) -> String? {
         guard reason != nil, !isDetailed, state != .unloaded else { return reason }
-        return "its file can't be used; the server's log says why"
+        return Self.told
     }
 }
 
@@ -111,8 +107,13 @@ struct ModelDocument {
             json.member("name", standing.name)
             json.member("state", standing.state.rawValue)
             json.member("default", standing.isDefault)
+            if standing.isUntilRestart { json.member("until_restart", true) }
             if let reason = standing.toldReason(isDetailed: isDetailed) { json.member("reason", reason) }
             if let version = standing.version { write(version, to: &json) }
+            if let canary = standing.canary {
+                json.key("canary")
+                write(canary, to: &json)
+            }
         }
     }
 
@@ -126,10 +127,36 @@ struct ModelDocument {
         json.member("parameters", info.parameters)
         json.member("sha256", version.knownSHA256)
         json.member("source_sha256", info.sourceSHA256)
+        json.member("compute", version.model.kernels.compute.rawValue)
         json.member("trained", info.trained)
         if let caveat = info.caveat { json.member("caveat", caveat) }
         json.member("loaded_at", version.loadedAt.description)
         json.member("jobs_waiting", standing.waitingJobs)
+    }
+
+    private func write(_ canary: CanaryStanding, to json: inout JSONWriter) {
+        json.object { json in
+            json.member("state", canary.state.rawValue)
+            json.member("share", canary.share)
+            if let sha256 = canary.sha256 { json.member("sha256", sha256) }
+            if let reason = canary.reason { json.member("reason", isDetailed ? reason : ModelStanding.told) }
+            let tally = canary.tally
+            json.member("jobs", tally.jobs)
+            json.member("passed_over", tally.passedOver)
+            json.member("failed", tally.failed)
+            json.member("snippets", tally.snippets)
+            json.member("mean", tally.mean)
+            json.member("largest", tally.largest)
+            json.key("changed")
+            json.array(zip(Canary.steps, tally.changed)) { json, step in
+                json.object { json in
+                    json.member("by", step.0)
+                    json.member("snippets", step.1)
+                }
+            }
+            json.member("segments_lost", tally.lost)
+            json.member("segments_gained", tally.gained)
+        }
     }
 }
 
@@ -144,16 +171,45 @@ struct ModelWish {
     /// The first digits of a version's SHA-256.
     var version: String?
 
+    /// What it says as a change of what is served.
+    var load: ModelChange { .load(file: file, version: version) }
+
     init(_ body: [UInt8], among names: [String]) throws(OptionError) {
-        guard !body.isEmpty else { return }
-        guard case .object(let members)? = try? JSONReader.parse(body) else {
-            throw OptionError(name: "body", problem: "it is no JSON object: expected one, or nothing")
+        var members: [JSONValue.Member] = []
+        if !body.isEmpty {
+            guard case .object(let found)? = try? JSONReader.parse(body) else {
+                throw OptionError(name: "body", problem: "it is no JSON object: expected one, or nothing")
+            }
+            members = found
         }
-        let given = try Parameters(members.map { Parameter($0.name, .json($0.value)) }, among: names)
+        try self.init(try Parameters(members.map { Parameter($0.name, .json($0.value)) }, among: names))
+    }
+
+    init(_ given: Parameters) throws(OptionError) {
         if let value = given["file"] { file = try value.text() }
         if let value = given["version"] { version = try value.text() }
         guard file == nil || version == nil else {
             throw OptionError(name: "version", problem: "given beside file: expected one of them")
+        }
+    }
+}
+
+extension ModelChange {
+    /// What the log calls it.
+    fileprivate var word: String {
+        switch self {
+        case .load: "load"
+        case .rollBack: "rollback"
+        case .unload: "unload"
+        }
+    }
+
+    /// What the audit log says once it is done.
+    fileprivate var outcome: String {
+        switch self {
+        case .load: "loaded"
+        case .rollBack: "rolled-back"
+        case .unload: "unloaded"
         }
     }
 }

@@ -31,17 +31,8 @@ extension VigilService {
     /// Reads a model's file anew, or gives its name another version, where the parameters say so.
     func loadInRepository(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         let given = try await repositoryParameters(of: request, among: ModelWish.names)
-        let (file, digits) = try taken { () throws(OptionError) in
-            (try given["file"]?.text(), try given["version"]?.text())
-        }
-        guard file == nil || digits == nil else {
-            throw Problem.option(OptionError(name: "version", problem: "given beside file: expected one of them"))
-        }
-        let name = request.pathParameters["name"] ?? ""
-        let version = try await told("load", name, request) {
-            try await scoring.load(name, from: file, version: digits)
-        }
-        try await note?.record(name, version.knownSHA256, status: .ok, outcome: "loaded")
+        let wish = try taken { () throws(OptionError) in try ModelWish(given) }
+        try await make(wish.load, for: request, note)
         return .json(Array("{}".utf8))
     }
 
@@ -49,9 +40,7 @@ extension VigilService {
     func unloadInRepository(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
         // No model here depends on another.
         _ = try await repositoryParameters(of: request, among: ["unload_dependents"])
-        let name = request.pathParameters["name"] ?? ""
-        try await told("unload", name, request) { try await scoring.unload(name) }
-        try await note?.record(name, nil, status: .ok, outcome: "unloaded")
+        try await make(.unload, for: request, note)
         return .json(Array("{}".utf8))
     }
 

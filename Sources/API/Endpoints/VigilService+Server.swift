@@ -52,6 +52,7 @@ extension VigilService {
                         json.member("sha256", model.sha256)
                         json.member("default", model.version === first)
                         json.member("kernels", model.version.model.kernels.name)
+                        json.member("compute", model.version.model.kernels.compute.rawValue)
                     }
                 }
             }

@@ -79,6 +79,7 @@ struct InferenceAnswer {
             if let caveat = first.caveat { json.member("caveat", caveat) }
             json.member("features_sha256", results.map(\.result.featuresSHA256).joined(separator: ","))
             json.member("kernels", first.kernels)
+            json.member("compute", first.compute.rawValue)
             let notes = warnings.enumerated().flatMap { video, notes in
                 notes.map { isBatch ? "features[\(video)]: \($0)" : $0 }
             }

@@ -1,4 +1,5 @@
 public import Jobs
+public import Scoring
 import Telemetry
 
 /// Counts what happens to jobs, chunks, commits and callbacks, wherever that is.
@@ -17,6 +18,9 @@ public final class JobTelemetry: JobObserver {
     let write = Histograms(.jobWrite)
     let chunks = Counters(.chunksScored)
     let snippets = Counters(.snippetsScored)
+    let canaryJobs = Counters(.canaryJobs, values: ["compared", "passed-over", "failed"])
+    let canarySnippets = Counters(.canarySnippets)
+    let canaryChanged = Counters(.canaryChanged, values: Canary.steps.map { "\($0)" })
     let lapsed = Counters(.leasesLapsed)
     let expired = Counters(.jobsExpired)
     let workerTime = Counters(.workerTime)
@@ -48,6 +52,18 @@ public final class JobTelemetry: JobObserver {
 
     /// Counts rows of a chunk that was scored.
     public func scored(snippets count: Int) { snippets.add(count) }
+
+    /// Counts what a canary told.
+    public func compared(_ outcome: Canary.Outcome) {
+        switch outcome {
+        case .compared(let report):
+            canaryJobs.add(to: 0)
+            canarySnippets.add(report.snippets)
+            for (place, count) in report.changed.enumerated() { canaryChanged.add(count, to: place) }
+        case .passedOver: canaryJobs.add(to: 1)
+        case .failed: canaryJobs.add(to: 2)
+        }
+    }
 
     /// Counts an end, and what the job's phases took.
     public func ended(_ job: Job, writing: Duration?) {

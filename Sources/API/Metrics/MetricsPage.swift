@@ -150,6 +150,7 @@ extension Registry where Reading == MetricsPage.Reading {
         }
         for phase in [jobs.wait, jobs.score, jobs.write] { add(phase) }
         for counted in [jobs.chunks, jobs.snippets, jobs.lapsed, jobs.expired] { add(counted) }
+        for counted in [jobs.canaryJobs, jobs.canarySnippets, jobs.canaryChanged] { add(counted) }
     }
 
     fileprivate mutating func addQueue() {

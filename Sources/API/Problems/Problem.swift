@@ -87,7 +87,7 @@ enum Problem {
 
     private static func change(_ error: ModelChangeError) -> HTTPProblem {
         switch error {
-        case .unknownName, .unknownVersion:
+        case .unknownName, .noVersion:
             HTTPProblem(
                 status: .notFound, slug: "unknown-model", title: "There is no such model", detail: error.description)
         case .badFile, .unusable:

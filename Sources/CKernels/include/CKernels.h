@@ -146,10 +146,36 @@ typedef struct {
     void (*adamw)(ptrdiff_t n, const vg_adamw *settings, const float *g, float *m, float *v, float *w);
 } vg_kernels;
 
+/// Products with constant weights of fewer bits, one table an instruction set and a precision. A and C are float32.
+typedef struct {
+    const char *name;
+    /// How weights are packed: columns of one panel, and values along k that stand side by side.
+    ptrdiff_t panel, group;
+
+    /// Bytes that `pack` writes for B[k, n].
+    ptrdiff_t (*packed_bytes)(ptrdiff_t k, ptrdiff_t n);
+
+    /// Rounds and packs B[k, n], element (p, j) at b[p * row_stride + j * column_stride]; `packed` lies on 64 bytes.
+    void (*pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride, void *packed);
+
+    /// Bytes that a product of A[m, k] takes for A in fewer bits: not more for fewer rows, nor for a smaller k.
+    ptrdiff_t (*scratch_bytes)(ptrdiff_t m, ptrdiff_t k);
+
+    /// C[m, n] = g(A[m, k] B[k, n] + ...). With int8, k is at most 65,536.
+    void (*product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const void *packed,
+                    float *c, ptrdiff_t c_stride, const vg_epilogue *epilogue, void *scratch);
+} vg_narrow;
+
 typedef enum { VG_PORTABLE = 0, VG_AVX2 = 1, VG_AVX512 = 2, VG_NEON = 3 } vg_isa;
 
 /// The table of an instruction set, or NULL where this build or this processor lacks it.
 const vg_kernels *vg_kernels_for(vg_isa isa);
+
+typedef enum { VG_BFLOAT16 = 0, VG_INT8 = 1 } vg_precision;
+
+/// The tables for products of a precision beside those of an instruction set, the fastest first; NULL where there are not
+/// so many. The last needs nothing that the instruction set itself does not have.
+const vg_narrow *vg_narrow_for(vg_isa isa, vg_precision precision, int index);
 
 /// Floats that vg_pack writes: k rows of n columns, rounded up to whole panels.
 ptrdiff_t vg_packed_count(ptrdiff_t k, ptrdiff_t n, ptrdiff_t panel);

@@ -172,8 +172,7 @@ final class ThreadMemory {
         let wide = workspace.matrix(rows: 1, columns: rows * max(4 * d, pixels))
         hidden = wide.columns(0..<rows * 4 * d).reshaped(rows: rows, columns: 4 * d)
         patches = wide.columns(0..<rows * pixels).reshaped(rows: rows, columns: pixels)
-        // Whole cache lines a row.
-        scores = workspace.matrix(rows: min(r, Self.tile), columns: (r + 15) / 16 * 16).columns(0..<r)
+        scores = workspace.matrix(rows: min(r, Self.tile), columns: (r + 15) / 16 * 16)
         keys = ChangingWeights(inputs: ImageTower.Configuration.headWidth, outputs: r, kernels: kernels)
         values = ChangingWeights(inputs: r, outputs: ImageTower.Configuration.headWidth, kernels: kernels)
     }
@@ -191,9 +190,11 @@ final class ThreadMemory {
         values.pack(inputMajor: v)
         for top in stride(from: 0, to: queries.rows, by: Self.tile) {
             let rows = top..<min(top + Self.tile, queries.rows)
-            let part = scores.rows(0..<rows.count)
+            let (whole, part) = (scores.rows(0..<rows.count), scores.rows(0..<rows.count).columns(0..<k.rows))
             kernels.product(queries.rows(rows), keys, into: part)
-            kernels.softmax(part)
+            // Rows of whole vectors: what is beyond the keys has no weight.
+            whole.columns(k.rows..<whole.columns).fill(-.infinity)
+            kernels.softmax(whole)
             kernels.product(part, values, into: mixed.rows(rows))
         }
     }

@@ -49,9 +49,13 @@ extension ImageTower {
                 throw WeightError(
                     name: Names.patches, problem: "has shape \(patches): expected 3 colours of square patches up to 64")
             }
-            guard patches[0] % Self.headWidth == 0 else {
+            // Other towers have heads of other widths, which no tensor shows: ViT-H/14, 1280 wide, has 16 of 80.
+            let width = patches[0]
+            guard [768, 1_024].contains(width) || width <= 512 && width % Self.headWidth == 0 else {
                 throw WeightError(
-                    name: Names.patches, problem: "is \(patches[0]) wide: expected a multiple of \(Self.headWidth)")
+                    name: Names.patches,
+                    problem: "is \(width) wide: expected 768 or 1024, as CLIP's ViT-B and ViT-L are, or a multiple of "
+                        + "\(Self.headWidth) up to 512")
             }
             let positions = try shape(Names.positions, 2)[0]
             let side = Int(Double(positions - 1).squareRoot().rounded())

@@ -69,20 +69,29 @@ struct TorchStateDict {
     func moduleContents() throws(CheckpointError) -> Contents {
         var found: [(name: String?, value: PickleGraph.Ref)] = []
         var open = [(prefix: "", ref: graph.root, depth: 0)]
-        var looked = 0
+        var seen: Set<PickleGraph.Ref> = [graph.root]
+        var nameBytes = 0
+        func joined(_ prefix: String, _ name: String, _ depth: Int) throws(CheckpointError) -> String {
+            // A key that is written once can be meant by every attribute: each counts as if it were written out.
+            nameBytes += prefix.utf8.count + name.utf8.count + 1
+            guard prefix.utf8.count + name.utf8.count <= Self.longestName, nameBytes <= Self.mostNameBytes,
+                depth < Self.deepestModule
+            else {
+                throw .notACheckpoint(
+                    path: path,
+                    reason: "is a TorchScript archive whose modules are too many, too deep or too long of name")
+            }
+            return prefix + name
+        }
         while let (prefix, ref, depth) = open.popLast() {
             var inner: [(prefix: String, ref: PickleGraph.Ref, depth: Int)] = []
             for (key, value) in graph.attributes(ref) ?? [] {
-                looked += 1
-                guard looked <= Self.maxTensors, depth < Self.deepestModule else {
-                    throw .notACheckpoint(
-                        path: path, reason: "is a TorchScript archive of too many or too deep modules")
-                }
-                guard let name = graph.string(key) else { continue }
-                if isTensor(value) {
-                    found.append((prefix + name, value))
-                } else if graph.attributes(value) != nil {
-                    inner.append((prefix + name + ".", value, depth + 1))
+                let isTensor = isTensor(value)
+                guard isTensor || graph.attributes(value) != nil, let name = graph.string(key) else { continue }
+                if isTensor {
+                    found.append((try joined(prefix, name, depth), value))
+                } else if seen.insert(value).inserted {
+                    inner.append((try joined(prefix, name, depth) + ".", value, depth + 1))
                 }
             }
             open += inner.reversed()
@@ -97,6 +106,8 @@ struct TorchStateDict {
     }
 
     private static let deepestModule = 32
+    private static let longestName = 1 << 10
+    private static let mostNameBytes = 16 << 20
 
     private func unreadable(_ items: TorchContainers.Items) -> (name: String, reason: String)? {
         for item in items {

@@ -4,7 +4,8 @@ import Tracing
 
 extension ConnectionState {
     /// A head has been read: decides who answers, and what becomes of the body.
-    mutating func begin(_ head: RequestHead, now: MonotonicTime) -> Action? {
+    mutating func begin(_ request: RoutedHead, now: MonotonicTime) -> Action? {
+        let head = request.head
         phase = .exchange
         let exchange = Exchange(
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
@@ -24,7 +25,7 @@ extension ConnectionState {
         }
         startBodyClock(exchange, now: now)
         self.exchange = exchange
-        return decide(head, of: exchange, now: now)
+        return decide(request, of: exchange, now: now)
     }
 
     /// What a request says of its trace, and what is made of that here.
@@ -50,7 +51,8 @@ extension ConnectionState {
         if exchange.awaitsContinue { bodyClock?.pause(now: now) }
     }
 
-    private mutating func decide(_ head: RequestHead, of exchange: Exchange, now: MonotonicTime) -> Action? {
+    private mutating func decide(_ request: RoutedHead, of exchange: Exchange, now: MonotonicTime) -> Action? {
+        let head = request.head
         if case .unknown(let expectation) = head.controls.expectation {
             answer(.expectationFailed(expectation), now: now)
             return nil
@@ -58,12 +60,12 @@ extension ConnectionState {
         if let gate = context.gate {
             let admission: Admission
             do throws(HTTPProblem) { admission = try gate(head, exchange.address) } catch {
-                noteRoute(of: head)
+                noteRoute(of: request)
                 answer(error, now: now)
                 return nil
             }
             exchange.admission = admission
-            if case .admitted = admission.verdict {} else { noteRoute(of: head) }
+            if case .admitted = admission.verdict {} else { noteRoute(of: request) }
             switch admission.verdict {
             case .answered(let response): return afterBody(.answer(response), now: now)
             case .refused(let problem): return afterBody(.answer(rendered(problem)), now: now)
@@ -77,7 +79,7 @@ extension ConnectionState {
                 }
             }
         }
-        switch context.router.resolve(head) {
+        switch request.resolution {
         case .refused(let problem):
             return afterBody(.answer(rendered(problem)), now: now)
         case .options(let allow):
@@ -89,8 +91,9 @@ extension ConnectionState {
     }
 
     /// What is not let in is told of as asked of the route that it was for; nobody there learns of it.
-    private mutating func noteRoute(of head: RequestHead) {
-        if context.observe != nil { exchange?.route = context.router.pattern(of: head) }
+    private mutating func noteRoute(of request: RoutedHead) {
+        guard context.observe != nil, case .route(let route, _) = request.resolution else { return }
+        exchange?.route = route.pattern
     }
 
     private mutating func admit(

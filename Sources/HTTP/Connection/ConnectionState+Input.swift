@@ -40,12 +40,20 @@ extension ConnectionState {
     }
 
     private mutating func readHead(_ input: Span<UInt8>, _ position: inout Int, now: MonotonicTime) -> Action? {
+        let isBeginning = !parser.isMidHead
+        if isBeginning, let request = known.take(input, at: &position) {
+            headClock = nil
+            return begin(request, now: now)
+        }
         if headClock == nil { headClock = now }
+        let start = position
         do {
             guard let head = try parser.consume(input, at: &position) else { return nil }
             parser = RequestParser(limits: context.limits)
             headClock = nil
-            return begin(head, now: now)
+            let request = RoutedHead(head: head, resolution: context.router.resolve(head))
+            if isBeginning { known.keep(request, of: input.extracting(start..<position)) }
+            return begin(request, now: now)
         } catch {
             position = input.count
             refuseHead(error, now: now)

@@ -48,6 +48,7 @@ struct ConnectionState {
     var remote = SocketAddress.unknown
     var ids: RequestIDs
     var parser: RequestParser
+    var known = KnownHead()
     var phase = Phase.head
     var exchange: Exchange?
     /// What is to be sent.

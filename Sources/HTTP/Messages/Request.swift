@@ -48,8 +48,8 @@ public struct Request: Sendable {
     }
 }
 
-/// The request line and the header fields, checked and decoded.
-public struct RequestHead: Sendable {
+/// The request line and the header fields, checked and decoded: an object, since it never changes and is handed on many times.
+public final class RequestHead: Sendable {
     /// The method.
     public let method: HTTPRequest.Method
     /// The path, percent-decoded once; it begins with a slash and has no dot segments. `*` for `OPTIONS *`.
@@ -62,8 +62,11 @@ public struct RequestHead: Sendable {
     public let fields: HeaderFields
     /// What the fields say about framing and the connection.
     let controls: RequestControls
-    /// Host and port of a target in the absolute form.
-    private let targetAuthority: String?
+    /// The host, perhaps with a port, that the client takes this server for: the target's, else that of Host (RFC 9112,
+    /// 3.2.2); nil where HTTP/1.0 says neither.
+    public let authority: String?
+    /// Whether a proxy says that the request is somebody else's.
+    public let isPassedOn: Bool
 
     init(
         method: HTTPRequest.Method, path: String, query: QueryItems, version: HTTPVersion, fields: HeaderFields,
@@ -75,15 +78,16 @@ public struct RequestHead: Sendable {
         self.version = version
         self.fields = fields
         self.controls = controls
-        targetAuthority = authority
+        self.authority = authority ?? fields[.hostField]
+        isPassedOn = Self.proxyFields.contains { fields.contains($0) }
     }
 
-    /// The host, perhaps with a port, that the client takes this server for: the target's, else that of Host (RFC 9112,
-    /// 3.2.2); nil where HTTP/1.0 says neither.
-    public var authority: String? { targetAuthority ?? fields[.hostField] }
+    private static let proxyFields = [
+        "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP",
+    ].compactMap { HTTPField.Name($0) }
 
     /// A head for tests of handlers; framing fields are not looked at.
-    public init(
+    public convenience init(
         method: HTTPRequest.Method, path: String, query: QueryItems = QueryItems(),
         fields: HeaderFields = HeaderFields()
     ) {

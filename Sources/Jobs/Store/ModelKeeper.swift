@@ -3,7 +3,8 @@ public import Platform
 /// Keeps the files of models beside the jobs that wait for them, so that the next process can finish those though others are
 /// served by then. Each is kept once, by its SHA-256.
 public protocol ModelKeeper: Sendable {
-    /// Keeps a file, which is there when this returns; nothing is done where one of this digest is kept already. It may take a
+    /// Keeps a file, which is there when this returns; nothing is done where one of this digest is kept already and
+    /// still has it. It may take a
     /// while.
     ///
     /// - Parameter copy: puts it at a path, whole or not at all

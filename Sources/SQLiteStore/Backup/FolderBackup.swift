@@ -70,7 +70,8 @@ public struct FolderBackup: Sendable, Equatable {
         try StateFolder.make(target.files)
         var bodies = BodyCopies(from: reader.places.files, to: target.files)
         try bodies.takeAll()
-        try Self.takeModels(reader.places, target)
+        var models = BodyCopies(from: reader.places.models, to: target.models)
+        try Self.take(&models)
         var staying: Set<String> = []
         try reader.reading { source in
             guard try source.inDatabase(Schema.migrator.hasCompletedMigrations) else {
@@ -81,6 +82,7 @@ public struct FolderBackup: Sendable, Equatable {
             try source.backup(to: copy)
             try copy.close()
             try bodies.takeAll()
+            try Self.take(&models)
             // What has a row now, as it has in the copy, did not go meanwhile: where it is not there it is damaged.
             staying = try source.inDatabase { try BodyRows(db: $0).fileNames() }
         }
@@ -93,10 +95,9 @@ public struct FolderBackup: Sendable, Equatable {
     }
 
     /// Takes the files of models that jobs wait for.
-    static func takeModels(_ source: StatePlaces, _ target: StatePlaces) throws {
-        guard access(source.models, F_OK) == 0 else { return }
-        try StateFolder.make(target.models)
-        var models = BodyCopies(from: source.models, to: target.models)
+    static func take(_ models: inout BodyCopies) throws {
+        guard access(models.source, F_OK) == 0 else { return }
+        try StateFolder.make(models.target)
         try models.takeAll()
     }
 

@@ -12,7 +12,9 @@ public struct FolderSummary: Sendable, Equatable {
     public let backup: BackupNote?
     /// How many jobs there are, by status; nil where they can't be read.
     public let jobs: [String: Int]?
-    /// The bytes of its database, log and bodies.
+    /// How many models it keeps for its jobs.
+    public let models: Int
+    /// The bytes of its database, log, bodies and models.
     public let bytes: Int
 
     /// Throws where there is no folder, or one without jobs.
@@ -22,7 +24,10 @@ public struct FolderSummary: Sendable, Equatable {
         server = reader.server
         backup = BackupNote(in: reader.places)
         jobs = try? reader.reading { try $0.inDatabase(FolderReport.counts) }
-        let files = Directory.names(in: reader.places.files).map { reader.places.files + "/" + $0 }
+        models = KeptModels(reader.places).kept().count
+        let files = [reader.places.files, reader.places.models].flatMap { place in
+            Directory.names(in: place).map { place + "/" + $0 }
+        }
         bytes = ([reader.places.database, reader.places.log] + files).reduce(0) {
             $0 + (FileMark(path: $1)?.bytes ?? 0)
         }

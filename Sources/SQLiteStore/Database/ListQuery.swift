@@ -19,6 +19,8 @@ struct ListQuery: Sendable {
         if let status = filter.status { add(sign + "status = ?", StatusCode[status]) }
         if let batch = filter.batch { add("batch = ?", batch.jobID.blob) }
         if let client = filter.client { add("client = ?", Text(client)) }
+        if let model = filter.model { add("model = ?", Text(model)) }
+        if let digits = filter.modelDigits { add("substr(model_sha256, 1, \(digits.utf8.count)) = ?", Text(digits)) }
         if let from = filter.from {
             add("created_at >= ?", from.milliseconds)
             // No ID is older than its job, so the search can end there.

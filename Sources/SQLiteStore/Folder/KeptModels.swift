@@ -13,10 +13,29 @@ public struct KeptModels: ModelKeeper {
 
     /// Keeps a file, on the disk.
     public func keep(_ sha256: String, by copy: (_ path: String) throws(FileError) -> Void) throws(FileError) {
-        guard path(of: sha256) == nil else { return }
+        if let path = path(of: sha256) {
+            // A name says nothing of what a disk, or somebody, has made of the bytes since.
+            guard Self.fault(of: path, sha256) != nil else { return }
+            unlink(path)
+        }
         mkdir(models, 0o700)
         try copy(place(sha256))
         for folder in [models, folder] { Self.flush(folder) }
+    }
+
+    /// What is wrong with a file that is kept as that of a digest; nil where nothing is.
+    static func fault(of path: String, _ sha256: String) -> String? {
+        do throws(FileError) {
+            let file = try OpenFile(path: path)
+            var digest = SHA256()
+            try file.forEachPiece(failing: { $0 }) { (piece: UnsafeRawBufferPointer) throws(FileError) in
+                digest.update(piece)
+            }
+            let found = digest.hexDigest
+            return found.hasBytes(of: sha256) ? nil : "it is not what was kept: its SHA-256 is \(found)"
+        } catch {
+            return error.description
+        }
     }
 
     /// What can't be flushed is no less kept while the machine runs.

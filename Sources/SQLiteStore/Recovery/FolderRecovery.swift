@@ -41,7 +41,8 @@ public struct FolderRecovery: Sendable, Equatable {
         }
         try StateFolder.make(new.files)
         // Jobs wait where they are not there; nothing else is lacking.
-        try? FolderBackup.takeModels(old, new)
+        var models = BodyCopies(from: old.models, to: new.models)
+        try? FolderBackup.take(&models)
         try copyLog(old, new)
         if access(old.database, F_OK) == 0 { try copyDatabase(old, new) } else { try makeDatabase(new) }
         if let damage { weigh(damage, old, new) }

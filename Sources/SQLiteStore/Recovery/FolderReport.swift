@@ -60,6 +60,33 @@ public struct FolderReport: Sendable, Equatable {
         return jobs
     }
 
+    /// What is wrong with the models that it keeps, and which are not there though jobs wait for them.
+    private static func models(_ db: Database, _ keeper: KeptModels) throws -> [Damage] {
+        var damages: [Damage] = []
+        for sha256 in keeper.kept().sorted() {
+            guard let path = keeper.path(of: sha256), let reason = KeptModels.fault(of: path, sha256) else { continue }
+            damages.append(Damage(path: path, reason: reason, job: nil))
+        }
+        // A folder of an older Vigil does not know them.
+        guard try db.columns(in: "jobs").contains(where: { $0.name == "model_sha256" }) else { return damages }
+        let sql = """
+            SELECT model_sha256, count(*) FROM jobs WHERE status <= 1 AND length(model_sha256) = 64
+            GROUP BY model_sha256 ORDER BY model_sha256
+            """
+        for row in try Row.fetchAll(db, sql: sql) {
+            let columns = Columns(row: row)
+            let (sha256, jobs) = (try columns.text(0), try columns.int(1))
+            guard keeper.path(of: sha256) == nil else { continue }
+            damages.append(
+                Damage(
+                    path: "\(keeper.folder)/models",
+                    reason:
+                        "the model \(sha256), which \(jobs == 1 ? "a job waits" : "\(jobs) jobs wait") for, is not there: "
+                        + "a server of that file does them", job: nil))
+        }
+        return damages
+    }
+
     private mutating func readJobs(_ db: Database, _ places: StatePlaces) throws {
         jobs = try Self.counts(db)
         // A folder of an older Vigil has other columns until a server has begun with it.
@@ -75,5 +102,6 @@ public struct FolderReport: Sendable, Equatable {
             }
         }
         damages += try BodyCheck(db: db, files: BodyFiles(folder: places.files)).damages()
+        damages += try Self.models(db, KeptModels(places))
     }
 }

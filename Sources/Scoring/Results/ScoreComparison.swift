@@ -11,7 +11,8 @@ public struct ScoreComparison: Sendable {
     public let coarse: [Float]
     /// How far the coarse scores differ.
     public let coarseDifference: Difference
-    /// How far the fine scores differ; nil where the models tell other classes apart.
+    /// How far the fine scores differ; nil where the models tell other classes apart, or in another order. Labels
+    /// may differ in the case of the letters A to Z.
     public let fineDifference: Difference?
     /// Segments of the first model of which the second has no part.
     public let lost: [Segment]
@@ -46,8 +47,9 @@ public struct ScoreComparison: Sendable {
         coarse = zip(second.scores.coarse, first.scores.coarse).map { $0 - $1 }
         coarseDifference = Difference(coarse, width: 1)
         let labels = first.result.labels
+        // Checkpoints of two families spell the same classes of UCF-Crime with and without capitals.
         fineDifference =
-            ByteText.same(labels, second.result.labels)
+            ByteText.same(labels.map(\.asciiLowercase), second.result.labels.map(\.asciiLowercase))
             ? Difference(zip(second.scores.fine, first.scores.fine).map { $0 - $1 }, width: labels.count) : nil
         lost = first.segments.filter { !$0.overlaps(any: second.segments) }
         gained = second.segments.filter { !$0.overlaps(any: first.segments) }

@@ -1,5 +1,6 @@
 import Jobs
 import Platform
+import Tensors
 import VadCLIP
 
 /// The stored form of options and results: opaque to Jobs, versioned by its first field.
@@ -57,6 +58,8 @@ extension ScoreResult {
     fileprivate static let caveatFollows = 2
     /// Likewise: the digest of the model that the job was accepted for comes next.
     fileprivate static let otherModelFollows = 8
+    /// Likewise: the arithmetic, which is not float32, comes next.
+    fileprivate static let computeFollows = 16
     /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
     fileprivate static let kindFollows = 4
 
@@ -103,10 +106,12 @@ extension ScoreResult {
         for text in [model, modelSHA256, featuresSHA256, kernels] { writer.text(text) }
         writer.integer(
             (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows)
-                | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows))
+                | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows)
+                | (compute == .float32 ? 0 : Self.computeFollows))
         if let caveat { writer.text(caveat) }
         if kind != .vadCLIP { writeKind(to: &writer) }
         if let acceptedForSHA256 { writer.text(acceptedForSHA256) }
+        if compute != .float32 { writer.text(compute.rawValue) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
@@ -141,14 +146,16 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...15).contains(trained)
+            (0...31).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
         guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
             let kind = trained & ScoreResult.kindFollows == 0 ? .vadCLIP : ScoreResult.kind(from: &reader)
         else { return nil }
         let other = trained & ScoreResult.otherModelFollows == 0 ? nil : reader.text()
-        guard other != nil || trained & ScoreResult.otherModelFollows == 0, let classes = reader.integer(),
+        let compute =
+            trained & ScoreResult.computeFollows == 0 ? .float32 : reader.text().flatMap(Compute.init(rawValue:))
+        guard other != nil || trained & ScoreResult.otherModelFollows == 0, let compute, let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
         else { return nil }
         var labels: [String] = []
@@ -162,7 +169,8 @@ struct StoredLogits {
         result = ScoreResult(
             model: model, modelSHA256: digest, acceptedForSHA256: other, trained: trained & 1 == 1, caveat: caveat,
             kind: kind, length: length, labels: labels,
-            logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels, options: options,
+            logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels,
+            compute: compute, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft
         self.coarse = coarse

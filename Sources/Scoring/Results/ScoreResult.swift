@@ -1,4 +1,5 @@
 import Jobs
+import Tensors
 import VadCLIP
 
 /// What a job came to: the logits, and what it takes to make scores, segments and provenance of them.
@@ -27,6 +28,8 @@ public struct ScoreResult: Sendable, Equatable {
     public var featuresSHA256: String
     /// Kernels that computed it.
     public var kernels: String
+    /// The arithmetic of its products.
+    public var compute = Compute.float32
     /// What the client asked for.
     public var options: ScoreOptions
     /// How long the job waited, in milliseconds.
@@ -45,7 +48,7 @@ extension ScoreResult {
             model: model.info.name, modelSHA256: model.info.sha256, trained: model.info.trained,
             caveat: model.info.caveat, kind: model.configuration.kind,
             length: model.configuration.length, labels: classes.labels, logits: logits, featuresSHA256: featuresSHA256,
-            kernels: model.kernels.name,
+            kernels: model.kernels.name, compute: model.kernels.compute,
             options: options, queuedMilliseconds: queued.milliseconds, scoredMilliseconds: scored.milliseconds)
     }
 }

@@ -8,6 +8,7 @@ struct ScoringWork: ModelWork {
     /// What a job's chunks share: one object, for it is handed on with each of them.
     final class Plan: ModelPlan {
         let version: ModelVersion
+        let job: JobID
         /// The model that the job was accepted for, by the name that it was called then.
         let model: ModelID
         let subject: ScoreSubject
@@ -18,10 +19,12 @@ struct ScoringWork: ModelWork {
         let chunks: Chunks
 
         init(
-            version: ModelVersion, model: ModelID, subject: ScoreSubject, features: [Float], options: ScoreOptions,
+            version: ModelVersion, job: JobID, model: ModelID, subject: ScoreSubject, features: [Float],
+            options: ScoreOptions,
             classes: ClassFeatures, chunks: Chunks
         ) {
             self.version = version
+            self.job = job
             self.model = model
             self.subject = subject
             self.features = features
@@ -44,15 +47,15 @@ struct ScoringWork: ModelWork {
 
     /// Told how many snippets each chunk had that was scored.
     var scored: (@Sendable (_ snippets: Int) -> Void)?
+    /// Scores some of the jobs by another model too.
+    var canary: Canary?
 
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         let model = version.model
         guard let subject = ScoreSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options)
         else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
         guard subject.width == model.configuration.width else {
-            throw JobFailure(
-                reason: "wrong-width",
-                detail: "The job's features are \(subject.width) wide, the model takes \(model.configuration.width).")
+            throw JobFailure(reason: "wrong-width", detail: Self.wrongWidth(subject.width, job.model, version))
         }
         let (count, overflow) = subject.snippets.multipliedReportingOverflow(by: subject.width)
         guard !overflow, let features = job.input.features(count) else {
@@ -63,12 +66,19 @@ struct ScoringWork: ModelWork {
         }
         do {
             return Plan(
-                version: version, model: job.model, subject: subject, features: features, options: options,
-                classes: try model.classes(for: options.labels),
+                version: version, job: job.token.job, model: job.model, subject: subject, features: features,
+                options: options,
+                classes: try model.classes(for: options.labels, called: version.name),
                 chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
+    }
+
+    /// A job has the width of the model that it was accepted for, so that it is another that can't score it.
+    private static func wrongWidth(_ width: Int, _ model: ModelID, _ version: ModelVersion) -> String {
+        "The job was accepted for the model \(model) and is \(width) wide; that model is not served here, and "
+            + "'\(version.name)', which is to score its jobs, takes features \(version.model.configuration.width) wide."
     }
 
     func partCount(_ plan: Plan) -> Int { plan.chunks.count }
@@ -102,6 +112,7 @@ struct ScoringWork: ModelWork {
         let isOther = plan.model.sha256.map { !$0.hasBytes(of: result.modelSHA256) } ?? false
         result.model = isOther ? plan.version.name : plan.model.name
         result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
+        canary?.take(plan, result)
         return JobOutput(body: result.encoded)
     }
 }

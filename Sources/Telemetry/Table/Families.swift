@@ -49,7 +49,7 @@ extension Family {
     /// What has become of jobs.
     public static let jobs = [
         jobsSubmitted, jobsEnded, jobsNow, jobWait, jobScore, jobWrite, chunksScored, snippetsScored, leasesLapsed,
-        jobsExpired,
+        jobsExpired, canaryJobs, canarySnippets, canaryChanged,
     ]
 
     /// What was accepted.
@@ -85,6 +85,19 @@ extension Family {
     /// What had its time.
     public static let jobsExpired = Family(
         "vigil_jobs_expired_total", .counter, "Ended jobs that were removed since their time was over.")
+
+    /// Jobs of `--canary`.
+    public static let canaryJobs = Family(
+        "vigil_canary_jobs_total", .counter, labels: ["outcome"],
+        "Jobs that were to be scored by the canary too, by outcome: compared, passed over for want of room, or failed by the canary."
+    )
+    /// Their rows.
+    public static let canarySnippets = Family(
+        "vigil_canary_snippets_total", .counter, "Snippets that the canary has scored too.")
+    /// Where it tells something else.
+    public static let canaryChanged = Family(
+        "vigil_canary_changed_snippets_total", .counter, labels: ["by"],
+        "Those of them whose coarse score is another by at least so much.")
 
     /// What waits.
     public static let queue = [

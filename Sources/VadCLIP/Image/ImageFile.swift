@@ -43,6 +43,12 @@ struct ImageFile {
                     name: ModelFile.Name.testImage, problem: "is missing: an image tower is kept with its self-test",
                     file: tensors.file.path))
         }
+        let digest = tensors.metadata[ModelFile.Key.imageDigest] ?? ""
+        guard digest.utf8.count == 64, digest.utf8.allSatisfy({ ASCII.isHexDigit($0) }) else {
+            throw .badSetting(
+                name: ModelFile.Key.imageDigest, value: quoted(String(digest.prefix(80))),
+                expected: "64 hexadecimal digits, as the import records them", file: tensors.file.path)
+        }
     }
 
     /// The tower, for features of `width`, which is not read yet.
@@ -67,7 +73,8 @@ struct ImageFile {
 public final class KeptImageTower: Sendable {
     /// Its shape.
     public let configuration: ImageTower.Configuration
-    /// SHA-256 of its tensors as they are kept, in hexadecimal: the tower's own, whatever file it is in.
+    /// SHA-256 of its tensors as they are kept, recorded at the import, in hexadecimal: the tower's own, whatever file it is
+    /// in.
     public let sha256: String
     /// SHA-256 of the file that it was imported from, in hexadecimal.
     public let sourceSHA256: String
@@ -119,6 +126,8 @@ public final class KeptImageTower: Sendable {
             if let loaded { return loaded }
             let tower: ImageTower
             let features: [Float]
+            // Its features are recorded in float32 alone.
+            let kernels = kernels.computing(.float32)
             do throws(WeightError) {
                 let stored = PreparedSection(in: file.tensors, image: configuration, kernels: kernels)
                 tower = try ImageTower(

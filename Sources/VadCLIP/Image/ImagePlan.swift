@@ -41,7 +41,7 @@ struct ImagePlan {
         if let prepared {
             let preparation = Preparation(kernels: prepared)
             _ = try ImageTower(from: kept, configuration: configuration, in: preparation)
-            blocks = PreparedSection.tensors(preparation)
+            blocks = PreparedSection.tensors([preparation])
             metadata[Key.imagePrepared] = PreparedSection.text(try PreparedSection.fingerprint(of: published))
         }
         let features = SafetensorsWriter.Tensor(name: ModelFile.Name.testImage, shape: [1, configuration.outputWidth]) {
@@ -74,11 +74,23 @@ public struct ImageImporter {
             sourceSHA256: FileDigest(of: file).value)
     }
 
-    /// Whether a checkpoint holds CLIP and no model of a known family.
+    /// Whether a checkpoint holds CLIP and nothing else: every tensor is one of CLIP's own.
     public static func isOfCLIPAlone(_ file: MappedFile) -> Bool {
         guard let checkpoint = try? CheckpointSource(file: file), checkpoint.size == nil else { return false }
-        return (try? ImageSource(file: file)) != nil
+        let isOwn = checkpoint.names.allSatisfy { name in
+            let plain = wrappers.lazy.compactMap { name.rest(after: $0).map { String($0) } }.first ?? name
+            return clipNames.contains { plain.begins(with: $0) }
+        }
+        return isOwn && (try? ImageSource(file: file)) != nil
     }
+
+    private static let wrappers = ["clipmodel.", "clip.", "model."]
+    /// Beginnings of the names that CLIP's tensors have, OpenAI's and Hugging Face's.
+    private static let clipNames = [
+        "visual.", "transformer.", "token_embedding.", "positional_embedding", "text_projection", "logit_scale",
+        "ln_final.",
+        "input_resolution", "context_length", "vocab_size", "vision_model.", "text_model.", "visual_projection.",
+    ]
 
     /// Writes the file; nothing is left at `path` where this throws.
     public func write(to path: String) throws {

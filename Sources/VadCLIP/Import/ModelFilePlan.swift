@@ -25,7 +25,7 @@ struct ModelFilePlan {
 
     /// The file: prepared blocks first, where their alignment is the file's, then what is read once.
     func writer(
-        _ weights: some NamedWeights, test: SelfTest, prepared: Preparation?
+        _ weights: some NamedWeights, test: SelfTest, prepared: [Preparation]
     ) throws -> SafetensorsWriter {
         let network = Network.tensors(of: configuration).flatMap {
             precision.tensors($0.name, $0.shape, of: weights)
@@ -33,13 +33,16 @@ struct ModelFilePlan {
         let image = try self.image?.parts()
         var metadata = metadata
         for (key, value) in image?.metadata ?? [:] { metadata[key] = value }
-        if let prepared {
-            metadata[ModelFile.Key.prepared] = PreparedSection.tag(prepared.kernels)
+        for (compute, difference) in test.differences {
+            metadata[ByteText(ModelFile.Key.compute + compute.rawValue)] = difference.text
+        }
+        if let kernels = prepared.first?.kernels {
+            metadata[ModelFile.Key.prepared] = PreparedSection.tag(kernels)
             metadata[ModelFile.Key.preparedFrom] = PreparedSection.text(
                 try PreparedSection.fingerprint(of: network), configuration)
         }
         let (d, k, t) = (configuration.width, classes.labels.count, test.features.rows)
-        var all = (prepared.map(PreparedSection.tensors) ?? []) + (image?.prepared ?? []) + network
+        var all = PreparedSection.tensors(prepared) + (image?.prepared ?? []) + network
         all += [
             .init(name: ModelFile.Name.text, shape: [k, d]) { classes.features.values },
             .init(name: ModelFile.Name.testFeatures, shape: [t, d]) { test.features.values },

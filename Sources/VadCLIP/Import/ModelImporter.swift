@@ -42,7 +42,7 @@ public struct ModelImporter {
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
-            prepared: options.prepared, training: nil, image: image)
+            prepared: options.prepared.map { options.computes.map($0.computing) } ?? [], training: nil, image: image)
         let difference = try maker.write(to: path)
         return ImportSummary(
             name: maker.name, configuration: configuration, parameters: maker.parameters, sourceSHA256: maker.source,
@@ -194,6 +194,8 @@ public struct ImportOptions: Sendable {
     public var precision = WeightPrecision.float32
     /// The kernels that the weights are also stored prepared for; none where nil.
     public var prepared: Kernels?
+    /// The arithmetics that they are prepared for.
+    public var computes: [Compute] = [.float32]
 
     /// The defaults: everything from the checkpoint.
     public init() {}

@@ -22,8 +22,8 @@ struct ModelMaker<Weights: NamedWeights> {
     /// CLIP's vocabulary, where the text tower is to be kept.
     let vocabulary: String?
     let precision: WeightPrecision
-    /// The kernels that the weights are also stored prepared for.
-    let prepared: Kernels?
+    /// The kernels that the weights are also stored prepared for, each with an arithmetic.
+    let prepared: [Kernels]
     /// How the weights were trained, as JSON.
     let training: String?
     /// The image tower, where it is to be kept.
@@ -45,19 +45,22 @@ struct ModelMaker<Weights: NamedWeights> {
             vocabulary: vocabulary, precision: precision, training: training, image: image)
         let kept = RoundedWeights(base: weights, precision: precision)
         // The reference kernels: a self-test recorded by them checks all the others.
-        let test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: .portable)))
+        var test = SelfTest(recording: try plan.model(of: kept, in: Preparation(kernels: .portable)))
         guard test.logits.firstNotFinite == nil else { throw Self.notFinite("logits of the self-test") }
+        for compute in Compute.allCases where compute != .float32 {
+            test.record(try plan.model(of: kept, in: Preparation(kernels: .portable.computing(compute))))
+        }
         var difference: Float?
         if precision != .float32 {
             difference = try test.run(
                 on: try plan.model(of: weights, in: Preparation(kernels: .available[0])), within: .infinity)
         }
-        let preparation = try prepared.map { kernels in
+        let preparations = try prepared.map { kernels in
             let preparation = Preparation(kernels: kernels)
             _ = try plan.model(of: kept, in: preparation)
             return preparation
         }
-        try plan.writer(weights, test: test, prepared: preparation).write(to: path) { written in
+        try plan.writer(weights, test: test, prepared: preparations).write(to: path) { written in
             try Self.load(written)
             guard origin.isUnchanged else {
                 throw ModelError.notAModel(
@@ -95,6 +98,12 @@ struct ModelMaker<Weights: NamedWeights> {
                 let (model, test) = try ModelFile.load(MappedFile(path: path), kernels: kernels)
                 try test.run(on: model)
                 _ = try model.imageTower?.tower()
+                // Others than the reference, whose differences were recorded.
+                guard kernels.name != Kernels.portable.name else { continue }
+                for compute in Compute.allCases where test.differences[compute] != nil {
+                    try test.run(
+                        on: try ModelFile.load(MappedFile(path: path), kernels: kernels.computing(compute)).0)
+                }
             } catch let error as ModelError {
                 throw ModelError.notAModel(
                     "no model was written, as it would not load with the \(kernels.name) kernels: \(error.description)")

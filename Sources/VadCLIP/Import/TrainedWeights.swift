@@ -141,7 +141,7 @@ public struct TrainedModel {
         let maker = ModelMaker(
             weights: weights, configuration: configuration, tower: tower, tokens: tokens, name: name, trained: true,
             caveat: caveat, origin: weights.clip.file, source: clipSHA256, vocabulary: vocabulary, precision: .float32,
-            prepared: prepared, training: training)
+            prepared: prepared.map { [$0] } ?? [], training: training)
         _ = try maker.write(to: path)
     }
 }

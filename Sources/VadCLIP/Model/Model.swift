@@ -50,16 +50,18 @@ public final class Model: Sendable {
     }
 
     /// Classes for `labels`, or the model's own where there are none.
-    public func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
+    ///
+    /// - Parameter name: what errors call the model, where that is not its own name
+    public func classes(for labels: [String]?, called name: String? = nil) throws(ModelError) -> ClassFeatures {
         guard let labels, !ByteText.same(labels, classes.labels) else { return classes }
-        guard let labelEncoder else { throw .noTextTower(model: info.name, caution: info.caution) }
+        guard let labelEncoder else { throw .noTextTower(model: name ?? info.name, caution: info.caution) }
         return try labelEncoder.classes(for: labels)
     }
 
-    /// Throws what `classes(for:)` would throw, without the work of encoding.
-    public func check(labels: [String]?) throws(ModelError) {
+    /// Throws what `classes(for:called:)` would throw, without the work of encoding.
+    public func check(labels: [String]?, called name: String? = nil) throws(ModelError) {
         guard let labels, !ByteText.same(labels, classes.labels) else { return }
-        guard let labelEncoder else { throw .noTextTower(model: info.name, caution: info.caution) }
+        guard let labelEncoder else { throw .noTextTower(model: name ?? info.name, caution: info.caution) }
         _ = try labelEncoder.tokens(of: labels)
     }
 }
@@ -137,6 +139,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case selfTestFailed(kernels: String, difference: Float, tolerance: Float)
     /// A feature that the running kernels did not make again.
     case imageTestFailed(kernels: String, difference: Float, tolerance: Float)
+    /// An arithmetic of fewer bits whose logits were not compared when the model's file was made, or were too far off.
+    case computeUnchecked(Compute)
     /// Labels that can't be scored against.
     case badLabels(String)
     /// The text tower was not kept at import.
@@ -155,6 +159,9 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
         case .imageTestFailed(let kernels, let difference, let tolerance):
             "the image tower's self-test failed: with the \(kernels) kernels a feature differs by \(difference) from the one "
                 + "recorded at import, at most \(tolerance) is allowed"
+        case .computeUnchecked(let compute):
+            "the model can't be computed in \(compute.rawValue): when its file was made, its logits in \(compute.rawValue) "
+                + "were not compared with float32's, or were too far from them; import it again, or use --compute float32"
         case .badLabels(let reason): reason
         case .noTextTower(let model, let caution):
             "model '\(model)'\(caution.map { " (\($0))" } ?? "") has no text tower, so it scores its own labels only: "

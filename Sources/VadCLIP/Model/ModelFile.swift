@@ -24,6 +24,8 @@ public enum ModelFile {
         static let training = "training", family = "family"
         static let imagePrepared = "image_prepared_from", imageDigest = "image_sha256"
         static let imageSource = "image_source_sha256"
+        /// Begins the keys of what an arithmetic of fewer bits may differ by.
+        static let compute = "compute."
     }
 
     /// Tensor names beside the published ones.
@@ -215,7 +217,7 @@ public enum ModelFile {
             let parameters = Network.tensors(of: configuration).reduce(0) { $0 + $1.shape.reduce(1, *) }
             return (
                 try ClassFeatures(labels: configuration.labels, features: text),
-                SelfTest(features: features, logits: logits), parameters
+                SelfTest(features: features, logits: logits, differences: differences(of: weights.file)), parameters
             )
         } catch let error as WeightError {
             throw .badWeights(error)
@@ -224,6 +226,17 @@ public enum ModelFile {
         } catch {
             throw .notAModel("\(error)")
         }
+    }
+
+    /// What was recorded of each arithmetic of fewer bits that can be used.
+    private static func differences(of tensors: SafetensorsFile) -> [Compute: SelfTest.Difference] {
+        var differences: [Compute: SelfTest.Difference] = [:]
+        for compute in Compute.allCases where compute != .float32 {
+            differences[compute] = tensors.metadata[ByteText(Key.compute + compute.rawValue)].flatMap {
+                SelfTest.Difference($0)
+            }
+        }
+        return differences
     }
 
     private static func labelEncoder(
@@ -242,7 +255,8 @@ public enum ModelFile {
             of: source, names: tensors.names, recipe: model.kind.family.text, width: model.width,
             prefix: try integer(Key.prefix, of: tensors), postfix: try integer(Key.postfix, of: tensors))
         return LabelEncoder(tokenizer: tokenizer, configuration: configuration) { () throws(WeightError) in
-            try model.kind.textTower(from: source, configuration, streaming: false, kernels: kernels)
+            try model.kind.textTower(
+                from: source, configuration, streaming: false, kernels: kernels.computing(.float32))
         }
     }
 }

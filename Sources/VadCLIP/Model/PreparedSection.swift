@@ -82,9 +82,11 @@ struct PreparedSection: PreparedWeights {
         return fingerprint
     }
 
-    /// The blocks of a preparation as tensors to write.
-    static func tensors(_ preparation: Preparation) -> [SafetensorsWriter.Tensor] {
-        preparation.blocks.map { name, floats in
+    /// The blocks of preparations for the same kernels as tensors to write, what they have in common once.
+    static func tensors(_ preparations: [Preparation]) -> [SafetensorsWriter.Tensor] {
+        var known: Set<ByteText> = []
+        let blocks = preparations.flatMap(\.blocks).filter { known.insert(ByteText($0.name)).inserted }
+        return blocks.map { name, floats in
             .init(name: prefix + name, elementType: .float32, shape: [stored(floats.count)]) { sink in
                 try floats.withFloats { try sink(UnsafeRawBufferPointer($0)) }
                 let padding = [Float](repeating: 0, count: stored(floats.count) - floats.count)

@@ -1,3 +1,4 @@
+import Platform
 import Tensors
 
 /// A small reference input and its logits, recorded at import and reproduced before a model serves.
@@ -17,15 +18,45 @@ public struct SelfTest: Sendable, Equatable {
         return max(tolerance, largest * Float.ulpOfOne * units)
     }
 
+    /// How far from the recorded logits those of an arithmetic of fewer bits are.
+    public struct Difference: Sendable, Equatable {
+        /// The largest of any logit with which an arithmetic can be used at all: a score of 0.5 becomes 0.27 or 0.73.
+        static let most: Float = 1
+
+        /// The largest of a coarse logit.
+        public let coarse: Float
+        /// The largest of a fine logit.
+        public let fine: Float
+
+        /// Nil where an arithmetic that far off is not to be used.
+        init?(coarse: Float, fine: Float) {
+            guard (0...Self.most).contains(coarse), (0...Self.most).contains(fine) else { return nil }
+            self.coarse = coarse
+            self.fine = fine
+        }
+
+        /// Reads what `text` writes.
+        init?(_ text: String) {
+            let parts = text.pieces(between: ASCII.space).map { Float($0) }
+            guard parts.count == 2, let coarse = parts[0], let fine = parts[1] else { return nil }
+            self.init(coarse: coarse, fine: fine)
+        }
+
+        var text: String { "\(coarse) \(fine)" }
+    }
+
     /// Features, [T, d].
     public let features: Matrix
     /// The logits recorded for them.
     public let logits: Logits
+    /// What each arithmetic of fewer bits differed by that was compared, and not too far off.
+    public private(set) var differences: [Compute: Difference]
 
     /// Joins a recorded input with its logits.
-    public init(features: Matrix, logits: Logits) {
+    public init(features: Matrix, logits: Logits, differences: [Compute: Difference] = [:]) {
         self.features = features
         self.logits = logits
+        self.differences = differences
     }
 
     /// Records the logits that `model` gives for an input that crosses from one chunk to the next where chunks are
@@ -35,6 +66,35 @@ public struct SelfTest: Sendable, Equatable {
         let rows = min(configuration.length + 8, 48)
         features = Self.input(rows: rows, width: configuration.width)
         logits = Scorer(model: model).logits(of: features)
+        differences = [:]
+    }
+
+    /// Records how far off the logits of `model` are, whose arithmetic has fewer bits.
+    mutating func record(_ model: Model) {
+        let found = Scorer(model: model).logits(of: features)
+        differences[model.kernels.compute] = Difference(
+            coarse: Self.worst(found.coarse, logits.coarse), fine: Self.worst(found.fine, logits.fine))
+    }
+
+    /// What the logits of a branch may differ by: rounded in another order where they are float32's, and by twice what was
+    /// recorded where they have fewer bits, since processors round what they multiply or do not.
+    private func allowed(
+        _ recorded: [Float], _ branch: KeyPath<Difference, Float>, _ model: Model
+    ) throws(ModelError) -> Float {
+        let float32 = Self.tolerance(of: recorded, model.configuration)
+        let compute = model.kernels.compute
+        guard compute != .float32 else { return float32 }
+        guard let difference = differences[compute] else { throw .computeUnchecked(compute) }
+        return 2 * difference[keyPath: branch] + float32
+    }
+
+    private static func worst(_ found: [Float], _ recorded: [Float]) -> Float {
+        var worst: Float = 0
+        for (a, b) in zip(found, recorded) {
+            let difference = abs(a - b)
+            worst = difference.isNaN ? .infinity : max(worst, difference)
+        }
+        return worst
     }
 
     /// Throws `selfTestFailed` unless the model reproduces the recorded logits; returns the largest difference.
@@ -47,15 +107,13 @@ public struct SelfTest: Sendable, Equatable {
             throw .notAModel("the self-test was recorded for other labels than the model has")
         }
         var largest: Float = 0
-        for (found, recorded) in [(found.coarse, logits.coarse), (found.fine, logits.fine)] {
-            let allowed = tolerance ?? Self.tolerance(of: recorded, model.configuration)
-            var worst: Float = 0
-            for (a, b) in zip(found, recorded) {
-                let difference = abs(a - b)
-                worst = difference.isNaN ? .infinity : max(worst, difference)
-            }
+        let branches = [(found.coarse, logits.coarse, \Difference.coarse), (found.fine, logits.fine, \Difference.fine)]
+        for (found, recorded, branch) in branches {
+            let allowed =
+                if let tolerance { tolerance } else { try allowed(recorded, branch, model) }
+            let worst = Self.worst(found, recorded)
             guard worst <= allowed else {
-                throw .selfTestFailed(kernels: model.kernels.name, difference: worst, tolerance: allowed)
+                throw .selfTestFailed(kernels: model.kernels.described, difference: worst, tolerance: allowed)
             }
             largest = max(largest, worst)
         }

@@ -12,6 +12,8 @@ public final class ChunkScorer {
     private let local: LocalScratch
     private let graphs: GraphScratch
     private let branches: BranchScratch
+    /// For products of fewer bits.
+    private let narrow: NarrowScratch?
 
     /// Reserves scratch memory for chunks of the model.
     public convenience init(model: Model) {
@@ -27,9 +29,10 @@ public final class ChunkScorer {
         self.tail = tail
         let length = configuration.length
         let width = configuration.width
+        narrow = workspace.narrowScratch(rows: max(length, ClassFeatures.most), inputs: 4 * width, for: kernels)
         local = LocalScratch(
-            in: workspace, length: length, width: width, window: min(configuration.window, length))
-        graphs = GraphScratch(in: workspace, length: length, width: width)
+            in: workspace, length: length, width: width, window: min(configuration.window, length), narrow: narrow)
+        graphs = GraphScratch(in: workspace, length: length, width: width, narrow: narrow)
         branches = BranchScratch(in: workspace, length: length, width: width)
     }
 
@@ -64,7 +67,7 @@ public final class ChunkScorer {
         }
         let local = x.matrix
         // The graph module overwrites its first maps, so they are made once more.
-        kernels.product(x, network.graphs.first, into: graphs.mapped)
+        kernels.product(x, network.graphs.first, into: graphs.mapped, scratch: narrow)
         let near = configuration.width / 2..<configuration.width
         let first = graphs.mapped.columns(near).matrix
         network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
@@ -109,7 +112,7 @@ public final class ChunkScorer {
         let rows = 0..<m
         network.coarse.run(
             graphs.output.rows(rows), into: branches.coarse.rows(rows), hidden: branches.hidden.rows(rows),
-            part: branches.part.rows(rows), kernels: kernels)
+            part: branches.part.rows(rows), narrow: narrow, kernels: kernels)
     }
 
     /// Step 6: the visual prompt over all L rows, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid
@@ -125,7 +128,8 @@ public final class ChunkScorer {
         let u = branches.text.rows(k)
         u.copy(from: classes.features.values[...])
         for row in k { u.rows(row..<row + 1).add(branches.prompt) }
-        network.promptMLP.addTo(u, into: u, residual: u, hidden: branches.textHidden.rows(k), kernels: kernels)
+        network.promptMLP.addTo(
+            u, into: u, residual: u, hidden: branches.textHidden.rows(k), narrow: narrow, kernels: kernels)
         normalise(u, lengths: branches.textLengths.rows(k))
         let valid = v.rows(0..<n)
         let logits = branches.fine(classes: k.count).rows(0..<n)

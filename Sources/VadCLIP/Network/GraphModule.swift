@@ -111,18 +111,19 @@ struct GraphModule: Sendable {
 
         let rows = 0..<m
         let (mapped, kept, hidden) = (scratch.mapped.rows(rows), scratch.kept.rows(rows), scratch.hidden.rows(rows))
-        kernels.product(x, first, into: mapped)
+        kernels.product(x, first, into: mapped, scratch: scratch.narrow)
         kernels.convolve(
             scratch.padded, residual, into: kept, inputs: scratch.convolutionInputs,
-            outputs: scratch.convolutionOutputs)
+            outputs: scratch.convolutionOutputs, scratch: scratch.narrow)
         convolve(mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first, kernels: kernels)
 
         let similar = 0..<h
         let near = h..<2 * h
-        kernels.product(hidden.columns(similar), secondSimilarity, into: mapped.columns(similar))
-        kernels.product(hidden.columns(near), secondDistance, into: mapped.columns(near))
+        kernels.product(
+            hidden.columns(similar), secondSimilarity, into: mapped.columns(similar), scratch: scratch.narrow)
+        kernels.product(hidden.columns(near), secondDistance, into: mapped.columns(near), scratch: scratch.narrow)
         convolve(mapped, residual: hidden, into: kept, graph: graph, ahead: beyond?.second, kernels: kernels)
-        kernels.product(kept, join, into: scratch.output.rows(rows))
+        kernels.product(kept, join, into: scratch.output.rows(rows), scratch: scratch.narrow)
     }
 
     /// g(A y + residual) for both graphs: the left half of the columns by similarity, the right half by distance. Rows
@@ -162,8 +163,10 @@ struct GraphScratch {
     let convolutionOutputs: MatrixView
     /// V, [L, d].
     let output: MatrixView
+    let narrow: NarrowScratch?
 
-    init(in workspace: Workspace, length: Int, width: Int) {
+    init(in workspace: Workspace, length: Int, width: Int, narrow: NarrowScratch?) {
+        self.narrow = narrow
         padded = workspace.matrix(
             rows: GraphModule.reach + length + GraphModule.readsBehind(length), columns: width)
         rows = padded.rows(GraphModule.reach..<GraphModule.reach + length)

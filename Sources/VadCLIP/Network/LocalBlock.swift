@@ -36,7 +36,7 @@ struct LocalBlock: Sendable {
         let rows = 0..<x.rows
         let (normed, asking, mixed) = (scratch.normed.rows(rows), scratch.asking.rows(rows), scratch.mixed.rows(rows))
         kernels.layerNorm(x, attentionNorm, into: normed)
-        kernels.product(normed, scoring, into: asking)
+        kernels.product(normed, scoring, into: asking, scratch: scratch.narrow)
         let scale = 1 / Float(x.columns).squareRoot()
         for start in stride(from: 0, to: x.rows, by: window) {
             let rows = start..<min(start + window, x.rows)
@@ -45,9 +45,10 @@ struct LocalBlock: Sendable {
             kernels.softmax(scores)
             kernels.product(scores, normed.rows(rows), into: mixed.rows(rows))
         }
-        kernels.product(mixed, output, into: x, residual: x)
+        kernels.product(mixed, output, into: x, residual: x, scratch: scratch.narrow)
         kernels.layerNorm(x, feedForwardNorm, into: normed)
-        feedForward.addTo(normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), kernels: kernels)
+        feedForward.addTo(
+            normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), narrow: scratch.narrow, kernels: kernels)
     }
 }
 
@@ -114,8 +115,10 @@ struct LocalScratch {
     let mixed: MatrixView
     let hidden: MatrixView
     let scores: MatrixView
+    let narrow: NarrowScratch?
 
-    init(in workspace: Workspace, length: Int, width: Int, window: Int) {
+    init(in workspace: Workspace, length: Int, width: Int, window: Int, narrow: NarrowScratch? = nil) {
+        self.narrow = narrow
         normed = workspace.matrix(rows: length, columns: width)
         asking = workspace.matrix(rows: length, columns: width)
         mixed = workspace.matrix(rows: length, columns: width)

@@ -41,22 +41,29 @@ struct PaddingTail: Sendable {
         _ configuration: ModelConfiguration, in preparation: Preparation, compute: () -> Rows
     ) throws(WeightError) {
         let (length, d) = (configuration.length, configuration.width)
+        // Rows that a network has by fewer bits are others than float32's.
+        func matrix(
+            _ name: String, rows: Int, columns: Int, make: () throws(WeightError) -> [Float]
+        ) throws(WeightError) -> ConstantMatrix {
+            try preparation.matrix(
+                preparation.kernels.blockName("padding." + name), rows: rows, columns: columns, make: make)
+        }
         var known: Rows?
         func rows() -> Rows {
             let rows = known ?? compute()
             known = rows
             return rows
         }
-        local = try preparation.matrix("padding.local", rows: length, columns: d) { () throws(WeightError) in
+        local = try matrix("local", rows: length, columns: d) { () throws(WeightError) in
             rows().local.values
         }
-        first = try preparation.matrix("padding.first", rows: length + 1, columns: d / 2) { () throws(WeightError) in
+        first = try matrix("first", rows: length + 1, columns: d / 2) { () throws(WeightError) in
             Self.suffixes(rows().first, ratio: GraphModule.decay) { _ in GraphModule.decay }
         }
-        second = try preparation.matrix("padding.second", rows: length + 1, columns: d / 2) { () throws(WeightError) in
+        second = try matrix("second", rows: length + 1, columns: d / 2) { () throws(WeightError) in
             Self.suffixes(rows().second, ratio: GraphModule.decay) { _ in GraphModule.decay }
         }
-        prompt = try preparation.matrix("padding.prompt", rows: length + 1, columns: d) { () throws(WeightError) in
+        prompt = try matrix("prompt", rows: length + 1, columns: d) { () throws(WeightError) in
             let rows = rows()
             return Self.suffixes(rows.visual, ratio: 1) { rows.coarse[$0] }
         }
@@ -64,7 +71,7 @@ struct PaddingTail: Sendable {
             joined = nil
             return
         }
-        joined = try preparation.matrix("padding.joined", rows: length, columns: d) { () throws(WeightError) in
+        joined = try matrix("joined", rows: length, columns: d) { () throws(WeightError) in
             rows().joined.values
         }
     }

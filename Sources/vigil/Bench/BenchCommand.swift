@@ -57,7 +57,10 @@ struct EngineBenchCommand: AsyncParsableCommand {
             return try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
         }
         let model = try BenchModel.load(try settings.model()?.path, kernels: kernels)
-        let bench = EngineBench(model: model, kernels: kernels, threads: threads, runs: runs)
+        let exact =
+            kernels.compute == .float32
+            ? nil : try BenchModel.load(try settings.model()?.path, kernels: kernels.computing(.float32))
+        let bench = EngineBench(model: model, exact: exact, kernels: kernels, threads: threads, runs: runs)
         let report = try bench.report(lengths: lengths)
         try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
     }
@@ -212,7 +215,9 @@ struct ServeBenchCommand: AsyncParsableCommand {
             phases.append(try await bench.phase(.livez(of: server)))
         }
         return ServeReport(
-            url: server.description, own: own.map { ($0.workers, $0.model.kernels.name) }, model: served?.name,
+            url: server.description,
+            own: own.map { ($0.workers, $0.model.kernels.name, $0.model.kernels.compute.rawValue) },
+            model: served?.name,
             form: answers, clients: clients, pace: pace, warmup: given.warmup, seconds: given.seconds, phases: phases)
     }
 

@@ -5,12 +5,17 @@ import VadCLIP
 /// Times the operations of a model and whole videos.
 struct EngineBench {
     let model: Model
+    /// The same model in float32, where it is not in that.
+    let exact: Model?
     let kernels: Kernels
     let threads: Int
     let runs: Int
 
-    /// The largest difference from the portable kernels with which an operation is timed.
-    private static let tolerance: Float = 1e-3
+    /// The largest difference from the portable kernels' numbers with which an operation is timed. In bfloat16 they round what
+    /// others multiply as it is.
+    private func tolerance(_ reference: [Float]) -> Float {
+        kernels.compute == .float32 ? 1e-3 : 0.02 * (reference.map { abs($0) }.max() ?? 0)
+    }
 
     func report(lengths: [Int]) throws -> EngineReport {
         let peak = kernels.measuredPeak()
@@ -18,19 +23,20 @@ struct EngineBench {
         let operations = EngineOperation.all(
             length: configuration.length, width: configuration.width, window: configuration.window)
         return EngineReport(
-            kernels: kernels.name, model: model.info.name, threads: threads, peak: peak,
+            kernels: kernels.name, compute: kernels.compute.rawValue, multiplier: kernels.narrowName,
+            model: model.info.name, threads: threads, peak: peak,
             operations: try operations.map(time), videos: lengths.map(video))
     }
 
     /// The median time of an operation, once its result is that of the portable kernels.
     private func time(_ operation: EngineOperation) throws -> EngineReport.Operation {
         let workspace = Workspace()
-        let (reference, compute) = try operation.prepare(.portable, workspace)
+        let (reference, compute) = try operation.prepare(.portable.computing(kernels.compute), workspace)
         compute()
         let (found, timed) = try operation.prepare(kernels, workspace)
         timed()
         let difference = zip(reference.values(), found.values()).map { abs($0 - $1) }.max() ?? 0
-        guard difference <= Self.tolerance else {
+        guard difference <= tolerance(reference.values()) else {
             throw Failure(
                 .internal,
                 "\(operation.name): the \(kernels.name) kernels differ by \(difference) from the portable ones")
@@ -44,10 +50,16 @@ struct EngineBench {
     private func video(_ snippets: Int) -> EngineReport.Video {
         let features = BenchModel.features(snippets: snippets, width: model.configuration.width)
         let scorer = VideoScorer(model: model, threads: threads)
+        let difference = exact.map { exact in
+            let (found, expected) = (
+                scorer.logits(of: features), VideoScorer(model: exact, threads: threads).logits(of: features)
+            )
+            return zip(found.coarse + found.fine, expected.coarse + expected.fine).map { abs($0 - $1) }.max() ?? 0
+        }
         let seconds = median { _ = scorer.logits(of: features) }
         return EngineReport.Video(
             snippets: snippets, seconds: seconds,
-            rate: ChunkWork(snippets: snippets, model.configuration).operations / seconds)
+            rate: ChunkWork(snippets: snippets, model.configuration).operations / seconds, difference: difference)
     }
 
     /// The median time of `runs` runs, after one that is not counted.
@@ -126,7 +138,8 @@ struct EngineOperation {
                 inputs: inputs, outputs: outputs, inputMajor: random(inputs, outputs, workspace).values(),
                 kernels: kernels)
             let c = workspace.matrix(rows: l, columns: outputs)
-            return (c, { kernels.product(a, Linear(weights: weights), into: c) })
+            let narrow = workspace.narrowScratch(rows: l, inputs: inputs, for: kernels)
+            return (c, { kernels.product(a, Linear(weights: weights), into: c, scratch: narrow) })
         }
     }
 
@@ -145,7 +158,10 @@ struct EngineOperation {
             let y = workspace.matrix(rows: l, columns: d)
             let inputs = workspace.matrix(rows: points, columns: d)
             let outputs = workspace.matrix(rows: points, columns: d)
-            return (y, { kernels.convolve(x, weights, into: y, inputs: inputs, outputs: outputs) })
+            let narrow = workspace.narrowScratch(rows: tiles, inputs: d, for: kernels)
+            return (
+                y, { kernels.convolve(x, weights, into: y, inputs: inputs, outputs: outputs, scratch: narrow) }
+            )
         }
     }
 

@@ -17,9 +17,14 @@ struct EngineReport {
         let seconds: Double
         /// Floating-point operations a second.
         let rate: Double
+        /// The largest difference of a logit from float32's; nil for float32 itself.
+        let difference: Float?
     }
 
     let kernels: String
+    let compute: String
+    /// What multiplies in fewer bits; nil for float32.
+    let multiplier: String?
     let model: String
     let threads: Int
     /// Floating-point operations a second of one core's multiply-add units.
@@ -29,7 +34,8 @@ struct EngineReport {
 
     var text: String {
         var lines = [
-            "kernels \(kernels), model \(model), peak of a core \(fixed(peak / 1e9, 1)) GFLOP/s", "",
+            "kernels \(kernels), \(compute)\(multiplier.map { " by \($0)" } ?? ""), model \(model), peak of a core \(fixed(peak / 1e9, 1)) GFLOP/s",
+            "",
             row(["operation", "rows x in x out", "ms", "GFLOP/s", "of peak"]),
         ]
         lines += operations.map { operation in
@@ -47,6 +53,10 @@ struct EngineReport {
                 "\(Int((Double(video.snippets) / video.seconds).rounded()))",
             ])
         }
+        let differences = videos.compactMap(\.difference)
+        if let largest = differences.max() {
+            lines += ["", "largest difference of a logit from float32's: \(largest)"]
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -54,6 +64,8 @@ struct EngineReport {
         JSONWriter.document { json in
             json.object { json in
                 json.member("kernels", kernels)
+                json.member("compute", compute)
+                json.member("multiplier", multiplier)
                 json.member("model", model)
                 json.member("threads", threads)
                 json.member("peak_gflops", peak / 1e9)
@@ -78,6 +90,7 @@ struct EngineReport {
                         json.member("ms", video.seconds * 1e3)
                         json.member("gflops", video.rate / 1e9)
                         json.member("share_of_peak", video.rate / peak / Double(threads))
+                        if let difference = video.difference { json.member("largest_difference", Double(difference)) }
                     }
                 }
             }

@@ -13,7 +13,7 @@ struct ServeReport {
 
     let url: String
     /// Workers and kernels of the server in this process; nil where another one was driven.
-    let own: (workers: Int, kernels: String)?
+    let own: (workers: Int, kernels: String, compute: String)?
     /// Name of the model; nil where nothing was scored.
     let model: String?
     let form: LoadTarget.Form
@@ -63,7 +63,8 @@ extension ServeReport {
     }
 
     private var heading: String {
-        let server = own.map { "own server at \(url), \($0.workers) workers, kernels \($0.kernels)" } ?? url
+        let server =
+            own.map { "own server at \(url), \($0.workers) workers, kernels \($0.kernels), \($0.compute)" } ?? url
         return server + (model.map { ", model \($0), answers as \(form.rawValue)" } ?? "")
     }
 
@@ -131,6 +132,7 @@ extension ServeReport {
                 json.member("own_server", own != nil)
                 json.member("workers", own?.workers)
                 json.member("kernels", own?.kernels)
+                json.member("compute", own?.compute)
                 json.member("model", model)
                 json.member("target", model == nil ? "livez" : "score")
                 json.member("answers", model == nil ? nil : form.rawValue)

@@ -36,6 +36,9 @@ struct TrainBenchCommand: AsyncParsableCommand {
             throw Failure(.usage, "\(option) \(value): expected 1 to \(most)")
         }
         let kernels = try Settings(.bench, options: general.given, [:]).kernels()
+        guard kernels.compute == .float32 else {
+            throw Failure(.usage, "--compute \(kernels.compute.rawValue): training is float32 throughout")
+        }
         let report = try TrainBench(
             preset: preset, videos: videos, snippets: snippets, kernels: kernels, threads: threads ?? Processors.count,
             runs: runs

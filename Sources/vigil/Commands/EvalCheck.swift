@@ -12,7 +12,9 @@ struct EvalCheck {
     let asJSON: Bool
 
     func run() throws {
-        let model = try input.model.map { try ModelSource.load(path: $0, kernels: Kernels.choose(input.kernels)) }
+        let model = try input.model.map {
+            try ModelSource.load(path: $0, kernels: Kernels.choose(input.kernels).computing(input.compute))
+        }
         let asked = try input.labels.map { try ScoreOptions.labels(in: $0) }
         try model?.check(labels: asked)
         let classes = try asked ?? model?.configuration.labels ?? input.knownPreset?.labels

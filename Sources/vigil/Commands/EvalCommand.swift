@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Platform
 import Scoring
+import Tensors
 import VadCLIP
 
 /// `vigil eval`.
@@ -90,12 +91,17 @@ struct EvalCommand: ParsableCommand {
         let seeds = told([("seed", seed != nil && draws == 0)], "without --bootstrap")
         guard check else {
             return seeds + (input.list != nil && input.truth.annotations != nil ? files : [])
-                + told([("kernels", input.kernels != nil && input.logits != nil)], "on logits that are there already")
+                + told(
+                    [
+                        ("kernels", input.kernels != nil && input.logits != nil),
+                        ("compute", input.compute != .float32 && input.logits != nil),
+                    ], "on logits that are there already")
         }
         let scoring = [
             ("bootstrap", bootstrap != nil), ("seed", seed != nil), ("false-alarms", falseAlarms != nil),
             ("report", report != nil), ("plots", plots != nil), ("workers", input.workers != nil),
             ("kernels", input.kernels != nil && input.model == nil),
+            ("compute", input.compute != .float32 && input.model == nil),
         ]
         let intervals = [
             ("annotations", input.truth.annotations != nil), ("seconds", input.truth.seconds),
@@ -159,6 +165,8 @@ struct EvalInput: ParsableArguments {
     var workers: Int?
     @Option(help: "Kernels that score: auto, avx512, avx2, neon or portable.")
     var kernels: String?
+    @Option(help: "Arithmetic of products with weights: float32, bfloat16 or int8.")
+    var compute: Compute = .float32
 
     var threads: Int { workers ?? Processors.count }
 

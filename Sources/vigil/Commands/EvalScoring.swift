@@ -25,7 +25,7 @@ extension EvalInput {
         if let logits { return try read(logits) }
         guard let features else { throw Failure(.usage, "expected --logits or --features") }
         let isDemo = model == nil
-        let model = try ModelSource.load(path: model, kernels: Kernels.choose(kernels))
+        let model = try ModelSource.load(path: model, kernels: Kernels.choose(kernels).computing(compute))
         if isDemo {
             Terminal.note(
                 "note: without --model it is the embedded demo model '\(model.info.name)' that scores: it takes rows "
@@ -50,7 +50,8 @@ extension EvalInput {
         }
         return EvalScored(
             set: loaded.set, videos: videos, dataset: loaded.dataset,
-            source: "model \(model.info.name), SHA-256 \(model.info.sha256)", framesPerSecond: loaded.framesPerSecond,
+            source: "model \(model.info.name), SHA-256 \(model.info.sha256)\(inCompute)",
+            framesPerSecond: loaded.framesPerSecond,
             normalTruth: loaded.normalTruth, kind: model.configuration.kind,
             notes: loaded.notes + Self.note(of: warnings.withLock { $0 }) + caution(model))
     }
@@ -71,6 +72,8 @@ extension EvalInput {
             framesPerSecond: loaded.framesPerSecond, normalTruth: loaded.normalTruth, kind: kind,
             notes: loaded.notes + look.withLock { $0.doubts })
     }
+
+    private var inCompute: String { compute == .float32 ? "" : ", computed in \(compute.rawValue)" }
 
     /// What the list holds, said before anything runs.
     private func tell(_ set: TestSet) { Terminal.note(set.summary.text) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Platform
 import Scoring
 import Tensors
@@ -45,7 +46,8 @@ struct ImportCommand: AsyncParsableCommand {
     var name: String?
     @Option(
         help: """
-            How matrices are kept: float32, float16, bfloat16 or int8. Smaller files; scoring is float32 and as fast.
+            How matrices are kept: float32, float16, bfloat16 or int8. Smaller files; what is computed with is --compute of \
+            vigil serve.
             """)
     var weights: WeightPrecision = .float32
     @Option(
@@ -54,6 +56,12 @@ struct ImportCommand: AsyncParsableCommand {
             portable or none. (default: this machine's, with float32 weights)
             """)
     var prepare: String?
+    @Option(
+        help: """
+            Arithmetics that the prepared weights are for, separated by commas: float32, bfloat16, int8. The model can be \
+            computed in each of them without, and starts more slowly.
+            """)
+    var compute = "float32"
     @Flag(help: "Keep CLIP's text tower, so that any labels can be scored; needs --vocab.")
     var keepTextTower = false
     @Flag(help: "Keep CLIP's image tower, so that features can be made of frames.")
@@ -90,6 +98,10 @@ struct ImportCommand: AsyncParsableCommand {
         options.trained = !untrained
         options.precision = weights
         options.prepared = try PreparedFor.kernels(prepare, usual: weights == .float32 ? .available[0] : nil)
+        options.computes = try PreparedFor.computes(compute)
+        if compute != Compute.float32.rawValue, options.prepared == nil {
+            throw Failure(.usage, "--compute '\(compute)' says what --prepare prepares: expected that too")
+        }
         if keepTextTower, vocab == nil {
             throw Failure(
                 .usage,
@@ -124,6 +136,7 @@ struct ImportCommand: AsyncParsableCommand {
             + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
             + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
             + (summary.prepared.map { ", prepared for \($0)" } ?? "")
+            + (options.computes == [.float32] ? "" : " in \(options.computes.map(\.rawValue).joined(separator: ", "))")
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
             + (summary.imageTower.map { "; image tower \($0)" } ?? "")
         try Terminal.print(Array(line.utf8))
@@ -132,7 +145,7 @@ struct ImportCommand: AsyncParsableCommand {
     /// Whether there are options that only a model can follow.
     private var isOfModel: Bool {
         preset != nil || labels != nil || window != nil || weightsFrom != nil || name != nil || keepTextTower
-            || imageTower != nil || untrained
+            || keepImageTower || imageTower != nil || vocab != nil || untrained
     }
 
     /// Writes CLIP's image tower alone.
@@ -152,12 +165,10 @@ struct ImportCommand: AsyncParsableCommand {
 
 /// Names that models are given.
 enum GivenName {
-    /// Throws where --name is none.
+    /// Throws where --name is none that a server takes.
     static func check(_ name: String?) throws(Failure) {
-        guard let name else { return }
-        guard name.utf8.count <= 200, name.utf8.contains(where: { $0 > ASCII.space }),
-            name.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
-        else { throw Failure(.usage, "--name \(quoted(name)): expected a name of at most 200 bytes, on one line") }
+        guard let name, !ModelName.isFit(name) else { return }
+        throw Failure(.usage, "--name \(quoted(name)): expected \(ModelName.expected)")
     }
 }
 
@@ -174,4 +185,25 @@ enum PreparedFor {
     }
 }
 
+extension PreparedFor {
+    /// The arithmetics in a list.
+    static func computes(_ text: String) throws(Failure) -> [Compute] {
+        var computes: [Compute] = []
+        for name in text.pieces(between: ASCII.comma) {
+            guard let compute = Compute.allCases.first(where: { $0.rawValue.hasBytes(of: String(name)) }),
+                !computes.contains(compute)
+            else {
+                throw Failure(
+                    .usage,
+                    "--compute \(quoted(text)): expected one or more of "
+                        + "\(Compute.allCases.map(\.rawValue).joined(separator: ", ")), each once, with commas between")
+            }
+            computes.append(compute)
+        }
+        return computes
+    }
+}
+
 extension WeightPrecision: ExpressibleByArgument {}
+
+extension Compute: ExpressibleByArgument {}

@@ -36,13 +36,12 @@ struct ScoreCommand: AsyncParsableCommand {
         let argument = try settings.model()
         let first = try ScoringModel(argument?.path, as: argument?.name, options, kernels, settings)
         let second = try settings.text("compare").map { try ScoringModel($0, options, kernels, settings) }
-        let model = first.model
-        try Self.check(model, second?.model)
+        try Self.check(first, second)
         for note in Self.notes(on: options) { Terminal.note(note) }
         var failures = FileFailures(of: files.count)
         for file in files {
             do {
-                for one in try await read(file, model, settings) {
+                for one in try await read(file, by: first, settings) {
                     let result = try score(one, by: first)
                     let other = try second.map { try score(one, by: $0) }
                     let warnings = one.notes + one.report.warnings
@@ -54,8 +53,8 @@ struct ScoreCommand: AsyncParsableCommand {
                 try failures.add(error, of: file)
             }
         }
-        for model in [model] + (second.map { [$0.model] } ?? []) {
-            if let caution = model.info.caution { Terminal.note("model '\(model.info.name)': \(caution)") }
+        for one in [first] + (second.map { [$0] } ?? []) {
+            if let caution = one.model.info.caution { Terminal.note("model '\(one.name)': \(caution)") }
         }
         try failures.end()
     }
@@ -66,27 +65,32 @@ struct ScoreCommand: AsyncParsableCommand {
         /// What is scored against unless a file says otherwise.
         let classes: ClassFeatures
         let scorer: VideoScorer
-        /// What it is called where that is not its own name.
-        let name: String?
+        /// What it is called: the name that it was given, or its own.
+        let name: String
+        var width: Int { model.configuration.width }
 
         init(
             _ path: String?, as name: String? = nil, _ options: ScoreOptions, _ kernels: Kernels, _ settings: Settings
         ) throws {
-            self.name = name
             model = try ModelSource.load(path: path, kernels: kernels)
-            classes = try model.classes(for: options.labels)
+            self.name = name ?? model.info.name
+            classes = try model.classes(for: options.labels, called: self.name)
             scorer = VideoScorer(
                 model: model, threads: try settings.integer(ifSet: "workers") ?? Processors.count)
+        }
+
+        func classes(for labels: [String]?) throws(ModelError) -> ClassFeatures {
+            try model.classes(for: labels, called: name)
         }
     }
 
     /// Throws where two models do not take the same features.
-    private static func check(_ first: Model, _ second: Model?) throws {
-        guard let second, second.configuration.width != first.configuration.width else { return }
+    private static func check(_ first: ScoringModel, _ second: ScoringModel?) throws {
+        guard let second, second.width != first.width else { return }
         throw Failure(
             .badData,
-            "--compare: '\(second.info.name)' takes rows of \(second.configuration.width) numbers, and "
-                + "'\(first.info.name)' of \(first.configuration.width): expected two models of the same features")
+            "--compare: '\(second.name)' takes rows of \(second.width) numbers, and "
+                + "'\(first.name)' of \(first.width): expected two models of the same features")
     }
 
     /// A matrix that can be scored.
@@ -107,13 +111,13 @@ struct ScoreCommand: AsyncParsableCommand {
     }
 
     /// The matrices of a file, all of which can be scored.
-    private func read(_ file: String, _ model: Model, _ settings: Settings) async throws -> [Accepted] {
-        let width = model.configuration.width
+    private func read(_ file: String, by scoring: ScoringModel, _ settings: Settings) async throws -> [Accepted] {
+        let width = scoring.width
         let file = try FeatureReader.open(file, isRows: raw)
         return try await FeatureReader.matrices(in: file, isRows: raw, width: width).map { found in
             let options = try settings.scoreOptions(beside: found.parameters, in: found.label)
             do {
-                try model.check(labels: options.labels)
+                try scoring.model.check(labels: options.labels, called: scoring.name)
                 let (features, report) = try FeatureCheck(width: width, fps: options.fps).accept(found.matrix.array)
                 return Accepted(
                     label: found.label, features: features, digest: found.matrix.array.digest, report: report,
@@ -132,7 +136,7 @@ struct ScoreCommand: AsyncParsableCommand {
     }
 
     private func score(_ one: Accepted, by scoring: ScoringModel) throws -> ScoreResult {
-        let classes = one.hasLabels ? try scoring.model.classes(for: one.options.labels) : scoring.classes
+        let classes = one.hasLabels ? try scoring.classes(for: one.options.labels) : scoring.classes
         let start = ContinuousClock.now
         let logits = scoring.scorer.logits(of: one.features, classes: classes)
         if let snippet = logits.firstNotFinite {
@@ -143,7 +147,7 @@ struct ScoreCommand: AsyncParsableCommand {
             model: scoring.model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
             queued: .zero,
             scored: ContinuousClock.now - start)
-        if let name = scoring.name { result.model = name }
+        result.model = scoring.name
         return result
     }
 

@@ -65,6 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
         let tracing = try TracingOptions(logger)
         let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
+        limits.canary = try CanaryOptions(settings: settings).canary(of: library, telemetry, logger)
         let callbacks = try CallbackOptions(settings: settings).delivery(
             telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
@@ -92,6 +93,10 @@ struct ServeCommand: AsyncParsableCommand {
         if watch.folder != nil || library.files.contains(where: { $0.path != nil }) {
             files.append(watch.source(composition.scoring, library))
         }
+        if limits.canary != nil {
+            let scoring = composition.scoring
+            files.append(Reloading.Source(name: "canary", files: nil) { await scoring.readCanary() })
+        }
         let config = try ConfigReading(settings) { [self] in try self.settings() }
         let rereading = Task { [files] in await reloading.run(files, config: config) }
         defer { rereading.cancel() }
@@ -104,7 +109,7 @@ struct ServeCommand: AsyncParsableCommand {
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
                             manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
-                                "version": "\(Vigil.version)", "kernels": "\(kernels.name)",
+                                "version": "\(Vigil.version)", "kernels": "\(kernels.described)",
                                 "model": "\(models.default.name)",
                                 "models": "\(models.all.map(\.name).joined(separator: ", "))",
                                 "workers": .stringConvertible(workers),

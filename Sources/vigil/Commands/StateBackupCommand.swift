@@ -125,6 +125,7 @@ extension FolderSummary {
         } else {
             facts.append("can't be read: vigil state check tells more")
         }
+        if models > 0 { facts.append("\(models) \(models == 1 ? "model" : "models") kept") }
         facts.append("\(bytes >> 20) MiB")
         return "\(folder): " + facts.joined(separator: "; ")
     }
@@ -142,6 +143,7 @@ extension FolderSummary {
                 }
             }
             if let jobs { JobsByStatus(jobs).write(to: &json) }
+            json.member("models", models)
             json.member("bytes", bytes)
         }
     }

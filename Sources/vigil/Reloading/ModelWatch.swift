@@ -31,6 +31,8 @@ final class ModelWatch: Sendable {
     let folder: String?
     private let logger: Logger
     private let stamps = Mutex<[ByteText: Stamps]>([:])
+    /// The files of the folder that the log was told are passed over.
+    private let passedOver = Mutex<Set<ByteText>>([])
     /// Whether the log was told that the folder can't be read.
     private let isBlind = Mutex(false)
 
@@ -55,12 +57,32 @@ final class ModelWatch: Sendable {
             let file = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            guard file.ends(with: ModelLibrary.ending) else { continue }
+            // What begins so is being written, or how a folder is swapped as a whole.
+            guard file.utf8.first != UInt8(ascii: ".") else { continue }
+            guard file.ends(with: ModelLibrary.ending) else {
+                passOver(file, "its name does not end with \(ModelLibrary.ending)")
+                continue
+            }
             let name = String(Substring(file.utf8.dropLast(ModelLibrary.ending.utf8.count)))
-            if ModelName.isFit(name) { names.append(name) }
+            if ModelName.isFit(name) {
+                names.append(name)
+            } else {
+                passOver(file, "a model can't be called so: expected \(ModelName.expected)")
+            }
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
+
+    /// Tells the log once of a file of the folder that is not served.
+    func passOver(_ file: String, _ reason: String) {
+        let isNew = passedOver.withLock { $0.count < Self.mostPassedOver && $0.insert(ByteText(file)).inserted }
+        guard isNew else { return }
+        logger.notice(
+            "a file of the folder of models is passed over",
+            metadata: ["file": "\(folder ?? "")/\(file)", "reason": "\(reason)"])
+    }
+
+    private static let mostPassedOver = 1_000
 
     /// Where the file of a name of the folder is.
     func path(of name: String) -> String { "\(folder ?? "")/\(name)\(ModelLibrary.ending)" }
@@ -174,7 +196,9 @@ final class ModelWatch: Sendable {
 
     private func unload(_ name: String, _ path: String, _ scoring: ScoringService) async {
         do throws(ScoringError) {
-            try await scoring.unload(name)
+            try await scoring.unload(name, isGone: true)
+            // Where another file of the folder had that name all along, it is new again.
+            stamps.withLock { $0[ByteText(self.path(of: name))] = nil }
             logger.info("a model's file is gone, and it is served no longer", metadata: ["model": "\(name)"])
         } catch {
             logger.warning(

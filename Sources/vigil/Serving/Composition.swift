@@ -76,6 +76,7 @@ struct Composition {
 
     /// Waits for the threads that hash model files: ending the process under them would pull OpenSSL from under them.
     func settle() async {
+        await scoring.settle()
         for version in models.all { _ = await version.sha256 }
     }
 }

@@ -84,9 +84,13 @@ struct ModelOptions {
     private func wanted(_ watch: ModelWatch) throws(Failure) -> [Wanted] {
         let named = try settings.models()
         var wanted = named.enumerated().map { Wanted(name: $1.name, path: $1.path, mayFail: $0 > 0) }
-        // What is named counts, whatever the folder has under that name.
-        for name in watch.names() ?? [] where !named.contains(where: { $0.name?.hasBytes(of: name) == true }) {
-            wanted.append(Wanted(name: name, path: watch.path(of: name), mayFail: true))
+        for name in watch.names() ?? [] {
+            // What is named counts, whatever the folder has under that name.
+            if named.contains(where: { $0.name?.hasBytes(of: name) == true }) {
+                watch.passOver(name + ModelLibrary.ending, "--model names another file so")
+            } else {
+                wanted.append(Wanted(name: name, path: watch.path(of: name), mayFail: true))
+            }
         }
         if wanted.isEmpty, watch.folder == nil { return [Wanted(name: nil, path: nil, mayFail: false)] }
         return wanted

@@ -61,14 +61,15 @@ struct ConfigCheck {
 
     private mutating func lookAtModel() {
         var kernels: Kernels?
-        attempt(["kernels"]) { kernels = try $0.kernels() }
+        attempt(["kernels", "compute"]) { kernels = try $0.kernels() }
         guard let kernels else { return }
         attempt(["model"], each: "model") { settings in
             for model in try settings.models() { _ = try ModelSource.load(model, kernels: kernels) }
         }
-        attempt(["model", "models"]) { settings in
+        attempt(["model", "models", "canary"]) { settings in
             let options = ModelOptions(settings: settings)
-            _ = try options.library(try options.watch(Self.logger), kernels: kernels, Self.logger)
+            let library = try options.library(try options.watch(Self.logger), kernels: kernels, Self.logger)
+            try CanaryOptions(settings: settings).check(library, kernels: kernels)
         }
     }
 

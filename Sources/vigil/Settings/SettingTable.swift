@@ -3,6 +3,7 @@ import HTTP
 import Jobs
 import Logging
 import SQLiteStore
+import Tensors
 
 // By name: the checker of types takes long for sums in a long list.
 private let mebi = 1 << 20
@@ -22,6 +23,10 @@ extension Setting {
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
             "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
         Setting(
+            "compute", .choice(Compute.allCases.map(\.rawValue)), .value(Compute.float32.rawValue),
+            "Arithmetic of products with weights; what has fewer bits is faster where the processor has instructions for it.",
+            in: .general, of: [.serve, .score, .bench]),
+        Setting(
             "model", .models, .told("the embedded demo model"),
             "Model file made by vigil import or vigil train, under the name that it was imported with or another; for vigil "
                 + "serve it can be repeated, and the first is the default.",
@@ -30,6 +35,10 @@ extension Setting {
             "models", .path(.output("a folder")),
             "Folder of model files, NAME.safetensors each, which are served under those names beside those of --model; files "
                 + "that come, change and go are seen within seconds.",
+            in: .general, of: [.serve]),
+        Setting(
+            "canary", .text("NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%"),
+            "Score this part of the jobs of the model NAME by FILE too, and tell how far they differ; results stay what they are.",
             in: .general, of: [.serve]),
         Setting(
             "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",

@@ -276,7 +276,8 @@ extension Settings {
         let paths: [String] =
             switch (setting.kind, given.value) {
             case (.path(.input), .text(let path)): [path]
-            case (.models, .list(let texts)): texts.compactMap { (try? ModelArgument($0))?.path }
+            // A server begins without the others, as it does where they are broken.
+            case (.models, .list(let texts)): texts.prefix(1).compactMap { (try? ModelArgument($0))?.path }
             default: []
             }
         for path in paths {
@@ -385,9 +386,10 @@ extension Settings {
         }
     }
 
-    /// The kernels that are named, or the fastest.
+    /// The kernels that are named, or the fastest, with the arithmetic that is named.
     func kernels() throws(Failure) -> Kernels {
-        do throws(KernelsError) { return try Kernels.choose(try? text("kernels")) } catch {
+        let compute = Compute(rawValue: try text("compute") ?? "") ?? .float32
+        do throws(KernelsError) { return try Kernels.choose(try? text("kernels")).computing(compute) } catch {
             throw failure("kernels", error.description)
         }
     }

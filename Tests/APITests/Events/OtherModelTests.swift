@@ -20,11 +20,14 @@ struct OtherModelTests {
 
     init() { store = MemoryJobStore(clock: clock) }
 
-    private func service(_ digest: String, length: Int = 8) async throws -> VigilService {
+    private func service(
+        _ digest: String, length: Int = 8, width: Int = Self.width, missing: MissingModel = .wait
+    ) async throws -> VigilService {
         var settings = ScoringService.Settings()
         settings.reusesResults = true
+        settings.missingModel = missing
         let configuration = ModelConfiguration(
-            width: Self.width, length: length, layers: 1, window: 4, labels: ["normal", "fire"])
+            width: width, length: length, layers: 1, window: 4, labels: ["normal", "fire"])
         let service = VigilService(
             ScoringService(
                 models: ModelRegistry(
@@ -71,6 +74,34 @@ struct OtherModelTests {
                 pathParameters: PathParameters([("id", "\(id)")])))
         guard case .stream(nil, let produce) = response.body else { return }
         try await produce(sink.writer)
+    }
+
+    @Test(
+        "a job that is scored by another model says so in its warnings; where that takes other features it fails and says why"
+    )
+    func rescored() async throws {
+        let first = try await service("aa")
+        let one = try id(try await post(first))
+        let wide = try await service("bb", width: 32, missing: .rescore)
+        try wide.scoring.start()
+        let failed = try #require(try await wide.scoring.backlog.waitForEnd(one, timeout: .seconds(30)))
+        _ = await wide.scoring.drain(within: .seconds(1))
+        let detail = failed.failure?.detail ?? ""
+        #expect(
+            failed.failure?.reason == "wrong-width" && detail.contains("(aa)") && detail.contains("32 wide"),
+            "\(detail)")
+        let two = try id(try await post(first, seed: 2))
+        let other = try await service("cc", missing: .rescore)
+        try other.scoring.start()
+        _ = try await other.scoring.backlog.waitForEnd(two, timeout: .seconds(30))
+        let answer = try await other.showJob(
+            Request(
+                head: RequestHead(method: .get, path: "/jobs/\(two)"),
+                pathParameters: PathParameters([("id", "\(two)")])))
+        let warnings = EventSink.Event(data: String(decoding: answer.bytes, as: UTF8.self)).document["warnings"]
+        let text = (warnings as? [String] ?? []).joined()
+        #expect(text.contains("accepted for the model 'synthetic' (aa)") && text.contains("(cc)"), "\(text)")
+        _ = await other.scoring.drain(within: .seconds(1))
     }
 
     private func end(_ service: VigilService, _ id: JobID) async throws -> ScoreResult {

@@ -26,8 +26,9 @@ struct ComparisonTests {
                 try Model.synthetic(configuration, seed: seed, sha256: digest, kernels: .available[0]), name: name)
         }
         let models = ModelRegistry(serving: try version("one", 1))
-        await models.add(try version("two", 2))
-        await models.add(try version("wide", 3, width: 32))
+        models.promote(await models.stage(try version("two", 2)))
+        models.promote(await models.stage(try version("wide", 3, width: 32)))
+        models.promote(await models.stage(try version("copy", 1)))
         service = VigilService(
             ScoringService(models: models, backlog: Backlog(store: MemoryJobStore()), workers: 1), openAPI: [])
         try service.scoring.start()
@@ -97,6 +98,7 @@ struct ComparisonTests {
         for (query, files, slug, said) in [
             ([("compare", "none")], 1, "unknown-model", "no model is called 'none'"),
             ([("compare", "one")], 1, "invalid-parameter", "compare: 'one' is there twice"),
+            ([("compare", "copy")], 1, "invalid-parameter", "'copy' is the same file as 'one'"),
             ([("compare", "wide")], 1, "invalid-parameter", "expected models that take the same"),
             ([("model", "one,two"), ("compare", "two")], 1, "invalid-parameter", "compare: given beside 2 models"),
             ([("compare", "two")], 2, "invalid-parameter", "compare: given for several matrices"),

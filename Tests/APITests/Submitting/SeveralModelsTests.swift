@@ -99,6 +99,19 @@ struct SeveralModelsTests {
     func width() async throws {
         #expect(await problem { try await post(["wide"]) }?.slug == "unfit-features")
         #expect(try await post(["wide"], width: 32).status == .accepted)
+        let detail = await problem { try await post([], width: 32) }?.detail ?? ""
+        #expect(detail.hasSuffix("expected 16; 'wide' takes 32, and is asked by model=wide"), "\(detail)")
+        let two = await problem { try await post(["wide"]) }?.detail ?? ""
+        #expect(two.contains("'one' and 'two' take 16"), "\(two)")
+        let other = await problem { try await post([], width: 768) }?.detail ?? ""
+        #expect(other.contains("ViT-L/14") && other.contains("--model"), "nothing that is served takes it: \(other)")
+    }
+
+    @Test("what can't be taken is told with the name that the model is served by, whatever it was imported with")
+    func names() async throws {
+        let found = await problem { try await post(["two"], [.init(name: "labels", value: "normal,smoke")]) }
+        #expect(found?.slug == "no-text-tower" || found?.detail.contains("text tower") == true)
+        #expect(found?.detail.contains("model 'two'") == true, "\(found?.detail ?? "")")
     }
 
     private func change(_ verb: String, _ name: String, _ body: String = "") async throws -> Response {

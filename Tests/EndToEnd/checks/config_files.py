@@ -86,6 +86,10 @@ with group("vigil config check"):
     check("what does not fit together is found", ran.code == 78 and "tls-key" in ran.err, ran.err)
     ran = run("config", "check", written("listen.yaml", "listen: [nonsense]\n"))
     check("addresses are looked at", ran.code == 78 and "nonsense" in ran.err and "listen.yaml:1" in ran.err, ran.err)
+    for text, code in (("tiny-demo=/nowhere:5%", 66), ("nobody=/nowhere:5%", 78), ("tiny-demo", 78)):
+        ran = run("config", "check", written("canary.yaml", f'canary: "{text}"\n'))
+        equal(f"a canary {text}", ran.code, code)
+        contains("by its key", ran.err, "canary.yaml:1", "key canary")
     equal("a file that is not there", run("config", "check", folder / "absent.yaml").code, 66)
 
 with group("hostile YAML"):

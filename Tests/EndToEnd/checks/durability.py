@@ -22,7 +22,8 @@ SEED = int(os.environ.get("SEED", "0")) or random.randrange(1 << 30)
 ROUNDS = 100 if LONG else 12
 # The rows of a thousand snippets, and more, have their place in files.
 LENGTHS = (3, 30, 57, 100, 170, 256, 300, 700, 1_000, 4_000)
-ATTEMPTS = 3
+# More than a job can be begun in here: on a busy machine one may be at it whenever its server is killed.
+ATTEMPTS = 2 * ROUNDS
 
 
 class Promises:

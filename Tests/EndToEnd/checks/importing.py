@@ -127,6 +127,8 @@ with group("families"):
 
 with group("wrong options"):
     for options, words in (
+        # What is imported can be served.
+        *((("--name", name), ("--name", "1 to 64 letters")) for name in ("a/b", "é", "a b", "a@b", "a" * 65)),
         (("--weights", "float8"), ("float8",)),
         (("--prepare", "sse"), ("--prepare 'sse'", "portable")),
     ):

@@ -1,5 +1,6 @@
 """A job is scored by the model that it was accepted for, or not at all: two models of one name, and a server that changes."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -120,9 +121,30 @@ with group("the model that its jobs were accepted for is kept beside them"):
         finished(client, identifier, body, first, "a job of the model that is not served")
     finished(client, client.post(SHORT, Prefer="wait=30").json()["id"], SHORT, second, "a job of the one that is")
     contains("the log says so", server.text(), "kept beside them", first.sha256[:12])
+    check("and nowhere that they wait", "jobs wait" not in server.text(), server.text())
     equal("it leaves in order", server.stop(), 0)
     check("and nothing is kept that no job needs", not (folder / "models").exists())
     away.rename(first.path)
+
+with group("a kept model that is damaged"):
+    folder = scratch() / "damaged"
+    waiting, told, last = begun(folder)
+    kept = folder / "models" / f"{first.sha256}.safetensors"
+    whole = kept.read_bytes()
+    kept.unlink()
+    kept.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with second.serve(folder) as server:
+        client = Client(server)
+        finished(client, client.post(SHORT, Prefer="wait=30").json()["id"], SHORT, second, "a job of the model that is served")
+        job = client.job(waiting[0])
+        equal("its jobs wait", job["status"], "queued")
+        contains("and say why", " ".join(job["warnings"]), "can't be used any more")
+        contains("so does a list", " ".join(client.get("/jobs?status=queued&limit=1").json()["jobs"][0]["warnings"]), "can't be used any more")
+        contains("/readyz too", client.get("/readyz").body.decode(), "can't be used any more")
+        contains("and the log, with the file", server.text(), "can't be brought back", f"{first.sha256}.safetensors")
+    with first.serve(folder) as server:
+        Client(server).post(SHORT)
+        equal("the next job of that model has it kept anew", hashlib.sha256(kept.read_bytes()).hexdigest(), first.sha256)
 
 folder = scratch() / "state"
 with group("another model of the same name"):
@@ -207,7 +229,9 @@ with group("--on-missing-model rescore"):
             found = (job["model_sha256"], result.get("provenance", {}).get("accepted_for_sha256"))
             equal("and says for which it was accepted", found, (first.sha256, first.sha256))
             equal("and by which it was scored", result.get("provenance", {}).get("model_sha256"), second.sha256)
+            contains("its warnings too", " ".join(job["warnings"]), "accepted for", first.sha256[:8], second.sha256[:8])
         own = client.post(SHORT, Prefer="wait=30").json()
         check("others have no such mark", "accepted_for_sha256" not in own["result"]["provenance"])
+        check("and no such warning", not any("accepted for" in text for text in own["warnings"]), str(own["warnings"]))
         contains("the log says how many", server.text(), "another model", first.sha256[:12])
 finish()

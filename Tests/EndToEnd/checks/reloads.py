@@ -178,10 +178,12 @@ with group("a folder of models"):
         models[0].put(place / "c.safetensors")
         until("what changes too", lambda: standing(client, "c").get("ready") == models[0].sha256)
         (place / "c.safetensors").unlink()
-        until("what goes is served no longer", lambda: "ready" not in standing(client, "c"))
+        until("what goes is known no longer", lambda: standing(client, "c") == {})
         models[2].put(place / "d.safetensors")
         answer = load(client, "a", '{"file": "d.safetensors"}')
         equal("a name can be given another file of the folder", answer.json().get("sha256"), models[2].sha256)
+        equal("which lasts until the server ends", answer.json().get("until_restart"), True)
+        check("what has its own says nothing of that", "until_restart" not in load(client, "b").json())
         equal("and nothing outside it", load(client, "a", '{"file": "../x"}').status, 422)
 
 with group("who may"):

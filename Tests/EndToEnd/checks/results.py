@@ -71,14 +71,14 @@ with Server() as server:
         equal("logits=false", "logits" in score(features.video(9), logits="false")["result"], False)
         result = job["result"]
         equal("the model is called a demo", [result["caveat"].split(",")[0], result["model"]], ["demo", "tiny-demo"])
-        equal("provenance", set(result["provenance"]), {"vigil", "family", "model_sha256", "features_sha256", "kernels"})
+        equal("provenance", set(result["provenance"]), {"vigil", "family", "model_sha256", "features_sha256", "kernels", "compute"})
         models = requests.get(server.url + "/v1/models").json()["models"]
         equal("the model's digest is that of /v1/models", result["provenance"]["model_sha256"], models[0]["sha256"])
         equal(
             "/v1/models",
             set(models[0]),
             {"name", "family", "state", "default", "labels", "window", "length", "width", "parameters", "sha256"}
-            | {"source_sha256", "trained", "caveat", "loaded_at", "jobs_waiting"},
+            | {"source_sha256", "trained", "caveat", "loaded_at", "jobs_waiting", "compute"},
         )
         equal("its labels", models[0]["labels"], result["fine"]["labels"])
         check(

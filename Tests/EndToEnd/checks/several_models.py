@@ -1,5 +1,9 @@
 """Several models at once: which one a request gets, one upload for many, names, and a broken model among sound ones."""
 
+import os
+import signal
+import time
+
 from support.harness import check, contains, equal, finish, group, need, scratch
 
 need("several_models", "numpy", shared=True)
@@ -48,6 +52,24 @@ with Server(*options, "--model", f"broken={broken}") as server:
         equal("each once", (answer.status, answer.problem()), (422, "invalid-parameter"))
         report = client.post(SHORT, f"?model={names}&validate_only=true")
         equal("what is only looked at has one report", (report.status, report.json()["rows"]), (200, 40))
+    with group("the jobs of a model"):
+        def listed(query):
+            found, cursor = [], ""
+            while cursor is not None:
+                page = client.get(f"/jobs?limit=2&{query}&cursor={cursor}").json()
+                found += page["jobs"]
+                cursor = page["next"]
+            return {(job["model"], job["model_sha256"]) for job in found}, len(found)
+
+        for name, model in models.items():
+            pair = {(name, model.sha256)}
+            equal(f"{name}: by name", listed(f"model={name}")[0], pair)
+            equal(f"{name}: by digits", listed(f"model={name}@{model.sha256[:5].upper()}"), listed(f"model={name}"))
+            equal(f"{name}: with a status", listed(f"model={name}&status=succeeded"), listed(f"model={name}"))
+        equal("none of another name or digest", (listed("model=six")[1], listed("model=one@000000")[1]), (0, 0))
+        for text in ("one@", "one@x", "one@" + "0" * 65):
+            answer = client.get(f"/jobs?model={text}")
+            equal(f"{text[:8]} is refused", (answer.status, answer.problem()), (422, "invalid-parameter"))
     with group("what there is"):
         found = client.get("/v1/models").json()["models"]
         states = {model["name"]: (model["state"], model["default"]) for model in found}
@@ -62,6 +84,62 @@ with Server(*options, "--model", f"broken={broken}") as server:
         contains("in the log too", server.text(), "model=broken")
         metrics = client.get("/metrics").body.decode()
         check("metrics tell of each", all(f'model="{name}"' in metrics for name in models))
+
+with group("a canary"):
+    words = ["--model", f"one={models['one'].path}", "--model", f"two={models['two'].path}"]
+    place = scratch() / "canary.safetensors"
+    models["two"].put(place)
+    with Server(*words, "--canary", f"one={place}:100%") as server:
+        client = Client(server)
+
+        def standing():
+            return client.get("/v1/models").json()["models"][0]["canary"]
+
+        def until(what, holds, seconds=20):
+            end = time.monotonic() + seconds
+            while not holds() and time.monotonic() < end:
+                time.sleep(0.1)
+            check(what, holds(), str(standing()))
+
+        until("is read once the server serves", lambda: standing()["state"] == "comparing")
+        for query, name in (("", "one"), ("?model=two", "two"), ("", "one")):
+            job = client.post(SHORT, query, Prefer="wait=30").json()
+            check(f"changes no result of {name}", job["result"]["coarse"] == expected[name])
+            equal("nor what it says of itself", job["result"]["provenance"]["model_sha256"], models[name].sha256)
+        until("is told of by /v1/models, with the jobs of its model", lambda: standing()["jobs"] == 2)
+        differ = [abs(one - two) for one, two in zip(expected["one"], expected["two"])]
+        found = standing()
+        equal("with its file", found["sha256"], models["two"].sha256)
+        check("with how far they differ", abs(found["mean"] - sum(differ) / len(differ)) < 1e-6, str(found))
+        lines = client.get("/metrics").body.decode().splitlines()
+        counts = dict(line.rsplit(" ", 1) for line in lines if line.startswith("vigil_canary"))
+        equal("metrics count each", counts.get('vigil_canary_jobs_total{outcome="compared"}'), "2")
+        equal("with its snippets", counts.get("vigil_canary_snippets_total"), "80")
+        for step, told in zip(("0.01", "0.1", "0.5"), found["changed"]):
+            count = 2 * sum(difference >= float(step) for difference in differ)
+            equal(f"that differ by {step}", counts.get(f'vigil_canary_changed_snippets_total{{by="{step}"}}'), str(count))
+            equal(f"in /v1/models too ({step})", told["snippets"], count)
+        contains("and told in the log", server.text(), "scored by the canary too", models["two"].sha256)
+        with open(place, "r+b") as file:
+            file.truncate(100)
+        job = client.post(SHORT, Prefer="wait=30").json()
+        check("whose file is cut short costs no job", job["result"]["coarse"] == expected["one"])
+        until("and is what it was", lambda: standing()["jobs"] == 3)
+        os.kill(server.child.pid, signal.SIGHUP)
+        until("until it is read again, which is told", lambda: standing()["state"] == "failed")
+        contains("with the reason", standing()["reason"], "canary.safetensors")
+        job = client.post(SHORT, Prefer="wait=30").json()
+        check("and costs no job", job["result"]["coarse"] == expected["one"])
+        models["one"].put(place)
+        os.kill(server.child.pid, signal.SIGHUP)
+        until("what is served already is not compared", lambda: standing()["state"] == "served")
+    with Server(*words, "--canary", f"one={broken}:5%") as server:
+        client = Client(server)
+        until("a broken one keeps no server from serving", lambda: standing()["state"] == "failed")
+        equal("nor a job", client.post(SHORT, Prefer="wait=30").json()["status"], "succeeded")
+        contains("and the log says why", server.text(), "jobs are scored without it")
+    for text in ("none=%s:5%%" % models["two"].path, "one=x", "one=x:0%", "one=x:101%", "x:5%"):
+        equal(f"--canary {text[:12]}", run("serve", "--port", "0", *words, "--canary", text, timeout=20).code, 64)
 
 with group("one copy of a large upload on disk"):
     state = scratch() / "state"
@@ -89,8 +167,15 @@ with group("what can't be served"):
     contains("by that name", ran.last, "two models are called 'ucf-crime'")
     ran = run("serve", "--port", "0", "--model", f"broken={broken}", "--model", f"one={one}", timeout=20)
     equal("a broken default ends it", ran.code, 65)
-    ran = run("serve", "--port", "0", "--model", f"one={one}", "--model", "two=/nowhere/x.safetensors", timeout=20)
-    equal("a file that is not there too", ran.code, 66)
+    ran = run("serve", "--port", "0", "--model", "two=/nowhere/x.safetensors", "--model", f"one={one}", timeout=20)
+    equal("one that is not there too", ran.code, 66)
+    with Server("--model", f"one={one}", "--model", "two=/nowhere/x.safetensors", state="memory") as server:
+        found = Client(server).get("/v1/models").json()["models"]
+        equal("another that is not there is left out, as a broken one is", [model["state"] for model in found], ["ready", "failed"])
+        contains("with the reason", found[1]["reason"], "/nowhere/x.safetensors", "no such file")
+        contains("which is logged", server.text(), "model=two")
+    ran = run("score", "--model", "/nowhere/x.safetensors", one, timeout=20)
+    equal("for vigil score it is none", ran.code, 66)
     ran = run("serve", env={"VIGIL_PORT": "0", "VIGIL_MODEL": f"../x={one}"}, timeout=20)
     equal("also in the environment", ran.code, 78)
     with Server(env={"VIGIL_MODEL": f"a={one},b={models['two'].path}"}, state="memory") as server:

@@ -291,6 +291,7 @@ with group("what is wrong is said before the first step"):
         ("a prompt that leaves no place", "", ["--postfix", 70], 64, "--postfix"),
         ("a name of two lines", "", ["--name", "a\nb"], 64, "--name"),
         ("a name that is too long", "", ["--name", "a" * 300], 64, "--name"),
+        ("a name that no server takes", "", ["--name", "a/b"], 64, "--name"),
         ("a metric of a branch that is left out", "", ["--without", "a-branch", "--metric", "ap_fine"], 64, "--metric auc_coarse"),
     ]
     for name, row, options, code, words in cases:

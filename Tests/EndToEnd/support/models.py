@@ -13,10 +13,10 @@ class Model:
     """A checkpoint of this seed, imported; all have the same name and shape."""
 
     def __init__(self, seed):
-        checkpoint, self.path = scratch() / "tiny.pth", scratch() / "tiny.safetensors"
+        self.checkpoint, self.path = scratch() / "tiny.pth", scratch() / "tiny.safetensors"
         maker = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny"]
-        subprocess.run([*maker, "--seed", str(seed), "--out", checkpoint], check=True)
-        equal(f"import of seed {seed}", run("import", checkpoint, "--output", self.path).code, 0)
+        subprocess.run([*maker, "--seed", str(seed), "--out", self.checkpoint], check=True)
+        equal(f"import of seed {seed}", run("import", self.checkpoint, "--output", self.path).code, 0)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def scores(self, body):

@@ -14,6 +14,16 @@ enum TestModel {
     }
 }
 
+extension ModelRegistry {
+    /// New jobs of the version's name get it from now on.
+    @discardableResult
+    func serve(_ version: ModelVersion) async -> ModelVersion {
+        let served = await stage(version)
+        promote(served)
+        return served
+    }
+}
+
 /// What may be gone by now.
 ///
 /// `@unchecked Sendable`: it is only ever asked whether the object is there and which it is, never used.

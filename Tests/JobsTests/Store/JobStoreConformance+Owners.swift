@@ -58,6 +58,44 @@ extension JobStoreConformance {
         }
     }
 
+    @Test(
+        "a model's list has the jobs that were accepted for it, by its name, or by the first digits of its SHA-256 too",
+        arguments: StoreUnderTest.all)
+    func modelsLists(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        let models: [(name: String, sha256: String?)] = [
+            ("a", "3f2a"), ("a", "3f2b"), ("b", "3f2a"), ("A", "3f"), ("a", nil),
+        ]
+        var jobs: [Job] = []
+        for turn in 0..<15 {
+            var new = NewJob.sample()
+            (new.model, new.modelSHA256) = models[turn % models.count]
+            jobs.append(try await store.insert(new))
+        }
+        _ = try await store.cancel(jobs[5].id)
+        func pages(_ filter: JobFilter) async throws -> [JobID] {
+            var found: [JobID] = []
+            while case let page = try await store.list(filter, limit: 2, before: found.last), !page.isEmpty {
+                found += page.map(\.id)
+            }
+            return found
+        }
+        for (name, digits) in [
+            ("a", nil), ("a", "3f"), ("a", "3f2b"), ("b", "3f2a"), ("b", "4"), ("a\u{301}", nil), ("c", nil),
+            ("a", "3f2b0"),
+        ] as [(String, String?)] {
+            var filter = JobFilter()
+            (filter.model, filter.modelDigits) = (name, digits)
+            func isIn(_ job: Job) -> Bool {
+                job.model.utf8.elementsEqual(name.utf8)
+                    && (digits.map { job.modelSHA256?.hasPrefix($0) == true } ?? true)
+            }
+            #expect(try await pages(filter) == jobs.filter(isIn).map(\.id).reversed(), "\(name)@\(digits ?? "")")
+            filter.status = .cancelled
+            #expect(try await pages(filter) == (isIn(jobs[5]) ? [jobs[5].id] : []))
+        }
+    }
+
     @Test("one owner's result answers for no other's job, and for none of nobody's", arguments: StoreUnderTest.all)
     func ownersResults(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open()

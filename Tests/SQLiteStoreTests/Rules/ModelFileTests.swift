@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Files that jobs have in common, and those of their models", .timeLimit(.minutes(1)))
 struct ModelFileTests {
-    private static let digest = String(repeating: "0a", count: 32)
+    private static let digest = Array("a model".utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
 
     private func store(_ folder: ScratchFolder) throws -> SQLiteJobStore {
         try SQLiteJobStore(folder: StateFolder(folder.path + "/state"))
@@ -65,6 +65,7 @@ struct ModelFileTests {
         try FileManager.default.removeItem(atPath: path)
         try FileManager.default.moveItem(atPath: folder.path + "/other", toPath: path)
         #expect(try String(contentsOfFile: place, encoding: .utf8) == "a model")
+        #expect(try FolderSummary(of: folder.path + "/state").models == 1)
         let backup = try FolderBackup(of: folder.path + "/state", into: folder.path + "/copy")
         #expect(backup.isWhole)
         let copy = folder.path + "/copy/models/\(Self.digest).safetensors"
@@ -75,6 +76,59 @@ struct ModelFileTests {
         }
         keeper.remove(Self.digest)
         #expect(keeper.kept().isEmpty && !FileManager.default.fileExists(atPath: folder.path + "/state/models"))
+        store.close()
+    }
+
+    @Test("a model that is damaged, or gone though jobs wait for it, is told of by a check")
+    func checked() async throws {
+        let folder = try ScratchFolder()
+        let state = folder.path + "/state"
+        let file = try MappedFile(path: folder.write(Array("a model".utf8), to: "model").path)
+        var job = NewJob(kind: "k", subject: JobSubject([1]), input: JobBody([1] as [Float]), model: "m")
+        job.modelSHA256 = Self.digest
+        do {
+            let store = try store(folder)
+            try #require(store.models).keep(Self.digest) { path throws(FileError) in try file.copy(to: path) }
+            _ = try await store.submit(Submission(job))
+            store.close()
+        }
+        #expect(try FolderReport(of: state).isWhole)
+        let place = "\(state)/models/\(Self.digest).safetensors"
+        try FileManager.default.removeItem(atPath: place)
+        let gone = try FolderReport(of: state)
+        #expect(gone.damages.map(\.path) == [state + "/models"] && !gone.isRefused)
+        #expect(gone.damages.first?.reason.contains("a job waits") == true)
+        try "a modem".write(toFile: place, atomically: false, encoding: .utf8)
+        #expect(try FolderReport(of: state).damages.map(\.path) == [place])
+        try FileManager.default.removeItem(atPath: place)
+        do {
+            let store = try store(folder)
+            let claimed = try #require(try await store.claim(limit: 1).first)
+            _ = try await store.complete(claimed.token, with: .succeeded(JobOutput(body: [])), timings: nil)
+            store.close()
+        }
+        #expect(try FolderReport(of: state).isWhole, "no job needs it")
+    }
+
+    @Test("a kept model that is not what it was is not trusted for its name: it is kept anew")
+    func damaged() async throws {
+        let folder = try ScratchFolder()
+        let store = try store(folder)
+        let keeper = try #require(store.models)
+        let file = try MappedFile(path: folder.write(Array("a model".utf8), to: "model").path)
+        let digest = FileDigest(of: file).value
+        for text in ["a modem", "a", ""] {
+            try keeper.keep(digest) { path throws(FileError) in try file.copy(to: path) }
+            let place = try #require(keeper.path(of: digest))
+            // The name that it has elsewhere is not touched.
+            try FileManager.default.removeItem(atPath: place)
+            try text.write(toFile: place, atomically: false, encoding: .utf8)
+            try keeper.keep(digest) { path throws(FileError) in try file.copy(to: path) }
+            #expect(try String(contentsOfFile: place, encoding: .utf8) == "a model", "\(text)")
+        }
+        var copies = 0
+        try keeper.keep(digest) { _ in copies += 1 }
+        #expect(copies == 0, "what is whole stays")
         store.close()
     }
 

@@ -1,0 +1,315 @@
+import Dispatch
+public import Engine
+public import Jobs
+import Platform
+import Synchronization
+import VadCLIP
+
+/// Scores a part of a model's jobs by another file too, and tells how far the scores differ; the jobs' results stay what they
+/// are, and nothing that becomes of the canary is of any consequence for them.
+///
+/// It is done beside the workers, one job at a time, once the job is scored; where more come than it can do, it passes them over.
+public final class Canary: Sendable {
+    /// How far the scores of one job differ.
+    public struct Report: Sendable {
+        /// The job.
+        public let job: JobID
+        /// The model that did the job.
+        public let model: ModelID
+        /// The SHA-256 of the canary's file.
+        public let canarySHA256: String
+        /// Its snippets.
+        public let snippets: Int
+        /// The mean of the magnitudes by which the coarse scores differ.
+        public let mean: Float
+        /// The largest difference of the coarse scores, the canary's less the model's.
+        public let largest: Float
+        /// How many snippets differ by at least each of ``Canary/steps``.
+        public let changed: [Int]
+        /// Segments that the canary does not find, and those that it alone finds.
+        public let segments: (lost: Int, gained: Int)
+    }
+
+    /// What became of a job that was to be compared.
+    public enum Outcome: Sendable {
+        case compared(Report)
+        /// Others were before it, or it is too large.
+        case passedOver
+        /// The canary can't score it; why, and whether that is another reason than the last time.
+        case failed(JobID, reason: String, isNew: Bool)
+    }
+
+    /// What differences of coarse scores are told apart.
+    public static let steps: [Float] = [0.01, 0.1, 0.5]
+    /// Jobs that wait for it, or are at it, at most.
+    static let mostJobs = 4
+    /// Bytes of the features of these jobs, which nobody else counts, at most.
+    static let mostBytes = 64 << 20
+
+    /// What is served under this name is compared.
+    public let name: String
+    /// The part of the jobs, from 0 to 1.
+    public let share: Double
+    private let path: String
+    private let models: ModelRegistry
+    private let tell: @Sendable (Outcome) -> Void
+    private let queue = DispatchQueue(label: "vigil.canary", qos: .utility)
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Nil until it is loaded.
+        var version: ModelVersion?
+        /// What was wrong with the file when it was last read.
+        var unusable: String?
+        /// Why the last job could not be scored.
+        var failure: String?
+        var tally = CanaryTally()
+        /// Those that wait for it, and the one that it is at.
+        var jobs = 0
+        var bytes = 0
+        var hasEnded = false
+    }
+
+    /// Compares a share, from 0 to 1, of the jobs of what is served under a name, once the file is read.
+    public init(
+        of name: String, from path: String, share: Double, among models: ModelRegistry,
+        tell: @escaping @Sendable (Outcome) -> Void
+    ) {
+        self.name = name
+        self.path = path
+        self.share = share
+        self.models = models
+        self.tell = tell
+    }
+
+    /// Reads the file, and compares by what is in it from then on. Where it can't be used, what was read before goes on.
+    ///
+    /// - Returns: its SHA-256
+    func read(by library: ModelLibrary) async throws(ModelLoadError) -> String {
+        do throws(ModelLoadError) {
+            let version = ModelVersion(try await library.model(at: path), name: name)
+            try use(version)
+            return await version.sha256
+        } catch {
+            state.withLock { $0.unusable = error.reason }
+            throw error
+        }
+    }
+
+    /// Compares by this version from now on; what was counted stays where it is the same.
+    func use(_ version: ModelVersion) throws(ModelLoadError) {
+        if let served = models.current(name)?.model.configuration.width, served != version.width {
+            let text = "\(path): \(Self.otherWidth(version.width, served))"
+            throw ModelLoadError(reason: text)
+        }
+        // The last to hold what was there goes here, not under the lock.
+        var former: ModelVersion?
+        state.withLock { state in
+            (state.unusable, state.failure) = (nil, nil)
+            guard state.version?.knownSHA256 != version.knownSHA256 || version.knownSHA256 == nil else { return }
+            former = state.version
+            state.version = version
+            state.tally = CanaryTally()
+        }
+        withExtendedLifetime(former) {}
+    }
+
+    private static func otherWidth(_ own: Int, _ served: Int) -> String {
+        "it takes features \(own) wide, what is served takes \(served)"
+    }
+
+    /// Whether jobs with features of this digest are among those that are compared: the same ones each time.
+    func takes(_ digest: String) -> Bool {
+        guard share < 1 else { return true }
+        guard let digits = UInt32(String(Substring(digest.utf8.prefix(8))), radix: 16) else { return false }
+        return Double(digits) < share * 4_294_967_296
+    }
+
+    /// Compares a job that was scored, if it is to be, and if there is room for it.
+    func take(_ plan: ScoringWork.Plan, _ result: ScoreResult) {
+        guard plan.version.name.hasBytes(of: name), takes(plan.subject.digest.text),
+            models.current(name) === plan.version
+        else { return }
+        let bytes = plan.features.count * MemoryLayout<Float>.stride
+        let (version, hasRoom) = state.withLock { state -> (ModelVersion?, Bool) in
+            guard let version = state.version, !state.hasEnded,
+                version.knownSHA256?.hasBytes(of: result.modelSHA256) != true
+            else { return (nil, false) }
+            guard state.jobs < Self.mostJobs, state.bytes + bytes <= Self.mostBytes else {
+                state.tally.passedOver += 1
+                return (version, false)
+            }
+            state.jobs += 1
+            state.bytes += bytes
+            return (version, true)
+        }
+        guard let version else { return }
+        guard hasRoom else { return tell(.passedOver) }
+        queue.async { [self] in
+            let outcome = compare(plan, result, by: version)
+            state.withLock { state in
+                state.jobs -= 1
+                state.bytes -= bytes
+            }
+            if let outcome { tell(outcome) }
+        }
+    }
+
+    /// What became of a job; nil where nobody waits for that any more.
+    private func compare(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Outcome? {
+        guard plan.subject.width == version.width else {
+            return failed(plan.job, Self.otherWidth(version.width, plan.subject.width), version)
+        }
+        guard let logits = logits(of: plan, by: version) else { return nil }
+        if let snippet = logits.firstNotFinite {
+            return failed(plan.job, "its scores of snippet \(snippet) are not finite", version)
+        }
+        let other = ScoreResult(
+            model: version.model, classes: version.model.classes, logits: logits,
+            featuresSHA256: result.featuresSHA256, options: plan.options, queued: .zero, scored: .zero)
+        let comparison = ScoreComparison(ScoredVideo(result), ScoredVideo(other))
+        let report = Report(
+            job: plan.job, model: ModelID(name: result.model, sha256: result.modelSHA256),
+            canarySHA256: other.modelSHA256, snippets: logits.snippets, mean: comparison.coarseDifference.mean,
+            largest: comparison.coarseDifference.largest,
+            changed: Self.steps.map { step in comparison.coarse.count { $0.magnitude >= step } },
+            segments: (comparison.lost.count, comparison.gained.count))
+        state.withLock { state in
+            guard state.version === version else { return }
+            state.failure = nil
+            state.tally.add(report)
+        }
+        return .compared(report)
+    }
+
+    private func failed(_ job: JobID, _ reason: String, _ version: ModelVersion) -> Outcome {
+        state.withLock { state in
+            let isNew = state.failure != reason
+            if state.version === version {
+                state.failure = reason
+                state.tally.failed += 1
+            }
+            return .failed(job, reason: reason, isNew: isNew)
+        }
+    }
+
+    /// The canary's own; nil where it was told to end. Its scratch memory goes with each job.
+    private func logits(of plan: ScoringWork.Plan, by version: ModelVersion) -> Logits? {
+        let model = version.model
+        let width = version.width
+        let chunks = Chunks(snippets: plan.subject.snippets, length: model.configuration.length)
+        let scorer = ChunkScorer(model: model)
+        var logits = Logits(snippets: chunks.snippets, classes: model.classes.labels.count)
+        for chunk in 0..<chunks.count {
+            guard !state.withLock(\.hasEnded) else { return nil }
+            let range = chunks[chunk]
+            scorer.score(
+                plan.features[range.lowerBound * width..<range.upperBound * width], classes: model.classes,
+                coarse: &logits.coarse, fine: &logits.fine, offset: range.lowerBound)
+        }
+        return logits
+    }
+
+    /// How it stands.
+    var standing: CanaryStanding {
+        let current = models.current(name)?.knownSHA256
+        return state.withLock { state in
+            let sha256 = state.version?.knownSHA256
+            let isServed = sha256.flatMap { sha256 in current.map { sha256.hasBytes(of: $0) } } ?? false
+            // What was counted against another version says nothing of this one.
+            let counts = current.map { state.tally.isAgainst($0) } ?? false
+            let reason = state.unusable ?? state.failure
+            return CanaryStanding(
+                state: reason != nil ? .failed : sha256 == nil ? .loading : isServed ? .served : .comparing,
+                share: share, sha256: sha256, reason: reason, tally: counts ? state.tally : CanaryTally())
+        }
+    }
+
+    /// Takes nothing more, and waits until it has put down what it is at.
+    func end() async {
+        state.withLock { $0.hasEnded = true }
+        await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+    }
+}
+
+/// How a canary stands.
+package struct CanaryStanding: Sendable {
+    package enum State: String, Sendable, CaseIterable {
+        /// Its file is not read yet.
+        case loading
+        /// It scores its part of the jobs.
+        case comparing
+        /// It is what is served by now, so that there is nothing to compare.
+        case served
+        /// Its file can't be used, or it could not score the last job.
+        case failed
+    }
+
+    package let state: State
+    package let share: Double
+    package let sha256: String?
+    package let reason: String?
+    package let tally: CanaryTally
+}
+
+/// What was found of the jobs that two versions have scored.
+package struct CanaryTally: Sendable, Equatable {
+    /// What the canary is compared with; nil before the first job.
+    private var against: String?
+    package private(set) var jobs = 0
+    package var passedOver = 0
+    package var failed = 0
+    package private(set) var snippets = 0
+    private var sum = 0.0
+    /// The largest difference of a coarse score, the canary's less the model's.
+    package private(set) var largest: Float = 0
+    /// Snippets that differ by at least each of ``Canary/steps``.
+    package private(set) var changed = Canary.steps.map { _ in 0 }
+    package private(set) var lost = 0
+    package private(set) var gained = 0
+
+    /// The mean of the magnitudes by which the coarse scores differ.
+    package var mean: Double { snippets > 0 ? sum / Double(snippets) : 0 }
+
+    /// Whether it tells of this version of the model.
+    func isAgainst(_ sha256: String) -> Bool { against.map { $0.hasBytes(of: sha256) } ?? true }
+
+    /// Adds a job. With the first one of another version the counting begins anew.
+    mutating func add(_ report: Canary.Report) {
+        if let sha256 = report.model.sha256, !isAgainst(sha256) { self = CanaryTally() }
+        against = report.model.sha256
+        jobs += 1
+        snippets += report.snippets
+        sum += Double(report.mean) * Double(report.snippets)
+        if report.largest.magnitude > largest.magnitude { largest = report.largest }
+        changed = zip(changed, report.changed).map { $0 + $1 }
+        lost += report.segments.lost
+        gained += report.segments.gained
+    }
+}
+
+extension ModelVersion {
+    fileprivate var width: Int { model.configuration.width }
+}
+
+extension ScoringService {
+    /// Reads the canary's file, beside what is served.
+    ///
+    /// - Returns: whether it can be used, or there is none
+    package func readCanary() async -> Bool {
+        guard let canary = settings.canary, let library else { return true }
+        await changes.enter()
+        defer { changes.leave() }
+        do throws(ModelLoadError) {
+            let sha256 = try await canary.read(by: library)
+            backlog.logger.info(
+                "the canary was read", metadata: ["model": "\(canary.name)", "canary_sha256": "\(sha256)"])
+            return true
+        } catch {
+            backlog.logger.error(
+                "the canary can't be used, and jobs are scored without it",
+                metadata: ["model": "\(canary.name)", "error": "\(error.reason)"])
+            return false
+        }
+    }
+}

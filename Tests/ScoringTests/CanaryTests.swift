@@ -1,0 +1,190 @@
+import Engine
+import Jobs
+import Synchronization
+import TestSupport
+import Testing
+import VadCLIP
+
+@testable import Scoring
+
+@Suite("A canary", .timeLimit(.minutes(1)))
+struct CanaryTests {
+    private static func version(
+        _ digest: String, seed: UInt64, name: String = "m", width: Int = 16
+    ) throws -> ModelVersion {
+        let configuration = ModelConfiguration(
+            width: width, length: 8, layers: 1, window: 4, labels: ["normal", "fire"])
+        return ModelVersion(
+            try Model.synthetic(configuration, seed: seed, sha256: digest, kernels: .available[0]), name: name)
+    }
+
+    /// A service whose jobs are compared, and what its canary told.
+    private final class Service: Sendable {
+        let registry: ModelRegistry
+        let canary: Canary
+        let scoring: ScoringService
+        private let told = Mutex<[Canary.Outcome]>([])
+
+        var outcomes: [Canary.Outcome] { told.withLock(\.self) }
+        var reports: [Canary.Report] {
+            outcomes.compactMap { if case .compared(let report) = $0 { report } else { nil } }
+        }
+
+        init(share: Double = 1, loader: ModelLibrary.Loader? = nil) throws {
+            let none: ModelLibrary.Loader = { path, _ throws(ModelLoadError) in
+                throw ModelLoadError(reason: "no \(path ?? "")")
+            }
+            let library = ModelLibrary(
+                serving: try CanaryTests.version("aa", seed: 1), from: "/m", load: loader ?? none)
+            registry = library.registry
+            let tell = Mutex<(@Sendable (Canary.Outcome) -> Void)?>(nil)
+            canary = Canary(of: "m", from: "/c", share: share, among: registry) { outcome in
+                tell.withLock(\.self)?(outcome)
+            }
+            var settings = ScoringService.Settings()
+            settings.canary = canary
+            scoring = ScoringService(
+                models: registry, library: library, backlog: Backlog(store: MemoryJobStore()), workers: 1,
+                settings: settings)
+            tell.withLock { $0 = { [weak self] outcome in self?.told.withLock { $0.append(outcome) } } }
+            try scoring.start()
+        }
+
+        /// Has a job with features of this digest scored; its result.
+        func score(
+            _ digest: String = "00", snippets: Int = 20, by id: ModelID = ModelID(name: "m", sha256: "aa"),
+            scale: Float = 0.8
+        ) async throws -> ScoreResult {
+            var random = SeededRandom(seed: 7)
+            let subject = ScoreSubject(
+                snippets: snippets, width: 16, digest: FeatureDigest(digest), options: ScoreOptions().encoded)
+            let job = try await scoring.backlog.submit(
+                .score(random.floats(snippets * 16, scale: scale), subject, by: id, parts: (snippets + 7) / 8))
+            _ = try await scoring.backlog.waitForEnd(job.id, timeout: .seconds(30))
+            let output = try #require(try await scoring.backlog.output(job.id))
+            return try #require(ScoreResult(encoded: output.body))
+        }
+
+        func told(_ count: Int) async { while outcomes.count < count { await Task.yield() } }
+        func end() async { _ = await scoring.drain(within: .seconds(5)) }
+    }
+
+    @Test(
+        "of the same weights differs by nothing, and one of others by what their scores differ; results are the model's"
+    )
+    func differences() async throws {
+        var results: [ScoreResult] = []
+        for seed in [1, 2] as [UInt64] {
+            let service = try Service()
+            try service.canary.use(Self.version("bb", seed: seed))
+            results.append(try await service.score())
+            await service.told(1)
+            let report = try #require(service.reports.first)
+            #expect((report.largest == 0) == (seed == 1) && (report.changed == [0, 0, 0] || seed == 2))
+            #expect(report.model == ModelID(name: "m", sha256: "aa") && report.canarySHA256 == "bb")
+            let tally = service.canary.standing.tally
+            #expect(tally.jobs == 1 && tally.snippets == 20 && tally.largest == report.largest)
+            #expect(tally.changed == report.changed && abs(tally.mean - Double(report.mean)) < 1e-9)
+            await service.end()
+        }
+        #expect(results[0].logits == results[1].logits && results[1].modelSHA256 == "aa")
+    }
+
+    @Test("takes the jobs of what new jobs get under its name, and of those its share, the same ones each time")
+    func share() async throws {
+        let service = try Service(share: 0.25)
+        try service.canary.use(Self.version("bb", seed: 2))
+        service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3, name: "other")))
+        try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
+        for digest in 0..<16 { _ = try await service.score(String(digest, radix: 16) + "0000000") }
+        _ = try await service.score(by: ModelID(name: "other", sha256: "cc"))
+        await service.told(4)
+        await service.end()
+        #expect(service.reports.count == 4)
+    }
+
+    @Test("that can't score a job fails nothing: the job has its result, and the reason is told once")
+    func failing() async throws {
+        let service = try Service()
+        let wide = try Self.version("dd", seed: 2, width: 32)
+        #expect(throws: ModelLoadError.self) { try service.canary.use(wide) }
+        // What is served may come to take others than the canary does.
+        service.registry.promote(await service.registry.stage(wide))
+        try service.canary.use(try Self.version("ee", seed: 3, width: 32))
+        service.registry.promote(service.registry.versions("m")[1])
+        for count in 1...2 {
+            #expect(try await service.score().modelSHA256 == "aa")
+            await service.told(count)
+        }
+        let found: [Bool?] = service.outcomes.map { if case .failed(_, _, let isNew) = $0 { isNew } else { nil } }
+        #expect(found == [true, false])
+        let standing = service.canary.standing
+        #expect(standing.state == .failed && standing.reason?.contains("32 wide") == true && standing.tally.failed == 2)
+        await service.end()
+    }
+
+    @Test("passes over what it has no room for")
+    func room() async throws {
+        let service = try Service()
+        try service.canary.use(Self.version("bb", seed: 2))
+        let snippets = Canary.mostBytes / (16 * MemoryLayout<Float>.stride) + 1
+        let plan = ScoringWork.Plan(
+            version: service.registry.default, job: try #require(JobID("00000000000000000000000000")),
+            model: ModelID(name: "m", sha256: "aa"),
+            subject: ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: []),
+            features: [Float](repeating: 0, count: snippets * 16), options: ScoreOptions(),
+            classes: service.registry.default.model.classes, chunks: Chunks(snippets: snippets, length: 8))
+        service.canary.take(plan, try await service.score())
+        await service.told(2)
+        #expect(service.outcomes.contains { if case .passedOver = $0 { true } else { false } })
+        #expect(service.canary.standing.tally.passedOver == 1)
+        await service.end()
+    }
+
+    @Test("begins to count anew with another version of either, and has nothing to do once it is served")
+    func replaced() async throws {
+        let service = try Service()
+        let canary = try Self.version("bb", seed: 2)
+        try service.canary.use(canary)
+        _ = try await service.score()
+        await service.told(1)
+        try service.canary.use(Self.version("bb", seed: 2))
+        #expect(service.canary.standing.tally.jobs == 1, "the same file was read again")
+        service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3)))
+        try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
+        #expect(service.canary.standing.tally.jobs == 0)
+        _ = try await service.score(by: ModelID(name: "m", sha256: "cc"))
+        await service.told(2)
+        #expect(service.canary.standing.tally.jobs == 1 && service.reports.last?.model.sha256 == "cc")
+        service.registry.promote(await service.registry.stage(canary))
+        try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
+        #expect(service.canary.standing.state == .served)
+        _ = try await service.score(by: ModelID(name: "m", sha256: "bb"))
+        await service.end()
+        #expect(service.outcomes.count == 2)
+    }
+
+    @Test("whose file can't be used costs nothing, says why, and is read again")
+    func reading() async throws {
+        let isTorn = Mutex(true)
+        let service = try Service { path, _ throws(ModelLoadError) in
+            guard !isTorn.withLock(\.self) else { throw ModelLoadError(reason: "\(path ?? "") is torn") }
+            do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
+        }
+        #expect(service.canary.standing.state == .loading)
+        #expect(await !service.scoring.readCanary())
+        #expect(service.canary.standing.reason == "/c is torn")
+        _ = try await service.score()
+        isTorn.withLock { $0 = false }
+        #expect(await service.scoring.readCanary())
+        #expect(service.canary.standing.state == .comparing && service.canary.standing.sha256 == "bb")
+        _ = try await service.score()
+        await service.told(1)
+        isTorn.withLock { $0 = true }
+        #expect(await !service.scoring.readCanary())
+        _ = try await service.score()
+        await service.told(2)
+        #expect(service.canary.standing.state == .failed && service.canary.standing.tally.jobs == 2)
+        await service.end()
+    }
+}
