@@ -26,6 +26,9 @@ from support.process import environment  # noqa: E402
 PAGES = {page.relative_to(ROOT): page.read_text() for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
 # Blocks that are not run, by what they begin with, and why.
 PASSED_OVER = {
+    "ffmpeg": "needs ffmpeg and a video; checks/extraction.py has raw frames on standard input",
+    "vigil extract clip.npy --model ucf-crime.safetensors --compare": "needs released features; checks/extraction.py has such",
+    "vigil import model_ucf.pth --keep-image-tower": "needs CLIP's own file; checks/image_tower.py has such",
     "vigil serve --model ucf=": "checks/several_models.py serves several",
     "make demo": ".ci/run does",
     "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
@@ -145,9 +148,6 @@ INLINE_PASSED_OVER = {
     "Tests/Load/http.sh": "needs other servers",
     "Tests/Load/train.sh": "needs PyTorch",
     "Tests/Load/soak.sh": ".ci/run does, for half a minute",
-    "ffmpeg": "needs ffmpeg and a video; checks/extraction.py has raw frames on standard input",
-    "vigil extract clip.npy --model ucf-crime.safetensors --compare": "needs released features; checks/extraction.py has such",
-    "vigil import model_ucf.pth --keep-image-tower": "needs CLIP's own file; checks/image_tower.py has such",
 }
 EXAMPLE = "01M85BV3QAE4RGA8GVVP3465ME"
 BEGINNING = """set -euo pipefail
