@@ -29,9 +29,8 @@ def told(*arguments):
 
 
 def computes():
-    """The arithmetics that this vigil and this processor know, by what bench says."""
-    options = told("bench", "engine", "--help").stdout
-    return COMPUTE if "--compute" in options else COMPUTE[:1]
+    """The arithmetics of the tower that this vigil and this processor have: bench refuses others."""
+    return [c for c in COMPUTE if own_rate(1, 1, c) is not None]
 
 
 def own_rate(batch, threads, compute):
@@ -113,6 +112,7 @@ def distance(found, want):
     return f"{cosine.min():10.6f} {np.abs(found - want).max():10.2e}"
 
 
+known = computes()
 makers = {"torch": torch_engines, "onnxruntime": onnx_engines, "openvino": openvino_engines}
 print(f"{'threads':>7} {'batch':>5}  {'engine':26} {'images/s':>8} {'best':>8} {'cosine':>10} {'largest':>10}   load before and after")
 for threads in counts:
@@ -126,7 +126,7 @@ for threads in counts:
                 run.update(make(batch, threads, x))
         for name, work_of in run.items():
             features[name] = work_of()
-        own = computes() if "vigil" in engines else []
+        own = known if "vigil" in engines else []
         for compute in own:
             features[f"Vigil {compute}"] = own_features(batch, compute)
         before = os.getloadavg()[0]

@@ -86,6 +86,7 @@ with group("refused"):
         ("no tower in the other file", ["import", checkpoint, "--image-tower", "plain.safetensors"], 65, ["no CLIP image tower", "plain"]),
         ("the other file is not there", ["import", checkpoint, "--image-tower", "none.pt"], 66, ["none.pt"]),
         ("the other file is the output", ["import", checkpoint, "--image-tower", "x.safetensors"], 64, ["--image-tower"]),
+        ("images in int8", ["bench", "engine", "--image", "--compute", "int8"], 64, ["--compute int8", "float32"]),
         ("images without --image", ["bench", "engine", "--batch", "4"], 64, ["--image"]),
         ("a model without a tower", ["bench", "engine", "--image", "--model", "plain.safetensors"], 65, ["--keep-image-tower"]),
     ]:
