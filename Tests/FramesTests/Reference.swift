@@ -83,7 +83,7 @@ struct Reference {
             let (top, bottom, p, q) = rows[y]
             let upper = (self[a, top, c] * u + self[b, top, c] * v) >> 4
             let lower = (self[a, bottom, c] * u + self[b, bottom, c] * v) >> 4
-            return ((upper * p >> 16) + (lower * q >> 16) + 2) >> 2
+            return (((upper * p) >> 16) + ((lower * q) >> 16) + 2) >> 2
         }
     }
 
