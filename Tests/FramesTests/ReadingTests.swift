@@ -130,6 +130,22 @@ struct ReadingTests {
         #expect(FrameSize(width: 0, height: 1) == nil && FrameSize(width: 1, height: 16_385) == nil)
     }
 
+    @Test("the beginning of a pipe that was read already comes first, and then the rest to its end")
+    func rest() throws {
+        var ends: [CInt] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        let pixels = (0..<4_800).map { UInt8($0 % 251) }
+        let first = Array("P6 40 40 255 ".utf8) + pixels.dropLast()
+        let second = [pixels[4_799]] + Array("P5 1 1 255 ".utf8) + [4]
+        _ = first.withUnsafeBytes { Descriptor(ends[1]).write($0) }
+        let front = try MappedFile(readingFrom: ends[0], path: "-", limit: 1 << 20) { _ in true }
+        _ = second.withUnsafeBytes { Descriptor(ends[1]).write($0) }
+        close(ends[1])
+        let source = ByteSource(front, then: ends[0], isClosed: true)
+        #expect(try read(PortableMaps(source)).map(\.bytes) == [pixels, [4, 4, 4]])
+        #expect(source.taken == first.count + second.count && source.count == nil)
+    }
+
     @Test("a folder is one video, its files in the order of the numbers in their names")
     func folder() throws {
         let folder = try ScratchFolder()

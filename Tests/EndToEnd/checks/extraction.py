@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from support.harness import SHARED, check, contains, equal, finish, group, need, note, scratch, shown
+from support.harness import SHARED, VIGIL, check, contains, equal, finish, group, need, note, scratch, shown
 
 need("extraction", "numpy", "requests", shared=True)
 
@@ -208,6 +208,21 @@ with group("vigil inspect knows frames"):
         equal(f"{name}: facts", (ran.code, facts["frames"], facts["sizes"]), (0, 53, ["64x48"]))
         contains(f"{name}: kind", facts["kind"], "frames", kind)
     contains("and says what to do", run("inspect", folder / "video.ppm").out, "vigil extract")
+    for name, data in (("video.ppm", None), ("video.npy", None), ("large.ppm", ppm(*np.tile(video, (40, 1, 1, 1))))):
+        if data:
+            (folder / name).write_bytes(data)
+        source = subprocess.Popen(["cat", folder / name], stdout=subprocess.PIPE)
+        ran = run("inspect", "--json", "-", stdin=source.stdout)
+        facts = json.loads(ran.out or "{}")
+        found = (ran.code, facts.get("frames"), facts.get("bytes"), facts.get("sizes"))
+        equal(f"{name} through a pipe, to its end", found, (0, 2120 if data else 53, (folder / name).stat().st_size, ["64x48"]))
+    named = subprocess.run(
+        ["bash", "-c", f"{VIGIL} inspect --json <(cat video.ppm) <(head -c 99999 video.ppm) <(head -c 99999 video.npy)"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    equal("named pipes: the whole one", [json.loads(line)["frames"] for line in named.stdout.splitlines()], [53])
+    contains("named pipes: those that end early", named.stderr, "frame 10: ", "frame 10 of 53", "2 of 3")
+    check("named pipes: exit", named.returncode == 65, str(named.returncode))
     ran = run("score", folder / "video.npy")
     check("vigil score says what frames are", ran.code == 65 and "vigil extract" in ran.err, shown(ran.err))
 
