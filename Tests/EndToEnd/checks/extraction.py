@@ -128,6 +128,26 @@ with group("the recipe beside the features"):
     equal("frames, rows, tail", (document["frames"], document["rows"], document["tail_frames"]), (53, 3, 5))
     check("the tower's digest", len(document["tower"]["sha256"]) == 64, shown(document["tower"]))
 
+with group("what is replaced and what is not"):
+    (folder / "mine").mkdir()
+    np.save(folder / "mine/video.npy", features)
+    np.save(folder / "mine/video__3.npy", features)
+    np.save(folder / "mine/frames.npy", video)
+    (folder / "mine/grey.json").write_text('{"mine": 1}')
+    before = {p.name: p.read_bytes() for p in (folder / "mine").iterdir()}
+    for arguments, named in (
+        (["video.npy"], "mine/video.npy"), (["frames/"], "mine/frames.npy"), (["video.npy", "--crop", "all"], "mine/video__3.npy"),
+        (["grey.npy"], "mine/grey.json"), (["repeated.npy", "video.ppm"], "mine/video.npy"),
+    ):  # fmt: skip
+        ends(f"{arguments}: refused", 64, *arguments, "--output", "mine", says=["--output", named, "another folder"])
+    (folder / "mine/video.json").write_text("{}")
+    ends("beside another JSON", 64, "video.npy", "--output", "mine", says=["mine/video.npy"])
+    (folder / "mine/video.json").unlink()
+    equal("all is as it was", {p.name: p.read_bytes() for p in (folder / "mine").iterdir()}, before)
+    shutil.copy(folder / "out/video.json", folder / "mine/video.json")
+    equal("with its recipe it is replaced", extract("video.npy", "--pool", "first", "--output", "mine").code, 0)
+    equal("by what is asked for", told("video", "mine")["recipe"]["pool"], "first")
+
 with group("pools, tails and crops"):
     equal("a row a frame: exit", extract("video.npy", "--frames-per-row", 1, "--output", "each").code, 0)
     each = made("video", "each")
