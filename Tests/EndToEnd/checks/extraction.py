@@ -296,6 +296,9 @@ with group("wrong usage"):
     ):
         ends(name, 64, *arguments, says=[says])
     ends("a model without a tower", 65, "video.npy", "--output", "x", model="blind.safetensors", says=["--keep-image-tower"])
+    ends("a checkpoint", 65, "video.npy", "--output", "x", model="tiny.pth",
+         says=["tiny.pth is a PyTorch checkpoint: make a model file of it with vigil import tiny.pth", "--keep-image-tower"])  # fmt: skip
+    ends("frames for a model", 65, "video.npy", "--output", "x", model="video.ppm", says=["an image", "--keep-image-tower"])
     ends("no model", 66, "video.npy", "--output", "x", model="absent.safetensors", says=["no such file"])
     (folder / "file").write_text("")
     ends("an output that is a file", 78, "video.npy", "--output", "file", says=["--output"])

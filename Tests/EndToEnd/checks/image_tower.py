@@ -88,6 +88,7 @@ with group("refused"):
         ("the other file is the output", ["import", checkpoint, "--image-tower", "x.safetensors"], 64, ["--image-tower"]),
         ("images in int8", ["bench", "engine", "--image", "--compute", "int8"], 64, ["--compute int8", "float32"]),
         ("images without --image", ["bench", "engine", "--batch", "4"], 64, ["--image"]),
+        ("a checkpoint", ["bench", "engine", "--image", "--model", checkpoint], 65, ["PyTorch checkpoint: make", "--keep-image-tower"]),
         ("a model without a tower", ["bench", "engine", "--image", "--model", "plain.safetensors"], 65, ["--keep-image-tower"]),
     ]:
         if what.endswith("output"):
