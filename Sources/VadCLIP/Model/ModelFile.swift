@@ -104,7 +104,8 @@ public enum ModelFile {
                     + "FILE.safetensors\(option), and name that")
         default:
             throw .notAModel(
-                "\(file.path) is \(kind.name) and no model file: make one with vigil import CHECKPOINT --output FILE\(option)")
+                "\(file.path) is \(kind.name) and no model file: make one with vigil import CHECKPOINT --output FILE\(option)"
+            )
         }
     }
 
