@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Frames
 import Platform
@@ -108,6 +109,22 @@ struct ReadingTests {
             _ = try ArrayFrames(ByteSource(bytes, path: "x.npy"))
         }
         refused("no .npy") { _ = try ArrayFrames(ByteSource([], path: "x.npy")) }
+    }
+
+    @Test(
+        "an array of bytes that is nearly one of frames is told what extraction would say; all else is none of its business"
+    )
+    func faults() throws {
+        func fault(_ shape: String, type: String = "'|u1'", order: String = "False") throws -> String? {
+            let header = "{'descr': \(type), 'fortran_order': \(order), 'shape': \(shape), }\n"
+            let front: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(header.utf8.count), 0]
+            return ArrayFrames.fault(of: try #require(NPYOutline(front: front + Array(header.utf8))))?.reason
+        }
+        #expect(try fault("(2, 3, 8, 8)")?.contains("transpose(0, 2, 3, 1)") == true)
+        #expect(try fault("(2, 8, 8, 4)")?.contains("[..., :3]") == true)
+        #expect(try fault("(2, 8, 8, 3)", order: "True")?.contains("Fortran") == true)
+        #expect(try fault("(2, 8, 8, 3)") == nil && fault("(2, 8, 8)") == nil)
+        #expect(try fault("(2, 512)") == nil && fault("(2, 3, 8, 8)", type: "'<f4'") == nil)
     }
 
     @Test("raw frames, which are whole or refused, of a file before any is read and of a pipe when it ends")

@@ -13,12 +13,18 @@ struct FrameFacts {
     /// How frames lie in a file.
     private enum Form {
         case maps, array
+        /// An array that is nearly one of frames.
+        case faulty(FrameError)
 
-        /// Nil where a file that begins so is none of frames.
+        var isMap: Bool { if case .maps = self { true } else { false } }
+
+        /// Nil where a file that begins so is none of frames, and nothing like it.
         init?(_ front: UnsafeRawBufferPointer) {
             let front = Array(front.prefix(ArrayLimits().maxNPYHeaderBytes))
             if PortableMaps.isMap(front: front) {
                 self = .maps
+            } else if let outline = NPYOutline(front: front), let fault = ArrayFrames.fault(of: outline) {
+                self = .faulty(fault)
             } else if let outline = NPYOutline(front: front), ArrayFrames.isFrames(outline) {
                 self = .array
             } else {
@@ -27,14 +33,15 @@ struct FrameFacts {
         }
     }
 
-    /// Whether a file that begins so is one of frames.
+    /// Whether a file that begins so is one of frames, or is to be refused as such.
     static func areFrames(_ front: UnsafeRawBufferPointer) -> Bool { Form(front) != nil }
 
     /// Reads all frames of what was opened; nil where it is none of frames.
     init?(_ opened: FeatureReader.Opened) throws(Failure) {
         let file = opened.file
         guard let form = file.withUnsafeBytes({ Form($0) }) else { return nil }
-        let isMap = form == .maps
+        if case .faulty(let fault) = form { throw Failure(.badData, "\(file.path): \(fault.reason)") }
+        let isMap = form.isMap
         kind = isMap ? "frames (PPM)" : "frames (.npy, uint8)"
         bytes = file.count
         do throws(FrameError) {

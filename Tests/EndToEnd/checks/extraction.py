@@ -264,8 +264,13 @@ with group("hostile inputs"):
     ends("floats", 65, "float.npy", "--output", "bad", says=["uint8"])
     np.save(folder / "first.npy", video[:16].transpose(0, 3, 1, 2))
     ends("channels first", 65, "first.npy", "--output", "bad", says=["transpose"])
+    np.save(folder / "four.npy", np.concatenate([video, video[..., :1]], 3))
+    ends("four channels", 65, "four.npy", "--output", "bad", says=["frames[..., :3]"])
     np.save(folder / "fortran.npy", np.asfortranarray(video[:16]))
     ends("Fortran order", 65, "fortran.npy", "--output", "bad", says=["Fortran"])
+    for name in ("first.npy", "four.npy", "fortran.npy"):
+        ran, said = run("inspect", name, cwd=folder), extract(name, "--output", "bad")
+        equal(f"{name}: vigil inspect says the same", (ran.code, ran.last), (65, said.last))
     data = (folder / "video.npy").read_bytes()
     (folder / "cut.npy").write_bytes(data[:-1])
     ends("an array that is cut", 65, "cut.npy", "--output", "bad", says=["expected"])
