@@ -1,5 +1,6 @@
 """Frames to features: the golden ones, from every input, by every recipe; hostile inputs; and features that can be scored."""
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -255,11 +256,16 @@ with group("hostile inputs"):
         "text.ppm": (b"P3\n1 1\n255\n1 2 3\n", "P6"),
         "empty.ppm": (b"", "no frames"),
         "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
+        "video.npy.gz": (gzip.compress(video.tobytes(), 1), "zcat video.npy.gz | vigil extract"),
+        "page.html": (b"<html>" + bytes(100), "a web page: expected .ppm, .pgm or .npy\n"),
         "noise.bin": (rng.bytes(1000), "--size"),
     }
     for name, (data, says) in bad.items():
         (folder / name).write_bytes(data)
         ends(name, 65, name, "--output", "bad", says=[name, says])
+    np.savez(folder / "video.npz", frames=video)
+    ran = ends("an archive", 65, "video.npz", "--output", "bad", says=["zip archive", "unzip -p video.npz NAME.npy | vigil extract"])
+    check("an archive: ffmpeg has nothing to do with it", "ffmpeg" not in ran.err, shown(ran.err))
     np.save(folder / "float.npy", video[:16].astype(np.float32))
     ends("floats", 65, "float.npy", "--output", "bad", says=["uint8"])
     np.save(folder / "first.npy", video[:16].transpose(0, 3, 1, 2))
@@ -277,6 +283,10 @@ with group("hostile inputs"):
     np.save(folder / "few.npy", video[:15])
     ends("fewer frames than a row", 65, "few.npy", "--output", "bad", says=["15 frames", "--tail keep"])
     ends("raw frames that are none", 65, "raw.rgb", "--size", "65x48", "--output", "bad", says=["whole number"])
+    ends("an array with --size", 65, "video.npy", "--size", "64x48", "--output", "bad", says=["--size 64x48 means raw", ".npy"])
+    with open(folder / "video.npy", "rb") as raw:
+        pipe = subprocess.Popen(["cat"], stdin=raw, stdout=subprocess.PIPE).stdout
+        ends("the same through a pipe", 65, "-", "--size", "64x48", "--output", "bad", says=["leave --size out"], stdin=pipe)
     with open(folder / "raw.rgb", "rb") as raw:
         raw.seek(100)
         ends("a pipe that ends early", 65, "-", "--size", "64x48", "--output", "bad", says=["frame 52"],

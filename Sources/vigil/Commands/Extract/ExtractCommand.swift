@@ -31,7 +31,10 @@ struct ExtractCommand: ParsableCommand {
             """)
     var output: String?
     @OptionGroup(title: "How") var recipe: RecipeChoice
-    @Option(help: "The inputs are raw frames of this size, such as 640x360: 3 bytes a pixel, R G B by rows.")
+    @Option(
+        help:
+            "The inputs are raw frames of this size, such as 640x360: 3 bytes a pixel, R G B by rows. An .npy file needs none."
+    )
     var size: String?
     @Option(
         help: """

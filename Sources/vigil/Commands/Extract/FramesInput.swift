@@ -33,8 +33,17 @@ struct FramesInput {
     }
 
     private static func frames(of source: ByteSource, size: FrameSize?) throws(FrameError) -> any FrameSource {
-        if let size { return try RawFrames(source, size: size) }
         let front = Array(try source.peek(FileKind.frontBytes))
+        if let size {
+            // Pixels do not begin with a whole header.
+            guard NPYOutline(front: front) == nil else {
+                throw FrameError(
+                    .unsupported,
+                    "--size \(size) means raw frames, and this is an .npy file, which says its size itself: leave --size out"
+                )
+            }
+            return try RawFrames(source, size: size)
+        }
         if front.isEmpty { return PortableMaps(source) }
         if PortableMaps.isMap(front: front) { return PortableMaps(source) }
         switch front.withUnsafeBytes({ FileKind.detect($0) }) {
@@ -46,8 +55,20 @@ struct FramesInput {
         case let kind:
             throw FrameError(
                 .unsupported,
-                "it is \(kind.name): expected .ppm, .pgm or .npy; ffmpeg writes frames of videos and images, by ffmpeg -i "
-                    + "FILE -pix_fmt rgb24 -f rawvideo - | vigil extract --size WIDTHxHEIGHT -")
+                "it is \(kind.name): expected .ppm, .pgm or .npy\(advice(on: kind, source.path))")
+        }
+    }
+
+    /// How frames are had of another file.
+    private static func advice(on kind: FileKind, _ path: String) -> String {
+        let file = path == FeatureReader.standardInput ? "FILE" : path
+        return switch kind {
+        case .gzip: "; unpack it, by zcat \(file) | vigil extract … -"
+        case .torchZip: "; unpack the array in it, by unzip -p \(file) NAME.npy | vigil extract … -"
+        case .foreign where !kind.isPlainText:
+            "; ffmpeg writes frames of videos and images, by ffmpeg -i FILE -pix_fmt rgb24 -f rawvideo - | vigil extract "
+                + "--size WIDTHxHEIGHT -"
+        default: ""
         }
     }
 
