@@ -88,6 +88,11 @@ public enum ModelFile {
     /// How the model was trained, as JSON; nil for one that was imported.
     public static func training(of tensors: SafetensorsFile) -> String? { tensors.metadata[Key.training] }
 
+    /// The arithmetics that a file's prepared weights are for.
+    public static func preparedComputes(of tensors: SafetensorsFile) -> [Compute] {
+        PreparedSection.computes(of: tensors.names)
+    }
+
     /// Whether a tensor of a model file repeats the others in prepared form.
     public static func isPrepared(_ name: String) -> Bool { name.begins(with: PreparedSection.prefix) }
 
@@ -231,8 +236,8 @@ public enum ModelFile {
         }
     }
 
-    /// What was recorded of each arithmetic of fewer bits that can be used.
-    private static func differences(of tensors: SafetensorsFile) -> [Compute: SelfTest.Difference] {
+    /// What was recorded of each arithmetic of fewer bits that can be used: those that the file is checked in beside float32.
+    public static func differences(of tensors: SafetensorsFile) -> [Compute: SelfTest.Difference] {
         var differences: [Compute: SelfTest.Difference] = [:]
         for compute in Compute.allCases where compute != .float32 {
             differences[compute] = tensors.metadata[ByteText(Key.compute + compute.rawValue)].flatMap {

@@ -64,6 +64,27 @@ struct PreparedSection: PreparedWeights {
         }
     }
 
+    /// The arithmetics that blocks of these names are for: those of fewer bits stand before what depends on them, and it
+    /// has its plain name where float32's is there too.
+    static func computes(of names: [String]) -> [Compute] {
+        let blocks = names.compactMap { name in name.rest(after: prefix).map { String($0) } }
+        guard !blocks.isEmpty else { return [] }
+        let plain = Set(blocks.map { ByteText($0) })
+        var found: [Compute] = []
+        var isOfFloat32 = false
+        for compute in Compute.allCases where compute != .float32 {
+            let own = blocks.filter { $0.begins(with: compute.rawValue + ".") }
+            guard !own.isEmpty else { continue }
+            found.append(compute)
+            isOfFloat32 =
+                isOfFloat32
+                || own.contains { name in
+                    plain.contains(ByteText(name.pieces(between: ASCII.dot).dropFirst(2).joined(separator: ".")))
+                }
+        }
+        return (found.isEmpty || isOfFloat32 ? [.float32] : []) + found
+    }
+
     /// What the metadata say of a section for `kernels`.
     static func tag(_ kernels: Kernels) -> String { "\(kernels.name)/\(version)" }
 

@@ -4,6 +4,7 @@ import Formats
 import JSON
 import Platform
 import Scoring
+import Tensors
 import VadCLIP
 
 /// `vigil inspect`.
@@ -129,6 +130,8 @@ private struct Inspection {
         case count(Int)
         case list([String])
         case flag(Bool)
+        /// Arithmetics, with the differences that were recorded of those of fewer bits.
+        case computes([(name: String, difference: SelfTest.Difference?)])
         case none
 
         /// As a line has it.
@@ -138,6 +141,12 @@ private struct Inspection {
             case .count(let count): String(count)
             case .list(let items): items.joined(separator: ", ")
             case .flag(let flag): flag ? "yes" : "no"
+            case .computes(let computes):
+                computes.map { name, difference in
+                    name
+                        + (difference.map { " (logits differ by \($0.coarse), those of the classes by \($0.fine))" }
+                            ?? "")
+                }.joined(separator: ", ")
             case .none: "none"
             }
         }
@@ -171,6 +180,7 @@ private struct Inspection {
         let configuration = try ModelSource.named(file) { () throws(ModelError) in
             try ModelFile.configuration(of: model)
         }
+        let tower = try Self.tower(in: model)
         self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) }, file: file)
         facts[0].value = .text("Vigil model")
         facts += [
@@ -186,9 +196,12 @@ private struct Inspection {
                 } ?? .none
             ),
             ("text tower", .flag(model["tokenizer.merges"] != nil)),
-            ("image tower", try Self.tower(in: model).map { Self.fact($0) } ?? .none),
+            ("image tower", tower.map { Self.fact($0) } ?? .none),
+            ("image sha256", tower.map { .text($0.sha256) } ?? .none),
             ("weights", .text(model.metadata["weights"] ?? "float32")),
+            ("checked in", Self.checks(of: model)),
             ("prepared for", model.metadata["prepared"].map { .text($0) } ?? .none),
+            ("prepared in", Self.prepared(in: model)),
             ("source sha256", .text(model.metadata["source_sha256"] ?? "")),
             ("sha256", .text(FileDigest(of: file).value)),
         ]
@@ -204,15 +217,29 @@ private struct Inspection {
         facts[0].value = .text("Vigil image tower")
         facts += [
             ("image tower", kept.map { Self.fact($0) } ?? .none),
+            ("image sha256", kept.map { .text($0.sha256) } ?? .none),
             ("width", .count(kept?.configuration.outputWidth ?? 0)),
             ("weights", .text(tower.metadata["weights"] ?? "float32")),
             ("prepared for", tower.metadata["prepared"].map { .text($0) } ?? .none),
+            ("prepared in", Self.prepared(in: tower)),
             ("source sha256", .text(kept?.sourceSHA256 ?? "")), ("sha256", .text(FileDigest(of: file).value)),
         ]
     }
 
     private static func tower(in tensors: SafetensorsFile) throws -> KeptImageTower? {
         try ModelSource.named(tensors.file) { () throws(ModelError) in try KeptImageTower.find(in: tensors) }
+    }
+
+    /// The arithmetics that a model can be computed in: float32, and those whose differences the import recorded.
+    private static func checks(of model: SafetensorsFile) -> Fact {
+        let differences = ModelFile.differences(of: model)
+        return .computes(
+            Compute.allCases.filter { $0 == .float32 || differences[$0] != nil }.map { ($0.rawValue, differences[$0]) })
+    }
+
+    private static func prepared(in tensors: SafetensorsFile) -> Fact {
+        let computes = ModelFile.preparedComputes(of: tensors)
+        return computes.isEmpty ? .none : .list(computes.map(\.rawValue))
     }
 
     private static func fact(_ tower: KeptImageTower) -> Fact {
@@ -291,6 +318,15 @@ private struct Inspection {
         case .flag(let flag): json.member(name, flag)
         case .list(let items):
             json.member(name, items)
+        case .computes(let computes):
+            json.key(name)
+            json.array(computes) { json, compute in
+                json.object { json in
+                    json.member("compute", compute.name)
+                    json.member("coarse_difference", compute.difference.map { Double($0.coarse) })
+                    json.member("fine_difference", compute.difference.map { Double($0.fine) })
+                }
+            }
         case .none:
             json.key(name)
             json.null()

@@ -42,11 +42,23 @@ with group("kept with a model"):
     equal("import", ran.code, 0)
     contains("the line", ran.out, "image tower " + SHAPE)
     plain, kept = facts("plain.safetensors"), facts("kept.safetensors")
-    equal("inspect without it", plain["image_tower"], None)
+    equal("inspect without it", (plain["image_tower"], plain["image_sha256"]), (None, None))
     contains("inspect", kept["image_tower"], SHAPE, "bytes")
     check("its tensors are listed", any(p["name"] == "clipmodel.visual.proj" for p in kept["parts"]))
     check("its prepared form is not", not any(p["name"].startswith("prepared") for p in kept["parts"]))
     contains("inspect of the checkpoint", facts("tiny.pth")["image_tower"], SHAPE)
+    check("the tower's own digest", len(kept["image_sha256"]) == 64 and kept["image_sha256"] != kept["sha256"], shown(kept["image_sha256"]))
+    checked = kept["checked_in"]
+    equal("the arithmetics that it is checked in", [one["compute"] for one in checked], ["float32", "bfloat16", "int8"])
+    equal("float32 differs from nothing", (checked[0]["coarse_difference"], checked[0]["fine_difference"]), (None, None))
+    check("the others by what was recorded", all(0 < one["coarse_difference"] < 1 and 0 < one["fine_difference"] < 1 for one in checked[1:]), shown(checked))
+    equal("what it is prepared in", kept["prepared_in"], ["float32"])
+    contains("the same for a person", called("inspect", "kept.safetensors").out, "checked in", "bfloat16 (logits differ by", kept["image_sha256"])
+    for given, expected in (("int8", ["int8"]), ("bfloat16,float32", ["float32", "bfloat16"])):
+        ran = called("import", checkpoint, "--keep-image-tower", "--compute", given, "--output", "prepared.safetensors")
+        equal(f"prepared in {given}", (ran.code, facts("prepared.safetensors")["prepared_in"]), (0, expected))
+    equal("prepared in nothing", called("import", checkpoint, "--prepare", "none", "--output", "prepared.safetensors").code, 0)
+    equal("prepared in nothing: null", (facts("prepared.safetensors")["prepared_for"], facts("prepared.safetensors")["prepared_in"]), (None, None))
     np.save(folder / "video.npy", features.video(40))
     scores = [json.loads(called("score", "video.npy", "--model", m).out)["coarse"] for m in ("plain.safetensors", "kept.safetensors")]
     check("the scores are the same", scores[0] == scores[1])
@@ -74,6 +86,7 @@ with group("alone"):
         whole = [(folder / f"{name}.safetensors").read_bytes() for name in (f"{kind}-asked", "tower")]
         check(f"{kind}: the same file", whole[0] == whole[1])
     found = facts("tower.safetensors")
+    check("the digest of a tower alone", len(found["image_sha256"]) == 64 and found["prepared_in"] is None, shown(found))
     equal("inspect", (found["kind"], found["width"], found["weights"]), ("Vigil image tower", 64, "float16"))
     for command in (["score", "video.npy"], ["serve", "--port", "0"], ["bench", "engine"]):
         ran = called(*command, "--model", "tower.safetensors")
