@@ -56,7 +56,8 @@ public struct FolderFrames: FrameSource {
         }
     }
 
-    private static func isMap(_ name: String) -> Bool {
+    /// Whether a file of that name is taken for one of frames.
+    public static func isMap(_ name: String) -> Bool {
         let name = name.asciiLowercase
         return !name.begins(with: ".") && [".ppm", ".pgm", ".pnm"].contains { name.ends(with: $0) }
     }

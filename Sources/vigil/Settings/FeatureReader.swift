@@ -91,6 +91,7 @@ enum FeatureReader {
             if let tensors = try? SafetensorsFile(file: file), ModelFile.isModel(tensors) {
                 throw Failure(.badData, "\(path) is a model file of Vigil and no features: name it by --model")
             }
+            if !isRows, RecipeFile.isOne(file) { throw recipe(path) }
             let upload = try await UploadFile.read(file, isRows: isRows, width: width, limits: limits)
             return upload.matrices.map { matrix in
                 Found(
@@ -128,10 +129,26 @@ enum FeatureReader {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
     }
 
+    /// What a file of `vigil extract` is that was named with the features beside it.
+    private static func recipe(_ path: String) -> Failure {
+        let isNamed = path.ends(with: ".json")
+        let features = isNamed ? String(path.dropLast(5)) + ".npy" : "the .npy"
+        return Failure(
+            .badData,
+            "\(path) tells how \(features) beside it was made by vigil extract, and holds no features: name the .npy files alone"
+        )
+    }
+
     /// What to do with a folder that was named in place of files.
     private static func folder(_ path: String) -> Failure {
         let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        if names.contains(where: { FolderFrames.isMap($0) }) {
+            return Failure(
+                .noInput,
+                "\(path) is a folder of frames: vigil extract \(path) makes features of it, by a model that was imported with "
+                    + "--keep-image-tower; vigil inspect shows one file of it at a time")
+        }
         let first = names.filter { !$0.hasPrefix(".") }.min()
         return Failure(
             .noInput,

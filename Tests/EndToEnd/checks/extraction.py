@@ -221,6 +221,11 @@ with group("features that can be scored"):
         equal("POST /score", (answer.status_code, job["status"], job["snippets"]), (200, "succeeded", 3))
         equal("the job names the features", job["features_sha256"], told("video")["features_sha256"])
     equal("vigil inspect", run("inspect", "--width", "64", folder / "out/video.npy").code, 0)
+    for command in (["score", "--model", model], ["inspect", "--width", 64]):
+        ran = run(*command, "out/video.json", "out/video.npy", cwd=folder)
+        equal(f"vigil {command[0]} of all files: exit", ran.code, 65)
+        contains(f"vigil {command[0]} says what the recipe is", ran.err, "out/video.json tells how out/video.npy beside it was made", "1 of 2")
+        check(f"vigil {command[0]}: the features are read", "coarse" in ran.out or "norm" in ran.out, shown(ran.out))
 
 with group("vigil inspect knows frames"):
     for name, kind in (("video.ppm", "PPM"), ("video.npy", ".npy")):
@@ -244,6 +249,10 @@ with group("vigil inspect knows frames"):
     equal("named pipes: the whole one", [json.loads(line)["frames"] for line in named.stdout.splitlines()], [53])
     contains("named pipes: those that end early", named.stderr, "frame 10: ", "frame 10 of 53", "2 of 3")
     check("named pipes: exit", named.returncode == 65, str(named.returncode))
+    for command in ("inspect", "score"):
+        ran = run(command, "frames", cwd=folder)
+        equal(f"vigil {command} of a folder of frames: exit", ran.code, 66)
+        contains(f"vigil {command} of a folder of frames", ran.err, "frames is a folder of frames: vigil extract frames makes features")
     ran = run("score", folder / "video.npy")
     check("vigil score says what frames are", ran.code == 65 and "vigil extract" in ran.err, shown(ran.err))
 
