@@ -38,7 +38,8 @@ struct ExtractCommand: ParsableCommand {
     var size: String?
     @Option(
         help: """
-            Tell which recipe, crop, pool and offset come nearest to these features of the same video, and how near.
+            Tell which recipe, crop, pool and offset come nearest to these features of the same video, and how near. Offset \
+            3 means frames[3:].
             """)
     var compare: String?
     @Option(help: "Threads that compute. (default: the processors)")

@@ -22,7 +22,7 @@ struct RecipeChoice: ParsableArguments {
     var crop: String?
     @Option(help: "What a row has of its frames: their mean, the first or the middle one.")
     var pool: Pooling = .mean
-    @Option(help: "Consecutive frames of a row.")
+    @Option(help: "Consecutive frames of a row, 1 to 256.")
     var framesPerRow = 16
     @Option(
         help: "What becomes of the frames behind the last whole row: drop, or keep for a row of those that there are.")
