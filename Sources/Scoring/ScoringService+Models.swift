@@ -122,14 +122,17 @@ extension ScoringService {
 
     /// Serves a name no longer; the jobs that were accepted for it are done.
     ///
-    /// - Parameter isGone: whether its file is gone, so that the name is not known any more
-    package func unload(_ name: String, isGone: Bool = false) async throws(ScoringError) {
+    /// - Parameter isGone: whether its file is gone
+    /// - Returns: the file that the name stands for then, where it was given another that is gone
+    @discardableResult
+    package func unload(_ name: String, isGone: Bool = false) async throws(ScoringError) -> String? {
         guard let library else { throw .change(.isFixed) }
         await changes.enter()
         defer { changes.leave() }
         do { try library.unload(name) } catch { throw .change(error) }
-        if isGone { library.forget(name) }
+        let home = isGone ? library.lose(name) : nil
         await letGo()
+        return home
     }
 
     private func change(

@@ -20,7 +20,7 @@ struct CanaryOptions {
         init?(_ text: String) {
             guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")),
                 text.utf8.last == ASCII.percent,
-                let share = GivenValue.number(text[text.utf8.index(after: colon)...].dropLast()),
+                let share = GivenValue.number(Substring(text.utf8[text.utf8.index(after: colon)...].dropLast())),
                 share > 0, share <= 100,
                 let argument = try? ModelArgument(String(text[..<colon])), let name = argument.name
             else { return nil }
