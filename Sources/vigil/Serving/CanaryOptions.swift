@@ -35,7 +35,10 @@ struct CanaryOptions {
         guard let text = try settings.text("canary") else { return nil }
         guard let wish = Wish(text) else {
             throw settings.failure(
-                "canary", "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%")
+                "canary", "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%, of more than 0 to 100")
+        }
+        guard wish.path.pieces(between: ASCII.slash).first.map({ !$0.utf8.elementsEqual("~".utf8) }) ?? true else {
+            throw settings.failure("canary", "found \(quoted(text)), where nothing is put in the place of ~")
         }
         // What the folder of models lacks now may come yet.
         guard library.folder != nil || library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) else {
@@ -50,6 +53,13 @@ struct CanaryOptions {
     func canary(of library: ModelLibrary, _ telemetry: JobTelemetry, _ logger: Logger) throws -> Canary? {
         guard let wish = try wish(among: library) else { return nil }
         let registry = library.registry
+        if !library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) {
+            logger.warning(
+                "no model is called as the canary's yet: its jobs are compared once there is one",
+                metadata: [
+                    "model": "\(wish.name)", "models": "\(library.files.map(\.name).joined(separator: ", "))",
+                ])
+        }
         return Canary(of: wish.name, from: wish.path, share: wish.share, among: registry) { outcome in
             telemetry.compared(outcome)
             switch outcome {
