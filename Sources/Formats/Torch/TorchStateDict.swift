@@ -93,7 +93,7 @@ struct TorchStateDict {
                     found.append((try joined(prefix, name, depth), value))
                     guard found.count <= TorchStateDict.maxTensors else {
                         throw .notACheckpoint(
-                            path: path, reason: "holds more than \(TorchStateDict.maxTensors) tensors, which is the limit")
+                            path: path, reason: "holds more than \(TorchStateDict.maxTensors) tensors, the limit")
                     }
                 } else if let its = graph.attributes(value), let name = graph.string(key), seen.insert(its).inserted {
                     inner.append((try joined(prefix, name, depth) + ".", its, depth + 1))

@@ -35,7 +35,9 @@ struct CanaryOptions {
         guard let text = try settings.text("canary") else { return nil }
         guard let wish = Wish(text) else {
             throw settings.failure(
-                "canary", "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%, of more than 0 to 100")
+                "canary",
+                "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%, of more than 0 to 100"
+            )
         }
         guard wish.path.pieces(between: ASCII.slash).first.map({ !$0.utf8.elementsEqual("~".utf8) }) ?? true else {
             throw settings.failure("canary", "found \(quoted(text)), where nothing is put in the place of ~")
