@@ -96,11 +96,15 @@ struct CanaryTests {
         try service.canary.use(Self.version("bb", seed: 2))
         service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3, name: "other")))
         try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
-        for digest in 0..<16 { _ = try await service.score(String(digest, radix: 16) + "0000000") }
+        // Those that are none of its come first: what is told of a later one is told after what there is of them.
         _ = try await service.score(by: ModelID(name: "other", sha256: "cc"))
+        for digest in (0..<16).reversed() { _ = try await service.score(String(digest, radix: 16) + "0000000") }
         await service.told(4)
         await service.end()
-        #expect(service.reports.count == 4)
+        #expect(service.reports.count == 4 && service.reports.allSatisfy { $0.model.name == "m" })
+        for (digest, isTaken) in [("3fffffff", true), ("40000000", false)] {
+            #expect(service.canary.takes(digest) == isTaken, "\(digest)")
+        }
     }
 
     @Test("that can't score a job fails nothing: the job has its result, and the reason is told once")
@@ -160,8 +164,12 @@ struct CanaryTests {
         try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
         #expect(service.canary.standing.state == .served)
         _ = try await service.score(by: ModelID(name: "m", sha256: "bb"))
+        // What it has to do again is told after anything that there is of the job before.
+        service.registry.promote(service.registry.versions("m")[1])
+        _ = try await service.score(by: ModelID(name: "m", sha256: "cc"))
+        await service.told(3)
         await service.end()
-        #expect(service.outcomes.count == 2)
+        #expect(service.reports.map(\.model.sha256) == ["aa", "cc", "cc"] && service.outcomes.count == 3)
     }
 
     @Test("whose file can't be used costs nothing, says why, and is read again")
