@@ -135,16 +135,16 @@ public final class Canary: Sendable {
             guard let version = state.version, !state.hasEnded,
                 version.knownSHA256?.hasBytes(of: result.modelSHA256) != true
             else { return (nil, false) }
-            guard state.jobs < Self.mostJobs, state.bytes + bytes <= Self.mostBytes else {
-                state.tally.passedOver += 1
-                return (version, false)
-            }
+            guard state.jobs < Self.mostJobs, state.bytes + bytes <= Self.mostBytes else { return (version, false) }
             state.jobs += 1
             state.bytes += bytes
             return (version, true)
         }
         guard let version else { return }
-        guard hasRoom else { return tell(.passedOver) }
+        guard hasRoom else {
+            count(against: result.modelSHA256, by: version) { $0.tally.passedOver += 1 }
+            return tell(.passedOver)
+        }
         queue.async { [self] in
             let outcome = compare(plan, result, by: version)
             state.withLock { state in
@@ -158,11 +158,11 @@ public final class Canary: Sendable {
     /// What became of a job; nil where nobody waits for that any more.
     private func compare(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Outcome? {
         guard plan.subject.width == version.width else {
-            return failed(plan.job, Self.otherWidth(version.width, plan.subject.width), version)
+            return failed(plan.job, result, Self.otherWidth(version.width, plan.subject.width), version)
         }
         guard let logits = logits(of: plan, by: version) else { return nil }
         if let snippet = logits.firstNotFinite {
-            return failed(plan.job, "its scores of snippet \(snippet) are not finite", version)
+            return failed(plan.job, result, "its scores of snippet \(snippet) are not finite", version)
         }
         let other = ScoreResult(
             model: version.model, classes: version.model.classes, logits: logits,
@@ -174,22 +174,37 @@ public final class Canary: Sendable {
             largest: comparison.coarseDifference.largest,
             changed: Self.steps.map { step in comparison.coarse.count { $0.magnitude >= step } },
             segments: (comparison.lost.count, comparison.gained.count))
-        state.withLock { state in
-            guard state.version === version else { return }
+        count(against: result.modelSHA256, by: version) { state in
             state.failure = nil
             state.tally.add(report)
         }
         return .compared(report)
     }
 
-    private func failed(_ job: JobID, _ reason: String, _ version: ModelVersion) -> Outcome {
+    private func failed(
+        _ job: JobID, _ result: ScoreResult, _ reason: String, _ version: ModelVersion
+    ) -> Outcome {
+        let isNew = state.withLock { $0.failure != reason }
+        count(against: result.modelSHA256, by: version) { state in
+            state.failure = reason
+            state.tally.failed += 1
+        }
+        return .failed(job, reason: reason, isNew: isNew)
+    }
+
+    /// Counts what became of a job that was scored by the version of this digest, where new jobs still get that: with its first
+    /// job the counting begins anew. What another file of the canary's made of it is not counted.
+    private func count(against sha256: String, by version: ModelVersion, _ add: (inout State) -> Void) {
         state.withLock { state in
-            let isNew = state.failure != reason
-            if state.version === version {
-                state.failure = reason
-                state.tally.failed += 1
+            // Asked under the lock: what was counted last tells what was served by then.
+            guard models.current(name)?.knownSHA256?.hasBytes(of: sha256) == true,
+                state.version?.isFile(of: version) == true
+            else { return }
+            if !state.tally.isAgainst(sha256) {
+                state.tally = CanaryTally(against: sha256)
+                state.failure = nil
             }
-            return .failed(job, reason: reason, isNew: isNew)
+            add(&state)
         }
     }
 
@@ -218,7 +233,7 @@ public final class Canary: Sendable {
             let isServed = sha256.flatMap { sha256 in current.map { sha256.hasBytes(of: $0) } } ?? false
             // What was counted against another version says nothing of this one.
             let counts = current.map { state.tally.isAgainst($0) } ?? false
-            let reason = state.unusable ?? state.failure
+            let reason = state.unusable ?? (counts ? state.failure : nil)
             return CanaryStanding(
                 state: reason != nil ? .failed : sha256 == nil ? .loading : isServed ? .served : .comparing,
                 share: share, sha256: sha256, reason: reason, tally: counts ? state.tally : CanaryTally())
@@ -255,7 +270,7 @@ package struct CanaryStanding: Sendable {
 /// What was found of the jobs that two versions have scored.
 package struct CanaryTally: Sendable, Equatable {
     /// What the canary is compared with; nil before the first job.
-    private var against: String?
+    private let against: String?
     package private(set) var jobs = 0
     package var passedOver = 0
     package var failed = 0
@@ -268,16 +283,17 @@ package struct CanaryTally: Sendable, Equatable {
     package private(set) var lost = 0
     package private(set) var gained = 0
 
+    /// Of nothing yet.
+    package init(against sha256: String? = nil) { against = sha256 }
+
     /// The mean of the magnitudes by which the coarse scores differ.
     package var mean: Double { snippets > 0 ? sum / Double(snippets) : 0 }
 
     /// Whether it tells of this version of the model.
-    func isAgainst(_ sha256: String) -> Bool { against.map { $0.hasBytes(of: sha256) } ?? true }
+    func isAgainst(_ sha256: String) -> Bool { against?.hasBytes(of: sha256) == true }
 
-    /// Adds a job. With the first one of another version the counting begins anew.
+    /// Adds a job.
     mutating func add(_ report: Canary.Report) {
-        if let sha256 = report.model.sha256, !isAgainst(sha256) { self = CanaryTally() }
-        against = report.model.sha256
         jobs += 1
         snippets += report.snippets
         sum += Double(report.mean) * Double(report.snippets)
@@ -290,6 +306,12 @@ package struct CanaryTally: Sendable, Equatable {
 
 extension ModelVersion {
     fileprivate var width: Int { model.configuration.width }
+
+    /// Whether both are known to be of the same file.
+    fileprivate func isFile(of other: ModelVersion) -> Bool {
+        guard let sha256 = knownSHA256, let other = other.knownSHA256 else { return false }
+        return sha256.hasBytes(of: other)
+    }
 }
 
 extension ScoringService {

@@ -131,17 +131,42 @@ struct CanaryTests {
     func room() async throws {
         let service = try Service()
         try service.canary.use(Self.version("bb", seed: 2))
-        let snippets = Canary.mostBytes / (16 * MemoryLayout<Float>.stride) + 1
-        let plan = ScoringWork.Plan(
-            version: service.registry.default, job: try #require(JobID("00000000000000000000000000")),
-            model: ModelID(name: "m", sha256: "aa"),
-            subject: ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: []),
-            features: [Float](repeating: 0, count: snippets * 16), options: ScoreOptions(),
-            classes: service.registry.default.model.classes, chunks: Chunks(snippets: snippets, length: 8))
-        service.canary.take(plan, try await service.score())
+        service.canary.take(try Self.large(service.registry.default), try await service.score())
         await service.told(2)
         #expect(service.outcomes.contains { if case .passedOver = $0 { true } else { false } })
         #expect(service.canary.standing.tally.passedOver == 1)
+        await service.end()
+    }
+
+    /// A job that the canary has no room for.
+    private static func large(_ version: ModelVersion) throws -> ScoringWork.Plan {
+        let snippets = Canary.mostBytes / (16 * MemoryLayout<Float>.stride) + 1
+        return ScoringWork.Plan(
+            version: version, job: try #require(JobID("00000000000000000000000000")),
+            model: ModelID(name: "m", sha256: version.knownSHA256),
+            subject: ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: []),
+            features: [Float](repeating: 0, count: snippets * 16), options: ScoreOptions(),
+            classes: version.model.classes, chunks: Chunks(snippets: snippets, length: 8))
+    }
+
+    @Test("counts anew with another version of the model whatever becomes of its first job, which stays counted")
+    func firstJobs() async throws {
+        let service = try Service()
+        try service.canary.use(Self.version("bb", seed: 2))
+        let former = try await service.score()
+        await service.told(1)
+        service.canary.take(try Self.large(service.registry.default), former)
+        service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3)))
+        try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
+        #expect(service.canary.standing.tally == CanaryTally())
+        var result = former
+        result.modelSHA256 = "cc"
+        service.canary.take(try Self.large(service.registry.default), result)
+        #expect(service.canary.standing.tally.passedOver == 1)
+        _ = try await service.score(by: ModelID(name: "m", sha256: "cc"))
+        await service.told(4)
+        let tally = service.canary.standing.tally
+        #expect(tally.jobs == 1 && tally.passedOver == 1)
         await service.end()
     }
 
