@@ -35,7 +35,7 @@ public final class Canary: Sendable {
         case compared(Report)
         /// Others were before it, or it is too large.
         case passedOver
-        /// The canary can't score it; why, and whether that is another reason than the last time.
+        /// The canary can't score it; why, and whether that is of another kind than the last time.
         case failed(JobID, reason: String, isNew: Bool)
     }
 
@@ -62,12 +62,21 @@ public final class Canary: Sendable {
         /// What was wrong with the file when it was last read.
         var unusable: String?
         /// Why the last job could not be scored.
-        var failure: String?
+        var failure: Fault?
         var tally = CanaryTally()
         /// Those that wait for it, and the one that it is at.
         var jobs = 0
         var bytes = 0
         var hasEnded = false
+    }
+
+    /// Why a job can't be scored.
+    private struct Fault {
+        enum Kind { case otherWidth, notFinite }
+
+        let kind: Kind
+        /// A sentence, which may be of this job alone.
+        let reason: String
     }
 
     /// Compares a share, from 0 to 1, of the jobs of what is served under a name, once the file is read.
@@ -158,11 +167,13 @@ public final class Canary: Sendable {
     /// What became of a job; nil where nobody waits for that any more.
     private func compare(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Outcome? {
         guard plan.subject.width == version.width else {
-            return failed(plan.job, result, Self.otherWidth(version.width, plan.subject.width), version)
+            let text = Self.otherWidth(version.width, plan.subject.width)
+            return failed(plan.job, result, Fault(kind: .otherWidth, reason: text), version)
         }
         guard let logits = logits(of: plan, by: version) else { return nil }
         if let snippet = logits.firstNotFinite {
-            return failed(plan.job, result, "its scores of snippet \(snippet) are not finite", version)
+            let text = "its scores of snippet \(snippet) are not finite"
+            return failed(plan.job, result, Fault(kind: .notFinite, reason: text), version)
         }
         let other = ScoreResult(
             model: version.model, classes: version.model.classes, logits: logits,
@@ -182,14 +193,14 @@ public final class Canary: Sendable {
     }
 
     private func failed(
-        _ job: JobID, _ result: ScoreResult, _ reason: String, _ version: ModelVersion
+        _ job: JobID, _ result: ScoreResult, _ fault: Fault, _ version: ModelVersion
     ) -> Outcome {
-        let isNew = state.withLock { $0.failure != reason }
+        let isNew = state.withLock { $0.failure?.kind != fault.kind }
         count(against: result.modelSHA256, by: version) { state in
-            state.failure = reason
+            state.failure = fault
             state.tally.failed += 1
         }
-        return .failed(job, reason: reason, isNew: isNew)
+        return .failed(job, reason: fault.reason, isNew: isNew)
     }
 
     /// Counts what became of a job that was scored by the version of this digest, where new jobs still get that: with its first
@@ -233,7 +244,7 @@ public final class Canary: Sendable {
             let isServed = sha256.flatMap { sha256 in current.map { sha256.hasBytes(of: $0) } } ?? false
             // What was counted against another version says nothing of this one.
             let counts = current.map { state.tally.isAgainst($0) } ?? false
-            let reason = state.unusable ?? (counts ? state.failure : nil)
+            let reason = state.unusable ?? (counts ? state.failure?.reason : nil)
             return CanaryStanding(
                 state: reason != nil ? .failed : sha256 == nil ? .loading : isServed ? .served : .comparing,
                 share: share, sha256: sha256, reason: reason, tally: counts ? state.tally : CanaryTally())

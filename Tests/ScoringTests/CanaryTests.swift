@@ -127,6 +127,36 @@ struct CanaryTests {
         await service.end()
     }
 
+    @Test("whose scores are not finite tells so once, whichever snippet it is of each job")
+    func notFinite() async throws {
+        let service = try Service()
+        try service.canary.use(Self.version("bb", seed: 2))
+        let result = try await service.score()
+        for snippet in [0, 12] {
+            var features = [Float](repeating: 0.5, count: 16 * 16)
+            for column in 0..<16 { features[snippet * 16 + column] = .infinity }
+            service.canary.take(try Self.plan(service.registry.default, features), result)
+        }
+        await service.told(3)
+        let found: [(reason: String, isNew: Bool)] = service.outcomes.compactMap {
+            if case .failed(_, let reason, let isNew) = $0 { (reason, isNew) } else { nil }
+        }
+        #expect(found.map(\.isNew) == [true, false] && Set(found.map(\.reason)).count == 2)
+        let standing = service.canary.standing
+        #expect(standing.state == .failed && standing.reason == found.last?.reason && standing.tally.failed == 2)
+        await service.end()
+    }
+
+    private static func plan(_ version: ModelVersion, _ features: [Float]) throws -> ScoringWork.Plan {
+        let snippets = features.count / 16
+        return ScoringWork.Plan(
+            version: version, job: try #require(JobID("00000000000000000000000000")),
+            model: ModelID(name: "m", sha256: version.knownSHA256),
+            subject: ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: []),
+            features: features, options: ScoreOptions(), classes: version.model.classes,
+            chunks: Chunks(snippets: snippets, length: 8))
+    }
+
     @Test("passes over what it has no room for")
     func room() async throws {
         let service = try Service()
@@ -141,12 +171,7 @@ struct CanaryTests {
     /// A job that the canary has no room for.
     private static func large(_ version: ModelVersion) throws -> ScoringWork.Plan {
         let snippets = Canary.mostBytes / (16 * MemoryLayout<Float>.stride) + 1
-        return ScoringWork.Plan(
-            version: version, job: try #require(JobID("00000000000000000000000000")),
-            model: ModelID(name: "m", sha256: version.knownSHA256),
-            subject: ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: []),
-            features: [Float](repeating: 0, count: snippets * 16), options: ScoreOptions(),
-            classes: version.model.classes, chunks: Chunks(snippets: snippets, length: 8))
+        return try plan(version, [Float](repeating: 0, count: snippets * 16))
     }
 
     @Test("counts anew with another version of the model whatever becomes of its first job, which stays counted")
