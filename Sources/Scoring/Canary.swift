@@ -91,26 +91,24 @@ public final class Canary: Sendable {
         self.tell = tell
     }
 
-    /// Reads the file, and compares by what is in it from then on. Where it can't be used, what was read before goes on.
+    /// Reads the file, and compares by what is in it from then on. Where it can't be read, what was read before goes on.
     ///
     /// - Returns: its SHA-256
     func read(by library: ModelLibrary) async throws(ModelLoadError) -> String {
-        do throws(ModelLoadError) {
-            let version = ModelVersion(try await library.model(at: path), name: name)
-            try use(version)
-            return await version.sha256
-        } catch {
+        let version: ModelVersion
+        do throws(ModelLoadError) { version = ModelVersion(try await library.model(at: path), name: name) } catch {
             state.withLock { $0.unusable = error.reason }
             throw error
         }
+        let sha256 = await version.sha256
+        try use(version)
+        return sha256
     }
 
     /// Compares by this version from now on; what was counted stays where it is the same.
+    ///
+    /// - Throws: where it takes other features than what is served now; it compares once that is another
     func use(_ version: ModelVersion) throws(ModelLoadError) {
-        if let served = models.current(name)?.model.configuration.width, served != version.width {
-            let text = "\(path): \(Self.otherWidth(version.width, served))"
-            throw ModelLoadError(reason: text)
-        }
         // The last to hold what was there goes here, not under the lock.
         var former: ModelVersion?
         state.withLock { state in
@@ -121,6 +119,15 @@ public final class Canary: Sendable {
             state.tally = CanaryTally()
         }
         withExtendedLifetime(former) {}
+        if let misfit = misfit(version, models.current(name)) {
+            throw ModelLoadError(reason: "\(path): \(misfit)")
+        }
+    }
+
+    /// Why a version can't score the jobs of what is served; nil where it can.
+    private func misfit(_ version: ModelVersion?, _ served: ModelVersion?) -> String? {
+        guard let version, let served, version.width != served.width else { return nil }
+        return Self.otherWidth(version.width, served.width)
     }
 
     private static func otherWidth(_ own: Int, _ served: Int) -> String {
@@ -238,15 +245,16 @@ public final class Canary: Sendable {
 
     /// How it stands.
     var standing: CanaryStanding {
-        let current = models.current(name)?.knownSHA256
+        let served = models.current(name)
+        let current = served?.knownSHA256
         return state.withLock { state in
             let sha256 = state.version?.knownSHA256
             let isServed = sha256.flatMap { sha256 in current.map { sha256.hasBytes(of: $0) } } ?? false
             // What was counted against another version says nothing of this one.
             let counts = current.map { state.tally.isAgainst($0) } ?? false
-            let reason = state.unusable ?? (counts ? state.failure?.reason : nil)
+            let reason = state.unusable ?? misfit(state.version, served) ?? (counts ? state.failure?.reason : nil)
             return CanaryStanding(
-                state: reason != nil ? .failed : sha256 == nil ? .loading : isServed ? .served : .comparing,
+                state: isServed ? .served : reason != nil ? .failed : sha256 == nil ? .loading : .comparing,
                 share: share, sha256: sha256, reason: reason, tally: counts ? state.tally : CanaryTally())
         }
     }
@@ -274,6 +282,7 @@ package struct CanaryStanding: Sendable {
     package let state: State
     package let share: Double
     package let sha256: String?
+    /// Why it failed, or its file could not be used when it was last read.
     package let reason: String?
     package let tally: CanaryTally
 }

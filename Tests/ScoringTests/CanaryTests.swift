@@ -53,13 +53,13 @@ struct CanaryTests {
         /// Has a job with features of this digest scored; its result.
         func score(
             _ digest: String = "00", snippets: Int = 20, by id: ModelID = ModelID(name: "m", sha256: "aa"),
-            scale: Float = 0.8
+            width: Int = 16, scale: Float = 0.8
         ) async throws -> ScoreResult {
             var random = SeededRandom(seed: 7)
             let subject = ScoreSubject(
-                snippets: snippets, width: 16, digest: FeatureDigest(digest), options: ScoreOptions().encoded)
+                snippets: snippets, width: width, digest: FeatureDigest(digest), options: ScoreOptions().encoded)
             let job = try await scoring.backlog.submit(
-                .score(random.floats(snippets * 16, scale: scale), subject, by: id, parts: (snippets + 7) / 8))
+                .score(random.floats(snippets * width, scale: scale), subject, by: id, parts: (snippets + 7) / 8))
             _ = try await scoring.backlog.waitForEnd(job.id, timeout: .seconds(30))
             let output = try #require(try await scoring.backlog.output(job.id))
             return try #require(ScoreResult(encoded: output.body))
@@ -124,6 +124,22 @@ struct CanaryTests {
         #expect(found == [true, false])
         let standing = service.canary.standing
         #expect(standing.state == .failed && standing.reason?.contains("32 wide") == true && standing.tally.failed == 2)
+        await service.end()
+    }
+
+    @Test("that takes other features than what is served waits for what takes the same")
+    func misfit() async throws {
+        let service = try Service()
+        #expect(throws: ModelLoadError.self) { try service.canary.use(Self.version("bb", seed: 2, width: 32)) }
+        #expect(service.canary.standing.state == .failed)
+        #expect(service.canary.standing.reason?.contains("32 wide") == true)
+        _ = try await service.score()
+        service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3, width: 32)))
+        try await service.scoring.backlog.serve(await service.registry.served, missing: .wait)
+        #expect(service.canary.standing.state == .comparing && service.canary.standing.reason == nil)
+        _ = try await service.score(by: ModelID(name: "m", sha256: "cc"), width: 32)
+        await service.told(2)
+        #expect(service.reports.map(\.canarySHA256) == ["bb"] && service.canary.standing.tally.jobs == 1)
         await service.end()
     }
 
@@ -243,6 +259,9 @@ struct CanaryTests {
         _ = try await service.score()
         await service.told(2)
         #expect(service.canary.standing.state == .failed && service.canary.standing.tally.jobs == 2)
+        service.registry.promote(await service.registry.stage(try Self.version("bb", seed: 2)))
+        let standing = service.canary.standing
+        #expect(standing.state == .served && standing.reason == "/c is torn", "it is what was read before")
         await service.end()
     }
 }
