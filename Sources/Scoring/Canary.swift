@@ -252,10 +252,12 @@ public final class Canary: Sendable {
             let isServed = sha256.flatMap { sha256 in current.map { sha256.hasBytes(of: $0) } } ?? false
             // What was counted against another version says nothing of this one.
             let counts = current.map { state.tally.isAgainst($0) } ?? false
-            let reason = state.unusable ?? misfit(state.version, served) ?? (counts ? state.failure?.reason : nil)
+            let misfit = misfit(state.version, served) ?? (counts ? state.failure?.reason : nil)
+            typealias Fault = CanaryStanding.Fault
+            let fault = state.unusable.map { Fault.file($0) } ?? misfit.map { Fault.jobs($0) }
             return CanaryStanding(
-                state: isServed ? .served : reason != nil ? .failed : sha256 == nil ? .loading : .comparing,
-                share: share, sha256: sha256, reason: reason, tally: counts ? state.tally : CanaryTally())
+                state: isServed ? .served : fault != nil ? .failed : sha256 == nil ? .loading : .comparing,
+                share: share, sha256: sha256, fault: fault, tally: counts ? state.tally : CanaryTally())
         }
     }
 
@@ -279,12 +281,27 @@ package struct CanaryStanding: Sendable {
         case failed
     }
 
+    /// What is wrong with it, in a sentence.
+    package enum Fault: Sendable {
+        /// Why its file could not be used when it was last read; with its path.
+        case file(String)
+        /// Why it can't score jobs.
+        case jobs(String)
+    }
+
     package let state: State
     package let share: Double
     package let sha256: String?
-    /// Why it failed, or its file could not be used when it was last read.
-    package let reason: String?
+    package let fault: Fault?
     package let tally: CanaryTally
+
+    /// What is wrong with it.
+    package var reason: String? {
+        switch fault {
+        case .file(let reason), .jobs(let reason): reason
+        case nil: nil
+        }
+    }
 }
 
 /// What was found of the jobs that two versions have scored.
