@@ -113,10 +113,10 @@ public final class Canary: Sendable {
         var former: ModelVersion?
         state.withLock { state in
             (state.unusable, state.failure) = (nil, nil)
-            guard state.version?.knownSHA256 != version.knownSHA256 || version.knownSHA256 == nil else { return }
+            if state.version?.isFile(of: version) != true { state.tally = CanaryTally() }
+            // Also where it is the same: what was read before may lie in a file that somebody writes to.
             former = state.version
             state.version = version
-            state.tally = CanaryTally()
         }
         withExtendedLifetime(former) {}
         if let misfit = misfit(version, models.current(name)) {
@@ -352,10 +352,19 @@ extension ModelVersion {
 }
 
 extension ScoringService {
+    /// Reads the canary's file again, which is read for the first time once models have copies of their own: before that it
+    /// is left to be read then.
+    ///
+    /// - Returns: whether it can be used, as far as that is known, or there is none
+    package func rereadCanary() async -> Bool {
+        guard areIsolated.load(ordering: .acquiring) else { return true }
+        return await readCanary()
+    }
+
     /// Reads the canary's file, beside what is served.
     ///
     /// - Returns: whether it can be used, or there is none
-    package func readCanary() async -> Bool {
+    func readCanary() async -> Bool {
         guard let canary = settings.canary, let library else { return true }
         await changes.enter()
         defer { changes.leave() }

@@ -51,6 +51,8 @@ public final class ScoringService: Sendable {
     let kept = Mutex<Set<ByteText>>([])
     /// Why models that jobs wait for could not be brought back, by their digests.
     let missed = Mutex<[ByteText: String]>([:])
+    /// Whether what is read from now on is independent of its file, where that can be.
+    let areIsolated = Atomic(false)
     /// Whoever changes what is served goes through here.
     let changes = Turnstile()
     /// Whether the workers have ended because the service is leaving.

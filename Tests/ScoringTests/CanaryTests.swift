@@ -238,6 +238,43 @@ struct CanaryTests {
         #expect(service.reports.map(\.model.sha256) == ["aa", "cc", "cc"] && service.outcomes.count == 3)
     }
 
+    @Test("that is read again is what was read last, also where the file is the same, and what was counted stays")
+    func readAgain() async throws {
+        let service = try Service()
+        var first: ModelVersion? = try Self.version("bb", seed: 2)
+        weak let former = first?.model
+        try service.canary.use(try #require(first))
+        first = nil
+        _ = try await service.score()
+        await service.told(1)
+        try service.canary.use(Self.version("bb", seed: 2))
+        // The thread that told of the job may still have what did it.
+        while former != nil { await Task.yield() }
+        #expect(service.canary.standing.tally.jobs == 1)
+        _ = try await service.score()
+        await service.told(2)
+        #expect(service.canary.standing.tally.jobs == 2)
+        await service.end()
+    }
+
+    @Test("is not read before what is read has copies of its own")
+    func isolated() async throws {
+        let places = Mutex<[String?]>([])
+        let service = try Service { _, copies throws(ModelLoadError) in
+            places.withLock { $0.append(copies) }
+            do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
+        }
+        #expect(await service.scoring.rereadCanary())
+        #expect(service.canary.standing.state == .loading && places.withLock(\.count) == 0)
+        let tending = Task { [service] in await service.scoring.lookAfterModels(copies: "/copies") }
+        while service.canary.standing.state != .comparing { await Task.yield() }
+        #expect(await service.scoring.rereadCanary())
+        #expect(places.withLock(\.self) == ["/copies", "/copies"])
+        tending.cancel()
+        await tending.value
+        await service.end()
+    }
+
     @Test("whose file can't be used costs nothing, says why, and is read again")
     func reading() async throws {
         let isTorn = Mutex(true)

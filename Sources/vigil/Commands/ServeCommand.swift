@@ -95,7 +95,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if limits.canary != nil {
             let scoring = composition.scoring
-            files.append(Reloading.Source(name: "canary", files: nil) { await scoring.readCanary() })
+            files.append(Reloading.Source(name: "canary", files: nil) { await scoring.rereadCanary() })
         }
         let config = try ConfigReading(settings) { [self] in try self.settings() }
         let rereading = Task { [files] in await reloading.run(files, config: config) }
