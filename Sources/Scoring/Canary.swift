@@ -54,6 +54,8 @@ public final class Canary: Sendable {
     private let models: ModelRegistry
     private let tell: @Sendable (Outcome) -> Void
     private let queue = DispatchQueue(label: "vigil.canary", qos: .utility)
+    /// Whoever reads its file goes through here.
+    let reading = Turnstile()
     private let state = Mutex(State())
 
     private struct State {
@@ -91,18 +93,16 @@ public final class Canary: Sendable {
         self.tell = tell
     }
 
-    /// Reads the file, and compares by what is in it from then on. Where it can't be read, what was read before goes on.
-    ///
-    /// - Returns: its SHA-256
-    func read(by library: ModelLibrary) async throws(ModelLoadError) -> String {
-        let version: ModelVersion
-        do throws(ModelLoadError) { version = ModelVersion(try await library.model(at: path), name: name) } catch {
+    /// Reads the file, whose digest is known then. Where it can't be read, what was read before goes on.
+    func read(by library: ModelLibrary) async throws(ModelLoadError) -> ModelVersion {
+        do throws(ModelLoadError) {
+            let version = ModelVersion(try await library.model(at: path), name: name)
+            _ = await version.sha256
+            return version
+        } catch {
             state.withLock { $0.unusable = error.reason }
             throw error
         }
-        let sha256 = await version.sha256
-        try use(version)
-        return sha256
     }
 
     /// Compares by this version from now on; what was counted stays where it is the same.
@@ -366,10 +366,15 @@ extension ScoringService {
     /// - Returns: whether it can be used, or there is none
     func readCanary() async -> Bool {
         guard let canary = settings.canary, let library else { return true }
-        await changes.enter()
-        defer { changes.leave() }
+        await canary.reading.enter()
+        defer { canary.reading.leave() }
         do throws(ModelLoadError) {
-            let sha256 = try await canary.read(by: library)
+            let version = try await canary.read(by: library)
+            // Reading takes a while, and keeps nobody from changing what is served.
+            await changes.enter()
+            defer { changes.leave() }
+            try canary.use(version)
+            let sha256 = version.knownSHA256 ?? ""
             backlog.logger.info(
                 "the canary was read", metadata: ["model": "\(canary.name)", "canary_sha256": "\(sha256)"])
             return true

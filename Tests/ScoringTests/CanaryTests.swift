@@ -1,3 +1,4 @@
+import Dispatch
 import Engine
 import Jobs
 import Synchronization
@@ -273,6 +274,26 @@ struct CanaryTests {
         tending.cancel()
         await tending.value
         await service.end()
+    }
+
+    @Test("that is being read keeps nobody from changing what is served, nor the service from ending")
+    func slowReading() async throws {
+        let isLetGo = DispatchSemaphore(value: 0)
+        let service = try Service { path, _ throws(ModelLoadError) in
+            let isCanary = path == "/c"
+            if isCanary { isLetGo.wait() }
+            do { return try Self.version(isCanary ? "bb" : "cc", seed: 2).model } catch {
+                throw ModelLoadError(reason: "\(error)")
+            }
+        }
+        async let isRead = service.scoring.readCanary()
+        while !service.canary.reading.isTaken { await Task.yield() }
+        #expect(try await service.scoring.load("m").knownSHA256 == "cc")
+        _ = await service.scoring.drain(within: .zero)
+        #expect(await !service.scoring.settle())
+        isLetGo.signal()
+        #expect(await isRead)
+        #expect(await service.scoring.settle() && service.canary.standing.sha256 == "bb")
     }
 
     @Test("whose file can't be used costs nothing, says why, and is read again")

@@ -126,8 +126,10 @@ struct ServeCommand: AsyncParsableCommand {
         async let noting: Void = audit.finish()
         async let sending: Void = tracing.finish()
         _ = await (writing, noting, sending)
-        await composition.settle()
+        let areAtRest = await composition.settle()
         if let change { throw Failure(.internal, change) }
+        // Without what libraries have left to be done at exit: threads are still at work.
+        if !areAtRest { throw ExitCode.success }
     }
 
     private func settings() throws -> Settings {
