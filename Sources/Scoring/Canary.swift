@@ -43,14 +43,15 @@ public final class Canary: Sendable {
     public static let steps: [Float] = [0.01, 0.1, 0.5]
     /// Jobs that wait for it, or are at it, at most.
     static let mostJobs = 4
-    /// Bytes of the features of these jobs, which nobody else counts, at most.
-    static let mostBytes = 64 << 20
+    /// Bytes of the features of these jobs and of what they come to, which nobody else counts, at most.
+    public static let mostBytes = 64 << 20
 
     /// What is served under this name is compared.
     public let name: String
     /// The part of the jobs, from 0 to 1.
     public let share: Double
     private let path: String
+    private let room: Int
     private let models: ModelRegistry
     private let tell: @Sendable (Outcome) -> Void
     private let queue = DispatchQueue(label: "vigil.canary", qos: .utility)
@@ -82,13 +83,16 @@ public final class Canary: Sendable {
     }
 
     /// Compares a share, from 0 to 1, of the jobs of what is served under a name, once the file is read.
+    ///
+    /// - Parameter room: bytes that those jobs may take that wait for it
     public init(
-        of name: String, from path: String, share: Double, among models: ModelRegistry,
+        of name: String, from path: String, share: Double, room: Int = Canary.mostBytes, among models: ModelRegistry,
         tell: @escaping @Sendable (Outcome) -> Void
     ) {
         self.name = name
         self.path = path
         self.share = share
+        self.room = room
         self.models = models
         self.tell = tell
     }
@@ -119,9 +123,24 @@ public final class Canary: Sendable {
             state.version = version
         }
         withExtendedLifetime(former) {}
+        shareServed()
         if let misfit = misfit(version, models.current(name)) {
             throw ModelLoadError(reason: "\(path): \(misfit)")
         }
+    }
+
+    /// Where what is served has come to be of the canary's file, one of them is enough in memory.
+    func shareServed() {
+        guard let served = models.current(name) else { return }
+        var former: ModelVersion?
+        state.withLock { state in
+            guard let version = state.version, version.model !== served.model, version.isFile(of: served)
+            else { return }
+            former = version
+            // No holder of the very version: it goes once no job needs it, and its model stays for as long as it does here.
+            state.version = ModelVersion(served.model, name: name)
+        }
+        withExtendedLifetime(former) {}
     }
 
     /// Why a version can't score the jobs of what is served; nil where it can.
@@ -146,18 +165,18 @@ public final class Canary: Sendable {
         guard plan.version.name.hasBytes(of: name), takes(plan.subject.digest.text),
             models.current(name) === plan.version
         else { return }
-        let bytes = plan.features.count * MemoryLayout<Float>.stride
-        let (version, hasRoom) = state.withLock { state -> (ModelVersion?, Bool) in
+        let (version, bytes) = state.withLock { state -> (ModelVersion?, bytes: Int?) in
             guard let version = state.version, !state.hasEnded,
                 version.knownSHA256?.hasBytes(of: result.modelSHA256) != true
-            else { return (nil, false) }
-            guard state.jobs < Self.mostJobs, state.bytes + bytes <= Self.mostBytes else { return (version, false) }
+            else { return (nil, nil) }
+            let bytes = Self.bytes(plan, result, by: version)
+            guard state.jobs < Self.mostJobs, state.bytes + bytes <= room else { return (version, nil) }
             state.jobs += 1
             state.bytes += bytes
-            return (version, true)
+            return (version, bytes)
         }
         guard let version else { return }
-        guard hasRoom else {
+        guard let bytes else {
             count(against: result.modelSHA256, by: version) { $0.tally.passedOver += 1 }
             return tell(.passedOver)
         }
@@ -169,6 +188,13 @@ public final class Canary: Sendable {
             }
             if let outcome { tell(outcome) }
         }
+    }
+
+    /// Bytes of a job's features and logits, and of the logits that the canary makes of them.
+    private static func bytes(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Int {
+        let logits = result.logits
+        let own = plan.subject.snippets * (1 + version.model.classes.labels.count)
+        return (plan.features.count + logits.coarse.count + logits.fine.count + own) * MemoryLayout<Float>.stride
     }
 
     /// What became of a job; nil where nobody waits for that any more.
@@ -268,79 +294,6 @@ public final class Canary: Sendable {
     }
 }
 
-/// How a canary stands.
-package struct CanaryStanding: Sendable {
-    package enum State: String, Sendable, CaseIterable {
-        /// Its file is not read yet.
-        case loading
-        /// It scores its part of the jobs.
-        case comparing
-        /// It is what is served by now, so that there is nothing to compare.
-        case served
-        /// Its file can't be used, or it could not score the last job.
-        case failed
-    }
-
-    /// What is wrong with it, in a sentence.
-    package enum Fault: Sendable {
-        /// Why its file could not be used when it was last read; with its path.
-        case file(String)
-        /// Why it can't score jobs.
-        case jobs(String)
-    }
-
-    package let state: State
-    package let share: Double
-    package let sha256: String?
-    package let fault: Fault?
-    package let tally: CanaryTally
-
-    /// What is wrong with it.
-    package var reason: String? {
-        switch fault {
-        case .file(let reason), .jobs(let reason): reason
-        case nil: nil
-        }
-    }
-}
-
-/// What was found of the jobs that two versions have scored.
-package struct CanaryTally: Sendable, Equatable {
-    /// What the canary is compared with; nil before the first job.
-    private let against: String?
-    package private(set) var jobs = 0
-    package var passedOver = 0
-    package var failed = 0
-    package private(set) var snippets = 0
-    private var sum = 0.0
-    /// The largest difference of a coarse score, the canary's less the model's.
-    package private(set) var largest: Float = 0
-    /// Snippets that differ by at least each of ``Canary/steps``.
-    package private(set) var changed = Canary.steps.map { _ in 0 }
-    package private(set) var lost = 0
-    package private(set) var gained = 0
-
-    /// Of nothing yet.
-    package init(against sha256: String? = nil) { against = sha256 }
-
-    /// The mean of the magnitudes by which the coarse scores differ.
-    package var mean: Double { snippets > 0 ? sum / Double(snippets) : 0 }
-
-    /// Whether it tells of this version of the model.
-    func isAgainst(_ sha256: String) -> Bool { against?.hasBytes(of: sha256) == true }
-
-    /// Adds a job.
-    mutating func add(_ report: Canary.Report) {
-        jobs += 1
-        snippets += report.snippets
-        sum += Double(report.mean) * Double(report.snippets)
-        if report.largest.magnitude > largest.magnitude { largest = report.largest }
-        changed = zip(changed, report.changed).map { $0 + $1 }
-        lost += report.segments.lost
-        gained += report.segments.gained
-    }
-}
-
 extension ModelVersion {
     fileprivate var width: Int { model.configuration.width }
 
@@ -348,41 +301,5 @@ extension ModelVersion {
     fileprivate func isFile(of other: ModelVersion) -> Bool {
         guard let sha256 = knownSHA256, let other = other.knownSHA256 else { return false }
         return sha256.hasBytes(of: other)
-    }
-}
-
-extension ScoringService {
-    /// Reads the canary's file again, which is read for the first time once models have copies of their own: before that it
-    /// is left to be read then.
-    ///
-    /// - Returns: whether it can be used, as far as that is known, or there is none
-    package func rereadCanary() async -> Bool {
-        guard areIsolated.load(ordering: .acquiring) else { return true }
-        return await readCanary()
-    }
-
-    /// Reads the canary's file, beside what is served.
-    ///
-    /// - Returns: whether it can be used, or there is none
-    func readCanary() async -> Bool {
-        guard let canary = settings.canary, let library else { return true }
-        await canary.reading.enter()
-        defer { canary.reading.leave() }
-        do throws(ModelLoadError) {
-            let version = try await canary.read(by: library)
-            // Reading takes a while, and keeps nobody from changing what is served.
-            await changes.enter()
-            defer { changes.leave() }
-            try canary.use(version)
-            let sha256 = version.knownSHA256 ?? ""
-            backlog.logger.info(
-                "the canary was read", metadata: ["model": "\(canary.name)", "canary_sha256": "\(sha256)"])
-            return true
-        } catch {
-            backlog.logger.error(
-                "the canary can't be used, and jobs are scored without it",
-                metadata: ["model": "\(canary.name)", "error": "\(error.reason)"])
-            return false
-        }
     }
 }

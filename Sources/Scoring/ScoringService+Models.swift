@@ -142,6 +142,7 @@ extension ScoringService {
         do { version = try await find(library) } catch { throw .change(error) }
         do { try await tellServed() } catch { throw .store(error) }
         models.promote(version)
+        settings.canary?.shareServed()
         await letGo()
         return version
     }

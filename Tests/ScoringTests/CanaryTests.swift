@@ -31,7 +31,7 @@ struct CanaryTests {
             outcomes.compactMap { if case .compared(let report) = $0 { report } else { nil } }
         }
 
-        init(share: Double = 1, loader: ModelLibrary.Loader? = nil) throws {
+        init(share: Double = 1, room: Int = Canary.mostBytes, loader: ModelLibrary.Loader? = nil) throws {
             let none: ModelLibrary.Loader = { path, _ throws(ModelLoadError) in
                 throw ModelLoadError(reason: "no \(path ?? "")")
             }
@@ -39,7 +39,7 @@ struct CanaryTests {
                 serving: try CanaryTests.version("aa", seed: 1), from: "/m", load: loader ?? none)
             registry = library.registry
             let tell = Mutex<(@Sendable (Canary.Outcome) -> Void)?>(nil)
-            canary = Canary(of: "m", from: "/c", share: share, among: registry) { outcome in
+            canary = Canary(of: "m", from: "/c", share: share, room: room, among: registry) { outcome in
                 tell.withLock(\.self)?(outcome)
             }
             var settings = ScoringService.Settings()
@@ -174,6 +174,38 @@ struct CanaryTests {
             chunks: Chunks(snippets: snippets, length: 8))
     }
 
+    @Test(
+        "counts the memory of features and of all scores",
+        arguments: [(most: 1_760, isCompared: true), (most: 1_759, isCompared: false)])
+    func bytes(room: (most: Int, isCompared: Bool)) async throws {
+        // 20 snippets of 16 features, and for each a score of its own and of two classes, by both.
+        let service = try Service(room: room.most)
+        try service.canary.use(Self.version("bb", seed: 2))
+        _ = try await service.score(snippets: 20)
+        await service.told(1)
+        #expect(service.reports.count == (room.isCompared ? 1 : 0))
+        await service.end()
+    }
+
+    @Test("that is what is served is in memory once, and compares again when something else is served")
+    func shared() async throws {
+        let service = try Service { _, _ throws(ModelLoadError) in
+            do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
+        }
+        let own = try Self.use(service.canary)
+        #expect(own() != nil)
+        _ = try await service.scoring.load("m")
+        #expect(own() == nil && service.canary.standing.state == .served)
+        let again = try Self.use(service.canary)
+        #expect(again() == nil && service.canary.standing.state == .served)
+        _ = try await service.scoring.rollBack("m")
+        #expect(service.canary.standing.state == .comparing)
+        _ = try await service.score()
+        await service.told(1)
+        #expect(service.reports.map(\.canarySHA256) == ["bb"])
+        await service.end()
+    }
+
     @Test("passes over what it has no room for")
     func room() async throws {
         let service = try Service()
@@ -242,20 +274,26 @@ struct CanaryTests {
     @Test("that is read again is what was read last, also where the file is the same, and what was counted stays")
     func readAgain() async throws {
         let service = try Service()
-        var first: ModelVersion? = try Self.version("bb", seed: 2)
-        weak let former = first?.model
-        try service.canary.use(try #require(first))
-        first = nil
+        let former = try Self.use(service.canary)
         _ = try await service.score()
         await service.told(1)
         try service.canary.use(Self.version("bb", seed: 2))
         // The thread that told of the job may still have what did it.
-        while former != nil { await Task.yield() }
+        while former() != nil { await Task.yield() }
         #expect(service.canary.standing.tally.jobs == 1)
         _ = try await service.score()
         await service.told(2)
         #expect(service.canary.standing.tally.jobs == 2)
         await service.end()
+    }
+
+    /// Has a canary compare by a version that nobody else has.
+    ///
+    /// - Returns: its model, for as long as that is in memory
+    private static func use(_ canary: Canary) throws -> () -> Model? {
+        let version = try version("bb", seed: 2)
+        try canary.use(version)
+        return { [weak model = version.model] in model }
     }
 
     @Test("is not read before what is read has copies of its own")

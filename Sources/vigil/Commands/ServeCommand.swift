@@ -65,7 +65,8 @@ struct ServeCommand: AsyncParsableCommand {
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
         let tracing = try TracingOptions(logger)
         let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
-        limits.canary = try CanaryOptions(settings: settings).canary(of: library, telemetry, logger)
+        let memory = MemoryShares()
+        limits.canary = try CanaryOptions(settings: settings).canary(of: library, within: memory, telemetry, logger)
         let callbacks = try CallbackOptions(settings: settings).delivery(
             telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
@@ -73,7 +74,6 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let memory = MemoryShares()
         let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer).open(
             listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }

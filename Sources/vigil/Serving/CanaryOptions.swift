@@ -47,10 +47,13 @@ struct CanaryOptions {
 
     /// The canary, whose file is read once the server serves: nothing that is wrong with it keeps a server from that. Nil where
     /// none is asked for.
-    func canary(of library: ModelLibrary, _ telemetry: JobTelemetry, _ logger: Logger) throws -> Canary? {
+    func canary(
+        of library: ModelLibrary, within memory: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
+    ) throws -> Canary? {
         guard let wish = try wish(among: library) else { return nil }
-        let registry = library.registry
-        return Canary(of: wish.name, from: wish.path, share: wish.share, among: registry) { outcome in
+        return Canary(
+            of: wish.name, from: wish.path, share: wish.share, room: memory.canary, among: library.registry
+        ) { outcome in
             telemetry.compared(outcome)
             switch outcome {
             case .compared(let report): logger.info("a job was scored by the canary too", metadata: Self.fields(report))
