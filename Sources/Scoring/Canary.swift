@@ -53,6 +53,7 @@ public final class Canary: Sendable {
     private let path: String
     private let room: Int
     private let models: ModelRegistry
+    private let isAnother: @Sendable () -> Bool
     private let tell: @Sendable (Outcome) -> Void
     private let queue = DispatchQueue(label: "vigil.canary", qos: .utility)
     /// Whoever reads its file goes through here.
@@ -84,9 +85,12 @@ public final class Canary: Sendable {
 
     /// Compares a share, from 0 to 1, of the jobs of what is served under a name, once the file is read.
     ///
-    /// - Parameter room: bytes that those jobs may take that wait for it
+    /// - Parameters:
+    ///   - room: bytes that those jobs may take that wait for it
+    ///   - isAnother: whether the file is another than when this was called before
     public init(
         of name: String, from path: String, share: Double, room: Int = Canary.mostBytes, among models: ModelRegistry,
+        isAnother: @escaping @Sendable () -> Bool = { true },
         tell: @escaping @Sendable (Outcome) -> Void
     ) {
         self.name = name
@@ -94,11 +98,17 @@ public final class Canary: Sendable {
         self.share = share
         self.room = room
         self.models = models
+        self.isAnother = isAnother
         self.tell = tell
     }
 
     /// Reads the file, whose digest is known then. Where it can't be read, what was read before goes on.
-    func read(by library: ModelLibrary) async throws(ModelLoadError) -> ModelVersion {
+    ///
+    /// - Returns: nil where what is in use was read of this very file
+    func read(by library: ModelLibrary) async throws(ModelLoadError) -> ModelVersion? {
+        // Asked in any case, and before it is read: no change goes unseen.
+        let isAnother = isAnother()
+        guard isAnother || state.withLock({ $0.version == nil || $0.unusable != nil }) else { return nil }
         do throws(ModelLoadError) {
             let version = ModelVersion(try await library.model(at: path), name: name)
             _ = await version.sha256
@@ -124,7 +134,12 @@ public final class Canary: Sendable {
         }
         withExtendedLifetime(former) {}
         shareServed()
-        if let misfit = misfit(version, models.current(name)) {
+        try checkFit()
+    }
+
+    /// Throws where what it compares by takes other features than what is served.
+    func checkFit() throws(ModelLoadError) {
+        if let misfit = misfit(state.withLock(\.version), models.current(name)) {
             throw ModelLoadError(reason: "\(path): \(misfit)")
         }
     }

@@ -1,8 +1,8 @@
 import Engine
 
 extension ScoringService {
-    /// Reads the canary's file again, which is read for the first time once models have copies of their own: before that it
-    /// is left to be read then.
+    /// Reads the canary's file again where it has changed. It is read for the first time once models have copies of their own,
+    /// and before that it is left to be read then.
     ///
     /// - Returns: whether it can be used, as far as that is known, or there is none
     package func rereadCanary() async -> Bool {
@@ -18,7 +18,10 @@ extension ScoringService {
         await canary.reading.enter()
         defer { canary.reading.leave() }
         do throws(ModelLoadError) {
-            let version = try await canary.read(by: library)
+            guard let version = try await canary.read(by: library) else {
+                try canary.checkFit()
+                return true
+            }
             // Reading takes a while, and keeps nobody from changing what is served.
             await changes.enter()
             defer { changes.leave() }

@@ -31,7 +31,10 @@ struct CanaryTests {
             outcomes.compactMap { if case .compared(let report) = $0 { report } else { nil } }
         }
 
-        init(share: Double = 1, room: Int = Canary.mostBytes, loader: ModelLibrary.Loader? = nil) throws {
+        init(
+            share: Double = 1, room: Int = Canary.mostBytes, loader: ModelLibrary.Loader? = nil,
+            isAnother: @escaping @Sendable () -> Bool = { true }
+        ) throws {
             let none: ModelLibrary.Loader = { path, _ throws(ModelLoadError) in
                 throw ModelLoadError(reason: "no \(path ?? "")")
             }
@@ -39,7 +42,9 @@ struct CanaryTests {
                 serving: try CanaryTests.version("aa", seed: 1), from: "/m", load: loader ?? none)
             registry = library.registry
             let tell = Mutex<(@Sendable (Canary.Outcome) -> Void)?>(nil)
-            canary = Canary(of: "m", from: "/c", share: share, room: room, among: registry) { outcome in
+            canary = Canary(
+                of: "m", from: "/c", share: share, room: room, among: registry, isAnother: isAnother
+            ) { outcome in
                 tell.withLock(\.self)?(outcome)
             }
             var settings = ScoringService.Settings()
@@ -311,6 +316,34 @@ struct CanaryTests {
         #expect(places.withLock(\.self) == ["/copies", "/copies"])
         tending.cancel()
         await tending.value
+        await service.end()
+    }
+
+    @Test("is not read again where its file is the same, but where that could not be used")
+    func unchanged() async throws {
+        let isAnother = Mutex(true)
+        let isTorn = Mutex(true)
+        let reads = Mutex(0)
+        let loader: ModelLibrary.Loader = { _, _ throws(ModelLoadError) in
+            reads.withLock { $0 += 1 }
+            guard !isTorn.withLock(\.self) else { throw ModelLoadError(reason: "it is torn") }
+            do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
+        }
+        let service = try Service(loader: loader, isAnother: { isAnother.withLock(\.self) })
+        #expect(await !service.scoring.readCanary())
+        isAnother.withLock { $0 = false }
+        #expect(await !service.scoring.readCanary())
+        isTorn.withLock { $0 = false }
+        for _ in 0..<2 { #expect(await service.scoring.readCanary()) }
+        #expect(reads.withLock(\.self) == 3)
+        isAnother.withLock { $0 = true }
+        #expect(await service.scoring.readCanary())
+        #expect(reads.withLock(\.self) == 4)
+        // What is served may be another by now, though the file is the same.
+        isAnother.withLock { $0 = false }
+        service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3, width: 32)))
+        #expect(await !service.scoring.readCanary())
+        #expect(reads.withLock(\.self) == 4)
         await service.end()
     }
 

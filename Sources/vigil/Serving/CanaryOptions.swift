@@ -3,6 +3,7 @@ import Engine
 import Logging
 import Platform
 import Scoring
+import Synchronization
 import Tensors
 
 /// Which part of the jobs of `vigil serve` is scored by another model too.
@@ -51,8 +52,17 @@ struct CanaryOptions {
         of library: ModelLibrary, within memory: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) throws -> Canary? {
         guard let wish = try wish(among: library) else { return nil }
+        let read = Mutex<FileStamp?>(nil)
+        let isAnother: @Sendable () -> Bool = {
+            let found = FileStamp(wish.path)
+            return read.withLock { read in
+                defer { read = found }
+                return read != found
+            }
+        }
         return Canary(
-            of: wish.name, from: wish.path, share: wish.share, room: memory.canary, among: library.registry
+            of: wish.name, from: wish.path, share: wish.share, room: memory.canary, among: library.registry,
+            isAnother: isAnother
         ) { outcome in
             telemetry.compared(outcome)
             switch outcome {
