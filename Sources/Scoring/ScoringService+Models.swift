@@ -145,6 +145,7 @@ extension ScoringService {
         do { version = try await find(library) } catch { throw .change(error) }
         do { try await tellServed() } catch { throw .store(error) }
         models.promote(version)
+        settings.canary?.shareServed()
         await letGo()
         return version
     }
@@ -154,6 +155,7 @@ extension ScoringService {
     /// - Parameter copies: a folder on whose disk models can have copies without names, where jobs are not on one
     package func lookAfterModels(copies: String, by clock: some JobClock = SystemClock()) async {
         await isolate(in: copies)
+        areIsolated.store(true, ordering: .releasing)
         _ = await readCanary()
         await clock.every(.seconds(2)) {
             guard !models.hidden.isEmpty else { return }

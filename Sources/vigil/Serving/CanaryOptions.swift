@@ -3,6 +3,7 @@ import Engine
 import Logging
 import Platform
 import Scoring
+import Synchronization
 import Tensors
 
 /// Which part of the jobs of `vigil serve` is scored by another model too.
@@ -52,9 +53,10 @@ struct CanaryOptions {
 
     /// The canary, whose file is read once the server serves: nothing that is wrong with it keeps a server from that. Nil where
     /// none is asked for.
-    func canary(of library: ModelLibrary, _ telemetry: JobTelemetry, _ logger: Logger) throws -> Canary? {
+    func canary(
+        of library: ModelLibrary, within memory: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
+    ) throws -> Canary? {
         guard let wish = try wish(among: library) else { return nil }
-        let registry = library.registry
         if !library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) {
             logger.warning(
                 "no model is called as the canary's yet: its jobs are compared once there is one",
@@ -62,7 +64,18 @@ struct CanaryOptions {
                     "model": "\(wish.name)", "models": "\(library.files.map(\.name).joined(separator: ", "))",
                 ])
         }
-        return Canary(of: wish.name, from: wish.path, share: wish.share, among: registry) { outcome in
+        let read = Mutex<FileStamp?>(nil)
+        let isAnother: @Sendable () -> Bool = {
+            let found = FileStamp(wish.path)
+            return read.withLock { read in
+                defer { read = found }
+                return read != found
+            }
+        }
+        return Canary(
+            of: wish.name, from: wish.path, share: wish.share, room: memory.canary, among: library.registry,
+            isAnother: isAnother
+        ) { outcome in
             telemetry.compared(outcome)
             switch outcome {
             case .compared(let report): logger.info("a job was scored by the canary too", metadata: Self.fields(report))
