@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Frames
 import Platform
@@ -110,6 +111,22 @@ struct ReadingTests {
         refused("no .npy") { _ = try ArrayFrames(ByteSource([], path: "x.npy")) }
     }
 
+    @Test(
+        "an array of bytes that is nearly one of frames is told what extraction would say; all else is none of its business"
+    )
+    func faults() throws {
+        func fault(_ shape: String, type: String = "'|u1'", order: String = "False") throws -> String? {
+            let header = "{'descr': \(type), 'fortran_order': \(order), 'shape': \(shape), }\n"
+            let front: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, UInt8(header.utf8.count), 0]
+            return ArrayFrames.fault(of: try #require(NPYOutline(front: front + Array(header.utf8))))?.reason
+        }
+        #expect(try fault("(2, 3, 8, 8)")?.contains("transpose(0, 2, 3, 1)") == true)
+        #expect(try fault("(2, 8, 8, 4)")?.contains("[..., :3]") == true)
+        #expect(try fault("(2, 8, 8, 3)", order: "True")?.contains("Fortran") == true)
+        #expect(try fault("(2, 8, 8, 3)") == nil && fault("(2, 8, 8)") == nil)
+        #expect(try fault("(2, 512)") == nil && fault("(2, 3, 8, 8)", type: "'<f4'") == nil)
+    }
+
     @Test("raw frames, which are whole or refused, of a file before any is read and of a pipe when it ends")
     func raw() throws {
         let size = try #require(FrameSize(width: 2, height: 1))
@@ -128,6 +145,22 @@ struct ReadingTests {
             _ = try read(RawFrames(ByteSource(reading: ends[0], path: "-"), size: size))
         }
         #expect(FrameSize(width: 0, height: 1) == nil && FrameSize(width: 1, height: 16_385) == nil)
+    }
+
+    @Test("the beginning of a pipe that was read already comes first, and then the rest to its end")
+    func rest() throws {
+        var ends: [CInt] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        let pixels = (0..<4_800).map { UInt8($0 % 251) }
+        let first = Array("P6 40 40 255 ".utf8) + pixels.dropLast()
+        let second = [pixels[4_799]] + Array("P5 1 1 255 ".utf8) + [4]
+        _ = first.withUnsafeBytes { Descriptor(ends[1]).write($0) }
+        let front = try MappedFile(readingFrom: ends[0], path: "-", limit: 1 << 20) { _ in true }
+        _ = second.withUnsafeBytes { Descriptor(ends[1]).write($0) }
+        close(ends[1])
+        let source = ByteSource(front, then: ends[0], isClosed: true)
+        #expect(try read(PortableMaps(source)).map(\.bytes) == [pixels, [4, 4, 4]])
+        #expect(source.taken == first.count + second.count && source.count == nil)
     }
 
     @Test("a folder is one video, its files in the order of the numbers in their names")

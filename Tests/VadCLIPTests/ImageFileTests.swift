@@ -234,6 +234,14 @@ struct ImageFileTests {
             _ = try KeptImageTower.open(MappedFile(path: plain), kernels: .available[0])
         }
         #expect(none?.description.contains("import the checkpoint with --keep-image-tower") == true)
+        let checkpoint = try Golden.checkpoint("tiny")
+        let unmade = failure(of: ModelError.self) {
+            _ = try KeptImageTower.open(MappedFile(path: checkpoint), kernels: .available[0])
+        }
+        #expect(
+            unmade?.description
+                == "\(checkpoint) is a PyTorch checkpoint: make a model file of it with vigil import \(checkpoint) --output "
+                + "FILE.safetensors --keep-image-tower, and name that")
         let source = failure(of: ModelError.self) { _ = try ImageSource(file: MappedFile(path: plain)) }
         #expect(source?.description.contains("has no CLIP image tower") == true)
         let shape = ImageTower.Configuration(width: 64, outputWidth: 512, layers: 1, patch: 16, grid: 2)

@@ -47,6 +47,20 @@ public struct ArrayFrames: FrameSource {
         } catch { return false }
     }
 
+    /// Why an array is none of frames that looks like one, bytes of three or four axes; nil where it is one, or looks like
+    /// something else.
+    public static func fault(of outline: NPYOutline) -> FrameError? {
+        guard isBytes(outline), (3...4).contains(outline.shape.count) else { return nil }
+        do throws(FrameError) {
+            _ = try form(outline)
+            return nil
+        } catch { return error }
+    }
+
+    private static func isBytes(_ outline: NPYOutline) -> Bool {
+        ["|u1", "u1", "<u1", ">u1"].contains { outline.type?.hasBytes(of: $0) ?? false }
+    }
+
     /// What they come from.
     public var kind: String { "an .npy file of \(shape)" }
 
@@ -76,7 +90,7 @@ public struct ArrayFrames: FrameSource {
 
     private static func form(_ outline: NPYOutline) throws(FrameError) -> Form {
         let shape = outline.shape
-        guard let type = outline.type, ["|u1", "u1", "<u1", ">u1"].contains(where: { $0.hasBytes(of: type) }) else {
+        guard isBytes(outline) else {
             throw FrameError(
                 .unsupported, "its numbers are \(quoted(outline.type ?? "structured")): \(expected)\(advice(outline))")
         }

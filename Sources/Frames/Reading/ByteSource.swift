@@ -66,6 +66,22 @@ public final class ByteSource {
         }
     }
 
+    /// What has come through a pipe until now, and then all that still comes.
+    ///
+    /// - Parameter isClosed: whether the descriptor is closed in the end
+    public convenience init(_ front: MappedFile, then descriptor: CInt, isClosed: Bool) {
+        var at = 0
+        self.init(
+            path: front.path, count: nil,
+            read: { buffer in
+                let part = at..<min(at + buffer.count, front.count)
+                guard !part.isEmpty else { return Platform.read(descriptor, buffer.baseAddress, buffer.count) }
+                front.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[part])) }
+                at = part.upperBound
+                return part.count
+            }, close: { if isClosed { _ = Platform.close(descriptor) } })
+    }
+
     /// Bytes in memory.
     public convenience init(_ bytes: [UInt8], path: String) {
         var at = 0

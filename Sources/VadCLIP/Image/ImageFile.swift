@@ -93,6 +93,7 @@ public final class KeptImageTower: Sendable {
 
     /// The tower of a model file that kept it, or of a file that holds it alone; throws where there is none.
     public static func open(_ file: MappedFile, kernels: Kernels) throws(ModelError) -> KeptImageTower {
+        try ModelFile.refuseOtherKinds(file, option: " --keep-image-tower")
         let tensors: SafetensorsFile
         do throws(SafetensorsError) { tensors = try SafetensorsFile(file: file) } catch {
             throw .notAModel("\(file.path) is no file with an image tower: \(error.description)")

@@ -92,17 +92,20 @@ public enum ModelFile {
     public static func isPrepared(_ name: String) -> Bool { name.begins(with: PreparedSection.prefix) }
 
     /// Says what the file is and what to do where it is plainly something else.
-    private static func refuseOtherKinds(_ file: MappedFile) throws(ModelError) {
+    ///
+    /// - Parameter option: what an import needs besides, for a file that has what is looked for
+    static func refuseOtherKinds(_ file: MappedFile, option: String = "") throws(ModelError) {
         let kind = FileKind.detect(file)
         switch kind {
         case .safetensors, .unknown: return
         case .torchZip where TorchFeatures.isTorch(file), .legacyTorch:
             throw .notAModel(
                 "\(file.path) is a PyTorch checkpoint: make a model file of it with vigil import \(file.path) --output "
-                    + "FILE.safetensors, and name that")
+                    + "FILE.safetensors\(option), and name that")
         default:
             throw .notAModel(
-                "\(file.path) is \(kind.name) and no model file: make one with vigil import CHECKPOINT --output FILE")
+                "\(file.path) is \(kind.name) and no model file: make one with vigil import CHECKPOINT --output FILE\(option)"
+            )
         }
     }
 

@@ -12,7 +12,8 @@ struct ImportCommand: AsyncParsableCommand {
         discussion: """
             Reads a .pth without running anything in it, computes the labels' text features, records the self-test, \
             and writes one small file that is mapped into memory when it serves. Of CLIP by itself (openai/CLIP's \
-            ViT-B-16.pt, or a CLIPModel of Hugging Face) it writes the image tower alone, for vigil extract.
+            ViT-B-16.pt, or a CLIPModel of Hugging Face) it writes the image tower alone, for vigil \
+            extract; with --weights and --prepare, as the other options are a model's.
             """)
 
     @Argument(
@@ -121,7 +122,14 @@ struct ImportCommand: AsyncParsableCommand {
         let file = try MappedFile(path: checkpoint)
         options.imageTower = try imageTower.map { try MappedFile(path: $0) }
         let isReplaced = access(output, F_OK) == 0
-        if !isOfModel, ImageImporter.isOfCLIPAlone(file) {
+        if ImageImporter.isOfCLIPAlone(file) {
+            let others = optionsOfModels
+            guard others.isEmpty else {
+                throw Failure(
+                    .usage,
+                    "\(others.joined(separator: ", ")): expected with a model's checkpoint; \(checkpoint) holds CLIP and no "
+                        + "model, and becomes a file of its image tower alone, for vigil extract")
+            }
             try importTower(of: file, prepared: options.prepared, isReplaced: isReplaced)
             return
         }
@@ -142,10 +150,15 @@ struct ImportCommand: AsyncParsableCommand {
         try Terminal.print(Array(line.utf8))
     }
 
-    /// Whether there are options that only a model can follow.
-    private var isOfModel: Bool {
-        preset != nil || labels != nil || window != nil || weightsFrom != nil || name != nil || keepTextTower
-            || keepImageTower || imageTower != nil || vocab != nil || untrained
+    /// The options that were given and that only a model can follow.
+    private var optionsOfModels: [String] {
+        let given = [
+            ("--preset", preset != nil), ("--labels", labels != nil), ("--window", window != nil),
+            ("--weights-from", weightsFrom != nil), ("--name", name != nil), ("--vocab", vocab != nil),
+            ("--keep-text-tower", keepTextTower), ("--image-tower", imageTower != nil), ("--untrained", untrained),
+            ("--compute", !compute.hasBytes(of: Compute.float32.rawValue)),
+        ]
+        return given.filter { $0.1 }.map { $0.0 }
     }
 
     /// Writes CLIP's image tower alone.

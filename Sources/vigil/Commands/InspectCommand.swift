@@ -40,8 +40,9 @@ struct InspectCommand: AsyncParsableCommand {
     }
 
     private func show(_ path: String, isFirst: Bool) async throws {
-        let file = try FeatureReader.open(path, isRows: raw)
-        if !raw, let frames = try FrameFacts(file) {
+        let opened = try FeatureReader.open(path, isRows: raw, isStreamed: FrameFacts.areFrames)
+        let file = opened.file
+        if !raw, let frames = try FrameFacts(opened) {
             return try write(json ? frames.json(file: path) : frames.text, of: path, isFirst)
         }
         guard let inspection = try raw ? nil : inspection(of: file) else {

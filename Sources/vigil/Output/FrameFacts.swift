@@ -6,27 +6,59 @@ import Platform
 /// What a file of frames holds, for `vigil inspect`.
 struct FrameFacts {
     private let kind: String
-    private let bytes: Int
+    private var bytes: Int
     private var frames = 0
     private var sizes: [FrameSize] = []
 
-    /// Reads all frames of a file; nil where it is none of frames.
-    init?(_ file: MappedFile) throws(Failure) {
-        let front = file.withUnsafeBytes { Array($0.prefix(ArrayLimits().maxNPYHeaderBytes)) }
-        let isMap = PortableMaps.isMap(front: front)
-        guard isMap || NPYOutline(front: front).map({ ArrayFrames.isFrames($0) }) ?? false else { return nil }
+    /// How frames lie in a file.
+    private enum Form {
+        case maps, array
+        /// An array that is nearly one of frames.
+        case faulty(FrameError)
+
+        var isMap: Bool { if case .maps = self { true } else { false } }
+
+        /// Nil where a file that begins so is none of frames, and nothing like it.
+        init?(_ front: UnsafeRawBufferPointer) {
+            let front = Array(front.prefix(ArrayLimits().maxNPYHeaderBytes))
+            if PortableMaps.isMap(front: front) {
+                self = .maps
+            } else if let outline = NPYOutline(front: front), let fault = ArrayFrames.fault(of: outline) {
+                self = .faulty(fault)
+            } else if let outline = NPYOutline(front: front), ArrayFrames.isFrames(outline) {
+                self = .array
+            } else {
+                return nil
+            }
+        }
+    }
+
+    /// Whether a file that begins so is one of frames, or is to be refused as such.
+    static func areFrames(_ front: UnsafeRawBufferPointer) -> Bool { Form(front) != nil }
+
+    /// Reads all frames of what was opened; nil where it is none of frames.
+    init?(_ opened: FeatureReader.Opened) throws(Failure) {
+        let file = opened.file
+        guard let form = file.withUnsafeBytes({ Form($0) }) else { return nil }
+        if case .faulty(let fault) = form { throw Failure(.badData, "\(file.path): \(fault.reason)") }
+        let isMap = form.isMap
         kind = isMap ? "frames (PPM)" : "frames (.npy, uint8)"
         bytes = file.count
         do throws(FrameError) {
-            let source = ByteSource(file)
+            let source = opened.stream ?? ByteSource(file)
             if isMap {
                 try look(at: PortableMaps(source))
             } else {
                 let array = try ArrayFrames(source)
+                // A file's size has told already that all are there.
+                if opened.stream != nil { try look(at: array) }
                 (frames, sizes) = (array.count ?? 0, [array.frameSize])
             }
+            if opened.stream != nil { bytes = source.taken }
         } catch {
-            throw Failure(.badData, "\(file.path): \(isMap ? "of the PPM, " : "")\(error.reason)")
+            throw Failure(
+                error.kind == .unreadable ? .noInput : .badData,
+                "\(file.path): \(isMap ? "of the PPM, " : "")\(error.reason)")
         }
     }
 

@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Frames
 import Platform
 import Scoring
 import VadCLIP
@@ -38,22 +39,44 @@ enum FeatureReader {
     ///
     /// - Parameter isRows: it is float32 rows, whatever it begins with
     static func open(_ path: String, isRows: Bool) throws -> MappedFile {
+        try open(path, isRows: isRows) { _ in false }.file
+    }
+
+    /// What was opened.
+    struct Opened {
+        let file: MappedFile
+        /// All of what comes through a pipe and is not held, of which `file` is the beginning; nil where `file` is all.
+        let stream: ByteSource?
+    }
+
+    /// The same of what may be so long that it is not to be held, as `isStreamed` tells by its beginning.
+    static func open(
+        _ path: String, isRows: Bool, isStreamed: (UnsafeRawBufferPointer) -> Bool
+    ) throws -> Opened {
+        var isBegun = false
         func isEnough(_ front: UnsafeRawBufferPointer) -> Bool {
-            !isRows && UploadFile.isForeign(front: front, path: path)
+            guard !isRows else { return false }
+            isBegun = isStreamed(front)
+            return isBegun || UploadFile.isForeign(front: front, path: path)
         }
         if path == standardInput {
             guard isatty(STDIN_FILENO) == 0 else {
                 throw Failure(.usage, "-: standard input is a terminal: expected a file or a pipe there")
             }
-            return try MappedFile(readingFrom: STDIN_FILENO, path: path, limit: limits.maxBytes, until: isEnough)
+            let file = try MappedFile(readingFrom: STDIN_FILENO, path: path, limit: limits.maxBytes, until: isEnough)
+            return Opened(
+                file: file, stream: isBegun ? ByteSource(file, then: STDIN_FILENO, isClosed: false) : nil)
         }
         // Opened once and no more: a pipe's writer is gone then.
         if isPipe(path) {
             let descriptor = try openPipe(path)
-            defer { close(descriptor) }
-            return try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes, until: isEnough)
+            var isKept = false
+            defer { if !isKept { close(descriptor) } }
+            let file = try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes, until: isEnough)
+            isKept = isBegun
+            return Opened(file: file, stream: isBegun ? ByteSource(file, then: descriptor, isClosed: true) : nil)
         }
-        do { return try MappedFile(path: path) } catch {
+        do { return Opened(file: try MappedFile(path: path), stream: nil) } catch {
             if case .notARegularFile(_, "a directory") = error { throw folder(path) }
             throw error
         }

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from support.harness import SHARED, check, contains, equal, finish, group, need, note, scratch, shown
+from support.harness import SHARED, VIGIL, check, contains, equal, finish, group, need, note, scratch, shown
 
 need("extraction", "numpy", "requests", shared=True)
 
@@ -128,6 +128,26 @@ with group("the recipe beside the features"):
     equal("frames, rows, tail", (document["frames"], document["rows"], document["tail_frames"]), (53, 3, 5))
     check("the tower's digest", len(document["tower"]["sha256"]) == 64, shown(document["tower"]))
 
+with group("what is replaced and what is not"):
+    (folder / "mine").mkdir()
+    np.save(folder / "mine/video.npy", features)
+    np.save(folder / "mine/video__3.npy", features)
+    np.save(folder / "mine/frames.npy", video)
+    (folder / "mine/grey.json").write_text('{"mine": 1}')
+    before = {p.name: p.read_bytes() for p in (folder / "mine").iterdir()}
+    for arguments, named in (
+        (["video.npy"], "mine/video.npy"), (["frames/"], "mine/frames.npy"), (["video.npy", "--crop", "all"], "mine/video__3.npy"),
+        (["grey.npy"], "mine/grey.json"), (["repeated.npy", "video.ppm"], "mine/video.npy"),
+    ):  # fmt: skip
+        ends(f"{arguments}: refused", 64, *arguments, "--output", "mine", says=["--output", named, "another folder"])
+    (folder / "mine/video.json").write_text("{}")
+    ends("beside another JSON", 64, "video.npy", "--output", "mine", says=["mine/video.npy"])
+    (folder / "mine/video.json").unlink()
+    equal("all is as it was", {p.name: p.read_bytes() for p in (folder / "mine").iterdir()}, before)
+    shutil.copy(folder / "out/video.json", folder / "mine/video.json")
+    equal("with its recipe it is replaced", extract("video.npy", "--pool", "first", "--output", "mine").code, 0)
+    equal("by what is asked for", told("video", "mine")["recipe"]["pool"], "first")
+
 with group("pools, tails and crops"):
     equal("a row a frame: exit", extract("video.npy", "--frames-per-row", 1, "--output", "each").code, 0)
     each = made("video", "each")
@@ -208,6 +228,21 @@ with group("vigil inspect knows frames"):
         equal(f"{name}: facts", (ran.code, facts["frames"], facts["sizes"]), (0, 53, ["64x48"]))
         contains(f"{name}: kind", facts["kind"], "frames", kind)
     contains("and says what to do", run("inspect", folder / "video.ppm").out, "vigil extract")
+    for name, data in (("video.ppm", None), ("video.npy", None), ("large.ppm", ppm(*np.tile(video, (40, 1, 1, 1))))):
+        if data:
+            (folder / name).write_bytes(data)
+        source = subprocess.Popen(["cat", folder / name], stdout=subprocess.PIPE)
+        ran = run("inspect", "--json", "-", stdin=source.stdout)
+        facts = json.loads(ran.out or "{}")
+        found = (ran.code, facts.get("frames"), facts.get("bytes"), facts.get("sizes"))
+        equal(f"{name} through a pipe, to its end", found, (0, 2120 if data else 53, (folder / name).stat().st_size, ["64x48"]))
+    named = subprocess.run(
+        ["bash", "-c", f"{VIGIL} inspect --json <(cat video.ppm) <(head -c 99999 video.ppm) <(head -c 99999 video.npy)"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    equal("named pipes: the whole one", [json.loads(line)["frames"] for line in named.stdout.splitlines()], [53])
+    contains("named pipes: those that end early", named.stderr, "frame 10: ", "frame 10 of 53", "2 of 3")
+    check("named pipes: exit", named.returncode == 65, str(named.returncode))
     ran = run("score", folder / "video.npy")
     check("vigil score says what frames are", ran.code == 65 and "vigil extract" in ran.err, shown(ran.err))
 
@@ -229,8 +264,13 @@ with group("hostile inputs"):
     ends("floats", 65, "float.npy", "--output", "bad", says=["uint8"])
     np.save(folder / "first.npy", video[:16].transpose(0, 3, 1, 2))
     ends("channels first", 65, "first.npy", "--output", "bad", says=["transpose"])
+    np.save(folder / "four.npy", np.concatenate([video, video[..., :1]], 3))
+    ends("four channels", 65, "four.npy", "--output", "bad", says=["frames[..., :3]"])
     np.save(folder / "fortran.npy", np.asfortranarray(video[:16]))
     ends("Fortran order", 65, "fortran.npy", "--output", "bad", says=["Fortran"])
+    for name in ("first.npy", "four.npy", "fortran.npy"):
+        ran, said = run("inspect", name, cwd=folder), extract(name, "--output", "bad")
+        equal(f"{name}: vigil inspect says the same", (ran.code, ran.last), (65, said.last))
     data = (folder / "video.npy").read_bytes()
     (folder / "cut.npy").write_bytes(data[:-1])
     ends("an array that is cut", 65, "cut.npy", "--output", "bad", says=["expected"])
@@ -261,6 +301,9 @@ with group("wrong usage"):
     ):
         ends(name, 64, *arguments, says=[says])
     ends("a model without a tower", 65, "video.npy", "--output", "x", model="blind.safetensors", says=["--keep-image-tower"])
+    ends("a checkpoint", 65, "video.npy", "--output", "x", model="tiny.pth",
+         says=["tiny.pth is a PyTorch checkpoint: make a model file of it with vigil import tiny.pth", "--keep-image-tower"])  # fmt: skip
+    ends("frames for a model", 65, "video.npy", "--output", "x", model="video.ppm", says=["an image", "--keep-image-tower"])
     ends("no model", 66, "video.npy", "--output", "x", model="absent.safetensors", says=["no such file"])
     (folder / "file").write_text("")
     ends("an output that is a file", 78, "video.npy", "--output", "file", says=["--output"])

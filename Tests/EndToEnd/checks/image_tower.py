@@ -65,10 +65,14 @@ with group("from other files"):
 
 with group("alone"):
     for kind, path in clip.items():
+        ran = called("import", path, "--output", f"{kind}-asked.safetensors", "--weights", "float16", "--keep-image-tower")
+        equal(f"{kind}: import as with a model", ran.code, 0)
         ran = called("import", path, "--output", "tower.safetensors", "--weights", "float16")
         equal(f"{kind}: import", ran.code, 0)
         contains(f"{kind}: the line", ran.out, "image tower " + SHAPE, "float16")
         contains(f"{kind}: the note", ran.err, "scores nothing")
+        whole = [(folder / f"{name}.safetensors").read_bytes() for name in (f"{kind}-asked", "tower")]
+        check(f"{kind}: the same file", whole[0] == whole[1])
     found = facts("tower.safetensors")
     equal("inspect", (found["kind"], found["width"], found["weights"]), ("Vigil image tower", 64, "float16"))
     for command in (["score", "video.npy"], ["serve", "--port", "0"], ["bench", "engine"]):
@@ -82,12 +86,15 @@ with group("alone"):
 
 with group("refused"):
     for what, arguments, code, says in [
-        ("a checkpoint for a tower's options", ["import", clip["script"], "--preset", "ucf-crime"], 65, ["frame_position_embeddings"]),
+        ("CLIP as a preset's", ["import", clip["script"], "--preset", "ucf-crime"], 64, ["--preset: expected with a model's", "holds CLIP"]),
+        ("CLIP by a name", ["import", clip["bin"], "--keep-image-tower", "--name", "a", "--labels", "a,b", "--compute", "int8"], 64,
+         ["--labels, --name, --compute: expected with a model's", "image tower alone"]),
         ("no tower in the other file", ["import", checkpoint, "--image-tower", "plain.safetensors"], 65, ["no CLIP image tower", "plain"]),
         ("the other file is not there", ["import", checkpoint, "--image-tower", "none.pt"], 66, ["none.pt"]),
         ("the other file is the output", ["import", checkpoint, "--image-tower", "x.safetensors"], 64, ["--image-tower"]),
         ("images in int8", ["bench", "engine", "--image", "--compute", "int8"], 64, ["--compute int8", "float32"]),
         ("images without --image", ["bench", "engine", "--batch", "4"], 64, ["--image"]),
+        ("a checkpoint", ["bench", "engine", "--image", "--model", checkpoint], 65, ["PyTorch checkpoint: make", "--keep-image-tower"]),
         ("a model without a tower", ["bench", "engine", "--image", "--model", "plain.safetensors"], 65, ["--keep-image-tower"]),
     ]:
         if what.endswith("output"):

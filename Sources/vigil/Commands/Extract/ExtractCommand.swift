@@ -24,7 +24,11 @@ struct ExtractCommand: ParsableCommand {
     var inputs: [String] = []
     @Option(help: "The model file, imported with --keep-image-tower.")
     var model: String
-    @Option(help: "The folder to write to; it is made where it is not there.")
+    @Option(
+        help: """
+            The folder to write to; it is made where it is not there. Features in it are replaced where their recipe is \
+            beside them; no other file is.
+            """)
     var output: String?
     @OptionGroup(title: "How") var recipe: RecipeChoice
     @Option(help: "The inputs are raw frames of this size, such as 640x360: 3 bytes a pixel, R G B by rows.")

@@ -22,7 +22,7 @@ struct ExtractOutputs {
     }
 
     /// Looks at all of them; throws where they can't be written, where two would be one, or one would take the place of a file
-    /// that is read.
+    /// that is read, or of one that is none of this command's.
     ///
     /// - Parameter others: files that are read beside the inputs
     init(_ folder: String, inputs: [String], others: [String], crops: [Int?]) throws {
@@ -38,7 +38,8 @@ struct ExtractOutputs {
         var owners: [ByteText: String] = [:]
         let read = Set((inputs + others).compactMap { Place($0) })
         for input in inputs {
-            for path in try paths(of: input).flatMap({ [$0.npy, $0.json] }) {
+            let own = try paths(of: input)
+            for path in own.flatMap({ [$0.npy, $0.json] }) {
                 if let other = owners.updateValue(input, forKey: ByteText(path)) {
                     throw Failure(.usage, "\(other) and \(input) would both be written to \(path)")
                 }
@@ -52,6 +53,21 @@ struct ExtractOutputs {
                     }
                 }
             }
+            for path in own { try Self.checkMayBeReplaced(path.npy, path.json) }
+        }
+    }
+
+    /// Throws where there is a file that this command did not write: what it did has its recipe beside it.
+    private static func checkMayBeReplaced(_ npy: String, _ json: String) throws(Failure) {
+        guard !RecipeFile.isOne(json) else { return }
+        let advice = ": move or remove it, or name another folder"
+        if access(npy, F_OK) == 0 {
+            throw Failure(
+                .usage,
+                "--output: \(npy) is there, and no \(json) beside it that says how vigil extract made it\(advice)")
+        }
+        if access(json, F_OK) == 0 {
+            throw Failure(.usage, "--output: \(json) is there, and vigil extract did not write it\(advice)")
         }
     }
 
