@@ -188,10 +188,23 @@ extension ModelLibrary {
         }
     }
 
-    /// Knows a name no longer, whose file is gone and which is not served.
-    public func forget(_ name: String) {
-        guard registry.current(name) == nil else { return }
-        entries.withLock { entries in entries.removeAll { $0.name.hasBytes(of: name) } }
+    /// Says that the file of a name is gone, which is not served. One that was given another file stands for its own again; one
+    /// that the folder alone has is known no longer.
+    ///
+    /// - Returns: the file that it stands for from now on, where that is another; nil where it is none
+    public func lose(_ name: String) -> String? {
+        guard registry.current(name) == nil else { return nil }
+        let ofFolder = folder.map { "\($0)/\(name)\(Self.ending)" }
+        return entries.withLock { entries in
+            guard let index = entries.firstIndex(where: { $0.name.hasBytes(of: name) }) else { return nil }
+            guard let home = entries[index].home, let path = entries[index].path else { return nil }
+            if !path.hasBytes(of: home) {
+                entries[index].path = home
+                return home
+            }
+            if let ofFolder, home.hasBytes(of: ofFolder) { entries.remove(at: index) }
+            return nil
+        }
     }
 
     /// Nobody finds a name any more; it can be loaded again.

@@ -35,7 +35,7 @@ public final class Canary: Sendable {
         case compared(Report)
         /// Others were before it, or it is too large.
         case passedOver
-        /// The canary can't score it; why, and whether that is another reason than the last time.
+        /// The canary can't score it; why, and whether that is of another kind than the last time.
         case failed(JobID, reason: String, isNew: Bool)
     }
 
@@ -43,17 +43,21 @@ public final class Canary: Sendable {
     public static let steps: [Float] = [0.01, 0.1, 0.5]
     /// Jobs that wait for it, or are at it, at most.
     static let mostJobs = 4
-    /// Bytes of the features of these jobs, which nobody else counts, at most.
-    static let mostBytes = 64 << 20
+    /// Bytes of the features of these jobs and of what they come to, which nobody else counts, at most.
+    public static let mostBytes = 64 << 20
 
     /// What is served under this name is compared.
     public let name: String
     /// The part of the jobs, from 0 to 1.
     public let share: Double
     private let path: String
+    private let room: Int
     private let models: ModelRegistry
+    private let isAnother: @Sendable () -> Bool
     private let tell: @Sendable (Outcome) -> Void
     private let queue = DispatchQueue(label: "vigil.canary", qos: .utility)
+    /// Whoever reads its file goes through here.
+    let reading = Turnstile()
     private let state = Mutex(State())
 
     private struct State {
@@ -62,7 +66,7 @@ public final class Canary: Sendable {
         /// What was wrong with the file when it was last read.
         var unusable: String?
         /// Why the last job could not be scored.
-        var failure: String?
+        var failure: Fault?
         var tally = CanaryTally()
         /// Those that wait for it, and the one that it is at.
         var jobs = 0
@@ -70,26 +74,45 @@ public final class Canary: Sendable {
         var hasEnded = false
     }
 
+    /// Why a job can't be scored.
+    private struct Fault {
+        enum Kind { case otherWidth, notFinite }
+
+        let kind: Kind
+        /// A sentence, which may be of this job alone.
+        let reason: String
+    }
+
     /// Compares a share, from 0 to 1, of the jobs of what is served under a name, once the file is read.
+    ///
+    /// - Parameters:
+    ///   - room: bytes that those jobs may take that wait for it
+    ///   - isAnother: whether the file is another than when this was called before
     public init(
-        of name: String, from path: String, share: Double, among models: ModelRegistry,
+        of name: String, from path: String, share: Double, room: Int = Canary.mostBytes, among models: ModelRegistry,
+        isAnother: @escaping @Sendable () -> Bool = { true },
         tell: @escaping @Sendable (Outcome) -> Void
     ) {
         self.name = name
         self.path = path
         self.share = share
+        self.room = room
         self.models = models
+        self.isAnother = isAnother
         self.tell = tell
     }
 
-    /// Reads the file, and compares by what is in it from then on. Where it can't be used, what was read before goes on.
+    /// Reads the file, whose digest is known then. Where it can't be read, what was read before goes on.
     ///
-    /// - Returns: its SHA-256
-    func read(by library: ModelLibrary) async throws(ModelLoadError) -> String {
+    /// - Returns: nil where what is in use was read of this very file
+    func read(by library: ModelLibrary) async throws(ModelLoadError) -> ModelVersion? {
+        // Asked in any case, and before it is read: no change goes unseen.
+        let isAnother = isAnother()
+        guard isAnother || state.withLock({ $0.version == nil || $0.unusable != nil }) else { return nil }
         do throws(ModelLoadError) {
             let version = ModelVersion(try await library.model(at: path), name: name)
-            try use(version)
-            return await version.sha256
+            _ = await version.sha256
+            return version
         } catch {
             state.withLock { $0.unusable = error.reason }
             throw error
@@ -97,21 +120,48 @@ public final class Canary: Sendable {
     }
 
     /// Compares by this version from now on; what was counted stays where it is the same.
+    ///
+    /// - Throws: where it takes other features than what is served now; it compares once that is another
     func use(_ version: ModelVersion) throws(ModelLoadError) {
-        if let served = models.current(name)?.model.configuration.width, served != version.width {
-            let text = "\(path): \(Self.otherWidth(version.width, served))"
-            throw ModelLoadError(reason: text)
-        }
         // The last to hold what was there goes here, not under the lock.
         var former: ModelVersion?
         state.withLock { state in
             (state.unusable, state.failure) = (nil, nil)
-            guard state.version?.knownSHA256 != version.knownSHA256 || version.knownSHA256 == nil else { return }
+            if state.version?.isFile(of: version) != true { state.tally = CanaryTally() }
+            // Also where it is the same: what was read before may lie in a file that somebody writes to.
             former = state.version
             state.version = version
-            state.tally = CanaryTally()
         }
         withExtendedLifetime(former) {}
+        shareServed()
+        try checkFit()
+    }
+
+    /// Throws where what it compares by takes other features than what is served.
+    func checkFit() throws(ModelLoadError) {
+        if let misfit = misfit(state.withLock(\.version), models.current(name)) {
+            throw ModelLoadError(reason: "\(path): \(misfit)")
+        }
+    }
+
+    /// Where what is served has come to be of the canary's file, one of them is enough in memory.
+    func shareServed() {
+        guard let served = models.current(name) else { return }
+        var former: ModelVersion?
+        state.withLock { state in
+            guard let version = state.version, version.model !== served.model, version.isFile(of: served)
+            else { return }
+            former = version
+            // No holder of the very version: it goes once no job needs it, and its model stays for as long as it does here.
+            state.version = ModelVersion(served.model, name: name)
+        }
+        withExtendedLifetime(former) {}
+    }
+
+    /// Why a version can't score the jobs of what is served; nil where it can.
+    private func misfit(_ version: ModelVersion?, _ served: ModelVersion?) -> String? {
+        guard let version, let served, version.width != served.width else { return nil }
+        return Self.otherWidth(version.width, served.width)
     }
 
     private static func otherWidth(_ own: Int, _ served: Int) -> String {
@@ -130,21 +180,21 @@ public final class Canary: Sendable {
         guard plan.version.name.hasBytes(of: name), takes(plan.subject.digest.text),
             models.current(name) === plan.version
         else { return }
-        let bytes = plan.features.count * MemoryLayout<Float>.stride
-        let (version, hasRoom) = state.withLock { state -> (ModelVersion?, Bool) in
+        let (version, bytes) = state.withLock { state -> (ModelVersion?, bytes: Int?) in
             guard let version = state.version, !state.hasEnded,
                 version.knownSHA256?.hasBytes(of: result.modelSHA256) != true
-            else { return (nil, false) }
-            guard state.jobs < Self.mostJobs, state.bytes + bytes <= Self.mostBytes else {
-                state.tally.passedOver += 1
-                return (version, false)
-            }
+            else { return (nil, nil) }
+            let bytes = Self.bytes(plan, result, by: version)
+            guard state.jobs < Self.mostJobs, state.bytes + bytes <= room else { return (version, nil) }
             state.jobs += 1
             state.bytes += bytes
-            return (version, true)
+            return (version, bytes)
         }
         guard let version else { return }
-        guard hasRoom else { return tell(.passedOver) }
+        guard let bytes else {
+            count(against: result.modelSHA256, by: version) { $0.tally.passedOver += 1 }
+            return tell(.passedOver)
+        }
         queue.async { [self] in
             let outcome = compare(plan, result, by: version)
             state.withLock { state in
@@ -155,14 +205,23 @@ public final class Canary: Sendable {
         }
     }
 
+    /// Bytes of a job's features and logits, and of the logits that the canary makes of them.
+    private static func bytes(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Int {
+        let logits = result.logits
+        let own = plan.subject.snippets * (1 + version.model.classes.labels.count)
+        return (plan.features.count + logits.coarse.count + logits.fine.count + own) * MemoryLayout<Float>.stride
+    }
+
     /// What became of a job; nil where nobody waits for that any more.
     private func compare(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Outcome? {
         guard plan.subject.width == version.width else {
-            return failed(plan.job, Self.otherWidth(version.width, plan.subject.width), version)
+            let text = Self.otherWidth(version.width, plan.subject.width)
+            return failed(plan.job, result, Fault(kind: .otherWidth, reason: text), version)
         }
         guard let logits = logits(of: plan, by: version) else { return nil }
         if let snippet = logits.firstNotFinite {
-            return failed(plan.job, "its scores of snippet \(snippet) are not finite", version)
+            let text = "its scores of snippet \(snippet) are not finite"
+            return failed(plan.job, result, Fault(kind: .notFinite, reason: text), version)
         }
         let other = ScoreResult(
             model: version.model, classes: version.model.classes, logits: logits,
@@ -174,22 +233,37 @@ public final class Canary: Sendable {
             largest: comparison.coarseDifference.largest,
             changed: Self.steps.map { step in comparison.coarse.count { $0.magnitude >= step } },
             segments: (comparison.lost.count, comparison.gained.count))
-        state.withLock { state in
-            guard state.version === version else { return }
+        count(against: result.modelSHA256, by: version) { state in
             state.failure = nil
             state.tally.add(report)
         }
         return .compared(report)
     }
 
-    private func failed(_ job: JobID, _ reason: String, _ version: ModelVersion) -> Outcome {
+    private func failed(
+        _ job: JobID, _ result: ScoreResult, _ fault: Fault, _ version: ModelVersion
+    ) -> Outcome {
+        let isNew = state.withLock { $0.failure?.kind != fault.kind }
+        count(against: result.modelSHA256, by: version) { state in
+            state.failure = fault
+            state.tally.failed += 1
+        }
+        return .failed(job, reason: fault.reason, isNew: isNew)
+    }
+
+    /// Counts what became of a job that was scored by the version of this digest, where new jobs still get that: with its first
+    /// job the counting begins anew. What another file of the canary's made of it is not counted.
+    private func count(against sha256: String, by version: ModelVersion, _ add: (inout State) -> Void) {
         state.withLock { state in
-            let isNew = state.failure != reason
-            if state.version === version {
-                state.failure = reason
-                state.tally.failed += 1
+            // Asked under the lock: what was counted last tells what was served by then.
+            guard models.current(name)?.knownSHA256?.hasBytes(of: sha256) == true,
+                state.version?.isFile(of: version) == true
+            else { return }
+            if !state.tally.isAgainst(sha256) {
+                state.tally = CanaryTally(against: sha256)
+                state.failure = nil
             }
-            return .failed(job, reason: reason, isNew: isNew)
+            add(&state)
         }
     }
 
@@ -212,16 +286,19 @@ public final class Canary: Sendable {
 
     /// How it stands.
     var standing: CanaryStanding {
-        let current = models.current(name)?.knownSHA256
+        let served = models.current(name)
+        let current = served?.knownSHA256
         return state.withLock { state in
             let sha256 = state.version?.knownSHA256
             let isServed = sha256.flatMap { sha256 in current.map { sha256.hasBytes(of: $0) } } ?? false
             // What was counted against another version says nothing of this one.
             let counts = current.map { state.tally.isAgainst($0) } ?? false
-            let reason = state.unusable ?? state.failure
+            let misfit = misfit(state.version, served) ?? (counts ? state.failure?.reason : nil)
+            typealias Fault = CanaryStanding.Fault
+            let fault = state.unusable.map { Fault.file($0) } ?? misfit.map { Fault.jobs($0) }
             return CanaryStanding(
-                state: reason != nil ? .failed : sha256 == nil ? .loading : isServed ? .served : .comparing,
-                share: share, sha256: sha256, reason: reason, tally: counts ? state.tally : CanaryTally())
+                state: isServed ? .served : fault != nil ? .failed : sha256 == nil ? .loading : .comparing,
+                share: share, sha256: sha256, fault: fault, tally: counts ? state.tally : CanaryTally())
         }
     }
 
@@ -232,84 +309,12 @@ public final class Canary: Sendable {
     }
 }
 
-/// How a canary stands.
-package struct CanaryStanding: Sendable {
-    package enum State: String, Sendable, CaseIterable {
-        /// Its file is not read yet.
-        case loading
-        /// It scores its part of the jobs.
-        case comparing
-        /// It is what is served by now, so that there is nothing to compare.
-        case served
-        /// Its file can't be used, or it could not score the last job.
-        case failed
-    }
-
-    package let state: State
-    package let share: Double
-    package let sha256: String?
-    package let reason: String?
-    package let tally: CanaryTally
-}
-
-/// What was found of the jobs that two versions have scored.
-package struct CanaryTally: Sendable, Equatable {
-    /// What the canary is compared with; nil before the first job.
-    private var against: String?
-    package private(set) var jobs = 0
-    package var passedOver = 0
-    package var failed = 0
-    package private(set) var snippets = 0
-    private var sum = 0.0
-    /// The largest difference of a coarse score, the canary's less the model's.
-    package private(set) var largest: Float = 0
-    /// Snippets that differ by at least each of ``Canary/steps``.
-    package private(set) var changed = Canary.steps.map { _ in 0 }
-    package private(set) var lost = 0
-    package private(set) var gained = 0
-
-    /// The mean of the magnitudes by which the coarse scores differ.
-    package var mean: Double { snippets > 0 ? sum / Double(snippets) : 0 }
-
-    /// Whether it tells of this version of the model.
-    func isAgainst(_ sha256: String) -> Bool { against.map { $0.hasBytes(of: sha256) } ?? true }
-
-    /// Adds a job. With the first one of another version the counting begins anew.
-    mutating func add(_ report: Canary.Report) {
-        if let sha256 = report.model.sha256, !isAgainst(sha256) { self = CanaryTally() }
-        against = report.model.sha256
-        jobs += 1
-        snippets += report.snippets
-        sum += Double(report.mean) * Double(report.snippets)
-        if report.largest.magnitude > largest.magnitude { largest = report.largest }
-        changed = zip(changed, report.changed).map { $0 + $1 }
-        lost += report.segments.lost
-        gained += report.segments.gained
-    }
-}
-
 extension ModelVersion {
     fileprivate var width: Int { model.configuration.width }
-}
 
-extension ScoringService {
-    /// Reads the canary's file, beside what is served.
-    ///
-    /// - Returns: whether it can be used, or there is none
-    package func readCanary() async -> Bool {
-        guard let canary = settings.canary, let library else { return true }
-        await changes.enter()
-        defer { changes.leave() }
-        do throws(ModelLoadError) {
-            let sha256 = try await canary.read(by: library)
-            backlog.logger.info(
-                "the canary was read", metadata: ["model": "\(canary.name)", "canary_sha256": "\(sha256)"])
-            return true
-        } catch {
-            backlog.logger.error(
-                "the canary can't be used, and jobs are scored without it",
-                metadata: ["model": "\(canary.name)", "error": "\(error.reason)"])
-            return false
-        }
+    /// Whether both are known to be of the same file.
+    fileprivate func isFile(of other: ModelVersion) -> Bool {
+        guard let sha256 = knownSHA256, let other = other.knownSHA256 else { return false }
+        return sha256.hasBytes(of: other)
     }
 }

@@ -57,7 +57,7 @@ extension ScoringService {
                     "jobs are done by the model that they were accepted for, which is kept beside them",
                     metadata: fields.mapValues { "\($0)" })
             } catch {
-                if case .unusable(_, let reason) = error { fields["error"] = reason }
+                fields["error"] = if case .unusable(_, let reason) = error { reason } else { error.description }
                 missed.withLock { $0[ByteText(sha256)] = path == nil ? Self.notKept : Self.damaged }
                 backlog.logger.warning(
                     settings.missingModel == .rescore

@@ -122,14 +122,17 @@ extension ScoringService {
 
     /// Serves a name no longer; the jobs that were accepted for it are done.
     ///
-    /// - Parameter isGone: whether its file is gone, so that the name is not known any more
-    package func unload(_ name: String, isGone: Bool = false) async throws(ScoringError) {
+    /// - Parameter isGone: whether its file is gone
+    /// - Returns: the file that the name stands for then, where it was given another that is gone
+    @discardableResult
+    package func unload(_ name: String, isGone: Bool = false) async throws(ScoringError) -> String? {
         guard let library else { throw .change(.isFixed) }
         await changes.enter()
         defer { changes.leave() }
         do { try library.unload(name) } catch { throw .change(error) }
-        if isGone { library.forget(name) }
+        let home = isGone ? library.lose(name) : nil
         await letGo()
+        return home
     }
 
     private func change(
@@ -142,6 +145,7 @@ extension ScoringService {
         do { version = try await find(library) } catch { throw .change(error) }
         do { try await tellServed() } catch { throw .store(error) }
         models.promote(version)
+        settings.canary?.shareServed()
         await letGo()
         return version
     }
@@ -151,6 +155,7 @@ extension ScoringService {
     /// - Parameter copies: a folder on whose disk models can have copies without names, where jobs are not on one
     package func lookAfterModels(copies: String, by clock: some JobClock = SystemClock()) async {
         await isolate(in: copies)
+        areIsolated.store(true, ordering: .releasing)
         _ = await readCanary()
         await clock.every(.seconds(2)) {
             guard !models.hidden.isEmpty else { return }

@@ -51,10 +51,14 @@ public final class ScoringService: Sendable {
     let kept = Mutex<Set<ByteText>>([])
     /// Why models that jobs wait for could not be brought back, by their digests.
     let missed = Mutex<[ByteText: String]>([:])
+    /// Whether what is read from now on is independent of its file, where that can be.
+    let areIsolated = Atomic(false)
     /// Whoever changes what is served goes through here.
     let changes = Turnstile()
     /// Whether the workers have ended because the service is leaving.
     private let hasEnded = Atomic(false)
+    /// When what ends has to have ended; nil before that.
+    private let end = Mutex<ContinuousClock.Instant?>(nil)
 
     /// A service that scores with `models` on `workers` threads.
     ///
@@ -102,6 +106,7 @@ public final class ScoringService: Sendable {
     /// - Returns: jobs that were not finished
     public func drain(within grace: Duration) async -> Int {
         let deadline = ContinuousClock.now + grace
+        end.withLock { $0 = deadline }
         while ContinuousClock.now < deadline {
             guard backlog.isLasting ? backlog.metrics.uploads > 0 : !isIdle else { break }
             try? await Task.sleep(for: .milliseconds(20))
@@ -116,10 +121,29 @@ public final class ScoringService: Sendable {
         return left.queuedJobs + left.waitingJobs
     }
 
-    /// Waits for whoever is changing what is served.
-    public func settle() async {
-        await changes.enter()
-        changes.leave()
+    /// Waits for whoever changes what is served, and for those who read and hash files of models: ending the process under them
+    /// would pull OpenSSL from under them. Waits no longer than what ``drain(within:)`` has left of its time, and a second at
+    /// least.
+    ///
+    /// - Returns: whether nobody is at it any more
+    public func settle() async -> Bool {
+        let least = ContinuousClock.now + .seconds(1)
+        let deadline = end.withLock(\.self).map { max($0, least) } ?? least
+        let (ends, found) = AsyncStream.makeStream(of: Bool.self)
+        let timer = Task {
+            try? await Task.sleep(until: deadline, clock: .continuous)
+            found.yield(false)
+        }
+        Task {
+            await settings.canary?.reading.enter()
+            await changes.enter()
+            for version in models.all { _ = await version.sha256 }
+            changes.leave()
+            settings.canary?.reading.leave()
+            found.yield(true)
+        }
+        defer { timer.cancel() }
+        return await ends.first { _ in true } ?? false
     }
 
     /// Whether jobs outlast the process.

@@ -4,6 +4,9 @@ import Synchronization
 final class Turnstile: Sendable {
     private let state = Mutex<(isTaken: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
 
+    /// Whether somebody is in it.
+    var isTaken: Bool { state.withLock(\.isTaken) }
+
     /// Waits for its turn.
     func enter() async {
         await withCheckedContinuation { continuation in

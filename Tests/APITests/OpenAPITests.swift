@@ -162,7 +162,7 @@ struct OpenAPITests {
             var standing = try #require(await service.scoring.standings.first)
             standing.isUntilRestart = true
             standing.canary = CanaryStanding(
-                state: state, share: 0.05, sha256: "aa", reason: "torn", tally: CanaryTally())
+                state: state, share: 0.05, sha256: "aa", fault: .file("torn"), tally: CanaryTally())
             try conformance.check(ModelDocument(standing: standing).json, "Model")
         }
         try conformance.check(await service.healthy(detailed: true).bytes, "Health")

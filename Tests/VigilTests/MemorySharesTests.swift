@@ -24,6 +24,8 @@ struct MemorySharesTests {
         #expect(shares.uploads == 400 * Self.mebi)
         #expect(shares.results == 200 * Self.mebi)
         #expect(shares.answers == 100 * Self.mebi)
+        #expect(shares.canary == 50 * Self.mebi)
+        #expect(try self.shares(limit: 8_192, resident: 224).canary == 64 * Self.mebi, "more is of no use to it")
     }
 
     @Test(

@@ -43,10 +43,10 @@ struct ModelWatchTests {
             models: library.registry, library: library, backlog: Backlog(store: MemoryJobStore()), workers: 1)
     }
 
-    private static func version(_ digest: String) throws -> ModelVersion {
+    private static func version(_ digest: String, named name: String = "default") throws -> ModelVersion {
         let configuration = ModelConfiguration(width: 16, length: 8, layers: 1, window: 4, labels: ["normal", "fire"])
         return ModelVersion(
-            try Model.synthetic(configuration, sha256: digest, kernels: .available[0]), name: "default")
+            try Model.synthetic(configuration, sha256: digest, kernels: .available[0]), name: name)
     }
 
     private func put(_ text: String, _ name: String) throws {
@@ -136,6 +136,17 @@ struct ModelWatchTests {
         unlink(watch.path(of: "two"))
         for _ in 0..<2 { await look() }
         #expect(served("one") == "aa" && served("two") == nil && library.absent == [])
+        // So does the file that the settings name, though it lies elsewhere.
+        let elsewhere = folder.path + "/elsewhere"
+        try "ee".write(toFile: elsewhere, atomically: false, encoding: .utf8)
+        library.serve(try Self.version("ee", named: "named"), from: elsewhere)
+        try put("dd", "two")
+        await look()
+        try await scoring.load("named", from: "two.safetensors")
+        #expect(served("named") == "dd")
+        unlink(watch.path(of: "two"))
+        for _ in 0..<2 { await look() }
+        #expect(served("named") == "ee" && library.absent == [])
         // What can't be used and is gone is known no longer either.
         try put("torn", "three")
         await look()
@@ -143,6 +154,19 @@ struct ModelWatchTests {
         unlink(watch.path(of: "three"))
         await look()
         #expect(library.absent == [])
+    }
+
+    @Test("a name that the settings give to a file of the folder is known though that is gone for a while")
+    func namedFile() async throws {
+        try put("aa", "v1")
+        library.serve(try Self.version("aa", named: "ucf"), from: watch.path(of: "v1"))
+        await look()
+        unlink(watch.path(of: "v1"))
+        await look()
+        #expect(served("ucf") == nil && library.absent.map(\.name) == ["ucf"])
+        try put("bb", "v1")
+        await look()
+        #expect(served("ucf") == "bb" && library.absent == [])
     }
 
     @Test("what is no model by its name is passed over, and the log says which file and why, once")

@@ -1,3 +1,4 @@
+import Engine
 import HTTP
 import HTTPTypes
 import JSON
@@ -214,12 +215,14 @@ extension VigilService {
     /// A name, or a name, `@` and the first digits of a SHA-256. What is served now says nothing of what jobs were accepted for.
     private static func model(_ value: ParameterReader) throws(OptionError) -> (name: String, digits: String?) {
         let text = try value.text()
-        guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")) else { return (text, nil) }
-        let digits = String(text[text.utf8.index(after: sign)...]).asciiLowercase
-        guard (1...64).contains(digits.utf8.count), digits.utf8.allSatisfy(ASCII.isHexDigit) else {
-            throw value.error("is no model: expected a name, or a name, '@' and the first digits of a SHA-256")
+        let sign = text.utf8.lastIndex(of: UInt8(ascii: "@"))
+        let name = String(text[..<(sign ?? text.endIndex)])
+        let digits = sign.map { String(text[text.utf8.index(after: $0)...]).asciiLowercase }
+        let areDigits = digits.map { (1...64).contains($0.utf8.count) && $0.utf8.allSatisfy(ASCII.isHexDigit) } ?? true
+        guard ModelName.isFit(name), areDigits else {
+            throw value.error("is no model: expected one name, or a name, '@' and the first digits of a SHA-256")
         }
-        return (String(text[..<sign]), digits)
+        return (name, digits)
     }
 
     private static func cursor(_ value: ParameterReader?) throws(OptionError) -> JobID? {

@@ -94,6 +94,17 @@ extension ModelStanding {
     }
 }
 
+extension CanaryStanding {
+    /// What those are told who may not see more, where jobs are what it can't score.
+    static let told = "it can't score jobs of this model; the server's log says why"
+
+    /// What is wrong with it: with paths for those alone who may see how the server is set up.
+    func toldReason(isDetailed: Bool) -> String? {
+        guard let fault, !isDetailed else { return reason }
+        return if case .file = fault { ModelStanding.told } else { Self.told }
+    }
+}
+
 /// A model as it stands, as JSON.
 struct ModelDocument {
     let standing: ModelStanding
@@ -139,7 +150,7 @@ struct ModelDocument {
             json.member("state", canary.state.rawValue)
             json.member("share", canary.share)
             if let sha256 = canary.sha256 { json.member("sha256", sha256) }
-            if let reason = canary.reason { json.member("reason", isDetailed ? reason : ModelStanding.told) }
+            if let reason = canary.toldReason(isDetailed: isDetailed) { json.member("reason", reason) }
             let tally = canary.tally
             json.member("jobs", tally.jobs)
             json.member("passed_over", tally.passedOver)

@@ -136,7 +136,10 @@ public struct NPYOutline: Equatable, Sendable {
         guard let end = Self.headerBytes(front: front), end <= front.count else { return nil }
         var literal = NPYLiteralParser(Array(front[(front[6] == 1 ? 10 : 12)..<end]))
         guard let entries = try? literal.dictionary(),
-            case .tuple(let items)? = entries.first(where: { $0.key == "shape" })?.value
+            // Each once: of a key that is there twice another reader may believe the other.
+            entries.count == 3, Set(entries.map { ByteText($0.key) }).count == 3,
+            case .tuple(let items)? = entries.first(where: { $0.key == "shape" })?.value,
+            case .bool(let isFortranOrder)? = entries.first(where: { $0.key == "fortran_order" })?.value
         else { return nil }
         var shape: [Int] = []
         for item in items {
@@ -149,7 +152,7 @@ public struct NPYOutline: Equatable, Sendable {
         } else {
             type = nil
         }
-        isFortranOrder = entries.first { $0.key == "fortran_order" }?.value == .bool(true)
+        self.isFortranOrder = isFortranOrder
         headerBytes = end
     }
 }

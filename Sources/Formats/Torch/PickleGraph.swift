@@ -85,10 +85,12 @@ extension PickleGraph {
         return (function, arguments)
     }
 
-    /// The attributes of an object, names and values, where the value is one that has some.
-    func attributes(_ ref: Ref) -> [(key: Ref, value: Ref)]? {
+    /// The dictionary of an object's attributes, names and values, where the value is one that has some.
+    func attributes(_ ref: Ref) -> Ref? {
         guard case .call = self[ref].kind, self[ref].items.count == 2 else { return nil }
-        return dict(self[ref].items[1])
+        let attributes = self[ref].items[1]
+        guard case .dict = self[attributes].kind else { return nil }
+        return attributes
     }
 }
 

@@ -60,8 +60,10 @@ public enum TorchFeatures {
         }
         var array = DecodedArray(shape: tensor.shape, elementType: tensor.elementType, values: [])
         guard tensor.elementCount > 0 else { return array }
+        // Nobody needs a compressed storage that is many times what is taken of it; a small file would fill the memory.
+        let taken = 4 * tensor.elementCount * tensor.elementType.byteSize + (16 << 20)
         array.values = try archive.withContents(
-            of: tensor.storage, limit: CheckpointLimits().maxStorageBytes,
+            of: tensor.storage, limit: tensor.storage.method == .stored ? CheckpointLimits().maxStorageBytes : taken,
             wrap: { CheckpointError.archive(path: archive.file.path, $0) }
         ) { bytes throws(CheckpointError) in values(of: tensor, in: bytes) }
         return array

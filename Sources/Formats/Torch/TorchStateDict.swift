@@ -68,8 +68,10 @@ struct TorchStateDict {
     /// The tensors of a module and of those within it, as TorchScript keeps them: attributes of objects.
     func moduleContents() throws(CheckpointError) -> Contents {
         var found: [(name: String?, value: PickleGraph.Ref)] = []
-        var open = [(prefix: "", ref: graph.root, depth: 0)]
-        var seen: Set<PickleGraph.Ref> = [graph.root]
+        var open: [(prefix: String, attributes: PickleGraph.Ref, depth: Int)] = []
+        if let attributes = graph.attributes(graph.root) { open.append(("", attributes, 0)) }
+        // Modules may have their attributes in common: each is looked at once.
+        var seen = Set(open.map(\.attributes))
         var nameBytes = 0
         func joined(_ prefix: String, _ name: String, _ depth: Int) throws(CheckpointError) -> String {
             // A key that is written once can be meant by every attribute: each counts as if it were written out.
@@ -83,15 +85,18 @@ struct TorchStateDict {
             }
             return prefix + name
         }
-        while let (prefix, ref, depth) = open.popLast() {
-            var inner: [(prefix: String, ref: PickleGraph.Ref, depth: Int)] = []
-            for (key, value) in graph.attributes(ref) ?? [] {
-                let isTensor = isTensor(value)
-                guard isTensor || graph.attributes(value) != nil, let name = graph.string(key) else { continue }
-                if isTensor {
+        while let (prefix, attributes, depth) = open.popLast() {
+            var inner: [(prefix: String, attributes: PickleGraph.Ref, depth: Int)] = []
+            for (key, value) in graph.dict(attributes) ?? [] {
+                if isTensor(value) {
+                    guard let name = graph.string(key) else { continue }
                     found.append((try joined(prefix, name, depth), value))
-                } else if seen.insert(value).inserted {
-                    inner.append((try joined(prefix, name, depth) + ".", value, depth + 1))
+                    guard found.count <= TorchStateDict.maxTensors else {
+                        throw .notACheckpoint(
+                            path: path, reason: "holds more than \(TorchStateDict.maxTensors) tensors, the limit")
+                    }
+                } else if let its = graph.attributes(value), let name = graph.string(key), seen.insert(its).inserted {
+                    inner.append((try joined(prefix, name, depth) + ".", its, depth + 1))
                 }
             }
             open += inner.reversed()

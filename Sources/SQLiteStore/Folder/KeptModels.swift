@@ -1,9 +1,14 @@
 public import Jobs
 public import Platform
+import Synchronization
 
 /// The files of models in a state folder: another name of the file where that can be, or else a copy.
 public struct KeptModels: ModelKeeper {
     private static let ending = ".safetensors"
+    /// Begins the name of a file that is being made.
+    private static let making = "."
+    /// Files are made one after another: two that want the same one would take it from each other.
+    private static let turn = Mutex(())
 
     /// The state folder.
     public let folder: String
@@ -13,29 +18,44 @@ public struct KeptModels: ModelKeeper {
 
     /// Keeps a file, on the disk.
     public func keep(_ sha256: String, by copy: (_ path: String) throws(FileError) -> Void) throws(FileError) {
-        if let path = path(of: sha256) {
-            // A name says nothing of what a disk, or somebody, has made of the bytes since.
-            guard Self.fault(of: path, sha256) != nil else { return }
-            unlink(path)
+        try Self.turn.withLock { (_) throws(FileError) in
+            // A name says nothing of what a disk, or somebody, has made of the bytes since. What can't be read just now stays.
+            if let path = path(of: sha256) {
+                guard let found = try? Self.digest(of: path), !found.hasBytes(of: sha256) else { return }
+            }
+            mkdir(models, 0o700)
+            for name in Directory.names(in: models) where name.begins(with: Self.making) { unlink("\(models)/\(name)") }
+            let made = "\(models)/\(Self.making)\(sha256)"
+            do throws(FileError) {
+                try copy(made)
+                guard rename(made, place(sha256)) == 0 else { throw .fromWriting(errno, "rename", made) }
+                // Two names of one file both stay.
+                unlink(made)
+            } catch {
+                unlink(made)
+                throw error
+            }
+            for folder in [models, folder] { Self.flush(folder) }
         }
-        mkdir(models, 0o700)
-        try copy(place(sha256))
-        for folder in [models, folder] { Self.flush(folder) }
     }
 
     /// What is wrong with a file that is kept as that of a digest; nil where nothing is.
     static func fault(of path: String, _ sha256: String) -> String? {
         do throws(FileError) {
-            let file = try OpenFile(path: path)
-            var digest = SHA256()
-            try file.forEachPiece(failing: { $0 }) { (piece: UnsafeRawBufferPointer) throws(FileError) in
-                digest.update(piece)
-            }
-            let found = digest.hexDigest
+            let found = try digest(of: path)
             return found.hasBytes(of: sha256) ? nil : "it is not what was kept: its SHA-256 is \(found)"
         } catch {
             return error.description
         }
+    }
+
+    private static func digest(of path: String) throws(FileError) -> String {
+        let file = try OpenFile(path: path)
+        var digest = SHA256()
+        try file.forEachPiece(failing: { $0 }) { (piece: UnsafeRawBufferPointer) throws(FileError) in
+            digest.update(piece)
+        }
+        return digest.hexDigest
     }
 
     /// What can't be flushed is no less kept while the machine runs.

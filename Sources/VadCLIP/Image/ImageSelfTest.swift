@@ -27,7 +27,7 @@ struct ImageSelfTest: Sendable {
             return difference.isNaN ? .infinity : max(worst, difference)
         }
         let allowed = given ?? tolerance(tower.configuration)
-        guard worst <= allowed else {
+        guard worst < .infinity, worst <= allowed else {
             throw .imageTestFailed(kernels: kernels, difference: worst, tolerance: allowed)
         }
         return worst

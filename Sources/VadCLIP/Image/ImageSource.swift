@@ -117,12 +117,21 @@ struct HuggingFaceImage: WeightSource {
         case .one(let found)?: base.shape(of: found)
         case .transposed(let found)?: base.shape(of: found).map { $0.reversed() }
         case .stacked(let parts)?:
-            parts.compactMap { base.shape(of: $0) }.reduce(nil) { sum, shape in
-                guard let first = shape.first else { return sum }
-                return [(sum?[0] ?? 0) + first] + shape.dropFirst()
-            }
+            stacked(parts.compactMap { base.shape(of: $0) })
         case nil: nil
         }
+    }
+
+    /// Rows below rows; nil where there are none, or more than can be.
+    private func stacked(_ shapes: [[Int]]) -> [Int]? {
+        var rows = 0
+        for shape in shapes {
+            guard let first = shape.first else { return nil }
+            let (sum, overflows) = rows.addingReportingOverflow(first)
+            guard !overflows else { return nil }
+            rows = sum
+        }
+        return shapes.last.map { [rows] + $0.dropFirst() }
     }
 
     func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {

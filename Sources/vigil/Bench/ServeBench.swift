@@ -133,7 +133,7 @@ struct OwnServer {
     /// Ends it; nothing that was asked for is left by then.
     func stop() async {
         _ = await composition.stop(within: .seconds(1))
-        await composition.settle()
+        _ = await composition.settle()
     }
 }
 

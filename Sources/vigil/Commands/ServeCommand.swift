@@ -65,7 +65,8 @@ struct ServeCommand: AsyncParsableCommand {
         limits.missingModel = try settings.text("on-missing-model").flatMap { .init(rawValue: $0) } ?? .wait
         let tracing = try TracingOptions(logger)
         let telemetry = JobTelemetry(keys: keys?.current.names ?? [])
-        limits.canary = try CanaryOptions(settings: settings).canary(of: library, telemetry, logger)
+        let memory = MemoryShares()
+        limits.canary = try CanaryOptions(settings: settings).canary(of: library, within: memory, telemetry, logger)
         let callbacks = try CallbackOptions(settings: settings).delivery(
             telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
@@ -73,7 +74,6 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let memory = MemoryShares()
         let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer).open(
             listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
@@ -95,7 +95,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if limits.canary != nil {
             let scoring = composition.scoring
-            files.append(Reloading.Source(name: "canary", files: nil) { await scoring.readCanary() })
+            files.append(Reloading.Source(name: "canary", files: nil) { await scoring.rereadCanary() })
         }
         let config = try ConfigReading(settings) { [self] in try self.settings() }
         let rereading = Task { [files] in await reloading.run(files, config: config) }
@@ -126,8 +126,10 @@ struct ServeCommand: AsyncParsableCommand {
         async let noting: Void = audit.finish()
         async let sending: Void = tracing.finish()
         _ = await (writing, noting, sending)
-        await composition.settle()
+        let areAtRest = await composition.settle()
         if let change { throw Failure(.internal, change) }
+        // Without what libraries have left to be done at exit: threads are still at work.
+        if !areAtRest { throw ExitCode.success }
     }
 
     private func settings() throws -> Settings {

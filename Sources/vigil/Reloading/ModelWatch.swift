@@ -196,10 +196,14 @@ final class ModelWatch: Sendable {
 
     private func unload(_ name: String, _ path: String, _ scoring: ScoringService) async {
         do throws(ScoringError) {
-            try await scoring.unload(name, isGone: true)
-            // Where another file of the folder had that name all along, it is new again.
-            stamps.withLock { $0[ByteText(self.path(of: name))] = nil }
+            let home = try await scoring.unload(name, isGone: true)
             logger.info("a model's file is gone, and it is served no longer", metadata: ["model": "\(name)"])
+            // Its own file counts again: one of the folder once it stands still, as one that is new.
+            if let home, !isInFolder(home) {
+                _ = await load(name, home, scoring)
+            } else {
+                stamps.withLock { $0[ByteText(home ?? self.path(of: name))] = nil }
+            }
         } catch {
             logger.warning(
                 "a model's file is gone", metadata: ["file": "\(path)", "error": "\(error.description)"])

@@ -3,6 +3,7 @@ import Engine
 import Logging
 import Platform
 import Scoring
+import Synchronization
 import Tensors
 
 /// Which part of the jobs of `vigil serve` is scored by another model too.
@@ -20,7 +21,7 @@ struct CanaryOptions {
         init?(_ text: String) {
             guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")),
                 text.utf8.last == ASCII.percent,
-                let share = GivenValue.number(text[text.utf8.index(after: colon)...].dropLast()),
+                let share = GivenValue.number(Substring(text.utf8[text.utf8.index(after: colon)...].dropLast())),
                 share > 0, share <= 100,
                 let argument = try? ModelArgument(String(text[..<colon])), let name = argument.name
             else { return nil }
@@ -35,7 +36,12 @@ struct CanaryOptions {
         guard let text = try settings.text("canary") else { return nil }
         guard let wish = Wish(text) else {
             throw settings.failure(
-                "canary", "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%")
+                "canary",
+                "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%, of more than 0 to 100"
+            )
+        }
+        guard wish.path.pieces(between: ASCII.slash).first.map({ !$0.utf8.elementsEqual("~".utf8) }) ?? true else {
+            throw settings.failure("canary", "found \(quoted(text)), where nothing is put in the place of ~")
         }
         // What the folder of models lacks now may come yet.
         guard library.folder != nil || library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) else {
@@ -47,10 +53,29 @@ struct CanaryOptions {
 
     /// The canary, whose file is read once the server serves: nothing that is wrong with it keeps a server from that. Nil where
     /// none is asked for.
-    func canary(of library: ModelLibrary, _ telemetry: JobTelemetry, _ logger: Logger) throws -> Canary? {
+    func canary(
+        of library: ModelLibrary, within memory: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
+    ) throws -> Canary? {
         guard let wish = try wish(among: library) else { return nil }
-        let registry = library.registry
-        return Canary(of: wish.name, from: wish.path, share: wish.share, among: registry) { outcome in
+        if !library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) {
+            logger.warning(
+                "no model is called as the canary's yet: its jobs are compared once there is one",
+                metadata: [
+                    "model": "\(wish.name)", "models": "\(library.files.map(\.name).joined(separator: ", "))",
+                ])
+        }
+        let read = Mutex<FileStamp?>(nil)
+        let isAnother: @Sendable () -> Bool = {
+            let found = FileStamp(wish.path)
+            return read.withLock { read in
+                defer { read = found }
+                return read != found
+            }
+        }
+        return Canary(
+            of: wish.name, from: wish.path, share: wish.share, room: memory.canary, among: library.registry,
+            isAnother: isAnother
+        ) { outcome in
             telemetry.compared(outcome)
             switch outcome {
             case .compared(let report): logger.info("a job was scored by the canary too", metadata: Self.fields(report))

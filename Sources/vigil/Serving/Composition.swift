@@ -74,9 +74,8 @@ struct Composition {
         return left
     }
 
-    /// Waits for the threads that hash model files: ending the process under them would pull OpenSSL from under them.
-    func settle() async {
-        await scoring.settle()
-        for version in models.all { _ = await version.sha256 }
-    }
+    /// Waits for those who are at files of models, as long as the grace lasts.
+    ///
+    /// - Returns: whether the process can end in order, and not under them
+    func settle() async -> Bool { await scoring.settle() }
 }

@@ -7,7 +7,8 @@ import Scoring
 /// them.
 ///
 /// What is in use once the models are loaded is theirs. Of the rest uploads may take a half, results that are kept in memory
-/// a quarter, and answers on their way an eighth; the last eighth is for scoring and for what the allocator keeps.
+/// a quarter, and answers on their way an eighth; the last eighth is for scoring, of which jobs that wait for a canary may take a
+/// half, and for what the allocator keeps.
 struct MemoryShares {
     private static let mebi = 1 << 20
 
@@ -27,6 +28,8 @@ struct MemoryShares {
     var results: Int { room / 4 / Self.mebi * Self.mebi }
     /// Bytes that answers on their way may take.
     var answers: Int { room / 8 }
+    /// Bytes that jobs may take that wait for a canary.
+    var canary: Int { min(Canary.mostBytes, room / 16) }
 
     /// The bytes of a setting in MiB as far as there is room for them; warns where less counts than was asked for.
     func bytes(of name: String, atMost share: Int, _ settings: Settings, _ logger: Logger) throws -> Int {

@@ -86,7 +86,8 @@ struct ModelOptions {
         var wanted = named.enumerated().map { Wanted(name: $1.name, path: $1.path, mayFail: $0 > 0) }
         for name in watch.names() ?? [] {
             // What is named counts, whatever the folder has under that name.
-            if named.contains(where: { $0.name?.hasBytes(of: name) == true }) {
+            if let other = named.first(where: { $0.name?.hasBytes(of: name) == true }) {
+                guard !other.path.hasBytes(of: watch.path(of: name)) else { continue }
                 watch.passOver(name + ModelLibrary.ending, "--model names another file so")
             } else {
                 wanted.append(Wanted(name: name, path: watch.path(of: name), mayFail: true))

@@ -67,7 +67,7 @@ with Server(*options, "--model", f"broken={broken}") as server:
             equal(f"{name}: by digits", listed(f"model={name}@{model.sha256[:5].upper()}"), listed(f"model={name}"))
             equal(f"{name}: with a status", listed(f"model={name}&status=succeeded"), listed(f"model={name}"))
         equal("none of another name or digest", (listed("model=six")[1], listed("model=one@000000")[1]), (0, 0))
-        for text in ("one@", "one@x", "one@" + "0" * 65):
+        for text in ("one@", "one@x", "one@" + "0" * 65, "one,two", "@94", "one%20two", "one@9@1", "x" * 65):
             answer = client.get(f"/jobs?model={text}")
             equal(f"{text[:8]} is refused", (answer.status, answer.problem()), (422, "invalid-parameter"))
     with group("what there is"):

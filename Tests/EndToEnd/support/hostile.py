@@ -25,6 +25,8 @@ def checkpoints(canary):
     whole = archives.checkpoint(good)
     for cut in sorted({4, 29, 30, 31, 46, 60, *range(100, len(whole), len(whole) // 12), len(whole) - 1}):
         yield f"zip: the first {cut} of {len(whole)} bytes", whole[:cut]
+    for name, data in pickles.shared_modules():
+        yield f"TorchScript: {name}", archives.checkpoint(data, {"code/x.py": b"", "data/0": bytes(16)}, method=8)
     yield "an empty file", b""
     yield "a legacy checkpoint", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19." + b"\x80\x02M\xe9\x03."
     yield "a web page", b"<!DOCTYPE html><html>404</html>"
@@ -75,6 +77,25 @@ def safetensors():
     yield "a header that is an array", headed(b"[1, 2]  ")
     yield "a header that is no UTF-8", headed(b'{"\xff\xfe": 1}')
     yield "metadata that is no text", headed({"__metadata__": {"format": 5}, **one()}, bytes(4))
+
+
+def hugging_face(rows):
+    """A tower of one layer of width 64, whose queries, keys and values have so many rows without columns."""
+    zeros = {
+        "embeddings.class_embedding": [64], "embeddings.position_embedding.weight": [5, 64],
+        "embeddings.patch_embedding.weight": [64, 3, 16, 16], "pre_layrnorm.weight": [64], "pre_layrnorm.bias": [64],
+        "post_layernorm.weight": [64], "post_layernorm.bias": [64],
+    }
+    layer = "encoder.layers.0."
+    for part in ("layer_norm1", "layer_norm2", "self_attn.out_proj", "mlp.fc1", "mlp.fc2"):
+        shape = {"mlp.fc1": [256, 64], "mlp.fc2": [64, 256], "self_attn.out_proj": [64, 64]}.get(part, [64])
+        zeros |= {f"{layer}{part}.weight": shape, f"{layer}{part}.bias": shape[:1]}
+    tensors = {f"vision_model.{name}": ("F32", shape, bytes(4 * int(np.prod(shape)))) for name, shape in zeros.items()}
+    tensors["visual_projection.weight"] = ("F32", [64, 64], bytes(4 * 64 * 64))
+    for part in "qkv":
+        tensors[f"vision_model.{layer}self_attn.{part}_proj.weight"] = ("F32", [rows, 0], b"")
+        tensors[f"vision_model.{layer}self_attn.{part}_proj.bias"] = ("F32", [64], bytes(256))
+    return tensors
 
 
 def models():
@@ -131,6 +152,8 @@ def models():
     yield "NaN in a weight", altered("gc1.weight", set_at(5, np.nan)), ""
     yield "infinity in a weight", altered("linear.weight", set_at(0, np.inf)), ""
     yield "NaN in the self-test's scores", altered("self_test.coarse_logits", set_at(0, np.nan)), "self-test"
+    yield "infinity in the self-test's scores", altered("self_test.coarse_logits", set_at(0, np.inf)), "self-test"
+    yield "infinity in its fine scores", altered("self_test.fine_logits", set_at(0, -np.inf)), "self-test"
     yield "NaN in the self-test's features", altered("self_test.features", set_at(0, np.nan)), ""
     yield "a changed weight", altered("linear.weight", set_at(7, 1.5)), "self-test"
     yield "a changed text feature", altered("text_features", set_at(3, 9)), "self-test"
@@ -144,6 +167,10 @@ def arrays():
     """(name, file name, bytes): features that can't be read or must not be scored."""
     head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }\n"
     data = bytes(4 * 64 * 2)
+    few = pickles.state({"features": pickles.tensor(count=128 << 20, shape=(40, 64), strides=(64, 1))})
+    yield "a torch.save of 10 KB out of a compressed storage of 512 MiB", "a.pt", archives.checkpoint(
+        few, {"data/0": bytes(512 << 20)}, method=8
+    )
     yield "npy of 2^60 rows", "a.npy", features.npy_with(head % "1152921504606846976, 64", data)
     yield "npy of 2^40 rows", "a.npy", features.npy_with(head % "1099511627776, 64", data)
     yield "npy whose shape overflows", "a.npy", features.npy_with(head % "4294967296, 4294967296, 64", data)

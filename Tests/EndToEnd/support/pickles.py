@@ -180,3 +180,16 @@ def misdescribed():
     )
     yield "a tensor rebuilt of nothing", found("torch._utils", "_rebuild_tensor_v2") + b")R"
     yield "a complex storage", tensor(kind="ComplexFloatStorage")
+
+
+def shared_modules():
+    """(name, pickle): modules that have one dictionary of attributes in common."""
+
+    def modules(count, item, before=b""):
+        return (
+            b"\x80\x02" + text("") + b"q\x000" + before + b"}q\x01(" + item * count
+            + b"u0c__torch__\nM\nq\x020)q\x030h\x02h\x03\x81}(" + b"h\x00h\x02h\x03\x81h\x01b" * count + b"ub."
+        )
+
+    yield "450,000 modules with the same 450,000 attributes", modules(450_000, b"h\x00h\x00")
+    yield "2,800 modules with the same 2,800 tensors", modules(2_800, b"h\x00h\x04", tensor() + b"q\x040")

@@ -172,7 +172,7 @@ class Server:
 
     def asked(self, path):
         """The answer to a GET that the server has read, still to come: `begin` waits for it."""
-        client = socket.create_connection((self.host, self.port), 60)
+        client = socket.create_connection((self.host, self.port), 300)
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         port, end = f":{client.getsockname()[1]:04X}", time.monotonic() + 60
         while time.monotonic() < end:

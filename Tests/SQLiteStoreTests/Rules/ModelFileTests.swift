@@ -129,6 +129,14 @@ struct ModelFileTests {
         var copies = 0
         try keeper.keep(digest) { _ in copies += 1 }
         #expect(copies == 0, "what is whole stays")
+        let place = try #require(keeper.path(of: digest))
+        try FileManager.default.removeItem(atPath: place)
+        try "a modem".write(toFile: place, atomically: false, encoding: .utf8)
+        #expect(throws: FileError.noSuchFile(path: "x")) {
+            try keeper.keep(digest) { _ throws(FileError) in throw .noSuchFile(path: "x") }
+        }
+        #expect(try String(contentsOfFile: place, encoding: .utf8) == "a modem", "nothing took its place")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: keeper.folder + "/models").count == 1)
         store.close()
     }
 

@@ -81,6 +81,7 @@ struct ExtractCommand: ParsableCommand {
                     input: input, extraction: extraction, settings: settings, tower: tower,
                     seconds: (MonotonicTime.now - begun).inSeconds)
                 try document.check()
+                try tower.check()
                 try outputs.write(document)
             } catch {
                 try failures.add(error, of: input)
@@ -163,6 +164,14 @@ struct LoadedTower {
     /// SHA-256 of the file that it was imported from.
     let source: String
     let kernels: String
+    private let file: MappedFile
+
+    /// Throws where the tower's file was written to while it was used: then nobody knows whose features they are.
+    func check() throws {
+        guard file.isUnchanged else {
+            throw Failure(.badData, "\(path) was written to while features were made by it, which are not kept")
+        }
+    }
 
     /// The file that an argument names; nil where it names none.
     static func path(of argument: String) -> String? { (try? ModelArgument(argument))?.path }
@@ -174,6 +183,7 @@ struct LoadedTower {
         }
         let kernels = try Kernels.choose(name)
         let file = try MappedFile(path: path)
+        self.file = file
         let kept = try ModelSource.named(file) { () throws(ModelError) in
             try KeptImageTower.open(file, kernels: kernels)
         }
