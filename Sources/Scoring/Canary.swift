@@ -140,7 +140,8 @@ public final class Canary: Sendable {
     /// Throws where what it compares by takes other features than what is served.
     func checkFit() throws(ModelLoadError) {
         if let misfit = misfit(state.withLock(\.version), models.current(name)) {
-            throw ModelLoadError(reason: "\(path): \(misfit)")
+            let sentence = "\(path): \(misfit)"
+            throw ModelLoadError(reason: sentence)
         }
     }
 

@@ -106,6 +106,11 @@ with group("features"):
         if name != "safetensors without features":
             refuses(name, [*commands(path, "inspect")[0], "--width", "64"])
         path.unlink()
+    # What is in it is shown by inspect without its numbers.
+    few = pickles.state({"features": pickles.tensor(count=128 << 20, shape=(40, 64), strides=(64, 1))})
+    path = file(archives.checkpoint(few, {"data/0": bytes(512 << 20)}, method=8), "a.pt")
+    refuses("a torch.save of 10 KB out of a compressed storage of 512 MiB", commands(path, "score")[0])
+    path.unlink()
 
 with group("what is no file"):
     os.mkfifo(folder / "fifo")

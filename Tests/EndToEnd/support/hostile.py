@@ -167,10 +167,6 @@ def arrays():
     """(name, file name, bytes): features that can't be read or must not be scored."""
     head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }\n"
     data = bytes(4 * 64 * 2)
-    few = pickles.state({"features": pickles.tensor(count=128 << 20, shape=(40, 64), strides=(64, 1))})
-    yield "a torch.save of 10 KB out of a compressed storage of 512 MiB", "a.pt", archives.checkpoint(
-        few, {"data/0": bytes(512 << 20)}, method=8
-    )
     yield "npy of 2^60 rows", "a.npy", features.npy_with(head % "1152921504606846976, 64", data)
     yield "npy of 2^40 rows", "a.npy", features.npy_with(head % "1099511627776, 64", data)
     yield "npy whose shape overflows", "a.npy", features.npy_with(head % "4294967296, 4294967296, 64", data)
