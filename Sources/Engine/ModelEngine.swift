@@ -1,4 +1,5 @@
 public import Jobs
+public import Tensors
 public import VadCLIP
 
 /// What is done with a job by the model that it is for, as ``JobProcessor`` says; who the model is and where scratch memory
@@ -57,11 +58,19 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
     /// As the work says.
     public func partCount(_ plan: Work.Plan) -> Int { work.partCount(plan) }
 
-    /// Works on one part with the worker's scorer for the plan's model.
+    /// Where its products are shared.
+    public func place(of scratch: WorkerSeat) -> Helper? { scratch.helper }
+
+    /// Takes a part in the products of one who works on a part.
+    public func help(at place: Helper, while isFree: () -> Bool) { place.help(while: isFree) }
+
+    /// Works on one part with the worker's scorer for the plan's model; another worker may help.
     public func process(
         part: Int, of plan: Work.Plan, scratch: inout WorkerSeat
     ) throws(JobFailure) -> Work.PartResult {
-        try work.process(part: part, of: plan, scorer: plan.version.scorer(at: scratch))
+        scratch.helper.open()
+        defer { scratch.helper.close() }
+        return try work.process(part: part, of: plan, scorer: plan.version.scorer(at: scratch))
     }
 
     /// As the work says.

@@ -56,20 +56,3 @@ extension Kernels {
         narrowChoices.first.map { "\(compute.rawValue).\($0.name).\(name)" } ?? name
     }
 }
-
-/// Scratch memory for the left-hand sides of products of fewer bits; one product after another uses it.
-public struct NarrowScratch {
-    let base: UnsafeMutableRawPointer
-    let bytes: Int
-}
-
-extension Workspace {
-    /// Scratch memory for products of up to `rows` rows with weights of up to `inputs` inputs; nil where the kernels take
-    /// none, as those of float32.
-    public func narrowScratch(rows: Int, inputs: Int, for kernels: Kernels) -> NarrowScratch? {
-        guard let narrow = kernels.narrowChoices.first else { return nil }
-        let bytes = narrow.table.pointee.scratch_bytes(rows, inputs)
-        guard bytes > 0 else { return nil }
-        return NarrowScratch(base: UnsafeMutableRawPointer(words((bytes + 3) / 4)), bytes: bytes)
-    }
-}

@@ -78,50 +78,93 @@ extension Kernels {
     ///   - linear: B [inputs, outputs] and the bias [outputs]
     ///   - c: [m, outputs]; not `a`
     ///   - residual: [m, outputs]; may be `c`
-    ///   - scratch: for weights of fewer bits, reserved for these kernels, m rows and as many inputs
+    ///   - hands: who computes; weights of fewer bits take some that were made for these kernels, m rows and as many inputs
     public func product(
         _ a: MatrixView, _ linear: Linear, into c: MatrixView, residual: MatrixView? = nil,
-        activation: Activation = .identity, scratch: NarrowScratch? = nil
+        activation: Activation = .identity, by hands: Hands? = nil
     ) {
         let weights = linear.weights
         precondition(weights.kernels.table == table, "weights are packed for the kernels that use them")
         precondition(a.columns == weights.inputs && c.columns == weights.outputs && a.rows == c.rows)
         withEpilogue(bias: linear.bias, residual: residual, activation, like: c) { epilogue in
-            if let narrow = weights.narrow?.table.pointee {
-                let needed = narrow.scratch_bytes(a.rows, weights.inputs)
-                precondition(needed == 0 || scratch.map { $0.bytes >= needed } ?? false, "room for the rows")
-                return narrow.product(
-                    a.rows, weights.outputs, weights.inputs, a.base, a.stride, weights.floats.base, c.base, c.stride,
-                    epilogue, scratch?.base)
+            if let narrow = weights.narrow?.table {
+                let needed = narrow.pointee.scratch_bytes(a.rows, weights.inputs)
+                precondition(needed == 0 || hands.map { $0.bytes >= needed } ?? false, "room for the rows")
+                // Rows, so that each is put into fewer bits once; of a few rows columns.
+                guard a.rows < Self.fewRows else {
+                    return hands.halves(of: a.rows, unit: Self.tile) { rows, hand in
+                        var part = epilogue.pointee.rows(from: rows.lowerBound)
+                        narrow.pointee.product(
+                            rows.count, weights.outputs, weights.inputs, a.base + rows.lowerBound * a.stride,
+                            a.stride,
+                            weights.floats.base, c.base + rows.lowerBound * c.stride, c.stride, &part,
+                            hands?.memory(of: hand))
+                    }
+                }
+                return hands.halves(of: weights.outputs, unit: narrow.pointee.panel) { columns, hand in
+                    var part = epilogue.pointee.columns(from: columns.lowerBound)
+                    narrow.pointee.product(
+                        a.rows, columns.count, weights.inputs, a.base, a.stride,
+                        UnsafeRawPointer(weights.floats.base)
+                            + narrow.pointee.packed_bytes(weights.inputs, columns.lowerBound),
+                        c.base + columns.lowerBound, c.stride, &part, hands?.memory(of: hand))
+                }
             }
-            table.pointee.product(
-                a.rows, weights.outputs, weights.inputs, a.base, a.stride, weights.floats.base, c.base, c.stride,
-                epilogue)
+            hands.halves(of: weights.outputs, unit: table.pointee.panel) { columns, _ in
+                var part = epilogue.pointee.columns(from: columns.lowerBound)
+                table.pointee.product(
+                    a.rows, columns.count, weights.inputs, a.base, a.stride,
+                    weights.floats.base + columns.lowerBound * weights.inputs, c.base + columns.lowerBound,
+                    c.stride,
+                    &part)
+            }
         }
     }
+
+    /// Rows of the largest tile: halves of rows are whole tiles of every table.
+    private static let tile = 24
+    /// Rows that are too few to be halved.
+    private static let fewRows = 48
 
     /// C = g(A B + residual), B an activation [k, n].
     public func product(
         _ a: MatrixView, _ b: MatrixView, into c: MatrixView, residual: MatrixView? = nil,
-        activation: Activation = .identity
+        activation: Activation = .identity, by hands: Hands? = nil
     ) {
         precondition(a.columns == b.rows && c.columns == b.columns && a.rows == c.rows)
         withEpilogue(bias: nil, residual: residual, activation, like: c) { epilogue in
-            table.pointee.product_plain(
-                a.rows, b.columns, b.rows, a.base, a.stride, b.base, b.stride, c.base, c.stride, epilogue)
+            hands.halves(of: a.rows, unit: Self.tile) { rows, _ in
+                var part = epilogue.pointee.rows(from: rows.lowerBound)
+                table.pointee.product_plain(
+                    rows.count, b.columns, b.rows, a.base + rows.lowerBound * a.stride, a.stride, b.base,
+                    b.stride,
+                    c.base + rows.lowerBound * c.stride, c.stride, &part)
+            }
         }
     }
 
     /// C [m, n] = scale · A [m, k] Bᵀ, B [n, k]: the dot product of each row of A with each row of B.
-    public func dots(_ a: MatrixView, _ b: MatrixView, scale: Float = 1, into c: MatrixView) {
+    public func dots(
+        _ a: MatrixView, _ b: MatrixView, scale: Float = 1, into c: MatrixView, by hands: Hands? = nil
+    ) {
         precondition(a.columns == b.columns && c.rows == a.rows && c.columns == b.rows)
-        table.pointee.dots(a.rows, b.rows, a.columns, a.base, a.stride, b.base, b.stride, scale, c.base, c.stride)
+        hands.halves(of: a.rows, unit: Self.tile) { rows, _ in
+            table.pointee.dots(
+                rows.count, b.rows, a.columns, a.base + rows.lowerBound * a.stride, a.stride, b.base,
+                b.stride, scale,
+                c.base + rows.lowerBound * c.stride, c.stride)
+        }
     }
 
     /// The same with a constant B.
-    public func dots(_ a: MatrixView, _ b: ConstantMatrix, into c: MatrixView) {
+    public func dots(_ a: MatrixView, _ b: ConstantMatrix, into c: MatrixView, by hands: Hands? = nil) {
         precondition(a.columns == b.columns && c.rows == a.rows && c.columns == b.rows)
-        table.pointee.dots(a.rows, b.rows, a.columns, a.base, a.stride, b.base, b.columns, 1, c.base, c.stride)
+        hands.halves(of: a.rows, unit: Self.tile) { rows, _ in
+            table.pointee.dots(
+                rows.count, b.rows, a.columns, a.base + rows.lowerBound * a.stride, a.stride, b.base,
+                b.columns, 1,
+                c.base + rows.lowerBound * c.stride, c.stride)
+        }
         withExtendedLifetime(b) {}
     }
 
@@ -130,15 +173,22 @@ extension Kernels {
     /// - Parameter ahead: a row [1, columns] with what rows past those given contribute to the last of them
     public func decay(
         _ x: MatrixView, ratio: Float, ahead: ConstantMatrix.Row? = nil, into y: MatrixView,
-        residual: MatrixView? = nil, activation: Activation = .identity
+        residual: MatrixView? = nil, activation: Activation = .identity, by hands: Hands? = nil
     ) {
         precondition(x.rows == y.rows && x.columns == y.columns && x.base != y.base)
         precondition(ahead.map { $0.matrix.columns == x.columns } ?? true)
         withEpilogue(bias: nil, residual: residual, activation, like: y) { epilogue in
-            table.pointee.decay(
-                x.rows, x.columns, x.base, x.stride, ratio, ahead?.base, y.base, y.stride, epilogue)
+            hands.halves(of: x.columns, unit: Self.line) { columns, _ in
+                var part = epilogue.pointee.columns(from: columns.lowerBound)
+                table.pointee.decay(
+                    x.rows, columns.count, x.base + columns.lowerBound, x.stride, ratio,
+                    ahead.map { $0.base + columns.lowerBound }, y.base + columns.lowerBound, y.stride, &part)
+            }
         }
     }
+
+    /// Floats of a cache line: no two hands write to the same.
+    private static let line = 16
 
     private func withEpilogue(
         bias: AlignedFloats?, residual: MatrixView?, _ activation: Activation, like c: MatrixView,
@@ -156,10 +206,16 @@ extension Kernels {
 /// Operations on each row by itself.
 extension Kernels {
     /// y = LayerNorm(x), both [rows, width]; y may be x.
-    public func layerNorm(_ x: MatrixView, _ norm: LayerNorm, into y: MatrixView) {
+    public func layerNorm(
+        _ x: MatrixView, _ norm: LayerNorm, into y: MatrixView, by hands: Hands? = nil
+    ) {
         precondition(x.rows == y.rows && x.columns == y.columns && x.columns == norm.gain.count)
-        table.pointee.layer_norm(
-            x.rows, x.columns, x.base, x.stride, norm.gain.base, norm.shift.base, y.base, y.stride)
+        hands.halves(of: x.rows, unit: 1) { rows, _ in
+            table.pointee.layer_norm(
+                rows.count, x.columns, x.base + rows.lowerBound * x.stride, x.stride, norm.gain.base,
+                norm.shift.base,
+                y.base + rows.lowerBound * y.stride, y.stride)
+        }
     }
 
     /// y = g(x), QuickGELU of each value; y may be x.
@@ -179,19 +235,30 @@ extension Kernels {
     /// - Parameters:
     ///   - own: lengths of the rows given, [rows, 1]
     ///   - lengths: lengths of all n rows, [n, 1]
-    public func similarity(_ x: MatrixView, own: MatrixView, lengths: MatrixView, threshold: Float) {
-        precondition(own.rows == x.rows && own.asRow.rows == 1 && lengths.rows == x.columns && lengths.asRow.rows == 1)
-        table.pointee.similarity(x.rows, x.columns, x.base, x.stride, own.base, lengths.base, threshold)
+    public func similarity(
+        _ x: MatrixView, own: MatrixView, lengths: MatrixView, threshold: Float, by hands: Hands? = nil
+    ) {
+        precondition(
+            own.rows == x.rows && own.asRow.rows == 1 && lengths.rows == x.columns
+                && lengths.asRow.rows == 1)
+        hands.halves(of: x.rows, unit: 1) { rows, _ in
+            table.pointee.similarity(
+                rows.count, x.columns, x.base + rows.lowerBound * x.stride, x.stride,
+                own.base + rows.lowerBound,
+                lengths.base, threshold)
+        }
     }
 
     /// Euclidean length of each row, into `lengths` [rows, 1].
-    public func lengths(_ x: MatrixView, into lengths: MatrixView) {
+    public func lengths(_ x: MatrixView, into lengths: MatrixView, by hands: Hands? = nil) {
         precondition(lengths.rows == x.rows && lengths.columns == 1)
-        for row in 0..<x.rows {
-            let one = x.rows(row..<row + 1)
-            let square = lengths.rows(row..<row + 1)
-            dots(one, one, into: square)
-            square[0, 0] = square[0, 0].squareRoot()
+        hands.halves(of: x.rows, unit: Self.line) { rows, _ in
+            for row in rows {
+                let one = x.rows(row..<row + 1)
+                let square = lengths.rows(row..<row + 1)
+                dots(one, one, into: square)
+                square[0, 0] = square[0, 0].squareRoot()
+            }
         }
     }
 
@@ -211,24 +278,50 @@ extension Kernels {
     ///   - weights: B [inputs, outputs] of each of the eight points, and the bias
     ///   - y: [m, outputs]
     ///   - inputs, outputs: scratch, [8 ⌈m / 4⌉, inputs] and [8 ⌈m / 4⌉, outputs]
-    ///   - scratch: for weights of fewer bits, of ⌈m / 4⌉ rows
+    ///   - hands: who computes; for weights of fewer bits of ⌈m / 4⌉ rows
     public func convolve(
-        _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView, outputs: MatrixView,
-        scratch: NarrowScratch? = nil
+        _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView,
+        outputs: MatrixView,
+        by hands: Hands? = nil
     ) {
         let tiles = (y.rows + 3) / 4
         let width = x.columns
         precondition(x.rows >= 4 * tiles + 4 && y.columns == outputs.columns && weights.bias.count == y.columns)
         precondition(inputs.rows >= 8 * tiles && inputs.columns == width && inputs.stride == width)
         precondition(outputs.rows >= 8 * tiles && outputs.stride == outputs.columns)
-        table.pointee.convolution_in(tiles, width, x.base, x.stride, inputs.base, tiles * width)
-        for point in 0..<weights.points.count {
+        hands.halves(of: tiles, unit: 1) { part, _ in
+            table.pointee.convolution_in(
+                part.count, width, x.base + 4 * part.lowerBound * x.stride, x.stride,
+                inputs.base + part.lowerBound * width, tiles * width)
+        }
+        hands.each(of: weights.points.count) { point, hand in
             let rows = point * tiles..<(point + 1) * tiles
             product(
-                inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows), scratch: scratch)
+                inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows),
+                by: hands?.alone(hand))
         }
-        table.pointee.convolution_out(
-            y.rows, y.columns, outputs.base, tiles * y.columns, weights.bias.base, y.base, y.stride)
+        hands.halves(of: y.rows, unit: 4) { rows, _ in
+            table.pointee.convolution_out(
+                rows.count, y.columns, outputs.base + rows.lowerBound / 4 * y.columns, tiles * y.columns,
+                weights.bias.base, y.base + rows.lowerBound * y.stride, y.stride)
+        }
+    }
+}
+
+extension vg_epilogue {
+    /// The same for the rows from `first` on.
+    fileprivate func rows(from first: Int) -> vg_epilogue {
+        var part = self
+        part.residual = residual.map { $0 + first * residual_stride }
+        return part
+    }
+
+    /// The same for the columns from `first` on.
+    fileprivate func columns(from first: Int) -> vg_epilogue {
+        var part = self
+        part.bias = bias.map { $0 + first }
+        part.residual = residual.map { $0 + first }
+        return part
     }
 }
 

@@ -50,14 +50,17 @@ struct NarrowProductTests {
             let out = residual.view(in: workspace)
             way.kernels.product(
                 a.view(in: workspace), linear(way), into: out, residual: out, activation: activation,
-                scratch: Self.scratch(way, a.rows, b.rows, workspace))
+                by: Self.scratch(way, a.rows, b.rows, workspace))
             return out.values()
         }
 
-        static func scratch(_ way: Way, _ rows: Int, _ inputs: Int, _ workspace: Workspace) -> NarrowScratch? {
+        static func scratch(_ way: Way, _ rows: Int, _ inputs: Int, _ workspace: Workspace) -> Hands? {
             let bytes = way.narrow.table.pointee.scratch_bytes(rows, inputs)
             return bytes == 0
-                ? nil : NarrowScratch(base: UnsafeMutableRawPointer(workspace.words((bytes + 3) / 4)), bytes: bytes)
+                ? nil
+                : Hands(
+                    scratch: (UnsafeMutableRawPointer(workspace.words((bytes + 3) / 4)), nil), bytes: bytes,
+                    helper: nil)
         }
 
         /// The same by plain loops, of a left-hand and a right-hand side that were rounded.
@@ -140,14 +143,14 @@ struct NarrowProductTests {
         let a = Matrix(rows: m, columns: k, values: random.floats(m * k))
         let linear = Case(1, k, n, &random).linear(way)
         let workspace = Workspace()
-        let scratch = Case.scratch(way, m, k, workspace)
+        let hands = Case.scratch(way, m, k, workspace)
         let view = a.view(in: workspace)
         let all = workspace.matrix(rows: m, columns: n)
-        way.kernels.product(view, linear, into: all, activation: .quickGELU, scratch: scratch)
+        way.kernels.product(view, linear, into: all, activation: .quickGELU, by: hands)
         for row in [0, 1, 5, 6, 11, 12, 255, 256, 257, 258, 263, 264, 299] {
             let one = workspace.matrix(rows: 1, columns: n)
             way.kernels.product(
-                view.rows(row..<row + 1), linear, into: one, activation: .quickGELU, scratch: scratch)
+                view.rows(row..<row + 1), linear, into: one, activation: .quickGELU, by: hands)
             #expect(one.values() == all.rows(row..<row + 1).values(), "row \(row)")
         }
     }

@@ -166,6 +166,15 @@ typedef struct {
                     float *c, ptrdiff_t c_stride, const vg_epilogue *epilogue, void *scratch);
 } vg_narrow;
 
+/// Tells the processor that a loop waits for another core.
+static inline void vg_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 typedef enum { VG_PORTABLE = 0, VG_AVX2 = 1, VG_AVX512 = 2, VG_NEON = 3 } vg_isa;
 
 /// The table of an instruction set, or NULL where this build or this processor lacks it.

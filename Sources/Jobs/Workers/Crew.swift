@@ -1,4 +1,5 @@
 import Platform
+import Synchronization
 
 /// What a busy worker does.
 struct Desk {
@@ -22,6 +23,10 @@ final class Crew<Processor: JobProcessor>: Sendable {
         var schedule = PartSchedule()
         var jobs: [ClaimToken: RunningJob<Processor>] = [:]
         var desks: [Desk?]
+        /// Where each worker can be helped.
+        var places: [Processor.Place?]
+        /// Whom each worker helps.
+        var helping: [Int?]
         var alive = 0
         /// What tasks have yet to finish: the dispatcher, claims and reports.
         var pending = 0
@@ -42,13 +47,19 @@ final class Crew<Processor: JobProcessor>: Sendable {
     let workLog: (any WorkLog)?
     var clock: any JobClock { backlog.clock }
     let monitor: Monitor<State>
+    /// Whether there is something to do for a worker who helps another: it looks here between two operations.
+    let isWanted = Atomic<Bool>(false)
 
     init(processor: Processor, size: Int, backlog: Backlog) {
         self.processor = processor
         self.backlog = backlog
         self.size = size
         workLog = backlog.store.workLog(workers: size)
-        monitor = Monitor(State(desks: [Desk?](repeating: nil, count: size)))
+        monitor = Monitor(
+            State(
+                desks: [Desk?](repeating: nil, count: size),
+                places: [Processor.Place?](repeating: nil, count: size),
+                helping: [Int?](repeating: nil, count: size)))
     }
 
     /// Changes the state and wakes all for whom that may mean something.
@@ -61,6 +72,7 @@ final class Crew<Processor: JobProcessor>: Sendable {
         let (result, wakes, due) = monitor.withLock { state in
             let result = body(&state)
             let wakes = state.isLeaving ? .several : state.schedule.supply
+            isWanted.store(wakes != .none, ordering: .relaxed)
             guard !state.watchers.isEmpty else { return (result, wakes, [Watcher]()) }
             let now = state
             state.watchers.removeAll { $0.condition(now) }
@@ -100,7 +112,8 @@ extension Crew {
     func work(as worker: Int, report: (CrewReport) -> Void) {
         var scratch = processor.makeScratch()
         var threadClock = ThreadClock()
-        while let assignment = nextAssignment(for: worker) {
+        sit(worker, at: processor.place(of: scratch))
+        while let assignment = nextAssignment(for: worker, threadClock: &threadClock) {
             workLog?.begin(assignment.token.job, worker: worker)
             let result = perform(assignment, scratch: &scratch)
             let (news, step) = record(result, of: assignment, by: worker, processorTime: threadClock.lap())
@@ -110,21 +123,40 @@ extension Crew {
         update { $0.alive -= 1 }
     }
 
-    /// Blocks until there is a step to do; nil when the crew leaves.
-    private func nextAssignment(for worker: Int) -> Assignment<Processor>? {
-        monitor.wait { state -> Assignment<Processor>?? in
-            if state.isLeaving { return .some(nil) }
-            guard let step = state.schedule.next() else {
-                workLog?.end(worker: worker)
-                return nil
+    /// Blocks until there is a step to do, and helps others meanwhile; nil when the crew leaves.
+    private func nextAssignment(for worker: Int, threadClock: inout ThreadClock) -> Assignment<
+        Processor
+    >? {
+        while true {
+            let turn = monitor.wait { state -> Turn? in
+                if state.isLeaving { return .leave }
+                guard let step = state.schedule.next() else {
+                    workLog?.end(worker: worker)
+                    return state.help(by: worker).map { .help($0) }
+                }
+                isWanted.store(state.schedule.supply != .none, ordering: .relaxed)
+                let now = clock.now
+                guard let assignment = state.assignment(for: step, now: now) else { return nil }
+                var part: Int?
+                if case .part(_, let number) = step { part = number }
+                state.desks[worker] = Desk(job: step.token.job, part: part, since: now)
+                return .step(assignment, wakes: part != nil && state.hasIdle(beside: worker))
             }
-            let now = clock.now
-            guard let assignment = state.assignment(for: step, now: now) else { return nil }
-            var part: Int?
-            if case .part(_, let number) = step { part = number }
-            state.desks[worker] = Desk(job: step.token.job, part: part, since: now)
-            return .some(assignment)
+            switch turn {
+            case .leave: return nil
+            case .help(let help): lend(worker, to: help, threadClock: &threadClock)
+            case .step(let assignment, let wakes):
+                if wakes { monitor.wakeOne() }
+                return assignment
+            }
         }
+    }
+
+    /// What a worker does next.
+    private enum Turn {
+        case leave
+        case step(Assignment<Processor>, wakes: Bool)
+        case help(Help)
     }
 
     private func perform(

@@ -9,8 +9,18 @@ public protocol JobProcessor: Sendable {
     /// What one part came to.
     associatedtype PartResult: Sendable
 
+    /// Where an idle worker can help one who works on a part; ``NoPlace`` where none can.
+    associatedtype Place: Sendable = NoPlace
+
     /// Makes a worker's scratch memory, on its thread.
     func makeScratch() -> Scratch
+
+    /// Where whoever has this scratch memory can be helped; nil for nowhere.
+    func place(of scratch: Scratch) -> Place?
+
+    /// Helps with the part that is worked on there, and returns once that is over, or soon after `isFree` says no; at once where
+    /// somebody helps already. Called on another worker's thread. What comes of the part must be the same with help and without.
+    func help(at place: Place, while isFree: () -> Bool)
 
     /// Reads the job's subject and prepares what its parts need.
     ///
@@ -29,4 +39,14 @@ public protocol JobProcessor: Sendable {
     ///   - results: one a part, in the order of the parts
     ///   - timings: how long the job waited, and how long it has been worked on so far
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput
+}
+
+/// Where nobody can be helped.
+public struct NoPlace: Sendable {}
+
+extension JobProcessor where Place == NoPlace {
+    /// Nowhere.
+    public func place(of scratch: Scratch) -> NoPlace? { nil }
+    /// Does nothing.
+    public func help(at place: NoPlace, while isFree: () -> Bool) {}
 }

@@ -12,27 +12,35 @@ public final class ChunkScorer {
     private let local: LocalScratch
     private let graphs: GraphScratch
     private let branches: BranchScratch
-    /// For products of fewer bits.
-    private let narrow: NarrowScratch?
+    private let hands: Hands
 
     /// Reserves scratch memory for chunks of the model.
-    public convenience init(model: Model) {
+    ///
+    /// - Parameter helper: by which another thread can be lent while a chunk is scored
+    public convenience init(model: Model, helper: Helper? = nil) {
         self.init(
-            network: model.network, configuration: model.configuration, tail: model.tail, kernels: model.kernels)
+            network: model.network, configuration: model.configuration, tail: model.tail,
+            kernels: model.kernels,
+            helper: helper)
     }
 
     /// Without a `tail` every row is computed, padding too.
-    init(network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels) {
+    init(
+        network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels,
+        helper: Helper? = nil
+    ) {
         self.network = network
         self.configuration = configuration
         self.kernels = kernels
         self.tail = tail
         let length = configuration.length
         let width = configuration.width
-        narrow = workspace.narrowScratch(rows: max(length, ClassFeatures.most), inputs: 4 * width, for: kernels)
+        hands = workspace.hands(
+            rows: max(length, ClassFeatures.most), inputs: 4 * width, for: kernels, helper: helper)
         local = LocalScratch(
-            in: workspace, length: length, width: width, window: min(configuration.window, length), narrow: narrow)
-        graphs = GraphScratch(in: workspace, length: length, width: width, narrow: narrow)
+            in: workspace, length: length, width: width, window: min(configuration.window, length),
+            hands: hands)
+        graphs = GraphScratch(in: workspace, length: length, width: width, hands: hands)
         branches = BranchScratch(in: workspace, length: length, width: width)
     }
 
@@ -67,7 +75,7 @@ public final class ChunkScorer {
         }
         let local = x.matrix
         // The graph module overwrites its first maps, so they are made once more.
-        kernels.product(x, network.graphs.first, into: graphs.mapped, scratch: narrow)
+        kernels.product(x, network.graphs.first, into: graphs.mapped, by: hands)
         let near = configuration.width / 2..<configuration.width
         let first = graphs.mapped.columns(near).matrix
         network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
@@ -111,8 +119,9 @@ public final class ChunkScorer {
     private func coarseBranch(rows m: Int) {
         let rows = 0..<m
         network.coarse.run(
-            graphs.output.rows(rows), into: branches.coarse.rows(rows), hidden: branches.hidden.rows(rows),
-            part: branches.part.rows(rows), narrow: narrow, kernels: kernels)
+            graphs.output.rows(rows), into: branches.coarse.rows(rows),
+            hidden: branches.hidden.rows(rows),
+            part: branches.part.rows(rows), hands: hands, kernels: kernels)
     }
 
     /// Step 6: the visual prompt over all L rows, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid
@@ -129,13 +138,13 @@ public final class ChunkScorer {
         u.copy(from: classes.features.values[...])
         for row in k { u.rows(row..<row + 1).add(branches.prompt) }
         network.promptMLP.addTo(
-            u, into: u, residual: u, hidden: branches.textHidden.rows(k), narrow: narrow, kernels: kernels)
+            u, into: u, residual: u, hidden: branches.textHidden.rows(k), hands: hands, kernels: kernels)
         normalise(u, lengths: branches.textLengths.rows(k))
         let valid = v.rows(0..<n)
         let logits = branches.fine(classes: k.count).rows(0..<n)
-        kernels.dots(valid, u, scale: 1 / 0.07, into: logits)
+        kernels.dots(valid, u, scale: 1 / 0.07, into: logits, by: hands)
         let lengths = branches.lengths.rows(0..<n)
-        kernels.lengths(valid, into: lengths)
+        kernels.lengths(valid, into: lengths, by: hands)
         for row in 0..<n { logits.rows(row..<row + 1).scale(by: 1 / lengths[row, 0]) }
         return logits
     }

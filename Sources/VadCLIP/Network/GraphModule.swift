@@ -103,34 +103,46 @@ struct GraphModule: Sendable {
     func run(valid n: Int, rows m: Int, beyond: Beyond?, scratch: GraphScratch, kernels: Kernels) {
         let x = scratch.rows.rows(0..<m)
         let h = x.columns / 2
-        kernels.lengths(x.rows(0..<n), into: scratch.lengths.rows(0..<n))
+        kernels.lengths(x.rows(0..<n), into: scratch.lengths.rows(0..<n), by: scratch.hands)
         let graph = scratch.similarity.rows(0..<n).columns(0..<n)
-        kernels.dots(x.rows(0..<n), x.rows(0..<n), into: graph)
+        kernels.dots(x.rows(0..<n), x.rows(0..<n), into: graph, by: scratch.hands)
         kernels.similarity(
-            graph, own: scratch.lengths.rows(0..<n), lengths: scratch.lengths.rows(0..<n), threshold: Self.threshold)
+            graph, own: scratch.lengths.rows(0..<n), lengths: scratch.lengths.rows(0..<n),
+            threshold: Self.threshold,
+            by: scratch.hands)
 
         let rows = 0..<m
-        let (mapped, kept, hidden) = (scratch.mapped.rows(rows), scratch.kept.rows(rows), scratch.hidden.rows(rows))
-        kernels.product(x, first, into: mapped, scratch: scratch.narrow)
+        let (mapped, kept, hidden) = (
+            scratch.mapped.rows(rows), scratch.kept.rows(rows), scratch.hidden.rows(rows)
+        )
+        kernels.product(x, first, into: mapped, by: scratch.hands)
         kernels.convolve(
             scratch.padded, residual, into: kept, inputs: scratch.convolutionInputs,
-            outputs: scratch.convolutionOutputs, scratch: scratch.narrow)
-        convolve(mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first, kernels: kernels)
+            outputs: scratch.convolutionOutputs, by: scratch.hands)
+        convolve(
+            mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first,
+            hands: scratch.hands,
+            kernels: kernels)
 
         let similar = 0..<h
         let near = h..<2 * h
         kernels.product(
-            hidden.columns(similar), secondSimilarity, into: mapped.columns(similar), scratch: scratch.narrow)
-        kernels.product(hidden.columns(near), secondDistance, into: mapped.columns(near), scratch: scratch.narrow)
-        convolve(mapped, residual: hidden, into: kept, graph: graph, ahead: beyond?.second, kernels: kernels)
-        kernels.product(kept, join, into: scratch.output.rows(rows), scratch: scratch.narrow)
+            hidden.columns(similar), secondSimilarity, into: mapped.columns(similar), by: scratch.hands)
+        kernels.product(
+            hidden.columns(near), secondDistance, into: mapped.columns(near), by: scratch.hands)
+        convolve(
+            mapped, residual: hidden, into: kept, graph: graph, ahead: beyond?.second,
+            hands: scratch.hands,
+            kernels: kernels)
+        kernels.product(kept, join, into: scratch.output.rows(rows), by: scratch.hands)
     }
 
     /// g(A y + residual) for both graphs: the left half of the columns by similarity, the right half by distance. Rows
     /// that are no snippets have no similar ones.
     private func convolve(
-        _ y: MatrixView, residual: MatrixView, into out: MatrixView, graph: MatrixView, ahead: ConstantMatrix.Row?,
-        kernels: Kernels
+        _ y: MatrixView, residual: MatrixView, into out: MatrixView, graph: MatrixView,
+        ahead: ConstantMatrix.Row?,
+        hands: Hands?, kernels: Kernels
     ) {
         let n = graph.rows
         let similar = 0..<y.columns / 2
@@ -138,13 +150,14 @@ struct GraphModule: Sendable {
         let left = y.columns(similar)
         kernels.product(
             graph, left.rows(0..<n), into: out.columns(similar).rows(0..<n),
-            residual: residual.columns(similar).rows(0..<n), activation: .quickGELU)
+            residual: residual.columns(similar).rows(0..<n), activation: .quickGELU, by: hands)
         let padding = n..<y.rows
         kernels.quickGELU(
             residual.columns(similar).rows(padding), into: out.columns(similar).rows(padding))
         kernels.decay(
-            y.columns(near), ratio: Self.decay, ahead: ahead, into: out.columns(near), residual: residual.columns(near),
-            activation: .quickGELU)
+            y.columns(near), ratio: Self.decay, ahead: ahead, into: out.columns(near),
+            residual: residual.columns(near),
+            activation: .quickGELU, by: hands)
     }
 }
 
@@ -163,10 +176,10 @@ struct GraphScratch {
     let convolutionOutputs: MatrixView
     /// V, [L, d].
     let output: MatrixView
-    let narrow: NarrowScratch?
+    let hands: Hands?
 
-    init(in workspace: Workspace, length: Int, width: Int, narrow: NarrowScratch?) {
-        self.narrow = narrow
+    init(in workspace: Workspace, length: Int, width: Int, hands: Hands?) {
+        self.hands = hands
         padded = workspace.matrix(
             rows: GraphModule.reach + length + GraphModule.readsBehind(length), columns: width)
         rows = padded.rows(GraphModule.reach..<GraphModule.reach + length)

@@ -34,21 +34,26 @@ struct LocalBlock: Sendable {
     /// Runs the layer over x [T, d], in place; the last window takes the rest.
     func run(_ x: MatrixView, window: Int, scratch: LocalScratch, kernels: Kernels) {
         let rows = 0..<x.rows
-        let (normed, asking, mixed) = (scratch.normed.rows(rows), scratch.asking.rows(rows), scratch.mixed.rows(rows))
-        kernels.layerNorm(x, attentionNorm, into: normed)
-        kernels.product(normed, scoring, into: asking, scratch: scratch.narrow)
+        let (normed, asking, mixed) = (
+            scratch.normed.rows(rows), scratch.asking.rows(rows), scratch.mixed.rows(rows)
+        )
+        kernels.layerNorm(x, attentionNorm, into: normed, by: scratch.hands)
+        kernels.product(normed, scoring, into: asking, by: scratch.hands)
         let scale = 1 / Float(x.columns).squareRoot()
-        for start in stride(from: 0, to: x.rows, by: window) {
-            let rows = start..<min(start + window, x.rows)
-            let scores = scratch.scores.rows(0..<rows.count).columns(0..<rows.count)
-            kernels.dots(asking.rows(rows), normed.rows(rows), scale: scale, into: scores)
-            kernels.softmax(scores)
-            kernels.product(scores, normed.rows(rows), into: mixed.rows(rows))
+        scratch.hands.halves(of: (x.rows + window - 1) / window) { windows, hand in
+            for index in windows {
+                let rows = index * window..<min((index + 1) * window, x.rows)
+                let scores = scratch.scores(of: hand).rows(0..<rows.count).columns(0..<rows.count)
+                kernels.dots(asking.rows(rows), normed.rows(rows), scale: scale, into: scores)
+                kernels.softmax(scores)
+                kernels.product(scores, normed.rows(rows), into: mixed.rows(rows))
+            }
         }
-        kernels.product(mixed, output, into: x, residual: x, scratch: scratch.narrow)
-        kernels.layerNorm(x, feedForwardNorm, into: normed)
+        kernels.product(mixed, output, into: x, residual: x, by: scratch.hands)
+        kernels.layerNorm(x, feedForwardNorm, into: normed, by: scratch.hands)
         feedForward.addTo(
-            normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), narrow: scratch.narrow, kernels: kernels)
+            normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), hands: scratch.hands,
+            kernels: kernels)
     }
 }
 
@@ -114,15 +119,19 @@ struct LocalScratch {
     let asking: MatrixView
     let mixed: MatrixView
     let hidden: MatrixView
-    let scores: MatrixView
-    let narrow: NarrowScratch?
+    private let scores: (MatrixView, MatrixView)
+    let hands: Hands?
 
-    init(in workspace: Workspace, length: Int, width: Int, window: Int, narrow: NarrowScratch? = nil) {
-        self.narrow = narrow
+    init(in workspace: Workspace, length: Int, width: Int, window: Int, hands: Hands? = nil) {
+        self.hands = hands
         normed = workspace.matrix(rows: length, columns: width)
         asking = workspace.matrix(rows: length, columns: width)
         mixed = workspace.matrix(rows: length, columns: width)
         hidden = workspace.matrix(rows: length, columns: 4 * width)
-        scores = workspace.matrix(rows: window, columns: window)
+        let first = workspace.matrix(rows: window, columns: window)
+        scores = (first, hands?.helper == nil ? first : workspace.matrix(rows: window, columns: window))
     }
+
+    /// The scores of a window, for each who computes at the same time.
+    func scores(of hand: Int) -> MatrixView { hand == 0 ? scores.0 : scores.1 }
 }

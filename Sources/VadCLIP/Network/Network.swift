@@ -75,11 +75,11 @@ struct FeedForward: Sendable {
 
     /// y = residual + W2 g(W1 x), all [rows, d]; `hidden` [rows, 4d] is overwritten; y may be either of the others.
     func addTo(
-        _ x: MatrixView, into y: MatrixView, residual: MatrixView, hidden: MatrixView, narrow: NarrowScratch?,
+        _ x: MatrixView, into y: MatrixView, residual: MatrixView, hidden: MatrixView, hands: Hands?,
         kernels: Kernels
     ) {
-        kernels.product(x, expansion, into: hidden, activation: .quickGELU, scratch: narrow)
-        kernels.product(hidden, contraction, into: y, residual: residual, scratch: narrow)
+        kernels.product(x, expansion, into: hidden, activation: .quickGELU, by: hands)
+        kernels.product(hidden, contraction, into: y, residual: residual, by: hands)
     }
 }
 
@@ -114,12 +114,13 @@ struct CoarseHead: Sendable {
 
     /// c of each row of V [rows, d], [rows, 1]; `scratch` [rows, 4d] is overwritten, `part` [rows, 1] too.
     func run(
-        _ v: MatrixView, into c: MatrixView, hidden scratch: MatrixView, part: MatrixView, narrow: NarrowScratch? = nil,
+        _ v: MatrixView, into c: MatrixView, hidden scratch: MatrixView, part: MatrixView,
+        hands: Hands? = nil,
         kernels: Kernels
     ) {
-        kernels.product(v, expansion, into: scratch, activation: .quickGELU, scratch: narrow)
-        kernels.dots(scratch, hidden, into: c)
-        kernels.dots(v, direct, into: part)
+        kernels.product(v, expansion, into: scratch, activation: .quickGELU, by: hands)
+        kernels.dots(scratch, hidden, into: c, by: hands)
+        kernels.dots(v, direct, into: part, by: hands)
         c.add(part)
         c.add(bias)
     }

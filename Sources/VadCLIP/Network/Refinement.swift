@@ -63,7 +63,7 @@ struct Refinement: Sendable {
             let change = scratch.kept.rows(rows)
             kernels.convolve(
                 scratch.padded, convolutions[index], into: change, inputs: scratch.convolutionInputs,
-                outputs: scratch.convolutionOutputs, scratch: scratch.narrow)
+                outputs: scratch.convolutionOutputs, by: scratch.hands)
             x.rows(rows).addPositive(of: change)
         }
         scratch.output.rows(0..<m).copy(from: x.rows(0..<m))

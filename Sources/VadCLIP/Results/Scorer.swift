@@ -30,9 +30,11 @@ public final class Scorer {
     private let model: Model
 
     /// Reserves scratch memory for the model.
-    public init(model: Model) {
+    ///
+    /// - Parameter helper: by which another thread can be lent while a video is scored
+    public init(model: Model, helper: Helper? = nil) {
         self.model = model
-        chunkScorer = ChunkScorer(model: model)
+        chunkScorer = ChunkScorer(model: model, helper: helper)
     }
 
     /// Logits of features [T, d] against `classes` (the model's own by default).

@@ -138,8 +138,8 @@ struct EngineOperation {
                 inputs: inputs, outputs: outputs, inputMajor: random(inputs, outputs, workspace).values(),
                 kernels: kernels)
             let c = workspace.matrix(rows: l, columns: outputs)
-            let narrow = workspace.narrowScratch(rows: l, inputs: inputs, for: kernels)
-            return (c, { kernels.product(a, Linear(weights: weights), into: c, scratch: narrow) })
+            let hands = workspace.hands(rows: l, inputs: inputs, for: kernels)
+            return (c, { kernels.product(a, Linear(weights: weights), into: c, by: hands) })
         }
     }
 
@@ -158,9 +158,9 @@ struct EngineOperation {
             let y = workspace.matrix(rows: l, columns: d)
             let inputs = workspace.matrix(rows: points, columns: d)
             let outputs = workspace.matrix(rows: points, columns: d)
-            let narrow = workspace.narrowScratch(rows: tiles, inputs: d, for: kernels)
+            let hands = workspace.hands(rows: tiles, inputs: d, for: kernels)
             return (
-                y, { kernels.convolve(x, weights, into: y, inputs: inputs, outputs: outputs, scratch: narrow) }
+                y, { kernels.convolve(x, weights, into: y, inputs: inputs, outputs: outputs, by: hands) }
             )
         }
     }
