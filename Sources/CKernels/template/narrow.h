@@ -30,46 +30,17 @@ INLINE ptrdiff_t row_bytes(ptrdiff_t values, ptrdiff_t size) {
 }
 
 // The rows past the last whole tile, each number of them by a kernel of its own; RUN(rows) runs it.
+#define RUN_3(RUN) case 3: RUN(3); break; case 2: RUN(2); break; case 1: RUN(1); break;
+#define RUN_5(RUN) case 5: RUN(5); break; case 4: RUN(4); break; RUN_3(RUN)
+#define RUN_7(RUN) case 7: RUN(7); break; case 6: RUN(6); break; RUN_5(RUN)
+#define RUN_11(RUN) case 11: RUN(11); break; case 10: RUN(10); break; case 9: RUN(9); break; case 8: RUN(8); break; RUN_7(RUN)
 #if MR == 12
-#define RUN_REST(rows, RUN)                                                                                            \
-    switch (rows) {                                                                                                    \
-        case 11: RUN(11); break;                                                                                       \
-        case 10: RUN(10); break;                                                                                       \
-        case 9: RUN(9); break;                                                                                         \
-        case 8: RUN(8); break;                                                                                         \
-        case 7: RUN(7); break;                                                                                         \
-        case 6: RUN(6); break;                                                                                         \
-        case 5: RUN(5); break;                                                                                         \
-        case 4: RUN(4); break;                                                                                         \
-        case 3: RUN(3); break;                                                                                         \
-        case 2: RUN(2); break;                                                                                         \
-        case 1: RUN(1); break;                                                                                         \
-    }
+#define RUN_FEWER RUN_11
 #elif MR == 8
-#define RUN_REST(rows, RUN)                                                                                            \
-    switch (rows) {                                                                                                    \
-        case 7: RUN(7); break;                                                                                         \
-        case 6: RUN(6); break;                                                                                         \
-        case 5: RUN(5); break;                                                                                         \
-        case 4: RUN(4); break;                                                                                         \
-        case 3: RUN(3); break;                                                                                         \
-        case 2: RUN(2); break;                                                                                         \
-        case 1: RUN(1); break;                                                                                         \
-    }
+#define RUN_FEWER RUN_7
 #elif MR == 6
-#define RUN_REST(rows, RUN)                                                                                            \
-    switch (rows) {                                                                                                    \
-        case 5: RUN(5); break;                                                                                         \
-        case 4: RUN(4); break;                                                                                         \
-        case 3: RUN(3); break;                                                                                         \
-        case 2: RUN(2); break;                                                                                         \
-        case 1: RUN(1); break;                                                                                         \
-    }
+#define RUN_FEWER RUN_5
 #elif MR == 4
-#define RUN_REST(rows, RUN)                                                                                            \
-    switch (rows) {                                                                                                    \
-        case 3: RUN(3); break;                                                                                         \
-        case 2: RUN(2); break;                                                                                         \
-        case 1: RUN(1); break;                                                                                         \
-    }
+#define RUN_FEWER RUN_3
 #endif
+#define RUN_REST(rows, RUN) switch (rows) { RUN_FEWER(RUN) }

@@ -22,10 +22,7 @@ struct ImageSelfTest: Sendable {
         guard found.columns == features.columns else {
             throw .notAModel("the image tower's self-test was recorded for another width than its features have")
         }
-        let worst = zip(found.values, features.values).reduce(Float(0)) { worst, pair in
-            let difference = abs(pair.0 - pair.1)
-            return difference.isNaN ? .infinity : max(worst, difference)
-        }
+        let worst = SelfTest.worst(found.values, features.values)
         let allowed = given ?? tolerance(tower.configuration)
         guard worst < .infinity, worst <= allowed else {
             throw .imageTestFailed(kernels: kernels, difference: worst, tolerance: allowed)
@@ -35,9 +32,10 @@ struct ImageSelfTest: Sendable {
 
     /// As `SelfTest.tolerance`: what float32 can't hold of the largest value after so many products.
     private func tolerance(_ configuration: ImageTower.Configuration) -> Float {
-        let largest = features.values.reduce(0) { max($0, abs($1)) }
-        let units = Float(4 * configuration.layers + 4) * Float(configuration.width).squareRoot() / 2
-        return max(Self.tolerance, largest * Float.ulpOfOne * units)
+        max(
+            Self.tolerance,
+            SelfTest.roundings(
+                of: features.values, products: 4 * configuration.layers + 4, width: configuration.width))
     }
 
     private static func features(_ tower: ImageTower) -> Matrix {

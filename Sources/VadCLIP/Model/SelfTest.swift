@@ -12,10 +12,14 @@ public struct SelfTest: Sendable, Equatable {
     /// whose errors, half a unit in the last place each, grow as the root of their number; units are those of the largest
     /// logit, as small ones are differences of large sums.
     static func tolerance(of logits: [Float], _ configuration: ModelConfiguration) -> Float {
-        let largest = logits.reduce(0) { max($0, abs($1)) }
-        let products = Float(4 * configuration.layers + 8)
-        let units = products * Float(configuration.width).squareRoot() / 2
-        return max(tolerance, largest * Float.ulpOfOne * units)
+        max(tolerance, roundings(of: logits, products: 4 * configuration.layers + 8, width: configuration.width))
+    }
+
+    /// What rounding may come to in so many products, each a sum of about `width` numbers.
+    static func roundings(of values: [Float], products: Int, width: Int) -> Float {
+        let largest = values.reduce(0) { max($0, abs($1)) }
+        let units = Float(products) * Float(width).squareRoot() / 2
+        return largest * Float.ulpOfOne * units
     }
 
     /// How far from the recorded logits those of an arithmetic of fewer bits are.
@@ -88,7 +92,8 @@ public struct SelfTest: Sendable, Equatable {
         return 2 * difference[keyPath: branch] + float32
     }
 
-    private static func worst(_ found: [Float], _ recorded: [Float]) -> Float {
+    /// The largest difference; infinity where one is not a number.
+    static func worst(_ found: [Float], _ recorded: [Float]) -> Float {
         var worst: Float = 0
         for (a, b) in zip(found, recorded) {
             let difference = abs(a - b)
