@@ -13,4 +13,10 @@ public enum ModelName {
         guard let first = text.utf8.first, ASCII.isAlphanumeric(first), text.utf8.count <= longest else { return false }
         return text.utf8.allSatisfy { ASCII.isAlphanumeric($0) || "._-".utf8.contains($0) }
     }
+
+    /// A name, or a name, `@` and what stands for the first digits of a SHA-256 behind it.
+    public static func parts(of text: String) -> (name: String, digits: String?) {
+        guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")) else { return (text, nil) }
+        return (String(text[..<sign]), String(text[text.utf8.index(after: sign)...]))
+    }
 }

@@ -111,10 +111,10 @@ extension ModelRegistry {
     public func find(_ text: String) async throws(ModelLookupError) -> ModelVersion {
         let names = state.withLock { $0.names }
         if let name = names.first(where: { $0.text.hasBytes(of: text) }) { return name.current }
-        guard let sign = text.utf8.lastIndex(of: UInt8(ascii: "@")),
-            let name = names.first(where: { $0.text.hasBytes(of: String(text[..<sign])) })
-        else { throw .unknownName(text, served: names.map(\.text)) }
-        let digits = String(text[text.utf8.index(after: sign)...])
+        let parts = ModelName.parts(of: text)
+        guard let digits = parts.digits, let name = names.first(where: { $0.text.hasBytes(of: parts.name) }) else {
+            throw .unknownName(text, served: names.map(\.text))
+        }
         return try await Self.version(among: name.all, beginning: digits, of: text)
     }
 

@@ -214,10 +214,8 @@ extension VigilService {
 
     /// A name, or a name, `@` and the first digits of a SHA-256. What is served now says nothing of what jobs were accepted for.
     private static func model(_ value: ParameterReader) throws(OptionError) -> (name: String, digits: String?) {
-        let text = try value.text()
-        let sign = text.utf8.lastIndex(of: UInt8(ascii: "@"))
-        let name = String(text[..<(sign ?? text.endIndex)])
-        let digits = sign.map { String(text[text.utf8.index(after: $0)...]).asciiLowercase }
+        let (name, given) = ModelName.parts(of: try value.text())
+        let digits = given?.asciiLowercase
         let areDigits = digits.map { (1...64).contains($0.utf8.count) && $0.utf8.allSatisfy(ASCII.isHexDigit) } ?? true
         guard ModelName.isFit(name), areDigits else {
             throw value.error("is no model: expected one name, or a name, '@' and the first digits of a SHA-256")
