@@ -71,7 +71,7 @@ private enum SettingSchema {
 
     private static func type(_ kind: Setting.Kind) -> [String] {
         switch kind {
-        case .text, .path: ["\"type\": \"string\""]
+        case .text, .path, .canary: ["\"type\": \"string\""]
         case .integer(let range, _):
             ["\"type\": \"integer\"", "\"minimum\": \(range.lowerBound)", "\"maximum\": \(range.upperBound)"]
         case .octal: ["\"type\": [\"string\", \"integer\"]", "\"pattern\": \"^0?[0-7]{0,3}$\""]

@@ -40,9 +40,6 @@ struct CanaryOptions {
                 "found \(quoted(text)), expected NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%, of more than 0 to 100"
             )
         }
-        guard wish.path.pieces(between: ASCII.slash).first.map({ !$0.utf8.elementsEqual("~".utf8) }) ?? true else {
-            throw settings.failure("canary", "found \(quoted(text)), where nothing is put in the place of ~")
-        }
         // What the folder of models lacks now may come yet.
         guard library.folder != nil || library.files.contains(where: { $0.name.hasBytes(of: wish.name) }) else {
             let names = library.files.map { "'\($0.name)'" }.joined(separator: ", or ")

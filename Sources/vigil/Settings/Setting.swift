@@ -17,6 +17,8 @@ struct Setting: Sendable {
         case list(String)
         /// Files of models, each as `NAME=FILE` or `FILE`; in the file a list of them too.
         case models
+        /// `NAME=FILE:SHARE%`, a file of a model within a text; the words that tell so.
+        case canary(String)
     }
 
     /// What is done with a path.

@@ -79,7 +79,7 @@ extension Setting {
         case .integer, .number: "number"
         case .octal: "mode"
         case .choice: "name"
-        case .text, .boolean: "text"
+        case .text, .canary, .boolean: "text"
         case .list: "list"
         case .models: "name=file"
         }

@@ -37,7 +37,7 @@ extension Setting {
                 + "that come, change and go are seen within seconds.",
             in: .general, of: [.serve]),
         Setting(
-            "canary", .text("NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%"),
+            "canary", .canary("NAME=FILE:SHARE%, such as ucf-crime=new.safetensors:5%"),
             "Score this part of the jobs of the model NAME by FILE too, and tell how far they differ; results stay what they are.",
             in: .general, of: [.serve]),
         Setting(

@@ -27,7 +27,7 @@ extension Setting {
             switch kind {
             // A path may have blanks at its ends.
             case .path: .text(text)
-            case .text: .text(plain)
+            case .text, .canary: .text(plain)
             case .integer(let range, _): GivenValue.whole(plain).flatMap { range.contains($0) ? .integer($0) : nil }
             case .octal(let range): Int(plain, radix: 8).flatMap { range.contains($0) ? .integer($0) : nil }
             case .number(let range): GivenValue.number(plain).flatMap { range.contains($0) ? .number($0) : nil }
@@ -91,7 +91,7 @@ extension Setting {
         switch kind {
         case .octal, .boolean: return try value(of: GivenValue.whole(text).map { "\($0)" } ?? text)
         case .integer, .number: return try value(of: text)
-        case .text, .path, .choice, .list, .models:
+        case .text, .path, .choice, .list, .models, .canary:
             throw SettingFault(found: isSecret ? "a number" : "the number \(text.prefix(40))")
         }
     }
@@ -124,6 +124,8 @@ extension Setting {
                 if let fault = unreplaced(in: path, isFromShell: isFromShell) { return fault }
             }
             return nil
+        case (.canary, .text(let text)):
+            return CanaryOptions.Wish(text).flatMap { unreplaced(in: $0.path, isFromShell: isFromShell) }
         default: return nil
         }
     }
@@ -150,7 +152,7 @@ extension Setting {
     /// What is expected, for a person.
     var expected: String {
         switch kind {
-        case .text(let what), .list(let what), .path(.output(let what)): what
+        case .text(let what), .list(let what), .path(.output(let what)), .canary(let what): what
         case .path(.input): "the path of a file"
         case .models: "FILE, or NAME=FILE, where NAME is \(ModelName.expected)"
         case .integer(let range, let unit):

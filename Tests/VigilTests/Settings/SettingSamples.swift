@@ -86,6 +86,9 @@ struct SettingSamples {
             (wrongTexts, wrongJSON) = (
                 ["~/a", "a=~/a", "é=\(file)", "a="], none + ["true", "1", "[1]", "[\"\"]", "[\"é=x\"]"]
             )
+        case .canary:
+            good = [Good(text: "a=\(file):5%", json: "\"a=\(file):5%\"", value: .text("a=\(file):5%"))]
+            (wrongTexts, wrongJSON) = (["a=~/a:5%"], none + ["true", "1", "[\"a\"]", "\"a=~/a:5%\""])
         case .list:
             good = [Good(text: "a,b", json: "[\"a\", \"b\"]", value: .list(["a", "b"]))]
             (wrongTexts, wrongJSON) = ([], none + ["true", "1", "[1]", "[\"\"]"])
@@ -102,7 +105,7 @@ extension Settings {
     /// What counts for a setting, read as its type is read.
     func read(_ setting: Setting) throws -> SettingValue? {
         switch setting.kind {
-        case .text, .path, .choice: try text(setting.name).map { .text($0) }
+        case .text, .path, .canary, .choice: try text(setting.name).map { .text($0) }
         case .integer, .octal: try integer(ifSet: setting.name).map { .integer($0) }
         case .number: try number(ifSet: setting.name).map { .number($0) }
         case .boolean: .boolean(try isOn(setting.name))
