@@ -96,6 +96,13 @@ public struct AtomicFile: ~Copyable {
         if isFlushed { try AtomicFile.flushFolder(of: path) }
     }
 
+    /// Writes a whole file, durably.
+    public static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+        var file = try AtomicFile(path: path)
+        try file.write(bytes)
+        try file.commit()
+    }
+
     private static func flushFolder(of path: String) throws(FileError) {
         let folder = split(path).folder
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

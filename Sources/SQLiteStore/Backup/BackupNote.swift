@@ -26,8 +26,6 @@ public struct BackupNote: Sendable, Equatable {
     }
 
     func write(in places: StatePlaces) throws(FileError) {
-        var file = try AtomicFile(path: places.backup)
-        try file.write(Array("\(Self.mark)\n\(madeAt.milliseconds)\n\(folder)".utf8))
-        try file.commit()
+        try AtomicFile.write(Array("\(Self.mark)\n\(madeAt.milliseconds)\n\(folder)".utf8), to: places.backup)
     }
 }

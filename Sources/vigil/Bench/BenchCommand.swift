@@ -231,9 +231,7 @@ struct ServeBenchCommand: AsyncParsableCommand {
         guard let phase = report.phases.first else { return }
         var text = ""
         phase.tally.latencies.outputPercentileDistribution(to: &text, outputValueUnitScalingRatio: 1e6)
-        var file = try AtomicFile(path: path)
-        try file.write(Array(text.utf8))
-        try file.commit()
+        try AtomicFile.write(Array(text.utf8), to: path)
     }
 }
 

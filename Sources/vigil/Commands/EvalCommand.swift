@@ -120,7 +120,7 @@ struct EvalCommand: ParsableCommand {
         } else {
             try Terminal.print(Array(EvalTable(document).text.utf8))
         }
-        if let report { try EvalFiles.write(EvaluationReport(document).html, to: report) }
+        if let report { try AtomicFile.write(EvaluationReport(document).html, to: report) }
         if let plots { try EvalFiles.writePlots(of: document, to: plots) }
     }
 }

@@ -3,13 +3,6 @@ import Platform
 
 /// The files that `vigil eval` writes beside its tables.
 enum EvalFiles {
-    /// Writes a file that appears whole or not at all.
-    static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
-        var file = try AtomicFile(path: path)
-        try file.write(bytes)
-        try file.commit()
-    }
-
     /// Throws where the charts can't be written into a folder that is there, or can't be made.
     static func checkPlots(in folder: String) throws {
         do throws(FileError) {
@@ -23,6 +16,8 @@ enum EvalFiles {
     /// Writes the charts, each a file, into a folder that is made where it is not there.
     static func writePlots(of document: EvaluationDocument, to folder: String) throws(FileError) {
         try WorkFolder.make(folder)
-        for (name, svg) in EvaluationCharts(document).files { try write(Array(svg.utf8), to: "\(folder)/\(name)") }
+        for (name, svg) in EvaluationCharts(document).files {
+            try AtomicFile.write(Array(svg.utf8), to: "\(folder)/\(name)")
+        }
     }
 }

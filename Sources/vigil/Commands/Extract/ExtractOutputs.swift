@@ -110,11 +110,7 @@ struct ExtractOutputs {
     }
 
     private static func write(_ bytes: [UInt8], to path: String) throws {
-        do throws(FileError) {
-            var file = try AtomicFile(path: path)
-            try file.write(bytes)
-            try file.commit()
-        } catch {
+        do throws(FileError) { try AtomicFile.write(bytes, to: path) } catch {
             throw Failure(.configuration, error.description)
         }
     }
