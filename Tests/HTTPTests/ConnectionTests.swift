@@ -229,6 +229,7 @@ struct LifecycleTests {
     @Test("when the server ends, an idle connection has a last moment (rule 29)")
     func shutdownWhileIdle() {
         let idle = StateHarness()
+        idle.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         idle.pass(.seconds(50))
         shutDown(idle)
         idle.pass(.milliseconds(99))
@@ -240,6 +241,21 @@ struct LifecycleTests {
         lateRequest.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(lateRequest.sent.contains("Connection: close"))
         #expect(lateRequest.isHalfClosed)
+    }
+
+    @Test("when the server ends, a connection that has not asked yet has a second: its first request is on the way (rule 29)")
+    func shutdownBeforeTheFirstRequest() {
+        let silent = StateHarness()
+        shutDown(silent)
+        silent.pass(.milliseconds(999))
+        #expect(!silent.isClosed)
+        silent.pass(.milliseconds(1))
+        #expect(silent.isClosed)
+        let late = StateHarness()
+        shutDown(late)
+        late.pass(.milliseconds(500))
+        late.feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(late.statuses == [200])
     }
 
     @Test("when the server ends, a request under way is answered, and the answer says close (rule 29)")

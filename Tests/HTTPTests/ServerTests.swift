@@ -281,6 +281,43 @@ struct ServerTests {
         }
     }
 
+    @Test("whoever is connected when the server ends is answered, however many connect at that moment (rule 29)")
+    func connectsAtTheEnd() async throws {
+        for _ in 0..<20 {
+            try await TestServer.run(routes: { router in
+                router.get("/now", .immediate { _ in Response(status: .ok, text: "now") })
+            }) { server in
+                let begun = Gate()
+                async let clients = withThrowingTaskGroup(of: [String].self) { group in
+                    for _ in 0..<4 {
+                        group.addTask {
+                            try await blocking { [port = server.port] in
+                                var answers: [String] = []
+                                // Refused is what is to come at the end.
+                                while let client = try? RawClient(port: port) {
+                                    do {
+                                        try client.send("GET /now HTTP/1.1\r\nHost: a\r\n\r\n")
+                                        answers.append(try client.readToEnd())
+                                    } catch {
+                                        answers.append("\(error)")
+                                    }
+                                    if answers.count == 8 { Task { await begun.open() } }
+                                }
+                                return answers
+                            }
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0 += $1 }
+                }
+                server.server.beginShutdown()
+                await begun.wait()
+                await server.server.shutdown(grace: .seconds(20))
+                let unanswered = try await clients.filter { !$0.hasSuffix("now") }
+                #expect(unanswered.isEmpty, "\(unanswered)")
+            }
+        }
+    }
+
     @Test("what does not end in the grace period is cut off and cancelled (rule 29)")
     func graceExpires() async throws {
         let started = Gate()
