@@ -243,7 +243,7 @@ struct LifecycleTests {
         #expect(lateRequest.isHalfClosed)
     }
 
-    @Test("when the server ends, a connection that has not asked yet has a second: its first request is on the way (rule 29)")
+    @Test("when the server ends, a connection that has not asked yet has a second to (rule 29)")
     func shutdownBeforeTheFirstRequest() {
         let silent = StateHarness()
         shutDown(silent)

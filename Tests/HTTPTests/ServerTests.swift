@@ -281,20 +281,29 @@ struct ServerTests {
         }
     }
 
-    @Test("whoever is connected when the server ends is answered, however many connect at that moment (rule 29)")
-    func connectsAtTheEnd() async throws {
-        for _ in 0..<20 {
-            try await TestServer.run(routes: { router in
-                router.get("/now", .immediate { _ in Response(status: .ok, text: "now") })
-            }) { server in
+    @Test(
+        "whoever is connected when the server ends is answered, however many connect at that moment (rule 29)",
+        arguments: ["TCP", "Unix"])
+    func connectsAtTheEnd(kind: String) async throws {
+        let folder = try ScratchFolder()
+        for _ in 0..<8 {
+            try await TestServer.run(
+                { configuration in
+                    if kind == "Unix" { configuration.listen = [.unix(path: folder.path + "/socket")] }
+                },
+                routes: { router in
+                    router.get("/now", .immediate { _ in Response(status: .ok, text: "now") })
+                }
+            ) { server in
+                let address = try #require(server.server.addresses.first)
                 let begun = Gate()
                 async let clients = withThrowingTaskGroup(of: [String].self) { group in
                     for _ in 0..<4 {
                         group.addTask {
-                            try await blocking { [port = server.port] in
+                            try await blocking {
                                 var answers: [String] = []
                                 // Refused is what is to come at the end.
-                                while let client = try? RawClient(port: port) {
+                                while let client = try? RawClient(to: address) {
                                     do {
                                         try client.send("GET /now HTTP/1.1\r\nHost: a\r\n\r\n")
                                         answers.append(try client.readToEnd())

@@ -1,4 +1,7 @@
-/* What Swift's Glibc module leaves out, or what Swift takes for unsafe: accept4, epoll, the allocator, the environment. */
+/*
+ * What Swift's Glibc module leaves out, or what Swift takes for unsafe: accept4, socket filters, epoll, the allocator, the
+ * environment.
+ */
 #ifndef VIGIL_CLINUX_H
 #define VIGIL_CLINUX_H
 
@@ -10,6 +13,14 @@
  * Returns the descriptor, or -1 with errno set.
  */
 int vigil_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
+
+/*
+ * From now on the kernel drops what would begin another TCP connection to `listener`, as if it had been lost on the way:
+ * its client sends it again a second later. Connections that have begun are completed. A connection that is accepted
+ * inherits the filter, which no segment of an open connection is met by.
+ * Returns 0, or -1 with errno set.
+ */
+int vigil_drop_handshakes(int listener);
 
 /*
  * Sets up the C library's allocator: blocks of `mapped` bytes or more are mapped one by one and go back to the system

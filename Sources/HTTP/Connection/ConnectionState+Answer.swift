@@ -7,6 +7,7 @@ extension ConnectionState {
     mutating func begin(_ request: RoutedHead, now: MonotonicTime) -> Action? {
         let head = request.head
         phase = .exchange
+        hasAsked = true
         let exchange = Exchange(
             method: head.method, requestID: ids.id(for: head.fields), version: head.version, began: now,
             persists: head.controls.persists)
@@ -154,6 +155,7 @@ extension ConnectionState {
     mutating func refuseHead(_ problem: HTTPProblem, now: MonotonicTime) {
         headClock = nil
         phase = .exchange
+        hasAsked = true
         let exchange = Exchange(
             method: parser.isHead ? .head : nil, requestID: ids.new(), version: .http11, began: now, persists: false)
         exchange.bodyUse = .abandoned

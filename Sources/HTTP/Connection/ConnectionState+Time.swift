@@ -13,7 +13,8 @@ extension ConnectionState {
                 let due = begun + context.timeouts.requestHead
                 return isShuttingDown ? min(due, idleSince + Self.lastHead) : due
             }
-            let mayIdle = isShuttingDown ? Self.lastCall : context.timeouts.keepAliveIdle
+            let lastMoment = hasAsked ? Self.lastCall : Self.lastHead
+            let mayIdle = isShuttingDown ? lastMoment : context.timeouts.keepAliveIdle
             let idle = output.isEmpty ? idleSince + mayIdle : .distantFuture
             return min(input ?? idle, writeClock?.deadline ?? .distantFuture)
         case .exchange, .closing:
@@ -85,14 +86,15 @@ extension ConnectionState {
     }
 
     /// The server ends: answers say so from now on. A client that is idle has a last moment, since its next request may
-    /// be on the way; if it comes it is answered, and if not the connection ends.
+    /// be on the way; if it comes it is answered, and if not the connection ends. One that has only just connected is
+    /// about to ask: it is waited for as for a head that has begun.
     mutating func shutDown(now: MonotonicTime) {
         isShuttingDown = true
         idleSince = now
     }
 
     private static let lastCall = Duration.milliseconds(100)
-    /// What a head that has begun is given to be complete: what is not was never accepted.
+    /// What a head that has begun is given to be complete, and the first one to come: what is not was never accepted.
     private static let lastHead = Duration.seconds(1)
 }
 

@@ -60,6 +60,8 @@ struct ConnectionState {
     /// Whether the client has ended its side.
     var inputEnded = false
     var isShuttingDown = false
+    /// Whether a request has come by this connection.
+    var hasAsked = false
     /// Whether answers end the connection though the server goes on.
     var saysClose = false
 

@@ -112,7 +112,7 @@ public final class HTTPServer: Sendable {
         for address in configuration.listen.isEmpty ? [internet] : configuration.listen {
             if case .passed = address {
                 for descriptor in try PassedSockets.take() {
-                    listeners.append(listener(ListeningSocket(listening: Socket(owning: descriptor), file: nil)))
+                    listeners.append(listener(ListeningSocket(passed: Socket(owning: descriptor))))
                 }
             } else {
                 let socket = try ListeningSocket(

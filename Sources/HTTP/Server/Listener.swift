@@ -24,6 +24,8 @@ final class Listener: @unchecked Sendable {
     private let logger: Logger
     private var source: (any DispatchSourceRead)?
     private var isPaused = false
+    /// Whether nobody else can begin to connect.
+    private var isEnding = false
     private var nextLoop = 0
     /// Connections beyond the limit, which wait for idle ones to make room.
     private var seekers: [(descriptor: Int32, arrival: Arrival)] = []
@@ -57,10 +59,14 @@ final class Listener: @unchecked Sendable {
         }
     }
 
-    /// Takes what has already been connected, and then closes the socket; returns once it is closed.
+    /// Takes everyone who is connected, and then closes the socket; returns once it is closed.
     func stop() async {
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-            queue.async { self.stop(done) }
+            queue.async {
+                self.isEnding = true
+                let pause = Int(clamping: (self.socket?.endConnecting() ?? .zero).wholeNanoseconds)
+                self.queue.asyncAfter(deadline: .now() + .nanoseconds(pause)) { self.stop(done) }
+            }
         }
     }
 
@@ -69,41 +75,58 @@ final class Listener: @unchecked Sendable {
             done.resume()
             return
         }
-        acceptReady()
+        acceptAll()
         // The descriptor must outlive the source.
-        source.setCancelHandler {
-            self.onSettled = {
-                self.socket = nil
-                done.resume()
-            }
-            self.reportSettled()
-        }
+        source.setCancelHandler { self.close(done) }
         source.cancel()
         if isPaused { source.resume() }
         self.source = nil
+    }
+
+    private func close(_ done: CheckedContinuation<Void, Never>) {
+        acceptAll()
+        guard !isSeeking, seekers.isEmpty else {
+            onSettled = { self.close(done) }
+            return
+        }
+        socket = nil
+        done.resume()
     }
 
     private func acceptReady() {
         dispatchPrecondition(condition: .onQueue(queue))
         defer { seekRoom() }
         for _ in 0..<Self.acceptsPerTurn {
-            guard counters.open.load(ordering: .relaxed) < maxConnections + Self.refusalReserve else {
-                pauseAccepting()
-                return
-            }
-            switch socket?.accept() {
-            case .connection(let descriptor, let peer): hand(descriptor, peer)
-            case .again: continue
-            case .nothing, nil:
-                hasWarned = false
-                return
-            case .exhausted(let code):
-                if !hasWarned { logger.warning("accepting pauses", metadata: ["errno": .stringConvertible(code)]) }
-                hasWarned = true
-                pauseAccepting()
-                return
-            }
+            guard acceptOne() else { return }
         }
+    }
+
+    /// Takes everyone who waits, for whom there is room.
+    private func acceptAll() {
+        while acceptOne() {}
+        seekRoom()
+    }
+
+    /// - Returns: whether another one may wait
+    private func acceptOne() -> Bool {
+        guard counters.open.load(ordering: .relaxed) < maxConnections + Self.refusalReserve else {
+            pauseAccepting()
+            return false
+        }
+        switch socket?.accept() {
+        case .connection(let descriptor, let peer): hand(descriptor, peer)
+        case .again: break
+        case .nothing, nil:
+            hasWarned = false
+            return false
+        case .exhausted where isEnding: return false
+        case .exhausted(let code):
+            if !hasWarned { logger.warning("accepting pauses", metadata: ["errno": .stringConvertible(code)]) }
+            hasWarned = true
+            pauseAccepting()
+            return false
+        }
+        return true
     }
 
     private func hand(_ descriptor: Int32, _ peer: SocketAddress) {

@@ -17,6 +17,7 @@ struct ListeningSocket: ~Copyable {
     let address: ListenAddress
     /// The file of a Unix socket, to be removed with it.
     private let file: UnixSocketFile?
+    private let isPassed: Bool
 
     /// Binds and listens.
     ///
@@ -29,7 +30,7 @@ struct ListeningSocket: ~Copyable {
             guard let (storage, length) = address.storage() else { throw .invalidHost(address.host) }
             let socket = try Self.bound(storage, length, for: wanted)
             try Self.open(socket, backlog, for: wanted)
-            self.init(listening: socket, file: nil)
+            self.init(listening: socket)
         case .unix(let path):
             guard let (storage, length) = UnixSocketPath.storage(path) else { throw .invalidPath(path) }
             try Self.makeRoom(at: path)
@@ -43,11 +44,19 @@ struct ListeningSocket: ~Copyable {
         }
     }
 
-    /// Takes over a socket that listens already.
-    init(listening socket: consuming Socket, file: consuming UnixSocketFile?) {
+    /// Takes over a socket that listens already, and that was passed to this process.
+    init(passed socket: consuming Socket) {
+        address = Self.address(of: socket.descriptor)
+        self.socket = socket
+        file = nil
+        isPassed = true
+    }
+
+    private init(listening socket: consuming Socket, file: consuming UnixSocketFile? = nil) {
         address = Self.address(of: socket.descriptor)
         self.socket = socket
         self.file = file
+        isPassed = false
     }
 
     /// Takes one connection that waits.
@@ -58,6 +67,27 @@ struct ListeningSocket: ~Copyable {
         if descriptor >= 0 { return .connection(descriptor, SocketAddress(storage)) }
         return Self.refusal(errno)
     }
+
+    /// Lets nobody else begin to connect, so that everyone who is connected can still be accepted before the socket is
+    /// closed; the kernel resets whoever is not. Where it can't be had, connections go on coming.
+    ///
+    /// - Returns: how long those who have begun may take to be connected.
+    borrowing func endConnecting() -> Duration {
+        switch address {
+        case .internet:
+            // A socket that was passed stays open in whoever has passed it, for the next process.
+            guard !isPassed, vigil_drop_handshakes(socket.descriptor) == 0 else { return .zero }
+            return Self.roundTrip
+        case .unix:
+            file?.remove()
+            // What is in the queue stays there; accepting fails once that is empty.
+            shutdown(socket.descriptor, Int32(SHUT_RD))
+            return .zero
+        case .passed: return .zero
+        }
+    }
+
+    private static let roundTrip = Duration.milliseconds(100)
 
     /// What an error of `accept` means. Those of the connection that was taken concern that connection alone
     /// (accept(2)); whatever is not known to pass by itself would only come again at once.
@@ -151,7 +181,10 @@ struct UnixSocketFile: ~Copyable {
         inode = status.st_ino
     }
 
-    deinit {
+    deinit { remove() }
+
+    /// Removes the file, unless it is another one by now.
+    borrowing func remove() {
         guard let status = Self.status(path), status.st_dev == device, status.st_ino == inode else { return }
         unlink(path)
     }
