@@ -87,7 +87,9 @@ struct ListeningSocket: ~Copyable {
         }
     }
 
-    private static let roundTrip = Duration.milliseconds(100)
+    /// Enough for a network of machines side by side. A longer one would keep more of those who only now begin waiting for
+    /// the second after which they try again.
+    private static let roundTrip = Duration.milliseconds(10)
 
     /// What an error of `accept` means. Those of the connection that was taken concern that connection alone
     /// (accept(2)); whatever is not known to pass by itself would only come again at once.
