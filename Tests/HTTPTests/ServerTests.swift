@@ -305,7 +305,7 @@ struct ServerTests {
                                 // Refused is what is to come at the end.
                                 while let client = try? RawClient(to: address) {
                                     do {
-                                        try client.send("GET /now HTTP/1.1\r\nHost: a\r\n\r\n")
+                                        try client.send("GET /now HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                                         answers.append(try client.readToEnd())
                                     } catch {
                                         answers.append("\(error)")
