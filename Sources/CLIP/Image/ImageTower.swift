@@ -93,7 +93,7 @@ public struct ImageTower: Sendable {
         if let block = blocks.last { block.runLast(batch, kernels: kernels) }
         seen(last.x)
         kernels.layerNorm(last.x, lastNorm, into: last.normed)
-        kernels.product(last.normed, projection, into: last.features)
+        kernels.product(last.normed, projection, into: last.features, scratch: last.narrow)
         return last.features
     }
 
@@ -117,7 +117,7 @@ public struct ImageTower: Sendable {
                     bytes.copy(image[start..<start + 3 * patch], row: row, column: line * 3 * patch)
                 }
             }
-            kernels.product(bytes, patches, into: x, residual: x)
+            kernels.product(bytes, patches, into: x, residual: x, scratch: memory.narrow)
             kernels.layerNorm(x, norm, into: x)
         }
     }
