@@ -42,7 +42,7 @@ public struct ModelImporter {
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
-            prepared: options.prepared.map { options.computes.map($0.computing) } ?? [], training: nil, image: image)
+            prepared: options.preparedFor, training: nil, image: image)
         let difference = try maker.write(to: path)
         return ImportSummary(
             name: maker.name, configuration: configuration, parameters: maker.parameters, sourceSHA256: maker.source,
@@ -61,7 +61,7 @@ public struct ModelImporter {
         }
         try ImageFile.check(source.configuration, width: configuration.width, in: source.file.path)
         return ImagePlan(
-            source: source, precision: options.precision, prepared: options.prepared,
+            source: source, precision: options.precision, prepared: options.preparedFor,
             sourceSHA256: FileDigest(of: source.file).value)
     }
 
@@ -196,6 +196,9 @@ public struct ImportOptions: Sendable {
     public var prepared: Kernels?
     /// The arithmetics that they are prepared for.
     public var computes: [Compute] = [.float32]
+
+    /// The kernels with each of the arithmetics.
+    var preparedFor: [Kernels] { prepared.map { computes.map($0.computing) } ?? [] }
 
     /// The defaults: everything from the checkpoint.
     public init() {}
