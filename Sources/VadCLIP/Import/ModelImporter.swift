@@ -46,7 +46,7 @@ public struct ModelImporter {
         let difference = try maker.write(to: path)
         return ImportSummary(
             name: maker.name, configuration: configuration, parameters: maker.parameters, sourceSHA256: maker.source,
-            precision: options.precision, difference: difference, prepared: options.prepared?.name,
+            precision: options.precision, difference: difference,
             imageTower: image?.source.configuration, notes: notes)
     }
 
@@ -198,7 +198,7 @@ public struct ImportOptions: Sendable {
     public var computes: [Compute] = [.float32]
 
     /// The kernels with each of the arithmetics.
-    var preparedFor: [Kernels] { prepared.map { computes.map($0.computing) } ?? [] }
+    public var preparedFor: [Kernels] { prepared.map { computes.map($0.computing) } ?? [] }
 
     /// The defaults: everything from the checkpoint.
     public init() {}
@@ -218,8 +218,6 @@ public struct ImportSummary: Sendable {
     public let precision: WeightPrecision
     /// The largest difference of a logit of the self-test from full precision's; nil for float32.
     public let difference: Float?
-    /// The kernels that the weights are prepared for, if any.
-    public let prepared: String?
     /// Shape of the image tower that was kept, if any.
     public let imageTower: ImageTower.Configuration?
     /// Choices that the checkpoint left open and the options did not settle, in plain words.

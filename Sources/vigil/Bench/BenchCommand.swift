@@ -52,12 +52,6 @@ struct EngineBenchCommand: AsyncParsableCommand {
         let settings = try Settings(.bench, options: general.given, own)
         let kernels = try settings.kernels()
         if image {
-            guard kernels.compute == .float32 else {
-                throw Failure(
-                    .usage,
-                    "--compute \(kernels.compute.rawValue): the image tower computes in float32; expected that with --image"
-                )
-            }
             let report = try ImageBench(kernels: kernels, threads: threads, runs: runs).report(
                 path: try settings.model()?.path, batches: batch.isEmpty ? [1, 4, 16] : batch)
             return try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)
