@@ -67,7 +67,8 @@ struct ImageBench {
         let difference = zip(both[0], both[1]).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
         guard difference <= tolerance(both[0]) else {
             throw Failure(
-                .internal, "the image tower: the \(kernels.described) kernels differ by \(difference) from the portable ones"
+                .internal,
+                "the image tower: the \(kernels.described) kernels differ by \(difference) from the portable ones"
             )
         }
     }

@@ -152,7 +152,8 @@ struct ImportCommand: AsyncParsableCommand {
     /// What the weights are also stored prepared for.
     private func prepared(_ options: ImportOptions) -> String {
         guard let kernels = options.prepared else { return "" }
-        let computes = options.computes == [.float32] ? "" : " in \(options.computes.map(\.rawValue).joined(separator: ", "))"
+        let computes =
+            options.computes == [.float32] ? "" : " in \(options.computes.map(\.rawValue).joined(separator: ", "))"
         return ", prepared for \(kernels.name)\(computes)"
     }
 

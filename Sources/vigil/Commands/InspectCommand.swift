@@ -109,7 +109,8 @@ struct InspectCommand: AsyncParsableCommand {
         }
         if let made = RecipeFile.fewerBits(of: path, digest: { found.matrix.array.digest }) {
             notes.append(
-                "made by vigil extract in \(made.compute.rawValue), as \(made.recipe) tells: a little other than float32's")
+                "made by vigil extract in \(made.compute.rawValue), as \(made.recipe) tells: a little other than float32's"
+            )
         }
         if isDemo {
             notes.append(
