@@ -30,41 +30,39 @@ struct ImageComputeTests {
         "the tiny tower's golden features are met by every instruction set of this processor, and are others",
         .enabled(if: Paths.hasGolden, "needs ../shared and numpy"), arguments: Kernels.available, fewer)
     func tiny(kernels: Kernels, compute: Compute) throws {
-        try expectGolden("tiny", side: 32, kernels.computing(compute))
-    }
-
-    @Test(
-        "those of the tower of ViT-B/16's size are met too",
-        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"), arguments: fewer)
-    func large(compute: Compute) throws {
-        try expectGolden("ucf", side: 224, Kernels.available[0].computing(compute))
-    }
-
-    private func expectGolden(_ config: String, side: Int, _ kernels: Kernels) throws {
-        let tower = try GoldenImage.tower(config, kernels)
-        let cases = try GoldenImage.all(config, side: side)
+        let kernels = kernels.computing(compute)
+        let tower = try GoldenImage.tower("tiny", kernels)
+        let cases = try GoldenImage.all("tiny", side: 32)
         let features = tower.encode(cases.map(\.image), with: ImageScratch(for: tower, images: cases.count))
-        let least = try #require(Self.leastCosine[kernels.compute])
+        let least = try #require(Self.leastCosine[compute])
         for (row, one) in cases.enumerated() {
             let found = Self.cosine(features[row: row], one.features)
             #expect(found >= least && found < 1, "\(one.name): \(found) by \(kernels.described)")
         }
     }
 
-    /// Bytes are centred: weights' errors would add up over a patch of one brightness, and were ten times as much.
+    /// Bytes are centred: over a patch of one brightness weights' errors would add up, and were ten times as much.
     @Test(
-        "frames of one brightness are no further off than others",
-        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"),
-        arguments: [(Compute.bfloat16, 0.99998), (.int8, 0.9999)])
-    func plain(compute: Compute, least: Double) throws {
-        let images = [0, 127, 255].map { [UInt8](repeating: $0, count: 3 * 224 * 224) }
-        let both = try [Compute.float32, compute].map { compute in
-            let tower = try GoldenImage.tower("ucf", Kernels.available[0].computing(compute))
+        "those of the tower of ViT-B/16's size are met too, and frames of one brightness are no further off than others",
+        .enabled(if: Paths.hasGolden, "needs ../shared and numpy"))
+    func large() throws {
+        let kernels = Kernels.available[0]
+        let golden = try GoldenImage.all("ucf", side: 224)
+        let plain: [[UInt8]] = [0, 127, 255].map { [UInt8](repeating: $0, count: 3 * 224 * 224) }
+        let images = golden.map(\.image) + plain
+        func features(_ compute: Compute) throws -> Matrix {
+            let tower = try GoldenImage.tower("ucf", kernels.computing(compute))
             return tower.encode(images, with: ImageScratch(for: tower, images: images.count))
         }
-        for row in images.indices {
-            let found = Self.cosine(both[1][row: row], both[0][row: row])
-            #expect(found >= least, "\(images[row][0]): \(found)")
+        let exact = try features(.float32)
+        for (compute, least) in [(Compute.bfloat16, 0.99998), (.int8, 0.9999)] {
+            let found = try features(compute)
+            for row in images.indices {
+                let name = row < golden.count ? golden[row].name : "all \(images[row][0])"
+                let expected = row < golden.count ? golden[row].features[...] : exact[row: row]
+                let cosine = Self.cosine(found[row: row], expected)
+                #expect(cosine >= least && cosine < 1, "\(name) in \(compute.rawValue): \(cosine)")
+            }
         }
     }
 
