@@ -1,5 +1,6 @@
 import Frames
 import Platform
+import Tensors
 
 /// What becomes of the features of a row's frames.
 public enum Pooling: String, CaseIterable, Sendable {
@@ -32,19 +33,26 @@ public struct ExtractionSettings: Equatable, Sendable {
     public let framesPerRow: Int
     /// What becomes of those that are no whole row.
     public let tail: Tail
+    /// The arithmetic of the tower's products.
+    public let compute: Compute
 
     /// Takes the settings as they are.
-    public init(recipes: [Recipe], pooling: Pooling = .mean, framesPerRow: Int = 16, tail: Tail = .drop) {
+    public init(
+        recipes: [Recipe], pooling: Pooling = .mean, framesPerRow: Int = 16, tail: Tail = .drop,
+        compute: Compute = .float32
+    ) {
         precondition(!recipes.isEmpty && Self.frames.contains(framesPerRow), "a row has frames, and a frame a recipe")
         self.recipes = recipes
         self.pooling = pooling
         self.framesPerRow = framesPerRow
         self.tail = tail
+        self.compute = compute
     }
 
     /// What was done to have a recipe's features, a line a step: equal texts are equal features of equal frames and towers.
     public func text(of recipe: Recipe) -> String {
         "vigil recipe 1\n" + recipe.text + "pool \(pooling.rawValue) of \(framesPerRow)\n" + "tail \(tail.rawValue)\n"
+            + (compute == .float32 ? "" : "compute \(compute.rawValue)\n")
     }
 
     /// SHA-256 of the text, in hexadecimal.

@@ -43,12 +43,33 @@ public struct PackedWeights: Sendable {
 
     /// Takes what was packed before for the same kernels.
     init(inputs: Int, outputs: Int, packed: AlignedFloats, kernels: Kernels) {
-        precondition(packed.count == Self.count(inputs: inputs, outputs: outputs, kernels: kernels))
+        self.init(
+            inputs: inputs, outputs: outputs, packed: packed, kernels: kernels, narrow: kernels.narrowChoices.first)
+    }
+
+    private init(inputs: Int, outputs: Int, packed: AlignedFloats, kernels: Kernels, narrow: NarrowKernels?) {
+        precondition(packed.count == Self.count(inputs: inputs, outputs: outputs, kernels: kernels, narrow))
         self.inputs = inputs
         self.outputs = outputs
         self.kernels = kernels
-        narrow = kernels.narrowChoices.first
+        self.narrow = narrow
         floats = packed
+    }
+
+    /// Columns of a panel.
+    var panel: Int { narrow?.table.pointee.panel ?? kernels.table.pointee.panel }
+
+    /// The outputs of `range`, in the same memory; the range begins and ends where a panel does.
+    func outputs(_ range: Range<Int>) -> PackedWeights {
+        precondition(range.lowerBound >= 0 && range.upperBound <= outputs)
+        precondition(range.lowerBound % panel == 0 && range.upperBound % panel == 0, "whole panels")
+        // Panels lie one behind the other, each with all that belongs to it.
+        let places = [range.lowerBound, range.upperBound].map { outputs in
+            Self.count(inputs: inputs, outputs: outputs, kernels: kernels, narrow)
+        }
+        return PackedWeights(
+            inputs: inputs, outputs: range.count, packed: floats.part(places[0]..<places[1]), kernels: kernels,
+            narrow: narrow)
     }
 
     private init(inputs: Int, outputs: Int, values: [Float], strides: (Int, Int), kernels: Kernels) {
@@ -101,17 +122,12 @@ public struct Linear: Sendable {
 }
 
 extension Linear {
+    /// Whether panels end before each of these outputs, so that the weights can be cut there.
+    public func canBeCut(at outputs: [Int]) -> Bool { outputs.allSatisfy { $0.isMultiple(of: weights.panel) } }
+
     /// The part that makes the outputs of `range`, in the same memory; the range begins and ends where a panel does.
     public func outputs(_ range: Range<Int>) -> Linear {
-        let panel = weights.kernels.table.pointee.panel
-        precondition(range.lowerBound >= 0 && range.upperBound <= weights.outputs)
-        precondition(range.lowerBound % panel == 0 && range.upperBound % panel == 0, "whole panels")
-        let places = range.lowerBound * weights.inputs..<range.upperBound * weights.inputs
-        return Linear(
-            weights: PackedWeights(
-                inputs: weights.inputs, outputs: range.count, packed: weights.floats.part(places),
-                kernels: weights.kernels),
-            bias: bias?.part(range))
+        Linear(weights: weights.outputs(range), bias: bias?.part(range))
     }
 }
 

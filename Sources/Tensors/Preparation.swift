@@ -21,9 +21,13 @@ public final class Preparation {
     }
 
     /// B [inputs, outputs], packed; `make` gives it row-major.
+    ///
+    /// - Parameter compute: the arithmetic, where it is another than the kernels'
     public func weights(
-        _ name: String, inputs: Int, outputs: Int, make: () throws(WeightError) -> [Float]
+        _ name: String, inputs: Int, outputs: Int, in compute: Compute? = nil,
+        make: () throws(WeightError) -> [Float]
     ) throws(WeightError) -> PackedWeights {
+        let kernels = self.kernels.computing(compute ?? self.kernels.compute)
         let count = PackedWeights.count(inputs: inputs, outputs: outputs, kernels: kernels)
         let floats = try block(PackedWeights.blockName(name, kernels: kernels), count: count) {
             () throws(WeightError) in

@@ -129,7 +129,10 @@ struct RecipeTextTests {
             ExtractionSettings(recipes: [recipe], pooling: .first),
             ExtractionSettings(recipes: [recipe], framesPerRow: 8),
             ExtractionSettings(recipes: [recipe], tail: .keep),
+            ExtractionSettings(recipes: [recipe], compute: .bfloat16),
+            ExtractionSettings(recipes: [recipe], compute: .int8),
         ]
-        #expect(Set(others.map { $0.digest(of: recipe) } + [settings.digest(of: recipe)]).count == 4)
+        #expect(Set(others.map { $0.digest(of: recipe) } + [settings.digest(of: recipe)]).count == 6)
+        #expect(others.last?.text(of: recipe) == settings.text(of: recipe) + "compute int8\n")
     }
 }

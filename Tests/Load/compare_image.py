@@ -21,34 +21,37 @@ model, onnx = work + "/ucf.safetensors", work + "/image.onnx"
 engines = (os.environ.get("ENGINES") or "vigil,torch,onnxruntime,openvino").split(",")
 batches = [int(n) for n in (os.environ.get("BATCHES") or "1,4,16").split(",")]
 counts = [int(n) for n in (os.environ.get("THREADS") or "1,2").split(",")]
-COMPUTE = ["float32", "bfloat16", "int8"]
+# Vigil's arithmetics, and which of the others' engines have as many bits.
+COMPUTE = {
+    "float32": ["PyTorch float32", "ONNX Runtime float32", "OpenVINO float32"],
+    "bfloat16": ["PyTorch bf16", "OpenVINO bf16"],
+    "int8": ["ONNX Runtime dynamic int8", "OpenVINO NNCF int8"],
+}
 
 
 def told(*arguments):
     return subprocess.run([vigil, *arguments], capture_output=True, text=True)
 
 
-def computes():
-    """The arithmetics of the tower that this vigil and this processor have: bench refuses others."""
-    return [c for c in COMPUTE if own_rate(1, 1, c) is not None]
-
-
 def own_rate(batch, threads, compute):
-    options = ["--compute", compute] if compute != "float32" else []
     ran = told("bench", "engine", "--image", "--model", model, "--batch", str(batch), "--threads", str(threads),
-               "--runs", "1", "--json", *options)
-    return json.loads(ran.stdout)["images"][0]["ms"] / 1e3 if ran.returncode == 0 else None
+               "--runs", "1", "--json", "--compute", compute)
+    if ran.returncode:
+        sys.exit(ran.stderr)
+    return json.loads(ran.stdout)["images"][0]["ms"] / 1e3
 
 
 def own_features(batch, compute):
-    """By vigil extract, where there is one; nothing else makes features of frames."""
+    """By vigil extract: of the frames that the others are given."""
     frames, out = pathlib.Path(work) / "frames.npy", pathlib.Path(work) / "features"
     shapes = [(320, 240), (640, 361), (446, 300), (256, 340)]
     crops = [reference.clip_crop(make_frames.frame(*shapes[i % 4], 50 + i)) for i in range(batch)]
     np.save(frames, np.stack(crops))
-    options = ["--compute", compute] if compute != "float32" else []
-    ran = told("extract", str(frames), "--model", model, "--output", str(out), "--recipe", "clip", "--frames-per-row", "1", *options)
-    return np.load(out / "frames.npy") if ran.returncode == 0 else None
+    ran = told("extract", str(frames), "--model", model, "--output", str(out), "--recipe", "clip", "--frames-per-row", "1",
+               "--compute", compute)
+    if ran.returncode:
+        sys.exit(ran.stderr)
+    return np.load(out / "frames.npy")
 
 
 def torch_engines(batch, threads, x):
@@ -106,13 +109,10 @@ def openvino_engines(batch, threads, x):
 
 
 def distance(found, want):
-    if found is None:
-        return f"{'-':>10} {'-':>10}"
     cosine = (found * want).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(want, axis=1)
     return f"{cosine.min():10.6f} {np.abs(found - want).max():10.2e}"
 
 
-known = computes()
 makers = {"torch": torch_engines, "onnxruntime": onnx_engines, "openvino": openvino_engines}
 print(f"{'threads':>7} {'batch':>5}  {'engine':26} {'images/s':>8} {'best':>8} {'cosine':>10} {'largest':>10}   load before and after")
 for threads in counts:
@@ -126,7 +126,7 @@ for threads in counts:
                 run.update(make(batch, threads, x))
         for name, work_of in run.items():
             features[name] = work_of()
-        own = known if "vigil" in engines else []
+        own = list(COMPUTE) if "vigil" in engines else []
         for compute in own:
             features[f"Vigil {compute}"] = own_features(batch, compute)
         before = os.getloadavg()[0]
@@ -138,10 +138,13 @@ for threads in counts:
                 work_of()
                 times.setdefault(name, []).append(time.perf_counter() - begin)
         for name, seconds in times.items():
-            if None in seconds:
-                print(f"{threads:7} {batch:5}  {name:26} can't be had here")
-                continue
             print(
                 f"{threads:7} {batch:5}  {name:26} {batch / statistics.median(seconds):8.2f} {batch / min(seconds):8.2f} "
                 f"{distance(features[name], want)}   {before:.1f} {os.getloadavg()[0]:.1f}",
                 flush=True)
+        for compute in own:
+            others = {name: statistics.median(times[name]) for name in COMPUTE[compute] if name in times}
+            if others:
+                best = min(others, key=others.get)
+                ratio = others[best] / statistics.median(times[f"Vigil {compute}"])
+                print(f"{threads:7} {batch:5}  Vigil {compute} is {ratio:.2f} times as fast as {best}", flush=True)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares CLIP's image tower with ONNX Runtime, OpenVINO and PyTorch on this machine: images a second by threads and batch,
-# interleaved, medians, beside how near the features come to PyTorch's float32.
+# interleaved, medians, beside how near the features come to PyTorch's float32; each in float32, bfloat16 and int8 where it has
+# them, and how Vigil does beside the fastest other of as many bits.
 #
 #   Tests/Load/compare_image.sh [ROUNDS]   needs ../shared and PyPI; VIGIL names the binary, VENV a Python environment to keep,
 #                                          ENGINES those to run (vigil,torch,onnxruntime,openvino), BATCHES and THREADS theirs
@@ -18,6 +19,6 @@ if ! [ -x "$venv/bin/python" ]; then python3 -m venv "$venv"; fi
 "$venv/bin/pip" install -q torch onnx onnxruntime openvino nncf numpy
 
 "$venv/bin/python" -B "$shared/golden/make_checkpoint.py" --config ucf --seed 1 --out "$work/ucf.pth"
-"$vigil" import "$work/ucf.pth" --keep-image-tower --output "$work/ucf.safetensors" >/dev/null
+"$vigil" import "$work/ucf.pth" --keep-image-tower --compute float32,bfloat16,int8 --output "$work/ucf.safetensors" >/dev/null
 "$venv/bin/python" -B -W ignore "$shared/golden/image_reference.py" export "$work/image.onnx" >/dev/null 2>&1
 "$venv/bin/python" -B -W ignore Tests/Load/compare_image.py "$vigil" "$work" "$shared" "${1:-5}"

@@ -133,6 +133,29 @@ struct NarrowProductTests {
         }
     }
 
+    @Test("weights that are cut where a panel begins give the bits of the whole's columns", arguments: int8 + bfloat16)
+    func cut(way: Way) {
+        var random = SeededRandom(seed: 6)
+        let (panel, rows, inputs) = (way.narrow.table.pointee.panel, 13, 71)
+        let one = Case(rows, inputs, 4 * panel, &random)
+        let linear = one.linear(way)
+        #expect(linear.canBeCut(at: [0, panel, 4 * panel]) && !linear.canBeCut(at: [panel, panel + 1]))
+        let whole = one.product(way)
+        for range in [0..<panel, panel..<4 * panel, 2 * panel..<3 * panel] {
+            let workspace = Workspace()
+            let out = one.residual.view(in: workspace).columns(range)
+            way.kernels.product(
+                one.a.view(in: workspace), linear.outputs(range), into: out, residual: out,
+                scratch: Case.scratch(way, rows, inputs, workspace))
+            let columns = 4 * panel
+            var expected: [Float] = []
+            for row in 0..<rows {
+                expected += whole[row * columns..<(row + 1) * columns].dropFirst(range.lowerBound).prefix(range.count)
+            }
+            #expect(out.values() == expected, "\(range)")
+        }
+    }
+
     @Test("a row's result is the same bits alone and in any batch", arguments: int8 + bfloat16)
     func batchInvariance(way: Way) {
         var random = SeededRandom(seed: 4)

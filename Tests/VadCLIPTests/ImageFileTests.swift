@@ -83,7 +83,11 @@ struct ImageFileTests {
             #expect(without.withBytes(of: tensor) { Array($0) } == with.withBytes(of: other) { Array($0) })
         }
         let keys = Set(with.metadata.keys).subtracting(without.metadata.keys).map(\.text).sorted()
-        #expect(keys == ["image_prepared_from", "image_sha256", "image_source_sha256"])
+        #expect(
+            keys == [
+                "image_compute.bfloat16", "image_compute.int8", "image_prepared_from", "image_sha256",
+                "image_source_sha256",
+            ])
         #expect(without.metadata.allSatisfy { with.metadata[$0.key] == $0.value })
     }
 
@@ -215,7 +219,8 @@ struct ImageFileTests {
         let inModel = try #require(try load(path).0.imageTower)
 
         let alone = "\(Paths.scratch)/image-\(UUID().uuidString).safetensors"
-        try ImageImporter(file: MappedFile(path: script), precision: .float16, prepared: .available[0]).write(to: alone)
+        try ImageImporter(file: MappedFile(path: script), precision: .float16, prepared: [.available[0]]).write(
+            to: alone)
         let tower = try KeptImageTower.open(MappedFile(path: alone), kernels: .available[0])
         #expect(tower.sha256 == inModel.sha256 && tower.sha256.utf8.count == 64)
         #expect(tower.sourceSHA256 == inModel.sourceSHA256)

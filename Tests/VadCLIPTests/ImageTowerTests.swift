@@ -1,4 +1,3 @@
-import Formats
 import Foundation
 import Platform
 import Synchronization
@@ -12,21 +11,12 @@ import Testing
 /// Features of CLIP's image tower against those of the published implementation.
 @Suite("The image tower's parity with the published implementation", .serialized)
 struct ImageTowerTests {
-    /// A golden frame, cropped, and what the tower makes of it.
-    private struct Case {
-        let name: String
-        let image: [UInt8]
-        let features: [Float]
-        /// The class token's rows behind the first LayerNorm and behind each block.
-        let classRows: [Float]?
-    }
-
     @Test(
         "the tiny tower gives the published features and rows with every instruction set of this processor",
         .enabled(if: Paths.hasGolden, "needs ../shared and numpy"), arguments: Kernels.available.map(\.name))
     func tinyTower(kernels: String) throws {
-        let tower = try tower("tiny", .named(kernels))
-        let cases = try Self.cases("tiny", side: 32)
+        let tower = try GoldenImage.tower("tiny", .named(kernels))
+        let cases = try GoldenImage.all("tiny", side: 32)
         #expect(cases.count == 12)
         try expect(tower, gives: cases, within: 1e-5)
         #expect(tower.configuration == .init(width: 64, outputWidth: 64, layers: 1, patch: 16, grid: 2))
@@ -36,8 +26,8 @@ struct ImageTowerTests {
         "the tower of ViT-B/16's size gives the published features, and class rows behind every block",
         .enabled(if: Paths.hasGolden, "needs ../shared and numpy"))
     func largeTower() throws {
-        let tower = try tower("ucf", .available[0])
-        let cases = try Self.cases("ucf", side: 224)
+        let tower = try GoldenImage.tower("ucf", .available[0])
+        let cases = try GoldenImage.all("ucf", side: 224)
         #expect(cases.count == 2 && cases.contains { $0.classRows != nil })
         try expect(tower, gives: cases, within: 1e-5)
     }
@@ -46,8 +36,8 @@ struct ImageTowerTests {
         "an image's feature is the same bits alone, in any batch, and by any number of threads",
         .enabled(if: Paths.hasGolden, "needs ../shared and numpy"))
     func sameBits() throws {
-        let tower = try tower("tiny", .available[0])
-        let images = try Self.cases("tiny", side: 32).map(\.image)
+        let tower = try GoldenImage.tower("tiny", .available[0])
+        let images = try GoldenImage.all("tiny", side: 32).map(\.image)
         let alone = ImageScratch(for: tower, images: 1)
         let expected = images.flatMap { tower.encode([$0], with: alone).values }
         for (batch, threads) in [(1, 2), (5, 1), (5, 3), (12, 2), (40, 4)] {
@@ -112,13 +102,7 @@ struct ImageTowerTests {
         }
     }
 
-    private func tower(_ config: String, _ kernels: Kernels) throws -> ImageTower {
-        let source = try ImageSource(file: MappedFile(path: Golden.checkpoint(config)))
-        return try ImageTower(
-            from: source, configuration: source.configuration, in: Preparation(kernels: kernels))
-    }
-
-    private func expect(_ tower: ImageTower, gives cases: [Case], within tolerance: Float) throws {
+    private func expect(_ tower: ImageTower, gives cases: [GoldenImage], within tolerance: Float) throws {
         let scratch = ImageScratch(for: tower, images: cases.count)
         let features = tower.encode(cases.map(\.image), with: scratch)
         for (row, one) in cases.enumerated() {
@@ -129,74 +113,10 @@ struct ImageTowerTests {
             expectClose(seen, classRows, within: tolerance, one.name + " class rows")
         }
     }
-
-    /// The frames whose cropped bytes are at hand: as small images, as the tower's input, or as a frame that is not changed.
-    private static func cases(_ config: String, side: Int) throws -> [Case] {
-        let golden = try #require(Paths.shared) + "/golden/expected/"
-        let arrays = try Golden.arrays(golden + "image_\(config).npz") { _ in true }
-        let kept = arrays.keys.filter { $0.hasSuffix("_features") }.sorted()
-        let names = kept.map { String($0.dropLast("_features".count)) }
-        let small = side == 32 ? try images32(names) : [:]
-        return try zip(kept, names).compactMap { key, name in
-            let image: [UInt8]
-            if let input = arrays[name + "_input"] {
-                image = bytes(ofInput: input.values, side: side)
-            } else if let found = small[name] {
-                image = found
-            } else if name == "224x224_s1003", side == 224 {
-                image = try frame(name, seed: 1003, side: side)
-            } else {
-                return nil
-            }
-            let rows =
-                arrays[name + "_class_rows"]?.values
-                ?? arrays[name + "_ln_pre"].flatMap { first in
-                    arrays[name + "_block0"].map { Array(first.values.prefix(64)) + $0.values.prefix(64) }
-                }
-            let features = try #require(arrays[key]?.values)
-            return Case(name: name, image: image, features: features, classRows: rows)
-        }
-    }
-
-    /// The bytes that were normalised, from planes R, G, B.
-    private static func bytes(ofInput planes: [Float], side: Int) -> [UInt8] {
-        (0..<side * side).flatMap { pixel in
-            (0..<3).map { colour in
-                let value = Double(planes[colour * side * side + pixel])
-                return UInt8(((value * Colours.deviation[colour] + Colours.mean[colour]) * 255).rounded())
-            }
-        }
-    }
-
-    /// The squares of 32 pixels among the preprocessing's golden data.
-    private static func images32(_ names: [String]) throws -> [String: [UInt8]] {
-        let path = "\(Paths.scratch)/images32"
-        let golden = (Paths.shared ?? "") + "/golden/expected/preprocess.npz"
-        let program =
-            "import sys, numpy as np; a = np.load(sys.argv[1]); "
-            + "open(sys.argv[2], 'wb').write(b''.join(a[n + '_image32'].tobytes() for n in sys.argv[3:]))"
-        let (status, output) = Paths.run("python3", ["-B", "-c", program, golden, path] + names)
-        try #require(status == 0, "\(output)")
-        let bytes = try MappedFile(path: path).withUnsafeBytes { Array($0) }
-        let size = 3 * 32 * 32
-        try #require(bytes.count == names.count * size)
-        return Dictionary(
-            uniqueKeysWithValues: names.enumerated().map { ($1, Array(bytes[$0 * size..<($0 + 1) * size])) })
-    }
-
-    private static func frame(_ name: String, seed: Int, side: Int) throws -> [UInt8] {
-        let path = "\(Paths.scratch)/\(name).ppm"
-        let script = (Paths.shared ?? "") + "/golden/make_frames.py"
-        let (status, output) = Paths.run(
-            "python3", ["-B", script, "--size", "\(side)x\(side)", "--seed", "\(seed)", "--out", path])
-        try #require(status == 0, "\(output)")
-        let file = try MappedFile(path: path)
-        return file.withUnsafeBytes { Array($0.suffix(3 * side * side)) }
-    }
 }
 
 /// Threads made for each piece of work: slow, but enough to see that nothing is shared that must not be.
-private struct Threads: TaskSharing {
+struct Threads: TaskSharing {
     let count: Int
     var threads: Int { count }
 
@@ -217,7 +137,7 @@ private struct Threads: TaskSharing {
 }
 
 /// Random values of the usual sizes.
-private struct Noise: WeightSource {
+struct Noise: WeightSource {
     func shape(of name: String) -> [Int]? { nil }
 
     func floats(_ name: String, shape: [Int]) throws(WeightError) -> [Float] {

@@ -35,7 +35,7 @@ struct ImageBlock: Sendable {
         batch.shareRows { rows, memory in
             let normed = memory.normed.rows(0..<rows.count)
             kernels.layerNorm(x.rows(rows), attentionNorm, into: normed)
-            kernels.product(normed, projection, into: all.rows(rows))
+            kernels.product(normed, projection, into: all.rows(rows), scratch: memory.narrow)
         }
         batch.shareHeads { image, head, memory in
             let own = all.rows(image)
@@ -46,8 +46,10 @@ struct ImageBlock: Sendable {
         }
         batch.shareRows { rows, memory in
             let (part, normed) = (x.rows(rows), memory.normed.rows(0..<rows.count))
-            kernels.product(mixed.rows(rows), output, into: part, residual: part)
-            feedForward(part, normed: normed, hidden: memory.hidden.rows(0..<rows.count), kernels: kernels)
+            kernels.product(mixed.rows(rows), output, into: part, residual: part, scratch: memory.narrow)
+            feedForward(
+                part, normed: normed, hidden: memory.hidden.rows(0..<rows.count), narrow: memory.narrow,
+                kernels: kernels)
         }
     }
 
@@ -55,15 +57,22 @@ struct ImageBlock: Sendable {
     func runLast(_ batch: ImageBatch, kernels: Kernels) {
         let (x, last, d) = (batch.x, batch.last, width)
         let both = batch.projected.columns(d..<3 * d)
-        let (first, rest) = (projection.outputs(0..<d), projection.outputs(d..<3 * d))
+        // Where the queries' weights can't be told from the others' by whole panels, all rows have queries too.
+        let isCut = projection.canBeCut(at: [d, 3 * d])
+        let shared = isCut ? projection.outputs(d..<3 * d) : projection
+        let columns = isCut ? both : batch.projected
         batch.shareRows { rows, memory in
             let normed = memory.normed.rows(0..<rows.count)
             kernels.layerNorm(x.rows(rows), attentionNorm, into: normed)
-            kernels.product(normed, rest, into: both.rows(rows))
+            kernels.product(normed, shared, into: columns.rows(rows), scratch: memory.narrow)
         }
         last.x.copy(from: batch.classRows(of: x))
-        kernels.layerNorm(last.x, attentionNorm, into: last.normed)
-        kernels.product(last.normed, first, into: last.queries)
+        if isCut {
+            kernels.layerNorm(last.x, attentionNorm, into: last.normed)
+            kernels.product(last.normed, projection.outputs(0..<d), into: last.queries, scratch: last.narrow)
+        } else {
+            last.queries.copy(from: batch.classRows(of: columns.columns(0..<d)))
+        }
         batch.shareHeads { image, head, memory in
             let (own, row) = (both.rows(image), image.lowerBound / batch.rows)
             memory.attend(
@@ -71,14 +80,16 @@ struct ImageBlock: Sendable {
                 values: own.columns(head.lowerBound + d..<head.upperBound + d),
                 into: last.mixed.rows(row..<row + 1).columns(head), kernels: kernels)
         }
-        kernels.product(last.mixed, output, into: last.x, residual: last.x)
-        feedForward(last.x, normed: last.normed, hidden: last.hidden, kernels: kernels)
+        kernels.product(last.mixed, output, into: last.x, residual: last.x, scratch: last.narrow)
+        feedForward(last.x, normed: last.normed, hidden: last.hidden, narrow: last.narrow, kernels: kernels)
     }
 
-    private func feedForward(_ x: MatrixView, normed: MatrixView, hidden: MatrixView, kernels: Kernels) {
+    private func feedForward(
+        _ x: MatrixView, normed: MatrixView, hidden: MatrixView, narrow: NarrowScratch?, kernels: Kernels
+    ) {
         kernels.layerNorm(x, feedForwardNorm, into: normed)
-        kernels.product(normed, expansion, into: hidden, activation: .quickGELU)
-        kernels.product(hidden, contraction, into: x, residual: x)
+        kernels.product(normed, expansion, into: hidden, activation: .quickGELU, scratch: narrow)
+        kernels.product(hidden, contraction, into: x, residual: x, scratch: narrow)
     }
 }
 

@@ -49,7 +49,7 @@ public final class ImageScratch {
         x = workspace.matrix(rows: rows, columns: d)
         projected = workspace.matrix(rows: rows, columns: 3 * d)
         mixed = workspace.matrix(rows: rows, columns: d)
-        last = LastRows(in: workspace, images: count, shape)
+        last = LastRows(in: workspace, images: count, shape, kernels: tower.kernels)
         let part = min(rows, RowParts.most)
         memories = (0..<max(1, crew.threads)).map { _ in ThreadMemory(rows: part, shape, kernels: tower.kernels) }
     }
@@ -130,8 +130,10 @@ struct LastRows {
     let mixed: MatrixView
     let hidden: MatrixView
     let features: MatrixView
+    /// For products of fewer bits.
+    let narrow: NarrowScratch?
 
-    init(in workspace: Workspace, images n: Int, _ shape: ImageTower.Configuration) {
+    init(in workspace: Workspace, images n: Int, _ shape: ImageTower.Configuration, kernels: Kernels) {
         let d = shape.width
         x = workspace.matrix(rows: n, columns: d)
         normed = workspace.matrix(rows: n, columns: d)
@@ -139,6 +141,7 @@ struct LastRows {
         mixed = workspace.matrix(rows: n, columns: d)
         hidden = workspace.matrix(rows: n, columns: 4 * d)
         features = workspace.matrix(rows: n, columns: shape.outputWidth)
+        narrow = workspace.narrowScratch(rows: n, inputs: 4 * d, for: kernels)
     }
 
     private init(_ all: LastRows, _ range: Range<Int>) {
@@ -148,6 +151,7 @@ struct LastRows {
         mixed = all.mixed.rows(range)
         hidden = all.hidden.rows(range)
         features = all.features.rows(range)
+        narrow = all.narrow
     }
 
     func rows(_ range: Range<Int>) -> LastRows { LastRows(self, range) }
@@ -161,6 +165,8 @@ final class ThreadMemory {
     let normed: MatrixView
     let hidden: MatrixView
     let patches: MatrixView
+    /// For products of fewer bits.
+    let narrow: NarrowScratch?
     private let scores: MatrixView
     private let keys: ChangingWeights
     private let values: ChangingWeights
@@ -168,8 +174,10 @@ final class ThreadMemory {
 
     init(rows: Int, _ shape: ImageTower.Configuration, kernels: Kernels) {
         let (d, pixels, r) = (shape.width, 3 * shape.patch * shape.patch, shape.rows)
+        let widest = max(4 * d, pixels)
         normed = workspace.matrix(rows: rows, columns: d)
-        let wide = workspace.matrix(rows: 1, columns: rows * max(4 * d, pixels))
+        narrow = workspace.narrowScratch(rows: rows, inputs: widest, for: kernels)
+        let wide = workspace.matrix(rows: 1, columns: rows * widest)
         hidden = wide.columns(0..<rows * 4 * d).reshaped(rows: rows, columns: 4 * d)
         patches = wide.columns(0..<rows * pixels).reshaped(rows: rows, columns: pixels)
         scores = workspace.matrix(rows: min(r, Self.tile), columns: (r + 15) / 16 * 16)

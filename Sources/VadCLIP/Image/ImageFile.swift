@@ -16,6 +16,17 @@ struct ImageFile {
 
     var weights: SafetensorsWeights { SafetensorsWeights(file: tensors) }
 
+    /// What the file recorded of its self-test: the feature, and how far off others may be.
+    var selfTest: ImageSelfTest {
+        get throws(WeightError) {
+            let width = configuration.outputWidth
+            let features = try weights.floats(ModelFile.Name.testImage, shape: [1, width])
+            return ImageSelfTest(
+                features: Matrix(rows: 1, columns: width, values: features),
+                differences: ImageDifference.recorded(in: tensors))
+        }
+    }
+
     /// Whether a file holds a tower alone.
     static func isAlone(_ tensors: SafetensorsFile) -> Bool {
         tensors.metadata[ModelFile.Key.format]?.hasBytes(of: format) == true
@@ -78,6 +89,8 @@ public final class KeptImageTower: Sendable {
     public let sha256: String
     /// SHA-256 of the file that it was imported from, in hexadecimal.
     public let sourceSHA256: String
+    /// What was recorded of each arithmetic of fewer bits that can be used: those that it is checked in beside float32.
+    public let differences: [Compute: ImageDifference]
     private let file: ImageFile
     private let kernels: Kernels
     private let loaded = Mutex<ImageTower?>(nil)
@@ -89,6 +102,7 @@ public final class KeptImageTower: Sendable {
         let metadata = file.tensors.metadata
         sha256 = metadata[ModelFile.Key.imageDigest] ?? ""
         sourceSHA256 = metadata[ModelFile.Key.imageSource] ?? metadata[ModelFile.Key.source] ?? ""
+        differences = ImageDifference.recorded(in: file.tensors)
     }
 
     /// The tower of a model file that kept it, or of a file that holds it alone; throws where there is none.
@@ -121,27 +135,41 @@ public final class KeptImageTower: Sendable {
         try ImageFile(in: tensors)?.kept(width: nil, kernels: .available[0])
     }
 
-    /// The tower, its weights packed and its self-test passed. Whoever asks while it is being read waits.
+    /// The tower, its weights packed and its self-test passed. Whoever asks while it is being read waits. Throws where it
+    /// was not checked in the kernels' arithmetic.
     public func tower() throws(ModelError) -> ImageTower {
         try loaded.withLock { (loaded) throws(ModelError) -> ImageTower in
             if let loaded { return loaded }
-            let tower: ImageTower
-            let features: [Float]
-            // Its features are recorded in float32 alone.
-            let kernels = kernels.computing(.float32)
-            do throws(WeightError) {
-                let stored = PreparedSection(in: file.tensors, image: configuration, kernels: kernels)
-                tower = try ImageTower(
-                    from: file.weights, configuration: configuration,
-                    in: Preparation(kernels: kernels, stored: stored))
-                features = try file.weights.floats(ModelFile.Name.testImage, shape: [1, configuration.outputWidth])
-            } catch {
-                throw .badWeights(error)
-            }
-            let test = ImageSelfTest(features: Matrix(rows: 1, columns: features.count, values: features))
-            try test.run(on: tower, kernels: kernels.name)
+            let test: ImageSelfTest
+            do throws(WeightError) { test = try file.selfTest } catch { throw .badWeights(error) }
+            // Before the weights are read.
+            try test.check(kernels.compute)
+            let tower = try packed()
+            try test.run(on: tower, kernels: kernels)
             loaded = tower
             return tower
+        }
+    }
+
+    private func packed() throws(ModelError) -> ImageTower {
+        let stored = PreparedSection(in: file.tensors, image: configuration, kernels: kernels)
+        do throws(WeightError) {
+            return try ImageTower(
+                from: file.weights, configuration: configuration, in: Preparation(kernels: kernels, stored: stored))
+        } catch {
+            throw .badWeights(error)
+        }
+    }
+
+    /// Throws unless the tower of `file` passes its self-test by these kernels, in float32 and in what it is checked in beside.
+    ///
+    /// The portable kernels are what the differences were recorded by: they are not asked for them again.
+    static func check(_ file: MappedFile, _ kernels: Kernels) throws(ModelError) {
+        let kept = try open(file, kernels: kernels)
+        _ = try kept.tower()
+        guard kernels.name != Kernels.portable.name else { return }
+        for compute in Compute.allCases where kept.differences[compute] != nil {
+            _ = try open(file, kernels: kernels.computing(compute)).tower()
         }
     }
 }

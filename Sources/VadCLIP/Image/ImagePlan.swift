@@ -7,8 +7,8 @@ import Tensors
 struct ImagePlan {
     let source: ImageSource
     let precision: WeightPrecision
-    /// The kernels that it is also stored prepared for.
-    let prepared: Kernels?
+    /// The kernels that it is also stored prepared for, each with an arithmetic.
+    let prepared: [Kernels]
     /// SHA-256 of the file that it comes from.
     let sourceSHA256: String
 
@@ -37,25 +37,33 @@ struct ImagePlan {
                 "\(source.file.path): the image tower's weights are finite and its features are not: they can't be used"
             )
         }
-        var blocks: [SafetensorsWriter.Tensor] = []
-        if let prepared {
-            let preparation = Preparation(kernels: prepared)
+        for (compute, difference) in test.differences { metadata[ImageDifference.key(compute)] = difference.text }
+        let preparations = try prepared.map { kernels in
+            let preparation = Preparation(kernels: kernels)
             _ = try ImageTower(from: kept, configuration: configuration, in: preparation)
-            blocks = PreparedSection.tensors([preparation])
+            return preparation
+        }
+        if !preparations.isEmpty {
             metadata[Key.imagePrepared] = PreparedSection.text(try PreparedSection.fingerprint(of: published))
         }
         let features = SafetensorsWriter.Tensor(name: ModelFile.Name.testImage, shape: [1, configuration.outputWidth]) {
             test.features.values
         }
-        return Parts(metadata: metadata, prepared: blocks, tensors: published + [features])
+        return Parts(
+            metadata: metadata, prepared: PreparedSection.tensors(preparations), tensors: published + [features])
     }
 
     /// By the reference kernels: a self-test recorded by them checks all the others.
     private var test: ImageSelfTest {
         get throws {
-            ImageSelfTest(
-                recording: try ImageTower(
-                    from: kept, configuration: configuration, in: Preparation(kernels: .portable)))
+            func tower(_ compute: Compute) throws(WeightError) -> ImageTower {
+                try ImageTower(
+                    from: kept, configuration: configuration,
+                    in: Preparation(kernels: .portable.computing(compute)))
+            }
+            var test = ImageSelfTest(recording: try tower(.float32))
+            for compute in Compute.allCases where compute != .float32 { test.record(try tower(compute), compute) }
+            return test
         }
     }
 }
@@ -68,7 +76,9 @@ public struct ImageImporter {
     public var configuration: ImageTower.Configuration { plan.source.configuration }
 
     /// Finds the tower in a file; throws `CheckpointError` or `ModelError`.
-    public init(file: MappedFile, precision: WeightPrecision, prepared: Kernels?) throws {
+    ///
+    /// - Parameter prepared: the kernels that its weights are also stored prepared for: one set, with each arithmetic
+    public init(file: MappedFile, precision: WeightPrecision, prepared: [Kernels]) throws {
         plan = ImagePlan(
             source: try ImageSource(file: file), precision: precision, prepared: prepared,
             sourceSHA256: FileDigest(of: file).value)
@@ -100,11 +110,11 @@ public struct ImageImporter {
         metadata[ByteText(Key.format)] = ImageFile.format
         metadata[ByteText(Key.version)] = ImageFile.version
         metadata[ByteText(Key.precision)] = plan.precision.rawValue
-        if let prepared = plan.prepared { metadata[ByteText(Key.prepared)] = PreparedSection.tag(prepared) }
+        if let prepared = plan.prepared.first { metadata[ByteText(Key.prepared)] = PreparedSection.tag(prepared) }
         try SafetensorsWriter(metadata: metadata, tensors: parts.prepared + parts.tensors).write(to: path) { written in
             for kernels in Kernels.available {
                 do {
-                    _ = try KeptImageTower.open(try MappedFile(path: written), kernels: kernels).tower()
+                    try KeptImageTower.check(try MappedFile(path: written), kernels)
                 } catch let error as ModelError {
                     throw ModelError.notAModel(
                         "no file was written, as it would not load with the \(kernels.name) kernels: \(error.description)"

@@ -5,37 +5,55 @@ import Tensors
 struct ImageSelfTest: Sendable {
     /// [1, outputWidth].
     let features: Matrix
+    /// How far off each arithmetic of fewer bits is that was compared, and not too far off.
+    private(set) var differences: [Compute: ImageDifference]
 
     /// The largest difference of a feature of usual size that the running kernels may show.
     static let tolerance: Float = 1e-4
 
     /// Joins what was recorded.
-    init(features: Matrix) { self.features = features }
+    init(features: Matrix, differences: [Compute: ImageDifference] = [:]) {
+        self.features = features
+        self.differences = differences
+    }
 
     /// Records what `tower` makes.
-    init(recording tower: ImageTower) { features = Self.features(tower) }
+    init(recording tower: ImageTower) { self.init(features: Self.features(tower)) }
+
+    /// Records how far off the feature of `tower` is, whose arithmetic has fewer bits.
+    mutating func record(_ tower: ImageTower, _ compute: Compute) {
+        differences[compute] = ImageDifference(Self.features(tower).values, from: features.values)
+    }
+
+    /// Throws where a tower of these weights was not compared in an arithmetic, or was too far off.
+    func check(_ compute: Compute) throws(ModelError) {
+        guard compute == .float32 || differences[compute] != nil else { throw .imageComputeUnchecked(compute) }
+    }
 
     /// Throws `imageTestFailed` unless the tower makes the recorded feature again; returns the largest difference.
     @discardableResult
-    func run(on tower: ImageTower, kernels: String, within given: Float? = nil) throws(ModelError) -> Float {
+    func run(on tower: ImageTower, kernels: Kernels, within given: Float? = nil) throws(ModelError) -> Float {
+        try check(kernels.compute)
         let found = Self.features(tower)
         guard found.columns == features.columns else {
             throw .notAModel("the image tower's self-test was recorded for another width than its features have")
         }
         let worst = SelfTest.worst(found.values, features.values)
-        let allowed = given ?? tolerance(tower.configuration)
+        let allowed = given ?? tolerance(tower.configuration, kernels.compute)
         guard worst < .infinity, worst <= allowed else {
-            throw .imageTestFailed(kernels: kernels, difference: worst, tolerance: allowed)
+            throw .imageTestFailed(kernels: kernels.described, difference: worst, tolerance: allowed)
         }
         return worst
     }
 
-    /// As `SelfTest.tolerance`: what float32 can't hold of the largest value after so many products.
-    private func tolerance(_ configuration: ImageTower.Configuration) -> Float {
-        max(
+    /// As `SelfTest` has it: what float32 can't hold of the largest value after so many products, and in fewer bits twice
+    /// what was recorded besides.
+    private func tolerance(_ configuration: ImageTower.Configuration, _ compute: Compute) -> Float {
+        let float32 = max(
             Self.tolerance,
             SelfTest.roundings(
                 of: features.values, products: 4 * configuration.layers + 4, width: configuration.width))
+        return float32 + 2 * (differences[compute]?.largest ?? 0)
     }
 
     private static func features(_ tower: ImageTower) -> Matrix {

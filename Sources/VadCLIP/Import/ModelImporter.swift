@@ -42,11 +42,11 @@ public struct ModelImporter {
             caveat: nil, origin: checkpoint.file,
             source: FileDigest(of: checkpoint.file).value,
             vocabulary: options.keepTextTower ? options.vocabulary : nil, precision: options.precision,
-            prepared: options.prepared.map { options.computes.map($0.computing) } ?? [], training: nil, image: image)
+            prepared: options.preparedFor, training: nil, image: image)
         let difference = try maker.write(to: path)
         return ImportSummary(
             name: maker.name, configuration: configuration, parameters: maker.parameters, sourceSHA256: maker.source,
-            precision: options.precision, difference: difference, prepared: options.prepared?.name,
+            precision: options.precision, difference: difference,
             imageTower: image?.source.configuration, notes: notes)
     }
 
@@ -61,7 +61,7 @@ public struct ModelImporter {
         }
         try ImageFile.check(source.configuration, width: configuration.width, in: source.file.path)
         return ImagePlan(
-            source: source, precision: options.precision, prepared: options.prepared,
+            source: source, precision: options.precision, prepared: options.preparedFor,
             sourceSHA256: FileDigest(of: source.file).value)
     }
 
@@ -197,6 +197,9 @@ public struct ImportOptions: Sendable {
     /// The arithmetics that they are prepared for.
     public var computes: [Compute] = [.float32]
 
+    /// The kernels with each of the arithmetics.
+    public var preparedFor: [Kernels] { prepared.map { computes.map($0.computing) } ?? [] }
+
     /// The defaults: everything from the checkpoint.
     public init() {}
 }
@@ -215,8 +218,6 @@ public struct ImportSummary: Sendable {
     public let precision: WeightPrecision
     /// The largest difference of a logit of the self-test from full precision's; nil for float32.
     public let difference: Float?
-    /// The kernels that the weights are prepared for, if any.
-    public let prepared: String?
     /// Shape of the image tower that was kept, if any.
     public let imageTower: ImageTower.Configuration?
     /// Choices that the checkpoint left open and the options did not settle, in plain words.

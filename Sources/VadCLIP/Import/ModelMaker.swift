@@ -97,7 +97,7 @@ struct ModelMaker<Weights: NamedWeights> {
             do {
                 let (model, test) = try ModelFile.load(MappedFile(path: path), kernels: kernels)
                 try test.run(on: model)
-                _ = try model.imageTower?.tower()
+                if model.imageTower != nil { try KeptImageTower.check(MappedFile(path: path), kernels) }
                 // Others than the reference, whose differences were recorded.
                 guard kernels.name != Kernels.portable.name else { continue }
                 for compute in Compute.allCases where test.differences[compute] != nil {

@@ -141,6 +141,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case imageTestFailed(kernels: String, difference: Float, tolerance: Float)
     /// An arithmetic of fewer bits whose logits were not compared when the model's file was made, or were too far off.
     case computeUnchecked(Compute)
+    /// The same of an image tower's features.
+    case imageComputeUnchecked(Compute)
     /// Labels that can't be scored against.
     case badLabels(String)
     /// The text tower was not kept at import.
@@ -162,6 +164,10 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
         case .computeUnchecked(let compute):
             "the model can't be computed in \(compute.rawValue): when its file was made, its logits in \(compute.rawValue) "
                 + "were not compared with float32's, or were too far from them; import it again, or use --compute float32"
+        case .imageComputeUnchecked(let compute):
+            "the image tower can't be computed in \(compute.rawValue): when its file was made, its feature in "
+                + "\(compute.rawValue) was not compared with float32's, or was too far from it; import it again, or use "
+                + "--compute float32"
         case .badLabels(let reason): reason
         case .noTextTower(let model, let caution):
             "model '\(model)'\(caution.map { " (\($0))" } ?? "") has no text tower, so it scores its own labels only: "

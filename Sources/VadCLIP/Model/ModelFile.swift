@@ -26,6 +26,8 @@ public enum ModelFile {
         static let imageSource = "image_source_sha256"
         /// Begins the keys of what an arithmetic of fewer bits may differ by.
         static let compute = "compute."
+        /// The same of the image tower.
+        static let imageCompute = "image_compute."
     }
 
     /// Tensor names beside the published ones.

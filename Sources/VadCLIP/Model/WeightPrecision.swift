@@ -2,8 +2,8 @@ import CLIP
 import Formats
 import Tensors
 
-/// How a model file keeps its matrices. Vectors and learned embeddings stay float32; scoring is float32
-/// throughout.
+/// How a model file keeps its matrices. Vectors and learned embeddings stay float32. In what products are computed is
+/// `Compute`'s to say.
 public enum WeightPrecision: String, Sendable, CaseIterable {
     /// As they are.
     case float32

@@ -13,7 +13,7 @@ struct ImportCommand: AsyncParsableCommand {
             Reads a .pth without running anything in it, computes the labels' text features, records the self-test, \
             and writes one small file that is mapped into memory when it serves. Of CLIP by itself (openai/CLIP's \
             ViT-B-16.pt, or a CLIPModel of Hugging Face) it writes the image tower alone, for vigil \
-            extract; with --weights and --prepare, as the other options are a model's.
+            extract; with --weights, --prepare and --compute, as the other options are a model's.
             """)
 
     @Argument(
@@ -59,8 +59,8 @@ struct ImportCommand: AsyncParsableCommand {
     var prepare: String?
     @Option(
         help: """
-            Arithmetics that the prepared weights are for, separated by commas: float32, bfloat16, int8. The model can be \
-            computed in each of them without, and starts more slowly.
+            Arithmetics that the prepared weights are for, separated by commas: float32, bfloat16, int8; the image tower's \
+            too. The model can be computed in each of them without, and starts more slowly.
             """)
     var compute = "float32"
     @Flag(help: "Keep CLIP's text tower, so that any labels can be scored; needs --vocab.")
@@ -130,7 +130,7 @@ struct ImportCommand: AsyncParsableCommand {
                     "\(others.joined(separator: ", ")): expected with a model's checkpoint; \(checkpoint) holds CLIP and no "
                         + "model, and becomes a file of its image tower alone, for vigil extract")
             }
-            try importTower(of: file, prepared: options.prepared, isReplaced: isReplaced)
+            try importTower(of: file, options, isReplaced: isReplaced)
             return
         }
         let summary = try ModelImporter(checkpoint: file, options: options).write(to: output)
@@ -143,11 +143,18 @@ struct ImportCommand: AsyncParsableCommand {
             + "\(configuration.layers) layer\(configuration.layers == 1 ? "" : "s"), "
             + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
             + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
-            + (summary.prepared.map { ", prepared for \($0)" } ?? "")
-            + (options.computes == [.float32] ? "" : " in \(options.computes.map(\.rawValue).joined(separator: ", "))")
+            + prepared(options)
             + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
             + (summary.imageTower.map { "; image tower \($0)" } ?? "")
         try Terminal.print(Array(line.utf8))
+    }
+
+    /// What the weights are also stored prepared for.
+    private func prepared(_ options: ImportOptions) -> String {
+        guard let kernels = options.prepared else { return "" }
+        let computes =
+            options.computes == [.float32] ? "" : " in \(options.computes.map(\.rawValue).joined(separator: ", "))"
+        return ", prepared for \(kernels.name)\(computes)"
     }
 
     /// The options that were given and that only a model can follow.
@@ -156,14 +163,13 @@ struct ImportCommand: AsyncParsableCommand {
             ("--preset", preset != nil), ("--labels", labels != nil), ("--window", window != nil),
             ("--weights-from", weightsFrom != nil), ("--name", name != nil), ("--vocab", vocab != nil),
             ("--keep-text-tower", keepTextTower), ("--image-tower", imageTower != nil), ("--untrained", untrained),
-            ("--compute", !compute.hasBytes(of: Compute.float32.rawValue)),
         ]
         return given.filter { $0.1 }.map { $0.0 }
     }
 
     /// Writes CLIP's image tower alone.
-    private func importTower(of file: MappedFile, prepared: Kernels?, isReplaced: Bool) throws {
-        let importer = try ImageImporter(file: file, precision: weights, prepared: prepared)
+    private func importTower(of file: MappedFile, _ options: ImportOptions, isReplaced: Bool) throws {
+        let importer = try ImageImporter(file: file, precision: weights, prepared: options.preparedFor)
         try importer.write(to: output)
         if isReplaced { Terminal.note("note: \(output) was there, and is replaced") }
         Terminal.note(
@@ -171,7 +177,7 @@ struct ImportCommand: AsyncParsableCommand {
         )
         let line =
             "\(output): image tower \(importer.configuration), \(importer.configuration.parameters) parameters, "
-            + "\(weights.rawValue) weights" + (prepared.map { ", prepared for \($0.name)" } ?? "")
+            + "\(weights.rawValue) weights" + prepared(options)
         try Terminal.print(Array(line.utf8))
     }
 }

@@ -75,7 +75,7 @@ struct InspectCommand: AsyncParsableCommand {
     private func showFeatures(_ file: MappedFile, _ isFirst: Bool) async throws {
         var isFirst = isFirst
         for found in try await FeatureReader.matrices(in: file, isRows: raw, width: width ?? Self.usualWidth) {
-            let document = FeatureReportDocument(try report(on: found))
+            let document = FeatureReportDocument(try report(on: found, in: file.path))
             let lines = document.lines.map { $0 + String(repeating: " ", count: max(1, 15 - $0.count)) + $1 }
             try write(
                 json ? document.json(file: found.label) : Array(lines.joined(separator: "\n").utf8), of: found.label,
@@ -84,14 +84,15 @@ struct InspectCommand: AsyncParsableCommand {
         }
     }
 
-    private func report(on found: FeatureReader.Found) throws -> FeatureReport {
+    private func report(on found: FeatureReader.Found, in path: String) throws -> FeatureReport {
         // What comes with Vigil to be tried is no mistake.
         let shape = found.matrix.array.shape
         let isDemo = width == nil && shape.count == 2 && shape[1] == FeatureCheck.demoWidth
         do throws(FeatureError) {
             let check = FeatureCheck(width: isDemo ? FeatureCheck.demoWidth : width ?? Self.usualWidth)
             var report = try check.accept(found.matrix.array).report
-            report.warnings = found.matrix.notes + notes(on: found, isDemo: isDemo) + report.warnings
+            report.warnings =
+                found.matrix.notes + notes(on: found, in: path, isDemo: isDemo) + report.warnings
             return report
         } catch {
             var hint = ""
@@ -100,11 +101,16 @@ struct InspectCommand: AsyncParsableCommand {
         }
     }
 
-    private func notes(on found: FeatureReader.Found, isDemo: Bool) -> [String] {
+    private func notes(on found: FeatureReader.Found, in path: String, isDemo: Bool) -> [String] {
         var notes: [String] = []
         if !found.parameters.isEmpty {
             let names = found.parameters.map { "'\($0.name)'" }.joined(separator: ", ")
             notes.append("beside the features, for vigil score and POST /score: \(names)")
+        }
+        if let made = RecipeFile.fewerBits(of: path, digest: { found.matrix.array.digest }) {
+            notes.append(
+                "made by vigil extract in \(made.compute.rawValue), as \(made.recipe) tells: a little other than float32's"
+            )
         }
         if isDemo {
             notes.append(
@@ -132,6 +138,8 @@ private struct Inspection {
         case flag(Bool)
         /// Arithmetics, with the differences that were recorded of those of fewer bits.
         case computes([(name: String, difference: SelfTest.Difference?)])
+        /// The same of an image tower.
+        case imageComputes([(name: String, difference: ImageDifference?)])
         case none
 
         /// As a line has it.
@@ -146,6 +154,10 @@ private struct Inspection {
                     name
                         + (difference.map { " (logits differ by \($0.coarse), those of the classes by \($0.fine))" }
                             ?? "")
+                }.joined(separator: ", ")
+            case .imageComputes(let computes):
+                computes.map { name, difference in
+                    name + (difference.map { " (features differ by \($0.largest), cosine \($0.cosine))" } ?? "")
                 }.joined(separator: ", ")
             case .none: "none"
             }
@@ -198,6 +210,7 @@ private struct Inspection {
             ("text tower", .flag(model["tokenizer.merges"] != nil)),
             ("image tower", tower.map { Self.fact($0) } ?? .none),
             ("image sha256", tower.map { .text($0.sha256) } ?? .none),
+            ("image checked in", tower.map { Self.checks(of: $0) } ?? .none),
             ("weights", .text(model.metadata["weights"] ?? "float32")),
             ("checked in", Self.checks(of: model)),
             ("prepared for", model.metadata["prepared"].map { .text($0) } ?? .none),
@@ -218,6 +231,7 @@ private struct Inspection {
         facts += [
             ("image tower", kept.map { Self.fact($0) } ?? .none),
             ("image sha256", kept.map { .text($0.sha256) } ?? .none),
+            ("image checked in", kept.map { Self.checks(of: $0) } ?? .none),
             ("width", .count(kept?.configuration.outputWidth ?? 0)),
             ("weights", .text(tower.metadata["weights"] ?? "float32")),
             ("prepared for", tower.metadata["prepared"].map { .text($0) } ?? .none),
@@ -235,6 +249,14 @@ private struct Inspection {
         let differences = ModelFile.differences(of: model)
         return .computes(
             Compute.allCases.filter { $0 == .float32 || differences[$0] != nil }.map { ($0.rawValue, differences[$0]) })
+    }
+
+    /// The same of an image tower.
+    private static func checks(of tower: KeptImageTower) -> Fact {
+        .imageComputes(
+            Compute.allCases.filter { $0 == .float32 || tower.differences[$0] != nil }.map {
+                ($0.rawValue, tower.differences[$0])
+            })
     }
 
     private static func prepared(in tensors: SafetensorsFile) -> Fact {
@@ -325,6 +347,15 @@ private struct Inspection {
                     json.member("compute", compute.name)
                     json.member("coarse_difference", compute.difference.map { Double($0.coarse) })
                     json.member("fine_difference", compute.difference.map { Double($0.fine) })
+                }
+            }
+        case .imageComputes(let computes):
+            json.key(name)
+            json.array(computes) { json, compute in
+                json.object { json in
+                    json.member("compute", compute.name)
+                    json.member("difference", compute.difference.map { Double($0.largest) })
+                    json.member("cosine", compute.difference.map { Double($0.cosine) })
                 }
             }
         case .none:

@@ -76,6 +76,10 @@ with group("prepared at the import"):
     check("which makes the file larger", prepared.stat().st_size > 1.3 * model.path.stat().st_size)
     for compute in COMPUTES:
         equal(f"{compute}: the same scores", scored("--compute", compute, "--model", prepared)["coarse"], found[compute]["coarse"])
+    tower = scratch() / "tower.safetensors"
+    done = run("import", model.checkpoint, "--output", tower, "--compute", "float32,int8", "--keep-image-tower", timeout=300)
+    equal("with an image tower", done.code, 0)
+    equal("which changes no score", scored("--compute", "int8", "--model", tower)["coarse"], found["int8"]["coarse"])
     for wrong in (["--compute", "int8,int8"], ["--compute", "int4"], ["--compute", "int8", "--prepare", "none"]):
         done = run("import", model.checkpoint, "--output", scratch() / "x.safetensors", *wrong)
         equal(f"{' '.join(wrong)} is a wrong use", done.code, 64)

@@ -149,6 +149,64 @@ with group("what is replaced and what is not"):
     equal("with its recipe it is replaced", extract("video.npy", "--pool", "first", "--output", "mine").code, 0)
     equal("by what is asked for", told("video", "mine")["recipe"]["pool"], "first")
 
+with group("in fewer bits"):
+    exact = told("video")
+    equal("float32 is what nobody asks for", (exact["recipe"]["compute"], "compute" in exact["recipe"]["text"]), ("float32", False))
+    digests = {exact["recipe_sha256"]}
+    for compute, least in (("bfloat16", 0.9999), ("int8", 0.9995)):
+        options = ["--recipe", "clip", "--frames-per-row", 1, "--compute", compute, "--output", f"golden-{compute}"]
+        equal(f"{compute}: golden frames: exit", extract(*[f"{name}.ppm" for name in names], *options).code, 0)
+        cosines, worst = [], 0.0
+        for name in names:
+            found, want = made(name, f"golden-{compute}")[0].astype(np.float64), golden[f"{name}_features"].reshape(-1).astype(np.float64)
+            cosines.append(found @ want / np.linalg.norm(found) / np.linalg.norm(want))
+            worst = max(worst, float(np.abs(found - want).max()))
+        check(f"{compute}: near the published features", least <= min(cosines) < 1, f"cosine {min(cosines)}")
+        note(f"{compute}: golden frames' lowest cosine {min(cosines):.6f}, off by {worst:.4f} at most")
+        ran = extract("video.npy", "--compute", compute, "--output", compute)
+        equal(f"{compute}: exit, and what is told", (ran.code, json.loads(ran.out)["compute"]), (0, compute))
+        found = told("video", compute)
+        equal(f"{compute}: the recipe says it", found["recipe"]["compute"], compute)
+        contains(f"{compute}: and its text", found["recipe"]["text"], f"compute {compute}")
+        digests.add(found["recipe_sha256"])
+        same_tower = {key: value for key, value in found["tower"].items() if key != "kernels"}
+        equal(f"{compute}: of the same tower", same_tower, {key: value for key, value in exact["tower"].items() if key != "kernels"})
+        check(f"{compute}: features are others", not np.array_equal(made("video", compute), features))
+        equal(f"{compute}: one worker: exit", extract("video.npy", "--compute", compute, "--workers", 1, "--output", "one").code, 0)
+        check(f"{compute}: the same bits by one worker", np.array_equal(made("video", "one"), made("video", compute)))
+        equal(f"{compute}: the portable kernels: exit", extract("video.npy", "--compute", compute, "--kernels", "portable", "--output", "any").code, 0)
+        check(f"{compute}: near by the portable kernels", np.abs(made("video", "any") - features).max() < 0.1)
+        ran = run("inspect", "--json", "--width", 64, folder / compute / "video.npy")
+        contains(f"{compute}: inspect of the features says it", " ".join(json.loads(ran.out)["warnings"]), f"vigil extract in {compute}", "video.json")
+        shutil.rmtree(folder / "moved", ignore_errors=True)
+        shutil.copytree(folder / compute, folder / "moved")
+        np.save(folder / "moved/video.npy", made("video", compute) + 1)
+        check(f"{compute}: not of other features", "extract" not in run("inspect", "--json", "--width", 64, folder / "moved/video.npy").out)
+    equal("recipes have hashes of their own", len(digests), 3)
+    check("inspect of float32's has nothing to say", "extract" not in run("inspect", "--json", "--width", 64, folder / "out/video.npy").out)
+    shutil.copytree(folder / "out", folder / "again")
+    equal("over float32's: exit", extract("video.npy", "--compute", "int8", "--output", "again").code, 0)
+    check("features and recipe are replaced together", np.array_equal(made("video", "again"), made("video", "int8")))
+    equal("and the recipe says so", told("video", "again")["recipe_sha256"], told("video", "int8")["recipe_sha256"])
+    ran = extract("video.npy", "--compare", "int8/video.npy", "--compute", "int8", timeout=300)
+    report = json.loads(ran.out)
+    check("compared in its own arithmetic", report["compute"] == "int8" and report["nearest"][0]["cosine"] > 0.999999, shown(report))
+    ran = extract("video.npy", "--compare", "out/video.npy", "--compute", "int8", timeout=300)
+    contains("float32's compared in int8: the same recipe", json.loads(ran.out)["verdict"], "this is how they were made")
+    data = model.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + length])
+    head["__metadata__"] = {key: value for key, value in head["__metadata__"].items() if not key.startswith("image_compute.")}
+    older = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+    (folder / "older.safetensors").write_bytes(data[:8] + older + data[8 + length :])
+    for compute in ("bfloat16", "int8"):
+        ends(f"a tower of an older import in {compute}", 65, "video.npy", "--compute", compute, "--output", "older", model="older.safetensors",
+             says=["older.safetensors", "image tower", compute, "import it again", "--compute float32"])  # fmt: skip
+    check("nothing was made", not (folder / "older").exists())
+    equal("in float32: exit", extract("video.npy", "--output", "older", model="older.safetensors").code, 0)
+    check("in float32: the same bits", np.array_equal(made("video", "older"), features))
+    ends("an arithmetic that there is not", 64, "video.npy", "--compute", "int4", "--output", "older", says=["int4"])
+
 with group("pools, tails and crops"):
     equal("a row a frame: exit", extract("video.npy", "--frames-per-row", 1, "--output", "each").code, 0)
     each = made("video", "each")

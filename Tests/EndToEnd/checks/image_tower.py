@@ -52,8 +52,13 @@ with group("kept with a model"):
     equal("the arithmetics that it is checked in", [one["compute"] for one in checked], ["float32", "bfloat16", "int8"])
     equal("float32 differs from nothing", (checked[0]["coarse_difference"], checked[0]["fine_difference"]), (None, None))
     check("the others by what was recorded", all(0 < one["coarse_difference"] < 1 and 0 < one["fine_difference"] < 1 for one in checked[1:]), shown(checked))
+    checked = kept["image_checked_in"]
+    equal("those of its tower", [one["compute"] for one in checked], ["float32", "bfloat16", "int8"])
+    equal("float32's is itself", (checked[0]["difference"], checked[0]["cosine"]), (None, None))
+    check("the others' by what was recorded", all(0 < one["difference"] < 1 and one["cosine"] >= 0.9995 for one in checked[1:]), shown(checked))
+    equal("without a tower there is none", plain["image_checked_in"], None)
     equal("what it is prepared in", kept["prepared_in"], ["float32"])
-    contains("the same for a person", called("inspect", "kept.safetensors").out, "checked in", "bfloat16 (logits differ by", kept["image_sha256"])
+    contains("the same for a person", called("inspect", "kept.safetensors").out, "checked in", "bfloat16 (logits differ by", "int8 (features differ by", kept["image_sha256"])
     for given, expected in (("int8", ["int8"]), ("bfloat16,float32", ["float32", "bfloat16"])):
         ran = called("import", checkpoint, "--keep-image-tower", "--compute", given, "--output", "prepared.safetensors")
         equal(f"prepared in {given}", (ran.code, facts("prepared.safetensors")["prepared_in"]), (0, expected))
@@ -88,6 +93,11 @@ with group("alone"):
     found = facts("tower.safetensors")
     check("the digest of a tower alone", len(found["image_sha256"]) == 64 and found["prepared_in"] is None, shown(found))
     equal("inspect", (found["kind"], found["width"], found["weights"]), ("Vigil image tower", 64, "float16"))
+    equal("its arithmetics", [one["compute"] for one in found["image_checked_in"]], ["float32", "bfloat16", "int8"])
+    ran = called("import", clip["bin"], "--output", "prepared-tower.safetensors", "--compute", "float32,int8")
+    equal("prepared in two: import", ran.code, 0)
+    contains("prepared in two: the line", ran.out, "in float32, int8")
+    equal("prepared in two", facts("prepared-tower.safetensors")["prepared_in"], ["float32", "int8"])
     for command in (["score", "video.npy"], ["serve", "--port", "0"], ["bench", "engine"]):
         ran = called(*command, "--model", "tower.safetensors")
         equal(f"{command[0]}: refused", ran.code, 65)
@@ -96,16 +106,28 @@ with group("alone"):
     equal("bench", ran.code, 0)
     report = json.loads(ran.out)
     check("images a second", report["images"][0]["batch"] == 3 and report["images"][0]["images_per_second"] > 0, shown(ran.out))
+    equal("in float32, which differs from nothing", (report["compute"], report["multiplier"], report["images"][0]["lowest_cosine"]), ("float32", None, None))
+    for name in ("tower", "prepared-tower"):
+        for compute, least in (("bfloat16", 0.9999), ("int8", 0.9995)):
+            model = ["--image", "--model", f"{name}.safetensors", "--compute", compute]
+            ran = called("bench", "engine", *model, "--batch", "2", "--runs", "1", "--json")
+            equal(f"bench of {name} in {compute}", ran.code, 0)
+            report = json.loads(ran.out)
+            one = report["images"][0]
+            check(f"{name} in {compute}: what multiplied", report["compute"] == compute and bool(report["multiplier"]), shown(ran.out))
+            check(f"{name} in {compute}: near float32", least <= one["lowest_cosine"] < 1 and 0 < one["largest_difference"] < 1, shown(one))
+    contains("for a person", called("bench", "engine", "--image", "--model", "tower.safetensors", "--compute", "int8", "--runs", "1").out, "int8 by", "cosine", "difference")
 
 with group("refused"):
     for what, arguments, code, says in [
         ("CLIP as a preset's", ["import", clip["script"], "--preset", "ucf-crime"], 64, ["--preset: expected with a model's", "holds CLIP"]),
         ("CLIP by a name", ["import", clip["bin"], "--keep-image-tower", "--name", "a", "--labels", "a,b", "--compute", "int8"], 64,
-         ["--labels, --name, --compute: expected with a model's", "image tower alone"]),
+         ["--labels, --name: expected with a model's", "image tower alone"]),
+        ("CLIP in int8 that is not prepared", ["import", clip["bin"], "--prepare", "none", "--compute", "int8"], 64, ["--compute 'int8'", "--prepare"]),
         ("no tower in the other file", ["import", checkpoint, "--image-tower", "plain.safetensors"], 65, ["no CLIP image tower", "plain"]),
         ("the other file is not there", ["import", checkpoint, "--image-tower", "none.pt"], 66, ["none.pt"]),
         ("the other file is the output", ["import", checkpoint, "--image-tower", "x.safetensors"], 64, ["--image-tower"]),
-        ("images in int8", ["bench", "engine", "--image", "--compute", "int8"], 64, ["--compute int8", "float32"]),
+        ("images in what there is not", ["bench", "engine", "--image", "--compute", "int4"], 64, ["int4", "bfloat16"]),
         ("images without --image", ["bench", "engine", "--batch", "4"], 64, ["--image"]),
         ("a checkpoint", ["bench", "engine", "--image", "--model", checkpoint], 65, ["PyTorch checkpoint: make", "--keep-image-tower"]),
         ("a model without a tower", ["bench", "engine", "--image", "--model", "plain.safetensors"], 65, ["--keep-image-tower"]),

@@ -2,16 +2,21 @@ import Extraction
 import Frames
 import JSON
 import Platform
+import Tensors
 
 /// Which recipe comes nearest to features that are there, as it is told.
 struct CompareReport {
     let input: String
     let released: String
     let framesPerRow: Int
+    let compute: Compute
     let comparison: RecipeComparison
 
     /// So many of the nearest are told.
     private static let told = 8
+
+    /// The lowest cosine with which features are of the same recipe: in fewer bits they are a little off in any.
+    private var same: Double { compute == .float32 ? 0.9999 : 0.999 }
 
     private var nearest: [RecipeComparison.Candidate] { Array(comparison.candidates.prefix(Self.told)) }
 
@@ -20,7 +25,7 @@ struct CompareReport {
         guard let best = comparison.candidates.first else { return "nothing could be compared" }
         var text: String
         switch best.lowest {
-        case 0.9999...: text = "this is how they were made, but for what decoders and arithmetic differ"
+        case same...: text = "this is how they were made, but for what decoders and arithmetic differ"
         case 0.99...: text = "near, but something else was done too: another decoder, resize or precision"
         default: text = "none of the ways that are known: another video, cadence, tower or recipe"
         }
@@ -67,6 +72,7 @@ struct CompareReport {
                 json.member("compared", released)
                 json.member("frames", comparison.frames)
                 json.member("rows", comparison.rows)
+                json.member("compute", compute.rawValue)
                 json.key("nearest")
                 json.array(nearest) { json, one in
                     json.object { json in

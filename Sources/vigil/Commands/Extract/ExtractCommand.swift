@@ -46,6 +46,12 @@ struct ExtractCommand: ParsableCommand {
     var workers: Int?
     @Option(help: "Kernels that compute: auto, avx512, avx2, neon or portable.")
     var kernels: String?
+    @Option(
+        help: """
+            Arithmetic of the tower's products with weights: float32, bfloat16 or int8. Fewer bits are faster where the \
+            processor has instructions for them, and the features differ a little: they are told apart in the recipe.
+            """)
+    var compute: Compute = .float32
 
     func run() throws {
         let size = try frameSize
@@ -56,9 +62,9 @@ struct ExtractCommand: ParsableCommand {
             try ExtractOutputs($0, inputs: inputs, others: others, crops: choice.crops)
         }
         let released = try compare.map { try ReleasedFeatures($0) }
-        let tower = try LoadedTower(model, kernels: kernels)
+        let tower = try LoadedTower(model, kernels: kernels, compute: compute)
         let threads = workers ?? Processors.count
-        let settings = try choice.settings(resolution: tower.tower.resolution)
+        let settings = try choice.settings(resolution: tower.tower.resolution, compute: compute)
         try released?.check(width: tower.tower.outputWidth)
         try outputs?.make()
         var failures = FileFailures(of: inputs.count)
@@ -66,7 +72,7 @@ struct ExtractCommand: ParsableCommand {
             do {
                 let video = FramesInput(path: input, size: size)
                 if let released {
-                    try Self.compare(video, released, tower, framesPerRow: choice.framesPerRow, threads: threads)
+                    try compare(video, released, tower, framesPerRow: choice.framesPerRow, threads: threads)
                 }
                 guard let outputs else { continue }
                 let bar = ExtractBar(name: input)
@@ -132,7 +138,7 @@ struct ExtractCommand: ParsableCommand {
         }
     }
 
-    private static func compare(
+    private func compare(
         _ video: FramesInput, _ released: ReleasedFeatures, _ tower: LoadedTower, framesPerRow: Int, threads: Int
     ) throws {
         let bar = ExtractBar(name: video.path, unit: "crops")
@@ -146,7 +152,8 @@ struct ExtractCommand: ParsableCommand {
         }
         bar.clear()
         let report = CompareReport(
-            input: video.path, released: released.path, framesPerRow: framesPerRow, comparison: comparison)
+            input: video.path, released: released.path, framesPerRow: framesPerRow, compute: compute,
+            comparison: comparison)
         if Terminal.isInteractive {
             try Terminal.print(Array(report.text.utf8))
         } else {
@@ -177,11 +184,11 @@ struct LoadedTower {
     static func path(of argument: String) -> String? { (try? ModelArgument(argument))?.path }
 
     /// - Parameter argument: a model file that kept its tower, or a file that holds one alone; a name before it means nothing
-    init(_ argument: String, kernels name: String?) throws {
+    init(_ argument: String, kernels name: String?, compute: Compute) throws {
         do throws(SettingFault) { path = try ModelArgument(argument).path } catch {
             throw Failure(.usage, "--model: found \(error.found)")
         }
-        let kernels = try Kernels.choose(name)
+        let kernels = try Kernels.choose(name).computing(compute)
         let file = try MappedFile(path: path)
         self.file = file
         let kept = try ModelSource.named(file) { () throws(ModelError) in

@@ -72,6 +72,7 @@ struct ExtractDocument {
                     json.member("pool", settings.pooling.rawValue)
                     json.member("frames_per_row", settings.framesPerRow)
                     json.member("tail", settings.tail.rawValue)
+                    json.member("compute", settings.compute.rawValue)
                     json.member("text", settings.text(of: recipe))
                 }
                 json.member("recipe_sha256", settings.digest(of: recipe))
@@ -96,6 +97,7 @@ struct ExtractDocument {
                 json.member("tail_frames", extraction.tailFrames)
                 json.member("recipes_sha256", settings.recipes.map { settings.digest(of: $0) })
                 json.member("tower_sha256", tower.digest)
+                json.member("compute", settings.compute.rawValue)
                 json.member("seconds", seconds)
                 json.member("frames_per_second", seconds > 0 ? Double(extraction.frames) / seconds : nil)
                 json.member("warnings", warnings)

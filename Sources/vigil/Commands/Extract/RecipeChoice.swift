@@ -2,6 +2,7 @@ import ArgumentParser
 import Extraction
 import Frames
 import Platform
+import Tensors
 
 extension Pooling: ExpressibleByArgument {}
 extension Tail: ExpressibleByArgument {}
@@ -37,13 +38,14 @@ struct RecipeChoice: ParsableArguments {
         let framesPerRow: Int
         let tail: Tail
 
-        func settings(resolution: Int) throws -> ExtractionSettings {
+        func settings(resolution: Int, compute: Compute) throws -> ExtractionSettings {
             let recipes = crops.compactMap { Recipe(kind, crop: $0, resolution: resolution) }
             guard recipes.count == crops.count else {
                 throw Failure(
                     .badData, "the image tower takes \(resolution) pixels on a side, for which there is no recipe")
             }
-            return ExtractionSettings(recipes: recipes, pooling: pool, framesPerRow: framesPerRow, tail: tail)
+            return ExtractionSettings(
+                recipes: recipes, pooling: pool, framesPerRow: framesPerRow, tail: tail, compute: compute)
         }
     }
 

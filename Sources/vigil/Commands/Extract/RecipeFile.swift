@@ -1,5 +1,6 @@
 import JSON
 import Platform
+import Tensors
 
 /// `NAME.json`, which `vigil extract` writes beside features to tell how they were made.
 enum RecipeFile {
@@ -10,9 +11,30 @@ enum RecipeFile {
     static func isOne(_ path: String) -> Bool { (try? MappedFile(path: path)).map { isOne($0) } ?? false }
 
     /// Whether a file is one.
-    static func isOne(_ file: MappedFile) -> Bool {
-        guard (1...mostBytes).contains(file.count) else { return false }
+    static func isOne(_ file: MappedFile) -> Bool { read(file) != nil }
+
+    /// In which arithmetic of fewer bits the features in `path` were made, by the file beside them; nil where none says that
+    /// of them.
+    ///
+    /// - Parameter digest: of the features, which is asked for where it matters
+    static func fewerBits(of path: String, digest: () -> String) -> (compute: Compute, recipe: String)? {
+        let ending = ".npy"
+        guard path.ends(with: ending) else { return nil }
+        let beside = String(path.dropLast(ending.count)) + ".json"
+        guard let recipe = (try? MappedFile(path: beside)).flatMap({ read($0) }),
+            let name = recipe["recipe"]?["compute"]?.string,
+            let compute = Compute.allCases.first(where: { $0.rawValue.hasBytes(of: name) }), compute != .float32,
+            recipe["features_sha256"]?.string?.hasBytes(of: digest()) == true
+        else { return nil }
+        return (compute, beside)
+    }
+
+    private static func read(_ file: MappedFile) -> JSONValue? {
+        guard (1...mostBytes).contains(file.count) else { return nil }
         let parsed = file.withUnsafeBytes { try? JSONReader.parse($0, maxBytes: mostBytes) }
-        return parsed?["features_sha256"]?.string != nil && parsed?["recipe_sha256"]?.string != nil
+        guard let parsed, parsed["features_sha256"]?.string != nil, parsed["recipe_sha256"]?.string != nil else {
+            return nil
+        }
+        return parsed
     }
 }
