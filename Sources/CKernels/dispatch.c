@@ -1,4 +1,5 @@
 // Which kernels this processor can run, and the packing that all of them share.
+#include <sched.h>
 #include <string.h>
 
 #include "include/CKernels.h"
@@ -104,4 +105,16 @@ void vg_pack_panels(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stri
                 for (ptrdiff_t j = columns; j < panel; j++) block[p * panel + j] = 0;
         }
     }
+}
+
+void vg_wait(ptrdiff_t waits) {
+    if (waits >= 1000) {
+        sched_yield();
+        return;
+    }
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
 }

@@ -1,4 +1,5 @@
 public import Jobs
+import Tensors
 public import VadCLIP
 
 /// What is done with a job by the model that it is for, as ``JobProcessor`` says; who the model is and where scratch memory
@@ -54,6 +55,9 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
         return try work.plan(job, for: version)
     }
 
+    /// Where another worker can take a share of the products.
+    public func place(of scratch: WorkerSeat) -> SharedScoring? { SharedScoring(second: scratch.second) }
+
     /// As the work says.
     public func partCount(_ plan: Work.Plan) -> Int { work.partCount(plan) }
 
@@ -70,4 +74,18 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
     ) throws(JobFailure) -> JobOutput {
         try work.finish(plan, results: results, timings: timings)
     }
+}
+
+/// A worker's chunk, of which another can take a share.
+public struct SharedScoring: HelpPlace {
+    let second: LentThread
+
+    /// A chunk is begun with.
+    public func open() { second.open() }
+
+    /// It is scored.
+    public func close() { second.close() }
+
+    /// Takes part in its products.
+    public func help(while isFree: () -> Bool) -> Bool { second.lend(while: isFree) == .calledAway }
 }

@@ -2,6 +2,7 @@ import Dispatch
 public import Jobs
 import Platform
 import Synchronization
+import Tensors
 public import VadCLIP
 
 /// A model under the name that it is served by: what a job is accepted for, and what it is scored by.
@@ -81,7 +82,7 @@ public final class ModelVersion: Sendable {
     /// The scratch memory of the worker who sits at `seat`; it is reserved the first time.
     func scorer(at seat: WorkerSeat) -> ChunkScorer {
         if let bench = benches.withLock({ $0[ObjectIdentifier(seat)] }) { return bench.scorer }
-        let bench = Bench(scorer: ChunkScorer(model: model))
+        let bench = Bench(scorer: ChunkScorer(model: model, second: seat.second))
         benches.withLock { $0[ObjectIdentifier(seat)] = bench }
         return bench.scorer
     }
@@ -90,5 +91,8 @@ public final class ModelVersion: Sendable {
 /// Where a worker sits. Scratch memory is kept by it: of two workers none ever has the same, and one who comes to a seat that
 /// was given up may go on with what was kept there.
 public final class WorkerSeat {
+    /// By which another worker takes part in what is computed here.
+    let second = LentThread()
+
     init() {}
 }

@@ -133,14 +133,14 @@ extension Kernels {
         residual: MatrixView? = nil, activation: Activation = .identity
     ) {
         precondition(x.rows == y.rows && x.columns == y.columns && x.base != y.base)
-        precondition(ahead.map { $0.matrix.columns == x.columns } ?? true)
+        precondition(ahead.map { $0.count == x.columns } ?? true)
         withEpilogue(bias: nil, residual: residual, activation, like: y) { epilogue in
             table.pointee.decay(
                 x.rows, x.columns, x.base, x.stride, ratio, ahead?.base, y.base, y.stride, epilogue)
         }
     }
 
-    private func withEpilogue(
+    func withEpilogue(
         bias: AlignedFloats?, residual: MatrixView?, _ activation: Activation, like c: MatrixView,
         _ body: (UnsafePointer<vg_epilogue>) -> Void
     ) {
@@ -216,19 +216,59 @@ extension Kernels {
         _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView, outputs: MatrixView,
         scratch: NarrowScratch? = nil
     ) {
+        let steps = Convolution(kernels: self, x: x, weights: weights, y: y, inputs: inputs, outputs: outputs)
+        steps.mix(tiles: 0..<steps.tiles)
+        for point in 0..<weights.points.count { steps.multiply(point: point, scratch: scratch) }
+        steps.combine(tiles: 0..<steps.tiles)
+    }
+}
+
+/// The steps of a convolution, one after the other; what is done in one of them can be done in any order.
+struct Convolution {
+    private let kernels: Kernels
+    private let x: MatrixView
+    private let weights: ConvolutionWeights
+    private let y: MatrixView
+    private let inputs: MatrixView
+    private let outputs: MatrixView
+    /// Tiles of four outputs.
+    let tiles: Int
+
+    /// As `Kernels.convolve` takes them.
+    init(
+        kernels: Kernels, x: MatrixView, weights: ConvolutionWeights, y: MatrixView, inputs: MatrixView,
+        outputs: MatrixView
+    ) {
         let tiles = (y.rows + 3) / 4
         let width = x.columns
         precondition(x.rows >= 4 * tiles + 4 && y.columns == outputs.columns && weights.bias.count == y.columns)
         precondition(inputs.rows >= 8 * tiles && inputs.columns == width && inputs.stride == width)
         precondition(outputs.rows >= 8 * tiles && outputs.stride == outputs.columns)
-        table.pointee.convolution_in(tiles, width, x.base, x.stride, inputs.base, tiles * width)
-        for point in 0..<weights.points.count {
-            let rows = point * tiles..<(point + 1) * tiles
-            product(
-                inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows), scratch: scratch)
-        }
-        table.pointee.convolution_out(
-            y.rows, y.columns, outputs.base, tiles * y.columns, weights.bias.base, y.base, y.stride)
+        (self.kernels, self.x, self.weights, self.y) = (kernels, x, weights, y)
+        (self.inputs, self.outputs, self.tiles) = (inputs, outputs, tiles)
+    }
+
+    /// The first: mixtures of eight rows each.
+    func mix(tiles part: Range<Int>) {
+        let width = x.columns
+        kernels.table.pointee.convolution_in(
+            part.count, width, x.base + 4 * part.lowerBound * x.stride, x.stride,
+            inputs.base + part.lowerBound * width, tiles * width)
+    }
+
+    /// The second: the product of one of the eight points.
+    func multiply(point: Int, scratch: NarrowScratch?) {
+        let rows = point * tiles..<(point + 1) * tiles
+        kernels.product(
+            inputs.rows(rows), Linear(weights: weights.points[point]), into: outputs.rows(rows), scratch: scratch)
+    }
+
+    /// The last: outputs and bias.
+    func combine(tiles part: Range<Int>) {
+        let rows = 4 * part.lowerBound..<min(4 * part.upperBound, y.rows)
+        kernels.table.pointee.convolution_out(
+            rows.count, y.columns, outputs.base + part.lowerBound * y.columns, tiles * y.columns, weights.bias.base,
+            y.base + rows.lowerBound * y.stride, y.stride)
     }
 }
 

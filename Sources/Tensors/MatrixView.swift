@@ -178,18 +178,28 @@ public struct ConstantMatrix: Sendable {
         self.floats = floats
     }
 
-    /// One row, which keeps the matrix alive.
+    /// One row or columns of it, which keep the matrix alive.
     public struct Row {
-        let matrix: ConstantMatrix
-        let index: Int
+        private let matrix: ConstantMatrix
+        private let first: Int
+        let count: Int
 
-        var base: UnsafePointer<Float> { matrix.floats.base + index * matrix.columns }
+        fileprivate init(_ matrix: ConstantMatrix, at first: Int, count: Int) {
+            (self.matrix, self.first, self.count) = (matrix, first, count)
+        }
+
+        var base: UnsafePointer<Float> { matrix.floats.base + first }
+
+        func columns(_ range: Range<Int>) -> Row {
+            precondition(range.lowerBound >= 0 && range.upperBound <= count, "columns outside the row")
+            return Row(matrix, at: first + range.lowerBound, count: range.count)
+        }
     }
 
     /// The row at `index`.
     public subscript(row index: Int) -> Row {
         precondition(index >= 0 && index < rows, "a row outside the matrix")
-        return Row(matrix: self, index: index)
+        return Row(self, at: index * columns, count: columns)
     }
 }
 
@@ -204,7 +214,7 @@ extension MatrixView {
 
     /// Adds a row of a constant matrix to each row.
     public func add(_ constant: ConstantMatrix.Row) {
-        precondition(constant.matrix.columns == columns)
+        precondition(constant.count == columns)
         let from = constant.base
         for row in 0..<rows { for column in 0..<columns { base[row * stride + column] += from[column] } }
     }

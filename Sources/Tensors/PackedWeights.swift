@@ -59,17 +59,17 @@ public struct PackedWeights: Sendable {
     /// Columns of a panel.
     var panel: Int { narrow?.table.pointee.panel ?? kernels.table.pointee.panel }
 
-    /// The outputs of `range`, in the same memory; the range begins and ends where a panel does.
+    /// The outputs of `range`, in the same memory; the range begins where a panel does, and ends where one does or all do.
     func outputs(_ range: Range<Int>) -> PackedWeights {
         precondition(range.lowerBound >= 0 && range.upperBound <= outputs)
-        precondition(range.lowerBound % panel == 0 && range.upperBound % panel == 0, "whole panels")
+        precondition(
+            range.lowerBound % panel == 0 && (range.upperBound % panel == 0 || range.upperBound == outputs),
+            "whole panels")
         // Panels lie one behind the other, each with all that belongs to it.
-        let places = [range.lowerBound, range.upperBound].map { outputs in
-            Self.count(inputs: inputs, outputs: outputs, kernels: kernels, narrow)
-        }
+        let start = Self.count(inputs: inputs, outputs: range.lowerBound, kernels: kernels, narrow)
+        let end = Self.count(inputs: inputs, outputs: range.upperBound, kernels: kernels, narrow)
         return PackedWeights(
-            inputs: inputs, outputs: range.count, packed: floats.part(places[0]..<places[1]), kernels: kernels,
-            narrow: narrow)
+            inputs: inputs, outputs: range.count, packed: floats.part(start..<end), kernels: kernels, narrow: narrow)
     }
 
     private init(inputs: Int, outputs: Int, values: [Float], strides: (Int, Int), kernels: Kernels) {
@@ -125,7 +125,8 @@ extension Linear {
     /// Whether panels end before each of these outputs, so that the weights can be cut there.
     public func canBeCut(at outputs: [Int]) -> Bool { outputs.allSatisfy { $0.isMultiple(of: weights.panel) } }
 
-    /// The part that makes the outputs of `range`, in the same memory; the range begins and ends where a panel does.
+    /// The part that makes the outputs of `range`, in the same memory; the range begins where a panel does, and ends where one
+    /// does or all do.
     public func outputs(_ range: Range<Int>) -> Linear {
         Linear(weights: weights.outputs(range), bias: bias?.part(range))
     }

@@ -83,10 +83,12 @@ struct FoldingTests {
             let workspace = Workspace()
             let x = workspace.matrix(rows: rows, columns: width)
             x.copy(from: values[...])
+            let hands = workspace.hands(rows: rows, inputs: 4 * width, for: kernels)
             block.run(
                 x, window: window,
-                scratch: LocalScratch(in: workspace, length: rows, width: width, window: min(window, rows)),
-                kernels: kernels)
+                scratch: LocalScratch(
+                    in: workspace, length: rows, width: width, window: min(window, rows), hands: hands),
+                by: hands)
             let expected = try published(
                 (0..<rows).map { values[$0 * width..<($0 + 1) * width].map(Double.init) }, window: window)
             let difference = largestDifference(x.values(), expected.flatMap { $0.map(Float.init) })
@@ -107,7 +109,8 @@ struct FoldingTests {
         let c = workspace.matrix(rows: rows, columns: 1)
         head.run(
             v, into: c, hidden: workspace.matrix(rows: rows, columns: 4 * d),
-            part: workspace.matrix(rows: rows, columns: 1), kernels: kernels)
+            part: workspace.matrix(rows: rows, columns: 1),
+            by: workspace.hands(rows: rows, inputs: 4 * d, for: kernels))
         let expected = try (0..<rows).map { row in
             let x = values[row * d..<(row + 1) * d].map(Double.init)
             let hidden = linear(

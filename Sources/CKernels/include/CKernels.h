@@ -189,6 +189,10 @@ void vg_pack(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptr
 void vg_pack_panels(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
                     ptrdiff_t panel, ptrdiff_t first, ptrdiff_t last, float *packed);
 
+/// Waits a moment for what another thread does, `waits` the times that this was called before: for some ten microseconds it
+/// only pauses, then other threads have a turn.
+void vg_wait(ptrdiff_t waits);
+
 /// Folds the whole blocks of 64 bytes of `bytes` into 16 that have the same CRC-32 (zip's, gzip's) behind a register of
 /// zeros as the blocks have behind the CRC-32 `sum`. Returns how many bytes that were; 0 where there are too few, or where
 /// this build or this processor lacks the instruction.

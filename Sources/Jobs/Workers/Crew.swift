@@ -1,10 +1,17 @@
 import Platform
+import Synchronization
 
 /// What a busy worker does.
 struct Desk {
-    let job: JobID
+    /// Counts steps, so that no two are taken for the same.
+    let number: Int
+    let token: ClaimToken
     let part: Int?
     let since: MonotonicTime
+    /// Whether another worker may help.
+    var isHelpable: Bool
+
+    var job: JobID { token.job }
 }
 
 /// The workers and the jobs in their hands: the thin shell around a ``PartSchedule``.
@@ -22,6 +29,12 @@ final class Crew<Processor: JobProcessor>: Sendable {
         var schedule = PartSchedule()
         var jobs: [ClaimToken: RunningJob<Processor>] = [:]
         var desks: [Desk?]
+        /// Steps that were begun.
+        var begun = 0
+        /// Where each worker can be helped.
+        var places: [Processor.Place?]
+        /// Whom each worker helps.
+        var helping: [Int?]
         var alive = 0
         /// What tasks have yet to finish: the dispatcher, claims and reports.
         var pending = 0
@@ -39,16 +52,25 @@ final class Crew<Processor: JobProcessor>: Sendable {
     let processor: Processor
     let backlog: Backlog
     let size: Int
+    /// Threads that can be at work at the same time.
+    let processors: Int
     let workLog: (any WorkLog)?
     var clock: any JobClock { backlog.clock }
     let monitor: Monitor<State>
+    /// Whether there is something to do for a worker who helps another, who looks here and takes no lock.
+    let isWanted = Atomic<Bool>(false)
 
-    init(processor: Processor, size: Int, backlog: Backlog) {
+    init(processor: Processor, size: Int, backlog: Backlog, processors: Int) {
         self.processor = processor
         self.backlog = backlog
         self.size = size
+        self.processors = processors
         workLog = backlog.store.workLog(workers: size)
-        monitor = Monitor(State(desks: [Desk?](repeating: nil, count: size)))
+        monitor = Monitor(
+            State(
+                desks: [Desk?](repeating: nil, count: size),
+                places: [Processor.Place?](repeating: nil, count: size),
+                helping: [Int?](repeating: nil, count: size)))
     }
 
     /// Changes the state and wakes all for whom that may mean something.
@@ -61,18 +83,23 @@ final class Crew<Processor: JobProcessor>: Sendable {
         let (result, wakes, due) = monitor.withLock { state in
             let result = body(&state)
             let wakes = state.isLeaving ? .several : state.schedule.supply
+            isWanted.store(wakes != .none, ordering: .relaxed)
             guard !state.watchers.isEmpty else { return (result, wakes, [Watcher]()) }
             let now = state
             state.watchers.removeAll { $0.condition(now) }
             return (result, wakes, now.watchers.filter { $0.condition(now) })
         }
-        switch wakes {
-        case .none: break
-        case .one: if !looksOn { monitor.wakeOne() }
-        case .several: monitor.wakeAll()
-        }
+        if !looksOn || wakes == .several { wake(wakes) }
         for watcher in due { watcher.latch.close(with: ()) }
         return result
+    }
+
+    private func wake(_ workers: PartSchedule.Supply) {
+        switch workers {
+        case .none: break
+        case .one: monitor.wakeOne()
+        case .several: monitor.wakeAll()
+        }
     }
 
     /// Waits, as a task, until the crew has come to `condition`; says whether it did in time.
@@ -87,9 +114,12 @@ final class Crew<Processor: JobProcessor>: Sendable {
     /// What the workers are doing.
     var health: PoolHealth {
         let now = clock.now
-        let (desks, alive, jobs) = monitor.withLock { ($0.desks, $0.alive, $0.jobs.count) }
+        let (desks, alive, jobs, helping) = monitor.withLock { state in
+            (state.desks, state.alive, state.jobs.count, state.helping.count { $0 != nil })
+        }
         return PoolHealth(
-            workers: size, alive: alive, runningJobs: jobs, activities: PoolHealth.activities(at: desks, now: now))
+            workers: size, alive: alive, runningJobs: jobs, activities: PoolHealth.activities(at: desks, now: now),
+            helping: helping)
     }
 }
 
@@ -99,10 +129,13 @@ extension Crew {
     /// - Parameter report: called after a step of which the backlog has to hear; it must not block.
     func work(as worker: Int, report: (CrewReport) -> Void) {
         var scratch = processor.makeScratch()
+        let place = processor.place(of: scratch)
+        monitor.withLock { $0.places[worker] = place }
         var threadClock = ThreadClock()
-        while let assignment = nextAssignment(for: worker) {
+        while let assignment = nextAssignment(for: worker, threadClock: &threadClock) {
             workLog?.begin(assignment.token.job, worker: worker)
             let result = perform(assignment, scratch: &scratch)
+            if case .part = assignment { place?.close() }
             let (news, step) = record(result, of: assignment, by: worker, processorTime: threadClock.lap())
             backlog.observer.worked(step)
             if let news { report(news) }
@@ -110,21 +143,47 @@ extension Crew {
         update { $0.alive -= 1 }
     }
 
-    /// Blocks until there is a step to do; nil when the crew leaves.
-    private func nextAssignment(for worker: Int) -> Assignment<Processor>? {
-        monitor.wait { state -> Assignment<Processor>?? in
-            if state.isLeaving { return .some(nil) }
-            guard let step = state.schedule.next() else {
-                workLog?.end(worker: worker)
-                return nil
+    /// What a worker does next.
+    private enum Turn {
+        case leave
+        /// With the workers who are to be woken to help.
+        case step(Assignment<Processor>, wakes: PartSchedule.Supply)
+        case help(Help)
+    }
+
+    /// Blocks until there is a step to do, and helps others meanwhile; nil when the crew leaves.
+    private func nextAssignment(for worker: Int, threadClock: inout ThreadClock) -> Assignment<Processor>? {
+        while true {
+            switch monitor.wait(for: { turn(of: worker, &$0) }) {
+            case .leave: return nil
+            case .help(let help): lend(worker, to: help, threadClock: &threadClock)
+            case .step(let assignment, let wakes):
+                wake(wakes)
+                return assignment
             }
-            let now = clock.now
-            guard let assignment = state.assignment(for: step, now: now) else { return nil }
-            var part: Int?
-            if case .part(_, let number) = step { part = number }
-            state.desks[worker] = Desk(job: step.token.job, part: part, since: now)
-            return .some(assignment)
         }
+    }
+
+    /// What there is for a worker now; nil for nothing.
+    private func turn(of worker: Int, _ state: inout State) -> Turn? {
+        if state.isLeaving { return .leave }
+        guard let step = state.schedule.next() else {
+            workLog?.end(worker: worker)
+            return state.help(by: worker, processors: processors).map { .help($0) }
+        }
+        isWanted.store(state.schedule.supply != .none, ordering: .relaxed)
+        let now = clock.now
+        guard let assignment = state.assignment(for: step, now: now) else { return nil }
+        var part: Int?
+        if case .part(_, let number) = step { part = number }
+        let place = part == nil ? nil : state.places[worker]
+        state.begun += 1
+        state.desks[worker] = Desk(
+            number: state.begun, token: step.token, part: part, since: now, isHelpable: place != nil)
+        guard let place else { return .step(assignment, wakes: .none) }
+        // Before anybody can see the desk.
+        place.open()
+        return .step(assignment, wakes: state.wantedHelp(processors: processors))
     }
 
     private func perform(
@@ -233,128 +292,5 @@ extension Crew.State {
         ending.insert(token)
         return .end(
             token, outcome, job.timings(now: now), parts: job.partsDone, workerTime: job.workerTime)
-    }
-}
-
-extension Crew {
-    /// The jobs that the crew has in hand at most, beside one for each worker.
-    private static var mostInReserve: Int { 32 }
-
-    /// The parts that the crew has in hand, so that no worker waits for the store: what it does in the time that a store on
-    /// a busy disk may take to commit a claim.
-    private var reserve: Int { Int(min(backlog.parts(in: .milliseconds(25)) ?? 0, 1_000)) }
-
-    /// Whether jobs are still claimed.
-    var isClaiming: Bool { monitor.withLock { !$0.isDraining } }
-
-    /// How much to claim now, nil for nothing. It counts as pending until ``endClaim()``; nobody else claims meanwhile.
-    ///
-    /// A job for each worker and one to go on with, however long they are; more only as long as they are short. The reserve
-    /// is filled up when half of it is gone: many jobs a claim cost the store less.
-    ///
-    /// - Parameter looksAgain: whether who asks is to look again where somebody else claims just now
-    func beginClaim(looksAgain: Bool = true) -> ClaimLimit? {
-        let reserve = reserve
-        return update { state in
-            let held = state.jobs.count
-            let parts = state.jobs.values.reduce(0) { $0 + $1.claimed.parts - $1.partsDone }
-            let limit = ClaimLimit(
-                jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held)
-            let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
-            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone else { return nil }
-            guard !state.isClaiming else {
-                if looksAgain { state.wantsClaim = true }
-                return nil
-            }
-            state.isClaiming = true
-            state.pending += 1
-            return limit
-        }
-    }
-
-    /// A claim is over; says whether somebody wanted another meanwhile.
-    func endClaim() -> Bool {
-        update { state in
-            state.pending -= 1
-            state.isClaiming = false
-            defer { state.wantsClaim = false }
-            return state.wantsClaim
-        }
-    }
-
-    /// Takes the claimed jobs in.
-    ///
-    /// - Returns: those that came too late, because the crew has begun to drain.
-    func admit(_ claimed: [ClaimedJob]) -> [ClaimToken] {
-        let now = clock.now
-        return update { state in
-            if state.isDraining { return claimed.map(\.token) }
-            for job in claimed {
-                state.jobs[job.token] = RunningJob(job, at: now)
-                state.schedule.admit(job.token)
-            }
-            return []
-        }
-    }
-
-    /// Something that was pending is over; the claim that it was about is nobody's now.
-    func settlePending(_ token: ClaimToken? = nil) {
-        update { state in
-            state.pending -= 1
-            if let token { state.ending.remove(token) }
-        }
-    }
-
-    /// The claims of the jobs in hand, and of those whose ends are not written yet.
-    var claims: [ClaimToken] { monitor.withLock { Array($0.jobs.keys) + $0.ending } }
-
-    /// Stops a job that was cancelled, before its next part.
-    func cancel(_ id: JobID) -> CrewReport? {
-        let now = clock.now
-        return update { state in
-            guard let token = state.jobs.keys.first(where: { $0.job == id }) else { return nil }
-            state.settle(token, as: .cancelled)
-            guard state.schedule.stop(token), let report = state.end(token, now: now) else { return nil }
-            state.pending += 1
-            return report
-        }
-    }
-
-    /// Lets go of a job that is somebody else's now; nothing is reported.
-    func giveUp(_ token: ClaimToken) {
-        update { state in
-            state.jobs[token] = nil
-            _ = state.schedule.stop(token)
-        }
-    }
-
-    /// Claims nothing more, and gives up what nobody has begun with.
-    ///
-    /// - Returns: what is to be released.
-    func beginDraining() -> [ClaimToken] {
-        update { state in
-            state.isDraining = true
-            let unbegun = state.schedule.unbegun
-            for token in unbegun {
-                state.jobs[token] = nil
-                _ = state.schedule.stop(token)
-            }
-            return unbegun
-        }
-    }
-
-    /// Gives up all that is left and sends the workers home after the step they are at.
-    ///
-    /// - Returns: what is to be released, and how many workers are at a step.
-    func leave() -> (tokens: [ClaimToken], busy: Int) {
-        update { state in
-            let tokens = Array(state.jobs.keys)
-            for token in tokens {
-                state.jobs[token] = nil
-                _ = state.schedule.stop(token)
-            }
-            state.isLeaving = true
-            return (tokens, state.desks.count { $0 != nil })
-        }
     }
 }

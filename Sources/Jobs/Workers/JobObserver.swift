@@ -36,7 +36,7 @@ extension JobObserver {
 public struct WorkStep: Sendable, Equatable {
     /// Whose job it was.
     public let client: String
-    /// Whether it was a part, and not the planning of a job or the putting together of its result.
+    /// Whether it was a part, and not the planning of a job, the putting together of its result, or help with a part.
     public let isPart: Bool
     /// How long it took.
     public let time: Duration

@@ -9,8 +9,14 @@ public protocol JobProcessor: Sendable {
     /// What one part came to.
     associatedtype PartResult: Sendable
 
+    /// Where whoever works on a part can be helped by a worker who has nothing to do; ``NoPlace`` where none can.
+    associatedtype Place: HelpPlace = NoPlace
+
     /// Makes a worker's scratch memory, on its thread.
     func makeScratch() -> Scratch
+
+    /// Where the worker with this scratch memory can be helped; nil for nowhere.
+    func place(of scratch: Scratch) -> Place?
 
     /// Reads the job's subject and prepares what its parts need.
     ///
@@ -29,4 +35,35 @@ public protocol JobProcessor: Sendable {
     ///   - results: one a part, in the order of the parts
     ///   - timings: how long the job waited, and how long it has been worked on so far
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput
+}
+
+/// Where one worker can take a share of what another does with its part. What comes of the part must be the same with help and
+/// without.
+public protocol HelpPlace: Sendable {
+    /// A part is begun with: from now on one other can help.
+    func open()
+
+    /// The part is over, and so is all help.
+    func close()
+
+    /// Helps on the calling thread until there is nothing more to help with, or soon after `isFree` says no. It returns at once
+    /// where no part is worked on or somebody helps already, and soon where there is nothing to share.
+    ///
+    /// - Returns: whether it went since `isFree` said no, so that there may be more to help with
+    func help(while isFree: () -> Bool) -> Bool
+}
+
+/// Where nobody can be helped: there is none.
+public enum NoPlace: HelpPlace {
+    /// Never called.
+    public func open() {}
+    /// Never called.
+    public func close() {}
+    /// Never called.
+    public func help(while isFree: () -> Bool) -> Bool { false }
+}
+
+extension JobProcessor where Place == NoPlace {
+    /// Nowhere.
+    public func place(of scratch: Scratch) -> NoPlace? { nil }
 }

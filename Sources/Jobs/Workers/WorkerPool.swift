@@ -18,9 +18,13 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
     var logger: Logger { backlog.logger }
 
     /// A pool of `workers` threads, at least one, that work on what is in `backlog`.
-    public init(backlog: Backlog, processor: Processor, workers: Int) {
+    ///
+    /// - Parameter processors: up to so many threads at work one who has nothing to do helps another
+    public init(
+        backlog: Backlog, processor: Processor, workers: Int, processors: Int = ProcessLimits.atStart.threads
+    ) {
         self.backlog = backlog
-        crew = Crew(processor: processor, size: max(workers, 1), backlog: backlog)
+        crew = Crew(processor: processor, size: max(workers, 1), backlog: backlog, processors: processors)
     }
 
     /// Starts the threads and begins to claim. Call it once.
@@ -244,8 +248,10 @@ public struct PoolHealth: Sendable, Equatable {
     public let alive: Int
     /// The jobs in the workers' hands.
     public let runningJobs: Int
-    /// What the busy workers do.
+    /// What those who are at a step do.
     public let activities: [Activity]
+    /// How many help another with its step.
+    public let helping: Int
 
     /// What those who sit at `desks` do.
     static func activities(at desks: [Desk?], now: MonotonicTime) -> [Activity] {
@@ -257,8 +263,8 @@ public struct PoolHealth: Sendable, Equatable {
         return activities
     }
 
-    /// How many workers are busy.
-    public var busy: Int { activities.count }
+    /// How many workers are busy, with a step of their own or with another's.
+    public var busy: Int { activities.count + helping }
 
     /// Those that are at the same part for longer than any part should take.
     public func stuck(longerThan limit: Duration) -> [Activity] {

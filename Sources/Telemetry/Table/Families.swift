@@ -135,11 +135,12 @@ extension Family {
     /// How many there are.
     public static let workersNow = Family("vigil_workers", .gauge, "Threads that score and are alive.")
     /// How many have something to do.
-    public static let workersBusy = Family("vigil_workers_busy", .gauge, "Threads that score and are at a step.")
+    public static let workersBusy = Family(
+        "vigil_workers_busy", .gauge, "Threads that score and are at a step, or help with one.")
     /// How much they did.
     public static let workerTime = Family(
         "vigil_worker_busy_seconds_total", .counter, in: .seconds,
-        "Time that workers were at a step; its rate over vigil_workers is how busy they are.")
+        "Time that workers were at a step or helped with one; its rate over vigil_workers is how busy they are.")
     /// For whom.
     public static let keyTime = Family(
         "vigil_cpu_seconds_total", .counter, in: .seconds, labels: ["key"],

@@ -6,33 +6,37 @@ import Tensors
 public final class ChunkScorer {
     private let network: Network
     private let configuration: ModelConfiguration
-    private let kernels: Kernels
     private let tail: PaddingTail?
     private let workspace = Workspace()
     private let local: LocalScratch
     private let graphs: GraphScratch
     private let branches: BranchScratch
-    /// For products of fewer bits.
-    private let narrow: NarrowScratch?
+    private let hands: Hands
 
     /// Reserves scratch memory for chunks of the model.
-    public convenience init(model: Model) {
+    ///
+    /// - Parameter second: by which another thread can be lent while a chunk is scored; the logits are the same bits
+    public convenience init(model: Model, second: LentThread? = nil) {
         self.init(
-            network: model.network, configuration: model.configuration, tail: model.tail, kernels: model.kernels)
+            network: model.network, configuration: model.configuration, tail: model.tail, kernels: model.kernels,
+            second: second)
     }
 
     /// Without a `tail` every row is computed, padding too.
-    init(network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels) {
+    init(
+        network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels,
+        second: LentThread? = nil
+    ) {
         self.network = network
         self.configuration = configuration
-        self.kernels = kernels
         self.tail = tail
         let length = configuration.length
         let width = configuration.width
-        narrow = workspace.narrowScratch(rows: max(length, ClassFeatures.most), inputs: 4 * width, for: kernels)
+        hands = workspace.hands(
+            rows: max(length, ClassFeatures.most), inputs: 4 * width, for: kernels, second: second)
         local = LocalScratch(
-            in: workspace, length: length, width: width, window: min(configuration.window, length), narrow: narrow)
-        graphs = GraphScratch(in: workspace, length: length, width: width, narrow: narrow)
+            in: workspace, length: length, width: width, window: min(configuration.window, length), hands: hands)
+        graphs = GraphScratch(in: workspace, length: length, width: width)
         branches = BranchScratch(in: workspace, length: length, width: width)
     }
 
@@ -63,17 +67,17 @@ public final class ChunkScorer {
         let x = graphs.rows
         embed([], ChunkExtent(plain: configuration, valid: 0))
         for layer in 0..<network.local.count {
-            network.local[layer].run(x, window: configuration.window, scratch: local, kernels: kernels)
+            network.local[layer].run(x, window: configuration.window, scratch: local, by: hands)
         }
         let local = x.matrix
         // The graph module overwrites its first maps, so they are made once more.
-        kernels.product(x, network.graphs.first, into: graphs.mapped, scratch: narrow)
+        hands.product(x, network.graphs.first, into: graphs.mapped)
         let near = configuration.width / 2..<configuration.width
         let first = graphs.mapped.columns(near).matrix
-        network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
+        network.graphs.run(valid: 0, rows: configuration.length, beyond: nil, scratch: graphs, by: hands)
         let second = graphs.mapped.columns(near).matrix
         let joined = graphs.output.matrix
-        network.refinement?.run(rows: configuration.length, beyond: nil, scratch: graphs, kernels: kernels)
+        network.refinement?.run(rows: configuration.length, beyond: nil, scratch: graphs, by: hands)
         coarseBranch(rows: configuration.length)
         return PaddingTail.Rows(
             local: local, first: first, second: second, joined: joined, coarse: branches.coarse.values(),
@@ -85,7 +89,7 @@ public final class ChunkScorer {
         embed(rows, extent)
         for layer in 0..<network.local.count {
             network.local[layer].run(
-                graphs.rows.rows(0..<extent.local), window: configuration.window, scratch: local, kernels: kernels)
+                graphs.rows.rows(0..<extent.local), window: configuration.window, scratch: local, by: hands)
         }
         if let tail {
             let end = extent.rest + GraphModule.readsBehind(extent.rest)
@@ -95,8 +99,8 @@ public final class ChunkScorer {
         let beyond = tail.map {
             GraphModule.Beyond(first: $0.first[row: extent.rest], second: $0.second[row: extent.rest])
         }
-        network.graphs.run(valid: extent.valid, rows: extent.rest, beyond: beyond, scratch: graphs, kernels: kernels)
-        network.refinement?.run(rows: extent.rest, beyond: tail?.joined, scratch: graphs, kernels: kernels)
+        network.graphs.run(valid: extent.valid, rows: extent.rest, beyond: beyond, scratch: graphs, by: hands)
+        network.refinement?.run(rows: extent.rest, beyond: tail?.joined, scratch: graphs, by: hands)
         coarseBranch(rows: extent.rest)
     }
 
@@ -112,7 +116,7 @@ public final class ChunkScorer {
         let rows = 0..<m
         network.coarse.run(
             graphs.output.rows(rows), into: branches.coarse.rows(rows), hidden: branches.hidden.rows(rows),
-            part: branches.part.rows(rows), narrow: narrow, kernels: kernels)
+            part: branches.part.rows(rows), by: hands)
     }
 
     /// Step 6: the visual prompt over all L rows, the prompted text features u_k, and cos(V_i, u_k) / 0.07 of the valid
@@ -121,27 +125,26 @@ public final class ChunkScorer {
         let n = extent.valid
         let k = 0..<classes.labels.count
         let v = graphs.output.rows(0..<extent.rest)
-        kernels.product(branches.coarse.rows(0..<extent.rest).asRow, v, into: branches.prompt)
+        hands.product(branches.coarse.rows(0..<extent.rest).asRow, v, into: branches.prompt)
         if let tail { branches.prompt.add(tail.prompt[row: extent.rest]) }
-        kernels.lengths(branches.prompt, into: branches.promptLength)
+        hands.lengths(branches.prompt, into: branches.promptLength)
         branches.prompt.scale(by: 1 / branches.promptLength[0, 0])
         let u = branches.text.rows(k)
         u.copy(from: classes.features.values[...])
         for row in k { u.rows(row..<row + 1).add(branches.prompt) }
-        network.promptMLP.addTo(
-            u, into: u, residual: u, hidden: branches.textHidden.rows(k), narrow: narrow, kernels: kernels)
+        network.promptMLP.addTo(u, into: u, residual: u, hidden: branches.textHidden.rows(k), by: hands)
         normalise(u, lengths: branches.textLengths.rows(k))
         let valid = v.rows(0..<n)
         let logits = branches.fine(classes: k.count).rows(0..<n)
-        kernels.dots(valid, u, scale: 1 / 0.07, into: logits)
+        hands.dots(valid, u, scale: 1 / 0.07, into: logits)
         let lengths = branches.lengths.rows(0..<n)
-        kernels.lengths(valid, into: lengths)
+        hands.lengths(valid, into: lengths)
         for row in 0..<n { logits.rows(row..<row + 1).scale(by: 1 / lengths[row, 0]) }
         return logits
     }
 
     private func normalise(_ x: MatrixView, lengths: MatrixView) {
-        kernels.lengths(x, into: lengths)
+        hands.lengths(x, into: lengths)
         for row in 0..<x.rows { x.rows(row..<row + 1).scale(by: 1 / lengths[row, 0]) }
     }
 }

@@ -100,49 +100,48 @@ struct GraphModule: Sendable {
     /// V of the first `m` rows in `scratch`, of which `n` are snippets.
     ///
     /// The `readsBehind(m)` rows behind them must be in place; those behind the chunk are zero.
-    func run(valid n: Int, rows m: Int, beyond: Beyond?, scratch: GraphScratch, kernels: Kernels) {
+    func run(valid n: Int, rows m: Int, beyond: Beyond?, scratch: GraphScratch, by hands: Hands) {
         let x = scratch.rows.rows(0..<m)
         let h = x.columns / 2
-        kernels.lengths(x.rows(0..<n), into: scratch.lengths.rows(0..<n))
+        hands.lengths(x.rows(0..<n), into: scratch.lengths.rows(0..<n))
         let graph = scratch.similarity.rows(0..<n).columns(0..<n)
-        kernels.dots(x.rows(0..<n), x.rows(0..<n), into: graph)
-        kernels.similarity(
+        hands.dots(x.rows(0..<n), x.rows(0..<n), into: graph)
+        hands.similarity(
             graph, own: scratch.lengths.rows(0..<n), lengths: scratch.lengths.rows(0..<n), threshold: Self.threshold)
 
         let rows = 0..<m
         let (mapped, kept, hidden) = (scratch.mapped.rows(rows), scratch.kept.rows(rows), scratch.hidden.rows(rows))
-        kernels.product(x, first, into: mapped, scratch: scratch.narrow)
-        kernels.convolve(
+        hands.product(x, first, into: mapped)
+        hands.convolve(
             scratch.padded, residual, into: kept, inputs: scratch.convolutionInputs,
-            outputs: scratch.convolutionOutputs, scratch: scratch.narrow)
-        convolve(mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first, kernels: kernels)
+            outputs: scratch.convolutionOutputs)
+        convolve(mapped, residual: kept, into: hidden, graph: graph, ahead: beyond?.first, by: hands)
 
         let similar = 0..<h
         let near = h..<2 * h
-        kernels.product(
-            hidden.columns(similar), secondSimilarity, into: mapped.columns(similar), scratch: scratch.narrow)
-        kernels.product(hidden.columns(near), secondDistance, into: mapped.columns(near), scratch: scratch.narrow)
-        convolve(mapped, residual: hidden, into: kept, graph: graph, ahead: beyond?.second, kernels: kernels)
-        kernels.product(kept, join, into: scratch.output.rows(rows), scratch: scratch.narrow)
+        hands.product(hidden.columns(similar), secondSimilarity, into: mapped.columns(similar))
+        hands.product(hidden.columns(near), secondDistance, into: mapped.columns(near))
+        convolve(mapped, residual: hidden, into: kept, graph: graph, ahead: beyond?.second, by: hands)
+        hands.product(kept, join, into: scratch.output.rows(rows))
     }
 
     /// g(A y + residual) for both graphs: the left half of the columns by similarity, the right half by distance. Rows
     /// that are no snippets have no similar ones.
     private func convolve(
         _ y: MatrixView, residual: MatrixView, into out: MatrixView, graph: MatrixView, ahead: ConstantMatrix.Row?,
-        kernels: Kernels
+        by hands: Hands
     ) {
         let n = graph.rows
         let similar = 0..<y.columns / 2
         let near = y.columns / 2..<y.columns
         let left = y.columns(similar)
-        kernels.product(
+        hands.product(
             graph, left.rows(0..<n), into: out.columns(similar).rows(0..<n),
             residual: residual.columns(similar).rows(0..<n), activation: .quickGELU)
         let padding = n..<y.rows
-        kernels.quickGELU(
+        hands.kernels.quickGELU(
             residual.columns(similar).rows(padding), into: out.columns(similar).rows(padding))
-        kernels.decay(
+        hands.decay(
             y.columns(near), ratio: Self.decay, ahead: ahead, into: out.columns(near), residual: residual.columns(near),
             activation: .quickGELU)
     }
@@ -163,10 +162,8 @@ struct GraphScratch {
     let convolutionOutputs: MatrixView
     /// V, [L, d].
     let output: MatrixView
-    let narrow: NarrowScratch?
 
-    init(in workspace: Workspace, length: Int, width: Int, narrow: NarrowScratch?) {
-        self.narrow = narrow
+    init(in workspace: Workspace, length: Int, width: Int) {
         padded = workspace.matrix(
             rows: GraphModule.reach + length + GraphModule.readsBehind(length), columns: width)
         rows = padded.rows(GraphModule.reach..<GraphModule.reach + length)

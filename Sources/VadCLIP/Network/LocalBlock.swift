@@ -32,23 +32,25 @@ struct LocalBlock: Sendable {
     }
 
     /// Runs the layer over x [T, d], in place; the last window takes the rest.
-    func run(_ x: MatrixView, window: Int, scratch: LocalScratch, kernels: Kernels) {
+    func run(_ x: MatrixView, window: Int, scratch: LocalScratch, by hands: Hands) {
         let rows = 0..<x.rows
         let (normed, asking, mixed) = (scratch.normed.rows(rows), scratch.asking.rows(rows), scratch.mixed.rows(rows))
-        kernels.layerNorm(x, attentionNorm, into: normed)
-        kernels.product(normed, scoring, into: asking, scratch: scratch.narrow)
+        hands.layerNorm(x, attentionNorm, into: normed)
+        hands.product(normed, scoring, into: asking)
         let scale = 1 / Float(x.columns).squareRoot()
-        for start in stride(from: 0, to: x.rows, by: window) {
-            let rows = start..<min(start + window, x.rows)
-            let scores = scratch.scores.rows(0..<rows.count).columns(0..<rows.count)
-            kernels.dots(asking.rows(rows), normed.rows(rows), scale: scale, into: scores)
-            kernels.softmax(scores)
-            kernels.product(scores, normed.rows(rows), into: mixed.rows(rows))
+        let kernels = hands.kernels
+        hands.share(x.rows, by: window) { part, hand in
+            for start in stride(from: part.lowerBound, to: part.upperBound, by: window) {
+                let rows = start..<min(start + window, x.rows)
+                let scores = scratch.scores(of: hand).rows(0..<rows.count).columns(0..<rows.count)
+                kernels.dots(asking.rows(rows), normed.rows(rows), scale: scale, into: scores)
+                kernels.softmax(scores)
+                kernels.product(scores, normed.rows(rows), into: mixed.rows(rows))
+            }
         }
-        kernels.product(mixed, output, into: x, residual: x, scratch: scratch.narrow)
-        kernels.layerNorm(x, feedForwardNorm, into: normed)
-        feedForward.addTo(
-            normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), narrow: scratch.narrow, kernels: kernels)
+        hands.product(mixed, output, into: x, residual: x)
+        hands.layerNorm(x, feedForwardNorm, into: normed)
+        feedForward.addTo(normed, into: x, residual: x, hidden: scratch.hidden.rows(rows), by: hands)
     }
 }
 
@@ -114,15 +116,17 @@ struct LocalScratch {
     let asking: MatrixView
     let mixed: MatrixView
     let hidden: MatrixView
-    let scores: MatrixView
-    let narrow: NarrowScratch?
+    private let scores: (MatrixView, MatrixView)
 
-    init(in workspace: Workspace, length: Int, width: Int, window: Int, narrow: NarrowScratch? = nil) {
-        self.narrow = narrow
+    init(in workspace: Workspace, length: Int, width: Int, window: Int, hands: Hands) {
         normed = workspace.matrix(rows: length, columns: width)
         asking = workspace.matrix(rows: length, columns: width)
         mixed = workspace.matrix(rows: length, columns: width)
         hidden = workspace.matrix(rows: length, columns: 4 * width)
-        scores = workspace.matrix(rows: window, columns: window)
+        let first = workspace.matrix(rows: window, columns: window)
+        scores = (first, hands.count == 1 ? first : workspace.matrix(rows: window, columns: window))
     }
+
+    /// The scores of a window, for each who computes at the same time.
+    func scores(of hand: Int) -> MatrixView { hand == 0 ? scores.0 : scores.1 }
 }

@@ -75,11 +75,10 @@ struct FeedForward: Sendable {
 
     /// y = residual + W2 g(W1 x), all [rows, d]; `hidden` [rows, 4d] is overwritten; y may be either of the others.
     func addTo(
-        _ x: MatrixView, into y: MatrixView, residual: MatrixView, hidden: MatrixView, narrow: NarrowScratch?,
-        kernels: Kernels
+        _ x: MatrixView, into y: MatrixView, residual: MatrixView, hidden: MatrixView, by hands: Hands
     ) {
-        kernels.product(x, expansion, into: hidden, activation: .quickGELU, scratch: narrow)
-        kernels.product(hidden, contraction, into: y, residual: residual, scratch: narrow)
+        hands.product(x, expansion, into: hidden, activation: .quickGELU)
+        hands.product(hidden, contraction, into: y, residual: residual)
     }
 }
 
@@ -114,12 +113,11 @@ struct CoarseHead: Sendable {
 
     /// c of each row of V [rows, d], [rows, 1]; `scratch` [rows, 4d] is overwritten, `part` [rows, 1] too.
     func run(
-        _ v: MatrixView, into c: MatrixView, hidden scratch: MatrixView, part: MatrixView, narrow: NarrowScratch? = nil,
-        kernels: Kernels
+        _ v: MatrixView, into c: MatrixView, hidden scratch: MatrixView, part: MatrixView, by hands: Hands
     ) {
-        kernels.product(v, expansion, into: scratch, activation: .quickGELU, scratch: narrow)
-        kernels.dots(scratch, hidden, into: c)
-        kernels.dots(v, direct, into: part)
+        hands.product(v, expansion, into: scratch, activation: .quickGELU)
+        hands.dots(scratch, hidden, into: c)
+        hands.dots(v, direct, into: part)
         c.add(part)
         c.add(bias)
     }

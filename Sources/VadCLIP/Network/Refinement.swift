@@ -49,7 +49,7 @@ struct Refinement: Sendable {
     /// Refines V of the first `m` rows in `scratch.output`.
     ///
     /// - Parameter beyond: V of padded rows, [L, d], where the chunk has more than m
-    func run(rows m: Int, beyond: ConstantMatrix?, scratch: GraphScratch, kernels: Kernels) {
+    func run(rows m: Int, beyond: ConstantMatrix?, scratch: GraphScratch, by hands: Hands) {
         let (x, length) = (scratch.rows, scratch.rows.rows)
         x.rows(0..<m).copy(from: scratch.output.rows(0..<m))
         if let beyond {
@@ -61,10 +61,10 @@ struct Refinement: Sendable {
             // Each needs a row more than the next.
             let rows = 0..<min(m + convolutions.count - 1 - index, length)
             let change = scratch.kept.rows(rows)
-            kernels.convolve(
+            hands.convolve(
                 scratch.padded, convolutions[index], into: change, inputs: scratch.convolutionInputs,
-                outputs: scratch.convolutionOutputs, scratch: scratch.narrow)
-            x.rows(rows).addPositive(of: change)
+                outputs: scratch.convolutionOutputs)
+            hands.share(rows.count) { part, _ in x.rows(part).addPositive(of: change.rows(part)) }
         }
         scratch.output.rows(0..<m).copy(from: x.rows(0..<m))
     }

@@ -30,9 +30,11 @@ public final class Scorer {
     private let model: Model
 
     /// Reserves scratch memory for the model.
-    public init(model: Model) {
+    ///
+    /// - Parameter second: by which another thread can be lent while a video is scored; the logits are the same bits
+    public init(model: Model, second: LentThread? = nil) {
         self.model = model
-        chunkScorer = ChunkScorer(model: model)
+        chunkScorer = ChunkScorer(model: model, second: second)
     }
 
     /// Logits of features [T, d] against `classes` (the model's own by default).

@@ -26,7 +26,7 @@ struct EngineBenchCommand: AsyncParsableCommand {
     var model: String?
     @Option(parsing: .upToNextOption, help: "Snippets of the videos.")
     var lengths: [Int] = [30, 120, 256, 1000]
-    @Option(help: "Threads that share the chunks of a video, or the rows of a batch of images.")
+    @Option(help: "Threads that share the chunks of a video, two at most one chunk, or the rows of a batch of images.")
     var threads = 1
     @Option(help: "Timed runs of each. (default: 15; of images 5)")
     var runs: Int?

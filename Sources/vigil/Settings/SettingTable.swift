@@ -41,8 +41,8 @@ extension Setting {
             "Score this part of the jobs of the model NAME by FILE too, and tell how far they differ; results stay what they are.",
             in: .general, of: [.serve]),
         Setting(
-            "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
-            in: .general, of: [.serve, .score]),
+            "workers", .integer(1...1_024), .told("the processors that it may use"),
+            "Threads that score; one that has nothing to do helps another.", in: .general, of: [.serve, .score]),
     ]
 
     private static let client: [Setting] = secret(
