@@ -32,7 +32,7 @@ struct VigilCommand: AsyncParsableCommand {
         discussion: """
             The options of serve and score can also be given as environment variables (--max-body as VIGIL_MAX_BODY) \
             and as keys of a YAML or JSON file named by --config (max-body: 64); the command line comes first, then the \
-            environment, then the file. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
+            environment, then the file. So can --model, --kernels, --compute and --workers of every command that has them. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
             """,
         version: Vigil.version,
         subcommands: [

@@ -18,14 +18,14 @@ extension Setting {
     private static let general: [Setting] = [
         Setting(
             "config", .path(.input), "A YAML or JSON file with settings; its keys are the options' long names.",
-            in: .general, of: [.serve, .score, .bench], isKey: false),
+            in: .general, of: Set(Command.allCases), isKey: false),
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
-            "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
+            "Instruction set of the kernels.", in: .general, of: Set(Command.allCases)),
         Setting(
             "compute", .choice(Compute.allCases.map(\.rawValue)), .value(Compute.float32.rawValue),
             "Arithmetic of products with weights; what has fewer bits is faster where the processor has instructions for it.",
-            in: .general, of: [.serve, .score, .bench]),
+            in: .general, of: [.serve, .score, .bench, .eval]),
         Setting(
             "model", .models, .told("the embedded demo model"),
             "Model file made by vigil import or vigil train, under the name that it was imported with or another; for vigil "
@@ -41,8 +41,8 @@ extension Setting {
             "Score this part of the jobs of the model NAME by FILE too, and tell how far they differ; results stay what they are.",
             in: .general, of: [.serve]),
         Setting(
-            "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that score.",
-            in: .general, of: [.serve, .score]),
+            "workers", .integer(1...1_024), .told("the processors that it may use"), "Threads that compute.",
+            in: .general, of: [.serve, .score, .eval, .extract]),
     ]
 
     private static let client: [Setting] = secret(

@@ -107,6 +107,11 @@ with group("one video from every input"):
     check("PPM on standard input: the same bits", np.array_equal(made("stdin", "piped"), features))
     equal("one thread: exit", extract("video.npy", "--workers", 1, "--output", "alone").code, 0)
     check("one thread: the same bits", np.array_equal(made("video", "alone"), features))
+    named = {"VIGIL_MODEL": str(model), "VIGIL_KERNELS": "portable"}
+    equal("by variables: exit", run("extract", "video.npy", "--output", "named", cwd=folder, env=named).code, 0)
+    equal("VIGIL_KERNELS says what computes", told("video", "named")["tower"]["kernels"], "portable")
+    ran = run("extract", "video.npy", "--output", "named", cwd=folder)
+    check("no model is named: exit 64", ran.code == 64 and "--model is missing" in ran.err, shown(ran.err))
     grey = video[:, :, :, 0]
     np.save(folder / "grey.npy", grey)
     np.save(folder / "repeated.npy", np.repeat(grey[..., None], 3, 3))
