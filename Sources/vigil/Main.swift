@@ -12,6 +12,7 @@ struct Main {
         if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
             try CommandNames.check(CommandLine.arguments.dropFirst())
+            try RepeatedOptions.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -109,7 +110,7 @@ enum CommandNames {
         for word in words {
             let known = command.configuration.subcommands
             guard !known.isEmpty else { return }
-            guard let next = known.first(where: { $0.configuration.commandName == word }) else {
+            guard let next = subcommand(of: command, word) else {
                 throw unknown(word, among: known.compactMap { $0.configuration.commandName }, isHelp: isHelp)
             }
             command = next
@@ -118,15 +119,31 @@ enum CommandNames {
 
     /// What shows the options of the command that the first words name.
     static func help(for arguments: some Collection<String>) -> String {
-        var command: any ParsableCommand.Type = VigilCommand.self
-        var names: [String] = []
-        for word in arguments {
-            let known = command.configuration.subcommands
-            guard let next = known.first(where: { $0.configuration.commandName == word }) else { break }
-            names.append(word)
-            command = next
-        }
+        let names = arguments.prefix(depth(of: arguments))
         return names.isEmpty ? "vigil --help" : "vigil help \(names.joined(separator: " "))"
+    }
+
+    /// The command that the first words name.
+    static func command(for arguments: some Collection<String>) -> any ParsableCommand.Type {
+        arguments.prefix(depth(of: arguments)).reduce(VigilCommand.self) { command, word in
+            subcommand(of: command, word) ?? command
+        }
+    }
+
+    /// How many words name it.
+    private static func depth(of arguments: some Collection<String>) -> Int {
+        var command: any ParsableCommand.Type = VigilCommand.self
+        return arguments.prefix { word in
+            guard let next = subcommand(of: command, word) else { return false }
+            command = next
+            return true
+        }.count
+    }
+
+    private static func subcommand(
+        of command: any ParsableCommand.Type, _ name: String
+    ) -> (any ParsableCommand.Type)? {
+        command.configuration.subcommands.first { $0.configuration.commandName == name }
     }
 
     private static let helpOnHelp = """
