@@ -11,6 +11,7 @@ struct Main {
         LostPages.tell()
         if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
+            try WrittenArguments.check(bytes: WrittenArguments.bytes)
             try CommandNames.check(CommandLine.arguments.dropFirst())
             try RepeatedOptions.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))
@@ -46,6 +47,24 @@ struct VigilCommand: AsyncParsableCommand {
 
 /// What was written on the command line, before the argument parser has it.
 enum WrittenArguments {
+    /// The arguments as the process was given them.
+    static var bytes: [[UInt8]] {
+        (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+            // Sound: the system ends each argument with a zero, and they are there as long as the process.
+            CommandLine.unsafeArgv[index].map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+        }
+    }
+
+    /// Throws where one is no UTF-8: as a text it would be another, and so might be the file that it names.
+    static func check(bytes: [[UInt8]]) throws(Failure) {
+        for argument in bytes where String(validating: argument, as: UTF8.self) == nil {
+            throw Failure(
+                .usage,
+                "the argument \(quoted(String(decoding: argument, as: UTF8.self))) is not UTF-8: expected that, so rename what it "
+                    + "names")
+        }
+    }
+
     /// The arguments as the parser takes them: a number below zero behind an option is its value. Throws where one is empty, as
     /// it is where a shell's variable is.
     static func read(_ arguments: some Collection<String>) throws(Failure) -> [String] {

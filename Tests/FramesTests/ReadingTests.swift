@@ -188,4 +188,16 @@ struct ReadingTests {
         refused("no .ppm", "'a.png'") { _ = try FolderFrames(folder: empty.path) }
         refused("can't be read") { _ = try FolderFrames(folder: empty.path + "/absent") }
     }
+
+    @Test("a file whose name is no UTF-8 is refused, and not taken for one that is called nearly so")
+    func names() throws {
+        let folder = try ScratchFolder()
+        _ = try folder.write(Array("P5 1 1 255 a".utf8), to: "f\u{FFFD}.ppm")
+        #expect(try FolderFrames(folder: folder.path).files.count == 1)
+        let name = Array((folder.path + "/f").utf8) + [0xE9] + Array(".ppm".utf8) + [0]
+        let file = creat(name.map { CChar(bitPattern: $0) }, 0o600)
+        try #require(file >= 0)
+        close(file)
+        refused("f\u{FFFD}.ppm", "not UTF-8") { _ = try FolderFrames(folder: folder.path) }
+    }
 }
