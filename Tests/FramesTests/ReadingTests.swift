@@ -163,6 +163,32 @@ struct ReadingTests {
         #expect(source.taken == first.count + second.count && source.count == nil)
     }
 
+    @Test("a frame of a pipe, whose memory grows as it comes, is whole, and one that ends on the way is refused")
+    func largeFrames() throws {
+        let size = try #require(FrameSize(width: 2_000, height: 1_501))
+        let count = 2_000 * 1_501 * 3
+        let bytes = (0..<2 * count).map { UInt8(truncatingIfNeeded: $0 &+ $0 >> 9 &* 31) }
+        func piped(_ bytes: [UInt8]) throws -> ByteSource {
+            var ends: [CInt] = [0, 0]
+            try #require(pipe(&ends) == 0)
+            close(ends[1])
+            let source = ByteSource(try ScratchFolder().write(bytes), then: ends[0], isClosed: true)
+            #expect(source.remaining == nil, "nobody knows how much comes")
+            return source
+        }
+        let frames = try read(RawFrames(try piped(bytes), size: size))
+        let isSame = frames.map(\.bytes) == [Array(bytes[..<count]), Array(bytes[count...])]
+        #expect(isSame)
+        let map = try read(PortableMaps(try piped(Array("P6 2000 1501 255 ".utf8) + bytes[..<count])))
+        let isMapSame = map.map(\.bytes) == [Array(bytes[..<count])]
+        #expect(isMapSame)
+        for most in [count - 1, (8 << 20) + 1, 4 << 20] {
+            refused("frame 0 ends after \(most) of the \(count) bytes") {
+                _ = try read(RawFrames(try piped(Array(bytes[..<most])), size: size))
+            }
+        }
+    }
+
     @Test("a folder is one video, its files in the order of the numbers in their names")
     func folder() throws {
         let folder = try ScratchFolder()
