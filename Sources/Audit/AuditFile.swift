@@ -29,6 +29,8 @@ struct AuditFile: ~Copyable {
     let isAsWitnessed: Bool
     /// Bytes behind the last line that were no whole line, and were cut off.
     let torn: Int
+    /// Whether neither file was there before.
+    let isNew: Bool
 
     /// Opens both files, which are made where they are missing.
     init(_ path: String, cut: @escaping Cut = systemCut, write: @escaping Write) throws(AuditError) {
@@ -37,14 +39,17 @@ struct AuditFile: ~Copyable {
 
     /// The log itself may be moved away while it is kept; its witness stays where it is. It is written over, so that no link is
     /// followed to what it might be.
-    private static func openHead(of path: String) throws(AuditError) -> CInt {
+    private static func openHead(of path: String) throws(AuditError) -> Opened {
         let head = try open(AuditHead.path(of: path), O_RDWR | O_NOFOLLOW)
-        do throws(AuditError) { try lock(head, path) } catch {
-            close(head)
+        do throws(AuditError) { try lock(head.descriptor, path) } catch {
+            close(head.descriptor)
             throw error
         }
         return head
     }
+
+    /// A file that was opened, and whether it was made for that.
+    private typealias Opened = (descriptor: CInt, isNew: Bool)
 
     /// A file is one server's by whatever name.
     private static func lock(_ descriptor: CInt, _ path: String) throws(AuditError) {
@@ -57,20 +62,21 @@ struct AuditFile: ~Copyable {
     init(inPlaceOf other: borrowing AuditFile) throws(AuditError) {
         // The lock is that of both; one that is gone has a new one in its place.
         let isThere = Self.isInPlace(other.head, AuditHead.path(of: other.path))
-        let head = isThere ? fcntl(other.head, F_DUPFD_CLOEXEC, 0) : try Self.openHead(of: other.path)
-        guard head >= 0 else {
+        let head: Opened = isThere ? (fcntl(other.head, F_DUPFD_CLOEXEC, 0), false) : try Self.openHead(of: other.path)
+        guard head.descriptor >= 0 else {
             throw .failed(operation: "keep", path: AuditHead.path(of: other.path), reason: errnoText(errno))
         }
         try self.init(other.path, takingOver: head, other.cut, other.write)
     }
 
     private init(
-        _ path: String, takingOver head: CInt, _ cut: @escaping Cut, _ write: @escaping Write
+        _ path: String, takingOver opened: Opened, _ cut: @escaping Cut, _ write: @escaping Write
     ) throws(AuditError) {
-        let log: CInt
+        let head = opened.descriptor
+        let (log, isLogNew): (CInt, Bool)
         let end: (last: AuditPlace?, length: Int, torn: Int)
-        do throws(AuditError) { log = try Self.open(path, O_RDWR | O_APPEND) } catch {
-            close(head)
+        do throws(AuditError) { (log, isLogNew) = try Self.open(path, O_RDWR | O_APPEND) } catch {
+            Self.drop(opened, AuditHead.path(of: path))
             throw error
         }
         do throws(AuditError) {
@@ -79,10 +85,11 @@ struct AuditFile: ~Copyable {
             // Of a line that was not written whole nobody was told that it was.
             guard end.torn == 0 || cut(log, off_t(end.length)) == 0 else { throw Self.stuck(path) }
         } catch {
-            close(log)
-            close(head)
+            Self.drop((log, isLogNew), path)
+            Self.drop(opened, AuditHead.path(of: path))
             throw error
         }
+        isNew = isLogNew && opened.isNew
         self.path = path
         self.write = write
         self.cut = cut
@@ -91,6 +98,19 @@ struct AuditFile: ~Copyable {
         witness = AuditHead(Self.read(head, from: 0, count: AuditHead.bytes + 1))
         (last, length, torn) = end
         isAsWitnessed = Self.has(witness?.place, log, length: end.length, last: end.last)
+    }
+
+    /// Closes a file that nothing comes of; one that was made goes again.
+    private static func drop(_ opened: Opened, _ path: String) {
+        if opened.isNew, isInPlace(opened.descriptor, path) { unlink(path) }
+        close(opened.descriptor)
+    }
+
+    /// Removes both files, which are new, while nobody else can have begun with them.
+    func remove() {
+        if isLogInPlace { unlink(path) }
+        let witness = AuditHead.path(of: path)
+        if Self.isInPlace(head, witness) { unlink(witness) }
     }
 
     /// Removes what is behind the last whole line: nothing can be added to a part of one.
@@ -191,7 +211,7 @@ struct AuditFile: ~Copyable {
     mutating func renewHead() throws(AuditError) {
         let new = try Self.openHead(of: path)
         close(head)
-        head = new
+        head = new.descriptor
     }
 
     private static func isInPlace(_ descriptor: CInt, _ path: String) -> Bool {
@@ -242,9 +262,12 @@ struct AuditFile: ~Copyable {
         }
     }
 
-    private static func open(_ path: String, _ flags: CInt) throws(AuditError) -> CInt {
+    private static func open(_ path: String, _ flags: CInt) throws(AuditError) -> Opened {
         // Non-blocking, so that a pipe in the file's place does not hold the server up.
-        let descriptor = Platform.open(path, flags | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
+        let flags = flags | O_CREAT | O_CLOEXEC | O_NONBLOCK
+        var descriptor = Platform.open(path, flags | O_EXCL, 0o640)
+        let isNew = descriptor >= 0
+        if !isNew, errno == EEXIST { descriptor = Platform.open(path, flags, 0o640) }
         guard descriptor >= 0 else {
             if errno == ELOOP, flags & O_NOFOLLOW != 0 {
                 throw .unsuitable(path: path, reason: "is a symbolic link, expected a file that is written over")
@@ -256,7 +279,7 @@ struct AuditFile: ~Copyable {
             close(descriptor)
             throw .unsuitable(path: path, reason: "is not a regular file, expected one that an audit log can go on in")
         }
-        return descriptor
+        return (descriptor, isNew)
     }
 
     private static func read(_ descriptor: CInt, from offset: Int, count: Int) -> [UInt8] {

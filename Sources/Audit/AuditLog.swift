@@ -74,6 +74,8 @@ public final class AuditLog: Sendable {
         /// Whether somebody looks whether it is.
         var isWatched = false
         var mustReopen = false
+        /// Whether files that were made for this start are to go again.
+        var isWithdrawn = false
         var isEnding = false
         var hasEnded = false
     }
@@ -206,6 +208,12 @@ public final class AuditLog: Sendable {
         while !state.withLock({ $0.hasEnded }), deadline.milliseconds > 0 {
             try? await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    /// As `finish`, for a server that can't begin: where its start is all that is in them, no files are left that were not there.
+    public func withdraw(within time: Duration) async {
+        state.withLock { $0.isWithdrawn = true }
+        await finish(within: time)
     }
 
     /// - Returns: whether who waits for it will be told

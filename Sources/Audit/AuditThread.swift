@@ -8,6 +8,8 @@ final class FileBox: @unchecked Sendable {
     var file: AuditFile
     /// What the lines in the file have come to.
     var place: AuditPlace
+    /// What they had come to when this start was in it.
+    private let begun: AuditPlace
     /// How many things that were done are not in it, since they can't be written.
     var missing = 0
     /// When the files were last held against what is at their paths.
@@ -22,7 +24,11 @@ final class FileBox: @unchecked Sendable {
     init(_ file: consuming AuditFile, _ place: AuditPlace) {
         self.file = file
         self.place = place
+        begun = place
     }
+
+    /// Whether this start is all that both files were made for.
+    var isBarelyBegun: Bool { file.isNew && place == begun && missing == 0 }
 
     /// Takes another file in the place of this one.
     func replace(by other: consuming AuditFile) {
@@ -86,6 +92,10 @@ extension AuditLog {
             defer { answered() }
             switch next(unflushed: unflushed) {
             case .write(let waiting, let missing):
+                if missing == 0, mustVanish(waiting), box.isBarelyBegun {
+                    box.file.remove()
+                    return end(box)
+                }
                 unflushed = write(waiting, missing: missing, box) || unflushed
             case .reopen: reopen(box)
             case .flush:
@@ -93,12 +103,20 @@ extension AuditLog {
             case .look: look(box)
             case .end:
                 _ = flush(box)
-                // Whoever waits for the end may begin with the log at once.
-                box.file.release()
-                state.withLock { $0.hasEnded = true }
-                return
+                return end(box)
             }
         }
+    }
+
+    /// Whether nothing but the last line is to be written, and that of a server that has not begun.
+    private func mustVanish(_ waiting: [Waiting]) -> Bool {
+        waiting.allSatisfy(\.isStop) && state.withLock { $0.isWithdrawn }
+    }
+
+    private func end(_ box: FileBox) {
+        // Whoever waits for the end may begin with the log at once.
+        box.file.release()
+        state.withLock { $0.hasEnded = true }
     }
 
     /// Blocks until there is something to do, for a second at most.

@@ -206,8 +206,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .model(let error): error.description
         case .change(let error): error.description
         case .labels(let error): error.description
-        case .features(let error, let file, let models):
-            (file.map { "\(quoted($0)): " } ?? "") + error.description(of: models)
+        case .features: description(choosingBy: "model=")
         case .content(let error): error.description
         case .form(let sentence): sentence
         case .source(let error): "The body can't be read: \(error)"
@@ -217,5 +216,13 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .unknownBatch(let id): "Batch \(id.prefix(64)) is unknown here, or its results have expired."
         case .answersBusy: "Clients are still reading results of many megabytes: ask again shortly."
         }
+    }
+
+    /// The same where another model is chosen otherwise than by the parameter `model`.
+    ///
+    /// - Parameter way: what stands before the model's name then
+    package func description(choosingBy way: String) -> String {
+        guard case .features(let error, let file, let models) = self else { return description }
+        return (file.map { "\(quoted($0)): " } ?? "") + error.description(of: models, chosenBy: way)
     }
 }

@@ -140,7 +140,7 @@ extension Kernels {
         }
     }
 
-    func withEpilogue(
+    private func withEpilogue(
         bias: AlignedFloats?, residual: MatrixView?, _ activation: Activation, like c: MatrixView,
         _ body: (UnsafePointer<vg_epilogue>) -> Void
     ) {

@@ -11,7 +11,9 @@ struct Main {
         LostPages.tell()
         if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
+            try WrittenArguments.check(bytes: WrittenArguments.bytes)
             try CommandNames.check(CommandLine.arguments.dropFirst())
+            try RepeatedOptions.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -32,7 +34,7 @@ struct VigilCommand: AsyncParsableCommand {
         discussion: """
             The options of serve and score can also be given as environment variables (--max-body as VIGIL_MAX_BODY) \
             and as keys of a YAML or JSON file named by --config (max-body: 64); the command line comes first, then the \
-            environment, then the file. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
+            environment, then the file. So can --model, --kernels, --compute and --workers of every command that has them. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
             """,
         version: Vigil.version,
         subcommands: [
@@ -45,6 +47,24 @@ struct VigilCommand: AsyncParsableCommand {
 
 /// What was written on the command line, before the argument parser has it.
 enum WrittenArguments {
+    /// The arguments as the process was given them.
+    static var bytes: [[UInt8]] {
+        (1..<max(1, Int(CommandLine.argc))).compactMap { index in
+            // Sound: the system ends each argument with a zero, and they are there as long as the process.
+            CommandLine.unsafeArgv[index].map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+        }
+    }
+
+    /// Throws where one is no UTF-8: as a text it would be another, and so might be the file that it names.
+    static func check(bytes: [[UInt8]]) throws(Failure) {
+        for argument in bytes where String(validating: argument, as: UTF8.self) == nil {
+            throw Failure(
+                .usage,
+                "the argument \(quoted(String(decoding: argument, as: UTF8.self))) is not UTF-8: expected that, so rename what it "
+                    + "names")
+        }
+    }
+
     /// The arguments as the parser takes them: a number below zero behind an option is its value. Throws where one is empty, as
     /// it is where a shell's variable is.
     static func read(_ arguments: some Collection<String>) throws(Failure) -> [String] {
@@ -109,7 +129,7 @@ enum CommandNames {
         for word in words {
             let known = command.configuration.subcommands
             guard !known.isEmpty else { return }
-            guard let next = known.first(where: { $0.configuration.commandName == word }) else {
+            guard let next = subcommand(of: command, word) else {
                 throw unknown(word, among: known.compactMap { $0.configuration.commandName }, isHelp: isHelp)
             }
             command = next
@@ -118,15 +138,31 @@ enum CommandNames {
 
     /// What shows the options of the command that the first words name.
     static func help(for arguments: some Collection<String>) -> String {
-        var command: any ParsableCommand.Type = VigilCommand.self
-        var names: [String] = []
-        for word in arguments {
-            let known = command.configuration.subcommands
-            guard let next = known.first(where: { $0.configuration.commandName == word }) else { break }
-            names.append(word)
-            command = next
-        }
+        let names = arguments.prefix(depth(of: arguments))
         return names.isEmpty ? "vigil --help" : "vigil help \(names.joined(separator: " "))"
+    }
+
+    /// The command that the first words name.
+    static func command(for arguments: some Collection<String>) -> any ParsableCommand.Type {
+        arguments.prefix(depth(of: arguments)).reduce(VigilCommand.self) { command, word in
+            subcommand(of: command, word) ?? command
+        }
+    }
+
+    /// How many words name it.
+    private static func depth(of arguments: some Collection<String>) -> Int {
+        var command: any ParsableCommand.Type = VigilCommand.self
+        return arguments.prefix { word in
+            guard let next = subcommand(of: command, word) else { return false }
+            command = next
+            return true
+        }.count
+    }
+
+    private static func subcommand(
+        of command: any ParsableCommand.Type, _ name: String
+    ) -> (any ParsableCommand.Type)? {
+        command.configuration.subcommands.first { $0.configuration.commandName == name }
     }
 
     private static let helpOnHelp = """

@@ -238,6 +238,7 @@ struct AuditFaultTests {
             try FileManager.default.createSymbolicLink(atPath: other, withDestinationPath: path)
         }
         #expect(throws: AuditError.inUse(path: other)) { try self.log(other) }
+        #expect(!FileManager.default.fileExists(atPath: other + ".head"), "who is refused leaves no witness")
         await log.finish(within: .seconds(60))
         await (try self.log(other)).finish(within: .seconds(60))
     }

@@ -68,15 +68,61 @@ struct PreprocessorTests {
         #expect(isSmall)
     }
 
-    @Test("the longest sides neither overflow nor go beyond the frame", arguments: [(16_384, 3), (2, 16_384)])
-    func longest(width: Int, height: Int) throws {
-        let frame = try Frame(
-            width: width, height: height, bytes: [UInt8](repeating: 255, count: width * height * 3))
-        for kind in Recipe.Kind.allCases {
-            #expect(try image(Recipe(kind, crop: 9, resolution: 224), of: frame).allSatisfy { $0 == 255 })
+    @Test("the widest frame is what the reference makes of it, to both its ends")
+    func widest() throws {
+        let (width, height) = (16_384, 4)
+        let bytes = noise(width, height, seed: 6)
+        let frame = try Frame(width: width, height: height, bytes: bytes)
+        let reference = Reference(width: width, height: height, bytes: bytes)
+        for (kind, crop) in [(Recipe.Kind.vadclip, 1), (.vadclip, 9), (.clip, 2), (.clip, 6)] {
+            let isSame =
+                try image(Recipe(kind, crop: crop, resolution: 224), of: frame) == reference.crop(kind, crop).bytes
+            #expect(isSame, "\(kind) \(crop)")
         }
-        let square = try image(Recipe(.clip, crop: nil, resolution: 224), of: frame)
-        #expect(square.count == 224 * 224 * 3 && square.allSatisfy { $0 == 255 })
+        // CLIP's square is the middle: each column becomes 56, so that of the 32 in the middle has the same pixels.
+        var middle: [UInt8] = []
+        for row in 0..<height {
+            let start = 3 * (row * width + 8_176)
+            middle += bytes[start..<start + 3 * 32]
+        }
+        let isSquare =
+            try image(Recipe(.clip, crop: nil, resolution: 224), of: frame)
+            == Reference(width: 32, height: height, bytes: middle).square(224).bytes
+        #expect(isSquare)
+    }
+
+    @Test("the tallest frame is what the reference makes of it, to both its ends")
+    func tallest() throws {
+        let height = 16_384
+        // Both columns alike: the reference takes one, and seconds in place of minutes.
+        let column = noise(1, height, seed: 7)
+        var bytes: [UInt8] = []
+        for row in 0..<height { for _ in 0..<2 { bytes += column[3 * row..<3 * row + 3] } }
+        let frame = try Frame(width: 2, height: height, bytes: bytes)
+        let reference = Reference(width: 2, height: height, bytes: bytes)
+        for crop in [1, 9] {
+            let isSame =
+                try image(Recipe(.vadclip, crop: crop, resolution: 224), of: frame)
+                == reference.crop(.vadclip, crop).bytes
+            #expect(isSame, "vadclip \(crop)")
+        }
+        let rows = Reference(width: 1, height: height, bytes: column).bicubic(1, 256).bytes
+        for (crop, top) in [(0, 0), (8, 32)] {
+            var expected: [UInt8] = []
+            for row in top..<top + 224 { for _ in 0..<224 { expected += rows[3 * row..<3 * row + 3] } }
+            let isSame = try image(Recipe(.clip, crop: crop, resolution: 224), of: frame) == expected
+            #expect(isSame, "clip \(crop)")
+        }
+        // Each row becomes 112.
+        let middle = Array(bytes[8_184 * 6..<8_200 * 6])
+        let isSquare =
+            try image(Recipe(.clip, crop: nil, resolution: 224), of: frame)
+            == Reference(width: 2, height: 16, bytes: middle).square(224).bytes
+        #expect(isSquare)
+    }
+
+    @Test("no frame is longer or wider than that, and none is empty")
+    func beyond() {
         #expect(throws: FrameError.self) { try Frame(width: 16_385, height: 1) }
         #expect(throws: FrameError.self) { try Frame(width: 1, height: 0) }
     }

@@ -163,6 +163,32 @@ struct ReadingTests {
         #expect(source.taken == first.count + second.count && source.count == nil)
     }
 
+    @Test("a frame of a pipe, whose memory grows as it comes, is whole, and one that ends on the way is refused")
+    func largeFrames() throws {
+        let size = try #require(FrameSize(width: 2_000, height: 1_501))
+        let count = 2_000 * 1_501 * 3
+        let bytes = (0..<2 * count).map { UInt8(truncatingIfNeeded: $0 &+ $0 >> 9 &* 31) }
+        func piped(_ bytes: [UInt8]) throws -> ByteSource {
+            var ends: [CInt] = [0, 0]
+            try #require(pipe(&ends) == 0)
+            close(ends[1])
+            let source = ByteSource(try ScratchFolder().write(bytes), then: ends[0], isClosed: true)
+            #expect(source.remaining == nil, "nobody knows how much comes")
+            return source
+        }
+        let frames = try read(RawFrames(try piped(bytes), size: size))
+        let isSame = frames.map(\.bytes) == [Array(bytes[..<count]), Array(bytes[count...])]
+        #expect(isSame)
+        let map = try read(PortableMaps(try piped(Array("P6 2000 1501 255 ".utf8) + bytes[..<count])))
+        let isMapSame = map.map(\.bytes) == [Array(bytes[..<count])]
+        #expect(isMapSame)
+        for most in [count - 1, (8 << 20) + 1, 4 << 20] {
+            refused("frame 0 ends after \(most) of the \(count) bytes") {
+                _ = try read(RawFrames(try piped(Array(bytes[..<most])), size: size))
+            }
+        }
+    }
+
     @Test("a folder is one video, its files in the order of the numbers in their names")
     func folder() throws {
         let folder = try ScratchFolder()
@@ -187,5 +213,17 @@ struct ReadingTests {
         _ = try empty.write([1], to: "a.png")
         refused("no .ppm", "'a.png'") { _ = try FolderFrames(folder: empty.path) }
         refused("can't be read") { _ = try FolderFrames(folder: empty.path + "/absent") }
+    }
+
+    @Test("a file whose name is no UTF-8 is refused, and not taken for one that is called nearly so")
+    func names() throws {
+        let folder = try ScratchFolder()
+        _ = try folder.write(Array("P5 1 1 255 a".utf8), to: "f\u{FFFD}.ppm")
+        #expect(try FolderFrames(folder: folder.path).files.count == 1)
+        let name = Array((folder.path + "/f").utf8) + [0xE9] + Array(".ppm".utf8) + [0]
+        let file = creat(name.map { CChar(bitPattern: $0) }, 0o600)
+        try #require(file >= 0)
+        close(file)
+        refused("f\u{FFFD}.ppm", "not UTF-8") { _ = try FolderFrames(folder: folder.path) }
     }
 }

@@ -153,6 +153,43 @@ struct FileTests {
         }
     }
 
+    @Test("no folder can be made where a link leads nowhere, nor below it")
+    func danglingFolder() throws {
+        let scratch = try ScratchFolder()
+        let link = scratch.path + "/link"
+        try #require(symlink("nowhere", link) == 0)
+        for path in [link, link + "/", link + "/in/it"] {
+            let error = #expect(throws: FileError.self) { try WorkFolder.check(path) }
+            #expect(error?.description.contains("link that leads nowhere") == true, "\(path)")
+        }
+        for path in [link, link + "/in"] { #expect(throws: FileError.self) { try WorkFolder.make(path) } }
+        try #require(mkdir(scratch.path + "/nowhere", 0o755) == 0)
+        #expect(try WorkFolder.check(link))
+    }
+
+    @Test(
+        "each name that a file system takes can be written, and a longer one is refused before",
+        arguments: ["a", "é", "🎥"])
+    func longNames(letter: String) throws {
+        let folder = try ScratchFolder()
+        let bytes = letter.utf8.count
+        let longest = String(repeating: letter, count: 255 / bytes) + String(repeating: "b", count: 255 % bytes)
+        try AtomicFile.write([1], to: folder.path + "/" + longest)
+        #expect(folder.names == [longest])
+        let error = #expect(throws: FileError.self) { try AtomicFile.check(path: folder.path + "/" + longest + "c") }
+        #expect(error?.description.contains("256 bytes, expected 255") == true)
+        #expect(throws: FileError.self) { try AtomicFile.checkLength(path: longest + "c") }
+    }
+
+    @Test("a path that the system does not take is refused before, and so is one beside which nothing could be written")
+    func longPaths() throws {
+        let deep = String(repeating: "/abcdefghi", count: 397)
+        try AtomicFile.checkLength(path: deep + "/x")
+        for path in [deep + "/abcdefghi/x", deep + "/" + String(repeating: "x", count: 200)] {
+            #expect(throws: FileError.self, "\(path.utf8.count) bytes") { try AtomicFile.checkLength(path: path) }
+        }
+    }
+
     @Test("an atomic file replaces regular files alone: no pipe, no folder")
     func replacesFilesAlone() throws {
         let folder = try ScratchFolder()

@@ -308,11 +308,11 @@ struct CanaryTests {
             places.withLock { $0.append(copies) }
             do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
         }
-        #expect(await service.scoring.rereadCanary())
+        #expect(await service.scoring.rereadCanary() == .unchanged)
         #expect(service.canary.standing.state == .loading && places.withLock(\.count) == 0)
         let tending = Task { [service] in await service.scoring.lookAfterModels(copies: "/copies") }
         while service.canary.standing.state != .comparing { await Task.yield() }
-        #expect(await service.scoring.rereadCanary())
+        #expect(await service.scoring.rereadCanary() == .read)
         #expect(places.withLock(\.self) == ["/copies", "/copies"])
         tending.cancel()
         await tending.value
@@ -330,19 +330,20 @@ struct CanaryTests {
             do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
         }
         let service = try Service(loader: loader, isAnother: { isAnother.withLock(\.self) })
-        #expect(await !service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .kept)
         isAnother.withLock { $0 = false }
-        #expect(await !service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .kept)
         isTorn.withLock { $0 = false }
-        for _ in 0..<2 { #expect(await service.scoring.readCanary()) }
+        #expect(await service.scoring.readCanary() == .read)
+        #expect(await service.scoring.readCanary() == .unchanged)
         #expect(reads.withLock(\.self) == 3)
         isAnother.withLock { $0 = true }
-        #expect(await service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .read)
         #expect(reads.withLock(\.self) == 4)
         // What is served may be another by now, though the file is the same.
         isAnother.withLock { $0 = false }
         service.registry.promote(await service.registry.stage(try Self.version("cc", seed: 3, width: 32)))
-        #expect(await !service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .kept)
         #expect(reads.withLock(\.self) == 4)
         await service.end()
     }
@@ -363,7 +364,7 @@ struct CanaryTests {
         _ = await service.scoring.drain(within: .zero)
         #expect(await !service.scoring.settle())
         isLetGo.signal()
-        #expect(await isRead)
+        #expect(await isRead == .read)
         #expect(await service.scoring.settle() && service.canary.standing.sha256 == "bb")
     }
 
@@ -375,16 +376,16 @@ struct CanaryTests {
             do { return try Self.version("bb", seed: 2).model } catch { throw ModelLoadError(reason: "\(error)") }
         }
         #expect(service.canary.standing.state == .loading)
-        #expect(await !service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .kept)
         #expect(service.canary.standing.reason == "/c is torn")
         _ = try await service.score()
         isTorn.withLock { $0 = false }
-        #expect(await service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .read)
         #expect(service.canary.standing.state == .comparing && service.canary.standing.sha256 == "bb")
         _ = try await service.score()
         await service.told(1)
         isTorn.withLock { $0 = true }
-        #expect(await !service.scoring.readCanary())
+        #expect(await service.scoring.readCanary() == .kept)
         _ = try await service.score()
         await service.told(2)
         #expect(service.canary.standing.state == .failed && service.canary.standing.tally.jobs == 2)

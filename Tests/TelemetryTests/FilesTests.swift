@@ -41,6 +41,14 @@ struct FilesTests {
         for query in queries { #expect(Query(query).faults == [], "\(query)") }
     }
 
+    @Test("each family is on the dashboard, audit log and traces too, but for what another one tells as well")
+    func shown() throws {
+        let text = try Self.text("deploy/grafana/vigil.json")
+        let names = Set(text.split { !$0.isLetter && $0 != "_" }.map(String.init))
+        let absent = Family.all.filter { names.isDisjoint(with: $0.sampleNames) }.map(\.name)
+        #expect(absent == ["vigil_accepting_jobs"], "vigil_ready tells it")
+    }
+
     @Test("each alert asks for metrics and labels that there are")
     func alerts() throws {
         let rules = try Self.rules()

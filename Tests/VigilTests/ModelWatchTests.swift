@@ -91,11 +91,11 @@ struct ModelWatchTests {
         try await scoring.load("one")
         try await scoring.rollBack("one")
         await look()
-        #expect(await watch.reread(scoring, library))
+        #expect(await watch.reread(scoring, library) == .unchanged)
         #expect(served("one") == "aa")
         try await scoring.unload("one")
         await look()
-        #expect(await watch.reread(scoring, library))
+        #expect(await watch.reread(scoring, library) == .unchanged)
         #expect(served("one") == nil, "it was unloaded, and its file is what it was")
         try put("cc", "one")
         await look()
@@ -109,7 +109,7 @@ struct ModelWatchTests {
         let count = loads.all.count
         await look()
         #expect(loads.all.count == count, "the same file would bring the same complaint")
-        #expect(await !watch.reread(scoring, library))
+        #expect(await watch.reread(scoring, library) == .kept)
         #expect(loads.all.count == count + 1)
     }
 
@@ -123,7 +123,7 @@ struct ModelWatchTests {
         await look()
         #expect(served("one") == "bb" && served("two") == "bb")
         try put("cc", "one")
-        #expect(await watch.reread(scoring, library))
+        #expect(await watch.reread(scoring, library) == .read)
         #expect(served("one") == "cc" && served("two") == "cc")
     }
 

@@ -1,6 +1,7 @@
 import API
 import Foundation
 import Logging
+import Platform
 import TestSupport
 import Testing
 
@@ -46,6 +47,26 @@ struct ReloadingTests {
                 JobTelemetry(), notes.logger(), reloading: &sources)
         }
         return try #require(sources.first)
+    }
+
+    @Test("SIGHUP's line says what was read, what is as it was, and what can't be used, and no more than that")
+    func outcomes() async throws {
+        func said(_ outcomes: Rereading...) async -> String {
+            let sources = outcomes.enumerated().map { number, outcome in
+                Reloading.Source(name: "file \(number)", files: nil) { outcome }
+            }
+            await Reloading.read(sources, nil, notes.logger())
+            return notes.all.last ?? ""
+        }
+        let same = await said(.unchanged, .unchanged)
+        #expect(same.contains("no file has changed") && same.contains("unchanged") && !same.contains("read again"))
+        #expect(!same.contains("kept"))
+        let mixed = await said(.read, .unchanged, .kept)
+        #expect(mixed.contains("files were read again"))
+        for part in ["read", "unchanged", "kept", "file 0", "file 1", "file 2"] { #expect(mixed.contains(part)) }
+        let torn = await said(.unchanged, .kept)
+        #expect(torn.contains("kept") && torn.contains("file 1") && !torn.contains("no file has changed"))
+        #expect(await said().contains("no file was named"))
     }
 
     @Test(

@@ -60,23 +60,26 @@ public struct APIKeys: Sendable {
         var entries: [APIKey] = []
         var lines: [ByteText: Int] = [:]
         var digests: [[UInt8]: Int] = [:]
+        var faults = APIKeyFaults()
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
         let rows = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, row) in rows.enumerated() {
             guard !Self.isBlankOrComment(row) else { continue }
-            let line = Self.trimmed(Substring(row))
-            let entry = try Self.entry(line, at: "\(path):\(index + 1)")
-            if let first = lines[entry.name] {
-                throw APIKeyError("\(path):\(index + 1): the name '\(entry.name)' is there already, on line \(first)")
-            }
-            if let twin = digests[entry.digest.bytes] {
-                throw APIKeyError(
-                    "\(path):\(index + 1): '\(entry.name)' has the same key as '\(entries[twin].name)'")
-            }
-            lines[entry.name] = index + 1
-            digests[entry.digest.bytes] = entries.count
-            entries.append(entry)
+            let place = "\(path):\(index + 1)"
+            do throws(APIKeyError) {
+                let entry = try Self.entry(Self.trimmed(Substring(row)), at: place)
+                if let first = lines[entry.name] {
+                    throw APIKeyError("\(place): the name '\(entry.name)' is there already, on line \(first)")
+                }
+                if let twin = digests[entry.digest.bytes] {
+                    throw APIKeyError("\(place): '\(entry.name)' has the same key as '\(entries[twin].name)'")
+                }
+                lines[entry.name] = index + 1
+                digests[entry.digest.bytes] = entries.count
+                entries.append(entry)
+            } catch { faults.add(error) }
         }
+        if let error = faults.error { throw error }
         guard isEmptyTaken || !entries.isEmpty else {
             throw APIKeyError("\(path): there is no key in it: expected lines of name:sha256hex")
         }
@@ -162,6 +165,24 @@ public struct APIKeyError: Error, Equatable, Sendable, CustomStringConvertible {
     public let description: String
 
     init(_ description: String) { self.description = description }
+}
+
+/// The lines of a file that can't be used: the first of them, and how many more there are.
+private struct APIKeyFaults {
+    private static let mostTold = 10
+
+    private var told: [String] = []
+    private var more = 0
+
+    mutating func add(_ error: APIKeyError) {
+        if told.count < Self.mostTold { told.append(error.description) } else { more += 1 }
+    }
+
+    /// All of it in one line; nil where nothing is wrong.
+    var error: APIKeyError? {
+        guard !told.isEmpty else { return nil }
+        return APIKeyError((told + (more > 0 ? ["and \(more) more"] : [])).joined(separator: "; "))
+    }
 }
 
 /// The SHA-256 of an API key.

@@ -59,7 +59,10 @@ extension VigilService {
             outputs: InferenceOutputName.allCases.map(\.rawValue), reservation: reservation)
         let parameters = try InferenceParameters(tensors.request.parameters)
         let options = try scoring.options(parameters.options, of: version)
-        let matrices = try await scoring.accept(tensors.upload, options, for: version)
+        let matrices: [AcceptedMatrix]
+        do throws(ScoringError) {
+            matrices = try await scoring.accept(tensors.upload, options, for: version)
+        } catch { throw Problem.of(error, choosingBy: "/v2/models/") }
         spans?.decoded(body, matrices: matrices.count)
         let classes = (options.labels ?? version.model.classes.labels).count
         let room = InferenceAnswer.estimate(tensors.request, axes: tensors.axes, classes: classes)

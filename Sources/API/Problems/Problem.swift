@@ -55,7 +55,8 @@ enum Problem {
         }
     }
 
-    static func of(_ error: ScoringError) -> HTTPProblem {
+    /// - Parameter way: what chooses another model, up to its name
+    static func of(_ error: ScoringError, choosingBy way: String = "model=") -> HTTPProblem {
         switch error {
         case .parameter(let error): option(error)
         case .model:
@@ -69,7 +70,7 @@ enum Problem {
         case .features:
             HTTPProblem(
                 status: .unprocessableContent, slug: "unfit-features", title: "The features can't be scored",
-                detail: error.description)
+                detail: error.description(choosingBy: way))
         case .content(let error): decoding(error)
         case .form: unreadable(error.description)
         case .source(let source): of(source) ?? unreadable(error.description)

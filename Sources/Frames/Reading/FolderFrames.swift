@@ -69,8 +69,11 @@ public struct FolderFrames: FrameSource {
         defer { closedir(entries) }
         var names: [String] = []
         while let entry = readdir(entries) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in Array(bytes.prefix { $0 != 0 }) }
+            let name = String(decoding: bytes, as: UTF8.self)
+            // Another file may be called as this one would be.
+            guard name.utf8.elementsEqual(bytes) || !isMap(name) else {
+                throw FrameError(.unsupported, "the name of a file in it is not UTF-8: \(quoted(name)); rename it")
             }
             guard !name.hasBytes(of: "."), !name.hasBytes(of: "..") else { continue }
             guard names.count < mostFiles else {

@@ -25,11 +25,37 @@ public struct AtomicFile: ~Copyable {
         guard !path.isEmpty, path.utf8.last != UInt8(ascii: "/") else {
             throw .notWritable(path: path, reason: "a file name is expected")
         }
+        try checkLength(path: path)
         let folder = split(path).folder
         guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw .notWritable(path: path, reason: "there is no folder \(folder)")
         }
     }
+
+    /// Throws where no file can be called so, or none that is written here: the temporary one is beside it.
+    public static func checkLength(path: String) throws(FileError) {
+        let (folder, name) = split(path)
+        guard name.utf8.count <= longestName else {
+            throw .notWritable(
+                path: path, reason: "its name has \(name.utf8.count) bytes, expected \(longestName) at most")
+        }
+        // Without the zero that ends it.
+        let most = Int(PATH_MAX) - 1
+        let length = max(path.utf8.count, folder.utf8.count + 1 + longestTemporary)
+        guard length <= most else {
+            throw .notWritable(
+                path: path,
+                reason: "the path has \(path.utf8.count) bytes, expected \(most - length + path.utf8.count) at most")
+        }
+    }
+
+    private static let longestName = Int(NAME_MAX)
+
+    /// Bytes of a name that a temporary file's has too.
+    private static let longestStart = 100
+
+    /// A dot at the beginning and one before the tag, which has 13 digits at most.
+    private static let longestTemporary = longestStart + 15 + temporaryEnd.utf8.count
 
     /// Whether both paths lead to the same file.
     public static func isSameFile(_ path: String, _ other: String) -> Bool {
@@ -40,7 +66,15 @@ public struct AtomicFile: ~Copyable {
     }
 
     /// What a temporary file's name begins with; its tag is behind that.
-    static func temporaryStart(of name: Substring) -> String { ".\(name.prefix(100))." }
+    static func temporaryStart(of name: Substring) -> String {
+        var (start, bytes) = (".", 0)
+        for scalar in name.unicodeScalars {
+            bytes += UTF8.width(scalar)
+            guard bytes <= longestStart else { break }
+            start.unicodeScalars.append(scalar)
+        }
+        return start + "."
+    }
 
     /// What it ends with.
     static let temporaryEnd = ".tmp"

@@ -1,5 +1,15 @@
 import Synchronization
 
+/// What came of looking at files again.
+public enum Rereading: Sendable {
+    /// They were read, and count.
+    case read
+    /// They are what they were, and were not read.
+    case unchanged
+    /// They can't be used, and what was read before stays.
+    case kept
+}
+
 /// What a file, or a few that belong together, said when it was last good. It can be read again while the process runs.
 public final class ReloadedFile<Value: Sendable, Failure: Error>: Sendable {
     private let read: @Sendable () throws(Failure) -> Value

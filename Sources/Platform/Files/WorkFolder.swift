@@ -36,7 +36,8 @@ public final class WorkFolder: Sendable {
             code = mkdir(path, mode_t(mode)) == 0 ? 0 : errno
         }
         // Two that make it at the same time both find it.
-        guard code == 0 || code == EEXIST else { throw .notWritable(path: path, reason: errnoText(code)) }
+        let isThere = code == EEXIST && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        guard code == 0 || isThere else { throw .notWritable(path: path, reason: errnoText(code)) }
     }
 
     /// Throws unless files can be written into a folder, or it can be made; nothing is made.
@@ -52,6 +53,9 @@ public final class WorkFolder: Sendable {
             return true
         }
         guard errno == ENOENT, !path.isEmpty else { throw .notWritable(path: path, reason: errnoText(errno)) }
+        guard lstat(String(path.trimmedEnd { $0 == ASCII.slash }), &status) != 0 else {
+            throw .notWritable(path: path, reason: "a link that leads nowhere is there")
+        }
         let above = path.trimmedEnd { $0 == ASCII.slash }.trimmedEnd { $0 != ASCII.slash }
         _ = try check(above.isEmpty ? "." : String(above))
         return false

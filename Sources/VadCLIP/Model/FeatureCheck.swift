@@ -182,13 +182,17 @@ public enum FeatureError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The same where other models are to be had, which are chosen by the parameter `model`; those of them that take such rows.
-    public func description(of models: [String]) -> String {
+    /// The same where other models are to be had.
+    ///
+    /// - Parameters:
+    ///   - models: those that take such rows
+    ///   - way: what chooses one, up to its name, such as `model=`
+    public func description(of models: [String], chosenBy way: String) -> String {
         guard case .wrongWidth(let found, let expected) = self, !models.isEmpty else { return description }
         let names = models.map { "'\($0)'" }.joined(separator: " and ")
         return
             "rows are \(found) wide: expected \(expected); \(names) \(models.count == 1 ? "takes" : "take") \(found), and "
-            + "\(models.count == 1 ? "is" : "are") asked by model=\(models[0])"
+            + "\(models.count == 1 ? "is" : "are") asked by \(way)\(models[0])"
     }
 
     private static let anotherModel =

@@ -35,12 +35,14 @@ struct TrainBenchCommand: AsyncParsableCommand {
         ] where !(1...most).contains(value) {
             throw Failure(.usage, "\(option) \(value): expected 1 to \(most)")
         }
-        let kernels = try Settings(.bench, options: general.given, [:]).kernels()
-        guard kernels.compute == .float32 else {
+        let settings = try Settings(.bench, options: general.given)
+        let kernels = try settings.kernels()
+        guard kernels.compute == .float32 || settings.place(of: "compute") != .option else {
             throw Failure(.usage, "--compute \(kernels.compute.rawValue): training is float32 throughout")
         }
         let report = try TrainBench(
-            preset: preset, videos: videos, snippets: snippets, kernels: kernels, threads: threads ?? Processors.count,
+            preset: preset, videos: videos, snippets: snippets, kernels: kernels.computing(.float32),
+            threads: threads ?? Processors.count,
             runs: runs
         ).report()
         try Terminal.print(json ? report.json : Array(report.text.utf8), asJSON: json)

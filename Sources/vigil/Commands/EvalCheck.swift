@@ -2,19 +2,17 @@ import Datasets
 import Evaluation
 import Platform
 import Scoring
-import Tensors
 import VadCLIP
 
 /// `vigil eval --check`: a list, its annotations, and features or logits, looked at; all that is wrong with them is told.
 struct EvalCheck {
     let input: EvalInput
+    let engine: EvalEngine
     let isTraining: Bool
     let asJSON: Bool
 
     func run() throws {
-        let model = try input.model.map {
-            try ModelSource.load(path: $0, kernels: Kernels.choose(input.kernels).computing(input.compute))
-        }
+        let model = try engine.model == nil ? nil : engine.load()
         let asked = try input.labels.map { try ScoreOptions.labels(in: $0) }
         try model?.check(labels: asked)
         let classes = try asked ?? model?.configuration.labels ?? input.knownPreset?.labels

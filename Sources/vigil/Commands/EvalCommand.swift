@@ -34,26 +34,28 @@ struct EvalCommand: ParsableCommand {
     var check = false
     @Flag(help: "With --check: the list is one to train on, with several crops of a video.")
     var training = false
+    @OptionGroup var general: SettingGroup<EvalSettings.General>
 
     func run() throws {
-        try checkOptions()
-        for note in withoutEffect { Terminal.note("note: \(note)") }
-        if check { return try EvalCheck(input: input, isTraining: training, asJSON: json).run() }
-        let scored = try input.scored()
+        let engine = try EvalEngine(input, general.given)
+        try checkOptions(engine)
+        for note in withoutEffect(engine) { Terminal.note("note: \(note)") }
+        if check { return try EvalCheck(input: input, engine: engine, isTraining: training, asJSON: json).run() }
+        let scored = try input.scored(by: engine)
         let evaluation = Evaluation(scored.videos, classes: scored.set.classes, normalTruth: scored.normalTruth)
         let rate = input.truth.fps ?? scored.framesPerSecond
         let document = EvaluationDocument(
             evaluation,
             thresholds: Thresholds(scored.videos, framesPerSecond: rate, allowedPerHour: falseAlarms ?? 1),
             bootstrap: draws > 0
-                ? Bootstrap(evaluation, draws: draws, seed: UInt64(seed ?? 0), threads: input.threads) : nil,
+                ? Bootstrap(evaluation, draws: draws, seed: UInt64(seed ?? 0), threads: engine.threads) : nil,
             dataset: scored.dataset, source: scored.source, kind: scored.kind, notes: scored.notes + evaluation.doubts)
         try write(document)
     }
 
     private var draws: Int { bootstrap ?? 0 }
 
-    private func checkOptions() throws {
+    private func checkOptions(_ engine: EvalEngine) throws {
         guard (0...100_000).contains(draws) else {
             throw Failure(.usage, "--bootstrap \(draws): expected 0 to 100000")
         }
@@ -69,20 +71,20 @@ struct EvalCommand: ParsableCommand {
             }
         }
         if let plots { try EvalFiles.checkPlots(in: plots) }
-        try checkOutputs()
+        try checkOutputs(engine)
     }
 
     /// Throws where what is written would take the place of what is read.
-    private func checkOutputs() throws {
+    private func checkOutputs(_ engine: EvalEngine) throws {
         var outputs = report.map { [(option: "--report", path: $0)] } ?? []
         if let plots { outputs += EvaluationCharts.fileNames.map { (option: "--plots", path: "\(plots)/\($0)") } }
-        for (option, path) in outputs where input.reads(path) {
+        for (option, path) in outputs where input.reads(path, engine.model) {
             throw Failure(.usage, "\(option): '\(path)' is one of the files that are read: expected another")
         }
     }
 
     /// Options that are given and change nothing.
-    private var withoutEffect: [String] {
+    private func withoutEffect(_ engine: EvalEngine) -> [String] {
         func told(_ options: [(name: String, isGiven: Bool)], _ why: String) -> [String] {
             options.filter(\.isGiven).map { "--\($0.name) has no effect \(why)" }
         }
@@ -92,16 +94,14 @@ struct EvalCommand: ParsableCommand {
         guard check else {
             return seeds + (input.list != nil && input.truth.annotations != nil ? files : [])
                 + told(
-                    [
-                        ("kernels", input.kernels != nil && input.logits != nil),
-                        ("compute", input.compute != .float32 && input.logits != nil),
-                    ], "on logits that are there already")
+                    ["kernels", "compute"].map { ($0, engine.isOption($0) && input.logits != nil) },
+                    "on logits that are there already")
         }
         let scoring = [
             ("bootstrap", bootstrap != nil), ("seed", seed != nil), ("false-alarms", falseAlarms != nil),
-            ("report", report != nil), ("plots", plots != nil), ("workers", input.workers != nil),
-            ("kernels", input.kernels != nil && input.model == nil),
-            ("compute", input.compute != .float32 && input.model == nil),
+            ("report", report != nil), ("plots", plots != nil), ("workers", engine.isOption("workers")),
+            ("kernels", engine.isOption("kernels") && engine.model == nil),
+            ("compute", engine.isOption("compute") && engine.model == nil),
         ]
         let intervals = [
             ("annotations", input.truth.annotations != nil), ("seconds", input.truth.seconds),
@@ -161,17 +161,8 @@ struct EvalInput: ParsableArguments {
     var labels: String?
     @Option(help: "Take the list's rows of this crop alone.")
     var crop: Int?
-    @Option(help: "Threads that score. (default: the processors)")
-    var workers: Int?
-    @Option(help: "Kernels that score: auto, avx512, avx2, neon or portable.")
-    var kernels: String?
-    @Option(help: "Arithmetic of products with weights: float32, bfloat16 or int8.")
-    var compute: Compute = .float32
-
-    var threads: Int { workers ?? Processors.count }
-
     /// Whether a file is one that is read, or is taken for one: it is there in a folder of them, and no page or chart.
-    func reads(_ path: String) -> Bool {
+    func reads(_ path: String, _ model: String?) -> Bool {
         let files = [list, truth.annotations, model].compactMap { $0 }
         if files.contains(where: { AtomicFile.isSameFile($0, path) }) { return true }
         guard !path.ends(with: ".html"), !path.ends(with: ".svg"), access(path, F_OK) == 0 else { return false }
@@ -208,9 +199,6 @@ struct EvalInput: ParsableArguments {
         }
         try truth.check()
         if let crop, !(0...99).contains(crop) { throw Failure(.usage, "--crop \(crop): expected 0 to 99") }
-        if let workers, !(1...1_024).contains(workers) {
-            throw Failure(.usage, "--workers \(workers): expected 1 to 1024")
-        }
     }
 
     /// The preset that is named.

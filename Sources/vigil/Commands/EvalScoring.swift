@@ -21,12 +21,11 @@ struct EvalScored {
 
 extension EvalInput {
     /// The videos with their scores, read or made.
-    func scored() throws -> EvalScored {
-        if let logits { return try read(logits) }
+    func scored(by engine: EvalEngine) throws -> EvalScored {
+        if let logits { return try read(logits, threads: engine.threads) }
         guard let features else { throw Failure(.usage, "expected --logits or --features") }
-        let isDemo = model == nil
-        let model = try ModelSource.load(path: model, kernels: Kernels.choose(kernels).computing(compute))
-        if isDemo {
+        let model = try engine.load()
+        if engine.model == nil {
             Terminal.note(
                 "note: without --model it is the embedded demo model '\(model.info.name)' that scores: it takes rows "
                     + "\(model.configuration.width) wide and knows made-up scenes alone")
@@ -41,7 +40,7 @@ extension EvalInput {
         try audit.check()
         let warnings = Mutex((count: 0, first: ""))
         let videos = try loaded.set.evaluated(
-            by: model, classes: classes, files: audit.files.compactMap { $0 }, threads: threads
+            by: model, classes: classes, files: audit.files.compactMap { $0 }, threads: engine.threads
         ) { file, report in
             guard let warning = report.warnings.first else { return }
             let text = "\(file): \(warning)"
@@ -50,13 +49,13 @@ extension EvalInput {
         }
         return EvalScored(
             set: loaded.set, videos: videos, dataset: loaded.dataset,
-            source: "model \(model.info.name), SHA-256 \(model.info.sha256)\(inCompute)",
+            source: "model \(model.info.name), SHA-256 \(model.info.sha256)\(Self.told(engine.compute))",
             framesPerSecond: loaded.framesPerSecond,
             normalTruth: loaded.normalTruth, kind: model.configuration.kind,
             notes: loaded.notes + Self.note(of: warnings.withLock { $0 }) + caution(model))
     }
 
-    private func read(_ logits: String) throws -> EvalScored {
+    private func read(_ logits: String, threads: Int) throws -> EvalScored {
         let preset = try knownPreset
         let kind = try preset?.kind ?? .vadCLIP
         let loaded = try testSet(classes: preset?.labels)
@@ -73,7 +72,9 @@ extension EvalInput {
             notes: loaded.notes + look.withLock { $0.doubts })
     }
 
-    private var inCompute: String { compute == .float32 ? "" : ", computed in \(compute.rawValue)" }
+    private static func told(_ compute: Compute) -> String {
+        compute == .float32 ? "" : ", computed in \(compute.rawValue)"
+    }
 
     /// What the list holds, said before anything runs.
     private func tell(_ set: TestSet) { Terminal.note(set.summary.text) }

@@ -107,7 +107,7 @@ struct ServeCommand: AsyncParsableCommand {
                         service: ScoringRuntime(
                             composition: composition, callbacks: callbacks,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
-                            manager: manager, isOpen: isOpen, grace: grace, logger: logger,
+                            audit: audit, manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
                                 "version": "\(Vigil.version)", "kernels": "\(kernels.described)",
                                 "model": "\(models.default.name)",
@@ -153,6 +153,7 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
     let callbacks: CallbackDelivery?
     /// Nil where requests come without TLS.
     let certificates: CertificateWatch?
+    let audit: AuditOptions
     /// Nil where nobody is told how the process fares.
     let manager: ServiceManager?
     /// Whether anybody who reaches it from elsewhere may use it.
@@ -163,7 +164,10 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
     let facts: Logger.Metadata
 
     func run() async throws {
-        try await composition.start()
+        do { try await composition.start() } catch {
+            await audit.withdraw()
+            throw error
+        }
         let scoring = composition.scoring
         tellOfStart()
         let renewal = Task { [certificates] in await certificates?.run() }

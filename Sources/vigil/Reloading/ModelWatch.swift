@@ -108,16 +108,17 @@ final class ModelWatch: Sendable {
     }
 
     /// Reads all files that are others than those that were read, and those that could not be used then.
-    func reread(_ scoring: ScoringService, _ library: ModelLibrary) async -> Bool {
-        guard let files = files(library) else { return false }
-        var areFine = true
+    func reread(_ scoring: ScoringService, _ library: ModelLibrary) async -> Rereading {
+        guard let files = files(library) else { return .kept }
+        var outcome = Rereading.unchanged
         for file in files {
             let isChanged = stamps.withLock { $0[ByteText(file.path)] }?.read != FileStamp(file.path)
             for name in file.names where isChanged || library.failure(of: name) != nil {
-                areFine = await load(name, file.path, scoring) && areFine
+                let isFine = await load(name, file.path, scoring)
+                outcome = !isFine || outcome == .kept ? .kept : .read
             }
         }
-        return areFine
+        return outcome
     }
 
     /// The files that names stand for, and those of the folder that are not known yet; nil where the folder can't be read.

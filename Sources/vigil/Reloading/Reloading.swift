@@ -13,8 +13,8 @@ struct Reloading {
         let files: WatchedFiles?
         /// What is done every few seconds, where looking at files is not all.
         var poll: (@Sendable () async -> Void)?
-        /// Reads them, says whether they can be used, and tells the log if not.
-        let read: @Sendable () async -> Bool
+        /// Reads them where they may have changed, says what came of it, and tells the log if they can't be used.
+        let read: @Sendable () async -> Rereading
     }
 
     static let pause = Duration.seconds(2)
@@ -57,31 +57,35 @@ struct Reloading {
     private func readOnSignal(_ sources: [Source], _ config: ConfigReading?) async {
         for await _ in hangups {
             if let manager {
-                await manager.tell(ofReading: { await read(sources, config) })
+                await manager.tell(ofReading: { await Self.read(sources, config, logger) })
             } else {
-                await read(sources, config)
+                await Self.read(sources, config, logger)
             }
         }
     }
 
-    private func read(_ sources: [Source], _ config: ConfigReading?) async {
+    /// Reads all, and tells the log what came of it.
+    static func read(_ sources: [Source], _ config: ConfigReading?, _ logger: Logger) async {
         if sources.isEmpty, config == nil {
             logger.info("SIGHUP changes nothing: no file was named that could be read again")
         }
-        var names: (read: [String], kept: [String]) = ([], [])
+        var names: [Rereading: [String]] = [:]
         for source in sources {
             source.files?.markRead()
-            if await source.read() { names.read.append(source.name) } else { names.kept.append(source.name) }
+            names[await source.read(), default: []].append(source.name)
         }
-        if !sources.isEmpty { tell(names.read, names.kept) }
+        if !sources.isEmpty { tell(names, logger) }
         config?.tell(logger)
     }
 
     /// Says what a signal came to.
-    private func tell(_ read: [String], _ kept: [String]) {
-        var fields: Logger.Metadata = ["read": "\(read.joined(separator: ", "))"]
-        if !kept.isEmpty { fields["kept"] = "\(kept.joined(separator: ", "))" }
-        logger.info("SIGHUP: files were read again", metadata: fields)
+    private static func tell(_ names: [Rereading: [String]], _ logger: Logger) {
+        var fields: Logger.Metadata = [:]
+        for (outcome, word) in [(Rereading.read, "read"), (.unchanged, "unchanged"), (.kept, "kept")] {
+            if let names = names[outcome] { fields[word] = "\(names.joined(separator: ", "))" }
+        }
+        let isSame = names[.read] == nil && names[.kept] == nil
+        logger.info(isSame ? "SIGHUP: no file has changed" : "SIGHUP: files were read again", metadata: fields)
     }
 }
 
@@ -92,7 +96,7 @@ extension Reloading.Source {
             name: name, files: nil,
             read: {
                 read()
-                return true
+                return .read
             })
     }
 }
@@ -110,9 +114,9 @@ extension Reloading.Source {
         self.init(name: files.paths.joined(separator: ", "), files: files) {
             do throws(Failure) { tell(try file.reload()) } catch {
                 logger.error(kept, metadata: ["error": "\(error)"])
-                return false
+                return .kept
             }
-            return true
+            return .read
         }
     }
 

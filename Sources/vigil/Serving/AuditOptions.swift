@@ -55,6 +55,9 @@ struct AuditOptions {
         await log?.finish(within: Self.patience)
     }
 
+    /// The same for a server that could not begin, which leaves no new files.
+    func withdraw() async { await log?.withdraw(within: Self.patience) }
+
     private static func reporter(_ path: String, _ logger: Logger) -> @Sendable (AuditLog.Event) -> Void {
         { event in
             let file: Logger.Metadata = ["file": "\(path)"]

@@ -46,7 +46,7 @@ struct Setting: Sendable {
 
     /// The commands that take settings.
     enum Command: String, Sendable, CaseIterable {
-        case serve, score, bench
+        case serve, score, bench, eval, extract, train
     }
 
     /// Where the settings stand together in `--help`, and in docs/configuration.md.

@@ -104,6 +104,21 @@ enum ScoreSettings {
     enum Scoring: SettingScope { static let (command, section) = (Setting.Command.score, Setting.Section.scoring) }
 }
 
+/// The settings of `vigil eval`, whose own options are beside them, as are those of the next two.
+enum EvalSettings {
+    enum General: SettingScope { static let (command, section) = (Setting.Command.eval, Setting.Section.general) }
+}
+
+/// The settings of `vigil extract`.
+enum ExtractSettings {
+    enum General: SettingScope { static let (command, section) = (Setting.Command.extract, Setting.Section.general) }
+}
+
+/// The settings of `vigil train`.
+enum TrainSettings {
+    enum General: SettingScope { static let (command, section) = (Setting.Command.train, Setting.Section.general) }
+}
+
 /// The settings of `vigil bench`, whose own options are beside them.
 enum BenchSettings {
     enum General: SettingScope { static let (command, section) = (Setting.Command.bench, Setting.Section.general) }

@@ -18,14 +18,14 @@ extension Setting {
     private static let general: [Setting] = [
         Setting(
             "config", .path(.input), "A YAML or JSON file with settings; its keys are the options' long names.",
-            in: .general, of: [.serve, .score, .bench], isKey: false),
+            in: .general, of: Set(Command.allCases), isKey: false),
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
-            "Instruction set of the kernels.", in: .general, of: [.serve, .score, .bench]),
+            "Instruction set of the kernels.", in: .general, of: Set(Command.allCases)),
         Setting(
             "compute", .choice(Compute.allCases.map(\.rawValue)), .value(Compute.float32.rawValue),
             "Arithmetic of products with weights; what has fewer bits is faster where the processor has instructions for it.",
-            in: .general, of: [.serve, .score, .bench]),
+            in: .general, of: [.serve, .score, .bench, .eval, .extract]),
         Setting(
             "model", .models, .told("the embedded demo model"),
             "Model file made by vigil import or vigil train, under the name that it was imported with or another; for vigil "
@@ -42,7 +42,8 @@ extension Setting {
             in: .general, of: [.serve]),
         Setting(
             "workers", .integer(1...1_024), .told("the processors that it may use"),
-            "Threads that score; one that has nothing to do helps another.", in: .general, of: [.serve, .score]),
+            "Threads that compute; of those that score, one that has nothing to do helps another.", in: .general,
+            of: [.serve, .score, .eval, .extract]),
     ]
 
     private static let client: [Setting] = secret(

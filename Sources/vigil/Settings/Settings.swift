@@ -1,7 +1,6 @@
 import JSON
 import Platform
 import Scoring
-import Tensors
 
 /// The settings that were given: on the command line, else in the environment, else in the config file.
 ///
@@ -36,7 +35,7 @@ struct Settings: Sendable {
         let failure: Failure
     }
 
-    private let command: Setting.Command
+    let command: Setting.Command
     private(set) var given: [String: Given] = [:]
     /// What the log should tell about the settings.
     private(set) var notes: [String] = []
@@ -383,14 +382,6 @@ extension Settings {
         case .list(let texts): texts
         case nil: nil
         default: throw without(name)
-        }
-    }
-
-    /// The kernels that are named, or the fastest, with the arithmetic that is named.
-    func kernels() throws(Failure) -> Kernels {
-        let compute = Compute(rawValue: try text("compute") ?? "") ?? .float32
-        do throws(KernelsError) { return try Kernels.choose(try? text("kernels")).computing(compute) } catch {
-            throw failure("kernels", error.description)
         }
     }
 }

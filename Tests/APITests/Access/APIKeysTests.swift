@@ -40,6 +40,20 @@ struct APIKeysTests {
         #expect(error?.description.contains("secret-secret") == false)
     }
 
+    @Test("all lines that are wrong are told at once, ten of them and how many more")
+    func several() throws {
+        let bad = "alice\n" + Self.line("b", "2") + "\ncarol:abc\n# x\n" + Self.line("b", "3")
+        let few = #expect(throws: APIKeyError.self) { try APIKeys(bad, path: "keys") }
+        let parts = few?.description.split(separator: "; ").map(String.init) ?? []
+        #expect(parts.count == 3, "\(parts)")
+        for (part, line) in zip(parts, [1, 4, 6]) { #expect(part.hasPrefix("keys:\(line): "), "\(part)") }
+        let text = String(repeating: "secret-secret\n", count: 25)
+        let many = #expect(throws: APIKeyError.self) { try APIKeys(text, path: "keys") }
+        #expect(many?.description.contains("keys:10: ") == true && many?.description.contains("keys:11: ") == false)
+        #expect(many?.description.hasSuffix("; and 15 more") == true, "\(many?.description ?? "")")
+        #expect(many?.description.contains("secret-secret") == false)
+    }
+
     @Test("of many keys each is found as itself, and none twice")
     func many() throws {
         let lines = (0..<500).map { Self.line("n\($0)", "key \($0)") }

@@ -66,6 +66,9 @@ struct InferenceService {
         if starts { try service.scoring.start() }
     }
 
+    /// One that is there.
+    init(_ service: VigilService) { self.service = service }
+
     var name: String { service.scoring.models.default.name }
 
     /// Asks as the HTTP layer would.

@@ -107,6 +107,15 @@ struct SeveralModelsTests {
         #expect(other.contains("ViT-L/14") && other.contains("--model"), "nothing that is served takes it: \(other)")
     }
 
+    @Test("below /v2 another model of that width is told by the path that asks for it")
+    func inferredWidth() async {
+        let rows = InferenceService.input([Float](repeating: 0.5, count: 64), [2, 32])
+        let answer = await InferenceService(service).infer("{\"inputs\": [\(rows)]}")
+        #expect(answer.status == 422)
+        let said = answer.error ?? ""
+        #expect(said.contains("expected 16; 'wide' takes 32, and is asked by /v2/models/wide"), "\(said)")
+    }
+
     @Test("what can't be taken is told with the name that the model is served by, whatever it was imported with")
     func names() async throws {
         let found = await problem { try await post(["two"], [.init(name: "labels", value: "normal,smoke")]) }

@@ -175,6 +175,7 @@ with group("files that can't be used"):
         ("no key", ["# none"], [str(keys), "no key"]),
         ("no hash", ["# x", "alice:one"], [f"{keys}:2: ", "64 hexadecimal"]),
         ("a name twice", [line("alice", "one"), line("alice", "two")], [f"{keys}:2: ", "'alice'", "line 1"]),
+        ("two bad lines", ["alice", line("bob", "one"), "carol:x"], [f"{keys}:1: ", f"; {keys}:3: "]),
     ):
         if lines:
             write(*lines)

@@ -111,6 +111,19 @@ with group("rotation, and a restart"):
         second = run("serve", "--port", "0", "--state", "memory", "--audit-log", log)
         equal("it is one server's", second.code, 78)
         contains("it is one server's", second.last, "--audit-log", "another server")
+        link = folder / "link.log"
+        link.symlink_to(log)
+        for name, why, path, *options in (
+            ("the log in use by another name", "another server", link, "--port", "0", "--state", "memory"),
+            ("the port in use", "in use", folder / "new.log", "--port", str(server.port), "--state", "memory"),
+            ("the state folder in use", "another vigil", folder / "new.log", "--port", "0", "--state", server.own),
+        ):
+            second = run("serve", *options, "--audit-log", path)
+            equal(f"{name}: exit", second.code, 78)
+            contains(f"{name}: it is told", second.last, why)
+            left = [one.name for one in folder.iterdir() if one.name.startswith(("link.log.", "new.log"))]
+            equal(f"{name}: nothing is left", left, [])
+        link.unlink()
         equal("it ends as ever", server.stop(), 0)
     told = [(one["action"], one.get("batch"), one.get("outcome")) for one in entries() if one["action"] in ("submit", "delete")]
     equal("a line for each job of a batch", told, [

@@ -29,8 +29,8 @@ def near(name, found, expected, within):
     check(name, found is not None and abs(found - expected) <= within, f"{found}, expected {expected}")
 
 
-def refused(name, code, words, *options):
-    ran = run("eval", *options)
+def refused(name, code, words, *options, env=None):
+    ran = run("eval", *options, env=env)
     last = ran.err.strip().split("\n")[-1]
     check(f"{name}: exit {code}", ran.code == code and not ran.out, f"{ran.code} {shown(ran.err)}")
     contains(name, last, words)
@@ -202,6 +202,18 @@ with group("a model and its features"):
     equal("seconds are frames", scored.get("anomalous_frames"), 50 * 2 // 2 + 50)
     one = evaluated("one thread", *options, "--features", place / "features", "--workers", "1")
     equal("the threads make no difference", one, scored)
+    asked = [*options, "--features", place / "features", "--json"]
+    for name, words, env in (
+        ("VIGIL_COMPUTE", [], {"VIGIL_COMPUTE": "int8"}),
+        ("--compute", ["--compute", "int8"], {"VIGIL_COMPUTE": "float32"}),
+    ):
+        ran = run("eval", *asked, *words, env=env)
+        contains(f"{name} says what computes", ran.out, "computed in int8")
+    ran = run("eval", *asked, env={"VIGIL_MODEL": str(place / "none.safetensors")})
+    check("VIGIL_MODEL names the model", ran.code == 66 and "none.safetensors" in ran.err, shown(ran.err))
+    refused("a wrong VIGIL_KERNELS", 78, "VIGIL_KERNELS: found 'mmx'", *asked, env={"VIGIL_KERNELS": "mmx"})
+    ran = run("eval", *options, "--logits", place / "logits", "--labels", ",".join(labels), env={"VIGIL_MODEL": "none"})
+    equal("logits that are there need no model", ran.code, 0)
 
 with group("a benchmark with annotations of one's own"):
     data = scratch()

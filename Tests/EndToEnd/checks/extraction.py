@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,11 @@ with group("one video from every input"):
     check("PPM on standard input: the same bits", np.array_equal(made("stdin", "piped"), features))
     equal("one thread: exit", extract("video.npy", "--workers", 1, "--output", "alone").code, 0)
     check("one thread: the same bits", np.array_equal(made("video", "alone"), features))
+    named = {"VIGIL_MODEL": str(model), "VIGIL_KERNELS": "portable"}
+    equal("by variables: exit", run("extract", "video.npy", "--output", "named", cwd=folder, env=named).code, 0)
+    equal("VIGIL_KERNELS says what computes", told("video", "named")["tower"]["kernels"], "portable")
+    ran = run("extract", "video.npy", "--output", "named", cwd=folder)
+    check("no model is named: exit 64", ran.code == 64 and "--model is missing" in ran.err, shown(ran.err))
     grey = video[:, :, :, 0]
     np.save(folder / "grey.npy", grey)
     np.save(folder / "repeated.npy", np.repeat(grey[..., None], 3, 3))
@@ -377,6 +383,25 @@ with group("wrong usage"):
         ("a pool", "mean", ["video.npy", "--pool", "most", "--output", "x"]),
     ):
         ends(name, 64, *arguments, says=[says])
+    (folder / "dangling").symlink_to("nowhere")
+    long = "n" * 251 + ".npy"
+    (folder / long).write_bytes((folder / "video.npy").read_bytes())
+    for name, says, arguments in (
+        ("a link that leads nowhere", "leads nowhere", ["video.npy", "--output", "dangling"]),
+        ("a folder below it", "leads nowhere", ["video.npy", "--output", "dangling/in"]),
+        ("a name that is too long", "256 bytes, expected 255", [long, "--output", "x"]),
+        ("a path that is too long", "expected", ["video.npy", "--output", "x/" * 2000 + "x"]),
+    ):
+        ran = ends(name, 78, *arguments, model="none.safetensors", says=["--output", says])
+        check(f"{name}: told before anything else", "none.safetensors" not in ran.err, shown(ran.err))
+    check("nothing is made", not (folder / "x").exists())
+    (folder / "f\ufffd.ppm").write_bytes(ppm(video[0]))
+    raw = os.fsdecode(b"f\xe9.ppm")
+    (folder / raw).write_bytes(ppm(video[1]))
+    ends("a name that is no UTF-8", 64, raw, "--output", "x", says=["f\ufffd.ppm", "not UTF-8"])
+    (folder / "latin").mkdir()
+    (folder / "latin" / raw).write_bytes(ppm(video[1]))
+    ends("a file of a folder that is called so", 65, "latin", "--output", "x", says=["latin", "f\ufffd.ppm", "not UTF-8"])
     ends("a model without a tower", 65, "video.npy", "--output", "x", model="blind.safetensors", says=["--keep-image-tower"])
     ends("a checkpoint", 65, "video.npy", "--output", "x", model="tiny.pth",
          says=["tiny.pth is a PyTorch checkpoint: make a model file of it with vigil import tiny.pth", "--keep-image-tower"])  # fmt: skip

@@ -3,13 +3,15 @@
 import collections
 import json
 import os
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 
-from support.harness import check, contains, equal, finish, group, need, note, scratch, shown
+from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
 
 need("lifecycle", "numpy", "requests")
 
@@ -258,6 +260,14 @@ with group("SIGHUP"):
         equal("it goes on", requests.get(server.url + "/livez", timeout=60).status_code, 200)
         contains("and says that there is nothing to read", server.text(), "SIGHUP changes nothing")
         equal("it ends as ever", server.stop(), 0)
+    library = scratch() / "early.so"
+    build = ["cc", "-shared", "-fPIC", "-O1", "-o", library, pathlib.Path(__file__).parents[1] / "support/early.c"]
+    if shutil.which("cc") and subprocess.run(build, capture_output=True).returncode == 0:
+        with Server(env={"LD_PRELOAD": str(library)}) as server:
+            equal("one that is still being loaded goes on", requests.get(server.url + "/livez", timeout=60).status_code, 200)
+        equal("but no other command", run("version", env={"LD_PRELOAD": str(library)}).code, -signal.SIGHUP)
+    else:
+        skip("signals that come while a server is loaded", "needs a C compiler")
 with group("a grace period that is too short"):
     with Server("--workers", "1", "--grace", "1", state="memory") as server:
         for _ in range(3):

@@ -73,6 +73,12 @@ with group("commands"):
     for name, *arguments in (("score", "--fps", ""), ("score", "--model="), ("import", "x.pth", "--output", ""), ("state", "check", "--state", "")):
         option = next(one for one in arguments if one.startswith("--")).rstrip("=")
         ends(f"{name} {option} of nothing", 64, name, *arguments, says=[option, "empty"])
+    canaries = ("--canary", "a=x:5%", "--canary=b=y:5%")
+    ends("an option that is given twice", 64, "serve", *canaries, says=["--canary: given 2 times", "once"])
+    for name, *arguments in (("score", "--compute"), ("eval", "--list"), ("bench", "serve", "--clients"), ("keys", "add", "--api-keys")):
+        option = arguments[-1]
+        ends(f"{option} of {name} three times", 64, name, *arguments, "1", option, "2", option, "1", says=[f"{option}: given 3 times"])
+    equal("flags may be repeated", run("config", "schema", "--help", "--help").code, 0)
     ends("a file of no name", 64, "score", "", says=["empty", "the path of a file"])
     ends("standard input as a model", 66, "score", "--model", "-", "x.npy", says=["--model", "standard input is not taken"])
     version = run("--version").out

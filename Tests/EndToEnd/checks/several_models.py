@@ -120,6 +120,12 @@ with group("a canary"):
             equal(f"that differ by {step}", counts.get(f'vigil_canary_changed_snippets_total{{by="{step}"}}'), str(count))
             equal(f"in /v1/models too ({step})", told["snippets"], count)
         contains("and told in the log", server.text(), "scored by the canary too", models["two"].sha256)
+        read = server.text().count("the canary was read")
+        os.kill(server.child.pid, signal.SIGHUP)
+        until("SIGHUP is taken", lambda: "SIGHUP: " in server.text())
+        line = next((line for line in server.text().splitlines() if "SIGHUP: " in line), "")
+        check("which says that its file has not changed", "canary" in line.partition("unchanged=")[2], line)
+        equal("an unchanged canary file is not read again on SIGHUP", server.text().count("the canary was read"), read)
         with open(place, "r+b") as file:
             file.truncate(100)
         job = client.post(SHORT, Prefer="wait=30").json()

@@ -65,9 +65,23 @@ TEST = ["--validation-list", PLACE / "test.csv", "--annotations", PLACE / "truth
 SMALL = ["--length", 32, "--batch", 6, "--epochs", 3, "--milestones", 2, "--rate", 3e-3, "--json"]
 
 
+def last(*words):
+    """Options with what was said last of each: a command takes none twice."""
+    groups = {}
+    for word in words:
+        if str(word).startswith("--"):
+            groups.pop(option := word, None)
+        groups.setdefault(option, []).append(word)
+    return [word for group in groups.values() for word in group]
+
+
+def train(*words):
+    return run("train", *last(*words))
+
+
 def trained(name, *options, code=0):
     """The lines of a training, and the folder that it wrote."""
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / name, *options)
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / name, *options)
     if not equal(f"{name}: exit code", ran.code, code):
         print(ran.err)
     return [json.loads(line) for line in ran.out.splitlines()], PLACE / name
@@ -186,7 +200,7 @@ with group("the same bits"):
 
     def ended(name, number, after):
         """A training that a signal ends after so many steps; its exit code."""
-        arguments = [*DATA, *TEST, *SMALL, "--output", PLACE / name, "--save-every", 2, "--weights", "safetensors"]
+        arguments = last(*DATA, *TEST, *SMALL, "--output", PLACE / name, "--save-every", 2, "--weights", "safetensors")
         child = subprocess.Popen(
             [VIGIL, "train", *map(str, arguments)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -208,23 +222,23 @@ with group("the same bits"):
     for name in ("interrupted", "terminated"):
         trained(name, "--resume")
         equal(f"{name}, and --resume", (PLACE / name / "model.safetensors").read_bytes() == model, True)
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed")
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "killed")
     equal("a state is not written over", ran.code, 64)
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "truth.csv")
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "truth.csv")
     check("a file in the folder's place", ran.code == 78 and "--output" in ran.err, f"{ran.code} {shown(ran.err)}")
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed")
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "killed")
     contains("and it says what to do", ran.err, "--resume")
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--rate", 1e-3)
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--rate", 1e-3)
     equal("another training's state is refused", ran.code, 65)
     contains("by what differs", ran.err, "learning_rate")
     (PLACE / "other.csv").write_text((PLACE / "truth.csv").read_text() + "test1,fighting,0,16\n")
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--annotations", PLACE / "other.csv")
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--annotations", PLACE / "other.csv")
     equal("one validated by other annotations too", ran.code, 65)
     contains("by the annotations", ran.err, "annotations_sha256")
     other = PLACE / "other"
     shutil.copytree(FOLDER, other)
     np.save(other / "train1.npy", np.zeros((99, 64), np.float32))
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--features", other)
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "killed", "--resume", "--features", other)
     equal("one with other features too", ran.code, 65)
     contains("by the files", ran.err, "feature_files_sha256")
     lines, _ = trained("killed", "--resume")
@@ -296,16 +310,16 @@ with group("what is wrong is said before the first step"):
     ]
     for name, row, options, code, words in cases:
         (PLACE / "bad.csv").write_text((PLACE / "train.csv").read_text() + (row + "\n" if row else ""))
-        ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--list", PLACE / "bad.csv", *options)
+        ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--list", PLACE / "bad.csv", *options)
         equal(f"{name}: exit code", ran.code, code)
         contains(f"{name}: named", ran.err, words)
     (PLACE / "ten.csv").write_text((PLACE / "test.csv").read_text() + crops)
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--validation-list", PLACE / "ten.csv")
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "bad", "--validation-list", PLACE / "ten.csv")
     equal("ten crops of a test video: exit code", ran.code, 65)
     contains("ten crops of a test video: named", ran.err, "ten.csv", "10 crops")
     equal("scenes", run("scenes", "--output", PLACE / "scenes", "--train", 2, "--test", 2).code, 0)
     other = ["--clip", PLACE / "scenes/clip.safetensors", "--output", PLACE / "bad"]
-    ran = run("train", *DATA[:-2], *TEST, *SMALL, *other)
+    ran = train(*DATA[:-2], *TEST, *SMALL, *other)
     contains("labels of another vocabulary", ran.err, "does not belong to this text tower")
     for name, options, words in (
         ("a preset that is none", ["--preset", "ucf"], "ucf-crime or xd-violence"),
@@ -313,25 +327,25 @@ with group("what is wrong is said before the first step"):
         ("a rate out of range", ["--rate", 0], "--rate"),
         ("a folder that is not there", ["--features", PLACE / "none"], "no such folder"),
     ):
-        ran = run("train", *DATA[:-2], *TEST, *SMALL, "--clip", PLACE / "none.pth", "--output", PLACE / "bad", *options)
+        ran = train(*DATA[:-2], *TEST, *SMALL, "--clip", PLACE / "none.pth", "--output", PLACE / "bad", *options)
         contains(f"{name}: told before CLIP is read", ran.err, words)
-    ran = run("train", *DATA[:-2], *SMALL, "--output", PLACE / "bad")
+    ran = train(*DATA[:-2], *SMALL, "--output", PLACE / "bad")
     equal("no CLIP: exit code", ran.code, 64)
     contains("no CLIP: named", ran.err, "--clip")
-    ran = run("train", *DATA[:-1], PLACE / "gone.pth", *TEST, *SMALL, "--output", PLACE / "bad")
+    ran = train(*DATA[:-1], PLACE / "gone.pth", *TEST, *SMALL, "--output", PLACE / "bad")
     equal("a CLIP that is not there: exit code", ran.code, 66)
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad/in/it", "--init", PLACE / "train.csv", "--seeds", 2)
+    ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "bad/in/it", "--init", PLACE / "train.csv", "--seeds", 2)
     equal("an --init that is none: exit code", ran.code, 65)
     check("nothing was begun, and no folder made", not (PLACE / "bad").exists())
     (PLACE / "sparse.pth").touch()
     os.truncate(PLACE / "sparse.pth", 1 << 42)
     for option in ("--clip", "--init"):
-        ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / "bad", option, PLACE / "sparse.pth")
+        ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / "bad", option, PLACE / "sparse.pth")
         equal(f"{option} is larger than the memory: exit code", ran.code, 64)
         contains(f"{option} is larger than the memory: named", ran.err, f"{option} {PLACE}/sparse.pth has 4398.05 GB")
     for name in ("model.safetensors", "weights.pth"):
         (PLACE / f"no-{name}" / name).mkdir(parents=True)
-        ran = run("train", *DATA, *TEST, *SMALL, "--output", PLACE / f"no-{name}")
+        ran = train(*DATA, *TEST, *SMALL, "--output", PLACE / f"no-{name}")
         equal(f"{name} is a folder: exit code", ran.code, 78)
         contains(f"{name} is a folder: named", ran.err, "--output", name)
         equal(f"{name} is a folder: before anything is told", ran.out, "")
@@ -342,7 +356,7 @@ with group("others at its files while it trains"):
     (PLACE / "a/folder/deep").mkdir(parents=True)
     left = folder / ".state.safetensors.killed.tmp"
     left.write_bytes(b"half")
-    arguments = [*DATA[:-1], clip, *TEST, *SMALL, "--output", folder, "--resume"]
+    arguments = last(*DATA[:-1], clip, *TEST, *SMALL, "--output", folder, "--resume")
     child = subprocess.Popen(
         [VIGIL, "train", *map(str, arguments)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -351,7 +365,7 @@ with group("others at its files while it trains"):
     with open(clip, "r+b") as file:
         file.write(b"\0" * 100_000)
         file.truncate(5_000)
-    ran = run("train", *DATA, *TEST, *SMALL, "--output", folder, "--resume")
+    ran = train(*DATA, *TEST, *SMALL, "--output", folder, "--resume")
     equal("a second training in its folder is refused", ran.code, 78)
     contains("and is told why", ran.err, "another vigil train")
     child.send_signal(signal.SIGCONT)
@@ -362,7 +376,7 @@ with group("others at its files while it trains"):
     check("what a killed training left half-written is gone", not left.exists())
     for cut in (PLACE / "cut", PLACE / "emptied"):
         shutil.copytree(FOLDER, cut)
-        arguments = [*DATA, *TEST, *SMALL, "--output", PLACE / f"trained-{cut.name}", "--features", cut]
+        arguments = last(*DATA, *TEST, *SMALL, "--output", PLACE / f"trained-{cut.name}", "--features", cut)
         child = subprocess.Popen(
             [VIGIL, "train", *map(str, arguments)], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -32,6 +32,22 @@ struct SettingDefaultsTests {
         #expect(try Self.options(in: ServeBenchCommand._dumpHelp()).isSuperset(of: table.map(\.name)))
     }
 
+    @Test(
+        "what computes, and by which model, is asked of the same places by each command that has the option",
+        arguments: [
+            (Setting.Command.eval, EvalCommand._dumpHelp()), (.extract, ExtractCommand._dumpHelp()),
+            (.train, TrainCommand._dumpHelp()), (.score, ScoreCommand._dumpHelp()),
+        ])
+    func shared(command: Setting.Command, help: String) throws {
+        let table = Setting.all.filter { $0.commands.contains(command) && $0.section == .general }.map(\.name)
+        let shared: Set = ["config", "kernels", "compute", "workers"]
+        #expect(try Self.options(in: help).intersection(shared) == Set(table).intersection(shared))
+        #expect(Set(table).isSuperset(of: ["config", "kernels"]))
+        let settings = try Settings(command, environment: ["VIGIL_KERNELS": "portable", "VIGIL_COMPUTE": "int8"])
+        #expect(try settings.kernels().name == "portable")
+        #expect(try settings.kernels().compute == (table.contains("compute") ? .int8 : .float32))
+    }
+
     /// The long names of all options that the argument parser knows.
     private static func options(in help: String) throws -> Set<String> {
         let root = try #require(try JSONSerialization.jsonObject(with: Data(help.utf8)) as? [String: Any])

@@ -22,8 +22,8 @@ struct ExtractCommand: ParsableCommand {
 
     @Argument(help: "The videos' frames: files, folders, or - for standard input.")
     var inputs: [String] = []
-    @Option(help: "The model file, imported with --keep-image-tower.")
-    var model: String
+    @Option(help: "The model file, imported with --keep-image-tower. (default: VIGIL_MODEL, or the config file's)")
+    var model: String?
     @Option(
         help: """
             The folder to write to; it is made where it is not there. Features in it are replaced where their recipe is \
@@ -42,29 +42,26 @@ struct ExtractCommand: ParsableCommand {
             3 means frames[3:].
             """)
     var compare: String?
-    @Option(help: "Threads that compute. (default: the processors)")
-    var workers: Int?
-    @Option(help: "Kernels that compute: auto, avx512, avx2, neon or portable.")
-    var kernels: String?
-    @Option(
-        help: """
-            Arithmetic of the tower's products with weights: float32, bfloat16 or int8. Fewer bits are faster where the \
-            processor has instructions for them, and the features differ a little: they are told apart in the recipe.
-            """)
-    var compute: Compute = .float32
+    @OptionGroup var general: SettingGroup<ExtractSettings.General>
 
     func run() throws {
         let size = try frameSize
         try check()
         let choice = try recipe.checked()
-        let others = [compare, LoadedTower.path(of: model)].compactMap { $0 }
+        let own = ["model": model.map { [$0] }].compactMapValues(\.self)
+        let settings = try Settings(.extract, options: general.given, own)
+        guard let model = try settings.model() else {
+            throw Failure(.usage, "--model is missing: a model file, imported with --keep-image-tower")
+        }
+        let others = [compare, model.path].compactMap { $0 }
         let outputs = try output.map {
             try ExtractOutputs($0, inputs: inputs, others: others, crops: choice.crops)
         }
         let released = try compare.map { try ReleasedFeatures($0) }
-        let tower = try LoadedTower(model, kernels: kernels, compute: compute)
-        let threads = workers ?? Processors.count
-        let settings = try choice.settings(resolution: tower.tower.resolution, compute: compute)
+        let kernels = try settings.kernels()
+        let tower = try LoadedTower(model.path, kernels: kernels)
+        let threads = try settings.integer(ifSet: "workers") ?? Processors.count
+        let extraction = try choice.settings(resolution: tower.tower.resolution, compute: kernels.compute)
         try released?.check(width: tower.tower.outputWidth)
         try outputs?.make()
         var failures = FileFailures(of: inputs.count)
@@ -72,19 +69,21 @@ struct ExtractCommand: ParsableCommand {
             do {
                 let video = FramesInput(path: input, size: size)
                 if let released {
-                    try compare(video, released, tower, framesPerRow: choice.framesPerRow, threads: threads)
+                    try Self.compare(
+                        video, released, tower, framesPerRow: choice.framesPerRow, compute: kernels.compute,
+                        threads: threads)
                 }
                 guard let outputs else { continue }
                 let bar = ExtractBar(name: input)
                 defer { bar.clear() }
                 let begun = MonotonicTime.now
-                let extraction: Extraction = try video.naming { () throws(FrameError) in
-                    try Extractor(settings, encoder: tower.tower, threads: threads)
+                let made: Extraction = try video.naming { () throws(FrameError) in
+                    try Extractor(extraction, encoder: tower.tower, threads: threads)
                         .extract(try video.open()) { bar.show($0.frames, of: $0.count) }
                 }
                 bar.clear()
                 let document = ExtractDocument(
-                    input: input, extraction: extraction, settings: settings, tower: tower,
+                    input: input, extraction: made, settings: extraction, tower: tower,
                     seconds: (MonotonicTime.now - begun).inSeconds)
                 try document.check()
                 try tower.check()
@@ -117,9 +116,6 @@ struct ExtractCommand: ParsableCommand {
                 throw Failure(.usage, "--compare reads one video twice: expected one file or folder, and no pipe")
             }
         }
-        if let workers, !(1...1_024).contains(workers) {
-            throw Failure(.usage, "--workers \(workers): expected 1 to 1024")
-        }
     }
 
     private var frameSize: FrameSize? {
@@ -138,8 +134,9 @@ struct ExtractCommand: ParsableCommand {
         }
     }
 
-    private func compare(
-        _ video: FramesInput, _ released: ReleasedFeatures, _ tower: LoadedTower, framesPerRow: Int, threads: Int
+    private static func compare(
+        _ video: FramesInput, _ released: ReleasedFeatures, _ tower: LoadedTower, framesPerRow: Int,
+        compute: Compute, threads: Int
     ) throws {
         let bar = ExtractBar(name: video.path, unit: "crops")
         defer { bar.clear() }
@@ -180,15 +177,9 @@ struct LoadedTower {
         }
     }
 
-    /// The file that an argument names; nil where it names none.
-    static func path(of argument: String) -> String? { (try? ModelArgument(argument))?.path }
-
-    /// - Parameter argument: a model file that kept its tower, or a file that holds one alone; a name before it means nothing
-    init(_ argument: String, kernels name: String?, compute: Compute) throws {
-        do throws(SettingFault) { path = try ModelArgument(argument).path } catch {
-            throw Failure(.usage, "--model: found \(error.found)")
-        }
-        let kernels = try Kernels.choose(name).computing(compute)
+    /// - Parameter path: a model file that kept its tower, or a file that holds one alone
+    init(_ path: String, kernels: Kernels) throws {
+        self.path = path
         let file = try MappedFile(path: path)
         self.file = file
         let kept = try ModelSource.named(file) { () throws(ModelError) in

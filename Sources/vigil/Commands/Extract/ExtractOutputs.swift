@@ -43,6 +43,9 @@ struct ExtractOutputs {
                 if let other = owners.updateValue(input, forKey: ByteText(path)) {
                     throw Failure(.usage, "\(other) and \(input) would both be written to \(path)")
                 }
+                do throws(FileError) { try AtomicFile.checkLength(path: path) } catch {
+                    throw Failure(.configuration, "--output \(error)")
+                }
                 if let place = Place(path), read.contains(place) {
                     throw Failure(
                         .usage, "--output: \(path) is one of the files that are read: expected another folder")

@@ -42,8 +42,7 @@ struct TrainCommand: AsyncParsableCommand {
     var saveEvery = 10
     @Option(help: "Threads that compute; the result is the same for any number. (default: the processors)")
     var threads: Int?
-    @Option(help: "Instruction set of the kernels: auto, portable, avx2, avx512 or neon.")
-    var kernels: String?
+    @OptionGroup var general: SettingGroup<TrainSettings.General>
     @Option(help: "The model's name. (default: the preset's, or own)")
     var name: String?
     @Option(help: "What is to be said wherever the model's scores are, as: only for the north gate.")
@@ -74,8 +73,9 @@ struct TrainCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        let kernels = try Settings(.train, options: general.given).kernels()
         try checkNumbers()
-        if let replay { return try run(replay) }
+        if let replay { return try run(replay, kernels) }
         if replayWeights != nil { Terminal.note("note: --replay-weights without effect: it goes with --replay") }
         guard let clip, let output else {
             throw Failure(
@@ -93,7 +93,7 @@ struct TrainCommand: AsyncParsableCommand {
         let lists = try inputs.lists(preset: try recipe.benchmark())
         try recipe.check(labels: lists.spelling.classes)
         let source = try CheckpointSource(clip: Self.hold(clip, "--clip"))
-        let job = try job(source, lists)
+        let job = try job(source, lists, kernels)
         let progress = TrainProgress(asLines: json || !Terminal.isInteractive)
         try progress.begin(job, seeds: seeds)
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
@@ -127,11 +127,12 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     /// Reads all that the options name, and looks at it: the features last, which takes long.
-    private func job(_ clip: CheckpointSource, _ lists: TrainInputs.Lists) throws -> TrainingJob {
+    private func job(
+        _ clip: CheckpointSource, _ lists: TrainInputs.Lists, _ kernels: Kernels
+    ) throws -> TrainingJob {
         guard let width = clip.featureWidth else {
             throw Failure(.badData, "\(clip.file.path) has no text projection: expected CLIP's text tower")
         }
-        let kernels = try Kernels.choose(kernels)
         let prepared = try PreparedFor.kernels(prepare, usual: kernels)
         let threads = threads ?? Processors.count
         let start = try start.map { try CheckpointSource(file: Self.hold($0, "--init")) }
@@ -208,7 +209,7 @@ extension TrainCommand {
     static func idleInReplay(_ arguments: [String]) -> [String] {
         let read: Set<ByteText> = [
             "--replay", "--replay-weights", "--init", "--vocab", "--window", "--prefix", "--postfix", "--without",
-            "--kernels", "--threads", "--json",
+            "--config", "--kernels", "--threads", "--json",
         ]
         return arguments.filter { $0.begins(with: "--") && $0.utf8.count > 2 }
             .map { String($0.pieces(between: UInt8(ascii: "="), most: 1)[0]) }
@@ -223,7 +224,7 @@ extension TrainCommand {
     }
 
     /// Runs the steps of a file from a checkpoint, and prints what each came to.
-    private func run(_ path: String) throws {
+    private func run(_ path: String, _ kernels: Kernels) throws {
         guard let start else {
             throw Failure(
                 .usage, "--init is missing: the checkpoint that --replay begins with, CLIP's text tower in it")
@@ -243,7 +244,7 @@ extension TrainCommand {
         var run = try ReplayRun(
             plan: plan, checkpoint: checkpoint, window: recipe.window, vocabulary: try vocab.map(VocabularyFile.text),
             prompt: usual, without: try recipe.without.map(RecipeOptions.ablations) ?? [],
-            kernels: try Kernels.choose(kernels), threads: threads ?? Processors.count)
+            kernels: kernels, threads: threads ?? Processors.count)
         while !run.isOver { try run.advance() }
         if let replayWeights {
             try TrainedWeights(

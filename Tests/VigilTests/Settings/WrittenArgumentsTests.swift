@@ -1,0 +1,17 @@
+import Testing
+
+@testable import vigil
+
+@Suite("What is written on the command line")
+struct WrittenArgumentsTests {
+    @Test("an argument that is no UTF-8 is refused: as a text it would name another file")
+    func bytes() throws {
+        try WrittenArguments.check(bytes: [])
+        try WrittenArguments.check(bytes: ["score", "é.npy", "f\u{FFFD}.npy", ""].map { Array($0.utf8) })
+        let failure = #expect(throws: Failure.self) {
+            try WrittenArguments.check(bytes: [Array("score".utf8), [0x66, 0xE9, 0x2E]])
+        }
+        #expect(failure?.code == .usage)
+        #expect(failure?.description.contains("f\u{FFFD}.") == true)
+    }
+}
