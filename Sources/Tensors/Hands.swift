@@ -79,7 +79,7 @@ extension Hands {
         }
         // In fewer bits each thread puts all rows into them, so there are not more parts than threads.
         let parts = linear.weights.narrow == nil ? 4 : 2
-        share(linear.weights.outputs, by: linear.weights.panel, parts: parts) { columns, hand in
+        share(linear.weights.outputs, by: linear.weights.panelColumns, parts: parts) { columns, hand in
             kernels.product(
                 a, linear, columns: columns, into: c.columns(columns), residual: residual?.columns(columns),
                 activation: activation, scratch: memory(of: hand))
@@ -178,7 +178,8 @@ extension Kernels {
         let first = columns.lowerBound
         precondition(weights.kernels.table == table, "weights are packed for the kernels that use them")
         precondition(a.columns == weights.inputs && c.columns == columns.count && a.rows == c.rows)
-        precondition(first >= 0 && columns.upperBound <= weights.outputs && first % weights.panel == 0, "whole panels")
+        precondition(
+            first >= 0 && columns.upperBound <= weights.outputs && first % weights.panelColumns == 0, "whole panels")
         withEpilogue(bias: linear.bias, residual: residual, activation, like: c) { whole in
             var epilogue = whole.pointee
             epilogue.bias = epilogue.bias.map { $0 + first }
@@ -200,5 +201,5 @@ extension Kernels {
 
 extension PackedWeights {
     /// Columns that are packed side by side.
-    fileprivate var panel: Int { narrow?.table.pointee.panel ?? kernels.table.pointee.panel }
+    fileprivate var panelColumns: Int { narrow?.table.pointee.panel ?? kernels.table.pointee.panel }
 }
