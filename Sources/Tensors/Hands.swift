@@ -8,9 +8,9 @@ public struct Hands {
     /// What both compute with.
     public let kernels: Kernels
     private let memory: (NarrowScratch?, NarrowScratch?)
-    private let second: LentThread?
+    private let second: (any PartSharing)?
 
-    fileprivate init(kernels: Kernels, memory: (NarrowScratch?, NarrowScratch?), second: LentThread?) {
+    fileprivate init(kernels: Kernels, memory: (NarrowScratch?, NarrowScratch?), second: (any PartSharing)?) {
         self.kernels = kernels
         self.memory = memory
         self.second = second
@@ -42,8 +42,8 @@ public struct Hands {
 extension Workspace {
     /// Hands for products of up to `rows` rows with weights of up to `inputs` inputs.
     ///
-    /// - Parameter second: by which another thread can be lent
-    public func hands(rows: Int, inputs: Int, for kernels: Kernels, second: LentThread? = nil) -> Hands {
+    /// - Parameter second: a second thread for as long as there is one
+    public func hands(rows: Int, inputs: Int, for kernels: Kernels, second: (any PartSharing)? = nil) -> Hands {
         let first = narrowScratch(rows: rows, inputs: inputs, for: kernels)
         let other = second == nil ? nil : narrowScratch(rows: rows, inputs: inputs, for: kernels)
         return Hands(kernels: kernels, memory: (first, other), second: second)

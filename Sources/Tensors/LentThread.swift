@@ -1,6 +1,17 @@
 import CKernels
 import Synchronization
 
+/// Who does the parts of an operation; they are independent of each other.
+public protocol PartSharing: AnyObject {
+    /// Whether there is somebody to share with now.
+    var isThere: Bool { get }
+
+    /// Returns once all parts are done, each once.
+    ///
+    /// - Parameter body: is called with each part and with who does it, 0 the calling thread and 1 the other
+    func share(_ parts: Int, _ body: (_ part: Int, _ hand: Int) -> Void)
+}
+
 /// A second thread for one thread's operations, for as long as somebody lends one.
 ///
 /// The thread that has the work opens it, cuts each operation into parts, and closes it. Another may lend itself meanwhile, and
@@ -9,7 +20,7 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: `work` and `parts` are written by the thread that has the work, before it posts them and after the
 /// other has said that it is done with them; the other reads them in between alone.
-public final class LentThread: @unchecked Sendable {
+public final class LentThread: PartSharing, @unchecked Sendable {
     /// What became of a thread that somebody wanted to lend.
     public enum Lending: Sendable {
         /// There was nobody to lend it to, or there was another thread already.
@@ -97,13 +108,13 @@ public final class LentThread: @unchecked Sendable {
     }
 
     /// Whether a thread is lent now.
-    var isThere: Bool { state.load(ordering: .relaxed) & Standing.mask == Standing.joined }
+    public var isThere: Bool { state.load(ordering: .relaxed) & Standing.mask == Standing.joined }
 
-    /// Does all parts of an operation, with the thread that is lent where one is; they are independent of each other.
+    /// Does all parts of an operation, with the thread that is lent where one is.
     ///
-    /// - Parameter body: is called with each part and with who does it, 0 the calling thread and 1 the other. The one begins
-    ///   with the first and the other with the last, so that each finds most of what it made before in its own cache.
-    func share(_ parts: Int, _ body: (_ part: Int, _ hand: Int) -> Void) {
+    /// The calling thread begins with the first part and the other with the last, so that each finds most of what it made
+    /// before in its own cache.
+    public func share(_ parts: Int, _ body: (_ part: Int, _ hand: Int) -> Void) {
         let joined = state.load(ordering: .relaxed)
         guard joined & Standing.mask == Standing.joined, parts > 1 else {
             for part in 0..<parts { body(part, 0) }

@@ -3,8 +3,20 @@ import Testing
 
 @testable import Tensors
 
+/// Does parts one after another in an order of its own, as either of two threads.
+private final class Turns: PartSharing {
+    private var random = SeededRandom(seed: 3)
+    private(set) var parts = 0
+    let isThere = true
+
+    func share(_ parts: Int, _ body: (_ part: Int, _ hand: Int) -> Void) {
+        self.parts += parts
+        for part in (0..<parts).shuffled(using: &random) { body(part, Int.random(in: 0...1, using: &random)) }
+    }
+}
+
 /// Operations of two threads against the same of one.
-@Suite("Operations that two threads share", .timeLimit(.minutes(2)))
+@Suite("Operations that two threads share")
 struct HandsTests {
     /// Everything that a chunk is computed by, at one size.
     private struct Operations {
@@ -45,7 +57,7 @@ struct HandsTests {
             constants = ConstantMatrix(rows: 3, columns: inputs, values: random.floats(3 * inputs))
         }
 
-        func hands(_ second: LentThread? = nil) -> Hands {
+        func hands(_ second: Turns? = nil) -> Hands {
             workspace.hands(rows: rows, inputs: inputs, for: kernels, second: second)
         }
 
@@ -75,51 +87,33 @@ struct HandsTests {
     }
 
     @Test(
-        "come to the same bits as those of one, whatever their size", arguments: Kernels.available, Compute.allCases)
+        "come to the same bits as those of one, whatever their size and whoever does which part",
+        arguments: Kernels.available, Compute.allCases)
     func sameBits(kernels: Kernels, compute: Compute) throws {
-        let second = LentThread()
-        let lender = Lender(to: second)
-        defer { lender.end() }
         for rows in [1, 2, 7, 12, 13, 40, 95, 96, 97, 131, 192, 203, 256] {
             let operations = try Operations(rows, kernels.computing(compute))
             let alone = operations.run(by: operations.hands())
-            let hands = operations.hands(second)
-            #expect(operations.run(by: hands) == alone, "\(rows) rows, nobody is there")
-            second.open()
-            var shared = 0
-            while shared < 3 {
-                let other = Count()
-                hands.share(2) { _, hand in if hand == 1 { other.up() } }
-                #expect(operations.run(by: hands) == alone, "\(rows) rows")
-                shared += other.now
-            }
-            second.close()
-            #expect(operations.run(by: hands) == alone, "\(rows) rows, nobody is there any more")
+            let turns = Turns()
+            let hands = operations.hands(turns)
+            for _ in 0..<4 { #expect(operations.run(by: hands) == alone, "\(rows) rows") }
+            #expect(turns.parts > 0)
         }
     }
 
     @Test("parts are all of it, each once, and begin at whole units")
     func parts() throws {
-        let second = LentThread()
-        let lender = Lender(to: second)
-        defer { lender.end() }
-        let hands = Workspace().hands(rows: 1, inputs: 1, for: .portable, second: second)
-        second.open()
-        defer { second.close() }
+        let turns = Turns()
+        let hands = Workspace().hands(rows: 1, inputs: 1, for: .portable, second: turns)
         for count in [0, 1, 2, 11, 12, 13, 25, 256, 1_000] {
             for (unit, parts) in [(1, 2), (12, 4), (16, 2), (100, 8)] {
-                var shared = false
-                repeat {
-                    let (counts, calls, odd) = ((0..<count).map { _ in Count() }, Count(), Count())
-                    hands.share(count, by: unit, parts: parts) { range, _ in
-                        calls.up()
-                        if range.lowerBound % unit != 0 { odd.up() }
-                        for index in range { counts[index].up() }
-                    }
-                    #expect(counts.allSatisfy { $0.now == 1 } && odd.now == 0, "\(count) by \(unit) in \(parts)")
-                    #expect(calls.now <= parts)
-                    shared = calls.now == min(parts, max((count + unit - 1) / unit, 1))
-                } while !shared
+                var (counts, ranges) = ([Int](repeating: 0, count: count), [Range<Int>]())
+                hands.share(count, by: unit, parts: parts) { range, _ in
+                    ranges.append(range)
+                    for index in range { counts[index] += 1 }
+                }
+                #expect(counts.allSatisfy { $0 == 1 }, "\(count) by \(unit) in \(parts)")
+                #expect(ranges.allSatisfy { $0.lowerBound % unit == 0 })
+                #expect(ranges.count == min(parts, max((count + unit - 1) / unit, 1)))
             }
         }
     }

@@ -15,8 +15,8 @@ public final class ChunkScorer {
 
     /// Reserves scratch memory for chunks of the model.
     ///
-    /// - Parameter second: by which another thread can be lent while a chunk is scored; the logits are the same bits
-    public convenience init(model: Model, second: LentThread? = nil) {
+    /// - Parameter second: a second thread while a chunk is scored, for as long as there is one; the logits are the same bits
+    public convenience init(model: Model, second: (any PartSharing)? = nil) {
         self.init(
             network: model.network, configuration: model.configuration, tail: model.tail, kernels: model.kernels,
             second: second)
@@ -25,7 +25,7 @@ public final class ChunkScorer {
     /// Without a `tail` every row is computed, padding too.
     init(
         network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels,
-        second: LentThread? = nil
+        second: (any PartSharing)? = nil
     ) {
         self.network = network
         self.configuration = configuration

@@ -31,8 +31,8 @@ public final class Scorer {
 
     /// Reserves scratch memory for the model.
     ///
-    /// - Parameter second: by which another thread can be lent while a video is scored; the logits are the same bits
-    public init(model: Model, second: LentThread? = nil) {
+    /// - Parameter second: a second thread while a video is scored, for as long as there is one; the logits are the same bits
+    public init(model: Model, second: (any PartSharing)? = nil) {
         self.model = model
         chunkScorer = ChunkScorer(model: model, second: second)
     }

@@ -61,6 +61,13 @@ with group("vigil score"):
     equal("another arithmetic is a wrong use", wrong.code, 64)
     contains("which says what there is", wrong.err, "int4", *COMPUTES)
 
+with group("a chunk on several threads"):
+    for compute in COMPUTES:
+        alone = scored("--compute", compute, "--workers", "1", "--model", model.path)
+        for workers in ("2", "3"):
+            shared = scored("--compute", compute, "--workers", workers, "--model", model.path)
+            check(f"{compute}: the same bits on {workers}", logits(shared) == logits(alone))
+
 with group("a model that was not checked"):
     older = unchecked(model.path)
     equal("is scored in float32", scored("--model", older)["coarse"], exact["coarse"])
