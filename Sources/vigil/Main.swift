@@ -12,6 +12,7 @@ struct Main {
         if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
             try WrittenArguments.check(bytes: WrittenArguments.bytes)
+            try Settings.check(variables: Settings.variables)
             try CommandNames.check(CommandLine.arguments.dropFirst())
             try RepeatedOptions.check(CommandLine.arguments.dropFirst())
             var command = try VigilCommand.parseAsRoot(WrittenArguments.read(CommandLine.arguments.dropFirst()))

@@ -228,6 +228,27 @@ struct AuditFaultTests {
         #expect(try AuditCheck().run([path]).unwitnessed == [4])
     }
 
+    @Test("a server that can't begin leaves no files that were not there, and the lines of those that were")
+    func withdrawn() async throws {
+        await (try log()).withdraw(within: .seconds(60))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+        try await write("alice")
+        let before = try text()
+        await (try log()).withdraw(within: .seconds(60))
+        #expect(try text().hasPrefix(before))
+        #expect(try actions() == ["start", "submit", "stop", "start", "stop"])
+        #expect(reason() == nil && events.all == [])
+    }
+
+    @Test("what a server that can't begin has written down already stays")
+    func withdrawnLate() async throws {
+        let log = try log()
+        #expect(await log.add([entry(1)]))
+        await log.withdraw(within: .seconds(60))
+        #expect(try actions() == ["start", "submit", "stop"])
+        #expect(reason() == nil)
+    }
+
     @Test("a log is one server's by whatever name", arguments: [true, false])
     func otherNames(isHard: Bool) async throws {
         let log = try log()

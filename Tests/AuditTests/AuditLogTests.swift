@@ -52,27 +52,6 @@ struct AuditLogTests {
         }
     }
 
-    @Test("a server that can't begin leaves no files that were not there, and the lines of those that were")
-    func withdrawn() async throws {
-        await (try log()).withdraw(within: .seconds(60))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
-        try await write(1)
-        let before = try lines()
-        await (try log()).withdraw(within: .seconds(60))
-        #expect(try lines().prefix(before.count) == before[...])
-        #expect(try lines().count == before.count + 2, "that it began, and that this was all")
-        #expect(fault() == nil)
-    }
-
-    @Test("what a server that can't begin has written down already stays")
-    func withdrawnLate() async throws {
-        let log = try log()
-        #expect(await log.add([entry(1)]))
-        await log.withdraw(within: .seconds(60))
-        #expect(try lines().count == 3)
-        #expect(fault() == nil)
-    }
-
     @Test(
         "each line names the one before by its SHA-256, as sha256sum would, from the first to the last",
         arguments: AuditLog.Syncing.allCases)

@@ -14,4 +14,14 @@ struct WrittenArgumentsTests {
         #expect(failure?.code == .usage)
         #expect(failure?.description.contains("f\u{FFFD}.") == true)
     }
+
+    @Test("so is one of Vigil's variables, by its name; what others are is none of its business")
+    func variables() throws {
+        try Settings.check(variables: [Array("VIGIL_STATE=é".utf8), Array("LC_X=".utf8) + [0xE9], [0xFF]])
+        let failure = #expect(throws: Failure.self) {
+            try Settings.check(variables: [Array("VIGIL_STATE=/caf".utf8) + [0xE9]])
+        }
+        #expect(failure?.code == .configuration)
+        #expect(failure?.description.hasPrefix("VIGIL_STATE: ") == true)
+    }
 }
