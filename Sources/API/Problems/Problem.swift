@@ -55,8 +55,10 @@ enum Problem {
         }
     }
 
+    static func of(_ error: ScoringError) -> HTTPProblem { of(error, choosingBy: "model=") }
+
     /// - Parameter way: what chooses another model, up to its name
-    static func of(_ error: ScoringError, choosingBy way: String = "model=") -> HTTPProblem {
+    static func of(_ error: ScoringError, choosingBy way: String) -> HTTPProblem {
         switch error {
         case .parameter(let error): option(error)
         case .model:
