@@ -44,7 +44,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
-        .target(name: "Platform", dependencies: ["COpenSSL"], swiftSettings: optimisedSwift),
+        .target(name: "Platform", dependencies: ["CLinux", "COpenSSL"], swiftSettings: optimisedSwift),
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
         .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),

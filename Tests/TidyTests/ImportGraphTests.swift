@@ -37,7 +37,7 @@ struct ImportGraphTests {
         "TLS": ["COpenSSL", "Platform"],
         "Jobs": ["Platform"],
         "Telemetry": ["Platform"],
-        "Platform": ["COpenSSL"],
+        "Platform": ["CLinux", "COpenSSL"],
         "Webhooks": ["HTTPClient", "Platform", "TLS"],
         "HTTPClient": ["Platform", "TLS"],
         "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
