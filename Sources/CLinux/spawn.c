@@ -122,8 +122,10 @@ static void become(const struct vigil_child *child, int *report, pid_t parent) {
     execve(child->program, child->arguments, child->environment);
 }
 
-int vigil_pipe(int ends[2]) {
-    return pipe2(ends, O_CLOEXEC);
+int vigil_pipe(int ends[2], int bytes) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+    fcntl(ends[0], F_SETPIPE_SZ, bytes);
+    return 0;
 }
 
 int vigil_start_child(const struct vigil_child *child, pid_t *pid) {

@@ -13,7 +13,7 @@ struct ImportGraphTests {
             "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
-            "Tracing", "Webhooks",
+            "Tracing", "Video", "Webhooks",
         ],
         "Engine": ["Jobs", "Platform", "Tensors", "VadCLIP"],
         "API": [
@@ -29,6 +29,7 @@ struct ImportGraphTests {
         "CLIP": ["Tensors"],
         "Extraction": ["CLIP", "Frames", "Platform", "Tensors"],
         "Frames": ["CKernels", "Formats", "Platform"],
+        "Video": ["Formats", "Frames", "Platform"],
         "Tensors": ["CKernels"],
         "Formats": ["JSON", "Platform", "Zlib"],
         "JSON": ["Platform"],

@@ -57,8 +57,11 @@ struct vigil_child {
     int bounds;
 };
 
-/* A pipe whose ends no child has by accident: reading first. Returns 0, or -1 with errno set. */
-int vigil_pipe(int ends[2]);
+/*
+ * A pipe whose ends no child has by accident, reading first; it holds so many bytes where the system lets it.
+ * Returns 0, or -1 with errno set.
+ */
+int vigil_pipe(int ends[2], int bytes);
 
 /*
  * Starts a program without a shell, as the leader of a session and group of its own. It has its three descriptors and no

@@ -66,8 +66,8 @@ public final class Subprocess: Sendable {
         guard ([command.program] + command.arguments).allSatisfy({ !$0.utf8.contains(0) }) else {
             throw SubprocessError(program: command.program, code: EINVAL)
         }
-        guard let outputs = Self.pipe() else { throw SubprocessError(program: command.program, code: errno) }
-        guard let errors = Self.pipe() else {
+        guard let outputs = Self.pipe(holding: 1 << 20) else { throw SubprocessError(program: command.program, code: errno) }
+        guard let errors = Self.pipe(holding: 1 << 16) else {
             let code = errno
             for end in [outputs.read, outputs.write] { close(end) }
             throw SubprocessError(program: command.program, code: code)
@@ -121,9 +121,9 @@ public final class Subprocess: Sendable {
     /// Its number as long as it runs.
     package var pid: pid_t? { state.withLock { $0.pid } }
 
-    private static func pipe() -> (read: CInt, write: CInt)? {
+    private static func pipe(holding bytes: CInt) -> (read: CInt, write: CInt)? {
         var ends: [CInt] = [-1, -1]
-        guard vigil_pipe(&ends) == 0 else { return nil }
+        guard vigil_pipe(&ends, bytes) == 0 else { return nil }
         return (ends[0], ends[1])
     }
 
