@@ -19,6 +19,17 @@ public enum Tail: String, CaseIterable, Sendable {
     case keep
 }
 
+/// By what frames are counted out to rows.
+public enum Cadence: String, CaseIterable, Sendable {
+    /// So many frames are a row, whenever they come.
+    case frames
+    /// The frames of so long a time are a row, however many they are: of so many frames at 30 a second.
+    case time
+
+    /// Frames a second that a row by time is as long as.
+    public static let rate = 30.0
+}
+
 /// How a video's frames become rows of features.
 public struct ExtractionSettings: Equatable, Sendable {
     /// Frames that a row may have.
@@ -32,19 +43,26 @@ public struct ExtractionSettings: Equatable, Sendable {
     public let framesPerRow: Int
     /// What becomes of those that are no whole row.
     public let tail: Tail
+    /// By what frames are counted out.
+    public let cadence: Cadence
 
     /// Takes the settings as they are.
-    public init(recipes: [Recipe], pooling: Pooling = .mean, framesPerRow: Int = 16, tail: Tail = .drop) {
+    public init(
+        recipes: [Recipe], pooling: Pooling = .mean, framesPerRow: Int = 16, tail: Tail = .drop,
+        cadence: Cadence = .frames
+    ) {
         precondition(!recipes.isEmpty && Self.frames.contains(framesPerRow), "a row has frames, and a frame a recipe")
         self.recipes = recipes
         self.pooling = pooling
         self.framesPerRow = framesPerRow
         self.tail = tail
+        self.cadence = cadence
     }
 
     /// What was done to have a recipe's features, a line a step: equal texts are equal features of equal frames and towers.
     public func text(of recipe: Recipe) -> String {
         "vigil recipe 1\n" + recipe.text + "pool \(pooling.rawValue) of \(framesPerRow)\n" + "tail \(tail.rawValue)\n"
+            + (cadence == .time ? "cadence \(framesPerRow)/30 s\n" : "")
     }
 
     /// SHA-256 of the text, in hexadecimal.
@@ -56,6 +74,9 @@ public struct ExtractionSettings: Equatable, Sendable {
     func rows(of frames: Int) -> Int {
         frames / framesPerRow + (tail == .keep && !frames.isMultiple(of: framesPerRow) ? 1 : 0)
     }
+
+    /// Seconds of a row by time.
+    var rowSeconds: Double { Double(framesPerRow) / Cadence.rate }
 
     /// What a frame is to its row.
     enum Use {

@@ -9,6 +9,14 @@ public protocol FrameSource {
     ///
     /// - Returns: false where there are no more
     mutating func next(into frame: inout Frame?) throws(FrameError) -> Bool
+    /// When the frame that came last is shown, in seconds from the beginning, later than the one before; nil where the source
+    /// knows no times.
+    var seconds: Double? { get }
+}
+
+extension FrameSource {
+    /// No times are known.
+    public var seconds: Double? { nil }
 }
 
 /// What raw bytes are frames of.

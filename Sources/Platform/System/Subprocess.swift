@@ -165,6 +165,8 @@ public struct SubprocessError: Error, Equatable, Sendable, CustomStringConvertib
     /// As errno has it.
     public let code: CInt
 
+    package init(program: String, code: CInt) { (self.program, self.code) = (program, code) }
+
     /// `'/usr/bin/ffmpeg' can't be started: No such file or directory`
     public var description: String { "'\(program)' can't be started: \(errnoText(code))" }
 }
