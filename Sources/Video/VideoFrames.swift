@@ -41,6 +41,9 @@ public final class VideoFrames: FrameSource {
     /// `MP4, h264`.
     public var kind: String { ([file.container.name] + (first.codec.map { [$0] } ?? [])).joined(separator: ", ") }
 
+    /// What its file is.
+    public var container: VideoContainer { file.container }
+
     /// Not known before the last one has come.
     public var count: Int? { nil }
 

@@ -5,6 +5,7 @@ import Platform
 
 extension Pooling: ExpressibleByArgument {}
 extension Tail: ExpressibleByArgument {}
+extension Cadence: ExpressibleByArgument {}
 extension Recipe.Kind: ExpressibleByArgument {}
 
 /// The options that say how frames become rows.
@@ -25,6 +26,12 @@ struct RecipeChoice: ParsableArguments {
     @Option(help: "Consecutive frames of a row, 1 to 256.")
     var framesPerRow = 16
     @Option(
+        help: """
+            By what frames are counted out to rows: so many frames (frames), or the frames of as long as these take at 30 a \
+            second (time), for cameras of other rates.
+            """)
+    var cadence: Cadence = .frames
+    @Option(
         help: "What becomes of the frames behind the last whole row: drop, or keep for a row of those that there are.")
     var tail: Tail = .drop
 
@@ -36,6 +43,7 @@ struct RecipeChoice: ParsableArguments {
         let pool: Pooling
         let framesPerRow: Int
         let tail: Tail
+        let cadence: Cadence
 
         func settings(resolution: Int) throws -> ExtractionSettings {
             let recipes = crops.compactMap { Recipe(kind, crop: $0, resolution: resolution) }
@@ -43,7 +51,8 @@ struct RecipeChoice: ParsableArguments {
                 throw Failure(
                     .badData, "the image tower takes \(resolution) pixels on a side, for which there is no recipe")
             }
-            return ExtractionSettings(recipes: recipes, pooling: pool, framesPerRow: framesPerRow, tail: tail)
+            return ExtractionSettings(
+                recipes: recipes, pooling: pool, framesPerRow: framesPerRow, tail: tail, cadence: cadence)
         }
     }
 
@@ -54,7 +63,8 @@ struct RecipeChoice: ParsableArguments {
                 "--frames-per-row \(framesPerRow): expected \(ExtractionSettings.frames.lowerBound) to "
                     + "\(ExtractionSettings.frames.upperBound)")
         }
-        return Checked(kind: recipe, crops: try crops, pool: pool, framesPerRow: framesPerRow, tail: tail)
+        return Checked(
+            kind: recipe, crops: try crops, pool: pool, framesPerRow: framesPerRow, tail: tail, cadence: cadence)
     }
 
     private var crops: [Int?] {
