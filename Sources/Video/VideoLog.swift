@@ -36,6 +36,12 @@ public struct VideoFacts: Equatable, Sendable {
     /// Whether frames come at unequal times: by more than the last digit of times that are told in milliseconds.
     public var isVariable: Bool { steps.map { $0.upperBound - $0.lowerBound > 0.0021 } ?? false }
 
+    /// The rate that is meant by one that was measured: the file's own where that is as good as the same.
+    public func settled(_ measured: Double) -> Double {
+        guard !isVariable, let rate, abs(rate - measured) < 0.01 * rate else { return measured }
+        return rate
+    }
+
     /// How many frames it should have, where it says how long it is and at which rate.
     public var expectedFrames: Int? {
         guard let duration, let rate, duration * rate < 1e12 else { return nil }

@@ -17,6 +17,9 @@ struct ExtractDocument {
     /// Of a video that was decoded.
     var video: ExtractedVideo?
 
+    /// Frames a second, 16 a row; nil where no times are known.
+    private var rate: Double? { extraction.rate.map { video?.outcome.facts.settled($0) ?? $0 } }
+
     private var rows: Int { extraction.features.first?.rows ?? 0 }
 
     /// Throws where there are no rows to write, or none that can be scored.
@@ -68,7 +71,7 @@ struct ExtractDocument {
                 json.member("frame_sizes", extraction.sizes.map(\.description))
                 json.member("features_sha256", array.digest)
                 video?.write(to: &json)
-                if let rate = extraction.rate {
+                if let rate {
                     json.member("fps", rate)
                     json.key("times")
                     json.array(RecipeTimes.rounded(extraction.times)) { $0.number($1) }
@@ -104,7 +107,7 @@ struct ExtractDocument {
                 json.member("frames", extraction.frames)
                 json.member("rows", rows)
                 json.member("tail_frames", extraction.tailFrames)
-                if let rate = extraction.rate { json.member("fps", rate) }
+                if let rate { json.member("fps", rate) }
                 if let video { json.member("truncated", video.outcome.isTruncated) }
                 json.member("recipes_sha256", settings.recipes.map { settings.digest(of: $0) })
                 json.member("tower_sha256", tower.digest)

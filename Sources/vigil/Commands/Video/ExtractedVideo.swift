@@ -1,4 +1,5 @@
 import Extraction
+import Formats
 import Frames
 import JSON
 import Platform
@@ -93,11 +94,11 @@ struct RecipeTimes {
 
     /// - Parameters:
     ///   - path: of the features
-    ///   - rows: how many there are
-    ///   - digest: of the features, as the file beside them has it: otherwise it is that of others
-    init?(beside path: String, rows: Int, digest: String) {
-        guard path.ends(with: ".npy"), let known = Self.document(String(path.dropLast(4)) + ".json"),
-            known["features_sha256"]?.string?.hasBytes(of: digest) == true, let fps = known["fps"]?.double,
+    ///   - array: the features, of which the file beside them has the digest: otherwise it is that of others
+    init?(beside path: String, of array: DecodedArray) {
+        guard path.ends(with: ".npy"), let rows = array.shape.first,
+            let known = Self.document(String(path.dropLast(4)) + ".json"),
+            known["features_sha256"]?.string?.hasBytes(of: array.digest) == true, let fps = known["fps"]?.double,
             fps >= 0.001, fps <= 100_000
         else { return nil }
         let times = known["times"]?.array?.compactMap(\.double) ?? []
