@@ -53,6 +53,9 @@ public final class VideoFrames: FrameSource {
     /// Ends decoding at once; what would have come does not.
     public func cancel() { decoder.process.kill() }
 
+    /// The number of the process that decodes, as long as it runs.
+    package var pid: pid_t? { decoder.process.pid }
+
     /// The next frame.
     public func next(into frame: inout Frame?) throws(FrameError) -> Bool {
         guard !hasEnded else { return false }
