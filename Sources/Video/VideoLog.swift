@@ -89,7 +89,8 @@ struct VideoLog {
     mutating func take(_ line: String) {
         if line.begins(with: lead) { return takeShown(line) }
         var text = line[...]
-        if text.begins(with: "["), let end = Self.place(of: "] ", in: text),
+        // Whatever speaks says who it is, and on whose behalf.
+        while text.begins(with: "["), let end = Self.place(of: "] ", in: text),
             Self.place(of: " @ 0x", in: text[..<end]) != nil
         {
             text = text[text.utf8.index(end, offsetBy: 2)...]
