@@ -75,6 +75,16 @@ public struct ExtractionSettings: Equatable, Sendable {
         frames / framesPerRow + (tail == .keep && !frames.isMultiple(of: framesPerRow) ? 1 : 0)
     }
 
+    /// The frames whose pixels are looked at, where they are always the same ones of a row and not all.
+    public var selection: FrameSelection? {
+        guard cadence == .frames, framesPerRow > 1 else { return nil }
+        switch pooling {
+        case .mean: return nil
+        case .first: return FrameSelection(every: framesPerRow, place: 0)
+        case .middle: return tail == .drop ? FrameSelection(every: framesPerRow, place: framesPerRow / 2) : nil
+        }
+    }
+
     /// Seconds of a row by time.
     var rowSeconds: Double { Double(framesPerRow) / Cadence.rate }
 

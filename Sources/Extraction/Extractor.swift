@@ -78,18 +78,19 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
                     RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: extraction.frames))
             }
         }
-        while try source.next(into: &frame) {
-            guard let frame else { break }
-            note(frame, in: &extraction)
+        while true {
             let place = extraction.frames % perRow
+            let isUsed = extraction.frames < end && settings.use(of: place) != .none
+            guard try isUsed ? source.next(into: &frame) : source.skip(in: &frame) else { break }
+            if let frame { note(frame, in: &extraction) }
             if place == 0 { try check(rows: extraction.frames / perRow + 1, frames: extraction.frames) }
             clock.note(source.seconds, isRowsFirst: place == 0)
             extraction.frames += 1
             guard extraction.frames <= end else { continue }
             switch settings.use(of: place) {
             case .none: break
-            case .alone: single = preprocessor.images(of: frame)
-            case .beside: give(preprocessor.images(of: frame), isRowsLast: place == perRow - 1)
+            case .alone: single = frame.map { preprocessor.images(of: $0) } ?? single
+            case .beside: frame.map { give(preprocessor.images(of: $0), isRowsLast: place == perRow - 1) }
             }
             guard place == perRow - 1, settings.pooling != .mean else { continue }
             give(single, isRowsLast: true)

@@ -86,6 +86,19 @@ final class Decoder: Sendable {
         return done
     }
 
+    /// Reads the pixels of a frame that nobody wants; false where they end.
+    func pass(_ size: FrameSize) -> Bool {
+        var rest = 3 * size.width * size.height
+        var buffer = [UInt8](repeating: 0, count: min(rest, 1 << 20))
+        while rest > 0 {
+            let part = min(rest, buffer.count)
+            let found = buffer.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[..<part])) }
+            guard found == part else { return false }
+            rest -= part
+        }
+        return true
+    }
+
     /// Reads lines until nobody can write any more; of a long one only its beginning is kept.
     private static func read(_ process: Subprocess, to board: Monitor<Board>) {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -1,3 +1,4 @@
+import Frames
 import Platform
 
 /// How ffmpeg is called: a list of arguments that no file has a part in. The file is its standard input, which it opens again
@@ -5,8 +6,8 @@ import Platform
 struct DecoderCall {
     /// What is wanted of it.
     enum Output: Equatable {
-        /// Every frame's pixels, R G B by rows.
-        case pixels(isToneMapped: Bool)
+        /// Pixels, R G B by rows: of every frame, or of some.
+        case pixels(of: FrameSelection?, isToneMapped: Bool)
         /// What is known of so many frames, or of all.
         case facts(frames: Int?, isToneMapped: Bool)
     }
@@ -47,7 +48,10 @@ struct DecoderCall {
     private var filters: String {
         let told = "showinfo@\(mark)=checksum=0"
         switch output {
-        case .pixels(let isToneMapped): return [told, Self.colours(isToneMapped: isToneMapped)].joined(separator: ",")
+        case .pixels(let selection, let isToneMapped):
+            // What is told comes first: of all frames, as they are counted here.
+            let selected = selection.map { ["select=eq(mod(n\\,\($0.every))\\,\($0.place))"] } ?? []
+            return ([told] + selected + [Self.colours(isToneMapped: isToneMapped)]).joined(separator: ",")
         case .facts(_, let isToneMapped): return isToneMapped ? told + "," + Self.toneMapping : told
         }
     }

@@ -19,7 +19,9 @@ public final class VideoFrames: FrameSource {
     private let isToneMapped: Bool
     /// What its first frame and its header say.
     public let first: VideoFacts
-    private let decoder: Decoder
+    /// The frames that the decoder gives; nil for all.
+    private var selection: FrameSelection?
+    private var decoder: Decoder
     private var taken = 0
     private var stop: String?
     private var hasEnded = false
@@ -31,11 +33,15 @@ public final class VideoFrames: FrameSource {
     public var seconds: Double? { lastSeconds }
 
     /// Looks at a video, and begins to decode it.
-    public init(_ file: VideoFile, by ffmpeg: FFmpeg, limits: VideoLimits = VideoLimits()) throws(FrameError) {
-        (self.file, self.ffmpeg, self.limits) = (file, ffmpeg, limits)
+    ///
+    /// - Parameter selection: the frames that are to be had by ``next(into:)``, where all others are passed over; nil for all
+    public init(
+        _ file: VideoFile, by ffmpeg: FFmpeg, only selection: FrameSelection? = nil, limits: VideoLimits = VideoLimits()
+    ) throws(FrameError) {
+        (self.file, self.ffmpeg, self.limits, self.selection) = (file, ffmpeg, limits, selection)
         let found = try VideoLook(file, by: ffmpeg, limits: limits).first()
         (first, isToneMapped) = (found.facts, found.isToneMapped)
-        decoder = try Decoder(file, ffmpeg, limits, .pixels(isToneMapped: found.isToneMapped))
+        decoder = try Decoder(file, ffmpeg, limits, .pixels(of: selection, isToneMapped: found.isToneMapped))
     }
 
     /// `MP4, h264`.
@@ -58,28 +64,72 @@ public final class VideoFrames: FrameSource {
 
     /// The next frame.
     public func next(into frame: inout Frame?) throws(FrameError) -> Bool {
-        guard !hasEnded else { return false }
-        guard taken < limits.frames else {
-            return try end(stopped: "only its first \(limits.frames) frames were taken")
+        guard let mark = try awaited() else { return false }
+        guard isGiven(mark) else {
+            // It changed in the middle, where the decoder begins to count anew: now all of its frames are to come.
+            try begin(again: taken)
+            return try next(into: &frame)
         }
-        switch decoder.next() {
-        case .end: return try end()
-        case .late:
-            return try end(stopped: "ffmpeg gave nothing for \(Int(limits.patience.inSeconds)) seconds and was ended")
-        case .frame(let mark):
-            guard let size = mark.size else {
-                throw FrameError(.tooLarge, "frame \(taken) has more than \(Frame.longestSide) pixels on a side")
+        let size = try size(of: mark)
+        var isWhole = true
+        let decoder = decoder
+        frame = try Frame(size, inPlaceOf: &frame, isSure: true) { _, bytes throws(FrameError) in
+            if isWhole { isWhole = decoder.fill(bytes) == bytes.count }
+        }
+        return try isWhole ? take(mark) : end()
+    }
+
+    /// Passes over the next frame, which costs less where it is none of those that were selected.
+    public func skip(in frame: inout Frame?) throws(FrameError) -> Bool {
+        guard let mark = try awaited() else { return false }
+        guard isGiven(mark) else { return take(mark) }
+        let isWhole = decoder.pass(try size(of: mark))
+        return try isWhole ? take(mark) : end()
+    }
+
+    /// What is said of the next frame; nil where there is none.
+    private func awaited() throws(FrameError) -> VideoLog.Mark? {
+        guard !hasEnded else { return nil }
+        var reason: String?
+        if taken >= limits.frames {
+            reason = "only its first \(limits.frames) frames were taken"
+        } else {
+            switch decoder.next() {
+            case .frame(let mark): return mark
+            case .end: break
+            case .late: reason = "ffmpeg gave nothing for \(Int(limits.patience.inSeconds)) seconds and was ended"
             }
-            var isWhole = true
-            let decoder = decoder
-            frame = try Frame(size, inPlaceOf: &frame, isSure: true) { _, bytes throws(FrameError) in
-                if isWhole { isWhole = decoder.fill(bytes) == bytes.count }
+        }
+        _ = try end(stopped: reason)
+        return nil
+    }
+
+    private func isGiven(_ mark: VideoLog.Mark) -> Bool { selection?.has(mark.number) ?? true }
+
+    private func size(of mark: VideoLog.Mark) throws(FrameError) -> FrameSize {
+        guard let size = mark.size else {
+            throw FrameError(.tooLarge, "frame \(taken) has more than \(Frame.longestSide) pixels on a side")
+        }
+        return size
+    }
+
+    private func take(_ mark: VideoLog.Mark) -> Bool {
+        decoder.take()
+        taken += 1
+        note(mark.seconds)
+        return true
+    }
+
+    /// Decodes from the beginning, all frames now, up to the one that is next.
+    private func begin(again count: Int) throws(FrameError) {
+        decoder.process.kill()
+        selection = nil
+        decoder = try Decoder(file, ffmpeg, limits, .pixels(of: nil, isToneMapped: isToneMapped))
+        for _ in 0..<count {
+            guard case .frame(let mark) = decoder.next(), try decoder.pass(size(of: mark)) else {
+                throw FrameError(.malformed, "ffmpeg gives other frames than the first time")
             }
-            guard isWhole else { return try end() }
             decoder.take()
-            taken += 1
-            note(mark.seconds)
-            return true
         }
     }
 

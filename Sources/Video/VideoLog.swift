@@ -58,6 +58,8 @@ struct VideoLog {
         let size: FrameSize?
         /// Its place in time; nil where it has none.
         let seconds: Double?
+        /// Which one it is, counted from 0, or again from 0 where the video has changed in the middle.
+        var number = 0
     }
 
     /// Lines that are kept of what was wrong.
@@ -154,7 +156,11 @@ struct VideoLog {
         if let field = Self.value(" i:", in: text), field == "T" || field == "B" { facts.isInterlaced = true }
         note(seconds)
         facts.frames += 1
-        if keepsMarks { marks.append(Mark(size: known, seconds: seconds)) }
+        let number =
+            text.rest(after: "n:").flatMap {
+                ASCII.number($0.utf8.drop { $0 == ASCII.space }.prefix(while: ASCII.isDigit), most: 15)
+            } ?? 0
+        if keepsMarks { marks.append(Mark(size: known, seconds: seconds, number: number)) }
     }
 
     private mutating func note(_ seconds: Double?) {

@@ -115,6 +115,18 @@ struct CadenceTests {
         #expect(try Extractor(byFrames, encoder: FakeEncoder(), threads: 1).extract(CountedFrames(16)).times.isEmpty)
     }
 
+    @Test("frames that are in no feature are passed over, where it is known which")
+    func selections() throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        func selection(_ pooling: Pooling, _ tail: Tail = .drop, _ cadence: Cadence = .frames) -> FrameSelection? {
+            ExtractionSettings(recipes: [recipe], pooling: pooling, tail: tail, cadence: cadence).selection
+        }
+        #expect(selection(.mean) == nil && selection(.middle, .keep) == nil && selection(.first, .drop, .time) == nil)
+        #expect(
+            selection(.first) == FrameSelection(every: 16, place: 0) && selection(.first, .keep) == selection(.first))
+        #expect(selection(.middle) == FrameSelection(every: 16, place: 8))
+    }
+
     @Test("the cadence is part of the recipe's digest where it is by time, and changes none of those by frames")
     func digests() throws {
         let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))

@@ -129,6 +129,29 @@ struct DecodingTests {
         #expect(zip(found.times, found.times.dropFirst()).allSatisfy { $0 < $1 })
     }
 
+    @Test("frames of which only some are wanted are the same ones, also where the size changes in the middle")
+    func selected() throws {
+        let clips = try Clips()
+        let first = try #require(try clips.scene("1.ts", by: ["-c:v", "libx264"], Clips.scene(seconds: 0.5)))
+        let second = try #require(try clips.scene("2.ts", by: ["-c:v", "libx264"], Clips.scene("96x80", seconds: 0.5)))
+        let joined = try clips.write(clips.bytes(of: first) + clips.bytes(of: second), to: "joined.ts")
+        for path in [first, joined] {
+            let all = try decoded(path, clips)
+            let selection = FrameSelection(every: 4, place: 2)
+            let frames = try VideoFrames(VideoFile(path: path), by: clips.ffmpeg, only: selection)
+            var found: [[UInt8]] = []
+            var times: [Double] = []
+            var frame: Frame?
+            while try selection.has(times.count) ? frames.next(into: &frame) : frames.skip(in: &frame) {
+                if selection.has(times.count) { try #require(frame).withUnsafeBytes { found.append(Array($0)) } }
+                times.append(try #require(frames.seconds))
+            }
+            #expect(times == all.times)
+            #expect(found == all.bytes.indices.filter { selection.has($0) }.map { all.bytes[$0] })
+            #expect(frames.outcome?.facts.frames == all.outcome?.facts.frames)
+        }
+    }
+
     @Test("unequal times are told, and are what they are")
     func variableRate() throws {
         let clips = try Clips()

@@ -52,7 +52,7 @@ struct LogTests {
 
     @Test("a frame whose size is none has none", arguments: ["0x48", "64x", "99999x1", "64", "x", "64x48x2", "-1x4"])
     func sizes(size: String) {
-        #expect(log(head + [shown(0, "0", size)]).marks == [VideoLog.Mark(size: nil, seconds: 0)])
+        #expect(log(head + [shown(0, "0", size)]).marks == [VideoLog.Mark(size: nil, seconds: 0, number: 0)])
     }
 
     @Test("times that go back are counted, and the rest makes the steps")
@@ -117,14 +117,14 @@ struct CallTests {
 
     @Test("what leaves frames as they come has had two names")
     func passThrough() {
-        #expect(arguments(.pixels(isToneMapped: false)).contains("-fps_mode"))
-        #expect(arguments(.pixels(isToneMapped: false), version: "N-1234-g0abc").contains("-fps_mode"))
-        #expect(arguments(.pixels(isToneMapped: false), version: "4.4.2-0ubuntu0.22.04.1").contains("-vsync"))
+        #expect(arguments(.pixels(of: nil, isToneMapped: false)).contains("-fps_mode"))
+        #expect(arguments(.pixels(of: nil, isToneMapped: false), version: "N-1234-g0abc").contains("-fps_mode"))
+        #expect(arguments(.pixels(of: nil, isToneMapped: false), version: "4.4.2-0ubuntu0.22.04.1").contains("-vsync"))
     }
 
     @Test("the call holds nothing of the file, and lists say what it may open and run")
     func call() throws {
-        let all = arguments(.pixels(isToneMapped: false))
+        let all = arguments(.pixels(of: nil, isToneMapped: false))
         func value(_ name: String) -> String? { all.firstIndex(of: name).map { all[$0 + 1] } }
         #expect(value("-i") == "file:/proc/self/fd/0" && value("-protocol_whitelist") == "file")
         #expect(value("-format_whitelist") == "mov" && value("-f") == "mov")
@@ -135,6 +135,13 @@ struct CallTests {
         for option in ["-protocol_whitelist", "-format_whitelist", "-codec_whitelist", "-max_pixels"] {
             #expect(all.firstIndex(of: option).map { $0 < input } == true, "\(option) is of the input")
         }
+    }
+
+    @Test("frames that are not wanted are told of, and left before they are converted")
+    func selections() throws {
+        let all = arguments(.pixels(of: FrameSelection(every: 16, place: 8), isToneMapped: false))
+        let filters = try #require(all.firstIndex(of: "-vf").map { all[$0 + 1] })
+        #expect(filters.begins(with: "showinfo@m4rk=checksum=0,select=eq(mod(n\\,16)\\,8),scale="))
     }
 
     @Test("within bubblewrap it sees programs and libraries, to be read alone, and no network")

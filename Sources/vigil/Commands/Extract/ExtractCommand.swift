@@ -84,7 +84,7 @@ struct ExtractCommand: ParsableCommand {
                 let begun = MonotonicTime.now
                 var decoded: VideoFrames?
                 let extraction: Extraction = try video.naming { () throws(FrameError) in
-                    let source = try video.open()
+                    let source = try video.open(only: settings.selection)
                     decoded = source as? VideoFrames
                     let expected = decoded?.expectedCount
                     return try Extractor(settings, encoder: tower.tower, threads: threads)

@@ -12,7 +12,9 @@ struct FramesInput {
     var ffmpeg: FFmpeg?
 
     /// The video from its beginning.
-    func open() throws(FrameError) -> any FrameSource {
+    ///
+    /// - Parameter selection: the frames that are looked at; nil for all
+    func open(only selection: FrameSelection? = nil) throws(FrameError) -> any FrameSource {
         var status = stat()
         if path != FeatureReader.standardInput, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
             guard size == nil else {
@@ -21,7 +23,7 @@ struct FramesInput {
             return try FolderFrames(folder: path)
         }
         if let ffmpeg, size == nil, VideoOptions.isVideo(path) {
-            return try VideoFrames(VideoFile(path: path), by: ffmpeg)
+            return try VideoFrames(VideoFile(path: path), by: ffmpeg, only: selection)
         }
         return try Self.frames(of: try source(), size: size)
     }

@@ -54,7 +54,7 @@ struct VideoScoring {
         defer { bar.clear() }
         var frames: VideoFrames?
         let extraction: Extraction = try input.naming { () throws(FrameError) in
-            let source = try VideoFrames(VideoFile(path: path), by: ffmpeg)
+            let source = try VideoFrames(VideoFile(path: path), by: ffmpeg, only: settings.selection)
             frames = source
             let expected = source.expectedCount
             return try Extractor(settings, encoder: tower.tower, threads: threads)
