@@ -16,21 +16,23 @@ public final class VideoFile: Sendable {
 
     /// Opens a file; throws where there is none that can be read, or its first bytes are not those of a video.
     public init(path: String) throws(FrameError) {
-        // A pipe without a writer would hold whoever opens it for ever.
+        var status = stat()
+        // Looked at before it is opened: a pipe's writer would be gone when it is closed.
+        guard stat(path, &status) == 0 else {
+            throw FrameError(.unreadable, FileError.fromErrno(errno, "open", path).description)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Self.irregular }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw FrameError(.unreadable, FileError.fromErrno(errno, "open", path).description)
         }
-        var status = stat()
         var front = [UInt8](repeating: 0, count: VideoContainer.frontBytes)
         let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         let found = isFile ? pread(descriptor, &front, front.count, 0) : 0
         guard isFile, found >= 0 else {
             let code = errno
             close(descriptor)
-            throw FrameError(
-                .unreadable,
-                isFile ? errnoText(code) : "a video is read from a file, in which one can go back, and this is none")
+            throw isFile ? FrameError(.unreadable, errnoText(code)) : Self.irregular
         }
         guard let container = VideoContainer(front: front.prefix(found)) else {
             close(descriptor)
@@ -46,6 +48,10 @@ public final class VideoFile: Sendable {
 
     /// The container of the file at `path`; nil where it is no video, or can't be read.
     public static func container(of path: String) -> VideoContainer? { (try? VideoFile(path: path))?.container }
+
+    private static var irregular: FrameError {
+        FrameError(.unreadable, "a video is read from a file, in which one can go back, and this is none")
+    }
 
     /// Why a file that begins so is no video.
     static func refusal(_ front: [UInt8]) -> FrameError {

@@ -1,4 +1,6 @@
 import Frames
+import Platform
+import TestSupport
 import Testing
 
 @testable import Video
@@ -195,6 +197,17 @@ struct ContainerTests {
     func images() {
         #expect(
             container([0, 0, 0, 32] + "ftypavif".utf8) == nil && container([0, 0, 0, 24] + "ftypheic".utf8) == nil)
+    }
+
+    @Test("what is no file is none of a video, and nobody waits for it")
+    func irregular() throws {
+        let folder = try ScratchFolder()
+        let pipe = folder.path + "/pipe.mp4"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for path in [pipe, folder.path, "/dev/zero", folder.path + "/missing.mp4"] {
+            #expect(VideoFile.container(of: path) == nil)
+            #expect(failure(of: FrameError.self) { _ = try VideoFile(path: path) }?.kind == .unreadable)
+        }
     }
 
     @Test("names tell what is to be looked at in a folder")
