@@ -44,7 +44,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors"]),
-        .target(name: "Platform", dependencies: ["COpenSSL"], swiftSettings: optimisedSwift),
+        .target(name: "Platform", dependencies: ["CLinux", "COpenSSL"], swiftSettings: optimisedSwift),
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: optimisedSwift),
         .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
@@ -58,6 +58,7 @@ let package = Package(
         .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(name: "Frames", dependencies: ["CKernels", "Formats", "Platform"], swiftSettings: optimisedSwift),
+        .target(name: "Video", dependencies: ["Formats", "Frames", "Platform"]),
         .target(
             name: "VadCLIP", dependencies: ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
             swiftSettings: optimisedSwift),
@@ -110,7 +111,7 @@ let package = Package(
             dependencies: [
                 "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "SQLiteStore", "Scoring", "TLS", "Tracing", "Training", "Webhooks",
+                "Platform", "SQLiteStore", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -135,6 +136,7 @@ let package = Package(
             name: "FormatsTests", dependencies: ["TestSupport", "Formats", "JSON", "Platform", "Zlib"],
             exclude: ["Fixtures"]),
         .testTarget(name: "FramesTests", dependencies: ["TestSupport", "Formats", "Frames", "Platform"]),
+        .testTarget(name: "VideoTests", dependencies: ["TestSupport", "Frames", "Platform", "Video"]),
         .testTarget(
             name: "ExtractionTests", dependencies: ["TestSupport", "Extraction", "Frames", "Platform", "Tensors"]),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),

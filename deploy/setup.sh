@@ -27,6 +27,9 @@ for purpose in "$@"; do
             command -v curl >/dev/null || want curl
             command -v openssl >/dev/null || want openssl
             command -v python3 >/dev/null || want python3
+            # Videos are decoded by it, and made for the tests.
+            command -v ffmpeg >/dev/null || want ffmpeg
+            command -v bwrap >/dev/null || want bubblewrap
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml

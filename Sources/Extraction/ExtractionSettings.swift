@@ -20,6 +20,17 @@ public enum Tail: String, CaseIterable, Sendable {
     case keep
 }
 
+/// By what frames are counted out to rows.
+public enum Cadence: String, CaseIterable, Sendable {
+    /// So many frames are a row, whenever they come.
+    case frames
+    /// The frames of so long a time are a row, however many they are: of so many frames at 30 a second.
+    case time
+
+    /// Frames a second that a row by time is as long as.
+    public static let rate = 30.0
+}
+
 /// How a video's frames become rows of features.
 public struct ExtractionSettings: Equatable, Sendable {
     /// Frames that a row may have.
@@ -35,11 +46,13 @@ public struct ExtractionSettings: Equatable, Sendable {
     public let tail: Tail
     /// The arithmetic of the tower's products.
     public let compute: Compute
+    /// By what frames are counted out.
+    public let cadence: Cadence
 
     /// Takes the settings as they are.
     public init(
         recipes: [Recipe], pooling: Pooling = .mean, framesPerRow: Int = 16, tail: Tail = .drop,
-        compute: Compute = .float32
+        compute: Compute = .float32, cadence: Cadence = .frames
     ) {
         precondition(!recipes.isEmpty && Self.frames.contains(framesPerRow), "a row has frames, and a frame a recipe")
         self.recipes = recipes
@@ -47,12 +60,14 @@ public struct ExtractionSettings: Equatable, Sendable {
         self.framesPerRow = framesPerRow
         self.tail = tail
         self.compute = compute
+        self.cadence = cadence
     }
 
     /// What was done to have a recipe's features, a line a step: equal texts are equal features of equal frames and towers.
     public func text(of recipe: Recipe) -> String {
         "vigil recipe 1\n" + recipe.text + "pool \(pooling.rawValue) of \(framesPerRow)\n" + "tail \(tail.rawValue)\n"
             + (compute == .float32 ? "" : "compute \(compute.rawValue)\n")
+            + (cadence == .time ? "cadence \(framesPerRow)/30 s\n" : "")
     }
 
     /// SHA-256 of the text, in hexadecimal.
@@ -64,6 +79,19 @@ public struct ExtractionSettings: Equatable, Sendable {
     func rows(of frames: Int) -> Int {
         frames / framesPerRow + (tail == .keep && !frames.isMultiple(of: framesPerRow) ? 1 : 0)
     }
+
+    /// The frames whose pixels are looked at, where they are always the same ones of a row and not all.
+    public var selection: FrameSelection? {
+        guard cadence == .frames, framesPerRow > 1 else { return nil }
+        switch pooling {
+        case .mean: return nil
+        case .first: return FrameSelection(every: framesPerRow, place: 0)
+        case .middle: return tail == .drop ? FrameSelection(every: framesPerRow, place: framesPerRow / 2) : nil
+        }
+    }
+
+    /// Seconds of a row by time.
+    var rowSeconds: Double { Double(framesPerRow) / Cadence.rate }
 
     /// What a frame is to its row.
     enum Use {

@@ -12,6 +12,14 @@ public struct Extraction: Sendable {
     public internal(set) var sizes: [FrameSize] = []
     /// The features by recipe, a row for so many frames.
     public internal(set) var features: [Matrix] = []
+    /// When each row begins, in seconds, and when the last one ends; empty where the source knows no times.
+    public internal(set) var times: [Double] = []
+
+    /// Frames a second at which rows of 16 take as long as these do together; nil where no times are known.
+    public var rate: Double? {
+        guard let first = times.first, let last = times.last, times.count > 1, last > first else { return nil }
+        return 16 * Double(times.count - 1) / (last - first)
+    }
 }
 
 /// How far an extraction is.
@@ -27,9 +35,9 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     /// Numbers that the features of one video may have together, as `vigil score` takes them: 77 hours of video.
     public static var mostNumbers: Int { 256 << 20 }
 
-    private let settings: ExtractionSettings
-    private let encoder: Encoder
-    private let threads: Int
+    let settings: ExtractionSettings
+    let encoder: Encoder
+    let threads: Int
 
     /// - Parameter threads: those that encode; frames are read and made squares by the caller's
     public init(_ settings: ExtractionSettings, encoder: Encoder, threads: Int) {
@@ -44,7 +52,9 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     public func extract(
         _ source: some FrameSource, progress: @escaping (ExtractionProgress) -> Void = { _ in }
     ) throws(FrameError) -> Extraction {
+        guard settings.cadence == .frames else { return try extractByTime(source, progress: progress) }
         var source = source
+        var clock = RowClock()
         let count = source.count
         let perRow = settings.framesPerRow
         if let count { try check(rows: settings.rows(of: count), frames: count) }
@@ -68,17 +78,19 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
                     RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: extraction.frames))
             }
         }
-        while try source.next(into: &frame) {
-            guard let frame else { break }
-            note(frame, in: &extraction)
+        while true {
             let place = extraction.frames % perRow
+            let isUsed = extraction.frames < end && settings.use(of: place) != .none
+            guard try isUsed ? source.next(into: &frame) : source.skip(in: &frame) else { break }
+            if let frame { note(frame, in: &extraction) }
             if place == 0 { try check(rows: extraction.frames / perRow + 1, frames: extraction.frames) }
+            clock.note(source.seconds, isRowsFirst: place == 0)
             extraction.frames += 1
             guard extraction.frames <= end else { continue }
             switch settings.use(of: place) {
             case .none: break
-            case .alone: single = preprocessor.images(of: frame)
-            case .beside: give(preprocessor.images(of: frame), isRowsLast: place == perRow - 1)
+            case .alone: single = frame.map { preprocessor.images(of: $0) } ?? single
+            case .beside: frame.map { give(preprocessor.images(of: $0), isRowsLast: place == perRow - 1) }
             }
             guard place == perRow - 1, settings.pooling != .mean else { continue }
             give(single, isRowsLast: true)
@@ -91,11 +103,12 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
             progress(ExtractionProgress(frames: extraction.frames, count: count))
         }
         extraction.features = pool.matrices
+        extraction.times = clock.times(rows: extraction.features.first?.rows ?? 0)
         return extraction
     }
 
     /// Throws where so many rows are more than are taken.
-    private func check(rows: Int, frames: Int) throws(FrameError) {
+    func check(rows: Int, frames: Int) throws(FrameError) {
         let (numbers, isOver) = rows.multipliedReportingOverflow(by: encoder.outputWidth * settings.recipes.count)
         guard isOver || numbers > Self.mostNumbers else { return }
         throw FrameError(
@@ -104,7 +117,7 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
                 + "video's features may be")
     }
 
-    private func note(_ frame: Frame, in extraction: inout Extraction) {
+    func note(_ frame: Frame, in extraction: inout Extraction) {
         guard let size = FrameSize(width: frame.width, height: frame.height), extraction.sizes.last != size,
             extraction.sizes.count < 8, !extraction.sizes.contains(size)
         else { return }
@@ -113,7 +126,7 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
 }
 
 /// Features of frames as they come, made rows.
-private final class RowPool {
+final class RowPool {
     /// What a frame's feature is for.
     struct Place {
         let recipe: Int

@@ -42,7 +42,7 @@ public struct Frame: Sendable {
     ///   - old: a frame that is not needed any more, whose memory it may take
     ///   - isSure: whether as many bytes are known to be there
     ///   - write: fills the bytes of some rows
-    init(
+    package init(
         _ size: FrameSize, inPlaceOf old: inout Frame?, isSure: Bool,
         by write: (Range<Int>, UnsafeMutableRawBufferPointer) throws(FrameError) -> Void
     ) throws(FrameError) {

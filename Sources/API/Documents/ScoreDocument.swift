@@ -7,6 +7,8 @@ import VadCLIP
 public struct ScoreDocument: Sendable {
     /// The numbers.
     public let scored: ScoredVideo
+    /// When each snippet begins and the last one ends, in seconds, where that is known better than by a rate.
+    public var times: [Double] = []
 
     /// Makes scores, summary and segments of a result.
     public init(_ result: ScoreResult) { scored = ScoredVideo(result) }
@@ -123,14 +125,21 @@ public struct ScoreDocument: Sendable {
         json.object { json in
             json.member("start", segment.start)
             json.member("end", segment.end)
-            if let fps = result.options.fps {
-                let seconds = segment.seconds(fps: fps)
+            if let seconds = seconds(of: segment) {
                 json.member("start_seconds", seconds.start)
                 json.member("end_seconds", seconds.end)
             }
             json.member("label", segment.label)
             json.member("score", segment.score)
         }
+    }
+
+    /// When a segment begins and ends, in seconds; nil where neither times nor a rate are known.
+    public func seconds(of segment: Segment) -> (start: Double, end: Double)? {
+        if times.count == result.logits.snippets + 1, times.indices.contains(segment.end) {
+            return (times[segment.start], times[segment.end])
+        }
+        return result.options.fps.map { segment.seconds(fps: $0) }
     }
 
     private func writeProvenance(to json: inout JSONWriter) {

@@ -9,6 +9,37 @@ public protocol FrameSource {
     ///
     /// - Returns: false where there are no more
     mutating func next(into frame: inout Frame?) throws(FrameError) -> Bool
+    /// Passes over the next frame, whose pixels nobody looks at. The frame that is given may be changed.
+    ///
+    /// - Returns: false where there are no more
+    mutating func skip(in frame: inout Frame?) throws(FrameError) -> Bool
+    /// When the frame that came last is shown, in seconds from the beginning, later than the one before; nil where the source
+    /// knows no times.
+    var seconds: Double? { get }
+}
+
+/// One frame of so many whose pixels are looked at: for a source that has an easier time with the others.
+public struct FrameSelection: Equatable, Sendable {
+    /// So many frames have one of them.
+    public let every: Int
+    /// Which one, from 0.
+    public let place: Int
+
+    /// A selection.
+    public init(every: Int, place: Int) {
+        precondition(every > 0 && (0..<every).contains(place), "the place is one of so many")
+        (self.every, self.place) = (every, place)
+    }
+
+    /// Whether a frame of this number, from 0, is one of those.
+    public func has(_ number: Int) -> Bool { number % every == place }
+}
+
+extension FrameSource {
+    /// Reads it as any other.
+    public mutating func skip(in frame: inout Frame?) throws(FrameError) -> Bool { try next(into: &frame) }
+    /// No times are known.
+    public var seconds: Double? { nil }
 }
 
 /// What raw bytes are frames of.

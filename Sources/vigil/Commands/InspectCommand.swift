@@ -10,8 +10,11 @@ import VadCLIP
 /// `vigil inspect`.
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what checkpoints, models, feature files and frames hold.",
-        discussion: "For features this is the feature report: whether they are what the model takes.")
+        commandName: "inspect", abstract: "Show what checkpoints, models, feature files, videos and frames hold.",
+        discussion: """
+            For features this is the feature report: whether they are what the model takes. A video is decoded as a whole, by \
+            ffmpeg.
+            """)
 
     @Argument(help: "The files; a pipe is read to its end, and so is standard input, which is called -.")
     var files: [String] = []
@@ -23,6 +26,7 @@ struct InspectCommand: AsyncParsableCommand {
     var tensors = false
     @Flag(help: "Write JSON, an object a line, with all tensors.")
     var json = false
+    @OptionGroup(title: "Videos") var videos: VideoOptions
 
     func run() async throws {
         if let width, !(1...8_192).contains(width) {
@@ -41,6 +45,9 @@ struct InspectCommand: AsyncParsableCommand {
     }
 
     private func show(_ path: String, isFirst: Bool) async throws {
+        if !raw, let video = try VideoReport(path, videos) {
+            return try write(json ? video.json : video.text, of: path, isFirst)
+        }
         let opened = try FeatureReader.open(path, isRows: raw, isStreamed: FrameFacts.areFrames)
         let file = opened.file
         if !raw, let frames = try FrameFacts(opened) {

@@ -9,9 +9,10 @@ import VadCLIP
 /// `vigil score`.
 struct ScoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "score", abstract: "Score feature files with no server.",
+        commandName: "score", abstract: "Score feature files and videos with no server.",
         discussion: """
-            Writes a JSON object a line, or a table with a bar chart where standard output is a terminal. With \
+            A video is decoded by ffmpeg, and its features are made by the model's image tower: vigil extract keeps them, and \
+            docs/video.md says how. Writes a JSON object a line, or a table with a bar chart where standard output is a terminal. With \
             --compare both models' results are written, and how they differ. A file that can't be scored is told and the \
             others are scored; the exit code is 65 then, or 66 if all that failed could not be opened.
             """)
@@ -19,11 +20,13 @@ struct ScoreCommand: AsyncParsableCommand {
     @Argument(
         help: """
             Feature files: .npy, .npz, .safetensors or .json, the first also in gzip; a tensor by torch.save; float32 rows \
-            as .f32, .raw or .bin. A pipe is read to its end, and so is standard input, which is called -.
+            as .f32, .raw or .bin. Or videos. A pipe is read to its end, and so is standard input, which is called -.
             """)
     var files: [String] = []
     @Flag(help: "The files are float32 rows, whatever they are called.")
     var raw = false
+    @OptionGroup(title: "Videos") var videos: VideoOptions
+    @OptionGroup(title: "Features of videos") var recipe: RecipeChoice
     @OptionGroup(title: "Scoring") var scoring: SettingGroup<ScoreSettings.Scoring>
     @OptionGroup var general: SettingGroup<ScoreSettings.General>
 
@@ -37,17 +40,19 @@ struct ScoreCommand: AsyncParsableCommand {
         let first = try ScoringModel(argument?.path, as: argument?.name, options, kernels, settings)
         let second = try settings.text("compare").map { try ScoringModel($0, options, kernels, settings) }
         try Self.check(first, second)
+        let decoding = try raw ? nil : VideoScoring(files, videos, recipe, model: argument?.path, settings)
         for note in Self.notes(on: options) { Terminal.note(note) }
         var failures = FileFailures(of: files.count)
         for file in files {
             do {
-                for one in try await read(file, by: first, settings) {
+                for one in try await read(file, by: first, decoding, settings) {
                     let result = try score(one, by: first)
                     let other = try second.map { try score(one, by: $0) }
                     let warnings = one.notes + one.report.warnings
                     for warning in warnings { Terminal.note("\(one.label): \(warning)") }
                     try write(
-                        result, other, file: one.label, warnings: Self.notes(on: one.options) + warnings, format)
+                        result, other, times: one.times, file: one.label,
+                        warnings: Self.notes(on: one.options) + warnings, format)
                 }
             } catch {
                 try failures.add(error, of: file)
@@ -103,6 +108,8 @@ struct ScoreCommand: AsyncParsableCommand {
         let options: ScoreOptions
         /// Whether its file names labels.
         let hasLabels: Bool
+        /// When each snippet begins and the last one ends; empty where that is not known.
+        var times: [Double] = []
     }
 
     /// What is to be said of what was asked.
@@ -111,21 +118,49 @@ struct ScoreCommand: AsyncParsableCommand {
     }
 
     /// The matrices of a file, all of which can be scored.
-    private func read(_ file: String, by scoring: ScoringModel, _ settings: Settings) async throws -> [Accepted] {
+    ///
+    /// - Parameter decoding: what makes features of it where it is a video
+    private func read(
+        _ file: String, by scoring: ScoringModel, _ decoding: VideoScoring?, _ settings: Settings
+    ) async throws -> [Accepted] {
         let width = scoring.width
+        if let decoding, VideoOptions.isVideo(file) {
+            return [try accepted(decoding.features(of: file), of: file, by: scoring, settings)]
+        }
         let file = try FeatureReader.open(file, isRows: raw)
         return try await FeatureReader.matrices(in: file, isRows: raw, width: width).map { found in
-            let options = try settings.scoreOptions(beside: found.parameters, in: found.label)
+            var options = try settings.scoreOptions(beside: found.parameters, in: found.label)
+            let known =
+                options.fps == nil ? RecipeTimes(beside: found.label, of: found.matrix.array) : nil
+            options.fps = options.fps ?? known?.fps
             do {
                 try scoring.model.check(labels: options.labels, called: scoring.name)
                 let (features, report) = try FeatureCheck(width: width, fps: options.fps).accept(found.matrix.array)
                 return Accepted(
                     label: found.label, features: features, digest: found.matrix.array.digest, report: report,
                     notes: found.matrix.notes + Self.notes(ofServer: found.parameters), options: options,
-                    hasLabels: found.parameters.contains { $0.name == "labels" })
+                    hasLabels: found.parameters.contains { $0.name == "labels" }, times: known?.times ?? [])
             } catch {
                 throw Failure(.badData, "\(found.label): \(error)")
             }
+        }
+    }
+
+    /// A video's features, as they can be scored. A rate that is asked for counts more than its own times.
+    private func accepted(
+        _ found: VideoScoring.Found, of file: String, by scoring: ScoringModel, _ settings: Settings
+    ) throws -> Accepted {
+        var options = try settings.scoreOptions()
+        let isRateGiven = options.fps != nil
+        options.fps = options.fps ?? found.fps
+        do {
+            try scoring.model.check(labels: options.labels, called: scoring.name)
+            let (features, report) = try FeatureCheck(width: scoring.width, fps: options.fps).accept(found.array)
+            return Accepted(
+                label: file, features: features, digest: found.array.digest, report: report, notes: found.warnings,
+                options: options, hasLabels: false, times: isRateGiven ? [] : found.times)
+        } catch {
+            throw Failure(.badData, "\(file): \(error)")
         }
     }
 
@@ -151,9 +186,12 @@ struct ScoreCommand: AsyncParsableCommand {
         return result
     }
 
-    /// - Parameter other: what the other model made of it, where there is one
+    /// - Parameters:
+    ///   - other: what the other model made of it, where there is one
+    ///   - times: when each snippet begins and the last one ends, where that is known
     private func write(
-        _ result: ScoreResult, _ other: ScoreResult?, file: String, warnings: [String], _ format: String?
+        _ result: ScoreResult, _ other: ScoreResult?, times: [Double], file: String, warnings: [String],
+        _ format: String?
     ) throws {
         let isTable = format == "table" || format != "json" && Terminal.isInteractive
         if let other {
@@ -164,7 +202,8 @@ struct ScoreCommand: AsyncParsableCommand {
             let table = ComparisonTable(file: file, comparison: document.comparison, columns: Terminal.columns)
             return try Terminal.print(Array(table.text.utf8))
         }
-        let document = ScoreDocument(result)
+        var document = ScoreDocument(result)
+        document.times = times
         guard isTable else { return try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true) }
         try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
     }

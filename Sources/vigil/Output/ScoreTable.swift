@@ -36,7 +36,8 @@ struct ScoreTable {
 
     private var duration: String {
         guard let fps = result.options.fps else { return "" }
-        return ", \(TableText.clock(Double(result.logits.snippets * 16) / fps)) at \(fps) frames a second"
+        return
+            ", \(TableText.clock(Double(result.logits.snippets * 16) / fps)) at \(TableText.rate(fps)) frames a second"
     }
 
     private var chart: [String] {
@@ -57,15 +58,17 @@ struct ScoreTable {
             return ["  no segment reaches \(result.options.segments.threshold)"]
         }
         let rows = document.scored.segments.map { segment in
-            let seconds = result.options.fps.map { fps -> String in
-                let time = segment.seconds(fps: fps)
-                return "\(TableText.clock(time.start)) - \(TableText.clock(time.end))"
+            let seconds = document.seconds(of: segment).map { time -> String in
+                "\(TableText.clock(time.start)) - \(TableText.clock(time.end))"
             }
             return [
                 "\(segment.start) - \(segment.end)", seconds ?? "", TableText.percent(segment.score), segment.label,
             ]
         }
-        let titles = ["snippets (end excluded)", result.options.fps == nil ? "" : "time", "score", "label"]
+        let titles = [
+            "snippets (end excluded)", result.options.fps == nil && document.times.isEmpty ? "" : "time", "score",
+            "label",
+        ]
         return TableText.aligned([titles] + rows)
     }
 }
@@ -84,6 +87,9 @@ enum TableText {
         let text = "\(Int((value * 100).rounded()))%"
         return String(repeating: " ", count: max(0, width - text.count)) + text
     }
+
+    /// Frames a second, as short as they can be told.
+    static func rate(_ fps: Double) -> String { "\((fps * 1_000).rounded() / 1_000)" }
 
     /// Text with blanks behind it.
     static func padded(_ text: String, to width: Int) -> String {

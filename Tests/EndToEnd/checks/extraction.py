@@ -330,7 +330,7 @@ with group("hostile inputs"):
         "empty.ppm": (b"", "no frames"),
         "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
         "video.npy.gz": (gzip.compress(video.tobytes(), 1), "zcat video.npy.gz | vigil extract"),
-        "page.html": (b"<html>" + bytes(100), "a web page: expected .ppm, .pgm or .npy\n"),
+        "page.html": (b"<html>" + bytes(100), "a web page: expected .ppm, .pgm, .npy or a video in"),
         "noise.bin": (rng.bytes(1000), "--size"),
     }
     for name, (data, says) in bad.items():

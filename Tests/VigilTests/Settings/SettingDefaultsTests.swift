@@ -13,7 +13,10 @@ struct SettingDefaultsTests {
         "options are those of the table and the command's own",
         arguments: [
             (Setting.Command.serve, ServeCommand._dumpHelp(), Set(["print-config"])),
-            (Setting.Command.score, ScoreCommand._dumpHelp(), Set(["raw"])),
+            (
+                Setting.Command.score, ScoreCommand._dumpHelp(),
+                Set(["raw", "ffmpeg", "recipe", "crop", "pool", "frames-per-row", "cadence", "tail"])
+            ),
         ])
     func options(command: Setting.Command, help: String, own: Set<String>) throws {
         let table = Setting.all.filter { $0.commands.contains(command) }

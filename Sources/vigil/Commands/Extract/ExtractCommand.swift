@@ -6,21 +6,24 @@ import Frames
 import Platform
 import Tensors
 import VadCLIP
+import Video
 
 /// `vigil extract`.
 struct ExtractCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "extract", abstract: "Make features of a video's frames by a model's image tower.",
+        commandName: "extract", abstract: "Make features of videos, or of their frames, by a model's image tower.",
         discussion: """
-            Each input is one video: a .ppm or .pgm file of one or many images, a folder of such, an .npy file of uint8 [N, \
+            Each input is one video: a file in \(VideoContainer.names), which ffmpeg decodes; a folder of such is each of them. Or \
+            its frames: a .ppm or .pgm file of one or many images, a folder of such, an .npy file of uint8 [N, \
             H, W, 3], or with --size raw RGB, such as ffmpeg writes to standard input, which is called -. DIR/NAME.npy has a \
-            row for every 16 frames, as vigil score and POST /score take them, and DIR/NAME.json says how it was made. An \
+            row for every 16 frames, as vigil score and POST /score take them, and DIR/NAME.json says how it was made, and when \
+            each row is. Videos whose features are there are passed over, unless they or the recipe have changed. An \
             input that can't be used is told and the others are done; the exit code is 65 then, or 66 if all that failed \
             could not be opened. A video may have up to \(Extractor<ImageTower>.mostNumbers) numbers of features, 77 hours of one crop at \
-            30 frames a second. docs/extraction.md explains the recipes.
+            30 frames a second. docs/extraction.md explains the recipes, docs/video.md how videos are decoded.
             """)
 
-    @Argument(help: "The videos' frames: files, folders, or - for standard input.")
+    @Argument(help: "The videos, or their frames: files, folders, or - for standard input.")
     var inputs: [String] = []
     @Option(help: "The model file, imported with --keep-image-tower. (default: VIGIL_MODEL, or the config file's)")
     var model: String?
@@ -36,6 +39,9 @@ struct ExtractCommand: ParsableCommand {
             "The inputs are raw frames of this size, such as 640x360: 3 bytes a pixel, R G B by rows. An .npy file needs none."
     )
     var size: String?
+    @OptionGroup(title: "Videos") var videos: VideoOptions
+    @Flag(help: "Make features of videos again that are there already.")
+    var again = false
     @Option(
         help: """
             Tell which recipe, crop, pool and offset come nearest to these features of the same video, and how near. Offset \
@@ -53,6 +59,8 @@ struct ExtractCommand: ParsableCommand {
         guard let model = try settings.model() else {
             throw Failure(.usage, "--model is missing: a model file, imported with --keep-image-tower")
         }
+        let inputs = try VideoFolder.expanded(inputs)
+        let ffmpeg = try videos.ffmpeg(for: size == nil ? inputs : [])
         let others = [compare, model.path].compactMap { $0 }
         let outputs = try output.map {
             try ExtractOutputs($0, inputs: inputs, others: others, crops: choice.crops)
@@ -67,24 +75,31 @@ struct ExtractCommand: ParsableCommand {
         var failures = FileFailures(of: inputs.count)
         for input in inputs {
             do {
-                let video = FramesInput(path: input, size: size)
+                let video = FramesInput(path: input, size: size, ffmpeg: ffmpeg)
                 if let released {
                     try Self.compare(
                         video, released, tower, framesPerRow: choice.framesPerRow, compute: kernels.compute,
                         threads: threads)
                 }
                 guard let outputs else { continue }
+                if !again, ffmpeg != nil, try outputs.isDone(input, extraction, tower) { continue }
+                let stamp = ExtractedVideo.Stamp(input)
                 let bar = ExtractBar(name: input)
                 defer { bar.clear() }
                 let begun = MonotonicTime.now
+                var decoded: VideoFrames?
                 let made: Extraction = try video.naming { () throws(FrameError) in
-                    try Extractor(extraction, encoder: tower.tower, threads: threads)
-                        .extract(try video.open()) { bar.show($0.frames, of: $0.count) }
+                    let source = try video.open(only: extraction.selection)
+                    decoded = source as? VideoFrames
+                    let expected = decoded?.expectedCount
+                    return try Extractor(extraction, encoder: tower.tower, threads: threads)
+                        .extract(source) { bar.show($0.frames, of: $0.count ?? expected) }
                 }
                 bar.clear()
                 let document = ExtractDocument(
                     input: input, extraction: made, settings: extraction, tower: tower,
-                    seconds: (MonotonicTime.now - begun).inSeconds)
+                    seconds: (MonotonicTime.now - begun).inSeconds,
+                    video: ExtractedVideo(decoded, stamp: stamp, by: ffmpeg))
                 try document.check()
                 try tower.check()
                 try outputs.write(document)

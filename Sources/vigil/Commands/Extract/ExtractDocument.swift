@@ -14,6 +14,11 @@ struct ExtractDocument {
     let settings: ExtractionSettings
     let tower: LoadedTower
     let seconds: Double
+    /// Of a video that was decoded.
+    var video: ExtractedVideo?
+
+    /// Frames a second, 16 a row; nil where no times are known.
+    private var rate: Double? { extraction.rate.map { video?.outcome.facts.settled($0) ?? $0 } }
 
     private var rows: Int { extraction.features.first?.rows ?? 0 }
 
@@ -41,6 +46,7 @@ struct ExtractDocument {
             warnings.append(
                 "its frames are of several sizes: \(extraction.sizes.map(\.description).joined(separator: ", "))")
         }
+        warnings += video?.outcome.warnings ?? []
         guard let features = extraction.features.first else { return warnings }
         let check = FeatureCheck(width: features.columns)
         let found = try? check.accept(
@@ -64,6 +70,12 @@ struct ExtractDocument {
                 json.member("tail_frames", extraction.tailFrames)
                 json.member("frame_sizes", extraction.sizes.map(\.description))
                 json.member("features_sha256", array.digest)
+                video?.write(to: &json)
+                if let rate {
+                    json.member("fps", rate)
+                    json.key("times")
+                    json.array(RecipeTimes.rounded(extraction.times)) { $0.number($1) }
+                }
                 json.key("recipe")
                 json.object { json in
                     json.member("name", recipe.kind.rawValue)
@@ -73,6 +85,7 @@ struct ExtractDocument {
                     json.member("frames_per_row", settings.framesPerRow)
                     json.member("tail", settings.tail.rawValue)
                     json.member("compute", settings.compute.rawValue)
+                    json.member("cadence", settings.cadence.rawValue)
                     json.member("text", settings.text(of: recipe))
                 }
                 json.member("recipe_sha256", settings.digest(of: recipe))
@@ -95,6 +108,8 @@ struct ExtractDocument {
                 json.member("frames", extraction.frames)
                 json.member("rows", rows)
                 json.member("tail_frames", extraction.tailFrames)
+                if let rate { json.member("fps", rate) }
+                if let video { json.member("truncated", video.outcome.isTruncated) }
                 json.member("recipes_sha256", settings.recipes.map { settings.digest(of: $0) })
                 json.member("tower_sha256", tower.digest)
                 json.member("compute", settings.compute.rawValue)

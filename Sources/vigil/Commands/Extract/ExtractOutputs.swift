@@ -1,3 +1,4 @@
+import Extraction
 import Formats
 import Frames
 import Platform
@@ -89,6 +90,19 @@ struct ExtractOutputs {
             let start = prefix + name + (isNumbered ? crop.map { "__\($0)" } ?? "" : "")
             return (start + ".npy", start + ".json")
         }
+    }
+
+    /// Whether a video's features are there already, which is said then.
+    func isDone(_ input: String, _ settings: ExtractionSettings, _ tower: LoadedTower) throws -> Bool {
+        let paths = try paths(of: input)
+        let recipes = settings.recipes.map { settings.digest(of: $0) }
+        guard DoneVideo.isDone(input, paths, recipes: recipes, tower: tower.digest) else { return false }
+        if Terminal.isInteractive {
+            try Terminal.print(Array("\(paths[0].npy): is there already, made of \(input) as it is".utf8))
+        } else {
+            try Terminal.print(DoneVideo.json(input, outputs: paths.map(\.npy)), asJSON: true)
+        }
+        return true
     }
 
     /// Writes what came of a video, and says so.

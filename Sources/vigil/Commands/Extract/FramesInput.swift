@@ -1,21 +1,29 @@
 import Formats
 import Frames
 import Platform
+import Video
 
 /// A video that is named: a file, a folder, or standard input.
 struct FramesInput {
     let path: String
     /// Of raw frames; nil where the bytes say what they are.
     let size: FrameSize?
+    /// What decodes it where it is a video; nil where none of the inputs is.
+    var ffmpeg: FFmpeg?
 
     /// The video from its beginning.
-    func open() throws(FrameError) -> any FrameSource {
+    ///
+    /// - Parameter selection: the frames that are looked at; nil for all
+    func open(only selection: FrameSelection? = nil) throws(FrameError) -> any FrameSource {
         var status = stat()
         if path != FeatureReader.standardInput, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
             guard size == nil else {
                 throw FrameError(.unsupported, "--size is for raw frames, and this is a folder")
             }
             return try FolderFrames(folder: path)
+        }
+        if let ffmpeg, size == nil, VideoOptions.isVideo(path) {
+            return try VideoFrames(VideoFile(path: path), by: ffmpeg, only: selection)
         }
         return try Self.frames(of: try source(), size: size)
     }
@@ -55,7 +63,8 @@ struct FramesInput {
         case let kind:
             throw FrameError(
                 .unsupported,
-                "it is \(kind.name): expected .ppm, .pgm or .npy\(advice(on: kind, source.path))")
+                "it is \(kind.name): expected .ppm, .pgm, .npy or a video in \(VideoContainer.names)\(advice(on: kind, source.path))"
+            )
         }
     }
 
@@ -66,8 +75,9 @@ struct FramesInput {
         case .gzip: "; unpack it, by zcat \(file) | vigil extract … -"
         case .torchZip: "; unpack the array in it, by unzip -p \(file) NAME.npy | vigil extract … -"
         case .foreign where !kind.isPlainText:
-            "; ffmpeg writes frames of videos and images, by ffmpeg -i FILE -pix_fmt rgb24 -f rawvideo - | vigil extract "
-                + "--size WIDTHxHEIGHT -"
+            path == FeatureReader.standardInput
+                ? "; a video is named as a file, in which one can go back"
+                : "; ffmpeg makes a video that is decoded here, by ffmpeg -i \(file) -c:v libx264 -an NEW.mp4"
         default: ""
         }
     }

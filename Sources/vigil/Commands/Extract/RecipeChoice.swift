@@ -6,6 +6,7 @@ import Tensors
 
 extension Pooling: ExpressibleByArgument {}
 extension Tail: ExpressibleByArgument {}
+extension Cadence: ExpressibleByArgument {}
 extension Recipe.Kind: ExpressibleByArgument {}
 
 /// The options that say how frames become rows.
@@ -26,6 +27,12 @@ struct RecipeChoice: ParsableArguments {
     @Option(help: "Consecutive frames of a row, 1 to 256.")
     var framesPerRow = 16
     @Option(
+        help: """
+            By what frames are counted out to rows: so many frames (frames), or the frames of as long as these take at 30 a \
+            second (time), for cameras of other rates.
+            """)
+    var cadence: Cadence = .frames
+    @Option(
         help: "What becomes of the frames behind the last whole row: drop, or keep for a row of those that there are.")
     var tail: Tail = .drop
 
@@ -37,6 +44,7 @@ struct RecipeChoice: ParsableArguments {
         let pool: Pooling
         let framesPerRow: Int
         let tail: Tail
+        let cadence: Cadence
 
         func settings(resolution: Int, compute: Compute) throws -> ExtractionSettings {
             let recipes = crops.compactMap { Recipe(kind, crop: $0, resolution: resolution) }
@@ -45,7 +53,8 @@ struct RecipeChoice: ParsableArguments {
                     .badData, "the image tower takes \(resolution) pixels on a side, for which there is no recipe")
             }
             return ExtractionSettings(
-                recipes: recipes, pooling: pool, framesPerRow: framesPerRow, tail: tail, compute: compute)
+                recipes: recipes, pooling: pool, framesPerRow: framesPerRow, tail: tail, compute: compute,
+                cadence: cadence)
         }
     }
 
@@ -56,7 +65,8 @@ struct RecipeChoice: ParsableArguments {
                 "--frames-per-row \(framesPerRow): expected \(ExtractionSettings.frames.lowerBound) to "
                     + "\(ExtractionSettings.frames.upperBound)")
         }
-        return Checked(kind: recipe, crops: try crops, pool: pool, framesPerRow: framesPerRow, tail: tail)
+        return Checked(
+            kind: recipe, crops: try crops, pool: pool, framesPerRow: framesPerRow, tail: tail, cadence: cadence)
     }
 
     private var crops: [Int?] {

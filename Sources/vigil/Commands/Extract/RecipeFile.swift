@@ -5,7 +5,7 @@ import Tensors
 /// `NAME.json`, which `vigil extract` writes beside features to tell how they were made.
 enum RecipeFile {
     /// More bytes than one ever has.
-    private static let mostBytes = 1 << 20
+    private static let mostBytes = 16 << 20
 
     /// Whether the file at `path` is one.
     static func isOne(_ path: String) -> Bool { (try? MappedFile(path: path)).map { isOne($0) } ?? false }

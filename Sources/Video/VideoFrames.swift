@@ -1,0 +1,172 @@
+import Frames
+import Platform
+
+/// The frames of a video, decoded by ffmpeg while they are asked for.
+public final class VideoFrames: FrameSource {
+    /// What came, once no more comes.
+    public struct Outcome: Equatable, Sendable {
+        /// What is known of the frames that came.
+        public let facts: VideoFacts
+        /// Whether the video was not decoded as a whole: its file ends early, or is damaged, or more than a limit allows.
+        public let isTruncated: Bool
+        /// What is to be said of it.
+        public let warnings: [String]
+    }
+
+    private let file: VideoFile
+    private let ffmpeg: FFmpeg
+    private let limits: VideoLimits
+    private let isToneMapped: Bool
+    /// What its first frame and its header say.
+    public let first: VideoFacts
+    /// The frames that the decoder gives; nil for all.
+    private var selection: FrameSelection?
+    private var decoder: Decoder
+    private var taken = 0
+    private var stop: String?
+    private var hasEnded = false
+    private var lastSeconds: Double?
+    /// What came, where all has been read.
+    public private(set) var outcome: Outcome?
+    /// The time of the frame that came last, in seconds from the file's beginning; where it has none, or one before that of
+    /// the frame before, it is a frame's time later than that.
+    public var seconds: Double? { lastSeconds }
+
+    /// Looks at a video, and begins to decode it.
+    ///
+    /// - Parameter selection: the frames that are to be had by ``next(into:)``, where all others are passed over; nil for all
+    public init(
+        _ file: VideoFile, by ffmpeg: FFmpeg, only selection: FrameSelection? = nil, limits: VideoLimits = VideoLimits()
+    ) throws(FrameError) {
+        (self.file, self.ffmpeg, self.limits, self.selection) = (file, ffmpeg, limits, selection)
+        let found = try VideoLook(file, by: ffmpeg, limits: limits).first()
+        (first, isToneMapped) = (found.facts, found.isToneMapped)
+        decoder = try Decoder(file, ffmpeg, limits, .pixels(of: selection, isToneMapped: found.isToneMapped))
+    }
+
+    /// `MP4, h264`.
+    public var kind: String { ([file.container.name] + (first.codec.map { [$0] } ?? [])).joined(separator: ", ") }
+
+    /// What its file is.
+    public var container: VideoContainer { file.container }
+
+    /// Not known before the last one has come.
+    public var count: Int? { nil }
+
+    /// How many there should be, by what the file says.
+    public var expectedCount: Int? { first.expectedFrames }
+
+    /// Ends decoding at once; what would have come does not.
+    public func cancel() { decoder.process.kill() }
+
+    /// The number of the process that decodes, as long as it runs.
+    package var pid: pid_t? { decoder.process.pid }
+
+    /// The next frame.
+    public func next(into frame: inout Frame?) throws(FrameError) -> Bool {
+        guard let mark = try awaited() else { return false }
+        guard isGiven(mark) else {
+            // It changed in the middle, where the decoder begins to count anew: now all of its frames are to come.
+            try begin(again: taken)
+            return try next(into: &frame)
+        }
+        let size = try size(of: mark)
+        var isWhole = true
+        let decoder = decoder
+        frame = try Frame(size, inPlaceOf: &frame, isSure: true) { _, bytes throws(FrameError) in
+            if isWhole { isWhole = decoder.fill(bytes) == bytes.count }
+        }
+        return try isWhole ? take(mark) : end()
+    }
+
+    /// Passes over the next frame, which costs less where it is none of those that were selected.
+    public func skip(in frame: inout Frame?) throws(FrameError) -> Bool {
+        guard let mark = try awaited() else { return false }
+        guard isGiven(mark) else { return take(mark) }
+        let isWhole = decoder.pass(try size(of: mark))
+        return try isWhole ? take(mark) : end()
+    }
+
+    /// What is said of the next frame; nil where there is none.
+    private func awaited() throws(FrameError) -> VideoLog.Mark? {
+        guard !hasEnded else { return nil }
+        var reason: String?
+        if taken >= limits.frames {
+            reason = "only its first \(limits.frames) frames were taken"
+        } else {
+            switch decoder.next() {
+            case .frame(let mark): return mark
+            case .end: break
+            case .late: reason = "ffmpeg gave nothing for \(Int(limits.patience.inSeconds)) seconds and was ended"
+            }
+        }
+        _ = try end(stopped: reason)
+        return nil
+    }
+
+    private func isGiven(_ mark: VideoLog.Mark) -> Bool { selection?.has(mark.number) ?? true }
+
+    private func size(of mark: VideoLog.Mark) throws(FrameError) -> FrameSize {
+        guard let size = mark.size else {
+            throw FrameError(.tooLarge, "frame \(taken) has more than \(Frame.longestSide) pixels on a side")
+        }
+        return size
+    }
+
+    private func take(_ mark: VideoLog.Mark) -> Bool {
+        decoder.take()
+        taken += 1
+        note(mark.seconds)
+        return true
+    }
+
+    /// Decodes from the beginning, all frames now, up to the one that is next.
+    private func begin(again count: Int) throws(FrameError) {
+        decoder.process.kill()
+        selection = nil
+        decoder = try Decoder(file, ffmpeg, limits, .pixels(of: nil, isToneMapped: isToneMapped))
+        for _ in 0..<count {
+            guard case .frame(let mark) = decoder.next(), try decoder.pass(size(of: mark)) else {
+                throw FrameError(.malformed, "ffmpeg gives other frames than the first time")
+            }
+            decoder.take()
+        }
+    }
+
+    private func note(_ seconds: Double?) {
+        guard let last = lastSeconds else {
+            lastSeconds = seconds ?? 0
+            return
+        }
+        if let seconds, seconds > last { lastSeconds = seconds } else { lastSeconds = last + 1 / (first.rate ?? 25) }
+    }
+
+    private func end(stopped reason: String? = nil) throws(FrameError) -> Bool {
+        hasEnded = true
+        if reason != nil { decoder.process.kill() }
+        let (log, end) = decoder.finish()
+        let fault = VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits)
+        guard taken > 0 else {
+            if let reason { throw FrameError(.malformed, reason) }
+            // A video may have no frame at all, and nothing wrong with it.
+            guard end == .exited(0), log.faults.isEmpty else { throw fault.none(log, end) }
+            outcome = Outcome(facts: log.facts, isTruncated: false, warnings: [])
+            return false
+        }
+        var warnings: [String] = []
+        let isTruncated = reason != nil || end != .exited(0) || log.facts.faults > 0
+        if let reason {
+            warnings.append(reason)
+        } else if end != .exited(0) {
+            warnings.append("decoding ended early, after \(counted(taken, "frame"))" + Self.told(log))
+        } else if isTruncated {
+            warnings.append(
+                "parts of it are damaged or missing: \(counted(taken, "frame")) could be decoded" + Self.told(log))
+        }
+        warnings += VideoLook.warnings(on: log.facts, isHDR: first.isHDR, isToneMapped: isToneMapped)
+        outcome = Outcome(facts: log.facts, isTruncated: isTruncated, warnings: warnings)
+        return false
+    }
+
+    private static func told(_ log: VideoLog) -> String { log.faults.first.map { " (ffmpeg: \($0))" } ?? "" }
+}

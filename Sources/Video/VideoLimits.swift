@@ -1,0 +1,21 @@
+/// What a video may take, whatever its file claims.
+public struct VideoLimits: Equatable, Sendable {
+    /// Pixels of a frame; 8K has 33 million.
+    public var pixels = 8_192 * 4_352
+    /// Frames; what comes after them is not looked at. Ten days at 30 frames a second.
+    public var frames = 25_920_000
+    /// Bytes of the decoder's address space.
+    public var memory = 4 << 30
+    /// Seconds of processors' time that decoding may take.
+    public var processorSeconds = 86_400
+    /// How long nothing may come.
+    public var patience = Duration.seconds(60)
+    /// Threads that decode.
+    public var threads = 2
+
+    /// What the command line allows.
+    public init() {}
+
+    /// Bytes that the decoder takes at once: of two frames, with room for their edges.
+    var allocation: Int { 16 * pixels }
+}

@@ -1,0 +1,87 @@
+import Frames
+import Platform
+
+/// Looks at a video: at its first frame, or at all of them.
+public struct VideoLook {
+    private let file: VideoFile
+    private let ffmpeg: FFmpeg
+    private let limits: VideoLimits
+
+    /// Looks at nothing yet.
+    public init(_ file: VideoFile, by ffmpeg: FFmpeg, limits: VideoLimits = VideoLimits()) {
+        (self.file, self.ffmpeg, self.limits) = (file, ffmpeg, limits)
+    }
+
+    /// What the header and the first frame say, and whether its high dynamic range can be mapped here.
+    func first() throws(FrameError) -> (facts: VideoFacts, isToneMapped: Bool) {
+        let (log, end) = try run(.facts(frames: 1, isToneMapped: false))
+        let facts = log.facts
+        guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else { throw fault.none(log, end) }
+        guard facts.isHDR else { return (facts, false) }
+        // Not every ffmpeg has what that takes.
+        let (mapped, mappedEnd) = try run(.facts(frames: 1, isToneMapped: true))
+        return (facts, mappedEnd == .exited(0) && mapped.facts.frames > 0)
+    }
+
+    /// What all of the video says, each frame decoded; nothing is made of them.
+    ///
+    /// - Parameter progress: told again and again, by the thread that calls: frames, and how many there should be
+    public func all(progress: (Int, Int?) -> Void = { _, _ in }) throws(FrameError) -> VideoFrames.Outcome {
+        let decoder = try Decoder(file, ffmpeg, limits, .facts(frames: nil, isToneMapped: false))
+        var last = (frames: 0, at: MonotonicTime.now)
+        var reason: String?
+        while decoder.process.wait(until: Deadline(in: .milliseconds(200))) == nil {
+            let facts = decoder.log.facts
+            progress(facts.frames, facts.expectedFrames)
+            if facts.frames > last.frames { last = (facts.frames, .now) }
+            if MonotonicTime.now - last.at > limits.patience {
+                reason = "ffmpeg gave nothing for \(Int(limits.patience.inSeconds)) seconds and was ended"
+            } else if facts.frames > limits.frames {
+                reason = "only its first \(limits.frames) frames were looked at"
+            } else {
+                continue
+            }
+            decoder.process.kill()
+        }
+        let (log, end) = decoder.finish()
+        let facts = log.facts
+        guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else { throw fault.none(log, end) }
+        var warnings = reason.map { [$0] } ?? []
+        let isTruncated = end != .exited(0) || facts.faults > 0
+        if isTruncated, reason == nil {
+            warnings.append(
+                "parts of it are damaged or missing: \(counted(facts.frames, "frame")) could be decoded"
+                    + (log.faults.first.map { " (ffmpeg: \($0))" } ?? ""))
+        }
+        warnings += Self.warnings(on: facts, isHDR: facts.isHDR, isToneMapped: true)
+        return VideoFrames.Outcome(facts: facts, isTruncated: isTruncated, warnings: warnings)
+    }
+
+    private var fault: VideoFault { VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits) }
+
+    private func run(_ output: DecoderCall.Output) throws(FrameError) -> (VideoLog, Subprocess.End?) {
+        let decoder = try Decoder(file, ffmpeg, limits, output)
+        return decoder.finish()
+    }
+
+    /// What is unusual about frames that came.
+    static func warnings(on facts: VideoFacts, isHDR: Bool, isToneMapped: Bool) -> [String] {
+        var warnings: [String] = []
+        if isHDR {
+            warnings.append(
+                isToneMapped
+                    ? "it is of high dynamic range, which is mapped to a usual screen's"
+                    : "it is of high dynamic range, which this ffmpeg can't map: its frames come pale")
+        }
+        if facts.isInterlaced { warnings.append("it is interlaced: each frame has both of its fields, as they are") }
+        if facts.isVariable {
+            warnings.append("its frames come at unequal times: --cadence time makes rows of equal length")
+        }
+        if facts.brokenTimes > 0 {
+            warnings.append(
+                "\(counted(facts.brokenTimes, "frame")) without a time, or with one that was over: a frame's time is taken"
+            )
+        }
+        return warnings
+    }
+}

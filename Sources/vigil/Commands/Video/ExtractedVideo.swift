@@ -1,0 +1,117 @@
+import Extraction
+import Formats
+import Frames
+import JSON
+import Platform
+import Video
+
+/// What is to be known of a video beside its features.
+struct ExtractedVideo {
+    /// The file as it was when it was opened: whether it is still the same is told by this.
+    struct Stamp: Equatable {
+        let bytes: Int
+        /// When it was last written, in nanoseconds since 1970.
+        let modified: Int
+
+        /// Nil where there is none.
+        init?(_ path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            (bytes, modified) = (Int(status.st_size), status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec)
+        }
+    }
+
+    let container: VideoContainer
+    let stamp: Stamp
+    let outcome: VideoFrames.Outcome
+    let ffmpeg: FFmpeg
+
+    /// Nil where nothing was decoded.
+    init?(_ frames: VideoFrames?, stamp: Stamp?, by ffmpeg: FFmpeg?) {
+        guard let frames, let outcome = frames.outcome, let stamp, let ffmpeg else { return nil }
+        (container, self.stamp, self.outcome, self.ffmpeg) = (frames.container, stamp, outcome, ffmpeg)
+    }
+
+    /// As a member of the file beside the features.
+    func write(to json: inout JSONWriter) {
+        let facts = outcome.facts
+        json.key("video")
+        json.object { json in
+            json.member("container", container.name)
+            json.member("codec", facts.codec)
+            json.member("pixel_format", facts.pixelFormat)
+            json.member("bytes", stamp.bytes)
+            json.member("modified_ns", stamp.modified)
+            json.member("frame_rate", facts.rate)
+            json.member("duration_seconds", facts.duration)
+            json.member("rotation", facts.rotation)
+            json.member("truncated", outcome.isTruncated)
+            json.member("warnings", outcome.warnings)
+            json.member("ffmpeg", ffmpeg.version)
+            json.member("isolation", ffmpeg.isolation.rawValue)
+        }
+    }
+}
+
+/// Features of a video that were made before.
+enum DoneVideo {
+    /// A line for a program.
+    static func json(_ input: String, outputs: [String]) -> [UInt8] {
+        JSONWriter.document { json in
+            json.object { json in
+                json.member("file", input)
+                json.member("features", outputs)
+                json.member("done_before", true)
+            }
+        }
+    }
+
+    /// Whether all files of a video's features are there, made of the file as it is, by these settings and this tower.
+    static func isDone(_ input: String, _ outputs: [(npy: String, json: String)], recipes: [String], tower: String)
+        -> Bool
+    {
+        guard let stamp = ExtractedVideo.Stamp(input), outputs.count == recipes.count else { return false }
+        return zip(outputs, recipes).allSatisfy { output, recipe in
+            guard access(output.npy, R_OK) == 0, let known = RecipeTimes.document(output.json),
+                known["recipe_sha256"]?.string?.hasBytes(of: recipe) == true,
+                known["tower"]?["sha256"]?.string?.hasBytes(of: tower) == true
+            else { return false }
+            return known["video"]?["bytes"]?.integer == stamp.bytes
+                && known["video"]?["modified_ns"]?.integer == stamp.modified
+        }
+    }
+}
+
+/// When the rows of features are, by the file beside them.
+struct RecipeTimes {
+    /// Frames a second, 16 a row.
+    let fps: Double
+    /// When each row begins, and the last one ends.
+    let times: [Double]
+
+    /// More bytes than such a file has.
+    private static let mostBytes = 16 << 20
+
+    /// - Parameters:
+    ///   - path: of the features
+    ///   - array: the features, of which the file beside them has the digest: otherwise it is that of others
+    init?(beside path: String, of array: DecodedArray) {
+        guard path.ends(with: ".npy"), let rows = array.shape.first,
+            let known = Self.document(String(path.dropLast(4)) + ".json"),
+            known["features_sha256"]?.string?.hasBytes(of: array.digest) == true, let fps = known["fps"]?.double,
+            fps >= 0.001, fps <= 100_000
+        else { return nil }
+        let times = known["times"]?.array?.compactMap(\.double) ?? []
+        self.fps = fps
+        self.times = times.count == rows + 1 ? times : []
+    }
+
+    /// The file at `path`; nil where there is none such.
+    static func document(_ path: String) -> JSONValue? {
+        guard let file = try? MappedFile(path: path), (1...mostBytes).contains(file.count) else { return nil }
+        return file.withUnsafeBytes { try? JSONReader.parse($0, maxBytes: mostBytes) }
+    }
+
+    /// Times as they are written: to a millisecond.
+    static func rounded(_ times: [Double]) -> [Double] { times.map { ($0 * 1_000).rounded() / 1_000 } }
+}

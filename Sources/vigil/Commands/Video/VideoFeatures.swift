@@ -1,0 +1,81 @@
+import CLIP
+import Extraction
+import Formats
+import Frames
+import Platform
+import Tensors
+import Video
+
+/// What makes features of videos for a command that scores them.
+struct VideoScoring {
+    let ffmpeg: FFmpeg
+    private let tower: LoadedTower
+    private let settings: ExtractionSettings
+    private let threads: Int
+
+    /// Nil where none of the files is a video.
+    ///
+    /// - Parameter model: the model file that is scored with; nil for the one that is compiled in
+    init?(
+        _ files: [String], _ options: VideoOptions, _ recipe: RecipeChoice, model: String?, _ given: Settings
+    ) throws {
+        guard let video = files.first(where: VideoOptions.isVideo), let ffmpeg = try options.ffmpeg(for: files) else {
+            return nil
+        }
+        guard let model else {
+            throw Failure(
+                .badData,
+                "\(video): the embedded demo model has no image tower, which makes features of a video: name a model that was "
+                    + "imported with --keep-image-tower by --model")
+        }
+        let choice = try recipe.checked()
+        guard choice.crops.count == 1 else {
+            throw Failure(.usage, "--crop all: expected one crop here; vigil extract makes features of all")
+        }
+        self.ffmpeg = ffmpeg
+        let kernels = try given.kernels()
+        tower = try LoadedTower(model, kernels: kernels)
+        settings = try choice.settings(resolution: tower.tower.resolution, compute: kernels.compute)
+        threads = try given.integer(ifSet: "workers") ?? Processors.count
+    }
+
+    /// Features of a video, and when its rows are.
+    struct Found {
+        let array: DecodedArray
+        /// Frames a second, 16 a row; nil where the file knows no times.
+        let fps: Double?
+        let times: [Double]
+        let warnings: [String]
+    }
+
+    /// Decodes a video, and makes features of it.
+    func features(of path: String) throws -> Found {
+        let input = FramesInput(path: path, size: nil, ffmpeg: ffmpeg)
+        let bar = ExtractBar(name: path)
+        defer { bar.clear() }
+        var frames: VideoFrames?
+        let extraction: Extraction = try input.naming { () throws(FrameError) in
+            let source = try VideoFrames(VideoFile(path: path), by: ffmpeg, only: settings.selection)
+            frames = source
+            let expected = source.expectedCount
+            return try Extractor(settings, encoder: tower.tower, threads: threads)
+                .extract(source) { bar.show($0.frames, of: expected) }
+        }
+        let document = ExtractDocument(
+            input: path, extraction: extraction, settings: settings, tower: tower, seconds: 0)
+        try document.check()
+        try tower.check()
+        let features = extraction.features.first
+        var warnings = frames?.outcome?.warnings ?? []
+        if extraction.sizes.count > 1 {
+            warnings.append(
+                "its frames are of several sizes: \(extraction.sizes.map(\.description).joined(separator: ", "))")
+        }
+        return Found(
+            array: DecodedArray(
+                shape: [features?.rows ?? 0, features?.columns ?? 0], elementType: .float32,
+                values: features?.values ?? []),
+            fps: extraction.rate.map { frames?.outcome?.facts.settled($0) ?? $0 }, times: extraction.times,
+            warnings: warnings)
+    }
+}

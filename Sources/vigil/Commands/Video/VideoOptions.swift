@@ -1,0 +1,73 @@
+import ArgumentParser
+import Frames
+import Platform
+import Video
+
+/// The options of commands that take videos.
+struct VideoOptions: ParsableArguments {
+    @Option(help: "The ffmpeg that decodes videos. (default: the first of PATH)")
+    var ffmpeg: String?
+
+    /// The program, where one of these files is a video, told on the terminal; nil where none is. It is looked for before anything is
+    /// computed.
+    func ffmpeg(for files: [String]) throws(Failure) -> FFmpeg? {
+        guard ffmpeg != nil || files.contains(where: Self.isVideo) else { return nil }
+        do throws(FFmpegError) {
+            let found = try FFmpeg.find(ffmpeg)
+            if !found.isolation.isSandbox {
+                Terminal.note(
+                    "videos are decoded by ffmpeg \(found.version) within \(found.isolation.text): take none from strangers, or "
+                        + "install bubblewrap")
+            }
+            return found
+        } catch {
+            throw Failure(.configuration, error.description)
+        }
+    }
+
+    /// Whether a file is a video, by its first bytes.
+    static func isVideo(_ path: String) -> Bool {
+        path != FeatureReader.standardInput && VideoFile.container(of: path) != nil
+    }
+}
+
+/// Folders of videos among what is named.
+enum VideoFolder {
+    /// More files than one folder is taken with.
+    private static let most = 100_000
+
+    /// What is named, with the videos of a folder in its place: in the order of their names, and none from folders within. A folder
+    /// of frames stays what it is.
+    static func expanded(_ inputs: [String]) throws(Failure) -> [String] {
+        var all: [String] = []
+        for input in inputs {
+            let names = input == FeatureReader.standardInput ? [] : Self.names(in: input)
+            guard !names.contains(where: FolderFrames.isMap) else {
+                all.append(input)
+                continue
+            }
+            let prefix = input.ends(with: "/") ? input : input + "/"
+            // By their names alone: what is broken is told as such, and not passed over.
+            let videos = names.filter { VideoContainer.isNamed($0) }.map { prefix + $0 }
+            guard videos.count <= most else {
+                throw Failure(.usage, "\(input): it has \(videos.count) videos: expected \(most) at most")
+            }
+            all += videos.isEmpty ? [input] : videos.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        }
+        return all
+    }
+
+    /// Names of files in a folder; none where it is no folder, or can't be read.
+    private static func names(in folder: String) -> [String] {
+        guard let listing = opendir(folder) else { return [] }
+        defer { closedir(listing) }
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.utf8.first != ASCII.dot { names.append(name) }
+        }
+        return names
+    }
+}

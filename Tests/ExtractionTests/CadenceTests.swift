@@ -1,0 +1,139 @@
+import Extraction
+import Frames
+import Platform
+import Tensors
+import TestSupport
+import Testing
+
+/// Frames of one colour each that come at given times.
+private struct TimedFrames: FrameSource {
+    let kind = "timed"
+    let count: Int? = nil
+    let times: [Double]
+    private var index = 0
+
+    init(_ times: [Double]) { self.times = times }
+
+    var seconds: Double? { index > 0 ? times[index - 1] : nil }
+
+    mutating func next(into frame: inout Frame?) throws(FrameError) -> Bool {
+        guard index < times.count else { return false }
+        frame = try Frame(width: 8, height: 6, bytes: [UInt8](repeating: UInt8(index % 128), count: 8 * 6 * 3))
+        index += 1
+        return true
+    }
+}
+
+@Suite("Rows by frames and by time, and when they are")
+struct CadenceTests {
+    private func extracted(
+        _ times: [Double], _ cadence: Cadence, _ pooling: Pooling = .mean, tail: Tail = .drop
+    ) throws -> Extraction {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        let settings = ExtractionSettings(recipes: [recipe], pooling: pooling, tail: tail, cadence: cadence)
+        return try Extractor(settings, encoder: FakeEncoder(), threads: 2).extract(TimedFrames(times))
+    }
+
+    private func firsts(_ extraction: Extraction) -> [Float] {
+        (0..<extraction.features[0].rows).map { extraction.features[0][$0, 0] }
+    }
+
+    private func steady(_ count: Int, rate: Double, from start: Double = 0) -> [Double] {
+        (0..<count).map { start + Double($0) / rate }
+    }
+
+    private func isNear(_ one: [Double], _ other: [Double]) -> Bool {
+        one.count == other.count && zip(one, other).allSatisfy { abs($0 - $1) < 1e-9 }
+    }
+
+    @Test("rows by frames begin with their first frames, and the last one ends where the next would begin")
+    func byFrames() throws {
+        #expect(isNear(try extracted(steady(53, rate: 10), .frames).times, [0, 1.6, 3.2, 4.8]))
+        #expect(isNear(try extracted(steady(32, rate: 10), .frames).times, [0, 1.6, 3.2]))
+        #expect(isNear(try extracted(steady(20, rate: 10), .frames, tail: .keep).times, [0, 1.6, 2]))
+        #expect(try extracted(steady(15, rate: 10), .frames).times.isEmpty)
+    }
+
+    @Test("the rate is that of the frames, whatever comes first")
+    func rates() throws {
+        for rate in [5, 12.5, 25, 29.97, 60] {
+            let found = try #require(try extracted(steady(64, rate: rate, from: 2), .frames).rate)
+            #expect(abs(found - rate) < 1e-6)
+        }
+        #expect(try extracted(steady(64, rate: 10), .time).rate.map { abs($0 - 30) < 1e-6 } == true)
+    }
+
+    @Test(
+        "at 30 frames a second both cadences give the same bits, also where times are in milliseconds",
+        arguments: Pooling.allCases)
+    func same(pooling: Pooling) throws {
+        let exact = steady(53, rate: 30)
+        let rounded = exact.map { ($0 * 1_000).rounded() / 1_000 }
+        for tail in Tail.allCases {
+            let byFrames = try extracted(exact, .frames, pooling, tail: tail)
+            for times in [exact, rounded] {
+                let byTime = try extracted(times, .time, pooling, tail: tail)
+                #expect(byTime.features == byFrames.features)
+                #expect(byTime.tailFrames == 5)
+            }
+        }
+    }
+
+    @Test("a row by time has the frames of 16/30 s, however many they are")
+    func byTime() throws {
+        // Of 10 a second those at 0 to 0.5, 0.6 to 1.0, 1.1 to 1.5.
+        let found = try extracted(steady(16, rate: 10), .time)
+        #expect(firsts(found) == [2.5, 8, 13])
+        #expect(isNear(found.times, [0, 16.0 / 30, 32.0 / 30, 48.0 / 30]))
+        #expect(try firsts(extracted(steady(16, rate: 10), .time, .first)) == [0, 6, 11])
+        #expect(try firsts(extracted(steady(16, rate: 10), .time, .middle)) == [3, 8, 14])
+    }
+
+    @Test("a row in which no frame comes is of the one that is still shown")
+    func gaps() throws {
+        #expect(try firsts(extracted([0, 0.1, 2.0, 2.1, 2.2], .time, tail: .keep)) == [0.5, 1, 1, 2.5, 4])
+        #expect(try firsts(extracted(steady(4, rate: 1), .time)) == [0, 1, 1, 2, 2, 3, 3])
+    }
+
+    @Test("times that make no rows are refused before there is no end of rows")
+    func leaps() throws {
+        let error = failure(of: FrameError.self) { _ = try extracted([0, 1e12], .time) }
+        #expect(error?.kind == .malformed)
+        #expect(error?.reason.contains("--cadence frames") == true)
+        #expect(try extracted([0, 1e12], .frames).frames == 2)
+    }
+
+    @Test("frames without times make no rows by time, and rows by frames as ever")
+    func timeless() throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        let settings = ExtractionSettings(recipes: [recipe], cadence: .time)
+        let error = failure(of: FrameError.self) {
+            _ = try Extractor(settings, encoder: FakeEncoder(), threads: 1).extract(CountedFrames(16))
+        }
+        #expect(error?.kind == .unsupported)
+        let byFrames = ExtractionSettings(recipes: [recipe])
+        #expect(try Extractor(byFrames, encoder: FakeEncoder(), threads: 1).extract(CountedFrames(16)).times.isEmpty)
+    }
+
+    @Test("frames that are in no feature are passed over, where it is known which")
+    func selections() throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        func selection(_ pooling: Pooling, _ tail: Tail = .drop, _ cadence: Cadence = .frames) -> FrameSelection? {
+            ExtractionSettings(recipes: [recipe], pooling: pooling, tail: tail, cadence: cadence).selection
+        }
+        #expect(selection(.mean) == nil && selection(.middle, .keep) == nil && selection(.first, .drop, .time) == nil)
+        #expect(
+            selection(.first) == FrameSelection(every: 16, place: 0) && selection(.first, .keep) == selection(.first))
+        #expect(selection(.middle) == FrameSelection(every: 16, place: 8))
+    }
+
+    @Test("the cadence is part of the recipe's digest where it is by time, and changes none of those by frames")
+    func digests() throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        let frames = ExtractionSettings(recipes: [recipe])
+        let time = ExtractionSettings(recipes: [recipe], cadence: .time)
+        #expect(!frames.text(of: recipe).contains("cadence"))
+        #expect(time.text(of: recipe).ends(with: "tail drop\ncadence 16/30 s\n"))
+        #expect(frames.digest(of: recipe) != time.digest(of: recipe))
+    }
+}
