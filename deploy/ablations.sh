@@ -32,10 +32,15 @@ figure() {
 
 # row NAME TITLE PAPER'S-HEADLINE PAPER'S-mAP [option]...
 row() {
-    local name=$1 title=$2 paper=$3 paper_map=$4 lines=$output/$1.jsonl
+    local name=$1 title=$2 paper=$3 paper_map=$4 lines=$output/$1.jsonl word own='' others=()
     shift 4
+    # An option is taken once: what makes the row counts, and not what the call says of the same.
+    for word in ${extra[@]+"${extra[@]}"}; do
+        if [[ $word == --* ]]; then [[ " $* " == *" ${word%%=*} "* ]] && own=1 || own=''; fi
+        [[ -n $own ]] || others+=("$word")
+    done
     "${VIGIL:-vigil}" train --preset "$dataset" --data "$data" --features "$features" --clip "$clip" --weights none --resume \
-        --json --output "$output/$name" "$@" "${extra[@]}" >"$lines"
+        --json --output "$output/$name" "$@" ${others[@]+"${others[@]}"} >"$lines"
     [[ $dataset == xd-violence ]] || paper=- paper_map=-
     echo "| $title | $(figure "$headline" "$lines" 100) | $(figure map_average "$lines" 1) | $paper | $paper_map |"
 }

@@ -401,7 +401,7 @@ with group("wrong usage"):
     ends("a name that is no UTF-8", 64, raw, "--output", "x", says=["f\ufffd.ppm", "not UTF-8"])
     (folder / "latin").mkdir()
     (folder / "latin" / raw).write_bytes(ppm(video[1]))
-    ends("a file of a folder that is called so", 65, "latin", "--output", "x", says=["latin", "f\ufffd.ppm", "not UTF-8"])
+    ends("a file of a folder that is called so", 65, "latin", "--output", "latin.out", says=["latin", "f\ufffd.ppm", "not UTF-8"])
     ends("a model without a tower", 65, "video.npy", "--output", "x", model="blind.safetensors", says=["--keep-image-tower"])
     ends("a checkpoint", 65, "video.npy", "--output", "x", model="tiny.pth",
          says=["tiny.pth is a PyTorch checkpoint: make a model file of it with vigil import tiny.pth", "--keep-image-tower"])  # fmt: skip

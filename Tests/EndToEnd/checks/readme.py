@@ -34,6 +34,7 @@ PASSED_OVER = {
     "make demo": ".ci/run does",
     "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
     "the tree; sanitize builds all of it three times, by hand",
+    "vigil bench engine --model ucf.safetensors": "a measurement of minutes, of a model of the published size",
     "vigil eval --dataset": "checks/evaluation.py does, with logits that are made up; the features are not here",
     "apt-get install": "deploy/setup.sh installs; the build is make test's; serve is run elsewhere",
     "const events": "needs a browser; checks/events.py reads the same stream",
@@ -87,6 +88,8 @@ INLINE = {
     "vigil help train": "vigil help train",
     "vigil scenes --output DIR": "vigil scenes --output scenes --train 14 --test 14",
     "vigil bench engine": "vigil bench engine --runs 1 --lengths 30",
+    "vigil bench engine --threads": "vigil bench engine --runs 1 --lengths 30 --threads 2",
+    "vigil score --workers": "vigil score --workers 2 features.npy",
     "vigil bench train": "vigil bench train --videos 1 --snippets 8 --runs 1",
     "vigil health": "vigil health http://127.0.0.1:8080",
     "vigil health --ready": "vigil health --ready http://127.0.0.1:8080",

@@ -48,6 +48,10 @@ def database():
         return base.serialize()
 
 
+# What ffmpeg decodes for the command line.
+DECODED = ("GIF", "MP4", "QuickTime", "AVI", "Matroska", "an MPEG transport stream")
+
+
 def files():
     """(name, bytes, what a message says of it): each has the length of whole rows, 64 wide."""
     hdf5 = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0\x04\0\x10\0"
