@@ -13,11 +13,11 @@ INLINE uint16_t NAME(rounded)(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-static ptrdiff_t NAME(packed_bytes)(ptrdiff_t k, ptrdiff_t n) {
+KERNEL ptrdiff_t NAME(packed_bytes)(ptrdiff_t k, ptrdiff_t n) {
     return (n + PANEL - 1) / PANEL * PANEL * ((k + 1) / 2) * 4;
 }
 
-static void NAME(pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+KERNEL void NAME(pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
                        void *packed) {
     uint16_t *to = packed;
     for (ptrdiff_t column = 0; column < n; column += PANEL)
@@ -29,7 +29,7 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_s
 
 #ifdef DOT_BFLOAT16
 
-static ptrdiff_t NAME(scratch_bytes)(ptrdiff_t m, ptrdiff_t k) {
+KERNEL ptrdiff_t NAME(scratch_bytes)(ptrdiff_t m, ptrdiff_t k) {
     return (m < BLOCK ? m : BLOCK) * row_bytes((k + 1) / 2 * 2, 2);
 }
 
@@ -78,7 +78,7 @@ INLINE void NAME(run_tile)(int rows, const struct panel *t, ptrdiff_t row, const
 
 #else
 
-static ptrdiff_t NAME(scratch_bytes)(ptrdiff_t m, ptrdiff_t k) { return 0; }
+KERNEL ptrdiff_t NAME(scratch_bytes)(ptrdiff_t m, ptrdiff_t k) { return 0; }
 
 INLINE void NAME(multiply)(int rows, vf acc[MR][NV], const float *const from[(MR + 2) / 3], ptrdiff_t at,
                            ptrdiff_t stride, const vf x[NV]) {
@@ -124,7 +124,7 @@ INLINE void NAME(run_tile)(int rows, const struct panel *t, ptrdiff_t row, const
 
 #endif
 
-static void NAME(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
+KERNEL void NAME(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
                           const void *packed, float *c, ptrdiff_t c_stride, const vg_epilogue *e, void *scratch) {
     struct panel t = {.k = k, .c = c, .c_stride = c_stride, .e = e};
     ptrdiff_t panel_bytes = (k + 1) / 2 * 4 * PANEL;

@@ -16,7 +16,7 @@ static const float ISA(points_out)[4][8] = {
     {0, 1, -1, 8, -8, 0.125f, -0.125f, 1},
 };
 
-static void ISA(convolution_in)(ptrdiff_t tiles, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *u,
+KERNEL void ISA(convolution_in)(ptrdiff_t tiles, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *u,
                                 ptrdiff_t plane) {
     for (ptrdiff_t tile = 0; tile < tiles; tile++, x += 4 * x_stride, u += n)
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -35,7 +35,7 @@ static void ISA(convolution_in)(ptrdiff_t tiles, ptrdiff_t n, const float *x, pt
         }
 }
 
-static void ISA(convolution_out)(ptrdiff_t rows, ptrdiff_t n, const float *products, ptrdiff_t plane,
+KERNEL void ISA(convolution_out)(ptrdiff_t rows, ptrdiff_t n, const float *products, ptrdiff_t plane,
                                  const float *bias, float *y, ptrdiff_t y_stride) {
     for (ptrdiff_t row = 0; row < rows; row += 4, products += n)
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -55,7 +55,7 @@ static void ISA(convolution_out)(ptrdiff_t rows, ptrdiff_t n, const float *produ
         }
 }
 
-static void ISA(convolution_out_backward)(ptrdiff_t rows, ptrdiff_t n, const float *dy, ptrdiff_t dy_stride,
+KERNEL void ISA(convolution_out_backward)(ptrdiff_t rows, ptrdiff_t n, const float *dy, ptrdiff_t dy_stride,
                                           float *products, ptrdiff_t plane) {
     for (ptrdiff_t row = 0; row < rows; row += 4, products += n)
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -75,7 +75,7 @@ static void ISA(convolution_out_backward)(ptrdiff_t rows, ptrdiff_t n, const flo
         }
 }
 
-static void ISA(convolution_in_backward)(ptrdiff_t tiles, ptrdiff_t n, const float *u, ptrdiff_t plane, float *dx,
+KERNEL void ISA(convolution_in_backward)(ptrdiff_t tiles, ptrdiff_t n, const float *u, ptrdiff_t plane, float *dx,
                                          ptrdiff_t dx_stride) {
     for (ptrdiff_t tile = 0; tile < tiles; tile++, dx += 4 * dx_stride, u += n)
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -95,7 +95,7 @@ static void ISA(convolution_in_backward)(ptrdiff_t tiles, ptrdiff_t n, const flo
 }
 
 // G w of n kernels that lie tap by tap, and its adjoint. The factors are G's, [8, 5].
-static void ISA(convolution_mix)(ptrdiff_t n, const float *factors, const float *taps, float *mixed, ptrdiff_t plane) {
+KERNEL void ISA(convolution_mix)(ptrdiff_t n, const float *factors, const float *taps, float *mixed, ptrdiff_t plane) {
     for (ptrdiff_t at = 0; at < n; at += LANES) {
         ptrdiff_t count = n - at < LANES ? n - at : LANES;
         vf tap[5] = {};
@@ -109,7 +109,7 @@ static void ISA(convolution_mix)(ptrdiff_t n, const float *factors, const float 
     }
 }
 
-static void ISA(convolution_mix_backward)(ptrdiff_t n, const float *factors, const float *mixed, ptrdiff_t plane,
+KERNEL void ISA(convolution_mix_backward)(ptrdiff_t n, const float *factors, const float *mixed, ptrdiff_t plane,
                                           float *taps) {
     for (ptrdiff_t at = 0; at < n; at += LANES) {
         ptrdiff_t count = n - at < LANES ? n - at : LANES;

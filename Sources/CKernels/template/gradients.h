@@ -1,5 +1,5 @@
 // What learning needs beside the forward kernels: the backward of each operation along a row, and AdamW.
-static void ISA(layer_norm_backward)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, const float *gain,
+KERNEL void ISA(layer_norm_backward)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, const float *gain,
                                      const float *dy, ptrdiff_t dy_stride, const float *residual,
                                      ptrdiff_t residual_stride, float *dx, ptrdiff_t dx_stride, float *d_gain,
                                      float *d_shift) {
@@ -38,7 +38,7 @@ static void ISA(layer_norm_backward)(ptrdiff_t rows, ptrdiff_t n, const float *x
     }
 }
 
-static void ISA(quick_gelu_backward)(ptrdiff_t rows, ptrdiff_t n, const float *u, ptrdiff_t u_stride, const float *dy,
+KERNEL void ISA(quick_gelu_backward)(ptrdiff_t rows, ptrdiff_t n, const float *u, ptrdiff_t u_stride, const float *dy,
                                      ptrdiff_t dy_stride, const float *factors, float *du, ptrdiff_t du_stride,
                                      float *y, ptrdiff_t y_stride) {
     for (ptrdiff_t i = 0; i < rows; i++, u += u_stride, dy += dy_stride, du += du_stride) {
@@ -60,7 +60,7 @@ INLINE vf dot_rows(ptrdiff_t n, const float *x, const float *y) {
     return sum;
 }
 
-static void ISA(softmax_backward)(ptrdiff_t rows, ptrdiff_t n, const float *y, ptrdiff_t y_stride, float scale, float *d,
+KERNEL void ISA(softmax_backward)(ptrdiff_t rows, ptrdiff_t n, const float *y, ptrdiff_t y_stride, float scale, float *d,
                                   ptrdiff_t d_stride) {
     for (ptrdiff_t i = 0; i < rows; i++, y += y_stride, d += d_stride) {
         float level = sum_vf(dot_rows(n, y, d));
@@ -71,7 +71,7 @@ static void ISA(softmax_backward)(ptrdiff_t rows, ptrdiff_t n, const float *y, p
     }
 }
 
-static void ISA(similarity_kept)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride, const float *own,
+KERNEL void ISA(similarity_kept)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride, const float *own,
                                  const float *lengths, float threshold, float *y, ptrdiff_t y_stride) {
     if (n == 0) return;
     for (ptrdiff_t i = 0; i < rows; i++, x += stride, y += y_stride) {
@@ -86,7 +86,7 @@ static void ISA(similarity_kept)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_
     }
 }
 
-static void ISA(similarity_backward)(ptrdiff_t n, const float *s, ptrdiff_t s_stride, const float *cosines,
+KERNEL void ISA(similarity_backward)(ptrdiff_t n, const float *s, ptrdiff_t s_stride, const float *cosines,
                                      ptrdiff_t cosines_stride, const float *lengths, float *d, ptrdiff_t d_stride,
                                      float *pulls) {
     memset(pulls, 0, (size_t)n * sizeof(float));
@@ -118,7 +118,7 @@ static void ISA(similarity_backward)(ptrdiff_t n, const float *s, ptrdiff_t s_st
     }
 }
 
-static void ISA(column_sums)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *y) {
+KERNEL void ISA(column_sums)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *y) {
     ptrdiff_t i = 0;
     for (; i + 4 <= rows; i += 4, x += 4 * x_stride)
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -133,7 +133,7 @@ static void ISA(column_sums)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdif
             put(y + j, get(y + j, PART(n, j)) + get(x + j, PART(n, j)), PART(n, j));
 }
 
-static void ISA(add_scaled)(ptrdiff_t rows, ptrdiff_t n, float factor, const float *x, ptrdiff_t x_stride, float *y,
+KERNEL void ISA(add_scaled)(ptrdiff_t rows, ptrdiff_t n, float factor, const float *x, ptrdiff_t x_stride, float *y,
                             ptrdiff_t y_stride) {
     for (ptrdiff_t i = 0; i < rows; i++, x += x_stride, y += y_stride)
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -143,7 +143,7 @@ static void ISA(add_scaled)(ptrdiff_t rows, ptrdiff_t n, float factor, const flo
 }
 
 // Parts of 1,024 in single precision, their sums in double.
-static double ISA(sum_of_squares)(ptrdiff_t n, const float *x) {
+KERNEL double ISA(sum_of_squares)(ptrdiff_t n, const float *x) {
     double total = 0;
     for (ptrdiff_t at = 0; at < n; at += 1024) {
         ptrdiff_t count = n - at < 1024 ? n - at : 1024;
@@ -152,7 +152,7 @@ static double ISA(sum_of_squares)(ptrdiff_t n, const float *x) {
     return total;
 }
 
-static void ISA(adamw)(ptrdiff_t n, const vg_adamw *s, const float *g, float *m, float *v, float *w) {
+KERNEL void ISA(adamw)(ptrdiff_t n, const vg_adamw *s, const float *g, float *m, float *v, float *w) {
     for (ptrdiff_t j = 0; j < n; j += LANES) {
         ptrdiff_t part = PART(n, j);
         vf slope = get(g + j, part), mean = get(m + j, part), square = get(v + j, part);

@@ -22,11 +22,11 @@ INLINE ptrdiff_t NAME(panel_bytes)(ptrdiff_t k) {
     return (k + GROUP - 1) / GROUP * GROUP * PANEL + PANEL * (ptrdiff_t)(sizeof(float) + sizeof(int32_t));
 }
 
-static ptrdiff_t NAME(packed_bytes)(ptrdiff_t k, ptrdiff_t n) {
+KERNEL ptrdiff_t NAME(packed_bytes)(ptrdiff_t k, ptrdiff_t n) {
     return (n + PANEL - 1) / PANEL * NAME(panel_bytes)(k);
 }
 
-static void NAME(pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+KERNEL void NAME(pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
                        void *packed) {
     ptrdiff_t steps = (k + GROUP - 1) / GROUP;
     for (ptrdiff_t column = 0; column < n; column += PANEL) {
@@ -58,7 +58,7 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t n, const float *b, ptrdiff_t row_s
 }
 
 // Scales and zeros of the rows, then the rows.
-static ptrdiff_t NAME(scratch_bytes)(ptrdiff_t m, ptrdiff_t k) {
+KERNEL ptrdiff_t NAME(scratch_bytes)(ptrdiff_t m, ptrdiff_t k) {
     ptrdiff_t codes = row_bytes((k + GROUP - 1) / GROUP * GROUP, (ptrdiff_t)sizeof(NAME(code)));
     return BLOCK * 8 + (m < BLOCK ? m : BLOCK) * codes;
 }
@@ -161,7 +161,7 @@ INLINE void NAME(run_tile)(int rows, const struct panel *t, const struct NAME(co
     finish_tile(rows, sums, t, top + row);
 }
 
-static void NAME(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
+KERNEL void NAME(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
                           const void *packed, float *c, ptrdiff_t c_stride, const vg_epilogue *e, void *scratch) {
     struct panel t = {.k = k, .c = c, .c_stride = c_stride, .e = e};
     ptrdiff_t panel_bytes = NAME(panel_bytes)(k), steps = (k + GROUP - 1) / GROUP;

@@ -81,7 +81,7 @@ INLINE void outer_tile(ptrdiff_t k, const float *a, const float *b, int adds, pt
         }
 }
 
-static void ISA(outer)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const float *a, ptrdiff_t a_stride, const float *b,
+KERNEL void ISA(outer)(ptrdiff_t m, ptrdiff_t k, ptrdiff_t n, const float *a, ptrdiff_t a_stride, const float *b,
                        ptrdiff_t b_stride, int adds, float *c, ptrdiff_t c_stride, float *scratch) {
     float *strips = scratch + OUTER_ROWS * PANEL;
     for (ptrdiff_t top = 0; top < m; top += OUTER_ROWS) {

@@ -1,6 +1,6 @@
 // The rate that nothing can exceed: multiply-adds that depend on nothing but themselves, enough of them to fill the
 // units' pipelines.
-static float ISA(peak)(ptrdiff_t rounds) {
+KERNEL float ISA(peak)(ptrdiff_t rounds) {
     vf acc[12];
     vf factor = splat(0.999f), term = splat(0.001f);
     for (int i = 0; i < 12; i++) acc[i] = splat((float)i);

@@ -116,12 +116,12 @@ INLINE void run_product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, p
     }
 }
 
-static void ISA(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
+KERNEL void ISA(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
                          const float *packed, float *c, ptrdiff_t c_stride, const vg_epilogue *e) {
     run_product(m, n, k, a, a_stride, packed, PANEL, k * PANEL, 1, c, c_stride, e);
 }
 
-static void ISA(product_plain)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
+KERNEL void ISA(product_plain)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride,
                                const float *b, ptrdiff_t b_stride, float *c, ptrdiff_t c_stride,
                                const vg_epilogue *e) {
     run_product(m, n, k, a, a_stride, b, b_stride, PANEL, 0, c, c_stride, e);
@@ -155,7 +155,7 @@ INLINE void run_dots(int rows, int columns, ptrdiff_t k, const float *a, ptrdiff
         for (int j = 0; j < columns; j++) c[i * c_stride + j] = scale * sum_vf(acc[i][j]);
 }
 
-static void ISA(dots)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const float *b,
+KERNEL void ISA(dots)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t a_stride, const float *b,
                       ptrdiff_t b_stride, float scale, float *c, ptrdiff_t c_stride) {
     for (ptrdiff_t i = 0; i < m; i += 4)
         for (ptrdiff_t j = 0; j < n; j += 4) {

@@ -3,7 +3,7 @@
 #define PART(n, at) ((n) - (at) < LANES ? (n) - (at) : LANES)
 
 // Mean and variance in two passes: the mean first, then the squares of what is left, as PyTorch's numbers need.
-static void ISA(layer_norm)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, const float *gain,
+KERNEL void ISA(layer_norm)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, const float *gain,
                             const float *shift, float *y, ptrdiff_t y_stride) {
     for (ptrdiff_t i = 0; i < rows; i++, x += x_stride, y += y_stride) {
         vf total = {};
@@ -54,12 +54,12 @@ INLINE void softmax_row(ptrdiff_t n, float *x) {
     for (ptrdiff_t j = 0; j < n; j += LANES) put(x + j, get(x + j, PART(n, j)) * scale, PART(n, j));
 }
 
-static void ISA(softmax)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride) {
+KERNEL void ISA(softmax)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride) {
     if (n == 0) return;
     for (ptrdiff_t i = 0; i < rows; i++) softmax_row(n, x + i * stride);
 }
 
-static void ISA(similarity)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride, const float *own,
+KERNEL void ISA(similarity)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t stride, const float *own,
                             const float *lengths, float threshold) {
     if (n == 0) return;
     for (ptrdiff_t i = 0; i < rows; i++, x += stride) {
@@ -72,7 +72,7 @@ static void ISA(similarity)(ptrdiff_t rows, ptrdiff_t n, float *x, ptrdiff_t str
     }
 }
 
-static void ISA(decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio,
+KERNEL void ISA(decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float ratio,
                        const float *beyond, float *y, ptrdiff_t y_stride, const vg_epilogue *e) {
     for (ptrdiff_t j = 0; j < n; j += LANES) {
         ptrdiff_t part = PART(n, j);
@@ -90,12 +90,12 @@ static void ISA(decay)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_
     }
 }
 
-static void ISA(quick_gelu)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *y,
+KERNEL void ISA(quick_gelu)(ptrdiff_t rows, ptrdiff_t n, const float *x, ptrdiff_t x_stride, float *y,
                             ptrdiff_t y_stride) {
     for (ptrdiff_t i = 0; i < rows; i++, x += x_stride, y += y_stride)
         for (ptrdiff_t j = 0; j < n; j += LANES) put(y + j, quick_gelu_vf(get(x + j, PART(n, j))), PART(n, j));
 }
 
-static void ISA(exponential)(ptrdiff_t n, const float *x, float *y) {
+KERNEL void ISA(exponential)(ptrdiff_t n, const float *x, float *y) {
     for (ptrdiff_t j = 0; j < n; j += LANES) put(y + j, exp_vf(get(x + j, PART(n, j))), PART(n, j));
 }
