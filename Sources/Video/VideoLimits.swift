@@ -16,6 +16,9 @@ public struct VideoLimits: Equatable, Sendable {
     /// What the command line allows.
     public init() {}
 
+    /// What is said where nothing came for too long.
+    var silence: String { "ffmpeg gave nothing for \(Int(patience.inSeconds)) seconds and was ended" }
+
     /// Bytes that the decoder takes at once: of two frames, with room for their edges.
     var allocation: Int { 16 * pixels }
 }
