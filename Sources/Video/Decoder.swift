@@ -14,9 +14,6 @@ final class Decoder: Sendable {
         var isFull = false
     }
 
-    /// Frames that may have been told of and not taken. There are bytes enough in a hostile file for any number of them.
-    private static let mostMarks = 1 << 16
-
     let call: DecoderCall
     let process: Subprocess
     private let board: Monitor<Board>
@@ -37,7 +34,7 @@ final class Decoder: Sendable {
         let board = Monitor(Board(log: VideoLog(mark: call.mark, keepsMarks: keepsMarks)))
         (self.call, self.process, self.board) = (call, process, board)
         let code = OwnThread.run(name: "vigil-ffmpeg", stackBytes: 1 << 18) { [process] in
-            Self.read(process, to: board)
+            Self.read(process, to: board, most: limits.marks)
             board.withLock { $0.hasEnded = true }
             board.wakeAll()
         }
@@ -73,7 +70,7 @@ final class Decoder: Sendable {
     func take() {
         let isRoom = board.withLock { board in
             board.log.takeMark()
-            return board.isFull && board.log.marks.count <= Self.mostMarks / 2
+            return board.isFull && board.log.marks.count <= call.limits.marks / 2
         }
         if isRoom { board.wakeAll() }
     }
@@ -143,10 +140,10 @@ final class Decoder: Sendable {
     }
 
     /// Waits while too many frames have been told of: then the process waits too, as soon as nobody reads what it says.
-    private static func awaitRoom(on board: Monitor<Board>) {
-        board.withLock { $0.isFull = $0.log.marks.count > mostMarks }
+    private static func awaitRoom(on board: Monitor<Board>, _ most: Int) {
+        board.withLock { $0.isFull = $0.log.marks.count > most }
         board.wait { board -> Void? in
-            guard board.isFull, !board.isStarved, !board.isLeft, board.log.marks.count > mostMarks / 2 else {
+            guard board.isFull, !board.isStarved, !board.isLeft, board.log.marks.count > most / 2 else {
                 board.isFull = false
                 return ()
             }
@@ -155,7 +152,7 @@ final class Decoder: Sendable {
     }
 
     /// Reads lines until nobody can write any more; of a long one only its beginning is kept.
-    private static func read(_ process: Subprocess, to board: Monitor<Board>) {
+    private static func read(_ process: Subprocess, to board: Monitor<Board>, most: Int) {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         var line: [UInt8] = []
         while true {
@@ -173,7 +170,7 @@ final class Decoder: Sendable {
             }
             line += rest.prefix(VideoLog.mostBytes - line.count)
             if isNews { board.wakeAll() }
-            awaitRoom(on: board)
+            awaitRoom(on: board, most)
         }
         let text = String(decoding: line, as: UTF8.self)
         board.withLock { $0.log.take(text) }

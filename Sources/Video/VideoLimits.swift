@@ -13,6 +13,9 @@ public struct VideoLimits: Equatable, Sendable {
     /// Threads that decode.
     public var threads = 2
 
+    /// Frames that may have been told of and not taken: there are bytes enough in a hostile file for any number of them.
+    var marks = 1 << 16
+
     /// What the command line allows.
     public init() {}
 
