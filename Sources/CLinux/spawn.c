@@ -51,6 +51,9 @@ static int filter_calls(void) {
         REFUSE_CALL(__NR_finit_module),
         REFUSE_CALL(__NR_kexec_load),
         REFUSE_CALL(425 /* io_uring_setup */),
+        /* Whoever left the group would not be killed with it. */
+        REFUSE_CALL(__NR_setsid),
+        REFUSE_CALL(__NR_setpgid),
         /* Of sockets those of one machine alone: bubblewrap asks the kernel by AF_NETLINK for its loopback. */
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 4),
         LOAD(args[0]),
@@ -78,13 +81,17 @@ static void close_from(int first) {
     for (int descriptor = first; descriptor < last; descriptor++) close(descriptor);
 }
 
-static int bound(int what, uint64_t most) {
+/* `most`, and at the very end so much more. */
+static int bound_twice(int what, uint64_t most, uint64_t more) {
     struct rlimit old;
     if (getrlimit(what, &old) != 0) return -1;
-    struct rlimit new = {most, most};
-    if (old.rlim_max < most) new.rlim_cur = new.rlim_max = old.rlim_max;
+    struct rlimit new = {most, most + more};
+    if (old.rlim_max < new.rlim_max) new.rlim_max = old.rlim_max;
+    if (new.rlim_max < new.rlim_cur) new.rlim_cur = new.rlim_max;
     return setrlimit(what, &new);
 }
+
+static int bound(int what, uint64_t most) { return bound_twice(what, most, 0); }
 
 /* What the child does until it is another program: calls of the system alone, the other threads of the process are gone. */
 static void become(const struct vigil_child *child, int *report, pid_t parent) {
@@ -113,7 +120,8 @@ static void become(const struct vigil_child *child, int *report, pid_t parent) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return;
     /* The thread that started this one may be gone since. */
     if (getppid() != parent) _exit(127);
-    if (bound(RLIMIT_AS, child->memory) != 0 || bound(RLIMIT_CPU, child->processor_seconds) != 0
+    /* Where both limits of time are one the signal is SIGKILL, which tells nothing. */
+    if (bound(RLIMIT_AS, child->memory) != 0 || bound_twice(RLIMIT_CPU, child->processor_seconds, 5) != 0
         || bound(RLIMIT_FSIZE, 0) != 0 || bound(RLIMIT_CORE, 0) != 0 || bound(RLIMIT_NOFILE, 64) != 0)
         return;
     /* In a namespace of its own it counts what is in there; otherwise all that its user has running. */
@@ -128,10 +136,21 @@ int vigil_pipe(int ends[2], int bytes) {
     return 0;
 }
 
+/* A process may begin with its children ignored: then the system reaps them, and nobody learns how they ended. */
+static void await_children(void) {
+    struct sigaction action;
+    if (sigaction(SIGCHLD, NULL, &action) != 0) return;
+    if (action.sa_handler != SIG_IGN && !(action.sa_flags & SA_NOCLDWAIT)) return;
+    if (action.sa_handler == SIG_IGN) action.sa_handler = SIG_DFL;
+    action.sa_flags &= ~SA_NOCLDWAIT;
+    sigaction(SIGCHLD, &action, NULL);
+}
+
 int vigil_start_child(const struct vigil_child *child, pid_t *pid) {
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0) return errno;
     pid_t parent = getpid();
+    await_children();
     /* No handler of ours may run in the child. */
     sigset_t all, old;
     sigfillset(&all);
@@ -163,9 +182,11 @@ int vigil_start_child(const struct vigil_child *child, pid_t *pid) {
 }
 
 int vigil_wait_child(pid_t pid) {
-    siginfo_t info;
+    siginfo_t info = {0};
     /* As long as it is not reaped its number, and that of its group, are nobody else's. */
-    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0) {
+        /* It has been reaped, so that nobody knows how it ended: not well, for all that can be said. */
+        if (errno != EINTR) return -SIGKILL;
     }
     kill(-pid, SIGKILL);
     return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;

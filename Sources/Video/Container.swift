@@ -70,8 +70,9 @@ public enum VideoContainer: String, CaseIterable, Sendable {
     /// Boxes that a QuickTime file may begin with, and all that came of it.
     private static let boxes = ["ftyp", "moov", "mdat", "wide", "free", "skip", "pnot"]
 
+    /// Whether it begins with two packets or more, or is one alone: a single byte says nothing of a file that goes on.
     private static func hasPackets(_ front: [UInt8], from start: Int, step: Int) -> Bool {
-        guard front.count > start + 2 * step else { return front.count >= 188 && front[0] == 0x47 && start == 0 }
+        guard front.count >= 2 * step else { return start == 0 && front.count == 188 && front[0] == 0x47 }
         return stride(from: start, to: front.count, by: step).allSatisfy { front[$0] == 0x47 }
     }
 }

@@ -6,6 +6,12 @@ final class Decoder: Sendable {
     private struct Board: Sendable {
         var log: VideoLog
         var hasEnded = false
+        /// Whether whoever takes frames waits for pixels, which may come only after more has been said.
+        var isStarved = false
+        /// Whether nobody takes frames any more, so that all that is said is to be read.
+        var isLeft = false
+        /// Whether so many frames have been told of that no more is read.
+        var isFull = false
     }
 
     let call: DecoderCall
@@ -28,7 +34,7 @@ final class Decoder: Sendable {
         let board = Monitor(Board(log: VideoLog(mark: call.mark, keepsMarks: keepsMarks)))
         (self.call, self.process, self.board) = (call, process, board)
         let code = OwnThread.run(name: "vigil-ffmpeg", stackBytes: 1 << 18) { [process] in
-            Self.read(process, to: board)
+            Self.read(process, to: board, most: limits.marks)
             board.withLock { $0.hasEnded = true }
             board.wakeAll()
         }
@@ -38,7 +44,10 @@ final class Decoder: Sendable {
         }
     }
 
-    deinit { process.kill() }
+    deinit {
+        process.kill()
+        leave()
+    }
 
     /// What was said until now.
     var log: VideoLog { board.withLock { $0.log } }
@@ -58,12 +67,29 @@ final class Decoder: Sendable {
     }
 
     /// Takes the next frame's mark away.
-    func take() { board.withLock { _ = $0.log.marks.removeFirst() } }
+    func take() {
+        let isRoom = board.withLock { board in
+            board.log.takeMark()
+            return board.isFull && board.log.marks.count <= call.limits.marks / 2
+        }
+        if isRoom { board.wakeAll() }
+    }
+
+    /// From now on nobody takes frames.
+    private func leave() {
+        board.withLock { $0.isLeft = true }
+        board.wakeAll()
+    }
 
     /// Waits until all has been said and the process is gone; ends it where that takes too long.
     func finish() -> (log: VideoLog, end: Subprocess.End?) {
+        leave()
         let deadline = Deadline(in: call.limits.patience)
-        let end = process.wait(until: deadline)
+        var end = process.wait(until: deadline)
+        // bubblewrap tells of a signal as shells do. Codes above these are ffmpeg's own, made of its errors.
+        if call.ffmpeg.isolation == .bubblewrap, case .exited(let code)? = end, (129...159).contains(code) {
+            end = .killed(code - 128)
+        }
         if end == nil { process.kill() }
         _ = board.wait(until: Deadline(in: .seconds(5))) { $0.hasEnded ? true : nil }
         return (log, end)
@@ -73,8 +99,7 @@ final class Decoder: Sendable {
     func fill(_ target: UnsafeMutableRawBufferPointer) -> Int {
         var done = 0
         while done < target.count {
-            var entry = pollfd(fd: process.output, events: Int16(POLLIN), revents: 0)
-            let found = poll(&entry, 1, Deadline(in: call.limits.patience).milliseconds)
+            let found = awaitPixels()
             if found < 0, errno == EINTR { continue }
             guard found > 0 else { break }
             let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
@@ -84,6 +109,21 @@ final class Decoder: Sendable {
             done += count
         }
         return done
+    }
+
+    /// As poll has it, and errno.
+    private func awaitPixels() -> CInt {
+        var entry = pollfd(fd: process.output, events: Int16(POLLIN), revents: 0)
+        let found = poll(&entry, 1, 0)
+        guard found == 0 else { return found }
+        // It may hold pixels back until more frames have come, of which it tells first.
+        board.withLock { $0.isStarved = true }
+        board.wakeAll()
+        let late = poll(&entry, 1, Deadline(in: call.limits.patience).milliseconds)
+        let code = errno
+        board.withLock { $0.isStarved = false }
+        errno = code
+        return late
     }
 
     /// Reads the pixels of a frame that nobody wants; false where they end.
@@ -99,8 +139,20 @@ final class Decoder: Sendable {
         return true
     }
 
+    /// Waits while too many frames have been told of: then the process waits too, as soon as nobody reads what it says.
+    private static func awaitRoom(on board: Monitor<Board>, _ most: Int) {
+        board.withLock { $0.isFull = $0.log.marks.count > most }
+        board.wait { board -> Void? in
+            guard board.isFull, !board.isStarved, !board.isLeft, board.log.marks.count > most / 2 else {
+                board.isFull = false
+                return ()
+            }
+            return nil
+        }
+    }
+
     /// Reads lines until nobody can write any more; of a long one only its beginning is kept.
-    private static func read(_ process: Subprocess, to board: Monitor<Board>) {
+    private static func read(_ process: Subprocess, to board: Monitor<Board>, most: Int) {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         var line: [UInt8] = []
         while true {
@@ -118,6 +170,7 @@ final class Decoder: Sendable {
             }
             line += rest.prefix(VideoLog.mostBytes - line.count)
             if isNews { board.wakeAll() }
+            awaitRoom(on: board, most)
         }
         let text = String(decoding: line, as: UTF8.self)
         board.withLock { $0.log.take(text) }

@@ -8,6 +8,8 @@ public struct FFmpeg: Equatable, Sendable {
     public let version: String
     /// The strictest that works here.
     public let isolation: Isolation
+    /// What was wrong with bubblewrap where it is there and did not work; nil where it is not there, or works.
+    public internal(set) var sandboxFault: String?
 
     /// Looks for the program, and asks it for its version in the strictest isolation that works here.
     ///
@@ -21,19 +23,39 @@ public struct FFmpeg: Equatable, Sendable {
         guard ProgramPath.isProgram(named), let program = CanonicalPath.of(named) else {
             throw FFmpegError("--ffmpeg \(named): expected a program that can be run")
         }
-        var said = ""
+        var fault = "it does not start"
+        var sandboxFault: String?
         for isolation in Isolation.allCases {
             let limits = VideoLimits()
             guard let command = isolation.command(program, ["-hide_banner", "-version"], limits) else { continue }
-            guard let process = try? Subprocess(command) else { continue }
-            let output = firstBytes(of: process)
-            guard process.wait(until: Deadline(in: .seconds(20))) == .exited(0) else { continue }
-            said = output
-            guard let version = version(in: output) else { continue }
-            return FFmpeg(path: program, version: version, isolation: isolation)
+            let found = asked(command)
+            if let version = found.version {
+                return FFmpeg(path: program, version: version, isolation: isolation, sandboxFault: sandboxFault)
+            }
+            fault = found.fault
+            if isolation == .bubblewrap { sandboxFault = fault }
         }
-        let found = said.isEmpty ? "it does not start" : "it says '\(said.prefix(60))'"
-        throw FFmpegError("\(named) is not ffmpeg: asked for its version, \(found)")
+        throw FFmpegError("\(named) is not ffmpeg: asked for its version, \(fault)")
+    }
+
+    /// The version that a program tells, or what is wrong with it.
+    private static func asked(_ command: Subprocess.Command) -> (version: String?, fault: String) {
+        let process: Subprocess
+        do throws(SubprocessError) { process = try Subprocess(command) } catch {
+            return (nil, "it does not start: \(errnoText(error.code))")
+        }
+        let output = firstBytes(of: process.output, process)
+        let errors = firstBytes(of: process.errors, process)
+        let told =
+            errors.pieces(between: ASCII.lineFeed).first { !$0.isEmpty }.map { ": \(quoted($0, limit: 120))" } ?? ""
+        switch process.wait(until: Deadline(in: .seconds(20))) {
+        case .exited(0)?:
+            if let version = version(in: output) { return (version, "") }
+            return (nil, output.isEmpty ? "it says nothing" : "it says \(quoted(output, limit: 60))")
+        case .exited(let code)?: return (nil, "it ends with exit code \(code)\(told)")
+        case .killed(let signal)?: return (nil, "it is ended by signal \(signal)\(told)")
+        case nil: return (nil, "it does not end")
+        }
     }
 
     /// `ffmpeg version 5.1.9-0+deb12u1 Copyright …`.
@@ -59,17 +81,17 @@ public struct FFmpeg: Equatable, Sendable {
         return ["-fps_mode", "passthrough"]
     }
 
-    private static func firstBytes(of process: Subprocess) -> String {
+    private static func firstBytes(of descriptor: CInt, _ process: Subprocess) -> String {
         let deadline = Deadline(in: .seconds(20))
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 14)
         while bytes.count < 1 << 16 {
-            var entry = pollfd(fd: process.output, events: Int16(POLLIN), revents: 0)
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, deadline.milliseconds) > 0 else {
                 process.kill()
                 break
             }
-            let count = read(process.output, &buffer, buffer.count)
+            let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { break }
             bytes += buffer.prefix(count)
         }

@@ -11,9 +11,10 @@ struct VideoFault {
     ///
     /// - Parameters:
     ///   - log: what the decoder said
-    ///   - end: how it ended
+    ///   - end: how it ended; nil where it did not in time
     func none(_ log: VideoLog, _ end: Subprocess.End?) -> FrameError {
-        if case .killed(let signal)? = end {
+        guard let end else { return FrameError(.malformed, limits.silence) }
+        if case .killed(let signal) = end {
             if signal == SIGXCPU {
                 return FrameError(
                     .tooLarge, "decoding it takes more than \(limits.processorSeconds) seconds of a processor")
@@ -25,7 +26,7 @@ struct VideoFault {
         if says("matches no streams") {
             return FrameError(.unsupported, "it has no video, only sound, subtitles or a cover picture")
         }
-        if says("Error while opening decoder") || says("Cannot determine format"), let codec = log.refused.last {
+        if says("Error while opening decoder"), let codec = log.refused.last {
             return FrameError(.unsupported, "its video is \(codec), which is not decoded here: \(advice)")
         }
         if says("moov atom not found") {
@@ -37,7 +38,7 @@ struct VideoFault {
                 .unreadable,
                 "the decoder may not read it: it has no rights but those of this user, who is not the file's")
         }
-        if says("max_pixels") || says("Picture size") || says("Cannot allocate memory") {
+        if says("exceeds specified max pixel count") {
             return FrameError(.tooLarge, "its frames are larger than the \(limits.pixels) pixels that are decoded")
         }
         if says("Unknown decoder") || says("no decoder found") || (says("Decoder (codec") && says("not found")) {

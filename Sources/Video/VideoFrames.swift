@@ -3,12 +3,37 @@ import Platform
 
 /// The frames of a video, decoded by ffmpeg while they are asked for.
 public final class VideoFrames: FrameSource {
+    /// Why a video was not decoded as a whole.
+    public enum Cut: String, Sendable {
+        /// Its file is damaged or ends early: the next time it is the same.
+        case damage
+        /// It has more than a limit allows.
+        case limit
+        /// The decoder was ended, crashed, or gave nothing for too long: the next time more may come.
+        case end
+
+        /// - Parameters:
+        ///   - end: how the decoder ended; nil where it did not in time
+        ///   - faults: what it said was wrong, so many lines
+        init?(_ end: Subprocess.End?, faults: Int) {
+            switch end {
+            case .exited(0)?:
+                guard faults > 0 else { return nil }
+                self = .damage
+            case .exited?: self = .damage
+            case .killed?, nil: self = .end
+            }
+        }
+    }
+
     /// What came, once no more comes.
     public struct Outcome: Equatable, Sendable {
         /// What is known of the frames that came.
         public let facts: VideoFacts
         /// Whether the video was not decoded as a whole: its file ends early, or is damaged, or more than a limit allows.
-        public let isTruncated: Bool
+        public var isTruncated: Bool { cut != nil }
+        /// Why it was not.
+        public let cut: Cut?
         /// What is to be said of it.
         public let warnings: [String]
     }
@@ -90,14 +115,14 @@ public final class VideoFrames: FrameSource {
     /// What is said of the next frame; nil where there is none.
     private func awaited() throws(FrameError) -> VideoLog.Mark? {
         guard !hasEnded else { return nil }
-        var reason: String?
+        var reason: (text: String, cut: Cut)?
         if taken >= limits.frames {
-            reason = "only its first \(limits.frames) frames were taken"
+            reason = ("only its first \(limits.frames) frames were taken", .limit)
         } else {
             switch decoder.next() {
             case .frame(let mark): return mark
             case .end: break
-            case .late: reason = "ffmpeg gave nothing for \(Int(limits.patience.inSeconds)) seconds and was ended"
+            case .late: reason = (limits.silence, .end)
             }
         }
         _ = try end(stopped: reason)
@@ -141,30 +166,32 @@ public final class VideoFrames: FrameSource {
         if let seconds, seconds > last { lastSeconds = seconds } else { lastSeconds = last + 1 / (first.rate ?? 25) }
     }
 
-    private func end(stopped reason: String? = nil) throws(FrameError) -> Bool {
+    private func end(stopped reason: (text: String, cut: Cut)? = nil) throws(FrameError) -> Bool {
         hasEnded = true
         if reason != nil { decoder.process.kill() }
         let (log, end) = decoder.finish()
         let fault = VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits)
         guard taken > 0 else {
-            if let reason { throw FrameError(.malformed, reason) }
+            if let reason { throw FrameError(.malformed, reason.text) }
             // A video may have no frame at all, and nothing wrong with it.
             guard end == .exited(0), log.faults.isEmpty else { throw fault.none(log, end) }
-            outcome = Outcome(facts: log.facts, isTruncated: false, warnings: [])
+            outcome = Outcome(facts: log.facts, cut: nil, warnings: [])
             return false
         }
         var warnings: [String] = []
-        let isTruncated = reason != nil || end != .exited(0) || log.facts.faults > 0
+        let cut = reason?.cut ?? Cut(end, faults: log.facts.faults)
         if let reason {
-            warnings.append(reason)
+            warnings.append(reason.text)
+        } else if end == nil {
+            warnings.append(limits.silence)
         } else if end != .exited(0) {
             warnings.append("decoding ended early, after \(counted(taken, "frame"))" + Self.told(log))
-        } else if isTruncated {
+        } else if cut != nil {
             warnings.append(
                 "parts of it are damaged or missing: \(counted(taken, "frame")) could be decoded" + Self.told(log))
         }
         warnings += VideoLook.warnings(on: log.facts, isHDR: first.isHDR, isToneMapped: isToneMapped)
-        outcome = Outcome(facts: log.facts, isTruncated: isTruncated, warnings: warnings)
+        outcome = Outcome(facts: log.facts, cut: cut, warnings: warnings)
         return false
     }
 

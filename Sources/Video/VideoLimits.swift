@@ -13,8 +13,14 @@ public struct VideoLimits: Equatable, Sendable {
     /// Threads that decode.
     public var threads = 2
 
+    /// Frames that may have been told of and not taken: there are bytes enough in a hostile file for any number of them.
+    var marks = 1 << 16
+
     /// What the command line allows.
     public init() {}
+
+    /// What is said where nothing came for too long.
+    var silence: String { "ffmpeg gave nothing for \(Int(patience.inSeconds)) seconds and was ended" }
 
     /// Bytes that the decoder takes at once: of two frames, with room for their edges.
     var allocation: Int { 16 * pixels }

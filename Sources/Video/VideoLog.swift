@@ -72,11 +72,14 @@ struct VideoLog {
     private var timeBase: Double?
     private var isInput = false
     private(set) var facts = VideoFacts()
+    private var queue: [Mark] = []
+    /// Marks at the queue's beginning that have been taken.
+    private var head = 0
     /// Frames whose pixels have not been taken.
-    var marks: [Mark] = []
+    var marks: ArraySlice<Mark> { queue[head...] }
     /// The last lines that told of something wrong.
     private(set) var faults: [String] = []
-    /// What was refused because it is on no list.
+    /// What was refused because it is on no list, each once, in the order in which it was refused last.
     private(set) var refused: [String] = []
 
     /// - Parameters:
@@ -116,12 +119,25 @@ struct VideoLog {
         }
     }
 
+    /// Takes the first mark away, where there is one.
+    mutating func takeMark() {
+        guard head < queue.count else { return }
+        head += 1
+        guard head >= 1_024, head >= queue.count / 2 else { return }
+        queue.removeFirst(head)
+        head = 0
+    }
+
     private mutating func takeFault(_ text: String) {
         if let start = Self.place(of: ") not on whitelist", in: text[...]), let rest = text.rest(after: "Codec (") {
             let name = String(rest[..<start])
-            if refused.count < Self.mostFaults, !refused.contains(where: { $0.hasBytes(of: name) }) {
-                refused.append(name)
+            // The last one is that of the video, when its decoder is opened, however often the sound's was asked for before.
+            if let known = refused.firstIndex(where: { $0.hasBytes(of: name) }) {
+                refused.remove(at: known)
+            } else if refused.count == Self.mostFaults {
+                refused.removeFirst()
             }
+            refused.append(name)
             return
         }
         facts.faults += 1
@@ -160,7 +176,7 @@ struct VideoLog {
             text.rest(after: "n:").flatMap {
                 ASCII.number($0.utf8.drop { $0 == ASCII.space }.prefix(while: ASCII.isDigit), most: 15)
             } ?? 0
-        if keepsMarks { marks.append(Mark(size: known, seconds: seconds, number: number)) }
+        if keepsMarks { queue.append(Mark(size: known, seconds: seconds, number: number)) }
     }
 
     private mutating func note(_ seconds: Double?) {

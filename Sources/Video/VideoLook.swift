@@ -17,10 +17,14 @@ public struct VideoLook {
         let (log, end) = try run(.facts(frames: 1, isToneMapped: false))
         let facts = log.facts
         guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else { throw fault.none(log, end) }
-        guard facts.isHDR else { return (facts, false) }
-        // Not every ffmpeg has what that takes.
-        let (mapped, mappedEnd) = try run(.facts(frames: 1, isToneMapped: true))
-        return (facts, mappedEnd == .exited(0) && mapped.facts.frames > 0)
+        return (facts, try isMapped(facts))
+    }
+
+    /// Whether its high dynamic range can be mapped: not every ffmpeg has what that takes.
+    private func isMapped(_ facts: VideoFacts) throws(FrameError) -> Bool {
+        guard facts.isHDR else { return false }
+        let (mapped, end) = try run(.facts(frames: 1, isToneMapped: true))
+        return end == .exited(0) && mapped.facts.frames > 0
     }
 
     /// What all of the video says, each frame decoded; nothing is made of them.
@@ -29,15 +33,15 @@ public struct VideoLook {
     public func all(progress: (Int, Int?) -> Void = { _, _ in }) throws(FrameError) -> VideoFrames.Outcome {
         let decoder = try Decoder(file, ffmpeg, limits, .facts(frames: nil, isToneMapped: false))
         var last = (frames: 0, at: MonotonicTime.now)
-        var reason: String?
+        var reason: (text: String, cut: VideoFrames.Cut)?
         while decoder.process.wait(until: Deadline(in: .milliseconds(200))) == nil {
             let facts = decoder.log.facts
             progress(facts.frames, facts.expectedFrames)
             if facts.frames > last.frames { last = (facts.frames, .now) }
             if MonotonicTime.now - last.at > limits.patience {
-                reason = "ffmpeg gave nothing for \(Int(limits.patience.inSeconds)) seconds and was ended"
+                reason = (limits.silence, .end)
             } else if facts.frames > limits.frames {
-                reason = "only its first \(limits.frames) frames were looked at"
+                reason = ("only its first \(limits.frames) frames were looked at", .limit)
             } else {
                 continue
             }
@@ -45,16 +49,19 @@ public struct VideoLook {
         }
         let (log, end) = decoder.finish()
         let facts = log.facts
-        guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else { throw fault.none(log, end) }
-        var warnings = reason.map { [$0] } ?? []
-        let isTruncated = end != .exited(0) || facts.faults > 0
-        if isTruncated, reason == nil {
+        guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else {
+            if let reason { throw FrameError(.malformed, reason.text) }
+            throw fault.none(log, end)
+        }
+        var warnings = reason.map { [$0.text] } ?? []
+        let cut = reason?.cut ?? VideoFrames.Cut(end, faults: facts.faults)
+        if cut != nil, reason == nil {
             warnings.append(
                 "parts of it are damaged or missing: \(counted(facts.frames, "frame")) could be decoded"
                     + (log.faults.first.map { " (ffmpeg: \($0))" } ?? ""))
         }
-        warnings += Self.warnings(on: facts, isHDR: facts.isHDR, isToneMapped: true)
-        return VideoFrames.Outcome(facts: facts, isTruncated: isTruncated, warnings: warnings)
+        warnings += Self.warnings(on: facts, isHDR: facts.isHDR, isToneMapped: try isMapped(facts))
+        return VideoFrames.Outcome(facts: facts, cut: cut, warnings: warnings)
     }
 
     private var fault: VideoFault { VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits) }

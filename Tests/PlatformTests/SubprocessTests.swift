@@ -28,6 +28,18 @@ struct SubprocessTests {
         #expect(output == "one\n")
     }
 
+    @Test("it is told that its time is over, and ends by that")
+    func time() throws {
+        let process = try Subprocess(
+            Subprocess.Command("/bin/sh", ["-c", "while :; do :; done"], processorSeconds: 1))
+        #expect(process.wait(until: Deadline(in: .seconds(60))) == .killed(SIGXCPU))
+    }
+
+    @Test("it can't leave the group that it is killed with")
+    func session() throws {
+        #expect(try run("setsid sleep 600 2>/dev/null && echo left || echo stayed").output == "stayed\n")
+    }
+
     @Test("it has three descriptors and no other, whatever this process holds")
     func descriptors() throws {
         let held = open("/dev/null", O_RDONLY)

@@ -2,7 +2,8 @@ import Frames
 import Platform
 import TestSupport
 import Testing
-import Video
+
+@testable import Video
 
 @Suite(
     "Videos that ffmpeg decodes", .enabled(if: Clips.hasFFmpeg, "needs the program ffmpeg"), .timeLimit(.minutes(5)))
@@ -152,6 +153,29 @@ struct DecodingTests {
         }
     }
 
+    @Test("more frames are told of than anybody keeps in mind, and each comes all the same")
+    func crowd() throws {
+        let clips = try Clips()
+        let count = 6_000
+        let pixels = try clips.write([UInt8](repeating: 7, count: count), to: "pixels.grey")
+        let input = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-r", "30", "-i", pixels]
+        let path = try #require(try clips.scene("a.avi", by: ["-c:v", "rawvideo", "-pix_fmt", "bgr24"], input))
+        var limits = VideoLimits()
+        (limits.patience, limits.marks) = (.seconds(20), 1_024)
+        let selection = FrameSelection(every: 64, place: 0)
+        let idle = try Decoder(
+            VideoFile(path: path), clips.ffmpeg, limits, .pixels(of: selection, isToneMapped: false))
+        while idle.log.marks.count <= 1_024, idle.process.wait(until: Deadline(in: .milliseconds(100))) == nil {}
+        #expect(idle.process.wait(until: Deadline(in: .milliseconds(500))) == nil, "it waits for somebody to take them")
+        #expect((1_025..<2_500).contains(idle.log.marks.count))
+        idle.process.kill()
+        let frames = try VideoFrames(VideoFile(path: path), by: clips.ffmpeg, only: selection, limits: limits)
+        var frame: Frame?
+        var seen = 0
+        while try selection.has(seen) ? frames.next(into: &frame) : frames.skip(in: &frame) { seen += 1 }
+        #expect(seen == count && frames.outcome?.isTruncated == false)
+    }
+
     @Test("unequal times are told, and are what they are")
     func variableRate() throws {
         let clips = try Clips()
@@ -189,6 +213,10 @@ struct DecodingTests {
             #expect(fault(clips.path("a.mp4"), clips)?.reason.contains("only sound") == true)
         }
         if let path = try clips.scene("a.avi", by: ["-c:v", "wmv2"]) {
+            #expect(fault(path, clips)?.reason.contains("its video is wmv2, which is not decoded here") == true)
+        }
+        let both = ["-f", "lavfi", "-i", "sine=duration=1", "-c:v", "wmv2", "-c:a", "libmp3lame"]
+        if let path = try clips.scene("both.avi", by: both) {
             #expect(fault(path, clips)?.reason.contains("its video is wmv2, which is not decoded here") == true)
         }
         let whole = try #require(try clips.scene("b.mp4", by: ["-c:v", "mpeg4"]))

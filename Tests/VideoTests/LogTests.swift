@@ -74,6 +74,28 @@ struct LogTests {
             found.facts.faults == 40 && found.faults.count == VideoLog.mostFaults && found.faults.last == "fault 39")
     }
 
+    @Test(
+        "what was refused last is the last one: the video's codec, which is asked for before the sound's and after it")
+    func refusals() {
+        let found = log(
+            ["wmv2", "aac", "aac", "wmv2"].map { "[\($0) @ 0x1] [error] Codec (\($0)) not on whitelist 'h264'" })
+        #expect(found.refused == ["aac", "wmv2"])
+        let many = log((0..<100).map { "[x @ 0x1] [error] Codec (c\($0)) not on whitelist 'h264'" })
+        #expect(many.refused.count == VideoLog.mostFaults && many.refused.last == "c99")
+    }
+
+    @Test("marks are taken in their order, however many there are")
+    func taken() {
+        var found = log(head)
+        for number in 0..<5_000 { found.take(shown(number, "\(number)")) }
+        for number in 0..<5_000 {
+            #expect(found.marks.first?.number == number && found.marks.count == 5_000 - number)
+            found.takeMark()
+        }
+        found.takeMark()
+        #expect(found.marks.isEmpty)
+    }
+
     @Test("any bytes at all change nothing but what is counted")
     func nonsense() {
         let lines =
@@ -155,6 +177,21 @@ struct CallTests {
         #expect(Array(all.suffix(3)) == ["--", "/opt/ff/ffmpeg", "-x"])
     }
 
+    @Test("what gives nothing was ended, which is said, and not that the file is damaged")
+    func silence() throws {
+        let folder = try ScratchFolder()
+        let program = try folder.write(Array("#!/bin/sh\nexec sleep 600\n".utf8), to: "ffmpeg").path
+        #expect(chmod(program, 0o700) == 0)
+        let video = try folder.write([0, 0, 0, 32] + Array("ftypisom".utf8), to: "a.mp4").path
+        var limits = VideoLimits()
+        limits.patience = .seconds(1)
+        let ffmpeg = FFmpeg(path: program, version: "5.1", isolation: .limits)
+        let expected = FrameError(.malformed, "ffmpeg gave nothing for 1 seconds and was ended")
+        let file = try VideoFile(path: video)
+        #expect(failure(of: FrameError.self) { _ = try VideoFrames(file, by: ffmpeg, limits: limits) } == expected)
+        #expect(failure(of: FrameError.self) { _ = try VideoLook(file, by: ffmpeg, limits: limits).all() } == expected)
+    }
+
     @Test("what is no program, or no ffmpeg, is refused by its name")
     func wrongPrograms() {
         for path in ["/nowhere/ffmpeg", "/etc", "/bin/true"] {
@@ -191,6 +228,16 @@ struct ContainerTests {
         ])
     func others(text: String) {
         #expect(container(Array(text.utf8)) == nil)
+    }
+
+    @Test("a transport stream is two packets or more, or one alone: not any file with a G in front")
+    func packets() {
+        #expect(
+            container(Array(packets(188).prefix(188))) == .mpegts
+                && container(Array(packets(188).prefix(376))) == .mpegts)
+        #expect(container(Array(packets(192, from: 4).prefix(384))) == .mpegts)
+        #expect(container(Array(packets(188).prefix(187))) == nil && container(Array(packets(188).prefix(300))) == nil)
+        #expect(container([0x47] + [UInt8](repeating: 0x61, count: 299)) == nil)
     }
 
     @Test("images in MP4's form are no videos")

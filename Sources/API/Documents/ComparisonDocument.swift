@@ -1,5 +1,6 @@
 import JSON
 public import Scoring
+public import VadCLIP
 
 /// What two models made of the same features, as JSON.
 public struct ComparisonDocument: Sendable {
@@ -8,11 +9,17 @@ public struct ComparisonDocument: Sendable {
     private let results: [ScoreDocument]
 
     /// Compares two results of the same features.
-    public init(_ first: ScoreResult, _ second: ScoreResult) {
-        let documents = [ScoreDocument(first), ScoreDocument(second)]
+    ///
+    /// - Parameter times: when each snippet begins and the last one ends, in seconds, where that is known better than by a rate
+    public init(_ first: ScoreResult, _ second: ScoreResult, times: [Double] = []) {
+        var documents = [ScoreDocument(first), ScoreDocument(second)]
+        for index in documents.indices { documents[index].times = times }
         comparison = ScoreComparison(documents[0].scored, documents[1].scored)
         results = documents
     }
+
+    /// When a segment begins and ends, in seconds; nil where neither times nor a rate are known.
+    public func seconds(of segment: Segment) -> (start: Double, end: Double)? { results[0].seconds(of: segment) }
 
     /// The comparison of a file that was scored without a server, with the file's name and what looked wrong in it.
     public func json(file: String, warnings: [String]) -> [UInt8] {

@@ -41,7 +41,8 @@ char **vigil_environment(void);
 enum {
     /* A network of its own, which is none, by a namespace. */
     VIGIL_CHILD_OWN_NETWORK = 1,
-    /* A seccomp filter: no socket that leaves the machine, and none of the calls that only debuggers and administrators make. */
+    /* A seccomp filter: no socket that leaves the machine, no group of its own, and none of the calls that only debuggers and
+     * administrators make. */
     VIGIL_CHILD_FILTERED = 2,
 };
 
@@ -53,6 +54,7 @@ struct vigil_child {
     int input, output, errors;
     /* Of the address space, in bytes. */
     uint64_t memory;
+    /* Then it gets SIGXCPU, and SIGKILL five seconds later. */
     uint64_t processor_seconds;
     int bounds;
 };
@@ -65,7 +67,8 @@ int vigil_pipe(int ends[2], int bytes);
 
 /*
  * Starts a program without a shell, as the leader of a session and group of its own. It has its three descriptors and no
- * other, can write no file and gain no privilege, and is killed when the thread that called ends.
+ * other, can write no file and gain no privilege, and is killed when the thread that called ends. Where this process ignores
+ * that its children end, it does so no more.
  * Returns 0, or what was wrong as errno has it; then there is no child.
  */
 int vigil_start_child(const struct vigil_child *child, pid_t *pid);
@@ -73,7 +76,8 @@ int vigil_start_child(const struct vigil_child *child, pid_t *pid);
 /*
  * Waits for the end of a child, kills what is left of its group, and leaves it to be reaped. Until then its number is
  * nobody else's, so that it can be killed by it.
- * Returns its exit code, or the negative number of the signal that ended it.
+ * Returns its exit code, or the negative number of the signal that ended it; that of SIGKILL where
+ * somebody else has reaped it, whose group is left alone then.
  */
 int vigil_wait_child(pid_t pid);
 

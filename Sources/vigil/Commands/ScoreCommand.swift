@@ -195,11 +195,11 @@ struct ScoreCommand: AsyncParsableCommand {
     ) throws {
         let isTable = format == "table" || format != "json" && Terminal.isInteractive
         if let other {
-            let document = ComparisonDocument(result, other)
+            let document = ComparisonDocument(result, other, times: times)
             guard isTable else {
                 return try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true)
             }
-            let table = ComparisonTable(file: file, comparison: document.comparison, columns: Terminal.columns)
+            let table = ComparisonTable(file: file, document: document, columns: Terminal.columns)
             return try Terminal.print(Array(table.text.utf8))
         }
         var document = ScoreDocument(result)

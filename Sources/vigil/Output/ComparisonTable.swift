@@ -1,3 +1,4 @@
+import API
 import Scoring
 import VadCLIP
 
@@ -5,10 +6,12 @@ import VadCLIP
 /// segments that only one of them has.
 struct ComparisonTable {
     let file: String
-    let comparison: ScoreComparison
+    let document: ComparisonDocument
     /// The most lines of the chart; longer videos have several snippets a line, of which each model's highest counts.
     var chartLines = 24
     var columns = 80
+
+    private var comparison: ScoreComparison { document.comparison }
 
     var text: String { ([file] + header + [""] + chart + [""] + segments).joined(separator: "\n") }
 
@@ -63,14 +66,13 @@ struct ComparisonTable {
     private var segments: [String] {
         let rows = comparison.lost.map { row("lost", $0) } + comparison.gained.map { row("gained", $0) }
         guard !rows.isEmpty else { return ["  both have the same segments, or parts of each other's"] }
-        let hasTimes = comparison.first.result.options.fps != nil
+        let hasTimes = rows.contains { !$0[2].isEmpty }
         return TableText.aligned([["", "snippets (end excluded)", hasTimes ? "time" : "", "score", "label"]] + rows)
     }
 
     private func row(_ what: String, _ segment: Segment) -> [String] {
-        let time = comparison.first.result.options.fps.map { fps -> String in
-            let seconds = segment.seconds(fps: fps)
-            return "\(TableText.clock(seconds.start)) - \(TableText.clock(seconds.end))"
+        let time = document.seconds(of: segment).map { seconds -> String in
+            "\(TableText.clock(seconds.start)) - \(TableText.clock(seconds.end))"
         }
         let score = TableText.percent(segment.score)
         return [what, "\(segment.start) - \(segment.end)", time ?? "", score, segment.label]

@@ -166,6 +166,18 @@ with group("a folder, and what is done already"):
     equal("a file that has changed is made again", sorted(done, key=str), [None, True, True])
     done = [line.get("done_before") for line in lines(extract("kinds", "--pool", "middle", "--again", out="all"))]
     equal("with --again all are", done, [None] * 3)
+    data = bytearray((folder / "all/h264.npy").read_bytes())
+    data[-1] ^= 1
+    (folder / "all/h264.npy").write_bytes(data)
+    done = [line.get("done_before") for line in lines(extract("kinds", "--pool", "middle", out="all"))]
+    equal("features that are not those that were written are made again", sorted(done, key=str), [None, True, True])
+    odd = os.fsencode(folder / "kinds") + b"/\xff.mp4"
+    open(odd, "wb").close()
+    ran = extract("kinds", out="none")
+    equal("a name that is not UTF-8: exit", ran.code, 65)
+    contains("and is told", ran.err, "kinds", "not UTF-8", "rename it")
+    check("before anything is computed", not (folder / "none").exists())
+    os.unlink(odd)
 
 with group("by time"):
     clip("ten.mkv", "-c:v", "ffv1", rate=10, seconds=4)
@@ -198,6 +210,9 @@ with group("score"):
     ran = run("score", "frames/vfr.npy", "--model", model, "--threshold", 0, cwd=folder)
     end = json.loads(ran.out)["segments"][0]["end_seconds"]
     check("unequal times give true seconds", abs(end - 68 / 30) < 0.003, str(end))
+    ran = run("score", "frames/vfr.npy", "--model", model, "--compare", model, "--threshold", 0, cwd=folder)
+    ends = [result["segments"][0]["end_seconds"] for result in json.loads(ran.out)["results"]]
+    check("of two models too", all(abs(end - 68 / 30) < 0.003 for end in ends), shown(ends))
     ran = run("score", "ten.mkv", "--model", model, "--cadence", "time", cwd=folder)
     equal("by time", json.loads(ran.out)["snippets"], 7)
     ran = run("score", "ten.mkv", "frames/ten.npy", "--model", model, cwd=folder)
@@ -218,13 +233,15 @@ with group("what is no video, or none that can be decoded"):
     ffmpeg("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", "sound.mp4")
     ffmpeg(*scene(), "-frames:v", 1, "-c:v", "png", "picture.png")
     clip("wmv.avi", "-c:v", "wmv2")
+    ffmpeg(*scene(), "-f", "lavfi", "-i", "sine=duration=1", "-c:v", "wmv2", "-c:a", "libmp3lame", "sounding.avi")
     clip("whole.mp4", "-c:v", "mpeg4")
     data = (folder / "whole.mp4").read_bytes()
     (folder / "cut.mp4").write_bytes(data[: len(data) // 2])
     clip("fifteen.mkv", "-frames:v", 15, "-c:v", "ffv1")
     expected = {
         "text.mp4": "a text", "hls.mp4": "", "list.mkv": "a text", "sdp.mov": "a text", "sound.mp4": "only sound",
-        "picture.png": "PNG", "wmv.avi": "its video is wmv2", "cut.mp4": "moov", "fifteen.mkv": "15 frames", "features.mp4": "",
+        "picture.png": "PNG", "wmv.avi": "its video is wmv2", "sounding.avi": "its video is wmv2", "cut.mp4": "moov",
+        "fifteen.mkv": "15 frames", "features.mp4": "",
     }  # fmt: skip
     for name, says in expected.items():
         ran = extract(name, out="bad")
@@ -251,6 +268,9 @@ with group("damaged files"):
     line = lines(ran)[0]
     check("what was decoded is there, and marked", line["truncated"] and 30 <= line["frames"] <= 60, shown(line))
     contains("and told", ran.err, "damaged or missing")
+    ran = extract("part.mkv", out="damaged")
+    equal("again: it is passed over", lines(ran)[0].get("done_before"), True)
+    contains("and told again", ran.err, "damaged or missing")
     rng = np.random.default_rng(5)
     whole = {name: (folder / name).read_bytes() for name in ("long.mkv", "whole.mp4", "kinds/mjpeg.avi")}
     codes = []
@@ -266,6 +286,23 @@ with group("damaged files"):
             if ran.code not in (0, 65):
                 check(f"flipped {name}, round {round}", False, f"exit {ran.code}: {shown(ran.err)}")
     check(f"{len(codes)} files with flipped bits: told or refused", set(codes) <= {0, 65}, shown(codes))
+
+with group("a decoder that crashes"):
+    (folder / "crashing").write_text(f'''#!/bin/sh
+case "$*" in *-version*|*frames:v*) exec {shutil.which("ffmpeg")} "$@";; esac
+{shutil.which("ffmpeg")} "$@"
+kill -SEGV $$
+''')
+    (folder / "crashing").chmod(0o755)
+    for name, first in (("usual", None), ("children ignored", lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))):
+        command = [VIGIL, "extract", "whole.mp4", "--model", model, "--output", f"crashed {name}", "--ffmpeg", folder / "crashing"]
+        ran = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, preexec_fn=first, timeout=60)
+        equal(f"{name}: exit", ran.returncode, 0)
+        video = told("whole", f"crashed {name}")["video"]
+        equal(f"{name}: what came is not the whole", (video["truncated"], video.get("truncated_by")), (True, "end"))
+    ran = extract("whole.mp4", out="crashed usual")
+    equal("the next time it is made again", lines(ran)[0].get("done_before"), None)
+    equal("and is whole", told("whole", "crashed usual")["video"]["truncated"], False)
 
 with group("names that look like something else"):
     data = (folder / "whole.mp4").read_bytes()

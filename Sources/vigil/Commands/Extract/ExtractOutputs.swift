@@ -96,11 +96,14 @@ struct ExtractOutputs {
     func isDone(_ input: String, _ settings: ExtractionSettings, _ tower: LoadedTower) throws -> Bool {
         let paths = try paths(of: input)
         let recipes = settings.recipes.map { settings.digest(of: $0) }
-        guard DoneVideo.isDone(input, paths, recipes: recipes, tower: tower.digest) else { return false }
+        guard let warnings = DoneVideo.warnings(of: input, paths, recipes: recipes, tower: tower.digest) else {
+            return false
+        }
+        for warning in warnings { Terminal.note("\(input): \(warning)") }
         if Terminal.isInteractive {
             try Terminal.print(Array("\(paths[0].npy): is there already, made of \(input) as it is".utf8))
         } else {
-            try Terminal.print(DoneVideo.json(input, outputs: paths.map(\.npy)), asJSON: true)
+            try Terminal.print(DoneVideo.json(input, outputs: paths.map(\.npy), warnings: warnings), asJSON: true)
         }
         return true
     }

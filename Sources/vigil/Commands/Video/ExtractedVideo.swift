@@ -46,6 +46,7 @@ struct ExtractedVideo {
             json.member("duration_seconds", facts.duration)
             json.member("rotation", facts.rotation)
             json.member("truncated", outcome.isTruncated)
+            if let cut = outcome.cut { json.member("truncated_by", cut.rawValue) }
             json.member("warnings", outcome.warnings)
             json.member("ffmpeg", ffmpeg.version)
             json.member("isolation", ffmpeg.isolation.rawValue)
@@ -56,29 +57,53 @@ struct ExtractedVideo {
 /// Features of a video that were made before.
 enum DoneVideo {
     /// A line for a program.
-    static func json(_ input: String, outputs: [String]) -> [UInt8] {
+    static func json(_ input: String, outputs: [String], warnings: [String]) -> [UInt8] {
         JSONWriter.document { json in
             json.object { json in
                 json.member("file", input)
                 json.member("features", outputs)
                 json.member("done_before", true)
+                json.member("warnings", warnings)
             }
         }
     }
 
-    /// Whether all files of a video's features are there, made of the file as it is, by these settings and this tower.
-    static func isDone(_ input: String, _ outputs: [(npy: String, json: String)], recipes: [String], tower: String)
-        -> Bool
-    {
-        guard let stamp = ExtractedVideo.Stamp(input), outputs.count == recipes.count else { return false }
-        return zip(outputs, recipes).allSatisfy { output, recipe in
-            guard access(output.npy, R_OK) == 0, let known = RecipeTimes.document(output.json),
+    /// What is to be said of a video where all files of its features are there, made of the file as it is, by these settings
+    /// and this tower; nil where they are not.
+    static func warnings(
+        of input: String, _ outputs: [(npy: String, json: String)], recipes: [String], tower: String
+    ) -> [String]? {
+        guard let stamp = ExtractedVideo.Stamp(input), outputs.count == recipes.count else { return nil }
+        var warnings: [String] = []
+        for (output, recipe) in zip(outputs, recipes) {
+            guard let known = RecipeTimes.document(output.json),
                 known["recipe_sha256"]?.string?.hasBytes(of: recipe) == true,
-                known["tower"]?["sha256"]?.string?.hasBytes(of: tower) == true
-            else { return false }
-            return known["video"]?["bytes"]?.integer == stamp.bytes
-                && known["video"]?["modified_ns"]?.integer == stamp.modified
+                known["tower"]?["sha256"]?.string?.hasBytes(of: tower) == true, let video = known["video"],
+                video["bytes"]?.integer == stamp.bytes, video["modified_ns"]?.integer == stamp.modified,
+                isFinal(video), let digest = known["features_sha256"]?.string, has(output.npy, digest)
+            else { return nil }
+            // All crops are of the same frames.
+            warnings = video["warnings"]?.array?.prefix(mostWarnings).compactMap(\.string) ?? []
         }
+        return warnings
+    }
+
+    private static let mostWarnings = 16
+    /// Of a file of features, as vigil score takes them.
+    private static let mostNumbers = 256 << 20
+
+    /// Whether decoding it again would come to the same.
+    private static func isFinal(_ video: JSONValue) -> Bool {
+        guard video["truncated"] != .bool(false) else { return true }
+        guard let cut = video["truncated_by"]?.string else { return false }
+        return [VideoFrames.Cut.damage, .limit].contains { $0.rawValue.hasBytes(of: cut) }
+    }
+
+    /// Whether a file has the features of that digest.
+    private static func has(_ path: String, _ digest: String) -> Bool {
+        guard let file = try? MappedFile(path: path) else { return false }
+        let limits = ArrayLimits(maxElements: min(file.count / 4, mostNumbers))
+        return (try? decode(file, with: NPYDecoder(limits: limits)))?.digest.hasBytes(of: digest) == true
     }
 }
 

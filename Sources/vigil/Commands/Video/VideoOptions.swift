@@ -15,9 +15,10 @@ struct VideoOptions: ParsableArguments {
         do throws(FFmpegError) {
             let found = try FFmpeg.find(ffmpeg)
             if !found.isolation.isSandbox {
+                let advice = found.sandboxFault.map { "; bubblewrap is there and does not work: \($0)" }
                 Terminal.note(
-                    "videos are decoded by ffmpeg \(found.version) within \(found.isolation.text): take none from strangers, or "
-                        + "install bubblewrap")
+                    "videos are decoded by ffmpeg \(found.version) within \(found.isolation.text): take none from strangers"
+                        + (advice ?? ", or install bubblewrap"))
             }
             return found
         } catch {
@@ -37,14 +38,19 @@ enum VideoFolder {
     private static let most = 100_000
 
     /// What is named, with the videos of a folder in its place: in the order of their names, and none from folders within. A folder
-    /// of frames stays what it is.
+    /// of frames stays what it is. Throws where a video's name in a folder is not UTF-8.
     static func expanded(_ inputs: [String]) throws(Failure) -> [String] {
         var all: [String] = []
         for input in inputs {
-            let names = input == FeatureReader.standardInput ? [] : Self.names(in: input)
+            let (names, broken) = input == FeatureReader.standardInput ? ([], nil) : Self.names(in: input)
             guard !names.contains(where: FolderFrames.isMap) else {
                 all.append(input)
                 continue
+            }
+            // Another file may be called as this one would be.
+            if let broken {
+                throw Failure(
+                    .badData, "\(input): the name of a video in it is not UTF-8: \(quoted(broken)); rename it")
             }
             let prefix = input.ends(with: "/") ? input : input + "/"
             // By their names alone: what is broken is told as such, and not passed over.
@@ -57,17 +63,22 @@ enum VideoFolder {
         return all
     }
 
-    /// Names of files in a folder; none where it is no folder, or can't be read.
-    private static func names(in folder: String) -> [String] {
-        guard let listing = opendir(folder) else { return [] }
+    /// Names of files in a folder; none where it is no folder, or can't be read. And the first name of a video that is not UTF-8.
+    private static func names(in folder: String) -> (names: [String], broken: String?) {
+        guard let listing = opendir(folder) else { return ([], nil) }
         defer { closedir(listing) }
         var names: [String] = []
+        var broken: String?
         while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in Array(bytes.prefix { $0 != 0 }) }
+            let name = String(decoding: bytes, as: UTF8.self)
+            if broken == nil, !name.utf8.elementsEqual(bytes), name.utf8.first != ASCII.dot,
+                VideoContainer.isNamed(name)
+            {
+                broken = name
             }
             if name.utf8.first != ASCII.dot { names.append(name) }
         }
-        return names
+        return (names, broken)
     }
 }
