@@ -311,6 +311,14 @@ kill -SEGV $$
     equal("the next time it is made again", lines(ran)[0].get("done_before"), None)
     equal("and is whole", told("whole", "crashed usual")["video"]["truncated"], False)
 
+with group("a file of the year 2400"):
+    clip("far.mkv", "-c:v", "ffv1")
+    os.utime(folder / "far.mkv", (13_569_465_600, 13_569_465_600))
+    for name, done in (("its features are made", None), ("and are there the next time", True)):
+        ran = extract("far.mkv", out="far")
+        equal(f"{name}: exit", ran.code, 0)
+        equal(name, [line.get("done_before") for line in lines(ran)], [done])
+
 with group("names that look like something else"):
     data = (folder / "whole.mp4").read_bytes()
     for name in ("-i.mp4", "%d.mp4", "new\nline.mp4", "concat:a.mp4|b.mp4", "http:x.mp4", "pipe:0.mp4", "$(touch touched).mp4", "a'b\"c.mp4"):
