@@ -191,7 +191,7 @@ struct FileMark: Sendable {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         bytes = Int(status.st_size)
-        modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+        modified = Int64(status.modifiedNanoseconds)
     }
 
     func isSameFile(as other: FileMark?) -> Bool { device == other?.device && inode == other?.inode }

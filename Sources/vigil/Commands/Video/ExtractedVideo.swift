@@ -17,7 +17,7 @@ struct ExtractedVideo {
         init?(_ path: String) {
             var status = stat()
             guard stat(path, &status) == 0 else { return nil }
-            (bytes, modified) = (Int(status.st_size), status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec)
+            (bytes, modified) = (Int(status.st_size), status.modifiedNanoseconds)
         }
     }
 
