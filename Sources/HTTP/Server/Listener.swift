@@ -75,7 +75,6 @@ final class Listener: @unchecked Sendable {
             done.resume()
             return
         }
-        acceptAll()
         // The descriptor must outlive the source.
         source.setCancelHandler { self.close(done) }
         source.cancel()
