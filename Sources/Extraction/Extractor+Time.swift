@@ -47,22 +47,13 @@ extension Extractor {
         var source = source
         let length = settings.rowSeconds
         var preprocessor = Preprocessor(settings.recipes)
-        let pool = RowPool(settings, width: encoder.outputWidth)
-        var queue = EncodingQueue<Encoder, RowPool.Place>(encoder, threads: threads) { place, feature in
-            pool.add(feature, at: place)
-            if place.isLast { progress(ExtractionProgress(frames: place.frames, count: nil)) }
-        }
+        var queue = RowQueue(self, count: nil, progress: progress)
         var extraction = Extraction()
         var row = Row()
         var shown: [[UInt8]] = []
         var times: (first: Double, last: Double, step: Double)?
         func give(_ images: [[UInt8]], isRowsLast: Bool) {
-            for (recipe, image) in images.enumerated() {
-                let isLast = isRowsLast && recipe == images.count - 1
-                queue.add(
-                    image,
-                    RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: extraction.frames))
-            }
+            queue.give(images, isRowsLast: isRowsLast, frames: extraction.frames)
         }
         var frame: Frame?
         while try source.next(into: &frame) {
@@ -100,8 +91,7 @@ extension Extractor {
             row.frames += 1
         }
         guard let times else {
-            queue.finish()
-            extraction.features = pool.matrices
+            extraction.features = queue.finish()
             return extraction
         }
         let end = times.last + times.step
@@ -117,8 +107,7 @@ extension Extractor {
         } else {
             extraction.tailFrames = row.frames
         }
-        queue.finish()
-        extraction.features = pool.matrices
+        extraction.features = queue.finish()
         let rows = extraction.features.first?.rows ?? 0
         guard rows > 0 else { return extraction }
         extraction.times = (0...rows).map { times.first + Double($0) * length }

@@ -61,22 +61,13 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
         // Where it is known which frames are in no row they are not encoded.
         let end = settings.tail == .drop ? count.map { $0 / perRow * perRow } ?? .max : .max
         var preprocessor = Preprocessor(settings.recipes)
-        let pool = RowPool(settings, width: encoder.outputWidth)
-        var queue = EncodingQueue<Encoder, RowPool.Place>(encoder, threads: threads) { place, feature in
-            pool.add(feature, at: place)
-            if place.isLast { progress(ExtractionProgress(frames: place.frames, count: count)) }
-        }
+        var rows = RowQueue(self, count: count, progress: progress)
         var extraction = Extraction()
         var frame: Frame?
         // Squares of the one frame that counts of its row: the row may not become whole.
         var single: [[UInt8]] = []
         func give(_ images: [[UInt8]], isRowsLast: Bool) {
-            for (recipe, image) in images.enumerated() {
-                let isLast = isRowsLast && recipe == images.count - 1
-                queue.add(
-                    image,
-                    RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: extraction.frames))
-            }
+            rows.give(images, isRowsLast: isRowsLast, frames: extraction.frames)
         }
         while true {
             let place = extraction.frames % perRow
@@ -98,11 +89,7 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
         }
         extraction.tailFrames = extraction.frames % perRow
         if settings.tail == .keep { give(single, isRowsLast: true) }
-        queue.finish()
-        if settings.tail == .keep, pool.endRow() {
-            progress(ExtractionProgress(frames: extraction.frames, count: count))
-        }
-        extraction.features = pool.matrices
+        extraction.features = rows.finish(keepingTailOf: settings.tail == .keep ? extraction.frames : nil)
         extraction.times = clock.times(rows: extraction.features.first?.rows ?? 0)
         return extraction
     }
@@ -122,6 +109,48 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
             extraction.sizes.count < 8, !extraction.sizes.contains(size)
         else { return }
         extraction.sizes.append(size)
+    }
+}
+
+/// Squares of frames as they come, on their way to rows of features.
+struct RowQueue<Encoder: FrameEncoder> {
+    private let pool: RowPool
+    private let count: Int?
+    private let progress: (ExtractionProgress) -> Void
+    private var queue: EncodingQueue<Encoder, RowPool.Place>
+
+    /// - Parameters:
+    ///   - count: the frames of the video, where that is known
+    ///   - progress: told of each row that is done
+    init(_ extractor: Extractor<Encoder>, count: Int?, progress: @escaping (ExtractionProgress) -> Void) {
+        let pool = RowPool(extractor.settings, width: extractor.encoder.outputWidth)
+        (self.pool, self.count, self.progress) = (pool, count, progress)
+        queue = EncodingQueue(extractor.encoder, threads: extractor.threads) { place, feature in
+            pool.add(feature, at: place)
+            if place.isLast { progress(ExtractionProgress(frames: place.frames, count: count)) }
+        }
+    }
+
+    /// Takes a frame's squares, one a recipe.
+    ///
+    /// - Parameters:
+    ///   - isRowsLast: whether they are the last ones of their row
+    ///   - frames: how many of the video have come
+    mutating func give(_ images: [[UInt8]], isRowsLast: Bool, frames: Int) {
+        for (recipe, image) in images.enumerated() {
+            let isLast = isRowsLast && recipe == images.count - 1
+            queue.add(
+                image, RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: frames))
+        }
+    }
+
+    /// Waits for all features, and gives the rows of each recipe.
+    ///
+    /// - Parameter frames: how many the video had, where what is no whole row is to be one too
+    mutating func finish(keepingTailOf frames: Int? = nil) -> [Matrix] {
+        queue.finish()
+        if let frames, pool.endRow() { progress(ExtractionProgress(frames: frames, count: count)) }
+        return pool.matrices
     }
 }
 
