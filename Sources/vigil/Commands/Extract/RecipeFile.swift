@@ -18,10 +18,7 @@ enum RecipeFile {
     ///
     /// - Parameter digest: of the features, which is asked for where it matters
     static func fewerBits(of path: String, digest: () -> String) -> (compute: Compute, recipe: String)? {
-        let ending = ".npy"
-        guard path.ends(with: ending) else { return nil }
-        let beside = String(path.dropLast(ending.count)) + ".json"
-        guard let recipe = (try? MappedFile(path: beside)).flatMap({ read($0) }),
+        guard let beside = place(beside: path), let recipe = (try? MappedFile(path: beside)).flatMap({ read($0) }),
             let name = recipe["recipe"]?["compute"]?.string,
             let compute = Compute.allCases.first(where: { $0.rawValue.hasBytes(of: name) }), compute != .float32,
             recipe["features_sha256"]?.string?.hasBytes(of: digest()) == true
@@ -29,12 +26,24 @@ enum RecipeFile {
         return (compute, beside)
     }
 
-    private static func read(_ file: MappedFile) -> JSONValue? {
+    /// Where the file of the features in `path` would be; nil where those are no .npy file.
+    static func place(beside path: String) -> String? {
+        let ending = ".npy"
+        return path.ends(with: ending) ? String(path.dropLast(ending.count)) + ".json" : nil
+    }
+
+    /// What the file at `path` says; nil where there is none, or none that one could be.
+    static func document(_ path: String) -> JSONValue? { (try? MappedFile(path: path)).flatMap { document($0) } }
+
+    private static func document(_ file: MappedFile) -> JSONValue? {
         guard (1...mostBytes).contains(file.count) else { return nil }
-        let parsed = file.withUnsafeBytes { try? JSONReader.parse($0, maxBytes: mostBytes) }
-        guard let parsed, parsed["features_sha256"]?.string != nil, parsed["recipe_sha256"]?.string != nil else {
-            return nil
-        }
+        return file.withUnsafeBytes { try? JSONReader.parse($0, maxBytes: mostBytes) }
+    }
+
+    private static func read(_ file: MappedFile) -> JSONValue? {
+        guard let parsed = document(file), parsed["features_sha256"]?.string != nil,
+            parsed["recipe_sha256"]?.string != nil
+        else { return nil }
         return parsed
     }
 }

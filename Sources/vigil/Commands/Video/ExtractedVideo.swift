@@ -76,7 +76,7 @@ enum DoneVideo {
         guard let stamp = ExtractedVideo.Stamp(input), outputs.count == recipes.count else { return nil }
         var warnings: [String] = []
         for (output, recipe) in zip(outputs, recipes) {
-            guard let known = RecipeTimes.document(output.json),
+            guard let known = RecipeFile.document(output.json),
                 known["recipe_sha256"]?.string?.hasBytes(of: recipe) == true,
                 known["tower"]?["sha256"]?.string?.hasBytes(of: tower) == true, let video = known["video"],
                 video["bytes"]?.integer == stamp.bytes, video["modified_ns"]?.integer == stamp.modified,
@@ -114,27 +114,18 @@ struct RecipeTimes {
     /// When each row begins, and the last one ends.
     let times: [Double]
 
-    /// More bytes than such a file has.
-    private static let mostBytes = 16 << 20
-
     /// - Parameters:
     ///   - path: of the features
     ///   - array: the features, of which the file beside them has the digest: otherwise it is that of others
     init?(beside path: String, of array: DecodedArray) {
-        guard path.ends(with: ".npy"), let rows = array.shape.first,
-            let known = Self.document(String(path.dropLast(4)) + ".json"),
+        guard let rows = array.shape.first,
+            let known = RecipeFile.place(beside: path).flatMap({ RecipeFile.document($0) }),
             known["features_sha256"]?.string?.hasBytes(of: array.digest) == true, let fps = known["fps"]?.double,
             fps >= 0.001, fps <= 100_000
         else { return nil }
         let times = known["times"]?.array?.compactMap(\.double) ?? []
         self.fps = fps
         self.times = times.count == rows + 1 ? times : []
-    }
-
-    /// The file at `path`; nil where there is none such.
-    static func document(_ path: String) -> JSONValue? {
-        guard let file = try? MappedFile(path: path), (1...mostBytes).contains(file.count) else { return nil }
-        return file.withUnsafeBytes { try? JSONReader.parse($0, maxBytes: mostBytes) }
     }
 
     /// Times as they are written: to a millisecond.
