@@ -63,24 +63,18 @@ public struct FolderFrames: FrameSource {
     }
 
     private static func names(in folder: String) throws(FrameError) -> [String] {
-        guard let entries = opendir(folder) else {
-            throw FrameError(.unreadable, "the folder can't be read: \(errnoText(errno))")
-        }
-        defer { closedir(entries) }
         var names: [String] = []
-        while let entry = readdir(entries) {
-            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in Array(bytes.prefix { $0 != 0 }) }
-            let name = String(decoding: bytes, as: UTF8.self)
-            // Another file may be called as this one would be.
-            guard name.utf8.elementsEqual(bytes) || !isMap(name) else {
+        let isRead = try FolderNames.each(in: folder) { (name, isUTF8) throws(FrameError) in
+            guard isUTF8 || !isMap(name) else {
                 throw FrameError(.unsupported, "the name of a file in it is not UTF-8: \(quoted(name)); rename it")
             }
-            guard !name.hasBytes(of: "."), !name.hasBytes(of: "..") else { continue }
             guard names.count < mostFiles else {
                 throw FrameError(.tooLarge, "the folder has more than \(mostFiles) files")
             }
             names.append(name)
+            return true
         }
+        guard isRead else { throw FrameError(.unreadable, "the folder can't be read: \(errnoText(errno))") }
         return names
     }
 }

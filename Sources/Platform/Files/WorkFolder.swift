@@ -64,15 +64,11 @@ public final class WorkFolder: Sendable {
     /// Removes what a killed process has left of files with these names while it wrote them (``AtomicFile``). Call it where
     /// nobody else writes them: with the lock.
     public func sweep(_ names: [String]) {
-        guard let entries = opendir(path) else { return }
-        defer { closedir(entries) }
         let starts = names.map { AtomicFile.temporaryStart(of: $0[...]) }
-        while let entry = readdir(entries) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-            }
+        FolderNames.each(in: path) { name, _ in
             let rest = starts.lazy.compactMap { name.rest(after: $0) }.first
             if rest?.ends(with: AtomicFile.temporaryEnd) == true { unlink(path + "/" + name) }
+            return true
         }
     }
 }

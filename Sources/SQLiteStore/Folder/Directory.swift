@@ -8,15 +8,10 @@ enum Directory {
     ///   - most: how many of those that fit are read
     ///   - fits: which ones count
     static func names(in path: String, most: Int = .max, where fits: (String) -> Bool = { _ in true }) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
         var names: [String] = []
-        while names.count < most, let entry = readdir(directory) {
-            // The name ends with a NUL inside the array.
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != "..", fits(name) { names.append(name) }
+        FolderNames.each(in: path) { name, _ in
+            if names.count < most, fits(name) { names.append(name) }
+            return names.count < most
         }
         return names
     }

@@ -50,18 +50,13 @@ final class ModelWatch: Sendable {
     /// The models of the folder by the names of their files, in order; nil where it can't be read.
     func names() -> [String]? {
         guard let folder else { return [] }
-        guard let directory = opendir(folder) else { return nil }
-        defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
-            let file = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
+        let isRead = FolderNames.each(in: folder) { file, _ in
             // What begins so is being written, or how a folder is swapped as a whole.
-            guard file.utf8.first != UInt8(ascii: ".") else { continue }
+            guard file.utf8.first != UInt8(ascii: ".") else { return true }
             guard file.ends(with: ModelLibrary.ending) else {
                 passOver(file, "its name does not end with \(ModelLibrary.ending)")
-                continue
+                return true
             }
             let name = String(Substring(file.utf8.dropLast(ModelLibrary.ending.utf8.count)))
             if ModelName.isFit(name) {
@@ -69,8 +64,9 @@ final class ModelWatch: Sendable {
             } else {
                 passOver(file, "a model can't be called so: expected \(ModelName.expected)")
             }
+            return true
         }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return !isRead ? nil : names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Tells the log once of a file of the folder that is not served.

@@ -65,19 +65,13 @@ enum VideoFolder {
 
     /// Names of files in a folder; none where it is no folder, or can't be read. And the first name of a video that is not UTF-8.
     private static func names(in folder: String) -> (names: [String], broken: String?) {
-        guard let listing = opendir(folder) else { return ([], nil) }
-        defer { closedir(listing) }
         var names: [String] = []
         var broken: String?
-        while let entry = readdir(listing) {
-            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in Array(bytes.prefix { $0 != 0 }) }
-            let name = String(decoding: bytes, as: UTF8.self)
-            if broken == nil, !name.utf8.elementsEqual(bytes), name.utf8.first != ASCII.dot,
-                VideoContainer.isNamed(name)
-            {
-                broken = name
-            }
-            if name.utf8.first != ASCII.dot { names.append(name) }
+        FolderNames.each(in: folder) { name, isUTF8 in
+            guard name.utf8.first != ASCII.dot else { return true }
+            if broken == nil, !isUTF8, VideoContainer.isNamed(name) { broken = name }
+            names.append(name)
+            return true
         }
         return (names, broken)
     }
