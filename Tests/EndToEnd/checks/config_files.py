@@ -2,7 +2,10 @@
 
 import json
 import os
+import pathlib
+import shutil
 import signal
+import subprocess
 import time
 
 from support.harness import ROOT, check, contains, equal, finish, group, need, scratch, shown, skip
@@ -154,6 +157,15 @@ with group("what counts, and from where"):
     strip = lambda text: [line.split("  ")[0] for line in text.splitlines() if line and line[0] != "#"]  # noqa: E731
     equal("what is printed is a config file that sets the same", strip(again.out), strip(printed.out))
     equal("and can be checked", run("config", "check", folder / "again.yaml").code, 0)
+    # Its model's digest may still be computed when it ends: what that needs is not to be taken away.
+    library = folder / "cleanup.so"
+    build = ["cc", "-shared", "-fPIC", "-O1", "-o", library, pathlib.Path(__file__).parents[1] / "support/cleanup.c", "-ldl"]
+    if shutil.which("cc") and subprocess.run(build, capture_output=True).returncode == 0:
+        ran = run("config", "check", folder / "again.yaml", env={"LD_PRELOAD": str(library)})
+        equal("checked once more", ran.code, 0)
+        check("libcrypto stays as long as the process", "libcrypto" not in ran.err, ran.err)
+    else:
+        skip("what is done at the exit", "needs a C compiler")
 
 with group("a server by YAML"):
     config = written("serve.yaml", f"workers: 1\nmax-body: 1 # MiB\napi-keys: {folder}/keys.txt\n")
