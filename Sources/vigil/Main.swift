@@ -8,6 +8,7 @@ import Scoring
 struct Main {
     static func main() async {
         Descriptors.keepStandard()
+        Cryptography.begin()
         LostPages.tell()
         if CommandLine.arguments.dropFirst().first == "serve" { Reloading.passOverSignals() }
         do {
