@@ -106,51 +106,65 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
         note(f"{cost:.1f} times one answer")
         requests.delete(f"{server.url}/jobs/{identifier}")
 
-    def reads(identifier, found):
-        """What readers of several kinds are told, each on a thread that begins at once."""
+    def read(found, path, **headers):
+        answer = requests.get(f"{server.url}{path}", headers=headers, timeout=60)
+        found.append((path.split("/")[-1][26:] or "job", answer.status_code, answer.content))
 
-        def read(path, **headers):
-            answer = requests.get(f"{server.url}{path}", headers=headers, timeout=60)
-            found.append((path.split("/")[-1][26:] or "job", answer.status_code, answer.content))
+    def opened(identifier):
+        """A stream that has been answered and is still to be read."""
+        return Stream(server, f"/jobs/{identifier}/events", parse=str)
 
-        def follow():
-            # Only the last is looked into.
-            stream = Stream(server, f"/jobs/{identifier}/events", parse=str)
-            events = list(stream) if stream.status == 200 else []
-            last = [(name, json.loads(data)) for name, _, data in events[-1:]]
-            found.append(("stream", stream.status, (stream.whole, last)))
-            stream.close()
+    def follow(found, stream):
+        # Only the last is looked into.
+        events = list(stream) if stream.status == 200 else []
+        last = [(name, json.loads(data)) for name, _, data in events[-1:]]
+        found.append(("stream", stream.status, (stream.whole, last)))
+        stream.close()
 
-        begun = [
-            threading.Thread(target=read, args=(f"/jobs/{identifier}",)),
-            threading.Thread(target=read, args=(f"/jobs/{identifier}",), kwargs={"Accept": "application/x-npy"}),
-            threading.Thread(target=read, args=(f"/jobs/{identifier}?wait=5",)),
-            threading.Thread(target=follow),
-            threading.Thread(target=follow),
+    def kinds(identifier, found):
+        """Readers of each kind."""
+        return [
+            lambda: read(found, f"/jobs/{identifier}"),
+            lambda: read(found, f"/jobs/{identifier}", Accept="application/x-npy"),
+            lambda: read(found, f"/jobs/{identifier}?wait=5"),
+            lambda: follow(found, opened(identifier)),
         ]
-        for thread in begun:
-            thread.start()
-        return begun
 
     with group("readers beside a DELETE"):
-        found, rounds = [], 100 if LONG else 40
+        early, racing, late, rounds = [], [], [], 100 if LONG else 40
         for number in range(rounds):
             identifier = post(MIDDLING, Prefer="wait=60")
-            begun = reads(identifier, found)
+            # One of a kind is answered before the DELETE begins, and a stream that is then read on beside it.
+            kinds(identifier, early)[number % 3]()
+            answered = opened(identifier)
+            begun = [threading.Thread(target=one) for one in kinds(identifier, racing)]
+            begun.append(threading.Thread(target=follow, args=(early, answered)))
+            for thread in begun:
+                thread.start()
             time.sleep(number % 8 * 0.002)
             deleted = requests.delete(f"{server.url}/jobs/{identifier}", timeout=60)
             if deleted.status_code != 204:
                 check("a DELETE of one that has ended", False, f"{deleted.status_code} {shown(deleted.text)}")
+            # These begin once it is answered, while those that raced with it may still read.
+            for one in kinds(identifier, late):
+                one()
             for thread in begun:
                 thread.join()
-        statuses = {status for _, status, _ in found}
-        check("each is 200 or 404", statuses <= {200, 404}, shown([one for one in found if one[1] not in (200, 404)]))
-        check("some came in time and some too late", statuses == {200, 404}, statuses)
+
+        def told(found):
+            return sorted({(kind, status) for kind, status, _ in found})
+
+        names = ("job", "stream", "?wait=5")
+        equal("who was answered before it has it", told(early), sorted((name, 200) for name in names))
+        equal("who comes after it is too late", told(late), sorted((name, 404) for name in names))
+        equal("each has an answer", (len(early), len(racing), len(late)), (2 * rounds, 4 * rounds, 4 * rounds))
+        found = early + racing + late
+        check("each is 200 or 404", {one[1] for one in racing} <= {200, 404}, shown(told(racing)))
         place = server.own
         said = [said if isinstance(said, bytes) else str(said).encode() for _, _, said in found]
         check("none says where the state is", not any(place.encode() in one for one in said))
         streams = [said for kind, status, said in found if kind == "stream" and status == 200]
-        check("streams came too", len(streams) > 0)
+        check("streams came too", len(streams) >= rounds, len(streams))
         torn = [said for said in streams if (said[0], [name for name, _ in said[1]]) != (True, ["end"])]
         check("streams end with 'end', whole", not torn, f"{len(torn)} of {len(streams)}: {shown(torn)}")
         ends = [job for _, last in streams for _, job in last]
@@ -160,7 +174,8 @@ with Server("--workers", "1", "--max-connections", str(2 * CROWD + 100)) as serv
             reasons <= {("succeeded", None), ("cancelled", "/problems/unknown-job")},
             reasons,
         )
-        note(f"{len(found)} readers, {sum(status == 404 for _, status, _ in found)} too late; ends {sorted(map(str, reasons))}")
+        lost = sum(status == 404 for _, status, _ in racing)
+        note(f"{len(racing)} readers raced, {lost} of them too late; ends {sorted(map(str, reasons))}")
     with group("streams beside DELETEs of a job that runs"):
         streams = []
         for number in range(10):
