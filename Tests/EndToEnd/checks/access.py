@@ -97,11 +97,11 @@ with Server("--api-keys", keys, "--log-level", "trace") as server:
         answer = raw(server, head + "Authorization: Bearer one\r\nExpect: 100-continue\r\n\r\n")
         check("100 with a key", answer.startswith("HTTP/1.1 100 "), answer)
         curl = subprocess.run(
-            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", "-H", "Expect: 100-continue"]
+            ["curl", "-s", "--expect100-timeout", "60", "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", "-H", "Expect: 100-continue"]
             + ["-F", f"features=@{__file__}", server.url + "/score"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         ).stdout
         equal("curl sends none of its body", curl, "401 0")
 
@@ -144,7 +144,7 @@ with group("access log"):
         with socket.create_connection((server.host, server.port), 60) as client:
             head = "POST /score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer one\r\nContent-Type: application/x-npy\r\n"
             client.sendall((head + "Content-Length: 1000\r\n\r\n").encode() + b"\x93NUMPY\x01\x00")
-            time.sleep(0.2)
+            server.has_read(client)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         lines = logged(5)
         equal("a line for each", [one["status"] for one in lines[:4]], [200, 401, 200, 404])

@@ -35,6 +35,9 @@ with group("a backup under load"):
             if answer.status == 202:
                 with lock:
                     accepted[answer.json()["id"]] = time.monotonic()
+                if len(accepted) > 2_000:
+                    # They go on to come, in a number that any machine scores in time.
+                    time.sleep(0.1)
             elif answer.status != 429:
                 refused.append(str(answer))
 
@@ -44,7 +47,9 @@ with group("a backup under load"):
         threads = [threading.Thread(target=load, args=(server, seed)) for seed in range(3)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
+        end = time.monotonic() + 60
+        while len(accepted) < 100 and time.monotonic() < end:
+            time.sleep(0.01)
         copies = []
         for number in range(2):
             with lock:
@@ -77,7 +82,7 @@ with group("a backup under load"):
             client = Client(server)
             known = {job["id"]: job for job in client.all()}
             equal("every job that was accepted before is there", sorted((before | set(ended)) - set(known)), [])
-            jobs = client.settled(240)
+            jobs = client.settled()
             equal("all of them end well", {job["status"] for job in jobs.values()}, {"succeeded"})
             equal("in one try", {job["attempt"] for job in jobs.values() if "attempt" in job} - {1}, set())
             some = random.Random(1).sample(sorted(jobs), min(60, len(jobs))) + ended

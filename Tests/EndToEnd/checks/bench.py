@@ -17,7 +17,7 @@ LATENCIES = ["p50", "p75", "p90", "p99", "p99.9", "max", "mean"]
 
 
 def bench(*arguments, seconds=0.5):
-    return run("bench", "serve", "--seconds", seconds, "--warmup", 0.1, *arguments, timeout=120 + seconds)
+    return run("bench", "serve", "--seconds", seconds, "--warmup", 0.1, *arguments, timeout=240 + seconds)
 
 
 def patient(*arguments):
@@ -132,20 +132,20 @@ with Server() as server:
     with group("interrupt"):
         before = server.peers()
         child = subprocess.Popen(
-            [VIGIL, "bench", "serve", server.url, "--json", "--lengths", "16", "--seconds", "60"],
+            [VIGIL, "bench", "serve", server.url, "--json", "--lengths", "16", "--seconds", "600", "--warmup", "0.1"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
         )
         busy(server, before)
-        time.sleep(2)
+        time.sleep(1)
         answered_more(server)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
         equal("interrupt: exit code", (child.returncode, err), (130, b""))
         phase = json.loads(out)["phases"][0]
         consistent("interrupt", phase, 16)
-        check("interrupt: the time that was measured is told", 0 < phase["measured_seconds"] < 30, str(phase))
+        check("interrupt: the time that was measured is told", 0 < phase["measured_seconds"] < 300, str(phase))
 
 with group("a server that goes away"):
     server = Server()
@@ -157,7 +157,7 @@ with group("a server that goes away"):
         server.child.kill()
 
     threading.Thread(target=kill).start()
-    ran = run("bench", "serve", server.url, "--lengths", 16, "--seconds", 30, timeout=120)
+    ran = run("bench", "serve", server.url, "--lengths", 16, "--seconds", 300, timeout=240)
     server.wait()
     equal("gone: exit code", ran.code, 70)
     contains("gone: words", ran.last, server.url, "refused")

@@ -31,7 +31,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 def curl(server, name, *options, status=200):
     ran = subprocess.run(
-        ["curl", "-sS", "-m", "20", "-w", "\n%{http_code}", "-H", "Prefer: wait=20", *options, server.url + "/score"],
+        ["curl", "-sS", "-m", "120", "-w", "\n%{http_code}", "-H", "Prefer: wait=60", *options, server.url + "/score"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -76,7 +76,7 @@ def browser(server, program):
             ],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         pages.shutdown()
     check(
@@ -118,7 +118,7 @@ with Server("--allowed-origins", "*") as server:
             curl(server, "--http1.0", "--http1.0", "--data-binary", "@x.npy")
             curl(server, "Expect: 100-continue", "-H", "Expect: 100-continue", "--data-binary", "@x.npy")
             ran = subprocess.run(
-                f"cat x.npy | curl -sS -m 20 -T - -X POST -H 'Prefer: wait=20' {server.url}/score",
+                f"cat x.npy | curl -sS -m 120 -T - -X POST -H 'Prefer: wait=20' {server.url}/score",
                 shell=True,
                 cwd=folder,
                 capture_output=True,
@@ -130,7 +130,7 @@ with Server("--allowed-origins", "*") as server:
     with group("requests"):
 
         def post(**arguments):
-            headers = {"Prefer": "wait=20"} | arguments.pop("headers", {})
+            headers = {"Prefer": "wait=60"} | arguments.pop("headers", {})
             return requests.post(server.url + "/score", headers=headers, timeout=60, **arguments)
 
         for name, answer in (

@@ -98,13 +98,13 @@ with group("by a server"):
             found = answer.json()
             equal("is the command's", found["comparison"], local["comparison"])
             equal("of both models", [one["model"] for one in found["results"]], ["tiny", "demo"])
-            later = requests.get(f"{server.url}/batches/{found['batch']}/comparison", timeout=20)
+            later = requests.get(f"{server.url}/batches/{found['batch']}/comparison", timeout=60)
             equal("and is told later too", later.json(), found)
             answer = requests.post(
                 f"{server.url}/score?model=demo&compare=tiny",
                 data=(folder / "b.npy").read_bytes(),
                 headers=npy,
-                timeout=20,
+                timeout=60,
             )
             equal("who does not wait gets the batch", answer.status_code, 202)
             place = server.url + answer.headers["Location"] + "/comparison?wait=60"

@@ -27,7 +27,7 @@ def bare(data):
 
 with Server("--max-body", 8) as server:
 
-    def post(body, coding, kind=NPY, wait=20, query=""):
+    def post(body, coding, kind=NPY, wait=60, query=""):
         headers = {"Content-Type": kind, "Content-Encoding": coding, "Prefer": f"wait={wait}"}
         return requests.post(f"{server.url}/score{query}", data=body, headers=headers, timeout=60)
 

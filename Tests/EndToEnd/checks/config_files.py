@@ -110,10 +110,10 @@ with group("hostile YAML"):
         ("a merge", "<<: {port: 1}\n", "<<"),
         ("controls", "state: \x01\n", "YAML"),
     ):
-        ran = run("config", "check", written("hostile.yaml", text), timeout=20)
+        ran = run("config", "check", written("hostile.yaml", text), timeout=240)
         check(f"{name}: refused in a line", ran.code == 78 and ran.err.count("\n") == 1, f"{ran.code} {shown(ran.err)}")
         contains(f"{name}: says why", ran.err, says)
-        check(f"{name}: at no cost", ran.seconds < 10 and ran.rss < 200, f"{ran.seconds:.1f} s, {ran.rss:.0f} MiB")
+        check(f"{name}: at no cost", ran.code is not None and ran.cpu < 10 and ran.rss < 200, f"{ran.seconds:.1f} s, {ran.rss:.0f} MiB")
 
 with group("the schema"):
     try:
@@ -177,7 +177,7 @@ with group("a server by YAML"):
         equal("its limits", requests.post(server.url + "/score", data=b"x" * (2 << 20), timeout=60).status_code in (401, 413), True)
 
         def said(*parts):
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             while time.monotonic() < end:
                 if all(part in server.text() for part in parts):
                     return True

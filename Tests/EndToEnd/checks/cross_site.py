@@ -181,7 +181,7 @@ with group("CORS"):
                      "content-disposition", "x-request-id")  # fmt: skip
 
         allowed("no key", ask(server, "GET /jobs", origin), 401)
-        done = score(server, origin, key, "Prefer: wait=20")
+        done = score(server, origin, key, "Prefer: wait=60")
         allowed("a job", done, 200)
         contains("what else it varies by", done.fields["vary"], "accept", "accept-encoding")
         place = done.fields["location"]

@@ -69,7 +69,7 @@ with Server() as server:
 
     def post(body, headers, query=""):
         return requests.post(
-            f"{server.url}/score{query}", data=body, headers=headers | {"Prefer": "wait=20"}, timeout=60
+            f"{server.url}/score{query}", data=body, headers=headers | {"Prefer": "wait=60"}, timeout=60
         )
 
     def problem(name, answer, *words):

@@ -14,7 +14,7 @@ need("inference", "numpy", "requests")
 import numpy as np  # noqa: E402
 import requests  # noqa: E402
 
-from support import features  # noqa: E402
+from support import features, slow  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
 try:
@@ -63,10 +63,10 @@ def same(name, result, expected, rows=None):
 
 
 def jobs(server):
-    return requests.get(f"{server.url}/jobs?limit=1000", timeout=20).json()["jobs"]
+    return requests.get(f"{server.url}/jobs?limit=1000", timeout=60).json()["jobs"]
 
 
-def wait(condition, seconds=20):
+def wait(condition, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -190,7 +190,7 @@ async def by_async_client(server, model):
 
 
 with Server("--max-queued", "40") as server:
-    model = requests.get(f"{server.url}/v1/models", timeout=20).json()["models"][0]["name"]
+    model = requests.get(f"{server.url}/v1/models", timeout=60).json()["models"][0]["name"]
     path = f"{server.url}/v2/models/{model}/infer"
     if tritonclient is None:
         skip("tritonclient", "not installed (pip install 'tritonclient[http]')")
@@ -227,7 +227,7 @@ with Server("--max-queued", "40") as server:
             ("GET", f"/v2/models/{model}/infer", 405),
             ("PUT", f"/v2/models/{model}/infer", 405),
         ):
-            answer = requests.request(method, server.url + target, timeout=20)
+            answer = requests.request(method, server.url + target, timeout=60)
             equal(f"{method} {target}", answer.status_code, status)
             equal(f"{method} {target}: its form", list(answer.json()), ["error"])
         header = json.dumps(
@@ -243,28 +243,28 @@ with Server("--max-queued", "40") as server:
             }
         )
         lying = {"Inference-Header-Content-Length": str(len(header))}
-        answer = requests.post(path, data=header.encode() + bytes(64), headers=lying, timeout=20)
+        answer = requests.post(path, data=header.encode() + bytes(64), headers=lying, timeout=60)
         equal("a shape beyond any memory", (answer.status_code, list(answer.json())), (413, ["error"]))
         for value in ("-1", "x", "99999999999999999999", "0", "1, 2"):
             lying = {"Inference-Header-Content-Length": value}
-            answer = requests.post(path, data=header.encode(), headers=lying, timeout=20)
+            answer = requests.post(path, data=header.encode(), headers=lying, timeout=60)
             equal(f"a header of length {value}", (answer.status_code, list(answer.json())), (400, ["error"]))
-        answer = requests.post(path, data=b"a=b", headers={"Content-Type": "multipart/form-data"}, timeout=20)
+        answer = requests.post(path, data=b"a=b", headers={"Content-Type": "multipart/form-data"}, timeout=60)
         equal("another type", (answer.status_code, list(answer.json())), (415, ["error"]))
     equal("the server ends well", server.stop(), 0)
 
-with group("a client that goes away"), Server("--workers", "1") as server:
-    # Enough for the one worker that what comes after them waits.
-    big = features.npy(features.video(60_000))
+with group("a client that goes away"), Server("--workers", "1", *slow.beside()) as server:
+    # The one worker holds two at a time, and what comes after the third waits.
+    big = features.npy(features.video(30_000))
     head = {"Content-Type": "application/x-npy", "Prefer": "wait=0"}
-    before = [requests.post(f"{server.url}/score", data=big, headers=head, timeout=60) for _ in range(12)]
+    before = [requests.post(f"{server.url}/score?model=slow", data=big, headers=head, timeout=60) for _ in range(3)]
     equal("long jobs first", {one.status_code for one in before}, {202})
     before = {one.json()["id"] for one in before}
 
     def others():
         return [job for job in jobs(server) if job["id"] not in before]
 
-    model = requests.get(f"{server.url}/v1/models", timeout=20).json()["models"][0]["name"]
+    model = requests.get(f"{server.url}/v1/models", timeout=60).json()["models"][0]["name"]
     array = features.video(30)
     header = json.dumps(
         {
@@ -278,7 +278,7 @@ with group("a client that goes away"), Server("--workers", "1") as server:
             ]
         }
     ).encode()
-    with socket.create_connection((server.host, server.port), 20) as client:
+    with socket.create_connection((server.host, server.port), 60) as client:
         head = f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: localhost\r\n"
         head += (
             f"Inference-Header-Content-Length: {len(header)}\r\nContent-Length: {len(header) + array.nbytes}\r\n\r\n"
@@ -294,7 +294,7 @@ with group("a client that goes away"), Server("--workers", "1") as server:
     equal("a timeout", (answer.status_code, list(answer.json())), (503, ["error"]))
     check("all that waited before still does", any(job["status"] == "queued" for job in jobs(server)))
     for one in before:
-        requests.delete(f"{server.url}/jobs/{one}", timeout=20)
+        requests.delete(f"{server.url}/jobs/{one}", timeout=60)
 
 with group("the repository of models"):
     demo, folder = ROOT / "Sources/CResources/demo.safetensors", scratch()
@@ -311,8 +311,8 @@ with group("the repository of models"):
 
         equal("both are ready", states(), {"first": "READY", "second": "READY"})
         equal("one is unloaded", ask("models/second/unload").status_code, 200)
-        equal("and is not served", requests.get(f"{server.url}/v2/models/second", timeout=20).status_code, 404)
-        answer = requests.get(f"{server.url}/v2/models/second/ready", timeout=20)
+        equal("and is not served", requests.get(f"{server.url}/v2/models/second", timeout=60).status_code, 404)
+        answer = requests.get(f"{server.url}/v2/models/second/ready", timeout=60)
         equal("and is not ready", (answer.status_code, answer.json()["ready"]), (503, False))
         equal("which the index tells", states(), {"first": "READY", "second": "UNAVAILABLE"})
         equal("or leaves out", states(ready=True), {"first": "READY"})
@@ -332,7 +332,7 @@ with group("the repository of models"):
             client.close()
 
 with group("a server that leaves"), Server("--workers", "1", state="memory") as server:
-    model = requests.get(f"{server.url}/v1/models", timeout=20).json()["models"][0]["name"]
+    model = requests.get(f"{server.url}/v1/models", timeout=60).json()["models"][0]["name"]
     for _ in range(2):
         requests.post(f"{server.url}/score", data=big, headers={"Content-Type": "application/x-npy"}, timeout=60)
     answers = []
@@ -350,10 +350,10 @@ with group("keys"):
     folder = scratch()
     key = run("keys", "add", "alice", "--api-keys", folder / "keys.txt").out.strip()
     with Server("--api-keys", folder / "keys.txt") as server:
-        answer = requests.get(f"{server.url}/v2", timeout=20)
+        answer = requests.get(f"{server.url}/v2", timeout=60)
         equal("no key", (answer.status_code, list(answer.json())), (401, ["error"]))
         check("the challenge is there", "Bearer" in answer.headers.get("WWW-Authenticate", ""))
-        equal("health needs none", requests.get(f"{server.url}/v2/health/ready", timeout=20).json(), {"ready": True})
+        equal("health needs none", requests.get(f"{server.url}/v2/health/ready", timeout=60).json(), {"ready": True})
         own = {"Authorization": f"Bearer {key}"}
-        equal("with the key", requests.get(f"{server.url}/v2", headers=own, timeout=20).status_code, 200)
+        equal("with the key", requests.get(f"{server.url}/v2", headers=own, timeout=60).status_code, 200)
 finish()

@@ -8,7 +8,7 @@ need("jobs", "numpy", "requests")
 
 import requests  # noqa: E402
 
-from support import features  # noqa: E402
+from support import features, slow  # noqa: E402
 from support.jobs import alike  # noqa: E402
 from support.process import Server  # noqa: E402
 
@@ -32,12 +32,12 @@ KEYS = [
     "result",
     "error",
 ]
-# Long enough that what follows it can be looked at while it runs.
-LONG_ROWS = 448_000
+# For the slow model: it runs until it is cancelled.
+LONG_ROWS = 60_000
 LONG = alike(LONG_ROWS)
 SHORT = features.npy(features.video(20))
 
-with Server("--workers", "1") as server:
+with Server("--workers", "1", *slow.beside()) as server:
 
     def post(body, query="", **headers):
         return requests.post(f"{server.url}/score{query}", data=body, headers={**NPY, **headers}, timeout=60)
@@ -92,13 +92,13 @@ with Server("--workers", "1") as server:
         equal("a report", (answer.status_code, answer.json()["rows"]), (200, 20))
         equal("nothing queued", len(get("/jobs?limit=1000").json()["jobs"]), before)
     with group("queued and running"):
-        running = post(LONG).json()["id"]
+        running = post(LONG, "?model=slow").json()["id"]
         shown_running = until(running, "running")
         equal("it runs", shown_running["status"], "running")
         # Some jobs are taken up together and take turns; the next ones wait.
-        fillers = []
+        begun, fillers = running, []
         while len(fillers) < 8 and (not fillers or get(f"/jobs/{fillers[-1]}").json()["status"] != "queued"):
-            fillers.append(post(LONG).json()["id"])
+            fillers.append(post(LONG, "?model=slow").json()["id"])
             time.sleep(0.02)
         first, second = post(SHORT, "?priority=low").json()["id"], post(SHORT).json()["id"]
         urgent = post(SHORT, "?priority=high").json()["id"]
@@ -124,7 +124,7 @@ with Server("--workers", "1") as server:
         waited = time.monotonic() - waited
         check(
             "?wait gives up in time",
-            answer.json()["status"] == "queued" and 0.25 < waited < 20,
+            answer.json()["status"] == "queued" and 0.25 < waited < 60,
             f"{waited:.2f} s {answer.text[:80]}",
         )
         answer = post(SHORT, Prefer="wait=0")
@@ -137,12 +137,12 @@ with Server("--workers", "1") as server:
         equal("it stays cancelled", get(f"/jobs/{second}").json()["status"], "cancelled")
         running = get("/jobs?status=running").json()["jobs"][0]["id"]
         answer = requests.delete(f"{server.url}/jobs/{running}")
-        check("DELETE of a running one", answer.status_code in (200, 202), str(answer.status_code))
-        for one in set(fillers) - {running}:
+        equal("DELETE of a running one", answer.status_code, 202)
+        for one in {begun, *fillers} - {running}:
             requests.delete(f"{server.url}/jobs/{one}")
         job = get(f"/jobs/{running}?wait=60").json()
         equal("it ends cancelled, with no result", (job["status"], job["result"]), ("cancelled", None))
-        done = get(f"/jobs/{first}?wait=20").json()
+        done = get(f"/jobs/{first}?wait=60").json()
         equal("those behind it run", done["status"], "succeeded")
         order = sorted((until(urgent, "succeeded")["started_at"], done["started_at"]))
         equal("the urgent one first", order[0], until(urgent, "succeeded")["started_at"])
@@ -153,6 +153,9 @@ with Server("--workers", "1") as server:
         for _ in range(25):
             post(SHORT)
         until(post(SHORT).json()["id"], "succeeded")
+        # Jobs take turns: the last one need not be the last to end.
+        while any(get(f"/jobs?limit=1&status={status}").json()["jobs"] for status in ("queued", "running")):
+            time.sleep(0.01)
         everything = get("/jobs?limit=1000").json()
         identifiers = [job["id"] for job in everything["jobs"]]
         equal("newest first", identifiers, sorted(identifiers, reverse=True))
@@ -183,8 +186,12 @@ with Server("--workers", "1") as server:
 
 with Server("--result-ttl", "1") as server:
     with group("expiry"):
-        job = requests.post(server.url + "/score", data=SHORT, headers={**NPY, "Prefer": "wait=9"}).json()
-        equal("kept at first", requests.get(f"{server.url}/jobs/{job['id']}").status_code, 200)
+        # On a busy machine its second can be over before it is asked for: once more, then.
+        for _ in range(50):
+            job = requests.post(server.url + "/score", data=SHORT, headers={**NPY, "Prefer": "wait=60"}).json()
+            if (found := requests.get(f"{server.url}/jobs/{job['id']}").status_code) == 200:
+                break
+        equal("kept at first", found, 200)
         end = time.monotonic() + 60
         while requests.get(f"{server.url}/jobs/{job['id']}").status_code == 200 and time.monotonic() < end:
             time.sleep(0.1)

@@ -57,7 +57,7 @@ class Listening:
     def __exit__(self, *_):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
-            self.code = self.child.wait(30)
+            self.code = self.child.wait(120)
 
 
 def ask(address, data=QUESTION, family=socket.AF_INET):
@@ -172,7 +172,7 @@ def configured():
         begun = time.monotonic()
         answer = ask(("127.0.0.1", server.port()), b"GET / HT")
         equal("a list in the environment, and a timeout", status(answer), "HTTP/1.1 408")
-        check("the timeout holds", 0.8 < time.monotonic() - begun < 9)
+        check("the timeout holds", 0.8 < time.monotonic() - begun < 60)
 
 
 PARENT = """
@@ -210,7 +210,7 @@ def version2(host, port, family=socket.AF_INET, command=0x21):
 
 
 def proxies():
-    options = ["--port", 0, "--trusted-proxies", "127.0.0.1", "--proxy-protocol", "--header-timeout", 1]
+    options = ["--port", 0, "--trusted-proxies", "127.0.0.1", "--proxy-protocol"]
     with Listening(*options) as server:
         address = ("127.0.0.1", server.port())
         for name, header in [
@@ -222,10 +222,11 @@ def proxies():
             equal(f"PROXY, {name}", status(ask(address, header + QUESTION)), OK)
         equal("PROXY, none: closed", ask(address), b"")
         equal("PROXY, broken: closed", ask(address, SIGNATURE + b"\x99\x11\0\x0c" + bytes(12) + QUESTION), b"")
-        begun = time.monotonic()
-        equal("PROXY, half of one: closed", ask(address, SIGNATURE), b"")
-        check("in the header's time", time.monotonic() - begun < 9)
         contains("the log says whose", server.text(), "trusted proxy", "proxy=127.0.0.1:")
+    with Listening(*options, "--header-timeout", 1) as server:
+        begun = time.monotonic()
+        equal("PROXY, half of one: closed", ask(("127.0.0.1", server.port()), SIGNATURE), b"")
+        check("in the header's time", 0.8 < time.monotonic() - begun < 60)
     with Listening("--port", 0, "--trusted-proxies", "10.0.0.0/8", "--proxy-protocol") as server:
         address = ("127.0.0.1", server.port())
         equal("PROXY of another: 400", status(ask(address, version2("192.0.2.1", 1) + QUESTION)), "HTTP/1.1 400")
@@ -291,12 +292,17 @@ def exhausted():
     with Listening(*options, limit=limit) as server:
         address = ("127.0.0.1", server.port())
         clients = [socket.create_connection(address, 60) for _ in range(300)]
-        time.sleep(0.5)
-        begun = cpu(server.child.pid)
-        time.sleep(1)
-        spent = cpu(server.child.pid) - begun
-        note(f"300 connections, {few} descriptors: {spent * 100:.0f} % of a core")
-        check("it does not spin", spent < 0.2, f"{spent:.2f} s of a second")
+        end = time.monotonic() + 60
+        while "accepting pauses" not in server.text() and time.monotonic() < end:
+            time.sleep(0.02)
+        # What would spin takes most of a core however busy the others are: the least of some seconds is looked at.
+        spent = []
+        while len(spent) < 5 and min(spent, default=1) >= 0.2:
+            begun, since = cpu(server.child.pid), time.monotonic()
+            time.sleep(1)
+            spent.append((cpu(server.child.pid) - begun) / (time.monotonic() - since))
+        note(f"300 connections, {few} descriptors: {min(spent) * 100:.0f} % of a core")
+        check("it does not spin", min(spent) < 0.2, str(spent))
         check("it lives", server.child.poll() is None)
         clients[0].sendall(QUESTION)
         clients[0].settimeout(60)

@@ -239,15 +239,15 @@ with Server() as server:
             answer = requests.post(server.url + "/score", files=form, timeout=60)
             contains(f"a field of the text {name}", detail(422, answer), name, "file's name", f"-F 'features=@{name}'")
         form = {"features": (None, features.rows_json(video))}
-        answer = requests.post(server.url + "/score", files=form, timeout=20)
+        answer = requests.post(server.url + "/score", files=form, timeout=60)
         contains("JSON in a field", detail(422, answer), "-F features=@a.json", "type=application/json")
         for name, *says in (
             ("fps", "fps", "'x.npy'", "'features'"), ("labels", "labels", "'x.npy'", "'features'"),
         ):
             form = {"features": ("y.npy", npy), name: ("x.npy", npy)}
-            answer = requests.post(server.url + "/score", files=form, timeout=20)
+            answer = requests.post(server.url + "/score", files=form, timeout=60)
             contains(f"a file in the field {name}", detail(422, answer), *says)
-        answer = requests.post(server.url + "/score", files={"feature": ("x.npy", npy)}, timeout=20)
+        answer = requests.post(server.url + "/score", files={"feature": ("x.npy", npy)}, timeout=60)
         contains("a misspelt field: told", " ".join(answer.json()["warnings"]), "'feature'", "'features'")
         half = requests.post(
             server.url + "/score?validate_only", data=video.astype("<f2").tobytes(), headers=BYTES, timeout=20
@@ -315,7 +315,7 @@ with group("a job that fails"):
         check("a job has failed", failed, f"{answer} {late}")
         for job in failed:
             # Jobs that were too late are told with the next look at what has expired.
-            until = time.monotonic() + 20
+            until = time.monotonic() + 120
             while job["id"] not in server.text() and time.monotonic() < until:
                 time.sleep(0.05)
             lines = [line for line in server.text().splitlines() if job["id"] in line]

@@ -129,7 +129,7 @@ def ask(served, method, path, name, **more):
 
 
 def score(served, name, **more):
-    fields = {"Content-Type": "application/x-npy", "Prefer": "wait=30", **more}
+    fields = {"Content-Type": "application/x-npy", "Prefer": "wait=60", **more}
     return ask(served, "POST", "/score", name, data=body, headers=fields)
 
 
@@ -140,6 +140,10 @@ def same(name, one, other):
     equal(name, (one.status_code, strip(one), fields(one)), (other.status_code, strip(other), fields(other)))
 
 
+# Quotas are of a day: none of what follows is to be in two.
+if (left := 86_400 - time.time() % 86_400) < 180:
+    time.sleep(left + 1)
+
 with group("owners"), server() as served:
     job = score(served, "alice").json()
     equal("a job tells its owner", (job["status"], job["owner"]), ("succeeded", "alice"))
@@ -148,10 +152,10 @@ with group("owners"), server() as served:
         equal(f"{name} reads it", ask(served, "GET", path, name).status_code, sees)
         listed = ask(served, "GET", "/jobs", name).json()["jobs"]
         equal(f"{name} lists it", [one["id"] for one in listed], [job["id"]] if sees == 200 else [])
-    for tail in ("", "?wait=30", "/events"):
+    for tail in ("", "?wait=120", "/events"):
         begun = time.monotonic()
         same(f"others' are unknown: {tail}", ask(served, "GET", path + tail, "bob"), ask(served, "GET", none + tail, "bob"))
-        check("at once", time.monotonic() - begun < 20)
+        check("at once", time.monotonic() - begun < 60)
     same("and can't be deleted", ask(served, "DELETE", path, "bob"), ask(served, "DELETE", none, "bob"))
     answer = ask(served, "DELETE", path, "looker")
     equal("nor by a reader", (answer.status_code, answer.json()["type"]), (403, "/problems/role-forbids"))

@@ -31,7 +31,7 @@ def standing(client, name="live"):
     return {model["state"]: model.get("sha256") for model in client.get("/v1/models").json()["models"] if model["name"] == name}
 
 
-def until(what, holds, seconds=30):
+def until(what, holds, seconds=120):
     end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.1)
@@ -51,7 +51,7 @@ with group("requests while the model is replaced again and again"):
                 model.put(file)
                 if len(reloads) % 3 == 2:
                     os.kill(server.child.pid, signal.SIGHUP)
-                    end = time.monotonic() + 20
+                    end = time.monotonic() + 120
                     while standing(client).get("ready") != model.sha256 and time.monotonic() < end:
                         time.sleep(0.01)
                     found = standing(client).get("ready")
@@ -76,6 +76,8 @@ with group("requests while the model is replaced again and again"):
         changing = threading.Thread(target=replace)
         changing.start()
         found = every(ask, range(REQUESTS), threads=8)
+        while len(reloads) < RELOADS and len(found) < 100 * REQUESTS:
+            found += every(ask, range(8), threads=8)
         done.set()
         changing.join()
         note(f"{len(found)} requests while {len(reloads)} reloads")
@@ -92,9 +94,9 @@ with group("a file that is written over in its place"):
     models[0].put(file)
     with Server("--model", f"live={file}", "--workers", "2") as server:
         client = Client(server)
-        client.post(SHORT, Prefer="wait=30")
+        client.post(SHORT, Prefer="wait=60")
         until("it is served by a copy soon", lambda: "(deleted)" in (
-            open(f"/proc/{server.child.pid}/maps").read()), 10)
+            open(f"/proc/{server.child.pid}/maps").read()))
         over = threading.Event()
 
         def write():
@@ -134,13 +136,13 @@ with group("a model that can't be used"):
         answer = load(client, "live")
         equal("is told", (answer.status, answer.problem()), (422, "unusable-model"))
         equal("and what was served stays", standing(client), {"ready": models[0].sha256})
-        job = client.post(SHORT, Prefer="wait=30").json()
+        job = client.post(SHORT, Prefer="wait=60").json()
         check("with its scores", job["result"]["coarse"] == expected[models[0].sha256])
         contains("and /v1/models says why", client.get("/v1/models").json()["models"][0]["reason"], "model.safetensors")
         models[2].put(file)
         equal("once it is whole it is served", load(client, "live").json()["sha256"], models[2].sha256)
         equal("the one before is kept", standing(client), {"ready": models[2].sha256, "kept": models[0].sha256})
-        job = client.post(SHORT, f"?model=live@{models[0].sha256[:8]}", Prefer="wait=30").json()
+        job = client.post(SHORT, f"?model=live@{models[0].sha256[:8]}", Prefer="wait=60").json()
         check("and to be had by its digest", job["result"]["coarse"] == expected[models[0].sha256])
         equal("one command rolls back", load(client, "live", verb="rollback").json()["sha256"], models[0].sha256)
         os.kill(server.child.pid, signal.SIGHUP)

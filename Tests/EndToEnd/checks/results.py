@@ -32,7 +32,7 @@ with Server() as server:
             params=query,
             data=features.npy(array),
             timeout=60,
-            headers={"Content-Type": "application/x-npy", "Prefer": "wait=20"},
+            headers={"Content-Type": "application/x-npy", "Prefer": "wait=60"},
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -106,7 +106,7 @@ with Server() as server:
         direct = requests.post(
             server.url + "/score",
             data=features.npy(array),
-            headers={"Content-Type": "application/x-npy", "Accept": "application/x-npy", "Prefer": "wait=20"},
+            headers={"Content-Type": "application/x-npy", "Accept": "application/x-npy", "Prefer": "wait=60"},
         )
         check(
             "waited for, too", direct.content == answer.content and direct.status_code == 200, str(direct.status_code)

@@ -54,7 +54,7 @@ class Backend:
 
     def stop(self):
         self.child.send_signal(signal.SIGTERM)
-        return self.child.wait(60)
+        return self.child.wait(120)
 
     def restart(self):
         """Ends when the new process is ready: what HAProxy knows may still be of the old one."""
@@ -146,7 +146,7 @@ def column(server, index):
 
 
 def until(holds, what):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not holds():
         if time.monotonic() > end:
             raise RuntimeError(f"waited in vain for {what}")
@@ -192,7 +192,8 @@ with group("rolling"):
             until(lambda: is_up(one.name), f"{one.name} to be up")
         clients = Clients(front)
         try:
-            time.sleep(20 if LONG else 2)
+            time.sleep(20 if LONG else 0.5)
+            until(lambda: all(int(column(one.name, 7)) > 10 for one in servers), "uploads to both")
             for roll in (roll_in_order, roll_at_once) * ROUNDS:
                 for one in servers:
                     clients.phase = roll.__name__

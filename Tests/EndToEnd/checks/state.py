@@ -17,6 +17,7 @@ from support.harness import check, contains, equal, finish, group, need, note, s
 
 need("state", "numpy")
 
+from support import slow  # noqa: E402
 from support.jobs import Client, Videos, alike, every  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
@@ -214,9 +215,9 @@ with group("two servers on one folder"):
 with group("a folder that is removed under a server"):
     folder = scratch() / "state"
     with Server(state=folder) as server:
-        Client(server).post(videos.bodies[0], Prefer="wait=10")
+        Client(server).post(videos.bodies[0], Prefer="wait=60")
         shutil.rmtree(folder)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 120
         while "was removed while the service ran" not in server.text() and time.monotonic() < end:
             time.sleep(0.05)
         contains("the log says so at once, and what to do", server.text(), str(folder), "was removed", "remedy=")
@@ -237,7 +238,7 @@ with group("a log that is damaged under load"):
         folder = scratch() / "state"
         with Server(state=folder) as server:
             client = Client(server)
-            client.post(videos.bodies[0], Prefer="wait=10")
+            client.post(videos.bodies[0], Prefer="wait=60")
             stop = threading.Event()
 
             def load():
@@ -251,11 +252,12 @@ with group("a log that is damaged under load"):
             threads = [threading.Thread(target=load) for _ in range(4)]
             for thread in threads:
                 thread.start()
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             while (folder / "jobs.sqlite-wal").stat().st_size < 100_000 and time.monotonic() < end:
                 time.sleep(0.01)
             damage(folder / "jobs.sqlite-wal")
             # What is brought in by checkpoints is looked at then.
+            end = time.monotonic() + 120
             while client.get("/readyz").status == 200 and time.monotonic() < end:
                 time.sleep(0.1)
             equal(f"{damage.__name__}: it is not ready", client.get("/readyz").status, 503)
@@ -269,7 +271,7 @@ with group("a row that can't be read"):
     folder = scratch() / "state"
     with Server(state=folder) as server:
         client = Client(server)
-        job, other = (client.post(videos.bodies[0], Prefer="wait=10").json()["id"] for _ in range(2))
+        job, other = (client.post(videos.bodies[0], Prefer="wait=60").json()["id"] for _ in range(2))
         with sqlite3.connect(folder / "jobs.sqlite") as database:
             changed = database.execute(
                 "UPDATE jobs SET kind = x'ff' WHERE id = (SELECT min(id) FROM jobs)"
@@ -299,7 +301,7 @@ with group("a folder by default"):
             equal("a second server takes another beside it", len(stores("xdg/vigil")), 2)
             contains("and says so", second.text(), str(own[0]), str(server.child.pid))
             for one in (server, second):
-                job = Client(one).post(videos.bodies[0], Prefer="wait=10")
+                job = Client(one).post(videos.bodies[0], Prefer="wait=60")
                 equal("both work", job.status, 200)
             mine = job.json()["id"]
     with Server(state=None, env=variables) as server:
@@ -313,7 +315,7 @@ with group("in memory"):
     variables = {"XDG_STATE_HOME": str(base), "HOME": str(base), "TMPDIR": str(base)}
     with Server("--state", "memory", state=None, env=variables) as server:
         client = Client(server)
-        job = client.post(videos.bodies[3], Prefer="wait=10").json()
+        job = client.post(videos.bodies[3], Prefer="wait=60").json()
         equal("it works", (job["status"], videos.faults(client, [job])), ("succeeded", {}))
         client.post(blocker)
         equal("nothing is on disk", list(base.rglob("*")), [])
@@ -345,12 +347,14 @@ with group("no place for a folder"):
     )
 with group("a damaged upload"):
     folder = scratch() / "state"
-    with Server("--workers", "1", state=folder) as server:
+    models = slow.beside()
+    with Server("--workers", "1", *models, state=folder) as server:
         client = Client(server)
-        blockers = [client.post(blocker).json()["id"] for _ in range(2)]
+        # The worker holds two jobs at a time.
+        blockers = [client.post(alike(30_000), "?model=slow").json()["id"] for _ in range(3)]
         queued = [client.post(videos.bodies[number % 4]).json()["id"] for number in range(32)]
         server.kill()
-    spared = {name.split(".")[0] for name in os.listdir(folder / "files")}
+    spared = {name.split(".")[0] for name in os.listdir(folder / "files")} - set(blockers)
     # Of those behind, so that they were certainly not begun: flipped, cut short, gone, and a row of the database.
     third, second, first, *_ = [one for one in reversed(queued) if one in spared]
     row = queued[-8]
@@ -368,7 +372,7 @@ with group("a damaged upload"):
     database.close()
     number = int.from_bytes(job, "big")
     row = "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[number >> 5 * place & 31] for place in range(25, -1, -1))
-    with Server("--workers", "2", state=folder) as server:
+    with Server("--workers", "2", *models, state=folder) as server:
         client = Client(server)
         every(lambda one: client.delete(f"/jobs/{one}"), blockers, 1)
         jobs = client.settled()
@@ -391,8 +395,8 @@ with group("a damaged result"):
     folder = scratch() / "state"
     with Server(state=folder) as server:
         client = Client(server)
-        job = client.post(videos.bodies[3], Prefer="wait=20").json()
-        kept = client.post(videos.bodies[2], Prefer="wait=20").json()
+        job = client.post(videos.bodies[3], Prefer="wait=60").json()
+        kept = client.post(videos.bodies[2], Prefer="wait=60").json()
         path = next((folder / "files").glob(f"{job['id']}.*out"))
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
@@ -441,7 +445,7 @@ with group("clock jumps"):
             client.settled()
             for days in (-365, 365, 0, -20_000, 20_000, 0):
                 clock.write_text(str(days * 86_400))
-                job = client.post(videos.bodies[1], "?deadline=60", Prefer="wait=10")
+                job = client.post(videos.bodies[1], "?deadline=60", Prefer="wait=60")
                 equal(
                     f"{days} days while it runs: a job succeeds", (job.status, job.json()["status"]), (200, "succeeded")
                 )

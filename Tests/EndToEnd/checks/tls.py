@@ -99,7 +99,7 @@ with group("what can't be served"):
     ends("authorities alone", 64, "--tls-client-ca", pem, says=["--tls-cert"])
     ends("no time for handshakes", 64, "--tls-handshake-timeout", "0", says=["handshake"])
 
-with tls("--tls-handshake-timeout", 1) as server:
+with tls() as server, tls("--tls-handshake-timeout", 3) as brief:
     with group("what is spoken"):
         contains("the log has the https address", server.text(), f"url=https://127.0.0.1:{server.port}")
         check("the log names the certificate", until(server, "CN=server", "not_after=") is not None, server.text())
@@ -134,14 +134,19 @@ with tls("--tls-handshake-timeout", 1) as server:
                 plain.sendall(request)
                 answer = rest(plain)
             check(f"plain {request[:6]}: 400", answer.startswith(b"HTTP/1.1 400") and b"tls-required" in answer, answer)
-        for noise in (b"\0" * 64, b"\xff" * 64, b"\x16\x03\x01\xff\xff" + b"\1" * 64, bytes(range(22, 120))):
-            with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
-                plain.settimeout(60)
-                plain.sendall(noise)
-                begun = time.monotonic()
-                with contextlib.suppress(ConnectionResetError):
-                    check(f"noise {noise[:3]} gets no answer in HTTP", b"HTTP" not in rest(plain))
-                check(f"noise {noise[:3]} is let go", time.monotonic() - begun < 20)
+        noises = (b"\0" * 64, b"\xff" * 64, b"\x16\x03\x01\xff\xff" + b"\1" * 64, bytes(range(22, 120)))
+        made = [socket.create_connection(("127.0.0.1", brief.port), 60) for _ in noises]
+        for plain, noise in zip(made, noises):
+            plain.sendall(noise)
+        for plain, noise in zip(made, noises):
+            answer, gone = b"", False
+            with plain, contextlib.suppress(TimeoutError):
+                try:
+                    answer, gone = rest(plain), True
+                except ConnectionResetError:
+                    gone = True
+            check(f"noise {noise[:3]} gets no answer in HTTP", b"HTTP" not in answer)
+            check(f"noise {noise[:3]} is let go", gone)
         inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
         dripping = context().wrap_bio(inward, outward, server_hostname="localhost")
         with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
@@ -164,14 +169,13 @@ with tls("--tls-handshake-timeout", 1) as server:
                 stream.sendall(b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         healthy("resets", server)
-        begun = time.monotonic()
-        silent = [socket.create_connection(("127.0.0.1", server.port), 60) for _ in range(200)]
+        silent = [socket.create_connection(("127.0.0.1", brief.port), 60) for _ in range(200)]
         for one in silent[::2]:
             one.sendall(b"\x16\x03\x01\x01\x00\x01")
-        healthy("200 that do not shake hands", server)
-        check("they are let go", all(rest(one) == b"" for one in silent) and time.monotonic() - begun < 20)
+        healthy("200 that do not shake hands", brief)
+        check("they are let go", all(rest(one) == b"" for one in silent))
     with group("what goes through"):
-        head = "POST /score?fps=30 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\nPrefer: wait=30\r\n"
+        head = "POST /score?fps=30 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\nPrefer: wait=60\r\n"
         upload = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         with connected(server) as stream:
             for number in range(3):
@@ -281,7 +285,7 @@ with group("client certificates"):
                 healthy(f"{version.name}, {name or 'none'}", server, client="camera")
 
 with group("the end under load"):
-    with tls("--grace", 10) as server:
+    with tls("--grace", 300) as server:
         failures, ended = [], threading.Event()
 
         def client():
@@ -300,7 +304,7 @@ with group("the end under load"):
             thread.start()
         time.sleep(1)
         server.signal(signal.SIGTERM)
-        code = server.wait(20)
+        code = server.wait()
         ended.set()
         for thread in threads:
             thread.join()

@@ -181,7 +181,7 @@ with group("a mapped file that becomes shorter"):
             # Its own copy comes a moment after it serves.
             until_maps(server.child.pid, False)
             os.truncate(mapped, cut)
-            answer = Client(server).post(features, prefer="wait=20")
+            answer = Client(server).post(features, prefer="wait=60")
             equal(f"to {cut} bytes: a server has its own", answer.json()["result"]["coarse"], scores["coarse"])
         shutil.copy(whole / "model.safetensors", mapped)
         child = subprocess.Popen(

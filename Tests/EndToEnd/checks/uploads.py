@@ -69,7 +69,7 @@ with Server() as server:
             f"{server.url}/score?logits=true{query}",
             data=body,
             timeout=60,
-            headers={"Content-Type": kind, "Prefer": "wait=20"},
+            headers={"Content-Type": kind, "Prefer": "wait=60"},
         )
 
     reference = post(features.npy(exact), "application/x-npy").json()["result"]
@@ -107,7 +107,7 @@ with Server() as server:
     with group("form fields are options"):
         body, kind = features.multipart(features.npy(exact), fields=[("fps", "25"), ("logits", "true")])
         answer = requests.post(
-            server.url + "/score", data=body, headers={"Content-Type": kind, "Prefer": "wait=20"}
+            server.url + "/score", data=body, headers={"Content-Type": kind, "Prefer": "wait=60"}
         ).json()
         equal("fps and logits", (answer["result"]["fps"], "logits" in answer["result"]), (25, True))
         answer = requests.post(server.url + "/score?fps=30", data=body, headers={"Content-Type": kind})

@@ -26,11 +26,11 @@ with Server("--max-queued", "1100") as server:
 
     def form(**fields):
         files = {"features": ("x.npy", BODY)} | {name: (None, value) for name, value in fields.items()}
-        return requests.post(server.url + "/score", files=files, headers={"Prefer": "wait=30"}, timeout=60)
+        return requests.post(server.url + "/score", files=files, headers={"Prefer": "wait=60"}, timeout=60)
 
     def document(text=None, query="", **members):
         text = text or json.dumps({"features": ARRAY.tolist()} | members)
-        headers = {"Content-Type": "application/json", "Prefer": "wait=30"}
+        headers = {"Content-Type": "application/json", "Prefer": "wait=60"}
         return post(query, text.encode() if isinstance(text, str) else text, headers)
 
     def is_report(answer):
@@ -48,7 +48,7 @@ with Server("--max-queued", "1100") as server:
         contains(f"{name}: detail", answer.json().get("detail", ""), *parts)
 
     with group("empty is not given"):
-        wait = NPY | {"Prefer": "wait=30"}
+        wait = NPY | {"Prefer": "wait=60"}
         equal("?validate_only=", post("?validate_only=").status_code, 202)
         check("?validate_only", is_report(post("?validate_only")))
         equal("?fps=", fps(post("?fps=", headers=wait)), None)
@@ -185,7 +185,7 @@ with Server() as server, group("what stands beside features in a file"):
     def sent(*paths, query="", **fields):
         files = [("features", (path.name, path.read_bytes())) for path in paths]
         files += [(name, (None, value)) for name, value in fields.items()]
-        headers = {"Prefer": "wait=30"}
+        headers = {"Prefer": "wait=60"}
         return requests.post(server.url + "/score" + query, files=files, headers=headers, timeout=60)
 
     right, wrong, other = file("a.json", fps=25, threshold="0.1"), file("b.json", treshold=0.1), file("c.json")

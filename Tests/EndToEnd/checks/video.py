@@ -343,7 +343,7 @@ with group("no process is left"):
         child = subprocess.Popen(
             [VIGIL, "inspect", "minutes.mkv"], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         # The decoder itself, and not what sets up its place. One looks at the file first, and ends; another decodes it.
         is_decoding = False
         while not is_decoding and time.monotonic() < until and child.poll() is None:
@@ -352,7 +352,7 @@ with group("no process is left"):
         check(f"{name}: it was decoding", is_decoding)
         child.send_signal(ending)
         child.wait()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while left_behind() and time.monotonic() < until:
             time.sleep(0.05)
         equal(f"{name}: none is left", left_behind(), [])

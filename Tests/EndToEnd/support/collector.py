@@ -111,7 +111,7 @@ class Collector:
             for resource in request.resource_spans
         ]
 
-    def wait(self, condition, seconds=60):
+    def wait(self, condition, seconds=120):
         with self.changed:
             return self.changed.wait_for(lambda: condition(self.spans), seconds)
 

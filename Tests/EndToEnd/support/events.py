@@ -7,7 +7,7 @@ import socket
 class Stream:
     """One request for events, and what came of it."""
 
-    def __init__(self, server, path, last=None, method="GET", timeout=60, parse=json.loads, **fields):
+    def __init__(self, server, path, last=None, method="GET", timeout=300, parse=json.loads, **fields):
         self.parse = parse
         self.socket = socket.create_connection((server.host, server.port), timeout)
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: text/event-stream"]

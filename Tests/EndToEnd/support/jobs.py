@@ -39,7 +39,7 @@ class Answer:
 class Client:
     """One connection to whatever listens on a server's port, opened again where it broke. For one thread."""
 
-    def __init__(self, server, headers=None, timeout=60):
+    def __init__(self, server, headers=None, timeout=300):
         self.server, self.headers, self.timeout = server, headers or {}, timeout
         self.connection = None
 
@@ -82,7 +82,7 @@ class Client:
         answer = self.get(f"/jobs/{identifier}", Accept=NPY)
         return answer.body if answer.status == 200 else answer
 
-    def until(self, identifier, *statuses, seconds=120):
+    def until(self, identifier, *statuses, seconds=300):
         """The job once it has one of the statuses, or as it is when time is up."""
         end = time.monotonic() + seconds
         # Whose end is waited for is asked for once.
@@ -103,7 +103,7 @@ class Client:
                 return jobs
             cursor = f"&cursor={page['next']}"
 
-    def settled(self, seconds=180):
+    def settled(self, seconds=600):
         """All jobs by ID, once none is queued or running."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -162,7 +162,7 @@ def form(bodies, boundary="vigilvigilvigil"):
     return out + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def ready(server, seconds=60):
+def ready(server, seconds=120):
     """When /readyz was 200, in seconds from when the server was started; None where it never was."""
     client = Client(server)
     end = time.monotonic() + seconds

@@ -43,7 +43,7 @@ def environment(extra=None):
     return clean | {"VIGIL_STATE": "memory"} | (extra or {})
 
 
-def run(*arguments, timeout=60, env=None, cwd=None, stdin=subprocess.DEVNULL):
+def run(*arguments, timeout=240, env=None, cwd=None, stdin=subprocess.DEVNULL):
     """Runs `vigil ARGUMENTS`; `rss` is the child's largest resident set in MiB, `own` what of it is no mapped file."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
@@ -139,7 +139,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _wait(self):
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             if found := re.search(r"url(?:=|\":\")https?://[^ \"]+:(\d+)", self.text()):
                 return int(found[1])
@@ -174,6 +174,13 @@ class Server:
         """The answer to a GET that the server has read, still to come: `begin` waits for it."""
         client = socket.create_connection((self.host, self.port), 300)
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        self.has_read(client)
+        answer = http.client.HTTPResponse(client)
+        answer.client = client
+        return answer
+
+    def has_read(self, client):
+        """Waits until the server has read all that a client has sent."""
         port, end = f":{client.getsockname()[1]:04X}", time.monotonic() + 60
         while time.monotonic() < end:
             with open(f"/proc/{self.child.pid}/net/tcp") as file:
@@ -182,7 +189,6 @@ class Server:
             if any(row[2].endswith(port) and row[4].endswith(":00000000") for row in rows):
                 break
             time.sleep(0.005)
-        return http.client.HTTPResponse(client)
 
     def peers(self):
         """The ports of the clients whose connections the system has established, as it lists them."""
@@ -204,14 +210,14 @@ class Server:
         self.child.kill()
         self.child.wait()
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=120):
         return self.child.wait(timeout)
 
     def stop(self):
         if self.alive():
             self.signal(signal.SIGTERM)
             try:
-                self.wait(30)
+                self.wait()
             except subprocess.TimeoutExpired:
                 self.kill()
         self._forget()

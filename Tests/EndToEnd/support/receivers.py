@@ -113,7 +113,7 @@ class Receiver:
     def at(self, path):
         return [call for call in self.calls if call.path == path]
 
-    def wait(self, path, count=1, seconds=60):
+    def wait(self, path, count=1, seconds=120):
         """The calls of a path, once there are so many or the time is up."""
         with self.changed:
             self.changed.wait_for(lambda: len(self.at(path)) >= count, seconds)
