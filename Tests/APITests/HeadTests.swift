@@ -9,7 +9,7 @@ import Testing
 @testable import HTTP
 @testable import Scoring
 
-@Suite("HEAD of each endpoint and of each error is the head of GET", .timeLimit(.minutes(1)))
+@Suite("HEAD of each endpoint and of each error is the head of GET", .timeLimit(.minutes(10)))
 struct HeadTests {
     static let codings = ["", "gzip", "deflate", "gzip, deflate", "*", "identity;q=0, gzip", "br, *;q=0"]
     /// Fields of a request, each with its line end.

@@ -11,7 +11,7 @@ import VadCLIP
 @testable import HTTP
 @testable import Scoring
 
-@Suite("Models that are replaced while jobs come in", .timeLimit(.minutes(1)))
+@Suite("Models that are replaced while jobs come in", .timeLimit(.minutes(10)))
 struct ReplacementTests {
     private static let width = 16
     private static let digests = ["aa", "bb", "cc"]
@@ -54,7 +54,7 @@ struct ReplacementTests {
         try await replacing
         var logits: [String: Logits] = [:]
         for id in ids {
-            let job = try #require(try await service.scoring.backlog.waitForEnd(id, timeout: .seconds(60)))
+            let job = try #require(try await service.scoring.backlog.waitForEnd(id, timeout: .seconds(300)))
             #expect(job.status == .succeeded && job.attempt == 1)
             let output = try #require(try await service.scoring.backlog.output(id))
             let result = try #require(ScoreResult(encoded: output.body))

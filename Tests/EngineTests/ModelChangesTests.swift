@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import VadCLIP
 
-@Suite("Models that are replaced without a gap", .timeLimit(.minutes(1)))
+@Suite("Models that are replaced without a gap", .timeLimit(.minutes(10)))
 struct ModelChangesTests {
     private func digests(_ versions: [ModelVersion]) -> [String] { versions.map { $0.knownSHA256 ?? "" } }
 
@@ -62,7 +62,7 @@ struct ModelChangesTests {
     }
 }
 
-@Suite("The files that models come from", .timeLimit(.minutes(1)))
+@Suite("The files that models come from", .timeLimit(.minutes(10)))
 struct ModelLibraryTests {
     /// Files by their paths; what is there is the digest of a model, or what is wrong with it.
     private func library(_ files: [String: String], folder: String? = nil) throws -> ModelLibrary {

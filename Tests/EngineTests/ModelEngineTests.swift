@@ -107,7 +107,7 @@ private struct RunningEngine {
     }
 }
 
-@Suite("An engine has jobs done by their own models", .timeLimit(.minutes(1)))
+@Suite("An engine has jobs done by their own models", .timeLimit(.minutes(10)))
 struct ModelEngineTests {
     @Test("a running job ends with a version that was replaced, whose memory then goes though the workers sleep")
     func replaced() async throws {

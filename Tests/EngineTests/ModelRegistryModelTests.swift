@@ -134,7 +134,7 @@ private final class RegistryRun {
     }
 }
 
-@Suite("A registry of models does what a list of names and digests would", .timeLimit(.minutes(1)))
+@Suite("A registry of models does what a list of names and digests would", .timeLimit(.minutes(10)))
 struct ModelRegistryModelTests {
     @Test("whatever is staged, promoted, withdrawn, held and dropped", arguments: 0..<20 as Range<UInt64>)
     func random(seed: UInt64) async throws {

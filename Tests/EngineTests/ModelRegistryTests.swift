@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import VadCLIP
 
-@Suite("The models that are served", .timeLimit(.minutes(1)))
+@Suite("The models that are served", .timeLimit(.minutes(10)))
 struct ModelRegistryTests {
     @Test("are found by name, or by name and the start of their SHA-256")
     func lookup() async throws {

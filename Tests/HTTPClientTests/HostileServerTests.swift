@@ -2,7 +2,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("servers that misbehave", .timeLimit(.minutes(2)))
+@Suite("servers that misbehave", .timeLimit(.minutes(10)))
 struct HostileServerTests {
     /// What a client gets that asks such a server so often, on one connection where the server keeps it.
     private static func answers(

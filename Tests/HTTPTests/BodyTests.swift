@@ -30,7 +30,7 @@ struct BodyTests {
         #expect(seen == [.wanted, .roomAgain])
     }
 
-    @Test("a task that waits gets what was left, once it is woken", .timeLimit(.minutes(1)))
+    @Test("a task that waits gets what was left, once it is woken", .timeLimit(.minutes(10)))
     func wake() async throws {
         let (signals, sender) = AsyncStream<BodyMailbox.Signal>.makeStream()
         let mailbox = BodyMailbox(capacity: 1000) { sender.yield($0) }

@@ -45,7 +45,7 @@ struct CaseSuiteTests {
 
     @Test(
         "run.py finds no difference", .enabled(if: SharedCases.folder != nil && SharedCases.hasPython),
-        .timeLimit(.minutes(5)), arguments: [[], ["--must"]])
+        .timeLimit(.minutes(10)), arguments: [[], ["--must"]])
     func runner(options: [String]) async throws {
         try await TestServer.run { server in
             // It waits 0.7 seconds for each answer. A machine that was held up, or a sanitizer, takes longer once in a

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP
 
 /// Clients that end their side of the connection while their answer is being made.
-@Suite("Requests whose client has ended its side", .timeLimit(.minutes(1)))
+@Suite("Requests whose client has ended its side", .timeLimit(.minutes(10)))
 struct EndedInputTests {
     /// A handler of POST that waits for `goOn`, and says so when it is cancelled.
     private static func waiting(_ router: inout Router, endsWithInput: Bool, started: Gate, goOn: Gate, cancelled: Gate)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTP
 
-@Suite("a server with as many connections as it may have", .timeLimit(.minutes(1)))
+@Suite("a server with as many connections as it may have", .timeLimit(.minutes(10)))
 struct FullServerTests {
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 

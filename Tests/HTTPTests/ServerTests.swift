@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTP
 
-@Suite("a server on a socket", .timeLimit(.minutes(1)))
+@Suite("a server on a socket", .timeLimit(.minutes(10)))
 struct ServerTests {
     @Test("pipelined requests are answered in order, whoever answers them (rule 19)")
     func pipelining() async throws {
@@ -153,7 +153,7 @@ struct ServerTests {
 
     @Test(
         "a stream can be cut from elsewhere, and then its writer throws and the client sees no whole answer",
-        .timeLimit(.minutes(1)))
+        .timeLimit(.minutes(10)))
     func cut() async throws {
         let writers = AsyncStream<ResponseWriter>.makeStream()
         let thrown = AsyncStream<any Error>.makeStream()

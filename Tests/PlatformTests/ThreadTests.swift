@@ -6,7 +6,7 @@ import Testing
 struct ThreadTests {
     private static let stackBytes = 512 << 10
 
-    @Test("a value that another thread gives comes before the deadline", .timeLimit(.minutes(1)))
+    @Test("a value that another thread gives comes before the deadline", .timeLimit(.minutes(10)))
     func value() {
         let latch = BlockingLatch<Int>()
         #expect(OwnThread.run(stackBytes: Self.stackBytes) { latch.set(7) } == 0)
@@ -23,7 +23,7 @@ struct ThreadTests {
         #expect(latch.isGivenUp)
     }
 
-    @Test("a thread has the name that it was given, cut to what Linux keeps", .timeLimit(.minutes(1)))
+    @Test("a thread has the name that it was given, cut to what Linux keeps", .timeLimit(.minutes(10)))
     func names() {
         let latch = BlockingLatch<String>()
         let code = OwnThread.run(name: "vigil-a-long-name", stackBytes: Self.stackBytes) {
@@ -37,7 +37,7 @@ struct ThreadTests {
         #expect(latch.wait(until: Deadline(in: .seconds(3_600))) == "vigil-a-long-na\n")
     }
 
-    @Test("a monitor's waiters are woken one at a time or all", .timeLimit(.minutes(1)))
+    @Test("a monitor's waiters are woken one at a time or all", .timeLimit(.minutes(10)))
     func monitor() {
         let monitor = Monitor((left: 3, taken: 0))
         for _ in 0..<3 {

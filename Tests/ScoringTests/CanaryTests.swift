@@ -8,7 +8,7 @@ import VadCLIP
 
 @testable import Scoring
 
-@Suite("A canary", .timeLimit(.minutes(1)))
+@Suite("A canary", .timeLimit(.minutes(10)))
 struct CanaryTests {
     private static func version(
         _ digest: String, seed: UInt64, name: String = "m", width: Int = 16

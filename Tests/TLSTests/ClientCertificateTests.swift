@@ -4,7 +4,7 @@ import Testing
 
 @testable import TLS
 
-@Suite("client certificates", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(1)))
+@Suite("client certificates", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(10)))
 struct ClientCertificateTests {
     private static let versions = [TLS1_2_VERSION, TLS1_3_VERSION]
 

@@ -6,7 +6,7 @@ import Testing
 @testable import HTTP
 @testable import TLS
 
-@Suite("a TLS connection's life", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(1)))
+@Suite("a TLS connection's life", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(10)))
 struct ConnectionLifeTests {
     @Test("a client that does not shake hands in time is let go, dripping or silent (rule 28)")
     func handshakeTimeout() async throws {

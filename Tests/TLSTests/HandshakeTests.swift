@@ -5,7 +5,7 @@ import Testing
 @testable import TLS
 
 /// Certificates are made by the openssl program; without it (Debian's package openssl) these tests are skipped.
-@Suite("handshakes", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(1)))
+@Suite("handshakes", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(10)))
 struct HandshakeTests {
     @Test("TLS 1.2 and 1.3 are spoken", arguments: [(TLS1_2_VERSION, "TLSv1.2"), (TLS1_3_VERSION, "TLSv1.3")])
     func versions(version: Int32, name: String) async throws {

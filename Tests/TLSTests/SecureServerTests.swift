@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP
 @testable import TLS
 
-@Suite("HTTP over TLS", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(1)))
+@Suite("HTTP over TLS", .enabled(if: TestCertificates.shared != nil), .timeLimit(.minutes(10)))
 struct SecureServerTests {
     @Test("uploads come whole, by length and in chunks", arguments: [0, 1, 16_384, 524_288, 3_000_001])
     func uploads(size: Int) async throws {

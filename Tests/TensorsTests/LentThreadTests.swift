@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-@Suite("A lent thread", .timeLimit(.minutes(1)))
+@Suite("A lent thread", .timeLimit(.minutes(10)))
 struct LentThreadTests {
     /// Gives the other thread the time to take a part of the same operation.
     private func wait(for other: Count) {

@@ -6,7 +6,7 @@ import Testing
 @testable import Video
 
 @Suite(
-    "Videos that ffmpeg decodes", .enabled(if: Clips.hasFFmpeg, "needs the program ffmpeg"), .timeLimit(.minutes(5)))
+    "Videos that ffmpeg decodes", .enabled(if: Clips.hasFFmpeg, "needs the program ffmpeg"), .timeLimit(.minutes(10)))
 struct DecodingTests {
     /// All frames of a video: their sizes, bytes and times.
     private struct Decoded {
@@ -161,7 +161,7 @@ struct DecodingTests {
         let input = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "1x1", "-r", "30", "-i", pixels]
         let path = try #require(try clips.scene("a.avi", by: ["-c:v", "rawvideo", "-pix_fmt", "bgr24"], input))
         var limits = VideoLimits()
-        (limits.patience, limits.marks) = (.seconds(20), 1_024)
+        (limits.patience, limits.marks) = (.seconds(300), 1_024)
         let selection = FrameSelection(every: 64, place: 0)
         let idle = try Decoder(
             VideoFile(path: path), clips.ffmpeg, limits, .pixels(of: selection, isToneMapped: false))
@@ -295,7 +295,7 @@ struct DecodingTests {
         let pid = try #require(frames?.pid)
         #expect(kill(pid, 0) == 0)
         frames = nil
-        let deadline = Deadline(in: .seconds(20))
+        let deadline = Deadline(in: .seconds(120))
         while kill(pid, 0) == 0, deadline.milliseconds > 0 { sched_yield() }
         #expect(kill(pid, 0) == -1)
     }

@@ -11,7 +11,7 @@ import VadCLIP
 @testable import vigil
 
 /// Models whose files say their digests.
-@Suite("The files of models that are read while a server runs", .timeLimit(.minutes(1)))
+@Suite("The files of models that are read while a server runs", .timeLimit(.minutes(10)))
 struct ModelWatchTests {
     private let folder: ScratchFolder
     private let notes = Notes()

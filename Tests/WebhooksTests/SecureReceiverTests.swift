@@ -5,7 +5,7 @@ import Testing
 @testable import Webhooks
 
 /// Certificates are made by the openssl program; without it (Debian's package openssl) these tests are skipped.
-@Suite("receivers with TLS", .enabled(if: Certificates.shared != nil), .timeLimit(.minutes(1)))
+@Suite("receivers with TLS", .enabled(if: Certificates.shared != nil), .timeLimit(.minutes(10)))
 struct SecureReceiverTests {
     private static func deliver(
         to host: String, certificate: String, trust: TLSClientContext? = nil

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Webhooks
 
-@Suite("sending notices", .timeLimit(.minutes(1)))
+@Suite("sending notices", .timeLimit(.minutes(10)))
 struct SenderTests {
     @Test("a notice is one signed POST, and 2xx means that it has arrived")
     func delivered() async throws {

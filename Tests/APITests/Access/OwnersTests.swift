@@ -9,7 +9,7 @@ import Testing
 @testable import Scoring
 
 /// Each endpoint, for each role, with jobs of its own, of others, and of nobody.
-@Suite("What keys may see and do", .timeLimit(.minutes(1)))
+@Suite("What keys may see and do", .timeLimit(.minutes(10)))
 struct OwnersTests {
     private static let lines = [
         "alice", "bob role=submitter", "root role=admin", "looker role=reader owner=alice",
@@ -231,7 +231,7 @@ struct OwnersTests {
 }
 
 /// What keys may hand in, and until when they are good.
-@Suite("Quotas and times of keys", .timeLimit(.minutes(1)))
+@Suite("Quotas and times of keys", .timeLimit(.minutes(10)))
 struct QuotasTests {
     @Test(
         "a key's quota of a day is answered by 429 and when to come again, before the body is read once it is used up")

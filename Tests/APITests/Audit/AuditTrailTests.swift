@@ -16,7 +16,7 @@ import VadCLIP
 @testable import HTTP
 
 /// Handlers behind the audit log, with workers that never begin.
-@Suite("What is written down of requests", .timeLimit(.minutes(1)))
+@Suite("What is written down of requests", .timeLimit(.minutes(10)))
 struct AuditTrailTests {
     private static let width = 16
     private let folder: ScratchFolder

@@ -6,7 +6,7 @@ import Testing
 @testable import API
 @testable import HTTP
 
-@Suite("Conditional requests", .timeLimit(.minutes(1)))
+@Suite("Conditional requests", .timeLimit(.minutes(10)))
 struct ConditionalRequestTests {
     typealias Field = (name: HTTPField.Name, value: String)
 
@@ -135,7 +135,7 @@ struct ConditionalRequestTests {
     }
 }
 
-@Suite("What is made of a wish to wait", .timeLimit(.minutes(1)))
+@Suite("What is made of a wish to wait", .timeLimit(.minutes(10)))
 struct PreferredWaitTests {
     let running: EventService
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import API
 
-@Suite("Readers beside a DELETE", .timeLimit(.minutes(1)))
+@Suite("Readers beside a DELETE", .timeLimit(.minutes(10)))
 struct DeletionTests {
     let crowd: CrowdService
 

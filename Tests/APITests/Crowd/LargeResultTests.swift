@@ -8,7 +8,7 @@ import Testing
 @testable import API
 @testable import Scoring
 
-@Suite("Many who read large results", .timeLimit(.minutes(1)))
+@Suite("Many who read large results", .timeLimit(.minutes(10)))
 struct LargeResultTests {
     private static let readers = 8
     private static let room = 256 << 20

@@ -7,7 +7,7 @@ import Testing
 @testable import API
 @testable import Scoring
 
-@Suite("Many who want one result", .timeLimit(.minutes(1)))
+@Suite("Many who want one result", .timeLimit(.minutes(10)))
 struct SharedResultTests {
     private static let crowd = 200
     let crowd: CrowdService

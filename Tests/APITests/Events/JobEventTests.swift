@@ -7,7 +7,7 @@ import Testing
 @testable import API
 @testable import Scoring
 
-@Suite("A job's events", .timeLimit(.minutes(1)))
+@Suite("A job's events", .timeLimit(.minutes(10)))
 struct JobEventTests {
     let running: EventService
 

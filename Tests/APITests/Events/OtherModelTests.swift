@@ -12,7 +12,7 @@ import VadCLIP
 @testable import Scoring
 
 /// Services one after another on one store, each with a model of its own and of the same name.
-@Suite("Jobs when another model of the same name is served", .timeLimit(.minutes(1)))
+@Suite("Jobs when another model of the same name is served", .timeLimit(.minutes(10)))
 struct OtherModelTests {
     private static let width = 16
     private let clock = ManualClock()

@@ -9,7 +9,7 @@ import Testing
 @testable import API
 @testable import Scoring
 
-@Suite("Tensors of the Open Inference Protocol", .timeLimit(.minutes(1)))
+@Suite("Tensors of the Open Inference Protocol", .timeLimit(.minutes(10)))
 struct InferenceTensorTests {
     private static func bytes(_ values: [Float]) -> [UInt8] { values.withUnsafeBytes { Array($0) } }
 
@@ -184,7 +184,7 @@ struct InferenceTensorTests {
     }
 }
 
-@Suite("What becomes of a request of the Open Inference Protocol", .timeLimit(.minutes(1)))
+@Suite("What becomes of a request of the Open Inference Protocol", .timeLimit(.minutes(10)))
 struct InferenceLifeTests {
     private static let body = "\"inputs\": [\(InferenceService.input(Array(repeating: 0.5, count: 32), [2, 16]))]}"
 

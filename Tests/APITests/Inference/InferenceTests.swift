@@ -8,7 +8,7 @@ import Testing
 @testable import API
 @testable import Scoring
 
-@Suite("The Open Inference Protocol", .timeLimit(.minutes(1)))
+@Suite("The Open Inference Protocol", .timeLimit(.minutes(10)))
 struct InferenceTests {
     @Test("the server, its health and its models are described as the protocol says")
     func metadata() async throws {

@@ -8,7 +8,7 @@ import VadCLIP
 
 @testable import API
 
-@Suite("vigil_ready", .timeLimit(.minutes(1)))
+@Suite("vigil_ready", .timeLimit(.minutes(10)))
 struct ReadinessTests {
     private let clock = ManualClock()
     private let store: WatchedStore

@@ -12,7 +12,7 @@ import VadCLIP
 @testable import API
 @testable import Scoring
 
-@Suite("Two models' scores of an upload, compared", .timeLimit(.minutes(1)))
+@Suite("Two models' scores of an upload, compared", .timeLimit(.minutes(10)))
 struct ComparisonTests {
     private static let width = 16
     private let service: VigilService
@@ -89,7 +89,7 @@ struct ComparisonTests {
         #expect(answer.status == .accepted)
         #expect((document["jobs"] as? [[String: Any]])?.map { $0["model"] as? String } == ["one", "two"])
         let id = try #require(BatchID(document["id"] as? String ?? ""))
-        _ = try await service.scoring.backlog.waitForEnd(id, timeout: .seconds(20))
+        _ = try await service.scoring.backlog.waitForEnd(id, timeout: .seconds(300))
         #expect(try await show(id.description).status == .ok)
     }
 
@@ -113,6 +113,6 @@ struct ComparisonTests {
         let problem = await problem { try await show(unequal) }
         #expect(problem?.slug == "not-comparable" && problem?.status == .conflict)
         #expect(await self.problem { try await show("01M85BV3QAE4RGA8GVVP3465ME") }?.slug == "unknown-batch")
-        _ = try await service.scoring.backlog.waitForEnd(try #require(BatchID(id)), timeout: .seconds(20))
+        _ = try await service.scoring.backlog.waitForEnd(try #require(BatchID(id)), timeout: .seconds(300))
     }
 }

@@ -12,7 +12,7 @@ import VadCLIP
 @testable import Scoring
 
 /// `POST /score` with several models, and what changes them, by the handlers.
-@Suite("Several models over HTTP", .timeLimit(.minutes(1)))
+@Suite("Several models over HTTP", .timeLimit(.minutes(10)))
 struct SeveralModelsTests {
     private static let width = 16
     private let library: ModelLibrary

@@ -12,7 +12,7 @@ import VadCLIP
 @testable import Scoring
 
 /// `POST /score` by its handler, with workers that never begin.
-@Suite("Submitting over HTTP", .timeLimit(.minutes(1)))
+@Suite("Submitting over HTTP", .timeLimit(.minutes(10)))
 struct SubmissionTests {
     private static let width = 16
     private let clock = ManualClock()

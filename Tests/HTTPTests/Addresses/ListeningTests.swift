@@ -6,7 +6,7 @@ import Testing
 
 @testable import HTTP
 
-@Suite("listening", .timeLimit(.minutes(1)))
+@Suite("listening", .timeLimit(.minutes(10)))
 struct ListeningTests {
     private static let question =
         "GET /client HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: close\r\n\r\n"

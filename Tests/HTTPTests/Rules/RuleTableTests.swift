@@ -7,7 +7,7 @@ import Testing
 
 /// The table of what hand-written servers get wrong, row by row and over a socket. Not here: 13 after inflating and 26
 /// (compression), 28 (TLS), 30 (keys), and of 23 what needs a process without descriptors (Tests/EndToEnd).
-@Suite("rules of HTTP over a socket", .timeLimit(.minutes(1)))
+@Suite("rules of HTTP over a socket", .timeLimit(.minutes(10)))
 struct RuleTableTests {
     private func expectTable(_ rule: Int, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let examples = RequestExample.of(rule: rule)
@@ -156,7 +156,7 @@ struct RuleTableTests {
 
     @Test("rule 20: slow heads and bodies get 408, idle connections nothing, slow readers are cut off")
     func rule20() async throws {
-        let short = Duration.milliseconds(300)
+        let short = Duration.seconds(1)
         func setUp(_ configuration: inout ServerConfiguration) {
             configuration.timeouts.requestHead = short
             configuration.timeouts.bodyIdle = short
@@ -168,7 +168,6 @@ struct RuleTableTests {
                 ("GET / HTTP/1.1\r\nHo", [408]),
                 ("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc", [408]),
                 ("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", [408]), ("", []),
-                ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", [200]),
             ] {
                 let answer = try await server.talk { client in
                     try client.send(raw)
@@ -176,6 +175,15 @@ struct RuleTableTests {
                 }
                 #expect(RuleServer.statuses(answer) == statuses, "\(raw)")
             }
+            // Beside much else a second can be over before the request is sent: then as the idle connection that it is.
+            var answer = ""
+            for _ in 0..<20 where answer.isEmpty {
+                answer = try await server.talk { client in
+                    try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    return try client.readToEnd()
+                }
+            }
+            #expect(RuleServer.statuses(answer) == [200])
             let reader = try await server.talk { client in
                 try client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
                 return UncheckedBox(client)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("The backlog while models come and go", .timeLimit(.minutes(1)))
+@Suite("The backlog while models come and go", .timeLimit(.minutes(10)))
 struct ModelChangeTests {
     private let clock = ManualClock()
     private let store: MemoryJobStore

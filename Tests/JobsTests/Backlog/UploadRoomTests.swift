@@ -5,7 +5,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Room for uploads in flight", .timeLimit(.minutes(1)))
+@Suite("Room for uploads in flight", .timeLimit(.minutes(10)))
 struct UploadRoomTests {
     private let clock = ManualClock()
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Waiting for a job's end", .timeLimit(.minutes(1)))
+@Suite("Waiting for a job's end", .timeLimit(.minutes(10)))
 struct WaitingTests {
     private let clock: ManualClock
     private let backlog: Backlog

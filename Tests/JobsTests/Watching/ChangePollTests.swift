@@ -4,7 +4,7 @@ import Testing
 @testable import Jobs
 
 /// Two backlogs before one store stand for two processes.
-@Suite("Following a job that another process works on", .timeLimit(.minutes(1)))
+@Suite("Following a job that another process works on", .timeLimit(.minutes(10)))
 struct ChangePollTests {
     private let clock: ManualClock
     private let here: Backlog

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Parts of a running job", .timeLimit(.minutes(1)))
+@Suite("Parts of a running job", .timeLimit(.minutes(10)))
 struct PartResultsTests {
     @Test("are had in order up to the first that is not finished, and none before there is a plan")
     func prefix() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("Following a job", .timeLimit(.minutes(1)))
+@Suite("Following a job", .timeLimit(.minutes(10)))
 struct WatchTests {
     private let clock: ManualClock
     private let store: MemoryJobStore

@@ -94,7 +94,7 @@ private struct HelpedPool {
     }
 }
 
-@Suite("Workers who have nothing to do", .timeLimit(.minutes(1)))
+@Suite("Workers who have nothing to do", .timeLimit(.minutes(10)))
 struct HelpTests {
     @Test("help one who works on a part; they are busy with it, and their time is that of the job")
     func help() async throws {

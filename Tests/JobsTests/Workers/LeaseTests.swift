@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("A worker pool and the leases of its claims", .timeLimit(.minutes(1)))
+@Suite("A worker pool and the leases of its claims", .timeLimit(.minutes(10)))
 struct LeaseTests {
     private static let forever = MonotonicTime(nanoseconds: .max)
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("A draining worker pool", .timeLimit(.minutes(1)))
+@Suite("A draining worker pool", .timeLimit(.minutes(10)))
 struct WorkerPoolDrainTests {
     private static let forever = MonotonicTime(nanoseconds: .max)
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("A worker pool", .timeLimit(.minutes(1)))
+@Suite("A worker pool", .timeLimit(.minutes(10)))
 struct WorkerPoolTests {
     @Test("runs a job's parts and puts them together in order")
     func wholeJob() async throws {

@@ -147,7 +147,7 @@ struct CallbackRuleTests {
         #expect(try await store.database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM callbacks") } == 0)
     }
 
-    @Test("an address that is no text keeps nobody from being told", .timeLimit(.minutes(1)))
+    @Test("an address that is no text keeps nobody from being told", .timeLimit(.minutes(10)))
     func spoiltAddress() async throws {
         let (_, store) = try await notes(slow: 80)
         try await store.writer.commit { context in

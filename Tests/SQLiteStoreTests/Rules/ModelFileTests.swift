@@ -6,7 +6,7 @@ import Testing
 
 @testable import SQLiteStore
 
-@Suite("Files that jobs have in common, and those of their models", .timeLimit(.minutes(1)))
+@Suite("Files that jobs have in common, and those of their models", .timeLimit(.minutes(10)))
 struct ModelFileTests {
     private static let digest = Array("a model".utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// Large results are read by few threads: what happens between the look at the row and the look at the file is arranged
 /// by keeping those busy.
-@Suite("Readers of large results", .timeLimit(.minutes(1)))
+@Suite("Readers of large results", .timeLimit(.minutes(10)))
 struct ReaderRuleTests {
     private final class Counter: Sendable {
         let count = Atomic(0)
