@@ -74,7 +74,7 @@ def parity(config):
         f"{model.stat().st_size >> 20} MiB, {ran.own:.0f} MiB resident of its own"
     )
     equal(f"{config}: import", ran.code, 0)
-    check(f"{config}: import in 10 s", ran.cpu < 10, f"{ran.seconds:.1f} s")
+    check(f"{config}: import in seconds", ran.cpu < 40, f"{ran.cpu:.1f} s of a core")
     check(f"{config}: import with 300 MiB", ran.own < 300, f"{ran.own:.0f} MiB")
     worst, worst_refined, inconsistent, unequal, count = (0, None), 0.0, [], [], 0
     with Server(model=model) as server:
@@ -178,4 +178,7 @@ for config in WIDTHS:
         if config.endswith("tiny"):
             command_line(model, config)
             nested(config)
+        if "CHECKPOINTS" not in os.environ:
+            # Half a gigabyte each.
+            (kept / f"{config}.pth").unlink()
 finish()

@@ -234,7 +234,8 @@ with group("a log that is damaged under load"):
         size = path.stat().st_size
         overwrite(path, 32, os.urandom(max(size - 32, 8_192)))
 
-    for damage in (cut, shortened, overwritten):
+    def harmed(damage):
+        """The status of /readyz and the exit code of a server whose log was damaged."""
         folder = scratch() / "state"
         with Server(state=folder) as server:
             client = Client(server)
@@ -260,13 +261,19 @@ with group("a log that is damaged under load"):
             end = time.monotonic() + 120
             while client.get("/readyz").status == 200 and time.monotonic() < end:
                 time.sleep(0.1)
-            equal(f"{damage.__name__}: it is not ready", client.get("/readyz").status, 503)
+            status = client.get("/readyz").status
+            # They would ask on and on for the seconds in which the server tries to write what it has.
+            stop.set()
             server.signal(signal.SIGTERM)
             code = server.wait()
-            stop.set()
             for thread in threads:
                 thread.join()
-            equal(f"{damage.__name__}: the exit code says so", code, 70)
+            return status, code
+
+    damages = (cut, shortened, overwritten)
+    for damage, (status, code) in zip(damages, every(harmed, damages)):
+        equal(f"{damage.__name__}: it is not ready", status, 503)
+        equal(f"{damage.__name__}: the exit code says so", code, 70)
 with group("a row that can't be read"):
     folder = scratch() / "state"
     with Server(state=folder) as server:
