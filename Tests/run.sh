@@ -21,12 +21,21 @@ touch .build/tests-are-built
 bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/vigil-tests.XXXXXX")
-# The suites sync thousands of small files, and none cuts the power: in memory, where there is plenty, they wait for no disk.
+# Suites and servers sync thousands of small files, and none cuts the power: in memory, where there is plenty, they wait for no
+# disk. Checks make programs too, which not every such folder runs.
 scratch=$logs
-if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 4194304 ] &&
-    [ "$(awk '/^MemAvailable/ {print $2}' /proc/meminfo)" -gt 8388608 ]; then
+if [ -w /dev/shm ] && [ "$(df --output=avail -k /dev/shm | tail -n 1)" -gt 6291456 ] &&
+    [ "$(awk '/^MemAvailable/ {print $2}' /proc/meminfo)" -gt 12582912 ]; then
     scratch=$(mktemp -d /dev/shm/vigil-tests.XXXXXX)
+    printf '#!/bin/sh\n' >"$scratch/program"
+    chmod +x "$scratch/program"
+    if ! "$scratch/program" 2>/dev/null; then
+        rm -r "$scratch"
+        scratch=$logs
+    fi
 fi
+# The golden checkpoints, half a gigabyte each, are made once for both.
+export CHECKPOINTS=${CHECKPOINTS:-$scratch/checkpoints}
 running=()
 # An interrupt takes along what runs beside.
 trap 'kill ${running[@]+"${running[@]}"} 2>/dev/null || true; rm -rf "$logs" "$scratch"' EXIT
@@ -46,19 +55,26 @@ suites() {
 }
 
 # Each process runs its tests one after another: beside tests that compute in the same process, those that wait for
-# others' threads would do so past their limits. None takes as long as the end-to-end scripts, which begin at once too.
+# others' threads would do so past their limits. Three run at a time; the last part begins where the shortest has ended, so
+# that none takes as long as the end-to-end scripts, which begin at once too.
 sockets='^(HTTPClientTests|TLSTests|WebhooksTests)\.|^HTTPTests\.(Server|RuleTable|Listening|CompressionServer|QuietStream|CaseSuite)Tests'
 stores='^(JobsTests|SQLiteStoreTests)\.'
+models='^(CLIP|Tensors|VadCLIP|Engine|Training|Evaluation|Datasets|Extraction)Tests\.'
 suites store --filter "$stores" &
 running+=($!)
-suites computing --skip "$sockets" --skip "$stores" &
+suites other --skip "$sockets" --skip "$stores" --skip "$models" &
 running+=($!)
-suites socket --filter "$sockets" &
+{
+    code=0
+    suites socket --filter "$sockets" || code=1
+    suites model --filter "$models" || code=1
+    exit "$code"
+} &
 running+=($!)
 failed=0
 if [ -x Tests/EndToEnd/run.sh ]; then
     swift build -c release --product vigil
-    VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh || failed=1
+    TMPDIR=$scratch VIGIL="$(swift build -c release --product vigil --show-bin-path)/vigil" Tests/EndToEnd/run.sh || failed=1
 fi
 for one in "${running[@]}"; do wait "$one" || failed=1; done
 running=()

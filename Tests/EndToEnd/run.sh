@@ -2,7 +2,7 @@
 # Vigil as its users meet it: a real binary, real servers, real clients, hostile files.
 #   run.sh [CHECK…]      all checks of checks/, or those named
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
-#   JOBS=n               checks at a time, otherwise 3
+#   JOBS=n               checks at a time, otherwise 4: many of them wait most of the time
 #   LONG=1               loads for a minute, not for seconds
 #   INSTALL=1            installs chromium for the browser check, OTLP's schema for that of traces, and NVIDIA's client for
 #                        that of inference
@@ -43,7 +43,8 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(hostile_files room checkpoints events crowd state durability queueing lifecycle damage parity batches callbacks)
+    checks=(hostile_files room parity durability state events models video queueing damage checkpoints metrics callbacks
+        lifecycle crowd full_disk readme reloads bench tls load)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)
         [[ " ${checks[*]} " == *" $name "* ]] || checks+=("$name")
@@ -69,7 +70,7 @@ one() {
 }
 export -f one
 export here
-printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-3}" -I{} bash -c 'one {}'
+printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-4}" -I{} bash -c 'one {}'
 
 read -r passed failed skipped < <(
     cat "$E2E_SCRATCH"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')

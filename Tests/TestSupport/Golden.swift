@@ -5,7 +5,7 @@ import Synchronization
 
 /// The golden data of ../shared: seeded checkpoints and features, and the published implementation's outputs.
 public enum Golden {
-    /// A checkpoint made by make_checkpoint.py, or make_dsanet_checkpoint.py for its own; made once a process.
+    /// A checkpoint made by make_checkpoint.py, or make_dsanet_checkpoint.py for its own; made once.
     public static func checkpoint(_ config: String, seed: Int = 1, extra: [String] = []) throws -> String {
         let script = "/golden/make_\(config.hasPrefix("dsanet") ? "dsanet_" : "")checkpoint.py"
         return try checkpoint(config, seed: seed, extra: extra, by: (Paths.shared ?? "") + script)
@@ -16,8 +16,14 @@ public enum Golden {
         _ config: String, seed: Int = 1, extra: [String] = [], by script: String
     ) throws -> String {
         let name = (script as NSString).lastPathComponent.dropLast(3)
-        let path = "\(Paths.scratch)/\(name)-\(config)-\(seed)\(extra.joined()).pth"
-        try make(["--config", config, "--seed", String(seed)] + extra, by: script, at: path)
+        // Where there is a folder for them, the end-to-end checks have the same ones.
+        let folder = ProcessInfo.processInfo.environment["CHECKPOINTS"] ?? Paths.scratch
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let path = "\(folder)/\(name)-\(config)-\(seed)\(extra.joined()).pth"
+        try making.withLock { _ in
+            let kept = Paths.root + "/Tests/EndToEnd/support/kept.py"
+            try python([kept, path, script, "--config", config, "--seed", String(seed)] + extra)
+        }
         return path
     }
 
@@ -50,16 +56,6 @@ public enum Golden {
 
     /// Tests run at the same time: one makes a file, the others wait for it.
     private static let making = Mutex(())
-
-    private static func make(_ arguments: [String], by script: String, at path: String) throws {
-        try making.withLock { _ in
-            if FileManager.default.fileExists(atPath: path) { return }
-            // A name that ends as the target's does: numpy adds the ending where it is missing.
-            let part = path.replacingOccurrences(of: Paths.scratch + "/", with: Paths.scratch + "/part-")
-            try python([script] + arguments + ["--out", part])
-            try FileManager.default.moveItem(atPath: part, toPath: path)
-        }
-    }
 
     /// Threads of a Python that computes little would wait for each other at full speed.
     private static func python(_ arguments: [String]) throws {

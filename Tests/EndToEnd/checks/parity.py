@@ -4,7 +4,6 @@ DSANet's with its refined scores."""
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 from support.harness import ROOT, SHARED, check, equal, finish, group, need, note, scratch
@@ -14,7 +13,7 @@ need("parity", "numpy", "requests", shared=True)
 import numpy as np  # noqa: E402
 import requests  # noqa: E402
 
-from support import expected, features  # noqa: E402
+from support import expected, features, kept  # noqa: E402
 from support.process import Server, run  # noqa: E402
 
 sys.path.insert(0, str(SHARED / "golden"))
@@ -29,20 +28,19 @@ MOST_REFINED = 1e-5
 WIDTHS = {"tiny": 64, "ucf": 512, "xd": 512, "dsanet-tiny": 64, "dsanet-ucf": 512, "dsanet-xd": 512, "avadclip-xd": 512}
 NAMES = {"tiny": "ucf-crime", "ucf": "ucf-crime", "xd": "xd-violence"}
 NAMES |= {"dsanet-" + config: "dsanet-" + name for config, name in NAMES.items()} | {"avadclip-xd": "avadclip-xd-violence"}
-kept = pathlib.Path(os.environ.get("CHECKPOINTS") or scratch())
-kept.mkdir(parents=True, exist_ok=True)
+folder, paths = pathlib.Path(os.environ.get("CHECKPOINTS") or scratch()), {}
+folder.mkdir(parents=True, exist_ok=True)
 
 
 def checkpoint(config):
-    path = kept / f"{config}.pth"
+    name = config
     script = SHARED / f"golden/make_{'dsanet_' if config.startswith('dsanet') else ''}checkpoint.py"
     if config.startswith("avadclip"):
         script, config = FIXTURES / "avadclip_reference.py", config.removeprefix("avadclip-")
-    environment = os.environ | {"PYTHONPATH": str(SHARED / "golden")}
-    if not path.exists():
-        made = [sys.executable, script, "--config", config, "--seed", "1", "--out", path]
-        subprocess.run(made, check=True, env=environment)
-    return path
+    # The suites of the package have the same ones, by the same names.
+    paths[name] = folder / f"{script.stem}-{config}-1.pth"
+    command = [sys.executable, script, "--config", config, "--seed", "1"]
+    return kept.make(paths[name], command, os.environ | {"PYTHONPATH": str(SHARED / "golden")})
 
 
 def labels_of(config):
@@ -180,5 +178,5 @@ for config in WIDTHS:
             nested(config)
         if "CHECKPOINTS" not in os.environ:
             # Half a gigabyte each.
-            (kept / f"{config}.pth").unlink()
+            paths[config].unlink()
 finish()
