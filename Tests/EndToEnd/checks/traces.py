@@ -12,7 +12,7 @@ need_no_way_out("traces")
 
 import requests  # noqa: E402
 
-from support import features  # noqa: E402
+from support import features, slow  # noqa: E402
 from support.collector import Collector  # noqa: E402
 from support.process import Server, run  # noqa: E402
 from support.receivers import Receiver, secret  # noqa: E402
@@ -102,17 +102,21 @@ for protocol, coding in (("http/protobuf", "none"), ("http/json", "gzip")):
 
 with group("a job outlasts its process, and its trace does"), Collector() as collector:
     state = folder / "state"
-    # One worker: the short one waits behind the long one when the process ends.
-    server = serving(collector, "--state", state, "--workers", "1")
-    long = features.npy(features.video(60_000).astype("<f2"))
-    sent = NPY | {"traceparent": SAMPLED, "tracestate": "a=1"}
-    jobs = [
-        requests.post(f"{server.url}/score", data=body, headers=sent, timeout=60).json()["id"] for body in (long, BODY)
+    # One worker, which holds two jobs at a time: both wait behind others when the process ends.
+    server = serving(collector, "--state", state, "--workers", "1", *slow.beside())
+    held = NPY | {"traceparent": UNSAMPLED}
+    holds = features.npy(features.video(30_000))
+    blockers = [
+        requests.post(f"{server.url}/score?model=slow", data=holds, headers=held, timeout=60).json()["id"] for _ in range(3)
     ]
+    sent = NPY | {"traceparent": SAMPLED, "tracestate": "a=1"}
+    jobs = [requests.post(f"{server.url}/score", data=BODY, headers=sent, timeout=60).json()["id"] for _ in range(2)]
     server.signal(signal.SIGKILL)
     server.child.wait()
     texts.append(server.text())
-    server = serving(collector, "--state", state, "--workers", "2")
+    server = serving(collector, "--state", state, "--workers", "2", *slow.beside())
+    for one in blockers:
+        requests.delete(f"{server.url}/jobs/{one}", headers=held, timeout=60)
     collector.wait(lambda spans: sum(span.name == "write" for span in spans) == 2, 120)
     spans = by_name(collector)
     found = {attributes(span)["vigil.job.id"]: span for span in spans.get("score", [])}
