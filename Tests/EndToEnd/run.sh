@@ -16,12 +16,12 @@ if [[ -z ${VIGIL:-} ]]; then
     [[ -x $VIGIL ]] || swift build --package-path "$root" -c release --product vigil
 fi
 VIGIL=$(realpath "$VIGIL")
-E2E_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
-TMPDIR=$E2E_SCRATCH
+E2E_SHARED=$(mktemp -d "${TMPDIR:-/tmp}/vigil-e2e.XXXXXX")
+TMPDIR=$E2E_SHARED
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$here
-export VIGIL E2E_SCRATCH TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
-trap 'rm -rf "$E2E_SCRATCH"' EXIT
+export VIGIL E2E_SHARED TMPDIR PYTHONDONTWRITEBYTECODE PYTHONPATH
+trap 'rm -rf "$E2E_SHARED"' EXIT
 trap 'exit 130' INT TERM
 ulimit -n "$(ulimit -Hn)"
 
@@ -51,29 +51,31 @@ if [[ ${#checks[@]} -eq 0 ]]; then
     done
 fi
 
-# One check; its lines come together once it has ended.
+# One check; its lines come together once it has ended, and what it has left behind goes.
 one() {
     local name=$1 begun=$SECONDS
-    export E2E_TALLY=$E2E_SCRATCH/tally.$name E2E_WORK=$E2E_SCRATCH/work.$name
-    python3 "$here/support/alone.py" "$here/checks/$name.py" >"$E2E_SCRATCH/said.$name" 2>&1 || true
+    export E2E_TALLY=$E2E_SHARED/tally.$name E2E_WORK=$E2E_SHARED/work.$name E2E_SCRATCH=$E2E_SHARED/$name
+    mkdir "$E2E_SCRATCH"
+    TMPDIR=$E2E_SCRATCH python3 "$here/support/alone.py" "$here/checks/$name.py" >"$E2E_SHARED/said.$name" 2>&1 || true
+    rm -rf "$E2E_SCRATCH" || true
     # A check that ended before it could hand in its tally is a failed one.
     if [[ ! -s $E2E_TALLY ]]; then
-        echo "FAIL $name did not run to its end" >>"$E2E_SCRATCH/said.$name"
+        echo "FAIL $name did not run to its end" >>"$E2E_SHARED/said.$name"
         echo "0 1 0" >"$E2E_TALLY"
     fi
     {
         flock 9
         echo "== $name"
-        cat "$E2E_SCRATCH/said.$name"
-        echo "     $((SECONDS - begun)) s$(cat "$E2E_SCRATCH/work.$name" 2>/dev/null || true)"
-    } 9>"$E2E_SCRATCH/speaking"
+        cat "$E2E_SHARED/said.$name"
+        echo "     $((SECONDS - begun)) s$(cat "$E2E_SHARED/work.$name" 2>/dev/null || true)"
+    } 9>"$E2E_SHARED/speaking"
 }
 export -f one
 export here
 printf '%s\n' "${checks[@]}" | xargs -P "${JOBS:-4}" -I{} bash -c 'one {}'
 
 read -r passed failed skipped < <(
-    cat "$E2E_SCRATCH"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
+    cat "$E2E_SHARED"/tally.* | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
 ((skipped == 0)) || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 ((failed == 0))
