@@ -91,5 +91,11 @@ public struct SharedScoring: HelpPlace {
     public func close() { second.close() }
 
     /// Takes part in its products.
-    public func help(while isFree: () -> Bool) -> Bool { second.lend(while: isFree) == .calledAway }
+    public func help(while isFree: () -> Bool) -> HelpEnd {
+        switch second.lend(while: isFree) {
+        case .refused, .done: .over
+        case .idle: .idle
+        case .calledAway: .calledAway
+        }
+    }
 }
