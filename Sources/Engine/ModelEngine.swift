@@ -29,23 +29,27 @@ public protocol ModelPlan: Sendable {
     var version: ModelVersion { get }
 }
 
-/// Has each job done by its own model: looks the version up once a job, and keeps scratch memory a worker and a version.
+/// Has each job done by its own model: looks the version up once a job, and keeps scratch memory a worker and a shape of models.
 public struct ModelEngine<Work: ModelWork>: JobProcessor {
     private let models: ModelRegistry
     private let work: Work
     private let rescores: Bool
+    private let areSeveral: Bool
 
     /// An engine for the jobs of what is in `models`.
     ///
-    /// - Parameter rescores: whether a job whose model is not there is done by another
-    public init(_ models: ModelRegistry, for work: Work, rescores: Bool = false) {
+    /// - Parameters:
+    ///   - rescores: whether a job whose model is not there is done by another
+    ///   - areSeveral: whether there is more than one worker, so that one can help another
+    public init(_ models: ModelRegistry, for work: Work, rescores: Bool = false, areSeveral: Bool = true) {
         self.rescores = rescores
+        self.areSeveral = areSeveral
         self.models = models
         self.work = work
     }
 
-    /// A worker's seat; the memory itself is the version's, so that it goes with it though the worker may sleep.
-    public func makeScratch() -> WorkerSeat { WorkerSeat() }
+    /// A worker's seat; the memory itself is the versions', so that it goes with them though the worker may sleep.
+    public func makeScratch() -> WorkerSeat { WorkerSeat(canBeHelped: areSeveral) }
 
     /// Plans the job for its own model. Where that was retired since the job was claimed, the job is not done here: it is to
     /// wait for its model like any other, and is never scored by another unless that is asked for.
@@ -56,7 +60,7 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
     }
 
     /// Where another worker can take a share of the products.
-    public func place(of scratch: WorkerSeat) -> SharedScoring? { SharedScoring(second: scratch.second) }
+    public func place(of scratch: WorkerSeat) -> SharedScoring? { scratch.second.map(SharedScoring.init) }
 
     /// As the work says.
     public func partCount(_ plan: Work.Plan) -> Int { work.partCount(plan) }
@@ -87,5 +91,11 @@ public struct SharedScoring: HelpPlace {
     public func close() { second.close() }
 
     /// Takes part in its products.
-    public func help(while isFree: () -> Bool) -> Bool { second.lend(while: isFree) == .calledAway }
+    public func help(while isFree: () -> Bool) -> HelpEnd {
+        switch second.lend(while: isFree) {
+        case .refused, .done: .over
+        case .idle: .idle
+        case .calledAway: .calledAway
+        }
+    }
 }

@@ -7,7 +7,8 @@ public import VadCLIP
 
 /// A model under the name that it is served by: what a job is accepted for, and what it is scored by.
 ///
-/// Whoever holds it has the model. With its last holder the weights go, and the workers' scratch memory for it.
+/// Whoever holds it has the model. With its last holder the weights go, and the workers' scratch memory where no other version
+/// has it.
 public final class ModelVersion: Sendable {
     /// What people call it.
     public let name: String
@@ -24,9 +25,10 @@ public final class ModelVersion: Sendable {
         case known(String)
     }
 
-    /// A worker's scratch memory for this model.
+    /// What a worker scores with by this model.
     ///
-    /// `@unchecked Sendable`: it is only ever given to the worker who sits at the seat that it is kept for.
+    /// `@unchecked Sendable`: it is only ever given to the worker who sits at the seat that it is kept for, and so is its scratch
+    /// memory, which the benches of other versions at the same seat may have too.
     private struct Bench: @unchecked Sendable {
         let scorer: ChunkScorer
     }
@@ -79,10 +81,10 @@ public final class ModelVersion: Sendable {
         }
     }
 
-    /// The scratch memory of the worker who sits at `seat`; it is reserved the first time.
+    /// What the worker who sits at `seat` scores with; its scratch memory is that of all models of this shape.
     func scorer(at seat: WorkerSeat) -> ChunkScorer {
         if let bench = benches.withLock({ $0[ObjectIdentifier(seat)] }) { return bench.scorer }
-        let bench = Bench(scorer: ChunkScorer(model: model, second: seat.second))
+        let bench = Bench(scorer: ChunkScorer(model: model, in: seat.scratch(for: model)))
         benches.withLock { $0[ObjectIdentifier(seat)] = bench }
         return bench.scorer
     }
@@ -90,9 +92,26 @@ public final class ModelVersion: Sendable {
 
 /// Where a worker sits. Scratch memory is kept by it: of two workers none ever has the same, and one who comes to a seat that
 /// was given up may go on with what was kept there.
+///
+/// A seat finds the memory that it has for each shape of models, and the versions hold it: it goes with the last one of its shape.
 public final class WorkerSeat {
-    /// By which another worker takes part in what is computed here.
-    let second = LentThread()
+    private struct Known {
+        weak var scratch: ChunkScratch?
+    }
 
-    init() {}
+    /// By which another worker takes part in what is computed here; nil where there is no other.
+    let second: LentThread?
+    private var known: [ChunkScratch.Shape: Known] = [:]
+
+    init(canBeHelped: Bool) { second = canBeHelped ? LentThread() : nil }
+
+    /// The memory for a model's shape; it is reserved where no version has it.
+    fileprivate func scratch(for model: Model) -> ChunkScratch {
+        let shape = ChunkScratch.Shape(of: model)
+        if let scratch = known[shape]?.scratch { return scratch }
+        let scratch = ChunkScratch(for: model, second: second)
+        known = known.filter { $0.value.scratch != nil }
+        known[shape] = Known(scratch: scratch)
+        return scratch
+    }
 }

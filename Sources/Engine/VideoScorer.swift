@@ -91,7 +91,7 @@ public final class VideoScorer {
     private static func help(_ benches: ArraySlice<Bench>, until round: Round) {
         var looks = 0
         while !round.isOver, looks < Self.looks {
-            if benches.contains(where: { $0.second.lend { true } == .done }) {
+            if benches.contains(where: { $0.second.lend { true } != .refused }) {
                 looks = 0
             } else {
                 looks += 1

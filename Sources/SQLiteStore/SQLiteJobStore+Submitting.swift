@@ -82,7 +82,8 @@ extension SQLiteJobStore {
     private static func room(for handed: [Handed]) -> Int {
         handed.reduce(0) { sum, job in
             // What is in a row is in the log too for a while.
-            let payload = job.payload.body.bytes.count * (job.payload.body.isLarge ? 1 : 2)
+            // Of a large one that jobs have in common there is one file.
+            let payload = job.payload.body.bytes.count * (job.payload.body.isLarge ? (job.twin == nil ? 1 : 0) : 2)
             let (total, overflow) = sum.addingReportingOverflow(payload)
             let (all, over) = total.addingReportingOverflow(JobRecord.promise(job.new.outputEstimate))
             return overflow || over ? .max : all
@@ -106,7 +107,7 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> Receipt {
         let (now, shown) = (clock.now, shownSince)
         // Before the commit, since with it the job can be claimed and end.
-        for job in handed { inputs.put(job.new.input, of: job.id) }
+        for job in handed { inputs.put(job.new.input, of: job.id, counting: job.new.billedBytes) }
         let outcome: Result<Receipt, JobStoreError> = try await writer.commit(
             .submission(submission)
         ) { context in

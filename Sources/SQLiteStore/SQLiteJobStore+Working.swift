@@ -275,6 +275,9 @@ extension WriteContext {
         }
         let now = clock.stored(record.endedAt ?? record.insertedAt)
         let keeps = uploadTTL > .zero
+        // What a job of a batch is billed for does not tell how large its input is.
+        let hasFile =
+            try !keeps && (job.batch == nil ? job.inputBytes > StoredBody.largestRow : bodies.isInFile(id))
         // First, so that its pages are there for the result in a database that can't grow.
         try bodies.endPayload(id, expires: keeps ? now &+ uploadTTL.nanosecondsClamped : nil)
         try jobs.update(record)
@@ -284,7 +287,6 @@ extension WriteContext {
             live.tallyToCommit.count(job.status, 1)
             if job.callback != nil { live.tallyToCommit.callbacks += 1 }
         }
-        let hasFile = !keeps && job.inputBytes > StoredBody.largestRow
         return Ended(job: job, files: hasFile ? [BodyFiles.inputName(id)] : [])
     }
 

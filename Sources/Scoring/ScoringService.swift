@@ -76,7 +76,8 @@ public final class ScoringService: Sendable {
             backlog: backlog,
             processor: ModelEngine(
                 models, for: ScoringWork(scored: settings.scored, canary: settings.canary),
-                rescores: settings.missingModel == .rescore),
+                rescores: settings.missingModel == .rescore,
+                areSeveral: min(workers, ProcessLimits.atStart.threads) > 1),
             workers: workers)
     }
 

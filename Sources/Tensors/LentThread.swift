@@ -27,6 +27,8 @@ public final class LentThread: PartSharing, @unchecked Sendable {
         case refused
         /// It was lent until there was nothing more for it to do.
         case done
+        /// It was lent, and nothing has come to do for a while; there may be more later.
+        case idle
         /// It was lent and wanted elsewhere.
         case calledAway
     }
@@ -96,7 +98,7 @@ public final class LentThread: PartSharing, @unchecked Sendable {
             case joined:
                 let isWanted = !isFree()
                 if isWanted || waits >= Self.patience {
-                    if exchange(joined, for: open) { return isWanted ? .calledAway : .done }
+                    if exchange(joined, for: open) { return isWanted ? .calledAway : .idle }
                 } else {
                     vg_wait(waits)
                     waits += 1

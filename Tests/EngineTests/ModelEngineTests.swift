@@ -21,6 +21,8 @@ private struct GatedWork: ModelWork {
     struct Notes {
         /// By version, each scorer that was given.
         var scorers: [ObjectIdentifier: [ObjectIdentifier: ScorerTrace]] = [:]
+        /// By version, the scratch memory that they had.
+        var scratch: [ObjectIdentifier: Set<ObjectIdentifier>] = [:]
         var inUse: Set<ObjectIdentifier> = []
         var clashes = 0
     }
@@ -42,10 +44,13 @@ private struct GatedWork: ModelWork {
     func partCount(_ plan: Plan) -> Int { plan.parts }
 
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> Int {
-        let (id, version, trace) = (ObjectIdentifier(scorer), ObjectIdentifier(plan.version), ScorerTrace(scorer))
+        let (id, version, trace) = (
+            ObjectIdentifier(scorer.scratch), ObjectIdentifier(plan.version), ScorerTrace(scorer)
+        )
         journal.notes.withLock { notes in
             if !notes.inUse.insert(id).inserted { notes.clashes += 1 }
-            notes.scorers[version, default: [:]][id] = trace
+            notes.scorers[version, default: [:]][ObjectIdentifier(scorer)] = trace
+            notes.scratch[version, default: []].insert(id)
         }
         arrivals.continuation.yield()
         journal.gate.wait()
@@ -105,6 +110,13 @@ private struct RunningEngine {
             notes.scorers.values.reduce(0) { $0 + $1.values.count { !$0.isGone } }
         }
     }
+
+    /// Scratch memory that is still there.
+    func scratchLeft() -> Int {
+        work.journal.notes.withLock { notes in
+            Set(notes.scorers.values.flatMap { $0.values.compactMap(\.scratch) }).count
+        }
+    }
 }
 
 @Suite("An engine has jobs done by their own models", .timeLimit(.minutes(10)))
@@ -157,7 +169,7 @@ struct ModelEngineTests {
         await running.pool.drain(within: .seconds(1))
     }
 
-    @Test("each worker has scratch memory of its own for each version")
+    @Test("each worker has scratch memory of its own, which all versions of one shape have in common")
     func scratch() async throws {
         let models = ModelRegistry(serving: try TestModel.version("aa"))
         await models.serve(try TestModel.version("bb"))
@@ -173,6 +185,40 @@ struct ModelEngineTests {
         running.work.journal.notes.withLock { notes in
             #expect(notes.clashes == 0 && notes.scorers.count == 2)
             #expect(notes.scorers.values.allSatisfy { $0.count <= 3 })
+            #expect(notes.scratch.values.reduce(into: Set()) { $0.formUnion($1) }.count <= 3)
+        }
+    }
+
+    @Test("scratch memory goes with the last version of its shape, and another shape has its own")
+    func shapes() async throws {
+        let models = ModelRegistry(serving: try TestModel.version("aa"))
+        for (digest, name) in [("bb", "long"), ("cc", "longer")] {
+            await models.serve(try TestModel.version(digest, name: name, length: 2 * TestModel.length))
+        }
+        let running = try RunningEngine(models, workers: 1)
+        running.work.open(for: 3)
+        for (digest, name) in [("aa", "tiny"), ("bb", "long"), ("cc", "longer")] {
+            #expect(try await running.end(of: running.submit(digest, name: name)) == digest)
+        }
+        #expect(running.left() == 3 && running.scratchLeft() == 2)
+        for (name, left) in [("long", 2), ("longer", 1)] {
+            try models.withdraw(name)
+            await waitUntil {
+                models.drop(Set(models.unheld))
+                return running.left() == left
+            }
+            // The other one of its shape keeps it.
+            #expect(running.scratchLeft() == left)
+        }
+        await running.pool.drain(within: .seconds(1))
+    }
+
+    @Test("a worker without another has no memory for a second thread")
+    func alone() throws {
+        let models = ModelRegistry(serving: try TestModel.version("aa"))
+        for areSeveral in [false, true] {
+            let engine = ModelEngine(models, for: GatedWork(), areSeveral: areSeveral)
+            #expect((engine.place(of: engine.makeScratch()) != nil) == areSeveral)
         }
     }
 }

@@ -85,7 +85,7 @@ struct LentThreadTests {
                 return looks < 5
             } == .calledAway)
         #expect(looks == 5)
-        #expect(second.lend { true } == .done, "the calling thread itself has the work, so that none comes")
+        #expect(second.lend { true } == .idle, "the calling thread itself has the work, so that none comes")
         #expect(!second.isThere)
         var parts: [Int] = []
         second.share(3) { part, hand in parts.append(hand == 0 ? part : -1) }

@@ -9,7 +9,7 @@ struct PaddingTests {
     /// Logits of a video with every row of every chunk computed.
     private func plain(_ model: Model, _ features: Matrix) -> Logits {
         let scorer = ChunkScorer(
-            network: model.network, configuration: model.configuration, tail: nil, kernels: model.kernels)
+            network: model.network, configuration: model.configuration, tail: nil, in: ChunkScratch(for: model))
         var logits = Logits(snippets: features.rows, classes: model.classes.labels.count)
         let chunks = Chunks(snippets: features.rows, length: model.configuration.length)
         for chunk in 0..<chunks.count {
@@ -67,6 +67,44 @@ struct PaddingTests {
         for rows in [128, 1, 40, 300, 7, 128, 60] {
             let features = source.features(rows, seed: 1_000 + UInt64(rows))
             #expect(used.logits(of: features) == Scorer(model: model).logits(of: features), "T \(rows)")
+        }
+    }
+
+    @Test("models of one shape are scored the same in one scratch memory as each in its own, whatever their families")
+    func sharedMemory() throws {
+        let models = try ModelFamily.all.enumerated().flatMap { number, family in
+            let kind = try #require(family.presets.first).kind
+            return try (0..<2).map { seed in
+                let seed = UInt64(10 * number + seed)
+                let source = RandomModel(
+                    width: 32, length: 128, layers: 1 + number % 2, window: 8, kind: kind, seed: seed)
+                return (source, try source.model(.available[0]))
+            }
+        }
+        let scratch = ChunkScratch(for: models[0].1)
+        for rows in [128, 1, 40, 7, 60] {
+            for (source, model) in models {
+                #expect(ChunkScratch.Shape(of: model) == ChunkScratch.Shape(of: models[0].1))
+                let features = source.features(rows, seed: 2_000 + UInt64(rows))
+                func logits(_ scorer: ChunkScorer) -> [[Float]] {
+                    let classes = model.classes
+                    var (coarse, fine) = (
+                        [Float](repeating: 0, count: rows), [Float](repeating: 0, count: rows * classes.labels.count)
+                    )
+                    scorer.score(features.values[...], classes: classes, coarse: &coarse, fine: &fine, offset: 0)
+                    return [coarse, fine]
+                }
+                #expect(
+                    logits(ChunkScorer(model: model, in: scratch)) == logits(ChunkScorer(model: model)),
+                    "T \(rows), \(model.info.name)")
+            }
+        }
+        for (length, width, window, compute) in [
+            (64, 32, 8, Compute.float32), (128, 64, 8, .float32), (128, 32, 4, .float32), (128, 32, 8, .int8),
+        ] {
+            let source = RandomModel(width: width, length: length, layers: 1, window: window, seed: 1)
+            let other = try source.model(Kernels.available[0].computing(compute))
+            #expect(ChunkScratch.Shape(of: other) != scratch.shape)
         }
     }
 }

@@ -64,7 +64,7 @@ extension Submission {
     /// What it takes of the queue.
     var load: QueueLedger.Load {
         jobs.reduce(into: QueueLedger.Load()) {
-            $0 += QueueLedger.Load(jobs: 1, bytes: $1.input.count, parts: $1.parts)
+            $0 += QueueLedger.Load(jobs: 1, bytes: $1.billedBytes, parts: $1.parts)
         }
     }
 }

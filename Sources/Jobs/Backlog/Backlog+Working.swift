@@ -37,7 +37,7 @@ extension Backlog {
         guard !claimed.isEmpty else { return }
         state.withLock { state in
             for job in claimed {
-                let load = QueueLedger.Load(jobs: 1, bytes: job.input.count, parts: job.parts)
+                let load = QueueLedger.Load(jobs: 1, bytes: job.billedBytes, parts: job.parts)
                 state.ledger.dequeue(load, of: job.client)
             }
         }
@@ -130,9 +130,9 @@ extension Backlog {
 
     func claim(limit: Int) async throws(JobStoreError) -> [ClaimedJob] { try await claim(ClaimLimit(jobs: limit)) }
 
-    /// Measures a job: so many parts took workers so long in all.
-    func measure(parts: Int, workerTime: Duration) {
-        state.withLock { $0.rate.record(parts: parts, workerTime: workerTime) }
+    /// Measures a job: so many parts took workers so long in all, and those who helped them so long.
+    func measure(parts: Int, workerTime: Duration, helpTime: Duration = .zero) {
+        state.withLock { $0.rate.record(parts: parts, workerTime: workerTime, helpTime: helpTime) }
     }
 }
 

@@ -78,9 +78,12 @@ struct PartRate: Sendable {
     /// The workers that share the parts.
     var workers = 1
     private var parts = 0.0
+    /// What a part takes of all workers together.
     private var seconds = 0.0
+    /// What whoever works on it takes, with help and without.
+    private var ownSeconds = 0.0
 
-    /// The time that one worker takes for a part; nil before there was one.
+    /// The workers' time that a part takes, help counted in; nil before there was one.
     var secondsPerPart: Double? { parts > 0 ? seconds / parts : nil }
 
     /// How many parts all workers together do in a time, as a mean; nil before there was one.
@@ -88,14 +91,16 @@ struct PartRate: Sendable {
         seconds > 0 ? time.inSeconds * Double(max(workers, 1)) * parts / seconds : nil
     }
 
-    /// Counts in a job's parts and the time that workers spent on them.
-    mutating func record(parts newParts: Int, workerTime: Duration) {
+    /// Counts in a job's parts, the time that workers spent on them, and the time that others helped them.
+    mutating func record(parts newParts: Int, workerTime: Duration, helpTime: Duration = .zero) {
         parts = parts * PartRate.fading + Double(newParts)
-        seconds = seconds * PartRate.fading + workerTime.inSeconds
+        seconds = seconds * PartRate.fading + (workerTime + helpTime).inSeconds
+        ownSeconds = ownSeconds * PartRate.fading + workerTime.inSeconds
     }
 
     /// How long so many parts take all workers, never less than one part does; nil as long as nothing was measured.
     func seconds(parts: Double) -> Double? {
-        secondsPerPart.map { $0 * max(parts / Double(max(workers, 1)), 1) }
+        guard self.parts > 0 else { return nil }
+        return max(seconds * parts / Double(max(workers, 1)), ownSeconds) / self.parts
     }
 }

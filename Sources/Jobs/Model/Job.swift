@@ -24,8 +24,8 @@ public struct Job: Sendable, Equatable {
     public let model: String
     /// The SHA-256 of that model's file, in hexadecimal; nil where it was not noted, which was so in older stores.
     public var modelSHA256: String?
-    /// The bytes of its input.
-    public let inputBytes: Int
+    /// The bytes of its input that it is billed for as long as it is queued: an input that several jobs have counts once.
+    package(set) public var inputBytes: Int
     /// Where to say that it has ended.
     public let callback: String?
 
@@ -87,7 +87,7 @@ public struct Job: Sendable, Equatable {
         subject = new.subject
         model = new.model
         modelSHA256 = new.modelSHA256
-        inputBytes = new.input.count
+        inputBytes = new.billedBytes
         callback = new.callback
         self.createdAt = createdAt
         deadline = new.deadline.map { createdAt.later(by: $0) }

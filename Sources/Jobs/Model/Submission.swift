@@ -25,11 +25,18 @@ public struct Submission: Sendable {
         return jobs[0].ownReuseKey
     }
 
-    /// A batch of jobs.
+    /// A batch of jobs. Those that follow each other and have one subject, which is the same object, have one input too: it
+    /// counts once, and each is billed for its part.
     public init(batch jobs: [NewJob], key: IdempotencyKey? = nil) {
         self.jobs = jobs
         isBatch = true
         self.key = key
+        var first = 0
+        while first < jobs.count {
+            let end = jobs[first...].firstIndex { $0.subject !== jobs[first].subject } ?? jobs.count
+            for index in first..<end { self.jobs[index].share = (index - first, end - first) }
+            first = end
+        }
     }
 }
 
@@ -121,6 +128,8 @@ public struct NewJob: Sendable {
     public var modelSHA256: String?
     /// Into how many parts the processor will cut it, at least 1.
     public var parts: Int
+    /// Which of how many jobs it is that have its input.
+    fileprivate var share = (number: 0, of: 1)
     /// How much it is, in what the quotas of accounts count beside jobs and bytes.
     public var units = 0
     /// How many bytes its output may take; the store keeps so much room for it.
@@ -158,6 +167,11 @@ public struct NewJob: Sendable {
 }
 
 extension NewJob {
+    /// The bytes of its input that it is billed for, so that an input counts once however many jobs have it.
+    package var billedBytes: Int {
+        input.count / share.of + (share.number < input.count % share.of ? 1 : 0)
+    }
+
     /// What only jobs of the same owner have in common.
     package var ownReuseKey: String? {
         guard let owner else { return reuseKey }

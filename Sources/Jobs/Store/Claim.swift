@@ -77,6 +77,8 @@ public final class ClaimedJob: Sendable {
     public let model: ModelID
     /// Into how many parts it is cut.
     public let parts: Int
+    /// What it was billed for of its input when it was claimed.
+    let billedBytes: Int
     /// When it is too late to begin with it.
     public let overdueAt: MonotonicTime?
     /// How long it was in the store when it was claimed.
@@ -99,6 +101,7 @@ public final class ClaimedJob: Sendable {
         trace = record.job.trace
         model = record.job.modelID
         parts = record.job.parts
+        billedBytes = record.job.inputBytes
         overdueAt = record.overdueAt
         waited = now - record.insertedAt
     }

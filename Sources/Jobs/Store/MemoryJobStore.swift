@@ -255,7 +255,11 @@ public final class MemoryJobStore: JobStore {
         state.withLock { state in
             let (now, wall) = (clock.now, clock.wall)
             state.removeExpired(wall: wall, now: now)
-            defer { checkSmallTable(state.table) }
+            defer {
+                // There is nowhere to write it down.
+                _ = state.table.takeRebilled()
+                checkSmallTable(state.table)
+            }
             return body(&state, wall, now)
         }
     }

@@ -21,10 +21,10 @@ extension JobTable {
         secret: UInt64, wall: WallTime, now: MonotonicTime, within limit: inout ClaimLimit
     ) -> JobRecord? {
         guard let parts = partsToClaim, limit.admits(parts: parts), let id = ready.popFirst(),
-            let waiting = records[id]
+            var waiting = records[id]
         else { return nil }
         limit.count(parts: parts)
-        noteUnqueued(waiting)
+        noteUnqueued(&waiting)
         var record = moved(waiting, to: .running)
         record.job.attempt += 1
         record.job.startedAt = wall
@@ -159,8 +159,8 @@ extension JobTable {
     ///
     /// - Returns: the job, marked so that it is counted out of the queue; what is kept is not
     mutating func regain(_ token: ClaimToken, wall: WallTime, now: MonotonicTime) -> JobRecord? {
-        guard isLapsed(token), let queued = records[token.job] else { return nil }
-        unqueue(queued)
+        guard isLapsed(token), var queued = records[token.job] else { return nil }
+        unqueue(&queued)
         var record = moved(queued, to: .running)
         record.job.startedAt = wall
         record.holder = token

@@ -14,7 +14,7 @@ extension JobTable {
         guard var record = records[id] else { return .unknown }
         switch record.job.status {
         case .queued:
-            unqueue(record)
+            unqueue(&record)
             return .cancelled(shown(end(record, with: .cancelled, timings: nil, wall: wall, now: now)))
         case .running:
             record.isCancelRequested = true
@@ -33,8 +33,8 @@ extension JobTable {
     /// Ends the queued jobs that nobody will begin.
     package mutating func endOverdue(wall: WallTime, now: MonotonicTime) -> [JobRecord] {
         var ended = endUnwanted(wall: wall, now: now)
-        while let first = deadlines.first, first.at <= now, let record = records[first.id] {
-            unqueue(record)
+        while let first = deadlines.first, first.at <= now, var record = records[first.id] {
+            unqueue(&record)
             ended.append(end(record, with: .failed(.deadlinePassed), timings: nil, wall: wall, now: now))
         }
         return ended

@@ -12,6 +12,8 @@ extension JobTable {
             }
             let owned = Dictionary(grouping: jobs.filter { $0.owner != nil }) { ByteText($0.owner ?? "") }
             precondition(idsByOwner.mapValues { Array($0.elements) } == owned.mapValues { $0.map(\.id).sorted() })
+            let ofModels = Dictionary(grouping: jobs) { ByteText($0.model) }
+            precondition(idsByModel.mapValues { Array($0.elements) } == ofModels.mapValues { $0.map(\.id).sorted() })
             checkQueue()
             checkRecords()
             checkBytes()

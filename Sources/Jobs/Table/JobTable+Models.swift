@@ -89,9 +89,9 @@ extension JobTable {
         guard hasUnwanted else { return [] }
         var ended: [JobRecord] = []
         for id in waiting.values.flatMap(Array.init).sorted() {
-            guard let record = records[id] else { continue }
+            guard var record = records[id] else { continue }
             let failure = JobFailure.otherModel(than: record.job.modelID, served: served.models)
-            unqueue(record)
+            unqueue(&record)
             ended.append(end(record, with: .failed(failure), timings: nil, wall: wall, now: now))
         }
         return ended

@@ -57,6 +57,8 @@ package struct JobTable: Sendable {
     var idsByStatus = Dictionary(uniqueKeysWithValues: JobStatus.allCases.map { ($0, SortedDeque<JobID>()) })
     /// The IDs of each owner's jobs, oldest first.
     var idsByOwner: [ByteText: SortedDeque<JobID>] = [:]
+    /// The IDs of the jobs of each model's name, oldest first.
+    var idsByModel: [ByteText: SortedDeque<JobID>] = [:]
     /// The ended jobs, the first to expire first.
     var endings = SortedDeque<Moment>()
     /// The queued jobs that have a deadline, the first to be late first.
@@ -72,6 +74,8 @@ package struct JobTable: Sendable {
     var open = OpenBooks()
     /// The queued jobs by priority and model.
     var books = QueueBooks()
+    /// What jobs are billed for that were passed the bill of others, or passed theirs on.
+    private var rebilled: [JobID: Int] = [:]
     /// What all ended jobs take.
     var endedBytes = 0
     /// The part of it that must stay until its time: outputs that nobody has fetched.
@@ -104,6 +108,7 @@ package struct JobTable: Sendable {
         open.add(record.job)
         ids.insert(id)
         if let owner = record.job.owner { idsByOwner[ByteText(owner), default: SortedDeque()].insert(id) }
+        idsByModel[ByteText(record.job.model), default: SortedDeque()].insert(id)
         idsByStatus[record.job.status]?.insert(id)
         promisedBytes += record.promisedBytes
         switch record.job.status {
@@ -143,9 +148,13 @@ package struct JobTable: Sendable {
         records[id] = nil
         ids.remove(id)
         idsByStatus[record.job.status]?.remove(id)
-        guard let owner = record.job.owner.map({ ByteText($0) }) else { return }
-        idsByOwner[owner]?.remove(id)
-        if idsByOwner[owner]?.isEmpty == true { idsByOwner[owner] = nil }
+        func remove(_ name: String, from index: inout [ByteText: SortedDeque<JobID>]) {
+            let name = ByteText(name)
+            index[name]?.remove(id)
+            if index[name]?.isEmpty == true { index[name] = nil }
+        }
+        remove(record.job.model, from: &idsByModel)
+        if let owner = record.job.owner { remove(owner, from: &idsByOwner) }
     }
 
     /// Puts a job into the queue.
@@ -157,16 +166,50 @@ package struct JobTable: Sendable {
     }
 
     /// Takes a job out of the queue, wherever it stands.
-    mutating func unqueue(_ record: JobRecord) {
+    mutating func unqueue(_ record: inout JobRecord) {
         if isMissingModel(record.job) { unwait(record) } else { ready.remove(entry(record), of: record.job.client) }
-        noteUnqueued(record)
+        noteUnqueued(&record)
     }
 
     /// Keeps the books of a job that is no longer in the queue.
-    mutating func noteUnqueued(_ record: JobRecord) {
+    mutating func noteUnqueued(_ record: inout JobRecord) {
         queuedBytes -= record.job.inputBytes
         books.remove(record)
         if let at = record.overdueAt { deadlines.remove(Moment(at: at, id: record.job.id)) }
+        passOnBill(of: &record)
+    }
+
+    /// Has a queued job that has the same input billed for this one's part of it, so that the input counts until the last of
+    /// them is begun. Who came with one input have one subject, and IDs that follow each other.
+    private mutating func passOnBill(of record: inout JobRecord) {
+        guard record.job.batch != nil, record.job.inputBytes > 0, !isMissingModel(record.job) else { return }
+        let place = ids.rank(of: record.job.id)
+        func sharer(at step: Int) -> JobRecord? {
+            var place = place + step
+            while ids.elements.indices.contains(place), let other = records[ids.elements[place]],
+                other.job.subject === record.job.subject
+            {
+                if other.job.status == .queued, !isMissingModel(other.job) { return other }
+                place += step
+            }
+            return nil
+        }
+        guard var heir = sharer(at: 1) ?? sharer(at: -1) else { return }
+        books.remove(heir)
+        heir.job.inputBytes += record.job.inputBytes
+        queuedBytes += record.job.inputBytes
+        books.add(heir)
+        records[heir.job.id] = heir
+        record.job.inputBytes = 0
+        rebilled[heir.job.id] = heir.job.inputBytes
+        rebilled[record.job.id] = 0
+    }
+
+    /// What jobs are billed for whose bill has changed since this was asked last, for a store that writes it down.
+    package mutating func takeRebilled() -> [JobID: Int] {
+        guard !rebilled.isEmpty else { return [:] }
+        defer { rebilled = [:] }
+        return rebilled
     }
 
     /// The record's place in the queue.
@@ -271,9 +314,10 @@ extension JobTable {
 
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) -> [Job] {
         var ids = filter.status.flatMap { idsByStatus[$0] } ?? ids
-        // Whichever is shorter is looked through.
-        if let owner = filter.owner {
-            let own = idsByOwner[ByteText(owner)] ?? SortedDeque()
+        // Whichever is shortest is looked through.
+        for (name, index) in [(filter.owner, idsByOwner), (filter.model, idsByModel)] {
+            guard let name else { continue }
+            let own = index[ByteText(name)] ?? SortedDeque()
             if own.count <= ids.count { ids = own }
         }
         let end = cursor.map { ids.rank(of: $0) } ?? ids.count

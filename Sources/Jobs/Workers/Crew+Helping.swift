@@ -17,12 +17,12 @@ extension Crew {
     /// Helps for as long as the part takes and nothing else is to be done. Its time counts as a step's.
     func lend(_ worker: Int, to help: Help, threadClock: inout ThreadClock) {
         let began = clock.now
-        let isCalledAway = help.place.help { !isWanted.load(ordering: .relaxed) }
+        let end = help.place.help { !isWanted.load(ordering: .relaxed) }
         let time = clock.now - began
         monitor.withLock { state in
             state.helping[worker] = nil
-            if !isCalledAway { state.endHelp(of: help.other, at: help.desk) }
-            state.jobs[help.desk.token]?.workerTime += time
+            state.endHelp(end, of: help.other, at: help.desk)
+            state.jobs[help.desk.token]?.helpTime += time
         }
         backlog.observer.worked(
             WorkStep(client: help.client, isPart: false, time: time, processorTime: threadClock.lap()))
@@ -60,11 +60,13 @@ extension Crew.State {
 
     /// Whether a worker is at a part, can be helped and is not.
     private func isAlone(_ worker: Int) -> Bool {
-        desks[worker]?.isHelpable == true && !helping.contains(worker)
+        desks[worker].map { $0.helpsLeft > 0 } == true && !helping.contains(worker)
     }
 
-    /// There is nothing more to help with there: who has found that out does not look again and again.
-    fileprivate mutating func endHelp(of other: Int, at desk: Desk) {
-        if desks[other]?.number == desk.number { desks[other]?.isHelpable = false }
+    /// Help has ended. Where there was nothing to share, that may be since whoever works on it was kept from it for a moment, so
+    /// it is tried again, but not again and again.
+    fileprivate mutating func endHelp(_ end: HelpEnd, of other: Int, at desk: Desk) {
+        guard end != .calledAway, desks[other]?.number == desk.number else { return }
+        desks[other]?.helpsLeft -= end == .over ? desk.helpsLeft : 1
     }
 }

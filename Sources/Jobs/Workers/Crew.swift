@@ -8,8 +8,11 @@ struct Desk {
     let token: ClaimToken
     let part: Int?
     let since: MonotonicTime
-    /// Whether another worker may help.
-    var isHelpable: Bool
+    /// How often another worker may yet come to help and find nothing to help with.
+    var helpsLeft: Int
+
+    /// How often that may be at a part: some milliseconds of a thread that has nothing else to do.
+    static let mostHelps = 8
 
     var job: JobID { token.job }
 }
@@ -179,7 +182,8 @@ extension Crew {
         let place = part == nil ? nil : state.places[worker]
         state.begun += 1
         state.desks[worker] = Desk(
-            number: state.begun, token: step.token, part: part, since: now, isHelpable: place != nil)
+            number: state.begun, token: step.token, part: part, since: now,
+            helpsLeft: place == nil ? 0 : Desk.mostHelps)
         guard let place else { return .step(assignment, wakes: .none) }
         // Before anybody can see the desk.
         place.open()
@@ -291,6 +295,7 @@ extension Crew.State {
         guard let job = jobs.removeValue(forKey: token), let outcome = job.outcome else { return nil }
         ending.insert(token)
         return .end(
-            token, outcome, job.timings(now: now), parts: job.partsDone, workerTime: job.workerTime)
+            token, outcome, job.timings(now: now), parts: job.partsDone, workerTime: job.workerTime,
+            helpTime: job.helpTime)
     }
 }

@@ -49,8 +49,18 @@ public protocol HelpPlace: Sendable {
     /// Helps on the calling thread until there is nothing more to help with, or soon after `isFree` says no. It returns at once
     /// where no part is worked on or somebody helps already, and soon where there is nothing to share.
     ///
-    /// - Returns: whether it went since `isFree` said no, so that there may be more to help with
-    func help(while isFree: () -> Bool) -> Bool
+    /// - Returns: why it ended
+    func help(while isFree: () -> Bool) -> HelpEnd
+}
+
+/// Why help has ended.
+public enum HelpEnd: Sendable {
+    /// The part is over, there is no help with it, or somebody else helps.
+    case over
+    /// There was nothing to share for a while; there may be more later.
+    case idle
+    /// Whoever helped was wanted elsewhere; there may be more to help with.
+    case calledAway
 }
 
 /// Where nobody can be helped: there is none.
@@ -60,7 +70,7 @@ public enum NoPlace: HelpPlace {
     /// Never called.
     public func close() {}
     /// Never called.
-    public func help(while isFree: () -> Bool) -> Bool { false }
+    public func help(while isFree: () -> Bool) -> HelpEnd { .over }
 }
 
 extension JobProcessor where Place == NoPlace {

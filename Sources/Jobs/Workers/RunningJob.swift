@@ -10,8 +10,10 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
     /// One a part, nil until it is done.
     var results: [Processor.PartResult?] = []
     var partsDone = 0
-    /// The time that workers spent on it, all together.
+    /// The time that workers spent on its steps, all together.
     var workerTime = Duration.zero
+    /// The time that others helped them with those.
+    var helpTime = Duration.zero
     /// How it will end, once that is known.
     var outcome: JobOutcome?
 
@@ -52,7 +54,7 @@ enum StepResult<Processor: JobProcessor>: Sendable {
 /// What the backlog has to hear of after a step.
 enum CrewReport: Sendable {
     case progress(ClaimToken, partsDone: Int)
-    case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration)
+    case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration, helpTime: Duration)
     case giveBack(ClaimToken)
 }
 

@@ -173,8 +173,8 @@ extension WorkerPool {
                 await tell(progress: partsDone, of: token)
                 crew.settlePending()
             }
-        case .end(let token, let outcome, let timings, let parts, let workerTime):
-            if parts > 0 { backlog.measure(parts: parts, workerTime: workerTime) }
+        case .end(let token, let outcome, let timings, let parts, let workerTime, let helpTime):
+            if parts > 0 { backlog.measure(parts: parts, workerTime: workerTime, helpTime: helpTime) }
             backlog.bell.ring()
             Task {
                 await tell(outcome, of: token, timings: timings)

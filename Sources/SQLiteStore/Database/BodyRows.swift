@@ -107,6 +107,12 @@ struct BodyRows {
         } catch StoreFault.unreadable(let detail) { throw StoreFault.refused(.damaged(job, detail)) }
     }
 
+    /// Whether the input of a job is in a file.
+    func isInFile(_ job: JobID) throws -> Bool {
+        let sql = "SELECT 1 FROM payloads WHERE job = ? AND body IS NULL"
+        return try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [job.blob]) != nil
+    }
+
     /// Lets go of an input: at once, or at a time.
     func endPayload(_ job: JobID, expires: Int64?) throws {
         if let expires {

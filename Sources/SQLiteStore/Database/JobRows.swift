@@ -13,7 +13,7 @@ struct JobRows {
     private var prepared: JobStatements { statements ?? JobStatements(db) }
 
     static let selection = "SELECT \(StoredJob.columns) FROM jobs"
-    static let live = "WHERE status <= 1 ORDER BY id"
+    static let live = "WHERE status IN (0, 1)"
     static let ofBatch = "WHERE batch = ? ORDER BY place"
     static let reusable = "WHERE reuse_key = ? AND status = 2 AND ended > ? ORDER BY id DESC LIMIT 1"
     /// The first jobs that have expired and of which nobody has to be told, or that ended before a second time.
@@ -64,12 +64,17 @@ struct JobRows {
         }
     }
 
+    /// Writes what a job is billed for.
+    func bill(_ id: JobID, bytes: Int) throws {
+        try db.cachedStatement(sql: "UPDATE jobs SET input_bytes = ? WHERE id = ?").execute(arguments: [bytes, id.blob])
+    }
+
     /// Makes the jobs of a model's name whose digest is not known those of this model.
     func adopt(_ model: ModelID) throws {
         try db.cachedStatement(
             sql: """
                 UPDATE jobs SET model_sha256 = ?, revision = revision + 1
-                WHERE status <= 1 AND model = ? AND model_sha256 IS NULL
+                WHERE status IN (0, 1) AND +model = ? AND model_sha256 IS NULL
                 """
         ).execute(arguments: [Text(model.sha256), Text(model.name)])
     }

@@ -13,13 +13,15 @@ struct ListQuery: Sendable {
             conditions.append(condition)
             arguments.append(value.databaseValue)
         }
-        // A batch has few jobs, of one owner: its own index finds the least, whatever else is asked for.
+        // A batch has few jobs, of one owner and mostly of one model: its own index finds the least, whatever else is asked for.
         let sign = filter.batch == nil ? "" : "+"
         if let owner = filter.owner { add(sign + "owner = ?", Text(owner)) }
-        if let status = filter.status { add(sign + "status = ?", StatusCode[status]) }
+        // Most jobs that are kept have succeeded, so that their model tells more; of any other status there are few.
+        let byModel = filter.model != nil && (filter.status == nil || filter.status == .succeeded)
+        if let status = filter.status { add((byModel ? "+" : sign) + "status = ?", StatusCode[status]) }
         if let batch = filter.batch { add("batch = ?", batch.jobID.blob) }
         if let client = filter.client { add("client = ?", Text(client)) }
-        if let model = filter.model { add("model = ?", Text(model)) }
+        if let model = filter.model { add((byModel ? sign : "+") + "model = ?", Text(model)) }
         if let digits = filter.modelDigits { add("substr(model_sha256, 1, \(digits.utf8.count)) = ?", Text(digits)) }
         if let from = filter.from {
             add("created_at >= ?", from.milliseconds)

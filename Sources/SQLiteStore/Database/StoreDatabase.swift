@@ -70,7 +70,7 @@ final class StoreDatabase: Sendable {
             let latest = try Int64.fetchOne(
                 db,
                 sql: "SELECT max(coalesce((SELECT max(ended) FROM jobs WHERE ended IS NOT NULL), 0), "
-                    + "coalesce((SELECT max(inserted) FROM jobs WHERE status <= 1), 0))")
+                    + "coalesce((SELECT max(inserted) FROM jobs WHERE status IN (0, 1)), 0))")
             let written = try Self.written(db)
             return (StoreClock(written: written?.time, latest: latest ?? 0, wall: wall, now: now), written?.jump)
         }

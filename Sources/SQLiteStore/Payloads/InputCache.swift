@@ -4,7 +4,7 @@ import Synchronization
 /// The inputs that were handed in last, so that a job that is begun at once need not be read again.
 final class InputCache: Sendable {
     private struct State {
-        var inputs: [JobID: JobBody] = [:]
+        var inputs: [JobID: (body: JobBody, counted: Int)] = [:]
         var bytes = 0
     }
 
@@ -15,11 +15,14 @@ final class InputCache: Sendable {
     init(limit: Int) { self.limit = limit }
 
     /// Keeps an input as long as there is room.
-    func put(_ input: JobBody, of job: JobID) {
+    ///
+    /// - Parameter counting: the bytes of it that this job is billed for, where others have it too
+    func put(_ input: JobBody, of job: JobID, counting bytes: Int? = nil) {
+        let counted = bytes ?? input.count
         state.withLock { state in
-            guard state.bytes + input.count <= limit, state.inputs[job] == nil else { return }
-            state.inputs[job] = input
-            state.bytes += input.count
+            guard state.bytes + counted <= limit, state.inputs[job] == nil else { return }
+            state.inputs[job] = (input, counted)
+            state.bytes += counted
         }
     }
 
@@ -27,13 +30,13 @@ final class InputCache: Sendable {
     func holds(_ job: JobID) -> Bool { state.withLock { $0.inputs[job] != nil } }
 
     /// An input, which stays.
-    func input(of job: JobID) -> JobBody? { state.withLock { $0.inputs[job] } }
+    func input(of job: JobID) -> JobBody? { state.withLock { $0.inputs[job]?.body } }
 
     func take(_ job: JobID) -> JobBody? {
         state.withLock { state in
             guard let input = state.inputs.removeValue(forKey: job) else { return nil }
-            state.bytes -= input.count
-            return input
+            state.bytes -= input.counted
+            return input.body
         }
     }
 }

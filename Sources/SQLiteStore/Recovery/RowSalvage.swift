@@ -74,7 +74,9 @@ struct RowSalvage {
     private func candidates(_ source: DatabaseQueue) -> Set<JobID> {
         var ids: Set<JobID> = []
         for sql in [
-            "SELECT id FROM jobs INDEXED BY jobs_status", "SELECT id FROM jobs INDEXED BY jobs_live WHERE status <= 1",
+            "SELECT id FROM jobs INDEXED BY jobs_status", "SELECT id FROM jobs INDEXED BY jobs_model",
+            // Of a folder of before.
+            "SELECT id FROM jobs INDEXED BY jobs_live WHERE status <= 1",
             "SELECT job FROM payloads", "SELECT job FROM results", "SELECT job FROM keys", "SELECT job FROM callbacks",
         ] {
             _ = try? source.inDatabase { db in

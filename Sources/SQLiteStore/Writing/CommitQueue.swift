@@ -179,6 +179,9 @@ final class CommitQueue: Sendable {
                 for commit in batch { try commit.perform(context) }
                 if claims { try idle.claim(&hand, context) }
                 try context.coming.write(context)
+                for (id, bytes) in live.withLock({ $0.table.takeRebilled() }) {
+                    try context.jobs.bill(id, bytes: bytes)
+                }
             }
         } catch {
             let reason = StoreFault.reason(of: error)

@@ -41,7 +41,8 @@ public final class Model: Sendable {
             self.network = network
             tail = try PaddingTail(configuration, in: preparation) {
                 ChunkScorer(
-                    network: network, configuration: configuration, tail: nil, kernels: preparation.kernels
+                    network: network, configuration: configuration, tail: nil,
+                    in: ChunkScratch(configuration, kernels: preparation.kernels)
                 ).padding()
             }
         } catch {

@@ -2,42 +2,38 @@ import Tensors
 
 /// Scores chunks with one worker's scratch memory: the forward pass of the spec, steps 1 to 7.
 ///
-/// Not `Sendable`: a worker makes its own. Its memory is reserved here, once; `score` reserves none.
+/// Not `Sendable`: a worker makes its own. `score` reserves no memory.
 public final class ChunkScorer {
     private let network: Network
     private let configuration: ModelConfiguration
     private let tail: PaddingTail?
-    private let workspace = Workspace()
+    /// What the views below are of.
+    public let scratch: ChunkScratch
     private let local: LocalScratch
     private let graphs: GraphScratch
     private let branches: BranchScratch
     private let hands: Hands
 
-    /// Reserves scratch memory for chunks of the model.
+    /// Scores chunks of the model in scratch memory of its own.
     ///
     /// - Parameter second: a second thread while a chunk is scored, for as long as there is one; the logits are the same bits
     public convenience init(model: Model, second: (any PartSharing)? = nil) {
-        self.init(
-            network: model.network, configuration: model.configuration, tail: model.tail, kernels: model.kernels,
-            second: second)
+        self.init(model: model, in: ChunkScratch(for: model, second: second))
+    }
+
+    /// Scores chunks of the model in memory of its shape, in which other scorers of the same thread score theirs.
+    public convenience init(model: Model, in scratch: ChunkScratch) {
+        self.init(network: model.network, configuration: model.configuration, tail: model.tail, in: scratch)
+        precondition(scratch.shape == ChunkScratch.Shape(of: model), "scratch memory is of the model's shape")
     }
 
     /// Without a `tail` every row is computed, padding too.
-    init(
-        network: Network, configuration: ModelConfiguration, tail: PaddingTail?, kernels: Kernels,
-        second: (any PartSharing)? = nil
-    ) {
+    init(network: Network, configuration: ModelConfiguration, tail: PaddingTail?, in scratch: ChunkScratch) {
         self.network = network
         self.configuration = configuration
         self.tail = tail
-        let length = configuration.length
-        let width = configuration.width
-        hands = workspace.hands(
-            rows: max(length, ClassFeatures.most), inputs: 4 * width, for: kernels, second: second)
-        local = LocalScratch(
-            in: workspace, length: length, width: width, window: min(configuration.window, length), hands: hands)
-        graphs = GraphScratch(in: workspace, length: length, width: width)
-        branches = BranchScratch(in: workspace, length: length, width: width)
+        self.scratch = scratch
+        (local, graphs, branches, hands) = (scratch.local, scratch.graphs, scratch.branches, scratch.hands)
     }
 
     /// Writes the logits of one chunk.
@@ -162,8 +158,9 @@ struct BranchScratch {
     let lengths: MatrixView
     private let fineBlock: MatrixView
 
-    init(in workspace: Workspace, length: Int, width: Int) {
-        hidden = workspace.matrix(rows: length, columns: 4 * width)
+    /// - Parameter hidden: room for the C-Branch's inner rows, [L, 4d], which nobody uses at the same time
+    init(in workspace: Workspace, length: Int, width: Int, hidden: MatrixView) {
+        self.hidden = hidden
         coarse = workspace.matrix(rows: length, columns: 1)
         part = workspace.matrix(rows: length, columns: 1)
         prompt = workspace.matrix(rows: 1, columns: width)

@@ -6,7 +6,7 @@ enum TestModel {
     static let width = 16
     static let length = 8
 
-    static func version(_ digest: String, name: String = "tiny") throws -> ModelVersion {
+    static func version(_ digest: String, name: String = "tiny", length: Int = length) throws -> ModelVersion {
         let configuration = ModelConfiguration(
             width: width, length: length, layers: 1, window: 4, labels: ["normal", "fire"])
         return ModelVersion(
@@ -42,4 +42,7 @@ struct ScorerTrace: @unchecked Sendable {
     init(_ scorer: ChunkScorer) { self.scorer = Weak(scorer) }
 
     var isGone: Bool { scorer.object == nil }
+
+    /// Which scratch memory it has; nil where it is gone.
+    var scratch: ObjectIdentifier? { scorer.object.map { ObjectIdentifier($0.scratch) } }
 }

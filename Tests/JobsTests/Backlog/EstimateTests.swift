@@ -30,6 +30,16 @@ struct EstimateTests {
         #expect(try await backlog.submit(.sample()).estimatedSeconds == 3)
     }
 
+    @Test("a part that others helped with takes as long as it took, and all workers' time of the others")
+    func helped() async throws {
+        let backlog = Backlog(store: MemoryJobStore(), clock: ManualClock())
+        backlog.attach(workers: 2) { _ in }
+        backlog.measure(parts: 1, workerTime: .seconds(3), helpTime: .seconds(2))
+        #expect(try await backlog.submit(.sample()).estimatedSeconds == 3)
+        #expect(try await backlog.submit(.sample(parts: 3)).estimatedSeconds == 10)
+        #expect(backlog.metrics.secondsPerPart == 5)
+    }
+
     @Test("Retry-After is the time until a job of that size fits")
     func retryAfter() async throws {
         let backlog = Backlog(

@@ -7,10 +7,14 @@ extension JobStoreConformance {
     private func submission(
         _ count: Int = 1, words: Int = 4, units: Int = 0, of account: Account?, key: String? = nil, reuse: String? = nil
     ) -> Submission {
-        var new = NewJob.sample(words: words)
-        new.units = units
-        new.reuseKey = reuse
-        var submission = Submission(batch: [NewJob](repeating: new, count: count))
+        let jobs = (0..<count).map { _ in
+            // Each of a subject and an input of its own.
+            var new = NewJob.sample(words: words)
+            new.units = units
+            new.reuseKey = reuse
+            return new
+        }
+        var submission = Submission(batch: jobs)
         submission.isBatch = count > 1
         submission.account = account
         submission.key = key.map { IdempotencyKey(client: "a", text: $0, fingerprint: "same") }

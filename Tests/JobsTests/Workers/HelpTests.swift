@@ -8,7 +8,7 @@ import Testing
 /// A processor whose parts are held by a gate, and can be helped with.
 private struct HelpedProcessor: JobProcessor {
     /// What becomes of those who want to help.
-    enum Helping { case untilClosed, nothingToShare }
+    enum Helping { case untilClosed, nothingToShare, kept }
 
     struct Place: HelpPlace {
         let journal: Journal
@@ -20,14 +20,18 @@ private struct HelpedProcessor: JobProcessor {
         func open() { standing.isOpen.store(true, ordering: .relaxed) }
         func close() { standing.isOpen.store(false, ordering: .relaxed) }
 
-        func help(while isFree: () -> Bool) -> Bool {
+        func help(while isFree: () -> Bool) -> HelpEnd {
             journal.helps.withLock { $0 += 1 }
-            guard helping == .untilClosed else { return false }
+            switch helping {
+            case .untilClosed: break
+            case .nothingToShare: return .over
+            case .kept: return .idle
+            }
             while standing.isOpen.load(ordering: .relaxed) {
-                if !isFree() { return true }
+                if !isFree() { return .calledAway }
                 sched_yield()
             }
-            return false
+            return .over
         }
     }
 
@@ -172,6 +176,20 @@ struct HelpTests {
         try await running.end(of: job)
         await running.pool.drain(within: .seconds(1))
         #expect(running.helps == 2)
+    }
+
+    @Test("come back some times to one who was kept from it, and then no more")
+    func kept() async throws {
+        let running = try HelpedPool(workers: 2, processors: 2, helping: .kept)
+        let job = try await running.submit()
+        await running.gate.waitForArrivals(1)
+        await waitUntil { running.helps == Desk.mostHelps }
+        await running.lookAgain()
+        #expect(running.helps == Desk.mostHelps)
+        running.gate.openForGood()
+        try await running.end(of: job)
+        await running.pool.drain(within: .seconds(1))
+        #expect(running.helps == Desk.mostHelps)
     }
 
     @Test("go home from it when the pool leaves")

@@ -174,7 +174,7 @@ struct FullDiskTests {
 @Suite("queue.md 13: finished jobs do not pile up")
 struct PilingUpTests {
     private static let queries: [(sql: String, index: String)] = [
-        (JobRows.selection + " " + JobRows.live, "jobs_live"),
+        (JobRows.selection + " " + JobRows.live, "jobs_status"),
         (JobRows.selection + " " + JobRows.ofBatch, "jobs_batch"),
         (JobRows.selection + " " + JobRows.reusable, "jobs_reuse"),
         (JobRows.expired, "jobs_ended"),
@@ -217,6 +217,29 @@ struct PilingUpTests {
                 } else if filter.status != nil {
                     #expect(plan.contains("jobs_status"), "\(query.sql): \(plan)")
                 }
+            }
+        }
+    }
+
+    @Test(
+        "a model's jobs are found by the model, and a status that few have by the status", arguments: [nil, "somebody"])
+    func modelPlan(owner: String?) throws {
+        let store = try Home().open()
+        for status in [nil] + JobStatus.allCases {
+            for before in [nil, JobID.first(at: WallTime(milliseconds: 1))] {
+                var filter = JobFilter(status: status)
+                (filter.owner, filter.model) = (owner, "one")
+                let query = ListQuery(filter, limit: 20, before: before, shownSince: 0)
+                let plan = try Self.plan(JobRows.selection + " " + query.sql, in: store)
+                #expect(!plan.contains("TEMP B-TREE"), "\(query.sql): \(plan)")
+                let isByModel = status == nil || status == .succeeded
+                let index =
+                    switch owner {
+                    case nil: isByModel ? "jobs_model (model=?" : "jobs_status (status=?"
+                    case _?:
+                        isByModel ? "jobs_owner_model (owner=? AND model=?" : "jobs_owner_status (owner=? AND status=?"
+                    }
+                #expect(plan.contains(index), "\(query.sql): \(plan)")
             }
         }
     }

@@ -15,8 +15,9 @@ struct OwnerStepTests {
             try db.execute(
                 sql: """
                     DROP INDEX jobs_owner; DROP INDEX jobs_owner_status; DROP TABLE usage;
+                    DROP INDEX jobs_model; DROP INDEX jobs_owner_model; CREATE INDEX jobs_live ON jobs (id) WHERE status <= 1;
                     ALTER TABLE jobs DROP COLUMN owner; ALTER TABLE jobs DROP COLUMN trace;
-                    DELETE FROM grdb_migrations WHERE identifier = 'owners';
+                    DELETE FROM grdb_migrations WHERE identifier IN ('owners', 'jobs by model');
                     """)
         }
         return copy
