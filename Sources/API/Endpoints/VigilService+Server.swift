@@ -40,6 +40,8 @@ extension VigilService {
                 memory(&json, detailed: detailed)
                 json.key("limits")
                 limits(&json)
+                json.key("videos")
+                videos(&json)
                 json.key("store")
                 json.object { json in
                     json.member("lasting", scoring.isLasting)
@@ -79,10 +81,23 @@ extension VigilService {
         }
     }
 
+    /// Whether videos are taken, and what decodes them.
+    private func videos(_ json: inout JSONWriter) {
+        json.object { json in
+            json.member("taken", scoring.videos?.ffmpeg != nil)
+            if let ffmpeg = scoring.videos?.ffmpeg {
+                json.member("ffmpeg", ffmpeg.version)
+                json.member("isolation", ffmpeg.isolation.rawValue)
+            }
+            if let refusal = scoring.videos?.refusal { json.member("reason", refusal) }
+        }
+    }
+
     private func limits(_ json: inout JSONWriter) {
         let queue = scoring.backlog.limits
         json.object { json in
             json.member("body_bytes", scoring.settings.maxBodyBytes)
+            if let videos = scoring.videos { json.member("video_bytes", videos.maxBytes) }
             json.member("queued_jobs", queue.maxJobs)
             json.member("queued_bytes", queue.maxBytes)
             json.member("queued_jobs_per_client", queue.maxJobsPerClient ?? queue.maxJobs)
