@@ -239,11 +239,11 @@ struct OpenAPITests {
         var conformance = Conformance(description)
         try conformance.check(await service.describeServer(detailed: true).bytes, "Server")
         try conformance.check(await service.describeServer(detailed: false).bytes, "Server")
-        for intake in [
-            VideoIntake(refusing: "no ffmpeg", maxBytes: 1, on: VideoShelf()),
-            VideoIntake(
-                by: FFmpeg(path: "/ffmpeg", version: "5.1", isolation: .bubblewrap), maxBytes: 1, on: VideoShelf()),
-        ] {
+        let all: [VideoIntake.Decoding] = [
+            .refused("no ffmpeg"), .by(FFmpeg(path: "/ffmpeg", version: "5.1", isolation: .bubblewrap)),
+        ]
+        for decoding in all {
+            let intake = VideoIntake(maxBytes: 1, on: VideoShelf()) { decoding }
             var settings = ScoringService.Settings()
             settings.videos = intake
             let other = VigilService(

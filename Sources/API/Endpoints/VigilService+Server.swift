@@ -28,6 +28,7 @@ extension VigilService {
         var models: [(version: ModelVersion, sha256: String)] = []
         for version in scoring.models.all { models.append((version, await version.sha256)) }
         let first = scoring.models.default
+        let decoding = await scoring.videos?.decodingLater()
         let body = JSONWriter.document { json in
             json.object { json in
                 json.member("version", Vigil.version)
@@ -41,7 +42,7 @@ extension VigilService {
                 json.key("limits")
                 limits(&json)
                 json.key("videos")
-                videos(&json)
+                write(decoding, to: &json)
                 json.key("store")
                 json.object { json in
                     json.member("lasting", scoring.isLasting)
@@ -82,14 +83,18 @@ extension VigilService {
     }
 
     /// Whether videos are taken, and what decodes them.
-    private func videos(_ json: inout JSONWriter) {
+    private func write(_ decoding: VideoIntake.Decoding?, to json: inout JSONWriter) {
         json.object { json in
-            json.member("taken", scoring.videos?.ffmpeg != nil)
-            if let ffmpeg = scoring.videos?.ffmpeg {
+            switch decoding {
+            case nil: json.member("taken", false)
+            case .by(let ffmpeg)?:
+                json.member("taken", true)
                 json.member("ffmpeg", ffmpeg.version)
                 json.member("isolation", ffmpeg.isolation.rawValue)
+            case .refused(let reason)?:
+                json.member("taken", false)
+                json.member("reason", reason)
             }
-            if let refusal = scoring.videos?.refusal { json.member("reason", refusal) }
         }
     }
 

@@ -31,14 +31,14 @@ extension Upload {
 /// Accepting and submitting videos, whose features are made when their jobs are.
 extension ScoringService {
     /// What takes videos; nil where nobody has said anything of them.
-    package var videos: VideoIntake? { settings.videos }
+    public var videos: VideoIntake? { settings.videos }
 
     /// Looks at each video; throws what can't be scored.
     package func acceptVideos(
         _ upload: Upload, _ options: ScoreOptions, for versions: [ModelVersion]
     ) async throws(ScoringError) -> [AcceptedVideo] {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
-        for version in versions { try intake.check(version) }
+        for version in versions { try await intake.check(version) }
         if upload.isBatch, let name = options.name {
             throw .parameter(
                 OptionError(

@@ -12,10 +12,13 @@ extension ScoringWork {
         guard let subject = VideoSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options),
             let input = job.input.withUnsafeBytes({ VideoInput(coded: Array($0)) })
         else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
-        guard let videos, let ffmpeg = videos.ffmpeg else {
-            throw JobFailure(
-                reason: "videos-not-taken", detail: VideoRefusal.notTaken(videos?.refusal ?? "").description)
+        let ffmpeg: FFmpeg
+        switch videos?.decoding() ?? .refused("nobody has set it up to") {
+        case .by(let found): ffmpeg = found
+        case .refused(let reason):
+            throw JobFailure(reason: "videos-not-taken", detail: VideoRefusal.notTaken(reason).description)
         }
+        guard let videos else { throw VideoRun.unfit("its file is gone") }
         guard
             let making = VideoMaking(
                 version, pooling: subject.pooling, tail: subject.tail, cadence: subject.cadence)

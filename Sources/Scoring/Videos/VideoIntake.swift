@@ -10,28 +10,47 @@ public import Video
 
 /// Whether videos are taken, how large they may be, what decodes them, and where they are until their jobs have ended.
 public final class VideoIntake: Sendable {
-    /// What decodes them; nil where none are taken.
-    public let ffmpeg: FFmpeg?
-    /// Why none are taken, and what to do; nil where they are.
-    public let refusal: String?
+    /// What decodes videos, or why none are taken and what to do: what stands behind a colon.
+    public enum Decoding: Sendable {
+        /// By this program.
+        case by(FFmpeg)
+        /// They are not.
+        case refused(String)
+    }
+
     /// Bytes that one may have.
     public let maxBytes: Int
     let shelf: VideoShelf
     let paces = TowerPaces()
+    private let find: @Sendable () -> Decoding
+    private let found = Monitor<(decoding: Decoding?, isBegun: Bool)>((nil, false))
     /// A video is looked at before its job is taken, a few at a time.
     private let turns = (0..<4).map { _ in Turnstile() }
     private let turn = Atomic(0)
 
-    /// Takes videos, which `ffmpeg` decodes.
-    public init(by ffmpeg: FFmpeg, maxBytes: Int, on shelf: VideoShelf) {
-        (self.ffmpeg, refusal, self.maxBytes, self.shelf) = (ffmpeg, nil, maxBytes, shelf)
+    /// Takes videos, or not, as `find` says, which may take a while and is called once: by ``decoding``, or by whoever asks first.
+    public init(maxBytes: Int, on shelf: VideoShelf, find: @escaping @Sendable () -> Decoding) {
+        (self.maxBytes, self.shelf, self.find) = (maxBytes, shelf, find)
     }
 
-    /// Takes none.
-    ///
-    /// - Parameter reason: why, and what to do: what stands behind a colon
-    public init(refusing reason: String, maxBytes: Int, on shelf: VideoShelf) {
-        (ffmpeg, refusal, self.maxBytes, self.shelf) = (nil, reason, maxBytes, shelf)
+    /// What decodes videos. Whoever asks while that is looked for waits: it is for threads of our own.
+    @discardableResult
+    public func decoding() -> Decoding {
+        let isMine = found.withLock { found in
+            defer { found.isBegun = true }
+            return !found.isBegun
+        }
+        guard isMine else { return found.wait { $0.decoding } }
+        let decoding = find()
+        found.withLock { $0.decoding = decoding }
+        found.wakeAll()
+        return decoding
+    }
+
+    /// The same for tasks.
+    package func decodingLater() async -> Decoding {
+        if let known = found.withLock(\.decoding) { return known }
+        return await LongWork.run(if: true) { [self] in decoding() }
     }
 
     /// What decoding may take here: less patience than at a terminal, since others wait.
@@ -42,20 +61,28 @@ public final class VideoIntake: Sendable {
     }()
 
     /// Throws unless videos are taken for a model.
-    func check(_ version: ModelVersion) throws(ScoringError) {
-        guard ffmpeg != nil else { throw .video(.notTaken(refusal ?? "")) }
+    func check(_ version: ModelVersion) async throws(ScoringError) {
+        _ = try await ffmpeg()
         guard version.model.imageTower != nil else { throw .video(.noTower(model: version.name)) }
+    }
+
+    private func ffmpeg() async throws(ScoringError) -> FFmpeg {
+        switch await decodingLater() {
+        case .by(let ffmpeg): return ffmpeg
+        case .refused(let reason): throw .video(.notTaken(reason))
+        }
     }
 
     /// Room for a video that comes, for a model.
     func begin(for version: ModelVersion, expected: Int?) async throws(ScoringError) -> VideoUpload {
-        try check(version)
+        try await check(version)
         return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected)
     }
 
     /// What the header and the first frame of a video say.
     func look(at video: ShelvedVideo) async throws(ScoringError) -> VideoFacts {
-        guard let ffmpeg, let path = shelf.path(of: video.input.token) else { throw .video(.notTaken(refusal ?? "")) }
+        let ffmpeg = try await ffmpeg()
+        guard let path = shelf.path(of: video.input.token) else { throw .video(.unfit("its file is gone")) }
         let turn = turns[(turn.wrappingAdd(1, ordering: .relaxed).oldValue & .max) % turns.count]
         await turn.enter()
         let result = await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in

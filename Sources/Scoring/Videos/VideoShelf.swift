@@ -144,7 +144,7 @@ public final class VideoShelf: JobObserver {
         guard let folder else {
             return Opening(token: token, descriptor: try UnnamedFile.make(in: scratch), path: nil)
         }
-        mkdir(folder, 0o700)
+        if mkdir(folder, 0o700) == 0 { Self.flush(folder + "/..") }
         let path = "\(folder)/.\(token).part"
         let descriptor = Platform.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .fromErrno(errno, "make a file in", folder) }
@@ -167,6 +167,11 @@ public final class VideoShelf: JobObserver {
         close(opening.descriptor)
         state.withLock { _ = $0.fresh.insert(ByteText(opening.token)) }
         take(opening.token)
+        Self.flush(folder)
+    }
+
+    /// What can't be flushed is no less there while the machine runs.
+    private static func flush(_ folder: String) {
         let descriptor = Platform.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         _ = fsync(descriptor)

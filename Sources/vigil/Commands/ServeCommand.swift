@@ -185,6 +185,10 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         let tidying = Task { [scoring] in await Memory.giveBackAtRest { scoring.isIdle } }
         defer { tidying.cancel() }
         manager?.tell(.ready)
+        // Beside the start: it takes as long as that itself.
+        if let videos = scoring.videos {
+            _ = OwnThread.run(name: "vigil-ffmpeg", stackBytes: 1 << 18) { videos.decoding() }
+        }
         let stuckAfter = VigilService.Settings().stuckAfter
         let attesting = Task { [manager, scoring] in await manager?.attest { scoring.canWork(stuckAfter: stuckAfter) } }
         defer { attesting.cancel() }

@@ -219,7 +219,7 @@ with group("a model without a tower"), serve(model=plain) as server:
 
 with group("no ffmpeg"), serve("--ffmpeg", "/nowhere/ffmpeg") as server:
     client = Client(server)
-    contains("the log says it", server.text(), "videos are not taken", "--ffmpeg")
+    check("the log says it", until(lambda: "videos are not taken" in server.text() and "--ffmpeg" in server.text()), shown(server.text()))
     told = server_of(client)["videos"]
     check("the server too", told["taken"] is False and "--ffmpeg" in told["reason"], shown(told))
     for name, (body, kind) in {"body": (mp4, "video/mp4"), "form": form(("video", "x.mp4", mp4)), "bytes": (mp4, "application/octet-stream")}.items():
