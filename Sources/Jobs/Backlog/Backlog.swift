@@ -81,6 +81,8 @@ public final class Backlog: Sendable {
     let callbackBell = Doorbell()
     let watchers: Watchers
     let state: Mutex<State>
+    /// Whether long jobs have come, so that a claim may find one beside the others.
+    let hasLongJobs = Atomic(false)
 
     /// A backlog before `store`, which nobody else may use; `observer` is told of what happens to its jobs.
     public init(
@@ -103,6 +105,7 @@ public final class Backlog: Sendable {
     public func resume() async throws(JobStoreError) {
         let counts = try await store.counts()
         let waiting = try await store.waitingJobs()
+        if ClaimLimit.isLong(parts: counts.queuedParts) { hasLongJobs.store(true, ordering: .relaxed) }
         state.withLock { state in
             state.ledger.waiting += waiting.reduce(0) { $0 + $1.jobs }
             for (client, load) in counts.queuedByClient {

@@ -20,7 +20,7 @@ extension Crew {
     ///
     /// - Parameter looksAgain: whether who asks is to look again where somebody else claims just now
     func beginClaim(looksAgain: Bool = true) -> ClaimLimit? {
-        let reserve = reserve
+        let (reserve, hasLongJobs) = (reserve, backlog.hasLongJobs.load(ordering: .relaxed))
         return update { state in
             let short = state.jobs.values.lazy.filter { !ClaimLimit.isLong(parts: $0.claimed.parts) }
             let held = short.count
@@ -31,7 +31,8 @@ extension Crew {
                 jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held,
                 long: long)
             let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
-            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone || limit.long > 0 else { return nil }
+            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone || hasLongJobs && limit.long > 0
+            else { return nil }
             guard !state.isClaiming else {
                 if looksAgain { state.wantsClaim = true }
                 return nil
