@@ -97,7 +97,10 @@ let package = Package(
             swiftSettings: optimisedSwift),
         .target(
             name: "Scoring",
-            dependencies: ["Engine", "Formats", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP"]),
+            dependencies: [
+                "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
+                "Video",
+            ]),
         .target(
             name: "API",
             dependencies: [
@@ -188,13 +191,13 @@ let package = Package(
         .testTarget(
             name: "ScoringTests",
             dependencies: [
-                "TestSupport", "API", "Engine", "Formats", "JSON", "Jobs", "Platform", "Scoring", "VadCLIP",
+                "TestSupport", "API", "Engine", "Formats", "JSON", "Jobs", "Platform", "Scoring", "Tensors", "VadCLIP",
             ]),
         .testTarget(
             name: "APITests",
             dependencies: [
                 "TestSupport", "API", "Audit", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors",
-                "Platform", "Scoring", "TLS", "Telemetry", "Tracing", "VadCLIP", "Webhooks",
+                "Platform", "Scoring", "TLS", "Telemetry", "Tracing", "VadCLIP", "Video", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

@@ -69,7 +69,7 @@ public final class VigilService: Sendable {
             "POST /score takes features, GET /readyz tells whether the service is ready, and GET /openapi.yaml describes "
             + "all paths."
         router.post(
-            "/score", bodyLimit: bounds.maxBodyBytes, bodyHint: bounds.ofBody,
+            "/score", bodyLimit: bounds.largestBody, bodyHint: bounds.ofLargest,
             bodyShortage: bounds.shortage, audited(.submit) { try await self.score($0, $1) })
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })

@@ -16,11 +16,38 @@ public protocol ModelWork: Sendable {
     /// Into how many parts the job is cut; they are independent of each other.
     func partCount(_ plan: Plan) -> Int
 
+    /// As ``JobProcessor`` has them.
+    func isGrowing(_ plan: Plan) -> Bool
+    /// As ``JobProcessor`` has it.
+    func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown
+    /// As ``JobProcessor`` has it.
+    func standing(_ plan: Plan, partsDone: Int) -> JobStanding?
+    /// As ``JobProcessor`` has it.
+    func stop(_ plan: Plan)
+    /// As ``JobProcessor`` has it.
+    func isSerial(kind: String) -> Bool
+
     /// Works on one part with a scorer of the plan's model that nobody else uses meanwhile.
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult
 
     /// Puts the parts together.
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput
+}
+
+/// For jobs whose parts are known once they are planned.
+extension ModelWork {
+    /// None does.
+    public func isGrowing(_ plan: Plan) -> Bool { false }
+    /// All are known.
+    public func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown {
+        PartsKnown(count: partCount(plan), isAll: true)
+    }
+    /// What is done says it.
+    public func standing(_ plan: Plan, partsDone: Int) -> JobStanding? { nil }
+    /// Nothing goes on.
+    public func stop(_ plan: Plan) {}
+    /// None is.
+    public func isSerial(kind: String) -> Bool { false }
 }
 
 /// A plan keeps the model's version for as long as its job runs.
@@ -64,6 +91,23 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
 
     /// As the work says.
     public func partCount(_ plan: Work.Plan) -> Int { work.partCount(plan) }
+
+    /// As the work says.
+    public func isGrowing(_ plan: Work.Plan) -> Bool { work.isGrowing(plan) }
+
+    /// As the work does.
+    public func prepare(_ plan: Work.Plan) throws(JobFailure) -> PartsKnown { try work.prepare(plan) }
+
+    /// As the work says.
+    public func standing(_ plan: Work.Plan, partsDone: Int) -> JobStanding? {
+        work.standing(plan, partsDone: partsDone)
+    }
+
+    /// As the work does.
+    public func stop(_ plan: Work.Plan) { work.stop(plan) }
+
+    /// As the work says.
+    public func isSerial(kind: String) -> Bool { work.isSerial(kind: kind) }
 
     /// Works on one part with the worker's scorer for the plan's model.
     public func process(

@@ -38,12 +38,36 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     let settings: ExtractionSettings
     let encoder: Encoder
     let threads: Int
+    /// Numbers that the features may have together.
+    var limit = Self.mostNumbers
+    /// Rows that were made before, of the same frames by the same recipe and tower: theirs are read, and not encoded again.
+    var known: Matrix?
+    /// Told of each row that is made, in order, by the thread that calls.
+    var made: @Sendable ([Float]) -> Void = { _ in }
 
     /// - Parameter threads: those that encode; frames are read and made squares by the caller's
     public init(_ settings: ExtractionSettings, encoder: Encoder, threads: Int) {
         self.settings = settings
         self.encoder = encoder
         self.threads = threads
+    }
+
+    /// Goes on from rows that were made before, of one recipe, and tells of each further one.
+    ///
+    /// - Parameters:
+    ///   - known: the first rows, as they were told of
+    ///   - limit: numbers that the features may have together
+    ///   - frames: told of frames that are done with, as ``extract(_:progress:)`` does
+    ///   - made: told of each further row, in order, by the thread that calls
+    /// - Returns: what came, with all rows
+    public func extract(
+        _ source: some FrameSource, from known: Matrix, limit: Int, frames: @escaping (ExtractionProgress) -> Void,
+        made: @escaping @Sendable ([Float]) -> Void
+    ) throws(FrameError) -> Extraction {
+        precondition(settings.recipes.count == 1, "rows are told of one recipe")
+        var own = self
+        (own.known, own.limit, own.made) = (known, min(limit, Self.mostNumbers), made)
+        return try own.extract(source, progress: frames)
     }
 
     /// Reads all frames of a source and makes features of them.
@@ -97,10 +121,10 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     /// Throws where so many rows are more than are taken.
     func check(rows: Int, frames: Int) throws(FrameError) {
         let (numbers, isOver) = rows.multipliedReportingOverflow(by: encoder.outputWidth * settings.recipes.count)
-        guard isOver || numbers > Self.mostNumbers else { return }
+        guard isOver || numbers > limit else { return }
         throw FrameError(
             .tooLarge,
-            "\(rows) rows of \(counted(settings.recipes.count, "crop")) are more than the \(Self.mostNumbers) numbers that a "
+            "\(rows) rows of \(counted(settings.recipes.count, "crop")) are more than the \(limit) numbers that a "
                 + "video's features may be")
     }
 
@@ -118,12 +142,16 @@ struct RowQueue<Encoder: FrameEncoder> {
     private let count: Int?
     private let progress: (ExtractionProgress) -> Void
     private var queue: EncodingQueue<Encoder, RowPool.Place>
+    /// Rows that are known and have not come yet.
+    private var passing: Int
 
     /// - Parameters:
     ///   - count: the frames of the video, where that is known
     ///   - progress: told of each row that is done
     init(_ extractor: Extractor<Encoder>, count: Int?, progress: @escaping (ExtractionProgress) -> Void) {
-        let pool = RowPool(extractor.settings, width: extractor.encoder.outputWidth)
+        let pool = RowPool(
+            extractor.settings, width: extractor.encoder.outputWidth, known: extractor.known, made: extractor.made)
+        passing = extractor.known?.rows ?? 0
         (self.pool, self.count, self.progress) = (pool, count, progress)
         queue = EncodingQueue(extractor.encoder, threads: extractor.threads) { place, feature in
             pool.add(feature, at: place)
@@ -137,6 +165,11 @@ struct RowQueue<Encoder: FrameEncoder> {
     ///   - isRowsLast: whether they are the last ones of their row
     ///   - frames: how many of the video have come
     mutating func give(_ images: [[UInt8]], isRowsLast: Bool, frames: Int) {
+        guard passing == 0 else {
+            guard isRowsLast else { return }
+            passing -= 1
+            return progress(ExtractionProgress(frames: frames, count: count))
+        }
         for (recipe, image) in images.enumerated() {
             let isLast = isRowsLast && recipe == images.count - 1
             queue.add(
@@ -172,12 +205,15 @@ final class RowPool {
     /// Features in each of the sums.
     private var counts: [Int]
     private var rows: [[Float]]
+    private let made: ([Float]) -> Void
 
-    init(_ settings: ExtractionSettings, width: Int) {
+    init(_ settings: ExtractionSettings, width: Int, known: Matrix? = nil, made: @escaping ([Float]) -> Void = { _ in })
+    {
         self.width = width
+        self.made = made
         sums = settings.recipes.map { _ in [Double](repeating: 0, count: width) }
         counts = settings.recipes.map { _ in 0 }
-        rows = settings.recipes.map { _ in [] }
+        rows = settings.recipes.map { _ in known?.values ?? [] }
     }
 
     func add(_ feature: ArraySlice<Float>, at place: Place) {
@@ -195,7 +231,9 @@ final class RowPool {
 
     private func endRow(of recipe: Int) {
         let count = Double(counts[recipe])
-        rows[recipe].append(contentsOf: sums[recipe].lazy.map { Float($0 / count) })
+        let row = sums[recipe].map { Float($0 / count) }
+        rows[recipe].append(contentsOf: row)
+        made(row)
         for column in 0..<width { sums[recipe][column] = 0 }
         counts[recipe] = 0
     }

@@ -47,7 +47,7 @@ extension SQLiteJobStore {
     private func claimRecords(
         _ limit: ClaimLimit
     ) async throws(JobStoreError) -> (records: [JobRecord], now: MonotonicTime) {
-        let queued = live.withLock { $0.table.canBeClaimed ? $0.table.claimable : 0 }
+        let queued = live.withLock { $0.table.canBeClaimed(within: limit) ? $0.table.claimable : 0 }
         guard queued > 0 else { return ([], clock.now) }
         let secrets = random.withLock { random in (0..<min(limit.jobs, queued)).map { _ in random.next() as UInt64 } }
         let (clock, ttl) = (clock, settings.uploadTTL)
@@ -168,16 +168,20 @@ extension SQLiteJobStore {
         let (wall, now, ttl) = (clock.wall, clock.now, settings.uploadTTL)
         let result = try await result(of: outcome, by: token)
         let file = BodyFiles.resultName(token)
+        var subject: JobSubject?
+        if case .succeeded(let output) = outcome { subject = output.subject }
         if let result, result.isLarge {
             guard live.withLock({ $0.table.canEnd(token) }) else { return nil }
             try await write(result, to: file)
         }
-        let ended: Ended? = try await writer.commit(.end(isAwaited: isAwaited)) { context in
+        let ended: Ended? = try await writer.commit(.end(isAwaited: isAwaited)) { [subject] context in
             let record = context.live.withLock {
                 $0.table.complete(token, with: outcome, timings: timings, wall: wall, now: now)
             }
             guard let record else { return nil }
-            return try context.end(record, result: record.output == nil ? nil : result, file: file, uploadTTL: ttl)
+            let isKept = record.output != nil
+            return try context.end(
+                record, result: isKept ? result : nil, subject: isKept ? subject : nil, file: file, uploadTTL: ttl)
         }
         if ended?.job.status != .succeeded, result?.isLarge == true { await remove([file]) }
         return await cleanUp(ended)
@@ -265,21 +269,28 @@ struct Ended: Sendable {
 extension WriteContext {
     /// Writes the end of a job that the table has ended, and takes it out of there.
     ///
-    /// - Parameter file: the name of the file that a large result is in
+    /// - Parameters:
+    ///   - subject: what it says of itself from now on; nil for the same
+    ///   - file: the name of the file that a large result is in
     @discardableResult
-    func end(_ record: JobRecord, result: StoredBody? = nil, file: String = "", uploadTTL: Duration) throws -> Ended {
+    func end(
+        _ record: JobRecord, result: StoredBody? = nil, subject: JobSubject? = nil, file: String = "",
+        uploadTTL: Duration
+    ) throws -> Ended {
         let id = record.job.id
         let job = live.withLock { live in
             defer { live.table.forget(id) }
             return live.table.shown(record)
         }
         let now = clock.stored(record.endedAt ?? record.insertedAt)
-        let keeps = uploadTTL > .zero
+        // What is stored of an input counts the subject in.
+        let keeps = uploadTTL > .zero && subject == nil
         // What a job of a batch is billed for does not tell how large its input is.
         let hasFile =
             try !keeps && (job.batch == nil ? job.inputBytes > StoredBody.largestRow : bodies.isInFile(id))
         // First, so that its pages are there for the result in a database that can't grow.
         try bodies.endPayload(id, expires: keeps ? now &+ uploadTTL.nanosecondsClamped : nil)
+        if let subject { try jobs.update(subject, of: id) }
         try jobs.update(record)
         if let result { try bodies.insert(result, id, file: file) }
         if let url = job.callback { try callbacks.insert(id, url: url, now: now) }

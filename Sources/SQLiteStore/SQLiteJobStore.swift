@@ -157,6 +157,9 @@ public final class SQLiteJobStore: JobStore {
     /// The state folder.
     public var folderPath: String { folder.path }
 
+    /// Where in it the files are that whoever hands jobs in keeps for them: what does not begin with a dot is copied with it.
+    public var videosPath: String { folder.places.videos }
+
     /// How long a claim lasts that nobody renews.
     public var lease: Duration { settings.lease }
 

@@ -178,7 +178,7 @@ public final class Canary: Sendable {
 
     /// Compares a job that was scored, if it is to be, and if there is room for it.
     func take(_ plan: ScoringWork.Plan, _ result: ScoreResult) {
-        guard plan.version.name.hasBytes(of: name), takes(plan.subject.digest.text),
+        guard plan.version.name.hasBytes(of: name), takes(result.featuresSHA256),
             models.current(name) === plan.version
         else { return }
         let (version, bytes) = state.withLock { state -> (ModelVersion?, bytes: Int?) in
@@ -209,14 +209,14 @@ public final class Canary: Sendable {
     /// Bytes of a job's features and logits, and of the logits that the canary makes of them.
     private static func bytes(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Int {
         let logits = result.logits
-        let own = plan.subject.snippets * (1 + version.model.classes.labels.count)
+        let own = plan.chunks.snippets * (1 + version.model.classes.labels.count)
         return (plan.features.count + logits.coarse.count + logits.fine.count + own) * MemoryLayout<Float>.stride
     }
 
     /// What became of a job; nil where nobody waits for that any more.
     private func compare(_ plan: ScoringWork.Plan, _ result: ScoreResult, by version: ModelVersion) -> Outcome? {
-        guard plan.subject.width == version.width else {
-            let text = Self.otherWidth(version.width, plan.subject.width)
+        guard plan.width == version.width else {
+            let text = Self.otherWidth(version.width, plan.width)
             return failed(plan.job, result, Fault(kind: .otherWidth, reason: text), version)
         }
         guard let logits = logits(of: plan, by: version) else { return nil }
@@ -272,7 +272,7 @@ public final class Canary: Sendable {
     private func logits(of plan: ScoringWork.Plan, by version: ModelVersion) -> Logits? {
         let model = version.model
         let width = version.width
-        let chunks = Chunks(snippets: plan.subject.snippets, length: model.configuration.length)
+        let chunks = Chunks(snippets: plan.chunks.snippets, length: model.configuration.length)
         let scorer = ChunkScorer(model: model)
         var logits = Logits(snippets: chunks.snippets, classes: model.classes.labels.count)
         for chunk in 0..<chunks.count {

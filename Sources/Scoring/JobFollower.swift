@@ -78,7 +78,7 @@ package struct JobFollower {
         last = job
         nextChunk = chunk
         let version = service.models.version(of: job.modelID) ?? service.models.default
-        chunks = Chunks(snippets: ScoreSubject(of: job)?.snippets ?? 0, length: version.model.configuration.length)
+        chunks = Chunks(snippets: JobFacts(of: job)?.snippets ?? 0, length: version.model.configuration.length)
         watch = service.backlog.watch(job.id)
     }
 
@@ -134,7 +134,7 @@ package struct JobFollower {
         case .waiting(let isBlind):
             return try await wait(until: isBlind ? min(service.backlog.now + Self.pause, time) : time)
         case .ending(let job):
-            guard job.status == .succeeded, nextChunk < job.parts else {
+            guard job.status == .succeeded, nextChunk < Self.chunks(of: job) else {
                 state = .over
                 return .ended(job)
             }
@@ -203,16 +203,21 @@ package struct JobFollower {
             state = .crowded(job)
             return .crowded
         }
-        guard result.logits.snippets == chunks.snippets else { throw Self.unreadable(job) }
+        guard result.logits.snippets == JobFacts(of: job)?.snippets ?? chunks.snippets else {
+            throw Self.unreadable(job)
+        }
+        chunks = Chunks(snippets: result.logits.snippets, length: chunks.length)
         if let length = result.logits.result.length { chunks = Chunks(snippets: chunks.snippets, length: length) }
         state = .telling(job, result)
         return try await step(time)
     }
 
+    private static func chunks(of job: Job) -> Int { JobFacts(of: job)?.chunks ?? job.parts }
+
     private mutating func end(_ job: Job) {
         taking?.end()
         taking = nil
-        nextChunk = max(nextChunk, job.parts)
+        nextChunk = max(nextChunk, Self.chunks(of: job))
         state = .ending(job)
     }
 

@@ -135,7 +135,9 @@ extension ScoringService {
     ) async throws(ScoringError) -> Upload where Pieces.Element == [UInt8] {
         let reader = UploadReader(
             width: version.model.configuration.width,
-            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices))
+            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices),
+            maxBytes: settings.videos == nil ? nil : settings.maxBodyBytes,
+            videos: settings.videos.map { VideoOffer(intake: $0, version: version) })
         return try await reader.read(pieces, declaredLength: declaredLength, as: body, reservation: reservation)
     }
 
@@ -149,6 +151,10 @@ extension ScoringService {
     package func accept(
         _ upload: Upload, _ options: ScoreOptions, for version: ModelVersion
     ) async throws(ScoringError) -> [AcceptedMatrix] {
+        if let name = options.ofVideo {
+            throw .parameter(
+                OptionError(name: name, problem: "given with features: it says how rows are made of a video"))
+        }
         if upload.isBatch, let name = options.name {
             throw .parameter(
                 OptionError(

@@ -90,19 +90,28 @@ extension ScoringService {
         submission.isBatch = isBatch || versions.count > 1
         submission.account = caller.account
         submission.key = key.map { text in
-            // What the models' names stand for is no part of it: who asks again, not knowing whether it had been accepted,
-            // shall not have two jobs because another version has come meanwhile.
-            let parts = matrices.flatMap { [$0.name ?? "", $0.digest.text] }
-            let asked = [
-                Digest.of(encoded), options.priority.name, "\(options.deadline.map { "\($0)" } ?? "")",
-                options.callback ?? "", options.name ?? "", isBatch ? "batch" : "job",
-            ]
-            // Last, so that the fingerprints of requests without it are what they were.
-            let named = options.models.isEmpty ? [] : ["models"] + options.models
-            let compared = options.compare.map { ["compare", $0] } ?? []
-            return IdempotencyKey(
-                client: caller.ofKeys, text: text, fingerprint: Digest.of(asked + parts + named + compared))
+            self.key(
+                text, matrices.flatMap { [$0.name ?? "", $0.digest.text] }, isBatch: isBatch, options, caller: caller)
         }
         return submission
+    }
+
+    /// A client's own name for a request.
+    ///
+    /// - Parameter parts: what it is about
+    func key(
+        _ text: String, _ parts: [String], isBatch: Bool, _ options: ScoreOptions, caller: Caller
+    ) -> IdempotencyKey {
+        // What the models' names stand for is no part of it: who asks again, not knowing whether it had been accepted,
+        // shall not have two jobs because another version has come meanwhile.
+        let asked = [
+            Digest.of(options.encoded), options.priority.name, "\(options.deadline.map { "\($0)" } ?? "")",
+            options.callback ?? "", options.name ?? "", isBatch ? "batch" : "job",
+        ]
+        // Last, so that the fingerprints of requests without it are what they were.
+        let named = options.models.isEmpty ? [] : ["models"] + options.models
+        let compared = options.compare.map { ["compare", $0] } ?? []
+        return IdempotencyKey(
+            client: caller.ofKeys, text: text, fingerprint: Digest.of(asked + parts + named + compared))
     }
 }

@@ -29,6 +29,8 @@ public final class ScoringService: Sendable {
 
         /// Scores a part of the jobs by another model too.
         public var canary: Canary?
+        /// Takes videos, or says why not; nil where nobody has said anything of them.
+        public var videos: VideoIntake?
 
         /// The defaults.
         public init() {}
@@ -75,7 +77,10 @@ public final class ScoringService: Sendable {
         pool = WorkerPool(
             backlog: backlog,
             processor: ModelEngine(
-                models, for: ScoringWork(scored: settings.scored, canary: settings.canary),
+                models,
+                for: ScoringWork(
+                    scored: settings.scored, canary: settings.canary, videos: settings.videos,
+                    mostNumbers: settings.maxBodyBytes / 4),
                 rescores: settings.missingModel == .rescore,
                 areSeveral: min(workers, ProcessLimits.atStart.threads) > 1),
             workers: workers)
@@ -185,6 +190,8 @@ package enum ScoringError: Error, CustomStringConvertible {
     case features(FeatureError, file: String?, models: [String])
     /// What came is no features, or more than is taken.
     case content(ArrayDecodingError)
+    /// The video is not taken.
+    case video(VideoRefusal)
     /// The form that came is none that holds features, told in a sentence.
     case form(String)
     /// The body ended with an error of whoever brought it.
@@ -209,6 +216,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .labels(let error): error.description
         case .features: description(choosingBy: "model=")
         case .content(let error): error.description
+        case .video(let refusal): refusal.description
         case .form(let sentence): sentence
         case .source(let error): "The body can't be read: \(error)"
         case .refused(let error): error.description

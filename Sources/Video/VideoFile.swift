@@ -54,7 +54,7 @@ public final class VideoFile: Sendable {
     }
 
     /// Why a file that begins so is no video.
-    static func refusal(_ front: [UInt8]) -> FrameError {
+    public static func refusal(_ front: [UInt8]) -> FrameError {
         guard !front.isEmpty else { return FrameError(.truncated, "the file is empty") }
         let kind = front.withUnsafeBytes { FileKind.detect($0) }
         return FrameError(.unsupported, "it is \(kind.name): expected a video in \(VideoContainer.names)")

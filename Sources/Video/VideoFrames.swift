@@ -42,6 +42,7 @@ public final class VideoFrames: FrameSource {
     private let ffmpeg: FFmpeg
     private let limits: VideoLimits
     private let isToneMapped: Bool
+    private let leash: DecoderLeash
     /// What its first frame and its header say.
     public let first: VideoFacts
     /// The frames that the decoder gives; nil for all.
@@ -59,14 +60,19 @@ public final class VideoFrames: FrameSource {
 
     /// Looks at a video, and begins to decode it.
     ///
-    /// - Parameter selection: the frames that are to be had by ``next(into:)``, where all others are passed over; nil for all
+    /// - Parameters:
+    ///   - selection: the frames that are to be had by ``next(into:)``, where all others are passed over; nil for all
+    ///   - leash: by which another thread ends it
     public init(
-        _ file: VideoFile, by ffmpeg: FFmpeg, only selection: FrameSelection? = nil, limits: VideoLimits = VideoLimits()
+        _ file: VideoFile, by ffmpeg: FFmpeg, only selection: FrameSelection? = nil,
+        limits: VideoLimits = VideoLimits(), leash: DecoderLeash = DecoderLeash()
     ) throws(FrameError) {
         (self.file, self.ffmpeg, self.limits, self.selection) = (file, ffmpeg, limits, selection)
-        let found = try VideoLook(file, by: ffmpeg, limits: limits).first()
+        self.leash = leash
+        let found = try VideoLook(file, by: ffmpeg, limits: limits, leash: leash).first()
         (first, isToneMapped) = (found.facts, found.isToneMapped)
         decoder = try Decoder(file, ffmpeg, limits, .pixels(of: selection, isToneMapped: found.isToneMapped))
+        leash.hold(decoder.process)
     }
 
     /// `MP4, h264`.
@@ -150,6 +156,7 @@ public final class VideoFrames: FrameSource {
         decoder.process.kill()
         selection = nil
         decoder = try Decoder(file, ffmpeg, limits, .pixels(of: nil, isToneMapped: isToneMapped))
+        leash.hold(decoder.process)
         for _ in 0..<count {
             guard case .frame(let mark) = decoder.next(), try decoder.pass(size(of: mark)) else {
                 throw FrameError(.malformed, "ffmpeg gives other frames than the first time")

@@ -6,14 +6,19 @@ public struct VideoLook {
     private let file: VideoFile
     private let ffmpeg: FFmpeg
     private let limits: VideoLimits
+    private let leash: DecoderLeash
 
     /// Looks at nothing yet.
-    public init(_ file: VideoFile, by ffmpeg: FFmpeg, limits: VideoLimits = VideoLimits()) {
-        (self.file, self.ffmpeg, self.limits) = (file, ffmpeg, limits)
+    ///
+    /// - Parameter leash: by which another thread ends it
+    public init(
+        _ file: VideoFile, by ffmpeg: FFmpeg, limits: VideoLimits = VideoLimits(), leash: DecoderLeash = DecoderLeash()
+    ) {
+        (self.file, self.ffmpeg, self.limits, self.leash) = (file, ffmpeg, limits, leash)
     }
 
     /// What the header and the first frame say, and whether its high dynamic range can be mapped here.
-    func first() throws(FrameError) -> (facts: VideoFacts, isToneMapped: Bool) {
+    public func first() throws(FrameError) -> (facts: VideoFacts, isToneMapped: Bool) {
         let (log, end) = try run(.facts(frames: 1, isToneMapped: false))
         let facts = log.facts
         guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else { throw fault.none(log, end) }
@@ -68,6 +73,7 @@ public struct VideoLook {
 
     private func run(_ output: DecoderCall.Output) throws(FrameError) -> (VideoLog, Subprocess.End?) {
         let decoder = try Decoder(file, ffmpeg, limits, output)
+        leash.hold(decoder.process)
         return decoder.finish()
     }
 

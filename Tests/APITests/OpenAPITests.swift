@@ -12,6 +12,7 @@ import VadCLIP
 
 @testable import API
 @testable import Scoring
+@testable import Video
 
 /// Clients rely on openapi.yaml; these hold it to the code and the code to it.
 @Suite("openapi.yaml describes what is served")
@@ -107,7 +108,7 @@ struct OpenAPITests {
     func parameters() {
         #expect(description.parameters(of: "post", "/score", in: "query") == ScoreOptions.names)
         let form = description.schema("FeatureForm")["properties"] as? APIDescription.Node ?? [:]
-        #expect(Set(form.keys) == Set(ScoreOptions.names + ["features"]))
+        #expect(Set(form.keys) == Set(ScoreOptions.names + ["features", "video"]))
         let rows = description.schema("FeatureRows")["properties"] as? APIDescription.Node ?? [:]
         #expect(Set(rows.keys) == Set(ScoreOptions.names + ["features"]))
     }
@@ -115,7 +116,7 @@ struct OpenAPITests {
     @Test("the types of a body are those that the code takes")
     func bodies() {
         let types = description.node("paths", "/score", "post", "requestBody", "content").keys
-        #expect(Set(types) == Set(UploadFormat.taken.split(separator: ", ").map(String.init)))
+        #expect(Set(types) == Set(UploadFormat.takenWithVideos.split(separator: ", ").map(String.init)))
     }
 
     @Test("jobs and results have the described properties, and no other")
@@ -128,6 +129,10 @@ struct OpenAPITests {
         try conformance.check(JobDocument(job: older).json, "Job")
         try conformance.check(
             JobDocument(job: Self.job(failed: true), result: ScoreDocument(Self.result()), isReused: true).json, "Job")
+        try conformance.check(JobDocument(job: Self.videoJob()).json, "Job")
+        var video = Self.result()
+        video.source = Self.source
+        try conformance.check(ScoreDocument(video).json, "Result")
         let result = Self.result()
         try conformance.check(
             ChunkDocument(
@@ -234,9 +239,22 @@ struct OpenAPITests {
         var conformance = Conformance(description)
         try conformance.check(await service.describeServer(detailed: true).bytes, "Server")
         try conformance.check(await service.describeServer(detailed: false).bytes, "Server")
+        let all: [VideoIntake.Decoding] = [
+            .refused("no ffmpeg"), .by(FFmpeg(path: "/ffmpeg", version: "5.1", isolation: .bubblewrap)),
+        ]
+        for decoding in all {
+            let intake = VideoIntake(maxBytes: 1, on: VideoShelf()) { decoding }
+            var settings = ScoringService.Settings()
+            settings.videos = intake
+            let other = VigilService(
+                ScoringService(
+                    models: service.scoring.models, backlog: Backlog(store: MemoryJobStore()), workers: 1,
+                    settings: settings), openAPI: [])
+            try conformance.check(await other.describeServer(detailed: false).bytes, "Server")
+        }
         #expect(conformance.differences == [])
         let schemas = [
-            "Server", "ServerProcessors", "ServerMemory", "ServerLimits", "ServerStore", "ServedModel",
+            "Server", "ServerProcessors", "ServerMemory", "ServerLimits", "ServerVideos", "ServerStore", "ServedModel",
         ]
         #expect(conformance.unseen(in: schemas) == [])
     }
@@ -348,6 +366,26 @@ extension OpenAPITests {
         job.failure = JobFailure(reason: "not-finite", detail: "d")
         return job
     }
+
+    /// A job with a video, at work.
+    private static func videoJob() throws -> Job {
+        var subject = VideoSubject(
+            token: "t", pooling: .mean, tail: .drop, cadence: .frames, expectedFrames: 100, length: 256, options: [])
+        subject.warnings = ["w"]
+        var new = NewJob(kind: VideoSubject.kind, subject: subject.job, input: JobBody([UInt8]()), model: "m")
+        new.modelSHA256 = String(repeating: "a", count: 64)
+        var job = Job(new, id: try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME")), createdAt: WallTime(milliseconds: 0))
+        job.status = .running
+        job.note =
+            VideoProgress(phase: .embed, frames: 50, expectedFrames: 100, rows: 3, chunksDone: 0, chunks: nil).coded
+        return job
+    }
+
+    /// A video that has everything a video can have.
+    private static let source = VideoSource(
+        sha256: "a", frames: 32, fps: 30, times: [0, 1, 2], truncatedBy: "damage", ffmpeg: "5.1",
+        isolation: "bubblewrap",
+        recipeSHA256: "b", towerSHA256: "c")
 
     /// A result that has everything a result can have.
     private static func result() -> ScoreResult {

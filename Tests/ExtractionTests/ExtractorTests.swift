@@ -1,6 +1,7 @@
 import Extraction
 import Frames
 import Platform
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -53,6 +54,31 @@ struct ExtractorTests {
         let one = try extracted(500, .mean, tail: .keep, threads: 1)
         let several = try extracted(500, .mean, tail: .keep, threads: count)
         #expect(one.features == several.features)
+    }
+
+    @Test("an extraction goes on from any row, by frames and by time, to the same bits", arguments: Pooling.allCases)
+    func goesOn(pooling: Pooling) throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        for tail in Tail.allCases {
+            let settings = ExtractionSettings(recipes: [recipe], pooling: pooling, tail: tail)
+            let extractor = Extractor(settings, encoder: FakeEncoder(), threads: 1)
+            let whole = try extractor.extract(CountedFrames(85))
+            for done in 0...whole.features[0].rows {
+                let known = Matrix(rows: done, columns: 3, values: Array(whole.features[0].values.prefix(3 * done)))
+                let made = Mutex<[Float]>(known.values)
+                let rest = try extractor.extract(CountedFrames(85), from: known, limit: 1_000) { _ in
+                } made: { row in
+                    made.withLock { $0 += row }
+                }
+                #expect(rest.features == whole.features && rest.frames == whole.frames)
+                #expect(made.withLock { $0 } == whole.features[0].values, "\(done) rows are known")
+            }
+        }
+        let extractor = Extractor(ExtractionSettings(recipes: [recipe]), encoder: FakeEncoder(), threads: 1)
+        #expect(throws: FrameError.self) {
+            _ = try extractor.extract(
+                CountedFrames(64), from: Matrix(rows: 0, columns: 3), limit: 8, frames: { _ in }, made: { _ in })
+        }
     }
 
     @Test("several crops at once are what each is alone")

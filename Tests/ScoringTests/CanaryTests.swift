@@ -174,9 +174,9 @@ struct CanaryTests {
         return ScoringWork.Plan(
             version: version, job: try #require(JobID("00000000000000000000000000")),
             model: ModelID(name: "m", sha256: version.knownSHA256),
-            subject: ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: []),
-            features: features, options: ScoreOptions(), classes: version.model.classes,
-            chunks: Chunks(snippets: snippets, length: 8))
+            source: .features(
+                features, ScoreSubject(snippets: snippets, width: 16, digest: FeatureDigest("00"), options: [])),
+            options: ScoreOptions(), classes: version.model.classes)
     }
 
     @Test(

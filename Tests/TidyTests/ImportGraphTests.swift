@@ -20,7 +20,10 @@ struct ImportGraphTests {
             "Audit", "Scoring", "Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Platform",
             "Telemetry", "Tracing",
         ],
-        "Scoring": ["Engine", "Formats", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP"],
+        "Scoring": [
+            "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
+            "Video",
+        ],
         "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
         "Evaluation": ["Datasets", "JSON", "Platform", "VadCLIP"],

@@ -159,7 +159,7 @@ extension AuditEntry {
         batch = job.batch?.description
         model = job.model
         modelSHA256 = job.modelSHA256
-        featuresSHA256 = ScoreSubject(of: job)?.digest.text
+        featuresSHA256 = JobFacts(of: job)?.featuresSHA256
     }
 }
 

@@ -13,7 +13,7 @@ public struct ComparisonDocument: Sendable {
     /// - Parameter times: when each snippet begins and the last one ends, in seconds, where that is known better than by a rate
     public init(_ first: ScoreResult, _ second: ScoreResult, times: [Double] = []) {
         var documents = [ScoreDocument(first), ScoreDocument(second)]
-        for index in documents.indices { documents[index].times = times }
+        if !times.isEmpty { for index in documents.indices { documents[index].times = times } }
         comparison = ScoreComparison(documents[0].scored, documents[1].scored)
         results = documents
     }

@@ -20,7 +20,7 @@ struct JobDocument {
     }
 
     func write(to json: inout JSONWriter) {
-        let subject = ScoreSubject(of: job)
+        let facts = JobFacts(of: job)
         json.object { json in
             json.member("id", job.id.description)
             json.member("status", job.status.rawValue)
@@ -37,16 +37,19 @@ struct JobDocument {
             json.member("queue_position", job.queuePosition)
             json.member("estimated_seconds", job.estimatedSeconds.map { ($0 * 1_000).rounded() / 1_000 })
             json.key("progress")
-            json.object { json in
-                json.member("chunks_done", job.partsDone)
-                json.member("chunks", job.parts)
-            }
+            ProgressDocument(job: job).write(to: &json)
             json.member("model", job.model)
             // An older store has the digest in results alone.
             json.member("model_sha256", job.modelSHA256 ?? result?.result.modelSHA256)
-            json.member("snippets", subject?.snippets ?? 0)
-            json.member("features_sha256", subject?.digest.text ?? "")
-            json.member("warnings", warnings(subject))
+            json.member("phase", VideoProgress(of: job)?.phase.name)
+            if let facts {
+                json.member("snippets", facts.snippets)
+                json.member("features_sha256", facts.featuresSHA256)
+            } else {
+                json.member("snippets", 0)
+                json.member("features_sha256", "")
+            }
+            json.member("warnings", warnings(facts))
             json.key("result")
             if let result { result.write(to: &json) } else { json.null() }
             json.key("error")
@@ -56,8 +59,8 @@ struct JobDocument {
 
     /// What looked wrong with the features, which other model has scored them, and why the job waits though it is not behind
     /// others.
-    private func warnings(_ subject: ScoreSubject?) -> [String] {
-        var warnings = subject?.warnings ?? []
+    private func warnings(_ facts: JobFacts?) -> [String] {
+        var warnings = facts?.warnings ?? []
         if let scored = result?.result, let accepted = scored.acceptedForSHA256 {
             warnings.append(
                 "the job was accepted for the model \(ModelID(name: job.model, sha256: accepted)), which was not served here, "
@@ -77,6 +80,28 @@ struct JobDocument {
             // Older stores have noted where the server's files are, which is nobody's business.
             json.member(
                 "detail", failure.reason == "damaged-job" ? JobStoreError.damaged(job.id, "").told : failure.detail)
+        }
+    }
+}
+
+/// How far a job is, as JSON.
+struct ProgressDocument {
+    let job: Job
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            guard let facts = JobFacts(of: job), facts.isOfVideo else {
+                json.member("chunks_done", job.partsDone)
+                json.member("chunks", job.parts)
+                return
+            }
+            let progress = VideoProgress(of: job)
+            json.member("chunks_done", job.status == .succeeded ? facts.chunks : progress?.chunksDone ?? 0)
+            json.member("chunks", facts.chunks ?? progress?.chunks)
+            guard let progress else { return }
+            json.member("rows_done", progress.rows)
+            json.member("frames_done", progress.frames)
+            json.member("frames_expected", progress.expectedFrames)
         }
     }
 }

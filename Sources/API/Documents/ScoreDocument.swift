@@ -11,7 +11,11 @@ public struct ScoreDocument: Sendable {
     public var times: [Double] = []
 
     /// Makes scores, summary and segments of a result.
-    public init(_ result: ScoreResult) { scored = ScoredVideo(result) }
+    public init(_ result: ScoreResult) {
+        scored = ScoredVideo(result)
+        // A rate that was asked for counts more than the video's own times.
+        if result.options.fps == nil { times = result.source?.times ?? [] }
+    }
 
     var result: ScoreResult { scored.result }
     private var scores: Scores { scored.scores }
@@ -68,7 +72,12 @@ public struct ScoreDocument: Sendable {
         if let caveat = result.caveat { json.member("caveat", caveat) }
         json.member("snippets", result.logits.snippets)
         json.member("frames_per_snippet", ModelConfiguration.framesPerSnippet)
-        json.member("fps", result.options.fps)
+        json.member("fps", result.options.fps ?? result.source?.fps)
+        if let source = result.source {
+            json.member("frames", source.frames)
+            json.member("truncated", source.truncatedBy != nil)
+            if let cut = source.truncatedBy { json.member("truncated_by", cut) }
+        }
         json.key("coarse")
         json.array(scores.coarse[...])
         json.key("fine")
@@ -139,7 +148,7 @@ public struct ScoreDocument: Sendable {
         if times.count == result.logits.snippets + 1, times.indices.contains(segment.end) {
             return (times[segment.start], times[segment.end])
         }
-        return result.options.fps.map { segment.seconds(fps: $0) }
+        return (result.options.fps ?? result.source?.fps).map { segment.seconds(fps: $0) }
     }
 
     private func writeProvenance(to json: inout JSONWriter) {
@@ -152,6 +161,13 @@ public struct ScoreDocument: Sendable {
             json.member("features_sha256", result.featuresSHA256)
             json.member("kernels", result.kernels)
             json.member("compute", result.compute.rawValue)
+            if let source = result.source {
+                json.member("video_sha256", source.sha256)
+                json.member("recipe_sha256", source.recipeSHA256)
+                json.member("tower_sha256", source.towerSHA256)
+                json.member("ffmpeg", source.ffmpeg)
+                json.member("isolation", source.isolation)
+            }
         }
     }
 }

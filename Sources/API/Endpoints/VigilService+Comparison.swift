@@ -1,6 +1,7 @@
 import HTTP
 import HTTPTypes
 import Jobs
+import Platform
 import Scoring
 
 /// `/batches/ID/comparison`, and `POST /score` with `compare`: two models' scores of the same features.
@@ -42,10 +43,10 @@ extension VigilService {
 
     /// Whether jobs are two of the same features by two models.
     private static func isComparable(_ jobs: [Job]) -> Bool {
-        guard jobs.count == 2, let first = ScoreSubject(of: jobs[0]), let second = ScoreSubject(of: jobs[1]) else {
+        guard jobs.count == 2, let first = JobFacts(of: jobs[0]), let second = JobFacts(of: jobs[1]) else {
             return false
         }
-        return first.digest == second.digest && first.snippets == second.snippets
+        return first.isAbout.hasBytes(of: second.isAbout) && first.snippets == second.snippets
             && jobs[0].modelSHA256 != jobs[1].modelSHA256
     }
 

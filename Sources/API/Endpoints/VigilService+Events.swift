@@ -20,7 +20,8 @@ extension VigilService {
         }
         let job = try await scoring.job(id, for: caller(of: request))
         let position = EventPosition(
-            lastEventID: request.head.fields[.lastEventID] ?? last, chunks: job.parts)
+            lastEventID: request.head.fields[.lastEventID] ?? last,
+            chunks: JobFacts(of: job).map { $0.chunks ?? .max } ?? job.parts)
         if position.isEnd, job.status.isEnded {
             return Response(status: .noContent, fields: [.cacheControl: "no-store"])
         }

@@ -15,7 +15,7 @@ extension VigilService {
         // The same versions for all of the request, though others may come meanwhile.
         var (options, versions) = try await scoring.options(given)
         let key = try IdempotencyField.read(request.head.fields)
-        let kind = try Self.body(of: request.head)
+        let kind = try Self.body(of: request.head, takesVideos: scoring.videos != nil)
         if options.validateOnly {
             try checkTakesJSON(request.head, "A report")
         } else {
@@ -23,7 +23,8 @@ extension VigilService {
         }
         let (caller, body) = (try caller(of: request), request.body)
         let reservation = try await scoring.reserve(
-            bytes: body.declaredLength ?? 0, place: !options.validateOnly, mayBeKnown: key != nil, caller: caller,
+            bytes: try reserved(for: body.declaredLength ?? 0, kind), place: !options.validateOnly,
+            mayBeKnown: key != nil, caller: caller,
             interrupt: { body.giveUp() })
         defer { reservation.cancel() }
         await reservation.ready()
@@ -36,6 +37,10 @@ extension VigilService {
             } else {
                 options = try scoring.options(all, of: versions)
             }
+        }
+        if upload.isOfVideos {
+            return try await scoreVideos(
+                upload, options, versions, (caller, key), request, note, using: reservation, &spans)
         }
         if options.validateOnly || upload.isBatch || versions.count > 1 {
             try checkTakesJSON(request.head, options.validateOnly ? "A report" : "A batch")
@@ -61,6 +66,21 @@ extension VigilService {
         return try await answer(receipt, to: request, note)
     }
 
+    /// Bytes of memory that room is kept for before a body is read. A video takes none; what may be one is counted as it comes where it is
+    /// larger than features may be.
+    private func reserved(for bytes: Int, _ kind: UploadBody) throws(BodyError) -> Int {
+        guard scoring.videos != nil else { return bytes }
+        let limit = scoring.settings.maxBodyBytes
+        switch kind {
+        case .video: return 0
+        case .form: return bytes <= limit ? bytes : 0
+        case .file(let format):
+            if format.mayBeVideo { return bytes <= limit ? bytes : 0 }
+            guard bytes <= limit else { throw .tooLarge(limit: limit) }
+            return bytes
+        }
+    }
+
     /// What is kept of a request's trace with its jobs: where somebody looks for it, or is called back.
     static func trace(of request: Request, _ options: ScoreOptions) -> String? {
         guard let trace = request.trace, trace.shownID != nil || options.callback != nil else { return nil }
@@ -73,9 +93,9 @@ extension VigilService {
     }
 
     /// What a request's head says of its body; throws 415 for what isn't taken.
-    static func body(of head: RequestHead) throws(HTTPProblem) -> UploadBody {
+    static func body(of head: RequestHead, takesVideos: Bool = false) throws(HTTPProblem) -> UploadBody {
         guard let text = head.fields[.contentType], !text.isEmpty else { return .file(.bytes) }
-        guard let type = MediaType(text) else { throw refusal(of: text) }
+        guard let type = MediaType(text) else { throw refusal(of: text, takesVideos) }
         if let format = UploadFormat.typed(type.essence) { return .file(format) }
         switch type.essence {
         case "application/x-www-form-urlencoded": return .file(.unlabelled)
@@ -84,14 +104,17 @@ extension VigilService {
                 throw Problem.unreadable("The multipart body's Content-Type has no boundary.")
             }
             return .form { try MultipartForm(boundary: boundary, maxFiles: $0) }
-        default: throw refusal(of: text)
+        default:
+            guard takesVideos, type.essence.begins(with: "video/") else { throw refusal(of: text, takesVideos) }
+            return .video
         }
     }
 
-    private static func refusal(of type: String) -> HTTPProblem {
-        Problem.mediaType(
-            "Content-Type '\(type.prefix(80))' is not taken: expected one of \(UploadFormat.taken)",
-            fields: HTTPField.Name("Accept-Post").map { [$0: UploadFormat.taken] } ?? [:])
+    private static func refusal(of type: String, _ takesVideos: Bool) -> HTTPProblem {
+        let taken = takesVideos ? UploadFormat.takenWithVideos : UploadFormat.taken
+        return Problem.mediaType(
+            "Content-Type '\(type.prefix(80))' is not taken: expected one of \(taken)",
+            fields: HTTPField.Name("Accept-Post").map { [$0: taken] } ?? [:])
     }
 
     private func report(on matrices: [AcceptedMatrix], isBatch: Bool) -> Response {

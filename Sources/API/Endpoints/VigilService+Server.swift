@@ -28,6 +28,7 @@ extension VigilService {
         var models: [(version: ModelVersion, sha256: String)] = []
         for version in scoring.models.all { models.append((version, await version.sha256)) }
         let first = scoring.models.default
+        let decoding = await scoring.videos?.decodingLater()
         let body = JSONWriter.document { json in
             json.object { json in
                 json.member("version", Vigil.version)
@@ -40,6 +41,8 @@ extension VigilService {
                 memory(&json, detailed: detailed)
                 json.key("limits")
                 limits(&json)
+                json.key("videos")
+                write(decoding, to: &json)
                 json.key("store")
                 json.object { json in
                     json.member("lasting", scoring.isLasting)
@@ -79,10 +82,27 @@ extension VigilService {
         }
     }
 
+    /// Whether videos are taken, and what decodes them.
+    private func write(_ decoding: VideoIntake.Decoding?, to json: inout JSONWriter) {
+        json.object { json in
+            switch decoding {
+            case nil: json.member("taken", false)
+            case .by(let ffmpeg)?:
+                json.member("taken", true)
+                json.member("ffmpeg", ffmpeg.version)
+                json.member("isolation", ffmpeg.isolation.rawValue)
+            case .refused(let reason)?:
+                json.member("taken", false)
+                json.member("reason", reason)
+            }
+        }
+    }
+
     private func limits(_ json: inout JSONWriter) {
         let queue = scoring.backlog.limits
         json.object { json in
             json.member("body_bytes", scoring.settings.maxBodyBytes)
+            if let videos = scoring.videos { json.member("video_bytes", videos.maxBytes) }
             json.member("queued_jobs", queue.maxJobs)
             json.member("queued_bytes", queue.maxBytes)
             json.member("queued_jobs_per_client", queue.maxJobsPerClient ?? queue.maxJobs)

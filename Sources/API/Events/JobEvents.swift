@@ -1,5 +1,6 @@
 import JSON
 import Jobs
+import Scoring
 
 /// What one client has been told of a job, and so what it is to be told next. Values in, bytes out.
 struct JobEvents {
@@ -14,6 +15,7 @@ struct JobEvents {
     private(set) var position: EventPosition
     private var told: Standing?
     private var toldParts = 0
+    private var toldNote: [UInt8]?
 
     /// Goes on from where the client was.
     init(from position: EventPosition) {
@@ -31,19 +33,14 @@ struct JobEvents {
             waitsForModel: job.status == .queued && job.isModelMissing)
         if standing != told {
             told = standing
-            toldParts = job.partsDone
+            (toldParts, toldNote) = (job.partsDone, job.note)
             return event("status", JobDocument(job: job).json)
         }
-        guard job.partsDone != toldParts else { return [] }
-        toldParts = job.partsDone
+        guard job.partsDone != toldParts || job.note != toldNote else { return [] }
+        (toldParts, toldNote) = (job.partsDone, job.note)
         return event(
             "progress",
-            JSONWriter.document { json in
-                json.object { json in
-                    json.member("chunks_done", job.partsDone)
-                    json.member("chunks", job.parts)
-                }
-            })
+            JSONWriter.document { ProgressDocument(job: job).write(to: &$0) })
     }
 
     /// The scores of a chunk, which are the same for everybody.
@@ -59,7 +56,9 @@ struct JobEvents {
     /// The last event where the job has gone, `job` being what was known of it last: as it ended where all of it was told,
     /// else as one that was cancelled, with the reason.
     mutating func end(ofGone job: Job) -> [UInt8] {
-        if job.status.isEnded, job.status != .succeeded || nextChunk >= job.parts { return end(of: job) }
+        if job.status.isEnded, job.status != .succeeded || nextChunk >= JobFacts(of: job)?.chunks ?? job.parts {
+            return end(of: job)
+        }
         var gone = job
         gone.status = .cancelled
         gone.failure = Problem.goneJob(job.id)

@@ -75,6 +75,7 @@ enum Problem {
                 detail: error.description(choosingBy: way))
         case .content(let error): decoding(error)
         case .form: unreadable(error.description)
+        case .video(let refusal): video(refusal)
         case .source(let source): of(source) ?? unreadable(error.description)
         case .refused(let error): submit(error)
         case .store(let error): store(error)
@@ -85,6 +86,27 @@ enum Problem {
             HTTPProblem(
                 status: .notFound, slug: "unknown-batch", title: "There is no such batch", detail: error.description)
         case .answersBusy: answersBusy
+        }
+    }
+
+    private static func video(_ refusal: VideoRefusal) -> HTTPProblem {
+        switch refusal {
+        case .notTaken:
+            HTTPProblem(
+                status: .unsupportedMediaType, slug: "videos-not-taken", title: "No videos are taken here",
+                detail: refusal.description)
+        case .noTower:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "no-image-tower", title: "The model can't score videos",
+                detail: refusal.description)
+        case .tooLarge:
+            HTTPProblem(
+                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
+                detail: refusal.description)
+        case .unfit:
+            HTTPProblem(
+                status: .unprocessableContent, slug: "unfit-video", title: "The video can't be scored",
+                detail: refusal.description)
         }
     }
 

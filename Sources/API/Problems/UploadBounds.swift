@@ -12,8 +12,11 @@ struct UploadBounds {
     let maxQueuedBytes: Int
     /// The memory of the process, where that is what bounds uploads.
     private let memory: Int?
+    /// Bytes of a video; nil where nobody has said anything of them.
+    private let maxVideoBytes: Int?
 
     init(_ scoring: ScoringService) {
+        maxVideoBytes = scoring.videos?.maxBytes
         maxBodyBytes = scoring.settings.maxBodyBytes
         maxQueued = scoring.backlog.limits.maxJobs
         maxQueuedBytes = scoring.backlog.limits.maxBytes
@@ -22,6 +25,19 @@ struct UploadBounds {
 
     /// What bounds a body.
     var ofBody: String { ofMemory ?? "An operator raises the limit by --max-body, in MiB." }
+
+    /// Bytes that a form has beside its videos' own.
+    private static let formBytes = 1 << 20
+
+    /// Bytes of the largest body of all, of which it is known only later what it is.
+    var largestBody: Int { max(maxBodyBytes, maxVideoBytes.map { $0 + Self.formBytes } ?? 0) }
+
+    /// What bounds that.
+    var ofLargest: String {
+        largestBody == maxBodyBytes
+            ? ofBody
+            : "An operator raises the limit of a video by --max-video, and that of features by --max-body, in MiB."
+    }
 
     /// What is short where an upload is too large; nil where a setting says so.
     var shortage: String? { memory == nil ? nil : Family.Shortage.memory.rawValue }

@@ -35,6 +35,9 @@ extension Backlog {
     ) async throws(SubmitError) -> Receipt {
         let client = submission.jobs.first?.client ?? ""
         let load = submission.load
+        if submission.jobs.contains(where: { ClaimLimit.isLong(parts: $0.parts) }) {
+            hasLongJobs.store(true, ordering: .relaxed)
+        }
         try exchange(reservation?.room, for: load, of: client, isQueued: true)
         do {
             let receipt = try await store.submit(submission)

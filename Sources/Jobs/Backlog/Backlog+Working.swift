@@ -5,14 +5,17 @@ extension Backlog {
     /// Connects the pool that works on the jobs.
     ///
     /// - Parameters:
+    ///   - isSerial: whether one worker alone does most of what is to be done of a kind's jobs
     ///   - renewClaims: called in time before the pool's claims run out
     ///   - stopRunning: called when a running job shall stop
     func attach(
-        workers: Int, renewClaims: (@Sendable () async -> Void)? = nil,
+        workers: Int, isSerial: @escaping @Sendable (String) -> Bool = { _ in false },
+        renewClaims: (@Sendable () async -> Void)? = nil,
         stopRunning: @escaping @Sendable (JobID) -> Void
     ) {
         state.withLock { state in
             state.rate.workers = workers
+            state.isSerial = isSerial
             state.renewClaims = renewClaims
             state.stopRunning = stopRunning
         }
@@ -23,6 +26,7 @@ extension Backlog {
         state.withLock { state in
             state.stopRunning = nil
             state.renewClaims = nil
+            state.isSerial = { _ in false }
         }
     }
 
@@ -64,6 +68,9 @@ extension Backlog {
         }
         return renewals
     }
+
+    /// Keeps what a worker says of a running job.
+    func note(_ standing: JobStanding, of job: JobID) { state.withLock { $0.standings[job] = standing } }
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         defer { watchers.ring(token.job) }
@@ -108,6 +115,7 @@ extension Backlog {
 
     /// Counts a job that was running, and is queued again or has ended.
     private func takeBack(_ job: Job) {
+        state.withLock { $0.standings[job.id] = nil }
         if job.status.isEnded {
             announce(ended: job)
         } else {

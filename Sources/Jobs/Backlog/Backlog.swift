@@ -57,6 +57,10 @@ public final class Backlog: Sendable {
         var nextLate = MonotonicTime(nanoseconds: .min)
         /// Tells a running worker pool that a job shall stop.
         var stopRunning: (@Sendable (JobID) -> Void)?
+        /// Whether one worker alone does most of what is to be done of a kind's jobs.
+        var isSerial: @Sendable (String) -> Bool = { _ in false }
+        /// What workers say of the jobs that they are at.
+        var standings: [JobID: JobStanding] = [:]
         /// Has a running worker pool renew its claims.
         var renewClaims: (@Sendable () async -> Void)?
         /// When that is to be done next.
@@ -77,6 +81,8 @@ public final class Backlog: Sendable {
     let callbackBell = Doorbell()
     let watchers: Watchers
     let state: Mutex<State>
+    /// Whether long jobs have come, so that a claim may find one beside the others.
+    let hasLongJobs = Atomic(false)
 
     /// A backlog before `store`, which nobody else may use; `observer` is told of what happens to its jobs.
     public init(
@@ -99,6 +105,7 @@ public final class Backlog: Sendable {
     public func resume() async throws(JobStoreError) {
         let counts = try await store.counts()
         let waiting = try await store.waitingJobs()
+        if ClaimLimit.isLong(parts: counts.queuedParts) { hasLongJobs.store(true, ordering: .relaxed) }
         state.withLock { state in
             state.ledger.waiting += waiting.reduce(0) { $0 + $1.jobs }
             for (client, load) in counts.queuedByClient {
@@ -223,7 +230,18 @@ extension Backlog {
     func estimated(_ job: Job) -> Job {
         guard let partsAhead = job.partsAhead else { return job }
         var job = job
-        job.estimatedSeconds = state.withLock { $0.rate.seconds(parts: Double(partsAhead)) }
+        state.withLock { state in
+            if job.status == .running, let standing = state.standings[job.id] {
+                job.note = standing.note
+                job.estimatedSeconds = standing.secondsLeft
+                return
+            }
+            job.estimatedSeconds = state.rate.seconds(parts: Double(partsAhead))
+            guard state.isSerial(job.kind), let each = state.rate.secondsPerPart else { return }
+            let own = Double(job.parts - job.partsDone)
+            let others = state.rate.seconds(parts: max(Double(partsAhead) - own, 0)) ?? 0
+            job.estimatedSeconds = others + each * own
+        }
         return job
     }
 
@@ -237,7 +255,10 @@ extension Backlog {
     ///
     /// - Parameter writing: how long its end took to write, where a worker has had it
     func announce(ended job: Job, writing: Duration? = nil) {
-        state.withLock { $0.metrics.count(ended: job.status) }
+        state.withLock { state in
+            state.metrics.count(ended: job.status)
+            state.standings[job.id] = nil
+        }
         observer.ended(job, writing: writing)
         if let failure = job.failure {
             logger.warning("a job has failed", metadata: ["job": "\(job.id)", "reason": "\(failure.reason)"])

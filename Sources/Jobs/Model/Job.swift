@@ -19,7 +19,7 @@ public struct Job: Sendable, Equatable {
     /// What is to be done, by a name such as `score`.
     public let kind: String
     /// What it says of itself, in the coding of its kind.
-    public let subject: JobSubject
+    public internal(set) var subject: JobSubject
     /// The name of the model that does it.
     public let model: String
     /// The SHA-256 of that model's file, in hexadecimal; nil where it was not noted, which was so in older stores.
@@ -60,6 +60,9 @@ public struct Job: Sendable, Equatable {
     ///
     /// The ``Backlog`` fills it in; a store leaves it nil.
     public var estimatedSeconds: Double?
+
+    /// What its worker says of a running job, in the coding of its kind; the ``Backlog`` fills it in.
+    public var note: [UInt8]?
 
     /// Why it failed, if it did.
     public var failure: JobFailure?
@@ -184,10 +187,13 @@ public enum JobStatus: String, Sendable, Hashable, CaseIterable {
 public struct JobOutput: Sendable, Equatable {
     /// The result.
     public let body: [UInt8]
+    /// What the job says of itself from now on; nil for what it said before. With it its input is let go of at once.
+    public let subject: JobSubject?
 
     /// An output of these bytes.
-    public init(body: [UInt8]) {
+    public init(body: [UInt8], subject: JobSubject? = nil) {
         self.body = body
+        self.subject = subject
     }
 }
 

@@ -21,20 +21,32 @@ public struct ClaimLimit: Sendable, Equatable {
     public var parts: Int
     /// How many jobs are claimed whatever parts they have.
     public var least: Int
+    /// How many of them may be long ones, whose parts do not count beside those of the others.
+    public var long: Int
 
     /// Up to so many jobs, and beyond `least` of them only as long as their parts are few enough.
-    public init(jobs: Int, parts: Int = .max, least: Int = 0) {
+    public init(jobs: Int, parts: Int = .max, least: Int = 0, long: Int = .max) {
         self.jobs = jobs
         self.parts = parts
         self.least = least
+        self.long = long
     }
 
+    /// Whether a job of so many parts is a long one, which nobody shall have to wait for: it takes a minute or more.
+    package static func isLong(parts: Int) -> Bool { parts >= 2_000 }
+
     /// Whether a job of so many parts may be claimed too.
-    package func admits(parts: Int) -> Bool { jobs > 0 && (least > 0 || parts <= self.parts) }
+    package func admits(parts: Int) -> Bool {
+        jobs > 0 && (Self.isLong(parts: parts) ? long > 0 : least > 0 || parts <= self.parts)
+    }
 
     /// Counts in a job that was claimed.
     package mutating func count(parts: Int) {
         jobs -= 1
+        if Self.isLong(parts: parts) {
+            long -= 1
+            return
+        }
         least -= 1
         self.parts = max(self.parts - parts, 0)
     }

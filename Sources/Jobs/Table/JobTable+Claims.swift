@@ -1,16 +1,22 @@
 import Platform
 
 extension JobTable {
-    /// Whether a claim could have anything now.
-    package var canBeClaimed: Bool { partsToClaim != nil }
+    /// Whether a claim within a limit could have anything now.
+    package func canBeClaimed(within limit: ClaimLimit = ClaimLimit(jobs: 1)) -> Bool {
+        firstToClaim(within: limit) != nil
+    }
 
-    /// The job that a claim would have; nil where it would have none.
-    package var firstToClaim: JobID? { canBeClaimed ? ready.first : nil }
-
-    /// The parts of the job that a claim would have; nil where it would have none.
-    private var partsToClaim: Int? {
-        guard let first = ready.first, !isAlone, let record = records[first] else { return nil }
-        return !record.isSuspect || runningCount == 0 ? record.job.parts : nil
+    /// The job that a claim within a limit would have; nil where it would have none. Long ones go first where there is room for
+    /// them, which is theirs alone.
+    package func firstToClaim(within limit: ClaimLimit = ClaimLimit(jobs: 1)) -> JobID? {
+        guard !isAlone else { return nil }
+        for id in [limit.long > 0 ? ready.long.first : nil, ready.short.first] {
+            guard let id, let record = records[id] else { continue }
+            // What is at work beside it comes to its end first.
+            guard !record.isSuspect || runningCount == 0 else { return nil }
+            if limit.admits(parts: record.job.parts) { return id }
+        }
+        return nil
     }
 
     /// Takes the next job out of the queue for the holder of a new token.
@@ -20,8 +26,8 @@ extension JobTable {
     package mutating func claim(
         secret: UInt64, wall: WallTime, now: MonotonicTime, within limit: inout ClaimLimit
     ) -> JobRecord? {
-        guard let parts = partsToClaim, limit.admits(parts: parts), let id = ready.popFirst(),
-            var waiting = records[id]
+        guard let first = firstToClaim(within: limit), let parts = records[first]?.job.parts,
+            let id = ready.popFirst(isLong: ClaimLimit.isLong(parts: parts)), var waiting = records[id]
         else { return nil }
         limit.count(parts: parts)
         noteUnqueued(&waiting)
@@ -44,6 +50,8 @@ extension JobTable {
         if done > record.job.partsDone {
             record.job.partsDone = done
             record.job.revision += 1
+            // It would hold all others up for as long as it takes.
+            if ClaimLimit.isLong(parts: record.job.parts) { record.isSuspect = false }
             store(record)
         }
         return record.isCancelRequested ? .cancelRequested : .held

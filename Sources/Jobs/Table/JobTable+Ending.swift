@@ -55,7 +55,8 @@ extension JobTable {
         record.endedAt = now
         switch outcome {
         case .succeeded(let output):
-            record.output = output
+            record.output = JobOutput(body: output.body)
+            if let subject = output.subject { record.job.subject = subject }
             record.job.outputBytes = output.body.count
             record.job.partsDone = record.job.parts
         case .failed(let failure): record.job.failure = failure

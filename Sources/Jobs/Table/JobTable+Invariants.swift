@@ -30,7 +30,9 @@ extension JobTable {
                 "jobs of models that are not served wait beside the queue")
             precondition(waitingParts == others.reduce(0) { $0 + $1.job.parts })
             precondition(ready.order.sorted() == queued.map(\.job.id).sorted(), "the queue has the jobs to claim")
-            precondition(ready.order.first == ready.first, "the first in the order is the next to be claimed")
+            for lane in [ready.short, ready.long] {
+                precondition(lane.order.first == lane.first, "the first in the order is the next to be claimed")
+            }
             precondition(ready.count == queued.count)
             precondition(ready.parts == queued.reduce(0) { $0 + $1.job.parts })
             precondition(queuedBytes == all.reduce(0) { $0 + $1.job.inputBytes })

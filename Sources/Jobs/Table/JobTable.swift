@@ -46,7 +46,7 @@ package struct JobTable: Sendable {
     /// Which models are served.
     package internal(set) var served: Served
     /// The queued jobs of models that are served, in the order of claiming.
-    var ready: FairQueue
+    var ready: JobLanes
     /// The queued jobs of models that are not.
     var waiting: [ModelID: Set<JobID>] = [:]
     /// The parts of those.
@@ -86,7 +86,7 @@ package struct JobTable: Sendable {
     package init(settings: Settings, served: Served = Served()) {
         self.settings = settings
         self.served = served
-        ready = FairQueue(headStart: settings.headStart)
+        ready = JobLanes(headStart: settings.headStart)
     }
 
     /// Throws `full` where a result of so many bytes could not be kept beside what can't be given up.
@@ -296,7 +296,7 @@ extension JobTable {
         case .queued:
             let place = ready.place(of: entry(record), client: job.client)
             job.queuePosition = place.position
-            job.partsAhead = runningPartsLeft + place.partsBefore + job.parts
+            job.partsAhead = runningParts(before: job, place.partsBefore) + place.partsBefore + job.parts
         case .running:
             job.partsAhead = partsBeforeEnd(ofRunning: job)
         case .succeeded, .failed, .cancelled:
@@ -352,7 +352,16 @@ extension JobTable {
         (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0]?.job }
     }
 
-    private var runningPartsLeft: Int { running.reduce(0) { $0 + $1.parts - $1.partsDone } }
+    /// The parts of running jobs that are done before a queued job's end, of which so many of others come before it. Those of
+    /// another lane go on beside it: long ones take turns with it, and of short ones nobody knows how many will come.
+    private func runningParts(before job: Job, _ others: Int) -> Int {
+        let isLong = ClaimLimit.isLong(parts: job.parts)
+        return running.reduce(0) { sum, other in
+            let left = other.parts - other.partsDone
+            if ClaimLimit.isLong(parts: other.parts) == isLong { return sum + left }
+            return isLong ? sum : sum + min(left, others + job.parts)
+        }
+    }
 
     /// Running jobs take turns, so each other one has done at most as many parts as this one when this one ends.
     private func partsBeforeEnd(ofRunning job: Job) -> Int {

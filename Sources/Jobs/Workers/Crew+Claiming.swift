@@ -14,19 +14,25 @@ extension Crew {
 
     /// How much to claim now, nil for nothing. It counts as pending until ``endClaim()``; nobody else claims meanwhile.
     ///
-    /// A job for each worker and one to go on with, however long they are; more only as long as they are short. The reserve
+    /// A job for each worker and one to go on with; more only as long as they are short; and beside them, of those that take a
+    /// minute or more, one for each worker but one. The reserve
     /// is filled up when half of it is gone: many jobs a claim cost the store less.
     ///
     /// - Parameter looksAgain: whether who asks is to look again where somebody else claims just now
     func beginClaim(looksAgain: Bool = true) -> ClaimLimit? {
-        let reserve = reserve
+        let (reserve, hasLongJobs) = (reserve, backlog.hasLongJobs.load(ordering: .relaxed))
         return update { state in
-            let held = state.jobs.count
-            let parts = state.jobs.values.reduce(0) { $0 + $1.claimed.parts - $1.partsDone }
+            let short = state.jobs.values.lazy.filter { !ClaimLimit.isLong(parts: $0.claimed.parts) }
+            let held = short.count
+            let parts = short.reduce(0) { $0 + $1.partsLeft }
+            // Beside the long ones a worker is left for the others.
+            let long = max(size - 1, 1) - (state.jobs.count - held)
             let limit = ClaimLimit(
-                jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held)
+                jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held,
+                long: long)
             let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
-            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone else { return nil }
+            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone || hasLongJobs && limit.long > 0
+            else { return nil }
             guard !state.isClaiming else {
                 if looksAgain { state.wantsClaim = true }
                 return nil
@@ -76,21 +82,27 @@ extension Crew {
     /// Stops a job that was cancelled, before its next part.
     func cancel(_ id: JobID) -> CrewReport? {
         let now = clock.now
-        return update { state in
-            guard let token = state.jobs.keys.first(where: { $0.job == id }) else { return nil }
+        let (report, plan) = update { state -> (CrewReport?, Processor.Plan?) in
+            guard let token = state.jobs.keys.first(where: { $0.job == id }) else { return (nil, nil) }
+            let plan = state.jobs[token]?.plan
             state.settle(token, as: .cancelled)
-            guard state.schedule.stop(token), let report = state.end(token, now: now) else { return nil }
+            guard state.schedule.stop(token), let report = state.end(token, now: now) else { return (nil, plan) }
             state.pending += 1
-            return report
+            return (report, plan)
         }
+        if let plan { processor.stop(plan) }
+        return report
     }
 
     /// Lets go of a job that is somebody else's now; nothing is reported.
     func giveUp(_ token: ClaimToken) {
-        update { state in
+        let plan = update { state in
+            let plan = state.jobs[token]?.plan
             state.jobs[token] = nil
             _ = state.schedule.stop(token)
+            return plan
         }
+        if let plan { processor.stop(plan) }
     }
 
     /// Claims nothing more, and gives up what nobody has begun with.
@@ -112,14 +124,17 @@ extension Crew {
     ///
     /// - Returns: what is to be released, and how many workers are at a step.
     func leave() -> (tokens: [ClaimToken], busy: Int) {
-        update { state in
+        let (tokens, busy, plans) = update { state in
             let tokens = Array(state.jobs.keys)
+            let plans = state.jobs.values.compactMap(\.plan)
             for token in tokens {
                 state.jobs[token] = nil
                 _ = state.schedule.stop(token)
             }
             state.isLeaving = true
-            return (tokens, state.desks.count { $0 != nil })
+            return (tokens, state.desks.count { $0 != nil }, plans)
         }
+        for plan in plans { processor.stop(plan) }
+        return (tokens, busy)
     }
 }

@@ -198,7 +198,9 @@ extension Crew {
             case .plan(let job):
                 if let overdueAt = job.overdueAt, overdueAt <= clock.now { throw .deadlinePassed }
                 guard let plan = try processor.plan(job) else { return .declined }
-                return .planned(plan, parts: processor.partCount(plan))
+                return .planned(plan, parts: processor.partCount(plan), grows: processor.isGrowing(plan))
+            case .prepare(_, let plan):
+                return .prepared(try processor.prepare(plan))
             case .part(_, let plan, let part):
                 let value = try processor.process(part: part, of: plan, scratch: &scratch)
                 backlog.countPart()
@@ -217,6 +219,7 @@ extension Crew {
     ) -> (CrewReport?, WorkStep) {
         let now = clock.now
         let isPart = if case .part = assignment { true } else { false }
+        let ask = processor.standing
         return update(looksOn: true) { state in
             let token = assignment.token
             let time = state.desks[worker].map { now - $0.since } ?? .zero
@@ -225,7 +228,7 @@ extension Crew {
                 processorTime: processorTime)
             state.jobs[token]?.workerTime += time
             state.desks[worker] = nil
-            let report = state.takeIn(result, of: token, now: now)
+            let report = state.takeIn(result, of: token, now: now, standing: ask)
             if report != nil { state.pending += 1 }
             return (report, step)
         }
@@ -241,6 +244,8 @@ extension Crew.State {
             job.begunAt = now
             jobs[step.token] = job
             return .plan(job.claimed)
+        case .prepare(let token):
+            return job.plan.map { .prepare(token, $0) }
         case .part(let token, let part):
             return job.plan.map { .part(token, $0, part) }
         case .finish(let token):
@@ -251,14 +256,15 @@ extension Crew.State {
 
     /// Notes a step's result with its job, which may be given up already, and moves the schedule on.
     fileprivate mutating func takeIn(
-        _ result: StepResult<Processor>, of token: ClaimToken, now: MonotonicTime
+        _ result: StepResult<Processor>, of token: ClaimToken, now: MonotonicTime,
+        standing: (Processor.Plan, Int) -> JobStanding?
     ) -> CrewReport? {
         let isGone: Bool
         switch result {
-        case .planned(let plan, let parts):
+        case .planned(let plan, let parts, let grows):
             jobs[token]?.plan = plan
             jobs[token]?.results = Array(repeating: nil, count: max(parts, 0))
-            isGone = schedule.planned(token, parts: parts)
+            isGone = schedule.planned(token, parts: parts, grows: grows)
         case .declined:
             isGone = schedule.failed(token)
             // One that was cancelled meanwhile ends as that.
@@ -267,6 +273,11 @@ extension Crew.State {
                 ending.insert(token)
                 return .giveBack(token)
             }
+        case .prepared(let known):
+            if let count = jobs[token]?.results.count, known.count > count {
+                jobs[token]?.results += Array(repeating: nil, count: known.count - count)
+            }
+            isGone = schedule.prepared(token, known)
         case .partDone(let part, let value):
             jobs[token]?.results[part] = value
             jobs[token]?.partsDone += 1
@@ -280,8 +291,16 @@ extension Crew.State {
             isGone = schedule.failed(token)
         }
         if isGone { return end(token, now: now) }
-        guard case .partDone = result, let job = jobs[token], job.partsDone < job.results.count else { return nil }
-        return .progress(token, partsDone: job.partsDone)
+        guard let job = jobs[token] else { return nil }
+        switch result {
+        case .prepared, .partDone:
+            if let plan = job.plan, let standing = standing(plan, job.partsDone) {
+                jobs[token]?.standing = standing
+                return .progress(token, partsDone: standing.partsDone, standing)
+            }
+            return job.partsDone < job.results.count ? .progress(token, partsDone: job.partsDone, nil) : nil
+        default: return nil
+        }
     }
 
     /// Decides how a job will end; the first to decide is right.
@@ -294,8 +313,9 @@ extension Crew.State {
     mutating func end(_ token: ClaimToken, now: MonotonicTime) -> CrewReport? {
         guard let job = jobs.removeValue(forKey: token), let outcome = job.outcome else { return nil }
         ending.insert(token)
+        // What a job that grows has taken says nothing of parts.
         return .end(
-            token, outcome, job.timings(now: now), parts: job.partsDone, workerTime: job.workerTime,
-            helpTime: job.helpTime)
+            token, outcome, job.timings(now: now), parts: job.standing == nil ? job.partsDone : 0,
+            workerTime: job.workerTime, helpTime: job.helpTime)
     }
 }

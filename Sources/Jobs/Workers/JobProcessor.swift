@@ -26,6 +26,24 @@ public protocol JobProcessor: Sendable {
     /// Into how many parts the job is cut; they are independent of each other.
     func partCount(_ plan: Plan) -> Int
 
+    /// Whether further parts come to be known while the job is worked on: by ``prepare(_:)``.
+    func isGrowing(_ plan: Plan) -> Bool
+
+    /// Does some of the work by which further parts come to be known, for about as long as a part takes. One thread at a time does so,
+    /// while others may work on the parts that are there.
+    func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown
+
+    /// How far a growing job is, in its own parts as they were claimed, and what there is to say of it.
+    ///
+    /// - Parameter partsDone: how many of its parts are done
+    func standing(_ plan: Plan, partsDone: Int) -> JobStanding?
+
+    /// Ends at once what goes on for a job that was stopped, on whatever thread. Called outside of all locks.
+    func stop(_ plan: Plan)
+
+    /// Whether one worker alone does most of what is to be done of jobs of a kind.
+    func isSerial(kind: String) -> Bool
+
     /// Works on one part, 0 ..< partCount. Several threads do so at a time, in any order.
     func process(part: Int, of plan: Plan, scratch: inout Scratch) throws(JobFailure) -> PartResult
 
@@ -76,4 +94,51 @@ public enum NoPlace: HelpPlace {
 extension JobProcessor where Place == NoPlace {
     /// Nowhere.
     public func place(of scratch: Scratch) -> NoPlace? { nil }
+}
+
+/// What is known of a growing job's parts.
+public struct PartsKnown: Sendable, Equatable {
+    /// How many there are by now, never fewer than before.
+    public let count: Int
+    /// Whether there will be no more.
+    public let isAll: Bool
+
+    /// So many parts.
+    public init(count: Int, isAll: Bool) {
+        self.count = count
+        self.isAll = isAll
+    }
+}
+
+/// How far a running job is, as whoever works on it says: as lasting as the claim.
+public struct JobStanding: Sendable, Equatable {
+    /// How much is done, in the parts that the job was handed in with.
+    public var partsDone: Int
+    /// The seconds until its end, as far as they can be told.
+    public var secondsLeft: Double?
+    /// What else there is to say, in the coding of its kind.
+    public var note: [UInt8]
+
+    /// A job of which so much is done.
+    public init(partsDone: Int, secondsLeft: Double? = nil, note: [UInt8] = []) {
+        self.partsDone = partsDone
+        self.secondsLeft = secondsLeft
+        self.note = note
+    }
+}
+
+/// For jobs whose parts are known once they are planned.
+extension JobProcessor {
+    /// None does.
+    public func isGrowing(_ plan: Plan) -> Bool { false }
+    /// All are known.
+    public func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown {
+        PartsKnown(count: partCount(plan), isAll: true)
+    }
+    /// What is done says it.
+    public func standing(_ plan: Plan, partsDone: Int) -> JobStanding? { nil }
+    /// Nothing goes on.
+    public func stop(_ plan: Plan) {}
+    /// None is.
+    public func isSerial(kind: String) -> Bool { false }
 }

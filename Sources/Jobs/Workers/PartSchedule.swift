@@ -8,17 +8,20 @@ import DequeModule
 ///   admit ─▶ plan ─▶ part 0 … part n-1, any number at a time ─▶ finish ─▶ gone
 /// ```
 ///
+/// A job that grows is prepared too, one step at a time, until all of its parts are known: between its parts, which go first.
+///
 /// A job that is stopped gets no further step and is gone when none of its steps is under way.
 struct PartSchedule: Sendable {
     /// Something that a worker does in one go.
     enum Step: Equatable, Sendable {
         case plan(ClaimToken)
+        case prepare(ClaimToken)
         case part(ClaimToken, Int)
         case finish(ClaimToken)
 
         var token: ClaimToken {
             switch self {
-            case .plan(let token), .part(let token, _), .finish(let token): token
+            case .plan(let token), .prepare(let token), .part(let token, _), .finish(let token): token
             }
         }
     }
@@ -34,8 +37,14 @@ struct PartSchedule: Sendable {
         case finishable
     }
 
+    /// Whether there may be more parts than are known.
+    private enum Growth {
+        case none, possible, underWay
+    }
+
     private struct Progress {
         var stage = Stage.unplanned
+        var growth = Growth.none
         var underWay = 0
         var isStopped = false
     }
@@ -51,7 +60,11 @@ struct PartSchedule: Sendable {
     var supply: Supply {
         guard let first = turns.first else { return .none }
         guard turns.count == 1, let progress = jobs[first] else { return .several }
-        if case .parts(let next, _, let total) = progress.stage, total - next > 1 { return .several }
+        if case .parts(let next, _, let total) = progress.stage,
+            total - next + (progress.growth == .possible ? 1 : 0) > 1
+        {
+            return .several
+        }
         return .one
     }
 
@@ -76,9 +89,12 @@ struct PartSchedule: Sendable {
         switch progress.stage {
         case .unplanned:
             return .plan(token)
+        case .parts(let next, _, let total) where next == total:
+            progress.growth = .underWay
+            return .prepare(token)
         case .parts(let next, let done, let total):
             progress.stage = .parts(next: next + 1, done: done, total: total)
-            if next + 1 < total { turns.append(token) }
+            if next + 1 < total || progress.growth == .possible { turns.append(token) }
             return .part(token, next)
         case .finishable:
             return .finish(token)
@@ -86,13 +102,37 @@ struct PartSchedule: Sendable {
     }
 
     /// A plan is there, and says how many parts there are. Says whether the job is gone.
-    mutating func planned(_ token: ClaimToken, parts: Int) -> Bool {
+    ///
+    /// - Parameter grows: whether further ones come to be known by preparing it
+    mutating func planned(_ token: ClaimToken, parts: Int, grows: Bool = false) -> Bool {
         guard var progress = jobs[token] else { return false }
         progress.underWay -= 1
         guard !progress.isStopped else { return settle(token, progress) }
-        progress.stage = parts > 0 ? .parts(next: 0, done: 0, total: parts) : .finishable
+        progress.growth = grows ? .possible : .none
+        progress.stage = parts > 0 || grows ? .parts(next: 0, done: 0, total: parts) : .finishable
         jobs[token] = progress
         turns.append(token)
+        return false
+    }
+
+    /// A job was prepared, and has so many parts by now. Says whether it is gone.
+    mutating func prepared(_ token: ClaimToken, _ known: PartsKnown) -> Bool {
+        guard var progress = jobs[token], case .parts(let next, let done, let total) = progress.stage else {
+            return false
+        }
+        progress.underWay -= 1
+        guard !progress.isStopped else { return settle(token, progress) }
+        let parts = max(known.count, total)
+        progress.growth = known.isAll ? .none : .possible
+        if known.isAll, done == parts {
+            progress.stage = .finishable
+            turns.prepend(token)
+        } else {
+            progress.stage = .parts(next: next, done: done, total: parts)
+            // While it was prepared it had a turn for the parts that were left alone.
+            if next == total, next < parts || !known.isAll { turns.append(token) }
+        }
+        jobs[token] = progress
         return false
     }
 
@@ -106,7 +146,7 @@ struct PartSchedule: Sendable {
         progress.underWay -= 1
         progress.stage = .parts(next: next, done: done + 1, total: total)
         guard !progress.isStopped else { return settle(token, progress) }
-        if done + 1 == total {
+        if done + 1 == total, progress.growth == .none {
             progress.stage = .finishable
             turns.prepend(token)
         }

@@ -10,6 +10,8 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
     /// One a part, nil until it is done.
     var results: [Processor.PartResult?] = []
     var partsDone = 0
+    /// How far it is, as its processor says; nil where its parts say it.
+    var standing: JobStanding?
     /// The time that workers spent on its steps, all together.
     var workerTime = Duration.zero
     /// The time that others helped them with those.
@@ -22,6 +24,9 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
         claimedAt = time
     }
 
+    /// What is left of the parts that it was claimed with.
+    var partsLeft: Int { max(claimed.parts - (standing?.partsDone ?? partsDone), 0) }
+
     /// How long it waited and how long it has been worked on; nil as long as nobody began.
     func timings(now: MonotonicTime) -> JobTimings? {
         begunAt.map { JobTimings(queued: claimed.waited + ($0 - claimedAt), scored: now - $0) }
@@ -31,21 +36,23 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
 /// A step with what is needed to do it.
 enum Assignment<Processor: JobProcessor>: Sendable {
     case plan(ClaimedJob)
+    case prepare(ClaimToken, Processor.Plan)
     case part(ClaimToken, Processor.Plan, Int)
     case finish(ClaimToken, Processor.Plan, [Processor.PartResult], JobTimings)
 
     var token: ClaimToken {
         switch self {
         case .plan(let job): job.token
-        case .part(let token, _, _), .finish(let token, _, _, _): token
+        case .prepare(let token, _), .part(let token, _, _), .finish(let token, _, _, _): token
         }
     }
 }
 
 /// What a step came to.
 enum StepResult<Processor: JobProcessor>: Sendable {
-    case planned(Processor.Plan, parts: Int)
+    case planned(Processor.Plan, parts: Int, grows: Bool)
     case declined
+    case prepared(PartsKnown)
     case partDone(Int, Processor.PartResult)
     case finished(JobOutput)
     case failed(JobFailure)
@@ -53,7 +60,7 @@ enum StepResult<Processor: JobProcessor>: Sendable {
 
 /// What the backlog has to hear of after a step.
 enum CrewReport: Sendable {
-    case progress(ClaimToken, partsDone: Int)
+    case progress(ClaimToken, partsDone: Int, JobStanding?)
     case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration, helpTime: Duration)
     case giveBack(ClaimToken)
 }

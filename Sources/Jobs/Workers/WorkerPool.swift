@@ -39,7 +39,7 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait,
         told: @escaping @Sendable () -> Void = {}
     ) throws(WorkerPoolError) {
-        backlog.attach(workers: crew.size) { [self] in
+        backlog.attach(workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) }) { [self] in
             await renewClaims()
         } stopRunning: { [self] id in
             if let report = crew.cancel(id) { send(report) }
@@ -168,9 +168,12 @@ extension WorkerPool {
     /// Has a task tell the backlog, and rings if a job has left the crew.
     func send(_ report: CrewReport) {
         switch report {
-        case .progress(let token, let partsDone):
+        case .progress(let token, let partsDone, let standing):
+            if let standing { backlog.note(standing, of: token.job) }
             Task {
                 await tell(progress: partsDone, of: token)
+                // Others may have been held back until it went on.
+                if standing != nil { backlog.bell.ring() }
                 crew.settlePending()
             }
         case .end(let token, let outcome, let timings, let parts, let workerTime, let helpTime):

@@ -1,11 +1,11 @@
 /// Files that have no name, so that nobody else opens them, and that go with their last descriptor.
-enum UnnamedFile {
+package enum UnnamedFile {
     /// `O_TMPFILE` without `O_DIRECTORY`, by which the headers of C hide it.
     private static let flag: CInt = 0o20000000
     private static let pieceBytes = 1 << 20
 
     /// An empty one on the disk of a folder; it can be given a name later where the file system knows such files.
-    static func make(in folder: String) throws(FileError) -> CInt {
+    package static func make(in folder: String) throws(FileError) -> CInt {
         let descriptor = open(folder, flag | O_DIRECTORY | O_RDWR | O_CLOEXEC, 0o600)
         if descriptor >= 0 { return descriptor }
         let name = "\(folder)/.vigil-\(String(UInt64.random(in: .min ... .max), radix: 36))"

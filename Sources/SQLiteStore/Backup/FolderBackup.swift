@@ -72,6 +72,8 @@ public struct FolderBackup: Sendable, Equatable {
         try bodies.takeAll()
         var models = BodyCopies(from: reader.places.models, to: target.models)
         try Self.take(&models)
+        var videos = BodyCopies(from: reader.places.videos, to: target.videos)
+        try Self.take(&videos)
         var staying: Set<String> = []
         try reader.reading { source in
             guard try source.inDatabase(Schema.migrator.hasCompletedMigrations) else {
@@ -83,6 +85,7 @@ public struct FolderBackup: Sendable, Equatable {
             try copy.close()
             try bodies.takeAll()
             try Self.take(&models)
+            try Self.take(&videos)
             // What has a row now, as it has in the copy, did not go meanwhile: where it is not there it is damaged.
             staying = try source.inDatabase { try BodyRows(db: $0).fileNames() }
         }
@@ -94,7 +97,7 @@ public struct FolderBackup: Sendable, Equatable {
         bytes = bodies.bytes + (FileMark(path: target.database)?.bytes ?? 0)
     }
 
-    /// Takes the files of models that jobs wait for.
+    /// Takes the files of models that jobs wait for, or the videos that they are about.
     static func take(_ models: inout BodyCopies) throws {
         guard access(models.source, F_OK) == 0 else { return }
         try StateFolder.make(models.target)
@@ -183,7 +186,7 @@ public struct FolderBackup: Sendable, Equatable {
 
     /// Removes what was made of a copy, and the folder if that can be.
     private static func remove(_ target: StatePlaces) {
-        for folder in [target.files, target.models] {
+        for folder in [target.files, target.models, target.videos] {
             for name in Directory.names(in: folder) { unlink(folder + "/" + name) }
             rmdir(folder)
         }

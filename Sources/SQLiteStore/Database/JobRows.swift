@@ -79,6 +79,12 @@ struct JobRows {
         ).execute(arguments: [Text(model.sha256), Text(model.name)])
     }
 
+    /// Writes what a job says of itself from now on.
+    func update(_ subject: JobSubject, of job: JobID) throws {
+        try db.cachedStatement(sql: "UPDATE jobs SET subject = ? WHERE id = ?")
+            .execute(arguments: [Blob(subject.bytes), job.blob])
+    }
+
     /// Writes what may have changed of a job; its row has to be there, and not to have ended.
     func update(_ record: JobRecord) throws {
         let job = record.job

@@ -7,8 +7,8 @@ enum FolderOwner {
         var owner = stat()
         guard stat(folder, &owner) == 0 else { return false }
         var isTheirs = true
-        for place in [copy.files, copy.models, copy.folder] where access(place, F_OK) == 0 {
-            for name in Directory.names(in: place) where name != "files" && name != "models" {
+        for place in [copy.files, copy.models, copy.videos, copy.folder] where access(place, F_OK) == 0 {
+            for name in Directory.names(in: place) where !["files", "models", "videos"].contains(name) {
                 isTheirs = give(place + "/" + name, to: owner) && isTheirs
             }
             isTheirs = give(place, to: owner) && isTheirs

@@ -30,6 +30,8 @@ struct StatePlaces: Sendable {
     var files: String { folder + "/files" }
     /// Where the files of models are that jobs wait for.
     var models: String { folder + "/models" }
+    /// Where videos are until their jobs have ended.
+    var videos: String { folder + "/videos" }
     /// What was there and is nobody's, for a while.
     var strays: String { folder + "/strays" }
     /// What told an older Vigil that the database was closed in order.

@@ -43,6 +43,8 @@ public struct FolderRecovery: Sendable, Equatable {
         // Jobs wait where they are not there; nothing else is lacking.
         var models = BodyCopies(from: old.models, to: new.models)
         try? FolderBackup.take(&models)
+        var videos = BodyCopies(from: old.videos, to: new.videos)
+        try? FolderBackup.take(&videos)
         try copyLog(old, new)
         if access(old.database, F_OK) == 0 { try copyDatabase(old, new) } else { try makeDatabase(new) }
         if let damage { weigh(damage, old, new) }

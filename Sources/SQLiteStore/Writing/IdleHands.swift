@@ -34,10 +34,12 @@ final class IdleHands: Sendable {
         let (wall, now) = (clock.wall, clock.now)
         let live = context.live
         // What is too late ends first, which is for who asks.
-        let first = live.withLock { $0.table.isOverdue(now: now) ? nil : $0.table.firstToClaim }
+        let first = live.withLock { $0.table.isOverdue(now: now) ? nil : $0.table.firstToClaim() }
         guard let first, inputs.holds(first), var limit = taker.room() else { return }
         hand.taker = taker
-        while let id = live.withLock({ $0.table.firstToClaim }), let input = inputs.input(of: id) {
+        while let id = live.withLock({ [limit] in $0.table.firstToClaim(within: limit) }),
+            let input = inputs.input(of: id)
+        {
             let secret = random.withLock { $0.next() }
             let record = live.withLock { $0.table.claim(secret: secret, wall: wall, now: now, within: &limit) }
             guard let record else { break }

@@ -1,3 +1,4 @@
+public import Extraction
 import Jobs
 import Platform
 import VadCLIP
@@ -26,6 +27,12 @@ public struct ScoreOptions: Sendable, Equatable {
     public var name: String?
     /// Report on the features and queue nothing.
     public var validateOnly = false
+    /// What a row has of the features of a video's frames; nil for their mean.
+    public var pooling: Pooling?
+    /// By what a video's frames are counted out to rows; nil for so many frames.
+    public var cadence: Cadence?
+    /// What becomes of a video's frames behind the last whole row; nil for none.
+    public var tail: Tail?
 
     /// The defaults.
     public init() {}
@@ -37,8 +44,14 @@ extension ScoreOptions {
         "model", "compare", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority",
         "deadline",
         "callback",
-        "name", "validate_only",
+        "name", "validate_only", "pool", "cadence", "tail",
     ]
+
+    /// What says how rows are made of a video, and means nothing beside features.
+    public static let ofVideos = ["pool", "cadence", "tail"]
+
+    /// The first of those that is given.
+    var ofVideo: String? { zip(Self.ofVideos, [pooling != nil, cadence != nil, tail != nil]).first { $0.1 }?.0 }
 
     /// What says how a job is handled and not how it is scored, which means nothing where there is no server.
     public static let ofServer: Set<String> = [
@@ -90,6 +103,15 @@ extension ScoreOptions {
         deadline = try Self.read(given["deadline"]) { value throws(OptionError) in try JobDeadline(value.text()) }
         callback = try Self.read(given["callback"]) { value throws(OptionError) in try value.text() }
         name = try Self.read(given["name"]) { value throws(OptionError) in try Self.name(value.text()) }
+        pooling = try Self.read(given["pool"]) { value throws(OptionError) in
+            try value.word(among: Pooling.allCases.map { ($0.rawValue, $0) })
+        }
+        cadence = try Self.read(given["cadence"]) { value throws(OptionError) in
+            try value.word(among: Cadence.allCases.map { ($0.rawValue, $0) })
+        }
+        tail = try Self.read(given["tail"]) { value throws(OptionError) in
+            try value.word(among: Tail.allCases.map { ($0.rawValue, $0) })
+        }
         guard segments.leave <= segments.threshold else {
             throw OptionError(
                 name: "leave",

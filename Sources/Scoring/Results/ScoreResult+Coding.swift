@@ -60,6 +60,8 @@ extension ScoreResult {
     fileprivate static let otherModelFollows = 8
     /// Likewise: the arithmetic, which is not float32, comes next.
     fileprivate static let computeFollows = 16
+    /// Likewise: what there is to say of the video comes next.
+    fileprivate static let sourceFollows = 32
     /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
     fileprivate static let kindFollows = 4
 
@@ -107,11 +109,12 @@ extension ScoreResult {
         writer.integer(
             (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows)
                 | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows)
-                | (compute == .float32 ? 0 : Self.computeFollows))
+                | (compute == .float32 ? 0 : Self.computeFollows) | (source == nil ? 0 : Self.sourceFollows))
         if let caveat { writer.text(caveat) }
         if kind != .vadCLIP { writeKind(to: &writer) }
         if let acceptedForSHA256 { writer.text(acceptedForSHA256) }
         if compute != .float32 { writer.text(compute.rawValue) }
+        source?.write(to: &writer)
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
@@ -146,7 +149,7 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...31).contains(trained)
+            (0...63).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
         guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
@@ -155,6 +158,8 @@ struct StoredLogits {
         let other = trained & ScoreResult.otherModelFollows == 0 ? nil : reader.text()
         let compute =
             trained & ScoreResult.computeFollows == 0 ? .float32 : reader.text().flatMap(Compute.init(rawValue:))
+        let source = trained & ScoreResult.sourceFollows == 0 ? nil : VideoSource(from: &reader)
+        guard source != nil || trained & ScoreResult.sourceFollows == 0 else { return nil }
         guard other != nil || trained & ScoreResult.otherModelFollows == 0, let compute, let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
         else { return nil }
@@ -170,7 +175,7 @@ struct StoredLogits {
             model: model, modelSHA256: digest, acceptedForSHA256: other, trained: trained & 1 == 1, caveat: caveat,
             kind: kind, length: length, labels: labels,
             logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels,
-            compute: compute, options: options,
+            compute: compute, source: source, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft
         self.coarse = coarse
@@ -184,5 +189,31 @@ struct StoredLogits {
             let fine = fine.floats(in: range.lowerBound * classes..<range.upperBound * classes)
         else { return nil }
         return Logits(snippets: range.count, classes: classes, coarse: coarse, fine: fine)
+    }
+}
+
+extension VideoSource {
+    func write(to writer: inout ByteWriter) {
+        for text in [sha256, truncatedBy ?? "", ffmpeg, isolation, recipeSHA256, towerSHA256] { writer.text(text) }
+        writer.integer(frames)
+        writer.double(fps ?? 0)
+        writer.integer(times.count)
+        for time in times { writer.double(time) }
+    }
+
+    init?(from reader: inout ByteReader) {
+        guard let sha256 = reader.text(), let cut = reader.text(), let ffmpeg = reader.text(),
+            let isolation = reader.text(), let recipe = reader.text(), let tower = reader.text(),
+            let frames = reader.integer(), let fps = reader.double(), let count = reader.integer(), count >= 0
+        else { return nil }
+        var times: [Double] = []
+        for _ in 0..<count {
+            guard let time = reader.double() else { return nil }
+            times.append(time)
+        }
+        self.init(
+            sha256: sha256, frames: frames, fps: fps > 0 ? fps : nil, times: times,
+            truncatedBy: cut.isEmpty ? nil : cut, ffmpeg: ffmpeg, isolation: isolation, recipeSHA256: recipe,
+            towerSHA256: tower)
     }
 }

@@ -30,12 +30,36 @@ public struct ScoreResult: Sendable, Equatable {
     public var kernels: String
     /// The arithmetic of its products.
     public var compute = Compute.float32
+    /// What there is to say of the video that its features were made of; nil where they came as such.
+    public var source: VideoSource?
     /// What the client asked for.
     public var options: ScoreOptions
     /// How long the job waited, in milliseconds.
     public var queuedMilliseconds: Double
     /// How long it was scored, in milliseconds.
     public var scoredMilliseconds: Double
+}
+
+/// A video that features were made of.
+public struct VideoSource: Sendable, Equatable {
+    /// SHA-256 of the file, in hexadecimal.
+    public var sha256: String
+    /// Frames that came.
+    public var frames: Int
+    /// Frames a second, 16 a row; nil where the file knows no times.
+    public var fps: Double?
+    /// When each row begins and the last one ends, in seconds; empty where that is not known.
+    public var times: [Double]
+    /// Why not all of it came; nil where all did.
+    public var truncatedBy: String?
+    /// The version of ffmpeg.
+    public var ffmpeg: String
+    /// What kept that from everything else.
+    public var isolation: String
+    /// SHA-256 of the recipe by which frames became rows.
+    public var recipeSHA256: String
+    /// SHA-256 of the tower that made features of them.
+    public var towerSHA256: String
 }
 
 extension ScoreResult {

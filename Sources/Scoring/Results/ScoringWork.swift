@@ -11,26 +11,56 @@ struct ScoringWork: ModelWork {
         let job: JobID
         /// The model that the job was accepted for, by the name that it was called then.
         let model: ModelID
-        let subject: ScoreSubject
-        /// [snippets, width].
-        let features: [Float]
+        let source: Source
         let options: ScoreOptions
         let classes: ClassFeatures
-        let chunks: Chunks
+
+        /// Where the features come from.
+        enum Source: Sendable {
+            /// They came, [snippets, width].
+            case features([Float], ScoreSubject)
+            /// They are made of a video meanwhile; the parts are those that the job was handed in with.
+            case video(VideoRun, VideoSubject, parts: Int)
+        }
 
         init(
-            version: ModelVersion, job: JobID, model: ModelID, subject: ScoreSubject, features: [Float],
-            options: ScoreOptions,
-            classes: ClassFeatures, chunks: Chunks
+            version: ModelVersion, job: JobID, model: ModelID, source: Source, options: ScoreOptions,
+            classes: ClassFeatures
         ) {
             self.version = version
             self.job = job
             self.model = model
-            self.subject = subject
-            self.features = features
+            self.source = source
             self.options = options
             self.classes = classes
-            self.chunks = chunks
+        }
+
+        /// Numbers of a snippet.
+        var width: Int { version.model.configuration.width }
+
+        /// The chunks that are known.
+        var chunks: Chunks {
+            switch source {
+            case .features(_, let subject):
+                Chunks(snippets: subject.snippets, length: version.model.configuration.length)
+            case .video(let run, _, _): run.chunks
+            }
+        }
+
+        /// [snippets, width], as far as they are there.
+        var features: [Float] {
+            switch source {
+            case .features(let features, _): features
+            case .video(let run, _, _): run.features
+            }
+        }
+
+        /// The features of some snippets that are there.
+        func features(of range: Range<Int>) -> ArraySlice<Float> {
+            switch source {
+            case .features(let features, _): features[range.lowerBound * width..<range.upperBound * width]
+            case .video(let run, _, _): run.rows(range)
+            }
         }
     }
 
@@ -49,8 +79,13 @@ struct ScoringWork: ModelWork {
     var scored: (@Sendable (_ snippets: Int) -> Void)?
     /// Scores some of the jobs by another model too.
     var canary: Canary?
+    /// Takes videos, where that is done.
+    var videos: VideoIntake?
+    /// Numbers that a video's features may have.
+    var mostNumbers = 32 << 20
 
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
+        if job.kind.hasBytes(of: VideoSubject.kind) { return try planVideo(job, for: version) }
         let model = version.model
         guard let subject = ScoreSubject(job.kind, job.subject), let options = ScoreOptions(encoded: subject.options)
         else { throw JobFailure(reason: "unreadable-job", detail: "The job's stored options can't be read.") }
@@ -66,10 +101,8 @@ struct ScoringWork: ModelWork {
         }
         do {
             return Plan(
-                version: version, job: job.token.job, model: job.model, subject: subject, features: features,
-                options: options,
-                classes: try model.classes(for: options.labels, called: version.name),
-                chunks: Chunks(snippets: subject.snippets, length: model.configuration.length))
+                version: version, job: job.token.job, model: job.model, source: .features(features, subject),
+                options: options, classes: try model.classes(for: options.labels, called: version.name))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
@@ -83,21 +116,39 @@ struct ScoringWork: ModelWork {
 
     func partCount(_ plan: Plan) -> Int { plan.chunks.count }
 
+    func isGrowing(_ plan: Plan) -> Bool { if case .video = plan.source { true } else { false } }
+
+    func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown {
+        guard case .video(let run, _, _) = plan.source else {
+            return PartsKnown(count: plan.chunks.count, isAll: true)
+        }
+        return try run.step()
+    }
+
+    func standing(_ plan: Plan, partsDone: Int) -> JobStanding? {
+        guard case .video(let run, _, let parts) = plan.source else { return nil }
+        return run.standing(parts: parts, partsDone: partsDone)
+    }
+
+    func stop(_ plan: Plan) { if case .video(let run, _, _) = plan.source { run.stop() } }
+
+    func isSerial(kind: String) -> Bool { kind.hasBytes(of: VideoSubject.kind) }
+
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult {
         let range = plan.chunks[part]
-        let width = plan.subject.width
         var result = PartResult(
             coarse: [Float](repeating: 0, count: range.count),
             fine: [Float](repeating: 0, count: range.count * plan.classes.labels.count))
         scorer.score(
-            plan.features[range.lowerBound * width..<range.upperBound * width], classes: plan.classes,
-            coarse: &result.coarse, fine: &result.fine, offset: 0)
+            plan.features(of: range), classes: plan.classes, coarse: &result.coarse, fine: &result.fine, offset: 0)
         scored?(range.count)
         return result
     }
 
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput {
-        var logits = Logits(snippets: plan.chunks.snippets, classes: plan.classes.labels.count)
+        let video = try finishVideo(plan)
+        let chunks = plan.chunks
+        var logits = Logits(snippets: chunks.snippets, classes: plan.classes.labels.count)
         logits.coarse = results.flatMap(\.coarse)
         logits.fine = results.flatMap(\.fine)
         if let snippet = logits.firstNotFinite {
@@ -107,13 +158,19 @@ struct ScoringWork: ModelWork {
         }
         var result = ScoreResult(
             model: plan.version.model, classes: plan.classes, logits: logits,
-            featuresSHA256: plan.subject.digest.text,
+            featuresSHA256: digest(of: plan, video?.subject),
             options: plan.options, queued: timings.queued, scored: timings.scored)
         let isOther = plan.model.sha256.map { !$0.hasBytes(of: result.modelSHA256) } ?? false
         result.model = isOther ? plan.version.name : plan.model.name
         result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
+        result.source = video?.source
         canary?.take(plan, result)
-        return JobOutput(body: result.encoded)
+        return JobOutput(body: result.encoded, subject: video?.subject.job)
+    }
+
+    private func digest(of plan: Plan, _ subject: VideoSubject?) -> String {
+        if case .features(_, let subject) = plan.source { return subject.digest.text }
+        return subject?.featuresSHA256 ?? ""
     }
 }
 

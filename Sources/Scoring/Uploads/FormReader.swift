@@ -30,8 +30,15 @@ struct FormReader {
         }
     }
 
+    /// A field that is a video.
+    private struct Clip {
+        let name: MatrixName
+        let upload: VideoUpload
+    }
+
     private enum Part {
         case none
+        case video(Clip)
         case file(File)
         case field(Field)
     }
@@ -42,8 +49,18 @@ struct FormReader {
     private var files = 0
     private var matrices: UploadMatrices
     private var parameters: [Parameter] = []
+    private let maxBytes: Int?
+    private let offer: VideoOffer?
+    private var videos: [NamedVideo] = []
+    private var clips = 0
+    /// Bytes of what is no video.
+    private var received = 0
 
-    init(width: Int, limits: ArrayLimits, maxFieldBytes: Int) {
+    /// - Parameters:
+    ///   - maxBytes: bytes that all but videos may have
+    ///   - videos: who takes videos
+    init(width: Int, limits: ArrayLimits, maxFieldBytes: Int, maxBytes: Int? = nil, videos: VideoOffer? = nil) {
+        (self.maxBytes, offer) = (maxBytes, videos)
         self.width = width
         self.maxFieldBytes = maxFieldBytes
         matrices = UploadMatrices(limits: limits)
@@ -58,18 +75,66 @@ struct FormReader {
     /// Takes the next event in; `reservation` grows with what the upload takes while an archive is unpacked.
     mutating func take(_ event: FormEvent, _ reservation: Reservation?) async throws {
         switch event {
-        case .partBegan(let head): part = try begin(head)
-        case .data(let bytes): try feed(bytes)
+        case .partBegan(let head):
+            if let clip = try await beginClip(head) { part = .video(clip) } else { part = try begin(head) }
+        case .data(let bytes):
+            if case .video(let clip) = part { return try await clip.upload.take(bytes) }
+            received += bytes.count
+            if let maxBytes, received > maxBytes {
+                throw ArrayDecodingError(
+                    .tooLarge, "the form has more than the \(maxBytes) bytes that it may have beside videos")
+            }
+            try feed(bytes)
         case .partEnded: try await end(reservation)
         }
     }
 
     /// The upload, once the last part has ended.
     func finish() throws -> Upload {
+        if !videos.isEmpty {
+            guard matrices.count == 0 else {
+                throw ScoringError.form(
+                    "The form has videos and features: expected one or the other, in a request each.")
+            }
+            return Upload(matrices: [], isBatch: videos.count > 1, videos: named, parameters: parameters)
+        }
         guard matrices.count > 0 else {
             throw ScoringError.form("The form has no field 'features': expected a file of that name.")
         }
         return try matrices.upload(parameters: parameters)
+    }
+
+    /// Videos that one form may have.
+    private static let mostVideos = 100
+
+    /// Room for a video, where a part is one.
+    private mutating func beginClip(_ head: FormPart) async throws -> Clip? {
+        guard let offer, head.name.hasBytes(of: "video") else { return nil }
+        // A browser sends a file that was not chosen with an empty name.
+        if let filename = head.filename, filename.isEmpty { return nil }
+        clips += 1
+        guard clips <= Self.mostVideos else {
+            throw ScoringError.form("The form has more than \(Self.mostVideos) videos: send them in several requests.")
+        }
+        return Clip(
+            name: MatrixName(field: head.name, filename: head.filename, number: clips), upload: try await offer.begin())
+    }
+
+    /// The videos, with names that differ: one that is taken already gets a number.
+    private var named: [NamedVideo] {
+        guard videos.count > 1 else { return videos }
+        var taken: Set<ByteText> = []
+        return videos.map { video in
+            var (video, number) = (video, 2)
+            let first = video.file.map { $0 } ?? "video"
+            var name = first
+            while !taken.insert(ByteText(name)).inserted {
+                name = "\(first)-\(number)"
+                number += 1
+            }
+            video.name = name
+            return video
+        }
     }
 
     private mutating func begin(_ head: FormPart) throws -> Part {
@@ -97,7 +162,7 @@ struct FormReader {
 
     private mutating func feed(_ bytes: [UInt8]) throws {
         switch part {
-        case .none: return
+        case .none, .video: return
         case .file(var file):
             part = .none
             try file.feed(bytes)
@@ -119,6 +184,13 @@ struct FormReader {
         part = .none
         switch ended {
         case .none: return
+        case .video(let clip):
+            let video: ShelvedVideo
+            do throws(ScoringError) { video = try await clip.upload.finish() } catch {
+                guard case .video(.unfit(let reason)) = error, let file = clip.name.file else { throw error }
+                throw ScoringError.video(.unfit("\(quoted(file)): \(reason)"))
+            }
+            videos.append(NamedVideo(name: clip.name.alone, file: clip.name.amongOthers, video: video))
         case .file(var file):
             if let name = file.front.flatMap(Self.fileName) {
                 throw ArrayDecodingError(

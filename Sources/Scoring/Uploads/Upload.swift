@@ -8,10 +8,12 @@ public import Formats
 /// right width, with their report; `ScoringService.accept` makes it, and `submit` a job of it, whose input is the same
 /// memory.
 public struct Upload: Sendable {
-    /// The matrices in the order they came in, at least one.
+    /// The matrices in the order they came in, at least one unless there are videos.
     public var matrices: [NamedMatrix]
     /// Whether this is a batch: more than one matrix, whatever they came in.
     public var isBatch = false
+    /// The videos in the order they came in; there are none beside matrices.
+    var videos: [NamedVideo] = []
     /// The fields that are no files, and what stands beside `features` in the only file, where that is JSON: parameters,
     /// which nobody has looked at.
     public var parameters: [Parameter] = []
@@ -28,4 +30,13 @@ public struct NamedMatrix: Sendable {
     public var array: DecodedArray
     /// What was found about its file that whoever sent it should know.
     public var notes: [String] = []
+}
+
+/// A video of an upload, which is on the shelf.
+struct NamedVideo: Sendable {
+    /// In a batch what tells it from the others; alone its file's name, nil where none is known.
+    var name: String?
+    /// What messages call it.
+    var file: String?
+    let video: ShelvedVideo
 }

@@ -24,6 +24,12 @@ package enum UploadFormat: Sendable, Equatable {
         "application/x-npy, application/vnd.safetensors, application/octet-stream, application/json, application/zip, "
         + "multipart/form-data"
 
+    /// Those that are taken where videos are.
+    package static let takenWithVideos = taken + ", video/*"
+
+    /// Whether a file's first bytes say what it is, so that it may be a video.
+    package var mayBeVideo: Bool { self == .bytes || self == .unlabelled || self == .recognised }
+
     /// The format of a file by its name's ending, for form parts that browsers label as plain bytes.
     static func named(_ filename: String) -> UploadFormat? {
         let endings: [(String, UploadFormat)] = [

@@ -1,5 +1,7 @@
+import Engine
 import Formats
 import Jobs
+import Video
 
 /// Takes a form's body apart, in whatever way it was put together.
 package protocol FormParser {
@@ -40,8 +42,21 @@ package struct FormPart: Sendable, Equatable {
 package enum UploadBody: Sendable {
     /// One file.
     case file(UploadFormat)
+    /// A video.
+    case video
     /// A form, to be taken apart by what the closure makes; it is told how many files there may be.
     case form(@Sendable (_ maxFiles: Int) throws -> any FormParser)
+}
+
+/// Who takes the videos of an upload, and for which model.
+struct VideoOffer: Sendable {
+    let intake: VideoIntake
+    let version: ModelVersion
+
+    /// Room for a video that comes.
+    func begin(expected: Int? = nil) async throws(ScoringError) -> VideoUpload {
+        try await intake.begin(for: version, expected: expected)
+    }
 }
 
 /// Reads the body of an upload into matrices while it arrives.
@@ -53,6 +68,10 @@ struct UploadReader: Sendable {
     let width: Int
     /// What an upload may hold.
     let limits: ArrayLimits
+    /// Bytes that a body of features may have; nil where whoever brings it sees to that.
+    var maxBytes: Int?
+    /// Who takes videos; nil where they are as other files that are no features.
+    var videos: VideoOffer?
 
     /// Reads the whole body, for which `reservation` grows with what its numbers take, whatever was announced.
     ///
@@ -66,6 +85,10 @@ struct UploadReader: Sendable {
             switch body {
             case .file(let format):
                 return try await readFile(pieces, format, expectedBytes: declaredLength, reservation)
+            case .video:
+                guard let videos else { throw ScoringError.video(.notTaken("nobody has set it up to")) }
+                let upload = try await videos.begin(expected: declaredLength)
+                return try await readVideo(pieces.makeAsyncIterator(), into: upload, reservation)
             case .form(let makeParser):
                 return try await readForm(pieces, try makeParser(limits.maxMatrices), reservation)
             }
@@ -77,10 +100,29 @@ struct UploadReader: Sendable {
     private func readFile<Pieces: AsyncSequence>(
         _ body: Pieces, _ format: UploadFormat, expectedBytes: Int?, _ reservation: Reservation
     ) async throws -> Upload where Pieces.Element == [UInt8] {
-        var matrices = UploadMatrices(limits: limits)
-        var decoder = UploadDecoder(format: format, width: width, limits: limits, expectedBytes: expectedBytes)
         var pieces = body.makeAsyncIterator()
+        var front: [UInt8] = []
+        if let videos, format.mayBeVideo {
+            while front.count < VideoContainer.frontBytes, let piece = try await pieces.next() {
+                front += piece
+                try reservation.advance(by: piece.count, holding: front.count)
+            }
+            if VideoContainer(front: front) != nil {
+                let upload = try await videos.begin(expected: expectedBytes)
+                try await upload.take(front)
+                return try await readVideo(pieces, into: upload, reservation)
+            }
+        }
+        let isReserved = maxBytes.map { expectedBytes ?? 0 <= $0 } ?? true
+        try check(isReserved ? front.count : expectedBytes ?? 0)
+        var matrices = UploadMatrices(limits: limits)
+        var decoder = UploadDecoder(
+            format: format, width: width, limits: limits, expectedBytes: isReserved ? expectedBytes : nil)
+        if !front.isEmpty { try decoder.feed(front) }
+        var received = front.count
         while let piece = try await pieces.next() {
+            received += piece.count
+            try check(received)
             try decoder.feed(piece)
             try reservation.advance(by: piece.count, holding: decoder.heldBytes)
         }
@@ -89,12 +131,31 @@ struct UploadReader: Sendable {
         return try matrices.upload()
     }
 
+    private func readVideo<Iterator: AsyncIteratorProtocol>(
+        _ pieces: Iterator, into upload: VideoUpload, _ reservation: Reservation
+    ) async throws -> Upload where Iterator.Element == [UInt8] {
+        var pieces = pieces
+        while let piece = try await pieces.next() {
+            try await upload.take(piece)
+            try reservation.advance(by: piece.count, holding: 0)
+        }
+        reservation.arrived()
+        return Upload(matrices: [], videos: [NamedVideo(video: try await upload.finish())])
+    }
+
+    /// Throws where so many bytes are more than a body of features may have.
+    private func check(_ received: Int) throws(ArrayDecodingError) {
+        guard let maxBytes, received > maxBytes else { return }
+        throw ArrayDecodingError(.tooLarge, "the body has more than the \(maxBytes) bytes that features may have")
+    }
+
     private func readForm<Pieces: AsyncSequence>(
         _ body: Pieces, _ parser: any FormParser, _ reservation: Reservation
     ) async throws -> Upload where Pieces.Element == [UInt8] {
         var reading = FormReading(
-            form: FormReader(width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes), parser: parser,
-            reservation: reservation)
+            form: FormReader(
+                width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes, maxBytes: maxBytes, videos: videos),
+            parser: parser, reservation: reservation)
         var pieces = body.makeAsyncIterator()
         while let piece = try await pieces.next() { try await reading.take(piece) }
         return try reading.finish()

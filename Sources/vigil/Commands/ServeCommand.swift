@@ -74,10 +74,12 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer).open(
+        let shelf = VideoShelf()
+        limits.videos = try ServedVideos(settings: settings).intake(on: shelf, logger)
+        let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf).open(
             listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
-        try await jobs.resume(logger)
+        try await jobs.resume(shelf, logger)
         memory.apply(to: &limits, jobs.backlog.limits)
         var description = ServerDescription()
         description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
@@ -176,13 +178,17 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         let calling = Task { [callbacks, scoring] in await callbacks?.run(scoring.backlog) }
         defer { calling.cancel() }
-        let tending = Task { [scoring] in await scoring.lookAfterModels(copies: Self.scratch) }
+        let tending = Task { [scoring] in await scoring.lookAfterModels(copies: ScratchFolder.path) }
         defer { tending.cancel() }
         let following = Task { [scoring] in await scoring.followOtherProcesses() }
         defer { following.cancel() }
         let tidying = Task { [scoring] in await Memory.giveBackAtRest { scoring.isIdle } }
         defer { tidying.cancel() }
         manager?.tell(.ready)
+        // Beside the start: it takes as long as that itself.
+        if let videos = scoring.videos {
+            _ = OwnThread.run(name: "vigil-ffmpeg", stackBytes: 1 << 18) { videos.decoding() }
+        }
         let stuckAfter = VigilService.Settings().stuckAfter
         let attesting = Task { [manager, scoring] in await manager?.attest { scoring.canWork(stuckAfter: stuckAfter) } }
         defer { attesting.cancel() }
@@ -213,12 +219,6 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
                 version === model
                     ? "the model: \(caution); name another by --model" : "the model '\(version.name)': \(caution)")
         }
-    }
-
-    /// Where files without names are, which go with the process.
-    private static var scratch: String {
-        let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-        return named.isEmpty ? "/var/tmp" : named
     }
 
     /// A URL for people, where there is one: a Unix socket has none.

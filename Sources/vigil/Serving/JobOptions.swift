@@ -1,7 +1,9 @@
 import API
 import Jobs
 import Logging
+import Platform
 import SQLiteStore
+import Scoring
 import Tracing
 
 /// Where `vigil serve` keeps jobs, for how long, and how many may wait.
@@ -11,6 +13,8 @@ struct JobOptions {
     var keys: APIKeyFile?
     /// Records what becomes of jobs.
     var tracer: Tracer?
+    /// Where their videos are.
+    var shelf = VideoShelf()
 
     /// A queue before a store.
     struct Opened {
@@ -23,8 +27,9 @@ struct JobOptions {
         let close: @Sendable () -> String?
 
         /// Counts in the jobs that there are and tells how many: a folder whose name is mistyped is a new one.
-        func resume(_ logger: Logger) async throws {
+        func resume(_ shelf: VideoShelf, _ logger: Logger) async throws {
             try await backlog.resume()
+            try await shelf.recover(from: backlog)
             switch isNew {
             case nil: return
             case true?: logger.notice("the state folder is new: it has no jobs", metadata: ["folder": "\(place)"])
@@ -51,7 +56,7 @@ struct JobOptions {
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) throws -> Opened {
         let limits = try limits(within: shares, logger)
-        let observer = JobObservers([telemetry] + (tracer.map { [JobSpans($0)] } ?? []))
+        let observer = JobObservers([telemetry, shelf] + (tracer.map { [JobSpans($0)] } ?? []))
         let attempts = try settings.integer("attempts")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
@@ -59,6 +64,7 @@ struct JobOptions {
             memory.resultBudgetBytes = try shares.bytes(
                 of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
+            shelf.open(folder: nil, scratch: ScratchFolder.path)
             let store = MemoryJobStore(settings: memory)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: "memory") { nil }
@@ -75,6 +81,7 @@ struct JobOptions {
             let isNew = folder.isNew
             let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
+            shelf.open(folder: store.videosPath, scratch: ScratchFolder.path)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
@@ -103,5 +110,13 @@ struct JobOptions {
     /// Whether a client is on this machine, as far as its address tells.
     @Sendable private static func isThisMachine(_ client: String) -> Bool {
         client.begins(with: "127.") || client == "::/64" || client == "unix"
+    }
+}
+
+/// Where files without names are, which go with the process.
+enum ScratchFolder {
+    static var path: String {
+        let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        return named.isEmpty ? "/var/tmp" : named
     }
 }

@@ -60,6 +60,17 @@ extension Setting {
             "max-body", .integer(1...65_536, .mebibytes), .value("128"), "MiB that an upload may have.",
             in: .server, of: [.serve]),
         Setting(
+            "max-video", .integer(1...mebi, .mebibytes), .value("2048"),
+            "MiB that a video may have; it is kept on the disk of the state folder until its job has ended.",
+            in: .server, of: [.serve]),
+        Setting(
+            "ffmpeg", .text("the path of a program"), .told("the first of PATH"), "The ffmpeg that decodes videos.",
+            in: .server, of: [.serve]),
+        Setting(
+            "allow-unsandboxed-video", .boolean, .value("false"),
+            "Take videos also where bubblewrap does not keep their decoder from files and the network.",
+            in: .server, of: [.serve]),
+        Setting(
             "grace", .integer(0...86_400, .seconds), .value("25"),
             "Seconds to finish what was accepted after SIGTERM.", in: .server, of: [.serve]),
         Setting(

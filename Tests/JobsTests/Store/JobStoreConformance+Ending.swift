@@ -67,6 +67,37 @@ extension JobStoreConformance {
         }
     }
 
+    @Test("what a job says of itself at its end is what it says from then on", arguments: StoreUnderTest.all)
+    func saysMore(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        let claimed = try #require(try await store.insertAndClaim())
+        let output = JobOutput(body: [1], subject: JobSubject([7, 7, 7]))
+        let ended = try await store.complete(claimed.token, with: .succeeded(output), timings: nil)
+        #expect(ended?.subject.bytes == [7, 7, 7])
+        #expect(try await store.job(claimed.id)?.subject.bytes == [7, 7, 7])
+        #expect(try await store.list(JobFilter(), limit: 1, before: nil).first?.subject.bytes == [7, 7, 7])
+        #expect(try await store.output(claimed.id)?.body == [1])
+        let other = try #require(try await store.insertAndClaim())
+        _ = try await store.cancel(other.id)
+        _ = try await store.complete(other.token, with: .succeeded(output), timings: nil)
+        #expect(try await store.job(other.id)?.subject.bytes == other.subject.bytes, "what was cancelled says no more")
+    }
+
+    @Test("short jobs do not wait behind long ones, of which only so many are claimed", arguments: StoreUnderTest.all)
+    func lanes(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        let long = [try await store.insert(.sample(parts: 5_000)).id, try await store.insert(.sample(parts: 5_000)).id]
+        let short = [try await store.insert(.sample(parts: 3)).id, try await store.insert(.sample(parts: 3)).id]
+        #expect(try await store.job(short[0])?.queuePosition == 1)
+        #expect(try await store.job(short[0])?.partsAhead == 3)
+        #expect(try await store.job(long[1])?.queuePosition == 2)
+        let first = try await store.claim(ClaimLimit(jobs: 3, parts: 3, long: 1))
+        #expect(first.map(\.id) == [long[0], short[0]])
+        #expect(try await store.claim(ClaimLimit(jobs: 3, parts: 3, long: 0)).map(\.id) == [short[1]])
+        #expect(try await store.claim(ClaimLimit(jobs: 3, parts: 3, long: 0)).isEmpty)
+        #expect(try await store.claim(ClaimLimit(jobs: 1)).map(\.id) == [long[1]])
+    }
+
     @Test("forgets what has ended, and nothing else", arguments: StoreUnderTest.all)
     func forgetting(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open()

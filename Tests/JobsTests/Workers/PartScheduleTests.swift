@@ -118,6 +118,70 @@ struct PartScheduleTests {
         #expect(schedule.count == 1)
     }
 
+    @Test("a job that grows is prepared one step at a time, and its parts go first")
+    func growing() {
+        var schedule = PartSchedule()
+        schedule.admit(a)
+        #expect(schedule.next() == .plan(a))
+        #expect(schedule.planned(a, parts: 0, grows: true) == false)
+        #expect(schedule.next() == .prepare(a))
+        #expect(schedule.next() == nil, "no second one beside the first")
+        #expect(schedule.prepared(a, PartsKnown(count: 2, isAll: false)) == false)
+        #expect(schedule.supply == .several)
+        #expect(schedule.next() == .part(a, 0))
+        #expect(schedule.next() == .part(a, 1))
+        #expect(schedule.next() == .prepare(a))
+        #expect(schedule.partDone(a) == false)
+        #expect(schedule.partDone(a) == false)
+        #expect(schedule.next() == nil, "there may be more parts, so that it is not put together")
+        #expect(schedule.prepared(a, PartsKnown(count: 3, isAll: true)) == false)
+        #expect(schedule.next() == .part(a, 2))
+        #expect(schedule.next() == nil)
+        #expect(schedule.partDone(a) == false)
+        #expect(schedule.next() == .finish(a))
+    }
+
+    @Test("a job whose last preparation brings no part is put together when its parts are done")
+    func lastOfGrowing() {
+        var schedule = PartSchedule()
+        schedule.admit(a)
+        _ = schedule.next()
+        _ = schedule.planned(a, parts: 1, grows: true)
+        #expect(schedule.next() == .part(a, 0))
+        #expect(schedule.next() == .prepare(a))
+        #expect(schedule.prepared(a, PartsKnown(count: 1, isAll: true)) == false)
+        #expect(schedule.next() == nil, "its part is under way")
+        #expect(schedule.partDone(a) == false)
+        #expect(schedule.next() == .finish(a))
+    }
+
+    @Test("a job that grows takes turns with others")
+    func growingBesideOthers() {
+        var schedule = planned([(b, 3)])
+        schedule.admit(a)
+        #expect(schedule.next() == .part(b, 0))
+        #expect(schedule.next() == .plan(a))
+        _ = schedule.planned(a, parts: 0, grows: true)
+        #expect(schedule.next() == .part(b, 1))
+        #expect(schedule.next() == .prepare(a))
+        #expect(schedule.prepared(a, PartsKnown(count: 0, isAll: false)) == false)
+        #expect(schedule.next() == .part(b, 2))
+        #expect(schedule.next() == .prepare(a))
+    }
+
+    @Test("a job that is stopped while it is prepared is gone after that")
+    func stoppedGrowing() {
+        var schedule = PartSchedule()
+        schedule.admit(a)
+        _ = schedule.next()
+        _ = schedule.planned(a, parts: 0, grows: true)
+        #expect(schedule.next() == .prepare(a))
+        #expect(schedule.stop(a) == false)
+        #expect(schedule.prepared(a, PartsKnown(count: 1, isAll: false)) == true)
+        #expect(schedule.next() == nil)
+        #expect(schedule.count == 0)
+    }
+
     @Test(
         "in any order of events each part is given once and each job leaves once",
         arguments: 1...20 as ClosedRange<UInt64>)
@@ -142,7 +206,11 @@ struct PartScheduleTests {
                 let left: Bool
                 switch (step, Int.random(in: 0..<20, using: &random)) {
                 case (_, 0): left = schedule.failed(step.token)
-                case (.plan(let token), _): left = schedule.planned(token, parts: parts[token] ?? 0)
+                case (.plan(let token), _):
+                    left = schedule.planned(token, parts: parts[token] ?? 0, grows: token.secret.isMultiple(of: 3))
+                case (.prepare(let token), let number):
+                    parts[token, default: 0] += number % 3
+                    left = schedule.prepared(token, PartsKnown(count: parts[token] ?? 0, isAll: number > 15))
                 case (.part(let token, _), _): left = schedule.partDone(token)
                 case (.finish(let token), _):
                     schedule.finished(token)
@@ -153,7 +221,7 @@ struct PartScheduleTests {
         }
         #expect(gone.count == 60 && gone.values.allSatisfy { $0 == 1 }, "seed \(seed)")
         #expect(underWay.isEmpty, "seed \(seed)")
-        let names = given.map { "\($0)" }
+        let names = given.filter { step in if case .prepare = step { false } else { true } }.map { "\($0)" }
         #expect(Set(names).count == names.count, "seed \(seed): a step was given twice")
     }
 }

@@ -1,0 +1,129 @@
+import Engine
+import Extraction
+import Jobs
+import Platform
+import VadCLIP
+import Video
+
+/// A video that can be scored, with what was found out about it.
+package struct AcceptedVideo: Sendable {
+    /// What tells it from others of its batch; alone its file's name, nil where none is known.
+    package let name: String?
+    let video: ShelvedVideo
+    /// What its header and its first frame say.
+    package let facts: VideoFacts
+
+    /// What it is: `MP4`.
+    package var container: String { video.input.container.name }
+    /// Its bytes.
+    package var bytes: Int { video.input.bytes }
+    /// SHA-256 of the file, in hexadecimal.
+    package var sha256: String { video.input.sha256 }
+    /// Frames that it should have: by what the file says, or else about as many as a file of that size has.
+    var frames: Int { min(max(facts.expectedFrames ?? bytes / 20_000, 1), VideoIntake.limits.frames) }
+}
+
+extension Upload {
+    /// Whether it has videos and no matrices.
+    package var isOfVideos: Bool { !videos.isEmpty }
+}
+
+/// Accepting and submitting videos, whose features are made when their jobs are.
+extension ScoringService {
+    /// What takes videos; nil where nobody has said anything of them.
+    public var videos: VideoIntake? { settings.videos }
+
+    /// Looks at each video; throws what can't be scored.
+    package func acceptVideos(
+        _ upload: Upload, _ options: ScoreOptions, for versions: [ModelVersion]
+    ) async throws(ScoringError) -> [AcceptedVideo] {
+        guard let intake = settings.videos else { throw .video(.notTaken("")) }
+        for version in versions { try await intake.check(version) }
+        if upload.isBatch, let name = options.name {
+            throw .parameter(
+                OptionError(
+                    name: "name",
+                    problem: "\(quoted(name)) would be that of each job of a batch, whose jobs are called after their "
+                        + "files: expected it with one video alone"))
+        }
+        var accepted: [AcceptedVideo] = []
+        for video in upload.videos {
+            let facts: VideoFacts
+            do throws(ScoringError) { facts = try await intake.look(at: video.video) } catch {
+                guard upload.isBatch, case .video(.unfit(let reason)) = error, let name = video.name else {
+                    throw error
+                }
+                throw .video(.unfit("\(quoted(name)): \(reason)"))
+            }
+            accepted.append(AcceptedVideo(name: video.name, video: video.video, facts: facts))
+        }
+        return accepted
+    }
+
+    /// Queues jobs for accepted videos, one for each of these and each model; returns once they are committed.
+    package func submit(
+        _ videos: [AcceptedVideo], isBatch: Bool, _ options: ScoreOptions, caller: Caller, key: String?,
+        trace: String?, for versions: [ModelVersion], using reservation: Reservation
+    ) async throws(ScoringError) -> Receipt {
+        guard let intake = settings.videos else { throw .video(.notTaken("")) }
+        await keep(versions)
+        for version in versions { _ = await version.sha256 }
+        var submission = Submission(batch: [])
+        for video in videos {
+            for version in versions {
+                var new = try job(of: video, options, by: version, intake)
+                new.name = isBatch ? video.name : options.name ?? video.name
+                (new.client, new.owner, new.trace) = (caller.client, caller.owner, trace)
+                submission.jobs.append(new)
+            }
+        }
+        submission.isBatch = isBatch || versions.count > 1
+        submission.account = caller.account
+        submission.key = key.map { text in
+            let making = [
+                options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
+            ]
+            return self.key(
+                text, videos.flatMap { ["video", $0.name ?? "", $0.sha256] + making }, isBatch: isBatch, options,
+                caller: caller)
+        }
+        // Before the commit, since with it a job can be claimed and end.
+        for video in videos { intake.shelf.take(video.video.input.token, times: versions.count) }
+        let receipt: Receipt
+        do { receipt = try await backlog.submit(submission, using: reservation) } catch {
+            for video in videos { intake.shelf.release(video.video.input.token, times: versions.count) }
+            throw .refused(error)
+        }
+        if receipt.origin != .new {
+            for video in videos { intake.shelf.release(video.video.input.token, times: versions.count) }
+        }
+        return receipt
+    }
+
+    private func job(
+        of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake
+    ) throws(ScoringError) -> NewJob {
+        let (pooling, tail, cadence) = (options.pooling ?? .mean, options.tail ?? .drop, options.cadence ?? .frames)
+        guard let making = VideoMaking(version, pooling: pooling, tail: tail, cadence: cadence) else {
+            throw .video(.noTower(model: version.name))
+        }
+        let late = options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []
+        let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
+        let subject = VideoSubject(
+            token: video.video.input.token, pooling: pooling, tail: tail, cadence: cadence,
+            expectedFrames: video.facts.expectedFrames, length: version.model.configuration.length,
+            options: options.encoded, warnings: notes + late)
+        let labels = options.labels ?? version.model.classes.labels
+        let rows = making.rows(of: video.frames)
+        var new = NewJob(
+            kind: VideoSubject.kind, subject: subject.job, input: JobBody(video.video.input.coded),
+            priority: options.priority, model: version.name, modelSHA256: version.knownSHA256,
+            parts: making.parts(
+                of: video.frames, intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
+            outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048)
+        new.units = rows
+        new.deadline = options.deadline?.duration(from: backlog.wall)
+        new.callback = options.callback.map { text in (try? settings.callbackAddress?(text)) ?? text }
+        return new
+    }
+}

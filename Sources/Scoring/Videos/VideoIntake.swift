@@ -1,0 +1,179 @@
+import CLIP
+import Engine
+import Extraction
+import Frames
+import Jobs
+import Platform
+import Synchronization
+import VadCLIP
+public import Video
+
+/// Whether videos are taken, how large they may be, what decodes them, and where they are until their jobs have ended.
+public final class VideoIntake: Sendable {
+    /// What decodes videos, or why none are taken and what to do: what stands behind a colon.
+    public enum Decoding: Sendable {
+        /// By this program.
+        case by(FFmpeg)
+        /// They are not.
+        case refused(String)
+    }
+
+    /// Bytes that one may have.
+    public let maxBytes: Int
+    let shelf: VideoShelf
+    let paces = TowerPaces()
+    private let find: @Sendable () -> Decoding
+    private let found = Monitor<(decoding: Decoding?, isBegun: Bool)>((nil, false))
+    /// A video is looked at before its job is taken, a few at a time.
+    private let turns = (0..<4).map { _ in Turnstile() }
+    private let turn = Atomic(0)
+
+    /// Takes videos, or not, as `find` says, which may take a while and is called once: by ``decoding``, or by whoever asks first.
+    public init(maxBytes: Int, on shelf: VideoShelf, find: @escaping @Sendable () -> Decoding) {
+        (self.maxBytes, self.shelf, self.find) = (maxBytes, shelf, find)
+    }
+
+    /// What decodes videos. Whoever asks while that is looked for waits: it is for threads of our own.
+    @discardableResult
+    public func decoding() -> Decoding {
+        let isMine = found.withLock { found in
+            defer { found.isBegun = true }
+            return !found.isBegun
+        }
+        guard isMine else { return found.wait { $0.decoding } }
+        let decoding = find()
+        found.withLock { $0.decoding = decoding }
+        found.wakeAll()
+        return decoding
+    }
+
+    /// The same for tasks.
+    package func decodingLater() async -> Decoding {
+        if let known = found.withLock(\.decoding) { return known }
+        return await LongWork.run(if: true) { [self] in decoding() }
+    }
+
+    /// What decoding may take here: less patience than at a terminal, since others wait.
+    static let limits: VideoLimits = {
+        var limits = VideoLimits()
+        limits.patience = .seconds(20)
+        return limits
+    }()
+
+    /// Throws unless videos are taken for a model.
+    func check(_ version: ModelVersion) async throws(ScoringError) {
+        _ = try await ffmpeg()
+        guard version.model.imageTower != nil else { throw .video(.noTower(model: version.name)) }
+    }
+
+    private func ffmpeg() async throws(ScoringError) -> FFmpeg {
+        switch await decodingLater() {
+        case .by(let ffmpeg): return ffmpeg
+        case .refused(let reason): throw .video(.notTaken(reason))
+        }
+    }
+
+    /// Room for a video that comes, for a model.
+    func begin(for version: ModelVersion, expected: Int?) async throws(ScoringError) -> VideoUpload {
+        try await check(version)
+        return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected)
+    }
+
+    /// What the header and the first frame of a video say.
+    func look(at video: ShelvedVideo) async throws(ScoringError) -> VideoFacts {
+        let ffmpeg = try await ffmpeg()
+        guard let path = shelf.path(of: video.input.token) else { throw .video(.unfit("its file is gone")) }
+        let turn = turns[(turn.wrappingAdd(1, ordering: .relaxed).oldValue & .max) % turns.count]
+        await turn.enter()
+        let result = await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
+            Result { () throws(FrameError) in
+                try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.limits).first().facts
+            }
+        }
+        turn.leave()
+        do throws(FrameError) { return try result.get() } catch { throw .video(.unfit(error.reason)) }
+    }
+}
+
+/// How long a worker takes for a frame's feature, as it did lately, by tower.
+final class TowerPaces: Sendable {
+    /// What a measurement still counts for after the next one.
+    private static let fading = 0.98
+
+    private let known = Mutex<[ByteText: (images: Double, seconds: Double)]>([:])
+
+    /// Counts in squares that were encoded.
+    func record(_ images: Int, in time: Duration, by tower: String) {
+        known.withLock { known in
+            let before = known[ByteText(tower)] ?? (0, 0)
+            known[ByteText(tower)] = (
+                before.images * Self.fading + Double(images), before.seconds * Self.fading + time.inSeconds
+            )
+        }
+    }
+
+    /// Seconds of a worker for one; nil before there was any.
+    func seconds(by tower: String) -> Double? {
+        known.withLock { known in known[ByteText(tower)].flatMap { $0.images > 0 ? $0.seconds / $0.images : nil } }
+    }
+}
+
+/// How frames become rows for a model, and what that costs.
+struct VideoMaking: Sendable {
+    let settings: ExtractionSettings
+    let tower: KeptImageTower
+    let version: ModelVersion
+
+    /// Nil where the model has no tower, or one that there is no recipe for.
+    init?(_ version: ModelVersion, pooling: Pooling, tail: Tail, cadence: Cadence) {
+        guard let tower = version.model.imageTower,
+            let recipe = Recipe(.vadclip, crop: 0, resolution: tower.configuration.resolution)
+        else { return nil }
+        self.tower = tower
+        self.version = version
+        settings = ExtractionSettings(
+            recipes: [recipe], pooling: pooling, tail: tail, compute: version.model.kernels.compute, cadence: cadence)
+    }
+
+    /// Frames of a row whose features are made.
+    private var encodedOfRow: Double { settings.pooling == .mean ? Double(settings.framesPerRow) : 1 }
+
+    /// Features that are made of so many frames.
+    func encoded(of frames: Int) -> Double {
+        Double(frames) * encodedOfRow / Double(settings.framesPerRow)
+    }
+
+    /// Rows that so many frames make.
+    func rows(of frames: Int) -> Int { max(frames / settings.framesPerRow, 1) }
+
+    /// What a job costs, in chunks of features: the tower's work counts as many as take as long.
+    ///
+    /// - Parameter secondsPerChunk: as it was measured
+    func parts(of frames: Int, _ paces: TowerPaces, secondsPerChunk: Double?) -> Int {
+        let chunks = Chunks(snippets: rows(of: frames), length: version.model.configuration.length).count
+        let ratio: Double
+        if let each = paces.seconds(by: tower.sha256), let secondsPerChunk, secondsPerChunk > 0 {
+            ratio = each / secondsPerChunk
+        } else {
+            // As the arithmetic has it, until both are measured.
+            let chunk = 2 * Double(version.model.info.parameters) * Double(version.model.configuration.length)
+            ratio = tower.configuration.operations / max(chunk, 1)
+        }
+        let work = encoded(of: frames) * min(max(ratio, 0.001), 10_000)
+        return chunks + Int(min(work.rounded(.up), 1e9))
+    }
+
+    /// A digest of all that rows depend on.
+    func key(of video: VideoInput, by ffmpeg: FFmpeg) -> [UInt8] {
+        var digest = SHA256()
+        let parts = [
+            video.sha256, settings.recipes.map { settings.text(of: $0) }.joined(), tower.sha256,
+            version.model.kernels.compute.rawValue, version.model.kernels.name, ffmpeg.version,
+        ]
+        for part in parts { Array("\(part.utf8.count):\(part)".utf8).withUnsafeBytes { digest.update($0) } }
+        return digest.finalize()
+    }
+
+    /// SHA-256 of the recipe's text.
+    var recipeSHA256: String { settings.recipes.first.map { settings.digest(of: $0) } ?? "" }
+}

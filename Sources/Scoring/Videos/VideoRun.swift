@@ -1,0 +1,302 @@
+import CLIP
+import Extraction
+import Frames
+import Jobs
+import Platform
+import Synchronization
+import Tensors
+import VadCLIP
+import Video
+
+/// A video on its way to rows of features.
+///
+/// A thread of its own reads frames and makes squares of them, as `vigil extract` does; what takes long, the tower, is left to the
+/// worker who holds the job, a few squares at a time (``step()``). So a worker is never held longer than by these, and the rows are
+/// the very bits of that command.
+final class VideoRun: Sendable {
+    /// About how long a step takes.
+    private static let turn = Duration.milliseconds(100)
+    /// How long a worker waits for frames that do not come.
+    private static let patience = Duration.milliseconds(25)
+
+    /// What came of it, once all frames have come.
+    struct Found: Sendable {
+        var extraction: Extraction
+        var facts: VideoFacts?
+        var cut: VideoFrames.Cut?
+        var warnings: [String] = []
+    }
+
+    fileprivate struct Board: Sendable {
+        /// Squares that are to be encoded.
+        var images: [[UInt8]]?
+        /// Their features.
+        var features: Matrix?
+        /// [rows, width], as they are made.
+        var rows: [Float]
+        var frames = 0
+        var expected: Int?
+        /// When the first square came that is encoded, and after how many frames.
+        var began: (at: MonotonicTime, frames: Int)?
+        var isStopped = false
+        var outcome: Result<Found, JobFailure>?
+    }
+
+    /// The tower at work, and what it has made of the squares that came last.
+    ///
+    /// `@unchecked Sendable`: it is reached through a mutex alone.
+    private final class Bench: @unchecked Sendable {
+        let tower: ImageTower
+        let scratch: ImageScratch
+        var done: [Float] = []
+
+        init(_ tower: ImageTower) {
+            self.tower = tower
+            scratch = ImageScratch(for: tower, images: 4)
+        }
+    }
+
+    let making: VideoMaking
+    let video: VideoInput
+    let ffmpeg: FFmpeg
+    let width: Int
+    private let length: Int
+    private let limit: Int
+    private let paces: TowerPaces
+    private let leash = DecoderLeash()
+    private let board: Monitor<Board>
+    private let bench = Mutex<Bench?>(nil)
+    private let file: RowsFile?
+    private let known: Matrix
+    private let reading: (path: String, mustBeChecked: Bool)
+    private let hasBegun = Atomic(false)
+
+    /// - Parameters:
+    ///   - path: where the video is
+    ///   - mustBeChecked: whether a disk may have made something else of it since it came
+    ///   - rows: where finished rows are kept; nil where they are not
+    ///   - limit: numbers that its features may have
+    init(
+        _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
+        by ffmpeg: FFmpeg, paces: TowerPaces, expected: Int?, limit: Int
+    ) {
+        (self.making, self.video, self.ffmpeg, self.paces, self.limit) = (making, video, ffmpeg, paces, limit)
+        let width = making.tower.configuration.outputWidth
+        self.width = width
+        length = making.version.model.configuration.length
+        reading = (path, mustBeChecked)
+        let key = making.key(of: video, by: ffmpeg)
+        let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
+        file = opened?.file
+        known = opened?.rows ?? Matrix(rows: 0, columns: width)
+        board = Monitor(Board(rows: known.values, expected: expected))
+    }
+
+    deinit { stop() }
+
+    /// Ends decoding at once.
+    func stop() {
+        board.withLock { $0.isStopped = true }
+        board.wakeAll()
+        leash.cut()
+    }
+
+    /// Encodes for a while what has come, and says how many chunks of rows there are.
+    func step() throws(JobFailure) -> PartsKnown {
+        if !hasBegun.exchange(true, ordering: .relaxed) { begin() }
+        let deadline = MonotonicTime.now + Self.turn
+        while MonotonicTime.now < deadline, let next = awaited() {
+            switch next {
+            case .over(let outcome):
+                _ = try outcome.get()
+                return PartsKnown(count: chunks.count, isAll: true)
+            case .stopped: throw Self.unfit("it was stopped")
+            case .images(let images): try encode(images, until: deadline)
+            }
+        }
+        return PartsKnown(count: chunks.count, isAll: false)
+    }
+
+    private enum Next {
+        case images([[UInt8]])
+        case over(Result<Found, JobFailure>)
+        case stopped
+    }
+
+    private func awaited() -> Next? {
+        board.wait(until: Deadline(in: Self.patience)) { board -> Next? in
+            if board.isStopped { return .stopped }
+            if let outcome = board.outcome { return .over(outcome) }
+            guard let images = board.images, board.features == nil else { return nil }
+            if board.began == nil { board.began = (.now, board.frames) }
+            return .images(images)
+        }
+    }
+
+    /// Encodes some of the squares, or all; these go back once all are done.
+    private func encode(_ images: [[UInt8]], until deadline: MonotonicTime) throws(JobFailure) {
+        let features = try bench.withLock { (bench) throws(JobFailure) -> Matrix? in
+            if bench == nil { bench = try Bench(tower()) }
+            guard let bench else { return nil }
+            while bench.done.count < images.count * width {
+                let first = bench.done.count / width
+                let count = min(images.count - first, atOnce)
+                let began = MonotonicTime.now
+                bench.done += bench.tower.encode(Array(images[first..<first + count]), with: bench.scratch).values
+                paces.record(count, in: .now - began, by: making.tower.sha256)
+                if MonotonicTime.now >= deadline { break }
+            }
+            guard bench.done.count == images.count * width else { return nil }
+            defer { bench.done = [] }
+            return Matrix(rows: images.count, columns: width, values: bench.done)
+        }
+        guard let features else { return }
+        board.withLock { board in
+            board.features = features
+            board.images = nil
+        }
+        board.wakeAll()
+    }
+
+    /// Squares that go through the tower at once, so that others have their turn soon.
+    private var atOnce: Int {
+        guard let each = paces.seconds(by: making.tower.sha256), each > 0 else { return 1 }
+        return min(max(Int(4 * Self.turn.inSeconds / each), 1), 4)
+    }
+
+    private func tower() throws(JobFailure) -> ImageTower {
+        do throws(ModelError) { return try making.tower.tower() } catch {
+            throw JobFailure(reason: "no-image-tower", detail: "The model's image tower can't be used: \(error).")
+        }
+    }
+}
+
+/// What is known of it while it is worked on.
+extension VideoRun {
+    /// The chunks of the rows that there are: until all have come, those that are whole.
+    var chunks: Chunks {
+        board.withLock { board in
+            let rows = board.rows.count / max(width, 1)
+            let isOver = if case .success? = board.outcome { true } else { false }
+            return Chunks(snippets: isOver ? rows : rows / length * length, length: length)
+        }
+    }
+
+    /// Some of the rows.
+    func rows(_ range: Range<Int>) -> ArraySlice<Float> {
+        board.withLock { $0.rows[range.lowerBound * width..<range.upperBound * width] }
+    }
+
+    /// All of them.
+    var features: [Float] { board.withLock { $0.rows } }
+
+    /// What came; nil before all has.
+    var found: Found? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
+
+    /// How far it is, in what the job costs.
+    func standing(parts: Int, partsDone: Int) -> JobStanding {
+        let board = board.withLock { $0 }
+        let isOver = board.outcome != nil
+        let rows = board.rows.count / max(width, 1)
+        let chunks = isOver ? Chunks(snippets: rows, length: length).count : nil
+        let share = isOver ? 1 : board.expected.map { min(Double(board.frames) / Double(max($0, 1)), 0.999) } ?? 0
+        let progress = VideoProgress(
+            phase: isOver ? .score : board.began == nil ? .decode : .embed, frames: board.frames,
+            expectedFrames: board.expected, rows: rows, chunksDone: partsDone, chunks: chunks)
+        return JobStanding(
+            partsDone: min(Int(share * Double(parts)), max(parts - 1, 0)), secondsLeft: secondsLeft(board, isOver),
+            note: progress.coded)
+    }
+
+    private func secondsLeft(_ board: Board, _ isOver: Bool) -> Double? {
+        if isOver { return 0 }
+        guard let expected = board.expected else { return nil }
+        let left = Double(max(expected - board.frames, 0))
+        if let began = board.began, board.frames > began.frames {
+            return left * (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
+        }
+        return paces.seconds(by: making.tower.sha256).map { $0 * making.encoded(of: Int(left)) }
+    }
+}
+
+/// Reading, on a thread of its own.
+extension VideoRun {
+    private func begin() {
+        let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
+        let (reading, video, file, width, limit) = (reading, video, file, width, limit)
+        let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
+            let outcome: Result<Found, JobFailure>
+            do throws(FrameError) {
+                if reading.mustBeChecked { try Self.check(video, at: reading.path) }
+                let opened = try VideoFile(path: reading.path)
+                guard opened.count == video.bytes else { throw Self.damaged }
+                let frames = try VideoFrames(
+                    opened, by: ffmpeg, only: making.settings.selection, limits: VideoIntake.limits, leash: leash)
+                board.withLock { $0.expected = frames.expectedCount ?? $0.expected }
+                let relay = Relay(board: board, resolution: making.tower.configuration.resolution, outputWidth: width)
+                let extraction = try Extractor(making.settings, encoder: relay, threads: 1)
+                    .extract(frames, from: known, limit: limit) { progress in
+                        board.withLock { $0.frames = progress.frames }
+                    } made: { row in
+                        file?.append(row)
+                        board.withLock { $0.rows += row }
+                    }
+                var found = Found(extraction: extraction)
+                found.facts = frames.outcome?.facts
+                found.cut = frames.outcome?.cut
+                found.warnings = frames.outcome?.warnings ?? []
+                outcome = .success(found)
+            } catch {
+                outcome = .failure(error == Self.damaged ? Self.damage : Self.unfit(error.reason))
+            }
+            board.withLock { $0.outcome = outcome }
+            board.wakeAll()
+        }
+        guard code != 0 else { return }
+        board.withLock { board in
+            board.outcome = .failure(
+                JobFailure(
+                    reason: "videos-not-taken",
+                    detail: VideoRefusal.notTaken("no thread can be started: \(errnoText(code))").description))
+        }
+    }
+
+    private static let damaged = FrameError(.unreadable, "it is not what came")
+    private static let damage = JobFailure(
+        reason: "damaged-job",
+        detail: "What is kept of the video is not what came: the disk has made something else of it.")
+
+    static func unfit(_ reason: String) -> JobFailure {
+        JobFailure(reason: "unfit-video", detail: VideoRefusal.unfit(reason).description)
+    }
+
+    private static func check(_ video: VideoInput, at path: String) throws(FrameError) {
+        var digest = SHA256()
+        do throws(FileError) {
+            try OpenFile(path: path).forEachPiece(failing: { $0 }) {
+                (piece: UnsafeRawBufferPointer) throws(FileError) in
+                digest.update(piece)
+            }
+        } catch { throw damaged }
+        guard digest.hexDigest.hasBytes(of: video.sha256) else { throw damaged }
+    }
+
+    /// Leaves squares to whoever works on the job, and waits for their features.
+    private struct Relay: FrameEncoder {
+        let board: Monitor<Board>
+        let resolution: Int
+        let outputWidth: Int
+
+        func scratch(images: Int) {}
+
+        func encode(_ images: [[UInt8]], with scratch: Void) -> Matrix {
+            board.withLock { $0.images = images }
+            board.wakeAll()
+            return board.wait { [outputWidth] board in
+                // Nobody looks at what comes of a job that was stopped.
+                if board.isStopped { return Matrix(rows: images.count, columns: outputWidth) }
+                return board.features.take()
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+import Dispatch
+public import Jobs
+import Platform
+import Synchronization
+
+/// Where videos are from the first byte that comes until the last of their jobs has ended: in a folder beside the jobs, or where
+/// jobs are in memory in files without a name, which go with the process.
+///
+/// What begins with a dot is on its way, or can be made again. A file that no job needs is removed: when the last one ends, and
+/// at the start of a process those that the one before has left.
+public final class VideoShelf: JobObserver {
+    /// Bytes of the disk that stay free: jobs and results need them more.
+    private static let mostFloor = 256 << 20
+
+    private struct State: Sendable {
+        /// Nil where jobs are in memory.
+        var folder: String?
+        /// Where files without a name are.
+        var scratch = "/var/tmp"
+        /// How many jobs, and requests on their way, need a video.
+        var users: [ByteText: Int] = [:]
+        /// Those that came to this process, which need not be looked at for what a disk has made of them.
+        var fresh: Set<ByteText> = []
+        var unnamed: [ByteText: UnnamedVideo] = [:]
+        /// Bytes that are on their way and not on the disk.
+        var underway = 0
+    }
+
+    /// An open file that has no name.
+    private final class UnnamedVideo: Sendable {
+        let descriptor: CInt
+        init(_ descriptor: CInt) { self.descriptor = descriptor }
+        deinit { close(descriptor) }
+    }
+
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "vigil.videos")
+
+    /// A shelf that is not opened.
+    public init() {}
+
+    /// Opens it.
+    ///
+    /// - Parameters:
+    ///   - folder: of videos; nil where jobs are in memory
+    ///   - scratch: where files without a name are then
+    public func open(folder: String?, scratch: String) {
+        state.withLock { state in
+            state.folder = folder
+            state.scratch = scratch
+        }
+    }
+
+    /// Learns which jobs need what is there, and removes what none does.
+    public func recover(from backlog: Backlog) async throws(JobStoreError) {
+        guard let folder = state.withLock({ $0.folder }) else { return }
+        var kept: Set<ByteText> = []
+        for status in [JobStatus.queued, .running] {
+            var last: JobID?
+            while case let page = try await backlog.list(JobFilter(status: status), limit: 1_000, before: last),
+                !page.isEmpty
+            {
+                for job in page {
+                    guard let token = VideoSubject(of: job)?.token else { continue }
+                    state.withLock { $0.users[ByteText(token), default: 0] += 1 }
+                    kept.insert(ByteText(Self.name(token)))
+                    kept.insert(ByteText(Self.rowsName(job.id)))
+                }
+                last = page.last?.id
+            }
+        }
+        FolderNames.each(in: folder) { name, _ in
+            if !kept.contains(ByteText(name)) { unlink("\(folder)/\(name)") }
+            return true
+        }
+        rmdir(folder)
+    }
+
+    /// Where a video is; nil where it is not.
+    func path(of token: String) -> String? {
+        state.withLock { state in
+            if let file = state.unnamed[ByteText(token)] { return "/proc/self/fd/\(file.descriptor)" }
+            return state.folder.map { "\($0)/\(Self.name(token))" }
+        }
+    }
+
+    /// Whether a video came to this process.
+    func isFresh(_ token: String) -> Bool { state.withLock { $0.fresh.contains(ByteText(token)) } }
+
+    /// Where a job's finished rows are kept; nil where they are not.
+    func rowsPath(of job: JobID) -> String? { state.withLock { $0.folder.map { "\($0)/\(Self.rowsName(job))" } } }
+
+    private static func name(_ token: String) -> String { "\(token).video" }
+    private static func rowsName(_ job: JobID) -> String { ".\(job).rows" }
+
+    /// A job needs a video, or a request that is to make one.
+    func take(_ token: String, times: Int = 1) {
+        state.withLock { $0.users[ByteText(token), default: 0] += times }
+    }
+
+    /// One that needed a video does so no more. With the last the file goes.
+    func release(_ token: String, times: Int = 1) {
+        let path = state.withLock { state -> String? in
+            let name = ByteText(token)
+            let left = (state.users[name] ?? 0) - times
+            guard left <= 0 else {
+                state.users[name] = left
+                return nil
+            }
+            state.users[name] = nil
+            state.fresh.remove(name)
+            guard state.unnamed.removeValue(forKey: name) == nil else { return nil }
+            return state.folder.map { "\($0)/\(Self.name(token))" }
+        }
+        // A large file takes a disk a while.
+        if let path { queue.async { unlink(path) } }
+    }
+
+    /// A job that has ended needs its video no more.
+    public func ended(_ job: Job, writing: Duration?) {
+        guard let token = VideoSubject(of: job)?.token else { return }
+        if let rows = rowsPath(of: job.id) { queue.async { unlink(rows) } }
+        release(token)
+    }
+
+    /// Returns once all files are removed that were to be.
+    func settleRemovals() { queue.sync {} }
+
+    // MARK: Uploads
+
+    /// A file for a video that comes.
+    struct Opening {
+        let token: String
+        let descriptor: CInt
+        /// Nil of one that has no name.
+        let path: String?
+    }
+
+    /// Makes a file for a video, on a thread that may wait for the disk.
+    func begin() throws(FileError) -> Opening {
+        var random = SystemRandom()
+        let token = String(random.next() as UInt64, radix: 36) + String(random.next() as UInt64, radix: 36)
+        let (folder, scratch) = state.withLock { ($0.folder, $0.scratch) }
+        guard let folder else {
+            return Opening(token: token, descriptor: try UnnamedFile.make(in: scratch), path: nil)
+        }
+        if mkdir(folder, 0o700) == 0 { Self.flush(folder + "/..") }
+        let path = "\(folder)/.\(token).part"
+        let descriptor = Platform.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .fromErrno(errno, "make a file in", folder) }
+        return Opening(token: token, descriptor: descriptor, path: path)
+    }
+
+    /// Puts a video that has come on the shelf, for one who needs it; it is on the disk when this returns.
+    func finish(_ opening: Opening) throws(FileError) {
+        guard let path = opening.path, let folder = state.withLock({ $0.folder }) else {
+            state.withLock { state in
+                state.unnamed[ByteText(opening.token)] = UnnamedVideo(opening.descriptor)
+                state.fresh.insert(ByteText(opening.token))
+            }
+            return take(opening.token)
+        }
+        guard fsync(opening.descriptor) == 0 else { throw .fromErrno(errno, "flush", path) }
+        guard rename(path, "\(folder)/\(Self.name(opening.token))") == 0 else {
+            throw .fromErrno(errno, "rename", path)
+        }
+        close(opening.descriptor)
+        state.withLock { _ = $0.fresh.insert(ByteText(opening.token)) }
+        take(opening.token)
+        Self.flush(folder)
+    }
+
+    /// What can't be flushed is no less there while the machine runs.
+    private static func flush(_ folder: String) {
+        let descriptor = Platform.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = fsync(descriptor)
+        close(descriptor)
+    }
+
+    /// Removes what came of a video that did not come to its end.
+    func discard(_ opening: Opening) {
+        if let path = opening.path { unlink(path) }
+        close(opening.descriptor)
+    }
+
+    /// Counts bytes as on their way; throws where the disk has no room for them beside the others'.
+    func promise(_ bytes: Int) throws(ScoringError) {
+        let (folder, scratch) = state.withLock { ($0.folder, $0.scratch) }
+        let place = folder ?? scratch
+        var status = statvfs()
+        // The folder of videos is made with the first.
+        guard statvfs(place, &status) == 0 || statvfs(place + "/..", &status) == 0 else { return }
+        let unit = Int(status.f_frsize)
+        let free = Int(status.f_bavail) * unit
+        let floor = min(Self.mostFloor, Int(status.f_blocks) * unit / 8)
+        let isRoom = state.withLock { state in
+            let (needed, isOver) = state.underway.addingReportingOverflow(bytes)
+            guard !isOver, needed <= free - floor else { return false }
+            state.underway = needed
+            return true
+        }
+        guard isRoom else {
+            throw .store(
+                .diskFull(
+                    "the disk of \(place) has \(free >> 20) MiB free, too little for a video of \(bytes >> 20) MiB"))
+        }
+    }
+
+    /// Bytes that were on their way are on the disk, or will not come.
+    func settle(_ bytes: Int) { state.withLock { $0.underway = max($0.underway - bytes, 0) } }
+}

@@ -1,0 +1,167 @@
+import Platform
+import Video
+
+/// A video on its way to the shelf: written and hashed while it comes, and gone where it does not come to its end.
+///
+/// `@unchecked Sendable`: one task has it, which waits for each write before it does the next.
+final class VideoUpload: @unchecked Sendable {
+    /// Bytes that are gathered before they are written.
+    private static let gathered = 256 << 10
+    /// Bytes that room is asked for at a time where it is not known how many will come.
+    private static let ahead = 16 << 20
+
+    private let shelf: VideoShelf
+    private let opening: VideoShelf.Opening
+    private let limit: Int
+    private var digest = SHA256()
+    private var container: VideoContainer?
+    private var buffer: [UInt8] = []
+    private var written = 0
+    /// Bytes that room was asked for and that are not written.
+    private var promised = 0
+    private var isOver = false
+
+    private init(_ shelf: VideoShelf, _ opening: VideoShelf.Opening, limit: Int) {
+        (self.shelf, self.opening, self.limit) = (shelf, opening, limit)
+    }
+
+    deinit {
+        shelf.settle(promised)
+        if !isOver { shelf.discard(opening) }
+    }
+
+    /// Makes room for a video.
+    ///
+    /// - Parameters:
+    ///   - limit: bytes that it may have
+    ///   - expected: bytes that it has, as far as that is known
+    static func begin(
+        on shelf: VideoShelf, limit: Int, expected: Int?
+    ) async throws(ScoringError) -> VideoUpload {
+        if let expected, expected > limit { throw .video(.tooLarge(limit: limit)) }
+        let result = await LongWork.run(if: true) { () -> Result<VideoUpload, ScoringError> in
+            Result { () throws(ScoringError) in
+                try shelf.promise(expected ?? 0)
+                do throws(FileError) {
+                    let upload = VideoUpload(shelf, try shelf.begin(), limit: limit)
+                    upload.promised = expected ?? 0
+                    return upload
+                } catch {
+                    shelf.settle(expected ?? 0)
+                    throw Self.told(error)
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    /// Takes the next piece.
+    func take(_ piece: [UInt8]) async throws(ScoringError) {
+        guard written + buffer.count + piece.count <= limit else { throw .video(.tooLarge(limit: limit)) }
+        buffer += piece
+        if container == nil, buffer.count >= VideoContainer.frontBytes { try recognise() }
+        if buffer.count >= Self.gathered { try await flush() }
+    }
+
+    /// All has come: the video is on the shelf when this returns.
+    func finish() async throws(ScoringError) -> ShelvedVideo {
+        if container == nil { try recognise() }
+        try await flush()
+        let result = await LongWork.run(if: true) { [shelf, opening] () -> Result<Void, ScoringError> in
+            Result { () throws(ScoringError) in
+                do throws(FileError) { try shelf.finish(opening) } catch { throw Self.told(error) }
+            }
+        }
+        try result.get()
+        isOver = true
+        guard let container else { throw .video(.unfit("the file is empty")) }
+        return ShelvedVideo(
+            VideoInput(token: opening.token, bytes: written, sha256: digest.hexDigest, container: container), on: shelf)
+    }
+
+    /// Throws unless it begins as a video does.
+    private func recognise() throws(ScoringError) {
+        container = VideoContainer(front: buffer)
+        guard container == nil else { return }
+        throw .video(.unfit(VideoFile.refusal(Array(buffer.prefix(VideoContainer.frontBytes))).reason))
+    }
+
+    private func flush() async throws(ScoringError) {
+        guard !buffer.isEmpty else { return }
+        let result = await LongWork.run(if: true) { [self] () -> Result<Void, ScoringError> in
+            Result { () throws(ScoringError) in try writeOut() }
+        }
+        try result.get()
+    }
+
+    private func writeOut() throws(ScoringError) {
+        if promised < buffer.count {
+            try shelf.promise(Self.ahead)
+            promised += Self.ahead
+        }
+        buffer.withUnsafeBytes { digest.update($0) }
+        var done = 0
+        while done < buffer.count {
+            let count = buffer.withUnsafeBytes { bytes in
+                write(opening.descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                throw Self.told(.fromErrno(errno, "write", opening.path ?? "a file without a name"))
+            }
+            done += count
+        }
+        written += done
+        promised -= done
+        shelf.settle(done)
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private static func told(_ error: FileError) -> ScoringError {
+        let isFull = [ENOSPC, EDQUOT].contains { error.isOf($0) }
+        return .store(isFull ? .diskFull(error.description) : .unavailable(error.description))
+    }
+}
+
+/// A video on the shelf, for as long as a request needs it.
+package final class ShelvedVideo: Sendable {
+    let input: VideoInput
+    private let shelf: VideoShelf
+
+    fileprivate init(_ input: VideoInput, on shelf: VideoShelf) { (self.input, self.shelf) = (input, shelf) }
+
+    deinit { shelf.release(input.token) }
+}
+
+/// Why a video is not taken.
+package enum VideoRefusal: Sendable, Equatable {
+    /// None is taken here; a sentence says why, and what to do.
+    case notTaken(String)
+    /// The model can't make features of frames.
+    case noTower(model: String)
+    /// It has more bytes than are taken.
+    case tooLarge(limit: Int)
+    /// It is none, or none that can be decoded.
+    case unfit(String)
+
+    /// One sentence for whoever sent it.
+    package var description: String {
+        switch self {
+        case .notTaken(let reason): "This server takes no videos: \(reason)."
+        case .noTower(let model):
+            "The model '\(model)' has no image tower, which makes features of a video's frames: an operator imports its "
+                + "checkpoint by vigil import with --keep-image-tower; or name another model by model=, or send features."
+        case .tooLarge(let limit):
+            "The video is larger than the \(ByteCount(limit)) that are taken, which an operator raises by --max-video."
+        case .unfit(let reason): "The video can't be scored: \(reason)."
+        }
+    }
+}
+
+extension FileError {
+    /// Whether the system gave this reason.
+    fileprivate func isOf(_ code: CInt) -> Bool {
+        guard case .failed(_, _, let reason) = self else { return false }
+        return strerror(code).map { String(cString: $0).hasBytes(of: reason) } ?? false
+    }
+}

@@ -1,0 +1,29 @@
+import Platform
+import Synchronization
+
+/// By which a thread ends what another one decodes.
+public final class DecoderLeash: Sendable {
+    private let state = Mutex<(process: Subprocess?, isCut: Bool)>((nil, false))
+
+    /// Nothing is decoded yet.
+    public init() {}
+
+    /// Ends what is decoded, and at once whatever would be decoded from now on.
+    public func cut() {
+        let process = state.withLock { state in
+            state.isCut = true
+            defer { state.process = nil }
+            return state.process
+        }
+        process?.kill()
+    }
+
+    /// From now on this process is what is ended.
+    func hold(_ process: Subprocess) {
+        let isCut = state.withLock { state in
+            if !state.isCut { state.process = process }
+            return state.isCut
+        }
+        if isCut { process.kill() }
+    }
+}

@@ -1,0 +1,105 @@
+import Platform
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Jobs
+
+/// Jobs whose parts come to be known one after the other.
+private struct GrowingProcessor: JobProcessor {
+    final class Plan: Sendable {
+        let known = Atomic(0)
+        let isStopped = Atomic(false)
+        let preparing = Atomic(0)
+    }
+
+    let gate: ThreadGate
+    let plans = PlanList()
+
+    final class PlanList: Sendable {
+        let all = Mutex<[Plan]>([])
+    }
+
+    func makeScratch() {}
+    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan? {
+        let plan = Plan()
+        plans.all.withLock { $0.append(plan) }
+        return plan
+    }
+    func partCount(_ plan: Plan) -> Int { 0 }
+    func isGrowing(_ plan: Plan) -> Bool { true }
+    func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown {
+        let beside = plan.preparing.wrappingAdd(1, ordering: .relaxed).oldValue
+        defer { plan.preparing.wrappingSubtract(1, ordering: .relaxed) }
+        guard beside == 0 else { throw JobFailure(reason: "two", detail: "two threads prepare a job") }
+        gate.pass()
+        let count = plan.known.wrappingAdd(1, ordering: .relaxed).newValue
+        return PartsKnown(count: count, isAll: count == 5)
+    }
+    func standing(_ plan: Plan, partsDone: Int) -> JobStanding? {
+        JobStanding(partsDone: 10 * partsDone, secondsLeft: 7, note: [UInt8(partsDone)])
+    }
+    func stop(_ plan: Plan) { plan.isStopped.store(true, ordering: .relaxed) }
+    func isSerial(kind: String) -> Bool { true }
+    func process(part: Int, of plan: Plan, scratch: inout Void) throws(JobFailure) -> UInt8 { UInt8(part) }
+    func finish(_ plan: Plan, results: [UInt8], timings: JobTimings) throws(JobFailure) -> JobOutput {
+        JobOutput(body: results, subject: JobSubject([9]))
+    }
+}
+
+@Suite("Jobs that grow", .timeLimit(.minutes(1)))
+struct GrowingJobTests {
+    private func begin() throws -> (Backlog, WorkerPool<GrowingProcessor>, GrowingProcessor, ThreadGate) {
+        let gate = ThreadGate()
+        let clock = ManualClock()
+        let processor = GrowingProcessor(gate: gate)
+        let backlog = Backlog(store: MemoryJobStore(clock: clock, random: SeededRandom(seed: 3)), clock: clock)
+        let pool = WorkerPool(backlog: backlog, processor: processor, workers: 3)
+        try pool.start()
+        return (backlog, pool, processor, gate)
+    }
+
+    @Test("parts are done as they come to be known, and put together in order")
+    func whole() async throws {
+        let (backlog, pool, _, gate) = try begin()
+        gate.openForGood()
+        let job = try await backlog.submit(.sample(parts: 100))
+        let ended = try #require(try await backlog.waitForEnd(job.id, timeout: .seconds(1)))
+        #expect(ended.status == .succeeded && ended.note == nil && ended.subject.bytes == [9])
+        #expect(try await backlog.output(job.id)?.body == [0, 1, 2, 3, 4])
+        #expect(backlog.metrics.secondsPerPart == nil, "what it has taken says nothing of parts")
+        await pool.drain(within: .seconds(1))
+    }
+
+    @Test("while it runs it says how far it is; when it is stopped, what goes on for it is")
+    func standing() async throws {
+        let (backlog, pool, processor, gate) = try begin()
+        let job = try await backlog.submit(.sample(parts: 100))
+        let watch = backlog.watch(job.id)
+        gate.open(for: 2)
+        await gate.waitForArrivals(3)
+        var shown = try #require(try await backlog.job(job.id))
+        while shown.note != [2] || shown.partsDone != 20 {
+            _ = await watch.next(until: MonotonicTime(nanoseconds: .max))
+            shown = try #require(try await backlog.job(job.id))
+        }
+        #expect(shown.status == .running && shown.estimatedSeconds == 7)
+        _ = try await backlog.cancel(job.id)
+        #expect(processor.plans.all.withLock { $0.allSatisfy { $0.isStopped.load(ordering: .relaxed) } })
+        gate.openForGood()
+        #expect(try await backlog.waitForEnd(job.id, timeout: .seconds(1))?.status == .cancelled)
+        await pool.drain(within: .seconds(1))
+    }
+
+    @Test("a pool that leaves stops it, and it is queued again")
+    func leaves() async throws {
+        let (backlog, pool, processor, gate) = try begin()
+        let job = try await backlog.submit(.sample(parts: 100))
+        await gate.waitForArrivals(1)
+        await pool.drain(within: .zero)
+        #expect(processor.plans.all.withLock { $0.allSatisfy { $0.isStopped.load(ordering: .relaxed) } })
+        let shown = try await backlog.job(job.id)
+        #expect(shown?.status == .queued && shown?.note == nil && shown?.attempt == 0)
+        gate.openForGood()
+    }
+}
