@@ -230,6 +230,25 @@ with group("score"):
     ran = run("score", "ten.mkv", "--model", model, "--crop", "all", cwd=folder)
     equal("ten crops: exit", ran.code, 64)
 
+with group("at a camera's pace"):
+    ran = extract("ten.mkv", "--realtime", out="paced")
+    equal("a file: exit", ran.code, 0)
+    pace = lines(ran)[0]["realtime"]
+    check("no frame came before its time", ran.seconds >= 3.9 and pace["rows_per_second_made"] <= 2 / 3.9, shown(pace))
+    equal("it is as long as the file says", round(pace["source_seconds"], 2), 4)
+    check("rows that are needed", abs(pace["rows_per_second_needed"] - 2 / 4) < 0.01, shown(pace))
+    check("and what is spare", 0 <= pace["spare"] < 1 and pace["cameras"] > 0 and pace["processor_seconds"] > 0, shown(pace))
+    check("the same features", (folder / "paced/ten.npy").read_bytes() == (folder / "frames/ten.npy").read_bytes())
+    with open(folder / "frames.rgb", "rb") as pipe:
+        ran = extract("-", "--size", "64x48", "--realtime", "--fps", 53, out="paced", stdin=pipe)
+    equal("a pipe of raw frames: exit", ran.code, 0)
+    pace = lines(ran)[0]["realtime"]
+    check("they come at the rate that is given", ran.seconds >= 0.98 and round(pace["source_seconds"], 2) == 1, shown(pace))
+    equal("a rate without a pace: exit", extract("ten.mkv", "--fps", 10).code, 64)
+    equal("a rate that is none: exit", extract("ten.mkv", "--realtime", "--fps", 0).code, 64)
+    ran = run("extract", "ten.mkv", "--model", model, "--realtime", "--compare", "frames/ten.npy", cwd=folder)
+    equal("a pace with nothing to write: exit", ran.code, 64)
+
 with group("pictures of segments"):
     # The picture tells the second: each is 40 brighter than the one before.
     shade = "color=black:size=640x360:rate=30:duration=5,geq=lum='16+40*floor(T)':cb=128:cr=128"
