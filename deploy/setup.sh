@@ -30,6 +30,9 @@ for purpose in "$@"; do
             # Videos are decoded by it, and made for the tests.
             command -v ffmpeg >/dev/null || want ffmpeg
             command -v bwrap >/dev/null || want bubblewrap
+            # They are damaged by the one, and what becomes of them is watched by the other.
+            command -v zzuf >/dev/null || want zzuf
+            command -v strace >/dev/null || want strace
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml

@@ -11,6 +11,8 @@ public enum VideoContainer: String, CaseIterable, Sendable {
     case avi
     /// MPEG transport streams.
     case mpegts
+    /// MPEG program streams, as .mpg and .vob are.
+    case mpeg
     case ogg
     case gif
 
@@ -27,6 +29,8 @@ public enum VideoContainer: String, CaseIterable, Sendable {
             self = .matroska
         } else if has("RIFF"), has("AVI", at: 8) {
             self = .avi
+        } else if front.starts(with: [0, 0, 1, 0xBA]) {
+            self = .mpeg
         } else if has("OggS") {
             self = .ogg
         } else if has("GIF87a") || has("GIF89a") {
@@ -38,6 +42,9 @@ public enum VideoContainer: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether nothing in it says where in it one can begin to decode.
+    var hasNoIndex: Bool { [.mpegts, .mpeg, .ogg].contains(self) }
+
     /// What it is called.
     public var name: String {
         switch self {
@@ -45,6 +52,7 @@ public enum VideoContainer: String, CaseIterable, Sendable {
         case .matroska: "Matroska"
         case .avi: "AVI"
         case .mpegts: "MPEG transport stream"
+        case .mpeg: "MPEG program stream"
         case .ogg: "Ogg"
         case .gif: "GIF"
         }
@@ -58,7 +66,8 @@ public enum VideoContainer: String, CaseIterable, Sendable {
 
     /// What a file is called that holds one, without its dot; what it is, its bytes say.
     static let endings: Set<String> = [
-        "mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "ts", "m2ts", "mts", "ogv", "ogg", "gif",
+        "mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "vob", "ogv", "ogg",
+        "gif",
     ]
 
     /// Whether a file's name is that of a video.

@@ -58,7 +58,15 @@ struct VideoFault {
     /// What to do with a video of another kind.
     private var advice: String { "ffmpeg -i FILE -c:v libx264 -an NEW.mp4 makes one that is" }
 
-    private func last(_ log: VideoLog) -> String { log.faults.last.map { " (ffmpeg: \($0))" } ?? "" }
+    /// What ffmpeg says at its end, whatever was wrong before.
+    private static let farewells = [
+        "Error marking filters as finished", "Cannot determine format of input stream", "Conversion failed",
+    ]
+
+    private func last(_ log: VideoLog) -> String {
+        let told = log.faults.last { fault in !Self.farewells.contains { fault.begins(with: $0) } }
+        return told.map { " (ffmpeg: \($0))" } ?? ""
+    }
 }
 
 extension Collection where Element == UInt8 {

@@ -54,6 +54,8 @@ public final class VideoFrames: FrameSource {
     private var lastSeconds: Double?
     /// What came, where all has been read.
     public private(set) var outcome: Outcome?
+    /// Seconds of processors that decoding took, its conversions with it; nil where it did not come to its end.
+    public private(set) var processorSeconds: Double?
     /// The time of the frame that came last, in seconds from the file's beginning; where it has none, or one before that of
     /// the frame before, it is a frame's time later than that.
     public var seconds: Double? { lastSeconds }
@@ -177,6 +179,7 @@ public final class VideoFrames: FrameSource {
         hasEnded = true
         if reason != nil { decoder.process.kill() }
         let (log, end) = decoder.finish()
+        processorSeconds = log.processorSeconds
         let fault = VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits)
         guard taken > 0 else {
             if let reason { throw FrameError(.malformed, reason.text) }

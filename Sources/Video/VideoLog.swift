@@ -72,6 +72,8 @@ struct VideoLog {
     private var timeBase: Double?
     private var isInput = false
     private(set) var facts = VideoFacts()
+    /// Seconds of processors that it took; nil where it did not come to its end.
+    private(set) var processorSeconds: Double?
     private var queue: [Mark] = []
     /// Marks at the queue's beginning that have been taken.
     private var head = 0
@@ -102,6 +104,7 @@ struct VideoLog {
         }
         if let fault = text.rest(after: "[error] ") ?? text.rest(after: "[fatal] ") { return takeFault(String(fault)) }
         guard let told = text.rest(after: "[info] ") else { return }
+        if let rest = told.rest(after: "bench: utime=") { processorSeconds = Self.worked(rest) }
         if told.begins(with: "Input #0,") { isInput = true }
         if told.begins(with: "Output #0,") { isInput = false }
         if told.begins(with: "Stream mapping:") { isInput = false }
@@ -211,6 +214,17 @@ struct VideoLog {
             let minutes = ASCII.number(parts[1].utf8, most: 2), let seconds = Double(String(parts[2])), seconds.isFinite
         else { return nil }
         return Double(hours * 3_600 + minutes * 60) + seconds
+    }
+
+    /// `0.038s stime=0.013s rtime=0.052s`.
+    private static func worked(_ text: Substring) -> Double? {
+        let parts = text.pieces(between: UInt8(ascii: "s"))
+        guard let user = parts.first.flatMap({ Double(String($0)) }),
+            let rest = text.utf8.firstRange(of: "stime=".utf8),
+            let system = Double(String(Substring(text.utf8[rest.upperBound...].prefix { $0 != UInt8(ascii: "s") }))),
+            user.isFinite, system.isFinite, user >= 0, system >= 0
+        else { return nil }
+        return user + system
     }
 
     /// What stands behind a name, up to the next blank.

@@ -72,7 +72,8 @@ struct DecodingTests {
             ("c.mp4", ["libaom-av1", "-cpu-used", "8"]), ("b.avi", ["mpeg4"]), ("c.avi", ["mjpeg"]),
             ("b.mkv", ["ffv1"]),
             ("b.mov", ["prores_ks"]), ("d.avi", ["rawvideo"]), ("a.ogv", ["libtheora", "-q:v", "10", "-g", "1"]),
-            ("b.ts", ["mpeg2video"]), ("ten.mkv", ["libx264", "-pix_fmt", "yuv420p10le"]),
+            ("b.ts", ["mpeg2video"]), ("a.mpg", ["mpeg1video"]), ("b.mpg", ["mpeg2video"]),
+            ("ten.mkv", ["libx264", "-pix_fmt", "yuv420p10le"]),
         ])
     func kinds(name: String, encoder: [String]) throws {
         let clips = try Clips()

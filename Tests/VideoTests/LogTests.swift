@@ -46,6 +46,16 @@ struct LogTests {
         #expect(found.facts.sizes.map(\.description) == ["64x48", "96x80"])
     }
 
+    @Test("at the end it says what it took of processors")
+    func work() {
+        #expect(log(["[info] bench: utime=1.250s stime=0.125s rtime=9.5s"]).processorSeconds == 1.375)
+        for line in [
+            "utime=s stime=1s", "utime=1s", "utime=-1s stime=0s", "utime=infs stime=0s", "utime=nans stime=0s",
+        ] {
+            #expect(log(["[info] bench: " + line]).processorSeconds == nil, "\(line)")
+        }
+    }
+
     @Test("a line that only looks like one of a frame is none: nobody can foretell the mark")
     func forged() {
         let found = log(head + [shown(0, "0", mark: "other"), "[info] " + shown(0, "0"), "x" + shown(0, "0")])
@@ -201,6 +211,22 @@ struct CallTests {
     }
 }
 
+@Suite("What was wrong with a video")
+struct FaultTests {
+    @Test("of what ffmpeg said what was wrong is told, not how it ended")
+    func told() {
+        var log = VideoLog(mark: "m4rk", keepsMarks: false)
+        for line in [
+            "[mov,mp4 @ 0x55c60d1e1900] [error] stream 0, offset 0x2a00: partial file",
+            "[error] Cannot determine format of input stream 0:0 after EOF",
+            "[fatal] Error marking filters as finished",
+        ] { log.take(line) }
+        let ffmpeg = FFmpeg(path: "/usr/bin/ffmpeg", version: "5.1", isolation: .limits)
+        let fault = VideoFault(ffmpeg: ffmpeg, container: .mov, limits: VideoLimits()).none(log, .exited(1))
+        #expect(fault.reason.hasSuffix("(ffmpeg: stream 0, offset 0x2a00: partial file)"), "\(fault.reason)")
+    }
+}
+
 @Suite("Files of videos, by their first bytes")
 struct ContainerTests {
     private func container(_ bytes: [UInt8]) -> VideoContainer? { VideoContainer(front: bytes) }
@@ -216,6 +242,7 @@ struct ContainerTests {
             container("RIFF____AVI LIST".utf8.map { $0 }) == .avi && container("RIFF____WAVE".utf8.map { $0 }) == nil)
         #expect(container("OggS".utf8.map { $0 }) == .ogg && container("GIF89a".utf8.map { $0 }) == .gif)
         #expect(container(packets(188)) == .mpegts && container(packets(192, from: 4)) == .mpegts)
+        #expect(container([0, 0, 1, 0xBA, 0x44]) == .mpeg && container([0, 0, 1, 0xB3, 0x44]) == nil)
     }
 
     @Test(
@@ -259,7 +286,7 @@ struct ContainerTests {
 
     @Test("names tell what is to be looked at in a folder")
     func names() {
-        #expect(["a.mp4", "b.MKV", "c.d.avi", "x/y.ogv"].allSatisfy { VideoContainer.isNamed($0) })
+        #expect(["a.mp4", "b.MKV", "c.d.avi", "x/y.ogv", "d.MPG"].allSatisfy { VideoContainer.isNamed($0) })
         #expect(!["mp4", "a.mp3", "a.npy", "a", "a.mp4.part"].contains { VideoContainer.isNamed($0) })
     }
 }

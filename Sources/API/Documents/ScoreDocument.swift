@@ -9,6 +9,8 @@ public struct ScoreDocument: Sendable {
     public let scored: ScoredVideo
     /// When each snippet begins and the last one ends, in seconds, where that is known better than by a rate.
     public var times: [Double] = []
+    /// Where pictures of segments are, by the snippet that the segment begins at.
+    public var thumbnails: [Int: String] = [:]
 
     /// Makes scores, summary and segments of a result.
     public init(_ result: ScoreResult) {
@@ -140,6 +142,7 @@ public struct ScoreDocument: Sendable {
             }
             json.member("label", segment.label)
             json.member("score", segment.score)
+            if let place = thumbnails[segment.start] { json.member("thumbnail", place) }
         }
     }
 

@@ -26,6 +26,12 @@ struct ScoreCommand: AsyncParsableCommand {
     @Flag(help: "The files are float32 rows, whatever they are called.")
     var raw = false
     @OptionGroup(title: "Videos") var videos: VideoOptions
+    @Option(
+        help: """
+            Write a picture of each segment of a video to this folder: NAME-START.jpg, with START the snippet that it begins at. \
+            One that is there is replaced.
+            """)
+    var thumbnails: String?
     @OptionGroup(title: "Features of videos") var recipe: RecipeChoice
     @OptionGroup(title: "Scoring") var scoring: SettingGroup<ScoreSettings.Scoring>
     @OptionGroup var general: SettingGroup<ScoreSettings.General>
@@ -41,6 +47,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let second = try settings.text("compare").map { try ScoringModel($0, options, kernels, settings) }
         try Self.check(first, second)
         let decoding = try raw ? nil : VideoScoring(files, videos, recipe, model: argument?.path, settings)
+        let pictures = try pictures(by: decoding, isComparing: second != nil)
         for note in Self.notes(on: options) { Terminal.note(note) }
         var failures = FileFailures(of: files.count)
         for file in files {
@@ -48,10 +55,13 @@ struct ScoreCommand: AsyncParsableCommand {
                 for one in try await read(file, by: first, decoding, settings) {
                     let result = try score(one, by: first)
                     let other = try second.map { try score(one, by: $0) }
-                    let warnings = one.notes + one.report.warnings
+                    let written = try one.videoTimes.flatMap {
+                        try pictures?.write(ScoreDocument(result), of: file, times: $0)
+                    }
+                    let warnings = one.notes + one.report.warnings + (written?.warnings ?? [])
                     for warning in warnings { Terminal.note("\(one.label): \(warning)") }
                     try write(
-                        result, other, times: one.times, file: one.label,
+                        result, other, times: one.times, thumbnails: written?.files ?? [:], file: one.label,
                         warnings: Self.notes(on: one.options) + warnings, format)
                 }
             } catch {
@@ -110,6 +120,21 @@ struct ScoreCommand: AsyncParsableCommand {
         let hasLabels: Bool
         /// When each snippet begins and the last one ends; empty where that is not known.
         var times: [Double] = []
+        /// The same of a video, whatever rate was given; nil of other files.
+        var videoTimes: [Double]?
+    }
+
+    /// What makes pictures where they are asked for.
+    private func pictures(by decoding: VideoScoring?, isComparing: Bool) throws -> SegmentPictures? {
+        guard let thumbnails else { return nil }
+        guard !isComparing else {
+            throw Failure(
+                .usage, "--thumbnails: pictures are of one model's segments, and --compare names a second one")
+        }
+        guard let decoding else {
+            throw Failure(.usage, "--thumbnails: pictures are made of videos, and none is named")
+        }
+        return try SegmentPictures(thumbnails, of: files, by: decoding.ffmpeg)
     }
 
     /// What is to be said of what was asked.
@@ -158,7 +183,7 @@ struct ScoreCommand: AsyncParsableCommand {
             let (features, report) = try FeatureCheck(width: scoring.width, fps: options.fps).accept(found.array)
             return Accepted(
                 label: file, features: features, digest: found.array.digest, report: report, notes: found.warnings,
-                options: options, hasLabels: false, times: isRateGiven ? [] : found.times)
+                options: options, hasLabels: false, times: isRateGiven ? [] : found.times, videoTimes: found.times)
         } catch {
             throw Failure(.badData, "\(file): \(error)")
         }
@@ -189,9 +214,10 @@ struct ScoreCommand: AsyncParsableCommand {
     /// - Parameters:
     ///   - other: what the other model made of it, where there is one
     ///   - times: when each snippet begins and the last one ends, where that is known
+    ///   - thumbnails: pictures of segments, by where these begin
     private func write(
-        _ result: ScoreResult, _ other: ScoreResult?, times: [Double], file: String, warnings: [String],
-        _ format: String?
+        _ result: ScoreResult, _ other: ScoreResult?, times: [Double], thumbnails: [Int: String], file: String,
+        warnings: [String], _ format: String?
     ) throws {
         let isTable = format == "table" || format != "json" && Terminal.isInteractive
         if let other {
@@ -203,7 +229,7 @@ struct ScoreCommand: AsyncParsableCommand {
             return try Terminal.print(Array(table.text.utf8))
         }
         var document = ScoreDocument(result)
-        document.times = times
+        (document.times, document.thumbnails) = (times, thumbnails)
         guard isTable else { return try Terminal.print(document.json(file: file, warnings: warnings), asJSON: true) }
         try Terminal.print(Array(ScoreTable(file: file, document: document, columns: Terminal.columns).text.utf8))
     }

@@ -230,6 +230,58 @@ with group("score"):
     ran = run("score", "ten.mkv", "--model", model, "--crop", "all", cwd=folder)
     equal("ten crops: exit", ran.code, 64)
 
+with group("at a camera's pace"):
+    ran = extract("ten.mkv", "--realtime", out="paced")
+    equal("a file: exit", ran.code, 0)
+    pace = lines(ran)[0]["realtime"]
+    check("no frame came before its time", ran.seconds >= 3.9 and pace["rows_per_second_made"] <= 2 / 3.9, shown(pace))
+    equal("it is as long as the file says", round(pace["source_seconds"], 2), 4)
+    check("rows that are needed", abs(pace["rows_per_second_needed"] - 2 / 4) < 0.01, shown(pace))
+    check("and what is spare", 0 <= pace["spare"] < 1 and pace["cameras"] > 0 and pace["processor_seconds"] > 0, shown(pace))
+    check("the same features", (folder / "paced/ten.npy").read_bytes() == (folder / "frames/ten.npy").read_bytes())
+    with open(folder / "frames.rgb", "rb") as pipe:
+        ran = extract("-", "--size", "64x48", "--realtime", "--fps", 53, out="paced", stdin=pipe)
+    equal("a pipe of raw frames: exit", ran.code, 0)
+    pace = lines(ran)[0]["realtime"]
+    check("they come at the rate that is given", ran.seconds >= 0.98 and round(pace["source_seconds"], 2) == 1, shown(pace))
+    equal("a rate without a pace: exit", extract("ten.mkv", "--fps", 10).code, 64)
+    equal("a rate that is none: exit", extract("ten.mkv", "--realtime", "--fps", 0).code, 64)
+    ran = run("extract", "ten.mkv", "--model", model, "--realtime", "--compare", "frames/ten.npy", cwd=folder)
+    equal("a pace with nothing to write: exit", ran.code, 64)
+
+with group("pictures of segments"):
+    # The picture tells the second: each is 40 brighter than the one before.
+    shade = "color=black:size=640x360:rate=30:duration=5,geq=lum='16+40*floor(T)':cb=128:cr=128"
+    ffmpeg("-f", "lavfi", "-i", shade, "-c:v", "mpeg4", "-q:v", 2, "-g", 300, "shades.mp4")
+    ran = run("score", "shades.mp4", "ten.mkv", "--model", model, "--threshold", 0, "--thumbnails", "pictures", cwd=folder)
+    equal("exit", ran.code, 0)
+    for line in lines(ran):
+        segments, name = line["segments"], line["file"].split(".")[0]
+        files = [segment["thumbnail"] for segment in segments]
+        equal(f"{name}: each segment has one", files, [f"pictures/{name}-{segment['start']}.jpg" for segment in segments])
+        check(f"{name}: a JPEG", all((folder / f).read_bytes()[:3] == b"\xff\xd8\xff" for f in files), shown(files))
+    shades = lines(ran)[0]
+    start, end = shades["segments"][0]["start"], shades["segments"][0]["end"]
+    highest = max(range(start, end), key=lambda snippet: shades["coarse"][snippet])
+    ffmpeg("-i", f"pictures/shades-{start}.jpg", "-pix_fmt", "rgb24", "-f", "rawvideo", "picture.rgb")
+    pixels = np.fromfile(folder / "picture.rgb", np.uint8)
+    second = int((highest + 0.5) * 16 / 30)
+    equal("of 320 pixels a row", pixels.size, 320 * 180 * 3)
+    check("of the snippet that stands out", abs(pixels.mean() - 40 * second * 255 / 219) < 12, f"{pixels.mean()}, second {second}")
+    equal("and nothing else is there", sorted(path.suffix for path in (folder / "pictures").iterdir()), [".jpg", ".jpg"])
+    ran = run("score", "frames/ten.npy", "--model", model, "--thumbnails", "pictures", cwd=folder)
+    equal("of features there are none: exit", ran.code, 64)
+    ran = run("score", "ten.mkv", "--model", model, "--compare", model, "--thumbnails", "pictures", cwd=folder)
+    equal("nor of two models: exit", ran.code, 64)
+    (folder / "other").mkdir()
+    shutil.copy(folder / "ten.mkv", folder / "other/ten.avi")
+    ran = run("score", "ten.mkv", "other/ten.avi", "--model", model, "--thumbnails", "pictures", cwd=folder)
+    equal("two videos of one name: exit", ran.code, 64)
+    contains("and are named", ran.err, "ten.mkv", "other/ten.avi")
+    (folder / "taken").write_text("")
+    ran = run("score", "ten.mkv", "--model", model, "--thumbnails", "taken", cwd=folder)
+    equal("where no folder can be: exit", ran.code, 78)
+
 with group("what is no video, or none that can be decoded"):
     (folder / "text.mp4").write_text("this is a text and no video\n" * 20)
     (folder / "hls.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n")
@@ -318,24 +370,6 @@ with group("a file of the year 2400"):
         ran = extract("far.mkv", out="far")
         equal(f"{name}: exit", ran.code, 0)
         equal(name, [line.get("done_before") for line in lines(ran)], [done])
-
-with group("names that look like something else"):
-    data = (folder / "whole.mp4").read_bytes()
-    for name in ("-i.mp4", "%d.mp4", "new\nline.mp4", "concat:a.mp4|b.mp4", "http:x.mp4", "pipe:0.mp4", "$(touch touched).mp4", "a'b\"c.mp4"):
-        (folder / name).write_bytes(data)
-        ran = run("inspect", "--json", "--", name, cwd=folder)
-        equal(f"{name!r}: its frames", json.loads(ran.out)["frames"] if ran.code == 0 else ran.err, 30)
-    check("nothing was run", not (folder / "touched").exists())
-
-with group("no packet, and no file, is asked for"):
-    if shutil.which("strace"):
-        trace = folder / "trace"
-        command = ["strace", "-f", "-qq", "-e", "trace=connect,bind,sendto", "-o", trace, VIGIL, "inspect", "whole.mp4", "hls.mp4"]
-        subprocess.run(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        calls = [line for line in trace.read_text().splitlines() if "AF_INET" in line]
-        equal("no call names an address", calls, [])
-    else:
-        skip("system calls", "needs strace")
 
 with group("no process is left"):
     clip("minutes.mkv", "-c:v", "mjpeg", size="640x480", seconds=60)

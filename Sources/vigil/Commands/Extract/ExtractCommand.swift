@@ -42,6 +42,17 @@ struct ExtractCommand: ParsableCommand {
     @OptionGroup(title: "Videos") var videos: VideoOptions
     @Flag(help: "Make features of videos again that are there already.")
     var again = false
+    @Flag(
+        help: """
+            Take frames no sooner than a camera gives them, each at its time, and tell whether rows were made as fast and how \
+            many such cameras the processors carry.
+            """)
+    var realtime = false
+    @Option(
+        help:
+            "With --realtime: frames a second of a source that knows no times, such as a pipe of raw frames. (default: 30)"
+    )
+    var fps: Double?
     @Option(
         help: """
             Tell which recipe, crop, pool and offset come nearest to these features of the same video, and how near. Offset \
@@ -87,19 +98,30 @@ struct ExtractCommand: ParsableCommand {
                 let bar = ExtractBar(name: input)
                 defer { bar.clear() }
                 let begun = MonotonicTime.now
+                let worked = ProcessClock.seconds
                 var decoded: VideoFrames?
+                var paced: PacedFrames?
                 let made: Extraction = try video.naming { () throws(FrameError) in
                     let source = try video.open(only: extraction.selection)
                     decoded = source as? VideoFrames
                     let expected = decoded?.expectedCount
+                    paced = realtime ? PacedFrames(source, rate: fps ?? RealTimeReport.rate) : nil
+                    let given: any FrameSource = paced ?? source
                     return try Extractor(extraction, encoder: tower.tower, threads: threads)
-                        .extract(source) { bar.show($0.frames, of: $0.count ?? expected) }
+                        .extract(given) { bar.show($0.frames, of: $0.count ?? expected) }
                 }
                 bar.clear()
+                let realTime = paced.map { paced in
+                    let behind = paced.secondsBehind(at: .now)
+                    return RealTimeReport(
+                        paced.pace, rows: made.features.first?.rows ?? 0, secondsBehind: behind,
+                        processorSeconds: ProcessClock.seconds - worked
+                            + (decoded?.processorSeconds ?? 0), processors: threads)
+                }
                 let document = ExtractDocument(
                     input: input, extraction: made, settings: extraction, tower: tower,
                     seconds: (MonotonicTime.now - begun).inSeconds,
-                    video: ExtractedVideo(decoded, stamp: stamp, by: ffmpeg))
+                    video: ExtractedVideo(decoded, stamp: stamp, by: ffmpeg), realTime: realTime)
                 try document.check()
                 try tower.check()
                 try outputs.write(document)
@@ -121,6 +143,16 @@ struct ExtractCommand: ParsableCommand {
         }
         guard output != nil || compare != nil else {
             throw Failure(.usage, "expected --output DIR, where the features are to be written, or --compare FILE.npy")
+        }
+        guard !realtime || output != nil else {
+            throw Failure(
+                .usage, "--realtime tells how fast rows are made: expected --output DIR, where they are to be written")
+        }
+        if let fps {
+            guard realtime else { throw Failure(.usage, "--fps is for --realtime: rows' times are the video's own") }
+            guard RealTimeReport.rates.contains(fps) else {
+                throw Failure(.usage, "--fps \(fps): expected 0.1 to 1000")
+            }
         }
         if compare != nil {
             var status = stat()

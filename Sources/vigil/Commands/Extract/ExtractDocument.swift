@@ -16,6 +16,8 @@ struct ExtractDocument {
     let seconds: Double
     /// Of a video that was decoded.
     var video: ExtractedVideo?
+    /// Of one that came at its own rate.
+    var realTime: RealTimeReport?
 
     /// Frames a second, 16 a row; nil where no times are known.
     private var rate: Double? { extraction.rate.map { video?.outcome.facts.settled($0) ?? $0 } }
@@ -115,6 +117,10 @@ struct ExtractDocument {
                 json.member("compute", settings.compute.rawValue)
                 json.member("seconds", seconds)
                 json.member("frames_per_second", seconds > 0 ? Double(extraction.frames) / seconds : nil)
+                if let seconds = video?.processorSeconds {
+                    json.member("decoder_processor_seconds", seconds)
+                }
+                realTime?.write(to: &json)
                 json.member("warnings", warnings)
             }
         }
@@ -128,6 +134,6 @@ struct ExtractDocument {
         let places = outputs.count == 1 ? outputs[0] : "\(outputs[0]) to \(outputs[outputs.count - 1])"
         let rate = seconds > 0 ? ", \(ReportText.fixed(Double(extraction.frames) / seconds, 1)) frames a second" : ""
         return "\(places): \(counted(rows, "row")) of \(extraction.features.first?.columns ?? 0) from "
-            + "\(counted(extraction.frames, "frame"))\(tail)\(rate)"
+            + "\(counted(extraction.frames, "frame"))\(tail)\(rate)" + (realTime.map { "\n" + $0.text } ?? "")
     }
 }

@@ -25,11 +25,14 @@ struct ExtractedVideo {
     let stamp: Stamp
     let outcome: VideoFrames.Outcome
     let ffmpeg: FFmpeg
+    /// Seconds of processors that decoding took.
+    let processorSeconds: Double?
 
     /// Nil where nothing was decoded.
     init?(_ frames: VideoFrames?, stamp: Stamp?, by ffmpeg: FFmpeg?) {
         guard let frames, let outcome = frames.outcome, let stamp, let ffmpeg else { return nil }
         (container, self.stamp, self.outcome, self.ffmpeg) = (frames.container, stamp, outcome, ffmpeg)
+        processorSeconds = frames.processorSeconds
     }
 
     /// As a member of the file beside the features.
