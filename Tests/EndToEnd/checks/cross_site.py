@@ -100,7 +100,7 @@ with Server() as server:
                 answer = ask(server, f"OPTIONS {target}", host=host, version=version)
                 equal(f"OPTIONS {target} HTTP/{version}, Host {host}", answer.status, 204)
         check("OPTIONS / lists methods", "POST" in ask(server, "OPTIONS /").fields["allow"])
-        equal("GET / is what it was", ask(server, "GET /").status, 404)
+        equal("GET / is the page", ask(server, "GET /").status, 200)
 
     with group("requests of other sites"):
         own = f"Origin: http://localhost:{port}"
