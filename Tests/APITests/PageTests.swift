@@ -100,7 +100,8 @@ struct PageTests {
         }
     }
 
-    @Test("a name that is not the server's gets no page", arguments: [("vigil.example", true), ("evil.example", false)])
+    @Test(
+        "a name that is not the server's gets no page", arguments: [("vigil.example", true), ("evil.example", false)])
     func hosts(host: String, isLetIn: Bool) throws {
         let access = AccessControl(keys: nil, limiter: nil, hosts: try HostRules(["vigil.example"]))
         let head = RequestHead(

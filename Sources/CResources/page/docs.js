@@ -56,10 +56,10 @@ function kind(schema) {
   return [`${schema.format ?? type}${bounds ? `, ${bounds}` : ''}${schema.default !== undefined ? `, default ${schema.default}` : ''}`];
 }
 
-function properties(schema) {
+function properties(schema, of) {
   const fields = Object.entries(schema.properties ?? {});
   if (!fields.length) return [];
-  return [el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Properties' }, el('table', {},
+  return [el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `Properties of ${of}` }, el('table', {},
     el('thead', {}, el('tr', {}, ['Name', 'Type', ''].map((text) => (text ? el('th', { scope: 'col' }, text) : el('td', {}))))),
     el('tbody', {}, fields.map(([name, field]) => el('tr', {},
       el('td', {}, el('code', {}, name), schema.required?.includes(name) ? '' : el('span', { class: 'muted small' }, ' optional')),
@@ -115,7 +115,7 @@ function show() {
     ]),
     el('h2', {}, 'Schemas'),
     ...Object.entries(description.components.schemas).map(([name, schema]) => el('article', { class: 'card', id: `schema-${name}`, 'aria-labelledby': `schema-${name}-title` },
-      el('h3', { id: `schema-${name}-title` }, name), prose(schema.description), schema.properties ? null : el('p', {}, kind(schema)), properties(schema), example(schema.example))),
+      el('h3', { id: `schema-${name}-title` }, name), prose(schema.description), schema.properties ? null : el('p', {}, kind(schema)), properties(schema, name), example(schema.example))),
     el('h2', {}, 'Problems'),
     el('section', { class: 'card', 'aria-label': 'Problems' }, el('dl', { class: 'answers' }, Object.entries(description['x-problem-types']).flatMap(([name, { status, meaning }]) => [
       el('dt', {}, el('code', {}, name), ` ${status ?? ''}`), el('dd', {}, inline(meaning))]))));

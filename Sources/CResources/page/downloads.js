@@ -53,8 +53,8 @@ export const captions = (events, seconds) => text(['WEBVTT', ...events.flatMap((
 
 const REPORT = `body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:32px auto;padding:0 20px;color:#16202b;background:#fff}
 h1{font-size:1.6rem;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:6px 10px;border-bottom:1px solid #dfe4ea}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}dl{display:grid;grid-template-columns:auto 1fr;gap:2px 16px}dt{color:#55616e}dd{margin:0;overflow-wrap:anywhere}
-.note{background:#fff4de;padding:8px 14px;border-left:4px solid #8a5200}svg,img{width:100%;display:block}svg text{font:11px system-ui,sans-serif;fill:#55616e}`;
+td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}dl{display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 16px}dt{color:#55616e}dd{margin:0;overflow-wrap:anywhere}
+.note{background:#fff4de;padding:8px 14px;border-left:4px solid #8a5200}svg,img{width:100%;display:block}@media(max-width:560px){body{margin:12px auto;padding:0 12px}th,td{padding:4px;font-size:.86rem}}svg text{font:11px system-ui,sans-serif;fill:#55616e}`;
 
 /** A page of its own: the curve, the classes, the events, what they were made with. Nothing in it runs or is fetched. */
 export function report(job, scores, events, cut, seconds) {
@@ -63,14 +63,13 @@ export function report(job, scores, events, cut, seconds) {
   const { result } = job;
   page.head.append(
     el('meta', { charset: 'utf-8' }), el('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
-    el('meta', { 'http-equiv': 'Content-Security-Policy', content: "default-src 'none'; style-src 'unsafe-inline'; img-src data:" }),
-    el('style', {}, REPORT));
+    el('meta', { 'http-equiv': 'Content-Security-Policy', content: "default-src 'none'; style-src 'unsafe-inline'; img-src data:" }));
   const time = (snippet) => (seconds ? clock(snippet * seconds) : count(snippet));
   const rows = events.map((event) => el('tr', {},
     el('td', { class: 'n' }, time(event.start)), el('td', { class: 'n' }, time(event.end)), el('td', {}, event.label),
     el('td', { class: 'n' }, score(event.score)), el('td', { class: 'n' }, `${event.start}–${event.end - 1}`)));
   const fact = (term, value) => [el('dt', {}, term), el('dd', {}, value)];
-  page.body.append(
+  page.body.append(el('main', {},
     el('h1', {}, job.name ?? job.id),
     result.caveat ? el('p', { class: 'note' }, `${result.caveat}.`) : '',
     result.untrained ? el('p', { class: 'note' }, "The model's weights are random: these scores mean nothing.") : '',
@@ -84,8 +83,9 @@ export function report(job, scores, events, cut, seconds) {
     el('dl', {}, fact('Job', job.id), fact('Scored', job.finished_at ?? ''), fact('Model', `${job.model}, SHA-256 ${result.provenance.model_sha256}`),
       fact('Features', `${many(job.snippets, 'snippet')}, SHA-256 ${job.features_sha256}`),
       fact('Vigil', `${result.provenance.vigil}, ${result.provenance.kernels}, ${result.provenance.compute}`),
-      fact('Events', `threshold ${cut.threshold}, leave ${cut.leave ?? cut.threshold}, least snippets ${cut.min}, merge gap ${cut.gap}`)));
-  return `<!DOCTYPE html>\n${page.documentElement.outerHTML}\n`;
+      fact('Events', `threshold ${cut.threshold}, leave ${cut.leave ?? cut.threshold}, least snippets ${cut.min}, merge gap ${cut.gap}`))));
+  // As text, since the policy of this page allows no inline style in what it makes.
+  return `<!DOCTYPE html>\n${page.documentElement.outerHTML.replace('</head>', `<style>${REPORT}</style></head>`)}\n`;
 }
 
 const svg = (name, attributes, ...children) => {

@@ -407,6 +407,7 @@ class JobView {
     cut.min = Math.round(inside(cut.min, 1, 1e9));
     cut.gap = Math.round(inside(cut.gap, 0, 1e9));
     this.cut = cut;
+    this.timeline.cut = cut;
     this.fillControls();
     this.keepAddress();
     this.refresh();
@@ -496,7 +497,8 @@ class JobView {
     if (!event) return;
     this.timeline.reveal(event.start, event.end);
     if (seeks) this.timeline.go(event.start);
-    this.paint();
+    this.timeline.draw();
+    this.paintLists();
     announce(`${event.label}, ${this.timeline.text(event.start)} to ${this.timeline.text(event.end)}, score ${score(event.score)}`);
   }
 

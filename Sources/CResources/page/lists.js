@@ -16,7 +16,7 @@ function progressOf(job) {
 }
 
 export function jobTable(jobs) {
-  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Jobs' }, el('table', {},
+  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of jobs' }, el('table', {},
     el('thead', {}, el('tr', {}, ['Name', 'Status', ''].map((text) => el('th', { scope: 'col' }, text || el('span', { class: 'unseen' }, 'Progress'))),
       el('th', { scope: 'col', class: 'number wide' }, 'Snippets'), el('th', { scope: 'col', class: 'wide' }, 'Model'), el('th', { scope: 'col', class: 'wide' }, 'Made'))),
     el('tbody', {}, jobs.map((job) => el('tr', {},
