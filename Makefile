@@ -32,7 +32,7 @@ image: ## Build the image without Docker, by buildah, for docker load, and tell 
 deb: ## Build the Debian package, .build/deb/vigil_*.deb
 	@deploy/deb.sh
 
-validate: ## Others' tools at openapi.yaml and a live server, and at what is in deploy/; INSTALL=1 installs them
+validate: ## Others' tools at openapi.yaml, a live server, its page in a browser, and deploy/; INSTALL=1 installs them
 	@Tests/Validate/run.sh
 
 fuzz: ## Fuzz each parser for a minute, or SECONDS; skipped where Swift has no libFuzzer

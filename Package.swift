@@ -43,7 +43,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
-        .target(name: "CResources", exclude: ["demo.safetensors"]),
+        .target(name: "CResources", exclude: ["demo.safetensors", "page"]),
         .target(name: "Platform", dependencies: ["CLinux", "COpenSSL"], swiftSettings: optimisedSwift),
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "Tensors", dependencies: ["CKernels"], swiftSettings: optimisedSwift),

@@ -30,6 +30,8 @@ public final class VigilService: Sendable {
     let settings: Settings
     let scoring: ScoringService
     let openAPI: [UInt8]
+    /// The web page.
+    let files: PageFiles
     /// Whose jobs are whose; without keys everybody sees all.
     let keys: APIKeyFile?
     let server: ServerDescription
@@ -46,11 +48,14 @@ public final class VigilService: Sendable {
 
     /// Endpoints of a service, which describe themselves by `openAPI`.
     ///
-    /// - Parameter keys: those that stand before them too
+    /// - Parameters:
+    ///   - files: the web page; without any, `/` is 404
+    ///   - keys: those that stand before them too
     public init(
-        _ scoring: ScoringService, openAPI: [UInt8], settings: Settings = Settings(),
+        _ scoring: ScoringService, openAPI: [UInt8], files: PageFiles = PageFiles([]), settings: Settings = Settings(),
         server: ServerDescription = ServerDescription(), keys: APIKeyFile? = nil
     ) {
+        self.files = files
         self.keys = keys
         self.scoring = scoring
         self.settings = settings
@@ -92,6 +97,9 @@ public final class VigilService: Sendable {
         if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
         router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails) })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
+        router.get("/", .deferred { try self.showPage("index.html", to: $0) })
+        router.get("/docs", .deferred { try self.showPage("docs.html", to: $0) })
+        router.get("/page/{file}", .deferred { try self.showPage($0.pathParameters["file"] ?? "", to: $0) })
         router.get("/problems", .deferred { self.showProblems($0) })
         router.get("/problems/{name}", .deferred { try self.showProblem($0) })
         addInference(to: &router, bounds)

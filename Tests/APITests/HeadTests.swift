@@ -29,7 +29,10 @@ struct HeadTests {
         service = VigilService(
             ScoringService(
                 models: running.service.scoring.models, backlog: running.service.scoring.backlog, workers: 2),
-            openAPI: Array(description))
+            openAPI: Array(description),
+            files: PageFiles([
+                ("index.html", Array(repeating: 97, count: 3000)), ("docs.html", [98]), ("icon.svg", [99]),
+            ]))
     }
 
     /// Targets of all endpoints that GET has, and of what is none.
@@ -48,7 +51,8 @@ struct HeadTests {
             "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/\(model)", "/v2/models/\(model)/ready",
             "/v2/models/\(model)/versions/none", "/v2/models/\(model)/versions/none/ready",
             "/v2/models/none", "/v2/none", "/v2/models/\(model)/infer",
-            "/openapi.yaml", "/problems", "/problems/not-found", "/problems/nothing", "/score", "/none", "/", "/%zz",
+            "/openapi.yaml", "/problems", "/problems/not-found", "/problems/nothing", "/score", "/none", "/", "/docs",
+            "/page/icon.svg", "/page/none", "/%zz",
             "/jobs/../x",
             "/\(String(repeating: "x", count: 20_000))",
         ]

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What others' tools say of what Vigil gives them: schemathesis of openapi.yaml against a live server, the validators of
 # Kubernetes, KEDA, compose and CycloneDX of deploy/, systemd's of its units, HAProxy's of its configuration,
-# Prometheus' of its rules and metrics, Grafana's model of its dashboard, OTLP's schema of its traces, NVIDIA's client at /v2.
-#   run.sh [PART…]   api kubernetes compose prometheus grafana systemd haproxy traces inference sbom, by default all
+# Prometheus' of its rules and metrics, Grafana's model of its dashboard, OTLP's schema of its traces, NVIDIA's client at /v2,
+# the page in Chromium with axe-core.
+#   run.sh [PART…]   api page kubernetes compose prometheus grafana systemd haproxy traces inference sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
 #   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
 #   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
@@ -24,8 +25,10 @@ passed=0 failed=0 skipped=0
 packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-python-lib[json-validation]==11.12.0'
     'grafana-foundation-sdk==1769699998!10.1.0' kubernetes-validate==1.37.0 numpy
     opentelemetry-proto==1.45.2 prometheus-client==0.26.0 requests schemathesis==4.32.5 'tritonclient[http]==2.73.0')
+files=(kserve==0.21.0 axe-playwright-python==0.1.8)
 if [[ ${INSTALL:-} == 1 ]]; then
     missing=()
+    command -v chromium >/dev/null || missing+=(chromium)
     command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
     command -v systemd-analyze >/dev/null || missing+=(systemd)
     command -v promtool >/dev/null || missing+=(prometheus)
@@ -36,12 +39,12 @@ if [[ ${INSTALL:-} == 1 ]]; then
         { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null; } ||
             echo "run.sh: can't install ${missing[*]}: what needs them is skipped"
     fi
-    if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]}" ]]; then
+    if ! [[ "$(cat "$venv/packages" 2>/dev/null)" == "${packages[*]} ${files[*]}" ]]; then
         python3 -m venv --clear "$venv"
-        # Of KServe's package the files are read alone: what it needs to run is a gigabyte.
+        # Of KServe's package and of axe-core's the files are read alone: what they need to run is a gigabyte, and a browser.
         if "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}" &&
-            "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps kserve==0.21.0; then
-            echo "${packages[*]}" >"$venv/packages"
+            "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${files[@]}"; then
+            echo "${packages[*]} ${files[*]}" >"$venv/packages"
         else
             echo "run.sh: PyPI gives not all that is asked for: what needs it is skipped"
         fi
@@ -76,6 +79,12 @@ api() {
     "${alone[@]}" true 2>/dev/null || { echo "skip openapi.yaml: needs a network of its own"; skipped=$((skipped + 1)); return; }
     check "openapi.yaml: schemathesis, all checks" "${alone[@]}" "$here/schemathesis.sh" "$VIGIL" "$work"
     grep -E 'generated|API Links|Seed' "$work/said" | sed 's/^ */     /' || true
+}
+
+page() {
+    needs chromium "the page in a browser" || return 0
+    check "the page in Chromium: what people do, WCAG 2.2 AA by axe-core" end_to_end browser
+    grep 'ms of a frame' "$work/said" || true
 }
 
 kubernetes() {
@@ -176,13 +185,13 @@ END
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(api kubernetes compose prometheus grafana systemd haproxy traces inference sbom)
+((${#parts[@]})) || parts=(api page kubernetes compose prometheus grafana systemd haproxy traces inference sbom)
 for part in "${parts[@]}"; do
     begun=$SECONDS
     case $part in
         haproxy) haproxy_configuration ;;
-        api | kubernetes | compose | prometheus | grafana | systemd | traces | inference | sbom) "$part" ;;
-        *) echo "run.sh: $part: expected one of api kubernetes compose prometheus grafana systemd haproxy traces inference sbom" >&2; exit 64 ;;
+        api | page | kubernetes | compose | prometheus | grafana | systemd | traces | inference | sbom) "$part" ;;
+        *) echo "run.sh: $part: expected one of api page kubernetes compose prometheus grafana systemd haproxy traces inference sbom" >&2; exit 64 ;;
     esac
     echo "== $part: $((SECONDS - begun)) s"
 done

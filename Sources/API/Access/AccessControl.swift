@@ -65,6 +65,7 @@ public struct AccessControl: Sendable {
         guard isKnownHost else {
             return Admission(client: address, verdict: .refused(Problem.unknownHost(named.text ?? "")))
         }
+        if place == .page { return Admission(client: address, isTrusted: keys == nil) }
         if OriginRules.isUnsafe(head.method), origins.isForeign(head), !origins.allows(head) {
             return Admission(client: address, verdict: .refused(Problem.foreignOrigin(head)))
         }
@@ -106,15 +107,23 @@ public struct AccessControl: Sendable {
         case probe
         /// All but a key: what the types of problems lead to, those of a missing key among them, and metrics that are public.
         case open
+        /// Nothing at all: the web page, which is the same for everybody and asks for a key itself. Its many files come at once, so
+        /// that a low rate would leave it half loaded.
+        case page
         /// A key, where there are any.
         case closed
 
         init(of head: RequestHead, isMetricsOpen: Bool) {
             switch head.path {
             case "/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready": self = .probe
+            case "/" where head.method == .get || head.method == .head, "/docs": self = .page
             case "/", "*": self = head.method == .options ? .probe : .closed
             case "/metrics": self = isMetricsOpen ? .open : .closed
             case let path:
+                if path.utf8.starts(with: "/page/".utf8) {
+                    self = .page
+                    return
+                }
                 let isExplanation = path == ProblemTypes.path || path.utf8.starts(with: Problem.path.utf8)
                 self = isExplanation ? .open : .closed
             }

@@ -11,4 +11,14 @@ ptrdiff_t vigil_demo_model_size(void);
 const unsigned char *vigil_openapi(void);
 ptrdiff_t vigil_openapi_size(void);
 
+// A file of the web page.
+typedef struct {
+    const char *name;
+    const unsigned char *bytes;
+    ptrdiff_t size;
+} vigil_page_file;
+
+const vigil_page_file *vigil_page_files(void);
+ptrdiff_t vigil_page_file_count(void);
+
 #endif

@@ -29,7 +29,8 @@ struct Composition {
         var description = description
         (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
         let service = VigilService(
-            scoring, openAPI: Resources.openAPI, settings: settings, server: description, keys: keys)
+            scoring, openAPI: Resources.openAPI, files: Resources.page, settings: settings, server: description,
+            keys: keys)
         metrics = service.metrics(of: telemetry)
         let router = service.router()
         let watched = gate.map { settings.audit?.watching($0, routes: router) ?? $0 }

@@ -1,3 +1,4 @@
+import API
 import CResources
 import Platform
 import Tensors
@@ -62,5 +63,14 @@ enum Resources {
     /// openapi.yaml.
     static var openAPI: [UInt8] {
         Array(UnsafeBufferPointer(start: vigil_openapi(), count: vigil_openapi_size()))
+    }
+
+    /// The web page.
+    static var page: PageFiles {
+        let files = UnsafeBufferPointer(start: vigil_page_files(), count: vigil_page_file_count())
+        return PageFiles(
+            files.map { file in
+                (String(cString: file.name), Array(UnsafeBufferPointer(start: file.bytes, count: file.size)))
+            })
     }
 }

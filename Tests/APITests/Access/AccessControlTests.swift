@@ -133,7 +133,7 @@ struct AccessControlTests {
     func refused(values: [String], challenge: String) throws {
         let access = AccessControl(keys: try keys(), limiter: nil)
         for path in [
-            "/score", "/jobs", "/none", "*", "/", "/livez/", "/metrics", "/v1/models", "/v1/server", "/openapi.yaml",
+            "/score", "/jobs", "/none", "*", "/livez/", "/metrics", "/v1/models", "/v1/server", "/openapi.yaml",
         ] {
             let problem = #expect(throws: HTTPProblem.self) {
                 try access.admit(head(path, authorization: values), from: Self.peer)

@@ -60,9 +60,9 @@ with Server("--api-keys", keys, "--log-level", "trace") as server:
         return requests.get(server.url + path, headers=headers, timeout=60, **more)
 
     with group("keys"):
-        for path in ("/livez", "/readyz", "/healthz"):
+        for path in ("/livez", "/readyz", "/healthz", "/", "/docs"):
             equal(f"{path} is open", get(path).status_code, 200)
-        for path in ("/jobs", "/v1/models", "/openapi.yaml", "/none", "/metrics", "/"):
+        for path in ("/jobs", "/v1/models", "/openapi.yaml", "/none", "/metrics"):
             answer = get(path)
             equal(f"{path} without a key", answer.status_code, 401)
             equal(f"{path}: challenge", answer.headers.get("WWW-Authenticate"), "Bearer")

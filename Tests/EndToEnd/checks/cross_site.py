@@ -99,8 +99,9 @@ with Server() as server:
             for version, host in (("1.0", None), ("1.1", "evil.example"), ("1.1", "localhost")):
                 answer = ask(server, f"OPTIONS {target}", host=host, version=version)
                 equal(f"OPTIONS {target} HTTP/{version}, Host {host}", answer.status, 204)
-        check("OPTIONS / lists methods", "POST" in ask(server, "OPTIONS /").fields["allow"])
-        equal("GET / is what it was", ask(server, "GET /").status, 404)
+        check("OPTIONS * lists methods", "POST" in ask(server, "OPTIONS *").fields["allow"])
+        equal("OPTIONS / lists those of the page", ask(server, "OPTIONS /").fields["allow"], "GET, HEAD, OPTIONS")
+        equal("GET / is the page", ask(server, "GET /").status, 200)
 
     with group("requests of other sites"):
         own = f"Origin: http://localhost:{port}"

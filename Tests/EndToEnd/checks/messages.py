@@ -280,7 +280,7 @@ with Server() as server:
         answer = requests.get(server.url + "/jobs?wait=5", timeout=60)
         check("a list can't wait", "Prefer" not in detail(422, answer), answer.text)
     with group("paths"):
-        for path in ("/", "/nowhere", "/v1"):
+        for path in ("/index.html", "/nowhere", "/v1"):
             answer = requests.get(server.url + path, timeout=60)
             contains(f"{path} tells where to go", detail(404, answer), "/score", "/readyz", "/openapi.yaml", path)
 

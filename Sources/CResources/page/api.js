@@ -1,0 +1,131 @@
+// The server: requests with the API key, problems in its own words, uploads with progress, events as they come.
+
+const KEY = 'vigil-key';
+// Beside the page, wherever a proxy has put it.
+const root = new URL('..', import.meta.url);
+/** The address of a path of the server. */
+export const at = (path) => new URL(path.slice(1), root).href;
+
+let key = sessionStorage.getItem(KEY) ?? '';
+
+export const hasKey = () => key !== '';
+/** Keeps a key for this tab, or forgets it where it is empty. */
+export function useKey(text) {
+  key = text.trim();
+  if (key) sessionStorage.setItem(KEY, key);
+  else sessionStorage.removeItem(KEY);
+}
+
+/** What the server refused, and why. */
+export class Refusal extends Error {
+  constructor(problem) {
+    super(problem.detail || problem.title);
+    this.title = problem.title;
+    this.status = problem.status;
+    this.type = problem.type ?? '';
+    this.retryAfter = problem.retryAfter;
+  }
+}
+
+const headers = (more = {}) => (key ? { ...more, Authorization: `Bearer ${key}` } : more);
+
+function refusal(status, text, retryAfter) {
+  let problem = {};
+  try {
+    problem = JSON.parse(text);
+  } catch {
+    // A proxy's own page says nothing that would help here.
+  }
+  if (typeof problem !== 'object' || problem === null || !problem.title) {
+    problem = { title: `The answer was ${status}`, detail: '' };
+  }
+  return new Refusal({ ...problem, status, retryAfter: Number(retryAfter) || undefined });
+}
+
+/** The answer to a request, or a Refusal. */
+export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {} } = {}) {
+  let answer;
+  try {
+    answer = await fetch(at(path), { method, signal, cache: 'no-store', headers: headers({ Accept: accept, ...fields }) });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Refusal({ title: 'The server does not answer', detail: '', status: 0 });
+  }
+  if (answer.ok || answer.status === 304) return answer;
+  throw refusal(answer.status, await answer.text(), answer.headers.get('Retry-After'));
+}
+
+export const json = async (path, options) => (await ask(path, options)).json();
+
+/** Random characters, where crypto.randomUUID is not to be had: it wants https or this machine. */
+export function token() {
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Sends files to be scored; tells how much has gone out. The same idempotency key makes no second job. */
+export function submit(body, query, { type, idempotency, progress, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', at(`/score${query}`));
+    for (const [name, value] of Object.entries(headers({ Accept: 'application/json' }))) {
+      request.setRequestHeader(name, value);
+    }
+    if (type) request.setRequestHeader('Content-Type', type);
+    request.setRequestHeader('Idempotency-Key', idempotency);
+    request.upload.addEventListener('progress', (event) => progress?.(event.loaded, event.total));
+    request.addEventListener('load', () => {
+      if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
+      else reject(refusal(request.status, request.responseText, request.getResponseHeader('Retry-After')));
+    });
+    request.addEventListener('error', () =>
+      reject(new Refusal({ title: 'The upload broke off', detail: 'The server closed the connection, or is not there.', status: 0 })));
+    request.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
+    signal?.addEventListener('abort', () => request.abort());
+    request.send(body);
+  });
+}
+
+const pause = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()));
+  });
+
+/** What an EventSource does, with the API key: calls `heard` for each event, comes back where the stream was lost. */
+export async function follow(path, heard, signal) {
+  let last = '';
+  while (!signal.aborted) {
+    let wait = 2000;
+    try {
+      const answer = await ask(path, {
+        accept: 'text/event-stream', signal, fields: last ? { 'Last-Event-ID': last } : {},
+      });
+      if (answer.status === 204) return;
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = '';
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        rest += value;
+        const blocks = rest.split('\n\n');
+        rest = blocks.pop();
+        for (const block of blocks) {
+          const event = { event: 'message', data: '' };
+          for (const line of block.split('\n')) {
+            const colon = line.indexOf(':');
+            if (colon > 0) event[line.slice(0, colon)] = line.slice(colon + 1).replace(/^ /, '');
+          }
+          if (event.id !== undefined) last = event.id;
+          if (event.data) heard(event.event, JSON.parse(event.data));
+          if (event.event === 'end') return;
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Refusal && error.status >= 400 && ![429, 500, 502, 503, 504].includes(error.status)) throw error;
+      wait = (error.retryAfter ?? 2) * 1000;
+    }
+    await pause(wait, signal);
+  }
+}

@@ -1,0 +1,88 @@
+// Elements, and words for numbers.
+
+/** An element with properties, listeners (`onclick`) and children. Text is always text: nothing here reads HTML. */
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'class') element.className = value;
+    else if (name in element && !name.includes('-') && name !== 'list' && name !== 'role') element[name] = value;
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Says something to who can't see it. */
+export function announce(text) {
+  const place = document.getElementById('said');
+  if (place) place.textContent = text;
+}
+
+/** 83.2 seconds as 1:23.2. */
+export function clock(seconds, digits = 1) {
+  if (!Number.isFinite(seconds)) return '';
+  const scale = 10 ** digits;
+  const rounded = Math.round(Math.max(0, seconds) * scale) / scale;
+  const hours = Math.floor(rounded / 3600);
+  const minutes = Math.floor(rounded / 60) % 60;
+  const rest = (rounded % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, '0');
+  return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** How long something takes, in words. */
+export function duration(seconds) {
+  if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
+  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${(seconds / 3600).toFixed(1)} h` : `${Math.round(seconds / 86400)} days`;
+}
+
+export function bytes(count) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  while (count >= 1024 && unit < units.length - 1) {
+    count /= 1024;
+    unit += 1;
+  }
+  return `${count < 10 && unit ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
+}
+
+export const count = (number) => number.toLocaleString('en-US');
+export const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+export const score = (value) => (Number.isFinite(value) ? value.toFixed(3) : '–');
+export const percent = (value) => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+export const when = (text) => (text ? new Date(text).toLocaleString() : '–');
+
+/** Calls `action` once in the next frame, however often it is asked to. */
+export function nextFrame(action) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      action();
+    });
+  };
+}
+
+const colours = new Map();
+
+/** The value of a custom property of the theme; kept until the theme changes. */
+export function colour(name) {
+  if (!colours.has(name)) {
+    colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  }
+  return colours.get(name);
+}
+
+export const forgetColours = () => colours.clear();
+
+/** Hands a file to the browser's downloads. */
+export function save(name, content, type) {
+  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  el('a', { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}

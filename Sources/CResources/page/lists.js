@@ -1,0 +1,203 @@
+// All jobs with filters; a batch as a grid of small curves.
+
+import { ask, json } from './api.js';
+import { colour, count, duration, el, many, nextFrame, score, when } from './dom.js';
+import { Pyramid } from './pyramid.js';
+import { readArray } from './scores.js';
+
+export const chip = (status) => el('span', { class: `chip ${status}` }, status);
+const nameOf = (job) => job.name ?? job.id;
+const took = (job) => (job.started_at && job.finished_at ? duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : '');
+
+function progressOf(job) {
+  if (job.status === 'queued') return job.queue_position ? `number ${count(job.queue_position)} in the queue` : 'waits';
+  if (job.status === 'running') return job.progress?.chunks ? `${job.progress.chunks_done} of ${job.progress.chunks} chunks` : job.phase ?? '';
+  return job.error?.title ?? took(job);
+}
+
+export function jobTable(jobs) {
+  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of jobs' }, el('table', {},
+    el('thead', {}, el('tr', {}, ['Name', 'Status', ''].map((text) => el('th', { scope: 'col' }, text || el('span', { class: 'unseen' }, 'Progress'))),
+      el('th', { scope: 'col', class: 'number wide' }, 'Snippets'), el('th', { scope: 'col', class: 'wide' }, 'Model'), el('th', { scope: 'col', class: 'wide' }, 'Made'))),
+    el('tbody', {}, jobs.map((job) => el('tr', {},
+      el('td', {}, el('a', { href: `#/job/${job.id}` }, nameOf(job)), job.batch ? [' ', el('a', { class: 'small', href: `#/batch/${job.batch}` }, 'batch')] : null),
+      el('td', {}, chip(job.status)),
+      el('td', { class: 'muted small' }, progressOf(job)),
+      el('td', { class: 'number wide' }, job.snippets ? count(job.snippets) : '–'),
+      el('td', { class: 'wide' }, job.model),
+      el('td', { class: 'wide muted' }, when(job.created_at)))))));
+}
+
+export function jobsView({ query, trouble }) {
+  let jobs = [];
+  let next = null;
+  let timer = null;
+  const ending = new AbortController();
+  const status = el('select', { id: 'filter-status', onchange: refilter }, el('option', { value: '' }, 'any'),
+    ['queued', 'running', 'succeeded', 'failed', 'cancelled'].map((value) => el('option', { value }, value)));
+  const model = el('input', { id: 'filter-model', type: 'search', placeholder: 'any', onchange: refilter, autocomplete: 'off' });
+  const words = el('input', { id: 'filter-words', type: 'search', placeholder: 'in names and ids', oninput: () => paint(), autocomplete: 'off' });
+  const since = el('input', { id: 'filter-since', type: 'datetime-local', onchange: refilter });
+  status.value = query.get('status') ?? '';
+  model.value = query.get('model') ?? '';
+  const more = el('button', { type: 'button', hidden: true, onclick: () => load(next) }, 'Older jobs');
+  const table = el('div', { 'aria-live': 'off' });
+  const found = el('p', { class: 'muted small', role: 'status' });
+
+  function refilter() {
+    const chosen = new URLSearchParams();
+    if (status.value) chosen.set('status', status.value);
+    if (model.value.trim()) chosen.set('model', model.value.trim());
+    history.replaceState(null, '', `#/jobs${chosen.size ? `?${chosen}` : ''}`);
+    load(null);
+  }
+
+  async function load(cursor) {
+    const asked = new URLSearchParams({ limit: '100' });
+    if (status.value) asked.set('status', status.value);
+    if (model.value.trim()) asked.set('model', model.value.trim());
+    if (since.value) asked.set('created_after', new Date(since.value).toISOString());
+    if (cursor) asked.set('cursor', cursor);
+    clearTimeout(timer);
+    try {
+      const page = await json(`/jobs?${asked}`, { signal: ending.signal });
+      jobs = cursor ? [...jobs, ...page.jobs] : page.jobs;
+      next = page.next;
+      paint();
+      // What is listed once is not asked for again while nothing in it moves, nor behind a hidden tab.
+      if (!cursor && jobs.length <= 100) timer = setTimeout(function again() {
+        if (document.hidden) timer = setTimeout(again, 3000);
+        else load(null);
+      }, jobs.some((job) => ['queued', 'running'].includes(job.status)) ? 2000 : 15000);
+    } catch (error) {
+      if (!ending.signal.aborted) table.replaceChildren(trouble(error));
+    }
+  }
+
+  function paint() {
+    const text = words.value.trim().toLowerCase();
+    const fitting = jobs.filter((job) => !text || nameOf(job).toLowerCase().includes(text) || job.id.toLowerCase().includes(text));
+    const focused = document.activeElement?.getAttribute?.('href');
+    table.replaceChildren(fitting.length ? jobTable(fitting) : el('p', { class: 'muted' }, 'No such jobs.'));
+    // The list is made anew while somebody goes through it by keys.
+    if (focused) table.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    more.hidden = !next;
+    found.textContent = `${many(fitting.length, 'job')}${next ? ', and older ones' : ''}`;
+  }
+
+  load(null);
+  const filter = (id, label, input) => el('div', { class: 'field' }, el('label', { htmlFor: id }, label), input);
+  return {
+    title: 'Jobs',
+    elements: [
+      el('h1', {}, 'Jobs'),
+      el('section', { class: 'card', 'aria-label': 'Filters' }, el('div', { class: 'row' },
+        filter('filter-words', 'Search', words), filter('filter-status', 'Status', status), filter('filter-model', 'Model', model), filter('filter-since', 'Since', since))),
+      el('section', { class: 'card', 'aria-label': 'Jobs' }, found, table, more),
+    ],
+    close: () => {
+      ending.abort();
+      clearTimeout(timer);
+    },
+  };
+}
+
+export function batchView({ id, trouble }) {
+  const ending = new AbortController();
+  const cells = new Map();
+  let timer = null;
+  const said = el('p', { class: 'muted', role: 'status' });
+  const grid = el('ul', { class: 'grid' });
+  const compare = el('a', { class: 'button', hidden: true }, 'Both curves over each other');
+  const place = el('div');
+  const unseen = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      unseen.unobserve(entry.target);
+      sketch(entry.target.dataset.job);
+    }
+  }, { rootMargin: '200px' });
+
+  async function sketch(job) {
+    const cell = cells.get(job);
+    try {
+      const answer = await ask(`/jobs/${job}`, { accept: 'application/x-npy', signal: ending.signal });
+      const { rows, columns, values } = readArray(await answer.arrayBuffer());
+      cell.curve = Float32Array.from({ length: rows }, (_, row) => values[row * columns]);
+      cell.draw();
+      cell.peak.textContent = `highest ${score(cell.curve.reduce((a, b) => Math.max(a, b), 0))}`;
+    } catch (error) {
+      if (!ending.signal.aborted) cell.peak.textContent = 'its scores can\'t be had';
+    }
+  }
+
+  async function load() {
+    try {
+      const batch = await json(`/batches/${id}`, { signal: ending.signal });
+      const counts = Object.entries(batch.counts).filter(([, number]) => number);
+      said.replaceChildren(chip(batch.status), ` ${counts.map(([status, number]) => `${count(number)} ${status}`).join(', ')}`);
+      for (const job of batch.jobs) {
+        let cell = cells.get(job.id);
+        if (!cell) {
+          cell = makeCell(job);
+          cells.set(job.id, cell);
+          grid.append(cell.element);
+        }
+        cell.status.replaceChildren(chip(job.status));
+        if (job.status !== 'succeeded') cell.peak.textContent = progressOf(job);
+        else if (!cell.isDone) {
+          cell.isDone = true;
+          unseen.observe(cell.element);
+        }
+      }
+      const [a, b] = batch.jobs;
+      if (batch.jobs.length === 2 && a.features_sha256 && a.features_sha256 === b.features_sha256 && batch.status === 'succeeded') {
+        compare.href = `#/job/${a.id}?with=${b.id}`;
+        compare.hidden = false;
+      }
+      if (['queued', 'running'].includes(batch.status)) timer = setTimeout(load, batch.jobs.length > 500 ? 5000 : 1200);
+    } catch (error) {
+      if (!ending.signal.aborted) place.replaceChildren(trouble(error));
+    }
+  }
+
+  load();
+  return {
+    title: 'Batch',
+    elements: [el('div', { class: 'row spread' }, el('h1', {}, 'Batch'), compare), said, place, grid],
+    dressed: () => cells.forEach((cell) => cell.draw()),
+    close: () => {
+      ending.abort();
+      unseen.disconnect();
+      clearTimeout(timer);
+    },
+  };
+}
+
+function makeCell(job) {
+  const canvas = el('canvas', { 'aria-hidden': 'true' });
+  const cell = { status: el('span'), peak: el('span', { class: 'muted small' }), curve: null, isDone: false };
+  cell.draw = nextFrame(() => drawSketch(canvas, cell.curve));
+  cell.element = el('li', { 'data-job': job.id }, el('a', { href: `#/job/${job.id}` },
+    el('span', { class: 'name' }, nameOf(job)), canvas,
+    el('span', { class: 'row spread' }, cell.status, cell.peak),
+    el('span', { class: 'muted small' }, `${job.model}${job.snippets ? `, ${many(job.snippets, 'snippet')}` : ''}`)));
+  return cell;
+}
+
+function drawSketch(canvas, curve) {
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  const context = canvas.getContext('2d');
+  context.scale(ratio, ratio);
+  context.fillStyle = colour('inset');
+  context.fillRect(0, 0, width, height);
+  if (!curve) return;
+  const pyramid = new Pyramid(curve);
+  for (let x = 0; x < width; x += 1) {
+    pyramid.look((x / width) * curve.length, ((x + 1) / width) * curve.length);
+    context.fillStyle = colour(pyramid.most >= 0.5 ? 'alert' : 'accent');
+    context.fillRect(x, height - 1 - pyramid.most * (height - 4), 1, pyramid.most * (height - 4) + 1);
+  }
+}

@@ -1,0 +1,351 @@
+"""The web page as people use it, in Chromium: the sample by keys alone, a queue, a failure, a batch, a key, a video, downloads.
+
+PICTURES=folder keeps a picture of each of them, in light and dark, wide and on a phone.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import time
+
+from support.harness import ROOT, VIGIL, check, contains, equal, finish, group, need, note, scratch, skip
+from support.browser import PROGRAM, Browser
+from support.process import Server
+
+need("browser", "numpy", "requests")
+
+import numpy  # noqa: E402
+import requests  # noqa: E402
+
+if not PROGRAM:
+    skip("the page in a browser", "needs chromium (INSTALL=1 installs it)")
+    finish()
+
+SAMPLE = ROOT / "deploy/demo/sample.npy"
+sample = numpy.load(SAMPLE).astype(numpy.float32)
+noise = numpy.random.default_rng(25)
+DONE = "document.querySelector('#summary-title')"
+
+
+def axe():
+    """The source of axe-core, which a package of PyPI carries; None without it."""
+    for name in ("axe_playwright_python", "axe_core_python"):
+        if (spec := importlib.util.find_spec(name)) and spec.origin:
+            if (file := pathlib.Path(spec.origin).parent / "axe.min.js").is_file():
+                return file.read_text()
+    return None
+
+
+AXE = axe()
+
+
+def video(rows):
+    """Scenes with more or less noise, so that there are scores of all heights."""
+    tiles = numpy.concatenate([sample] * (rows // len(sample) + 1))[:rows]
+    return tiles + noise.normal(0, 0.4, tiles.shape).astype(numpy.float32)
+
+
+def npy(array):
+    path = scratch() / "features.npy"
+    numpy.save(path, array.astype(numpy.float32))
+    return path.read_bytes()
+
+
+def post(server, array, query="", **fields):
+    headers = {"Content-Type": "application/x-npy", **{name.replace("_", "-"): value for name, value in fields.items()}}
+    answer = requests.post(f"{server.url}/score{query}", data=npy(array), headers=headers, timeout=120)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def fit(browser, name):
+    """WCAG 2.2 AA by axe-core, in light and dark, wide and on a phone."""
+    for theme in ("light", "dark"):
+        for width in (1280, 390):
+            browser.media(prefers_color_scheme=theme)
+            browser.size(width, 900)
+            browser.listen(0.2)
+            if pictures := os.environ.get("PICTURES"):
+                browser.shot(f"{pictures}/{name.replace(' ', '-')}.{theme}.{width}.png", whole=False)
+            wide = browser.js("document.documentElement.scrollWidth - innerWidth")
+            check(f"{name}, {theme}, {width} wide: does not scroll sideways", wide <= 0, wide)
+            if AXE is None:
+                continue
+            browser.js(AXE + "; 0")
+            found = browser.js(
+                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+                ".then(found => found.violations.map(one => one.id + ': ' + one.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | ')))"
+            )
+            equal(f"{name}, {theme}, {width} wide: axe finds nothing", found, [])
+    browser.media(prefers_color_scheme="light")
+    browser.size(1280, 900)
+
+
+def clean(browser, server, name, but=()):
+    """No error in the console, and nobody else was asked for anything."""
+    equal(f"{name}: console", [one for one in browser.faults() if not any(part in one for part in but)], [])
+    equal(f"{name}: hosts", browser.hosts(), {f"{server.host}:{server.port}"})
+
+
+def tab_to(browser, text):
+    """Tab until the focus is on what says this."""
+    for _ in range(60):
+        browser.key("Tab")
+        if browser.js("(document.activeElement.textContent || document.activeElement.ariaLabel || '').trim()") == text:
+            return True
+    return False
+
+
+if AXE is None:
+    skip("WCAG by axe-core", "needs axe-playwright-python, as make validate installs it")
+
+with Server() as server, Browser() as browser:
+    with group("the sample by keys alone"):
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('#recent-title + a')")
+        contains("says that the model is a demo", browser.until("document.querySelector('.notice')?.textContent"), "made-up scenes")
+        check("the button is reached by Tab", tab_to(browser, "Score the sample"))
+        browser.key("Enter")
+        browser.until(DONE)
+        rows = browser.js("[...document.querySelectorAll('.events tbody tr')].map(row => row.children[2].textContent)")
+        equal("what is in the sample", rows, ["step", "oscillation"])
+        equal("its title", browser.js("document.title"), "sample.npy · Vigil")
+        browser.key("k")
+        equal("K goes to an event", browser.js("document.querySelector('tr.selected').children[2].textContent"), "step")
+        browser.key("k")
+        equal("and on", browser.js("document.querySelector('tr.selected').children[2].textContent"), "oscillation")
+        browser.key("j")
+        contains("why", browser.js("document.querySelector('#why-title').textContent"), "step")
+        browser.js("document.querySelector('.plot').focus()")
+        before = browser.js("document.querySelector('.plot').ariaValueNow")
+        browser.key("ArrowRight")
+        equal("the cursor moves on", int(browser.js("document.querySelector('.plot').ariaValueNow")), int(before) + 1)
+        contains("and is read out", browser.js("document.querySelector('.plot').ariaValueText"), "snippet", "anomaly")
+        for _ in range(3):
+            browser.key("ArrowUp")
+        equal("the threshold rises", browser.js("document.querySelector('#threshold-number').value"), "0.53")
+        browser.key("+")
+        link = browser.until("location.hash.includes('t=0.53') && location.hash.includes('from=') && location.href")
+        browser.open("about:blank")
+        browser.open(link)
+        browser.until(DONE)
+        equal("the link brings the threshold back", browser.js("document.querySelector('#threshold-number').value"), "0.53")
+        check("and the stretch", browser.until("location.hash.includes('from=')"))
+        fit(browser, "a job")
+    clean(browser, server, "the sample")
+
+    with group("the mouse"):
+        browser.open("about:blank")
+        browser.open(link.split("?")[0])
+        browser.until(DONE)
+        browser.js("document.querySelector('.plot').scrollIntoView({block: 'center'})")
+        x, y = browser.js("(() => { const b = document.querySelector('.plot').getBoundingClientRect(); return [b.x, b.y]; })()")
+        browser.drag([(x + 500, y + 10 + 100), (x + 500, y + 10 + 60), (x + 500, y + 10 + 20)])
+        equal("the line is dragged", float(browser.js("document.querySelector('#threshold-number').value")), 0.9)
+        browser.mouse("mouseMoved", x + 700, y + 40)
+        contains("values under the pointer", browser.until("document.querySelector('.tip:not([hidden])')?.textContent"), "Snippet", "frames", "anomaly")
+        browser.drag([(x + 300, y + 300)])
+        check("a click moves the cursor", browser.until("Number(document.querySelector('.plot').ariaValueNow) > 0"))
+        browser.drag([(x + 300, y + 300)])
+        browser.mouse("mouseWheel", x + 600, y + 50, deltaX=0, deltaY=-300)
+        check("the wheel zooms", browser.until("location.hash.includes('from=')"))
+        browser.click(".toggles button:nth-of-type(2)")
+        check("a class is hidden", browser.until("location.hash.includes('hide=rise')"))
+    clean(browser, server, "the mouse")
+
+    with group("events are cut as the server cuts them"):
+        rows = video(700)
+        chance = random.Random(25)
+        differ = []
+        for _ in range(25):
+            threshold = chance.choice([0, 1, 0.5, round(chance.random(), 3), chance.random()])
+            leave = chance.choice([None, round(threshold * chance.random(), 3)])
+            cut = {"threshold": threshold, "leave": leave, "min": chance.choice([1, 1, 2, 5]), "gap": chance.choice([0, 1, 4, 20])}
+            query = f"?threshold={threshold}&min_snippets={cut['min']}&merge_gap={cut['gap']}" + (f"&leave={leave}" if leave is not None else "")
+            job = post(server, rows, query, Prefer="wait=60")
+            found = browser.js(
+                f"Promise.all([import('/page/scores.js'), fetch('/jobs/{job['id']}').then(a => a.json())]).then(([m, job]) =>"
+                f" m.cutEvents(m.Scores.ofResult(job.result), {json.dumps(cut)}).map(e => [e.start, e.end, e.label, e.score]))"
+            )
+            wanted = [[one["start"], one["end"], one["label"]] for one in job["result"]["segments"]]
+            heights = all(numpy.float32(one["score"]) == numpy.float32(mine[3]) for one, mine in zip(job["result"]["segments"], found))
+            if [one[:3] for one in found] != wanted or not heights:
+                differ.append((cut, found[:3], wanted[:3]))
+        equal("25 settings", differ, [])
+
+    with group("several files, and texts that would be HTML"):
+        folder = scratch()
+        name = "<img src=x onerror=document.title='caught'>"
+        numpy.save(folder / "one.npy", sample)
+        numpy.save(folder / "two.npy", video(300))
+        browser.open("about:blank")
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('#recent-title')")
+        browser.files("#files", [folder / "one.npy", folder / "two.npy"])
+        equal("both are listed", browser.until("document.querySelectorAll('.chosen li').length"), 2)
+        browser.until("document.querySelector('.drop .row:not([hidden]) button.primary')")
+        browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent.startsWith('Score 2')).click()")
+        browser.until("location.hash.startsWith('#/batch/')")
+        browser.until("[...document.querySelectorAll('.grid li')].filter(one => one.textContent.includes('highest')).length === 2")
+        fit(browser, "a batch")
+        job = post(server, sample, "?fps=30&name=" + requests.utils.quote(name), Prefer="wait=60")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until(DONE)
+        equal("a name is a text", browser.js("document.querySelector('h1').textContent"), name)
+        browser.open(f"{server.url}/#/jobs")
+        browser.until("document.querySelectorAll('tbody tr').length > 2")
+        equal("in the list too", browser.js("document.querySelectorAll('main img').length"), 0)
+        browser.js("document.querySelector('#filter-words').value = 'img'; document.querySelector('#filter-words').dispatchEvent(new Event('input'))")
+        equal("the search", browser.until("document.querySelectorAll('tbody tr').length"), 1)
+        fit(browser, "the list")
+
+    with group("what is dropped"):
+        browser.open("about:blank")
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('#recent-title')")
+        browser.js(
+            "(() => { const all = new DataTransfer(); all.items.add(new File(['a,b\\n1,2\\n'], 'table.csv'));"
+            " document.querySelector('.drop').dispatchEvent(new DragEvent('drop', {dataTransfer: all, bubbles: true, cancelable: true})); })()"
+        )
+        browser.until("document.querySelectorAll('.chosen li').length === 1")
+        fit(browser, "the start")
+        browser.key("Enter")
+        contains("a refusal in the server's words", browser.until("document.querySelector('.drop [role=alert]')?.textContent"), "CSV")
+        check("the file is still there", browser.js("document.querySelectorAll('.chosen li').length === 1"))
+    clean(browser, server, "uploads", but=["422"])
+
+    with group("downloads"):
+        folder = scratch()
+        browser.downloads(folder)
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        browser.until(DONE)
+        for label, ending in (("JSON", "json"), ("npy", "npy"), ("Scores, CSV", "scores.csv"), ("Events, CSV", "events.csv"), ("SRT", "srt"), ("VTT", "vtt"), ("Report", "html")):
+            browser.js(f"[...document.querySelectorAll('section button')].find(one => one.textContent === '{label}').click()")
+            end = time.monotonic() + 60
+            while not (found := [one for one in folder.iterdir() if one.name.endswith("." + ending)]) and time.monotonic() < end:
+                browser.listen(0.1)
+            check(f"{label} comes", found, list(folder.iterdir()))
+        files = {".".join(one.name.split(".")[-2:] if one.name.endswith(".csv") else one.name.split(".")[-1:]): one for one in folder.iterdir()}
+        result = job["result"]
+        equal("JSON is the server's", json.loads(files["json"].read_text())["result"]["coarse"], result["coarse"])
+        rows = numpy.genfromtxt(files["scores.csv"], delimiter=",", names=True)
+        check("each score reads back to the same float32", (rows["coarse"].astype(numpy.float32) == numpy.array(result["coarse"], numpy.float32)).all())
+        equal("rows of events", len(files["events.csv"].read_text().splitlines()), len(result["segments"]) + 1)
+        equal("cues", files["srt"].read_text().count(" --> "), len(result["segments"]))
+        check("WebVTT begins as it has to", files["vtt"].read_text().startswith("WEBVTT\n\n"))
+        report = files["html"].read_text()
+        contains("the report", report, "Content-Security-Policy", "&lt;img src=x", result["segments"][0]["label"])
+        check("runs nothing and asks nobody", not any(part in report for part in ("<script", "<img src=x", "<link")))
+        browser.open(f"file://{files['html']}")
+        fit(browser, "the report")
+
+    with group("the description and the server"):
+        browser.open(server.url + "/docs")
+        browser.until("document.querySelectorAll('article.operation').length > 20")
+        with contextlib.suppress(ImportError):
+            import yaml
+
+            text = (ROOT / "openapi.yaml").read_text()
+            read = json.loads(browser.js("import('/page/yaml.js').then(m => fetch('/openapi.yaml').then(a => a.text()).then(t => JSON.stringify(m.readYAML(t))))"))
+            plain = lambda node: json.dumps(yaml.safe_load(text) if node is None else node, default=str, sort_keys=True)  # noqa: E731
+            # Times are texts in JSON, and keys of answers are texts in either.
+            equal("all of openapi.yaml is read", hashlib.sha256(plain(read).encode()).hexdigest(), hashlib.sha256(plain(json.loads(plain(None))).encode()).hexdigest())
+        fit(browser, "the description")
+        browser.open(server.url + "/#/server")
+        browser.until("document.querySelectorAll('.facts').length >= 3")
+        fit(browser, "the server")
+        browser.open(server.url + "/#/nowhere")
+        contains("a place that there is not", browser.until("document.querySelector('main h1')?.textContent"), "Nothing here")
+        browser.open(server.url + "/#/job/01M85BV3QAE4RGA8GVVP3465ME")
+        contains("a job that there is not", browser.until("document.querySelector('[role=alert]')?.textContent"), "01M85BV3QAE4RGA8GVVP3465ME")
+
+    with group("100,000 snippets"):
+        found = browser.js("""Promise.all([import('/page/scores.js'), import('/page/timeline.js')]).then(async ([{Scores, cutEvents}, {Timeline}]) => {
+          const labels = Array.from({length: 14}, (_, index) => `class ${index}`), rows = 100000;
+          const scores = new Scores(rows, labels);
+          const wave = (at) => Math.max(0, Math.sin(at / 900) * Math.sin(at / 37)) ** 2;
+          scores.add(0, Array.from({length: rows}, (_, at) => wave(at)), Array.from({length: rows}, (_, at) => labels.map((_, label) => wave(at + label * 5000))));
+          const timeline = new Timeline({seek() {}, threshold() {}, viewed() {}});
+          document.querySelector('main').replaceChildren(timeline.element);
+          timeline.show(scores);
+          const pass = async (act) => { const all = []; for (let turn = 0; turn < 90; turn += 1) { act(turn); await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); all.push(timeline.took); } all.sort((a, b) => a - b); return [all[45], all[85]]; };
+          const zoom = await pass((turn) => timeline.zoom(turn < 45 ? 0.85 : 1 / 0.85, 40000));
+          const line = await pass((turn) => { timeline.cut = {threshold: turn / 90, leave: null, min: 1, gap: 0}; const begun = performance.now(); timeline.events = cutEvents(scores, timeline.cut); timeline.cutting = performance.now() - begun; timeline.draw(); });
+          return {zoom, line, cutting: timeline.cutting, events: timeline.events.length};
+        })""")
+        note("ms of a frame, median and 95 of 100: zooming {zoom[0]:.1f} and {zoom[1]:.1f}, dragging the threshold {line[0]:.1f} and {line[1]:.1f}".format(**found))
+        check("are drawn", found["zoom"][0] > 0)
+    clean(browser, server, "the rest", but=["404", "422"])
+
+with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as server, Browser() as browser:
+    # What holds the worker until it is told to go: longer than any machine takes to open a page.
+    holders = [post(server, video(60_000), f"?priority=high&name=holder-{index}")["id"] for index in range(6)]
+    late = post(server, sample, "?deadline=0.01&name=late")["id"]
+    job = post(server, video(20_000), "?fps=25&name=waits")["id"]
+    browser.open(f"{server.url}/#/job/{job}")
+    contains("its place", browser.until("document.querySelector('section[aria-label=Progress] h2')?.textContent.includes('in the queue') && document.querySelector('section[aria-label=Progress] h2').textContent"), "Number")
+    fit(browser, "a queued job")
+    for holder in holders:
+        requests.delete(f"{server.url}/jobs/{holder}", timeout=30)
+    browser.until(DONE, 180)
+    equal("all of it came", browser.js("document.querySelector('.chip.succeeded')?.textContent"), "succeeded")
+    browser.open(f"{server.url}/#/job/{late}")
+    contains("a failure with its reason", browser.until("document.querySelector('[role=alert]')?.textContent"), "deadline")
+    fit(browser, "a failed job")
+    first = [post(server, video(60_000), f"?priority=high&name=again-{index}")["id"] for index in range(6)]
+    last = post(server, sample)["id"]
+    browser.open(f"{server.url}/#/job/{last}")
+    browser.until("[...document.querySelectorAll('main button')].some(one => one.textContent === 'Cancel')")
+    browser.js("[...document.querySelectorAll('main button')].find(one => one.textContent === 'Cancel').click()")
+    equal("cancelled by its button", browser.until("document.querySelector('.chip.cancelled')?.textContent"), "cancelled")
+    for holder in first:
+        requests.delete(f"{server.url}/jobs/{holder}", timeout=30)
+    clean(browser, server, "a queue")
+
+with group("a key"):
+    keys = scratch() / "keys"
+    keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()}\n")
+    with Server("--api-keys", keys) as server, Browser() as browser:
+        browser.open(server.url + "/")
+        browser.until("document.querySelector('dialog').open")
+        fit(browser, "the door")
+        browser.js("document.querySelector('#key').value = 'one'")
+        browser.click("#sign-in button.primary")
+        contains("the key opens it", browser.until("document.querySelector('#recent-title').parentNode.parentNode.textContent.includes('None yet') && 'in'"), "in")
+        browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent === 'Score the sample').click()")
+        browser.until(DONE)
+        equal("no cookie", browser.js("document.cookie"), "")
+        equal("not beyond the tab", browser.js("JSON.stringify(localStorage).includes('one')"), False)
+        browser.open(server.url + "/docs")
+        check("the description with it", browser.until("document.querySelectorAll('article.operation').length > 20"))
+        clean(browser, server, "a key", but=["401"])
+
+with group("a video beside the scores"):
+    film = scratch() / "film.webm"
+    made = shutil.which("ffmpeg") and subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10:duration=45", "-c:v", "libvpx", "-g", "10", str(film)],
+        capture_output=True, timeout=300).returncode == 0  # fmt: skip
+    if not made:
+        skip("a video beside the scores", "needs ffmpeg with libvpx")
+    else:
+        with Server() as server, Browser() as browser:
+            job = post(server, sample, "?fps=30", Prefer="wait=60")
+            browser.open(f"{server.url}/#/job/{job['id']}")
+            browser.until(DONE)
+            browser.files(".video input", [film])
+            browser.until("document.querySelector('video').readyState > 1")
+            browser.key("k")
+            second = job["result"]["segments"][0]["start_seconds"]
+            check("an event seeks", browser.until(f"Math.abs(document.querySelector('video').currentTime - {second}) < 0.2"))
+            browser.js("document.querySelector('video').currentTime = 30")
+            equal("the video moves the cursor", browser.until("document.querySelector('.plot').ariaValueNow === '56' && '56'"), "56")
+            check("pictures along the strip", browser.until("!document.querySelector('.thumbs').hidden"))
+            clean(browser, server, "a video")
+
+finish()
