@@ -19,7 +19,7 @@ if ! [ -x "$venv/bin/python" ]; then python3 -m venv "$venv"; fi
 "$venv/bin/pip" install -q torch onnx onnxruntime openvino nncf numpy pillow av opencv-python-headless
 
 scene="testsrc2=size=1280x720:rate=30:duration=${SECONDS_OF_VIDEO:-16},noise=alls=12:allf=t"
-ffmpeg -v error -nostdin -f lavfi -i "$scene" -c:v libx264 -crf 23 -pix_fmt yuv420p "$work/clip.mp4"
+ffmpeg -v error -nostdin -f lavfi -i "$scene" -c:v libx264 -b:v 4M -pix_fmt yuv420p "$work/clip.mp4"
 "$venv/bin/python" -B "$shared/golden/make_checkpoint.py" --config ucf --seed 1 --out "$work/ucf.pth"
 "$vigil" import "$work/ucf.pth" --keep-image-tower --compute float32,bfloat16,int8 --output "$work/ucf.safetensors" >/dev/null
 "$venv/bin/python" -B -W ignore "$shared/golden/image_reference.py" export "$work/image.onnx" >/dev/null 2>&1
