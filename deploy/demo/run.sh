@@ -143,4 +143,5 @@ echo
 kill -TERM "$server"
 wait "$server" || fail 'the server did not stop well'
 server=''
+echo "To see it in a browser: $VIGIL serve, and http://127.0.0.1:8080, where Score the sample is."
 echo "The server has stopped. The demo worked."
