@@ -83,7 +83,9 @@ struct EmbeddedModelTests {
         #expect(model.classes.labels == SceneEvent.labels)
         let scorer = Scorer(model: model)
         return Evaluation(
-            try Self.tested.get().map { evaluated($0.clip, scorer.logits(of: $0.features), classes: SceneEvent.labels) },
+            try Self.tested.get().map {
+                evaluated($0.clip, scorer.logits(of: $0.features), classes: SceneEvent.labels)
+            },
             classes: SceneEvent.labels, normalTruth: false)
     }
 
