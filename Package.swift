@@ -57,6 +57,10 @@ let package = Package(
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
         .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
+        .target(
+            name: "Scenes",
+            dependencies: ["Datasets", "Extraction", "Formats", "Frames", "Platform", "Tensors", "VadCLIP"],
+            swiftSettings: optimisedSwift),
         .target(name: "Frames", dependencies: ["CKernels", "Formats", "Platform"], swiftSettings: optimisedSwift),
         .target(name: "Video", dependencies: ["Formats", "Frames", "Platform"]),
         .target(
@@ -114,7 +118,7 @@ let package = Package(
             dependencies: [
                 "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "SQLiteStore", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
+                "Platform", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -167,13 +171,19 @@ let package = Package(
             name: "DatasetsTests",
             dependencies: ["TestSupport", "CLIP", "Datasets", "Formats", "Platform", "Tensors", "VadCLIP"]),
         .testTarget(
+            name: "ScenesTests",
+            dependencies: [
+                "TestSupport", "CLIP", "Datasets", "Extraction", "Formats", "Frames", "Platform", "Scenes", "Tensors",
+                "VadCLIP",
+            ]),
+        .testTarget(
             name: "EvaluationTests",
             dependencies: ["TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "VadCLIP"]),
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "TestSupport", "CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "Training",
-                "VadCLIP",
+                "TestSupport", "CLIP", "Datasets", "Evaluation", "Extraction", "Formats", "Frames", "JSON", "Platform",
+                "Scenes", "Tensors", "Training", "VadCLIP",
             ]),
         .testTarget(name: "TracingTests", dependencies: ["TestSupport", "Platform", "Tracing"]),
         .testTarget(

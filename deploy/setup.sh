@@ -22,6 +22,9 @@ for purpose in "$@"; do
             ;;
         demo)
             command -v curl >/dev/null || need curl
+            command -v ffmpeg >/dev/null || need ffmpeg
+            # What keeps ffmpeg from all else.
+            command -v bwrap >/dev/null || want bubblewrap
             ;;
         test)
             command -v curl >/dev/null || want curl

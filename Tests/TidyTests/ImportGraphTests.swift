@@ -10,7 +10,7 @@ struct ImportGraphTests {
         "vigil": [
             "API", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
             "Frames", "SQLiteStore",
-            "Scoring",
+            "Scenes", "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
             "Tracing", "Video", "Webhooks",
@@ -26,6 +26,7 @@ struct ImportGraphTests {
         ],
         "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
+        "Scenes": ["Datasets", "Extraction", "Formats", "Frames", "Platform", "Tensors", "VadCLIP"],
         "Evaluation": ["Datasets", "JSON", "Platform", "VadCLIP"],
         "Datasets": ["Formats", "Platform", "Tensors", "VadCLIP"],
         "VadCLIP": ["CLIP", "Formats", "JSON", "Platform", "Tensors"],

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VadCLIP
 
-@testable import Datasets
+@testable import Scenes
 @testable import Training
 
 @Suite("Text without a learned prompt")
@@ -22,7 +22,7 @@ struct HandWrittenTextTests {
     func scenes() throws {
         let folder = try ScratchFolder()
         let scenes = try SceneFolder(making: folder.path + "/scenes", seed: 3)
-        _ = try scenes.write(training: 2, test: 2)
+        try scenes.writeTextTower()
         let source = try CheckpointSource(clip: MappedFile(path: scenes.path(of: .tower)))
         let tower = try source.textTower(width: SceneWorld.width, prefix: 10, postfix: 10)
         let words = try LabelTokens.handWrittenPrompt(vocabulary: SceneVocabulary.text)

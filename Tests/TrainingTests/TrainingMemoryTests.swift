@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import VadCLIP
 
-@testable import Datasets
+@testable import Scenes
 @testable import Training
 
 @Suite("The memory of a training")
@@ -13,7 +13,7 @@ struct TrainingMemoryTests {
     func parts() throws {
         let folder = try ScratchFolder()
         let scenes = try SceneFolder(making: folder.path + "/scenes", seed: 3)
-        _ = try scenes.write(training: 1, test: 1)
+        try scenes.writeTextTower()
         let file = try MappedFile(path: scenes.path(of: .tower))
         let clip = try CheckpointSource(clip: file)
         let model = ModelConfiguration(

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Vigil, serves the embedded model on a free port, uploads the sample, shows the job and its segments beside what
-# is in the sample, and stops.
+# Builds Vigil, makes features of the sample video, serves the embedded model on a free port, uploads them, shows the job and
+# its segments beside what is in the video, and stops.
 #
 # VIGIL names a binary to try in place of one that is built here.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 # One event is one segment, though a snippet in its middle scores lower.
 query='fps=30&threshold=0.5&leave=0.3&min_snippets=2&merge_gap=3'
-sample=deploy/demo/sample.npy
+sample=deploy/demo/sample.mp4
 truth=deploy/demo/sample.csv
 
 if [ -z "${VIGIL:-}" ]; then
@@ -59,6 +59,11 @@ listening() {
 ready() { curl -sf -o "$scratch/ready" "$url/readyz"; }
 
 echo
+echo "\$ vigil extract --model Sources/CResources/demo.safetensors --output FEATURES $sample"
+"$VIGIL" extract --model Sources/CResources/demo.safetensors --output "$scratch/features" "$sample" ||
+    fail 'the features of the video'
+
+echo
 echo "\$ vigil serve --port 0 --state STATE"
 "$VIGIL" serve --port 0 --state "$scratch/state" >"$scratch/log" 2>&1 </dev/null &
 server=$!
@@ -67,8 +72,8 @@ wait_for ready
 echo "$url is ready: $(cat "$scratch/ready")"
 
 echo
-echo "\$ curl -F features=@$sample '$url/score?$query'"
-curl -sS -f -F "features=@$sample" -D "$scratch/head" -o "$scratch/queued" "$url/score?$query" || fail 'the upload'
+echo "\$ curl -F features=@FEATURES/sample.npy '$url/score?$query'"
+curl -sS -f -F "features=@$scratch/features/sample.npy" -D "$scratch/head" -o "$scratch/queued" "$url/score?$query" || fail 'the upload'
 cat "$scratch/queued"
 path="$(tr -d '\r' <"$scratch/head" | sed -n 's/^[Ll]ocation: //p')"
 [ -n "$path" ] || fail 'the answer has no Location'
@@ -98,35 +103,32 @@ awk -F '[,:]' '
             value["end_seconds"], value["score"], value["label"]
     }' "$scratch/segments"
 
-# Snippets are 16 frames. Overlap is the share of the snippets of either that are in both.
+# Snippets are 16 frames, 30 of which are a second. Overlap is the share of the time of either that is in both.
 echo
-echo "What is in the sample ($truth), and the segment that overlaps it most:"
+echo "What is in the video ($truth), and the segment that overlaps it most:"
 awk -F '[,:]' '
-    BEGIN { printf "  %-13s %-10s %-10s %-13s %-10s %-10s %s\n", "event", "snippet", "up to", "segment", "snippet", "up to",
-        "overlap" }
+    BEGIN { printf "  %-10s %-8s %-8s %-10s %-8s %-8s %s\n", "event", "from s", "to s", "segment", "from s", "to s", "overlap" }
     FNR == NR {
         for (i = 1; i < NF; i += 2) value[$i] = $(i + 1)
-        n++; from[n] = value["start"]; to[n] = value["end"]; label[n] = value["label"]
-        for (s = from[n]; s < to[n]; s++) found[s] = 1
+        n++; from[n] = 16 * value["start"]; to[n] = 16 * value["end"]; label[n] = value["label"]
         next
     }
     FNR > 1 && $3 != "" {
-        start = $3 / 16; end = $4 / 16; best = 0; at = 0; events++
+        start = $3; end = $4; best = 0; at = 0; events++
         for (i = 1; i <= n; i++) {
             low = from[i] > start ? from[i] : start; high = to[i] < end ? to[i] : end
             share = (high - low) / (to[i] - from[i] + end - start - (high - low))
             if (high > low && share > best) { best = share; at = i }
         }
-        for (s = start; s < end; s++) { all[s] = 1; if (s in found) both++ }
-        if (at) printf "  %-13s %-10d %-10d %-13s %-10d %-10d %.0f%%\n", $2, start, end, label[at], from[at], to[at], 100 * best
-        else printf "  %-13s %-10d %-10d %s\n", $2, start, end, "none"
-        hits += best >= 0.5 && label[at] == $2
+        if (at) printf "  %-10s %-8.1f %-8.1f %-10s %-8.1f %-8.1f %.0f%%\n", $2, start / 30, end / 30, label[at], from[at] / 30,
+            to[at] / 30, 100 * best
+        else printf "  %-10s %-8.1f %-8.1f %s\n", $2, start / 30, end / 30, "none"
+        used[at] = 1; hits += at && label[at] == $2; sum += best
     }
     END {
-        for (s in found) all[s] = 1
-        for (s in all) either++
-        printf "  %d of %d events have a segment of their own label that overlaps by half or more;", hits, events
-        printf " of all snippets in events or segments, %.0f%% are in both\n", 100 * both / either
+        for (i = 1; i <= n; i++) others += !(i in used)
+        printf "  %d of %d events are found and rightly named, the mean overlap is %.0f%%, and %d segments are of nothing\n", hits,
+            events, 100 * sum / events, others
     }' "$scratch/segments" "$truth"
 
 echo

@@ -136,11 +136,11 @@ extension ImageTower {
         /// Projection to the features, [width, outputWidth].
         public static let projection = prefix + "proj"
         /// Prefix of the LayerNorm before the blocks.
-        static let firstNorm = prefix + "ln_pre"
+        public static let firstNorm = prefix + "ln_pre"
         /// Prefix of the LayerNorm behind them.
-        static let lastNorm = prefix + "ln_post"
+        public static let lastNorm = prefix + "ln_post"
 
         /// Prefix of a block's tensors.
-        static func block(_ layer: Int) -> String { prefix + "transformer.resblocks.\(layer)" }
+        public static func block(_ layer: Int) -> String { prefix + "transformer.resblocks.\(layer)" }
     }
 }

@@ -131,10 +131,15 @@ public struct ImageTower: Sendable {
 }
 
 /// CLIP's colours: a value that the tower takes is (byte / 255 - mean) / deviation.
-enum Colours {
+public enum Colours {
     /// About the mean of all colours' bytes. Weights of fewer bits are a little off, and what they multiply is best around 0:
     /// the errors of a patch's many bytes of about one brightness would add up.
     static let centre: Float = 115
+
+    /// What the tower takes for each byte of red, of green and of blue.
+    public static var values: [[Float]] {
+        (0..<3).map { colour in (0..<256).map { Float((Double($0) / 255 - mean[colour]) / deviation[colour]) } }
+    }
 
     static let mean: [Double] = [0.481_454_66, 0.457_827_5, 0.408_210_73]
     static let deviation: [Double] = [0.268_629_54, 0.261_302_58, 0.275_777_11]

@@ -25,9 +25,16 @@ final class LocalLayer {
     private let expanded: MatrixView
     private let hidden: MatrixView
     private let partials: [MatrixView]
+    /// Whether nobody reads any row of a sample's output but its first.
+    private let isOfFirst: Bool
 
-    init(_ index: Int, in memory: TrainedMemory, group: Group) {
-        let (d, name) = (group.model.width, "temporal.resblocks.\(index)")
+    /// The layer whose tensors' names begin so.
+    ///
+    /// - Parameter isOfFirst: whether it is made for each sample's first row alone; the window has all rows then
+    init(_ name: String, in memory: TrainedMemory, group: Group, isOfFirst: Bool = false) {
+        let d = group.model.width
+        precondition(!isOfFirst || group.model.window >= group.model.length, "the first row looks at all")
+        self.isOfFirst = isOfFirst
         self.group = group
         kernels = memory.kernels
         attention = MergedAttention(name + ".attn", width: d, in: memory)
@@ -59,17 +66,31 @@ final class LocalLayer {
         }
     }
 
+    /// Those of a sample's rows, or of a window's, whose output is read.
+    private func read(_ rows: Range<Int>) -> Range<Int> {
+        isOfFirst ? rows.lowerBound..<rows.lowerBound + 1 : rows
+    }
+
+    /// Those rows of `count` samples.
+    private func read(_ x: MatrixView, of count: Int) -> MatrixView {
+        let all = x.rows(0..<count * group.model.length)
+        return isOfFirst ? all.everyRow(of: group.model.length) : all
+    }
+
     /// One sample's rows of `input`, into those of `output`.
-    func run(_ rows: Range<Int>, into output: MatrixView) {
-        let (x, n) = (input.rows(rows), normed.rows(rows))
-        kernels.layerNorm(x, gain: attentionNorm.gain.weight, shift: attentionNorm.shift.weight, into: n)
-        attention.asking.run(n, into: asking.rows(rows))
+    func run(_ all: Range<Int>, into output: MatrixView) {
+        let rows = read(all)
+        let x = input.rows(rows)
+        kernels.layerNorm(
+            input.rows(all), gain: attentionNorm.gain.weight, shift: attentionNorm.shift.weight, into: normed.rows(all))
+        attention.asking.run(normed.rows(rows), into: asking.rows(rows))
         let scale = 1 / Float(x.columns).squareRoot()
-        for window in windows(rows) {
-            let scores = weights.rows(window).columns(0..<window.count)
-            kernels.dots(asking.rows(window), normed.rows(window), scale: scale, into: scores)
+        for window in windows(all) {
+            let own = read(window)
+            let scores = weights.rows(own).columns(0..<window.count)
+            kernels.dots(asking.rows(own), normed.rows(window), scale: scale, into: scores)
             kernels.softmax(scores)
-            kernels.product(scores, normed.rows(window), into: mixed.rows(window))
+            kernels.product(scores, normed.rows(window), into: mixed.rows(own))
         }
         let (mid, after) = (middle.rows(rows), normedMiddle.rows(rows))
         attention.output.run(mixed.rows(rows), into: mid, residual: x)
@@ -81,7 +102,8 @@ final class LocalLayer {
 
     /// One sample's gradient by the output, `scratch.outgoing`, to that by the input, `scratch.incoming`.
     func runBackward(_ sample: Int, _ scratch: LocalGradients, product: MatrixView, thread: Int) {
-        let rows = group.rows(sample)
+        let all = group.rows(sample)
+        let rows = read(all)
         let (out, mid, wide) = (scratch.outgoing.rows(rows), scratch.middle.rows(rows), scratch.expanded.rows(rows))
         let part = partials.map { $0.rows(sample..<sample + 1) }
         for sum in part { sum.fill(0) }
@@ -91,13 +113,15 @@ final class LocalLayer {
         kernels.layerNormBackward(
             middle.rows(rows), gain: feedForwardNorm.gain.weight, dy: mid, into: mid, residual: out,
             sums: (part[0], part[1]))
-        let (toMixed, toNormed) = (scratch.mixed[thread], scratch.normed[thread])
+        let (toMixed, toNormed) = (scratch.mixed[thread].rows(0..<rows.count), scratch.normed[thread])
         attention.output.runBackward(mid, into: toMixed)
-        windowsBackward(rows, toMixed: toMixed, toNormed: toNormed, scratch, product: product, thread: thread)
-        attention.asking.runBackward(scratch.asking.rows(rows), into: toNormed, residual: toNormed)
+        windowsBackward(all, toMixed: toMixed, toNormed: toNormed, scratch, product: product, thread: thread)
+        let asked = toNormed.rows(0..<rows.count)
+        attention.asking.runBackward(scratch.asking.rows(rows), into: asked, residual: asked)
+        if isOfFirst { scratch.middle.rows(rows.upperBound..<all.upperBound).fill(0) }
         kernels.layerNormBackward(
-            input.rows(rows), gain: attentionNorm.gain.weight, dy: toNormed, into: scratch.incoming.rows(rows),
-            residual: mid, sums: (part[2], part[3]))
+            input.rows(all), gain: attentionNorm.gain.weight, dy: toNormed, into: scratch.incoming.rows(all),
+            residual: scratch.middle.rows(all), sums: (part[2], part[3]))
     }
 
     /// From the gradient of what was attended to, to those of what was asked for and, for now, of the normed rows.
@@ -108,29 +132,30 @@ final class LocalLayer {
         let scale = 1 / Float(toMixed.columns).squareRoot()
         for window in windows(rows) {
             let own = window.lowerBound - rows.lowerBound..<window.upperBound - rows.lowerBound
-            let scores = weights.rows(window).columns(0..<window.count)
-            let slopes = scratch.scores[thread].rows(0..<window.count).columns(0..<window.count)
-            let (normed, asked) = (normed.rows(window), scratch.asking.rows(window))
-            kernels.dots(toMixed.rows(own), normed, into: slopes)
+            let (read, mixed) = (read(window), read(own))
+            let scores = weights.rows(read).columns(0..<window.count)
+            let slopes = scratch.scores[thread].rows(0..<read.count).columns(0..<window.count)
+            let (normed, asked) = (normed.rows(window), scratch.asking.rows(read))
+            kernels.dots(toMixed.rows(mixed), normed, into: slopes)
             kernels.softmaxBackward(scores, scale: scale, gradient: slopes)
             kernels.product(slopes, normed, into: asked)
-            kernels.transposedProduct(scores, toMixed.rows(own), into: toNormed.rows(own), scratch: product)
+            kernels.transposedProduct(scores, toMixed.rows(mixed), into: toNormed.rows(own), scratch: product)
             kernels.transposedProduct(
-                slopes, asking.rows(window), into: toNormed.rows(own), adding: true, scratch: product)
+                slopes, asking.rows(read), into: toNormed.rows(own), adding: true, scratch: product)
         }
     }
 
     /// The weights' gradients of `count` samples, in parts, once all of them have gone backwards.
     func gradient(_ count: Int, _ scratch: LocalGradients) -> [GradientTask] {
-        let rows = 0..<count * group.model.length
+        func rows(_ x: MatrixView) -> MatrixView { read(x, of: count) }
         let norms = [
             feedForwardNorm.gain.gradient, feedForwardNorm.shift.gradient, attentionNorm.gain.gradient,
             attentionNorm.shift.gradient,
         ]
-        return contraction.gradient(hidden.rows(rows), scratch.outgoing.rows(rows))
-            + expansion.gradient(normedMiddle.rows(rows), scratch.expanded.rows(rows))
-            + attention.output.gradient(mixed.rows(rows), scratch.middle.rows(rows))
-            + attention.asking.gradient(normed.rows(rows), scratch.asking.rows(rows))
+        return contraction.gradient(rows(hidden), rows(scratch.outgoing))
+            + expansion.gradient(rows(normedMiddle), rows(scratch.expanded))
+            + attention.output.gradient(rows(mixed), rows(scratch.middle))
+            + attention.asking.gradient(rows(normed), rows(scratch.asking))
             + zip(partials, norms).map { group.sum($0, count, to: $1) }
     }
 

@@ -38,16 +38,21 @@ public struct ParameterLayout: Sendable, Equatable {
     ///   - context: positions of a text, 77 in CLIP
     ///   - textWidth: width of the text transformer
     public init(_ model: ModelConfiguration, context: Int = 77, textWidth: Int) {
+        var all: [(name: String, shape: [Int])] = []
+        for tensor in model.tensors {
+            all.append(tensor)
+            if tensor.name == "gc4.weight" { all.append((Self.sigma, [1])) }
+        }
+        self.init(all + [(Self.prompt, [context, textWidth])])
+    }
+
+    /// Tensors of these names and shapes, in their order.
+    init(_ all: [(name: String, shape: [Int])]) {
         var tensors: [Tensor] = []
-        func add(_ name: String, _ shape: [Int]) {
+        for (name, shape) in all {
             let start = tensors.last?.range.upperBound ?? 0
             tensors.append(Tensor(name: name, shape: shape, range: start..<start + shape.reduce(1, *)))
         }
-        for (name, shape) in model.tensors {
-            add(name, shape)
-            if name == "gc4.weight" { add(Self.sigma, [1]) }
-        }
-        add(Self.prompt, [context, textWidth])
         self.tensors = tensors
         indexes = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }

@@ -61,7 +61,8 @@ final class TrainedNetwork {
         self.without = without
         positions = memory.tensor(ParameterLayout.positions)
         layers =
-            without.contains(.local) ? [] : (0..<model.layers).map { LocalLayer($0, in: memory, group: group) }
+            without.contains(.local)
+            ? [] : (0..<model.layers).map { LocalLayer("temporal.resblocks.\($0)", in: memory, group: group) }
         graphs = GraphLayer(in: memory, group: group, without: without)
         coarse = CoarseBranch(in: memory, group: group)
         alignment = AlignmentBranch(in: memory, group: group, without: without)

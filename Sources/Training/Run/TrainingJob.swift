@@ -37,6 +37,8 @@ public struct TrainingJob {
     public var prepared: Kernels?
     /// What is to be said wherever the model's scores are.
     public var caveat: String?
+    /// The image tower that is kept in the model file; none where nil.
+    public var imageTower: ImageSource?
     /// Vigil's version.
     public var version: String
     /// SHA-256 of CLIP's file and of the start's.
@@ -294,6 +296,7 @@ extension TrainingJob {
             weights: trained, configuration: settings.training.model, tower: try tower(), tokens: try tokens(),
             name: name, clipSHA256: digests.clip, vocabulary: keepTextTower ? vocabulary : nil, training: text)
         made.caveat = caveat
+        made.imageTower = imageTower
         try made.write(to: model, prepared: prepared)
         guard let published = published(in: folder) else { return [model] }
         try trained.writeCheckpoint(to: published, isTorch: weights == .pth, metadata: ["training": text])

@@ -37,6 +37,11 @@ public struct ImageSource: WeightSource {
         self.init(file, weights, try ModelFile.imageShape(of: weights, in: file.path))
     }
 
+    /// Throws where its features are of another width than a model's rows.
+    public func check(width: Int) throws(ModelError) {
+        try ImageFile.check(configuration, width: width, in: file.path)
+    }
+
     /// The tower that a checkpoint of a family has itself.
     init(in checkpoint: CheckpointSource) throws(ModelError) {
         guard checkpoint.shape(of: ImageTower.Names.token) != nil else {

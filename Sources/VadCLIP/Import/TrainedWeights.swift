@@ -118,6 +118,8 @@ public struct TrainedModel {
     public var training: String
     /// What is to be said wherever its scores are.
     public var caveat: String?
+    /// The image tower to keep beside, which made the features that it was trained on.
+    public var imageTower: ImageSource?
 
     /// Takes the parts as they are.
     public init(
@@ -138,10 +140,16 @@ public struct TrainedModel {
     ///
     /// - Parameter prepared: the kernels that the weights are also stored prepared for
     public func write(to path: String, prepared: Kernels?) throws {
+        let prepared = prepared.map { [$0] } ?? []
+        let image = imageTower.map { source in
+            ImagePlan(
+                source: source, precision: .float32, prepared: prepared,
+                sourceSHA256: FileDigest(of: source.file).value)
+        }
         let maker = ModelMaker(
             weights: weights, configuration: configuration, tower: tower, tokens: tokens, name: name, trained: true,
             caveat: caveat, origin: weights.clip.file, source: clipSHA256, vocabulary: vocabulary, precision: .float32,
-            prepared: prepared.map { [$0] } ?? [], training: training)
+            prepared: prepared, training: training, image: image)
         _ = try maker.write(to: path)
     }
 }

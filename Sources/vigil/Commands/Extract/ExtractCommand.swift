@@ -224,10 +224,10 @@ struct LoadedTower {
         }
     }
 
-    /// - Parameter path: a model file that kept its tower, or a file that holds one alone
-    init(_ path: String, kernels: Kernels) throws {
-        self.path = path
-        let file = try MappedFile(path: path)
+    /// - Parameter path: a model file that kept its tower, or a file that holds one alone; nil for the embedded model
+    init(_ path: String?, kernels: Kernels) throws {
+        let file = try path.map { try MappedFile(path: $0) } ?? Resources.demoModel
+        self.path = file.path
         self.file = file
         let kept = try ModelSource.named(file) { () throws(ModelError) in
             try KeptImageTower.open(file, kernels: kernels)

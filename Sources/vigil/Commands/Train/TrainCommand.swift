@@ -63,6 +63,12 @@ struct TrainCommand: AsyncParsableCommand {
     var keepTextTower = false
     @Option(
         help: """
+            The image tower that made the features, to keep in the model file, so that videos can be scored: a file of \
+            vigil import, or CLIP's own.
+            """)
+    var imageTower: String?
+    @Option(
+        help: """
             Run exactly the steps of this JSON file from the weights of --init, and print losses and norms as JSON. Relative \
             paths of features are in the file's folder.
             """)
@@ -141,6 +147,8 @@ struct TrainCommand: AsyncParsableCommand {
             throw Failure(
                 .usage, "--keep-text-tower needs CLIP's vocabulary by --vocab: \(ImportOptions.vocabularySource)")
         }
+        let image = try imageTower.map { try ImageSource(file: Self.hold($0, "--image-tower")) }
+        try image?.check(width: width)
         let settings = try recipe.settings(labels: lists.spelling.classes, width: width, metric: lists.metric)
         try TrainingJob.check(
             settings, clip: clip, start: start, vocabulary: vocabulary, validatesFrames: lists.validatesFrames)
@@ -161,6 +169,7 @@ struct TrainCommand: AsyncParsableCommand {
         job.caveat = caveat
         job.weights = TrainingJob.WeightsForm(rawValue: weights)
         job.keepTextTower = keepTextTower
+        job.imageTower = image
         job.prepared = prepared
         return job
     }

@@ -19,14 +19,8 @@ struct VideoScoring {
     init?(
         _ files: [String], _ options: VideoOptions, _ recipe: RecipeChoice, model: String?, _ given: Settings
     ) throws {
-        guard let video = files.first(where: VideoOptions.isVideo), let ffmpeg = try options.ffmpeg(for: files) else {
+        guard files.contains(where: VideoOptions.isVideo), let ffmpeg = try options.ffmpeg(for: files) else {
             return nil
-        }
-        guard let model else {
-            throw Failure(
-                .badData,
-                "\(video): the embedded demo model has no image tower, which makes features of a video: name a model that was "
-                    + "imported with --keep-image-tower by --model")
         }
         let choice = try recipe.checked()
         guard choice.crops.count == 1 else {

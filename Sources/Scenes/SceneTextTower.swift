@@ -5,7 +5,7 @@ import VadCLIP
 ///
 /// The rows of an untrained tower's texts differ in one word of 23 positions, so its text features are nearly the same
 /// for all labels. Here words carry a mark in one column, and the first block's attention looks for it.
-struct SceneTower {
+struct SceneTextTower {
     private let world: UInt64
     private static let width = SceneWorld.width
     private static let context = 77

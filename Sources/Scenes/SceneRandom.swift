@@ -28,5 +28,15 @@ struct SceneRandom {
         range.lowerBound + generator.index(below: range.count)
     }
 
+    /// True so many times of a hundred.
+    mutating func happens(_ percent: Int) -> Bool { integer(0...99) < percent }
+
     mutating func isHeads() -> Bool { generator.next() >> 63 == 1 }
+
+    /// -1 or 1.
+    mutating func side() -> Int { isHeads() ? 1 : -1 }
+
+    mutating func shuffle<Element>(_ elements: inout [Element]) {
+        for at in elements.indices.dropLast() { elements.swapAt(at, integer(at...elements.count - 1)) }
+    }
 }
