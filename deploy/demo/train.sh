@@ -2,7 +2,7 @@
 # Makes the embedded model and the demo's sample anew: an image tower, made-up scenes, a training, its figures on the test
 # clips, as frames and as decoded videos, and copies.
 #
-#   deploy/demo/train.sh           some minutes on two cores; the same seed and kernels give the same bytes
+#   deploy/demo/train.sh           some minutes on two cores
 #   deploy/demo/train.sh compare   the figures of the same training without the LGT-Adapter; nothing is copied
 #
 # VIGIL names a binary to take in place of one that is built here, SEED another seed of scenes and training, KERNELS others
