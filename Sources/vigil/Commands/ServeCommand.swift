@@ -178,7 +178,7 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         let calling = Task { [callbacks, scoring] in await callbacks?.run(scoring.backlog) }
         defer { calling.cancel() }
-        let tending = Task { [scoring] in await scoring.lookAfterModels(copies: ScratchFolder.path) }
+        let tending = Task { [scoring] in await scoring.lookAfterModels(copies: UnnamedFiles.folder) }
         defer { tending.cancel() }
         let following = Task { [scoring] in await scoring.followOtherProcesses() }
         defer { following.cancel() }

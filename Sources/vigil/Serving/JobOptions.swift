@@ -64,7 +64,7 @@ struct JobOptions {
             memory.resultBudgetBytes = try shares.bytes(
                 of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
-            shelf.open(folder: nil, scratch: ScratchFolder.path)
+            shelf.open(folder: nil, scratch: UnnamedFiles.folder)
             let store = MemoryJobStore(settings: memory)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: "memory") { nil }
@@ -81,7 +81,7 @@ struct JobOptions {
             let isNew = folder.isNew
             let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
-            shelf.open(folder: store.videosPath, scratch: ScratchFolder.path)
+            shelf.open(folder: store.videosPath, scratch: UnnamedFiles.folder)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
@@ -114,8 +114,8 @@ struct JobOptions {
 }
 
 /// Where files without names are, which go with the process.
-enum ScratchFolder {
-    static var path: String {
+enum UnnamedFiles {
+    static var folder: String {
         let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
         return named.isEmpty ? "/var/tmp" : named
     }
