@@ -49,7 +49,8 @@ struct VideoJobTests {
         let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
         func job(_ subject: VideoSubject) -> Job {
             Job(
-                NewJob(kind: VideoSubject.kind, subject: subject.job, input: JobBody([UInt8]()), model: "m", parts: 900),
+                NewJob(
+                    kind: VideoSubject.kind, subject: subject.job, input: JobBody([UInt8]()), model: "m", parts: 900),
                 id: id,
                 createdAt: WallTime(milliseconds: 0))
         }
