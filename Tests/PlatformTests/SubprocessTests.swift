@@ -92,11 +92,14 @@ struct SubprocessTests {
         // Its output ends when nobody holds it any more.
         #expect(read(process.output, &buffer, buffer.count) == 0)
         #expect(kill(own, 0) == -1)
-        // The grandchild is the init process's to reap, which may not have done so yet.
-        let state = (try? SmallFile("/proc/\(child)/stat", maxBytes: 4_096)).map {
-            String(decoding: $0.bytes, as: UTF8.self)
+        // It closes its files before it is gone, and is the init process's to reap, which may not have done so yet.
+        func isGone() -> Bool {
+            let stat = try? SmallFile("/proc/\(child)/stat", maxBytes: 4_096)
+            return stat.map { String(decoding: $0.bytes, as: UTF8.self).contains(") Z ") } ?? true
         }
-        #expect(state.map { $0.contains(") Z ") } ?? true)
+        let deadline = Deadline(in: .seconds(60))
+        while !isGone(), !deadline.hasPassed { usleep(10_000) }
+        #expect(isGone())
     }
 
     @Test("what its leader leaves behind ends with it")

@@ -23,7 +23,7 @@ extension VigilService {
         }
         let (caller, body) = (try caller(of: request), request.body)
         let reservation = try await scoring.reserve(
-            bytes: try reserved(for: body.declaredLength ?? 0, kind), place: !options.validateOnly,
+            bytes: try await reserved(for: body.declaredLength ?? 0, kind), place: !options.validateOnly,
             mayBeKnown: key != nil, caller: caller,
             interrupt: { body.giveUp() })
         defer { reservation.cancel() }
@@ -66,19 +66,15 @@ extension VigilService {
         return try await answer(receipt, to: request, note)
     }
 
-    /// Bytes of memory that room is kept for before a body is read. A video takes none; what may be one is counted as it comes where it is
-    /// larger than features may be.
-    private func reserved(for bytes: Int, _ kind: UploadBody) throws(BodyError) -> Int {
-        guard scoring.videos != nil else { return bytes }
+    /// Bytes of memory that room is kept for before a body is read: of a video none. A form larger than features may be has to be of
+    /// videos, which its first part shows; any other such body is refused at once.
+    private func reserved(for bytes: Int, _ kind: UploadBody) async throws -> Int {
+        guard let videos = scoring.videos else { return bytes }
+        if case .video = kind { return 0 }
         let limit = scoring.settings.maxBodyBytes
-        switch kind {
-        case .video: return 0
-        case .form: return bytes <= limit ? bytes : 0
-        case .file(let format):
-            if format.mayBeVideo { return bytes <= limit ? bytes : 0 }
-            guard bytes <= limit else { throw .tooLarge(limit: limit) }
-            return bytes
-        }
+        guard bytes > limit else { return bytes }
+        guard case .form = kind, await videos.areTaken() else { throw BodyError.tooLarge(limit: limit) }
+        return 0
     }
 
     /// What is kept of a request's trace with its jobs: where somebody looks for it, or is called back.

@@ -50,6 +50,7 @@ struct FormReader {
     private var matrices: UploadMatrices
     private var parameters: [Parameter] = []
     private let maxBytes: Int?
+    private let expectedBytes: Int
     private let offer: VideoOffer?
     private var videos: [NamedVideo] = []
     private var clips = 0
@@ -58,9 +59,13 @@ struct FormReader {
 
     /// - Parameters:
     ///   - maxBytes: bytes that all but videos may have
+    ///   - expectedBytes: bytes that are announced; with more than those the form can't be of features
     ///   - videos: who takes videos
-    init(width: Int, limits: ArrayLimits, maxFieldBytes: Int, maxBytes: Int? = nil, videos: VideoOffer? = nil) {
-        (self.maxBytes, offer) = (maxBytes, videos)
+    init(
+        width: Int, limits: ArrayLimits, maxFieldBytes: Int, maxBytes: Int? = nil, expectedBytes: Int = 0,
+        videos: VideoOffer? = nil
+    ) {
+        (self.maxBytes, self.expectedBytes, offer) = (maxBytes, expectedBytes, videos)
         self.width = width
         self.maxFieldBytes = maxFieldBytes
         matrices = UploadMatrices(limits: limits)
@@ -80,10 +85,7 @@ struct FormReader {
         case .data(let bytes):
             if case .video(let clip) = part { return try await clip.upload.take(bytes) }
             received += bytes.count
-            if let maxBytes, received > maxBytes {
-                throw ArrayDecodingError(
-                    .tooLarge, "the form has more than the \(maxBytes) bytes that it may have beside videos")
-            }
+            try checkSize(received)
             try feed(bytes)
         case .partEnded: try await end(reservation)
         }
@@ -102,6 +104,13 @@ struct FormReader {
             throw ScoringError.form("The form has no field 'features': expected a file of that name.")
         }
         return try matrices.upload(parameters: parameters)
+    }
+
+    /// Throws where what is no video has more bytes than it may have.
+    private func checkSize(_ bytes: Int) throws(ArrayDecodingError) {
+        guard let maxBytes, bytes > maxBytes else { return }
+        throw ArrayDecodingError(
+            .tooLarge, "the form has more than the \(maxBytes) bytes that it may have beside videos")
     }
 
     /// Videos that one form may have.
@@ -147,6 +156,7 @@ struct FormReader {
                     name: head.name,
                     problem: "\(quoted(filename)) is a file, not a value: expected features in the field 'features'"))
         }
+        try checkSize(expectedBytes)
         files += 1
         let limits = matrices.limits
         guard files <= limits.maxMatrices else {

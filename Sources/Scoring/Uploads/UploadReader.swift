@@ -90,7 +90,8 @@ struct UploadReader: Sendable {
                 let upload = try await videos.begin(expected: declaredLength)
                 return try await readVideo(pieces.makeAsyncIterator(), into: upload, reservation)
             case .form(let makeParser):
-                return try await readForm(pieces, try makeParser(limits.maxMatrices), reservation)
+                return try await readForm(
+                    pieces, try makeParser(limits.maxMatrices), expectedBytes: declaredLength ?? 0, reservation)
             }
         } catch {
             throw Self.told(reservation.isLost ? SubmitError.tooSlow : error)
@@ -113,11 +114,8 @@ struct UploadReader: Sendable {
                 return try await readVideo(pieces, into: upload, reservation)
             }
         }
-        let isReserved = maxBytes.map { expectedBytes ?? 0 <= $0 } ?? true
-        try check(isReserved ? front.count : expectedBytes ?? 0)
         var matrices = UploadMatrices(limits: limits)
-        var decoder = UploadDecoder(
-            format: format, width: width, limits: limits, expectedBytes: isReserved ? expectedBytes : nil)
+        var decoder = UploadDecoder(format: format, width: width, limits: limits, expectedBytes: expectedBytes)
         if !front.isEmpty { try decoder.feed(front) }
         var received = front.count
         while let piece = try await pieces.next() {
@@ -150,11 +148,12 @@ struct UploadReader: Sendable {
     }
 
     private func readForm<Pieces: AsyncSequence>(
-        _ body: Pieces, _ parser: any FormParser, _ reservation: Reservation
+        _ body: Pieces, _ parser: any FormParser, expectedBytes: Int, _ reservation: Reservation
     ) async throws -> Upload where Pieces.Element == [UInt8] {
         var reading = FormReading(
             form: FormReader(
-                width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes, maxBytes: maxBytes, videos: videos),
+                width: width, limits: limits, maxFieldBytes: Self.maxFieldBytes, maxBytes: maxBytes,
+                expectedBytes: expectedBytes, videos: videos),
             parser: parser, reservation: reservation)
         var pieces = body.makeAsyncIterator()
         while let piece = try await pieces.next() { try await reading.take(piece) }

@@ -53,6 +53,11 @@ public final class VideoIntake: Sendable {
         return await LongWork.run(if: true) { [self] in decoding() }
     }
 
+    /// Whether there is something that decodes them.
+    package func areTaken() async -> Bool {
+        if case .by = await decodingLater() { true } else { false }
+    }
+
     /// What decoding may take here: less patience than at a terminal, since others wait.
     static let limits: VideoLimits = {
         var limits = VideoLimits()

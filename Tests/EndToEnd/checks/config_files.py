@@ -213,7 +213,7 @@ with group("secrets in files"):
         ("as it is", [], {"VIGIL_TLS_KEY_PASSPHRASE": "secret"}),
     ):
         with Server(*tls, *options, env=env) as server:
-            equal(name, requests.get(server.url.replace("http", "https"), verify=False, timeout=60).status_code, 404)
+            equal(name, requests.get(server.url.replace("http", "https") + "/livez", verify=False, timeout=60).status_code, 200)
     ran = run("serve", "--port", "0", *tls, env={"VIGIL_TLS_KEY_PASSPHRASE": "wrongwrong"})
     check("a wrong one", ran.code == 78 and "passphrase" in ran.err and "wrongwrong" not in ran.err, f"{ran.code} {ran.err}")
 finish()

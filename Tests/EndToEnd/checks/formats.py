@@ -87,7 +87,8 @@ with Server() as server:
                 refused(f"score {name} called .f32", run("score", file("x.f32", data)), words)
                 if "PyTorch" not in name:
                     refused(f"inspect {name}", run("inspect", file("x.raw", data), "--width", "64"), words)
-            problem(f"{name} as octets", post(data, OCTETS), words)
+            # Over HTTP what begins as a video does is one, or is told that none are taken.
+            problem(f"{name} as octets", post(data, OCTETS), "video" if name in foreign.DECODED else words)
             body, kind = features.multipart(data, "x.dat")
             problem(f"{name} in a form", post(body, {"Content-Type": kind}), words)
             # JSON is read there, and told what is wrong with it.

@@ -26,6 +26,7 @@ KEYS = [
     "progress",
     "model",
     "model_sha256",
+    "phase",
     "snippets",
     "features_sha256",
     "warnings",

@@ -256,6 +256,8 @@ with group("an idle end"):
         took = time.monotonic() - begun
         check("nor does a head that never ends, for long", code == 0 and took < 60, f"exit {code} after {took:.1f} s")
 with group("SIGHUP"):
+    # Whoever runs this may have it ignored, which programs inherit.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with Server() as server:
         for _ in range(3):
             server.signal(signal.SIGHUP)

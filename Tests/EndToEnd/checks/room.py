@@ -18,7 +18,7 @@ BODY = features.npy(features.video(4_000))
 LARGE = features.npy(features.video(20_000))
 ANNOUNCED = 120_000_000
 # Enough for an answer of dozens of megabytes, of which 256 MiB may be on their way.
-ROWS = 186_000
+ROWS = 230_000
 # What a client is told by Retry-After, it does; one that is refused for longer than this is shut out.
 PATIENCE = 120
 

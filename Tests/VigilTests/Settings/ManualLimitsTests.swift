@@ -90,7 +90,8 @@ struct ManualLimitsTests {
     /// What docs say of a status, with a bar where the status stands, and the problem that has it; nil for an
     /// answer that is none.
     private static let statuses: [(String, String?, Int)] = [
-        ("queues features: | with the job and its `Location`", nil, 202),
+        ("[video](video.md#over-http): | with the job and its `Location`", nil, 202),
+        ("how its frames become rows; | with features", "invalid-parameter", 422),
         ("`Prefer: wait=SECONDS` | with the finished job", nil, 200),
         ("`If-None-Match` and `If-Match` (|)", "precondition-failed", 412),
         ("`/readyz`, `/healthz` \\| | or 503", nil, 200),

@@ -15,7 +15,7 @@ struct SettingDefaultsTests {
             (Setting.Command.serve, ServeCommand._dumpHelp(), Set(["print-config"])),
             (
                 Setting.Command.score, ScoreCommand._dumpHelp(),
-                Set(["raw", "ffmpeg", "recipe", "crop", "pool", "frames-per-row", "cadence", "tail"])
+                Set(["raw", "ffmpeg", "recipe", "crop", "pool", "frames-per-row", "cadence", "tail", "thumbnails"])
             ),
         ])
     func options(command: Setting.Command, help: String, own: Set<String>) throws {
