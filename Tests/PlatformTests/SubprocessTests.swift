@@ -98,7 +98,7 @@ struct SubprocessTests {
             return stat.map { String(decoding: $0.bytes, as: UTF8.self).contains(") Z ") } ?? true
         }
         let deadline = Deadline(in: .seconds(60))
-        while !isGone(), deadline.milliseconds > 0 { usleep(10_000) }
+        while !isGone(), deadline.milliseconds > 0 { sched_yield() }
         #expect(isGone())
     }
 
