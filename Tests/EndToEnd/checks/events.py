@@ -241,6 +241,9 @@ with group("silence"):
     with contextlib.closing(sqlite3.connect(folder / "jobs.sqlite")) as database, database:
         database.execute("UPDATE jobs SET model_sha256 = ?", ("0" * 64,))
     with Server("--workers", "1", state=folder) as server:
+        # It is set aside once the workers say which models they serve.
+        aside, _ = settles(lambda: "for a model that is not served" not in server.text(), 0)
+        check("it is set aside", aside, server.text())
         begun = time.monotonic()
         stream = Stream(server, f"/jobs/{identifier}/events")
         names, ended = [], None

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -57,11 +58,22 @@ class Backend:
         return self.child.wait(120)
 
     def restart(self):
-        """Ends when the new process is ready: what HAProxy knows may still be of the old one."""
+        """Ends when HAProxy has looked at the new process: what it knew may have been of the old one, or of none."""
         code = self.stop()
         self.start()
         until(self.is_ready, f"{self.name} to begin")
+        # Two backends look at it in turns, each once a second.
+        seen = self.checks()
+        until(lambda: self.checks() >= seen + 4, f"HAProxy to look at {self.name}")
         return code
+
+    def checks(self):
+        """How often this process has said that it is ready."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        client.request("GET", "/metrics")
+        page = client.getresponse().read().decode()
+        client.close()
+        return int(re.search(r'vigil_http_requests_total\{method="GET",route="/readyz",status="200"\} (\d+)', page)[1])
 
     def is_ready(self):
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
