@@ -4,50 +4,18 @@ public import VadCLIP
 
 /// What is done with a job by the model that it is for, as ``JobProcessor`` says; who the model is and where scratch memory
 /// comes from is the engine's business.
-public protocol ModelWork: Sendable {
-    /// What was prepared for a job; its parts share it.
-    associatedtype Plan: ModelPlan
+public protocol ModelWork: JobParts where Plan: ModelPlan {
     /// What one part came to.
     associatedtype PartResult: Sendable
 
     /// Reads the job's options and prepares what its parts need; the plan holds `version`.
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan
 
-    /// Into how many parts the job is cut; they are independent of each other.
-    func partCount(_ plan: Plan) -> Int
-
-    /// As ``JobProcessor`` has them.
-    func isGrowing(_ plan: Plan) -> Bool
-    /// As ``JobProcessor`` has it.
-    func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown
-    /// As ``JobProcessor`` has it.
-    func standing(_ plan: Plan, partsDone: Int) -> JobStanding?
-    /// As ``JobProcessor`` has it.
-    func stop(_ plan: Plan)
-    /// As ``JobProcessor`` has it.
-    func isSerial(kind: String) -> Bool
-
     /// Works on one part with a scorer of the plan's model that nobody else uses meanwhile.
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult
 
     /// Puts the parts together.
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput
-}
-
-/// For jobs whose parts are known once they are planned.
-extension ModelWork {
-    /// None does.
-    public func isGrowing(_ plan: Plan) -> Bool { false }
-    /// All are known.
-    public func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown {
-        PartsKnown(count: partCount(plan), isAll: true)
-    }
-    /// What is done says it.
-    public func standing(_ plan: Plan, partsDone: Int) -> JobStanding? { nil }
-    /// Nothing goes on.
-    public func stop(_ plan: Plan) {}
-    /// None is.
-    public func isSerial(kind: String) -> Bool { false }
 }
 
 /// A plan keeps the model's version for as long as its job runs.

@@ -1,27 +1,7 @@
-/// What is done with a job: planned once, worked on part by part on as many threads as are free, and put together.
-///
-/// All of it runs on the workers' own threads, where blocking is fine. Whatever throws fails that job alone.
-public protocol JobProcessor: Sendable {
-    /// Memory that is used again from part to part. Each worker makes one on its own thread and keeps it there.
-    associatedtype Scratch
+/// The parts of planned jobs: all known at once, or more and more of them while a job is worked on.
+public protocol JobParts: Sendable {
     /// What was prepared for a job; its parts share it.
     associatedtype Plan: Sendable
-    /// What one part came to.
-    associatedtype PartResult: Sendable
-
-    /// Where whoever works on a part can be helped by a worker who has nothing to do; ``NoPlace`` where none can.
-    associatedtype Place: HelpPlace = NoPlace
-
-    /// Makes a worker's scratch memory, on its thread.
-    func makeScratch() -> Scratch
-
-    /// Where the worker with this scratch memory can be helped; nil for nowhere.
-    func place(of scratch: Scratch) -> Place?
-
-    /// Reads the job's subject and prepares what its parts need.
-    ///
-    /// - Returns: nil for a job that can't be done here now: it goes back to the queue and has lost nothing.
-    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan?
 
     /// Into how many parts the job is cut; they are independent of each other.
     func partCount(_ plan: Plan) -> Int
@@ -43,6 +23,30 @@ public protocol JobProcessor: Sendable {
 
     /// Whether one worker alone does most of what is to be done of jobs of a kind.
     func isSerial(kind: String) -> Bool
+}
+
+/// What is done with a job: planned once, worked on part by part on as many threads as are free, and put together.
+///
+/// All of it runs on the workers' own threads, where blocking is fine. Whatever throws fails that job alone.
+public protocol JobProcessor: JobParts {
+    /// Memory that is used again from part to part. Each worker makes one on its own thread and keeps it there.
+    associatedtype Scratch
+    /// What one part came to.
+    associatedtype PartResult: Sendable
+
+    /// Where whoever works on a part can be helped by a worker who has nothing to do; ``NoPlace`` where none can.
+    associatedtype Place: HelpPlace = NoPlace
+
+    /// Makes a worker's scratch memory, on its thread.
+    func makeScratch() -> Scratch
+
+    /// Where the worker with this scratch memory can be helped; nil for nowhere.
+    func place(of scratch: Scratch) -> Place?
+
+    /// Reads the job's subject and prepares what its parts need.
+    ///
+    /// - Returns: nil for a job that can't be done here now: it goes back to the queue and has lost nothing.
+    func plan(_ job: ClaimedJob) throws(JobFailure) -> Plan?
 
     /// Works on one part, 0 ..< partCount. Several threads do so at a time, in any order.
     func process(part: Int, of plan: Plan, scratch: inout Scratch) throws(JobFailure) -> PartResult
@@ -128,7 +132,7 @@ public struct JobStanding: Sendable, Equatable {
 }
 
 /// For jobs whose parts are known once they are planned.
-extension JobProcessor {
+extension JobParts {
     /// None does.
     public func isGrowing(_ plan: Plan) -> Bool { false }
     /// All are known.
