@@ -37,11 +37,12 @@ struct JobDocument {
             json.member("queue_position", job.queuePosition)
             json.member("estimated_seconds", job.estimatedSeconds.map { ($0 * 1_000).rounded() / 1_000 })
             json.key("progress")
-            ProgressDocument(job: job).write(to: &json)
+            let progress = ProgressDocument(of: job, facts)
+            progress.write(to: &json)
             json.member("model", job.model)
             // An older store has the digest in results alone.
             json.member("model_sha256", job.modelSHA256 ?? result?.result.modelSHA256)
-            json.member("phase", VideoProgress(of: job)?.phase.name)
+            json.member("phase", progress.video?.phase.name)
             if let facts {
                 json.member("snippets", facts.snippets)
                 json.member("features_sha256", facts.featuresSHA256)
@@ -86,22 +87,29 @@ struct JobDocument {
 
 /// How far a job is, as JSON.
 struct ProgressDocument {
-    let job: Job
+    private let job: Job
+    private let facts: JobFacts?
+    /// What the worker of a video's job says of it.
+    let video: VideoProgress?
+
+    /// - Parameter facts: what the job says of itself
+    init(of job: Job, _ facts: JobFacts?) {
+        (self.job, self.facts, video) = (job, facts, VideoProgress(of: job))
+    }
 
     func write(to json: inout JSONWriter) {
         json.object { json in
-            guard let facts = JobFacts(of: job), facts.isOfVideo else {
+            guard let facts, facts.isOfVideo else {
                 json.member("chunks_done", job.partsDone)
                 json.member("chunks", job.parts)
                 return
             }
-            let progress = VideoProgress(of: job)
-            json.member("chunks_done", job.status == .succeeded ? facts.chunks : progress?.chunksDone ?? 0)
-            json.member("chunks", facts.chunks ?? progress?.chunks)
-            guard let progress else { return }
-            json.member("rows_done", progress.rows)
-            json.member("frames_done", progress.frames)
-            json.member("frames_expected", progress.expectedFrames)
+            json.member("chunks_done", job.status == .succeeded ? facts.chunks : video?.chunksDone ?? 0)
+            json.member("chunks", facts.chunks ?? video?.chunks)
+            guard let video else { return }
+            json.member("rows_done", video.rows)
+            json.member("frames_done", video.frames)
+            json.member("frames_expected", video.expectedFrames)
         }
     }
 }

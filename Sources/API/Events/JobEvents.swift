@@ -40,7 +40,7 @@ struct JobEvents {
         (toldParts, toldNote) = (job.partsDone, job.note)
         return event(
             "progress",
-            JSONWriter.document { ProgressDocument(job: job).write(to: &$0) })
+            JSONWriter.document { ProgressDocument(of: job, JobFacts(of: job)).write(to: &$0) })
     }
 
     /// The scores of a chunk, which are the same for everybody.

@@ -1,6 +1,7 @@
 import Extraction
 import Jobs
 import Platform
+import VadCLIP
 import Video
 
 /// Which video a job is about: its input.
@@ -177,30 +178,64 @@ package struct VideoProgress: Sendable, Equatable {
 
 /// What a job that scores says of itself, whatever it began with.
 package struct JobFacts: Sendable {
-    /// Rows of its features; nil until that is known.
-    package let snippets: Int?
-    /// SHA-256 of its features; nil until that is known.
-    package let featuresSHA256: String?
-    /// What looked wrong, in plain words.
-    package let warnings: [String]
-    /// Chunks that it has; nil until that is known.
-    package let chunks: Int?
-    /// Whether it began with a video.
-    package let isOfVideo: Bool
-    /// What it is about, which jobs of the same features or of one video have in common.
-    package let isAbout: String
+    private enum Subject: Sendable {
+        case features(ScoreSubject, parts: Int)
+        case video(VideoSubject)
+    }
+
+    private let subject: Subject
 
     /// What a job says; nil where that is of no such kind or can't be read.
     package init?(of job: Job) {
-        if let subject = ScoreSubject(of: job) {
-            (snippets, featuresSHA256, warnings) = (subject.snippets, subject.digest.text, subject.warnings)
-            (chunks, isOfVideo, isAbout) = (job.parts, false, subject.digest.text)
-        } else if let subject = VideoSubject(of: job) {
-            (snippets, featuresSHA256, warnings) = (subject.snippets, subject.featuresSHA256, subject.warnings)
-            chunks = subject.snippets.map { ($0 + subject.length - 1) / subject.length }
-            (isOfVideo, isAbout) = (true, subject.token)
+        if let features = ScoreSubject(of: job) {
+            subject = .features(features, parts: job.parts)
+        } else if let video = VideoSubject(of: job) {
+            subject = .video(video)
         } else {
             return nil
+        }
+    }
+
+    /// Rows of its features; nil until that is known.
+    package var snippets: Int? {
+        switch subject {
+        case .features(let features, _): features.snippets
+        case .video(let video): video.snippets
+        }
+    }
+
+    /// SHA-256 of its features; nil until that is known.
+    package var featuresSHA256: String? {
+        switch subject {
+        case .features(let features, _): features.digest.text
+        case .video(let video): video.featuresSHA256
+        }
+    }
+
+    /// What looked wrong, in plain words.
+    package var warnings: [String] {
+        switch subject {
+        case .features(let features, _): features.warnings
+        case .video(let video): video.warnings
+        }
+    }
+
+    /// Chunks that it has; nil until that is known.
+    package var chunks: Int? {
+        switch subject {
+        case .features(_, let parts): parts
+        case .video(let video): video.snippets.map { Chunks(snippets: $0, length: video.length).count }
+        }
+    }
+
+    /// Whether it began with a video.
+    package var isOfVideo: Bool { if case .video = subject { true } else { false } }
+
+    /// What it is about, which jobs of the same features or of one video have in common.
+    package var isAbout: String {
+        switch subject {
+        case .features(let features, _): features.digest.text
+        case .video(let video): video.token
         }
     }
 }
