@@ -115,11 +115,11 @@ extension Backlog {
 
     /// Counts a job that was running, and is queued again or has ended.
     private func takeBack(_ job: Job) {
-        state.withLock { $0.standings[job.id] = nil }
         if job.status.isEnded {
             announce(ended: job)
         } else {
             state.withLock { state in
+                state.standings[job.id] = nil
                 state.ledger.enqueue(job.load, of: job.client)
                 if job.isModelMissing { state.ledger.setAside(job.load, of: job.client) }
             }

@@ -10,13 +10,15 @@ extension JobTable {
     /// them, which is theirs alone.
     package func firstToClaim(within limit: ClaimLimit = ClaimLimit(jobs: 1)) -> JobID? {
         guard !isAlone else { return nil }
-        for id in [limit.long > 0 ? ready.long.first : nil, ready.short.first] {
-            guard let id, let record = records[id] else { continue }
-            // What is at work beside it comes to its end first.
+        // What is at work beside a suspect comes to its end first.
+        if limit.long > 0, let id = ready.long.first, let record = records[id] {
             guard !record.isSuspect || runningCount == 0 else { return nil }
             if limit.admits(parts: record.job.parts) { return id }
         }
-        return nil
+        guard let id = ready.short.first, let record = records[id], !record.isSuspect || runningCount == 0,
+            limit.admits(parts: record.job.parts)
+        else { return nil }
+        return id
     }
 
     /// Takes the next job out of the queue for the holder of a new token.

@@ -15,16 +15,18 @@ extension Crew {
     /// How much to claim now, nil for nothing. It counts as pending until ``endClaim()``; nobody else claims meanwhile.
     ///
     /// A job for each worker and one to go on with; more only as long as they are short; and beside them, of those that take a
-    /// minute or more, one for each worker but one. The reserve
-    /// is filled up when half of it is gone: many jobs a claim cost the store less.
+    /// minute or more, one for each worker but one. The reserve is filled up when half of it is gone: many jobs a claim cost the
+    /// store less.
     ///
     /// - Parameter looksAgain: whether who asks is to look again where somebody else claims just now
     func beginClaim(looksAgain: Bool = true) -> ClaimLimit? {
         let (reserve, hasLongJobs) = (reserve, backlog.hasLongJobs.load(ordering: .relaxed))
         return update { state in
-            let short = state.jobs.values.lazy.filter { !ClaimLimit.isLong(parts: $0.claimed.parts) }
-            let held = short.count
-            let parts = short.reduce(0) { $0 + $1.partsLeft }
+            var (held, parts) = (0, 0)
+            for job in state.jobs.values where !ClaimLimit.isLong(parts: job.claimed.parts) {
+                held += 1
+                parts += job.partsLeft
+            }
             // Beside the long ones a worker is left for the others.
             let long = max(size - 1, 1) - (state.jobs.count - held)
             let limit = ClaimLimit(

@@ -219,7 +219,6 @@ extension Crew {
     ) -> (CrewReport?, WorkStep) {
         let now = clock.now
         let isPart = if case .part = assignment { true } else { false }
-        let ask = processor.standing
         return update(looksOn: true) { state in
             let token = assignment.token
             let time = state.desks[worker].map { now - $0.since } ?? .zero
@@ -228,7 +227,7 @@ extension Crew {
                 processorTime: processorTime)
             state.jobs[token]?.workerTime += time
             state.desks[worker] = nil
-            let report = state.takeIn(result, of: token, now: now, standing: ask)
+            let report = state.takeIn(result, of: token, by: processor, now: now)
             if report != nil { state.pending += 1 }
             return (report, step)
         }
@@ -256,8 +255,7 @@ extension Crew.State {
 
     /// Notes a step's result with its job, which may be given up already, and moves the schedule on.
     fileprivate mutating func takeIn(
-        _ result: StepResult<Processor>, of token: ClaimToken, now: MonotonicTime,
-        standing: (Processor.Plan, Int) -> JobStanding?
+        _ result: StepResult<Processor>, of token: ClaimToken, by processor: Processor, now: MonotonicTime
     ) -> CrewReport? {
         let isGone: Bool
         switch result {
@@ -294,7 +292,7 @@ extension Crew.State {
         guard let job = jobs[token] else { return nil }
         switch result {
         case .prepared, .partDone:
-            if let plan = job.plan, let standing = standing(plan, job.partsDone) {
+            if let plan = job.plan, let standing = processor.standing(plan, partsDone: job.partsDone) {
                 jobs[token]?.standing = standing
                 return .progress(token, partsDone: standing.partsDone, standing)
             }
