@@ -147,6 +147,17 @@ extension ScoringService {
     /// Matrices of a batch where more jobs than these may wait.
     package static let mostMatrices = 100_000
 
+    /// Throws where a batch, of what a word says, is given a name.
+    static func checkName(_ upload: Upload, _ options: ScoreOptions, what: String) throws(ScoringError) {
+        guard upload.isBatch, let name = options.name else { return }
+        throw .parameter(
+            OptionError(
+                name: "name",
+                problem:
+                    "\(quoted(name)) would be that of each job of a batch, whose jobs are called after their files: "
+                    + "expected it with one \(what) alone"))
+    }
+
     /// Looks at each matrix; throws what can't be scored, by name.
     package func accept(
         _ upload: Upload, _ options: ScoreOptions, for version: ModelVersion
@@ -155,13 +166,7 @@ extension ScoringService {
             throw .parameter(
                 OptionError(name: name, problem: "given with features: it says how rows are made of a video"))
         }
-        if upload.isBatch, let name = options.name {
-            throw .parameter(
-                OptionError(
-                    name: "name",
-                    problem: "\(quoted(name)) would be that of each job of a batch, whose jobs are called after their "
-                        + "files: expected it with one matrix alone"))
-        }
+        try Self.checkName(upload, options, what: "matrix")
         let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)
         let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
         var accepted: [AcceptedMatrix] = []

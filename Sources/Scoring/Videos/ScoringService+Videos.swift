@@ -39,13 +39,7 @@ extension ScoringService {
     ) async throws(ScoringError) -> [AcceptedVideo] {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
         for version in versions { try await intake.check(version) }
-        if upload.isBatch, let name = options.name {
-            throw .parameter(
-                OptionError(
-                    name: "name",
-                    problem: "\(quoted(name)) would be that of each job of a batch, whose jobs are called after their "
-                        + "files: expected it with one video alone"))
-        }
+        try Self.checkName(upload, options, what: "video")
         var accepted: [AcceptedVideo] = []
         for video in upload.videos {
             let facts: VideoFacts
@@ -89,15 +83,19 @@ extension ScoringService {
         }
         // Before the commit, since with it a job can be claimed and end.
         for video in videos { intake.shelf.take(video.video.input.token, times: versions.count) }
-        let receipt: Receipt
-        do { receipt = try await backlog.submit(submission, using: reservation) } catch {
-            for video in videos { intake.shelf.release(video.video.input.token, times: versions.count) }
+        var isNew = false
+        defer {
+            if !isNew {
+                for video in videos { intake.shelf.release(video.video.input.token, times: versions.count) }
+            }
+        }
+        do {
+            let receipt = try await backlog.submit(submission, using: reservation)
+            isNew = receipt.origin == .new
+            return receipt
+        } catch {
             throw .refused(error)
         }
-        if receipt.origin != .new {
-            for video in videos { intake.shelf.release(video.video.input.token, times: versions.count) }
-        }
-        return receipt
     }
 
     private func job(
