@@ -127,7 +127,7 @@ public struct AtomicFile: ~Copyable {
         guard closed == 0 else { throw .fromWriting(errno, "close", path) }
         guard rename(temporary, path) == 0 else { throw .fromWriting(errno, "rename a finished file to", path) }
         isCommitted = true
-        if isFlushed { try AtomicFile.flushFolder(of: path) }
+        if isFlushed { try AtomicFile.flush(folder: AtomicFile.split(path).folder) }
     }
 
     /// Writes a whole file, durably.
@@ -137,8 +137,8 @@ public struct AtomicFile: ~Copyable {
         try file.commit()
     }
 
-    private static func flushFolder(of path: String) throws(FileError) {
-        let folder = split(path).folder
+    /// Has the names in a folder on the disk when it returns.
+    package static func flush(folder: String) throws(FileError) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .fromWriting(errno, "open", folder) }
         defer { close(descriptor) }

@@ -22,6 +22,15 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether a call failed for one of these reasons of the system.
+    package func isOf(_ codes: CInt...) -> Bool {
+        guard case .failed(_, _, let reason) = self else { return false }
+        return codes.contains { errnoText($0).hasBytes(of: reason) }
+    }
+
+    /// Whether the disk, or what the user may have of it, is full.
+    package var isOfFullDisk: Bool { isOf(ENOSPC, EDQUOT) }
+
     /// Turns the `errno` of a failed call into an error; read it before any other call is made.
     package static func fromErrno(_ code: CInt, _ operation: String, _ path: String) -> FileError {
         switch code {

@@ -6,15 +6,9 @@ import Synchronization
 /// On a full disk nothing can be deleted either: SQLite writes before it removes. So jobs are refused while there is
 /// still some room, and if it runs out all the same the ballast goes, and with it what was accepted comes to its end.
 final class DiskSpace: Sendable {
-    /// Bytes of a disk.
-    struct Room: Sendable {
-        var free: Int
-        var total: Int
-    }
-
     private let folder: String
     private let ballast: String
-    private let measure: @Sendable () -> Room
+    private let measure: @Sendable () -> DiskRoom
     /// What is kept free beside the results of what was accepted, in bytes.
     let floor: Int
     /// The size from which the log is brought into the database, in bytes.
@@ -38,10 +32,10 @@ final class DiskSpace: Sendable {
     private let fine = Mutex<Measured?>(nil)
 
     /// - Parameter measure: says how much room there is; by default the file system of `folder` does
-    init(folder: String, ballast: String, measure: (@Sendable () -> Room)? = nil) {
+    init(folder: String, ballast: String, measure: (@Sendable () -> DiskRoom)? = nil) {
         self.folder = folder
         self.ballast = ballast
-        self.measure = measure ?? { Self.room(of: folder) }
+        self.measure = measure ?? { DiskRoom(of: folder) ?? DiskRoom(free: 0, total: 0) }
         let total = self.measure().total
         floor = min(64 << 20, max(total / 20, 1 << 20))
         ballastBytes = min(Self.mostBallastBytes, total / 40)
@@ -134,12 +128,5 @@ final class DiskSpace: Sendable {
             close(file)
             if !hasBallast { unlink(ballast) }
         }
-    }
-
-    private static func room(of folder: String) -> Room {
-        var status = statvfs()
-        guard statvfs(folder, &status) == 0 else { return Room(free: 0, total: 0) }
-        let unit = Int(status.f_frsize)
-        return Room(free: Int(status.f_bavail) * unit, total: Int(status.f_blocks) * unit)
     }
 }

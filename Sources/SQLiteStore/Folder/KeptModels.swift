@@ -35,7 +35,8 @@ public struct KeptModels: ModelKeeper {
                 unlink(made)
                 throw error
             }
-            for folder in [models, folder] { Self.flush(folder) }
+            // What can't be flushed is no less kept while the machine runs.
+            for folder in [models, folder] { try? AtomicFile.flush(folder: folder) }
         }
     }
 
@@ -56,14 +57,6 @@ public struct KeptModels: ModelKeeper {
             digest.update(piece)
         }
         return digest.hexDigest
-    }
-
-    /// What can't be flushed is no less kept while the machine runs.
-    private static func flush(_ folder: String) {
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        _ = fsync(descriptor)
-        closeDescriptor(descriptor)
     }
 
     /// The digests of those that are there.

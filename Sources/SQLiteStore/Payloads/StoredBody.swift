@@ -73,19 +73,14 @@ struct BodyFiles: Sendable {
             try file.write(body.bytes)
             try file.commit()
         } catch {
-            if case .failed(_, _, FileError.reason(of: ENOSPC)) = error { throw .diskFull(error.description) }
-            if case .failed(_, _, FileError.reason(of: EDQUOT)) = error { throw .diskFull(error.description) }
-            throw .unavailable(error.description)
+            throw error.isOfFullDisk ? .diskFull(error.description) : .unavailable(error.description)
         }
     }
 
     /// Gives a body that is on the disk a further name, which is there when this returns; false where that can't be.
     func share(_ name: String, as other: String) -> Bool {
         guard link(path(name), path(other)) == 0 else { return false }
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { closeDescriptor(descriptor) }
-        return fsync(descriptor) == 0 || errno == EINVAL
+        return (try? AtomicFile.flush(folder: folder)) != nil
     }
 
     /// The body of a job; throws what is wrong with the file.
@@ -127,14 +122,6 @@ extension FileError {
     /// What it means for the job whose body it is about: a body that can't be read is damaged, unless it is only that the
     /// process has too many files open or no memory just now.
     fileprivate func asOfBody(of job: JobID) -> JobStoreError {
-        if case .failed(_, _, let reason) = self,
-            [EMFILE, ENFILE, ENOMEM].contains(where: { Self.reason(of: $0) == reason })
-        {
-            return .unavailable(description)
-        }
-        return .damaged(job, description)
+        isOf(EMFILE, ENFILE, ENOMEM) ? .unavailable(description) : .damaged(job, description)
     }
-
-    /// The system's words for a failure.
-    fileprivate static func reason(of code: CInt) -> String { strerror(code).map { String(cString: $0) } ?? "" }
 }

@@ -53,7 +53,8 @@ public final class VideoShelf: JobObserver {
 
     /// Learns which jobs need what is there, and removes what none does.
     public func recover(from backlog: Backlog) async throws(JobStoreError) {
-        guard let folder = state.withLock({ $0.folder }) else { return }
+        // It is there as long as there are videos.
+        guard let folder = state.withLock({ $0.folder }), access(folder, F_OK) == 0 else { return }
         var kept: Set<ByteText> = []
         for status in [JobStatus.queued, .running] {
             var last: JobID?
@@ -144,7 +145,7 @@ public final class VideoShelf: JobObserver {
         guard let folder else {
             return Opening(token: token, descriptor: try UnnamedFile.make(in: scratch), path: nil)
         }
-        if mkdir(folder, 0o700) == 0 { Self.flush(folder + "/..") }
+        if mkdir(folder, 0o700) == 0 { try? AtomicFile.flush(folder: folder + "/..") }
         let path = "\(folder)/.\(token).part"
         let descriptor = Platform.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .fromErrno(errno, "make a file in", folder) }
@@ -167,15 +168,8 @@ public final class VideoShelf: JobObserver {
         close(opening.descriptor)
         state.withLock { _ = $0.fresh.insert(ByteText(opening.token)) }
         take(opening.token)
-        Self.flush(folder)
-    }
-
-    /// What can't be flushed is no less there while the machine runs.
-    private static func flush(_ folder: String) {
-        let descriptor = Platform.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        _ = fsync(descriptor)
-        close(descriptor)
+        // What can't be flushed is no less there while the machine runs.
+        try? AtomicFile.flush(folder: folder)
     }
 
     /// Removes what came of a video that did not come to its end.
@@ -188,22 +182,20 @@ public final class VideoShelf: JobObserver {
     func promise(_ bytes: Int) throws(ScoringError) {
         let (folder, scratch) = state.withLock { ($0.folder, $0.scratch) }
         let place = folder ?? scratch
-        var status = statvfs()
         // The folder of videos is made with the first.
-        guard statvfs(place, &status) == 0 || statvfs(place + "/..", &status) == 0 else { return }
-        let unit = Int(status.f_frsize)
-        let free = Int(status.f_bavail) * unit
-        let floor = min(Self.mostFloor, Int(status.f_blocks) * unit / 8)
+        guard let room = DiskRoom(of: place) ?? DiskRoom(of: place + "/..") else { return }
+        let floor = min(Self.mostFloor, room.total / 8)
         let isRoom = state.withLock { state in
             let (needed, isOver) = state.underway.addingReportingOverflow(bytes)
-            guard !isOver, needed <= free - floor else { return false }
+            guard !isOver, needed <= room.free - floor else { return false }
             state.underway = needed
             return true
         }
         guard isRoom else {
             throw .store(
                 .diskFull(
-                    "the disk of \(place) has \(free >> 20) MiB free, too little for a video of \(bytes >> 20) MiB"))
+                    "the disk of \(place) has \(room.free >> 20) MiB free, too little for a video of \(bytes >> 20) MiB"
+                ))
         }
     }
 

@@ -118,8 +118,7 @@ final class VideoUpload: @unchecked Sendable {
     }
 
     private static func told(_ error: FileError) -> ScoringError {
-        let isFull = [ENOSPC, EDQUOT].contains { error.isOf($0) }
-        return .store(isFull ? .diskFull(error.description) : .unavailable(error.description))
+        .store(error.isOfFullDisk ? .diskFull(error.description) : .unavailable(error.description))
     }
 }
 
@@ -155,13 +154,5 @@ package enum VideoRefusal: Sendable, Equatable {
             "The video is larger than the \(ByteCount(limit)) that are taken, which an operator raises by --max-video."
         case .unfit(let reason): "The video can't be scored: \(reason)."
         }
-    }
-}
-
-extension FileError {
-    /// Whether the system gave this reason.
-    fileprivate func isOf(_ code: CInt) -> Bool {
-        guard case .failed(_, _, let reason) = self else { return false }
-        return strerror(code).map { String(cString: $0).hasBytes(of: reason) } ?? false
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Jobs
+import Platform
 import Synchronization
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
 struct FullDiskTests {
     /// A disk of which a test says how much is free.
     private final class Disk: Sendable {
-        let room: Mutex<DiskSpace.Room>
+        let room: Mutex<DiskRoom>
         let home: Home
 
         init(free: Int, total: Int) throws {
