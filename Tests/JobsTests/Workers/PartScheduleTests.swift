@@ -118,6 +118,15 @@ struct PartScheduleTests {
         #expect(schedule.count == 1)
     }
 
+    /// A schedule with one job, planned, which has so many parts and grows.
+    private func growing(parts: Int) -> PartSchedule {
+        var schedule = PartSchedule()
+        schedule.admit(a)
+        _ = schedule.next()
+        _ = schedule.planned(a, parts: parts, grows: true)
+        return schedule
+    }
+
     @Test("a job that grows is prepared one step at a time, and its parts go first")
     func growing() {
         var schedule = PartSchedule()
@@ -143,10 +152,7 @@ struct PartScheduleTests {
 
     @Test("a job whose last preparation brings no part is put together when its parts are done")
     func lastOfGrowing() {
-        var schedule = PartSchedule()
-        schedule.admit(a)
-        _ = schedule.next()
-        _ = schedule.planned(a, parts: 1, grows: true)
+        var schedule = growing(parts: 1)
         #expect(schedule.next() == .part(a, 0))
         #expect(schedule.next() == .prepare(a))
         #expect(schedule.prepared(a, PartsKnown(count: 1, isAll: true)) == false)
@@ -171,10 +177,7 @@ struct PartScheduleTests {
 
     @Test("a job that is stopped while it is prepared is gone after that")
     func stoppedGrowing() {
-        var schedule = PartSchedule()
-        schedule.admit(a)
-        _ = schedule.next()
-        _ = schedule.planned(a, parts: 0, grows: true)
+        var schedule = growing(parts: 0)
         #expect(schedule.next() == .prepare(a))
         #expect(schedule.stop(a) == false)
         #expect(schedule.prepared(a, PartsKnown(count: 1, isAll: false)) == true)
