@@ -34,8 +34,11 @@ public final class ModelLibrary: Sendable {
     /// Serves one version, the default, whose file is at `path`; nil for the one that is compiled in.
     ///
     /// - Parameters:
+    ///   - first: the version
+    ///   - path: its file
     ///   - folder: whose files may be loaded by their names
     ///   - reading: called before a file is read
+    ///   - load: reads a model file
     public init(
         serving first: ModelVersion, from path: String?, folder: String? = nil,
         reading: @escaping @Sendable (_ path: String) -> Void = { _ in }, load: @escaping Loader

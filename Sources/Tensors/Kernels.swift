@@ -78,6 +78,7 @@ extension Kernels {
     ///   - linear: B [inputs, outputs] and the bias [outputs]
     ///   - c: [m, outputs]; not `a`
     ///   - residual: [m, outputs]; may be `c`
+    ///   - activation: what is applied to the sum
     ///   - scratch: for weights of fewer bits, reserved for these kernels, m rows and as many inputs
     public func product(
         _ a: MatrixView, _ linear: Linear, into c: MatrixView, residual: MatrixView? = nil,
@@ -210,7 +211,8 @@ extension Kernels {
     ///   - x: [4 ⌈m / 4⌉ + 4, inputs], the two rows before the first output and those behind the last among them
     ///   - weights: B [inputs, outputs] of each of the eight points, and the bias
     ///   - y: [m, outputs]
-    ///   - inputs, outputs: scratch, [8 ⌈m / 4⌉, inputs] and [8 ⌈m / 4⌉, outputs]
+    ///   - inputs: scratch, [8 ⌈m / 4⌉, inputs]
+    ///   - outputs: scratch, [8 ⌈m / 4⌉, outputs]
     ///   - scratch: for weights of fewer bits, of ⌈m / 4⌉ rows
     public func convolve(
         _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView, outputs: MatrixView,

@@ -40,8 +40,10 @@ public final class WebhookSender: Sendable {
     /// A sender from its parts.
     ///
     /// - Parameters:
+    ///   - policy: whom notices may go to
     ///   - secrets: asked at each try, so that secrets can be replaced while the sender runs
     ///   - trust: who vouches for receivers with https
+    ///   - limits: how long a try may take and how large an answer may be
     ///   - resolver: finds the addresses of hosts
     ///   - now: the time of day in seconds since 1970, which notices are stamped with
     public init(

@@ -20,7 +20,9 @@ public struct CheckpointSource: NamedWeights {
 
     /// Opens a checkpoint of a known family; throws `CheckpointError` or `ModelError`.
     ///
-    /// - Parameter weightsFrom: the key or the prefix of the weights to take, where it has several
+    /// - Parameters:
+    ///   - file: the checkpoint
+    ///   - weightsFrom: the key or the prefix of the weights to take, where it has several
     public init(file: MappedFile, weightsFrom: String? = nil) throws {
         let opened = try Self.open(file, mark: ModelFile.Name.positions, weightsFrom: weightsFrom, isModelTaken: false)
         self.init(file, opened.weights, choice: opened.choice)

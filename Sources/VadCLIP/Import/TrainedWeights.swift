@@ -78,7 +78,10 @@ public struct TrainedWeights: NamedWeights {
 
     /// Writes a checkpoint with the published names, CLIP's whole beside them: as `torch.save` does, or as safetensors.
     ///
-    /// - Parameter isTorch: a .pth
+    /// - Parameters:
+    ///   - path: the file, which appears whole
+    ///   - isTorch: a .pth
+    ///   - metadata: further entries of the head of a safetensors file
     public func writeCheckpoint(to path: String, isTorch: Bool, metadata: [ByteText: String] = [:]) throws {
         let all = names.map { name in (name: name, shape: shape(of: name) ?? []) }
         if isTorch {
