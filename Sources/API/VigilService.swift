@@ -140,7 +140,10 @@ public final class VigilService: Sendable {
 
     /// Renders what the HTTP layer refuses.
     ///
-    /// - Parameter path: what was asked for, where that is known
+    /// - Parameters:
+    ///   - problem: what was refused
+    ///   - requestID: the request's id, as `instance`
+    ///   - path: what was asked for, where that is known
     public static func render(_ problem: HTTPProblem, requestID: String, path: String? = nil) -> Response {
         Problem.render(problem, requestID: requestID, path: path)
     }

@@ -104,7 +104,9 @@ public final class ModelLibrary: Sendable {
 extension ModelLibrary {
     /// Loads the file of a name beside what is served, and has it do jobs; nobody gets it before it is promoted.
     ///
-    /// - Parameter file: a file of the folder, in place of the one that the name stood for
+    /// - Parameters:
+    ///   - name: what the model is called
+    ///   - file: a file of the folder, in place of the one that the name stood for
     /// - Returns: what is served where the file is still the same
     public func stage(_ name: String, from file: String? = nil) async throws(ModelChangeError) -> ModelVersion {
         let path = try path(of: name, file)

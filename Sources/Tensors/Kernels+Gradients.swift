@@ -122,8 +122,10 @@ extension Kernels {
     /// Of the similarity graph S [n, n] of rows X: its gradient dS becomes H, symmetric, with dX = H X.
     ///
     /// - Parameters:
+    ///   - graph: the similarities, [rows, rows]
     ///   - cosines: of `similarity(keeping:)`
     ///   - lengths: of X's rows, [n, 1]
+    ///   - d: gradients of the graph
     ///   - pulls: scratch, [n, 1]
     public func similarityBackward(
         _ graph: MatrixView, cosines: MatrixView, lengths: MatrixView, gradient d: MatrixView, pulls: MatrixView

@@ -128,7 +128,13 @@ extension Kernels {
 
     /// Y_i = g(Σ_j ratio^|i-j| X_j + residual_i): the distance graph, without its matrix.
     ///
-    /// - Parameter ahead: a row [1, columns] with what rows past those given contribute to the last of them
+    /// - Parameters:
+    ///   - x: [rows, width]
+    ///   - ratio: by which weights fall with each row of distance
+    ///   - ahead: a row [1, columns] with what rows past those given contribute to the last of them
+    ///   - y: receives the sums; not `x`
+    ///   - residual: is added
+    ///   - activation: what is applied to the sum
     public func decay(
         _ x: MatrixView, ratio: Float, ahead: ConstantMatrix.Row? = nil, into y: MatrixView,
         residual: MatrixView? = nil, activation: Activation = .identity
@@ -178,8 +184,10 @@ extension Kernels {
     /// stay, then softmax along the row.
     ///
     /// - Parameters:
+    ///   - x: [rows, width]
     ///   - own: lengths of the rows given, [rows, 1]
     ///   - lengths: lengths of all n rows, [n, 1]
+    ///   - threshold: below it a similarity is none
     public func similarity(_ x: MatrixView, own: MatrixView, lengths: MatrixView, threshold: Float) {
         precondition(own.rows == x.rows && own.asRow.rows == 1 && lengths.rows == x.columns && lengths.asRow.rows == 1)
         table.pointee.similarity(x.rows, x.columns, x.base, x.stride, own.base, lengths.base, threshold)

@@ -115,8 +115,10 @@ public struct WebhookMessage: Sendable, Equatable {
 
     /// A notice from its parts.
     ///
-    /// - Parameter id: 1 to 128 letters, digits, hyphens and underscores; nil for others. Dots separate what is signed,
-    ///   and would make two readings of it possible.
+    /// - Parameters:
+    ///   - id: 1 to 128 letters, digits, hyphens and underscores; nil for others. Dots separate what is signed,
+    ///     and would make two readings of it possible.
+    ///   - body: what is sent
     public init?(id: String, body: [UInt8]) {
         guard (1...128).contains(id.utf8.count), id.utf8.allSatisfy(Self.isIDByte) else { return nil }
         self.id = id

@@ -109,7 +109,10 @@ public struct TestSet: Sendable {
     /// The videos scored by a model, on so many threads.
     ///
     /// - Parameters:
+    ///   - model: the model
+    ///   - features: what the A-Branch compares with
     ///   - files: the feature file of each video
+    ///   - threads: those that read
     ///   - seen: told of each video's file and features, from any thread and in any order
     public func evaluated(
         by model: Model, classes features: ClassFeatures, files: [String], threads: Int,

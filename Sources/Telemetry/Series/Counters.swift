@@ -115,7 +115,9 @@ public final class NamedCounters: Sendable {
 
     /// Writes the samples.
     ///
-    /// - Parameter shown: the one name that is told, with all others as one; nil for all
+    /// - Parameters:
+    ///   - text: is written to
+    ///   - shown: the one name that is told, with all others as one; nil for all
     public func write(to text: inout TextWriter, only shown: String? = nil) {
         let beginnings = names.withLock { $0.beginnings }
         if let shown {

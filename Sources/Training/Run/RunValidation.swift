@@ -124,7 +124,9 @@ public struct RunValidation: Sendable {
 
     /// The figures of videos that were scored.
     ///
-    /// - Parameter hasFine: whether there is an A-Branch, whose scores have figures of their own
+    /// - Parameters:
+    ///   - videos: what was scored
+    ///   - hasFine: whether there is an A-Branch, whose scores have figures of their own
     public func figures(of videos: [EvaluatedVideo], hasFine: Bool = true) -> [RunSettings.Metric: Double] {
         var figures: [RunSettings.Metric: Double] = [:]
         figures[.aucVideo] = videoAUC(videos)

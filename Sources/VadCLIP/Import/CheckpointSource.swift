@@ -152,6 +152,7 @@ extension CheckpointSource {
     /// Shape of CLIP's text tower here; throws where there is none, or where it does not fit features of `width`.
     ///
     /// - Parameters:
+    ///   - width: of the text transformer
     ///   - prefix: learned positions between the start token and the words
     ///   - postfix: those between the words and the end token
     public func textTower(width: Int, prefix: Int, postfix: Int) throws(ModelError) -> TextTower.Configuration {
@@ -213,6 +214,7 @@ public enum LabelTokens {
     /// Those of the published labels are known, others need CLIP's vocabulary.
     ///
     /// - Parameters:
+    ///   - labels: the texts
     ///   - vocabulary: text of CLIP's vocabulary file
     ///   - tower: the text tower that takes them
     public static func of(

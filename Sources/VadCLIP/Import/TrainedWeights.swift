@@ -141,7 +141,9 @@ public struct TrainedModel {
 
     /// Writes the model file, as importing does; nothing is left at `path` where this throws.
     ///
-    /// - Parameter prepared: the kernels that the weights are also stored prepared for
+    /// - Parameters:
+    ///   - path: the file
+    ///   - prepared: the kernels that the weights are also stored prepared for
     public func write(to path: String, prepared: Kernels?) throws {
         let prepared = prepared.map { [$0] } ?? []
         let image = imageTower.map { source in
