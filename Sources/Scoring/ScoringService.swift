@@ -98,7 +98,15 @@ public final class ScoringService: Sendable {
     }
 
     /// Removes results whose time is over, until the task is cancelled.
-    public func expireResults() async { await Expiry(of: backlog).run() }
+    public func expireResults() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [backlog] in await Expiry(of: backlog).run() }
+            group.addTask { [backlog, settings] in
+                guard let archive = settings.videos?.archive else { return }
+                await backlog.clock.every(.seconds(5)) { await archive.sweep(backlog) }
+            }
+        }
+    }
 
     /// Looks after followed jobs that other processes work on, until the task is cancelled.
     public func followOtherProcesses() async { await ChangePoll(of: backlog).run() }
@@ -202,6 +210,8 @@ package enum ScoringError: Error, CustomStringConvertible {
     case store(JobStoreError)
     /// There is no such job, or no longer.
     case unknownJob(String)
+    /// The job's features can't be had: not yet, or not any more, told in a sentence.
+    case noFeatures(String, isYetToCome: Bool)
     /// There is no such batch, or no longer.
     case unknownBatch(String)
     /// Others hold too many large answers.
@@ -222,6 +232,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .refused(let error): error.description
         case .store(let error): error.told
         case .unknownJob(let id): "Job \(id.prefix(64)) is unknown here, or its result has expired."
+        case .noFeatures(let sentence, _): sentence
         case .unknownBatch(let id): "Batch \(id.prefix(64)) is unknown here, or its results have expired."
         case .answersBusy: "Clients are still reading results of many megabytes: ask again shortly."
         }

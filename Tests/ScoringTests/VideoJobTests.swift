@@ -75,6 +75,8 @@ struct VideoJobTests {
                 sha256: "s", frames: 33, fps: cut == nil ? nil : 29.97, times: [0, 0.5, 1], truncatedBy: cut,
                 ffmpeg: "5.1.9", isolation: "bubblewrap", recipeSHA256: "r", towerSHA256: "t")
             #expect(ScoreResult(encoded: result.encoded) == result)
+            result.source?.featuresOfJob = "01M85BV3QAE4RGA8GVVP3465ME"
+            #expect(ScoreResult(encoded: result.encoded) == result)
         }
         #expect(ScoreResult(encoded: Array(result.encoded.dropLast())) == nil)
     }

@@ -170,6 +170,7 @@ public struct ScoreDocument: Sendable {
                 json.member("tower_sha256", source.towerSHA256)
                 json.member("ffmpeg", source.ffmpeg)
                 json.member("isolation", source.isolation)
+                if let job = source.featuresOfJob { json.member("features_of_job", job) }
             }
         }
     }

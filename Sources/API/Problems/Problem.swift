@@ -82,6 +82,14 @@ enum Problem {
         case .unknownJob:
             HTTPProblem(
                 status: .notFound, slug: "unknown-job", title: "There is no such job", detail: error.description)
+        case .noFeatures(_, let isYetToCome) where isYetToCome:
+            HTTPProblem(
+                status: .conflict, slug: "features-not-ready", title: "The job's features are not all there yet",
+                detail: error.description, fields: [.retryAfter: "5"])
+        case .noFeatures:
+            HTTPProblem(
+                status: .notFound, slug: "no-features", title: "The job's features are not kept",
+                detail: error.description)
         case .unknownBatch:
             HTTPProblem(
                 status: .notFound, slug: "unknown-batch", title: "There is no such batch", detail: error.description)

@@ -218,8 +218,13 @@ extension Backlog {
 
     /// Removes a job that has ended; says whether there was one.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
-        try await store.forget(id)
+        let wasThere = try await store.forget(id)
+        if wasThere { observer.forgot(id) }
+        return wasThere
     }
+
+    /// What a job is about, as long as that is stored; nil where it is not.
+    package func input(of job: Job) async throws(JobStoreError) -> JobBody? { try await store.input(of: job) }
 
     /// Removes the jobs of a batch that can't be read; says how many there were.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {

@@ -62,6 +62,8 @@ extension ScoreResult {
     fileprivate static let computeFollows = 16
     /// Likewise: what there is to say of the video comes next.
     fileprivate static let sourceFollows = 32
+    /// Likewise: after that comes the job that made the features, where it is another one.
+    fileprivate static let featuresFollow = 64
     /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
     fileprivate static let kindFollows = 4
 
@@ -109,12 +111,14 @@ extension ScoreResult {
         writer.integer(
             (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows)
                 | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows)
-                | (compute == .float32 ? 0 : Self.computeFollows) | (source == nil ? 0 : Self.sourceFollows))
+                | (compute == .float32 ? 0 : Self.computeFollows) | (source == nil ? 0 : Self.sourceFollows)
+                | (source?.featuresOfJob == nil ? 0 : Self.featuresFollow))
         if let caveat { writer.text(caveat) }
         if kind != .vadCLIP { writeKind(to: &writer) }
         if let acceptedForSHA256 { writer.text(acceptedForSHA256) }
         if compute != .float32 { writer.text(compute.rawValue) }
         source?.write(to: &writer)
+        if let job = source?.featuresOfJob { writer.text(job) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
@@ -149,7 +153,7 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...63).contains(trained)
+            (0...127).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
         guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
@@ -158,8 +162,12 @@ struct StoredLogits {
         let other = trained & ScoreResult.otherModelFollows == 0 ? nil : reader.text()
         let compute =
             trained & ScoreResult.computeFollows == 0 ? .float32 : reader.text().flatMap(Compute.init(rawValue:))
-        let source = trained & ScoreResult.sourceFollows == 0 ? nil : VideoSource(from: &reader)
+        var source = trained & ScoreResult.sourceFollows == 0 ? nil : VideoSource(from: &reader)
         guard source != nil || trained & ScoreResult.sourceFollows == 0 else { return nil }
+        if trained & ScoreResult.featuresFollow != 0 {
+            guard source != nil, let job = reader.text() else { return nil }
+            source?.featuresOfJob = job
+        }
         guard other != nil || trained & ScoreResult.otherModelFollows == 0, let compute, let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
         else { return nil }

@@ -60,6 +60,8 @@ public struct VideoSource: Sendable, Equatable {
     public var recipeSHA256: String
     /// SHA-256 of the tower that made features of them.
     public var towerSHA256: String
+    /// The job that made the features, where that was an earlier one with the same video.
+    public var featuresOfJob: String?
 }
 
 extension ScoreResult {

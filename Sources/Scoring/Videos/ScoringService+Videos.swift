@@ -62,10 +62,14 @@ extension ScoringService {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
         await keep(versions)
         for version in versions { _ = await version.sha256 }
+        let ffmpeg = try await intake.ffmpeg()
         var submission = Submission(batch: [])
         for video in videos {
             for version in versions {
-                var new = try job(of: video, options, by: version, intake)
+                var new = try job(of: video, options, by: version, intake) { making in
+                    intake.archive.has(
+                        VideoArchive.lookup(making.key(of: video.video.input, by: ffmpeg), owner: caller.owner))
+                }
                 new.name = isBatch ? video.name : options.name ?? video.name
                 (new.client, new.owner, new.trace) = (caller.client, caller.owner, trace)
                 submission.jobs.append(new)
@@ -99,7 +103,8 @@ extension ScoringService {
     }
 
     private func job(
-        of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake
+        of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake,
+        isMade: (VideoMaking) -> Bool
     ) throws(ScoringError) -> NewJob {
         let (pooling, tail, cadence) = (options.pooling ?? .mean, options.tail ?? .drop, options.cadence ?? .frames)
         guard let making = VideoMaking(version, pooling: pooling, tail: tail, cadence: cadence) else {
@@ -117,7 +122,7 @@ extension ScoringService {
             kind: VideoSubject.kind, subject: subject.job, input: JobBody(video.video.input.coded),
             priority: options.priority, model: version.name, modelSHA256: version.knownSHA256,
             parts: making.parts(
-                of: video.frames, intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
+                of: video.frames, isMade: isMade(making), intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
             outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048)
         new.units = rows
         new.deadline = options.deadline?.duration(from: backlog.wall)

@@ -26,13 +26,6 @@ public final class VideoShelf: JobObserver {
         var underway = 0
     }
 
-    /// An open file that has no name.
-    private final class UnnamedVideo: Sendable {
-        let descriptor: CInt
-        init(_ descriptor: CInt) { self.descriptor = descriptor }
-        deinit { close(descriptor) }
-    }
-
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "vigil.videos")
 
@@ -71,7 +64,7 @@ public final class VideoShelf: JobObserver {
             }
         }
         FolderNames.each(in: folder) { name, _ in
-            if !kept.contains(ByteText(name)) { unlink("\(folder)/\(name)") }
+            if !kept.contains(ByteText(name)), VideoArchive.job(ofFile: name) == nil { unlink("\(folder)/\(name)") }
             return true
         }
         rmdir(folder)
@@ -80,7 +73,7 @@ public final class VideoShelf: JobObserver {
     /// Where a video is; nil where it is not.
     func path(of token: String) -> String? {
         state.withLock { state in
-            if let file = state.unnamed[ByteText(token)] { return "/proc/self/fd/\(file.descriptor)" }
+            if let file = state.unnamed[ByteText(token)] { return file.path }
             return state.folder.map { "\($0)/\(Self.name(token))" }
         }
     }
@@ -184,10 +177,9 @@ public final class VideoShelf: JobObserver {
         let place = folder ?? scratch
         // The folder of videos is made with the first.
         guard let room = DiskRoom(of: place) ?? DiskRoom(of: place + "/..") else { return }
-        let floor = min(Self.mostFloor, room.total / 8)
         let isRoom = state.withLock { state in
             let (needed, isOver) = state.underway.addingReportingOverflow(bytes)
-            guard !isOver, needed <= room.free - floor else { return false }
+            guard !isOver, needed <= room.free - Self.floor(of: room) else { return false }
             state.underway = needed
             return true
         }
@@ -198,6 +190,9 @@ public final class VideoShelf: JobObserver {
                 ))
         }
     }
+
+    /// Bytes of a disk that stay free.
+    static func floor(of room: DiskRoom) -> Int { min(mostFloor, room.total / 8) }
 
     /// Bytes that were on their way are on the disk, or will not come.
     func settle(_ bytes: Int) { state.withLock { $0.underway = max($0.underway - bytes, 0) } }

@@ -85,9 +85,14 @@ def until(condition, seconds=60):
     return found
 
 
-def kept(state):
+def files(state):
     place = pathlib.Path(state) / "videos"
     return sorted(path.name for path in place.iterdir()) if place.exists() else []
+
+
+def kept(state):
+    """What is there of jobs that have not ended."""
+    return [name for name in files(state) if not name.endswith(".features")]
 
 
 def working(client, job, rows=1):

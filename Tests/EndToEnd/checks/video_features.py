@@ -1,0 +1,201 @@
+"""The features that a job is about: what can be had of them, who may, and the same video again without decoding it."""
+
+import hashlib
+import io
+import json
+import shutil
+import struct
+
+from support.harness import check, contains, equal, finish, group, need, scratch, shown, skip
+
+need("video_features", "numpy", shared=True)
+
+import numpy as np  # noqa: E402
+
+from support.jobs import Client  # noqa: E402
+from support.process import Server, run  # noqa: E402
+from support.videos import Studio, files, form, post, until  # noqa: E402
+
+if not shutil.which("ffmpeg"):
+    skip("video_features", "needs ffmpeg")
+    finish()
+
+folder = scratch()
+# An ffmpeg that writes down how often it decodes more than a frame.
+counted = folder / "counted"
+calls = folder / "calls"
+counted.write_text(f'#!/bin/sh\ncase "$*" in *-version*|*"-frames:v 1"*) ;; *) echo x >>{calls};; esac\nexec {shutil.which("ffmpeg")} "$@"\n')
+counted.chmod(0o755)
+
+
+def decodings():
+    return len(calls.read_text().split()) if calls.exists() else 0
+
+
+with group("a model with its image tower"):
+    studio = Studio(folder)
+    video = studio.clip("a.mkv", "-c:v", "ffv1")
+    other = studio.clip("b.mp4", "-c:v", "mpeg4", rate=25)
+    ran = run("extract", "a.mkv", "--model", studio.model, "--output", folder / "made", cwd=folder, timeout=120)
+    equal("vigil extract: exit", ran.code, 0)
+    expected = np.load(folder / "made/a.npy")
+    told = json.loads((folder / "made/a.json").read_text())
+
+
+def safetensors(data):
+    size = struct.unpack("<Q", data[:8])[0]
+    head = json.loads(data[8 : 8 + size])
+    types = {"F32": "<f4", "F64": "<f8"}
+    tensors = {}
+    for name, one in head.items():
+        if name != "__metadata__":
+            start, end = (8 + size + at for at in one["data_offsets"])
+            tensors[name] = np.frombuffer(data[start:end], types[one["dtype"]]).reshape(one["shape"])
+    return tensors, head.get("__metadata__", {})
+
+
+for state in ("a folder", "memory"):
+    with group(f"features of a video, jobs in {state}"), studio.serve(state="memory" if state == "memory" else None) as server:
+        client = Client(server)
+        job = post(client, video, "?threshold=0", "video/x-matroska", Prefer="wait=60").json()
+        equal("it is scored", job["status"], "succeeded")
+        place = f"/jobs/{job['id']}/features"
+        answer = client.get(place)
+        equal("an .npy", (answer.status, answer.headers["content-type"]), (200, "application/x-npy"))
+        found = np.load(io.BytesIO(answer.body))
+        check("the very features of vigil extract", found.dtype == np.float32 and np.array_equal(found, expected))
+        equal("their digest is the job's", hashlib.sha256(found.tobytes()).hexdigest(), job["features_sha256"])
+        equal("as it is known: 304", client.get(place, **{"If-None-Match": answer.headers["etag"]}).status, 304)
+        head = client.ask("HEAD", place)
+        equal("HEAD", (head.status, head.headers["content-length"], head.body), (200, str(len(answer.body)), b""))
+        tensors, metadata = safetensors(client.get(place, Accept="application/vnd.safetensors").body)
+        check("safetensors", np.array_equal(tensors["features"], expected) and tensors["times"].tolist() == told["times"], shown(metadata))
+        equal("with the recipe", metadata["recipe_sha256"], told["recipe_sha256"])
+        document = client.get(place, Accept="application/json").json()
+        for name in ("frames", "rows", "width", "tail_frames", "frame_sizes", "features_sha256", "fps", "times", "recipe", "recipe_sha256"):
+            equal(f"JSON: {name} as vigil extract has it", document[name], told[name])
+        equal("JSON: the video", document["video"]["sha256"], hashlib.sha256(video).hexdigest())
+        equal("another form", client.get(place, Accept="text/html").status, 406)
+        equal("a parameter", client.get(place + "?x=1").problem(), "invalid-parameter")
+        # What is downloaded scores as the video did, with the video's seconds.
+        (folder / "got.npy").write_bytes(answer.body)
+        (folder / "got.json").write_text(json.dumps(document))
+        again = json.loads(run("score", "got.npy", "--model", studio.model, "--threshold", 0, cwd=folder).out)
+        equal("scored by vigil score", (again["coarse"], again["segments"]), (job["result"]["coarse"], job["result"]["segments"]))
+        equal("forgotten", client.delete(f"/jobs/{job['id']}").status, 204)
+        equal("its features too", client.get(place).problem(), "unknown-job")
+        if server.own:
+            check("no file is left", until(lambda: not files(server.own)), shown(files(server.own)))
+        features = np.random.default_rng(1).normal(0, 1, (20, 64)).astype(np.float32)
+        job = post(client, features.tobytes(), "", "application/octet-stream", Prefer="wait=60").json()
+        answer = client.get(f"/jobs/{job['id']}/features")
+        equal("an upload that is not kept", (answer.status, answer.problem()), (404, "no-features"))
+        contains("says why", answer.json()["detail"], "--upload-ttl")
+
+with group("what is not there"), studio.serve("--upload-ttl", 1000, "--max-features", 0) as server:
+    client = Client(server)
+    features = np.random.default_rng(2).normal(0, 1, (3000, 64)).astype(np.float32)
+    job = post(client, features.tobytes(), "", "application/octet-stream", Prefer="wait=60").json()
+    answer = client.get(f"/jobs/{job['id']}/features")
+    check("an upload that is kept", np.array_equal(np.load(io.BytesIO(answer.body)), features), answer)
+    tensors, _ = safetensors(client.get(f"/jobs/{job['id']}/features", Accept="application/vnd.safetensors").body)
+    check("as safetensors", np.array_equal(tensors["features"], features))
+    job = post(client, video, "", "video/x-matroska", Prefer="wait=60").json()
+    answer = client.get(f"/jobs/{job['id']}/features")
+    equal("none are kept of videos", (job["status"], answer.status, answer.problem()), ("succeeded", 404, "no-features"))
+    contains("says why", answer.json()["detail"], "--max-features")
+    short = studio.clip("short.mkv", "-c:v", "ffv1", "-frames:v", 15)
+    job = post(client, short, "", Prefer="wait=60").json()
+    equal("of one that failed", client.get(f"/jobs/{job['id']}/features").problem(), "no-features")
+
+slow = folder / "slow"
+slow.write_text(f'#!/bin/sh\ncase "$*" in *-version*) exec {shutil.which("ffmpeg")} "$@";; esac\nexec {shutil.which("ffmpeg")} -re "$@"\n')
+slow.chmod(0o755)
+with group("not yet"), studio.serve("--ffmpeg", slow) as server:
+    client = Client(server)
+    long = studio.clip("long.mkv", "-c:v", "ffv1", seconds=120)
+    job = post(client, long).json()
+    answer = client.get(f"/jobs/{job['id']}/features")
+    equal("a running job", (answer.status, answer.problem(), "retry-after" in answer.headers), (409, "features-not-ready", True))
+    client.delete(f"/jobs/{job['id']}")
+    client.until(job["id"])
+    equal("a cancelled one", client.get(f"/jobs/{job['id']}/features").problem(), "no-features")
+
+PARTS = ("coarse", "fine", "video", "segments", "fps", "frames", "truncated")
+
+
+def same(name, job, first):
+    for part in PARTS:
+        equal(f"{name}: the same {part}", job["result"][part], first["result"][part])
+    for part in ("features_sha256", "snippets", "warnings"):
+        equal(f"{name}: the same {part}", job[part], first[part])
+
+
+for state in ("a folder", "memory"):
+    with group(f"the same video again, jobs in {state}"):
+        place = scratch() if state == "a folder" else "memory"
+        with studio.serve("--ffmpeg", counted, state=place) as server:
+            client = Client(server)
+
+            def scored(query="", body=video, kind="video/x-matroska"):
+                before = decodings()
+                job = post(client, body, query, kind, Prefer="wait=60").json()
+                equal(f"{query or 'plain'}: scored", job["status"], "succeeded")
+                return job, decodings() - before
+
+            first, times = scored("?threshold=0")
+            equal("it is decoded", (times, "features_of_job" in first["result"]["provenance"]), (1, False))
+            again, times = scored("?threshold=0")
+            equal("again: not decoded, and that is said", (times, again["result"]["provenance"]["features_of_job"]), (0, first["id"]))
+            same("again", again, first)
+            equal("again: another job", again["id"] != first["id"], True)
+            provenance = dict(again["result"]["provenance"])
+            provenance.pop("features_of_job")
+            equal("again: provenance", provenance, first["result"]["provenance"])
+            third, times = scored("?threshold=0.9&logits=true")
+            equal("with another threshold", (times, third["result"]["coarse"]), (0, first["result"]["coarse"]))
+            for query in ("?tail=keep", "?pool=middle", "?cadence=time"):
+                equal(f"{query} is decoded", scored(query)[1], 1)
+            equal("another video is decoded", scored("", other, "video/mp4")[1], 1)
+            body, kind = form(("video", "x.mkv", video))
+            equal("however it comes", scored("?threshold=0", body, kind)[1], 0)
+            client.delete(f"/jobs/{first['id']}")
+            fourth, times = scored("?threshold=0")
+            equal("also once the first job is forgotten", (times, fourth["result"]["provenance"]["features_of_job"]), (0, first["id"]))
+            check("features of a job that shares them", client.get(f"/jobs/{fourth['id']}/features").status == 200)
+            for job in client.all():
+                client.delete(f"/jobs/{job['id']}")
+            equal("and not once all are", scored("?threshold=0")[1], 1)
+        if state == "a folder":
+            with studio.serve("--ffmpeg", counted, state=place) as server:
+                client = Client(server)
+                equal("after a restart", scored("?threshold=0")[1], 0)
+                name = next(one for one in files(place) if one.endswith(".features"))
+            # What a disk has made of features is not gone by.
+            data = bytearray((place / "videos" / name).read_bytes())
+            data[-5] ^= 1
+            (place / "videos" / name).write_bytes(data)
+            with studio.serve("--ffmpeg", counted, state=place) as server:
+                client = Client(server)
+                fifth, times = scored("?threshold=0")
+                equal("damaged features are made again", (times, fifth["result"]["coarse"]), (1, first["result"]["coarse"]))
+
+with group("keys"):
+    keys = folder / "keys"
+    secrets = {}
+    for name, options in {"ann": (), "bob": (), "ann2": ("--owner", "ann")}.items():
+        secrets[name] = run("keys", "add", name, *options, "--api-keys", keys).out.strip()
+    with studio.serve("--ffmpeg", counted, "--api-keys", keys) as server:
+        clients = {name: Client(server, {"Authorization": f"Bearer {secret}"}) for name, secret in secrets.items()}
+        jobs = {}
+        for name, expected_times in {"ann": 1, "bob": 1, "ann2": 0}.items():
+            before = decodings()
+            jobs[name] = post(clients[name], video, "?threshold=0", "video/x-matroska", Prefer="wait=60").json()
+            equal(f"{name}: decoded so often", decodings() - before, expected_times)
+        check("no key is told of another's", "features_of_job" not in jobs["bob"]["result"]["provenance"])
+        equal("one of the same owner is", jobs["ann2"]["result"]["provenance"]["features_of_job"], jobs["ann"]["id"])
+        place = f"/jobs/{jobs['ann']['id']}/features"
+        equal("features are the owner's", [clients[name].get(place).status for name in ("ann", "ann2", "bob")], [200, 200, 404])
+        equal("as of what there is not", clients["bob"].get(place).problem(), "unknown-job")
+
+finish()
