@@ -94,7 +94,11 @@ public final class ScoringService: Sendable {
                 await changes.enter()
                 await bringBack()
                 return await claimable
-            }, missing: missing, told: { [changes] in changes.leave() })
+            }, missing: missing,
+            told: { [self] in
+                changes.leave()
+                Task { await settleVideos() }
+            })
     }
 
     /// Removes results whose time is over, until the task is cancelled.

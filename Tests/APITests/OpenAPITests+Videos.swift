@@ -45,4 +45,14 @@ extension OpenAPITests {
         archive.keep([1, 2], head, of: job, as: nil)
         return try #require(archive.features(of: job))
     }
+
+    @Test("what tells how features were made has the described properties, and no other")
+    func features() throws {
+        var conformance = Conformance(description)
+        let came = JobFeatures.came([1, 2], rows: 1, width: 2, sha256: String(repeating: "a", count: 64))
+        try conformance.check(FeaturesDocument(features: came).json, "MadeFeatures")
+        try conformance.check(FeaturesDocument(features: .kept(try Self.keptFeatures())).json, "MadeFeatures")
+        #expect(conformance.differences == [])
+        #expect(conformance.unseen(in: ["MadeFeatures", "MadeVideo", "MadeRecipe", "MadeTower"]) == [])
+    }
 }

@@ -301,16 +301,6 @@ struct OpenAPITests {
         #expect(conformance.unseen(in: ["Batch", "BatchCounts", "Callback"]) == [])
     }
 
-    @Test("what tells how features were made has the described properties, and no other")
-    func features() throws {
-        var conformance = Conformance(description)
-        let came = JobFeatures.came([1, 2], rows: 1, width: 2, sha256: String(repeating: "a", count: 64))
-        try conformance.check(FeaturesDocument(features: came).json, "MadeFeatures")
-        try conformance.check(FeaturesDocument(features: .kept(try Self.keptFeatures())).json, "MadeFeatures")
-        #expect(conformance.differences == [])
-        #expect(conformance.unseen(in: ["MadeFeatures", "MadeVideo", "MadeRecipe", "MadeTower"]) == [])
-    }
-
     @Test("a comparison has the described properties, and no other")
     func comparison() throws {
         var conformance = Conformance(description)

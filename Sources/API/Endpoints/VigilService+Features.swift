@@ -3,7 +3,6 @@ import HTTPTypes
 import Jobs
 import Platform
 import Scoring
-import Tensors
 
 /// `/jobs/ID/features`.
 extension VigilService {

@@ -131,7 +131,7 @@ extension VigilService {
     func document(_ job: Job, isReused: Bool = false) -> JobDocument {
         JobDocument(
             job: job, isReused: isReused,
-            missing: job.isModelMissing ? scoring.reason(missing: job.modelID) : nil)
+            missing: job.status == .queued ? scoring.reason(waiting: job) : nil)
     }
 
     private func noArray(_ job: Job) -> HTTPProblem {

@@ -111,6 +111,10 @@ enum Problem {
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: refusal.description)
+        case .overShare:
+            HTTPProblem(
+                status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
+                detail: refusal.description, fields: [.retryAfter: "60"], shortage: Family.Shortage.share.rawValue)
         case .unfit:
             HTTPProblem(
                 status: .unprocessableContent, slug: "unfit-video", title: "The video can't be scored",

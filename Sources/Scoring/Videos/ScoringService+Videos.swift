@@ -70,6 +70,8 @@ extension ScoringService {
                     intake.archive.has(
                         VideoArchive.lookup(making.key(of: video.video.input, by: ffmpeg), owner: caller.owner))
                 }
+                // The file counts once, whatever models score it.
+                new.bytesElsewhere = version === versions.first ? video.bytes : 0
                 new.name = isBatch ? video.name : options.name ?? video.name
                 (new.client, new.owner, new.trace) = (caller.client, caller.owner, trace)
                 submission.jobs.append(new)

@@ -52,9 +52,12 @@ public final class VideoIntake: Sendable {
         return decoding
     }
 
+    /// What decodes videos, as far as that is known.
+    package var known: Decoding? { found.withLock(\.decoding) }
+
     /// The same for tasks.
     package func decodingLater() async -> Decoding {
-        if let known = found.withLock(\.decoding) { return known }
+        if let known { return known }
         return await LongWork.run(if: true) { [self] in decoding() }
     }
 
@@ -85,9 +88,11 @@ public final class VideoIntake: Sendable {
     }
 
     /// Room for a video that comes, for a model.
-    func begin(for version: ModelVersion, expected: Int?) async throws(ScoringError) -> VideoUpload {
+    func begin(
+        for version: ModelVersion, expected: Int?, of sender: VideoShelf.Sender
+    ) async throws(ScoringError) -> VideoUpload {
         try await check(version)
-        return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected)
+        return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected, of: sender)
     }
 
     /// What the header and the first frame of a video say.

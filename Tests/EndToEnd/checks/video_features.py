@@ -1,5 +1,6 @@
 """The features that a job is about: what can be had of them, who may, and the same video again without decoding it."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -13,7 +14,7 @@ need("video_features", "numpy", shared=True)
 import numpy as np  # noqa: E402
 
 from support.jobs import Client  # noqa: E402
-from support.process import Server, run  # noqa: E402
+from support.process import run  # noqa: E402
 from support.videos import Studio, files, form, post, until  # noqa: E402
 
 if not shutil.which("ffmpeg"):
@@ -21,15 +22,17 @@ if not shutil.which("ffmpeg"):
     finish()
 
 folder = scratch()
-# An ffmpeg that writes down how often it decodes more than a frame.
-counted = folder / "counted"
-calls = folder / "calls"
-counted.write_text(f'#!/bin/sh\ncase "$*" in *-version*|*"-frames:v 1"*) ;; *) echo x >>{calls};; esac\nexec {shutil.which("ffmpeg")} "$@"\n')
-counted.chmod(0o755)
+# An ffmpeg that looks at videos, and decodes none of them while it is told not to.
+flaky = folder / "flaky"
 
 
-def decodings():
-    return len(calls.read_text().split()) if calls.exists() else 0
+def decodes(does):
+    refusal = "" if does else 'case "$*" in *"-f rawvideo pipe:1"*) exit 1;; esac\n'
+    flaky.write_text(f'#!/bin/sh\n{refusal}exec {shutil.which("ffmpeg")} "$@"\n')
+    flaky.chmod(0o755)
+
+
+decodes(True)
 
 
 with group("a model with its image tower"):
@@ -131,71 +134,98 @@ def same(name, job, first):
         equal(f"{name}: the same {part}", job[part], first[part])
 
 
+def scored(client, query="", body=video, kind="video/x-matroska", again=False):
+    """The job; where the video came before, it has to be scored while nothing can be decoded."""
+    decodes(not again)
+    job = post(client, body, query, kind, Prefer="wait=60").json()
+    decodes(True)
+    equal(f"{query or 'plain'}: scored" + (" without decoding" if again else ""), job["status"], "succeeded")
+    return job
+
+
+def maker(job):
+    """The earlier job whose features were taken; None where they were made."""
+    return job["result"]["provenance"].get("features_of_job")
+
+
 for state in ("a folder", "memory"):
     with group(f"the same video again, jobs in {state}"):
         place = scratch() if state == "a folder" else "memory"
-        with studio.serve("--ffmpeg", counted, state=place) as server:
+        with studio.serve("--ffmpeg", flaky, state=place) as server:
             client = Client(server)
-
-            def scored(query="", body=video, kind="video/x-matroska"):
-                before = decodings()
-                job = post(client, body, query, kind, Prefer="wait=60").json()
-                equal(f"{query or 'plain'}: scored", job["status"], "succeeded")
-                return job, decodings() - before
-
-            first, times = scored("?threshold=0")
-            equal("it is decoded", (times, "features_of_job" in first["result"]["provenance"]), (1, False))
-            again, times = scored("?threshold=0")
-            equal("again: not decoded, and that is said", (times, again["result"]["provenance"]["features_of_job"]), (0, first["id"]))
+            first = scored(client, "?threshold=0")
+            equal("it is decoded", maker(first), None)
+            again = scored(client, "?threshold=0", again=True)
+            equal("again: that is said", maker(again), first["id"])
             same("again", again, first)
             equal("again: another job", again["id"] != first["id"], True)
             provenance = dict(again["result"]["provenance"])
             provenance.pop("features_of_job")
             equal("again: provenance", provenance, first["result"]["provenance"])
-            third, times = scored("?threshold=0.9&logits=true")
-            equal("with another threshold", (times, third["result"]["coarse"]), (0, first["result"]["coarse"]))
+            third = scored(client, "?threshold=0.9&logits=true", again=True)
+            equal("with another threshold", third["result"]["coarse"], first["result"]["coarse"])
             for query in ("?tail=keep", "?pool=middle", "?cadence=time"):
-                equal(f"{query} is decoded", scored(query)[1], 1)
-            equal("another video is decoded", scored("", other, "video/mp4")[1], 1)
+                equal(f"{query} is decoded", maker(scored(client, query)), None)
+            equal("another video is decoded", maker(scored(client, "", other, "video/mp4")), None)
             body, kind = form(("video", "x.mkv", video))
-            equal("however it comes", scored("?threshold=0", body, kind)[1], 0)
+            scored(client, "?threshold=0", body, kind, again=True)
             client.delete(f"/jobs/{first['id']}")
-            fourth, times = scored("?threshold=0")
-            equal("also once the first job is forgotten", (times, fourth["result"]["provenance"]["features_of_job"]), (0, first["id"]))
+            fourth = scored(client, "?threshold=0", again=True)
+            equal("also once the first job is forgotten", maker(fourth), first["id"])
             check("features of a job that shares them", client.get(f"/jobs/{fourth['id']}/features").status == 200)
             for job in client.all():
                 client.delete(f"/jobs/{job['id']}")
-            equal("and not once all are", scored("?threshold=0")[1], 1)
+            equal("and not once all are", maker(scored(client, "?threshold=0")), None)
         if state == "a folder":
-            with studio.serve("--ffmpeg", counted, state=place) as server:
-                client = Client(server)
-                equal("after a restart", scored("?threshold=0")[1], 0)
-                name = next(one for one in files(place) if one.endswith(".features"))
-            # What a disk has made of features is not gone by.
+            with studio.serve("--ffmpeg", flaky, state=place) as server:
+                fifth = scored(Client(server), "?threshold=0", again=True)
+            # What a disk has made of features is not gone by. Jobs that share them have one file.
+            name = f"{fifth['id']}.features"
             data = bytearray((place / "videos" / name).read_bytes())
             data[-5] ^= 1
-            (place / "videos" / name).write_bytes(data)
-            with studio.serve("--ffmpeg", counted, state=place) as server:
+            with open(place / "videos" / name, "r+b") as file:
+                file.write(data)
+            with studio.serve("--ffmpeg", flaky, state=place) as server:
                 client = Client(server)
-                fifth, times = scored("?threshold=0")
-                equal("damaged features are made again", (times, fifth["result"]["coarse"]), (1, first["result"]["coarse"]))
+                broken = None
+                with contextlib.suppress(ConnectionError):
+                    broken = client.get(f"/jobs/{fifth['id']}/features")
+                check("damaged features are not given", broken is None or broken.status == 404, broken)
+                client.close()
+                sixth = scored(client, "?threshold=0")
+                equal("damaged features are made again", (maker(sixth), sixth["result"]["coarse"]), (None, first["result"]["coarse"]))
 
 with group("keys"):
     keys = folder / "keys"
     secrets = {}
     for name, options in {"ann": (), "bob": (), "ann2": ("--owner", "ann")}.items():
         secrets[name] = run("keys", "add", name, *options, "--api-keys", keys).out.strip()
-    with studio.serve("--ffmpeg", counted, "--api-keys", keys) as server:
+    with studio.serve("--ffmpeg", flaky, "--api-keys", keys) as server:
         clients = {name: Client(server, {"Authorization": f"Bearer {secret}"}) for name, secret in secrets.items()}
-        jobs = {}
-        for name, expected_times in {"ann": 1, "bob": 1, "ann2": 0}.items():
-            before = decodings()
-            jobs[name] = post(clients[name], video, "?threshold=0", "video/x-matroska", Prefer="wait=60").json()
-            equal(f"{name}: decoded so often", decodings() - before, expected_times)
-        check("no key is told of another's", "features_of_job" not in jobs["bob"]["result"]["provenance"])
-        equal("one of the same owner is", jobs["ann2"]["result"]["provenance"]["features_of_job"], jobs["ann"]["id"])
+        jobs = {name: scored(clients[name], "?threshold=0", again=name == "ann2") for name in secrets}
+        equal("another key's is made again, and nothing is said of the first", maker(jobs["bob"]), None)
+        equal("one of the same owner is not", maker(jobs["ann2"]), jobs["ann"]["id"])
         place = f"/jobs/{jobs['ann']['id']}/features"
         equal("features are the owner's", [clients[name].get(place).status for name in ("ann", "ann2", "bob")], [200, 200, 404])
         equal("as of what there is not", clients["bob"].get(place).problem(), "unknown-job")
+
+with group("a key's bytes a day count videos"):
+    size = len(video)
+    quotas = folder / "quotas"
+    secret = run("keys", "add", "small", "--bytes-per-day", f"{(size * 5 // 2) // 1024 + 1}KiB", "--api-keys", quotas).out.strip()
+    with studio.serve("--api-keys", quotas) as server:
+        client = Client(server, {"Authorization": f"Bearer {secret}"})
+        equal("two are taken", [post(client, video, "", Prefer="wait=60").json()["status"] for _ in range(2)], ["succeeded"] * 2)
+        answer = post(client, video)
+        equal("the third is more than is left", (answer.status, answer.problem()), (429, "quota-exceeded"))
+        contains("and says so", answer.json()["detail"], "bytes", str(size))
+        answer = post(client, (video[at : at + 9999] for at in range(0, size, 9999)))
+        equal("also where its size was not told", (answer.status, answer.problem()), (429, "quota-exceeded"))
+        body, kind = form(("video", "a.mkv", video))
+        equal("as a form", post(client, body, "", kind).problem(), "quota-exceeded")
+        equal("nothing is left of what was refused", [name for name in files(server.own) if not name.endswith(".features")], [])
+        answer = post(client, video + bytes(2 * size))
+        equal("more than any day has", (answer.status, answer.problem()), (413, "content-too-large"))
+        equal("features have room", post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=30").status, 200)
 
 finish()
