@@ -172,7 +172,7 @@ extension ScoringService {
     ) async throws(ScoringError) -> [AcceptedMatrix] {
         if let name = options.ofVideo {
             throw .parameter(
-                OptionError(name: name, problem: "given with features: it says how rows are made of a video"))
+                OptionError(name: name, problem: "given with features: it is about videos alone"))
         }
         try Self.checkName(upload, options, what: "matrix")
         let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)

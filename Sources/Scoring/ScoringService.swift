@@ -216,6 +216,8 @@ package enum ScoringError: Error, CustomStringConvertible {
     case unknownJob(String)
     /// The job's features can't be had: not yet, or not any more, told in a sentence.
     case noFeatures(String, isYetToCome: Bool)
+    /// The job has no picture of a segment that begins so.
+    case noThumbnail(String)
     /// There is no such batch, or no longer.
     case unknownBatch(String)
     /// Others hold too many large answers.
@@ -236,7 +238,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .refused(let error): error.description
         case .store(let error): error.told
         case .unknownJob(let id): "Job \(id.prefix(64)) is unknown here, or its result has expired."
-        case .noFeatures(let sentence, _): sentence
+        case .noFeatures(let sentence, _), .noThumbnail(let sentence): sentence
         case .unknownBatch(let id): "Batch \(id.prefix(64)) is unknown here, or its results have expired."
         case .answersBusy: "Clients are still reading results of many megabytes: ask again shortly."
         }

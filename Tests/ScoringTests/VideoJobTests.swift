@@ -23,6 +23,10 @@ struct VideoJobTests {
         for known in [true, false] {
             var subject = Self.subject()
             if !known { (subject.snippets, subject.featuresSHA256) = (nil, nil) }
+            let without = subject.coded
+            subject.thumbnails = known ? 8 : 0
+            #expect((subject.coded == without) == !known, "subjects without are what they were")
+            #expect(VideoSubject(coded: subject.coded)?.thumbnails == subject.thumbnails)
             let read = try #require(VideoSubject(coded: subject.coded))
             #expect(read.coded == subject.coded)
             #expect(read.snippets == subject.snippets && read.featuresSHA256 == subject.featuresSHA256)
@@ -75,6 +79,10 @@ struct VideoJobTests {
                 sha256: "s", frames: 33, fps: cut == nil ? nil : 29.97, times: [0, 0.5, 1], truncatedBy: cut,
                 ffmpeg: "5.1.9", isolation: "bubblewrap", recipeSHA256: "r", towerSHA256: "t")
             #expect(ScoreResult(encoded: result.encoded) == result)
+            let pictured = result.pictures.isEmpty
+            result.pictures = [SegmentPicture(start: 3, jpeg: [0xFF, 0xD8]), SegmentPicture(start: 9, jpeg: [])]
+            #expect(ScoreResult(encoded: result.encoded) == result && pictured)
+            result.pictures = []
             result.source?.featuresOfJob = "01M85BV3QAE4RGA8GVVP3465ME"
             #expect(ScoreResult(encoded: result.encoded) == result)
         }

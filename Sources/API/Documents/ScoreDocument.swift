@@ -19,6 +19,12 @@ public struct ScoreDocument: Sendable {
         if result.options.fps == nil { times = result.source?.times ?? [] }
     }
 
+    /// Where pictures of a job's segments are.
+    static func thumbnails(of result: ScoreResult, job: String) -> [Int: String] {
+        Dictionary(
+            result.pictures.map { ($0.start, "/jobs/\(job)/thumbnails/\($0.start).jpg") }, uniquingKeysWith: { $1 })
+    }
+
     var result: ScoreResult { scored.result }
     private var scores: Scores { scored.scores }
     private var video: VideoSummary { scored.video }

@@ -4,7 +4,7 @@ import Jobs
 import Platform
 import Scoring
 
-/// `/jobs/ID/features`.
+/// `/jobs/ID/features` and `/jobs/ID/thumbnails/START.jpg`.
 extension VigilService {
     /// The forms that features are to be had in.
     private enum Form: String, CaseIterable {
@@ -57,6 +57,25 @@ extension VigilService {
                 ?? .bytes(bytes)
         }
         return Response(status: .ok, fields: fields, body: body)
+    }
+
+    func showThumbnail(_ request: Request, _ note: AuditNote? = nil) async throws -> Response {
+        let id = try jobID(of: request)
+        _ = try parameters(of: request, among: [])
+        let name = request.pathParameters["file"] ?? ""
+        let start = name.ends(with: ".jpg") ? Int(String(name.dropLast(4))) : nil
+        let job = try await scoring.job(id, for: caller(of: request))
+        let jpeg = try await scoring.thumbnail(of: job, start: start)
+        let tag = EntityTag("\(job.revision).\(start ?? 0).jpg")
+        var fields: HTTPFields = [.eTag: tag.description, .cacheControl: "no-cache"]
+        if try Preconditions(request.head.fields).check(request.head.method, on: [tag]) {
+            return Response(status: .notModified, fields: fields)
+        }
+        if request.head.method != .head {
+            try await note?.record(.read, [job], status: .ok, outcome: "thumbnail")
+        }
+        fields[.contentType] = "image/jpeg"
+        return Response(status: .ok, fields: fields, body: .bytes(jpeg))
     }
 
     private func featuresForm(of head: RequestHead) throws(HTTPProblem) -> Form {

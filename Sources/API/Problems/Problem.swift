@@ -82,6 +82,9 @@ enum Problem {
         case .unknownJob:
             HTTPProblem(
                 status: .notFound, slug: "unknown-job", title: "There is no such job", detail: error.description)
+        case .noThumbnail:
+            HTTPProblem(
+                status: .notFound, slug: "no-thumbnail", title: "There is no such picture", detail: error.description)
         case .noFeatures(_, let isYetToCome) where isYetToCome:
             HTTPProblem(
                 status: .conflict, slug: "features-not-ready", title: "The job's features are not all there yet",

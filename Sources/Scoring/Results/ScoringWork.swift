@@ -146,7 +146,7 @@ struct ScoringWork: ModelWork {
     }
 
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput {
-        let video = try finishVideo(plan)
+        var video = try finishVideo(plan)
         let chunks = plan.chunks
         var logits = Logits(snippets: chunks.snippets, classes: plan.classes.labels.count)
         logits.coarse = results.flatMap(\.coarse)
@@ -164,6 +164,11 @@ struct ScoringWork: ModelWork {
         result.model = isOther ? plan.version.name : plan.model.name
         result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
         result.source = video?.source
+        if let subject = video?.subject, subject.thumbnails > 0 {
+            let (pictures, warnings) = pictures(of: result, most: subject.thumbnails, plan)
+            result.pictures = pictures
+            video?.subject.warnings += warnings
+        }
         canary?.take(plan, result)
         return JobOutput(body: result.encoded, subject: video?.subject.job)
     }

@@ -80,9 +80,12 @@ extension ScoringService {
         submission.isBatch = isBatch || versions.count > 1
         submission.account = caller.account
         submission.key = key.map { text in
-            let making = [
-                options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
-            ]
+            let making =
+                [
+                    options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
+                ]
+                // Fingerprints of requests without are what they were.
+                + (options.thumbnails.map { ["thumbnails", String($0)] } ?? [])
             return self.key(
                 text, videos.flatMap { ["video", $0.name ?? "", $0.sha256] + making }, isBatch: isBatch, options,
                 caller: caller)
@@ -114,10 +117,11 @@ extension ScoringService {
         }
         let late = options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []
         let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
-        let subject = VideoSubject(
+        var subject = VideoSubject(
             token: video.video.input.token, pooling: pooling, tail: tail, cadence: cadence,
             expectedFrames: video.facts.expectedFrames, length: version.model.configuration.length,
             options: options.encoded, warnings: notes + late)
+        subject.thumbnails = options.thumbnails ?? 0
         let labels = options.labels ?? version.model.classes.labels
         let rows = making.rows(of: video.frames)
         var new = NewJob(
@@ -125,7 +129,8 @@ extension ScoringService {
             priority: options.priority, model: version.name, modelSHA256: version.knownSHA256,
             parts: making.parts(
                 of: video.frames, isMade: isMade(making), intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
-            outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048)
+            outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048
+                + subject.thumbnails * SegmentPicture.mostBytes)
         new.units = rows
         new.deadline = options.deadline?.duration(from: backlog.wall)
         new.callback = options.callback.map { text in (try? settings.callbackAddress?(text)) ?? text }

@@ -32,7 +32,7 @@ extension ScoringWork {
         let run: VideoRun
         let lookup = VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: job.owner)
         if let before = videos.archive.load(lookup, most: mostNumbers) {
-            run = VideoRun(making, of: input, by: ffmpeg, paces: videos.paces, made: before)
+            run = VideoRun(making, of: input, at: path, by: ffmpeg, paces: videos.paces, made: before)
         } else {
             run = VideoRun(
                 making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),

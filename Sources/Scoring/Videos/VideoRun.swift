@@ -60,6 +60,8 @@ final class VideoRun: Sendable {
     private let bench = Mutex<Bench?>(nil)
     private let file: RowsFile?
     private let known: Matrix
+    /// Where the video is, while it is worked on.
+    let path: String
     private let reading: (path: String, mustBeChecked: Bool)
     private let hasBegun = Atomic(false)
     /// The job whose features these are, where they were made before.
@@ -78,6 +80,7 @@ final class VideoRun: Sendable {
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
+        self.path = path
         reading = (path, mustBeChecked)
         other = nil
         let key = making.key(of: video, by: ffmpeg)
@@ -89,13 +92,14 @@ final class VideoRun: Sendable {
 
     /// One of which all is known: another job has made the features.
     init(
-        _ making: VideoMaking, of video: VideoInput, by ffmpeg: FFmpeg, paces: TowerPaces,
+        _ making: VideoMaking, of video: VideoInput, at path: String, by ffmpeg: FFmpeg, paces: TowerPaces,
         made before: (job: JobID, head: KeptFeatures.Head, values: [Float])
     ) {
         (self.making, self.video, self.ffmpeg, self.paces, limit) = (making, video, ffmpeg, paces, 0)
         width = before.head.width
         length = making.version.model.configuration.length
-        reading = ("", false)
+        self.path = path
+        reading = (path, false)
         (other, file) = (before.job, nil)
         known = Matrix(rows: 0, columns: width)
         var made = before.head.made

@@ -209,6 +209,37 @@ with group("keys"):
         equal("features are the owner's", [clients[name].get(place).status for name in ("ann", "ann2", "bob")], [200, 200, 404])
         equal("as of what there is not", clients["bob"].get(place).problem(), "unknown-job")
 
+for state in ("a folder", "memory"):
+    with group(f"pictures of segments, jobs in {state}"), studio.serve(state="memory" if state == "memory" else None) as server:
+        client = Client(server)
+        cuts = "?threshold=0.04&leave=0.04&thumbnails=3"
+        job = scored(client, cuts)
+        segments = job["result"]["segments"]
+        check("there are segments", segments, shown(job["result"]["coarse"]))
+        places = {one["start"]: one["thumbnail"] for one in segments if "thumbnail" in one}
+        equal("those of the highest scores have a picture", len(places), min(3, len(segments)))
+        for start, place in places.items():
+            equal("its place", place, f"/jobs/{job['id']}/thumbnails/{start}.jpg")
+            answer = client.get(place)
+            equal("a JPEG", (answer.status, answer.headers["content-type"], answer.body[:2], answer.body[-2:]), (200, "image/jpeg", b"\xff\xd8", b"\xff\xd9"))
+            equal("as it is known: 304", client.get(place, **{"If-None-Match": answer.headers["etag"]}).status, 304)
+        ran = run("score", "a.mkv", "--model", studio.model, "--threshold", 0.04, "--leave", 0.04, "--thumbnails", folder / "shown", cwd=folder, timeout=120)
+        equal("vigil score: exit", ran.code, 0)
+        for start, place in places.items():
+            check("the very picture of vigil score", client.get(place).body == (folder / f"shown/a-{start}.jpg").read_bytes())
+        again = client.job(job["id"])["result"]["segments"]
+        equal("they are there later", again, segments)
+        plain = scored(client, "?threshold=0.04&leave=0.04")
+        check("nobody gets them unasked", all("thumbnail" not in one for one in plain["result"]["segments"]))
+        place = f"/jobs/{plain['id']}/thumbnails/0.jpg"
+        for name in (place, place.replace("0.jpg", "x.jpg"), place.replace("0.jpg", "0.png"), f"/jobs/{job['id']}/thumbnails/99999.jpg"):
+            equal(f"{name.rsplit('/', 1)[1]} is not there", client.get(name).problem(), "no-thumbnail")
+        answer = post(client, bytes(64 * 4 * 20), "?thumbnails=3", "application/octet-stream")
+        equal("of features there are none", answer.problem(), "invalid-parameter")
+        equal("more than may be", post(client, video, "?thumbnails=33").problem(), "invalid-parameter")
+        client.delete(f"/jobs/{job['id']}")
+        equal("they go with the job", client.get(next(iter(places.values()))).problem(), "unknown-job")
+
 with group("a key's bytes a day count videos"):
     size = len(video)
     quotas = folder / "quotas"
