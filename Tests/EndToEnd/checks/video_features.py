@@ -6,8 +6,10 @@ import io
 import json
 import shutil
 import struct
+import subprocess
+import sys
 
-from support.harness import check, contains, equal, finish, group, need, scratch, shown, skip
+from support.harness import SHARED, check, contains, equal, finish, group, need, scratch, shown, skip
 
 need("video_features", "numpy", shared=True)
 
@@ -15,6 +17,7 @@ import numpy as np  # noqa: E402
 
 from support.jobs import Client  # noqa: E402
 from support.process import run  # noqa: E402
+from support.receivers import Receiver, secret  # noqa: E402
 from support.videos import Studio, files, form, post, until  # noqa: E402
 
 if not shutil.which("ffmpeg"):
@@ -239,6 +242,47 @@ for state in ("a folder", "memory"):
         equal("more than may be", post(client, video, "?thumbnails=33").problem(), "invalid-parameter")
         client.delete(f"/jobs/{job['id']}")
         equal("they go with the job", client.get(next(iter(places.values()))).problem(), "unknown-job")
+
+with group("two models on one video, and callbacks"):
+    twin, cousin = folder / "twin.safetensors", folder / "cousin.safetensors"
+    equal("import under another name: exit", run("import", folder / "tiny.pth", "--output", twin, "--keep-image-tower", "--name", "twin", timeout=120).code, 0)
+    maker_of = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "2", "--out", folder / "cousin.pth"]
+    subprocess.run(maker_of, check=True)
+    equal("import of another tower: exit", run("import", folder / "cousin.pth", "--output", cousin, "--keep-image-tower", timeout=120).code, 0)
+    secrets_file = folder / "secrets"
+    secrets_file.write_text(secret() + "\n")
+    secrets_file.chmod(0o600)
+    options = ["--model", f"twin={twin}", "--model", f"cousin={cousin}", "--callback-hosts", "127.0.0.1", "--callback-private", "--callback-secrets", secrets_file]
+    with Receiver() as receiver, studio.serve(*options, model=f"tiny={studio.model}") as server:
+        client = Client(server)
+        answer = post(client, video, "?threshold=0&model=tiny&compare=twin", "video/x-matroska", Prefer="wait=60")
+        found = answer.json()
+        equal("compare=: both results", (answer.status, [one["model"] for one in found.get("results", [])]), (200, ["tiny", "twin"]))
+        first, second = found["results"]
+        equal("of the same tower: the same scores", first["coarse"], second["coarse"])
+        equal("of the same features", first["provenance"]["features_sha256"], second["provenance"]["features_sha256"])
+        equal("told later too", client.get(f"/batches/{found['batch']}/comparison").json(), found)
+        # What was made for one model is there for every model with that tower.
+        third = post(client, video, "?threshold=0&model=twin", Prefer="wait=60").json()
+        check("features are those of the tower, whichever model asks", maker(third) is not None, shown(third["result"]["provenance"]))
+        found = post(client, video, "?threshold=0&model=tiny&compare=cousin", Prefer="wait=60").json()
+        first, second = found["results"]
+        check("of another tower: each model has its own features", first["provenance"]["features_sha256"] != second["provenance"]["features_sha256"])
+        equal("and each its own tower's", first["provenance"]["tower_sha256"] != second["provenance"]["tower_sha256"], True)
+        body, kind = form(("video", "a.mkv", video), ("video", "b.mp4", other))
+        equal("several videos are not compared", post(client, body, "?model=tiny&compare=twin", kind).problem(), "invalid-parameter")
+        answer = post(client, other, f"?callback={receiver.url}/one&name=north")
+        equal("a callback: accepted", answer.status, 202)
+        calls = receiver.wait("/one")
+        told = [call.json for call in calls]
+        told = told[0].get("data", told[0]) if told else {}
+        told = told.get("job", told)
+        equal("it is told of the end", (told.get("id"), told.get("status"), told.get("name"), told.get("phase")), (answer.json()["id"], "succeeded", "north", None))
+        check("with what came of the video", told.get("snippets") and told.get("features_sha256"), shown(told))
+        body, kind = form(("video", "a.mkv", video), ("video", "short.mkv", short))
+        batch = post(client, body, f"?callback={receiver.url}/two", kind).json()
+        calls = receiver.wait("/two", len(batch["jobs"]))
+        equal("each of a batch has its own", len(calls), len(batch["jobs"]))
 
 with group("a key's bytes a day count videos"):
     size = len(video)
