@@ -58,10 +58,8 @@ final class RowsFile: @unchecked Sendable {
     /// Adds a row.
     func append(_ row: [Float]) {
         var writer = ByteWriter()
-        writer.floats(row)
-        // Without the count that lists begin with.
-        let bytes = Array(writer.bytes.dropFirst(8))
-        append(bytes + Self.sum(bytes[...]))
+        writer.append(row)
+        append(writer.bytes + Self.sum(writer.bytes[...]))
     }
 
     private func append(_ bytes: [UInt8]) {

@@ -19,14 +19,6 @@ final class VideoRun: Sendable {
     /// How long a worker waits for frames that do not come.
     private static let patience = Duration.milliseconds(25)
 
-    /// What came of it, once all frames have come.
-    struct Found: Sendable {
-        var extraction: Extraction
-        var facts: VideoFacts?
-        var cut: VideoFrames.Cut?
-        var warnings: [String] = []
-    }
-
     fileprivate struct Board: Sendable {
         /// Squares that are to be encoded.
         var images: [[UInt8]]?
@@ -39,7 +31,7 @@ final class VideoRun: Sendable {
         /// When the first square came that is encoded, and after how many frames.
         var began: (at: MonotonicTime, frames: Int)?
         var isStopped = false
-        var outcome: Result<Found, JobFailure>?
+        var outcome: Result<VideoMade, JobFailure>?
     }
 
     /// The tower at work, and what it has made of the squares that came last.
@@ -68,8 +60,12 @@ final class VideoRun: Sendable {
     private let bench = Mutex<Bench?>(nil)
     private let file: RowsFile?
     private let known: Matrix
+    /// Where the video is, while it is worked on.
+    let path: String
     private let reading: (path: String, mustBeChecked: Bool)
     private let hasBegun = Atomic(false)
+    /// The job whose features these are, where they were made before.
+    let other: JobID?
 
     /// - Parameters:
     ///   - path: where the video is
@@ -84,12 +80,34 @@ final class VideoRun: Sendable {
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
+        self.path = path
         reading = (path, mustBeChecked)
+        other = nil
         let key = making.key(of: video, by: ffmpeg)
         let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
         file = opened?.file
         known = opened?.rows ?? Matrix(rows: 0, columns: width)
         board = Monitor(Board(rows: known.values, expected: expected))
+    }
+
+    /// One of which all is known: another job has made the features.
+    init(
+        _ making: VideoMaking, of video: VideoInput, at path: String, by ffmpeg: FFmpeg, paces: TowerPaces,
+        made before: (job: JobID, head: KeptFeatures.Head, values: [Float])
+    ) {
+        (self.making, self.video, self.ffmpeg, self.paces, limit) = (making, video, ffmpeg, paces, 0)
+        width = before.head.width
+        length = making.version.model.configuration.length
+        self.path = path
+        reading = (path, false)
+        (other, file) = (before.job, nil)
+        known = Matrix(rows: 0, columns: width)
+        var made = before.head.made
+        made.source.featuresOfJob = before.head.job
+        var board = Board(rows: before.values, frames: made.source.frames)
+        board.outcome = .success(made)
+        self.board = Monitor(board)
+        hasBegun.store(true, ordering: .relaxed)
     }
 
     deinit { stop() }
@@ -119,7 +137,7 @@ final class VideoRun: Sendable {
 
     private enum Next {
         case images([[UInt8]])
-        case over(Result<Found, JobFailure>)
+        case over(Result<VideoMade, JobFailure>)
         case stopped
     }
 
@@ -191,7 +209,7 @@ extension VideoRun {
     var features: [Float] { board.withLock { $0.rows } }
 
     /// What came; nil before all has.
-    var found: Found? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
+    var made: VideoMade? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
 
     /// How far it is, in what the job costs.
     func standing(parts: Int, partsDone: Int) -> JobStanding {
@@ -225,7 +243,7 @@ extension VideoRun {
         let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
         let (reading, video, file, width, limit) = (reading, video, file, width, limit)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
-            let outcome: Result<Found, JobFailure>
+            let outcome: Result<VideoMade, JobFailure>
             do throws(FrameError) {
                 if reading.mustBeChecked { try Self.check(video, at: reading.path) }
                 let opened = try VideoFile(path: reading.path)
@@ -241,11 +259,7 @@ extension VideoRun {
                         file?.append(row)
                         board.withLock { $0.rows += row }
                     }
-                var found = Found(extraction: extraction)
-                found.facts = frames.outcome?.facts
-                found.cut = frames.outcome?.cut
-                found.warnings = frames.outcome?.warnings ?? []
-                outcome = .success(found)
+                outcome = .success(making.made(of: video, extraction, frames.outcome, by: ffmpeg))
             } catch {
                 outcome = .failure(error == Self.damaged ? Self.damage : Self.unfit(error.reason))
             }
