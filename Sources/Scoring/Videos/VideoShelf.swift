@@ -76,8 +76,14 @@ public final class VideoShelf: JobObserver {
 
     /// Learns which jobs need what is there, and removes what none does.
     public func recover(from backlog: Backlog) async throws(JobStoreError) {
+        guard let folder = state.withLock({ $0.folder }) else { return }
+        // The kernel names files by where they really are.
+        if let home = CanonicalPath.of(Self.parent(of: folder)) {
+            _ = LeftDecoders.end(
+                of: home + folder.suffix(from: folder.utf8.lastIndex(of: ASCII.slash) ?? folder.startIndex))
+        }
         // It is there as long as there are videos.
-        guard let folder = state.withLock({ $0.folder }), access(folder, F_OK) == 0 else { return }
+        guard access(folder, F_OK) == 0 else { return }
         var kept: Set<ByteText> = []
         for status in [JobStatus.queued, .running] {
             var last: JobID?
