@@ -220,4 +220,38 @@ struct VideoUploadTests {
         video = nil
         _ = try await VideoUpload.begin(on: shelf, limit: 1 << 20, expected: 790_000, of: Self.sender)
     }
+
+    @Test("who announces much and sends little keeps no room from others")
+    func announced() async throws {
+        let folder = try ScratchFolder()
+        let shelf = VideoShelf { _ in DiskRoom(free: 1 << 30, total: 1 << 30) }
+        shelf.open(folder: folder.path + "/videos", scratch: folder.path)
+        var slow: [VideoUpload] = []
+        for client in 0..<10 {
+            let sender = VideoShelf.Sender(client: "slow \(client)")
+            slow.append(try await .begin(on: shelf, limit: 1 << 30, expected: 600 << 20, of: sender))
+        }
+        _ = try await VideoUpload.begin(on: shelf, limit: 1 << 30, expected: 600 << 20, of: .init(client: "other"))
+        // What could never fit is refused before it comes.
+        await #expect(throws: ScoringError.self) {
+            _ = try await VideoUpload.begin(on: shelf, limit: 1 << 40, expected: 2 << 30, of: .init(client: "other"))
+        }
+        #expect(slow.count == 10)
+    }
+
+    @Test("the first video of a server is asked for its room too, though its folder is not there yet")
+    func firstRoom() async throws {
+        let folder = try ScratchFolder()
+        let own = folder.path
+        let shelf = VideoShelf { $0 == own ? DiskRoom(free: 1_000_000, total: 1_000_000) : nil }
+        shelf.open(folder: own + "/videos", scratch: own)
+        await #expect(throws: ScoringError.self) {
+            _ = try await VideoUpload.begin(on: shelf, limit: 1 << 30, expected: 1 << 20, of: Self.sender)
+        }
+        let unknown = VideoShelf { _ in nil }
+        unknown.open(folder: own + "/videos", scratch: own)
+        await #expect(throws: ScoringError.self) {
+            _ = try await VideoUpload.begin(on: unknown, limit: 1 << 30, expected: 1, of: Self.sender)
+        }
+    }
 }

@@ -34,8 +34,10 @@ extension ScoringService {
     public var videos: VideoIntake? { settings.videos }
 
     /// Looks at each video; throws what can't be scored.
+    ///
+    /// - Parameter client: who sent them
     package func acceptVideos(
-        _ upload: Upload, _ options: ScoreOptions, for versions: [ModelVersion]
+        _ upload: Upload, _ options: ScoreOptions, for versions: [ModelVersion], of client: String
     ) async throws(ScoringError) -> [AcceptedVideo] {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
         for version in versions { try await intake.check(version) }
@@ -43,7 +45,7 @@ extension ScoringService {
         var accepted: [AcceptedVideo] = []
         for video in upload.videos {
             let facts: VideoFacts
-            do throws(ScoringError) { facts = try await intake.look(at: video.video) } catch {
+            do throws(ScoringError) { facts = try await intake.look(at: video.video, for: client) } catch {
                 guard upload.isBatch, case .video(.unfit(let reason)) = error, let name = video.name else {
                     throw error
                 }

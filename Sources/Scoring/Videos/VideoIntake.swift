@@ -27,8 +27,7 @@ public final class VideoIntake: Sendable {
     private let find: @Sendable () -> Decoding
     private let found = Monitor<(decoding: Decoding?, isBegun: Bool)>((nil, false))
     /// A video is looked at before its job is taken, a few at a time.
-    private let turns = (0..<4).map { _ in Turnstile() }
-    private let turn = Atomic(0)
+    private let turns = FairTurns(places: 4)
 
     /// Takes videos, or not, as `find` says, which may take a while and is called once: by `decoding`, or by whoever asks first.
     public init(
@@ -95,18 +94,32 @@ public final class VideoIntake: Sendable {
         return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected, of: sender)
     }
 
-    /// What the header and the first frame of a video say.
-    func look(at video: ShelvedVideo) async throws(ScoringError) -> VideoFacts {
+    /// What a look may take: a first frame comes within a second, and who waits for it holds a connection.
+    private static let lookLimits: VideoLimits = {
+        var limits = VideoIntake.limits
+        limits.processorSeconds = 5
+        return limits
+    }()
+
+    /// What the header and the first frame of a video say. It ends with the request that asks.
+    ///
+    /// - Parameter client: whose turn it is
+    func look(at video: ShelvedVideo, for client: String) async throws(ScoringError) -> VideoFacts {
         let ffmpeg = try await ffmpeg()
         guard let path = shelf.path(of: video.input.token) else { throw .video(.unfit("its file is gone")) }
-        let turn = turns[(turn.wrappingAdd(1, ordering: .relaxed).oldValue & .max) % turns.count]
-        await turn.enter()
-        let result = await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
-            Result { () throws(FrameError) in
-                try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.limits).first().facts
+        await turns.enter(client)
+        defer { turns.leave(client) }
+        let leash = DecoderLeash()
+        let result = await withTaskCancellationHandler {
+            await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
+                Result { () throws(FrameError) in
+                    try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.lookLimits, leash: leash).first()
+                        .facts
+                }
             }
+        } onCancel: {
+            leash.cut()
         }
-        turn.leave()
         do throws(FrameError) { return try result.get() } catch { throw .video(.unfit(error.reason)) }
     }
 }

@@ -76,8 +76,14 @@ public final class VideoShelf: JobObserver {
 
     /// Learns which jobs need what is there, and removes what none does.
     public func recover(from backlog: Backlog) async throws(JobStoreError) {
+        guard let folder = state.withLock({ $0.folder }) else { return }
+        // The kernel names files by where they really are.
+        if let home = CanonicalPath.of(Self.parent(of: folder)) {
+            _ = LeftDecoders.end(
+                of: home + folder.suffix(from: folder.utf8.lastIndex(of: ASCII.slash) ?? folder.startIndex))
+        }
         // It is there as long as there are videos.
-        guard let folder = state.withLock({ $0.folder }), access(folder, F_OK) == 0 else { return }
+        guard access(folder, F_OK) == 0 else { return }
         var kept: Set<ByteText> = []
         for status in [JobStatus.queued, .running] {
             var last: JobID?
@@ -224,31 +230,42 @@ public final class VideoShelf: JobObserver {
     }
 
     /// Counts bytes as on their way; throws where the disk has no room for them beside the others', or the sender's share has none.
-    func promise(_ bytes: Int, to sender: Sender) throws(ScoringError) {
+    ///
+    /// - Parameter whole: what the video has in all, as far as that is known: one that would not fit is refused at once
+    func promise(_ bytes: Int, of whole: Int? = nil, to sender: Sender) throws(ScoringError) {
+        let wanted = max(bytes, whole ?? 0)
         let (folder, scratch) = state.withLock { ($0.folder, $0.scratch) }
         let place = folder ?? scratch
-        // The folder of videos is made with the first.
-        guard let room = room(place) ?? room(place + "/..") else { return }
+        // The folder of videos is made with the first, so that there may be none to ask for now.
+        guard let room = room(place) ?? room(Self.parent(of: place)) else {
+            throw .store(.diskFull("how much room the disk of \(place) has is not known"))
+        }
         let refusal = state.withLock { state -> ScoringError? in
             let free = max(room.free - Self.floor(of: room), 0)
-            let (needed, isOver) = state.underway.addingReportingOverflow(bytes)
+            let (needed, isOver) = state.underway.addingReportingOverflow(wanted)
             guard !isOver, needed <= free else {
                 return .store(
                     .diskFull(
-                        "the disk of \(place) has \(room.free >> 20) MiB free, too little for a video of \(bytes >> 20) MiB"
+                        "the disk of \(place) has \(room.free >> 20) MiB free, too little for a video of \(wanted >> 20) MiB"
                     ))
             }
             let held = state.ofSenders[sender.name] ?? 0
             // One alone may always come.
             let share = (free + state.written) / 8 * 7
-            guard sender.isSpared || held == 0 || held + bytes <= share else {
+            guard sender.isSpared || held == 0 || held + wanted <= share else {
                 return .video(.overShare(held: held, limit: share))
             }
-            state.underway = needed
+            state.underway += bytes
             state.count(bytes, of: sender.name)
             return nil
         }
         if let refusal { throw refusal }
+    }
+
+    private static func parent(of path: String) -> String {
+        let bytes = path.utf8
+        guard let slash = bytes.lastIndex(of: ASCII.slash) else { return "." }
+        return slash == bytes.startIndex ? "/" : String(path[..<slash])
     }
 
     /// Bytes of a disk that stay free.

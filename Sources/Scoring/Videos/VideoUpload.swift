@@ -7,12 +7,13 @@ import Video
 final class VideoUpload: @unchecked Sendable {
     /// Bytes that are gathered before they are written.
     private static let gathered = 256 << 10
-    /// Bytes that room is asked for at a time where it is not known how many will come.
+    /// Bytes that room is asked for at a time: who announces many and sends few keeps none from others.
     private static let ahead = 16 << 20
 
     private let shelf: VideoShelf
     private let opening: VideoShelf.Opening
     private let limit: Int
+    private let expected: Int?
     private let sender: VideoShelf.Sender
     private var digest = SHA256()
     private var container: VideoContainer?
@@ -22,8 +23,11 @@ final class VideoUpload: @unchecked Sendable {
     private var promised = 0
     private var isOver = false
 
-    private init(_ shelf: VideoShelf, _ opening: VideoShelf.Opening, limit: Int, _ sender: VideoShelf.Sender) {
-        (self.shelf, self.opening, self.limit, self.sender) = (shelf, opening, limit, sender)
+    private init(
+        _ shelf: VideoShelf, _ opening: VideoShelf.Opening, limit: Int, expected: Int?, _ sender: VideoShelf.Sender
+    ) {
+        (self.shelf, self.opening, self.sender) = (shelf, opening, sender)
+        (self.limit, self.expected) = (limit, expected)
     }
 
     deinit {
@@ -43,13 +47,14 @@ final class VideoUpload: @unchecked Sendable {
         if let expected, expected > limit { throw .video(.tooLarge(limit: limit)) }
         let result = await LongWork.run(if: true) { () -> Result<VideoUpload, ScoringError> in
             Result { () throws(ScoringError) in
-                try shelf.promise(expected ?? 0, to: sender)
+                let step = min(expected ?? 0, ahead)
+                try shelf.promise(step, of: expected, to: sender)
                 do throws(FileError) {
-                    let upload = VideoUpload(shelf, try shelf.begin(), limit: limit, sender)
-                    upload.promised = expected ?? 0
+                    let upload = VideoUpload(shelf, try shelf.begin(), limit: limit, expected: expected, sender)
+                    upload.promised = step
                     return upload
                 } catch {
-                    shelf.settle(expected ?? 0, of: sender)
+                    shelf.settle(step, of: sender)
                     throw Self.told(error)
                 }
             }
@@ -101,8 +106,10 @@ final class VideoUpload: @unchecked Sendable {
 
     private func writeOut() throws(ScoringError) {
         if promised < buffer.count {
-            try shelf.promise(Self.ahead, to: sender)
-            promised += Self.ahead
+            let left = expected.map { $0 - written - promised } ?? Self.ahead
+            let step = max(min(left, Self.ahead), buffer.count - promised)
+            try shelf.promise(step, to: sender)
+            promised += step
         }
         buffer.withUnsafeBytes { digest.update($0) }
         var done = 0

@@ -303,6 +303,25 @@ with group("kill -9 while it is decoded"):
         same("the same bits as without a kill", client.until(job["id"]), reference)
         check("nothing is left", until(lambda: not kept(state)), shown(kept(state)))
 
+with group("bubblewrap that a server left behind in its first moment"):
+    state = scratch()
+    (state / "videos").mkdir(parents=True)
+    os.chmod(state, 0o700)
+    # What it is told by: its name, and the video that it has open, also where that has no name any more.
+    bwrap, mine, theirs = scratch() / "bwrap", state / "videos/left.video", scratch() / "other.video"
+    shutil.copy(shutil.which("sleep"), bwrap)
+    left = []
+    for video in (mine, theirs):
+        video.write_bytes(long)
+        with open(video, "rb") as stdin:
+            left.append(subprocess.Popen([bwrap, "600"], stdin=stdin, start_new_session=True))
+    mine.unlink()
+    with serve(state=state) as server:
+        check("is ended by the next one", until(lambda: left[0].poll() is not None))
+        equal("and nobody else's is", left[1].poll(), None)
+    left[1].kill()
+    left[1].wait()
+
 with group("it ends in order, and goes on"):
     state = scratch()
     with serve("--ffmpeg", slow, "--grace", 1, state=state) as server:
