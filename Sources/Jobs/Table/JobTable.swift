@@ -307,6 +307,7 @@ extension JobTable {
         case .queued:
             let place = ready.place(of: record)
             job.queuePosition = place.position
+            job.partsBefore = place.partsBefore
             job.partsAhead = runningParts(before: job, place.partsBefore) + place.partsBefore + job.parts
         case .running:
             job.partsAhead = partsBeforeEnd(ofRunning: job)

@@ -43,7 +43,10 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait,
         told: @escaping @Sendable () -> Void = {}
     ) throws(WorkerPoolError) {
-        backlog.attach(workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) }) { [self] in
+        backlog.attach(
+            workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) },
+            expected: { [self] in crew.processor.expectedSeconds(of: $0) }
+        ) { [self] in
             await renewClaims()
         } stopRunning: { [self] id in
             if let report = crew.cancel(id) { send(report) }

@@ -32,7 +32,7 @@ extension ScoringWork {
         let run = VideoRun(
             making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
             rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces,
-            expected: subject.expectedFrames, limit: mostNumbers)
+            manner: VideoManner(job.model, subject), expected: subject.expectedFrames, limit: mostNumbers)
         do {
             return Plan(
                 version: version, job: job.token.job, model: job.model, source: .video(run, subject, parts: job.parts),
@@ -40,6 +40,14 @@ extension ScoringWork {
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
+    }
+
+    /// What a video takes its worker, by what the last one of its manner did.
+    func expectedSeconds(of job: Job) -> Double? {
+        guard let paces = videos?.paces, let subject = VideoSubject(of: job), let frames = subject.expectedFrames else {
+            return nil
+        }
+        return paces.seconds(frames: frames, in: VideoManner(job.modelID, subject))
     }
 
     /// What a video's job says of itself at its end, and what there is to say of the video; nil of other jobs. Throws where nothing
