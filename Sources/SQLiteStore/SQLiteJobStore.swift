@@ -241,6 +241,12 @@ public final class SQLiteJobStore: JobStore {
                     ])
             }
         }
+        let suspects = live.withLock { $0.table.suspects }
+        if suspects > 0 {
+            logger.notice(
+                "jobs that ran when a process ended are tried before all others, one by one",
+                metadata: ["jobs": .stringConvertible(suspects)])
+        }
         folder.removeWork()
         let strays = try Strays(places: folder.places).setAside(
             keeping: database.readNow { try BodyRows(db: $0).fileNames() }, writtenBefore: folder.lockedAt)

@@ -46,6 +46,34 @@ struct VideoJobTests {
         #expect(VideoInput(coded: Array(input.coded.dropLast())) == nil)
     }
 
+    @Test(
+        "what a video that runs takes for a frame is known of those that wait for the same model and are made rows of alike"
+    )
+    func paces() throws {
+        let intake = VideoIntake(maxBytes: 1, on: VideoShelf()) { .refused("") }
+        var work = ScoringWork()
+        work.videos = intake
+        func expected(_ change: (inout NewJob) -> Void = { _ in }, _ subject: VideoSubject) throws -> Double? {
+            var new = NewJob(
+                kind: VideoSubject.kind, subject: subject.job, input: JobBody([UInt8]()), model: "m", modelSHA256: "aa",
+                parts: 900)
+            change(&new)
+            let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
+            return work.expectedSeconds(of: Job(new, id: id, createdAt: WallTime(milliseconds: 0)))
+        }
+        let subject = Self.subject()
+        #expect(try expected(subject) == nil, "none has run")
+        let manner = VideoManner(ModelID(name: "m", sha256: "aa"), subject)
+        intake.paces.record(secondsPerFrame: 0.5, in: manner)
+        intake.paces.record(secondsPerFrame: 0.25, in: manner)
+        #expect(try expected(subject) == 75)
+        #expect(try expected({ $0.modelSHA256 = "bb" }, subject) == nil)
+        #expect(try expected({ $0.kind = "score" }, subject) == nil)
+        let other = VideoSubject(
+            token: "abc", pooling: .mean, tail: .keep, cadence: .time, expectedFrames: 300, length: 256, options: [])
+        #expect(try expected(other) == nil)
+    }
+
     @Test("what a job says of itself: a video's rows, digest and chunks are not known before its end")
     func facts() throws {
         var subject = Self.subject()

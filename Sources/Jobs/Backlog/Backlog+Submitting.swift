@@ -93,18 +93,6 @@ extension Backlog.State {
         case .ofClient: .shareFull(retryAfterSeconds: seconds)
         }
     }
-
-    /// The seconds until so much has left the queue that the jobs fit, at the measured rate; at least 1, and at most the
-    /// ten minutes after which a guess is worth nothing. A client's own jobs take turns with those of the others.
-    func retryAfterSeconds(_ shortage: QueueLedger.Shortage) -> Int {
-        let parts =
-            switch shortage {
-            case .ofAll(let parts, _): parts
-            case .ofClient(let parts): parts * Double(max(ledger.queueing, 1))
-            }
-        guard let seconds = rate.seconds(parts: parts) else { return 1 }
-        return Int(min(max(seconds.rounded(.up), 1), 600))
-    }
 }
 
 /// Why a job was not taken.

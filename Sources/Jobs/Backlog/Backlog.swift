@@ -59,6 +59,12 @@ public final class Backlog: Sendable {
         var stopRunning: (@Sendable (JobID) -> Void)?
         /// Whether one worker alone does most of what is to be done of a kind's jobs.
         var isSerial: @Sendable (String) -> Bool = { _ in false }
+        /// The seconds that one worker takes for a job that it does most of alone; nil as long as they can't be told.
+        var expected: @Sendable (Job) -> Double? = { _ in nil }
+        /// The long jobs in the hands of workers.
+        var long: [JobID: LongJob] = [:]
+        /// Seconds a part of a long job that waited when it was asked for last.
+        var longPace: Double?
         /// What workers say of the jobs that they are at.
         var standings: [JobID: JobStanding] = [:]
         /// Has a running worker pool renew its claims.
@@ -235,25 +241,6 @@ extension Backlog {
         try await store.forgetUnreadable(of: batch)
     }
 
-    /// The job with the seconds it will take at the measured rate.
-    func estimated(_ job: Job) -> Job {
-        guard let partsAhead = job.partsAhead else { return job }
-        var job = job
-        state.withLock { state in
-            if job.status == .running, let standing = state.standings[job.id] {
-                job.note = standing.note
-                job.estimatedSeconds = standing.secondsLeft
-                return
-            }
-            job.estimatedSeconds = state.rate.seconds(parts: Double(partsAhead))
-            guard state.isSerial(job.kind), let each = state.rate.secondsPerPart else { return }
-            let own = Double(job.parts - job.partsDone)
-            let others = state.rate.seconds(parts: max(Double(partsAhead) - own, 0)) ?? 0
-            job.estimatedSeconds = others + each * own
-        }
-        return job
-    }
-
     /// Counts out a queued job that ended because its deadline had passed, or for want of its model.
     func announce(late job: Job) {
         state.withLock { $0.ledger.dequeue(job) }
@@ -267,6 +254,7 @@ extension Backlog {
         state.withLock { state in
             state.metrics.count(ended: job.status)
             state.standings[job.id] = nil
+            state.long[job.id] = nil
         }
         observer.ended(job, writing: writing)
         if let failure = job.failure {

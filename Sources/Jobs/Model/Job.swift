@@ -55,7 +55,9 @@ public struct Job: Sendable, Equatable {
     public var queuePosition: Int?
     /// The parts that will be done before this job's own last one; nil once it has ended, and while nobody can claim it.
     public var partsAhead: Int?
-    /// The seconds until its end at the measured rate; nil once it has ended, and while no rate has been measured or nobody
+    /// The parts of the queued jobs that are claimed before it.
+    package var partsBefore = 0
+    /// The seconds until its end, by what those before it need; nil once it has ended, and while they can't be told or nobody
     /// can claim it.
     ///
     /// The ``Backlog`` fills it in; a store leaves it nil.

@@ -334,9 +334,17 @@ public struct JobCounts: Sendable, Equatable {
         public var bytes = 0
         /// Their parts.
         public var parts = 0
+        /// How many of them are long.
+        public var long = 0
+        /// The parts of those.
+        public var longParts = 0
 
         /// Counts in a job.
         mutating func add(bytes: Int, parts: Int) {
+            if ClaimLimit.isLong(parts: parts) {
+                long += 1
+                longParts += parts
+            }
             jobs += 1
             self.bytes += bytes
             self.parts += parts

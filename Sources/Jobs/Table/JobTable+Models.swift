@@ -5,6 +5,9 @@ extension JobTable {
     /// How many jobs a claim could have, one after another.
     package var claimable: Int { ready.count }
 
+    /// How many of them ran when a process ended, and are to be tried.
+    package var suspects: Int { ready.suspects }
+
     /// From now on jobs of these models alone can be claimed. It costs a look at each queued job.
     package mutating func serve(_ served: Served) -> ServedChange {
         var change = ServedChange()
@@ -22,7 +25,7 @@ extension JobTable {
     private mutating func move(_ id: JobID, servedBefore before: ServedModels, _ change: inout ServedChange) {
         guard var record = records[id] else { return }
         let wasServed = before.serves(record.job)
-        if wasServed { ready.remove(entry(record), of: record.job.client) } else { unwait(record) }
+        if wasServed { ready.remove(record) } else { unwait(record) }
         record = adopted(record)
         let isServed = served.models.serves(record.job)
         line(up: record)
@@ -74,7 +77,7 @@ extension JobTable {
     mutating func line(up record: JobRecord) {
         let model = record.job.modelID
         if served.models.serves(record.job) {
-            ready.insert(entry(record), of: record.job.client)
+            ready.insert(record)
         } else {
             waiting[model, default: []].insert(record.job.id)
             waitingParts += record.job.parts

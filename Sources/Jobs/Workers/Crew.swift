@@ -117,12 +117,15 @@ final class Crew<Processor: JobProcessor>: Sendable {
     /// What the workers are doing.
     var health: PoolHealth {
         let now = clock.now
-        let (desks, alive, jobs, helping) = monitor.withLock { state in
-            (state.desks, state.alive, state.jobs.count, state.helping.count { $0 != nil })
+        let (desks, alive, jobs, helping, alone) = monitor.withLock { state in
+            (
+                state.desks, state.alive, state.jobs.count, state.helping.count { $0 != nil },
+                state.schedule.alone?.job
+            )
         }
         return PoolHealth(
             workers: size, alive: alive, runningJobs: jobs, activities: PoolHealth.activities(at: desks, now: now),
-            helping: helping)
+            helping: helping, alone: alone)
     }
 }
 
@@ -228,6 +231,8 @@ extension Crew {
             state.jobs[token]?.workerTime += time
             state.desks[worker] = nil
             let report = state.takeIn(result, of: token, by: processor, now: now)
+            // Before a job that is tried alone can get a step: what it ends is nobody else's doing.
+            if state.schedule.alone != nil { workLog?.end(worker: worker) }
             if report != nil { state.pending += 1 }
             return (report, step)
         }
@@ -294,11 +299,22 @@ extension Crew.State {
         case .prepared, .partDone:
             if let plan = job.plan, let standing = processor.standing(plan, partsDone: job.partsDone) {
                 jobs[token]?.standing = standing
-                return .progress(token, partsDone: standing.partsDone, standing)
+                return progress(of: job, token, partsDone: standing.partsDone, standing)
             }
-            return job.partsDone < job.results.count ? .progress(token, partsDone: job.partsDone, nil) : nil
+            return job.partsDone < job.results.count ? progress(of: job, token, partsDone: job.partsDone, nil) : nil
         default: return nil
         }
+    }
+
+    /// What is reported of a job that goes on. A long one that was tried alone is so no longer, as the store has it too.
+    private mutating func progress(
+        of job: RunningJob<Processor>, _ token: ClaimToken, partsDone: Int, _ standing: JobStanding?
+    ) -> CrewReport {
+        var trial = Trial.none
+        if job.claimed.isSuspect, partsDone > 0, ClaimLimit.isLong(parts: job.claimed.parts) {
+            trial = schedule.goOn(token) ? .over : .past
+        }
+        return .progress(token, partsDone: partsDone, standing, trial)
     }
 
     /// Decides how a job will end; the first to decide is right.

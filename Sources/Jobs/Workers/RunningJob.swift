@@ -58,9 +58,19 @@ enum StepResult<Processor: JobProcessor>: Sendable {
     case failed(JobFailure)
 }
 
+/// Whether a job that goes on was tried alone.
+enum Trial: Sendable {
+    /// It was not, or is so still.
+    case none
+    /// It was so until now.
+    case over
+    /// It was so, and has gone on before.
+    case past
+}
+
 /// What the backlog has to hear of after a step.
 enum CrewReport: Sendable {
-    case progress(ClaimToken, partsDone: Int, JobStanding?)
+    case progress(ClaimToken, partsDone: Int, JobStanding?, Trial)
     case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration, helpTime: Duration)
     case giveBack(ClaimToken)
 }

@@ -32,12 +32,14 @@ extension ScoringWork {
         let run: VideoRun
         let lookup = VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: job.owner)
         if let before = videos.archive.load(lookup, most: mostNumbers) {
-            run = VideoRun(making, of: input, at: path, by: ffmpeg, paces: videos.paces, made: before)
+            run = VideoRun(
+                making, of: input, at: path, by: ffmpeg, paces: videos.paces, manner: VideoManner(job.model, subject),
+                made: before)
         } else {
             run = VideoRun(
                 making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
                 rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces,
-                expected: subject.expectedFrames, limit: mostNumbers)
+                manner: VideoManner(job.model, subject), expected: subject.expectedFrames, limit: mostNumbers)
         }
         do {
             return Plan(
@@ -47,6 +49,14 @@ extension ScoringWork {
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
+    }
+
+    /// What a video takes its worker, by what the last one of its manner did.
+    func expectedSeconds(of job: Job) -> Double? {
+        guard let paces = videos?.paces, let subject = VideoSubject(of: job), let frames = subject.expectedFrames else {
+            return nil
+        }
+        return paces.seconds(frames: frames, in: VideoManner(job.modelID, subject))
     }
 
     /// What a video's job says of itself at its end, and what there is to say of the video; nil of other jobs. Throws where nothing

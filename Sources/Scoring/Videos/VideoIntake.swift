@@ -124,12 +124,24 @@ public final class VideoIntake: Sendable {
     }
 }
 
-/// How long a worker takes for a frame's feature, as it did lately, by tower.
+/// How long a worker takes for a frame's feature, as it did lately, by tower; and how long a frame of a video takes in all, decoding
+/// and whoever has turns beside it counted in, by how its rows are made.
 final class TowerPaces: Sendable {
     /// What a measurement still counts for after the next one.
     private static let fading = 0.98
 
     private let known = Mutex<[ByteText: (images: Double, seconds: Double)]>([:])
+    private let frames = Mutex<[VideoManner: Double]>([:])
+
+    /// Keeps what a frame takes in all, as the video that is worked on has it.
+    func record(secondsPerFrame: Double, in manner: VideoManner) {
+        frames.withLock { $0[manner] = secondsPerFrame }
+    }
+
+    /// Seconds for so many frames; nil before some of such a video were done.
+    func seconds(frames count: Int, in manner: VideoManner) -> Double? {
+        frames.withLock { $0[manner].map { $0 * Double(count) } }
+    }
 
     /// Counts in squares that were encoded.
     func record(_ images: Int, in time: Duration, by tower: String) {
@@ -144,6 +156,17 @@ final class TowerPaces: Sendable {
     /// Seconds of a worker for one; nil before there was any.
     func seconds(by tower: String) -> Double? {
         known.withLock { known in known[ByteText(tower)].flatMap { $0.images > 0 ? $0.seconds / $0.images : nil } }
+    }
+}
+
+/// What the time of a video's frames depends on: the model that rows are made for, and how.
+struct VideoManner: Hashable, Sendable {
+    private let model: ByteText
+    private let pooling: Pooling
+    private let cadence: Cadence
+
+    init(_ model: ModelID, _ subject: VideoSubject) {
+        (self.model, pooling, cadence) = (ByteText(model.sha256 ?? model.name), subject.pooling, subject.cadence)
     }
 }
 

@@ -55,6 +55,7 @@ final class VideoRun: Sendable {
     private let length: Int
     private let limit: Int
     private let paces: TowerPaces
+    private let manner: VideoManner
     private let leash = DecoderLeash()
     private let board: Monitor<Board>
     private let bench = Mutex<Bench?>(nil)
@@ -70,13 +71,15 @@ final class VideoRun: Sendable {
     /// - Parameters:
     ///   - path: where the video is
     ///   - mustBeChecked: whether a disk may have made something else of it since it came
+    ///   - manner: what the time of its frames depends on
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
     init(
         _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
-        by ffmpeg: FFmpeg, paces: TowerPaces, expected: Int?, limit: Int
+        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int
     ) {
         (self.making, self.video, self.ffmpeg, self.paces, self.limit) = (making, video, ffmpeg, paces, limit)
+        self.manner = manner
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
@@ -93,9 +96,10 @@ final class VideoRun: Sendable {
     /// One of which all is known: another job has made the features.
     init(
         _ making: VideoMaking, of video: VideoInput, at path: String, by ffmpeg: FFmpeg, paces: TowerPaces,
-        made before: (job: JobID, head: KeptFeatures.Head, values: [Float])
+        manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float])
     ) {
         (self.making, self.video, self.ffmpeg, self.paces, limit) = (making, video, ffmpeg, paces, 0)
+        self.manner = manner
         width = before.head.width
         length = making.version.model.configuration.length
         self.path = path
@@ -231,9 +235,12 @@ extension VideoRun {
         guard let expected = board.expected else { return nil }
         let left = Double(max(expected - board.frames, 0))
         if let began = board.began, board.frames > began.frames {
-            return left * (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
+            let each = (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
+            // The first frames of a video say little of the others'.
+            if board.frames - began.frames >= 16 { paces.record(secondsPerFrame: each, in: manner) }
+            return left * each
         }
-        return paces.seconds(by: making.tower.sha256).map { $0 * making.encoded(of: Int(left)) }
+        return paces.seconds(frames: Int(left), in: manner)
     }
 }
 
