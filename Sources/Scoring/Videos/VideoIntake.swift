@@ -102,8 +102,13 @@ public final class VideoIntake: Sendable {
         let turn = turns[(turn.wrappingAdd(1, ordering: .relaxed).oldValue & .max) % turns.count]
         await turn.enter()
         let result = await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
-            Result { () throws(FrameError) in
+            func look() throws(FrameError) -> VideoFacts {
                 try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.limits).first().facts
+            }
+            return Result { () throws(FrameError) in
+                do throws(FrameError) { return try look() } catch  where error.kind == .interrupted {
+                    return try look()
+                }
             }
         }
         turn.leave()
