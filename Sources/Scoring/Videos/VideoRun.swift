@@ -293,7 +293,7 @@ extension VideoRun {
     }
 
     private static let interruption = JobFailure(
-        reason: "decoder-ended",
+        reason: "out-of-attempts",
         detail: "its decoder was ended from outside, as a system that is out of memory does.", isPassing: true)
     private static let damaged = FrameError(.unreadable, "it is not what came")
     private static let damage = JobFailure(
