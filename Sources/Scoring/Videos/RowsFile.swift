@@ -10,7 +10,7 @@ import Tensors
 ///
 /// `@unchecked Sendable`: one thread writes, that which is told of rows.
 final class RowsFile: @unchecked Sendable {
-    private static let mark = Array("vigil rows 1\n".utf8)
+    private static let mark = Array("vigil rows 2\n".utf8)
     private static let sumBytes = 8
 
     private let descriptor: CInt

@@ -112,9 +112,14 @@ public final class VideoIntake: Sendable {
         let leash = DecoderLeash()
         let result = await withTaskCancellationHandler {
             await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
-                Result { () throws(FrameError) in
+                func look() throws(FrameError) -> VideoFacts {
                     try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.lookLimits, leash: leash).first()
                         .facts
+                }
+                return Result { () throws(FrameError) in
+                    do throws(FrameError) { return try look() } catch  where error.kind == .interrupted {
+                        return try look()
+                    }
                 }
             }
         } onCancel: {

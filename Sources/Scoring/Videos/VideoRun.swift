@@ -263,12 +263,23 @@ extension VideoRun {
                     .extract(frames, from: known, limit: limit) { progress in
                         board.withLock { $0.frames = progress.frames }
                     } made: { row in
-                        file?.append(row)
-                        board.withLock { $0.rows += row }
+                        let isSound = board.withLock { board in
+                            if !board.isStopped { board.rows += row }
+                            return !board.isStopped
+                        }
+                        if isSound { file?.append(row) }
                     }
+                if frames.outcome?.isInterrupted == true { throw Self.interrupted }
+                // Those that were made because no more frames came.
+                let rows = extraction.features.first?.values ?? []
+                board.withLock { $0.rows += rows.dropFirst($0.rows.count) }
                 outcome = .success(making.made(of: video, extraction, frames.outcome, by: ffmpeg))
             } catch {
-                outcome = .failure(error == Self.damaged ? Self.damage : Self.unfit(error.reason))
+                outcome = .failure(Self.failure(of: error))
+            }
+            if case .failure(let failure) = outcome, failure.isPassing {
+                // Whoever has ended the decoder may be about to end this process too: then no attempt is lost.
+                _ = board.wait(until: Deadline(in: .seconds(1))) { $0.isStopped ? () : nil }
             }
             board.withLock { $0.outcome = outcome }
             board.wakeAll()
@@ -282,6 +293,15 @@ extension VideoRun {
         }
     }
 
+    private static let interrupted = FrameError(.interrupted, "")
+    private static func failure(of error: FrameError) -> JobFailure {
+        if error.kind == .interrupted { return interruption }
+        return error == damaged ? damage : unfit(error.reason)
+    }
+
+    private static let interruption = JobFailure(
+        reason: "out-of-attempts",
+        detail: "its decoder was ended from outside, as a system that is out of memory does.", isPassing: true)
     private static let damaged = FrameError(.unreadable, "it is not what came")
     private static let damage = JobFailure(
         reason: "damaged-job",
