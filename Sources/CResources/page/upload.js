@@ -5,7 +5,7 @@ import { announce, bytes, count, el, many, score } from './dom.js';
 import { jobTable } from './lists.js';
 import { keepVideo } from './video.js';
 
-const isVideo = (file) => file.type.startsWith('video/') || /\.(mp4|mkv|webm|mov|avi|mpe?g|ts)$/i.test(file.name);
+const isVideo = (file) => file.type.startsWith('video/') || /\.(mp4|mkv|webm|mov|avi|mpe?g|ts|flv)$/i.test(file.name);
 
 /** Parameters of /score that have a field here; those of segments are also the first cut that is shown. */
 const fields = [
