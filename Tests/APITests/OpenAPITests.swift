@@ -132,7 +132,10 @@ struct OpenAPITests {
         try conformance.check(JobDocument(job: Self.videoJob()).json, "Job")
         var video = Self.result()
         video.source = Self.source
-        try conformance.check(ScoreDocument(video).json, "Result")
+        video.pictures = [SegmentPicture(start: 0, jpeg: [1]), SegmentPicture(start: 1, jpeg: [2])]
+        var document = ScoreDocument(video)
+        document.thumbnails = ScoreDocument.thumbnails(of: video, job: "01M85BV3QAE4RGA8GVVP3465ME")
+        try conformance.check(document.json, "Result")
         let result = Self.result()
         try conformance.check(
             ChunkDocument(

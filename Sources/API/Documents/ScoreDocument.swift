@@ -19,6 +19,12 @@ public struct ScoreDocument: Sendable {
         if result.options.fps == nil { times = result.source?.times ?? [] }
     }
 
+    /// Where pictures of a job's segments are.
+    static func thumbnails(of result: ScoreResult, job: String) -> [Int: String] {
+        Dictionary(
+            result.pictures.map { ($0.start, "/jobs/\(job)/thumbnails/\($0.start).jpg") }, uniquingKeysWith: { $1 })
+    }
+
     var result: ScoreResult { scored.result }
     private var scores: Scores { scored.scores }
     private var video: VideoSummary { scored.video }
@@ -170,6 +176,7 @@ public struct ScoreDocument: Sendable {
                 json.member("tower_sha256", source.towerSHA256)
                 json.member("ffmpeg", source.ffmpeg)
                 json.member("isolation", source.isolation)
+                if let job = source.featuresOfJob { json.member("features_of_job", job) }
             }
         }
     }

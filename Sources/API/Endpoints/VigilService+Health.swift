@@ -86,9 +86,13 @@ extension VigilService {
     private func modelCheck() async -> Check {
         let waiting = (try? await scoring.backlog.waitingJobs()) ?? []
         let absent = (scoring.library?.absent ?? []).map { "'\($0.name)' is not served: \($0.reason)" }
-        let others = waiting.map {
-            "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
-                + (scoring.reason(missing: $0.model).map { " (\($0))" } ?? "")
+        let others = waiting.compactMap { waiting -> String? in
+            let jobs = "; \(waiting.jobs) \(waiting.jobs == 1 ? "job waits" : "jobs wait")"
+            guard waiting.kind == nil else {
+                return scoring.reasonOfVideos.map { "\(jobs) for a server that decodes videos: \($0)" }
+            }
+            return "\(jobs) for \(waiting.model), which is not served"
+                + (scoring.reason(missing: waiting.model).map { " (\($0))" } ?? "")
         }
         return Check(
             name: "model", isFine: true,

@@ -17,7 +17,7 @@ let shown = null;
 function address() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name = '', id = ''] = path.split('/');
-  return { name, id: decodeURIComponent(id), query: new URLSearchParams(query), path };
+  return { name, id, query: new URLSearchParams(query), path };
 }
 
 async function show({ anew = false } = {}) {
@@ -37,7 +37,8 @@ async function show({ anew = false } = {}) {
     else link.removeAttribute('aria-current');
   }
   const view = views[place.name];
-  if (!view) {
+  // An id is letters and digits; anything else would be a path of the server's.
+  if (!view || !/^[0-9A-Za-z]*$/.test(place.id)) {
     main.replaceChildren(el('h1', {}, 'Nothing here'), el('p', {}, el('a', { href: '#/' }, 'To the start')));
     return;
   }

@@ -4,7 +4,11 @@ import { ask } from './api.js';
 import { clock, count, el, many, percent, save, score } from './dom.js';
 
 const text = (lines) => `${lines.join('\n')}\n`;
-const cell = (value) => (/[",\n\r]/.test(`${value}`) ? `"${`${value}`.replaceAll('"', '""')}"` : `${value}`);
+/** A label as a cell: a spreadsheet would compute one that begins as a formula does. */
+function cell(label) {
+  const plain = /^[=+\-@\t\r]/.test(label) ? `'${label}` : label;
+  return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}
 /** The shortest digits that read back to the same float32. */
 function digits(value) {
   for (let precision = 6; precision < 9; precision += 1) {

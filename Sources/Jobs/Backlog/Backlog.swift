@@ -195,10 +195,12 @@ extension Backlog {
         try await store.checkTakes()
     }
 
-    /// Throws where an account may hand in no further job now, however small.
-    public func checkQuota(of account: Account) async throws(JobStoreError) {
+    /// Throws where an account may hand in no further job now, however small, or none of so many bytes.
+    public func checkQuota(of account: Account, bytes: Int = 1) async throws(JobStoreError) {
         let usage = try await store.usage(of: account.name)
-        do throws(QuotaExcess) { _ = try account.charged(usage, jobs: 1, bytes: 1, units: 1, at: clock.wall) } catch {
+        do throws(QuotaExcess) {
+            _ = try account.charged(usage, jobs: 1, bytes: max(bytes, 1), units: 1, at: clock.wall)
+        } catch {
             throw .overQuota(error)
         }
     }
@@ -226,8 +228,13 @@ extension Backlog {
 
     /// Removes a job that has ended; says whether there was one.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
-        try await store.forget(id)
+        let wasThere = try await store.forget(id)
+        if wasThere { observer.forgot(id) }
+        return wasThere
     }
+
+    /// What a job is about, as long as that is stored; nil where it is not.
+    package func input(of job: Job) async throws(JobStoreError) -> JobBody? { try await store.input(of: job) }
 
     /// Removes the jobs of a batch that can't be read; says how many there were.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
@@ -264,7 +271,8 @@ extension Backlog {
     public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) {
         let change = try await store.serve(models, missing: missing)
         state.withLock { $0.ledger.apply(change) }
-        for waiting in change.missing {
+        // Why nobody can do a kind of jobs is known to whoever said so.
+        for waiting in change.missing where waiting.kind == nil {
             let verb = missing == .fail ? "jobs fail, since they are" : "jobs wait"
             logger.warning(
                 "\(verb) for a model that is not served",

@@ -205,11 +205,14 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public let reason: String
     /// A sentence for people.
     public let detail: String
+    /// Whether the next attempt may well come to something: then it is the job's end after the last one alone.
+    public let isPassing: Bool
 
     /// A failure that programs know as `reason` and people as `detail`.
-    public init(reason: String, detail: String) {
+    public init(reason: String, detail: String, isPassing: Bool = false) {
         self.reason = reason
         self.detail = detail
+        self.isPassing = isPassing
     }
 
     /// What was wrong, in a sentence.
@@ -231,6 +234,13 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
         JobFailure(
             reason: "out-of-attempts",
             detail: "The job was begun \(attempts) times and its worker was lost each time.")
+    }
+
+    /// The failure of a job that came to no end as often as it may be tried, the last time for a reason that is no fault of its own.
+    static func outOfAttempts(_ attempts: Int, because reason: String) -> JobFailure {
+        JobFailure(
+            reason: "out-of-attempts",
+            detail: "The job was begun \(attempts) times and came to no end; the last time: \(reason)")
     }
 }
 

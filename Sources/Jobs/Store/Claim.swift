@@ -152,6 +152,9 @@ public enum Release: Sendable, Equatable {
     case unspent
     /// The worker was lost; the attempt counts, and after the last one the job has failed.
     case lost
+    /// What worked on it could not go on, for a reason that may be none the next time: the attempt counts, and after the last one the
+    /// job has failed for it.
+    case interrupted(String)
 }
 
 /// What came of cancelling a job; each case carries the job as it is now.

@@ -116,6 +116,11 @@ public protocol JobStore: Sendable {
     /// - Throws: `damaged` where it is not what was stored
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
 
+    /// What a job is about: while it has not ended, and for as long after that as inputs are kept; nil where it is not stored.
+    ///
+    /// - Throws: `damaged` where it is not what was stored
+    func input(of job: Job) async throws(JobStoreError) -> JobBody?
+
     /// Counts an output that was read without ``output(_:fetching:)``'s `fetching` as fetched.
     func noteFetched(_ id: JobID) async
 
@@ -204,6 +209,9 @@ extension JobStore {
 
     /// Nobody needs them.
     public var models: (any ModelKeeper)? { nil }
+
+    /// Nobody keeps it.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? { nil }
 
     /// It has no disk.
     public var room: StoreRoom? { nil }

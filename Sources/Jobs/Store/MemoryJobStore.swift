@@ -177,6 +177,11 @@ public final class MemoryJobStore: JobStore {
         }
     }
 
+    /// What a job is about that has not ended.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? {
+        step { state, _, _ in state.table.records[job.id]?.input }
+    }
+
     /// The output may be given up from now on.
     public func noteFetched(_ id: JobID) async {
         step { state, _, _ in

@@ -77,8 +77,11 @@ extension JobTable {
         if record.isCancelRequested {
             return end(record, with: .cancelled, timings: nil, wall: wall, now: now)
         }
-        if release == .lost, record.job.attempt >= settings.attempts {
-            let failure = JobFailure.outOfAttempts(record.job.attempt)
+        if release != .unspent, record.job.attempt >= settings.attempts {
+            var failure = JobFailure.outOfAttempts(record.job.attempt)
+            if case .interrupted(let reason) = release {
+                failure = .outOfAttempts(record.job.attempt, because: reason)
+            }
             return end(record, with: .failed(failure), timings: nil, wall: wall, now: now)
         }
         record = moved(record, to: .queued)

@@ -23,8 +23,8 @@ extension JobTable {
     #if DEBUG
         private func checkQueue() {
             let all = records.values.filter { $0.job.status == .queued }
-            let queued = all.filter { served.models.serves($0.job.modelID) }
-            let others = all.filter { !served.models.serves($0.job.modelID) }
+            let queued = all.filter { served.models.serves($0.job) }
+            let others = all.filter { !served.models.serves($0.job) }
             precondition(
                 waiting == Dictionary(grouping: others, by: \.job.modelID).mapValues { Set($0.map(\.job.id)) },
                 "jobs of models that are not served wait beside the queue")

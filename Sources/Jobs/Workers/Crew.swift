@@ -274,7 +274,7 @@ extension Crew.State {
             if isGone, let job = jobs[token], job.outcome == nil {
                 jobs[token] = nil
                 ending.insert(token)
-                return .giveBack(token)
+                return .giveBack(token, nil)
             }
         case .prepared(let known):
             if let count = jobs[token]?.results.count, known.count > count {
@@ -289,6 +289,9 @@ extension Crew.State {
             settle(token, as: .succeeded(output))
             schedule.finished(token)
             isGone = true
+        case .failed(let failure) where failure.isPassing:
+            jobs[token]?.interruption = failure.detail
+            isGone = schedule.failed(token)
         case .failed(let failure):
             settle(token, as: .failed(failure))
             isGone = schedule.failed(token)
@@ -325,8 +328,11 @@ extension Crew.State {
 
     /// Lets go of a job whose last step is over. One that was given up has no end to report.
     mutating func end(_ token: ClaimToken, now: MonotonicTime) -> CrewReport? {
-        guard let job = jobs.removeValue(forKey: token), let outcome = job.outcome else { return nil }
+        guard let job = jobs.removeValue(forKey: token), job.outcome != nil || job.interruption != nil else {
+            return nil
+        }
         ending.insert(token)
+        guard let outcome = job.outcome else { return .giveBack(token, job.interruption) }
         // What a job that grows has taken says nothing of parts.
         return .end(
             token, outcome, job.timings(now: now), parts: job.standing == nil ? job.partsDone : 0,

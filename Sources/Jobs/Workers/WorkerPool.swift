@@ -193,10 +193,13 @@ extension WorkerPool {
                 await tell(outcome, of: token, timings: timings)
                 crew.settlePending(token)
             }
-        case .giveBack(let token):
+        case .giveBack(let token, let interruption):
+            if let interruption { logger.warning("job \(token.job) is given back to the queue: \(interruption)") }
+            // Whoever ends this process may have begun with what works for it.
+            let release = crew.isClaiming ? interruption.map { Release.interrupted($0) } ?? .unspent : .unspent
             Task {
                 await insist("job \(token.job) could not be given back") { () throws(JobStoreError) in
-                    try await backlog.release(token, as: .unspent)
+                    try await backlog.release(token, as: release)
                 }
                 backlog.bell.ring()
                 crew.settlePending(token)

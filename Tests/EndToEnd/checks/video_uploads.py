@@ -85,9 +85,14 @@ def until(condition, seconds=60):
     return found
 
 
-def kept(state):
+def files(state):
     place = pathlib.Path(state) / "videos"
     return sorted(path.name for path in place.iterdir()) if place.exists() else []
+
+
+def kept(state):
+    """What is there of jobs that have not ended."""
+    return [name for name in files(state) if not name.endswith(".features")]
 
 
 def working(client, job, rows=1):
@@ -298,6 +303,25 @@ with group("kill -9 while it is decoded"):
         same("the same bits as without a kill", client.until(job["id"]), reference)
         check("nothing is left", until(lambda: not kept(state)), shown(kept(state)))
 
+with group("bubblewrap that a server left behind in its first moment"):
+    state = scratch()
+    (state / "videos").mkdir(parents=True)
+    os.chmod(state, 0o700)
+    # What it is told by: its name, and the video that it has open, also where that has no name any more.
+    bwrap, mine, theirs = scratch() / "bwrap", state / "videos/left.video", scratch() / "other.video"
+    shutil.copy(shutil.which("sleep"), bwrap)
+    left = []
+    for video in (mine, theirs):
+        video.write_bytes(long)
+        with open(video, "rb") as stdin:
+            left.append(subprocess.Popen([bwrap, "600"], stdin=stdin, start_new_session=True))
+    mine.unlink()
+    with serve(state=state) as server:
+        check("is ended by the next one", until(lambda: left[0].poll() is not None))
+        equal("and nobody else's is", left[1].poll(), None)
+    left[1].kill()
+    left[1].wait()
+
 with group("it ends in order, and goes on"):
     state = scratch()
     with serve("--ffmpeg", slow, "--grace", 1, state=state) as server:
@@ -315,6 +339,29 @@ with group("it ends in order, and goes on"):
         equal("the attempt did not count", found["attempt"], 1)
         same("the next process", found, reference)
         check("what was nobody's is gone", until(lambda: not kept(state)), shown(kept(state)))
+
+with group("the next server has no ffmpeg: the job waits for one that has"):
+    state = scratch()
+    with serve("--ffmpeg", slow, state=state) as server:
+        client = Client(server)
+        job = post(client, long, "?threshold=0").json()
+        check("rows are made", working(client, job["id"], 2))
+        server.child.send_signal(signal.SIGKILL)
+        server.child.wait()
+    with serve("--ffmpeg", "/nowhere/ffmpeg", state=state) as server:
+        client = Client(server)
+        check("the log says that jobs wait, and for what", until(lambda: "jobs with videos wait" in server.text()), shown(server.text()))
+        found = client.job(job["id"])
+        equal("it is queued", (found["status"], found["queue_position"]), ("queued", None))
+        contains("and says what it waits for", found["warnings"][-1], "decodes videos", "--ffmpeg")
+        contains("so does /readyz", client.get("/readyz").text(), "1 job waits for a server that decodes videos", "--ffmpeg")
+        equal("features are scored", post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=30").json()["status"], "succeeded")
+        check("the video is kept", [name for name in kept(state) if name.endswith(".video")], shown(kept(state)))
+        equal("still queued", client.job(job["id"])["status"], "queued")
+    with serve(state=state) as server:
+        found = Client(server).until(job["id"])
+        same("one that has it", found, reference)
+        equal("and nothing more is said of waiting", [text for text in found["warnings"] if "waits" in text], [])
 
 with group("a video that a disk has made something else of"):
     state = scratch()

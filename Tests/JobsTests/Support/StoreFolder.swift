@@ -89,6 +89,7 @@ extension StoreFolder.Store {
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         try await inner.output(id, fetching: fetching)
     }
+    func input(of job: Job) async throws(JobStoreError) -> JobBody? { try await inner.input(of: job) }
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job] {
         try await inner.list(filter, limit: limit, before: cursor)
     }
