@@ -53,11 +53,12 @@ struct VideoJobTests {
         let intake = VideoIntake(maxBytes: 1, on: VideoShelf()) { .refused("") }
         var work = ScoringWork()
         work.videos = intake
-        func expected(_ change: (inout NewJob) -> Void = { _ in }, _ subject: VideoSubject) throws -> Double? {
-            var new = NewJob(
-                kind: VideoSubject.kind, subject: subject.job, input: JobBody([UInt8]()), model: "m", modelSHA256: "aa",
-                parts: 900)
-            change(&new)
+        func expected(
+            _ subject: VideoSubject, kind: String = VideoSubject.kind, sha256: String = "aa"
+        ) throws -> Double? {
+            let new = NewJob(
+                kind: kind, subject: subject.job, input: JobBody([UInt8]()), model: "m", modelSHA256: sha256, parts: 900
+            )
             let id = try #require(JobID("01M85BV3QAE4RGA8GVVP3465ME"))
             return work.expectedSeconds(of: Job(new, id: id, createdAt: WallTime(milliseconds: 0)))
         }
@@ -67,8 +68,8 @@ struct VideoJobTests {
         intake.paces.record(secondsPerFrame: 0.5, in: manner)
         intake.paces.record(secondsPerFrame: 0.25, in: manner)
         #expect(try expected(subject) == 75)
-        #expect(try expected({ $0.modelSHA256 = "bb" }, subject) == nil)
-        #expect(try expected({ $0.kind = "score" }, subject) == nil)
+        #expect(try expected(subject, sha256: "bb") == nil)
+        #expect(try expected(subject, kind: "score") == nil)
         let other = VideoSubject(
             token: "abc", pooling: .mean, tail: .keep, cadence: .time, expectedFrames: 300, length: 256, options: [])
         #expect(try expected(other) == nil)

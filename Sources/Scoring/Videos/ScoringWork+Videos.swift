@@ -56,6 +56,8 @@ extension ScoringWork {
         guard let paces = videos?.paces, let subject = VideoSubject(of: job), let frames = subject.expectedFrames else {
             return nil
         }
+        // Where its features were made before it costs its chunks alone, and no frame of it is decoded.
+        guard job.parts > Chunks(snippets: frames / 16, length: subject.length).count else { return nil }
         return paces.seconds(frames: frames, in: VideoManner(job.modelID, subject))
     }
 

@@ -322,6 +322,41 @@ with group("bubblewrap that a server left behind in its first moment"):
     left[1].kill()
     left[1].wait()
 
+with group("kill -9 with a long and a short one in hand"):
+    # Frames as small as these cost nothing, and so many are a job of the lane of long ones; at this rate they take minutes.
+    endless = clip("endless.mp4", "-c:v", "mpeg4", size="16x16", rate=500, seconds=200)
+    state = scratch()
+    with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
+        client = Client(server)
+        jobs = [post(client, endless).json()["id"], post(client, whole).json()["id"]]
+        check("both are worked on", all(working(client, job) for job in jobs))
+        server.child.send_signal(signal.SIGKILL)
+        server.child.wait()
+    with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
+        client, other = Client(server), Client(server)
+        told = lambda: next(one["detail"] for one in other.get("/readyz").json()["checks"] if one["name"] == "accepting")
+        check("/readyz tells which is tried", until(lambda: f"{jobs[1]}, which ran when the process ended, is worked on alone" in told()), told())
+        answer = post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=120")
+        equal("features are scored", (answer.status, answer.json()["status"]), (200, "succeeded"))
+        found = client.until(jobs[1])
+        equal("the short one", (found["status"], found["attempt"]), ("succeeded", 2))
+        check("the long one goes on beside", until(lambda: (one := client.job(jobs[0]))["status"] == "running" and one["phase"] == "embed" and told() == "taking jobs"), told())
+        contains("the log tells too", pathlib.Path(server.log.name).read_text(errors="replace"), jobs[1], "is tried alone", "has gone on")
+        # What waits for the long one knows what that still needs, and its own frames by those of that one.
+        waiting = [post(client, endless).json()["id"] for _ in range(2)]
+
+        def estimates():
+            found = [client.job(job) for job in (jobs[0], *waiting)]
+            if [one["status"] for one in found] == ["running", "queued", "queued"]:
+                numbers = [one["estimated_seconds"] for one in found]
+                return numbers if all(numbers) else None
+
+        running, second, third = until(estimates) or (0, 0, 0)
+        check("those that wait for it count it in", running > 0 and second > 1.2 * running and third > 1.2 * second, shown((running, second, third)))
+        for job in (*waiting, jobs[0]):
+            client.delete(f"/jobs/{job}")
+        client.until(jobs[0])
+
 with group("it ends in order, and goes on"):
     state = scratch()
     with serve("--ffmpeg", slow, "--grace", 1, state=state) as server:

@@ -55,12 +55,12 @@ struct SuspectTests {
 
     /// What runs on a store that another process left.
     private func begin(
-        on store: any JobStore, workers: Int, serving models: ServedModels? = nil
+        on store: any JobStore, workers: Int, serving models: ServedModels = .every
     ) async throws -> (Backlog, WorkerPool<EndlessProcessor>) {
         let backlog = Backlog(store: store, clock: clock)
         try await backlog.resume()
         let pool = WorkerPool(backlog: backlog, processor: processor, workers: workers)
-        try pool.start(serving: models.map { models in { models } })
+        try pool.start(serving: { models })
         return (backlog, pool)
     }
 
