@@ -254,10 +254,11 @@ def looked(server):
 def cancelled():
     with Server("--workers", 1, **slow.only()) as server:
         place = scratch()
-        for name, rows in (("a", 30_000), ("b", 40)):
+        # The worker holds two jobs at a time.
+        for name, rows in (("a", 30_000), ("b", 30_001), ("c", 30_002), ("d", 40)):
             (place / f"{name}.npy").write_bytes(features.npy(features.video(rows)))
-        ran = vigil("submit", "--jobs", 1, place / "a.npy", place / "b.npy", url=server.url)
-        first, second = (one["job"] for one in of(lines(ran.out), "submitted"))
+        ran = vigil("submit", "--jobs", 1, *(place / f"{name}.npy" for name in "abcd"), url=server.url)
+        first, *_, second = (one["job"] for one in of(lines(ran.out), "submitted"))
         equal("one that waits", vigil("cancel", second, url=server.url).out, f"{second} cancelled\n")
         equal("again", vigil("cancel", second, url=server.url).out, f"{second} cancelled: it had ended\n")
         equal("watched: exit 65", vigil("watch", second, url=server.url).code, 65)
