@@ -214,7 +214,7 @@ def watched(server):
         equal("the last is the end", (events[-1]["event"], events[-1]["data"]["status"]), ("end", "succeeded"))
         streams = [one for one in between.requests if one["path"].endswith("/events")]
         equal("it came back five times", len(streams), 5)
-        check("with where it was", any("Last-Event-ID" in one["headers"] for one in streams))
+        check("with where it was", any("Last-Event-Id" in one["headers"] for one in streams))
     newest = vigil("watch", url=server.url)
     equal("without an id the newest", lines(newest.out)[0]["job"], jobs(server)[0]["id"])
 

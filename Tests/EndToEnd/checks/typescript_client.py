@@ -42,7 +42,7 @@ def node(script, *arguments):
     """What a script says, a value a line."""
     (folder / "script.js").write_text(BEGINNING + script)
     ran = subprocess.run(["node", "script.js", *arguments], cwd=folder, capture_output=True, text=True, timeout=240)
-    check("exit 0", ran.returncode == 0, shown(ran.stderr[-300:]))
+    check("exit 0", ran.returncode == 0, shown(ran.stderr, 600))
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 

@@ -50,7 +50,8 @@ class Between:
         threading.Thread(target=self.listener.serve_forever, daemon=True).start()
 
     def handle(self, handler):
-        request = {"method": handler.command, "path": handler.path, "headers": dict(handler.headers), "body": b""}
+        request = {"method": handler.command, "path": handler.path, "body": b""}
+        request["headers"] = {name.title(): value for name, value in handler.headers.items()}
         with self.lock:
             self.requests.append(request)
             what = self.plan(request)
@@ -67,7 +68,7 @@ class Between:
         if handler.path.split("?")[0].endswith("/events"):
             return self.stream(handler)
         upstream = http.client.HTTPConnection(self.server.host, self.server.port, timeout=300)
-        fields = {name: value for name, value in handler.headers.items() if name not in ("Host", "Expect")}
+        fields = {name: value for name, value in handler.headers.items() if name.lower() not in ("host", "expect")}
         upstream.request(handler.command, handler.path, request["body"] or None, fields)
         answer = upstream.getresponse()
         body = answer.read()
@@ -78,7 +79,8 @@ class Between:
         if isinstance(what, tuple):
             what[2].set()
             what[1].wait(120)
-        fields = [one for one in answer.getheaders() if one[0] in ("Content-Type", "Idempotency-Replayed", "Retry-After")]
+        handed = ("Content-Type", "Content-Encoding", "Idempotency-Replayed", "Retry-After")
+        fields = [one for one in answer.getheaders() if one[0] in handed]
         self.answer(handler, answer.status, dict(fields), body)
 
     def answer(self, handler, status, fields, body=b"{}"):
@@ -104,7 +106,7 @@ class Between:
         with self.lock:
             left = self.cuts.pop(0) if self.cuts else None
         lines = [f"GET {handler.path} HTTP/1.1", f"Host: {self.server.host}"]
-        lines += [f"{name}: {value}" for name, value in handler.headers.items() if name != "Host"]
+        lines += [f"{name}: {value}" for name, value in handler.headers.items() if name.lower() != "host"]
         with socket.create_connection((self.server.host, self.server.port), 300) as upstream:
             upstream.sendall("\r\n".join([*lines, "", ""]).encode())
             while data := upstream.recv(4096):
