@@ -21,7 +21,7 @@ struct CancelCommand: ParsableCommand {
         guard !ids.isEmpty else { throw Failure(.usage, "there is nothing to cancel: expected ids of jobs or batches") }
         var names = JobNames()
         names.ids = ids
-        try names.validate()
+        try names.check()
         let remote = Remote(try ServerChoice(client, trust), stop: StopFlag())
         for id in ids {
             for job in try JobNames.find(id, by: remote).jobs {

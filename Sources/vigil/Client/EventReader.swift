@@ -19,12 +19,14 @@ struct EventReader {
     private var name = ""
     private var isFirst = true
     private var isAfterReturn = false
+    /// That of the last event that came whole.
     private(set) var lastID: String
+    private var nextID: String
     /// How long the server wants a client to wait that has lost the stream.
     private(set) var pause: Duration?
 
     /// - Parameter lastID: that of the last event that was had before
-    init(from lastID: String = "") { self.lastID = lastID }
+    init(from lastID: String = "") { (self.lastID, nextID) = (lastID, lastID) }
 
     /// Takes all bytes, and hands each event that they end to `body`.
     mutating func consume<E: Error>(
@@ -52,6 +54,7 @@ struct EventReader {
     private mutating func take() -> StreamEvent? {
         guard !line.isEmpty else {
             defer { (name, data) = ("", []) }
+            lastID = nextID
             guard !data.isEmpty else { return nil }
             return StreamEvent(name: name.isEmpty ? "message" : name, data: Array(data.dropLast()), id: lastID)
         }
@@ -65,7 +68,7 @@ struct EventReader {
         if field.elementsEqual("retry".utf8) { pause = ASCII.number(value, most: 6).map { .milliseconds($0) } }
         // It goes into a field of the next request.
         if field.elementsEqual("id".utf8), value.count <= 256, value.allSatisfy({ (0x21...0x7E).contains($0) }) {
-            lastID = text()
+            nextID = text()
         }
         return nil
     }

@@ -21,7 +21,8 @@ struct JobNames: ParsableArguments {
         }
     }
 
-    func validate() throws {
+    /// Throws where one is no id: it goes into a path.
+    func check() throws(Failure) {
         for id in ids where !JobReply.isID(id) {
             throw Failure(
                 .usage, "\(quoted(id)) is no id of a job: expected 26 digits and capitals, as vigil submit writes them")
@@ -30,6 +31,7 @@ struct JobNames: ParsableArguments {
 
     /// What the ids stand for, in their order; the newest job where there is none.
     func found(by remote: Remote) throws -> [Found] {
+        try check()
         if ids.isEmpty {
             let newest = try Self.newest(1, by: remote)
             guard let first = newest.first else { throw Failure(.noInput, "\(remote.choice.server) has no job") }

@@ -123,7 +123,7 @@ final class Remote {
     }
 
     /// Waits, unless the command is to end.
-    private func wait(_ pause: Duration) throws {
+    func wait(_ pause: Duration) throws {
         let deadline = Deadline(in: pause)
         while deadline.milliseconds > 0 {
             try check()

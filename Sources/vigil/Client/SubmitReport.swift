@@ -135,9 +135,9 @@ final class SubmitReport: Sendable {
         guard !isJSON, Terminal.isInteractive else { return }
         let done = isWaiting ? min(state.ended + state.failed, files) : min(state.submitted + state.failed, files)
         let rate = Double(state.bytes) / max((MonotonicTime.now - begun).inSeconds, 0.001) / Double(1 << 20)
-        let text =
-            "\(state.submitted)/\(files) submitted" + (isWaiting ? ", \(state.ended) ended" : "")
-            + (state.failed > 0 ? ", \(state.failed) failed" : "") + ", \(ReportText.fixed(rate, 1)) MiB/s"
+        let ended = isWaiting ? ", \(state.ended) ended" : ""
+        let failed = state.failed > 0 ? ", \(state.failed) failed" : ""
+        let text = "\(state.submitted)/\(files) submitted\(ended)\(failed), \(ReportText.fixed(rate, 1)) MiB/s"
         state.line.show { RunningLine.bar(done, of: files, before: text, columns: $0) }
     }
 }

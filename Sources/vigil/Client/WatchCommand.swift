@@ -43,6 +43,8 @@ final class JobWatch {
     private var last: JobReply
     private var events = EventReader()
     private var hasEnded = false
+    /// Events that came.
+    private var count = 0
 
     init(_ job: JobReply, isJSON: Bool) { (id, last, self.isJSON) = (job.id, job, isJSON) }
 
@@ -51,17 +53,12 @@ final class JobWatch {
     /// - Returns: how it ended
     func follow(by remote: Remote) throws -> JobReply {
         while !hasEnded {
-            var fields: [(name: String, value: String)] = [("Accept", "text/event-stream")]
-            if !events.lastID.isEmpty { fields.append(("Last-Event-ID", events.lastID)) }
-            let message = remote.request("GET", "/jobs/\(id)/events", fields: fields).bytes
-            let status = try remote.settled(status: { ($0.code, $0.retryAfter) }) { client throws(ClientError) in
-                try stream(message, client, remote)
+            let outcome = try remote.settled(status: { ($0.code, $0.retryAfter) }) { client throws(ClientError) in
+                try stream(client, remote)
             }
-            if let error = status.error { throw error }
-            guard status.code == 200 else {
-                if status.code == 204 { break }
-                throw ServerProblem(status.code, status.body).failure("job \(id)")
-            }
+            if let error = outcome.error { throw error }
+            guard outcome.code == 200 else { throw ServerProblem(outcome.code, outcome.body).failure("job \(id)") }
+            if !hasEnded { try remote.wait(events.pause ?? .seconds(1)) }
         }
         line.clear()
         if !isJSON { try Terminal.print(Array("\(id) \(last.status.rawValue)\(reason)".utf8)) }
@@ -79,13 +76,23 @@ final class JobWatch {
         var error: (any Error)?
     }
 
-    /// Takes a stream until it ends or breaks. One that ends without the last event is gone on with, as one that breaks.
-    private func stream(_ message: [UInt8], _ client: HTTPClient, _ remote: Remote) throws(ClientError) -> Outcome {
+    /// Takes a stream until it ends or breaks. One that brought nothing before that is as none.
+    private func stream(_ client: HTTPClient, _ remote: Remote) throws(ClientError) -> Outcome {
         client.largestBody = EventReader.largest
+        var fields: [(name: String, value: String)] = [("Accept", "text/event-stream")]
+        if !events.lastID.isEmpty { fields.append(("Last-Event-ID", events.lastID)) }
         events = EventReader(from: events.lastID)
+        let message = remote.request("GET", "/jobs/\(id)/events", fields: fields).bytes
         let head = try client.open(message, by: Deadline(in: Self.silence))
         var outcome = Outcome(code: head.status, retryAfter: head.retryAfter)
-        while let piece = try client.nextPiece(by: Deadline(in: Self.silence)) {
+        let before = count
+        while true {
+            let piece: [UInt8]?
+            do throws(ClientError) { piece = try client.nextPiece(by: Deadline(in: Self.silence)) } catch {
+                guard head.status == 200, count > before, error.isInterruption else { throw error }
+                return outcome
+            }
+            guard let piece else { break }
             guard head.status == 200 else {
                 outcome.body += piece.prefix(64 << 10 - min(outcome.body.count, 64 << 10))
                 continue
@@ -103,11 +110,12 @@ final class JobWatch {
             if hasEnded { return outcome }
         }
         // A server that ends all streams is not asked again and again at once.
-        if head.status == 200 { throw .ended(.receiving) }
+        if head.status == 200, count == before { throw .ended(.receiving) }
         return outcome
     }
 
     private func take(_ event: StreamEvent) throws {
+        count += 1
         func isCalled(_ name: String) -> Bool { event.name.hasBytes(of: name) }
         if isCalled("status") || isCalled("end") {
             last = try JobNames.reply { () throws(ReplyError) in try JobReply(event.data) }

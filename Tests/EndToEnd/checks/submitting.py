@@ -155,7 +155,7 @@ def busy(server):
 
 def killed(server):
     """A client that is killed while it waits for an answer, and begun again."""
-    place, settings = folder(), home()
+    place, settings = folder(rows=24), home()
     go, reached = threading.Event(), threading.Event()
     count = [0]
 
@@ -196,7 +196,7 @@ def killed(server):
         named = scratch() / "run.jsonl"
         key = json.dumps({"key": between.posts()[0]["headers"]["Idempotency-Key"].strip('"'), "id": first[0]["job"], "batch": False})
         named.write_text(key + "\n")
-        ran = vigil("submit", place, "--resume", named, url=between.url, env=settings)
+        ran = vigil("submit", place, "--jobs", 1, "--resume", named, url=between.url, env=settings)
         equal("a job that the server has no more is made again", of(lines(ran.out), "submitted")[0]["source"], "sent")
 
 

@@ -56,6 +56,11 @@ struct EventReaderTests {
         }
     }
 
+    @Test("an id counts once its event is whole: a stream that breaks before is gone on with before it")
+    func unfinished() throws {
+        #expect(try Self.events("id: 1\ndata: a\n\nid: 2\ndata: b\n").reader.lastID == "1")
+    }
+
     @Test("an id that is no field's value is none, and an event that has no end is an error")
     func hostile() throws {
         #expect(try Self.events("id: 7\nid: a\u{7}b\ndata: x\n\n").events.first?.id == "7")
