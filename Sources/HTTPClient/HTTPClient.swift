@@ -86,7 +86,10 @@ public final class HTTPClient {
     /// Before a large body the server is asked whether it wants it (RFC 9110, 10.1.1), so that one that refuses need not take
     /// it; a server that says nothing to that gets it after a while.
     ///
-    /// - Parameter request: without a body
+    /// - Parameters:
+    ///   - request: without a body
+    ///   - body: what is sent behind it
+    ///   - deadline: by when the answer has to be whole
     public func exchange(
         _ request: ClientRequest, sending body: FileBody, by deadline: Deadline
     ) throws(ClientError) -> Answer {

@@ -36,7 +36,7 @@ struct DownloadCommand: ParsableCommand {
             var fetched = try FetchedJob(job.id, format, from: remote)
             while wait, !fetched.isEnded {
                 try remote.check()
-                fetched = try FetchedJob(job.id, format, holding: 30, from: remote)
+                fetched = try FetchedJob(job.id, format, holding: 5, from: remote)
             }
             guard let result = fetched.result else {
                 Terminal.note("job \(job.id): \(fetched.job?.reason ?? "there is no result")")

@@ -45,6 +45,10 @@ struct SubmitCommand: ParsableCommand {
         if query.validateOnly, wait || output != nil {
             throw Failure(.usage, "--validate-only: nothing is queued, so there is nothing to wait for")
         }
+        if again, resume != nil {
+            throw Failure(
+                .usage, "--resume: with --again each run has names of its own, so that none goes on with another")
+        }
         try checkOutputs(files)
         let plan = SubmitRun.Plan(
             files: files, parameters: query.parameters, again: again ? Self.word() : "", uploads: jobs,
@@ -52,7 +56,7 @@ struct SubmitCommand: ParsableCommand {
         let (stop, sources) = StopFlag.on(SIGINT, SIGTERM)
         defer { for source in sources { source.cancel() } }
         Descriptors.raiseLimit()
-        let resume = query.validateOnly || again && resume == nil ? nil : try resumeFile(choice, plan)
+        let resume = query.validateOnly || again ? nil : try resumeFile(choice, plan)
         let report = SubmitReport(
             files: files.count, isWaiting: plan.isWaiting, isJSON: json || !Terminal.isInteractive)
         let codes: Set<Failure.Code>

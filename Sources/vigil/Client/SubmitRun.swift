@@ -35,8 +35,8 @@ final class SubmitRun: Sendable {
     }
 
     private static let waiters = 2
-    /// How long the server holds an answer for a job's end: in it no other job is asked for.
-    private static let hold = 20
+    /// How long the server holds an answer for a job's end: in it no other job is asked for, and nobody is heard who wants an end.
+    private static let hold = 5
     private let plan: Plan
     private let choice: ServerChoice
     private let resume: ResumeFile?
