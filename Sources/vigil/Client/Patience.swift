@@ -5,9 +5,11 @@ import Platform
 final class Patience: Sendable {
     private struct State {
         var lastGood: MonotonicTime?
+        /// Whether anything was ever heard of the server.
+        var isThere = false
     }
 
-    /// A server that has never answered may not be there at all.
+    /// A server that nothing was ever heard of may not be there at all.
     private static let firstLook = Duration.seconds(5)
     private let limit: Duration
     private let state = Monitor(State())
@@ -16,13 +18,21 @@ final class Patience: Sendable {
 
     /// A request has succeeded.
     func succeed(at time: MonotonicTime = .now) {
-        state.withLock { $0.lastGood = max($0.lastGood ?? time, time) }
+        state.withLock {
+            $0.lastGood = max($0.lastGood ?? time, time)
+            $0.isThere = true
+        }
     }
 
     /// Whether it is over with a request that has failed since `begun`, were it tried again at `next`.
-    func isOver(since begun: MonotonicTime, next: MonotonicTime, hasAnswered: Bool) -> Bool {
-        let lastGood = state.withLock { $0.lastGood }
-        let limit = lastGood == nil && !hasAnswered ? min(limit, Self.firstLook) : limit
+    ///
+    /// - Parameter isThere: whether something was heard of the server, and be it that it ended the connection
+    func isOver(since begun: MonotonicTime, next: MonotonicTime, isThere: Bool) -> Bool {
+        let (lastGood, wasThere) = state.withLock { state in
+            state.isThere = state.isThere || isThere
+            return (state.lastGood, state.isThere)
+        }
+        let limit = wasThere ? limit : min(limit, Self.firstLook)
         return next - max(lastGood ?? begun, begun) > limit
     }
 }

@@ -80,6 +80,7 @@ final class Remote {
             let asked: String?
             var failure: Failure?
             var result: Result?
+            var isThere = true
             do throws(ClientError) {
                 let found = try exchange(try connected())
                 let (code, retryAfter) = status(found)
@@ -93,12 +94,13 @@ final class Remote {
                 asked = nil
                 guard error.mayPass else { throw Self.unreached(choice, error) }
                 failure = Self.unreached(choice, error)
+                isThere = !error.isOfNobody
             }
             let pause = backoff.pause(
                 asked: asked.flatMap { RetryAfter.delay($0, now: Int(time(nil))) }, chance: .random(in: 0...1))
             let now = MonotonicTime.now
             begun = begun ?? now
-            guard !patience.isOver(since: begun ?? now, next: now + pause, hasAnswered: result != nil) else {
+            guard !patience.isOver(since: begun ?? now, next: now + pause, isThere: isThere) else {
                 if let result { return result }
                 throw failure ?? Failure(.unavailable, "\(choice.server) does not answer")
             }
@@ -146,6 +148,14 @@ final class Remote {
 }
 
 extension ClientError {
+    /// Whether nothing was heard of a server.
+    fileprivate var isOfNobody: Bool {
+        switch self {
+        case .unknownHost, .unreachable, .timedOut(.connecting): true
+        default: false
+        }
+    }
+
     /// Whether the same request may fare better later.
     fileprivate var mayPass: Bool {
         switch self {

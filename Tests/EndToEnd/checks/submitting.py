@@ -263,7 +263,8 @@ def cancelled():
         equal("again", vigil("cancel", second, url=server.url).out, f"{second} cancelled: it had ended\n")
         equal("watched: exit 65", vigil("watch", second, url=server.url).code, 65)
         equal("downloaded: exit 65", vigil("download", second, url=server.url).code, 65)
-        while requests.get(f"{server.url}/jobs/{first}", timeout=60).json()["status"] == "queued":
+        end = time.monotonic() + 120
+        while requests.get(f"{server.url}/jobs/{first}", timeout=60).json()["status"] == "queued" and time.monotonic() < end:
             time.sleep(0.05)
         with Between(server, lambda request: "lose" if request["method"] == "DELETE" else None) as between:
             said = vigil("cancel", first, url=between.url)

@@ -125,12 +125,13 @@ struct SubmissionTests {
     func patience() {
         let patience = Patience(.seconds(100))
         func at(_ seconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
-        #expect(!patience.isOver(since: at(10), next: at(15), hasAnswered: false))
-        #expect(patience.isOver(since: at(10), next: at(16), hasAnswered: false))
-        #expect(!patience.isOver(since: at(10), next: at(110), hasAnswered: true))
+        #expect(!patience.isOver(since: at(10), next: at(15), isThere: false))
+        #expect(patience.isOver(since: at(10), next: at(16), isThere: false))
+        #expect(!patience.isOver(since: at(10), next: at(110), isThere: true))
+        #expect(!patience.isOver(since: at(10), next: at(110), isThere: false))
         patience.succeed(at: at(50))
-        #expect(!patience.isOver(since: at(10), next: at(150), hasAnswered: false))
-        #expect(patience.isOver(since: at(10), next: at(151), hasAnswered: false))
+        #expect(!patience.isOver(since: at(10), next: at(150), isThere: false))
+        #expect(patience.isOver(since: at(10), next: at(151), isThere: false))
     }
 
     private func write(_ text: String, to path: String) throws { try Data(text.utf8).write(to: URL(filePath: path)) }

@@ -161,6 +161,8 @@ class Tries:
 
     def failed(self, error: httpx.TransportError) -> float:
         """The pause after a connection that broke, or was not to be had."""
+        if not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+            self.limit = self.patience
         is_ours = isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
         if is_ours or (pause := self._pause(None)) is None:
             raise ConnectionFailed(f"{error.__class__.__name__}: {error}") from error
