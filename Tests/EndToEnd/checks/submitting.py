@@ -6,11 +6,13 @@ import io
 import json
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import threading
 import time
 
-from support.harness import VIGIL, check, contains, equal, finish, group, need, scratch, shown
+from support.harness import VIGIL, check, contains, equal, finish, group, need, scratch, shown, skip
 
 need("submitting", "numpy", "requests")
 
@@ -269,8 +271,38 @@ def cancelled():
         with Between(server, lambda request: "lose" if request["method"] == "DELETE" else None) as between:
             said = vigil("cancel", first, url=between.url)
             check("one that runs, though the answer is lost", said.code == 0 and "cancelled" in said.out, f"{said.code} {said.out} {said.err}")
+        interrupted(server, place / "b.npy")
         equal("it is", vigil("download", "--wait", first, url=server.url).code, 65)
         equal("and still there", requests.get(f"{server.url}/jobs/{first}", timeout=60).json()["status"], "cancelled")
+
+
+def interrupted(server, path):
+    """Ctrl-C while a job is waited for."""
+    settings = home()
+    client = subprocess.Popen([VIGIL, "submit", path, "--wait", "--url", server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(settings))
+    client.stdout.readline()
+    client.send_signal(signal.SIGINT)
+    said = client.communicate()[1].decode()
+    equal("Ctrl-C: exit 130", client.returncode, 130)
+    contains("Ctrl-C: what to do", said, "the same command goes on")
+    again = vigil("submit", path, url=server.url, env=settings)
+    equal("without --wait it is the same run", [one["source"] for one in lines(again.out)], ["resumed"])
+
+
+def videos():
+    """A video that a server takes."""
+    if not shutil.which("ffmpeg"):
+        return skip("submitting: videos", "needs ffmpeg")
+    place = scratch()
+    scene = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30:duration=4", "-c:v", "mpeg4", place / "street.mp4"]
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *scene], check=True)
+    with Server("--allow-unsandboxed-video") as server:
+        ran = vigil("submit", place, "--output", place, "--pool", "first", url=server.url)
+        equal("exit 0", (ran.code, ran.err), (0, ""))
+        result = json.loads((place / "street.scores.json").read_text())
+        check("its scores", result["snippets"] >= 7 and result["fps"] is not None, shown(result))
+        watched = vigil("watch", of(lines(ran.out), "ended")[0]["job"], url=server.url)
+        equal("watched afterwards", (watched.code, lines(watched.out)[-1]["event"]), (0, "end"))
 
 
 def places(server):
@@ -404,6 +436,8 @@ with Server() as server:
             one(server)
 with group("cancelled"):
     cancelled()
+with group("videos"):
+    videos()
 with group("hostile"):
     hostile()
 finish()
