@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-model test smoke lint format docker image deb clients validate fuzz sanitize
+.PHONY: help demo demo-model test smoke lint format docker image deb validate fuzz sanitize
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ image: ## Build the image without Docker, by buildah, for docker load, and tell 
 deb: ## Build the Debian package, .build/deb/vigil_*.deb
 	@deploy/deb.sh
 
+.PHONY: clients
 clients: ## The Python wheel, and the JavaScript and types of the TypeScript client, in .build/clients
 	@deploy/clients/build.sh
 
