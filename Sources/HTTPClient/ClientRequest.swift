@@ -97,7 +97,7 @@ public struct ClientRequest: Sendable {
 
 /// A body that is a file, or one with something around it, as a form has: it is sent in pieces and never held.
 public struct FileBody: Sendable {
-    /// What stands before the file, and behind it.
+    /// What stands before the file.
     public let before: [UInt8]
     /// The file.
     public let file: OpenFile

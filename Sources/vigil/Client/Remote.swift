@@ -38,11 +38,11 @@ final class Remote {
     /// - Parameters:
     ///   - seconds: how long the server may hold the answer
     ///   - isResult: whether what comes can be large
-    func get(_ path: String, accept: String = "application/json", holding seconds: Int = 0, isResult: Bool = false)
-        throws
-        -> Answer
-    {
-        let message = request("GET", path, fields: [("Accept", accept)]).bytes
+    func get(
+        _ path: String, accept: String = "application/json", fields: [(name: String, value: String)] = [],
+        holding seconds: Int = 0, isResult: Bool = false
+    ) throws -> Answer {
+        let message = request("GET", path, fields: [("Accept", accept)] + fields).bytes
         let most = isResult ? Self.largestResult : Self.largestDocument
         return try settled { client throws(ClientError) in
             client.largestBody = most

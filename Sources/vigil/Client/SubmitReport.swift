@@ -109,7 +109,7 @@ final class SubmitReport: Sendable {
     }
 
     private func summary(_ state: State) -> String {
-        let known = state.known > 0 ? " (\(state.known) were there before)" : ""
+        let known = state.known > 0 ? " (already there: \(state.known))" : ""
         let ended = isWaiting ? ", \(counted(state.ended, "job")) ended" : ""
         let failed = state.failed > 0 ? ", \(state.failed) failed" : ""
         return "\(counted(files, "file")): \(state.submitted) submitted\(known)\(ended)\(failed)"

@@ -153,7 +153,9 @@ final class SubmitRun: Sendable {
     }
 
     private func isThere(_ entry: ResumeFile.Entry, _ remote: Remote) throws -> Bool {
-        let answer = try remote.get((entry.isBatch ? "/batches/" : "/jobs/") + entry.id, isResult: true)
+        // Whatever it is like: it is there, and neither it nor its result has to come.
+        let path = (entry.isBatch ? "/batches/" : "/jobs/") + entry.id
+        let answer = try remote.get(path, fields: [("If-None-Match", "*")], isResult: true)
         guard let problem = ServerProblem(answer) else { return true }
         guard problem.status == 404 else { throw problem }
         return false

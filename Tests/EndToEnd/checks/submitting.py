@@ -190,6 +190,8 @@ def killed(server):
         sources = [one["source"] for one in of(events, "submitted")]
         equal("what was told is not sent again", sources, ["resumed"] * 4 + ["replayed"] + ["sent"] * (FILES - 5))
         equal("as the server saw it", len(between.posts()) - posts, FILES - 4)
+        looks = [one for one in between.requests if one["headers"].get("If-None-Match") == "*"]
+        equal("of what was known nothing had to come", [one["status"] for one in looks], [304] * 4)
         new = {one["id"] for one in jobs(server)} - before
         equal("no file was scored twice", len(new), FILES)
         equal("all of them ended well", {one["job"] for one in of(events, "ended") if one["status"] == "succeeded"}, new)
