@@ -310,21 +310,51 @@ with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as s
 
 with group("a key"):
     keys = scratch() / "keys"
-    keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()}\n")
+    keys.write_text("".join(f"{name}:{hashlib.sha256(secret).hexdigest()}\n" for name, secret in (("alice", b"one"), ("bob", b"two"))))
     with Server("--api-keys", keys) as server, Browser() as browser:
+        enter = lambda text: ([browser.key(one) for one in text], browser.key("Enter"))  # noqa: E731
         browser.open(server.url + "/")
         browser.until("document.querySelector('dialog').open")
         fit(browser, "the door")
-        browser.js("document.querySelector('#key').value = 'one'")
-        browser.click("#sign-in button.primary")
-        contains("the key opens it", browser.until("document.querySelector('#recent-title').parentNode.parentNode.textContent.includes('None yet') && 'in'"), "in")
+        equal("nobody was asked in vain", browser.faults(), [])
+        enter("onx")
+        contains("a wrong key is said to be one", browser.until("document.querySelector('#sign-in-said').textContent"), "no key of this server")
+        browser.js("document.querySelector('#key').value = ''")
+        enter("one")
+        contains("the key opens it", browser.until("document.querySelector('#recent-title')?.parentNode.parentNode.textContent.includes('None yet') && 'in'"), "in")
         browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent === 'Score the sample').click()")
         browser.until(DONE)
-        equal("no cookie", browser.js("document.cookie"), "")
-        equal("not beyond the tab", browser.js("JSON.stringify(localStorage).includes('one')"), False)
+        link = browser.js("location.href")
+        equal("no script sees the cookie", browser.js("document.cookie"), "")
+        equal("the key is nowhere", browser.js("(JSON.stringify(localStorage) + JSON.stringify(sessionStorage)).includes('one')"), False)
+        cookies = browser.call("Network.getCookies", urls=[server.url])["cookies"]
+        equal("one cookie, for this server's pages alone", [(one["name"], one["httpOnly"], one["sameSite"]) for one in cookies], [("vigil-session", True, "Strict")])
         browser.open(server.url + "/docs")
         check("the description with it", browser.until("document.querySelectorAll('article.operation').length > 20"))
+        browser.open(link)
+        browser.until(DONE)
+        check("a page that is loaded anew is in", browser.js("!document.querySelector('dialog').open"))
+        equal("who is in", browser.js("document.querySelector('#sign').textContent"), "Sign out alice")
         clean(browser, server, "a key", but=["401"])
+        # A page of the same host and another port may send the cookie, as sites go by hosts: the server does not take it.
+        with Server("--api-keys", keys) as other:
+            browser.open(other.url + "/docs")
+            sent = browser.js(f"fetch('{server.url}/jobs', {{credentials: 'include', mode: 'no-cors'}}).then(a => a.type)")
+            equal("another port's page reads nothing", sent, "opaque")
+            forged = browser.js(f"fetch('{link.replace('/#/job/', '/jobs/').split('?')[0]}', {{method: 'DELETE', credentials: 'include', mode: 'cors'}}).then(a => a.status, () => 'refused')")
+            equal("nor deletes anything", forged, "refused")
+        browser.open(link)
+        browser.until(DONE)
+        browser.js("document.querySelector('#sign').click()")
+        browser.until("document.querySelector('dialog').open")
+        equal("signed out, the cookie is gone", browser.call("Network.getCookies", urls=[server.url])["cookies"], [])
+        enter("two")
+        contains("another key does not see the job", browser.until("document.querySelector('main [role=alert]')?.textContent"), "job")
+        # The key is taken back while the page is open.
+        keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()}\n")
+        browser.until("fetch('/jobs').then(a => a.status === 401)")
+        browser.js("location.hash = '#/jobs'")
+        check("a key that is taken back closes it", browser.until("document.querySelector('dialog').open"))
 
 with group("a video that is uploaded"), Server() as server, Browser() as browser:
     if requests.get(f"{server.url}/v1/server").json()["videos"]["taken"]:
