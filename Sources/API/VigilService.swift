@@ -92,6 +92,10 @@ public final class VigilService: Sendable {
         router.get("/batches/{id}/comparison", audited(.read) { try await self.showComparison($0, $1) })
         router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
+        router.get("/jobs/{id}/verdicts", audited(.read) { request, _ in try await self.showVerdicts(request) })
+        router.on(
+            .put, "/jobs/{id}/verdicts", bodyLimit: Verdicts.mostBytes,
+            audited(.review) { try await self.keepVerdicts($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })

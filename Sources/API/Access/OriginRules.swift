@@ -159,7 +159,7 @@ extension OriginRules {
             head.fields.contains(.accessControlRequestMethod)
         else { return nil }
         var fields: HTTPFields = [
-            .accessControlAllowMethods: "DELETE, GET, HEAD, OPTIONS, POST", .accessControlMaxAge: Self.maxAge,
+            .accessControlAllowMethods: "DELETE, GET, HEAD, OPTIONS, POST, PUT", .accessControlMaxAge: Self.maxAge,
         ]
         if let asked = head.fields[.accessControlRequestHeaders] {
             // No field does harm by its name: what it may say is checked as anybody's is.

@@ -25,7 +25,7 @@ struct SessionTests {
             try SessionTests.text.write(toFile: path, atomically: true, encoding: .utf8)
             keys = try APIKeyFile(path: path)
             let now = Box()
-            access = AccessControl(keys: keys, limiter: limiter, origins: origins) { now.time }
+            access = AccessControl(keys: keys, limiter: limiter, origins: origins, now: { now.time })
             clock = now
         }
 
