@@ -30,10 +30,10 @@ function refusal(status, text, retryAfter) {
 }
 
 /** The answer to a request, or a Refusal. */
-export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {} } = {}) {
+export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {}, body } = {}) {
   let answer;
   try {
-    answer = await fetch(at(path), { method, signal, cache: 'no-store', headers: { Accept: accept, ...fields } });
+    answer = await fetch(at(path), { method, signal, body, cache: 'no-store', headers: { Accept: accept, ...fields } });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Refusal({ title: 'The server does not answer', detail: '', status: 0 });

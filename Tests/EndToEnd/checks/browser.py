@@ -220,6 +220,35 @@ with Server() as server, Browser() as browser:
         check("the file is still there", browser.js("document.querySelectorAll('.chosen li').length === 1"))
     clean(browser, server, "uploads", but=["422"])
 
+    with group("a review"):
+        job = post(server, sample, "?fps=30&threshold=0.5&name=" + requests.utils.quote(name), Prefer="wait=60")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        contains("nothing is said yet", browser.until("document.querySelector('#reviewed-title')?.parentNode.textContent"), "None of")
+        for key, kind in (("t", "true_alarm"), ("f", "false_alarm")):
+            browser.key("k")
+            browser.key(key)
+            browser.until(f"document.querySelector('.chip.{kind}')")
+        browser.js("document.querySelector('#verdict-note').focus()")
+        for key in "=a dog":
+            browser.key(key)
+        browser.key("Enter")
+        path = f"{server.url}/jobs/{job['id']}/verdicts"
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.some(one => one.note === '=a dog'))")
+        kept = requests.get(path, timeout=60).json()
+        equal("both are kept with the job", [one["verdict"] for one in kept["verdicts"]], ["true_alarm", "false_alarm"])
+        contains("summed up", browser.until("document.querySelector('#reviewed-title').parentNode.textContent"), "1 true, 1 false", "Precision 50", "1 of 1")
+        # Somebody else says something meanwhile.
+        third = job["result"]["segments"][2]
+        more = kept["verdicts"] + [{"start": third["start"], "end": third["end"], "verdict": "true_alarm"}]
+        requests.put(path, json={"verdicts": more}, headers={"If-Match": f'"{kept["revision"]}"'}, timeout=60).raise_for_status()
+        browser.js("[...document.querySelectorAll('.judgement button')].find(one => one.textContent === 'True alarm').click()")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.revision === {kept['revision'] + 2})")
+        equal("neither is lost", [one["verdict"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["true_alarm"] * 3)
+        contains("and the other's is seen", browser.until("document.querySelector('#reviewed-title').parentNode.textContent.includes('3 true') && '3 true'"), "3 true")
+        browser.js("document.activeElement.blur()")
+        fit(browser, "a review")
+    clean(browser, server, "a review", but=["422", "412"])
+
     with group("downloads"):
         folder = scratch()
         browser.downloads(folder)
@@ -234,6 +263,8 @@ with Server() as server, Browser() as browser:
         files = {".".join(one.name.split(".")[-2:] if one.name.endswith(".csv") else one.name.split(".")[-1:]): one for one in folder.iterdir()}
         result = job["result"]
         equal("JSON is the server's", json.loads(files["json"].read_text())["result"]["coarse"], result["coarse"])
+        equal("with the verdicts", [one["verdict"] for one in json.loads(files["json"].read_text())["verdicts"]], ["true_alarm"] * 3)
+        check("what would be a formula is a text", any(line.endswith(",true_alarm,'=a dog") for line in files["events.csv"].read_text().splitlines()))
         rows = numpy.genfromtxt(files["scores.csv"], delimiter=",", names=True)
         check("each score reads back to the same float32", (rows["coarse"].astype(numpy.float32) == numpy.array(result["coarse"], numpy.float32)).all())
         equal("rows of events", len(files["events.csv"].read_text().splitlines()), len(result["segments"]) + 1)
