@@ -120,6 +120,7 @@ public protocol JobStore: Sendable {
     ///
     /// - Throws: `damaged` where it is not what was stored
     func input(of job: Job) async throws(JobStoreError) -> JobBody?
+
     /// What was put beside the job; nil where nothing was, or there is no such job.
     func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks?
 
