@@ -117,7 +117,7 @@ extension ReportedVideo {
     public var seconds: Double? { seconds(at: snippets) }
 
     /// Frames that have a score: a snippet's is that of each of its frames.
-    var scoredFrames: Int { min(snippets * framesPerSnippet, frames ?? .max) }
+    public var scoredFrames: Int { min(snippets * framesPerSnippet, frames ?? .max) }
 
     /// When a frame is, in seconds.
     func seconds(atFrame frame: Int) -> Double? {

@@ -40,6 +40,13 @@ public enum UploadFile {
         return try matrices.upload()
     }
 
+    /// Whether a file is called as features are, packed or not.
+    public static func isNamed(_ path: String) -> Bool {
+        let isPacked = UploadFormat.hasEnding(".gz", path)
+        return UploadFormat.named(isPacked ? String(path.dropLast(3)) : path) != nil
+            || [".pt", ".pth"].contains { UploadFormat.hasEnding($0, path) }
+    }
+
     /// Whether nothing that follows such a beginning makes it features.
     ///
     /// - Parameters:
