@@ -17,8 +17,8 @@ struct ScoreCommand: AsyncParsableCommand {
 
     @Argument(
         help: """
-            Feature files: .npy, .npz, .safetensors or .json, the first also in gzip; a tensor by torch.save; float32 rows \
-            as .f32, .raw or .bin. Or videos. Of a folder all of these are taken, those of folders in it too, and of a pattern such as \
+            Feature files: .npy, .npz, .safetensors or .json, the first also in gzip; a tensor by torch.save; a MATLAB \
+            file of version 5; tables of numbers as .csv or .tsv; float32 rows as .f32, .raw or .bin. Or videos. Of a folder all of these are taken, those of folders in it too, and of a pattern such as \
             'clips/*.npy' what is called so. A pipe is read to its end, and so is standard input, which is called -.
             """)
     var files: [String] = []
@@ -43,6 +43,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let kernels = try settings.kernels()
         let argument = try settings.model()
         let compare = try settings.text("compare")
+        let crop = try recipe.crop.map { try CropChoice($0) }
         let inputs = try ScoreInputs(files)
         let target = try ScoreTarget(
             writing, format: settings.text("format"), inputs: inputs.paths,
@@ -53,7 +54,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let decoding = try raw ? nil : VideoScoring(inputs.paths, videos, recipe, model: argument?.path, settings)
         let pictures = try pictures(of: inputs.paths, by: decoding, isComparing: second != nil)
         for note in Self.notes(on: options) { Terminal.note(note) }
-        let work = FileScoring(first: first, second: second, settings: settings, isRaw: raw)
+        let work = FileScoring(first: first, second: second, settings: settings, isRaw: raw, crop: crop)
         try await score(inputs.all, work, decoding, pictures, ScoreWriter(target, count: inputs.all.count))
     }
 

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import xml.etree.ElementTree
+import zlib
 
 from support.harness import ROOT, check, contains, equal, finish, group, need, scratch, shown
 
@@ -217,6 +218,43 @@ with group("annotators' forms"):
     options = via["attribute"]["1"]["options"]
     equal("via: stretches", [(entry["vid"], options[entry["av"]["1"]]) for entry in via["metadata"].values()],
           [(str(names.index(name) + 1), segment["label"]) for name, segment in segments])
+
+with group("other containers"):
+    array = np.load(folder / "clips/a.npy")
+    np.savetxt(folder / "a.csv", array, delimiter=",", fmt="%.9g")
+    np.savetxt(folder / "a.tsv", array, delimiter="\t", fmt="%.9g", header="by numpy")
+    np.savetxt(folder / "a.txt", array, fmt="%.9g")
+
+    def element(kind, body):
+        return np.array([kind, len(body)], "<u4").tobytes() + body + bytes(-len(body) % 8)
+
+    body = element(6, np.array([7, 0], "<u4").tobytes()) + element(5, np.array(array.shape, "<i4").tobytes())
+    body += element(1, b"features") + element(7, array.tobytes(order="F"))
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
+    (folder / "a.mat").write_bytes(head + element(14, body))
+    packed = zlib.compress(element(14, body))
+    (folder / "packed.mat").write_bytes(head + np.array([15, len(packed)], "<u4").tobytes() + packed)
+    for name in ("a.csv", "a.tsv", "a.txt", "a.mat", "packed.mat"):
+        equal(f"{name}: the same scores", [one["coarse"] for one in scored(name)], [alone[0]["coarse"]])
+    facts = json.loads(called("inspect", "--json", "--width", "64", "a.mat").out)
+    equal("inspect", (facts["rows"], facts["width"]), (40, 64))
+    (folder / "bad.csv").write_text("1,2\n3,x\n")
+    ends("a table that is none", 65, "score", "bad.csv", says=["bad.csv", "line 2"])
+    (folder / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
+    ends("HDF5", 65, "score", "a.h5", says=["HDF5", "h5py"])
+
+with group("ten crops"):
+    crops = np.stack([features.video(20, seed=seed) for seed in range(10)])
+    np.save(folder / "crops-first.npy", crops)
+    np.save(folder / "crops-second.npy", crops.transpose(1, 0, 2))
+    np.save(folder / "crop-3.npy", crops[3])
+    np.save(folder / "crop-mean.npy", crops.astype("f8").mean(axis=0).astype("f4"))
+    for name in ("crops-first.npy", "crops-second.npy"):
+        equal(f"{name}: one", scored(name, "--crop", "3")[0]["coarse"], scored("crop-3.npy")[0]["coarse"])
+        check(f"{name}: mean", np.allclose(scored(name, "--crop", "mean")[0]["coarse"], scored("crop-mean.npy")[0]["coarse"], atol=1e-5))
+        ends(f"{name}: not said", 65, "score", name, says=["ten crops", "--crop"])
+        ends(f"{name}: none of them", 65, "score", name, "--crop", "12", says=["--crop 12", "0 to 9"])
+    ends("no crop", 64, "score", "crops-first.npy", "--crop", "middle", says=["--crop", "mean"])
 
 with group("what does not go together"):
     ends("frames in a table", 64, "score", "clips", "--format", "table", "--per-frame", says=["--per-frame", "csv"])

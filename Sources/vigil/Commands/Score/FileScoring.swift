@@ -116,24 +116,31 @@ struct FileScoring: Sendable {
     let settings: Settings
     /// The files are float32 rows, whatever they are called.
     let isRaw: Bool
+    /// What is scored of features that hold several crops; nil where that was not said.
+    let crop: CropChoice?
 
     /// The matrices of a file of features, all of which can be scored.
     func read(_ path: String) async throws -> [AcceptedFeatures] {
         let file = try FeatureReader.open(path, isRows: isRaw)
         return try await FeatureReader.matrices(in: file, isRows: isRaw, width: first.width).map { found in
             var options = try settings.scoreOptions(beside: found.parameters, in: found.label)
-            let known = options.fps == nil ? RecipeTimes(beside: found.label, of: found.matrix.array) : nil
+            let array = try crop.map { try $0.rows(of: found.matrix.array, label: found.label) } ?? found.matrix.array
+            let known = options.fps == nil ? RecipeTimes(beside: found.label, of: array) : nil
             options.fps = options.fps ?? known?.fps
             do {
                 try first.model.check(labels: options.labels, called: first.name)
                 let (features, report) = try FeatureCheck(width: first.width, fps: options.fps)
-                    .accept(found.matrix.array)
+                    .accept(array)
                 return AcceptedFeatures(
-                    label: found.label, features: features, digest: found.matrix.array.digest, report: report,
+                    label: found.label, features: features, digest: array.digest, report: report,
                     notes: found.matrix.notes + Self.notes(ofServer: found.parameters), options: options,
                     hasLabels: found.parameters.contains { $0.name == "labels" }, times: known?.times ?? [])
             } catch {
-                throw Failure(.badData, "\(found.label): \(error)")
+                var text = "\(found.label): \(error)"
+                if case FeatureError.severalMatrices = error {
+                    text += "; --crop 0 takes the first, --crop mean their mean"
+                }
+                throw Failure(.badData, text)
             }
         }
     }
