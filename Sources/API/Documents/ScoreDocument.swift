@@ -47,12 +47,17 @@ public struct ScoreDocument: Sendable {
     }
 
     /// The result object of a file that was scored without a server, with the file's name and what looked wrong in it.
-    public func json(file: String, warnings: [String]) -> [UInt8] {
+    ///
+    /// - Parameter more: writes further members
+    public func json(
+        file: String, warnings: [String], and more: (inout JSONWriter) -> Void = { _ in }
+    ) -> [UInt8] {
         JSONWriter.document { json in
             json.object { json in
                 json.member("file", file)
                 json.member("warnings", warnings)
                 members(to: &json)
+                more(&json)
             }
         }
     }

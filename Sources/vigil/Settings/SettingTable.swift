@@ -102,8 +102,9 @@ extension Setting {
 
     private static let scoring: [Setting] = [
         Setting(
-            "format", .choice(["auto", "json", "table"]), .value("auto"),
-            "What to write: auto is a table on a terminal, and JSON elsewhere.", in: .scoring, of: [.score]),
+            "format", .choice(ScoreForm.names), .value("auto"),
+            "What to write: auto is what the ending of --output says, else a table on a terminal, and JSON elsewhere.",
+            in: .scoring, of: [.score]),
         Setting(
             "labels", .list("labels, the normal class first"), .told("the model's"),
             "Labels to score against, separated by commas, the normal class first; needs a text tower.",
