@@ -80,7 +80,7 @@ private final class ScorerPool: Sendable {
 /// Features that can be scored.
 struct AcceptedFeatures: Sendable {
     let label: String
-    let features: Matrix
+    var features: Matrix
     let digest: String
     let report: FeatureReport
     let notes: [String]
@@ -166,8 +166,11 @@ struct FileScoring: Sendable {
 
     func score(_ one: AcceptedFeatures, threads: Int) throws -> ScoredFeatures {
         let result = try first.score(one, threads: threads)
+        var kept = one
+        // It may wait for others until it is written, which takes no features.
+        kept.features = Matrix(rows: 0, columns: one.features.columns, values: [])
         return ScoredFeatures(
-            accepted: one, result: result, other: try second.map { try $0.score(one, threads: threads) })
+            accepted: kept, result: result, other: try second.map { try $0.score(one, threads: threads) })
     }
 
     /// All of a file of features, on a thread of its own.
