@@ -35,6 +35,10 @@ image: ## Build the image without Docker, by buildah, for docker load, and tell 
 deb: ## Build the Debian package, .build/deb/vigil_*.deb
 	@deploy/deb.sh
 
+.PHONY: clients
+clients: ## The Python wheel, and the JavaScript and types of the TypeScript client, in .build/clients
+	@deploy/clients/build.sh
+
 validate: ## Others' tools at openapi.yaml, a live server, its page in a browser, and deploy/; INSTALL=1 installs them
 	@Tests/Validate/run.sh
 

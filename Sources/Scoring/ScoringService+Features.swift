@@ -109,8 +109,7 @@ extension KeptFeatures {
             bytes.withUnsafeBytes { digest.update($0) }
             at = range.upperBound
             if at == count, !digest.hexDigest.hasBytes(of: head.sha256) {
-                throw FileError.notReadable(
-                    path: "features of job \(head.job)", reason: "they are not what was written")
+                throw damage
             }
             try await body(bytes)
         }

@@ -287,7 +287,8 @@ struct ContainerTests {
     @Test("names tell what is to be looked at in a folder")
     func names() {
         #expect(
-            VideoFile.refusal([0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]).reason.contains("WMV: expected a video")
+            VideoFile.refusal([0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]).reason.contains(
+                "(WMV): expected a video")
         )
         #expect(
             VideoFile.refusal([0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]).reason.contains("FILE.mp4 makes one"))

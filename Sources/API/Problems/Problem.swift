@@ -294,6 +294,13 @@ extension Problem {
             challenge: "Bearer error=\"invalid_token\"")
     }
 
+    static let sessionEnded = unauthorized(
+        "The session of the cookie has ended, or was none: sign in again.", challenge: "Bearer error=\"invalid_token\"")
+
+    static let nothingToSignInTo = HTTPProblem(
+        status: .notFound, slug: "not-found", title: "There is nothing at this path",
+        detail: "This service asks for no API key, so that nobody signs in.")
+
     static func readerOnly(_ name: String) -> HTTPProblem {
         roleForbids("The API key '\(name)' is a reader's: it reads, and neither submits, deletes nor changes anything.")
     }

@@ -156,6 +156,16 @@ extension Backlog {
         try await store.output(id, fetching: fetching)
     }
 
+    /// What was put beside a job; nil where nothing was.
+    package func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await store.remarks(id) }
+
+    /// Puts bytes beside a job that has ended, in the place of those of this revision; 0 stands for none.
+    package func remark(
+        _ id: JobID, _ bytes: [UInt8], over revision: Int
+    ) async throws(JobStoreError) -> RemarkOutcome {
+        try await store.remark(id, bytes, over: revision)
+    }
+
     /// Counts an output that was only looked at as fetched.
     package func noteFetched(_ id: JobID) async { await store.noteFetched(id) }
 

@@ -21,6 +21,7 @@ struct JobRegistry: Sendable {
     private var succeeded: [ByteText: JobID] = [:]
     private var names: [JobID: Names] = [:]
     var callbacks = CallbackTable()
+    var remarks = RemarkShelf()
 
     init() {}
 
@@ -64,6 +65,7 @@ struct JobRegistry: Sendable {
     /// Forgets a job's names.
     mutating func forget(_ id: JobID) {
         callbacks.remove(id)
+        remarks.remove(id)
         guard let names = names.removeValue(forKey: id) else { return }
         if let key = names.reuseKey, succeeded[key] == id { succeeded[key] = nil }
         if let batch = names.batch { forget(id, of: batch) }

@@ -39,6 +39,8 @@ public final class MemoryJobStore: JobStore {
 
     /// How long a claim lasts that nobody renews.
     public let lease: Duration
+    /// How many bytes may be put beside jobs.
+    let remarkBudgetBytes: Int
     private let clock: any JobClock
     private let state: Mutex<State>
 
@@ -59,6 +61,7 @@ public final class MemoryJobStore: JobStore {
                 resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
                 attempts: settings.attempts, lease: settings.lease))
         lease = settings.lease
+        remarkBudgetBytes = settings.resultBudgetBytes / 8
         state = Mutex(State(table: table, random: random))
     }
 
@@ -257,7 +260,7 @@ public final class MemoryJobStore: JobStore {
     }
 
     /// One step of the table at the time it is now. What has expired is gone before.
-    private func step<Value: Sendable>(
+    func step<Value: Sendable>(
         _ body: (inout State, WallTime, MonotonicTime) -> Value
     ) -> Value {
         state.withLock { state in

@@ -170,9 +170,14 @@ package struct KeptFeatures: Sendable {
         self.head = head
     }
 
+    private static let changed = "it is not what was written"
+
     private static func unreadable(_ path: String) -> FileError {
-        .notReadable(path: path, reason: "it is not what was written")
+        .notReadable(path: path, reason: changed)
     }
+
+    /// That the numbers are others than were written.
+    var damage: FileError { Self.unreadable(file.path) }
 
     /// Bytes of the numbers.
     package var count: Int { 4 * head.rows * head.width }

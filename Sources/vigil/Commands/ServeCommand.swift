@@ -91,7 +91,7 @@ struct ServeCommand: AsyncParsableCommand {
         let composition = Composition(
             models: models, library: library, backlog: jobs.backlog, workers: workers, scoring: limits,
             service: service,
-            server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
+            server: description, http: configuration, access: control, keys: keys, telemetry: telemetry,
             observers: [accessLog.add], logger: logger)
         if watch.folder != nil || library.files.contains(where: { $0.path != nil }) {
             files.append(watch.source(composition.scoring, library))

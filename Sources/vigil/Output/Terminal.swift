@@ -21,6 +21,9 @@ enum Terminal {
             (asJSON && !isInteractive ? bytes : shown(bytes)) + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
     }
 
+    /// Writes bytes to standard output, as they are and nothing behind them.
+    static func write(bytes: [UInt8]) throws { try write(bytes, to: STDOUT_FILENO) }
+
     /// Writes a line to standard error.
     static func note(_ text: String) {
         // Where standard error is gone there is nobody left to tell.

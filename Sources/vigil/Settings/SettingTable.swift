@@ -18,10 +18,10 @@ extension Setting {
     private static let general: [Setting] = [
         Setting(
             "config", .path(.input), "A YAML or JSON file with settings; its keys are the options' long names.",
-            in: .general, of: Set(Command.allCases), isKey: false),
+            in: .general, of: withFile, isKey: false),
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
-            "Instruction set of the kernels.", in: .general, of: Set(Command.allCases)),
+            "Instruction set of the kernels.", in: .general, of: withFile),
         Setting(
             "compute", .choice(Compute.allCases.map(\.rawValue)), .value(Compute.float32.rawValue),
             "Arithmetic of products with weights; what has fewer bits is faster where the processor has instructions for it.",
@@ -46,8 +46,23 @@ extension Setting {
             of: [.serve, .score, .eval, .extract]),
     ]
 
-    private static let client: [Setting] = secret(
-        "api-key", "API key of the server that is spoken to", in: .client, of: [.bench])
+    /// The commands that take a config file; a client has profiles in its place.
+    private static let withFile = Set(Command.allCases).subtracting([.submit])
+
+    private static let client: [Setting] =
+        secret("api-key", "API key of the server that is spoken to", in: .client, of: [.bench, .submit]) + [
+            Setting(
+                "url", .text("http://HOST:PORT or https://HOST:PORT"), .value("http://127.0.0.1:8080"), "The server.",
+                in: .client, of: [.submit], isKey: false),
+            Setting(
+                "profile", .text("the name of a profile"), .told("default, where there is one and no URL is given"),
+                "A server by its name in vigil/profiles.yaml, or .json, of the user's config folder.", in: .client,
+                of: [.submit], isKey: false),
+            Setting(
+                "patience", .integer(0...604_800, .seconds), .value("600"),
+                "Seconds that a request is tried again for while nothing succeeds: the server is busy, or the connection is lost.",
+                in: .client, of: [.submit], isKey: false),
+        ]
 
     private static let server: [Setting] = [
         Setting(

@@ -54,6 +54,10 @@ final class StoreFolder: Sendable {
 extension StoreFolder.Store {
     var summary: String { inner.summary }
     var isLasting: Bool { inner.isLasting }
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await inner.remarks(id) }
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome {
+        try await inner.remark(id, bytes, over: revision)
+    }
     func workLog(workers: Int) -> (any WorkLog)? { inner.workLog(workers: workers) }
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
     func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
