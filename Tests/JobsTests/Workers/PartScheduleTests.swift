@@ -258,7 +258,7 @@ struct PartScheduleTests {
             #expect(schedule.goOn(b) && !schedule.goOn(b))
         } else {
             #expect(schedule.stop(b) == false && schedule.next() == nil, "its last step is under way")
-            #expect(schedule.partDone(b))
+            #expect(schedule.partDone(b) == true)
         }
         #expect(schedule.next() == .part(a, 0))
     }
