@@ -44,6 +44,7 @@ struct ScoringModel: Sendable {
             model: model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
             queued: .zero, scored: ContinuousClock.now - start)
         result.model = name
+        result.source = one.video
         return result
     }
 }
@@ -89,8 +90,8 @@ struct AcceptedFeatures: Sendable {
     let hasLabels: Bool
     /// When each snippet begins and the last one ends; empty where that is not known.
     var times: [Double] = []
-    /// The same of a video, whatever rate was given; nil of other files.
-    var videoTimes: [Double]?
+    /// The video that they were made of; nil of other files.
+    var video: VideoSource?
     /// The frames' size, of a video whose frames are all of one.
     var size: FrameSize?
 }
@@ -150,13 +151,13 @@ struct FileScoring: Sendable {
         let found = try decoding.features(of: path)
         var options = try settings.scoreOptions()
         let isRateGiven = options.fps != nil
-        options.fps = options.fps ?? found.fps
+        options.fps = options.fps ?? found.source.fps
         do {
             try first.model.check(labels: options.labels, called: first.name)
             let (features, report) = try FeatureCheck(width: first.width, fps: options.fps).accept(found.array)
             var accepted = AcceptedFeatures(
                 label: path, features: features, digest: found.array.digest, report: report, notes: found.warnings,
-                options: options, hasLabels: false, times: isRateGiven ? [] : found.times, videoTimes: found.times)
+                options: options, hasLabels: false, times: isRateGiven ? [] : found.source.times, video: found.source)
             accepted.size = found.size
             return accepted
         } catch {
