@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-model test smoke lint format docker image deb validate fuzz sanitize
+.PHONY: help demo demo-model test smoke lint format docker image deb validate fuzz sanitize docs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ lint: ## Check the formatting
 
 format: ## Format in place
 	swift format --in-place --recursive Sources Tests Package.swift
+
+docs: ## Make pages of the doc comments, .build/docs, by DocC
+	@deploy/docs.sh
 
 docker: ## Build the image vigil
 	docker build --tag vigil .

@@ -6,7 +6,7 @@ import Scoring
 import Synchronization
 public import Tracing
 
-/// Vigil's own endpoints over the use cases of ``ScoringService``.
+/// Vigil's own endpoints over the use cases of `ScoringService`.
 public final class VigilService: Sendable {
     /// What an operator can set.
     public struct Settings: Sendable {
@@ -49,7 +49,11 @@ public final class VigilService: Sendable {
     /// Endpoints of a service, which describe themselves by `openAPI`.
     ///
     /// - Parameters:
+    ///   - scoring: the use cases
+    ///   - openAPI: openapi.yaml
     ///   - files: the web page; without any, `/` is 404
+    ///   - settings: what can be chosen
+    ///   - server: what `/v1/server` says
     ///   - keys: those that stand before them too
     public init(
         _ scoring: ScoringService, openAPI: [UInt8], files: PageFiles = PageFiles([]), settings: Settings = Settings(),
@@ -138,7 +142,10 @@ public final class VigilService: Sendable {
 
     /// Renders what the HTTP layer refuses.
     ///
-    /// - Parameter path: what was asked for, where that is known
+    /// - Parameters:
+    ///   - problem: what was refused
+    ///   - requestID: the request's id, as `instance`
+    ///   - path: what was asked for, where that is known
     public static func render(_ problem: HTTPProblem, requestID: String, path: String? = nil) -> Response {
         Problem.render(problem, requestID: requestID, path: path)
     }

@@ -45,7 +45,10 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     /// Told of each row that is made, in order, by the thread that calls.
     var made: @Sendable ([Float]) -> Void = { _ in }
 
-    /// - Parameter threads: those that encode; frames are read and made squares by the caller's
+    /// - Parameters:
+    ///   - settings: the recipe, and how rows are made of frames
+    ///   - encoder: the tower's
+    ///   - threads: those that encode; frames are read and made squares by the caller's
     public init(_ settings: ExtractionSettings, encoder: Encoder, threads: Int) {
         self.settings = settings
         self.encoder = encoder
@@ -55,6 +58,7 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     /// Goes on from rows that were made before, of one recipe, and tells of each further one.
     ///
     /// - Parameters:
+    ///   - source: the frames, in order
     ///   - known: the first rows, as they were told of
     ///   - limit: numbers that the features may have together
     ///   - frames: told of frames that are done with, as ``extract(_:progress:)`` does
@@ -72,7 +76,9 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
 
     /// Reads all frames of a source and makes features of them.
     ///
-    /// - Parameter progress: told again and again, by the thread that calls
+    /// - Parameters:
+    ///   - source: the frames, in order
+    ///   - progress: told again and again, by the thread that calls
     public func extract(
         _ source: some FrameSource, progress: @escaping (ExtractionProgress) -> Void = { _ in }
     ) throws(FrameError) -> Extraction {

@@ -158,7 +158,9 @@ public enum RetryAfter {
 
     /// Reads seconds, or a date such as `Sun, 06 Nov 1994 08:49:37 GMT`; nil for anything else.
     ///
-    /// - Parameter now: seconds since 1970, which a date is counted from
+    /// - Parameters:
+    ///   - text: the field Retry-After
+    ///   - now: seconds since 1970, which a date is counted from
     /// - Returns: from nothing to a day
     public static func delay(_ text: String, now: Int) -> Duration? {
         let digits = text.utf8

@@ -22,6 +22,7 @@ public final class HTTPClient {
     /// Looks the host up; connects with the first request.
     ///
     /// - Parameters:
+    ///   - server: where it connects
     ///   - trust: whom a server is believed over TLS; without it none is spoken to
     ///   - largestBody: an answer with a larger one is refused
     public init(

@@ -6,7 +6,7 @@ import Synchronization
 import VadCLIP
 
 /// Features in, scores out: takes uploads, queues jobs, has them scored, and finds what became of them. It knows no
-/// protocol: whoever speaks one asks here, and gets values or a ``ScoringError``.
+/// protocol: whoever speaks one asks here, and gets values or a `ScoringError`.
 public final class ScoringService: Sendable {
     /// What an operator can set.
     public struct Settings: Sendable {
@@ -64,7 +64,12 @@ public final class ScoringService: Sendable {
 
     /// A service that scores with `models` on `workers` threads.
     ///
-    /// - Parameter library: where those models come from
+    /// - Parameters:
+    ///   - models: the versions that are served
+    ///   - library: where those models come from
+    ///   - backlog: where jobs wait
+    ///   - workers: how many there are, for estimates
+    ///   - settings: what can be chosen
     public init(
         models: ModelRegistry, library: ModelLibrary? = nil, backlog: Backlog, workers: Int,
         settings: Settings = Settings()

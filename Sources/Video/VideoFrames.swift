@@ -63,7 +63,10 @@ public final class VideoFrames: FrameSource {
     /// Looks at a video, and begins to decode it.
     ///
     /// - Parameters:
+    ///   - file: the video
+    ///   - ffmpeg: the program
     ///   - selection: the frames that are to be had by ``next(into:)``, where all others are passed over; nil for all
+    ///   - limits: what the decoder may use
     ///   - leash: by which another thread ends it
     public init(
         _ file: VideoFile, by ffmpeg: FFmpeg, only selection: FrameSelection? = nil,

@@ -10,7 +10,11 @@ public struct VideoLook {
 
     /// Looks at nothing yet.
     ///
-    /// - Parameter leash: by which another thread ends it
+    /// - Parameters:
+    ///   - file: the video
+    ///   - ffmpeg: the program
+    ///   - limits: what the decoder may use
+    ///   - leash: by which another thread ends it
     public init(
         _ file: VideoFile, by ffmpeg: FFmpeg, limits: VideoLimits = VideoLimits(), leash: DecoderLeash = DecoderLeash()
     ) {

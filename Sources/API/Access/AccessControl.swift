@@ -17,6 +17,10 @@ public struct AccessControl: Sendable {
     /// Without keys everyone may come in, without a limiter as often as they like.
     ///
     /// - Parameters:
+    ///   - keys: who may come in
+    ///   - limiter: how often they may
+    ///   - hosts: names of the server that are taken
+    ///   - origins: pages of which other sites may send
     ///   - showsMetricsToAll: whether metrics are scraped without a key
     ///   - wall: the time of day, by which keys expire
     public init(

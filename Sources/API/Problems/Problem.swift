@@ -295,7 +295,7 @@ extension Problem {
     }
 
     static func readerOnly(_ name: String) -> HTTPProblem {
-        roleForbids("The API key '\(name)' is a reader's: it reads jobs, and neither submits nor deletes any.")
+        roleForbids("The API key '\(name)' is a reader's: it reads, and neither submits, deletes nor changes anything.")
     }
 
     static func adminOnly(_ name: String) -> HTTPProblem {

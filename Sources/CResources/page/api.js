@@ -95,6 +95,15 @@ const pause = (milliseconds, signal) =>
 /** What an EventSource does, with the API key: calls `heard` for each event, comes back where the stream was lost. */
 export async function follow(path, heard, signal) {
   let last = '';
+  let fault = null;
+  const tell = (kind, data) => {
+    try {
+      heard(kind, data);
+    } catch (error) {
+      fault = error;
+      throw error;
+    }
+  };
   while (!signal.aborted) {
     let wait = 2000;
     try {
@@ -117,12 +126,14 @@ export async function follow(path, heard, signal) {
             if (colon > 0) event[line.slice(0, colon)] = line.slice(colon + 1).replace(/^ /, '');
           }
           if (event.id !== undefined) last = event.id;
-          if (event.data) heard(event.event, JSON.parse(event.data));
+          if (event.data) tell(event.event, JSON.parse(event.data));
           if (event.event === 'end') return;
         }
       }
     } catch (error) {
       if (signal.aborted) return;
+      // A mistake of this page is none of the connection's.
+      if (error === fault) throw error;
       if (error instanceof Refusal && error.status >= 400 && ![429, 500, 502, 503, 504].includes(error.status)) throw error;
       wait = (error.retryAfter ?? 2) * 1000;
     }

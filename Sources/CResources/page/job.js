@@ -247,7 +247,9 @@ class JobView {
       this.job.progress = data;
       this.showWaiting();
     } else if (kind === 'scores') {
-      if (!this.scores) this.showScores(new Scores(this.job.snippets ?? data.end, data.fine.labels));
+      const room = Math.max(data.end, this.job.snippets ?? Math.floor((this.job.progress?.frames_expected ?? 0) / 16));
+      if (!this.scores) this.showScores(new Scores(room, data.fine.labels));
+      else if (data.end > this.scores.snippets) this.showScores(this.scores.grown(room));
       this.scores.add(data.start, data.coarse, data.fine.scores);
       this.timeline.changed();
       this.refresh();
@@ -348,11 +350,10 @@ class JobView {
     this.scores = scores;
     this.result.hidden = false;
     this.timeline.hidden = new Set(scores.labels.map((label, index) => (this.hiddenLabels.has(label) ? index : -1)).filter((index) => index >= 0));
-    if (wasShown) {
-      const { from, to } = this.timeline;
-      this.timeline.show(scores);
-      this.timeline.look(from, to);
-    } else this.timeline.show(scores);
+    const { from, to, scores: before } = this.timeline;
+    this.timeline.show(scores);
+    // Who looked at all looks at all of what there is now.
+    if (wasShown && (from > 0 || to < before.snippets)) this.timeline.look(from, to);
     this.toggles.replaceChildren(el('span', { class: 'muted small' }, 'Classes'), ...scores.labels.map((label, index) => {
       const button = el('button', {
         type: 'button', 'aria-pressed': `${!this.timeline.hidden.has(index)}`, onclick: () => {

@@ -69,13 +69,23 @@ public struct ForeignFormat: Equatable, Sendable {
     static let portableMap = ForeignFormat(
         "an image (PPM)", "make features of it by vigil extract, a row of CLIP ViT-B/16 for every 16 frames of a video")
 
-    static func image(_ name: String) -> ForeignFormat { ForeignFormat("an image (\(name))", ofVideo) }
-    static func video(_ name: String) -> ForeignFormat { ForeignFormat("a video (\(name))", ofVideo) }
+    static func image(_ name: String) -> ForeignFormat {
+        ForeignFormat(
+            "an image (\(name))",
+            name == "GIF" ? asVideo : "expected a video, or features: a row for every 16 frames of one")
+    }
+    static func video(_ name: String) -> ForeignFormat {
+        ForeignFormat(
+            "a video (\(name))",
+            ["FLV", "WMV"].contains(name) ? "ffmpeg -i FILE -c copy FILE.mp4 makes one to score" : asVideo)
+    }
     static func packed(_ name: String) -> ForeignFormat {
         ForeignFormat("an archive or file packed by \(name)", unpack)
     }
 
     private static let unpack = "unpack it first"
+    private static let asVideo =
+        "it is scored as it is by vigil score, and over HTTP in a form's field 'video' or as a body of video/mp4"
     private static let ofVideo = "extract features first, a row of CLIP ViT-B/16 for every 16 frames of a video"
 
     private static func inPython(_ array: String) -> String {

@@ -28,7 +28,9 @@ extension Backlog {
 
     /// Queues jobs of one client, which are committed when this returns; or finds those that answer for them.
     ///
-    /// - Parameter reservation: the place that was kept for them; it is used up, also when they are refused.
+    /// - Parameters:
+    ///   - submission: the jobs and what they hold
+    ///   - reservation: the place that was kept for them; it is used up, also when they are refused.
     /// - Throws: `backlogFull`, `bytesFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
     public func submit(
         _ submission: Submission, using reservation: Reservation? = nil

@@ -142,8 +142,10 @@ extension Backlog {
 
     /// What a job came to; nil unless it succeeded.
     ///
-    /// - Parameter fetching: afterwards it is among the first that may be given up; false where the result is only
-    ///   looked at
+    /// - Parameters:
+    ///   - id: the job
+    ///   - fetching: afterwards it is among the first that may be given up; false where the result is only
+    ///     looked at
     public func output(_ id: JobID, fetching: Bool = true) async throws(JobStoreError) -> JobOutput? {
         try await store.output(id, fetching: fetching)
     }

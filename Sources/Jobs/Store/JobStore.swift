@@ -110,7 +110,9 @@ public protocol JobStore: Sendable {
 
     /// What the job came to; nil unless it succeeded and is still there.
     ///
-    /// - Parameter fetching: from now on it counts as fetched, and may be given up when room is needed
+    /// - Parameters:
+    ///   - id: the job
+    ///   - fetching: from now on it counts as fetched, and may be given up when room is needed
     /// - Throws: `damaged` where it is not what was stored
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
 
@@ -124,7 +126,10 @@ public protocol JobStore: Sendable {
 
     /// Up to `limit` jobs, newest first.
     ///
-    /// - Parameter cursor: the last job of the page before; it need not be there any more.
+    /// - Parameters:
+    ///   - filter: which jobs
+    ///   - limit: how many a page has
+    ///   - cursor: the last job of the page before; it need not be there any more.
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job]
 
     /// The batch with its jobs that are still known; nil if there is none.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Jobs in memory: as lasting as the process.
 ///
-/// A lock around a ``JobTable``. It is held for as long as one step of the table takes, never across a suspension.
+/// A lock around a `JobTable`. It is held for as long as one step of the table takes, never across a suspension.
 public final class MemoryJobStore: JobStore {
     /// How long and how much is kept.
     public struct Settings: Sendable {
@@ -44,7 +44,10 @@ public final class MemoryJobStore: JobStore {
 
     /// An empty store.
     ///
-    /// - Parameter random: where IDs and tokens come from.
+    /// - Parameters:
+    ///   - settings: what can be chosen
+    ///   - clock: both times
+    ///   - random: where IDs and tokens come from.
     public init(
         settings: Settings = Settings(),
         clock: any JobClock = SystemClock(),

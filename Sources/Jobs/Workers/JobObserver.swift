@@ -9,7 +9,9 @@ public protocol JobObserver: Sendable {
 
     /// A job has ended, however that came, and its end is committed.
     ///
-    /// - Parameter writing: how long it took to write the end of a job that a worker has had; nil of others
+    /// - Parameters:
+    ///   - job: as it is now
+    ///   - writing: how long it took to write the end of a job that a worker has had; nil of others
     func ended(_ job: Job, writing: Duration?)
 
     /// A job's claim has run out: it is queued again, or has ended.

@@ -15,7 +15,9 @@ public protocol JobParts: Sendable {
 
     /// How far a growing job is, in its own parts as they were claimed, and what there is to say of it.
     ///
-    /// - Parameter partsDone: how many of its parts are done
+    /// - Parameters:
+    ///   - plan: how the job is cut into parts
+    ///   - partsDone: how many of its parts are done
     func standing(_ plan: Plan, partsDone: Int) -> JobStanding?
 
     /// Ends at once what goes on for a job that was stopped, on whatever thread. Called outside of all locks.
@@ -54,6 +56,7 @@ public protocol JobProcessor: JobParts {
     /// Puts the parts together.
     ///
     /// - Parameters:
+    ///   - plan: how the job is cut into parts
     ///   - results: one a part, in the order of the parts
     ///   - timings: how long the job waited, and how long it has been worked on so far
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput

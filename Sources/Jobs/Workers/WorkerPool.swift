@@ -3,7 +3,7 @@ import Platform
 
 /// Works on the jobs of a ``Backlog``, on threads of its own.
 ///
-/// Two halves meet in the ``Crew``. A task, the dispatcher, claims jobs each time the backlog's bell has rung and hands
+/// Two halves meet in the `Crew`. A task, the dispatcher, claims jobs each time the backlog's bell has rung and hands
 /// them to the crew; the crew's threads do their steps. The bell rings after every change that makes a claim possible:
 /// a job was queued, or one left the crew. So the dispatcher looks after the last such change, and none is missed.
 /// Ends and progress are written by tasks; threads never wait for the store.
@@ -19,7 +19,11 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
 
     /// A pool of `workers` threads, at least one, that work on what is in `backlog`.
     ///
-    /// - Parameter processors: up to so many threads at work one who has nothing to do helps another
+    /// - Parameters:
+    ///   - backlog: where jobs wait
+    ///   - processor: does the parts
+    ///   - workers: how many threads
+    ///   - processors: up to so many threads at work one who has nothing to do helps another
     public init(
         backlog: Backlog, processor: Processor, workers: Int, processors: Int = ProcessLimits.atStart.threads
     ) {

@@ -61,7 +61,9 @@ public final class Subprocess: Sendable {
 
     /// Starts a program; throws where the system does not.
     ///
-    /// - Parameter input: its standard input, which it has for itself then; nil for none
+    /// - Parameters:
+    ///   - command: the program and its arguments
+    ///   - input: its standard input, which it has for itself then; nil for none
     public init(_ command: Command, input: CInt? = nil) throws(SubprocessError) {
         guard ([command.program] + command.arguments).allSatisfy({ !$0.utf8.contains(0) }) else {
             throw SubprocessError(program: command.program, code: EINVAL)

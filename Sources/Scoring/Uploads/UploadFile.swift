@@ -7,8 +7,10 @@ public enum UploadFile {
     /// What a file holds; throws `ArrayDecodingError` or `CheckpointError`.
     ///
     /// - Parameters:
+    ///   - file: the upload
     ///   - isRows: the file is float32 rows, whatever it begins with or is called
     ///   - width: numbers a row of such a file
+    ///   - limits: what may be asked of memory
     public static func read(
         _ file: MappedFile, isRows: Bool, width: Int, limits: ArrayLimits
     ) async throws -> Upload {
@@ -43,7 +45,7 @@ public enum UploadFile {
     /// Whether nothing that follows such a beginning makes it features.
     ///
     /// - Parameters:
-    ///   - front: at least ``FileKind/frontBytes`` bytes, or all
+    ///   - front: at least `FileKind.frontBytes` bytes, or all
     ///   - path: what the file is called
     public static func isForeign(front: UnsafeRawBufferPointer, path: String) -> Bool {
         let kind = FileKind.detect(front)

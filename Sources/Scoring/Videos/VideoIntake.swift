@@ -30,7 +30,7 @@ public final class VideoIntake: Sendable {
     private let turns = (0..<4).map { _ in Turnstile() }
     private let turn = Atomic(0)
 
-    /// Takes videos, or not, as `find` says, which may take a while and is called once: by ``decoding``, or by whoever asks first.
+    /// Takes videos, or not, as `find` says, which may take a while and is called once: by `decoding`, or by whoever asks first.
     public init(
         maxBytes: Int, on shelf: VideoShelf, keeping archive: VideoArchive = VideoArchive(),
         find: @escaping @Sendable () -> Decoding

@@ -21,6 +21,8 @@ public struct FeatureCheck: Sendable {
     /// - Parameters:
     ///   - shape: as uploaded, of any rank
     ///   - values: row-major, as many as the shape says
+    ///   - elementType: what the elements were, for the report
+    ///   - order: C or Fortran, for the report
     ///   - isTypeAssumed: nothing said that they are float32, so they may be of another type
     public func accept(
         shape: [Int], values: [Float], elementType: String, order: String, isTypeAssumed: Bool = false

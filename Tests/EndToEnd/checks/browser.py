@@ -326,6 +326,28 @@ with group("a key"):
         check("the description with it", browser.until("document.querySelectorAll('article.operation').length > 20"))
         clean(browser, server, "a key", but=["401"])
 
+with group("a video that is uploaded"), Server() as server, Browser() as browser:
+    if requests.get(f"{server.url}/v1/server").json()["videos"]["taken"]:
+        press = "[...document.querySelectorAll('button')].find(one => one.textContent === '%s').click(); 0"
+        browser.open(server.url)
+        check("that videos are taken is said", browser.until("document.querySelector('.drop p').textContent.includes('2.0 GiB')"))
+        browser.files("#files", [ROOT / "deploy/demo/sample.mp4"])
+        browser.js(press % "Check only")
+        browser.until("document.querySelector('.drop .notice')")
+        contains("a look at it", browser.js("document.querySelector('.drop .notice').textContent"), "MP4", "h264", "1,856 frames")
+        browser.js(press % "Score")
+        browser.until(DONE)
+        job = requests.get(f"{server.url}{browser.js('location.hash').partition('?')[0].replace('#/job', '/jobs')}").json()
+        shown = browser.js("document.querySelector('.plot').ariaValueMax")
+        equal("followed while it ran, its curve reaches the end", shown, str(job["snippets"] - 1))
+        rows = browser.js("document.querySelectorAll('.events tbody tr').length")
+        equal("and all its events are there", rows, len(job["result"]["segments"]))
+        clean(browser, server, "a video that is uploaded")
+        browser.open(f"{server.url}/#/server")
+        check("the server's page tells of videos", browser.until("document.querySelector('#videos-title')"))
+    else:
+        skip("a video that is uploaded", "needs ffmpeg and bubblewrap")
+
 with group("a video beside the scores"):
     film = scratch() / "film.webm"
     made = shutil.which("ffmpeg") and subprocess.run(

@@ -147,6 +147,7 @@ INLINE_PASSED_OVER = {
     "make demo-model": "takes minutes; checks/scenes.py trains on fewer scenes",
     "vigil scenes": "the name of the command alone",
     "docker load": "needs Docker",
+    "make docs": ".ci/run does",
     "make image": "makes Debian's base for minutes; Tests/Deployment/image.sh tries the image",
     "make validate": ".ci/run does",
     "Tests/Load/compare.sh": "needs other engines",
