@@ -21,7 +21,7 @@ extension SQLiteJobStore {
                     let begun = clock.now
                     let input = try await claimedInput(of: record.job)
                     if clock.now - begun > lease / 8 { keep(records) }
-                    left.count(parts: record.job.parts)
+                    left.count(parts: record.job.parts, in: record.lane)
                     if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
                 } catch {
                     if await !fail(record, error) { problem = error }

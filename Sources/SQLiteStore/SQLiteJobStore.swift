@@ -25,6 +25,8 @@ public final class SQLiteJobStore: JobStore {
         public var uploadTTL = Duration.zero
         /// How often a job whose worker was lost is tried.
         public var attempts = 3
+        /// The kinds of jobs that one worker does most of.
+        public var serialKinds: [String] = []
         /// How long a claim lasts that nobody renews.
         public var lease = JobTable.usualLease
         /// How sure a commit is.
@@ -117,9 +119,10 @@ public final class SQLiteJobStore: JobStore {
                 damage: StoreDamage(folder: folder.path, logger: logger), believesClock: settings.believesClock,
                 wall: clock.wall, now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
-            let table = JobTable.Settings(
+            var table = JobTable.Settings(
                 resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts,
                 lease: settings.lease)
+            table.serialKinds = settings.serialKinds
             live = LiveBox(
                 LiveJobs(
                     settings: table,

@@ -85,7 +85,8 @@ public final class ScoringService: Sendable {
                 models,
                 for: ScoringWork(
                     scored: settings.scored, canary: settings.canary, videos: settings.videos,
-                    mostNumbers: settings.maxBodyBytes / 4),
+                    mostNumbers: settings.maxBodyBytes / 4,
+                    settle: { [backlog] bill, rows in await bill.settle(rows, with: backlog) }),
                 rescores: settings.missingModel == .rescore,
                 areSeveral: min(workers, ProcessLimits.atStart.threads) > 1),
             workers: workers)

@@ -46,7 +46,7 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(video_hostile video_kills video_uploads video_features hostile_files scenes room parity durability state events models video queueing damage checkpoints metrics callbacks
+    checks=(video_hostile video_kills video_lies video_uploads video_features hostile_files scenes room parity durability state events models video queueing damage checkpoints metrics callbacks
         lifecycle crowd full_disk readme reloads bench tls load)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)

@@ -1,5 +1,6 @@
 import Jobs
 import Platform
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -27,6 +28,15 @@ struct VideoJobTests {
             subject.thumbnails = known ? 8 : 0
             #expect((subject.coded == without) == !known, "subjects without are what they were")
             #expect(VideoSubject(coded: subject.coded)?.thumbnails == subject.thumbnails)
+            let unbilled = subject.coded
+            for limit in [nil, 20] {
+                let account = Account(name: "bob", quota: DailyQuota(units: limit))
+                subject.bill = VideoBill(account, rows: 18, at: WallTime(milliseconds: 86_400_000 * 7 + 5))
+                #expect(subject.coded != unbilled && VideoSubject(coded: subject.coded)?.bill == subject.bill)
+                #expect(VideoSubject(coded: subject.coded)?.thumbnails == subject.thumbnails && subject.bill?.day == 7)
+                #expect(VideoSubject(coded: Array(subject.coded.dropLast(8))) == nil)
+            }
+            subject.bill = nil
             let read = try #require(VideoSubject(coded: subject.coded))
             #expect(read.coded == subject.coded)
             #expect(read.snippets == subject.snippets && read.featuresSHA256 == subject.featuresSHA256)
@@ -116,6 +126,29 @@ struct VideoJobTests {
             #expect(ScoreResult(encoded: result.encoded) == result)
         }
         #expect(ScoreResult(encoded: Array(result.encoded.dropLast())) == nil)
+    }
+
+    @Test("rows are counted as they come, those that did not come are given back, and beyond the bound it ends")
+    func bills() throws {
+        let settled = Mutex<[Int]>([])
+        let bill = RowsBill(counted: 5) { rows in
+            settled.withLock { $0.append(rows) }
+            return rows > 10 ? JobFailure(reason: "quota-exceeded", detail: "") : nil
+        }
+        func count(_ rows: Int, isOver: Bool = false) throws {
+            while try !bill.isCounted(rows, isOver: isOver) { bill.wait(until: Deadline(in: .seconds(60))) }
+        }
+        try count(3)
+        try count(7)
+        bill.begin(with: 9)
+        try count(9)
+        try count(8, isOver: true)
+        #expect(settled.withLock { $0 } == [2, -1])
+        #expect(throws: JobFailure.self) { try count(30) }
+        #expect(throws: JobFailure.self) { try count(30) }
+        #expect(settled.withLock { $0 } == [2, -1, 22])
+        let strict = RowsBill(counted: 5) { _ in JobFailure(reason: "quota-exceeded", detail: "") }
+        while try !strict.isCounted(6, isOver: true) { strict.wait(until: Deadline(in: .seconds(60))) }
     }
 
     @Test("finished rows are read back as far as they hold, and of the same key alone")

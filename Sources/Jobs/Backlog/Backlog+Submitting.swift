@@ -37,8 +37,11 @@ extension Backlog {
     ) async throws(SubmitError) -> Receipt {
         let client = submission.jobs.first?.client ?? ""
         let load = submission.load
-        if submission.jobs.contains(where: { ClaimLimit.isLong(parts: $0.parts) }) {
-            hasLongJobs.store(true, ordering: .relaxed)
+        if !hasLongJobs.load(ordering: .relaxed) {
+            let isSerial = state.withLock(\.isSerial)
+            if submission.jobs.contains(where: { ClaimLimit.isLong(parts: $0.parts) || isSerial($0.kind) }) {
+                hasLongJobs.store(true, ordering: .relaxed)
+            }
         }
         try exchange(reservation?.room, for: load, of: client, isQueued: true)
         do {

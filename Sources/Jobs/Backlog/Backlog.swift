@@ -205,6 +205,12 @@ extension Backlog {
         try await store.checkTakes()
     }
 
+    /// Counts units that a job turned out to have beside those that it was handed in with, or fewer: ``JobStore/settle(_:of:since:)``.
+    public func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess?
+    {
+        try await store.settle(units, of: account, since: day)
+    }
+
     /// Throws where an account may hand in no further job now, however small, or none of so many bytes.
     public func checkQuota(of account: Account, bytes: Int = 1) async throws(JobStoreError) {
         let usage = try await store.usage(of: account.name)

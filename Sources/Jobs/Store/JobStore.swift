@@ -42,6 +42,11 @@ public protocol JobStore: Sendable {
     /// What an account has handed in on its last day; nil where nothing is known of it.
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage?
 
+    /// Counts units that a job turned out to have beside those that it was handed in with on a day, or fewer.
+    ///
+    /// - Returns: the bound that they would be beyond, up to which they are counted
+    func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess?
+
     /// Whose a job is that is damaged, as far as that can be read.
     func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String?
 

@@ -15,6 +15,8 @@ public final class MemoryJobStore: JobStore {
         public var attempts: Int
         /// How long a claim lasts that nobody renews.
         public var lease = JobTable.usualLease
+        /// The kinds of jobs that one worker does most of.
+        public var serialKinds: [String] = []
 
         /// Results are kept for an hour, in at most 256 MiB; a job is tried three times; a claim lasts a minute.
         public init(resultTTL: Duration = .seconds(3_600), resultBudgetBytes: Int = 256 << 20, attempts: Int = 3) {
@@ -56,10 +58,11 @@ public final class MemoryJobStore: JobStore {
         random: any RandomNumberGenerator & Sendable = SystemRandom()
     ) {
         self.clock = clock
-        let table = JobTable(
-            settings: .init(
-                resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
-                attempts: settings.attempts, lease: settings.lease))
+        var own = JobTable.Settings(
+            resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes, attempts: settings.attempts,
+            lease: settings.lease)
+        own.serialKinds = settings.serialKinds
+        let table = JobTable(settings: own)
         lease = settings.lease
         remarkBudgetBytes = settings.resultBudgetBytes / 8
         state = Mutex(State(table: table, random: random))
@@ -87,6 +90,18 @@ public final class MemoryJobStore: JobStore {
     /// What an account has handed in since the process began.
     public func usage(of account: String) async throws(JobStoreError) -> DailyUsage? {
         step { state, _, _ in state.usage[ByteText(account)] }
+    }
+
+    /// Counts units that a job turned out to have.
+    public func settle(
+        _ units: Int, of account: Account, since day: Int64
+    ) async throws(JobStoreError) -> QuotaExcess? {
+        step { state, wall, _ in
+            let name = ByteText(account.name)
+            let (usage, excess) = account.settled(state.usage[name], units: units, since: day, at: wall)
+            state.usage[name] = usage
+            return excess
+        }
     }
 
     /// How many jobs wait for which model.

@@ -1,56 +1,64 @@
 import Platform
 
-/// The queued jobs that can be claimed, in two lanes: those that are soon done, and apart from them those that take long, so that
-/// nobody waits for hours behind a few of these. In each lane those that ran when a process ended go first, so that what ended it
+/// The queued jobs that can be claimed, in three lanes: those that are soon done; apart from them those that take long, so that
+/// nobody waits for hours behind a few of these; and those that one worker does most of and that are said to be short, of which
+/// only a few are begun at a time. In each lane those that ran when a process ended go first, so that what ended it
 /// is soon found and nobody waits behind one that can't be tried yet; turns are fair by themselves (``FairQueue``).
 struct JobLanes: Sendable {
     /// One of the queues.
     struct Line: Sendable {
-        var isLong: Bool
+        var lane: ClaimLimit.Lane
         var isSuspect: Bool
 
-        init(isLong: Bool, isSuspect: Bool) { (self.isLong, self.isSuspect) = (isLong, isSuspect) }
+        init(_ lane: ClaimLimit.Lane, isSuspect: Bool) { (self.lane, self.isSuspect) = (lane, isSuspect) }
 
-        init(of record: JobRecord) {
-            self.init(isLong: ClaimLimit.isLong(parts: record.job.parts), isSuspect: record.isSuspect)
-        }
+        init(of record: JobRecord) { self.init(record.lane, isSuspect: record.isSuspect) }
     }
 
     private var short: FairQueue
+    private var serial: FairQueue
     private var long: FairQueue
     private var shortSuspects: FairQueue
+    private var serialSuspects: FairQueue
     private var longSuspects: FairQueue
 
     init(headStart: Duration) {
         let empty = FairQueue(headStart: headStart)
-        (short, long, shortSuspects, longSuspects) = (empty, empty, empty, empty)
+        (short, serial, long) = (empty, empty, empty)
+        (shortSuspects, serialSuspects, longSuspects) = (empty, empty, empty)
     }
 
     subscript(line: Line) -> FairQueue {
         _read {
-            switch (line.isLong, line.isSuspect) {
-            case (false, false): yield short
-            case (true, false): yield long
-            case (false, true): yield shortSuspects
-            case (true, true): yield longSuspects
+            switch (line.lane, line.isSuspect) {
+            case (.short, false): yield short
+            case (.serial, false): yield serial
+            case (.long, false): yield long
+            case (.short, true): yield shortSuspects
+            case (.serial, true): yield serialSuspects
+            case (.long, true): yield longSuspects
             }
         }
         _modify {
-            switch (line.isLong, line.isSuspect) {
-            case (false, false): yield &short
-            case (true, false): yield &long
-            case (false, true): yield &shortSuspects
-            case (true, true): yield &longSuspects
+            switch (line.lane, line.isSuspect) {
+            case (.short, false): yield &short
+            case (.serial, false): yield &serial
+            case (.long, false): yield &long
+            case (.short, true): yield &shortSuspects
+            case (.serial, true): yield &serialSuspects
+            case (.long, true): yield &longSuspects
             }
         }
     }
 
-    var count: Int { short.count + long.count + suspects }
-    var parts: Int { short.parts + long.parts + shortSuspects.parts + longSuspects.parts }
+    var count: Int { short.count + serial.count + long.count + suspects }
+    var parts: Int {
+        short.parts + serial.parts + long.parts + shortSuspects.parts + serialSuspects.parts + longSuspects.parts
+    }
     /// How many ran when a process ended.
-    var suspects: Int { shortSuspects.count + longSuspects.count }
+    var suspects: Int { shortSuspects.count + serialSuspects.count + longSuspects.count }
     /// Each queue, for those who check them.
-    var queues: [FairQueue] { [shortSuspects, longSuspects, short, long] }
+    var queues: [FairQueue] { [shortSuspects, serialSuspects, longSuspects, short, serial, long] }
 
     /// The first job of a queue.
     func first(_ line: Line) -> JobID? { self[line].first }

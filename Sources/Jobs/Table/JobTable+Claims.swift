@@ -6,28 +6,28 @@ extension JobTable {
         firstToClaim(within: limit) != nil
     }
 
-    /// The job that a claim within a limit would have; nil where it would have none. Long ones go first where there is room for
-    /// them, which is theirs alone.
+    /// The job that a claim within a limit would have; nil where it would have none. Those that have room of their own go first.
     package func firstToClaim(within limit: ClaimLimit = ClaimLimit(jobs: 1)) -> JobID? { next(within: limit)?.id }
 
     private func next(within limit: ClaimLimit) -> (id: JobID, line: JobLanes.Line)? {
         guard tried.isEmpty else { return nil }
-        func first(isLong: Bool, isSuspect: Bool = false) -> (id: JobID, line: JobLanes.Line)? {
-            let line = JobLanes.Line(isLong: isLong, isSuspect: isSuspect)
-            guard let id = ready.first(line), let parts = records[id]?.job.parts, limit.admits(parts: parts) else {
-                return nil
-            }
+        func first(_ lane: ClaimLimit.Lane, isSuspect: Bool = false) -> (id: JobID, line: JobLanes.Line)? {
+            let line = JobLanes.Line(lane, isSuspect: isSuspect)
+            guard let id = ready.first(line), let parts = records[id]?.job.parts, limit.admits(parts: parts, in: lane)
+            else { return nil }
             return (id, line)
         }
         if ready.suspects > 0 {
-            if let suspect = first(isLong: false, isSuspect: true) { return suspect }
+            if let suspect = first(.short, isSuspect: true) { return suspect }
             // Beside one that has gone on and may yet end the process no other is tried, or they would end as one.
-            if goneOn.isEmpty, let suspect = first(isLong: true, isSuspect: true) { return suspect }
+            if goneOn.isEmpty, let suspect = first(.serial, isSuspect: true) ?? first(.long, isSuspect: true) {
+                return suspect
+            }
         }
-        if limit.long > 0, let long = first(isLong: true) { return long }
+        if let apart = first(.long) ?? first(.serial) { return apart }
         // A suspect that there is no room for is next.
-        guard ready.first(JobLanes.Line(isLong: false, isSuspect: true)) == nil else { return nil }
-        return first(isLong: false)
+        guard ready.first(JobLanes.Line(.short, isSuspect: true)) == nil else { return nil }
+        return first(.short)
     }
 
     /// Takes the next job out of the queue for the holder of a new token.
@@ -41,7 +41,7 @@ extension JobTable {
         guard let line = next(within: limit)?.line, let id = ready.popFirst(line), var waiting = records[id] else {
             return nil
         }
-        limit.count(parts: waiting.job.parts)
+        limit.count(parts: waiting.job.parts, in: line.lane)
         noteUnqueued(&waiting)
         var record = moved(waiting, to: .running)
         record.job.attempt += 1
@@ -63,7 +63,7 @@ extension JobTable {
             record.job.partsDone = done
             record.job.revision += 1
             // It would hold all others up for as long as it takes.
-            if record.isSuspect, ClaimLimit.isLong(parts: record.job.parts) { record.hasGoneOn = true }
+            if record.isSuspect, record.lane != .short { record.hasGoneOn = true }
             store(record)
         }
         return record.isCancelRequested ? .cancelRequested : .held

@@ -18,6 +18,8 @@ package struct JobTable: Sendable {
         package var headStart = Duration.seconds(300)
         /// How long a claim lasts that nobody renews.
         package var lease: Duration
+        /// The kinds of jobs that one worker does most of.
+        package var serialKinds: [String] = []
 
         package init(
             resultTTL: Duration, resultBudgetBytes: Int, attempts: Int, lease: Duration = JobTable.usualLease
@@ -107,6 +109,7 @@ package struct JobTable: Sendable {
         assert(!new.job.status.isEnded && records[new.job.id] == nil)
         var record = new
         if record.job.status == .queued { _ = adopt(&record.job) }
+        record.isSerial = settings.serialKinds.contains { $0.hasBytes(of: new.job.kind) }
         let id = record.job.id
         records[id] = record
         open.add(record.job)
@@ -251,6 +254,8 @@ package struct JobRecord: Sendable {
     package var isSuspect = false
     /// Whether it is a suspect and has gone on since it was claimed, so that it is no longer tried.
     var hasGoneOn = false
+    /// Whether one worker does most of it.
+    var isSerial = false
     /// When it was inserted.
     package let insertedAt: MonotonicTime
     /// When it is too late to begin with it.
@@ -272,6 +277,9 @@ package struct JobRecord: Sendable {
         self.insertedAt = insertedAt
         self.overdueAt = overdueAt
     }
+
+    /// Whom it waits with.
+    package var lane: ClaimLimit.Lane { ClaimLimit.Lane(parts: job.parts, isSerial: isSerial) }
 
     /// The bytes it is billed for once it has ended.
     var endedBytes: Int { JobRecord.ownBytes + (output?.body.count ?? 0) }
@@ -308,7 +316,7 @@ extension JobTable {
             let place = ready.place(of: record)
             job.queuePosition = place.position
             job.partsBefore = place.partsBefore
-            job.partsAhead = runningParts(before: job, place.partsBefore) + place.partsBefore + job.parts
+            job.partsAhead = runningParts(before: record, place.partsBefore) + place.partsBefore + job.parts
         case .running:
             job.partsAhead = partsBeforeEnd(ofRunning: job)
         case .succeeded, .failed, .cancelled:
@@ -360,24 +368,23 @@ extension JobTable {
     }
 
     /// The running jobs; there are hardly more than workers.
-    private var running: some Sequence<Job> {
-        (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0]?.job }
+    private var running: some Sequence<JobRecord> {
+        (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0] }
     }
 
     /// The parts of running jobs that are done before a queued job's end, of which so many of others come before it. Those of
     /// another lane go on beside it: long ones take turns with it, and of short ones nobody knows how many will come.
-    private func runningParts(before job: Job, _ others: Int) -> Int {
-        let isLong = ClaimLimit.isLong(parts: job.parts)
-        return running.reduce(0) { sum, other in
-            let left = other.parts - other.partsDone
-            if ClaimLimit.isLong(parts: other.parts) == isLong { return sum + left }
-            return isLong ? sum : sum + min(left, others + job.parts)
+    private func runningParts(before record: JobRecord, _ others: Int) -> Int {
+        running.reduce(0) { sum, other in
+            let left = other.job.parts - other.job.partsDone
+            if other.lane == record.lane { return sum + left }
+            return record.lane == .long ? sum : sum + min(left, others + record.job.parts)
         }
     }
 
     /// Running jobs take turns, so each other one has done at most as many parts as this one when this one ends.
     private func partsBeforeEnd(ofRunning job: Job) -> Int {
         let own = job.parts - job.partsDone
-        return running.reduce(0) { $0 + min($1.parts - $1.partsDone, own) }
+        return running.reduce(0) { $0 + min($1.job.parts - $1.job.partsDone, own) }
     }
 }

@@ -314,7 +314,7 @@ extension Crew.State {
         of job: RunningJob<Processor>, _ token: ClaimToken, partsDone: Int, _ standing: JobStanding?
     ) -> CrewReport {
         var trial = Trial.none
-        if job.claimed.isSuspect, partsDone > 0, ClaimLimit.isLong(parts: job.claimed.parts) {
+        if job.claimed.isSuspect, partsDone > 0, job.claimed.lane != .short {
             trial = schedule.goOn(token) ? .over : .past
         }
         return .progress(token, partsDone: partsDone, standing, trial)

@@ -129,12 +129,15 @@ public struct JobStanding: Sendable, Equatable {
     public var secondsLeft: Double?
     /// What else there is to say, in the coding of its kind.
     public var note: [UInt8]
+    /// The parts that it has by what is known now, however many it was handed in with; nil where that is no news.
+    public var parts: Int?
 
     /// A job of which so much is done.
-    public init(partsDone: Int, secondsLeft: Double? = nil, note: [UInt8] = []) {
+    public init(partsDone: Int, secondsLeft: Double? = nil, note: [UInt8] = [], parts: Int? = nil) {
         self.partsDone = partsDone
         self.secondsLeft = secondsLeft
         self.note = note
+        self.parts = parts
     }
 }
 

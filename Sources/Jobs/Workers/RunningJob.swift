@@ -26,6 +26,9 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
         claimedAt = time
     }
 
+    /// Whether it takes a minute or more, as it was said to or as it turns out.
+    var isLong: Bool { ClaimLimit.isLong(parts: max(claimed.parts, standing?.parts ?? 0)) }
+
     /// What is left of the parts that it was claimed with.
     var partsLeft: Int { max(claimed.parts - (standing?.partsDone ?? partsDone), 0) }
 

@@ -83,6 +83,8 @@ struct ScoringWork: ModelWork {
     var videos: VideoIntake?
     /// Numbers that a video's features may have.
     var mostNumbers = 32 << 20
+    /// Counts rows of videos for who pays for them; says why no more may come.
+    var settle: (@Sendable (VideoBill, Int) async -> JobFailure?)?
 
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         if job.kind.hasBytes(of: VideoSubject.kind) { return try planVideo(job, for: version) }
@@ -132,7 +134,7 @@ struct ScoringWork: ModelWork {
 
     func stop(_ plan: Plan) { if case .video(let run, _, _, _) = plan.source { run.stop() } }
 
-    func isSerial(kind: String) -> Bool { kind.hasBytes(of: VideoSubject.kind) }
+    func isSerial(kind: String) -> Bool { ScoringService.serialKinds.contains { $0.hasBytes(of: kind) } }
 
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult {
         let range = plan.chunks[part]

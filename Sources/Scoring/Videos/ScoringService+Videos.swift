@@ -30,6 +30,9 @@ extension Upload {
 
 /// Accepting and submitting videos, whose features are made when their jobs are.
 extension ScoringService {
+    /// The kinds of jobs that one worker does most of.
+    public static let serialKinds = [VideoSubject.kind]
+
     /// What takes videos; nil where nobody has said anything of them.
     public var videos: VideoIntake? { settings.videos }
 
@@ -68,7 +71,7 @@ extension ScoringService {
         var submission = Submission(batch: [])
         for video in videos {
             for version in versions {
-                var new = try job(of: video, options, by: version, intake) { making in
+                var new = try job(of: video, options, by: version, intake, account: caller.account) { making in
                     intake.archive.has(
                         VideoArchive.lookup(making.key(of: video.video.input, by: ffmpeg), owner: caller.owner))
                 }
@@ -111,7 +114,7 @@ extension ScoringService {
 
     private func job(
         of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake,
-        isMade: (VideoMaking) -> Bool
+        account: Account?, isMade: (VideoMaking) -> Bool
     ) throws(ScoringError) -> NewJob {
         let (pooling, tail, cadence) = (options.pooling ?? .mean, options.tail ?? .drop, options.cadence ?? .frames)
         guard let making = VideoMaking(version, pooling: pooling, tail: tail, cadence: cadence) else {
@@ -126,6 +129,7 @@ extension ScoringService {
         subject.thumbnails = options.thumbnails ?? 0
         let labels = options.labels ?? version.model.classes.labels
         let rows = making.rows(of: video.frames)
+        subject.bill = account.map { VideoBill($0, rows: rows, at: backlog.wall) }
         var new = NewJob(
             kind: VideoSubject.kind, subject: subject.job, input: JobBody(video.video.input.coded),
             priority: options.priority, model: version.name, modelSHA256: version.knownSHA256,

@@ -34,12 +34,13 @@ extension ScoringWork {
         if let before = videos.archive.load(lookup, most: mostNumbers) {
             run = VideoRun(
                 making, of: input, at: path, by: ffmpeg, paces: videos.paces, manner: VideoManner(job.model, subject),
-                made: before)
+                made: before, bill: bill(of: subject))
         } else {
             run = VideoRun(
                 making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
                 rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces,
-                manner: VideoManner(job.model, subject), expected: subject.expectedFrames, limit: mostNumbers)
+                manner: VideoManner(job.model, subject), expected: subject.expectedFrames, limit: mostNumbers,
+                bill: bill(of: subject))
         }
         do {
             return Plan(
@@ -49,6 +50,11 @@ extension ScoringWork {
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
+    }
+
+    private func bill(of subject: VideoSubject) -> RowsBill? {
+        guard let bill = subject.bill, let settle else { return nil }
+        return RowsBill(counted: bill.rows) { rows in await settle(bill, rows) }
     }
 
     /// What a video takes its worker, by what the last one of its manner did.

@@ -203,7 +203,7 @@ struct VideoMaking: Sendable {
     }
 
     /// Rows that so many frames make.
-    func rows(of frames: Int) -> Int { max(frames / settings.framesPerRow, 1) }
+    func rows(of frames: Int) -> Int { max(settings.rows(of: frames), 1) }
 
     /// What a job costs, in chunks of features: the tower's work counts as many as take as long.
     ///

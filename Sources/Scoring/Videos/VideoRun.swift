@@ -67,6 +67,7 @@ final class VideoRun: Sendable {
     private let hasBegun = Atomic(false)
     /// The job whose features these are, where they were made before.
     let other: JobID?
+    private let bill: RowsBill?
 
     /// - Parameters:
     ///   - path: where the video is
@@ -76,7 +77,7 @@ final class VideoRun: Sendable {
     ///   - limit: numbers that its features may have
     init(
         _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
-        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int
+        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
     ) {
         (self.making, self.video, self.ffmpeg, self.paces, self.limit) = (making, video, ffmpeg, paces, limit)
         self.manner = manner
@@ -86,17 +87,19 @@ final class VideoRun: Sendable {
         self.path = path
         reading = (path, mustBeChecked)
         other = nil
+        self.bill = bill
         let key = making.key(of: video, by: ffmpeg)
         let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
         file = opened?.file
         known = opened?.rows ?? Matrix(rows: 0, columns: width)
+        bill?.begin(with: known.rows)
         board = Monitor(Board(rows: known.values, expected: expected))
     }
 
     /// One of which all is known: another job has made the features.
     init(
         _ making: VideoMaking, of video: VideoInput, at path: String, by ffmpeg: FFmpeg, paces: TowerPaces,
-        manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float])
+        manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float]), bill: RowsBill? = nil
     ) {
         (self.making, self.video, self.ffmpeg, self.paces, limit) = (making, video, ffmpeg, paces, 0)
         self.manner = manner
@@ -105,6 +108,7 @@ final class VideoRun: Sendable {
         self.path = path
         reading = (path, false)
         (other, file) = (before.job, nil)
+        self.bill = bill
         known = Matrix(rows: 0, columns: width)
         var made = before.head.made
         made.source.featuresOfJob = before.head.job
@@ -126,17 +130,24 @@ final class VideoRun: Sendable {
     /// Encodes for a while what has come, and says how many chunks of rows there are.
     func step() throws(JobFailure) -> PartsKnown {
         if !hasBegun.exchange(true, ordering: .relaxed) { begin() }
+        _ = try isCounted(isOver: false)
         let deadline = MonotonicTime.now + Self.turn
         while MonotonicTime.now < deadline, let next = awaited() {
             switch next {
             case .over(let outcome):
                 _ = try outcome.get()
-                return PartsKnown(count: chunks.count, isAll: true)
+                if try isCounted(isOver: true) { return PartsKnown(count: chunks.count, isAll: true) }
+                bill?.wait(until: Deadline(in: Self.patience))
             case .stopped: throw Self.unfit("it was stopped")
             case .images(let images): try encode(images, until: deadline)
             }
         }
         return PartsKnown(count: chunks.count, isAll: false)
+    }
+
+    /// Whether all rows that there are have been counted; throws where no more may come.
+    private func isCounted(isOver: Bool) throws(JobFailure) -> Bool {
+        try bill?.isCounted(board.withLock { $0.rows.count / max(width, 1) }, isOver: isOver) ?? true
     }
 
     private enum Next {
@@ -227,7 +238,9 @@ extension VideoRun {
             expectedFrames: board.expected, rows: rows, chunksDone: partsDone, chunks: chunks)
         return JobStanding(
             partsDone: min(Int(share * Double(parts)), max(parts - 1, 0)), secondsLeft: secondsLeft(board, isOver),
-            note: progress.coded)
+            note: progress.coded,
+            parts: isOver
+                ? nil : making.parts(of: board.frames, isMade: false, paces, secondsPerChunk: nil))
     }
 
     private func secondsLeft(_ board: Board, _ isOver: Bool) -> Double? {

@@ -68,6 +68,7 @@ struct JobOptions {
             memory.resultBudgetBytes = try shares.bytes(
                 of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
+            memory.serialKinds = ScoringService.serialKinds
             shelf.open(folder: nil, scratch: ScratchPlace.path)
             archive.open(folder: nil, scratch: ScratchPlace.path, limit: features)
             let store = MemoryJobStore(settings: memory)
@@ -78,6 +79,7 @@ struct JobOptions {
         disk.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 86_400)
         disk.uploadTTL = try settings.seconds("upload-ttl")
         disk.attempts = attempts
+        disk.serialKinds = ScoringService.serialKinds
         disk.durability = try settings.text("durability").flatMap { .init(rawValue: $0) } ?? .full
         disk.believesClock = try settings.isOn("believe-clock")
         disk.committed = { telemetry.committed($0, steps: $1) }

@@ -103,6 +103,10 @@ extension WatchedStore {
 
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await store.usage(of: account) }
 
+    func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess? {
+        try await store.settle(units, of: account, since: day)
+    }
+
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
 
     func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await store.openModels() }

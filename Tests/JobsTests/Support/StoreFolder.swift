@@ -64,6 +64,9 @@ extension StoreFolder.Store {
         try await inner.serve(models, missing: missing)
     }
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await inner.usage(of: account) }
+    func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess? {
+        try await inner.settle(units, of: account, since: day)
+    }
     func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { try await inner.ownerOfDamaged(id) }
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
     func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await inner.openModels() }
