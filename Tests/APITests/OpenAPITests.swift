@@ -132,6 +132,7 @@ struct OpenAPITests {
         try conformance.check(JobDocument(job: Self.videoJob()).json, "Job")
         var video = Self.result()
         video.source = Self.source
+        video.options.camera = "front"
         try conformance.check(ScoreDocument(video).json, "Result")
         let result = Self.result()
         try conformance.check(

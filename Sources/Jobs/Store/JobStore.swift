@@ -132,6 +132,22 @@ public protocol JobStore: Sendable {
     /// Says what came of trying to deliver a note that was taken.
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError)
 
+    /// Up to `limit` notes of jobs that a place has to be told of and whose time has come, oldest first. Each counts as tried,
+    /// and is nobody else's for a while; nothing is committed where there is none.
+    func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote]
+
+    /// Says what came of telling a place of a job.
+    func settleAlert(of job: JobID, for place: String, _ verdict: CallbackVerdict) async throws(JobStoreError)
+
+    /// How far a place has been told of a job, as whoever tells has written it; nil where nothing was.
+    func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]?
+
+    /// Writes how far a place has been told of a job; nothing where there is no job that runs, and no note of one.
+    func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError)
+
+    /// How many notes of jobs wait to be told to places, as it is kept count of; nil where nobody counts.
+    var waitingAlerts: Int? { get }
+
     /// Throws what inserting even the smallest job would throw: `full`, or `unavailable`.
     func checkWritable() async throws(JobStoreError)
 
@@ -205,6 +221,8 @@ extension JobStore {
 
     /// Nobody counts.
     public var waitingCallbacks: Int? { nil }
+    /// Nobody counts.
+    public var waitingAlerts: Int? { nil }
 
     /// None is.
     public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { nil }

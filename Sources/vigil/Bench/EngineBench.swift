@@ -90,42 +90,43 @@ struct EngineOperation {
     /// All operations of a chunk of L rows of width d that take a noticeable part of its time.
     static func all(length l: Int, width d: Int, window: Int) -> [EngineOperation] {
         let h = d / 2
+        let similarities = EngineOperation(
+            name: "similarities of rows", rows: l, inputs: d, outputs: l, work: 2 * Double(l * l * d)
+        ) { kernels, workspace in
+            let (x, graph) = (random(l, d, workspace), workspace.matrix(rows: l, columns: l))
+            return (graph, { kernels.dots(x, x, into: graph) })
+        }
+        let graph = EngineOperation(
+            name: "graph times rows", rows: l, inputs: l, outputs: h, work: 2 * Double(l * l * h)
+        ) { kernels, workspace in
+            let (graph, x) = (random(l, l, workspace), random(l, h, workspace))
+            let y = workspace.matrix(rows: l, columns: h)
+            return (y, { kernels.product(graph, x, into: y) })
+        }
+        let attention = EngineOperation(
+            name: "attention in windows", rows: l, inputs: d, outputs: d, work: 4 * Double(l * min(window, l) * d)
+        ) { kernels, workspace in Self.attention(l, d, min(window, l), kernels, workspace) }
+        let decay = EngineOperation(
+            name: "distance graph", rows: l, inputs: h, outputs: h, work: nil
+        ) { kernels, workspace in
+            let (x, y) = (random(l, h, workspace), workspace.matrix(rows: l, columns: h))
+            return (y, { kernels.decay(x, ratio: 0.7, into: y) })
+        }
+        let norm = EngineOperation(name: "LayerNorm", rows: l, inputs: d, outputs: d, work: nil) { kernels, workspace in
+            let norm = LayerNorm(gain: [Float](repeating: 1, count: d), shift: [Float](repeating: 0, count: d))
+            let (x, y) = (random(l, d, workspace), workspace.matrix(rows: l, columns: d))
+            return (y, { kernels.layerNorm(x, norm, into: y) })
+        }
+        let gelu = EngineOperation(
+            name: "QuickGELU", rows: l, inputs: 4 * d, outputs: 4 * d, work: nil
+        ) { kernels, workspace in
+            let (x, y) = (random(l, 4 * d, workspace), workspace.matrix(rows: l, columns: 4 * d))
+            return (y, { kernels.quickGELU(x, into: y) })
+        }
         return [
             product("scores' or output projection", l, d, d), product("feed-forward, up", l, d, 4 * d),
             product("feed-forward, down", l, 4 * d, d), product("graphs' second weights", l, h, h),
-            convolution(l, d),
-            EngineOperation(
-                name: "similarities of rows", rows: l, inputs: d, outputs: l, work: 2 * Double(l * l * d)
-            ) { kernels, workspace in
-                let (x, graph) = (random(l, d, workspace), workspace.matrix(rows: l, columns: l))
-                return (graph, { kernels.dots(x, x, into: graph) })
-            },
-            EngineOperation(
-                name: "graph times rows", rows: l, inputs: l, outputs: h, work: 2 * Double(l * l * h)
-            ) { kernels, workspace in
-                let (graph, x) = (random(l, l, workspace), random(l, h, workspace))
-                let y = workspace.matrix(rows: l, columns: h)
-                return (y, { kernels.product(graph, x, into: y) })
-            },
-            EngineOperation(
-                name: "attention in windows", rows: l, inputs: d, outputs: d,
-                work: 4 * Double(l * min(window, l) * d)
-            ) { kernels, workspace in attention(l, d, min(window, l), kernels, workspace) },
-            EngineOperation(name: "distance graph", rows: l, inputs: h, outputs: h, work: nil) { kernels, workspace in
-                let (x, y) = (random(l, h, workspace), workspace.matrix(rows: l, columns: h))
-                return (y, { kernels.decay(x, ratio: 0.7, into: y) })
-            },
-            EngineOperation(name: "LayerNorm", rows: l, inputs: d, outputs: d, work: nil) { kernels, workspace in
-                let norm = LayerNorm(
-                    gain: [Float](repeating: 1, count: d), shift: [Float](repeating: 0, count: d))
-                let (x, y) = (random(l, d, workspace), workspace.matrix(rows: l, columns: d))
-                return (y, { kernels.layerNorm(x, norm, into: y) })
-            },
-            EngineOperation(name: "QuickGELU", rows: l, inputs: 4 * d, outputs: 4 * d, work: nil) {
-                kernels, workspace in
-                let (x, y) = (random(l, 4 * d, workspace), workspace.matrix(rows: l, columns: 4 * d))
-                return (y, { kernels.quickGELU(x, into: y) })
-            },
+            convolution(l, d), similarities, graph, attention, decay, norm, gelu,
         ]
     }
 

@@ -138,14 +138,13 @@ struct ImportCommand: AsyncParsableCommand {
         for note in summary.notes { Terminal.note("note: \(note)") }
         if isReplaced { Terminal.note("note: \(output) was there, and is replaced") }
         let configuration = summary.configuration
-        let line =
-            "\(output): model \(summary.name) of \(configuration.kind.family.title), \(configuration.labels.count) labels, "
-            + "\(configuration.layers) layer\(configuration.layers == 1 ? "" : "s"), "
-            + "window \(configuration.window), length \(configuration.length), width \(configuration.width), "
-            + "\(summary.parameters) parameters, \(summary.precision.rawValue) weights"
-            + prepared(options)
-            + (summary.difference.map { ", logits off by at most \($0) in the self-test" } ?? "")
-            + (summary.imageTower.map { "; image tower \($0)" } ?? "")
+        let layers = configuration.layers == 1 ? "1 layer" : "\(configuration.layers) layers"
+        var line = "\(output): model \(summary.name) of \(configuration.kind.family.title), "
+        line += "\(configuration.labels.count) labels, \(layers), window \(configuration.window), "
+        line += "length \(configuration.length), width \(configuration.width), \(summary.parameters) parameters, "
+        line += "\(summary.precision.rawValue) weights\(prepared(options))"
+        if let difference = summary.difference { line += ", logits off by at most \(difference) in the self-test" }
+        if let tower = summary.imageTower { line += "; image tower \(tower)" }
         try Terminal.print(Array(line.utf8))
     }
 

@@ -202,29 +202,26 @@ private struct Inspection {
         let tower = try Self.tower(in: model)
         self.init(tensors: model, names: model.names.filter { !ModelFile.isPrepared($0) }, file: file)
         facts[0].value = .text("Vigil model")
-        facts += [
+        let caveat = try ModelSource.named(file) { () throws(ModelError) in try ModelFile.caveat(of: model) }
+        let own: [(name: String, value: Fact)] = [
             ("name", .text(model.metadata["name"] ?? "")), ("family", .text(configuration.kind.family.name)),
             ("labels", .list(configuration.labels)),
             ("window", .count(configuration.window)), ("length", .count(configuration.length)),
             ("width", .count(configuration.width)), ("layers", .count(configuration.layers)),
-            ("trained", .flag(model.metadata["trained"] != "false")),
-            (
-                "caveat",
-                try ModelSource.named(file) { () throws(ModelError) in try ModelFile.caveat(of: model) }.map {
-                    .text($0)
-                } ?? .none
-            ),
+            ("trained", .flag(model.metadata["trained"] != "false")), ("caveat", Self.known(caveat)),
             ("text tower", .flag(model["tokenizer.merges"] != nil)),
-            ("image tower", tower.map { Self.fact($0) } ?? .none),
-            ("image sha256", tower.map { .text($0.sha256) } ?? .none),
-            ("image checked in", tower.map { Self.checks(of: $0) } ?? .none),
+        ]
+        facts.append(contentsOf: own)
+        facts.append(contentsOf: Self.facts(of: tower))
+        let files: [(name: String, value: Fact)] = [
             ("weights", .text(model.metadata["weights"] ?? "float32")),
             ("checked in", Self.checks(of: model)),
-            ("prepared for", model.metadata["prepared"].map { .text($0) } ?? .none),
+            ("prepared for", Self.known(model.metadata["prepared"])),
             ("prepared in", Self.prepared(in: model)),
             ("source sha256", .text(model.metadata["source_sha256"] ?? "")),
             ("sha256", .text(FileDigest(of: file).value)),
         ]
+        facts.append(contentsOf: files)
         if let text = ModelFile.training(of: model).map({ Array($0.utf8) }), let json = try? JSONReader.parse(text) {
             training = (json, text)
         }
@@ -235,15 +232,27 @@ private struct Inspection {
         let kept = try Self.tower(in: tower)
         self.init(tensors: tower, names: tower.names.filter { !ModelFile.isPrepared($0) }, file: file)
         facts[0].value = .text("Vigil image tower")
-        facts += [
-            ("image tower", kept.map { Self.fact($0) } ?? .none),
-            ("image sha256", kept.map { .text($0.sha256) } ?? .none),
-            ("image checked in", kept.map { Self.checks(of: $0) } ?? .none),
+        facts.append(contentsOf: Self.facts(of: kept))
+        let own: [(name: String, value: Fact)] = [
             ("width", .count(kept?.configuration.outputWidth ?? 0)),
             ("weights", .text(tower.metadata["weights"] ?? "float32")),
-            ("prepared for", tower.metadata["prepared"].map { .text($0) } ?? .none),
+            ("prepared for", Self.known(tower.metadata["prepared"])),
             ("prepared in", Self.prepared(in: tower)),
             ("source sha256", .text(kept?.sourceSHA256 ?? "")), ("sha256", .text(FileDigest(of: file).value)),
+        ]
+        facts.append(contentsOf: own)
+    }
+
+    private static func known(_ text: String?) -> Fact {
+        guard let text else { return .none }
+        return .text(text)
+    }
+
+    private static func facts(of tower: KeptImageTower?) -> [(name: String, value: Fact)] {
+        guard let tower else { return [("image tower", .none), ("image sha256", .none), ("image checked in", .none)] }
+        return [
+            ("image tower", .text("\(tower.configuration), \(tower.byteCount) bytes")),
+            ("image sha256", .text(tower.sha256)), ("image checked in", checks(of: tower)),
         ]
     }
 
@@ -269,10 +278,6 @@ private struct Inspection {
     private static func prepared(in tensors: SafetensorsFile) -> Fact {
         let computes = ModelFile.preparedComputes(of: tensors)
         return computes.isEmpty ? .none : .list(computes.map(\.rawValue))
-    }
-
-    private static func fact(_ tower: KeptImageTower) -> Fact {
-        .text("\(tower.configuration), \(tower.byteCount) bytes")
     }
 
     /// Any safetensors file.

@@ -185,13 +185,15 @@ struct KeysListCommand: ParsableCommand {
 
     private static func text(_ keys: [APIKey], at now: WallTime) -> [UInt8] {
         let head = ["name", "state", "role", "owner", "jobs/day", "bytes/day", "snippets/day", "queued", "expires"]
-        let rows =
-            [head]
-            + keys.map { key in
-                let counts = [key.quota.jobs, key.quota.bytes, key.quota.units, key.maxQueued]
-                return [key.name, KeyState(key, at: now).rawValue, key.role.rawValue, key.owner ?? key.name]
-                    + counts.map { $0.map(String.init) ?? "-" } + [key.expires?.description ?? "-"]
+        var rows = [head]
+        for key in keys {
+            var row = [key.name, KeyState(key, at: now).rawValue, key.role.rawValue, key.owner ?? key.name]
+            for count in [key.quota.jobs, key.quota.bytes, key.quota.units, key.maxQueued] {
+                row.append(count.map(String.init) ?? "-")
             }
+            row.append(key.expires?.description ?? "-")
+            rows.append(row)
+        }
         let widths = head.indices.map { column in rows.map { $0[column].utf8.count }.max() ?? 0 }
         let lines = rows.map { row in
             zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.utf8.count) }.joined(separator: "  ")
