@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-model test smoke lint format docker image deb validate fuzz sanitize
+.PHONY: help demo demo-model test smoke lint format docker image deb validate fuzz sanitize docs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: ## Check the formatting
 format: ## Format in place
 	swift format --in-place --recursive Sources Tests Package.swift
 
+docs: ## Make pages of the doc comments, .build/docs, by DocC
+	@deploy/docs.sh
+
 docker: ## Build the image vigil
 	docker build --tag vigil .
 
@@ -31,6 +34,10 @@ image: ## Build the image without Docker, by buildah, for docker load, and tell 
 
 deb: ## Build the Debian package, .build/deb/vigil_*.deb
 	@deploy/deb.sh
+
+.PHONY: clients
+clients: ## The Python wheel, and the JavaScript and types of the TypeScript client, in .build/clients
+	@deploy/clients/build.sh
 
 validate: ## Others' tools at openapi.yaml, a live server, its page in a browser, and deploy/; INSTALL=1 installs them
 	@Tests/Validate/run.sh

@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
         .target(name: "Zlib", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
         .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
+        .target(name: "Reports", dependencies: ["Formats", "JSON", "Platform"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
         .target(name: "Tracing", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "OTLP", dependencies: ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"]),
@@ -97,8 +98,8 @@ let package = Package(
             name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift
         ),
         .target(
-            name: "Evaluation", dependencies: ["Datasets", "JSON", "Platform", "VadCLIP"], swiftSettings: optimisedSwift
-        ),
+            name: "Evaluation", dependencies: ["Datasets", "JSON", "Platform", "Reports", "VadCLIP"],
+            swiftSettings: optimisedSwift),
         .target(
             name: "Training",
             dependencies: ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
@@ -112,9 +113,8 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Alerts", "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry",
-                "Tracing",
-                "VadCLIP", "Webhooks",
+                "Alerts", "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Reports", "Scoring", "Telemetry",
+                "Tracing", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -124,7 +124,8 @@ let package = Package(
                 "API", "Alerts", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
                 "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
+                "Platform", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video",
+                "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -184,7 +185,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "VadCLIP"]),
+            dependencies: [
+                "TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Reports", "VadCLIP",
+            ]),
+        .testTarget(name: "ReportsTests", dependencies: ["TestSupport", "Formats", "JSON", "Platform", "Reports"]),
         .testTarget(
             name: "TrainingTests",
             dependencies: [

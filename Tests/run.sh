@@ -1,22 +1,14 @@
 #!/usr/bin/env bash
 # What make test runs: the suites of the package, then the end-to-end scripts, which start the real binary.
 #   JOBS=n          end-to-end checks at a time
-#   WHOLE_MODULES=1 in a fresh clone, builds each module at once, with lines for debuggers and no more: a quarter less work
-#                   than file by file, but after a change more
+#   WHOLE_MODULES=1 builds less, as Tests/build.sh says
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
 
 deploy/setup.sh build test
-whole=()
-if [ "${WHOLE_MODULES:-}" = 1 ] && { [ ! -e .build/debug ] || [ -e .build/whole-modules ]; }; then
-    whole=(-Xswiftc -whole-module-optimization -Xswiftc -num-threads -Xswiftc 2 -Xswiftc -gline-tables-only
-        -Xswiftc -Xfrontend -Xswiftc -disable-llvm-verify)
-    mkdir -p .build
-    touch .build/whole-modules
-fi
 rm -f .build/tests-are-built
-swift build --build-tests ${whole[@]+"${whole[@]}"}
+Tests/build.sh
 touch .build/tests-are-built
 bundle=$(swift build --show-bin-path)/vigilPackageTests.xctest
 

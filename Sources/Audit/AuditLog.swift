@@ -98,6 +98,8 @@ public final class AuditLog: Sendable {
     /// Opens the log and goes on where it ended; the first line says so.
     ///
     /// - Parameters:
+    ///   - path: the file
+    ///   - syncing: when lines are put on the disk
     ///   - version: the program's
     ///   - now: the time as lines tell it
     ///   - report: told what an operator may want to know, on the log's thread

@@ -32,7 +32,10 @@ public final class PromptEncoder {
     /// Reads the tower's weights and packs them both ways.
     ///
     /// - Parameters:
+    ///   - source: the weights by their names
+    ///   - configuration: the tower's shape
     ///   - tokens: word tokens of each label
+    ///   - kernels: those that compute
     ///   - threads: as many as `parallel` will have
     public init(
         from source: some WeightSource, configuration: TextTower.Configuration, tokens: [[Int]], kernels: Kernels,

@@ -69,8 +69,12 @@ public struct TextTower: Sendable {
 
     /// Reads and packs the tower's weights, with VadCLIP's learned prompt.
     ///
-    /// - Parameter streaming: reads a block each time it is needed and lets it go again, so that encoding labels once
-    ///   holds one block's weights and not all of them
+    /// - Parameters:
+    ///   - source: the weights by their names
+    ///   - configuration: the tower's shape
+    ///   - streaming: reads a block each time it is needed and lets it go again, so that encoding labels once
+    ///     holds one block's weights and not all of them
+    ///   - kernels: those that compute
     public init(
         from source: some WeightSource, configuration: Configuration, streaming: Bool, kernels: Kernels
     ) throws(WeightError) {
@@ -82,7 +86,12 @@ public struct TextTower: Sendable {
 
     /// Reads and packs the transformer's weights, in a style that has read its own.
     ///
-    /// - Parameter streaming: as above
+    /// - Parameters:
+    ///   - source: the weights by their names
+    ///   - configuration: the tower's shape
+    ///   - style: what is the family's in the text tower
+    ///   - streaming: as above
+    ///   - kernels: those that compute
     public init(
         from source: some WeightSource, configuration: Configuration, style: any TextStyle, streaming: Bool,
         kernels: Kernels

@@ -2,7 +2,7 @@ public import Jobs
 import Tensors
 public import VadCLIP
 
-/// What is done with a job by the model that it is for, as ``JobProcessor`` says; who the model is and where scratch memory
+/// What is done with a job by the model that it is for, as `JobProcessor` says; who the model is and where scratch memory
 /// comes from is the engine's business.
 public protocol ModelWork: JobParts where Plan: ModelPlan {
     /// What one part came to.
@@ -34,6 +34,8 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
     /// An engine for the jobs of what is in `models`.
     ///
     /// - Parameters:
+    ///   - models: the versions that are served
+    ///   - work: what makes jobs into parts and results
     ///   - rescores: whether a job whose model is not there is done by another
     ///   - areSeveral: whether there is more than one worker, so that one can help another
     public init(_ models: ModelRegistry, for work: Work, rescores: Bool = false, areSeveral: Bool = true) {
@@ -76,6 +78,9 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
 
     /// As the work says.
     public func isSerial(kind: String) -> Bool { work.isSerial(kind: kind) }
+
+    /// As the work says.
+    public func expectedSeconds(of job: Job) -> Double? { work.expectedSeconds(of: job) }
 
     /// Works on one part with the worker's scorer for the plan's model.
     public func process(

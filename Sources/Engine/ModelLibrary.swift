@@ -34,8 +34,11 @@ public final class ModelLibrary: Sendable {
     /// Serves one version, the default, whose file is at `path`; nil for the one that is compiled in.
     ///
     /// - Parameters:
+    ///   - first: the version
+    ///   - path: its file
     ///   - folder: whose files may be loaded by their names
     ///   - reading: called before a file is read
+    ///   - load: reads a model file
     public init(
         serving first: ModelVersion, from path: String?, folder: String? = nil,
         reading: @escaping @Sendable (_ path: String) -> Void = { _ in }, load: @escaping Loader
@@ -101,7 +104,9 @@ public final class ModelLibrary: Sendable {
 extension ModelLibrary {
     /// Loads the file of a name beside what is served, and has it do jobs; nobody gets it before it is promoted.
     ///
-    /// - Parameter file: a file of the folder, in place of the one that the name stood for
+    /// - Parameters:
+    ///   - name: what the model is called
+    ///   - file: a file of the folder, in place of the one that the name stood for
     /// - Returns: what is served where the file is still the same
     public func stage(_ name: String, from file: String? = nil) async throws(ModelChangeError) -> ModelVersion {
         let path = try path(of: name, file)

@@ -15,6 +15,8 @@ public protocol FrameEncoder: Sendable {
 
     /// The features of squares, a row each; those of a square are the same alone and among others.
     ///
-    /// - Parameter images: resolution × resolution × 3 bytes each, R G B by rows
+    /// - Parameters:
+    ///   - images: resolution × resolution × 3 bytes each, R G B by rows
+    ///   - scratch: memory that a thread has for itself
     func encode(_ images: [[UInt8]], with scratch: Scratch) -> Matrix
 }

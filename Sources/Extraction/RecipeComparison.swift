@@ -47,7 +47,11 @@ public struct RecipeComparer<Encoder: FrameEncoder>: Sendable {
     private let encoder: Encoder
     private let threads: Int
 
-    /// - Parameter released: the features that are there, as wide as the encoder's
+    /// - Parameters:
+    ///   - released: the features that are there, as wide as the encoder's
+    ///   - framesPerRow: frames that a row stands for
+    ///   - encoder: the tower's
+    ///   - threads: those that compute
     public init(released: Matrix, framesPerRow: Int, encoder: Encoder, threads: Int) {
         precondition(released.columns == encoder.outputWidth && released.rows > 0, "rows of the encoder's width")
         self.released = released

@@ -62,6 +62,8 @@ public final class SpanExporter: SpanSink {
     /// An exporter that sends what is written by `settings`, and has not begun.
     ///
     /// - Parameters:
+    ///   - settings: where spans go, and how
+    ///   - program: what the collector calls this service and its version
     ///   - version: the program's
     ///   - firstPause: after the first try that failed; the next ones are twice as long each
     ///   - makePost: called on the exporter's thread, for what sends

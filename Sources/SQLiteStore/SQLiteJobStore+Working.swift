@@ -19,7 +19,7 @@ extension SQLiteJobStore {
             for record in records {
                 do throws(JobStoreError) {
                     let begun = clock.now
-                    let input = try await input(of: record.job)
+                    let input = try await claimedInput(of: record.job)
                     if clock.now - begun > lease / 8 { keep(records) }
                     left.count(parts: record.job.parts)
                     if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
@@ -71,13 +71,31 @@ extension SQLiteJobStore {
     }
 
     /// The input, checked against what was stored.
-    private func input(of job: Job) async throws(JobStoreError) -> JobBody {
+    private func claimedInput(of job: Job) async throws(JobStoreError) -> JobBody {
         if let input = inputs.take(job.id) { return input }
         let id = job.id
         Self.note(id, in: work.withLock { $0 })
         guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else {
             throw .damaged(id, "its input is not there")
         }
+        return try await read(payload, of: job)
+    }
+
+    /// What a job is about, for as long as it is kept.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? {
+        let id = job.id
+        guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else { return nil }
+        do throws(JobStoreError) { return try await read(payload, of: job) } catch {
+            // What has ended meanwhile, or was kept its time, is rightly gone.
+            if case .damaged = error, try await database.read({ try BodyRows(db: $0).payload(id) }) == nil {
+                return nil
+            }
+            throw error
+        }
+    }
+
+    private func read(_ payload: BodyRows.Payload, of job: Job) async throws(JobStoreError) -> JobBody {
+        let id = job.id
         return try await threads.run { [files] () throws(JobStoreError) in
             let body: [UInt8]
             if let row = payload.place.body {

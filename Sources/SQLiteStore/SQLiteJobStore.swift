@@ -5,7 +5,7 @@ import Synchronization
 
 /// Jobs on disk, in a SQLite database and files beside it, for one process at a time.
 ///
-/// What a function returned is committed. The jobs that have not ended are in memory too, as a ``JobTable``, which decides
+/// What a function returned is committed. The jobs that have not ended are in memory too, as a `JobTable`, which decides
 /// who may do what, just as for jobs in memory; each of its steps is written in the transaction that it belongs to. Jobs
 /// that have ended are on the disk alone, so that any number of them costs no memory and no time at the start.
 public final class SQLiteJobStore: JobStore {
@@ -77,7 +77,12 @@ public final class SQLiteJobStore: JobStore {
 
     /// Opens the store in `folder`, which has no other process on it, and takes back what an earlier one was doing.
     ///
-    /// - Parameter random: where IDs and tokens come from.
+    /// - Parameters:
+    ///   - folder: the state folder
+    ///   - settings: what can be chosen
+    ///   - clock: both times
+    ///   - random: where IDs and tokens come from.
+    ///   - logger: is told what is unusual
     /// - Throws: `StateError`; what is in the folder is then as it was.
     public init(
         folder: StateFolder,
@@ -236,6 +241,12 @@ public final class SQLiteJobStore: JobStore {
                         "ahead": "\(jump.length / 1_000_000_000) s", "unless": "--believe-clock says that it is right",
                     ])
             }
+        }
+        let suspects = live.withLock { $0.table.suspects }
+        if suspects > 0 {
+            logger.notice(
+                "jobs that ran when a process ended are tried before all others, one by one",
+                metadata: ["jobs": .stringConvertible(suspects)])
         }
         folder.removeWork()
         let strays = try Strays(places: folder.places).setAside(

@@ -37,7 +37,10 @@ public struct SceneFolder {
     /// Writes all of it, the training list last; returns what the lists hold.
     ///
     /// - Parameters:
+    ///   - training: how many training clips
+    ///   - test: how many test clips
     ///   - encoder: makes features of frames
+    ///   - threads: those that draw and encode
     ///   - film: given each test clip, by several threads at once
     public func write<Encoder: FrameEncoder>(
         training: Int, test: Int, by encoder: Encoder, threads: Int,

@@ -86,8 +86,13 @@ public final class Canary: Sendable {
     /// Compares a share, from 0 to 1, of the jobs of what is served under a name, once the file is read.
     ///
     /// - Parameters:
+    ///   - name: the model whose jobs are scored twice
+    ///   - path: the file of the other model
+    ///   - share: of the jobs, from 0 to 1
     ///   - room: bytes that those jobs may take that wait for it
+    ///   - models: the versions that are served
     ///   - isAnother: whether the file is another than when this was called before
+    ///   - tell: is told of each comparison
     public init(
         of name: String, from path: String, share: Double, room: Int = Canary.mostBytes, among models: ModelRegistry,
         isAnother: @escaping @Sendable () -> Bool = { true },

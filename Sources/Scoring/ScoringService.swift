@@ -6,7 +6,7 @@ import Synchronization
 import VadCLIP
 
 /// Features in, scores out: takes uploads, queues jobs, has them scored, and finds what became of them. It knows no
-/// protocol: whoever speaks one asks here, and gets values or a ``ScoringError``.
+/// protocol: whoever speaks one asks here, and gets values or a `ScoringError`.
 public final class ScoringService: Sendable {
     /// What an operator can set.
     public struct Settings: Sendable {
@@ -68,7 +68,12 @@ public final class ScoringService: Sendable {
 
     /// A service that scores with `models` on `workers` threads.
     ///
-    /// - Parameter library: where those models come from
+    /// - Parameters:
+    ///   - models: the versions that are served
+    ///   - library: where those models come from
+    ///   - backlog: where jobs wait
+    ///   - workers: how many there are, for estimates
+    ///   - settings: what can be chosen
     public init(
         models: ModelRegistry, library: ModelLibrary? = nil, backlog: Backlog, workers: Int,
         settings: Settings = Settings()
@@ -99,11 +104,23 @@ public final class ScoringService: Sendable {
                 await changes.enter()
                 await bringBack()
                 return await claimable
-            }, missing: missing, told: { [changes] in changes.leave() })
+            }, missing: missing,
+            told: { [self] in
+                changes.leave()
+                Task { await settleVideos() }
+            })
     }
 
     /// Removes results whose time is over, until the task is cancelled.
-    public func expireResults() async { await Expiry(of: backlog).run() }
+    public func expireResults() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [backlog] in await Expiry(of: backlog).run() }
+            group.addTask { [backlog, settings] in
+                guard let archive = settings.videos?.archive else { return }
+                await backlog.clock.every(.seconds(5)) { await archive.sweep(backlog) }
+            }
+        }
+    }
 
     /// Looks after followed jobs that other processes work on, until the task is cancelled.
     public func followOtherProcesses() async { await ChangePoll(of: backlog).run() }
@@ -207,6 +224,10 @@ package enum ScoringError: Error, CustomStringConvertible {
     case store(JobStoreError)
     /// There is no such job, or no longer.
     case unknownJob(String)
+    /// The job's features can't be had: not yet, or not any more, told in a sentence.
+    case noFeatures(String, isYetToCome: Bool)
+    /// The job has no picture of a segment that begins so.
+    case noThumbnail(String)
     /// There is no such batch, or no longer.
     case unknownBatch(String)
     /// Others hold too many large answers.
@@ -227,6 +248,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .refused(let error): error.description
         case .store(let error): error.told
         case .unknownJob(let id): "Job \(id.prefix(64)) is unknown here, or its result has expired."
+        case .noFeatures(let sentence, _), .noThumbnail(let sentence): sentence
         case .unknownBatch(let id): "Batch \(id.prefix(64)) is unknown here, or its results have expired."
         case .answersBusy: "Clients are still reading results of many megabytes: ask again shortly."
         }

@@ -57,6 +57,7 @@ public final class ChangingConvolution: @unchecked Sendable {
     /// - Parameters:
     ///   - x: [4 ⌈m / 4⌉ + 4, inputs], the two rows before the first output and those behind the last among them
     ///   - bias: [1, outputs]
+    ///   - y: the outputs, for the activation's derivative
     ///   - seen: planes [8 · tiles, inputs], of which this sample's are written: the weights' gradient needs them
     ///   - products: planes [8 · tiles, outputs], of which this sample's are scratch
     ///   - first: the sample's first tile
@@ -79,9 +80,11 @@ public final class ChangingConvolution: @unchecked Sendable {
     /// dx of one sample from dy [m, outputs].
     ///
     /// - Parameters:
+    ///   - dy: gradients of the outputs
     ///   - dx: added to, laid out as `x` is in `run`
     ///   - asked: planes [8 · tiles, outputs], of which this sample's are written: the weights' gradient needs them
     ///   - products: planes [8 · tiles, inputs], of which this sample's are scratch
+    ///   - first: the first row of them
     public func runBackward(
         _ dy: MatrixView, into dx: MatrixView, asked: MatrixView, products: MatrixView, first: Int
     ) {

@@ -61,6 +61,7 @@ extension Kernels {
     ///   - bias: [1, outputs]
     ///   - c: [m, outputs]; not `a`
     ///   - residual: [m, outputs]; may be `c`
+    ///   - activation: what is applied to the sum
     public func product(
         _ a: MatrixView, _ weights: ChangingWeights, bias: MatrixView? = nil, into c: MatrixView,
         residual: MatrixView? = nil, activation: Activation = .identity

@@ -23,8 +23,10 @@ public struct Hands {
     /// The parts must be independent of each other.
     ///
     /// - Parameters:
+    ///   - count: how many there are
     ///   - unit: what parts begin at is a multiple of it
     ///   - parts: into how many they are cut at most; an even number is shared alike
+    ///   - body: is called with each range, and with who does it
     public func share(
         _ count: Int, by unit: Int = 1, parts: Int = 2, _ body: (_ range: Range<Int>, _ hand: Int) -> Void
     ) {
@@ -42,7 +44,11 @@ public struct Hands {
 extension Workspace {
     /// Hands for products of up to `rows` rows with weights of up to `inputs` inputs.
     ///
-    /// - Parameter second: a second thread for as long as there is one
+    /// - Parameters:
+    ///   - rows: of the result
+    ///   - inputs: of each row
+    ///   - kernels: those that compute
+    ///   - second: a second thread for as long as there is one
     public func hands(rows: Int, inputs: Int, for kernels: Kernels, second: (any PartSharing)? = nil) -> Hands {
         let first = narrowScratch(rows: rows, inputs: inputs, for: kernels)
         let other = second == nil ? nil : narrowScratch(rows: rows, inputs: inputs, for: kernels)

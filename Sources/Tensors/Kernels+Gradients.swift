@@ -12,7 +12,12 @@ extension Kernels {
     /// A number of C is the same bits whatever rows and columns of C are computed with it, so threads can share C out among
     /// them by columns of A and of B.
     ///
-    /// - Parameter scratch: of `productScratch(in:)`, of this thread alone
+    /// - Parameters:
+    ///   - a: the left factor
+    ///   - b: the right factor
+    ///   - c: receives the product
+    ///   - adding: whether what is there is added to
+    ///   - scratch: of `productScratch(in:)`, of this thread alone
     public func transposedProduct(
         _ a: MatrixView, _ b: MatrixView, into c: MatrixView, adding: Bool = false, scratch: MatrixView
     ) {
@@ -48,7 +53,11 @@ extension Kernels {
     /// With x̂ = (x - mean) / deviation and z = gain · dy it is (z - mean(z) - x̂ mean(z x̂)) / deviation.
     ///
     /// - Parameters:
+    ///   - x: the inputs of the layer norm
+    ///   - gain: of the layer norm, [1, width]
+    ///   - dy: gradients of the outputs
     ///   - dx: may be `dy` or `residual`
+    ///   - residual: is added
     ///   - sums: gradients of gain and shift [1, width], which are added to, row after row
     public func layerNormBackward(
         _ x: MatrixView, gain: MatrixView, dy: MatrixView, into dx: MatrixView, residual: MatrixView? = nil,
@@ -76,6 +85,7 @@ extension Kernels {
     /// Of y = g(u), QuickGELU: du = dy · g'(u), g'(u) = s (1 + 1.702 u (1 - s)) with s = sigmoid(1.702 u).
     ///
     /// - Parameters:
+    ///   - u: the inputs
     ///   - dy: [rows, width], or one row for all
     ///   - factors: [rows, 1], which dy's rows are multiplied with
     ///   - du: may be `dy` or `u`
@@ -112,8 +122,10 @@ extension Kernels {
     /// Of the similarity graph S [n, n] of rows X: its gradient dS becomes H, symmetric, with dX = H X.
     ///
     /// - Parameters:
+    ///   - graph: the similarities, [rows, rows]
     ///   - cosines: of `similarity(keeping:)`
     ///   - lengths: of X's rows, [n, 1]
+    ///   - d: gradients of the graph
     ///   - pulls: scratch, [n, 1]
     public func similarityBackward(
         _ graph: MatrixView, cosines: MatrixView, lengths: MatrixView, gradient d: MatrixView, pulls: MatrixView

@@ -78,6 +78,7 @@ extension Kernels {
     ///   - linear: B [inputs, outputs] and the bias [outputs]
     ///   - c: [m, outputs]; not `a`
     ///   - residual: [m, outputs]; may be `c`
+    ///   - activation: what is applied to the sum
     ///   - scratch: for weights of fewer bits, reserved for these kernels, m rows and as many inputs
     public func product(
         _ a: MatrixView, _ linear: Linear, into c: MatrixView, residual: MatrixView? = nil,
@@ -127,7 +128,13 @@ extension Kernels {
 
     /// Y_i = g(Σ_j ratio^|i-j| X_j + residual_i): the distance graph, without its matrix.
     ///
-    /// - Parameter ahead: a row [1, columns] with what rows past those given contribute to the last of them
+    /// - Parameters:
+    ///   - x: [rows, width]
+    ///   - ratio: by which weights fall with each row of distance
+    ///   - ahead: a row [1, columns] with what rows past those given contribute to the last of them
+    ///   - y: receives the sums; not `x`
+    ///   - residual: is added
+    ///   - activation: what is applied to the sum
     public func decay(
         _ x: MatrixView, ratio: Float, ahead: ConstantMatrix.Row? = nil, into y: MatrixView,
         residual: MatrixView? = nil, activation: Activation = .identity
@@ -177,8 +184,10 @@ extension Kernels {
     /// stay, then softmax along the row.
     ///
     /// - Parameters:
+    ///   - x: [rows, width]
     ///   - own: lengths of the rows given, [rows, 1]
     ///   - lengths: lengths of all n rows, [n, 1]
+    ///   - threshold: below it a similarity is none
     public func similarity(_ x: MatrixView, own: MatrixView, lengths: MatrixView, threshold: Float) {
         precondition(own.rows == x.rows && own.asRow.rows == 1 && lengths.rows == x.columns && lengths.asRow.rows == 1)
         table.pointee.similarity(x.rows, x.columns, x.base, x.stride, own.base, lengths.base, threshold)
@@ -210,7 +219,8 @@ extension Kernels {
     ///   - x: [4 ⌈m / 4⌉ + 4, inputs], the two rows before the first output and those behind the last among them
     ///   - weights: B [inputs, outputs] of each of the eight points, and the bias
     ///   - y: [m, outputs]
-    ///   - inputs, outputs: scratch, [8 ⌈m / 4⌉, inputs] and [8 ⌈m / 4⌉, outputs]
+    ///   - inputs: scratch, [8 ⌈m / 4⌉, inputs]
+    ///   - outputs: scratch, [8 ⌈m / 4⌉, outputs]
     ///   - scratch: for weights of fewer bits, of ⌈m / 4⌉ rows
     public func convolve(
         _ x: MatrixView, _ weights: ConvolutionWeights, into y: MatrixView, inputs: MatrixView, outputs: MatrixView,

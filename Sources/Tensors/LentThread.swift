@@ -8,7 +8,9 @@ public protocol PartSharing: AnyObject {
 
     /// Returns once all parts are done, each once.
     ///
-    /// - Parameter body: is called with each part and with who does it, 0 the calling thread and 1 the other
+    /// - Parameters:
+    ///   - parts: how many there are
+    ///   - body: is called with each part and with who does it, 0 the calling thread and 1 the other
     func share(_ parts: Int, _ body: (_ part: Int, _ hand: Int) -> Void)
 }
 

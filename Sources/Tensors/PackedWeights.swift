@@ -164,7 +164,13 @@ public struct ConvolutionWeights: Sendable {
 
     /// Prepares one matrix a point.
     ///
-    /// - Parameter make: the kernels as [taps · inputs, outputs], row-major, tap after tap
+    /// - Parameters:
+    ///   - name: by which the block is stored
+    ///   - inputs: rows of B
+    ///   - outputs: columns of B
+    ///   - bias: [outputs]
+    ///   - preparation: packs, or finds what was packed before
+    ///   - make: the kernels as [taps · inputs, outputs], row-major, tap after tap
     public init(
         _ name: String, inputs: Int, outputs: Int, bias: AlignedFloats, in preparation: Preparation,
         make: () throws(WeightError) -> [Float]

@@ -14,7 +14,9 @@ public final class Preparation {
     /// Every block, by name, in the order in which they were asked for.
     public private(set) var blocks: [(name: String, floats: AlignedFloats)] = []
 
-    /// - Parameter stored: blocks that were prepared before for the same kernels
+    /// - Parameters:
+    ///   - kernels: those that the weights are packed for
+    ///   - stored: blocks that were prepared before for the same kernels
     public init(kernels: Kernels, stored: (any PreparedWeights)? = nil) {
         self.kernels = kernels
         self.stored = stored
@@ -22,7 +24,12 @@ public final class Preparation {
 
     /// B [inputs, outputs], packed; `make` gives it row-major.
     ///
-    /// - Parameter compute: the arithmetic, where it is another than the kernels'
+    /// - Parameters:
+    ///   - name: by which the block is stored
+    ///   - inputs: rows of B
+    ///   - outputs: columns of B
+    ///   - compute: the arithmetic, where it is another than the kernels'
+    ///   - make: gives B row-major
     public func weights(
         _ name: String, inputs: Int, outputs: Int, in compute: Compute? = nil,
         make: () throws(WeightError) -> [Float]

@@ -11,7 +11,9 @@ public enum Sampler: Sendable, Equatable {
 
     /// Whether a trace is recorded.
     ///
-    /// - Parameter parent: where the trace comes from; nil where it begins here
+    /// - Parameters:
+    ///   - trace: its name
+    ///   - parent: where the trace comes from; nil where it begins here
     public func samples(_ trace: TraceID, from parent: TraceContext?) -> Bool {
         switch self {
         case .always: true

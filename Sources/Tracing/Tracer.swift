@@ -62,6 +62,7 @@ public struct Tracer: Sendable {
     /// - Parameters:
     ///   - parent: what the request says of its trace; nil where it begins one
     ///   - isTrusted: whether it may have a say in what is recorded, by the flag or by the trace's name
+    ///   - random: the source of chance
     public func begin(
         from parent: TraceContext?, isTrusted: Bool = true, using random: inout some RandomNumberGenerator
     ) -> RequestTrace {

@@ -31,10 +31,13 @@ public final class Trainer {
     /// Begins at `parameters`, with moments of zero.
     ///
     /// - Parameters:
+    ///   - settings: what can be chosen
+    ///   - parameters: the weights to begin at
     ///   - clip: has CLIP's text tower
     ///   - tower: its shape, with the settings' prefix and postfix
     ///   - tokens: the labels' word tokens
     ///   - words: those of "a video of", in place of the learned prompt where that is left out
+    ///   - kernels: those that compute
     ///   - threads: that compute, the caller's among them
     public convenience init(
         settings: TrainingSettings, parameters: Parameters, clip: some WeightSource, tower: TextTower.Configuration,
@@ -90,7 +93,10 @@ public final class Trainer {
 
     /// One step: forward, losses, backward, AdamW.
     ///
-    /// - Parameter norms: whether the gradients' norms are wanted
+    /// - Parameters:
+    ///   - samples: the batch
+    ///   - learningRate: of this step
+    ///   - norms: whether the gradients' norms are wanted
     public func step(_ samples: [Sample], learningRate: Float, norms: Bool = false) throws(TrainingError) -> StepReport
     {
         let losses = differentiate(samples)

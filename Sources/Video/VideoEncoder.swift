@@ -11,7 +11,11 @@ public struct VideoEncoder: Sendable {
     /// x264's constant rate factor: 23 is its own, and loses more the higher it is.
     private let quality: Int
 
-    /// - Parameter rate: frames a second
+    /// - Parameters:
+    ///   - ffmpeg: the program
+    ///   - size: of each frame
+    ///   - rate: frames a second
+    ///   - quality: x264's constant rate factor; less is better
     public init(by ffmpeg: FFmpeg, size: FrameSize, rate: Int, quality: Int = 23) {
         (self.ffmpeg, self.size, self.rate, self.quality) = (ffmpeg, size, rate, quality)
     }

@@ -28,6 +28,7 @@ public struct RetrySchedule: Sendable, Equatable {
     ///   - failures: how many tries have failed, this one included
     ///   - elapsed: the time since the job's end
     ///   - retryAfter: what the receiver asked for: the delay is no shorter, but the window holds
+    ///   - random: the source of chance
     public func delay(
         afterFailures failures: Int, elapsed: Duration, retryAfter: Duration? = nil,
         using random: inout some RandomNumberGenerator

@@ -29,7 +29,9 @@ public struct WebhookSecrets: Sendable {
     /// Reads the text of a file of secrets, one a line; empty lines, and lines that begin with #, are passed over. Notices get a
     /// signature by each of them, in the order of the file.
     ///
-    /// - Parameter path: what the errors call the file.
+    /// - Parameters:
+    ///   - text: the file's text
+    ///   - path: what the errors call the file.
     public init(_ text: String, path: String) throws(WebhookSecretError) {
         var secrets: [(secret: WebhookSecret, line: Int)] = []
         // As bytes: to Swift the line end of Windows is one character, which is not a line feed.
@@ -59,7 +61,9 @@ public struct WebhookSecrets: Sendable {
 
     /// The field `webhook-signature`: a signature by each secret, separated by spaces; nil where memory has run out.
     ///
-    /// - Parameter timestamp: when the notice is sent, in seconds since 1970; receivers refuse old ones.
+    /// - Parameters:
+    ///   - message: what is signed
+    ///   - timestamp: when the notice is sent, in seconds since 1970; receivers refuse old ones.
     public func signatures(of message: WebhookMessage, timestamp: Int) -> String? {
         let signed = Array("\(message.id).\(timestamp).".utf8) + message.body
         var signatures: [String] = []

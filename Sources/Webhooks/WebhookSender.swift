@@ -40,8 +40,10 @@ public final class WebhookSender: Sendable {
     /// A sender from its parts.
     ///
     /// - Parameters:
+    ///   - policy: whom notices may go to
     ///   - secrets: asked at each try, so that secrets can be replaced while the sender runs
     ///   - trust: who vouches for receivers with https
+    ///   - limits: how long a try may take and how large an answer may be
     ///   - resolver: finds the addresses of hosts
     ///   - now: the time of day in seconds since 1970, which notices are stamped with
     public init(
@@ -113,8 +115,10 @@ public struct WebhookMessage: Sendable, Equatable {
 
     /// A notice from its parts.
     ///
-    /// - Parameter id: 1 to 128 letters, digits, hyphens and underscores; nil for others. Dots separate what is signed,
-    ///   and would make two readings of it possible.
+    /// - Parameters:
+    ///   - id: 1 to 128 letters, digits, hyphens and underscores; nil for others. Dots separate what is signed,
+    ///     and would make two readings of it possible.
+    ///   - body: what is sent
     public init?(id: String, body: [UInt8]) {
         guard (1...128).contains(id.utf8.count), id.utf8.allSatisfy(Self.isIDByte) else { return nil }
         self.id = id

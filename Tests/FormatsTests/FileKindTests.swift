@@ -36,6 +36,15 @@ struct FileKindTests {
         #expect(!format.name.isEmpty && !format.advice.isEmpty && !format.advice.contains("\n"))
     }
 
+    @Test("a table of numbers is one wherever its front is cut")
+    func cutTables() {
+        let row = (0..<40).map { "\($0 % 3 == 0 ? "-" : "")1.0\($0)e-0\($0 % 10)" }.joined(separator: ",")
+        for length in 24...row.utf8.count {
+            #expect(Self.kind(Array(row.utf8.prefix(length))) == .foreign(.table), "\(row.prefix(length).suffix(20))")
+        }
+        #expect(Self.kind(Array("1.5 , - , and more words".utf8)) == .foreign(.text))
+    }
+
     @Test("JSON is told from text, with a mark of its coding or without, and not from a byte that numbers have too")
     func json() {
         #expect(Self.kind(Array("{\"features\": [[1]]}".utf8)) == .json)

@@ -9,7 +9,7 @@ struct ImportGraphTests {
     static let allowed: [String: Set<String>] = [
         "vigil": [
             "API", "Alerts", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
-            "Frames", "SQLiteStore",
+            "Frames", "Reports", "SQLiteStore",
             "Scenes", "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
@@ -17,9 +17,8 @@ struct ImportGraphTests {
         ],
         "Engine": ["Jobs", "Platform", "Tensors", "VadCLIP"],
         "API": [
-            "Alerts", "Audit", "Scoring", "Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON",
-            "Platform",
-            "Telemetry", "Tracing",
+            "Alerts", "Audit", "Scoring", "Engine", "HTTP", "Jobs", "Reports", "VadCLIP", "Webhooks", "Formats", "JSON",
+            "Platform", "Telemetry", "Tracing",
         ],
         "Scoring": [
             "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
@@ -28,7 +27,8 @@ struct ImportGraphTests {
         "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
         "Scenes": ["Datasets", "Extraction", "Formats", "Frames", "Platform", "Tensors", "VadCLIP"],
-        "Evaluation": ["Datasets", "JSON", "Platform", "VadCLIP"],
+        "Evaluation": ["Datasets", "JSON", "Platform", "Reports", "VadCLIP"],
+        "Reports": ["Formats", "JSON", "Platform"],
         "Datasets": ["Formats", "Platform", "Tensors", "VadCLIP"],
         "VadCLIP": ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
         "CLIP": ["Tensors"],

@@ -2,6 +2,7 @@ import CLIP
 import Datasets
 import Evaluation
 import Extraction
+import Foundation
 import Platform
 import Scenes
 import Tensors
@@ -72,6 +73,31 @@ struct EmbeddedModelTests {
         #expect(mean > 0.6, "mean IoU of found events \(mean): \(overlaps)")
     }
 
+    @Test("a linear probe of single rows, told which rows of other clips are abnormal, orders frames worse")
+    func probe() throws {
+        let known = try Self.seen(20) { Self.world.validationClip($0) }
+        let probe = LinearProbe(
+            rows: known.flatMap { seen in (0..<seen.features.rows).map { Array(seen.features[row: $0]) } },
+            truths: known.flatMap { seen in
+                (0..<seen.features.rows).map { row in
+                    seen.clip.events.contains { $0.frames.overlaps(row * 16..<row * 16 + 16) }
+                }
+            })
+        let probed = Evaluation(
+            try Self.tested.get().map { seen in
+                let coarse = (0..<seen.features.rows).map { probe.logit(of: seen.features[row: $0]) }
+                var logits = Logits(snippets: coarse.count, classes: SceneEvent.labels.count)
+                logits.coarse = coarse
+                return evaluated(seen.clip, logits, classes: SceneEvent.labels)
+            },
+            classes: SceneEvent.labels, normalTruth: false)
+        let (own, other) = (try evaluation().coarse, probed.coarse)
+        let (auc, ap) = (try #require(own.auc), try #require(own.ap))
+        let (probeAUC, probeAP) = (try #require(other.auc), try #require(other.ap))
+        #expect(probeAUC > 0.8, "a probe that has learnt something: \(probeAUC)")
+        #expect(auc > probeAUC && ap > probeAP, "AUC \(auc) and \(probeAUC), AP \(ap) and \(probeAP)")
+    }
+
     private static func overlap(_ a: Range<Int>, _ b: Range<Int>) -> Double {
         let both = a.clamped(to: b).count
         return Double(both) / Double(a.count + b.count - both)
@@ -97,5 +123,40 @@ struct EmbeddedModelTests {
             name: clip.name, labels: labels.isEmpty ? [0] : Array(Set(labels)).sorted(), logits: logits,
             classes: classes,
             intervals: zip(labels, clip.events).map { AnnotatedInterval(label: $0, frames: $1.frames) })
+    }
+}
+
+/// Logistic regression on standardised rows, by steps down the gradient.
+private struct LinearProbe {
+    private var weights: [Float]
+    private var bias: Float = 0
+    private let means: [Float]
+    private let scales: [Float]
+
+    init(rows: [[Float]], truths: [Bool]) {
+        let (count, width) = (Float(rows.count), rows[0].count)
+        let means = (0..<width).map { column in rows.reduce(0) { $0 + $1[column] } / count }
+        self.means = means
+        weights = [Float](repeating: 0, count: width)
+        scales = (0..<width).map { column in
+            let variance = rows.reduce(0) { $0 + ($1[column] - means[column]) * ($1[column] - means[column]) } / count
+            return 1 / max(variance.squareRoot(), 1e-6)
+        }
+        for _ in 0..<300 {
+            var (slopes, slope) = ([Float](repeating: 0, count: width), Float(0))
+            for (row, truth) in zip(rows, truths) {
+                let wrong = 1 / (1 + exp(-logit(of: row[...]))) - (truth ? 1 : 0)
+                for column in 0..<width { slopes[column] += wrong * (row[column] - means[column]) * scales[column] }
+                slope += wrong
+            }
+            for column in 0..<width { weights[column] -= slopes[column] / count }
+            bias -= slope / count
+        }
+    }
+
+    func logit(of row: ArraySlice<Float>) -> Float {
+        var sum = bias
+        for (column, value) in row.enumerated() { sum += weights[column] * (value - means[column]) * scales[column] }
+        return sum
     }
 }

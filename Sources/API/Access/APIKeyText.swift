@@ -12,7 +12,9 @@ public struct APIKeyText: Sendable {
 
     /// A text that can be used, which may have no key.
     ///
-    /// - Parameter path: what the errors call the file.
+    /// - Parameters:
+    ///   - bytes: the text
+    ///   - path: what the errors call the file.
     public init(_ bytes: [UInt8], path: String) throws(APIKeyError) {
         self.bytes = bytes
         self.path = path
@@ -21,7 +23,10 @@ public struct APIKeyText: Sendable {
 
     /// Adds a key as the last line.
     ///
-    /// - Parameter attributes: what stands behind its digest, by name
+    /// - Parameters:
+    ///   - name: whose key it is
+    ///   - secret: what the client sends, of which the digest is kept
+    ///   - attributes: what stands behind its digest, by name
     public mutating func add(
         _ name: String, secret: String, attributes: [(name: String, value: String)]
     ) throws(APIKeyError) {

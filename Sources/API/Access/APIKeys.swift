@@ -22,7 +22,9 @@ public struct APIKeys: Sendable {
 
     /// Reads a file of keys.
     ///
-    /// - Parameter isEmptyTaken: whether there may be no key at all
+    /// - Parameters:
+    ///   - path: the file
+    ///   - isEmptyTaken: whether there may be no key at all
     public init(path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {
         let text: String
         do throws(SmallFile.Failure) {
@@ -54,6 +56,7 @@ public struct APIKeys: Sendable {
     /// passed over.
     ///
     /// - Parameters:
+    ///   - text: the file's text
     ///   - path: what the errors call the file.
     ///   - isEmptyTaken: whether there may be no key at all
     public init(_ text: String, path: String, isEmptyTaken: Bool = false) throws(APIKeyError) {

@@ -16,6 +16,7 @@ public final class RateLimiter: Sendable {
     private let buckets: Mutex<RecentTable<ClientIdentity, TokenBucket>>
 
     /// - Parameters:
+    ///   - limit: how many requests a client may make, and how fast
     ///   - clients: how many are remembered.
     ///   - now: nanoseconds of a clock that does not go back.
     public init(

@@ -27,7 +27,9 @@ public struct AuditTrail: Sendable {
 
     /// A gate whose refusals are written down.
     ///
-    /// - Parameter router: tells the route of a request
+    /// - Parameters:
+    ///   - gate: lets a request in, or answers it
+    ///   - router: tells the route of a request
     public func watching(_ gate: @escaping RequestGate, routes router: Router) -> RequestGate {
         refused.watching(gate, routes: router)
     }

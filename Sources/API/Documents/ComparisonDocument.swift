@@ -10,7 +10,10 @@ public struct ComparisonDocument: Sendable {
 
     /// Compares two results of the same features.
     ///
-    /// - Parameter times: when each snippet begins and the last one ends, in seconds, where that is known better than by a rate
+    /// - Parameters:
+    ///   - first: the first result
+    ///   - second: the other result
+    ///   - times: when each snippet begins and the last one ends, in seconds, where that is known better than by a rate
     public init(_ first: ScoreResult, _ second: ScoreResult, times: [Double] = []) {
         var documents = [ScoreDocument(first), ScoreDocument(second)]
         if !times.isEmpty { for index in documents.indices { documents[index].times = times } }

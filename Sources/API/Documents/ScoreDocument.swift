@@ -19,6 +19,12 @@ public struct ScoreDocument: Sendable {
         if result.options.fps == nil { times = result.source?.times ?? [] }
     }
 
+    /// Where pictures of a job's segments are.
+    static func thumbnails(of result: ScoreResult, job: String) -> [Int: String] {
+        Dictionary(
+            result.pictures.map { ($0.start, "/jobs/\(job)/thumbnails/\($0.start).jpg") }, uniquingKeysWith: { $1 })
+    }
+
     var result: ScoreResult { scored.result }
     private var scores: Scores { scored.scores }
     private var video: VideoSummary { scored.video }
@@ -41,12 +47,17 @@ public struct ScoreDocument: Sendable {
     }
 
     /// The result object of a file that was scored without a server, with the file's name and what looked wrong in it.
-    public func json(file: String, warnings: [String]) -> [UInt8] {
+    ///
+    /// - Parameter more: writes further members
+    public func json(
+        file: String, warnings: [String], and more: (inout JSONWriter) -> Void = { _ in }
+    ) -> [UInt8] {
         JSONWriter.document { json in
             json.object { json in
                 json.member("file", file)
                 json.member("warnings", warnings)
                 members(to: &json)
+                more(&json)
             }
         }
     }
@@ -171,6 +182,7 @@ public struct ScoreDocument: Sendable {
                 json.member("tower_sha256", source.towerSHA256)
                 json.member("ffmpeg", source.ffmpeg)
                 json.member("isolation", source.isolation)
+                if let job = source.featuresOfJob { json.member("features_of_job", job) }
             }
         }
     }

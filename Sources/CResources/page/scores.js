@@ -28,6 +28,19 @@ export class Scores {
     return scores;
   }
 
+  /** The same, with room for more: how long a video is may only be known at its end. */
+  grown(snippets) {
+    const scores = new Scores(snippets, this.labels);
+    scores.fps = this.fps;
+    scores.framesPerSnippet = this.framesPerSnippet;
+    scores.coarse.set(this.coarse);
+    this.fine.forEach((row, label) => scores.fine[label].set(row));
+    scores.sums.set(this.sums);
+    scores.known = this.known;
+    for (const pyramid of [scores.coarsePyramid, ...scores.finePyramids]) pyramid.update(0, this.known);
+    return scores;
+  }
+
   /** Takes in a chunk: coarse scores, and a row of class scores for each snippet. */
   add(start, coarse, fine) {
     this.coarse.set(coarse, start);

@@ -13,7 +13,7 @@ export function serverView({ trouble }) {
       const [server, models, health] = await Promise.all([
         json('/v1/server', { signal: ending.signal }), json('/v1/models', { signal: ending.signal }), healthOf(ending.signal),
       ]);
-      place.replaceChildren(facts(server, health), ...models.models.map(modelCard), limits(server));
+      place.replaceChildren(facts(server, health), ...models.models.map(modelCard), videos(server), limits(server));
     } catch (error) {
       if (!ending.signal.aborted) place.replaceChildren(trouble(error));
     }
@@ -68,10 +68,18 @@ function modelCard(model) {
       fact('SHA-256', el('code', {}, model.sha256.slice(0, 16))), fact('Labels', model.labels.join(', '))) : null);
 }
 
+function videos({ videos: taken, limits: most }) {
+  if (!taken) return '';
+  return el('section', { class: 'card', 'aria-labelledby': 'videos-title' }, el('h2', { id: 'videos-title' }, 'Videos'),
+    taken.taken
+      ? el('dl', { class: 'facts' }, fact('Upload', bytes(most.video_bytes)), fact('ffmpeg', taken.ffmpeg), fact('Kept in by', taken.isolation))
+      : el('p', {}, `None are taken${taken.reason ? `: ${taken.reason}` : ''}.`));
+}
+
 function limits({ limits: most }) {
   return el('section', { class: 'card', 'aria-labelledby': 'limits-title' }, el('h2', { id: 'limits-title' }, 'Limits'),
     el('dl', { class: 'facts' },
-      fact('Upload', bytes(most.body_bytes)), fact('Jobs that may wait', count(most.queued_jobs)),
+      fact('Upload of features', bytes(most.body_bytes)), fact('Jobs that may wait', count(most.queued_jobs)),
       fact('Uploads that may wait', bytes(most.queued_bytes)), fact('Of one client', many(most.queued_jobs_per_client, 'job')),
       fact('Connections', count(most.connections)),
       fact('Requests a second', most.requests_per_second === null ? 'any number' : count(most.requests_per_second))));

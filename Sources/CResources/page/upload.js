@@ -1,11 +1,12 @@
 // The start: files to be scored, how, and the sample for who has none.
 
 import { Refusal, at, json, submit, token } from './api.js';
-import { announce, bytes, count, el, many, score } from './dom.js';
+import { announce, bytes, clock, count, el, many, score } from './dom.js';
 import { jobTable } from './lists.js';
 import { keepVideo } from './video.js';
 
-const isVideo = (file) => file.type.startsWith('video/') || /\.(mp4|mkv|webm|mov|avi|mpe?g|ts)$/i.test(file.name);
+const isVideo = (file) => file.type.startsWith('video/') || file.type === 'image/gif'
+  || /\.(3gp|avi|flv|gif|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|ogg|ogv|ts|vob|webm|wmv)$/i.test(file.name);
 
 /** Parameters of /score that have a field here; those of segments are also the first cut that is shown. */
 const fields = [
@@ -39,9 +40,10 @@ export function homeView({ trouble }) {
   const priority = el('select', { id: 'option-priority' }, ['normal', 'low', 'high'].map((value) => el('option', { value }, value)));
   const recent = el('div', {}, el('p', { class: 'muted' }, 'Looking…'));
 
+  const takes = el('p', { class: 'muted' }, 'Drop feature files here: .npy, .safetensors, .npz, .zip or .json, a row for every 16 frames.');
   const drop = el('section', { class: 'drop', 'aria-labelledby': 'drop-title' },
     el('h1', { id: 'drop-title' }, 'See what happened in a video'),
-    el('p', { class: 'muted' }, 'Drop feature files here: .npy, .safetensors, .npz, .zip or .json, a row for every 16 frames; or a video, where the server takes videos.'),
+    takes,
     el('div', { class: 'row' }, choose, sample), picker, list, actions, way, said);
   for (const kind of ['dragover', 'dragenter']) {
     drop.addEventListener(kind, (event) => {
@@ -172,9 +174,13 @@ export function homeView({ trouble }) {
   load();
   async function load() {
     try {
-      const [models, page] = await Promise.all([
+      const [models, page, server] = await Promise.all([
         json('/v1/models', { signal: ending.signal }), json('/jobs?limit=8', { signal: ending.signal }),
+        json('/v1/server', { signal: ending.signal }),
       ]);
+      takes.textContent = server.videos?.taken
+        ? `Drop a video here, of up to ${bytes(server.limits.video_bytes)}; or a feature file: .npy, .safetensors, .npz, .zip or .json, a row for every 16 frames.`
+        : `${takes.textContent} This server takes no videos${server.videos?.reason ? `: ${server.videos.reason}` : ''}.`;
       for (const one of models.models.filter((one) => one.state === 'ready')) {
         model.append(el('option', { value: one.name }, `${one.name}${one.default ? ' (default)' : ''}`));
         second.append(el('option', { value: one.name }, one.name));
@@ -201,9 +207,20 @@ function labelled(id, label, hint, input) {
 /** What the server says of features that are only checked. */
 function reports(answer) {
   const all = answer.reports ?? [answer];
-  return el('div', { class: 'layout', role: 'status' }, all.map((report) =>
-    el('div', { class: report.warnings.length ? 'notice' : 'notice' },
+  return el('div', { class: 'layout', role: 'status' }, all.map((report) => (report.kind === 'video' ? videoReport(report) :
+    el('div', { class: 'notice' },
       el('strong', {}, `${report.name ? `${report.name}: ` : ''}${report.warnings.length ? 'can be scored, but looks wrong' : 'looks right'}`),
       el('span', {}, `${many(report.rows, 'row')} of ${report.width}, ${report.dtype}; norms ${score(report.row_norm.min)} to ${score(report.row_norm.max)}, mean ${score(report.row_norm.mean)}; ${many(report.repeated_rows, 'repeated row')}, ${many(report.zero_rows, 'zero row')}.`),
-      report.warnings.map((warning) => el('p', {}, warning)))));
+      report.warnings.map((warning) => el('p', {}, warning))))));
+}
+
+function videoReport(report) {
+  const facts = [
+    report.container, report.codec, report.frame_rate ? `${Number(report.frame_rate.toFixed(3))} frames a second` : null,
+    report.duration_seconds ? clock(report.duration_seconds) : null,
+    report.expected_frames ? many(report.expected_frames, 'frame') : null, bytes(report.bytes),
+  ];
+  return el('div', { class: 'notice' },
+    el('strong', {}, `${report.name ? `${report.name}: ` : ''}can be decoded`), el('span', {}, `${facts.filter(Boolean).join(', ')}.`),
+    report.expected_frames !== null && report.expected_frames < 16 ? el('p', {}, 'It has fewer frames than the 16 of a row, and is scored only where its tail is kept.') : null);
 }

@@ -31,8 +31,13 @@ public struct FeatureAudit: Equatable, Sendable {
     /// Looks at a list and at the headers of its feature files.
     ///
     /// - Parameters:
+    ///   - list: the rows
+    ///   - classes: those of each row, by their indexes
+    ///   - spelling: how the lists write labels
+    ///   - folder: where the features are
     ///   - width: d of the features; unknown where it is nil, and then the rows must be of one width
     ///   - source: what has this width
+    ///   - purpose: what the list is for
     ///   - isThorough: whether the features are read too, to find what is not finite
     public init(
         _ list: VideoList, classes: [[Int]], spelling: LabelSpelling, in folder: FeatureFolder, width: Int?,

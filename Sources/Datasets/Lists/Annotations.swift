@@ -56,6 +56,8 @@ public struct Annotations: Equatable, Sendable {
     /// `video,label,start,end`.
     ///
     /// - Parameters:
+    ///   - path: the file
+    ///   - spelling: how the lists write labels
     ///   - framesPerSecond: needed where the table has seconds
     ///   - inSeconds: whether its plain numbers are seconds
     public init(

@@ -15,7 +15,10 @@ public struct ListSummary: Equatable, Sendable {
 
     /// Counts.
     ///
-    /// - Parameter classes: those of each row, by their indexes
+    /// - Parameters:
+    ///   - list: the rows
+    ///   - classes: those of each row, by their indexes
+    ///   - spelling: how the lists write labels
     public init(_ list: VideoList, classes: [[Int]], spelling: LabelSpelling) {
         var rows: [ByteText: Int] = [:]
         var crops = Set<Int>()

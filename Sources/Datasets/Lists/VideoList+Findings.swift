@@ -11,7 +11,10 @@ public enum ListPurpose: Equatable, Sendable {
 extension VideoList {
     /// What is wrong or doubtful in the list itself, whatever its files hold.
     ///
-    /// - Parameter classes: those of each row, by their indexes
+    /// - Parameters:
+    ///   - classes: those of each row, by their indexes
+    ///   - summary: what was counted of the list
+    ///   - purpose: what the list is for
     public func findings(classes: [[Int]], _ summary: ListSummary, for purpose: ListPurpose) -> [Finding] {
         var (findings, hasCrops) = repeated(classes: classes)
         if purpose == .testing, hasCrops {

@@ -59,7 +59,9 @@ public struct VideoList: Equatable, Sendable {
 
     /// Rows that are there already.
     ///
-    /// - Parameter path: where they come from, for messages
+    /// - Parameters:
+    ///   - path: where they come from, for messages
+    ///   - rows: the rows
     public init(path: String, rows: [Row]) {
         self.path = path
         self.rows = rows

@@ -25,7 +25,13 @@ public struct EvaluatedVideo: Sendable, Equatable {
 
     /// Takes a video's logits and its annotations.
     ///
-    /// - Parameter kind: of the model that the logits are of
+    /// - Parameters:
+    ///   - name: the video
+    ///   - labels: indexes of its classes
+    ///   - logits: [T] and [T, K]
+    ///   - classes: all labels, the normal one first
+    ///   - kind: of the model that the logits are of
+    ///   - intervals: where events are, in frames
     public init(
         name: String, labels: [Int], logits: Logits, classes: [String], kind: ModelKind = .vadCLIP,
         intervals: [AnnotatedInterval]

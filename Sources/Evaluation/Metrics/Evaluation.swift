@@ -18,8 +18,11 @@ public struct Evaluation: Sendable {
 
     /// Measures.
     ///
-    /// - Parameter normalTruth: whether the normal class has ground truth in the detection mAP, a normal video as a whole;
-    ///   so it is in XD-Violence, and not in UCF-Crime, where the normal class counts 0
+    /// - Parameters:
+    ///   - videos: those that are measured
+    ///   - classes: all labels, the normal one first
+    ///   - normalTruth: whether the normal class has ground truth in the detection mAP, a normal video as a whole;
+    ///     so it is in XD-Violence, and not in UCF-Crime, where the normal class counts 0
     public init(_ videos: [EvaluatedVideo], classes: [String], normalTruth: Bool) {
         self.videos = videos
         self.classes = classes

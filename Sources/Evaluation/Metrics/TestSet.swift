@@ -31,7 +31,11 @@ public struct TestSet: Sendable {
 
     /// Joins a list and annotations.
     ///
-    /// - Parameter crop: the one crop whose rows are taken; all rows where it is nil
+    /// - Parameters:
+    ///   - list: the rows
+    ///   - annotations: where events are
+    ///   - spelling: how the lists write labels
+    ///   - crop: the one crop whose rows are taken; all rows where it is nil
     public init(
         _ list: VideoList, annotations: Annotations, spelling: LabelSpelling, crop: Int? = nil
     ) throws(DatasetError) {
@@ -87,7 +91,9 @@ public struct TestSet: Sendable {
     /// The videos with logits that are there already, NAME.npy of [T, 1 + K]: the coarse logit, then the fine ones.
     ///
     /// - Parameters:
+    ///   - folder: where the logits are
     ///   - kind: of the model that they are of
+    ///   - threads: those that read
     ///   - seen: told of each video's logits, from any thread and in any order
     public func evaluated(
         logits folder: FeatureFolder, kind: ModelKind = .vadCLIP, threads: Int,
@@ -103,7 +109,10 @@ public struct TestSet: Sendable {
     /// The videos scored by a model, on so many threads.
     ///
     /// - Parameters:
+    ///   - model: the model
+    ///   - features: what the A-Branch compares with
     ///   - files: the feature file of each video
+    ///   - threads: those that read
     ///   - seen: told of each video's file and features, from any thread and in any order
     public func evaluated(
         by model: Model, classes features: ClassFeatures, files: [String], threads: Int,

@@ -118,7 +118,9 @@ public struct RawFloatDecoder: ArrayDecoder {
     private var collector: FloatCollector
     private var failure: ArrayDecodingError?
 
-    /// - Parameter width: numbers a row, at least 1
+    /// - Parameters:
+    ///   - width: numbers a row, at least 1
+    ///   - limits: what may be asked of memory
     public init(width: Int, limits: ArrayLimits = ArrayLimits()) {
         precondition(width > 0 && width <= 1 << 30, "a row has at least one number")
         self.width = width

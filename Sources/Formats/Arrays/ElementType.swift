@@ -73,6 +73,7 @@ extension ElementType {
     ///
     /// - Parameters:
     ///   - bytes: whole elements; bytes past the last whole element are ignored, no alignment is needed
+    ///   - order: in which the bytes of an element are
     ///   - output: room for at least `bytes.count / byteSize` floats; only those are initialised
     public func convert(
         _ bytes: UnsafeRawBufferPointer, _ order: ByteOrder = .little, into output: UnsafeMutableBufferPointer<Float>

@@ -11,7 +11,7 @@ public struct ForeignFormat: Equatable, Sendable {
     }
 
     static let hdf5 = ForeignFormat("an HDF5 file", inPython("h5py.File(FILE)['features'][()]"))
-    static let matlab = ForeignFormat("a MATLAB file", inPython("scipy.io.loadmat(FILE)['features']"))
+    package static let matlab = ForeignFormat("a MATLAB file", inPython("scipy.io.loadmat(FILE)['features']"))
     static let newMatlab = ForeignFormat(
         "a MATLAB 7.3 file, which is HDF5", inPython("h5py.File(FILE)['features'][()].T"))
     static let netCDF = ForeignFormat("a NetCDF file", inPython("netCDF4.Dataset(FILE)['features'][:]"))
@@ -20,7 +20,7 @@ public struct ForeignFormat: Equatable, Sendable {
     static let arrow = ForeignFormat("an Arrow file", inPython("pandas.read_feather(FILE).to_numpy('float32')"))
     static let arrowStream = ForeignFormat(
         "an Arrow stream", inPython("pyarrow.ipc.open_stream(FILE).read_pandas().to_numpy('float32')"))
-    static let table = ForeignFormat(
+    package static let table = ForeignFormat(
         "a table in text (CSV)", inPython("numpy.loadtxt(FILE, delimiter=',', dtype='float32')"))
     static let text = ForeignFormat("a text", "features are an .npy, .npz or safetensors file, JSON, or float32 rows")
     static let pickle = ForeignFormat(
@@ -69,13 +69,23 @@ public struct ForeignFormat: Equatable, Sendable {
     static let portableMap = ForeignFormat(
         "an image (PPM)", "make features of it by vigil extract, a row of CLIP ViT-B/16 for every 16 frames of a video")
 
-    static func image(_ name: String) -> ForeignFormat { ForeignFormat("an image (\(name))", ofVideo) }
-    static func video(_ name: String) -> ForeignFormat { ForeignFormat("a video (\(name))", ofVideo) }
+    static func image(_ name: String) -> ForeignFormat {
+        ForeignFormat(
+            "an image (\(name))",
+            name == "GIF" ? asVideo : "expected a video, or features: a row for every 16 frames of one")
+    }
+    static func video(_ name: String) -> ForeignFormat {
+        ForeignFormat(
+            "a video (\(name))",
+            ["FLV", "WMV"].contains(name) ? "ffmpeg -i FILE -c copy FILE.mp4 makes one to score" : asVideo)
+    }
     static func packed(_ name: String) -> ForeignFormat {
         ForeignFormat("an archive or file packed by \(name)", unpack)
     }
 
     private static let unpack = "unpack it first"
+    private static let asVideo =
+        "it is scored as it is by vigil score, and over HTTP in a form's field 'video' or as a body of video/mp4"
     private static let ofVideo = "extract features first, a row of CLIP ViT-B/16 for every 16 frames of a video"
 
     private static func inPython(_ array: String) -> String {

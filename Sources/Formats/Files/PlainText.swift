@@ -85,19 +85,20 @@ enum PlainText {
         bytes.has([0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
     }
 
-    /// Whether a text begins with a line of several numbers, behind a line of titles where there is one.
+    /// Whether a text begins with a line of several numbers, behind a line of titles where there is one. The front may be cut
+    /// inside of one, of which there is then a sign, or nothing but its letters.
     static func isTable(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let lines = withoutMark(bytes).split(maxSplits: 2) { $0 == 0x0A || $0 == 0x0D }
-        return lines.prefix(2).contains(where: isRow)
+        let isEnd = { (byte: UInt8) in byte == 0x0A || byte == 0x0D }
+        let lines = withoutMark(bytes).split(maxSplits: 2, whereSeparator: isEnd)
+        return lines.prefix(2).contains { line in isRow(line, isCut: line.endIndex == bytes.endIndex) }
     }
 
-    private static func isRow(_ line: Slice<UnsafeRawBufferPointer>) -> Bool {
-        let fields = line.split { ",;\t \"'".utf8.contains($0) }
-        guard fields.count >= 2 else { return false }
-        return fields.allSatisfy { field in
-            field.allSatisfy { "0123456789+-.eEnNaAiIfF".utf8.contains($0) }
-                && field.contains { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        }
+    private static func isRow(_ line: Slice<UnsafeRawBufferPointer>, isCut: Bool) -> Bool {
+        var fields = line.split { ",;\t \"'".utf8.contains($0) }
+        guard fields.allSatisfy({ $0.allSatisfy { "0123456789+-.eEnNaAiIfF".utf8.contains($0) } }) else { return false }
+        if isCut, fields.count > 2 { fields.removeLast() }
+        return fields.count >= 2
+            && fields.allSatisfy { $0.contains { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } }
     }
 
     /// The front may be cut inside of a character.

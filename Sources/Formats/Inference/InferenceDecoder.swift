@@ -28,8 +28,10 @@ public struct InferenceDecoder {
     /// A decoder that has seen nothing.
     ///
     /// - Parameters:
+    ///   - signature: what the model takes
     ///   - headerBytes: how long the JSON is, where the client says that; nil where all is JSON
     ///   - totalBytes: how long the whole is, where that is known
+    ///   - limits: what may be asked of memory
     public init(
         _ signature: InferenceSignature, headerBytes: Int?, totalBytes: Int? = nil, limits: ArrayLimits = ArrayLimits()
     ) {

@@ -57,6 +57,7 @@ public struct FeatureJSONDecoder: ArrayDecoder {
     /// A decoder that has seen nothing.
     ///
     /// - Parameters:
+    ///   - limits: what may be asked of memory
     ///   - width: numbers a row; where it is known, rows far beyond it are refused before they have ended
     ///   - keepsMembers: whether what stands beside `features` is wanted
     ///   - defersFaults: whether it is an error only later, or none, if there is too much of that

@@ -63,7 +63,9 @@ public struct SafetensorsFile: Sendable {
 
     /// The tensor's elements as float32, row-major.
     ///
-    /// - Parameter shape: the shape it must have; any where nil
+    /// - Parameters:
+    ///   - name: the tensor
+    ///   - shape: the shape it must have; any where nil
     public func floats(_ name: String, shape: [Int]? = nil) throws(SafetensorsError) -> [Float] {
         guard let tensor = tensor(named: name) else { throw .missing(name: name) }
         if let shape, shape != tensor.shape { throw .shape(name: name, expected: shape, found: tensor.shape) }

@@ -12,7 +12,11 @@ public struct SafetensorsWriter {
         let shape: [Int]
         let provider: (Sink) throws -> Void
 
-        /// - Parameter provider: gives the sink exactly the bytes that type and shape need, little-endian, row-major
+        /// - Parameters:
+        ///   - name: the tensor
+        ///   - elementType: of what is written
+        ///   - shape: of the tensor
+        ///   - provider: gives the sink exactly the bytes that type and shape need, little-endian, row-major
         public init(
             name: String, elementType: ElementType, shape: [Int], provider: @escaping (Sink) throws -> Void
         ) {
@@ -40,7 +44,8 @@ public struct SafetensorsWriter {
         }
     }
 
-    private let header: [UInt8]
+    /// What the file begins with: its tensors' bytes follow, in their order.
+    public let header: [UInt8]
     private let tensors: [Tensor]
     private let sizes: [Int]
 
@@ -79,7 +84,9 @@ public struct SafetensorsWriter {
     ///
     /// Throws `FileError`, `SafetensorsError` where a provider gave too many or too few bytes, or the provider's error.
     ///
-    /// - Parameter check: is given the path of the finished file before it takes its name; where it throws, no file is left
+    /// - Parameters:
+    ///   - path: the file
+    ///   - check: is given the path of the finished file before it takes its name; where it throws, no file is left
     public func write(to path: String, check: (String) throws -> Void = { _ in }) throws {
         var file = try AtomicFile(path: path)
         try file.write(header)

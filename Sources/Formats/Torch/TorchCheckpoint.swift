@@ -26,6 +26,8 @@ public struct TorchCheckpoint: Sendable {
     /// Reads and checks the archive's directory and the description of the tensors.
     ///
     /// - Parameters:
+    ///   - file: the archive
+    ///   - limits: what may be asked of memory
     ///   - mark: the end of a name that the wanted weights have, which tells them from others beside them
     ///   - container: the keys, joined by dots, of the container to take; the usual one where there is none
     public init(
@@ -89,7 +91,9 @@ extension TorchCheckpoint {
     /// A storage that is stored plainly is read from the mapping, and its checksum verified the first time. A deflated
     /// one is unpacked for this call and dropped after it, so that no more than one is ever in memory.
     ///
-    /// - Parameter shape: the shape it must have; any where nil
+    /// - Parameters:
+    ///   - name: the tensor
+    ///   - shape: the shape it must have; any where nil
     public func floats(_ name: String, shape: [Int]? = nil) throws(CheckpointError) -> [Float] {
         guard let tensor = tensor(named: name) else {
             if let reason = unread[name] { throw .tensor(name: name, reason: reason) }

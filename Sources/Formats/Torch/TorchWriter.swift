@@ -13,7 +13,10 @@ public struct TorchWriter {
         let shape: [Int]
         let values: () throws -> [Float]
 
-        /// - Parameter values: the elements, row-major, computed when it is their turn
+        /// - Parameters:
+        ///   - name: the tensor
+        ///   - shape: of the tensor
+        ///   - values: the elements, row-major, computed when it is their turn
         public init(name: String, shape: [Int], values: @escaping () throws -> [Float]) {
             self.name = name
             self.shape = shape

@@ -33,7 +33,12 @@ public struct ZipArchive: Sendable {
     ///
     /// Stored bytes are those of the mapping, with no copy; deflated ones live for the length of the call.
     ///
-    /// - Parameter isVerified: true where the caller has had the same stored entry verified before
+    /// - Parameters:
+    ///   - entry: one of the directory
+    ///   - limit: bytes that the entry may have unpacked
+    ///   - isVerified: true where the caller has had the same stored entry verified before
+    ///   - wrap: makes an error of the caller's kind
+    ///   - body: is given the bytes, which live as long as it runs
     public func withContents<R, E: Error>(
         of entry: ZipEntry, limit: Int, isVerified: Bool = false, wrap: (ZipError) -> E,
         _ body: (UnsafeRawBufferPointer) throws(E) -> R

@@ -36,7 +36,9 @@ public final class ByteSource {
 
     /// A file.
     ///
-    /// - Parameter takesPipes: whether it may be a pipe, whose writer is waited for
+    /// - Parameters:
+    ///   - path: the file
+    ///   - takesPipes: whether it may be a pipe, whose writer is waited for
     public convenience init(opening path: String, takesPipes: Bool = false) throws(FileError) {
         var status = stat()
         let waits = takesPipes && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
@@ -68,7 +70,10 @@ public final class ByteSource {
 
     /// What has come through a pipe until now, and then all that still comes.
     ///
-    /// - Parameter isClosed: whether the descriptor is closed in the end
+    /// - Parameters:
+    ///   - front: what has come already
+    ///   - descriptor: the pipe
+    ///   - isClosed: whether the descriptor is closed in the end
     public convenience init(_ front: MappedFile, then descriptor: CInt, isClosed: Bool) {
         var at = 0
         self.init(

@@ -25,7 +25,9 @@ public final class PacedFrames: FrameSource {
     /// How it went until now.
     public private(set) var pace = Pace()
 
-    /// - Parameter rate: frames a second of a source that knows no times
+    /// - Parameters:
+    ///   - source: the frames
+    ///   - rate: frames a second of a source that knows no times
     public convenience init(_ source: any FrameSource, rate: Double) {
         self.init(source, rate: rate, clock: { .now }, sleep: Self.sleep)
     }

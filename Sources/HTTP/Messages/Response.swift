@@ -56,6 +56,7 @@ public struct ResponseWriter: Sendable {
     /// A writer on any sink, also for tests of handlers.
     ///
     /// - Parameters:
+    ///   - send: writes bytes of the body
     ///   - listen: takes what is to be called once the client has ended its side.
     ///   - end: called to give up on the client.
     public init(

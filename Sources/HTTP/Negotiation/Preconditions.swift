@@ -30,7 +30,9 @@ public struct Preconditions: Sendable {
 
     /// Evaluates them in the order of RFC 9110, 13.2.2.
     ///
-    /// - Parameter tags: those of the resource's current representations, nil where there is no representation.
+    /// - Parameters:
+    ///   - method: the request's
+    ///   - tags: those of the resource's current representations, nil where there is no representation.
     public func outcome(of method: HTTPRequest.Method, on tags: [EntityTag]?) -> Outcome {
         if let ifMatch {
             guard let tags, Self.isAny(ifMatch) || tags.contains(where: { $0.matches(ifMatch: ifMatch) }) else {

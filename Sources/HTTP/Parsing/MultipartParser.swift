@@ -28,13 +28,17 @@ public struct MultipartParser: Sendable {
     private var parts = 0
     private var surroundingBytes = 0
 
-    /// - Parameter contentType: the request's, with the boundary.
+    /// - Parameters:
+    ///   - contentType: the request's, with the boundary.
+    ///   - limits: of parts and of their heads
     public init(contentType: MediaType, limits: MultipartLimits = MultipartLimits()) throws(MultipartError) {
         guard contentType.type == "multipart", let boundary = contentType["boundary"] else { throw .invalidBoundary }
         try self.init(boundary: boundary, limits: limits)
     }
 
-    /// - Parameter boundary: 1 to 70 characters.
+    /// - Parameters:
+    ///   - boundary: 1 to 70 characters.
+    ///   - limits: of parts and of their heads
     public init(boundary: String, limits: MultipartLimits = MultipartLimits()) throws(MultipartError) {
         let bytes = Array(boundary.utf8)
         let isAllowed = bytes.allSatisfy { (0x20...0x7E).contains($0) && $0 != ASCII.quote }

@@ -67,11 +67,13 @@ public struct Router: Sendable {
     /// mistakes in the program and trap.
     ///
     /// - Parameters:
+    ///   - method: the request's
     ///   - pattern: a path whose segments are text, or a name in braces that any one segment fits.
     ///   - bodyLimit: the largest body in bytes, for handlers that read it.
     ///   - bodyHint: a sentence that tells whose body is larger what can be done about the limit.
     ///   - bodyShortage: what is short then, where the limit is one of what the server has.
     ///   - endsWithInput: whether a client that ends its side has gone, as ``Route/endsWithInput``.
+    ///   - handler: answers
     public mutating func on(
         _ method: HTTPRequest.Method, _ pattern: String, bodyLimit: Int? = nil, bodyHint: String? = nil,
         bodyShortage: String? = nil, endsWithInput: Bool = false,

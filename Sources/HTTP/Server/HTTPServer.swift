@@ -20,9 +20,11 @@ public final class HTTPServer: Sendable {
     private let life = Mutex(Life.created)
 
     /// - Parameters:
+    ///   - configuration: where it listens, and its limits
     ///   - router: who answers what.
     ///   - problemRenderer: makes the answer to a request that was refused here or by a handler's `HTTPProblem`; the
     ///     problem's own fields are added where it leaves them out. Called on event loops, it must not block.
+    ///   - logger: is told what is unusual
     ///   - gate: lets requests in before they are routed; without one, every request is.
     ///   - observer: told of each answer once it is complete or interrupted. Called on event loops, it must not block.
     ///   - tracer: gives requests their place in a trace; without one they keep that which they come from.

@@ -28,7 +28,9 @@ extension Backlog {
 
     /// Queues jobs of one client, which are committed when this returns; or finds those that answer for them.
     ///
-    /// - Parameter reservation: the place that was kept for them; it is used up, also when they are refused.
+    /// - Parameters:
+    ///   - submission: the jobs and what they hold
+    ///   - reservation: the place that was kept for them; it is used up, also when they are refused.
     /// - Throws: `backlogFull`, `bytesFull`, `shareFull`, `tooLarge`, `draining`, or what the store says.
     public func submit(
         _ submission: Submission, using reservation: Reservation? = nil
@@ -90,18 +92,6 @@ extension Backlog.State {
             isOfBytes ? .bytesFull(retryAfterSeconds: seconds) : .backlogFull(retryAfterSeconds: seconds)
         case .ofClient: .shareFull(retryAfterSeconds: seconds)
         }
-    }
-
-    /// The seconds until so much has left the queue that the jobs fit, at the measured rate; at least 1, and at most the
-    /// ten minutes after which a guess is worth nothing. A client's own jobs take turns with those of the others.
-    func retryAfterSeconds(_ shortage: QueueLedger.Shortage) -> Int {
-        let parts =
-            switch shortage {
-            case .ofAll(let parts, _): parts
-            case .ofClient(let parts): parts * Double(max(ledger.queueing, 1))
-            }
-        guard let seconds = rate.seconds(parts: parts) else { return 1 }
-        return Int(min(max(seconds.rounded(.up), 1), 600))
     }
 }
 

@@ -49,7 +49,7 @@ public enum CallbackVerdict: Sendable, Equatable {
     case settled
     /// It is tried again after this time.
     case retry(after: Duration)
-    /// Nobody tried: it is due again in ``soon``.
+    /// Nobody tried: it is due again in `soon`.
     case untried
 
     /// How long a note waits that was taken and not tried.

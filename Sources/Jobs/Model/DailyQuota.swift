@@ -100,7 +100,8 @@ extension Account {
             }
         }
         return try charged(
-            usage, jobs: submission.jobs.count, bytes: sum { $0.billedBytes }, units: sum { $0.units }, at: wall)
+            usage, jobs: submission.jobs.count, bytes: sum { $0.billedBytes + $0.bytesElsewhere },
+            units: sum { $0.units }, at: wall)
     }
 }
 

@@ -57,7 +57,9 @@ public struct Job: Sendable, Equatable {
     public var queuePosition: Int?
     /// The parts that will be done before this job's own last one; nil once it has ended, and while nobody can claim it.
     public var partsAhead: Int?
-    /// The seconds until its end at the measured rate; nil once it has ended, and while no rate has been measured or nobody
+    /// The parts of the queued jobs that are claimed before it.
+    package var partsBefore = 0
+    /// The seconds until its end, by what those before it need; nil once it has ended, and while they can't be told or nobody
     /// can claim it.
     ///
     /// The ``Backlog`` fills it in; a store leaves it nil.
@@ -208,11 +210,14 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public let reason: String
     /// A sentence for people.
     public let detail: String
+    /// Whether the next attempt may well come to something: then it is the job's end after the last one alone.
+    public let isPassing: Bool
 
     /// A failure that programs know as `reason` and people as `detail`.
-    public init(reason: String, detail: String) {
+    public init(reason: String, detail: String, isPassing: Bool = false) {
         self.reason = reason
         self.detail = detail
+        self.isPassing = isPassing
     }
 
     /// What was wrong, in a sentence.
@@ -234,6 +239,13 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
         JobFailure(
             reason: "out-of-attempts",
             detail: "The job was begun \(attempts) times and its worker was lost each time.")
+    }
+
+    /// The failure of a job that came to no end as often as it may be tried, the last time for a reason that is no fault of its own.
+    static func outOfAttempts(_ attempts: Int, because reason: String) -> JobFailure {
+        JobFailure(
+            reason: "out-of-attempts",
+            detail: "The job was begun \(attempts) times and came to no end; the last time: \(reason)")
     }
 }
 

@@ -1,6 +1,6 @@
 /// A job's name: a ULID, 48 bits of milliseconds and 80 random bits.
 ///
-/// IDs sort by the time of their making, within a millisecond too (see ``JobIDGenerator``), so "newest first" is an
+/// IDs sort by the time of their making, within a millisecond too (see `JobIDGenerator`), so "newest first" is an
 /// order of IDs and a page of a listing begins after an ID.
 public struct JobID: Hashable, Sendable {
     /// The milliseconds (48 bits), then the first 16 random bits.

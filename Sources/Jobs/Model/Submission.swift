@@ -130,6 +130,8 @@ public struct NewJob: Sendable {
     public var parts: Int
     /// Which of how many jobs it is that have its input.
     fileprivate var share = (number: 0, of: 1)
+    /// Bytes that came with it and are kept elsewhere than in the queue: they count in the quotas of accounts alone.
+    public var bytesElsewhere = 0
     /// How much it is, in what the quotas of accounts count beside jobs and bytes.
     public var units = 0
     /// How many bytes its output may take; the store keeps so much room for it.

@@ -2,7 +2,7 @@ import Platform
 
 /// A time of day as people read it: milliseconds since the beginning of 1970, UTC.
 ///
-/// It may jump; what has to last a certain time goes by ``MonotonicTime``.
+/// It may jump; what has to last a certain time goes by `MonotonicTime`.
 public struct WallTime: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     public let milliseconds: Int64

@@ -91,6 +91,9 @@ public final class ClaimedJob: Sendable {
     public let parts: Int
     /// What it was billed for of its input when it was claimed.
     let billedBytes: Int
+    /// Whether it ran when a process ended, which it may have ended: it is worked on alone, until it has ended or, where it is
+    /// long, has gone on.
+    public let isSuspect: Bool
     /// When it is too late to begin with it.
     public let overdueAt: MonotonicTime?
     /// How long it was in the store when it was claimed.
@@ -114,6 +117,7 @@ public final class ClaimedJob: Sendable {
         model = record.job.modelID
         parts = record.job.parts
         billedBytes = record.job.inputBytes
+        isSuspect = record.isSuspect
         overdueAt = record.overdueAt
         waited = now - record.insertedAt
     }
@@ -148,6 +152,9 @@ public enum Release: Sendable, Equatable {
     case unspent
     /// The worker was lost; the attempt counts, and after the last one the job has failed.
     case lost
+    /// What worked on it could not go on, for a reason that may be none the next time: the attempt counts, and after the last one the
+    /// job has failed for it.
+    case interrupted(String)
 }
 
 /// What came of cancelling a job; each case carries the job as it is now.

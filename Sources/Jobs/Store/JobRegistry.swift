@@ -22,6 +22,7 @@ struct JobRegistry: Sendable {
     private var names: [JobID: Names] = [:]
     var callbacks = CallbackTable()
     var alerts = AlertTable()
+    var remarks = RemarkShelf()
 
     init() {}
 
@@ -67,6 +68,7 @@ struct JobRegistry: Sendable {
     mutating func forget(_ id: JobID) {
         callbacks.remove(id)
         alerts.remove(id)
+        remarks.remove(id)
         guard let names = names.removeValue(forKey: id) else { return }
         if let key = names.reuseKey, succeeded[key] == id { succeeded[key] = nil }
         if let batch = names.batch { forget(id, of: batch) }

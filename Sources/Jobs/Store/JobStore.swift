@@ -12,7 +12,7 @@ import Platform
 /// - A job runs at least once and has exactly one outcome.
 ///
 /// A store may be shared by processes: nothing here is synchronous, and time limits go by the store's own clock.
-public protocol JobStore: Sendable {
+public protocol JobStore: AlertBooks, Sendable {
     /// What the store is, for health checks and logs.
     var summary: String { get }
 
@@ -110,16 +110,35 @@ public protocol JobStore: Sendable {
 
     /// What the job came to; nil unless it succeeded and is still there.
     ///
-    /// - Parameter fetching: from now on it counts as fetched, and may be given up when room is needed
+    /// - Parameters:
+    ///   - id: the job
+    ///   - fetching: from now on it counts as fetched, and may be given up when room is needed
     /// - Throws: `damaged` where it is not what was stored
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
+
+    /// What a job is about: while it has not ended, and for as long after that as inputs are kept; nil where it is not stored.
+    ///
+    /// - Throws: `damaged` where it is not what was stored
+    func input(of job: Job) async throws(JobStoreError) -> JobBody?
+
+    /// What was put beside the job; nil where nothing was, or there is no such job.
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks?
+
+    /// Puts bytes beside a job that has ended, in the place of those of this revision; 0 stands for none. They go with the
+    /// job.
+    ///
+    /// - Throws: `full` where there is no room for them
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome
 
     /// Counts an output that was read without ``output(_:fetching:)``'s `fetching` as fetched.
     func noteFetched(_ id: JobID) async
 
     /// Up to `limit` jobs, newest first.
     ///
-    /// - Parameter cursor: the last job of the page before; it need not be there any more.
+    /// - Parameters:
+    ///   - filter: which jobs
+    ///   - limit: how many a page has
+    ///   - cursor: the last job of the page before; it need not be there any more.
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job]
 
     /// The batch with its jobs that are still known; nil if there is none.
@@ -131,22 +150,6 @@ public protocol JobStore: Sendable {
 
     /// Says what came of trying to deliver a note that was taken.
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError)
-
-    /// Up to `limit` notes of jobs that a place has to be told of and whose time has come, oldest first. Each counts as tried,
-    /// and is nobody else's for a while; nothing is committed where there is none.
-    func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote]
-
-    /// Says what came of telling a place of a job.
-    func settleAlert(of job: JobID, for place: String, _ verdict: CallbackVerdict) async throws(JobStoreError)
-
-    /// How far a place has been told of a job, as whoever tells has written it; nil where nothing was.
-    func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]?
-
-    /// Writes how far a place has been told of a job; nothing where there is no job that runs, and no note of one.
-    func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError)
-
-    /// How many notes of jobs wait to be told to places, as it is kept count of; nil where nobody counts.
-    var waitingAlerts: Int? { get }
 
     /// Throws what inserting even the smallest job would throw: `full`, or `unavailable`.
     func checkWritable() async throws(JobStoreError)
@@ -216,13 +219,14 @@ extension JobStore {
     /// Nobody needs them.
     public var models: (any ModelKeeper)? { nil }
 
+    /// Nobody keeps it.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? { nil }
+
     /// It has no disk.
     public var room: StoreRoom? { nil }
 
     /// Nobody counts.
     public var waitingCallbacks: Int? { nil }
-    /// Nobody counts.
-    public var waitingAlerts: Int? { nil }
 
     /// None is.
     public func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { nil }
@@ -272,44 +276,6 @@ public protocol WorkLog: Sendable {
     func end(worker: Int)
 }
 
-/// Which jobs a listing has.
-public struct JobFilter: Sendable, Equatable {
-    /// Those of this status.
-    public var status: JobStatus?
-    /// Those of this batch.
-    public var batch: BatchID?
-    /// Those of this client.
-    public var client: String?
-    /// Those of this owner.
-    public var owner: String?
-    /// Those that were accepted for a model of this name.
-    public var model: String?
-    /// Those that were accepted for a model whose SHA-256 begins so, in small letters.
-    public var modelDigits: String?
-    /// Those made at this time or later.
-    public var from: WallTime?
-    /// Those made before this time.
-    public var until: WallTime?
-
-    /// All jobs, or those of one status.
-    public init(status: JobStatus? = nil) {
-        self.status = status
-    }
-
-    /// Whether the job is one of them.
-    package func admits(_ job: Job) -> Bool {
-        if let status, job.status != status { return false }
-        if let batch, job.batch != batch { return false }
-        if let client, !job.client.hasBytes(of: client) { return false }
-        if let owner, job.owner?.hasBytes(of: owner) != true { return false }
-        if let model, !job.model.hasBytes(of: model) { return false }
-        if let modelDigits, job.modelSHA256?.begins(with: modelDigits) != true { return false }
-        if let from, job.createdAt < from { return false }
-        if let until, job.createdAt >= until { return false }
-        return true
-    }
-}
-
 /// How many jobs a store holds, and how much.
 public struct JobCounts: Sendable, Equatable {
     /// Jobs waiting for a worker, or for their model.
@@ -339,9 +305,17 @@ public struct JobCounts: Sendable, Equatable {
         public var bytes = 0
         /// Their parts.
         public var parts = 0
+        /// How many of them are long.
+        public var long = 0
+        /// The parts of those.
+        public var longParts = 0
 
         /// Counts in a job.
         mutating func add(bytes: Int, parts: Int) {
+            if ClaimLimit.isLong(parts: parts) {
+                long += 1
+                longParts += parts
+            }
             jobs += 1
             self.bytes += bytes
             self.parts += parts

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Jobs in memory: as lasting as the process.
 ///
-/// A lock around a ``JobTable``. It is held for as long as one step of the table takes, never across a suspension.
+/// A lock around a `JobTable`. It is held for as long as one step of the table takes, never across a suspension.
 public final class MemoryJobStore: JobStore {
     /// How long and how much is kept.
     public struct Settings: Sendable {
@@ -39,12 +39,17 @@ public final class MemoryJobStore: JobStore {
 
     /// How long a claim lasts that nobody renews.
     public let lease: Duration
+    /// How many bytes may be put beside jobs.
+    let remarkBudgetBytes: Int
     private let clock: any JobClock
     private let state: Mutex<State>
 
     /// An empty store.
     ///
-    /// - Parameter random: where IDs and tokens come from.
+    /// - Parameters:
+    ///   - settings: what can be chosen
+    ///   - clock: both times
+    ///   - random: where IDs and tokens come from.
     public init(
         settings: Settings = Settings(),
         clock: any JobClock = SystemClock(),
@@ -56,6 +61,7 @@ public final class MemoryJobStore: JobStore {
                 resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
                 attempts: settings.attempts, lease: settings.lease))
         lease = settings.lease
+        remarkBudgetBytes = settings.resultBudgetBytes / 8
         state = Mutex(State(table: table, random: random))
     }
 
@@ -174,6 +180,11 @@ public final class MemoryJobStore: JobStore {
         }
     }
 
+    /// What a job is about that has not ended.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? {
+        step { state, _, _ in state.table.records[job.id]?.input }
+    }
+
     /// The output may be given up from now on.
     public func noteFetched(_ id: JobID) async {
         step { state, _, _ in
@@ -281,7 +292,7 @@ public final class MemoryJobStore: JobStore {
     }
 
     /// One step of the table at the time it is now. What has expired is gone before.
-    private func step<Value: Sendable>(
+    func step<Value: Sendable>(
         _ body: (inout State, WallTime, MonotonicTime) -> Value
     ) -> Value {
         state.withLock { state in

@@ -7,7 +7,9 @@ public protocol ModelKeeper: Sendable {
     /// still has it. It may take a
     /// while.
     ///
-    /// - Parameter copy: puts it at a path, whole or not at all
+    /// - Parameters:
+    ///   - sha256: the model file's digest
+    ///   - copy: puts it at a path, whole or not at all
     func keep(_ sha256: String, by copy: (_ path: String) throws(FileError) -> Void) throws(FileError)
 
     /// The folder whose disk they are on.

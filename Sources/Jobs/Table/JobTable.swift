@@ -47,6 +47,10 @@ package struct JobTable: Sendable {
     package internal(set) var served: Served
     /// The queued jobs of models that are served, in the order of claiming.
     var ready: JobLanes
+    /// The suspects that are tried: nothing else is claimed until each has ended or gone on.
+    var tried: Set<JobID> = []
+    /// The suspects that have gone on and have not ended.
+    var goneOn: Set<JobID> = []
     /// The queued jobs of models that are not.
     var waiting: [ModelID: Set<JobID>] = [:]
     /// The parts of those.
@@ -111,6 +115,7 @@ package struct JobTable: Sendable {
         idsByModel[ByteText(record.job.model), default: SortedDeque()].insert(id)
         idsByStatus[record.job.status]?.insert(id)
         promisedBytes += record.promisedBytes
+        if record.isSuspect { sort(suspect: record) }
         switch record.job.status {
         case .queued: queue(record)
         // What it has of its lease is not known: that begins with the next look.
@@ -138,7 +143,17 @@ package struct JobTable: Sendable {
             }
             open.change(before, to: record.job)
         }
+        if record.isSuspect || !tried.isEmpty || !goneOn.isEmpty { sort(suspect: record) }
         records[id] = record
+    }
+
+    /// Notes whether a job is tried, or was and has gone on.
+    private mutating func sort(suspect record: JobRecord) {
+        let id = record.job.id
+        tried.remove(id)
+        goneOn.remove(id)
+        guard record.isSuspect, record.job.status == .running else { return }
+        if record.hasGoneOn { goneOn.insert(id) } else { tried.insert(id) }
     }
 
     /// Removes a job that has ended from all indexes.
@@ -167,7 +182,7 @@ package struct JobTable: Sendable {
 
     /// Takes a job out of the queue, wherever it stands.
     mutating func unqueue(_ record: inout JobRecord) {
-        if isMissingModel(record.job) { unwait(record) } else { ready.remove(entry(record), of: record.job.client) }
+        if isMissingModel(record.job) { unwait(record) } else { ready.remove(record) }
         noteUnqueued(&record)
     }
 
@@ -211,12 +226,6 @@ package struct JobTable: Sendable {
         defer { rebilled = [:] }
         return rebilled
     }
-
-    /// The record's place in the queue.
-    func entry(_ record: JobRecord) -> FairQueue.Entry {
-        ready.entry(
-            record.job.id, parts: record.job.parts, priority: record.job.priority, queuedAt: record.insertedAt)
-    }
 }
 
 /// All that a table knows of one job.
@@ -240,6 +249,8 @@ package struct JobRecord: Sendable {
     package var isCancelRequested = false
     /// Whether the process ended while it was running, so that it may be what ended it.
     package var isSuspect = false
+    /// Whether it is a suspect and has gone on since it was claimed, so that it is no longer tried.
+    var hasGoneOn = false
     /// When it was inserted.
     package let insertedAt: MonotonicTime
     /// When it is too late to begin with it.
@@ -294,8 +305,9 @@ extension JobTable {
         case .queued where isMissingModel(job):
             job.isModelMissing = true
         case .queued:
-            let place = ready.place(of: entry(record), client: job.client)
+            let place = ready.place(of: record)
             job.queuePosition = place.position
+            job.partsBefore = place.partsBefore
             job.partsAhead = runningParts(before: job, place.partsBefore) + place.partsBefore + job.parts
         case .running:
             job.partsAhead = partsBeforeEnd(ofRunning: job)

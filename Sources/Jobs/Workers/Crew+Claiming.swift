@@ -1,3 +1,4 @@
+import Logging
 import Platform
 
 /// What comes into the crew's hands, and what it gives up.
@@ -60,11 +61,17 @@ extension Crew {
     /// - Returns: those that came too late, because the crew has begun to drain.
     func admit(_ claimed: [ClaimedJob]) -> [ClaimToken] {
         let now = clock.now
+        for job in claimed where job.isSuspect {
+            let end = ClaimLimit.isLong(parts: job.parts) ? "it has gone on" : "it has ended"
+            backlog.logger.notice(
+                "a job that ran when the process ended is tried alone: the others wait until \(end)",
+                metadata: ["job": "\(job.id)", "attempt": .stringConvertible(job.attempt)])
+        }
         return update { state in
             if state.isDraining { return claimed.map(\.token) }
             for job in claimed {
                 state.jobs[job.token] = RunningJob(job, at: now)
-                state.schedule.admit(job.token)
+                state.schedule.admit(job.token, alone: job.isSuspect)
             }
             return []
         }

@@ -9,11 +9,16 @@ public protocol JobObserver: Sendable {
 
     /// A job has ended, however that came, and its end is committed.
     ///
-    /// - Parameter writing: how long it took to write the end of a job that a worker has had; nil of others
+    /// - Parameters:
+    ///   - job: as it is now
+    ///   - writing: how long it took to write the end of a job that a worker has had; nil of others
     func ended(_ job: Job, writing: Duration?)
 
     /// A job's claim has run out: it is queued again, or has ended.
     func lapsed(_ job: Job)
+
+    /// A job that had ended was removed since somebody asked for that.
+    func forgot(_ job: JobID)
 
     /// So many ended jobs were removed since their time was over.
     func expired(_ jobs: Int)
@@ -28,6 +33,8 @@ extension JobObserver {
     public func ended(_ job: Job, writing: Duration?) {}
     /// Passed over.
     public func lapsed(_ job: Job) {}
+    /// Passed over.
+    public func forgot(_ job: JobID) {}
     /// Passed over.
     public func expired(_ jobs: Int) {}
 }
@@ -59,6 +66,8 @@ public struct JobObservers: JobObserver {
     public func ended(_ job: Job, writing: Duration?) { for one in all { one.ended(job, writing: writing) } }
     /// Tells all of them.
     public func lapsed(_ job: Job) { for one in all { one.lapsed(job) } }
+    /// Tells all of them.
+    public func forgot(_ job: JobID) { for one in all { one.forgot(job) } }
     /// Tells all of them.
     public func expired(_ jobs: Int) { for one in all { one.expired(jobs) } }
 }

@@ -15,7 +15,9 @@ public protocol JobParts: Sendable {
 
     /// How far a growing job is, in its own parts as they were claimed, and what there is to say of it.
     ///
-    /// - Parameter partsDone: how many of its parts are done
+    /// - Parameters:
+    ///   - plan: how the job is cut into parts
+    ///   - partsDone: how many of its parts are done
     func standing(_ plan: Plan, partsDone: Int) -> JobStanding?
 
     /// Ends at once what goes on for a job that was stopped, on whatever thread. Called outside of all locks.
@@ -23,6 +25,10 @@ public protocol JobParts: Sendable {
 
     /// Whether one worker alone does most of what is to be done of jobs of a kind.
     func isSerial(kind: String) -> Bool
+
+    /// The seconds that one worker takes for a job of such a kind, by what was learned of others, those that run among them; nil
+    /// as long as they can't be told. Called under a lock, so it must not block.
+    func expectedSeconds(of job: Job) -> Double?
 }
 
 /// What is done with a job: planned once, worked on part by part on as many threads as are free, and put together.
@@ -54,6 +60,7 @@ public protocol JobProcessor: JobParts {
     /// Puts the parts together.
     ///
     /// - Parameters:
+    ///   - plan: how the job is cut into parts
     ///   - results: one a part, in the order of the parts
     ///   - timings: how long the job waited, and how long it has been worked on so far
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput
@@ -145,4 +152,6 @@ extension JobParts {
     public func stop(_ plan: Plan) {}
     /// None is.
     public func isSerial(kind: String) -> Bool { false }
+    /// Nothing is learned.
+    public func expectedSeconds(of job: Job) -> Double? { nil }
 }

@@ -18,6 +18,8 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
     var helpTime = Duration.zero
     /// How it will end, once that is known.
     var outcome: JobOutcome?
+    /// Why it is to be given back, where it came to no end for a reason that may pass.
+    var interruption: String?
 
     init(_ claimed: ClaimedJob, at time: MonotonicTime) {
         self.claimed = claimed
@@ -58,11 +60,22 @@ enum StepResult<Processor: JobProcessor>: Sendable {
     case failed(JobFailure)
 }
 
+/// Whether a job that goes on was tried alone.
+enum Trial: Sendable {
+    /// It was not, or is so still.
+    case none
+    /// It was so until now.
+    case over
+    /// It was so, and has gone on before.
+    case past
+}
+
 /// What the backlog has to hear of after a step.
 enum CrewReport: Sendable {
-    case progress(ClaimToken, partsDone: Int, JobStanding?)
+    case progress(ClaimToken, partsDone: Int, JobStanding?, Trial)
     case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration, helpTime: Duration)
-    case giveBack(ClaimToken)
+    /// With what has interrupted it; nil for a job that has lost nothing.
+    case giveBack(ClaimToken, String?)
 }
 
 /// What is done of a job that runs here: some of its parts, in order.

@@ -3,7 +3,7 @@ import Platform
 
 /// Works on the jobs of a ``Backlog``, on threads of its own.
 ///
-/// Two halves meet in the ``Crew``. A task, the dispatcher, claims jobs each time the backlog's bell has rung and hands
+/// Two halves meet in the `Crew`. A task, the dispatcher, claims jobs each time the backlog's bell has rung and hands
 /// them to the crew; the crew's threads do their steps. The bell rings after every change that makes a claim possible:
 /// a job was queued, or one left the crew. So the dispatcher looks after the last such change, and none is missed.
 /// Ends and progress are written by tasks; threads never wait for the store.
@@ -19,7 +19,11 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
 
     /// A pool of `workers` threads, at least one, that work on what is in `backlog`.
     ///
-    /// - Parameter processors: up to so many threads at work one who has nothing to do helps another
+    /// - Parameters:
+    ///   - backlog: where jobs wait
+    ///   - processor: does the parts
+    ///   - workers: how many threads
+    ///   - processors: up to so many threads at work one who has nothing to do helps another
     public init(
         backlog: Backlog, processor: Processor, workers: Int, processors: Int = ProcessLimits.atStart.threads
     ) {
@@ -39,7 +43,10 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait,
         told: @escaping @Sendable () -> Void = {}
     ) throws(WorkerPoolError) {
-        backlog.attach(workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) }) { [self] in
+        backlog.attach(
+            workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) },
+            expected: { [self] in crew.processor.expectedSeconds(of: $0) }
+        ) { [self] in
             await renewClaims()
         } stopRunning: { [self] id in
             if let report = crew.cancel(id) { send(report) }
@@ -168,12 +175,15 @@ extension WorkerPool {
     /// Has a task tell the backlog, and rings if a job has left the crew.
     func send(_ report: CrewReport) {
         switch report {
-        case .progress(let token, let partsDone, let standing):
+        case .progress(let token, let partsDone, let standing, let trial):
+            if trial == .over {
+                logger.notice("a job that was tried alone has gone on", metadata: ["job": "\(token.job)"])
+            }
             if let standing { backlog.note(standing, of: token.job) }
             Task {
                 await tell(progress: partsDone, of: token)
-                // Others may have been held back until it went on.
-                if standing != nil { backlog.bell.ring() }
+                // Others were held back until it went on.
+                if trial != .none { backlog.bell.ring() }
                 crew.settlePending()
             }
         case .end(let token, let outcome, let timings, let parts, let workerTime, let helpTime):
@@ -183,10 +193,13 @@ extension WorkerPool {
                 await tell(outcome, of: token, timings: timings)
                 crew.settlePending(token)
             }
-        case .giveBack(let token):
+        case .giveBack(let token, let interruption):
+            if let interruption { logger.warning("job \(token.job) is given back to the queue: \(interruption)") }
+            // Whoever ends this process may have begun with what works for it.
+            let release = crew.isClaiming ? interruption.map { Release.interrupted($0) } ?? .unspent : .unspent
             Task {
                 await insist("job \(token.job) could not be given back") { () throws(JobStoreError) in
-                    try await backlog.release(token, as: .unspent)
+                    try await backlog.release(token, as: release)
                 }
                 backlog.bell.ring()
                 crew.settlePending(token)
@@ -255,6 +268,8 @@ public struct PoolHealth: Sendable, Equatable {
     public let activities: [Activity]
     /// How many help another with its step.
     public let helping: Int
+    /// The job that is worked on alone, since it ran when a process ended.
+    public let alone: JobID?
 
     /// What those who sit at `desks` do.
     static func activities(at desks: [Desk?], now: MonotonicTime) -> [Activity] {

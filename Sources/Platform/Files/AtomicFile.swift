@@ -1,9 +1,9 @@
 /// A file that appears whole or not at all.
 ///
-/// Bytes go to a temporary file beside the target. ``commit()`` flushes it to the disk, renames it over the target and
+/// Bytes go to a temporary file beside the target. `commit()` flushes it to the disk, renames it over the target and
 /// flushes the folder. A value that goes away before that removes the temporary file, and the target stays as it was.
 public struct AtomicFile: ~Copyable {
-    /// The file that ``commit()`` creates or replaces.
+    /// The file that `commit()` creates or replaces.
     public let path: String
     /// Bytes written so far.
     public private(set) var count = 0

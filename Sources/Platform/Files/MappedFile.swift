@@ -91,6 +91,7 @@ public final class MappedFile: @unchecked Sendable {
     /// All that comes from a pipe, a socket or a terminal, held in memory of its own; it is read to its end, and not closed.
     ///
     /// - Parameters:
+    ///   - descriptor: an open file
     ///   - path: stands for it in messages
     ///   - limit: bytes beyond which it is refused
     ///   - isEnough: asked once about the first 4 KiB or more; where it says so, the file is what has come until then

@@ -19,7 +19,9 @@ public struct SmallFile: Sendable {
 
     /// Reads the file.
     ///
-    /// - Parameter maxBytes: a larger one is refused
+    /// - Parameters:
+    ///   - path: the file
+    ///   - maxBytes: a larger one is refused
     public init(_ path: String, maxBytes: Int) throws(Failure) {
         // Non-blocking, so that a pipe in the file's place does not hold the server up.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -48,7 +50,10 @@ public struct SmallFile: Sendable {
 
     /// Reads a file of text.
     ///
-    /// - Parameter expected: what the text should be, for who named another file
+    /// - Parameters:
+    ///   - path: the file
+    ///   - maxBytes: how large it may be
+    ///   - expected: what the text should be, for who named another file
     public static func text(_ path: String, maxBytes: Int = 1 << 20, expected: String) throws(Failure) -> String {
         let file: SmallFile
         do throws(Failure) { file = try SmallFile(path, maxBytes: maxBytes) } catch {

@@ -15,6 +15,7 @@ public enum OwnThread {
     /// - Parameters:
     ///   - name: what tools show; Linux keeps its first 15 bytes. Without one it is the program's.
     ///   - stackBytes: only address space until it is used
+    ///   - body: runs on the thread
     /// - Returns: 0, or the system's error code
     public static func run(
         name: String? = nil, stackBytes: Int, _ body: @escaping @Sendable () -> Void

@@ -16,6 +16,7 @@ enum Schema {
         migrator.registerMigration("kinds") { db in try KindStep(db: db).run() }
         migrator.registerMigration("owners") { db in try OwnerStep(db: db).run() }
         migrator.registerMigration(listing) { db in try db.execute(sql: byModel) }
+        migrator.registerMigration("remarks") { db in try db.execute(sql: remarks) }
         migrator.registerMigration("alerts") { db in try db.execute(sql: alerts) }
         return migrator
     }
@@ -28,6 +29,14 @@ enum Schema {
     }
 
     private static let listing = "jobs by model"
+
+    /// What people have put beside jobs, which says nothing to the store.
+    private static let remarks = """
+        CREATE TABLE remarks (
+            job BLOB PRIMARY KEY CHECK (length(job) = 16),
+            revision INTEGER NOT NULL CHECK (revision > 0), bytes BLOB NOT NULL
+        );
+        """
 
     /// Status: 0 queued, 1 running, 2 succeeded, 3 failed, 4 cancelled. Times: `*_at` in milliseconds since 1970, which
     /// are shown; the others in nanoseconds of the store's clock.

@@ -24,6 +24,7 @@ public final class StateFolder: Sendable {
     /// Makes the folder if need be, and locks it.
     ///
     /// - Parameters:
+    ///   - path: the folder, which is made if need be
     ///   - patience: how long whoever reads it is waited for
     ///   - waiting: called once before that
     public init(_ path: String, patience: Duration = .zero, waiting: @escaping () -> Void = {}) throws(StateError) {

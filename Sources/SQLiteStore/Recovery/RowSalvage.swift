@@ -8,7 +8,7 @@ struct RowSalvage {
     private static let tables: [(name: String, key: String, isOfJob: Bool)] = [
         ("jobs", "id", true), ("payloads", "job", true), ("results", "job", true), ("callbacks", "job", true),
         ("keys", "client, text", false), ("clock", "one", false),
-        ("usage", "account", false), ("alerts", "job, place", false),
+        ("usage", "account", false), ("remarks", "job", true), ("alerts", "job, place", false),
     ]
 
     private let old: String
@@ -117,7 +117,7 @@ struct RowSalvage {
     /// Removes what belongs to no job that was found. Jobs without what they need are told of by ``BodyCheck``.
     private func tidy(_ target: DatabaseQueue) throws {
         try target.inDatabase { db in
-            for table in ["payloads", "results", "callbacks", "keys", "alerts"]
+            for table in ["payloads", "results", "callbacks", "keys", "remarks", "alerts"]
             where try db.tableExists(table) {
                 try db.execute(sql: "DELETE FROM \(table) WHERE job NOT IN (SELECT id FROM jobs)")
             }

@@ -18,6 +18,7 @@ struct WriteContext {
     var keys: KeyRows { KeyRows(db: db) }
     var callbacks: CallbackRows { CallbackRows(db: db) }
     var alerts: AlertRows { AlertRows(db: db) }
+    var remarks: RemarkRows { RemarkRows(db: db) }
     var usage: UsageRows { UsageRows(db: db) }
 }
 

@@ -35,6 +35,8 @@ public struct ScoreOptions: Sendable, Equatable {
     public var cadence: Cadence?
     /// What becomes of a video's frames behind the last whole row; nil for none.
     public var tail: Tail?
+    /// Pictures that are made of a video's segments at most; nil for none.
+    public var thumbnails: Int?
 
     /// The defaults.
     public init() {}
@@ -46,14 +48,20 @@ extension ScoreOptions {
         "model", "compare", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority",
         "deadline",
         "callback",
-        "name", "camera", "validate_only", "pool", "cadence", "tail",
+        "name", "camera", "validate_only", "pool", "cadence", "tail", "thumbnails",
     ]
 
-    /// What says how rows are made of a video, and means nothing beside features.
-    public static let ofVideos = ["pool", "cadence", "tail"]
+    /// What is asked of a video, and means nothing beside features.
+    public static let ofVideos = ["pool", "cadence", "tail", "thumbnails"]
+
+    /// Pictures that may be asked for.
+    public static let mostThumbnails = 32
 
     /// The first of those that is given.
-    var ofVideo: String? { zip(Self.ofVideos, [pooling != nil, cadence != nil, tail != nil]).first { $0.1 }?.0 }
+    var ofVideo: String? {
+        let given = [pooling != nil, cadence != nil, tail != nil, thumbnails != nil]
+        return zip(Self.ofVideos, given).first { $0.1 }?.0
+    }
 
     /// What says how a job is handled and not how it is scored, which means nothing where there is no server.
     public static let ofServer: Set<String> = [
@@ -119,6 +127,7 @@ extension ScoreOptions {
         tail = try Self.read(given["tail"]) { value throws(OptionError) in
             try value.word(among: Tail.allCases.map { ($0.rawValue, $0) })
         }
+        if let value = given["thumbnails"] { thumbnails = try value.whole(in: 0...Self.mostThumbnails) }
         guard segments.leave <= segments.threshold else {
             throw OptionError(
                 name: "leave",

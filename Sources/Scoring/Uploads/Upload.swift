@@ -2,9 +2,9 @@ public import Formats
 
 /// What was sent: one matrix, or a batch of them, and the options that came beside them.
 ///
-/// On its way to a job a matrix is three things. A ``DecodedArray`` is what a file says, numbers of any shape; `Formats`
+/// On its way to a job a matrix is three things. A `DecodedArray` is what a file says, numbers of any shape; `Formats`
 /// makes it. A ``NamedMatrix`` is that array as a part of an upload, with its name and what is to be said of it;
-/// ``UploadReader`` makes it, and ``UploadFile`` for commands. An ``AcceptedMatrix`` has been looked at: features of the
+/// `UploadReader` makes it, and ``UploadFile`` for commands. An `AcceptedMatrix` has been looked at: features of the
 /// right width, with their report; `ScoringService.accept` makes it, and `submit` a job of it, whose input is the same
 /// memory.
 public struct Upload: Sendable {
@@ -26,7 +26,7 @@ public struct NamedMatrix: Sendable {
     public var name: String?
     /// What messages call it: the file as the client named it, with its ending.
     public var file: String?
-    /// The matrix, of any shape: whether it can be scored is for ``FeatureCheck`` to say.
+    /// The matrix, of any shape: whether it can be scored is for `FeatureCheck` to say.
     public var array: DecodedArray
     /// What was found about its file that whoever sent it should know.
     public var notes: [String] = []

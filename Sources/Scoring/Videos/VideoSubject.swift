@@ -57,6 +57,8 @@ package struct VideoSubject: Sendable {
     package let length: Int
     /// What the client asked for, as ``ScoreOptions/encoded`` writes it.
     let options: [UInt8]
+    /// Pictures that are made of its segments at most.
+    var thumbnails = 0
     /// What looked wrong.
     package var warnings: [String] = []
     /// The rows that came; nil until that is known.
@@ -65,6 +67,8 @@ package struct VideoSubject: Sendable {
     package var featuresSHA256: String?
 
     private static let version = 1
+    /// In its place where pictures are asked for: how many comes last.
+    private static let withThumbnails = 2
 
     init(
         token: String, pooling: Pooling, tail: Tail, cadence: Cadence, expectedFrames: Int?, length: Int,
@@ -86,7 +90,7 @@ package struct VideoSubject: Sendable {
 
     var coded: [UInt8] {
         var writer = ByteWriter()
-        writer.integer(Self.version)
+        writer.integer(thumbnails > 0 ? Self.withThumbnails : Self.version)
         for text in [token, pooling.rawValue, tail.rawValue, cadence.rawValue] { writer.text(text) }
         writer.integer(expectedFrames ?? -1)
         writer.integer(length)
@@ -94,22 +98,26 @@ package struct VideoSubject: Sendable {
         writer.text(featuresSHA256 ?? "")
         writer.text(warnings.joined(separator: "\n"))
         writer.block(options)
+        if thumbnails > 0 { writer.integer(thumbnails) }
         return writer.bytes
     }
 
     init?(coded bytes: [UInt8]) {
         var reader = ByteReader(bytes)
-        guard reader.integer() == Self.version, let token = reader.text(),
+        guard let version = reader.integer(), [Self.version, Self.withThumbnails].contains(version),
+            let token = reader.text(),
             let pooling = reader.text().flatMap(Pooling.init(rawValue:)),
             let tail = reader.text().flatMap(Tail.init(rawValue:)),
             let cadence = reader.text().flatMap(Cadence.init(rawValue:)), let expected = reader.integer(),
             let length = reader.integer(), length > 0, let snippets = reader.integer(), let digest = reader.text(),
-            let warnings = reader.text(), let options = reader.block(), reader.isAtEnd
+            let warnings = reader.text(), let options = reader.block(),
+            let thumbnails = version == Self.version ? 0 : reader.integer(), reader.isAtEnd
         else { return nil }
         self.init(
             token: token, pooling: pooling, tail: tail, cadence: cadence, expectedFrames: expected < 0 ? nil : expected,
             length: length, options: options,
             warnings: warnings.utf8.split(separator: ASCII.lineFeed).map { String(Substring($0)) })
+        self.thumbnails = thumbnails
         self.snippets = snippets < 0 ? nil : snippets
         featuresSHA256 = digest.isEmpty ? nil : digest
     }

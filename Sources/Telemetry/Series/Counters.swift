@@ -52,7 +52,9 @@ public final class Counters: Sendable {
 
     /// Writes the samples.
     ///
-    /// - Parameter more: what was counted elsewhere of a series
+    /// - Parameters:
+    ///   - text: is written to
+    ///   - more: what was counted elsewhere of a series
     public func write(to text: inout TextWriter, adding more: (series: Int, amount: Int)? = nil) {
         for index in beginnings.indices {
             let value = cells[index] + (more?.series == index ? more?.amount ?? 0 : 0)
@@ -82,6 +84,7 @@ public final class NamedCounters: Sendable {
     /// Counters of a family with one label.
     ///
     /// - Parameters:
+    ///   - family: the metric
     ///   - limit: how many names have a series of their own
     ///   - known: the names that are there at zero from the start
     public init(_ family: Family, limit: Int, known: [String] = []) {
@@ -112,7 +115,9 @@ public final class NamedCounters: Sendable {
 
     /// Writes the samples.
     ///
-    /// - Parameter shown: the one name that is told, with all others as one; nil for all
+    /// - Parameters:
+    ///   - text: is written to
+    ///   - shown: the one name that is told, with all others as one; nil for all
     public func write(to text: inout TextWriter, only shown: String? = nil) {
         let beginnings = names.withLock { $0.beginnings }
         if let shown {

@@ -40,7 +40,10 @@ public final class Histograms: Sendable {
 
     /// Counts a measurement; a negative one, which a clock that was set back makes, counts as zero.
     ///
-    /// - Parameter trace: the trace that it belongs to, where that is recorded
+    /// - Parameters:
+    ///   - value: what was seen, in the unit of the bounds
+    ///   - series: which of the labels
+    ///   - trace: the trace that it belongs to, where that is recorded
     public func observe(_ value: Int, in series: Int = 0, trace: String? = nil) {
         let value = max(value, 0)
         let start = series * width

@@ -35,6 +35,7 @@ public struct ParameterLayout: Sendable, Equatable {
     /// The tensors that training changes.
     ///
     /// - Parameters:
+    ///   - model: the model's shape
     ///   - context: positions of a text, 77 in CLIP
     ///   - textWidth: width of the text transformer
     public init(_ model: ModelConfiguration, context: Int = 77, textWidth: Int) {

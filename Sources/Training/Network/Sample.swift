@@ -14,7 +14,11 @@ public struct Sample: Sendable, Equatable {
 
     /// Pools a video's features [T, d] to at most L rows.
     ///
-    /// - Parameter classes: indexes of its labels, at least one
+    /// - Parameters:
+    ///   - features: [T, d]
+    ///   - classes: indexes of its labels, at least one
+    ///   - model: the model's shape
+    ///   - source: where it comes from, for messages
     public init(
         features: Matrix, classes: some Collection<Int>, model: ModelConfiguration, source: String = ""
     ) {

@@ -15,7 +15,11 @@ public struct TrainingMemory: Equatable, Sendable {
 
     /// What these settings take; throws where the text tower does not fit them.
     ///
-    /// - Parameter threads: that compute, each with matrices of its own
+    /// - Parameters:
+    ///   - settings: of the training
+    ///   - threads: that compute, each with matrices of its own
+    ///   - clip: has CLIP's text tower
+    ///   - start: the weights that training begins at
     public init(
         _ settings: TrainingSettings, threads: Int, clip: CheckpointSource, start: CheckpointSource?
     ) throws(ModelError) {

@@ -13,10 +13,14 @@ public struct ReplayRun {
     /// Begins at the weights of `checkpoint`, which has CLIP's text tower inside.
     ///
     /// - Parameters:
+    ///   - plan: the steps
+    ///   - checkpoint: the weights to begin at
     ///   - window: snippets of an attention window; as the published model of so many layers has it where there is none
     ///   - vocabulary: text of CLIP's vocabulary file, for labels that are none of the published ones
     ///   - prompt: learned positions before and behind a label's words
     ///   - without: parts that are left out
+    ///   - kernels: those that compute
+    ///   - threads: those that compute
     public init(
         plan: ReplayPlan, checkpoint: CheckpointSource, window: Int? = nil, vocabulary: String? = nil,
         prompt: (prefix: Int, postfix: Int) = (10, 10), without: Set<Ablation> = [], kernels: Kernels, threads: Int

@@ -8,7 +8,9 @@ public struct EpochOrder: Equatable, Sendable {
 
     /// - Parameters:
     ///   - isNormal: of each row, whether its video is normal
+    ///   - batching: how a batch is made up
     ///   - batch: rows of a batch, of either kind where they are paired
+    ///   - seed: the run's
     ///   - epoch: counted from 0
     public init(isNormal: [Bool], batching: RunSettings.Batching, batch: Int, seed: UInt64, epoch: Int) {
         var random = ShuffleRandom(seed: seed, epoch: epoch)

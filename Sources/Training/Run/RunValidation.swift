@@ -28,8 +28,13 @@ public struct RunValidation: Sendable {
     /// Looks at a validation list and its features; throws all that is wrong with them.
     ///
     /// - Parameters:
+    ///   - list: the rows
     ///   - annotations: abnormal intervals; where there are none, whole videos are validated by their labels
+    ///   - spelling: how the lists write labels
+    ///   - folder: where the features are
+    ///   - width: d of the features
     ///   - normalTruth: whether the normal class has ground truth in the detection mAP
+    ///   - isThorough: whether each feature file is read; else its header is
     public init(
         _ list: VideoList, annotations: Annotations?, spelling: LabelSpelling, in folder: FeatureFolder, width: Int,
         normalTruth: Bool, isThorough: Bool
@@ -119,7 +124,9 @@ public struct RunValidation: Sendable {
 
     /// The figures of videos that were scored.
     ///
-    /// - Parameter hasFine: whether there is an A-Branch, whose scores have figures of their own
+    /// - Parameters:
+    ///   - videos: what was scored
+    ///   - hasFine: whether there is an A-Branch, whose scores have figures of their own
     public func figures(of videos: [EvaluatedVideo], hasFine: Bool = true) -> [RunSettings.Metric: Double] {
         var figures: [RunSettings.Metric: Double] = [:]
         figures[.aucVideo] = videoAUC(videos)

@@ -23,6 +23,9 @@ public struct TrainingData: Sendable {
     /// Looks at a list and its features; throws all that is wrong with them, one sentence each.
     ///
     /// - Parameters:
+    ///   - list: the rows
+    ///   - spelling: how the lists write labels
+    ///   - folder: where the features are
     ///   - width: d of the features
     ///   - isThorough: whether each feature file is read; else its header is
     public init(

@@ -100,7 +100,10 @@ public struct TrainingJob {
     /// Throws what would stop a run before its first step, of all that can be told without features.
     ///
     /// - Parameters:
+    ///   - settings: of the run
+    ///   - clip: has CLIP's text tower
     ///   - start: where the weights begin, in place of the seed
+    ///   - vocabulary: text of CLIP's vocabulary file
     ///   - validatesFrames: whether annotated frames are validated on; nil where nothing is
     public static func check(
         _ settings: RunSettings, clip: CheckpointSource, start: CheckpointSource?, vocabulary: String?,
@@ -221,8 +224,11 @@ extension TrainingJob {
         /// Makes what learns, and takes up its state.
         ///
         /// - Parameters:
+        ///   - job: what was checked
+        ///   - seed: of the run
         ///   - folder: where its files go; it must be there
         ///   - resuming: whether it goes on from the state that is there, if one is
+        ///   - tell: is told as it goes on
         public init(
             _ job: TrainingJob, seed: UInt64, folder: String, resuming: Bool, tell: @escaping (RunEvent) -> Void
         ) throws {

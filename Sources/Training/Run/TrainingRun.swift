@@ -65,7 +65,11 @@ public final class TrainingRun {
 
     /// A run from its beginning, or from where its state file has it.
     ///
-    /// - Parameter tell: what is told as it goes on
+    /// - Parameters:
+    ///   - settings: what can be chosen
+    ///   - parts: the data, the checkpoint and where it writes
+    ///   - resuming: whether to go on where the state file has it
+    ///   - tell: what is told as it goes on
     public init(
         _ settings: RunSettings, _ parts: Parts, resuming: Bool, tell: @escaping (RunEvent) -> Void
     ) throws(RunError) {

@@ -40,7 +40,10 @@ public final class TowerTrainer {
     private let network: TowerNetwork
     private let crew: TaskCrew
 
-    /// - Parameter threads: that compute, the caller's among them
+    /// - Parameters:
+    ///   - settings: what can be chosen
+    ///   - kernels: those that compute
+    ///   - threads: that compute, the caller's among them
     public init(_ settings: TowerSettings, kernels: Kernels, threads: Int) {
         self.settings = settings
         crew = TaskCrew(threads: threads, name: "vigil-tower")

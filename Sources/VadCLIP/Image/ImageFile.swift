@@ -118,7 +118,8 @@ public final class KeptImageTower: Sendable {
 
     private static func noTower(_ path: String) -> ModelError {
         .notAModel(
-            "\(path) has no image tower: import the checkpoint with --keep-image-tower, or CLIP's ViT-B-16.pt by itself"
+            "\(path) has no image tower: import the checkpoint with --keep-image-tower, or CLIP's ViT-B-16.pt by itself; "
+                + "vigil train takes one into a model by --image-tower"
         )
     }
 

@@ -77,7 +77,10 @@ public struct ImageImporter {
 
     /// Finds the tower in a file; throws `CheckpointError` or `ModelError`.
     ///
-    /// - Parameter prepared: the kernels that its weights are also stored prepared for: one set, with each arithmetic
+    /// - Parameters:
+    ///   - file: the model file
+    ///   - precision: how the file keeps weights
+    ///   - prepared: the kernels that its weights are also stored prepared for: one set, with each arithmetic
     public init(file: MappedFile, precision: WeightPrecision, prepared: [Kernels]) throws {
         plan = ImagePlan(
             source: try ImageSource(file: file), precision: precision, prepared: prepared,

@@ -20,7 +20,9 @@ public struct CheckpointSource: NamedWeights {
 
     /// Opens a checkpoint of a known family; throws `CheckpointError` or `ModelError`.
     ///
-    /// - Parameter weightsFrom: the key or the prefix of the weights to take, where it has several
+    /// - Parameters:
+    ///   - file: the checkpoint
+    ///   - weightsFrom: the key or the prefix of the weights to take, where it has several
     public init(file: MappedFile, weightsFrom: String? = nil) throws {
         let opened = try Self.open(file, mark: ModelFile.Name.positions, weightsFrom: weightsFrom, isModelTaken: false)
         self.init(file, opened.weights, choice: opened.choice)
@@ -150,6 +152,7 @@ extension CheckpointSource {
     /// Shape of CLIP's text tower here; throws where there is none, or where it does not fit features of `width`.
     ///
     /// - Parameters:
+    ///   - width: of the text transformer
     ///   - prefix: learned positions between the start token and the words
     ///   - postfix: those between the words and the end token
     public func textTower(width: Int, prefix: Int, postfix: Int) throws(ModelError) -> TextTower.Configuration {
@@ -211,6 +214,7 @@ public enum LabelTokens {
     /// Those of the published labels are known, others need CLIP's vocabulary.
     ///
     /// - Parameters:
+    ///   - labels: the texts
     ///   - vocabulary: text of CLIP's vocabulary file
     ///   - tower: the text tower that takes them
     public static func of(

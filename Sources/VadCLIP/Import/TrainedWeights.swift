@@ -78,7 +78,10 @@ public struct TrainedWeights: NamedWeights {
 
     /// Writes a checkpoint with the published names, CLIP's whole beside them: as `torch.save` does, or as safetensors.
     ///
-    /// - Parameter isTorch: a .pth
+    /// - Parameters:
+    ///   - path: the file, which appears whole
+    ///   - isTorch: a .pth
+    ///   - metadata: further entries of the head of a safetensors file
     public func writeCheckpoint(to path: String, isTorch: Bool, metadata: [ByteText: String] = [:]) throws {
         let all = names.map { name in (name: name, shape: shape(of: name) ?? []) }
         if isTorch {
@@ -138,7 +141,9 @@ public struct TrainedModel {
 
     /// Writes the model file, as importing does; nothing is left at `path` where this throws.
     ///
-    /// - Parameter prepared: the kernels that the weights are also stored prepared for
+    /// - Parameters:
+    ///   - path: the file
+    ///   - prepared: the kernels that the weights are also stored prepared for
     public func write(to path: String, prepared: Kernels?) throws {
         let prepared = prepared.map { [$0] } ?? []
         let image = imageTower.map { source in

@@ -22,7 +22,10 @@ public final class LabelEncoder: Sendable {
         var order: [[ByteText]] = []
     }
 
-    /// - Parameter load: reads the tower; called once, on the first label set.
+    /// - Parameters:
+    ///   - tokenizer: makes tokens of labels
+    ///   - configuration: the tower's shape
+    ///   - load: reads the tower; called once, on the first label set.
     public init(
         tokenizer: Tokenizer, configuration: TextTower.Configuration,
         load: @escaping @Sendable () throws(WeightError) -> TextTower

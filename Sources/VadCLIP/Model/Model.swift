@@ -52,7 +52,9 @@ public final class Model: Sendable {
 
     /// Classes for `labels`, or the model's own where there are none.
     ///
-    /// - Parameter name: what errors call the model, where that is not its own name
+    /// - Parameters:
+    ///   - labels: the classes, the normal one first
+    ///   - name: what errors call the model, where that is not its own name
     public func classes(for labels: [String]?, called name: String? = nil) throws(ModelError) -> ClassFeatures {
         guard let labels, !ByteText.same(labels, classes.labels) else { return classes }
         guard let labelEncoder else { throw .noTextTower(model: name ?? info.name, caution: info.caution) }

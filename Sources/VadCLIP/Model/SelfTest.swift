@@ -104,7 +104,9 @@ public struct SelfTest: Sendable, Equatable {
 
     /// Throws `selfTestFailed` unless the model reproduces the recorded logits; returns the largest difference.
     ///
-    /// - Parameter tolerance: the largest difference; what float32 allows where there is none
+    /// - Parameters:
+    ///   - model: the model
+    ///   - tolerance: the largest difference; what float32 allows where there is none
     @discardableResult
     public func run(on model: Model, within tolerance: Float? = nil) throws(ModelError) -> Float {
         let found = Scorer(model: model).logits(of: features)

@@ -37,7 +37,11 @@ public struct SyntheticWeights: WeightSource {
 extension Model {
     /// A model of random weights with random text features: what it computes takes as long as a trained one's.
     ///
-    /// - Parameter sha256: what it has in place of a file's digest
+    /// - Parameters:
+    ///   - configuration: the model's shape
+    ///   - seed: of the numbers
+    ///   - sha256: what it has in place of a file's digest
+    ///   - kernels: those that compute
     public static func synthetic(
         _ configuration: ModelConfiguration, seed: UInt64 = 1, sha256: String = "", kernels: Kernels
     ) throws(ModelError) -> Model {

@@ -16,7 +16,9 @@ public final class ChunkScorer {
 
     /// Scores chunks of the model in scratch memory of its own.
     ///
-    /// - Parameter second: a second thread while a chunk is scored, for as long as there is one; the logits are the same bits
+    /// - Parameters:
+    ///   - model: the model
+    ///   - second: a second thread while a chunk is scored, for as long as there is one; the logits are the same bits
     public convenience init(model: Model, second: (any PartSharing)? = nil) {
         self.init(model: model, in: ChunkScratch(for: model, second: second))
     }
@@ -43,6 +45,7 @@ public final class ChunkScorer {
     ///   - classes: what the A-Branch compares with; K of them
     ///   - coarse: receives n logits from `offset` on
     ///   - fine: receives n × K logits from `offset` × K on
+    ///   - offset: the place of the first logit
     public func score(
         _ rows: ArraySlice<Float>, classes: ClassFeatures, coarse: inout [Float], fine: inout [Float], offset: Int
     ) {

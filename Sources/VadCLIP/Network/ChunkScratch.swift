@@ -33,7 +33,9 @@ public final class ChunkScratch {
 
     /// Reserves memory for chunks of a model's shape.
     ///
-    /// - Parameter second: a second thread while a chunk is scored, for as long as there is one; the logits are the same bits
+    /// - Parameters:
+    ///   - model: the model
+    ///   - second: a second thread while a chunk is scored, for as long as there is one; the logits are the same bits
     public convenience init(for model: Model, second: (any PartSharing)? = nil) {
         self.init(model.configuration, kernels: model.kernels, second: second)
     }

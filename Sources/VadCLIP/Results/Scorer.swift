@@ -31,7 +31,9 @@ public final class Scorer {
 
     /// Reserves scratch memory for the model.
     ///
-    /// - Parameter second: a second thread while a video is scored, for as long as there is one; the logits are the same bits
+    /// - Parameters:
+    ///   - model: the model
+    ///   - second: a second thread while a video is scored, for as long as there is one; the logits are the same bits
     public init(model: Model, second: (any PartSharing)? = nil) {
         self.model = model
         chunkScorer = ChunkScorer(model: model, second: second)
@@ -39,7 +41,10 @@ public final class Scorer {
 
     /// Logits of features [T, d] against `classes` (the model's own by default).
     ///
-    /// - Parameter range: the chunks to score, all of them by default; the logits are those of their snippets
+    /// - Parameters:
+    ///   - features: [T, d]
+    ///   - classes: what the A-Branch compares with; the model's own by default
+    ///   - range: the chunks to score, all of them by default; the logits are those of their snippets
     public func logits(of features: Matrix, classes: ClassFeatures? = nil, chunks range: Range<Int>? = nil) -> Logits {
         let width = features.columns
         precondition(width == model.configuration.width, "features as wide as the model")

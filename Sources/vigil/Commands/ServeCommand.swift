@@ -80,12 +80,13 @@ struct ServeCommand: AsyncParsableCommand {
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let shelf = VideoShelf()
-        limits.videos = try ServedVideos(settings: settings).intake(on: shelf, logger)
-        let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf).open(
-            listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
+        let (shelf, archive) = (VideoShelf(), VideoArchive())
+        limits.videos = try ServedVideos(settings: settings).intake(on: shelf, keeping: archive, logger)
+        let jobs = try JobOptions(
+            settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf, archive: archive
+        ).open(listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
-        try await jobs.resume(shelf, logger)
+        try await jobs.resume(shelf, archive, logger)
         memory.apply(to: &limits, jobs.backlog.limits)
         var description = ServerDescription()
         description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
@@ -96,7 +97,7 @@ struct ServeCommand: AsyncParsableCommand {
         let composition = Composition(
             models: models, library: library, backlog: jobs.backlog, workers: workers, scoring: limits,
             service: service,
-            server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
+            server: description, http: configuration, access: control, keys: keys, telemetry: telemetry,
             observers: [accessLog.add], logger: logger)
         if watch.folder != nil || library.files.contains(where: { $0.path != nil }) {
             files.append(watch.source(composition.scoring, library))

@@ -15,6 +15,8 @@ struct JobOptions {
     var tracer: Tracer?
     /// Where their videos are.
     var shelf = VideoShelf()
+    /// What is kept of these.
+    var archive = VideoArchive()
 
     /// A queue before a store.
     struct Opened {
@@ -27,8 +29,9 @@ struct JobOptions {
         let close: @Sendable () -> String?
 
         /// Counts in the jobs that there are and tells how many: a folder whose name is mistyped is a new one.
-        func resume(_ shelf: VideoShelf, _ logger: Logger) async throws {
+        func resume(_ shelf: VideoShelf, _ archive: VideoArchive, _ logger: Logger) async throws {
             try await backlog.resume()
+            try await archive.recover(from: backlog)
             try await shelf.recover(from: backlog)
             switch isNew {
             case nil: return
@@ -56,8 +59,9 @@ struct JobOptions {
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) throws -> Opened {
         let limits = try limits(within: shares, logger)
-        let observer = JobObservers([telemetry, shelf] + (tracer.map { [JobSpans($0)] } ?? []))
+        let observer = JobObservers([telemetry, shelf, archive] + (tracer.map { [JobSpans($0)] } ?? []))
         let attempts = try settings.integer("attempts")
+        let features = try settings.mebibytes("max-features")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
             memory.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 3_600)
@@ -65,6 +69,7 @@ struct JobOptions {
                 of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
             shelf.open(folder: nil, scratch: ScratchPlace.path)
+            archive.open(folder: nil, scratch: ScratchPlace.path, limit: features)
             let store = MemoryJobStore(settings: memory)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: "memory") { nil }
@@ -82,6 +87,7 @@ struct JobOptions {
             let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
             shelf.open(folder: store.videosPath, scratch: ScratchPlace.path)
+            archive.open(folder: store.videosPath, scratch: ScratchPlace.path, limit: features)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {

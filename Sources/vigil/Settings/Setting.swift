@@ -47,6 +47,8 @@ struct Setting: Sendable {
     /// The commands that take settings.
     enum Command: String, Sendable, CaseIterable {
         case serve, score, bench, eval, extract, train
+        /// And the other clients of a server.
+        case submit
     }
 
     /// Where the settings stand together in `--help`, and in docs/configuration.md.

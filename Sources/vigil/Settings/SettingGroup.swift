@@ -120,6 +120,11 @@ enum TrainSettings {
     enum General: SettingScope { static let (command, section) = (Setting.Command.train, Setting.Section.general) }
 }
 
+/// The settings of `vigil submit` and the other clients.
+enum SubmitSettings {
+    enum Client: SettingScope { static let (command, section) = (Setting.Command.submit, Setting.Section.client) }
+}
+
 /// The settings of `vigil bench`, whose own options are beside them.
 enum BenchSettings {
     enum General: SettingScope { static let (command, section) = (Setting.Command.bench, Setting.Section.general) }

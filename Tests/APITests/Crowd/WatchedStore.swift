@@ -36,6 +36,12 @@ final class WatchedStore: JobStore {
     /// Whether a result counts as fetched.
     func isFetched(_ id: JobID) -> Bool { state.withLock { $0.fetched.contains(id) } }
 
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await store.remarks(id) }
+
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome {
+        try await store.remark(id, bytes, over: revision)
+    }
+
     func noteFetched(_ id: JobID) async {
         state.withLock { _ = $0.fetched.insert(id) }
         await store.noteFetched(id)

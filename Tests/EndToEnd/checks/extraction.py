@@ -111,8 +111,9 @@ with group("one video from every input"):
     named = {"VIGIL_MODEL": str(model), "VIGIL_KERNELS": "portable"}
     equal("by variables: exit", run("extract", "video.npy", "--output", "named", cwd=folder, env=named).code, 0)
     equal("VIGIL_KERNELS says what computes", told("video", "named")["tower"]["kernels"], "portable")
-    ran = run("extract", "video.npy", "--output", "named", cwd=folder)
-    check("no model is named: exit 64", ran.code == 64 and "--model is missing" in ran.err, shown(ran.err))
+    ran = run("extract", "video.npy", "--output", "embedded", cwd=folder)
+    check("no model is named: the embedded one's", ran.code == 0 and "embedded demo" in ran.err, shown(ran.err))
+    equal("its width", np.load(folder / "embedded/video.npy").shape[1], 64)
     grey = video[:, :, :, 0]
     np.save(folder / "grey.npy", grey)
     np.save(folder / "repeated.npy", np.repeat(grey[..., None], 3, 3))

@@ -223,8 +223,8 @@ with Server("--max-queued", "3") as server:
         answer = requests.post(server.url + "/score", files=files)
         equal("four where three may", (answer.status_code, answer.json()["type"]), (413, "/problems/content-too-large"))
 
-with group("README's Python"):
-    text = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+with group("the manual's Python"):
+    text = (ROOT / "docs/http.md").read_text().partition("```python\n")[2].partition("```")[0]
     folder = scratch()
     with Server() as server:
         (folder / "client.py").write_text(text.replace("http://127.0.0.1:8080", server.url))

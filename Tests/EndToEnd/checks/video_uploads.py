@@ -85,9 +85,14 @@ def until(condition, seconds=60):
     return found
 
 
-def kept(state):
+def files(state):
     place = pathlib.Path(state) / "videos"
     return sorted(path.name for path in place.iterdir()) if place.exists() else []
+
+
+def kept(state):
+    """What is there of jobs that have not ended."""
+    return [name for name in files(state) if not name.endswith(".features")]
 
 
 def working(client, job, rows=1):
@@ -298,6 +303,60 @@ with group("kill -9 while it is decoded"):
         same("the same bits as without a kill", client.until(job["id"]), reference)
         check("nothing is left", until(lambda: not kept(state)), shown(kept(state)))
 
+with group("bubblewrap that a server left behind in its first moment"):
+    state = scratch()
+    (state / "videos").mkdir(parents=True)
+    os.chmod(state, 0o700)
+    # What it is told by: its name, and the video that it has open, also where that has no name any more.
+    bwrap, mine, theirs = scratch() / "bwrap", state / "videos/left.video", scratch() / "other.video"
+    shutil.copy(shutil.which("sleep"), bwrap)
+    left = []
+    for video in (mine, theirs):
+        video.write_bytes(long)
+        with open(video, "rb") as stdin:
+            left.append(subprocess.Popen([bwrap, "600"], stdin=stdin, start_new_session=True))
+    mine.unlink()
+    with serve(state=state) as server:
+        check("is ended by the next one", until(lambda: left[0].poll() is not None))
+        equal("and nobody else's is", left[1].poll(), None)
+    left[1].kill()
+    left[1].wait()
+
+with group("kill -9 with a long and a short one in hand"):
+    # Frames as small as these cost nothing, and so many are a job of the lane of long ones; at this rate they take minutes.
+    endless = clip("endless.mp4", "-c:v", "mpeg4", size="16x16", rate=500, seconds=200)
+    state = scratch()
+    with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
+        client = Client(server)
+        jobs = [post(client, endless).json()["id"], post(client, whole).json()["id"]]
+        check("both are worked on", all(working(client, job) for job in jobs))
+        server.child.send_signal(signal.SIGKILL)
+        server.child.wait()
+    with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
+        client, other = Client(server), Client(server)
+        told = lambda: next(one["detail"] for one in other.get("/readyz").json()["checks"] if one["name"] == "accepting")
+        check("/readyz tells which is tried", until(lambda: f"{jobs[1]}, which ran when the process ended, is worked on alone" in told()), told())
+        answer = post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=120")
+        equal("features are scored", (answer.status, answer.json()["status"]), (200, "succeeded"))
+        found = client.until(jobs[1])
+        equal("the short one", (found["status"], found["attempt"]), ("succeeded", 2))
+        check("the long one goes on beside", until(lambda: (one := client.job(jobs[0]))["status"] == "running" and one["phase"] == "embed" and told() == "taking jobs"), told())
+        contains("the log tells too", pathlib.Path(server.log.name).read_text(errors="replace"), jobs[1], "is tried alone", "has gone on")
+        # What waits for the long one knows what that still needs, and its own frames by those of that one.
+        waiting = [post(client, endless).json()["id"] for _ in range(2)]
+
+        def estimates():
+            found = [client.job(job) for job in (jobs[0], *waiting)]
+            if [one["status"] for one in found] == ["running", "queued", "queued"]:
+                numbers = [one["estimated_seconds"] for one in found]
+                return numbers if all(numbers) else None
+
+        running, second, third = until(estimates) or (0, 0, 0)
+        check("those that wait for it count it in", running > 0 and second > 1.2 * running and third > 1.2 * second, shown((running, second, third)))
+        for job in (*waiting, jobs[0]):
+            client.delete(f"/jobs/{job}")
+        client.until(jobs[0])
+
 with group("it ends in order, and goes on"):
     state = scratch()
     with serve("--ffmpeg", slow, "--grace", 1, state=state) as server:
@@ -315,6 +374,29 @@ with group("it ends in order, and goes on"):
         equal("the attempt did not count", found["attempt"], 1)
         same("the next process", found, reference)
         check("what was nobody's is gone", until(lambda: not kept(state)), shown(kept(state)))
+
+with group("the next server has no ffmpeg: the job waits for one that has"):
+    state = scratch()
+    with serve("--ffmpeg", slow, state=state) as server:
+        client = Client(server)
+        job = post(client, long, "?threshold=0").json()
+        check("rows are made", working(client, job["id"], 2))
+        server.child.send_signal(signal.SIGKILL)
+        server.child.wait()
+    with serve("--ffmpeg", "/nowhere/ffmpeg", state=state) as server:
+        client = Client(server)
+        check("the log says that jobs wait, and for what", until(lambda: "jobs with videos wait" in server.text()), shown(server.text()))
+        found = client.job(job["id"])
+        equal("it is queued", (found["status"], found["queue_position"]), ("queued", None))
+        contains("and says what it waits for", found["warnings"][-1], "decodes videos", "--ffmpeg")
+        contains("so does /readyz", client.get("/readyz").text(), "1 job waits for a server that decodes videos", "--ffmpeg")
+        equal("features are scored", post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=30").json()["status"], "succeeded")
+        check("the video is kept", [name for name in kept(state) if name.endswith(".video")], shown(kept(state)))
+        equal("still queued", client.job(job["id"])["status"], "queued")
+    with serve(state=state) as server:
+        found = Client(server).until(job["id"])
+        same("one that has it", found, reference)
+        equal("and nothing more is said of waiting", [text for text in found["warnings"] if "waits" in text], [])
 
 with group("a video that a disk has made something else of"):
     state = scratch()

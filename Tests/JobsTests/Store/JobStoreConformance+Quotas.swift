@@ -60,6 +60,21 @@ extension JobStoreConformance {
         #expect(try await store.usage(of: "nobody") == nil)
     }
 
+    @Test(
+        "bytes that are kept elsewhere count against the account, and not as the queue's", arguments: StoreUnderTest.all
+    )
+    func dailyBytesElsewhere(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        let account = Account(name: "a", quota: DailyQuota(bytes: 1_000))
+        var large = submission(of: account)
+        large.jobs[0].bytesElsewhere = 900
+        _ = try await store.submit(large)
+        #expect(try await store.usage(of: "a")?.bytes == 916)
+        #expect(try await store.counts().queuedBytes == 16)
+        #expect(await excess(store, large)?.used == 916)
+        _ = try await store.submit(submission(of: account))
+    }
+
     @Test("bytes and units are bounded by themselves", arguments: StoreUnderTest.all)
     func dailyAmounts(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open()

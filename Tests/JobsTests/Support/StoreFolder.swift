@@ -54,6 +54,10 @@ final class StoreFolder: Sendable {
 extension StoreFolder.Store {
     var summary: String { inner.summary }
     var isLasting: Bool { inner.isLasting }
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await inner.remarks(id) }
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome {
+        try await inner.remark(id, bytes, over: revision)
+    }
     func workLog(workers: Int) -> (any WorkLog)? { inner.workLog(workers: workers) }
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
     func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
@@ -89,6 +93,7 @@ extension StoreFolder.Store {
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         try await inner.output(id, fetching: fetching)
     }
+    func input(of job: Job) async throws(JobStoreError) -> JobBody? { try await inner.input(of: job) }
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job] {
         try await inner.list(filter, limit: limit, before: cursor)
     }

@@ -25,7 +25,11 @@ struct ExtractCommand: ParsableCommand {
 
     @Argument(help: "The videos, or their frames: files, folders, or - for standard input.")
     var inputs: [String] = []
-    @Option(help: "The model file, imported with --keep-image-tower. (default: VIGIL_MODEL, or the config file's)")
+    @Option(
+        help: """
+            The model file, imported with --keep-image-tower. (default: VIGIL_MODEL, or the config file's; the embedded demo, \
+            whose features mean nothing to others)
+            """)
     var model: String?
     @Option(
         help: """
@@ -67,22 +71,24 @@ struct ExtractCommand: ParsableCommand {
         let choice = try recipe.checked()
         let own = ["model": model.map { [$0] }].compactMapValues(\.self)
         let settings = try Settings(.extract, options: general.given, own)
-        guard let model = try settings.model() else {
-            throw Failure(.usage, "--model is missing: a model file, imported with --keep-image-tower")
-        }
+        let model = try settings.model()
         let inputs = try VideoFolder.expanded(inputs)
         let ffmpeg = try videos.ffmpeg(for: size == nil ? inputs : [])
-        let others = [compare, model.path].compactMap { $0 }
+        let others = [compare, model?.path].compactMap { $0 }
         let outputs = try output.map {
             try ExtractOutputs($0, inputs: inputs, others: others, crops: choice.crops)
         }
         let released = try compare.map { try ReleasedFeatures($0) }
         let kernels = try settings.kernels()
-        let tower = try LoadedTower(model.path, kernels: kernels)
+        let tower = try LoadedTower(model?.path, kernels: kernels)
         let threads = try settings.integer(ifSet: "workers") ?? Processors.count
         let extraction = try choice.settings(resolution: tower.tower.resolution, compute: kernels.compute)
         try released?.check(width: tower.tower.outputWidth)
         try outputs?.make()
+        if model == nil {
+            Terminal.note(
+                "features are made by the embedded demo's tower, for its model alone; name another by --model")
+        }
         var failures = FileFailures(of: inputs.count)
         for input in inputs {
             do {

@@ -40,6 +40,8 @@ struct VideoScoring {
         let fps: Double?
         let times: [Double]
         let warnings: [String]
+        /// Of all frames; nil where they are of several sizes.
+        let size: FrameSize?
     }
 
     /// Decodes a video, and makes features of it.
@@ -70,6 +72,6 @@ struct VideoScoring {
                 shape: [features?.rows ?? 0, features?.columns ?? 0], elementType: .float32,
                 values: features?.values ?? []),
             fps: extraction.rate.map { frames?.outcome?.facts.settled($0) ?? $0 }, times: extraction.times,
-            warnings: warnings)
+            warnings: warnings, size: extraction.sizes.count == 1 ? extraction.sizes.first : nil)
     }
 }
