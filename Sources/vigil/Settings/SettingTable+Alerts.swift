@@ -9,7 +9,7 @@ extension Setting {
         all.append(contentsOf: alertsOverMQTT)
         all.append(
             contentsOf: secret(
-                "alerts-mqtt-password", "Password of that name", in: .alerts, of: [.serve], needs: "alerts-mqtt-user"))
+                "alerts-mqtt-password", "Password of that name", in: .alerts, of: [.serve], needs: "alerts-mqtt"))
         all.append(contentsOf: alertsInCommon)
         return all
     }()
@@ -48,7 +48,7 @@ extension Setting {
             in: .alerts, of: [.serve], needs: "alerts-mqtt"),
         Setting(
             "alerts-mqtt-key", .path(.input), "Private key of that certificate in PEM.",
-            in: .alerts, of: [.serve], isSecret: true, needs: "alerts-mqtt-cert"),
+            in: .alerts, of: [.serve], isSecret: true, needs: "alerts-mqtt"),
         Setting(
             "alerts-homeassistant", .text("a prefix of topics"), .told("none"),
             "Prefix below which Home Assistant looks for announcements over MQTT, there homeassistant.",
