@@ -43,6 +43,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
+        // libmosquitto by dlopen: a client of MQTT 3.1.1 and 5 with TLS is no smaller to write, and a server without alerts over
+        // MQTT needs neither the library nor, to be built, its headers.
+        .target(name: "CMosquitto", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
         .target(name: "CResources", exclude: ["demo.safetensors", "page"]),
         .target(name: "Platform", dependencies: ["CLinux", "COpenSSL"], swiftSettings: optimisedSwift),
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
@@ -56,6 +59,7 @@ let package = Package(
         .target(name: "OTLP", dependencies: ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"]),
         .target(name: "Audit", dependencies: ["JSON", "Platform"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
+        .target(name: "Alerts", dependencies: ["CMosquitto", "HTTPClient", "JSON", "Platform", "TLS", "Webhooks"]),
         .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(
@@ -109,7 +113,7 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Reports", "Scoring", "Telemetry",
+                "Alerts", "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Reports", "Scoring", "Telemetry",
                 "Tracing", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -117,7 +121,8 @@ let package = Package(
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
+                "API", "Alerts", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
+                "Frames",
                 "HTTPClient", "JSON", "OTLP",
                 "Platform", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video",
                 "Webhooks",
@@ -193,6 +198,8 @@ let package = Package(
         .testTarget(name: "TracingTests", dependencies: ["TestSupport", "Platform", "Tracing"]),
         .testTarget(
             name: "OTLPTests", dependencies: ["TestSupport", "HTTPClient", "JSON", "OTLP", "Platform", "Tracing"]),
+        .testTarget(
+            name: "AlertsTests", dependencies: ["TestSupport", "Alerts", "HTTPClient", "JSON", "Platform", "Webhooks"]),
         .testTarget(name: "AuditTests", dependencies: ["TestSupport", "Audit", "JSON", "Platform"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
@@ -211,7 +218,8 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "TestSupport", "API", "Audit", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors",
+                "TestSupport", "API", "Alerts", "Audit", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs",
+                "Tensors",
                 "Platform", "Scoring", "TLS", "Telemetry", "Tracing", "VadCLIP", "Video", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

@@ -36,6 +36,9 @@ for purpose in "$@"; do
             # They are damaged by the one, and what becomes of them is watched by the other.
             command -v zzuf >/dev/null || want zzuf
             command -v strace >/dev/null || want strace
+            # A broker for alerts, and the library that speaks to it.
+            [ -x /usr/sbin/mosquitto ] || want mosquitto
+            command -v mosquitto_sub >/dev/null || want mosquitto-clients
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml

@@ -40,6 +40,9 @@ extension SQLiteJobStore {
             "a callback of no job": """
             SELECT count(*) FROM callbacks WHERE job NOT IN (SELECT id FROM jobs WHERE status >= 2)
             """,
+            "an alert of no job": """
+            SELECT count(*) FROM alerts WHERE job NOT IN (SELECT id FROM jobs)
+            """,
             "remarks of no job": """
             SELECT count(*) FROM remarks WHERE job NOT IN (SELECT id FROM jobs WHERE status >= 2)
             """,

@@ -312,9 +312,11 @@ extension WriteContext {
         try jobs.update(record)
         if let result { try bodies.insert(result, id, file: file) }
         if let url = job.callback { try callbacks.insert(id, url: url, now: now) }
+        for place in job.alerts { try alerts.end(id, place, now: now) }
         live.withLock { live in
             live.tallyToCommit.count(job.status, 1)
             if job.callback != nil { live.tallyToCommit.callbacks += 1 }
+            live.tallyToCommit.alerts += job.alerts.count
         }
         return Ended(job: job, files: hasFile ? [BodyFiles.inputName(id)] : [])
     }
@@ -336,10 +338,11 @@ extension WriteContext {
         }
     }
 
-    /// Whether a job is still to be seen: not ended, or not so long ago, or its callback is on its way.
+    /// Whether a job is still to be seen: not ended, or not so long ago, or somebody has to be told of it.
     func isShown(_ stored: StoredJob, since: Int64) -> Bool {
         guard let endedAt = stored.endedAt else { return true }
         if clock.stored(endedAt) > since { return true }
-        return (try? callbacks.contains(stored.job.id)) ?? false
+        if (try? callbacks.contains(stored.job.id)) == true { return true }
+        return !stored.job.alerts.isEmpty && (try? alerts.count(stored.job.id)) ?? 0 > 0
     }
 }

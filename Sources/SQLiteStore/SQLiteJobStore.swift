@@ -230,6 +230,7 @@ public final class SQLiteJobStore: JobStore {
                 }
             }
             try context.callbacks.endLeases(now: database.clock.stored(now))
+            try context.alerts.endLeases(now: database.clock.stored(now))
         }
         if let jump = database.jump.withLock(\.self) {
             if jump.isContradicted(by: wall) {

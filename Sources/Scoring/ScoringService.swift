@@ -20,6 +20,10 @@ public final class ScoringService: Sendable {
         public var reusesResults = false
         /// What becomes of queued jobs that were accepted for a model that is not served.
         public var missingModel = MissingModel.wait
+        /// The places that are told what is found in jobs that name a camera.
+        public var alerts: [String] = []
+        /// Told on a worker's thread that a chunk of such a job, which has more of them, is about to be there.
+        public var chunkScored: (@Sendable (JobID) -> Void)?
         /// The one form that a client's address for callbacks is kept in; throws where it can't be called. Nil where
         /// callbacks are off.
         public var callbackAddress: (@Sendable (String) throws(OptionError) -> String)?
@@ -84,8 +88,8 @@ public final class ScoringService: Sendable {
             processor: ModelEngine(
                 models,
                 for: ScoringWork(
-                    scored: settings.scored, canary: settings.canary, videos: settings.videos,
-                    mostNumbers: settings.maxBodyBytes / 4,
+                    scored: settings.scored, chunkScored: settings.chunkScored, canary: settings.canary,
+                    videos: settings.videos, mostNumbers: settings.maxBodyBytes / 4,
                     settle: { [backlog] bill, rows in await bill.settle(rows, with: backlog) }),
                 rescores: settings.missingModel == .rescore,
                 areSeveral: min(workers, ProcessLimits.atStart.threads) > 1),

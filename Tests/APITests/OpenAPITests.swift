@@ -135,6 +135,7 @@ struct OpenAPITests {
         try conformance.check(JobDocument(job: Self.videoJob()).json, "Job")
         var video = Self.result()
         video.source = Self.source
+        video.options.camera = "front"
         video.pictures = [SegmentPicture(start: 0, jpeg: [1]), SegmentPicture(start: 1, jpeg: [2])]
         var document = ScoreDocument(video)
         document.thumbnails = ScoreDocument.thumbnails(of: video, job: "01M85BV3QAE4RGA8GVVP3465ME")

@@ -8,7 +8,7 @@ struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
         "vigil": [
-            "API", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
+            "API", "Alerts", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
             "Frames", "Reports", "SQLiteStore",
             "Scenes", "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
@@ -17,7 +17,7 @@ struct ImportGraphTests {
         ],
         "Engine": ["Jobs", "Platform", "Tensors", "VadCLIP"],
         "API": [
-            "Audit", "Scoring", "Engine", "HTTP", "Jobs", "Reports", "VadCLIP", "Webhooks", "Formats", "JSON",
+            "Alerts", "Audit", "Scoring", "Engine", "HTTP", "Jobs", "Reports", "VadCLIP", "Webhooks", "Formats", "JSON",
             "Platform", "Telemetry", "Tracing",
         ],
         "Scoring": [
@@ -46,10 +46,11 @@ struct ImportGraphTests {
         "Platform": ["CLinux", "COpenSSL"],
         "Webhooks": ["HTTPClient", "Platform", "TLS"],
         "HTTPClient": ["Platform", "TLS"],
+        "Alerts": ["CMosquitto", "HTTPClient", "JSON", "Platform", "TLS", "Webhooks"],
         "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
         "Tracing": ["Platform"],
         "Audit": ["JSON", "Platform"],
-        "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
+        "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [], "CMosquitto": [],
     ]
 
     @Test("no file imports a target that its own must not know")

@@ -83,6 +83,7 @@ public struct ScoreDocument: Sendable {
         json.member("model", result.model)
         if !result.trained { json.member("untrained", true) }
         if let caveat = result.caveat { json.member("caveat", caveat) }
+        if let camera = result.options.camera { json.member("camera", camera) }
         json.member("snippets", result.logits.snippets)
         json.member("frames_per_snippet", ModelConfiguration.framesPerSnippet)
         json.member("fps", result.options.fps ?? result.source?.fps)

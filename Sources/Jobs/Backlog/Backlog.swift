@@ -85,6 +85,8 @@ public final class Backlog: Sendable {
     let bell = Doorbell()
     /// Rung when there may be a callback to deliver.
     let callbackBell = Doorbell()
+    /// Rung when there may be something to tell the server's own places of.
+    let alertBell = Doorbell()
     let watchers: Watchers
     let state: Mutex<State>
     /// Whether long jobs have come, so that a claim may find one beside the others.
@@ -194,6 +196,8 @@ extension Backlog {
 
     /// How many callbacks are on their way or wait for it; nil where the store does not count.
     public var waitingCallbacks: Int? { store.waitingCallbacks }
+    /// How many notes of jobs wait to be told to the server's own places; nil where the store does not count.
+    public var waitingAlerts: Int? { store.waitingAlerts }
 
     /// Throws where the store would not take a job now.
     public func checkStore() async throws(JobStoreError) {
@@ -278,6 +282,7 @@ extension Backlog {
         }
         watchers.end(job)
         if job.callback != nil { callbackBell.ring() }
+        if !job.alerts.isEmpty { alertBell.ring() }
     }
 }
 

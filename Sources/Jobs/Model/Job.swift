@@ -28,6 +28,8 @@ public struct Job: Sendable, Equatable {
     package(set) public var inputBytes: Int
     /// Where to say that it has ended.
     public let callback: String?
+    /// The server's own places that are told what was found in it, by their names.
+    public let alerts: [String]
 
     /// When it was inserted. Stored times are shown, never reckoned with.
     public let createdAt: WallTime
@@ -94,6 +96,7 @@ public struct Job: Sendable, Equatable {
         modelSHA256 = new.modelSHA256
         inputBytes = new.billedBytes
         callback = new.callback
+        alerts = new.alerts
         self.createdAt = createdAt
         deadline = new.deadline.map { createdAt.later(by: $0) }
         parts = new.parts
@@ -103,7 +106,8 @@ public struct Job: Sendable, Equatable {
     package init(
         id: JobID, status: JobStatus, name: String?, client: String, owner: String?, trace: String?, batch: BatchID?,
         priority: Priority, kind: String, subject: JobSubject, model: String, modelSHA256: String?, inputBytes: Int,
-        callback: String?, createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?,
+        callback: String?, alerts: [String], createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?,
+        finishedAt: WallTime?,
         attempt: Int, parts: Int, partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?,
         revision: Int
     ) {
@@ -121,6 +125,7 @@ public struct Job: Sendable, Equatable {
         self.modelSHA256 = modelSHA256
         self.inputBytes = inputBytes
         self.callback = callback
+        self.alerts = alerts
         self.createdAt = createdAt
         self.deadline = deadline
         self.startedAt = startedAt

@@ -240,6 +240,35 @@ public final class MemoryJobStore: JobStore {
         step { state, _, now in state.registry.callbacks.settle(job, verdict, now: now) }
     }
 
+    /// Notes that a place has to be told of.
+    public func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
+        step { state, _, now in
+            state.registry.alerts.take(for: place, limit: limit, now: now).compactMap { id, tries, endedAt in
+                state.table.job(id).map { AlertNote(job: $0, place: place, tries: tries, age: now - endedAt) }
+            }
+        }
+    }
+
+    /// What came of a note.
+    public func settleAlert(
+        of job: JobID, for place: String, _ verdict: CallbackVerdict
+    ) async throws(JobStoreError) {
+        step { state, _, now in state.registry.alerts.settle(job, place, verdict, now: now) }
+    }
+
+    /// How far a place was told.
+    public func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]? {
+        state.withLock { $0.registry.alerts.mark(of: job, place) }
+    }
+
+    /// Keeps how far a place was told.
+    public func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError) {
+        step { state, _, _ in
+            let isLive = state.table.job(job).map { !$0.status.isEnded } ?? false
+            state.registry.alerts.setMark(mark, of: job, place, isLive: isLive)
+        }
+    }
+
     /// Whether there is room for the result of one more small job.
     public func checkWritable() async throws(JobStoreError) {
         let result = step { state, _, _ in Result { () throws(JobStoreError) in try state.table.checkRoom(forBytes: 1) }
@@ -257,6 +286,9 @@ public final class MemoryJobStore: JobStore {
 
     /// How many callbacks are on their way or wait for it.
     public var waitingCallbacks: Int? { state.withLock { $0.registry.callbacks.count } }
+
+    /// How many notes wait to be told to places.
+    public var waitingAlerts: Int? { state.withLock { $0.registry.alerts.count } }
 
     /// Removes what has expired; other calls do so too.
     public func expire() async throws(JobStoreError) -> Expired {
@@ -358,7 +390,7 @@ extension MemoryJobStore.State {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
         for id in table.expired(now: now) {
-            let isAwaited = registry.callbacks.contains(id)
+            let isAwaited = registry.callbacks.contains(id) || registry.alerts.contains(id)
             if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
             if forget(id) { expired += 1 }
         }

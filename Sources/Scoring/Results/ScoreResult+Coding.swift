@@ -6,6 +6,8 @@ import VadCLIP
 /// The stored form of options and results: opaque to Jobs, versioned by its first field.
 extension ScoreOptions {
     private static let version = 1
+    /// In the number that says whether there are logits: a camera's name comes next.
+    private static let cameraFollows = 2
 
     /// The options as bytes of a job's input.
     var encoded: [UInt8] {
@@ -27,7 +29,8 @@ extension ScoreOptions {
         writer.floats([segments.threshold, segments.leave])
         writer.integer(segments.minimumSnippets)
         writer.integer(segments.mergeGap)
-        writer.integer(logits ? 1 : 0)
+        writer.integer((logits ? 1 : 0) | (camera == nil ? 0 : Self.cameraFollows))
+        if let camera { writer.text(camera) }
     }
 
     init?(from reader: inout ByteReader) {
@@ -46,7 +49,10 @@ extension ScoreOptions {
         self.fps = fps > 0 ? fps : nil
         segments = SegmentOptions(
             threshold: thresholds[0], leave: thresholds[1], minimumSnippets: minimum, mergeGap: gap)
-        self.logits = logits == 1
+        self.logits = logits & 1 == 1
+        guard logits & Self.cameraFollows != 0 else { return }
+        guard let camera = reader.text() else { return nil }
+        self.camera = camera
     }
 }
 

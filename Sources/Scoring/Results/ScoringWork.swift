@@ -77,6 +77,8 @@ struct ScoringWork: ModelWork {
 
     /// Told how many snippets each chunk had that was scored.
     var scored: (@Sendable (_ snippets: Int) -> Void)?
+    /// Told of jobs that name a camera, when a chunk of them is about to be there.
+    var chunkScored: (@Sendable (JobID) -> Void)?
     /// Scores some of the jobs by another model too.
     var canary: Canary?
     /// Takes videos, where that is done.
@@ -144,6 +146,10 @@ struct ScoringWork: ModelWork {
         scorer.score(
             plan.features(of: range), classes: plan.classes, coarse: &result.coarse, fine: &result.fine, offset: 0)
         scored?(range.count)
+        // A job of one chunk has nothing to tell before its end.
+        if let chunkScored, plan.options.camera != nil, part > 0 || isGrowing(plan) || plan.chunks.count > 1 {
+            chunkScored(plan.job)
+        }
         return result
     }
 

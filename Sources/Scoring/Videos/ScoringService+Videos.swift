@@ -140,6 +140,7 @@ extension ScoringService {
         new.units = rows
         new.deadline = options.deadline?.duration(from: backlog.wall)
         new.callback = options.callback.map { text in (try? settings.callbackAddress?(text)) ?? text }
+        new.alerts = options.camera == nil ? [] : settings.alerts
         return new
     }
 }

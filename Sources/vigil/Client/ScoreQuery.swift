@@ -28,6 +28,8 @@ struct ScoreQuery: ParsableArguments {
     var callback: String?
     @Option(help: "What to call the job, where one file is submitted. (default: the file's name)")
     var name: String?
+    @Option(help: "The camera that the video is of, by whose name the server tells others what is found.")
+    var camera: String?
     @Option(help: "Of a video: mean, first or middle of its frames' features. (default: mean)")
     var pool: String?
     @Option(help: "Of a video: by what frames are counted out to rows, frames or time. (default: frames)")
@@ -42,8 +44,8 @@ struct ScoreQuery: ParsableArguments {
         let given: [(String, String?)] = [
             ("compare", compare), ("labels", labels), ("fps", fps), ("threshold", threshold), ("leave", leave),
             ("min_snippets", minSnippets), ("merge_gap", mergeGap), ("logits", logits ? "true" : nil),
-            ("priority", priority), ("deadline", deadline), ("callback", callback), ("name", name), ("pool", pool),
-            ("cadence", cadence), ("tail", tail), ("validate_only", validateOnly ? "true" : nil),
+            ("priority", priority), ("deadline", deadline), ("callback", callback), ("name", name), ("camera", camera),
+            ("pool", pool), ("cadence", cadence), ("tail", tail), ("validate_only", validateOnly ? "true" : nil),
         ]
         return model.map { ("model", $0) } + given.compactMap { name, value in value.map { (name, $0) } }
     }

@@ -59,6 +59,7 @@ struct Setting: Sendable {
         case scoring = "Scoring"
         case jobs = "Jobs"
         case callbacks = "Callbacks"
+        case alerts = "Alerts"
         case listening = "Listening"
         case clients = "Clients"
         case access = "Access"
@@ -115,6 +116,7 @@ struct Setting: Sendable {
 
     private static let guards: Set = [
         "api-keys", "allowed-hosts", "tls-cert", "tls-key", "tls-client-ca", "audit-log", "callback-secrets",
+        "alerts-webhook-secrets",
     ]
 
     /// What a setting that names the file of a secret has behind the secret's name.

@@ -92,6 +92,7 @@ enum ServeSettings {
     enum Server: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.server) }
     enum Jobs: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.jobs) }
     enum Callbacks: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.callbacks) }
+    enum Alerts: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.alerts) }
     enum Access: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.access) }
     enum Listening: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.listening) }
     enum Clients: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.clients) }

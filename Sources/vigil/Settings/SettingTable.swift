@@ -13,7 +13,8 @@ private let gibi = 1 << 30
 // A new setting is a line here; what reads it asks Settings by its name.
 extension Setting {
     /// All settings, in the order in which `--help` and docs/configuration.md show them.
-    static let all = general + client + server + scoring + jobs + callbacks + access + listening + clients + tls
+    static let all =
+        general + client + server + scoring + jobs + callbacks + alerts + access + listening + clients + tls
 
     private static let general: [Setting] = [
         Setting(

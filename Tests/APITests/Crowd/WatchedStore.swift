@@ -161,6 +161,22 @@ extension WatchedStore {
         }?.resume()
     }
 
+    func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
+        try await store.takeAlerts(for: place, limit: limit)
+    }
+
+    func settleAlert(of job: JobID, for place: String, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await store.settleAlert(of: job, for: place, verdict)
+    }
+
+    func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]? {
+        try await store.alertMark(of: job, for: place)
+    }
+
+    func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError) {
+        try await store.setAlertMark(mark, of: job, for: place)
+    }
+
     /// What was done about callbacks until now.
     var callbacks: Callbacks { state.withLock { $0.callbacks } }
 

@@ -88,7 +88,9 @@ struct MetricsTests {
             "vigil_queue_jobs{priority=\"high\",model=\"synthetic\"}", "vigil_jobs{status=\"running\"}",
             "vigil_job_write_seconds_bucket{le=\"0.001\"}", "vigil_job_wait_seconds_count",
             "vigil_cpu_seconds_total{key=\"alice\"}", "vigil_cpu_seconds_total{key=\"anonymous\"}",
-            "vigil_callback_tries_total{outcome=\"given-up\"}", "vigil_tls_handshakes_total{outcome=\"failed\"}",
+            "vigil_callback_tries_total{outcome=\"given-up\"}",
+            "vigil_alerts_total{place=\"frigate\",outcome=\"told\"}", "vigil_alert_place_away{place=\"mqtt\"}",
+            "vigil_alerts_waiting", "vigil_tls_handshakes_total{outcome=\"failed\"}",
         ]
         for name in expected { #expect(samples[name] == "0", "\(name)") }
         let counters = Set(Family.all.filter { $0.kind == .counter && $0.name.hasPrefix("vigil") }.map(\.name))

@@ -107,6 +107,18 @@ extension StoreFolder.Store {
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
         try await inner.settleCallback(of: job, verdict)
     }
+    func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
+        try await inner.takeAlerts(for: place, limit: limit)
+    }
+    func settleAlert(of job: JobID, for place: String, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await inner.settleAlert(of: job, for: place, verdict)
+    }
+    func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]? {
+        try await inner.alertMark(of: job, for: place)
+    }
+    func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError) {
+        try await inner.setAlertMark(mark, of: job, for: place)
+    }
     func checkWritable() async throws(JobStoreError) { try await inner.checkWritable() }
     func checkTakes() async throws(JobStoreError) { try await inner.checkTakes() }
     func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
@@ -115,6 +127,7 @@ extension StoreFolder.Store {
     func census() async throws(JobStoreError) -> QueueCensus? { try await inner.census() }
     var room: StoreRoom? { inner.room }
     var waitingCallbacks: Int? { inner.waitingCallbacks }
+    var waitingAlerts: Int? { inner.waitingAlerts }
     func counts() async throws(JobStoreError) -> JobCounts { try await inner.counts() }
     func expire() async throws(JobStoreError) -> Expired { try await inner.expire() }
 }

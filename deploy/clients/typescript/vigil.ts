@@ -77,6 +77,7 @@ export interface ScoreOptions {
   priority?: "low" | "normal" | "high";
   deadline?: number | string;
   callback?: string;
+  camera?: string;
   name?: string;
   pool?: "mean" | "first" | "middle";
   cadence?: "frames" | "time";

@@ -55,6 +55,7 @@ class ScoreOptions(TypedDict, total=False):
     priority: Literal["low", "normal", "high"]
     deadline: float | str
     callback: str
+    camera: str
     pool: Literal["mean", "first", "middle"]
     cadence: Literal["frames", "time"]
     tail: Literal["drop", "keep"]
