@@ -1,5 +1,4 @@
 import Platform
-import Synchronization
 import Testing
 
 @testable import Scoring
@@ -9,7 +8,7 @@ struct FairTurnsTests {
     @Test("who comes after a crowd of one client's has the next turn all the same")
     func crowd() async {
         let turns = FairTurns(places: 2)
-        let order = Mutex<[String]>([])
+        let order = Monitor<[String]>([])
         await turns.enter("crowd")
         await turns.enter("crowd")
         await withTaskGroup(of: Void.self) { group in
@@ -34,7 +33,7 @@ struct FairTurnsTests {
     @Test("as many go at a time as there are places, whoever they are")
     func places() async {
         let turns = FairTurns(places: 3)
-        let inside = Mutex((now: 0, most: 0))
+        let inside = Monitor((now: 0, most: 0))
         await withTaskGroup(of: Void.self) { group in
             for client in 0..<40 {
                 group.addTask {
