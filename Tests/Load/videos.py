@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,8 @@ def anonymous(pid):
 
 
 def main():
+    # So that who ends this ends the server too, and leaves no file.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # On a disk: TMPDIR may say which.
     place = pathlib.Path(tempfile.mkdtemp(prefix="vigil-videos.", dir=os.environ.get("TMPDIR", "/var/tmp")))
     options = ["--model", os.environ["MODEL"]] if "MODEL" in os.environ else []
@@ -62,7 +65,7 @@ def main():
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
-        subprocess.run(["rm", "-rf", str(place)], check=False)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def ask(port, method, path, body=None, headers=None):

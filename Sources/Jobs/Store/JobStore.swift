@@ -130,9 +130,7 @@ public protocol JobStore: Sendable {
     func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks?
 
     /// Puts bytes beside a job that has ended, in the place of those of this revision; 0 stands for none. They go with the
-    /// job.
-    ///
-    /// - Throws: `full` where there is no room for them
+    /// job. Throws `full` where there is no room for them.
     func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome
 
     /// Counts an output that was read without ``output(_:fetching:)``'s `fetching` as fetched.

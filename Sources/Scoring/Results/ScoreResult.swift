@@ -1,6 +1,8 @@
+public import Extraction
 import Jobs
 import Tensors
 import VadCLIP
+public import Video
 
 /// What a job came to: the logits, and what it takes to make scores, segments and provenance of them.
 ///
@@ -78,6 +80,28 @@ public struct VideoSource: Sendable, Equatable {
     public var towerSHA256: String
     /// The job that made the features, where that was an earlier one with the same video.
     public var featuresOfJob: String?
+}
+
+extension VideoSource {
+    /// One whose frames have come.
+    ///
+    /// - Parameters:
+    ///   - sha256: of the file, in hexadecimal
+    ///   - extraction: what was made of its frames
+    ///   - outcome: how decoding went
+    ///   - ffmpeg: what decoded it
+    ///   - recipeSHA256: of the recipe by which frames became rows
+    ///   - towerSHA256: of the tower
+    public init(
+        sha256: String, _ extraction: Extraction, _ outcome: VideoFrames.Outcome?, by ffmpeg: FFmpeg,
+        recipeSHA256: String, towerSHA256: String
+    ) {
+        self.init(
+            sha256: sha256, frames: extraction.frames,
+            fps: extraction.rate.map { outcome?.facts.settled($0) ?? $0 }, times: extraction.times,
+            truncatedBy: outcome?.cut?.rawValue, ffmpeg: ffmpeg.version, isolation: ffmpeg.isolation.rawValue,
+            recipeSHA256: recipeSHA256, towerSHA256: towerSHA256)
+    }
 }
 
 extension ScoreResult {

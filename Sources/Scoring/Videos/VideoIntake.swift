@@ -242,10 +242,8 @@ struct VideoMaking: Sendable {
     ) -> VideoMade {
         let facts = outcome?.facts
         let source = VideoSource(
-            sha256: video.sha256, frames: extraction.frames,
-            fps: extraction.rate.map { facts?.settled($0) ?? $0 }, times: extraction.times,
-            truncatedBy: outcome?.cut?.rawValue, ffmpeg: ffmpeg.version, isolation: ffmpeg.isolation.rawValue,
-            recipeSHA256: settings.digest(of: recipe), towerSHA256: tower.sha256)
+            sha256: video.sha256, extraction, outcome, by: ffmpeg, recipeSHA256: settings.digest(of: recipe),
+            towerSHA256: tower.sha256)
         var made = VideoMade(
             source: source, container: video.container.name,
             recipe: MadeRecipe(settings, recipe, kernels: version.model.kernels.name))

@@ -119,7 +119,7 @@ struct ScoreCommand: AsyncParsableCommand {
     ) throws {
         let one = scored.accepted
         var document = ScoreDocument(scored.result)
-        let written = try one.videoTimes.flatMap { try pictures?.write(document, of: file, times: $0) }
+        let written = try (one.video?.times).flatMap { try pictures?.write(document, of: file, times: $0) }
         (document.times, document.thumbnails) = (one.times, written?.files ?? [:])
         let warnings = one.notes + one.report.warnings + (written?.warnings ?? [])
         for warning in warnings { Terminal.note("\(one.label): \(warning)") }

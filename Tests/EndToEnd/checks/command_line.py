@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -181,6 +182,18 @@ with group("standard input and pipes"):
     contains("nothing: said", ran.last, "-: it is empty")
     ends("twice", 64, "score", "-", "-", says=["-", "once"])
     ends("a device", 66, "score", "/dev/zero", says=["/dev/zero", "a device"])
+
+with group("completions and the manual"):
+    for shell, words in (("bash", "complete -o"), ("zsh", "#compdef vigil"), ("fish", "complete -c 'vigil'")):
+        ran = called("--generate-completion-script", shell)
+        equal(f"{shell}: exit", ran.code, 0)
+        contains(f"{shell}: completes", ran.out.replace('complete -c "vigil"', "complete -c 'vigil'"), words, "per-frame")
+        if program := shutil.which(shell):
+            (folder / f"vigil.{shell}").write_text(ran.out)
+            equal(f"{shell}: it is {shell}", subprocess.run([program, "-n", folder / f"vigil.{shell}"]).returncode, 0)
+    dump = called("--experimental-dump-help").out
+    manual = subprocess.run([sys.executable, ROOT / "deploy/manual.py", "1"], input=dump, capture_output=True, text=True)
+    contains("the manual has the options", manual.stdout, ".TH VIGIL 1", "\\-\\-per\\-frame", "\\-\\-output")
 
 with group("the sample of README"):
     sample = ROOT / "deploy/demo/sample.npy"

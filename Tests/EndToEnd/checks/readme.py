@@ -48,6 +48,7 @@ PASSED_OVER = {
     "/backups/2026": "what vigil state list says",
     "2026-01-01T12": "what a log says",
     "OTEL_EXPORTER": "needs a collector; checks/traces.py has one",
+    "curl -X PUT -H 'If-Match": "needs a job's id; checks/verdicts.py does",
     '{"number"': "what an audit log says",
     "$ vigil audit verify": "needs an audit log; checks/audit.py does",
     "RateLimit-Policy": "no command",

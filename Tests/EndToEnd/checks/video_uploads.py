@@ -333,10 +333,15 @@ with group("kill -9 with a long and a short one in hand"):
         server.child.send_signal(signal.SIGKILL)
         server.child.wait()
     with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
-        client, other = Client(server), Client(server)
-        told = lambda: next(one["detail"] for one in other.get("/readyz").json()["checks"] if one["name"] == "accepting")
+        client = Client(server)
+
+        def told():
+            checks = Client(server).get("/readyz").json()["checks"]
+            return next(one["detail"] for one in checks if one["name"] == "accepting")
+
         check("/readyz tells which is tried", until(lambda: f"{jobs[1]}, which ran when the process ended, is worked on alone" in told()), told())
-        answer = post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=120")
+        answer = post(Client(server), bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=120")
+        client = Client(server)
         equal("features are scored", (answer.status, answer.json()["status"]), (200, "succeeded"))
         found = client.until(jobs[1])
         equal("the short one", (found["status"], found["attempt"]), ("succeeded", 2))

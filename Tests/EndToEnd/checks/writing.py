@@ -88,7 +88,7 @@ with group("one file for all"):
     same("json of one is an object", [json.loads((folder / "one.json").read_text())], alone[:1])
     called("score", "clips", "more", "--fps", "30", "--output", "all.jsonl")
     same("jsonl is lines", [json.loads(line) for line in (folder / "all.jsonl").read_text().splitlines()], alone)
-    ends("a file that is read", 64, "score", "clips", "--output", "clips/a.npy", says=["clips/a.npy", "read"])
+    ends("a file that is read", 64, "score", "clips", "--format", "json", "--output", "clips/a.npy", says=["clips/a.npy", "read"])
     ends("no folder there", 78, "score", "clips", "--output", "nowhere/x.json", says=["nowhere"])
     before = (folder / "all.json").read_bytes()
     equal("all are bad: exit", called("score", "bad.npy", "bad.npy", "--output", "all.json").code, 65)

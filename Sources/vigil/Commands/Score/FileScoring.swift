@@ -44,6 +44,7 @@ struct ScoringModel: Sendable {
             model: model, classes: classes, logits: logits, featuresSHA256: one.digest, options: one.options,
             queued: .zero, scored: ContinuousClock.now - start)
         result.model = name
+        result.source = one.video
         return result
     }
 }
@@ -80,7 +81,7 @@ private final class ScorerPool: Sendable {
 /// Features that can be scored.
 struct AcceptedFeatures: Sendable {
     let label: String
-    let features: Matrix
+    var features: Matrix
     let digest: String
     let report: FeatureReport
     let notes: [String]
@@ -89,8 +90,8 @@ struct AcceptedFeatures: Sendable {
     let hasLabels: Bool
     /// When each snippet begins and the last one ends; empty where that is not known.
     var times: [Double] = []
-    /// The same of a video, whatever rate was given; nil of other files.
-    var videoTimes: [Double]?
+    /// The video that they were made of; nil of other files.
+    var video: VideoSource?
     /// The frames' size, of a video whose frames are all of one.
     var size: FrameSize?
 }
@@ -150,13 +151,13 @@ struct FileScoring: Sendable {
         let found = try decoding.features(of: path)
         var options = try settings.scoreOptions()
         let isRateGiven = options.fps != nil
-        options.fps = options.fps ?? found.fps
+        options.fps = options.fps ?? found.source.fps
         do {
             try first.model.check(labels: options.labels, called: first.name)
             let (features, report) = try FeatureCheck(width: first.width, fps: options.fps).accept(found.array)
             var accepted = AcceptedFeatures(
                 label: path, features: features, digest: found.array.digest, report: report, notes: found.warnings,
-                options: options, hasLabels: false, times: isRateGiven ? [] : found.times, videoTimes: found.times)
+                options: options, hasLabels: false, times: isRateGiven ? [] : found.source.times, video: found.source)
             accepted.size = found.size
             return accepted
         } catch {
@@ -166,8 +167,11 @@ struct FileScoring: Sendable {
 
     func score(_ one: AcceptedFeatures, threads: Int) throws -> ScoredFeatures {
         let result = try first.score(one, threads: threads)
+        var kept = one
+        // It may wait for others until it is written, which takes no features.
+        kept.features = Matrix(rows: 0, columns: one.features.columns, values: [])
         return ScoredFeatures(
-            accepted: one, result: result, other: try second.map { try $0.score(one, threads: threads) })
+            accepted: kept, result: result, other: try second.map { try $0.score(one, threads: threads) })
     }
 
     /// All of a file of features, on a thread of its own.
