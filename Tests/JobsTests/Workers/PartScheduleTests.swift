@@ -258,12 +258,8 @@ struct PartScheduleTests {
             #expect(schedule.goOn(b) == true)
             #expect(schedule.goOn(b) == false)
         } else {
-<<<<<<< HEAD
-            #expect(schedule.stop(b) == false && schedule.next() == nil, "its last step is under way")
-=======
             #expect(schedule.stop(b) == false)
             #expect(schedule.next() == nil, "its last step is under way")
->>>>>>> h-Q
             #expect(schedule.partDone(b) == true)
         }
         #expect(schedule.next() == .part(a, 0))
