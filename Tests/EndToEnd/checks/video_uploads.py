@@ -339,7 +339,7 @@ with group("kill -9 with a long and a short one in hand"):
             checks = Client(server).get("/readyz").json()["checks"]
             return next(one["detail"] for one in checks if one["name"] == "accepting")
 
-        check("/readyz tells which is tried", until(lambda: f"{jobs[1]}, which ran when the process ended, is worked on alone" in told()), told())
+        check("/readyz tells that one is tried, or is to be", until(lambda: "ran when the process ended" in told()), told())
         answer = post(Client(server), bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=120")
         client = Client(server)
         equal("features are scored", (answer.status, answer.json()["status"]), (200, "succeeded"))
