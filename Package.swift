@@ -113,7 +113,8 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Alerts", "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Reports", "Scoring", "Telemetry",
+                "Alerts", "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Reports", "Scoring",
+                "Telemetry",
                 "Tracing", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
