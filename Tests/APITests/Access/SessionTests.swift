@@ -148,10 +148,10 @@ struct SessionTests {
             ([(fetch, "same-origin")], "key alice", "key alice"),
             // As an address that was typed; a form always says whose it is.
             ([], "key alice", "unauthorized"), ([(fetch, "none")], "key alice", "unauthorized"),
-            ([(fetch, "same-site")], "unauthorized", "foreign-origin"),
-            ([(fetch, "cross-site")], "unauthorized", "foreign-origin"),
-            ([(.origin, "http://vigil.example:8080")], "unauthorized", "foreign-origin"),
-            ([(.origin, "null")], "unauthorized", "foreign-origin"),
+            ([(fetch, "same-site")], "unauthorized", "origin-not-allowed"),
+            ([(fetch, "cross-site")], "unauthorized", "origin-not-allowed"),
+            ([(.origin, "http://vigil.example:8080")], "unauthorized", "origin-not-allowed"),
+            ([(.origin, "null")], "unauthorized", "origin-not-allowed"),
             ([(.origin, "https://app.example")], "unauthorized", "unauthorized"),
         ] as [([(name: HTTPField.Name, value: String)], String, String)] {
             #expect(try place.who(cookie, .get, "/jobs", more) == get, "\(more)")

@@ -83,7 +83,7 @@ struct GrowingJobTests {
         for _ in 0..<20 { jobs.append(try await backlog.submit(.sample(parts: 1))) }
         await gate.waitForArrivals(3)
         _ = await pool.crew.reaches(
-            { $0.jobs.count >= 4 && $0.pending == 1 }, until: MonotonicTime(nanoseconds: .max))
+            { $0.jobs.count >= 4 && !$0.isClaiming }, until: MonotonicTime(nanoseconds: .max))
         #expect(pool.health.runningJobs == 4)
         #expect(processor.plans.all.withLock { $0.count } <= 4)
         gate.openForGood()
