@@ -312,7 +312,7 @@ with Server() as server, Browser() as browser:
         })""")
         note("ms of a frame, median and 95 of 100: zooming {zoom[0]:.1f} and {zoom[1]:.1f}, dragging the threshold {line[0]:.1f} and {line[1]:.1f}".format(**found))
         check("are drawn", found["zoom"][0] > 0)
-    clean(browser, server, "the rest", but=["404", "422"])
+    clean(browser, server, "the rest", but=["404", "412", "422"])
 
 with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as server, Browser() as browser:
     # What holds the worker until it is told to go: longer than any machine takes to open a page.

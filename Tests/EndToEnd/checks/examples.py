@@ -124,7 +124,7 @@ with Server("--models", models) as server:
                 continue
             value = own(parameter["example"])
             body, query, fields = BODY, {}, dict(NPY)
-            if name in ("pool", "cadence", "tail"):
+            if name in ("pool", "cadence", "tail", "thumbnails"):
                 if not video:
                     skip(name, "needs ffmpeg and bubblewrap")
                     continue
