@@ -78,7 +78,9 @@ public protocol AlertPlace: Sendable {
 
     /// Tells it of one segment: that it has begun, that it is over, or one after the other.
     ///
-    /// - Parameter token: what it has answered to the begin, where that was told before
+    /// - Parameters:
+    ///   - alerts: in their order
+    ///   - token: what it has answered to the begin, where that was told before
     func tell(_ alerts: [Alert], token: String?) async -> AlertVerdict
 }
 

@@ -37,7 +37,9 @@ public final class FrigatePlace: AlertPlace {
     /// Frigate at a server.
     ///
     /// - Parameters:
+    ///   - server: where Frigate listens
     ///   - token: sent as `Authorization: Bearer`; nil for its port without authentication
+    ///   - trust: whom it is believed over TLS
     ///   - now: seconds since 1970
     public init(
         _ server: ServerURL, token: String?, trusting trust: TLSClientContext?, now: @escaping @Sendable () -> Int

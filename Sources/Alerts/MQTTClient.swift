@@ -120,7 +120,10 @@ public final class MQTTClient: Sendable {
 
     /// A client that has not begun.
     ///
-    /// - Parameter report: called on the client's thread; it must not block for long
+    /// - Parameters:
+    ///   - library: what speaks the protocol
+    ///   - settings: where the broker is, and how it is spoken to
+    ///   - report: called on the client's thread; it must not block for long
     public init?(_ library: MQTTLibrary, _ settings: MQTTSettings, report: @escaping @Sendable (Event) -> Void) {
         guard let bell = WakeSocket() else { return nil }
         self.bell = bell

@@ -15,7 +15,10 @@ public struct WebhookPlace: AlertPlace {
 
     /// Alerts that `sender` sends to `url`.
     ///
-    /// - Parameter now: the time of day as in RFC 3339
+    /// - Parameters:
+    ///   - url: whom to tell
+    ///   - sender: sends, to allowed hosts alone
+    ///   - now: the time of day as in RFC 3339
     public init(_ url: WebhookURL, by sender: WebhookSender, now: @escaping @Sendable () -> String) {
         self.url = url
         self.sender = sender

@@ -55,7 +55,9 @@ public enum ReportFormat: String, CaseIterable, Sendable {
 
     /// What is written of one video, or of several where ``isOfMany``.
     ///
-    /// - Parameter perFrame: a row for each frame, where ``hasFrames``
+    /// - Parameters:
+    ///   - videos: what was scored, in order
+    ///   - perFrame: a row for each frame, where ``hasFrames``
     public func bytes(of videos: [ReportedVideo], perFrame: Bool = false) throws(ReportError) -> [UInt8] {
         guard isOfMany || videos.count == 1 else { throw .tooMany(self) }
         if needsTimes, let video = videos.first(where: { $0.seconds == nil }) {

@@ -5,7 +5,9 @@ import VadCLIP
 extension ScoreDocument {
     /// The same as plain values, for reports in other forms.
     ///
-    /// - Parameter name: what the video is to be called
+    /// - Parameters:
+    ///   - name: what the video is to be called
+    ///   - warnings: what was said of the features
     public func reported(as name: String, warnings: [String] = []) -> ReportedVideo {
         var video = ReportedVideo(
             name: name, labels: result.labels, coarse: scored.scores.coarse, fine: scored.scores.fine)

@@ -48,7 +48,10 @@ public struct ScoreDocument: Sendable {
 
     /// The result object of a file that was scored without a server, with the file's name and what looked wrong in it.
     ///
-    /// - Parameter more: writes further members
+    /// - Parameters:
+    ///   - file: what it is called
+    ///   - warnings: what was said of the features
+    ///   - more: writes further members
     public func json(
         file: String, warnings: [String], and more: (inout JSONWriter) -> Void = { _ in }
     ) -> [UInt8] {

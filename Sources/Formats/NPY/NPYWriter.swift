@@ -2,7 +2,9 @@
 public enum NPYWriter {
     /// An .npy file with `values` in row-major order; the data begins on a multiple of 64 bytes.
     ///
-    /// - Parameter shape: one or two lengths (or any number of them), whose product is `values.count`
+    /// - Parameters:
+    ///   - values: row-major, as many as the shape says
+    ///   - shape: one or two lengths (or any number of them), whose product is `values.count`
     public static func encode(_ values: [Float], shape: [Int]) -> [UInt8] {
         precondition(shape.checkedProduct() == values.count, "the shape does not fit the values")
         var bytes = header(shape: shape)
