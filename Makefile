@@ -7,7 +7,7 @@ help: ## List these targets
 demo: ## Build a release, serve the embedded model, score the sample, show segments beside the truth, stop
 	@deploy/demo/run.sh
 
-demo-model: ## Draw scenes, and train the embedded model anew on them: some minutes
+demo-model: ## Draw scenes, and train the embedded model anew on them, to the same bytes: some minutes
 	@deploy/demo/train.sh
 
 test: ## All tests, then the end-to-end scripts
