@@ -1,43 +1,30 @@
 """Videos over HTTP whose decoder is ended by somebody else: alone, with the server, before it, and again and again."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
-from support.harness import SHARED, check, contains, equal, finish, group, need, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, scratch, shown, skip
 
 need("video_kills", "numpy", shared=True)
 
 from support.jobs import Client  # noqa: E402
-from support.process import Server, run  # noqa: E402
+from support.process import run  # noqa: E402
+from support.videos import Studio, slowly, until  # noqa: E402
 
 if not shutil.which("ffmpeg"):
     skip("video_kills", "needs ffmpeg")
     finish()
 
 folder = scratch()
-model = folder / "tiny.safetensors"
-# What makes videos slow: ffmpeg at the pace at which they are shown.
-slow = folder / "slow"
-slow.write_text(f'#!/bin/sh\ncase "$*" in *-version*) exec {shutil.which("ffmpeg")} "$@";; esac\nexec {shutil.which("ffmpeg")} -re "$@"\n')
-slow.chmod(0o755)
-
-
-def serve(*options, **named):
-    return Server("--allow-unsandboxed-video", *options, model=model, **named)
-
-
-def until(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found
+slow = slowly(folder)
+until = functools.partial(until, seconds=120)
 
 
 def children(of):
@@ -71,10 +58,8 @@ def is_underway(client, job, rows=3):
 
 
 with group("a model with its image tower"):
-    checkpoint = folder / "tiny.pth"
-    maker = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", checkpoint]
-    subprocess.run(maker, check=True)
-    equal("import: exit", run("import", checkpoint, "--output", model, "--keep-image-tower", timeout=120).code, 0)
+    studio = Studio(folder)
+    model, serve = studio.model, studio.serve
     source = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30:duration=12"]
     made = subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *source, "-c:v", "libx264", "-bf", "3", "long.mkv"], cwd=folder)
     if made.returncode != 0:

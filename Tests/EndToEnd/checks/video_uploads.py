@@ -9,63 +9,26 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
-import time
 
-from support.harness import SHARED, check, contains, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
 
 need("video_uploads", "numpy", shared=True)
 
-import numpy as np  # noqa: E402
-
 from support.events import Stream  # noqa: E402
 from support.jobs import Client  # noqa: E402
-from support.process import Server, environment, run  # noqa: E402
+from support.process import Server, run  # noqa: E402
+from support.videos import Studio, files, form, post, slowly, until  # noqa: E402
 
 if not shutil.which("ffmpeg"):
     skip("video_uploads", "needs ffmpeg")
     finish()
 
 folder = scratch()
-model = folder / "tiny.safetensors"
-# What makes videos slow: ffmpeg at the pace at which they are shown.
-slow = folder / "slow"
-slow.write_text(f'#!/bin/sh\ncase "$*" in *-version*) exec {shutil.which("ffmpeg")} "$@";; esac\nexec {shutil.which("ffmpeg")} -re "$@"\n')
-slow.chmod(0o755)
-
-
-def ffmpeg(*arguments):
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL).returncode == 0
-
-
-def clip(name, *encoder, size="64x48", rate=30, seconds=4):
-    source = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}:duration={seconds}"]
-    check(f"{name} can be made", ffmpeg(*source, *encoder, name))
-    return (folder / name).read_bytes()
-
-
-def serve(*options, state=None, **named):
-    """A server that takes videos whatever keeps their decoder in: this machine may have no bubblewrap."""
-    place = {} if state is None else {"state": state}
-    return Server("--allow-unsandboxed-video", *options, model=named.pop("model", model), **place, **named)
+slow = slowly(folder)
 
 
 def server_of(client):
     return client.get("/v1/server").json()
-
-
-def post(client, body, query="", kind="video/mp4", **headers):
-    return client.ask("POST", f"/score{query}", body, {"Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}})
-
-
-def form(*files):
-    """(field, name, bytes) as multipart/form-data."""
-    parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode() + body
-        for field, name, body in files
-    ]
-    return b"\r\n".join(parts) + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"
 
 
 def decoders(place):
@@ -76,18 +39,6 @@ def decoders(place):
             if process.name.isdigit() and str(place) in os.readlink(process / "fd/0"):
                 found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     return found
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found
-
-
-def files(state):
-    place = pathlib.Path(state) / "videos"
-    return sorted(path.name for path in place.iterdir()) if place.exists() else []
 
 
 def kept(state):
@@ -101,10 +52,8 @@ def working(client, job, rows=1):
 
 
 with group("a model with its image tower"):
-    checkpoint = folder / "tiny.pth"
-    maker = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", checkpoint]
-    subprocess.run(maker, check=True)
-    equal("import: exit", run("import", checkpoint, "--output", model, "--keep-image-tower", timeout=120).code, 0)
+    studio = Studio(folder)
+    model, checkpoint, clip, ffmpeg, serve = studio.model, studio.checkpoint, studio.clip, studio.ffmpeg, studio.serve
     plain = folder / "plain.safetensors"
     equal("import without it: exit", run("import", checkpoint, "--output", plain, timeout=120).code, 0)
     whole = clip("whole.mkv", "-c:v", "ffv1")

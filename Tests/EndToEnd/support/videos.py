@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +17,10 @@ class Studio:
     def __init__(self, folder):
         self.folder = folder
         self.model = folder / "tiny.safetensors"
-        checkpoint = folder / "tiny.pth"
-        maker = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", checkpoint]
+        self.checkpoint = folder / "tiny.pth"
+        maker = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", self.checkpoint]
         subprocess.run(maker, check=True)
-        equal("import: exit", run("import", checkpoint, "--output", self.model, "--keep-image-tower", timeout=120).code, 0)
+        equal("import: exit", run("import", self.checkpoint, "--output", self.model, "--keep-image-tower", timeout=120).code, 0)
 
     def ffmpeg(self, *arguments):
         command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, arguments)]
@@ -34,6 +35,14 @@ class Studio:
         """A server that takes videos whatever keeps their decoder in: this machine may have no bubblewrap."""
         place = {} if state is None else {"state": state}
         return Server("--allow-unsandboxed-video", *options, model=named.pop("model", self.model), **place, **named)
+
+
+def slowly(folder):
+    """What makes videos slow: ffmpeg at the pace at which they are shown."""
+    path, ffmpeg = folder / "slow", shutil.which("ffmpeg")
+    path.write_text(f'#!/bin/sh\ncase "$*" in *-version*) exec {ffmpeg} "$@";; esac\nexec {ffmpeg} -re "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 def post(client, body, query="", kind="video/mp4", **headers):
