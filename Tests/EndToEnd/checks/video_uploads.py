@@ -209,7 +209,8 @@ with group("scores come while the rest is decoded"), serve("--ffmpeg", slow) as 
             break
     check("the first chunk's came", scores is not None and scores["chunk"] == 0)
     equal("and are those of the whole", scores["coarse"], reference["coarse"][: scores["end"]])
-    running = client.job(job["id"])
+    # A chunk is told of before it is counted.
+    running = until(lambda: (found := client.job(job["id"]))["progress"]["chunks_done"] >= 1 and found) or client.job(job["id"])
     equal("meanwhile it is decoded", (running["status"], running["phase"], running["snippets"]), ("running", "embed", None))
     progress = running["progress"]
     check("with its progress", progress["chunks_done"] >= 1 and progress["chunks"] is None and 0 < progress["frames_done"] < progress["frames_expected"] == 3600, shown(progress))
