@@ -466,7 +466,8 @@ async function bounded(answer: Response, largest: number): Promise<Uint8Array> {
 /** Takes server-sent events off a stream as its bytes come. */
 async function* parse(reader: ReadableStreamDefaultReader<Uint8Array>, last: string): AsyncGenerator<JobEvent> {
   const decoder = new TextDecoder();
-  let rest = "";
+  // The line that has begun: looked through once, however many reads it takes.
+  let begun = "";
   let name = "";
   let id = last;
   let data: string[] = [];
@@ -474,9 +475,14 @@ async function* parse(reader: ReadableStreamDefaultReader<Uint8Array>, last: str
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length + size > LARGEST_EVENT) throw new VigilError(`an event has more than ${LARGEST_EVENT} characters`);
+    const lines = decoder.decode(value, { stream: true }).split("\n");
+    const rest = lines.pop() ?? "";
+    if (lines.length > 0) {
+      lines[0] = begun + lines[0];
+      begun = "";
+    }
+    begun += rest;
+    if (begun.length + size > LARGEST_EVENT) throw new VigilError(`an event has more than ${LARGEST_EVENT} characters`);
     for (const text of lines) {
       const line = text.endsWith("\r") ? text.slice(0, -1) : text;
       if (line === "") {

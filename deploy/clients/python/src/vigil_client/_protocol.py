@@ -194,26 +194,33 @@ class EventReader:
     """Takes server-sent events off a stream as its bytes come."""
 
     def __init__(self) -> None:
-        self.rest = b""
+        # The line that has begun: looked through once, however many pieces it comes in.
+        self.begun = bytearray()
         self.data: list[bytes] = []
+        self.size = 0
         self.name = ""
         self.last_id = ""
 
     def feed(self, piece: bytes) -> Iterator[Event]:
-        *lines, self.rest = (self.rest + piece).split(b"\n")
-        if len(self.rest) + sum(map(len, self.data)) > LARGEST_EVENT:
+        *lines, rest = piece.split(b"\n")
+        if lines:
+            lines[0] = bytes(self.begun) + lines[0]
+            self.begun = bytearray()
+        self.begun += rest
+        if len(self.begun) + self.size > LARGEST_EVENT:
             raise UnexpectedAnswer(f"an event has more than {LARGEST_EVENT} bytes")
         for line in lines:
             line = line.removesuffix(b"\r")
             if not line:
                 if self.data:
                     yield Event(self.name or "message", self.last_id, document(b"\n".join(self.data)))
-                self.name, self.data = "", []
+                self.name, self.data, self.size = "", [], 0
                 continue
             field, _, value = line.partition(b":")
             value = value.removeprefix(b" ")
             if field == b"data":
                 self.data.append(value)
+                self.size += len(value)
             elif field == b"event":
                 self.name = value.decode(errors="replace")
             elif field == b"id" and value.isascii() and len(value) <= 256 and value.decode().isprintable():
