@@ -300,7 +300,7 @@ with group("a key's bytes a day count videos"):
         equal("as a form", post(client, body, "", kind).problem(), "quota-exceeded")
         equal("nothing is left of what was refused", [name for name in files(server.own) if not name.endswith(".features")], [])
         answer = post(client, video + bytes(2 * size))
-        equal("more than any day has", (answer.status, answer.problem()), (413, "content-too-large"))
+        equal("more than any day has", (answer.status, answer.problem()), (413, "beyond-quota"))
         equal("features have room", post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=30").status, 200)
 
 finish()
