@@ -288,7 +288,11 @@ with group("a key's bytes a day count videos"):
     size = len(video)
     quotas = folder / "quotas"
     secret = run("keys", "add", "small", "--bytes-per-day", f"{(size * 5 // 2) // 1024 + 1}KiB", "--api-keys", quotas).out.strip()
+    narrow = run("keys", "add", "narrow", "--max-queued", 1, "--api-keys", quotas).out.strip()
     with studio.serve("--api-keys", quotas) as server:
+        body, kind = form(("video", "a.mkv", video), ("video", "b.mkv", video))
+        answer = post(Client(server, {"Authorization": f"Bearer {narrow}"}), body, "", kind)
+        equal("more videos than may wait", (answer.status, answer.problem()), (413, "batch-too-large"))
         client = Client(server, {"Authorization": f"Bearer {secret}"})
         equal("two are taken", [post(client, video, "", Prefer="wait=60").json()["status"] for _ in range(2)], ["succeeded"] * 2)
         answer = post(client, video)
