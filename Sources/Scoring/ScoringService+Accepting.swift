@@ -152,7 +152,9 @@ extension ScoringService {
         do throws(ScoringError) {
             return try await reader.read(pieces, declaredLength: declaredLength, as: body, reservation: reservation)
         } catch {
-            guard mostOfCaller < maxMatrices, case .content(let fault) = error, fault.kind == .tooMany else { throw error }
+            guard mostOfCaller < maxMatrices, case .content(let fault) = error, fault.kind == .tooMany else {
+                throw error
+            }
             throw .refused(.beyondShare(limit: share))
         }
     }

@@ -105,7 +105,7 @@ struct EstimateTests {
         #expect(try await backlog.job(jobs[running.count].id)?.estimatedSeconds == 40, "there is a place")
     }
 
-    @Test("a short job of one worker waits for a place among such jobs, of which there is one more than there are workers")
+    @Test("a short job of one worker waits for a place among its like, of which workers have one more than they are")
     func serialOnes() async throws {
         let backlog = backlog(workers: 2)
         for _ in 0..<3 { _ = try await backlog.submit(.sample(parts: 400)) }
