@@ -109,7 +109,7 @@ public final class VigilService: Sendable {
         router.post(
             "/v1/models/{name}/rollback", bodyLimit: most, audited(.change) { try await self.rollBackModel($0, $1) })
         if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
-        router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails) })
+        router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails, to: $0.client) })
         router.get("/session", .deferred { self.showSession($0) })
         router.on(.post, "/session", .deferred { try self.beginSession($0) })
         router.delete("/session", .deferred { self.endSession($0) })

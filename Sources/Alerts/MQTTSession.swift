@@ -32,6 +32,7 @@ final class MQTTSession {
 
     /// Connects and goes on until the connection is lost or the client ends; says why it was lost.
     func run() -> String {
+        // Sound without being held: who calls is here until the handle is destroyed, and after that nobody is called.
         let object = Unmanaged.passUnretained(self).toOpaque()
         handle = client.settings.clientID.withCString { table.create($0, true, object) }
         guard let handle else { return "there was no memory for a connection" }

@@ -9,9 +9,8 @@ public final class HTTPClient {
     /// What a network moves in a second at least, for requests that are large.
     private static let slowest = 1 << 20
 
-    /// From so many bytes on a server is asked whether it wants a body, and for so long.
+    /// From so many bytes on a server is asked whether it wants a body.
     private static let askedFrom = 1 << 20
-    private static let silence = Duration.seconds(2)
 
     /// What is left of an answer that is taken in pieces.
     private enum Stream {
@@ -28,6 +27,8 @@ public final class HTTPClient {
     private let trust: TLSClientContext?
     private let peer: TLSPeerName
     private var connection: ClientConnection?
+    /// How long a server may be silent that was asked whether it wants a body, before it gets that.
+    package var silence = Duration.seconds(2)
     /// An answer with a larger body is refused.
     public var largestBody: Int { didSet { reader.largestBody = largestBody } }
     private var reader: AnswerReader
@@ -102,7 +103,7 @@ public final class HTTPClient {
             try connect(by: deadline)
             return try answer(by: deadline) { () throws(ClientError) in
                 try connection?.send(head, by: deadline)
-                if isAsked, let refusal = try refusal(by: deadline.earlier(Deadline(in: Self.silence))) {
+                if isAsked, let refusal = try refusal(by: deadline.earlier(Deadline(in: silence))) {
                     // What it expects next on this connection is a body.
                     connection = nil
                     return refusal

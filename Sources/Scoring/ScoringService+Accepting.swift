@@ -133,20 +133,30 @@ extension ScoringService {
     /// - Parameters:
     ///   - pieces: the body in pieces, as they come
     ///   - declaredLength: how many bytes are said to come, where that is known and reserved
+    ///   - models: how many jobs of its caller's each matrix will be
     package func read<Pieces: AsyncSequence>(
         _ pieces: Pieces, declaredLength: Int?, as body: UploadBody, for version: ModelVersion,
-        caller: Caller = Caller(client: ""), reservation: Reservation
+        caller: Caller = Caller(client: ""), models: Int = 0, reservation: Reservation
     ) async throws(ScoringError) -> Upload where Pieces.Element == [UInt8] {
+        let share = backlog.limits.share(of: caller.client).jobs
+        let mostOfCaller = models > 0 ? max(share / models, 1) : .max
         let reader = UploadReader(
             width: version.model.configuration.width,
-            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices),
+            limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: min(maxMatrices, mostOfCaller)),
             maxBytes: settings.videos == nil ? nil : settings.maxBodyBytes,
             videos: settings.videos.map { intake in
                 VideoOffer(
                     intake: intake, version: version, client: caller.client,
                     isSpared: backlog.limits.spares(caller.client))
             })
-        return try await reader.read(pieces, declaredLength: declaredLength, as: body, reservation: reservation)
+        do throws(ScoringError) {
+            return try await reader.read(pieces, declaredLength: declaredLength, as: body, reservation: reservation)
+        } catch {
+            guard mostOfCaller < maxMatrices, case .content(let fault) = error, fault.kind == .tooMany else {
+                throw error
+            }
+            throw .refused(.beyondShare(limit: share))
+        }
     }
 
     /// Matrices that a batch may have: as many as jobs may wait, and no more than are held in memory with ease.

@@ -25,7 +25,7 @@ struct ServerDescriptionTests {
             ScoringService(models: ModelRegistry(serving: model), backlog: backlog, workers: 3), openAPI: [],
             server: server)
         clock.advance(by: elapsed)
-        let body = Data(await service.describeServer(detailed: detailed).bytes)
+        let body = Data(await service.describeServer(detailed: detailed, to: .key("a")).bytes)
         return try #require(try JSONSerialization.jsonObject(with: body) as? [String: Any])
     }
 

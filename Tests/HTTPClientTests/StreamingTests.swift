@@ -10,7 +10,7 @@ struct StreamingTests {
 
     /// What becomes of a file that is sent to such a server: the answer, and how many of its bytes were sent.
     private static func sent(
-        _ count: Int = large, _ serve: @escaping @Sendable (RawServerConnection) -> Void
+        _ count: Int = large, silence: Duration? = nil, _ serve: @escaping @Sendable (RawServerConnection) -> Void
     ) async throws -> (answer: Result<Answer, ClientError>, sent: Int, requests: [ReceivedRequest]) {
         let folder = try ScratchFolder()
         _ = try folder.write([UInt8](repeating: 98, count: count), to: "file")
@@ -21,6 +21,7 @@ struct StreamingTests {
         let told = Mutex(0)
         let answer = try await blocking {
             let client = try HTTPClient(url)
+            if let silence { client.silence = silence }
             let body = FileBody(
                 before: Array("<".utf8), try OpenFile(path: path), after: Array(">".utf8),
                 sent: { bytes in told.withLock { $0 += bytes } })
@@ -51,7 +52,8 @@ struct StreamingTests {
 
     @Test("one that refuses need not take it")
     func refused() async throws {
-        let found = try await Self.sent { connection in
+        // However long it takes to say so.
+        let found = try await Self.sent(silence: .seconds(600)) { connection in
             connection.send("HTTP/1.1 429 Busy\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}")
             connection.finish()
         }

@@ -162,6 +162,11 @@ public final class AlertDelivery: Sendable {
         places[place].isReachable && state.withLock { ($0.rest[place]?.until ?? now) <= now }
     }
 
+    /// When a place is looked at again that could not be told.
+    private func nextTry(of place: Int, at now: MonotonicTime) -> MonotonicTime {
+        state.withLock { $0.rest[place]?.until } ?? now + Self.pause
+    }
+
     private func settle(_ note: AlertNote, _ verdict: CallbackVerdict, _ backlog: Backlog) async {
         do { try await backlog.settleAlert(of: note.job.id, for: note.place, verdict) } catch {
             logger.error(
@@ -196,9 +201,10 @@ extension AlertDelivery {
         var follower = JobFollower(of: job, from: 0, in: scoring, for: "alerts") {}
         var untold: [Alert] = []
         while !Task.isCancelled {
-            guard let news = try? await follower.next(waitingUntil: scoring.backlog.now + Self.longestRest) else {
-                return
-            }
+            // What a place has yet to hear waits for the place, and not for the job to go on.
+            let now = scoring.backlog.now
+            let next = untold.isEmpty ? now + Self.longestRest : nextTry(of: place, at: now)
+            guard let news = try? await follower.next(waitingUntil: next) else { return }
             switch news {
             case .job(let job): if job.status.isEnded { return }
             case .chunk(let chunk):

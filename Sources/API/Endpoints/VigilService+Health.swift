@@ -46,14 +46,17 @@ extension VigilService {
 
     /// The service takes jobs.
     func ready(detailed: Bool) async -> Response {
-        let store = await store()
-        return answer([await modelCheck(), store, accepting(store, await trials)], detailed: detailed)
+        answer(await readyChecks, detailed: detailed)
     }
 
     /// Both.
-    func healthy(detailed: Bool) async -> Response {
-        let store = await store()
-        return answer([workers, await modelCheck(), store, accepting(store, await trials)], detailed: detailed)
+    func healthy(detailed: Bool) async -> Response { answer([workers] + (await readyChecks), detailed: detailed) }
+
+    private var readyChecks: [Check] {
+        get async {
+            let store = await store()
+            return [await modelCheck(), store, accepting(store, await trials)]
+        }
     }
 
     /// What ``ready(detailed:)`` says, by what was found when it was asked last; where that is long ago it is looked at anew,
@@ -86,17 +89,19 @@ extension VigilService {
     private func modelCheck() async -> Check {
         let waiting = (try? await scoring.backlog.waitingJobs()) ?? []
         let absent = (scoring.library?.absent ?? []).map { "'\($0.name)' is not served: \($0.reason)" }
-        let others = waiting.compactMap { waiting -> String? in
-            let jobs = "; \(waiting.jobs) \(waiting.jobs == 1 ? "job waits" : "jobs wait")"
-            guard waiting.kind == nil else {
-                return scoring.reasonOfVideos.map { "\(jobs) for a server that decodes videos: \($0)" }
-            }
-            return "\(jobs) for \(waiting.model), which is not served"
+        func wait(_ jobs: Int) -> String { "\(jobs) \(jobs == 1 ? "job waits" : "jobs wait")" }
+        var others = waiting.filter { $0.kind == nil }.map { waiting in
+            "\(wait(waiting.jobs)) for \(waiting.model), which is not served"
                 + (scoring.reason(missing: waiting.model).map { " (\($0))" } ?? "")
+        }
+        // Of whatever models, for one reason.
+        let videos = waiting.reduce(0) { $0 + ($1.kind == nil ? 0 : $1.jobs) }
+        if videos > 0, let reason = scoring.reasonOfVideos {
+            others.append("\(wait(videos)) for a server that decodes videos: \(reason)")
         }
         return Check(
             name: "model", isFine: true,
-            detail: (scoring.models.all.map(Self.selfTest) + absent).joined(separator: "; ") + others.joined())
+            detail: (scoring.models.all.map(Self.selfTest) + absent + others).joined(separator: "; "))
     }
 
     private static func selfTest(of version: ModelVersion) -> String {
@@ -138,9 +143,10 @@ extension VigilService {
             }
             let waiting = ((try? await scoring.backlog.census()) ?? nil)?.suspects ?? 0
             guard waiting > 0 else { return alone ?? "" }
-            let more = waiting == 1 ? "1 job" : "\(waiting) jobs"
-            return (alone ?? "")
-                + "; \(more) that ran when the process ended \(waiting == 1 ? "waits" : "wait") to be tried alone"
+            if let alone { return alone + ", \(waiting) more to be tried among them" }
+            return waiting == 1
+                ? "; 1 job that ran when the process ended waits to be tried alone"
+                : "; \(waiting) jobs that ran when the process ended wait to be tried alone"
         }
     }
 

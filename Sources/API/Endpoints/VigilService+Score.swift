@@ -31,7 +31,7 @@ extension VigilService {
         await reservation.ready()
         let upload = try await scoring.read(
             body, declaredLength: body.declaredLength, as: kind, for: versions[0],
-            caller: caller, reservation: reservation)
+            caller: caller, models: options.validateOnly ? 0 : versions.count, reservation: reservation)
         if !upload.parameters.isEmpty {
             let all = given + upload.parameters
             if upload.parameters.contains(where: { ["model", "compare"].contains($0.name) }) {

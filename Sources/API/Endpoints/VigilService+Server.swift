@@ -23,8 +23,10 @@ public struct ServerDescription: Sendable {
 
 /// `/v1/server`: what runs here, and how much it may use and takes.
 extension VigilService {
-    /// - Parameter detailed: whether the client may see paths of the machine
-    func describeServer(detailed: Bool) async -> Response {
+    /// - Parameters:
+    ///   - detailed: whether the client may see paths of the machine
+    ///   - client: who asks, whose limits may be its own
+    func describeServer(detailed: Bool, to client: ClientIdentity) async -> Response {
         var models: [(version: ModelVersion, sha256: String)] = []
         for version in scoring.models.all { models.append((version, await version.sha256)) }
         let first = scoring.models.default
@@ -40,7 +42,7 @@ extension VigilService {
                 json.key("memory")
                 memory(&json, detailed: detailed)
                 json.key("limits")
-                limits(&json)
+                limits(of: client, &json)
                 json.key("videos")
                 write(decoding, to: &json)
                 json.key("store")
@@ -98,15 +100,16 @@ extension VigilService {
         }
     }
 
-    private func limits(_ json: inout JSONWriter) {
+    private func limits(of client: ClientIdentity, _ json: inout JSONWriter) {
         let queue = scoring.backlog.limits
+        let share = queue.share(of: client.description)
         json.object { json in
             json.member("body_bytes", scoring.settings.maxBodyBytes)
             if let videos = scoring.videos { json.member("video_bytes", videos.maxBytes) }
             json.member("queued_jobs", queue.maxJobs)
             json.member("queued_bytes", queue.maxBytes)
-            json.member("queued_jobs_per_client", queue.maxJobsPerClient ?? queue.maxJobs)
-            json.member("queued_bytes_per_client", queue.maxBytesPerClient ?? queue.maxBytes)
+            json.member("queued_jobs_per_client", share.jobs)
+            json.member("queued_bytes_per_client", share.bytes)
             json.member("connections", server.http.usable.maxConnections)
             json.member("requests_per_second", server.rateLimit)
             json.member("target_bytes", server.http.maxTargetBytes)

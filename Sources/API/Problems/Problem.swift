@@ -143,10 +143,11 @@ enum Problem {
 
     private static func decoding(_ error: ArrayDecodingError) -> HTTPProblem {
         switch error.kind {
-        case .tooLarge, .tooMany, .excessive:
+        case .tooLarge, .excessive:
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: error.description)
+        case .tooMany: batchTooLarge(error.description)
         case .unfit, .missing, .unsupported:
             HTTPProblem(
                 status: .unprocessableContent, slug: "unfit-features", title: "The features can't be scored",
@@ -195,10 +196,11 @@ enum Problem {
                 status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
                 detail: error.description, fields: [.retryAfter: String(seconds)],
                 shortage: Family.Shortage.share.rawValue)
-        case .tooLarge, .tooMany, .beyondShare:
+        case .tooLarge:
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: error.description)
+        case .tooMany, .beyondShare: batchTooLarge(error.description)
         case .tooSlow:
             HTTPProblem(
                 status: .requestTimeout, slug: "request-timeout", title: "The request came too slowly",
@@ -209,6 +211,11 @@ enum Problem {
                 detail: error.description, fields: [.retryAfter: "5"], shortage: Family.Shortage.draining.rawValue)
         case .store(let error): store(error)
         }
+    }
+
+    private static func batchTooLarge(_ detail: String) -> HTTPProblem {
+        HTTPProblem(
+            status: .contentTooLarge, slug: "batch-too-large", title: "The batch has too many jobs", detail: detail)
     }
 
     private static func full(_ error: SubmitError, _ seconds: Int, _ shortage: Family.Shortage) -> HTTPProblem {
@@ -248,7 +255,8 @@ extension Problem {
         let detail = excess.sentence(of: excess.measure == .units ? "snippets" : excess.measure.rawValue)
         guard !excess.fitsNever else {
             return HTTPProblem(
-                status: .contentTooLarge, slug: "content-too-large", title: "The body is too large", detail: detail)
+                status: .contentTooLarge, slug: "beyond-quota",
+                title: "The upload is more than the key may hand in on any day", detail: detail)
         }
         return HTTPProblem(
             status: .tooManyRequests, slug: "quota-exceeded", title: "The key has had what it may a day",

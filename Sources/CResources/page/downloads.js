@@ -137,7 +137,7 @@ function classes(scores) {
 }
 
 /** The server's own text, with what reviewers say as one more member. */
-const withVerdicts = (text, { verdicts }) => (verdicts.length ? text.trimEnd().replace(/\}$/, `,"verdicts":${JSON.stringify(verdicts)}}`) : text);
+const withVerdicts = (text, { verdicts }) => (verdicts.length ? text.trimEnd().replace(/\}$/, () => `,"verdicts":${JSON.stringify(verdicts)}}`) : text);
 
 /** Buttons for all of them. `now()` gives what is shown at the moment. */
 export function downloads(job, now, failed) {

@@ -46,6 +46,9 @@ public struct TableDecoder: ArrayDecoder {
         }
     }
 
+    /// What has come of a table; nil before its first row has come whole.
+    public var shapeSoFar: (rows: Int, width: Int)? { rows > 0 ? (rows, width) : nil }
+
     /// Bytes of the numbers so far.
     public var heldBytes: Int { values.count * 4 }
 

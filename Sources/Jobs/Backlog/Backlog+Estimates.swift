@@ -16,14 +16,23 @@ extension Backlog {
     }
 }
 
-/// A long job in the hands of a worker.
-struct LongJob: Sendable {
+/// A job in the hands of a worker that takes up a place of a lane of its own: a long one, or one that one worker does most of.
+struct ApartJob: Sendable {
     let parts: Int
     let isSerial: Bool
     var partsDone = 0
+
+    /// Nil of a job that is soon done by whoever has time.
+    init?(parts: Int, isSerial: Bool) {
+        guard ClaimLimit.Lane(parts: parts, isSerial: isSerial) != .short else { return nil }
+        (self.parts, self.isSerial) = (parts, isSerial)
+    }
+
+    /// Whether it takes up a place of that lane: a long one may take one of either.
+    func isIn(_ lane: ClaimLimit.Lane) -> Bool { lane == .long ? ClaimLimit.isLong(parts: parts) : isSerial }
 }
 
-/// When the places of the lane of long jobs become free, in seconds from now.
+/// When the places of a lane become free, in seconds from now.
 struct LaneForecast: Sendable {
     /// One a place.
     private var ends: [Double]
@@ -49,39 +58,39 @@ struct LaneForecast: Sendable {
 extension Backlog.State {
     /// The seconds until a job's end; nil as long as they can't be told.
     ///
-    /// Short jobs and those that run take turns, at the measured rate. A long one that is queued begins when one of the places of
-    /// its lane is free, by what those who have them still need. What one worker does alone takes what whoever works on such
-    /// jobs has learned of them, and is no matter of the workers' rate.
+    /// Short jobs and those that run take turns, at the measured rate. A long one that is queued, or one that one worker does
+    /// most of, begins when one of the places of its lane is free, by what those who have them still need. What one worker does
+    /// alone takes what whoever works on such jobs has learned of them, and is no matter of the workers' rate.
     mutating func seconds(untilEndOf job: Job, partsAhead: Int) -> Double? {
-        let isLong = ClaimLimit.isLong(parts: job.parts)
         let isSerial = isSerial(job.kind)
-        guard isLong || isSerial else { return rate.seconds(parts: Double(partsAhead)) }
+        let lane = ClaimLimit.Lane(parts: job.parts, isSerial: isSerial)
+        guard lane != .short else { return rate.seconds(parts: Double(partsAhead)) }
         let parts = Double(job.parts - job.partsDone)
         let own = isSerial ? expected(job).map { $0 * parts / Double(max(job.parts, 1)) } : rate.seconds(parts: parts)
         guard let own else { return nil }
-        guard isLong, job.status == .queued, parts > 0 else {
+        guard job.status == .queued, parts > 0 else {
             guard isSerial else { return rate.seconds(parts: Double(partsAhead)) }
             return own + (rate.seconds(parts: max(Double(partsAhead) - parts, 0)) ?? 0)
         }
-        if isSerial { longPace = own / parts }
-        guard let lane = lane(pace: own / parts) else { return nil }
+        if isSerial, lane == .long { longPace = own / parts }
+        guard let forecast = forecast(of: lane, pace: own / parts) else { return nil }
         let others = max((job.queuePosition ?? 1) - 1, 0)
-        return lane.start(after: others, each: Double(job.partsBefore) * own / parts / Double(max(others, 1))) + own
+        return forecast.start(after: others, each: Double(job.partsBefore) * own / parts / Double(max(others, 1))) + own
     }
 
-    /// The lane of long jobs; nil where it can't be told when one of them ends.
+    /// What is to come of a lane's places; nil where it can't be told when a job that has one ends.
     ///
     /// - Parameter pace: seconds a part of jobs that one worker does alone, where nothing else is known of one
-    private func lane(pace: Double?) -> LaneForecast? {
+    private func forecast(of lane: ClaimLimit.Lane, pace: Double?) -> LaneForecast? {
         var left: [Double] = []
-        for (id, job) in long {
+        for (id, job) in apart where job.isIn(lane) {
             let standing = standings[id]
             let parts = Double(max(job.parts - (standing?.partsDone ?? job.partsDone), 0))
             let seconds = standing?.secondsLeft ?? (job.isSerial ? pace.map { $0 * parts } : rate.seconds(parts: parts))
             guard let seconds else { return nil }
             left.append(seconds)
         }
-        return LaneForecast(places: max(rate.workers - 1, 1), left: left)
+        return LaneForecast(places: ClaimLimit.places(of: lane, workers: rate.workers), left: left)
     }
 
     /// The seconds until so much has left the queue that the jobs fit; at least 1, and at most the ten minutes after which a guess
@@ -94,7 +103,7 @@ extension Backlog.State {
             }
         var seconds = rate.seconds(parts: leaving.shortParts * Double(turns))
         if leaving.long > 0 {
-            let wait = lane(pace: longPace ?? runningPace)?.start(
+            let wait = forecast(of: .long, pace: longPace ?? runningPace)?.start(
                 after: leaving.long * longTurns - 1, each: leaving.longParts * (longPace ?? runningPace ?? 0))
             let all = leaving.shortParts * Double(turns) + leaving.longParts * Double(leaving.long * longTurns)
             seconds = max(seconds ?? 0, wait ?? rate.seconds(parts: all) ?? 1)
@@ -106,7 +115,7 @@ extension Backlog.State {
     /// Seconds a part, as the long jobs that run have it.
     private var runningPace: Double? {
         var (seconds, parts) = (0.0, 0)
-        for (id, job) in long {
+        for (id, job) in apart where job.isIn(.long) {
             guard let standing = standings[id], let left = standing.secondsLeft else { continue }
             seconds += left
             parts += max(job.parts - standing.partsDone, 0)

@@ -86,7 +86,7 @@ extension Backlog.State {
         }
         if load.jobs > ledger.limits.maxJobs { return .tooMany(jobs: load.jobs, limit: ledger.limits.maxJobs) }
         if load.jobs > 1, case let share = ledger.limits.share(of: client), load.jobs > share.jobs {
-            return .beyondShare(jobs: load.jobs, limit: share.jobs)
+            return .beyondShare(limit: share.jobs)
         }
         guard let shortage = ledger.shortage(load, of: client) else { return nil }
         let seconds = retryAfterSeconds(shortage)
@@ -109,7 +109,7 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A batch has more jobs than may be queued at all.
     case tooMany(jobs: Int, limit: Int)
     /// A batch has more jobs than one client may have queued at all.
-    case beyondShare(jobs: Int, limit: Int)
+    case beyondShare(limit: Int)
     /// The job alone is larger than all that may be queued.
     case tooLarge(bytes: Int, limitBytes: Int)
     /// The upload lost the room that it held to others, since it came too slowly.
@@ -131,8 +131,8 @@ public enum SubmitError: Error, Sendable, Equatable, CustomStringConvertible {
             "This client has as many jobs queued as one may have; there should be room for this one in \(seconds) s."
         case .tooMany(let jobs, let limit):
             "The batch has \(jobs) jobs, but no more than \(limit) may be queued in all."
-        case .beyondShare(let jobs, let limit):
-            "The batch has \(jobs) jobs, but this client may have no more than \(limit) queued at a time."
+        case .beyondShare(let limit):
+            "The batch has more jobs than the \(limit) that this client may have queued at a time."
         case .tooLarge(let bytes, let limit):
             "The job has \(bytes) bytes of input, but no more than \(limit) may be queued in all."
         case .tooSlow:

@@ -47,9 +47,7 @@ extension Backlog {
             for job in claimed {
                 let load = QueueLedger.Load(jobs: 1, bytes: job.billedBytes, parts: job.parts)
                 state.ledger.dequeue(load, of: job.client)
-                if load.long > 0 {
-                    state.long[job.id] = LongJob(parts: job.parts, isSerial: state.isSerial(job.kind))
-                }
+                state.apart[job.id] = ApartJob(parts: job.parts, isSerial: state.isSerial(job.kind))
             }
         }
         for job in claimed { watchers.ring(job.id) }
@@ -72,9 +70,7 @@ extension Backlog {
         for job in renewals.compactMap(\.regained) {
             state.withLock { state in
                 state.ledger.dequeue(job)
-                if job.load.long > 0 {
-                    state.long[job.id] = LongJob(parts: job.parts, isSerial: state.isSerial(job.kind))
-                }
+                state.apart[job.id] = ApartJob(parts: job.parts, isSerial: state.isSerial(job.kind))
             }
             watchers.ring(job.id)
         }
@@ -86,7 +82,7 @@ extension Backlog {
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         defer { watchers.ring(token.job) }
-        if hasLongJobs.load(ordering: .relaxed) { state.withLock { $0.long[token.job]?.partsDone = partsDone } }
+        if hasLongJobs.load(ordering: .relaxed) { state.withLock { $0.apart[token.job]?.partsDone = partsDone } }
         return try await store.reportProgress(token, partsDone: partsDone)
     }
 
@@ -133,7 +129,7 @@ extension Backlog {
         } else {
             state.withLock { state in
                 state.standings[job.id] = nil
-                state.long[job.id] = nil
+                state.apart[job.id] = nil
                 state.ledger.enqueue(job.load, of: job.client)
                 if job.isModelMissing { state.ledger.setAside(job.load, of: job.client) }
             }

@@ -31,7 +31,7 @@ public final class Backlog: Sendable {
         }
 
         /// What `client` may have.
-        func share(of client: String) -> (jobs: Int, bytes: Int) {
+        public func share(of client: String) -> (jobs: Int, bytes: Int) {
             let share = commonShare(of: client)
             return (min(ownMaxJobs(client) ?? share.jobs, maxJobs), share.bytes)
         }
@@ -61,8 +61,8 @@ public final class Backlog: Sendable {
         var isSerial: @Sendable (String) -> Bool = { _ in false }
         /// The seconds that one worker takes for a job that it does most of alone; nil as long as they can't be told.
         var expected: @Sendable (Job) -> Double? = { _ in nil }
-        /// The long jobs in the hands of workers.
-        var long: [JobID: LongJob] = [:]
+        /// The jobs in the hands of workers that have lanes of their own.
+        var apart: [JobID: ApartJob] = [:]
         /// Seconds a part of a long job that waited when it was asked for last.
         var longPace: Double?
         /// What workers say of the jobs that they are at.
@@ -274,7 +274,7 @@ extension Backlog {
         state.withLock { state in
             state.metrics.count(ended: job.status)
             state.standings[job.id] = nil
-            state.long[job.id] = nil
+            state.apart[job.id] = nil
         }
         observer.ended(job, writing: writing)
         if let failure = job.failure {

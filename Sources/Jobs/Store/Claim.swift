@@ -62,6 +62,10 @@ public struct ClaimLimit: Sendable, Equatable {
         }
     }
 
+    /// How many jobs of a lane are in hand at a time: beside the long ones a worker is left for the others; of those that one
+    /// worker does most of there is one to go on with.
+    static func places(of lane: Lane, workers: Int) -> Int { lane == .long ? max(workers - 1, 1) : workers + 1 }
+
     /// Those who wait with each other, and not for others.
     package enum Lane: Sendable, CaseIterable {
         /// What takes a minute or more.

@@ -31,10 +31,10 @@ extension Crew {
                 held += 1
                 parts += job.partsLeft
             }
-            // Beside the long ones a worker is left for the others.
+            let serialLeft = ClaimLimit.places(of: .serial, workers: size) - serial
             let limit = ClaimLimit(
                 jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held,
-                long: min(max(size - 1, 1) - long, size + 1 - serial), serial: size + 1 - serial)
+                long: min(ClaimLimit.places(of: .long, workers: size) - long, serialLeft), serial: serialLeft)
             let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
             guard !state.isDraining, limit.jobs > 0,
                 limit.least > 0 || isHalfGone || hasLongJobs && (limit.long > 0 || limit.serial > 0)

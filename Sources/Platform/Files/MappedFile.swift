@@ -94,7 +94,8 @@ public final class MappedFile: @unchecked Sendable {
     ///   - descriptor: an open file
     ///   - path: stands for it in messages
     ///   - limit: bytes beyond which it is refused
-    ///   - isEnough: asked once about the first 4 KiB or more; where it says so, the file is what has come until then
+    ///   - isEnough: asked about the first 4 KiB or more, and again each time that there is twice as much; where it says so, the
+    ///     file is what has come until then
     public init(
         readingFrom descriptor: Int32, path: String, limit: Int,
         until isEnough: (UnsafeRawBufferPointer) -> Bool = { _ in false }
@@ -103,7 +104,7 @@ public final class MappedFile: @unchecked Sendable {
         var bytes = malloc(room)
         var count = 0
         var isDone = false
-        var isAsked = false
+        var nextAsked = Self.frontBytes
         defer { if !isDone { free(bytes) } }
         while count <= limit {
             if count == room {
@@ -117,8 +118,8 @@ public final class MappedFile: @unchecked Sendable {
             guard found >= 0 else { throw .notReadable(path: path, reason: errnoText(errno)) }
             if found == 0 { break }
             count += found
-            if !isAsked, count >= Self.frontBytes {
-                isAsked = true
+            if count >= nextAsked {
+                nextAsked = 2 * count
                 if isEnough(UnsafeRawBufferPointer(start: place, count: count)) { break }
             }
         }

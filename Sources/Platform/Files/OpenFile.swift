@@ -97,6 +97,13 @@ public final class OpenFile: Sendable {
         }
     }
 
+    /// SHA-256 of all of it, in hexadecimal.
+    public func sha256() throws(FileError) -> String {
+        var digest = SHA256()
+        try forEachPiece(failing: { $0 }) { (piece: UnsafeRawBufferPointer) throws(FileError) in digest.update(piece) }
+        return digest.hexDigest
+    }
+
     /// Fills a buffer with the bytes from `offset` on.
     func fill(_ buffer: UnsafeMutableRawBufferPointer, from offset: Int) throws(FileError) {
         var done = 0

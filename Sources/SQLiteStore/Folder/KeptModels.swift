@@ -21,7 +21,7 @@ public struct KeptModels: ModelKeeper {
         try Self.turn.withLock { (_) throws(FileError) in
             // A name says nothing of what a disk, or somebody, has made of the bytes since. What can't be read just now stays.
             if let path = path(of: sha256) {
-                guard let found = try? Self.digest(of: path), !found.hasBytes(of: sha256) else { return }
+                guard let found = try? OpenFile(path: path).sha256(), !found.hasBytes(of: sha256) else { return }
             }
             mkdir(models, 0o700)
             for name in Directory.names(in: models) where name.begins(with: Self.making) { unlink("\(models)/\(name)") }
@@ -43,20 +43,11 @@ public struct KeptModels: ModelKeeper {
     /// What is wrong with a file that is kept as that of a digest; nil where nothing is.
     static func fault(of path: String, _ sha256: String) -> String? {
         do throws(FileError) {
-            let found = try digest(of: path)
+            let found = try OpenFile(path: path).sha256()
             return found.hasBytes(of: sha256) ? nil : "it is not what was kept: its SHA-256 is \(found)"
         } catch {
             return error.description
         }
-    }
-
-    private static func digest(of path: String) throws(FileError) -> String {
-        let file = try OpenFile(path: path)
-        var digest = SHA256()
-        try file.forEachPiece(failing: { $0 }) { (piece: UnsafeRawBufferPointer) throws(FileError) in
-            digest.update(piece)
-        }
-        return digest.hexDigest
     }
 
     /// The digests of those that are there.

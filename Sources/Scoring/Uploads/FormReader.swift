@@ -125,6 +125,10 @@ struct FormReader {
         guard clips <= Self.mostVideos else {
             throw ScoringError.form("The form has more than \(Self.mostVideos) videos: send them in several requests.")
         }
+        guard clips <= matrices.limits.maxMatrices else {
+            throw ArrayDecodingError(
+                .tooMany, "the form has \(clips) videos or more; an upload may have \(matrices.limits.maxMatrices)")
+        }
         return Clip(
             name: MatrixName(field: head.name, filename: head.filename, number: clips), upload: try await offer.begin())
     }

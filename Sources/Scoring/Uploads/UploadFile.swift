@@ -1,5 +1,6 @@
 public import Formats
 public import Platform
+import VadCLIP
 
 /// Feature files on disk, for commands that have no server: read as the files of an upload are, and besides unpacked from
 /// gzip and taken from `torch.save`.
@@ -55,6 +56,24 @@ public enum UploadFile {
         case .foreign(.table): try Formats.decode(file, with: TableDecoder(limits: limits))
         default: nil
         }
+    }
+
+    /// Throws where a table that begins so is none, or has no rows of any of these widths, neither as it is nor transposed,
+    /// whatever follows.
+    ///
+    /// - Parameters:
+    ///   - front: what has come of it
+    ///   - widths: those that are taken, of which messages name the first
+    public static func check(table front: UnsafeRawBufferPointer, widths: [Int]) throws {
+        let beginning = UnsafeRawBufferPointer(rebasing: front.prefix(FileKind.frontBytes))
+        guard FileKind.detect(beginning) == .foreign(.table) else { return }
+        var decoder = TableDecoder()
+        let first = min(front.count, 64 << 10)
+        try decoder.feed(UnsafeRawBufferPointer(rebasing: front[..<first]))
+        guard let width = decoder.shapeSoFar?.width, !widths.contains(width) else { return }
+        try decoder.feed(UnsafeRawBufferPointer(rebasing: front[first...]))
+        guard let shape = decoder.shapeSoFar, let most = widths.max(), shape.rows > most else { return }
+        throw FeatureError.wrongWidth(found: width, expected: widths.first ?? width)
     }
 
     /// Whether a file is called as features are, packed or not.

@@ -164,7 +164,9 @@ package struct KeptFeatures: Sendable {
         guard Self.sum(bytes) == sum, let head = Self.head(of: bytes) else { throw Self.unreadable(path) }
         start = front + count + Self.sumBytes
         let (numbersCount, isOver) = head.rows.multipliedReportingOverflow(by: head.width)
-        guard head.rows > 0, head.width > 0, !isOver, file.count - start == 4 * numbersCount else {
+        guard head.rows > 0, head.width > 0, !isOver, numbersCount <= file.count,
+            file.count - start == 4 * numbersCount
+        else {
             throw Self.unreadable(path)
         }
         self.head = head

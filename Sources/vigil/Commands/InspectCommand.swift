@@ -48,7 +48,8 @@ struct InspectCommand: AsyncParsableCommand {
         if !raw, let video = try VideoReport(path, videos) {
             return try write(json ? video.json : video.text, of: path, isFirst)
         }
-        let opened = try FeatureReader.open(path, isRows: raw, isStreamed: FrameFacts.areFrames)
+        let widths = width.map { [$0] } ?? [Self.usualWidth, FeatureCheck.demoWidth]
+        let opened = try FeatureReader.open(path, isRows: raw, widths: widths, isStreamed: FrameFacts.areFrames)
         let file = opened.file
         if !raw, let frames = try FrameFacts(opened) {
             return try write(json ? frames.json(file: path) : frames.text, of: path, isFirst)

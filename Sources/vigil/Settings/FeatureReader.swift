@@ -37,9 +37,11 @@ enum FeatureReader {
     /// The file at `path`; what comes through a pipe, or is standard input, is read to its end, or as far as it takes to see
     /// that it is no file of features: it may have no end.
     ///
-    /// - Parameter isRows: it is float32 rows, whatever it begins with
-    static func open(_ path: String, isRows: Bool) throws -> MappedFile {
-        try open(path, isRows: isRows) { _ in false }.file
+    /// - Parameters:
+    ///   - isRows: it is float32 rows, whatever it begins with
+    ///   - widths: those that are taken, of which messages name the first
+    static func open(_ path: String, isRows: Bool, widths: [Int]) throws -> MappedFile {
+        try open(path, isRows: isRows, widths: widths) { _ in false }.file
     }
 
     /// What was opened.
@@ -51,19 +53,31 @@ enum FeatureReader {
 
     /// The same of what may be so long that it is not to be held, as `isStreamed` tells by its beginning.
     static func open(
-        _ path: String, isRows: Bool, isStreamed: (UnsafeRawBufferPointer) -> Bool
+        _ path: String, isRows: Bool, widths: [Int], isStreamed: (UnsafeRawBufferPointer) -> Bool
     ) throws -> Opened {
         var isBegun = false
+        var isAsked = false
+        var fault: (any Error)?
         func isEnough(_ front: UnsafeRawBufferPointer) -> Bool {
             guard !isRows else { return false }
-            isBegun = isStreamed(front)
-            return isBegun || UploadFile.isForeign(front: front, path: path)
+            if !isAsked {
+                isAsked = true
+                isBegun = isStreamed(front)
+                if isBegun || UploadFile.isForeign(front: front, path: path) { return true }
+            }
+            do { try UploadFile.check(table: front, widths: widths) } catch { fault = error }
+            return fault != nil
+        }
+        func held(_ descriptor: Int32) throws -> MappedFile {
+            let file = try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes, until: isEnough)
+            if let fault { throw Failure(.badData, "\(path): \(fault)") }
+            return file
         }
         if path == standardInput {
             guard isatty(STDIN_FILENO) == 0 else {
                 throw Failure(.usage, "-: standard input is a terminal: expected a file or a pipe there")
             }
-            let file = try MappedFile(readingFrom: STDIN_FILENO, path: path, limit: limits.maxBytes, until: isEnough)
+            let file = try held(STDIN_FILENO)
             return Opened(
                 file: file, stream: isBegun ? ByteSource(file, then: STDIN_FILENO, isClosed: false) : nil)
         }
@@ -72,7 +86,7 @@ enum FeatureReader {
             let descriptor = try openPipe(path)
             var isKept = false
             defer { if !isKept { close(descriptor) } }
-            let file = try MappedFile(readingFrom: descriptor, path: path, limit: limits.maxBytes, until: isEnough)
+            let file = try held(descriptor)
             isKept = isBegun
             return Opened(file: file, stream: isBegun ? ByteSource(file, then: descriptor, isClosed: true) : nil)
         }

@@ -249,12 +249,23 @@ struct QuotasTests {
         let more = try await guarded.ask(.post, "/score", as: "carol", body: GuardedService.npy(2, rows: 3))
         #expect(more.status == 429 && more.body.contains("8 of the 10 snippets"))
         let never = try await guarded.ask(.post, "/score", as: "carol", body: GuardedService.npy(2, rows: 11))
-        #expect(never.status == 413 && never.fields[.retryAfter] == nil, "no day has so many")
+        #expect(never.problem == "beyond-quota" && never.fields[.retryAfter] == nil, "no day has so many")
         #expect(
             try await guarded.ask(.post, "/score?validate_only=true", as: "alice", body: GuardedService.npy(1)).status
                 == 200)
         guarded.clock.advance(by: .seconds(left))
         _ = try await guarded.submit(3, as: "alice")
+    }
+
+    @Test("a key is told the limits that are its own")
+    func ownLimits() async throws {
+        var limits = Backlog.Limits(maxJobs: 100)
+        limits.maxJobsPerClient = 60
+        let guarded = try GuardedService(["alice max-queued=3", "bob"], limits: limits)
+        for (key, most) in [("alice", 3), ("bob", 60)] {
+            let told = try await guarded.ask(.get, "/v1/server", as: key)
+            #expect(told.body.contains("\"queued_jobs_per_client\":\(most),"), "\(told.body)")
+        }
     }
 
     @Test("a request that comes again under its key is answered as before, though the quota is used up")

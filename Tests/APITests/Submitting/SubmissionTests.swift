@@ -55,10 +55,26 @@ struct SubmissionTests {
         } catch { return Problem.of(error) }
     }
 
-    private func form(_ files: [(name: String, content: [UInt8])]) async throws -> Response {
+    private func form(
+        _ files: [(name: String, content: [UInt8])], query: [QueryItems.Item] = []
+    ) async throws -> Response {
         let body = SampleForm.form(files.map { SampleForm.part("features", file: $0.name, $0.content) })
         let type = "multipart/form-data; boundary=\(SampleForm.boundary)"
-        return try await post(body, fields: [(.contentType, type)])
+        return try await post(body, query: query, fields: [(.contentType, type)])
+    }
+
+    @Test("a batch of more jobs than its client may have is told so before the files after them are looked at")
+    func tooManyJobs() async throws {
+        let files = (0..<7).map { (name: "\($0).npy", content: Self.npy(UInt64($0))) }
+        let broken = files + [(name: "broken.npy", content: Array("no features".utf8))]
+        let refused = await problem { try await form(broken) }
+        #expect(refused?.status == .contentTooLarge && refused?.slug == "batch-too-large")
+        #expect(refused?.detail.contains("more jobs than the 6 that this client may have queued") == true)
+        let looked = await problem { try await form(Array(files.dropLast(2)) + broken.suffix(1)) }
+        #expect(looked != nil && looked?.slug != "batch-too-large", "the broken one is the sixth of them")
+        #expect(try await form(Array(files.dropLast())).status == .accepted)
+        let query = [QueryItems.Item(name: "validate_only", value: "true")]
+        #expect(try await form(files, query: query).status == .ok, "a report is no job")
     }
 
     @Test("the same key and body are answered by the same job, other bodies, parameters and clients are not")

@@ -229,11 +229,11 @@ with Server() as server, Browser() as browser:
             browser.key(key)
             browser.until(f"document.querySelector('.chip.{kind}')")
         browser.js("document.querySelector('#verdict-note').focus()")
-        for key in "=a dog":
-            browser.key(key)
+        # A formula to a spreadsheet, and to JavaScript's replace() more than it says.
+        browser.call("Input.insertText", text="=a $& dog")
         browser.key("Enter")
         path = f"{server.url}/jobs/{job['id']}/verdicts"
-        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.some(one => one.note === '=a dog'))")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.some(one => one.note === '=a $& dog'))")
         kept = requests.get(path, timeout=60).json()
         equal("both are kept with the job", [one["verdict"] for one in kept["verdicts"]], ["true_alarm", "false_alarm"])
         contains("summed up", browser.until("document.querySelector('#reviewed-title').parentNode.textContent"), "1 true, 1 false", "Precision 50", "1 of 1")
@@ -263,8 +263,10 @@ with Server() as server, Browser() as browser:
         files = {".".join(one.name.split(".")[-2:] if one.name.endswith(".csv") else one.name.split(".")[-1:]): one for one in folder.iterdir()}
         result = job["result"]
         equal("JSON is the server's", json.loads(files["json"].read_text())["result"]["coarse"], result["coarse"])
-        equal("with the verdicts", [one["verdict"] for one in json.loads(files["json"].read_text())["verdicts"]], ["true_alarm"] * 3)
-        check("what would be a formula is a text", any(line.endswith(",true_alarm,'=a dog") for line in files["events.csv"].read_text().splitlines()))
+        said = json.loads(files["json"].read_text())["verdicts"]
+        equal("with the verdicts", [one["verdict"] for one in said], ["true_alarm"] * 3)
+        check("and their notes as they are", "=a $& dog" in [one["note"] for one in said], str(said))
+        check("what would be a formula is a text", any(line.endswith(",true_alarm,'=a $& dog") for line in files["events.csv"].read_text().splitlines()))
         rows = numpy.genfromtxt(files["scores.csv"], delimiter=",", names=True)
         check("each score reads back to the same float32", (rows["coarse"].astype(numpy.float32) == numpy.array(result["coarse"], numpy.float32)).all())
         equal("rows of events", len(files["events.csv"].read_text().splitlines()), len(result["segments"]) + 1)

@@ -19,7 +19,7 @@ import requests  # noqa: E402
 
 from support import features, slow  # noqa: E402
 from support.jobs import alike  # noqa: E402
-from support.process import Server, run  # noqa: E402
+from support.process import Server, free_port, run  # noqa: E402
 
 folder = scratch()
 body = features.npy(features.video(100))
@@ -31,12 +31,6 @@ def ends(name, code, *arguments, says=(), env=None):
     check(f"{name}: exit {code}", ran.code == code, f"exit {ran.code}: {shown(ran.err)}")
     check(f"{name}: one line", ran.err.count("\n") == 1, shown(ran.err))
     contains(f"{name}: says why", ran.err, *says)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def config(**values):

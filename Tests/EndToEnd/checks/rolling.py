@@ -12,7 +12,7 @@ import threading
 import time
 
 from support.harness import LONG, ROOT, check, equal, finish, group, note, scratch, skip
-from support.process import environment
+from support.process import environment, free_port
 
 HAPROXY = shutil.which("haproxy") or ("/usr/sbin/haproxy" if os.path.exists("/usr/sbin/haproxy") else None)
 if not HAPROXY:
@@ -28,12 +28,6 @@ WIDTH = 64
 ROUNDS = 8 if LONG else 1
 BODY = features.npy(features.video(30)[:, :WIDTH].copy())
 folder = scratch()
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Backend:

@@ -221,7 +221,7 @@ with Server("--max-queued", "3") as server:
     with group("a batch of more"):
         files = [("features", (f"{n}.npy", BODY)) for n in range(4)]
         answer = requests.post(server.url + "/score", files=files)
-        equal("four where three may", (answer.status_code, answer.json()["type"]), (413, "/problems/content-too-large"))
+        equal("four where three may", (answer.status_code, answer.json()["type"]), (413, "/problems/batch-too-large"))
 
 with group("the manual's Python"):
     text = (ROOT / "docs/http.md").read_text().partition("```python\n")[2].partition("```")[0]

@@ -288,7 +288,11 @@ with group("a key's bytes a day count videos"):
     size = len(video)
     quotas = folder / "quotas"
     secret = run("keys", "add", "small", "--bytes-per-day", f"{(size * 5 // 2) // 1024 + 1}KiB", "--api-keys", quotas).out.strip()
+    narrow = run("keys", "add", "narrow", "--max-queued", 1, "--api-keys", quotas).out.strip()
     with studio.serve("--api-keys", quotas) as server:
+        body, kind = form(("video", "a.mkv", video), ("video", "b.mkv", video))
+        answer = post(Client(server, {"Authorization": f"Bearer {narrow}"}), body, "", kind)
+        equal("more videos than may wait", (answer.status, answer.problem()), (413, "batch-too-large"))
         client = Client(server, {"Authorization": f"Bearer {secret}"})
         equal("two are taken", [post(client, video, "", Prefer="wait=60").json()["status"] for _ in range(2)], ["succeeded"] * 2)
         answer = post(client, video)
@@ -300,7 +304,7 @@ with group("a key's bytes a day count videos"):
         equal("as a form", post(client, body, "", kind).problem(), "quota-exceeded")
         equal("nothing is left of what was refused", [name for name in files(server.own) if not name.endswith(".features")], [])
         answer = post(client, video + bytes(2 * size))
-        equal("more than any day has", (answer.status, answer.problem()), (413, "content-too-large"))
+        equal("more than any day has", (answer.status, answer.problem()), (413, "beyond-quota"))
         equal("features have room", post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=30").status, 200)
 
 finish()

@@ -65,7 +65,7 @@ with group("a key's snippets are the rows that came"):
         answer = post(bob, honest)
         equal("its rows count", (answer.status, answer.problem()), (429, "quota-exceeded"))
         answer = post(eve, honest)
-        equal("what a header says is too much is refused", (answer.status, answer.problem()), (413, "content-too-large"))
+        equal("what a header says is too much is refused", (answer.status, answer.problem()), (413, "beyond-quota"))
         found = eve.until(post(eve, lying).json()["id"])
         equal("what it does not say ends the job", (found["status"], found["error"]["type"]), ("failed", "/problems/quota-exceeded"))
         contains("which says why", found["error"]["detail"], "more rows than its header says", "20 snippets")

@@ -8,18 +8,13 @@ import threading
 import time
 
 from support.harness import scratch
+from support.process import free_port
 
 # Debian keeps it where only administrators look.
 PROGRAM = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 LISTENER = shutil.which("mosquitto_sub")
 PASSWORDS = shutil.which("mosquitto_passwd")
 available = all((PROGRAM, LISTENER, PASSWORDS))
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Broker:
@@ -66,18 +61,27 @@ class Broker:
 
 
 class Listener:
-    """What is published at a broker, from now on and as it is kept: (topic, whether it was kept, text)."""
+    """What is published at a broker from the moment on when this is made, and what it keeps: (topic, whether it was kept, text)."""
 
     def __init__(self, broker, *options):
         self.heard, self.changed = [], threading.Condition(threading.RLock())
+        self.is_listening = threading.Event()
         self.process = subprocess.Popen(
-            [LISTENER, "-h", "127.0.0.1", "-p", str(broker.port), "-t", "#", "-q", "1", "-F", "%j", *map(str, options)],
+            # It would say that it listens when it has heard something.
+            ["stdbuf", "-oL", LISTENER, "-h", "127.0.0.1", "-p", str(broker.port), "-t", "#", "-q", "1", "-d", "-F", "%j", *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
+        if not self.is_listening.wait(120):
+            raise TimeoutError("mosquitto_sub does not listen")
 
     def _read(self):
         for line in self.process.stdout:
+            # Between the messages it tells what it does.
+            if line.startswith("Subscribed"):
+                self.is_listening.set()
+            if not line.startswith("{"):
+                continue
             told = json.loads(line)
             with self.changed:
                 self.heard.append((told["topic"], bool(told["retain"]), told["payload"]))

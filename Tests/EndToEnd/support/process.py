@@ -1,8 +1,10 @@
 """Runs vigil: commands to their end, servers for as long as a check needs them."""
 
+import contextlib
 import dataclasses
 import http.client
 import os
+import random
 import re
 import shutil
 import signal
@@ -41,6 +43,17 @@ def environment(extra=None):
     """The environment without settings of ours; jobs are in memory where nobody names a place for them."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL")}
     return clean | {"VIGIL_STATE": "memory"} | (extra or {})
+
+
+def free_port():
+    """A port that is free and stays so: the system gives none below its own range to whoever connects somewhere."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        least = int(file.read().split()[0])
+    for port in random.sample(range(10_000, max(least, 12_000)), 100):
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def run(*arguments, timeout=240, env=None, cwd=None, stdin=subprocess.DEVNULL):

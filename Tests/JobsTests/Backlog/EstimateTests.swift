@@ -73,9 +73,11 @@ struct EstimateTests {
         #expect(backlog.metrics.queuedJobs == 1 && backlog.metrics.queuedParts == 5)
     }
 
-    /// A backlog of long jobs, each part of which takes one worker 10 ms.
+    /// A backlog of jobs that one worker does alone, each part of which takes 10 ms.
     private func backlog(workers: Int, limits: Backlog.Limits = .init(), isKnown: Bool = true) -> Backlog {
-        let backlog = Backlog(store: MemoryJobStore(), limits: limits, clock: ManualClock())
+        var settings = MemoryJobStore.Settings()
+        settings.serialKinds = ["sample"]
+        let backlog = Backlog(store: MemoryJobStore(settings: settings), limits: limits, clock: ManualClock())
         backlog.attach(
             workers: workers, isSerial: { _ in true }, expected: { isKnown ? Double($0.parts) / 100 : nil }
         ) { _ in }
@@ -101,6 +103,24 @@ struct EstimateTests {
         #expect(try await backlog.job(running[0].id)?.estimatedSeconds == 90)
         _ = try await backlog.complete(running[0].token, with: .done, timings: nil)
         #expect(try await backlog.job(jobs[running.count].id)?.estimatedSeconds == 40, "there is a place")
+    }
+
+    @Test("a short job of one worker waits for a place among its like, of which workers have one more than they are")
+    func serialOnes() async throws {
+        let backlog = backlog(workers: 2)
+        for _ in 0..<3 { _ = try await backlog.submit(.sample(parts: 400)) }
+        let running = try await backlog.claim(ClaimLimit(jobs: 9, serial: 3))
+        #expect(running.count == 3)
+        let waiting = [try await backlog.submit(.sample(parts: 400)), try await backlog.submit(.sample(parts: 400))]
+        #expect(waiting.map(\.estimatedSeconds) == [8, 8], "those in hand have all of their 4 s before them")
+        for (job, left) in zip(running, [30.0, 10, 20]) {
+            backlog.note(JobStanding(partsDone: 100, secondsLeft: left), of: job.id)
+        }
+        var seconds: [Double?] = []
+        for job in waiting { seconds.append(try await backlog.job(job.id)?.estimatedSeconds) }
+        #expect(seconds == [14, 18], "the second one goes on where the first one was")
+        _ = try await backlog.complete(running[1].token, with: .done, timings: nil)
+        #expect(try await backlog.job(waiting[0].id)?.estimatedSeconds == 4, "there is a place")
     }
 
     @Test("nothing is told of jobs of which nothing was learned, nor of those that wait for them")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("An input that several jobs have counts once", .timeLimit(.minutes(1)))
+@Suite("An input that several jobs have counts once", .timeLimit(.minutes(10)))
 struct SharedInputTests {
     private static let words = 25
     private static let bytes = 4 * words

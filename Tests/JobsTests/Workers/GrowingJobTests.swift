@@ -47,7 +47,7 @@ private struct GrowingProcessor: JobProcessor {
     }
 }
 
-@Suite("Jobs that grow", .timeLimit(.minutes(1)))
+@Suite("Jobs that grow", .timeLimit(.minutes(10)))
 struct GrowingJobTests {
     private func begin(
         _ settings: MemoryJobStore.Settings = .init()

@@ -44,7 +44,7 @@ private struct EndlessProcessor: JobProcessor {
     }
 }
 
-@Suite("Jobs that ran when the process ended", .timeLimit(.minutes(1)))
+@Suite("Jobs that ran when the process ended", .timeLimit(.minutes(10)))
 struct SuspectTests {
     private static let long = 5_000
     private let stage: EndlessProcessor.Stage

@@ -138,6 +138,7 @@ export class VigilError extends Error {
 
 const PASSING = new Set([408, 429, 502, 503, 504]);
 const HOLD = 30;
+const LOOK = 5;
 const LARGEST_ANSWER = 512 * 1024 * 1024;
 const LARGEST_EVENT = 64 * 1024 * 1024;
 const FIRST_LOOK = 5_000;
@@ -201,7 +202,7 @@ export class Vigil {
   async wait(of: Job | string, call: CallOptions = {}): Promise<Job> {
     for (;;) {
       const found = job((await this.json("GET", `/jobs/${identifier(of)}?wait=${HOLD}`, {}, call)) as Job);
-      if (found.status !== "queued" && found.status !== "running") return found;
+      if (hasEnded(found)) return found;
     }
   }
 
@@ -255,21 +256,26 @@ export class Vigil {
 
   /** Cancels a job that has not ended; one that has is left as it is. */
   async cancel(of: Job | string, call: CallOptions = {}): Promise<Job> {
-    for (;;) {
-      const found = await this.job(of, call);
-      if (found.status !== "queued" && found.status !== "running") return found;
+    const end = Date.now() + this.patience;
+    let found = await this.job(of, call);
+    let look = LOOK;
+    while (!hasEnded(found)) {
       let answer: Response;
       try {
-        // Once: a second one would forget what the first has cancelled.
         answer = await this.request("DELETE", `/jobs/${found.id}`, {}, call);
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
+        // It may have been heard, and what runs ends at its next chunk: a second one would forget what it has cancelled.
+        found = job((await this.json("GET", `/jobs/${found.id}?wait=${look}`, {}, call)) as Job);
+        look = Math.min(2 * look, HOLD);
+        if (!hasEnded(found) && Date.now() > end) throw new VigilError("the connection was lost each time that the job was to be cancelled");
         continue;
       }
       if (answer.status === 204) return found;
       if (!answer.ok) throw await problem(answer);
       return job((await answer.json()) as Job);
     }
+    return found;
   }
 
   /** The jobs, newest first; they come without their results. */
@@ -418,6 +424,10 @@ function job(found: Job): Job {
     throw new VigilError("the answer is no job");
   }
   return found;
+}
+
+function hasEnded(found: Job): boolean {
+  return found.status !== "queued" && found.status !== "running";
 }
 
 function object(body: Uint8Array): Record<string, unknown> {

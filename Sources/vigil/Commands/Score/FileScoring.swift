@@ -122,7 +122,7 @@ struct FileScoring: Sendable {
 
     /// The matrices of a file of features, all of which can be scored.
     func read(_ path: String) async throws -> [AcceptedFeatures] {
-        let file = try FeatureReader.open(path, isRows: isRaw)
+        let file = try FeatureReader.open(path, isRows: isRaw, widths: [first.width])
         return try await FeatureReader.matrices(in: file, isRows: isRaw, width: first.width).map { found in
             var options = try settings.scoreOptions(beside: found.parameters, in: found.label)
             let array = try crop.map { try $0.rows(of: found.matrix.array, label: found.label) } ?? found.matrix.array

@@ -71,17 +71,8 @@ struct VideoScoring {
                 shape: [features?.rows ?? 0, features?.columns ?? 0], elementType: .float32,
                 values: features?.values ?? []),
             source: VideoSource(
-                sha256: try Self.digest(of: path), extraction, frames?.outcome, by: ffmpeg,
+                sha256: try OpenFile(path: path).sha256(), extraction, frames?.outcome, by: ffmpeg,
                 recipeSHA256: settings.digest(of: settings.recipes[0]), towerSHA256: tower.digest),
             warnings: warnings, size: extraction.sizes.count == 1 ? extraction.sizes.first : nil)
-    }
-
-    private static func digest(of path: String) throws -> String {
-        var digest = SHA256()
-        try OpenFile(path: path).forEachPiece(failing: { $0 }) {
-            (piece: UnsafeRawBufferPointer) throws(FileError) in
-            digest.update(piece)
-        }
-        return digest.hexDigest
     }
 }

@@ -17,6 +17,7 @@ from ._model import Batch, Event, Job, Result, Status, document, identifier
 from ._protocol import LARGEST_ANSWER, Body, EventReader, ScoreOptions, Source, Tries, query
 
 _HOLD = 30.0
+_LOOK = 5.0
 
 
 class AsyncVigil:
@@ -165,21 +166,24 @@ class AsyncVigil:
 
     async def cancel(self, job: Job | str) -> Job:
         """Cancels a job that has not ended; one that has is left as it is."""
-        while True:
-            found = await self.job(job)
-            if found.ended:
-                return found
+        found, end, look = await self.job(job), time.monotonic() + self._patience, _LOOK
+        while not found.ended:
             request = self._http.build_request("DELETE", f"/jobs/{found.id}")
             try:
-                # Once: a second one would forget what the first has cancelled.
                 response = await self._http.send(request)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                # It may have been heard, and what runs ends at its next chunk: a second one would forget what it has cancelled.
+                found = Job.of(document(await self._get(f"/jobs/{found.id}", {"wait": f"{look:.3f}"}, hold=look)))
+                look = min(2 * look, _HOLD)
+                if not found.ended and time.monotonic() > end:
+                    raise ConnectionFailed("the connection was lost each time that the job was to be cancelled") from error
                 continue
             if response.status_code in (200, 202):
                 return Job.of(document(response.content))
             if response.status_code == 204:
                 return found
             raise Problem.of(response.status_code, response.content)
+        return found
 
     async def forget(self, job: Job | str) -> None:
         """Has the server forget a job that has ended."""
