@@ -18,6 +18,12 @@ let package = Package(
         .library(name: "Tensors", targets: ["Tensors"]),
         .library(name: "TLS", targets: ["TLS"]),
     ],
+    traits: [
+        .default(enabledTraits: ["Postgres"]),
+        .trait(
+            name: "Postgres",
+            description: "Jobs of many machines in PostgreSQL; without it libpq-dev is not needed to build."),
+    ],
     dependencies: [
         // The command line: options, help, exit codes.
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -42,6 +48,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: optimised),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CResources", exclude: ["demo.safetensors", "page"]),
         .target(name: "Platform", dependencies: ["CLinux", "COpenSSL"], swiftSettings: optimisedSwift),
@@ -86,8 +93,16 @@ let package = Package(
         .target(
             name: "SQLiteStore",
             dependencies: [
-                "Zlib", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
+                "Zlib", "Formats", "Jobs", "Payloads", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: optimisedSwift),
+        .target(
+            name: "Payloads", dependencies: ["Formats", "Jobs", "Platform", "Zlib"], swiftSettings: optimisedSwift),
+        .target(
+            name: "PostgresStore",
+            dependencies: [
+                .target(name: "CPostgres", condition: .when(traits: ["Postgres"])),
+                "Jobs", "Payloads", "Platform", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
             name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift
@@ -118,7 +133,7 @@ let package = Package(
             dependencies: [
                 "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
+                "Platform", "PostgresStore", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -163,7 +178,8 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "SQLiteStore"]),
+        .testTarget(
+            name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "PostgresStore", "SQLiteStore"]),
         .testTarget(
             name: "EngineTests",
             dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Platform", "Tensors", "VadCLIP"]),
@@ -195,8 +211,14 @@ let package = Package(
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
-                "TestSupport", "Jobs", "Platform", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
+                "TestSupport", "Jobs", "Payloads", "Platform", "SQLiteStore",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "PostgresStoreTests",
+            dependencies: [
+                "TestSupport", "Jobs", "Platform", "PostgresStore", .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "ScoringTests",

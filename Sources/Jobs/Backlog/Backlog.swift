@@ -116,6 +116,12 @@ public final class Backlog: Sendable {
         bell.ring()
     }
 
+    /// Counts anew what is queued, where other processes have part in it.
+    func resume(_ counts: JobCounts, waiting: Int) {
+        if ClaimLimit.isLong(parts: counts.queuedParts) { hasLongJobs.store(true, ordering: .relaxed) }
+        state.withLock { $0.ledger.resume(counts, waiting: waiting) }
+    }
+
     /// The time by the backlog's clock, which deadlines are reckoned by.
     public var now: MonotonicTime { clock.now }
 

@@ -36,6 +36,16 @@ struct JobLanes: Sendable {
         }
     }
 
+    /// Goes on with the work that clients have had elsewhere.
+    mutating func restore(_ tags: [JobTable.LineTag], served: (short: Int, long: Int)) {
+        func own(isLong: Bool) -> [ByteText: Int] {
+            let some = tags.filter { $0.isLong == isLong }
+            return Dictionary(some.map { (ByteText($0.client), $0.tag) }) { first, _ in first }
+        }
+        short.restore(own(isLong: false), served: served.short)
+        long.restore(own(isLong: true), served: served.long)
+    }
+
     /// Takes out the first job of a lane.
     mutating func popFirst(isLong: Bool) -> JobID? { isLong ? long.popFirst() : short.popFirst() }
 

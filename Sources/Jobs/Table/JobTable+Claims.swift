@@ -21,6 +21,25 @@ extension JobTable {
         return id
     }
 
+    /// The work that a client has had in a lane.
+    package struct LineTag: Sendable {
+        let isLong: Bool
+        let client: String
+        let tag: Int
+
+        /// So much of a client's.
+        package init(isLong: Bool, client: String, tag: Int) {
+            self.isLong = isLong
+            self.client = client
+            self.tag = tag
+        }
+    }
+
+    /// Goes on with the work that clients have had elsewhere, for a table that tells of jobs which are claimed there.
+    package mutating func restore(_ tags: [LineTag], served: (short: Int, long: Int)) {
+        ready.restore(tags, served: served)
+    }
+
     /// Takes the next job out of the queue for the holder of a new token.
     ///
     /// A job that was running when the process ended may be what ended it, so it runs with no other beside it: what it

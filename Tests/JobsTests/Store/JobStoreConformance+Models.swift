@@ -144,7 +144,7 @@ extension JobStoreConformance {
 
     @Test(
         "what was begun by a model is that model's after a crash",
-        arguments: StoreUnderTest.all.filter { $0.afterCrash != nil })
+        arguments: StoreUnderTest.ownedByProcess)
     func modelAfterCrash(kind: StoreUnderTest) async throws {
         let (store, clock) = try await kind.open()
         _ = try await store.insert(.sample(of: "aa"))
