@@ -1,7 +1,12 @@
 #ifndef VIGIL_CPOSTGRES_SHIM_H
 #define VIGIL_CPOSTGRES_SHIM_H
 
+/* Debian and others have it in a folder of its own. */
+#if __has_include(<libpq-fe.h>)
 #include <libpq-fe.h>
+#else
+#include <postgresql/libpq-fe.h>
+#endif
 
 /* What is called of libpq, by its type. Nothing is linked: who keeps no jobs in PostgreSQL need not have libpq, nor the
    twenty libraries that come with it, and it is loaded by its name where it is asked for. */

@@ -28,6 +28,9 @@ public final class PostgresJobStore: JobStore {
         public var server = "vigil"
         /// The version of this Vigil.
         public var version = ""
+        /// Told of each call to the database that was committed: how long it took, and how many steps shared it. It must not
+        /// block.
+        public var committed: (@Sendable (_ time: Duration, _ steps: Int) -> Void)?
         /// Whether the clock that is given counts and not the database's, as in tests.
         var isTimeGiven = false
 
@@ -96,7 +99,7 @@ public final class PostgresJobStore: JobStore {
         self.clock = clock
         self.logger = logger
         time = settings.isTimeGiven ? StoreTime(only: clock) : StoreTime(by: clock)
-        pool = ConnectionPool(place, most: max(settings.connections - 1, 1))
+        pool = ConnectionPool(place, most: max(settings.connections - 1, 1), done: settings.committed)
         keeper = ConnectionPool(place, most: 1)
         self.place = place.description
         table = JobTable.Settings(

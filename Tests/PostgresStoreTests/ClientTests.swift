@@ -8,7 +8,8 @@ import Testing
 @Suite("Speaking with PostgreSQL", .enabled(if: PostgresServer.isThere, "PostgreSQL is not installed"))
 struct ClientTests {
     private func pool(most: Int = 2) throws -> ConnectionPool {
-        ConnectionPool(try #require(ConnectionPlace(try #require(PostgresServer.shared).address())), most: most)
+        let server = try #require(PostgresServer.shared)
+        return ConnectionPool(try #require(ConnectionPlace(server.address())), most: most)
     }
 
     @Test("values come back as they went, those that a text can't hold too")

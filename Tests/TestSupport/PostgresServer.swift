@@ -33,8 +33,10 @@ public final class PostgresServer: Sendable {
         $as "$bin/pg_ctl" -D "$1/data" -w -l "$1/log" -o "-c fsync=off -c full_page_writes=off -c autovacuum=off \\
             -c max_connections=900 -c shared_buffers=32MB -c listen_addresses='' -c unix_socket_directories='$1'" \\
             start >/dev/null 3<&-
+        echo y
+        exec >/dev/null
         # Until the process that began it has ended, however that was.
-        ( cat <&3 >/dev/null; $as "$bin/pg_ctl" -D "$1/data" -m immediate stop; rm -rf "$1" ) >/dev/null 2>&1 &
+        ( cat <&3 >/dev/null; $as "$bin/pg_ctl" -D "$1/data" -m immediate stop; rm -rf "$1" ) 2>/dev/null &
         """
 
     private init() throws {
@@ -43,12 +45,14 @@ public final class PostgresServer: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", Self.start, "sh", folder]
-        let life = Pipe()
+        let (life, said) = (Pipe(), Pipe())
         process.standardInput = life
+        process.standardOutput = said
         process.standardError = FileHandle.nullDevice
         try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
+        try? said.fileHandleForWriting.close()
+        // Its end is not waited for, since Foundation sees that when the last of those that it began has ended.
+        guard let first = try said.fileHandleForReading.read(upToCount: 1), first == Data("y".utf8) else {
             try? FileManager.default.removeItem(atPath: folder)
             throw NotInstalled()
         }

@@ -131,6 +131,9 @@ public final class Backlog: Sendable {
     /// Whether jobs outlast the process.
     public var isLasting: Bool { store.isLasting }
 
+    /// Whether other processes have part in the jobs.
+    public var isShared: Bool { store.isShared }
+
     /// What keeps the jobs, for health checks.
     public var storeSummary: String { store.summary }
 

@@ -18,7 +18,8 @@
 
         /// Connects.
         init(_ place: ConnectionPlace, until deadline: Deadline) throws(PostgresError) {
-            library = try LibPQ.shared.get()
+            let library = try LibPQ.shared.get()
+            self.library = library
             let parameters = place.parameters
             let keys = parameters.map { strdup($0.name) } + [nil]
             let values = parameters.map { strdup($0.value) } + [nil]
@@ -208,7 +209,7 @@
         /// In one line, and bounded.
         private static func line(_ words: String) -> String {
             let pieces = words.utf8.split { ASCII.isBlank($0) || $0 < 0x20 }
-            return String(decoding: pieces.joined(separator: [ASCII.space]).prefix(300), as: UTF8.self)
+            return String(decoding: Array(pieces.joined(separator: [ASCII.space])).prefix(300), as: UTF8.self)
         }
 
         /// Waits until something can be read, or written where that is wanted; says whether something can be read.

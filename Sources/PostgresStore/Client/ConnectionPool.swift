@@ -35,6 +35,7 @@ final class ConnectionPool: Sendable {
     let place: ConnectionPlace
     private let most: Int
     private let mostWaiting: Int
+    private let done: (@Sendable (Duration, Int) -> Void)?
     private let monitor = Monitor(State())
 
     /// A pool that has no connection yet.
@@ -42,7 +43,11 @@ final class ConnectionPool: Sendable {
     /// - Parameters:
     ///   - most: connections
     ///   - mostWaiting: calls that wait for one
-    init(_ place: ConnectionPlace, most: Int, mostWaiting: Int = 4_096) {
+    ///   - done: told how long each call took
+    init(
+        _ place: ConnectionPlace, most: Int, mostWaiting: Int = 4_096, done: (@Sendable (Duration, Int) -> Void)? = nil
+    ) {
+        self.done = done
         self.place = place
         self.most = max(most, 1)
         self.mostWaiting = mostWaiting
@@ -142,7 +147,9 @@ final class ConnectionPool: Sendable {
                 }
             }
             guard let current = connection else { continue }
+            let began = MonotonicTime.now
             let failure = call.run(.success(current))
+            if failure == nil { done?(.now - began, 1) }
             if let failure, failure.endsConnection {
                 current.close()
                 connection = nil

@@ -76,7 +76,7 @@ struct ServeCommand: AsyncParsableCommand {
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
         let shelf = VideoShelf()
         limits.videos = try ServedVideos(settings: settings).intake(on: shelf, logger)
-        let jobs = try JobOptions(settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf).open(
+        let jobs = try await JobOptions(settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf).open(
             listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(shelf, logger)
@@ -122,6 +122,7 @@ struct ServeCommand: AsyncParsableCommand {
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        await jobs.leave()
         // First what must not be lost, then all that waits for others, at once.
         let change = jobs.close()
         async let writing: Void = accessLog.finish()
