@@ -31,17 +31,11 @@
             }
             guard let started else { throw .unreachable("there is no memory for a connection", wasSent: false) }
             handle = started
-            do throws(PostgresError) { try connect(until: deadline) } catch {
-                library.finish(handle)
-                isBroken = true
-                throw error
-            }
+            // From here on whatever fails ends in deinit.
+            try connect(until: deadline)
             _ = library.setNoticeProcessor(handle, { _, _ in }, nil)
             guard library.setNonBlocking(handle, 1) == 0, library.enterPipeline(handle) == 1 else {
-                let failure = failure(wasSent: false)
-                library.finish(handle)
-                isBroken = true
-                throw failure
+                throw failure(wasSent: false)
             }
         }
 
@@ -84,9 +78,15 @@
 
         /// Learns of an end of the connection that came while nobody used it, so that nothing is sent into the void.
         func checkIdle() {
-            var poll = pollfd(fd: library.socket(handle), events: Int16(POLLIN), revents: 0)
-            guard Platform.poll(&poll, 1, 0) != 0 else { return }
-            if library.consumeInput(handle) != 1 || library.status(handle) == CONNECTION_BAD { isBroken = true }
+            // The server's last words come before the end.
+            for _ in 0..<4 {
+                var poll = pollfd(fd: library.socket(handle), events: Int16(POLLIN), revents: 0)
+                guard Platform.poll(&poll, 1, 0) != 0 else { return }
+                guard library.consumeInput(handle) == 1, library.status(handle) != CONNECTION_BAD else {
+                    isBroken = true
+                    return
+                }
+            }
         }
 
         /// Runs statements in one transaction, all of them or none.

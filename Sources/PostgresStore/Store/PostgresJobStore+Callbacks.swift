@@ -20,7 +20,10 @@ extension PostgresJobStore {
         guard limit > 0 else { return [] }
         let (time, clock) = (time, clock)
         let taken = try await call { session throws(PostgresError) -> [CallbackNote] in
-            let rows = try session.run(Self.dueNotes, time.values + [.int(min(limit, 1_000_000))])
+            let rows = try session.run([
+                Statement("SELECT set_config('jit', 'off', true)"),
+                Statement(Self.dueNotes, time.values + [.int(min(limit, 1_000_000))]),
+            ])[1]
             let due = try rows.map { row throws(PostgresError) in
                 Due(
                     job: try row.id(0), url: try row.text(1), receiver: try row.text(2), tries: try row.count(3),
