@@ -106,9 +106,9 @@ struct OwnModels: Sendable {
     /// What ``isServed(_:every:own:lease:)`` and ``isOwn(_:every:own:)`` take, in their order.
     var values: [Value] { [.bool(isEvery), digests, .int(lease.wholeNanoseconds)] }
 
-    /// Whether this server serves a job's model.
+    /// Whether this server serves a job's model; a model of unknown digest is served by none.
     static func isOwn(_ table: String, every: Int, own: Int) -> String {
-        "($\(every)::bool OR \(table).model_sha256 = ANY ($\(own)::bytea[]))"
+        "($\(every)::bool OR coalesce(\(table).model_sha256 = ANY ($\(own)::bytea[]), false))"
     }
 
     /// Whether any server does that is there.
@@ -117,7 +117,7 @@ struct OwnModels: Sendable {
         (\(isOwn(table, every: every, own: own)) OR EXISTS (
             SELECT 1 FROM servers AS s WHERE s.seen > t.now - $\(lease)::int8
             AND (s.every OR \(table).model_sha256 = ANY (s.models))
-        ) IS TRUE)
+        ))
         """
     }
 

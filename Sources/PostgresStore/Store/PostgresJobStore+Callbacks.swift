@@ -4,6 +4,7 @@ import Platform
 extension PostgresJobStore {
     /// How long a note that was taken is nobody else's.
     private static let noteLease: Int64 = 120_000_000_000
+    private static let mostNotes = 10_000
 
     private struct Due: Sendable {
         let job: JobID
@@ -55,7 +56,11 @@ extension PostgresJobStore {
                 return CallbackNote(job: job, url: note.url, tries: note.tries + 1, age: max(age, .zero))
             }
         }
-        own.withLock { own in for note in taken { own.notes[note.job.id] = note.tries } }
+        own.withLock { own in
+            // Those that others have taken over since are looked for no more.
+            if own.notes.count > Self.mostNotes { own.notes = [:] }
+            for note in taken { own.notes[note.job.id] = note.tries }
+        }
         return taken
     }
 
@@ -79,7 +84,7 @@ extension PostgresJobStore {
 
     /// What came of a note, unless another server has tried it since.
     public func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
-        guard let tries = own.withLock({ $0.notes.removeValue(forKey: job) }) else { return }
+        guard let tries = own.withLock({ $0.notes[job] }) else { return }
         let time = time
         let sql: String
         var values: [Value] = [.id(job), .int(tries)]
@@ -100,15 +105,13 @@ extension PostgresJobStore {
                 """
         }
         let all = values
-        let changed: Int
-        do throws(JobStoreError) {
-            changed = try await call(isRepeatable: true) { session throws(PostgresError) in
-                try session.run(sql, all).affected
-            }
-        } catch {
-            own.withLock { $0.notes[job] = tries }
-            throw error
+        let changed = try await call(isRepeatable: true) { session throws(PostgresError) in
+            try session.run(sql, all).affected
         }
-        if case .settled = verdict { own.withLock { $0.waitingCallbacks -= changed } }
+        own.withLock { own in
+            if case .retry = verdict { return }
+            own.notes[job] = nil
+            if case .settled = verdict { own.waitingCallbacks -= changed }
+        }
     }
 }
