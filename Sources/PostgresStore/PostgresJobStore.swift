@@ -38,6 +38,13 @@ public final class PostgresJobStore: JobStore {
         public init() {}
     }
 
+    /// What the database knows of a running job's progress, or is being told.
+    struct ToldProgress: Sendable {
+        var at: MonotonicTime
+        var standing = ClaimStanding.held
+        var isTelling = true
+    }
+
     /// What is known of the database's clock and of this server's part in it.
     struct Own: Sendable {
         var models: OwnModels
@@ -50,6 +57,8 @@ public final class PostgresJobStore: JobStore {
         var notes: [JobID: Int] = [:]
         var waitingCallbacks = 0
         var nextHousekeeping = MonotonicTime(nanoseconds: .min)
+        /// What was told of the progress of the jobs that run here, and what came of it.
+        var progress: [ClaimToken: ToldProgress] = [:]
         /// Whether workers note what they begin with.
         var hasWorkLog = false
     }

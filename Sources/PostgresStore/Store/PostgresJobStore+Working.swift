@@ -45,10 +45,34 @@ extension PostgresJobStore {
         return tokens.map { found[$0] ?? Renewal(.lost) }
     }
 
-    /// Notes progress.
+    /// Notes progress; of a job whose parts take but milliseconds a few times a second, since nobody looks more often and each
+    /// time is a transaction.
     public func reportProgress(
         _ token: ClaimToken, partsDone: Int
     ) async throws(JobStoreError) -> ClaimStanding {
+        let now = MonotonicTime.now
+        let known = own.withLock { own -> ClaimStanding? in
+            if let told = own.progress[token], told.isTelling || now - told.at < settings.viewAge { return told.standing }
+            own.progress[token, default: ToldProgress(at: now)].isTelling = true
+            own.progress[token]?.at = now
+            return nil
+        }
+        if let known { return known }
+        do throws(JobStoreError) {
+            let standing = try await note(partsDone, of: token)
+            own.withLock { own in
+                own.progress[token]?.isTelling = false
+                own.progress[token]?.standing = standing
+                if standing == .lost { own.progress[token] = nil }
+            }
+            return standing
+        } catch {
+            own.withLock { $0.progress[token]?.isTelling = false }
+            throw error
+        }
+    }
+
+    private func note(_ partsDone: Int, of token: ClaimToken) async throws(JobStoreError) -> ClaimStanding {
         defer { forgetView() }
         return try await call(isRepeatable: true) { session throws(PostgresError) in
             let rows = try session.run(
@@ -75,6 +99,7 @@ extension PostgresJobStore {
     ) async throws(JobStoreError) -> Job? {
         defer { forgetView() }
         _ = inputs.take(token.job)
+        own.withLock { $0.progress[token] = nil }
         var bytes = 0
         if case .succeeded(let output) = outcome { bytes = output.body.count }
         let ending = Ending(token: token, outcome: outcome, timings: timings)
@@ -114,6 +139,7 @@ extension PostgresJobStore {
     /// Gives a claim back.
     public func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
         let (time, attempts) = (time, settings.attempts)
+        own.withLock { $0.progress[token] = nil }
         forgetView()
         let found = try await call { session throws(PostgresError) in
             let rows = try session.run(
