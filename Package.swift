@@ -133,7 +133,8 @@ let package = Package(
             dependencies: [
                 "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "PostgresStore", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video", "Webhooks",
+                "Platform", "PostgresStore", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video",
+                "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -19,6 +19,7 @@ for purpose in "$@"; do
             [ -e /usr/include/openssl/evp.h ] || need libssl-dev
             [ -e /usr/include/zlib.h ] || need zlib1g-dev
             [ -e /usr/include/sqlite3.h ] || need libsqlite3-dev
+            [ -e /usr/include/postgresql/libpq-fe.h ] || [ -e /usr/include/libpq-fe.h ] || need libpq-dev
             ;;
         demo)
             command -v curl >/dev/null || need curl
@@ -36,6 +37,9 @@ for purpose in "$@"; do
             # They are damaged by the one, and what becomes of them is watched by the other.
             command -v zzuf >/dev/null || want zzuf
             command -v strace >/dev/null || want strace
+            # Jobs of many servers.
+            ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || want postgresql
+            command -v pgbouncer >/dev/null || want pgbouncer
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml

@@ -24,7 +24,8 @@ struct ClientTests {
                 ($7::int8[])[1], 7::int2, (-2)::int4, $6::bytea[], cardinality($8::bytea[])
                 """,
                 [
-                    .blob(bytes), .int(Int64.min), .bool(true), .blob(nil), .int(nil as Int64?), .blobs([[1], bytes, []]),
+                    .blob(bytes), .int(Int64.min), .bool(true), .blob(nil), .int(nil as Int64?),
+                    .blobs([[1], bytes, []]),
                     .ints([-5]), .blobs([]),
                 ])
         }
@@ -127,7 +128,10 @@ struct ConnectionPlaceTests {
     @Test(
         "is shown without its password and what follows",
         arguments: [
-            ("postgres://vigil:s3cret@db.example:5432/vigil?sslmode=verify-full", "postgres://vigil@db.example:5432/vigil"),
+            (
+                "postgres://vigil:s3cret@db.example:5432/vigil?sslmode=verify-full",
+                "postgres://vigil@db.example:5432/vigil"
+            ),
             ("postgresql://db/vigil?password=s3cret", "postgresql://db/vigil"),
             ("postgres://u:a@b:c@db/x", "postgres://u@db/x"), ("postgres:///vigil", "postgres:///vigil"),
         ])

@@ -9,7 +9,7 @@ struct ImportGraphTests {
     static let allowed: [String: Set<String>] = [
         "vigil": [
             "API", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
-            "Frames", "SQLiteStore",
+            "Frames", "PostgresStore", "SQLiteStore",
             "Scenes", "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
@@ -24,7 +24,9 @@ struct ImportGraphTests {
             "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
             "Video",
         ],
-        "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
+        "SQLiteStore": ["Formats", "Jobs", "Payloads", "Platform", "Zlib"],
+        "PostgresStore": ["CPostgres", "Jobs", "Payloads", "Platform"],
+        "Payloads": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
         "Scenes": ["Datasets", "Extraction", "Formats", "Frames", "Platform", "Tensors", "VadCLIP"],
         "Evaluation": ["Datasets", "JSON", "Platform", "VadCLIP"],
@@ -48,7 +50,7 @@ struct ImportGraphTests {
         "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
         "Tracing": ["Platform"],
         "Audit": ["JSON", "Platform"],
-        "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [],
+        "CKernels": [], "CLinux": [], "CPostgres": [], "CResources": [], "CZlib": [], "COpenSSL": [],
     ]
 
     @Test("no file imports a target that its own must not know")

@@ -43,7 +43,9 @@ public struct ChangePoll: Sendable {
         }
         var nextCount = backlog.clock.now
         while !Task.isCancelled {
-            let bounds = (Self.sharedInterval.lowerBound.wholeNanoseconds, Self.sharedInterval.upperBound.wholeNanoseconds)
+            let bounds = (
+                Self.sharedInterval.lowerBound.wholeNanoseconds, Self.sharedInterval.upperBound.wholeNanoseconds
+            )
             let pause = Duration.nanoseconds(Int64.random(in: bounds.0...bounds.1))
             guard (try? await backlog.clock.sleep(until: backlog.clock.now + pause)) != nil else { return }
             let isCounting = backlog.clock.now >= nextCount

@@ -1,7 +1,8 @@
+import Platform
+
 #if Postgres
     import CPostgres
 #endif
-import Platform
 
 /// Where a database is: a `postgres://` or `postgresql://` address, and libpq's own environment and files for what it does not
 /// say.
@@ -20,7 +21,9 @@ public struct ConnectionPlace: Sendable {
 
     /// A text of a setting as it may be shown: an address of a database without its password.
     public static func withoutSecrets(_ text: String) -> String {
-        guard let place = text.utf8.firstRange(of: Array("://".utf8)), text.begins(with: "postgres") else { return text }
+        guard let place = text.utf8.firstRange(of: Array("://".utf8)), text.begins(with: "postgres") else {
+            return text
+        }
         let rest = text.utf8[place.upperBound...].prefix { $0 != ASCII.questionMark }
         let authority = rest.prefix { $0 != ASCII.slash }
         let start = text.utf8[..<place.upperBound]

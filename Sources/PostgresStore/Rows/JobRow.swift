@@ -28,7 +28,8 @@ struct JobRow: Sendable {
 
     /// What `init` reads, in its order.
     static let names = [
-        "id", "status", "priority", "client", "model", "name", "kind", "input_bytes", "parts", "subject", "model_sha256",
+        "id", "status", "priority", "client", "model", "name", "kind", "input_bytes", "parts", "subject",
+        "model_sha256",
         "batch", "callback", "created_at", "deadline_at", "started_at", "finished_at", "attempt", "parts_done",
         "failure_reason", "failure_detail", "queued_ns", "scored_ns", "output_bytes", "revision", "inserted", "overdue",
         "ended", "token", "cancel_requested", "owner", "trace", "source", "input_form", "input_floats", "input_plain",
@@ -42,7 +43,8 @@ struct JobRow: Sendable {
 
     init(_ row: Row) throws(PostgresError) {
         let id = try row.id(0)
-        guard let status = StatusCode.status(try row.count(1)), let priority = Priority(rawValue: try row.count(2)) else {
+        guard let status = StatusCode.status(try row.count(1)), let priority = Priority(rawValue: try row.count(2))
+        else {
             throw .unreadable("the row of job \(id) has a status or a priority that there is not")
         }
         var failure: JobFailure?

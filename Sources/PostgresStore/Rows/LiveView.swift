@@ -58,7 +58,8 @@ struct LiveView: Sendable {
     private static func record(
         _ row: Row, _ moment: Moment, lease: Duration
     ) throws(PostgresError) -> JobRecord {
-        guard let status = StatusCode.status(try row.count(1)), let priority = Priority(rawValue: try row.count(2)) else {
+        guard let status = StatusCode.status(try row.count(1)), let priority = Priority(rawValue: try row.count(2))
+        else {
             throw .unreadable("a job's row has a status or a priority that there is not")
         }
         let id = try row.id(0)

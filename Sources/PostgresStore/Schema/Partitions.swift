@@ -93,6 +93,7 @@ struct Partitions {
     private static func bound(_ number: Int64) -> String {
         let id = JobID.first(at: WallTime(milliseconds: number * hour))
         let digits = Array("0123456789abcdef".utf8)
-        return "\\x" + String(decoding: id.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return "\\x"
+            + String(decoding: id.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

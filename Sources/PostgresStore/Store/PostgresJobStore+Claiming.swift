@@ -21,7 +21,9 @@ extension PostgresJobStore {
         for row in rows {
             let record = row.record(at: moment)
             do throws(JobStoreError) {
-                if let job = ClaimedJob(record, input: try await input(of: row), now: moment.own) { claimed.append(job) }
+                if let job = ClaimedJob(record, input: try await input(of: row), now: moment.own) {
+                    claimed.append(job)
+                }
             } catch {
                 problem = error
                 await giveUp(record, error)

@@ -73,7 +73,9 @@ extension PostgresJobStore {
         var tries = 0
         while true {
             if let known = try answer(to: submission, on: session) {
-                guard known.origin == .reused, let key = submission.key, let job = known.jobs.first else { return known }
+                guard known.origin == .reused, let key = submission.key, let job = known.jobs.first else {
+                    return known
+                }
                 _ = try session.run([stale(key), insertion(of: key, job.id, batch: nil, isShared: true)])
                 return known
             }

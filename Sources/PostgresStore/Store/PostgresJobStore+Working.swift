@@ -28,8 +28,10 @@ extension PostgresJobStore {
                     .ids(tokens.map(\.job)), .ints(tokens.map(\.stored)), .int(lease.wholeNanoseconds),
                 ]
             ).map { row throws(PostgresError) in
-                (row: try JobRow(row), wasQueued: try row.int(JobRow.count) == 0,
-                    isServed: try row.bool(JobRow.count + 1))
+                (
+                    row: try JobRow(row), wasQueued: try row.int(JobRow.count) == 0,
+                    isServed: try row.bool(JobRow.count + 1)
+                )
             }
         }
         var found: [ClaimToken: Renewal] = [:]
@@ -52,7 +54,9 @@ extension PostgresJobStore {
     ) async throws(JobStoreError) -> ClaimStanding {
         let now = MonotonicTime.now
         let known = own.withLock { own -> ClaimStanding? in
-            if let told = own.progress[token], told.isTelling || now - told.at < settings.viewAge { return told.standing }
+            if let told = own.progress[token], told.isTelling || now - told.at < settings.viewAge {
+                return told.standing
+            }
             own.progress[token, default: ToldProgress(at: now)].isTelling = true
             own.progress[token]?.at = now
             return nil

@@ -129,7 +129,8 @@ extension Setting {
             in: .jobs, of: [.serve]),
         Setting(
             "lease", .integer(2...3_600, .seconds), .value("30"),
-            "Seconds after which others do what a server had begun that is gone; with PostgreSQL.", in: .jobs, of: [.serve]),
+            "Seconds after which others do what a server had begun that is gone; with PostgreSQL.", in: .jobs,
+            of: [.serve]),
         Setting(
             "attempts", .integer(1...1_000), .value("3"), "How often a job is begun whose process ended while it ran.",
             in: .jobs, of: [.serve]),

@@ -38,7 +38,8 @@ extension Setting {
             case .models: .list(try ModelArgument.entries(of: text))
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
-        if case .path(.output) = kind, !(name == "state" && ConnectionPlace(text) != nil), let url = Self.url(in: text) {
+        if case .path(.output) = kind, !(name == "state" && ConnectionPlace(text) != nil), let url = Self.url(in: text)
+        {
             throw SettingFault(found: url)
         }
         return value
