@@ -28,7 +28,14 @@ enum PostgresHome {
         _ = try await store.pool.run { session throws(PostgresError) in
             try session.run("DELETE FROM servers WHERE id = $1::bytea", [.blob(server)])
         }
-        return try await PostgresJobStore.open(
+        return try await openBeside(store, settings, clock, random)
+    }
+
+    /// What another server opens while the one of `store` is there.
+    static func openBeside(
+        _ store: PostgresJobStore, _ settings: MemoryJobStore.Settings, _ clock: any JobClock, _ random: SeededRandom
+    ) async throws -> PostgresJobStore {
+        try await PostgresJobStore.open(
             store.pool.place, settings: own(settings), clock: clock, random: random)
     }
 
@@ -41,5 +48,18 @@ enum PostgresHome {
         own.viewAge = .zero
         own.isTimeGiven = true
         return own
+    }
+}
+
+extension PostgresJobStore {
+    /// Returns once the database knows which jobs workers have begun with.
+    func settleBegun() async {
+        while true {
+            let known = try? await keeper.run { session throws(PostgresError) in
+                try session.run("SELECT count(*) FROM jobs WHERE status = 1 AND NOT begun").first?.int(0)
+            }
+            if known == 0 { return }
+            await Task.yield()
+        }
     }
 }
