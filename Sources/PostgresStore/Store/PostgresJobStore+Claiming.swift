@@ -87,7 +87,8 @@ extension PostgresJobStore {
 
     /// The jobs whose turn it is, by ``FairQueue``'s rules: the first of each client's line, and of these by their lines' tags.
     ///
-    /// Only as many of each line are looked at as are claimed. A line that comes to be has the tag that was served last.
+    /// Only as many lines are looked at as jobs are claimed, those whose first jobs go first, and as many of each: whatever is
+    /// behind these has as many before it. A line that comes to be has the tag that was served last.
     private static let claiming = """
         WITH RECURSIVE \(StoreTime.table), clients (lane, client) AS (
             SELECT l.lane, f.client FROM lanes AS l CROSS JOIN LATERAL (
@@ -98,18 +99,30 @@ extension PostgresJobStore {
                 SELECT j.client FROM jobs AS j WHERE j.status = 0 AND j.lane = c.lane AND j.client > c.client
                 ORDER BY j.client LIMIT 1
             ) AS n
-        ), firsts AS (
-            SELECT c.lane, c.client, q.*, q.parts::int8 * CASE q.priority WHEN 2 THEN 1 WHEN 1 THEN 4 ELSE 16 END AS cost,
-                greatest(coalesce(g.tag, l.served), l.served) AS line_tag
-            FROM t, clients AS c JOIN lanes AS l USING (lane)
+        ), heads AS (
+            SELECT c.lane, c.client, greatest(coalesce(g.tag, l.served), l.served) AS line_tag, row_number() OVER (
+                    PARTITION BY c.lane
+                    ORDER BY greatest(coalesce(g.tag, l.served), l.served), h.priority DESC, h.id
+                ) AS number
+            FROM clients AS c JOIN lanes AS l USING (lane)
                 LEFT JOIN lines AS g ON g.lane = c.lane AND g.client = c.client
                 CROSS JOIN LATERAL (
-                    SELECT j.id, j.turn, j.parts, j.priority FROM jobs AS j
+                    SELECT j.id, j.priority FROM jobs AS j
                     WHERE j.status = 0 AND j.lane = c.lane AND j.client = c.client
                     AND \(OwnModels.isOwn("j", every: 3, own: 4))
                     AND (j.overdue IS NULL OR j.overdue > (SELECT now FROM t))
-                    ORDER BY j.turn, j.id LIMIT CASE c.lane WHEN 1 THEN $6::int8 ELSE $5::int8 END
-                ) AS q
+                    ORDER BY j.turn, j.id LIMIT 1
+                ) AS h
+        ), firsts AS (
+            SELECT h.lane, h.client, h.line_tag, q.*,
+                q.parts::int8 * CASE q.priority WHEN 2 THEN 1 WHEN 1 THEN 4 ELSE 16 END AS cost
+            FROM heads AS h CROSS JOIN LATERAL (
+                SELECT j.id, j.turn, j.parts, j.priority FROM jobs AS j
+                WHERE j.status = 0 AND j.lane = h.lane AND j.client = h.client
+                AND \(OwnModels.isOwn("j", every: 3, own: 4))
+                AND (j.overdue IS NULL OR j.overdue > (SELECT now FROM t))
+                ORDER BY j.turn, j.id LIMIT CASE h.lane WHEN 1 THEN $6::int8 ELSE $5::int8 END
+            ) AS q WHERE h.number <= $5::int8
         ), turns AS (
             SELECT *, line_tag + (sum(cost) OVER (PARTITION BY lane, client ORDER BY turn, id))::int8 - cost AS tag
             FROM firsts
