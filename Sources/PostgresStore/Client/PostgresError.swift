@@ -17,6 +17,7 @@ enum PostgresError: Error, Sendable, Equatable {
     static let uniqueViolation = "23505"
     /// No partition takes a row.
     static let checkViolation = "23514"
+    static let insufficientPrivilege = "42501"
     static let divisionByZero = "22012"
     static let numberOutOfRange = "22003"
 

@@ -38,8 +38,12 @@ struct Migration {
             do throws(PostgresError) {
                 _ = try session.run(statements)
                 done += 1
-            } catch {
-                guard error.state == PostgresError.uniqueViolation else { throw error }
+            } catch where error.state == PostgresError.uniqueViolation {
+                continue
+            } catch where error.state == PostgresError.insufficientPrivilege {
+                throw .unusable(
+                    "its tables lack a step of this Vigil (\(step.name)), which this user may not do: their owner does it by "
+                        + "vigil store migrate")
             }
         }
         return Standing(steps: try standing().steps, done: done)
@@ -53,13 +57,17 @@ struct Migration {
         return Standing(steps: steps)
     }
 
-    /// The statements of a step, which end at the line's end.
+    /// The statements of a step, which end at the line's end, but for those of a function's body.
     private static func pieces(_ sql: String) -> [Statement] {
         var pieces: [Statement] = []
         var piece = ""
+        var isInBody = false
         for line in sql.split(separator: "\n") {
             piece += line + "\n"
-            if line.ends(with: ";") {
+            if line.utf8.split(separator: UInt8(ascii: "$"), omittingEmptySubsequences: false).count == 3 {
+                isInBody.toggle()
+            }
+            if !isInBody, line.ends(with: ";") {
                 pieces.append(Statement(piece))
                 piece = ""
             }

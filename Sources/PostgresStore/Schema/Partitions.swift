@@ -7,8 +7,6 @@ struct Partitions {
     private static let hour: Int64 = 3_600_000
     /// How long after an hour's end its partitions are looked at: until then jobs may come that were made in it.
     private static let margin: Int64 = 600_000
-    /// Not that of the steps, so that neither waits for the other.
-    private static let lock: Int64 = 0x7669_6769_6c01
 
     let session: Session
 
@@ -24,23 +22,9 @@ struct Partitions {
 
     /// Makes that of an hour, unless another does.
     private func make(_ number: Int64) throws(PostgresError) {
-        // Attaching holds up nobody who reads or writes, unlike making a partition in its place.
-        let pieces = ["payloads", "results"].map { table in
-            """
-            CREATE TABLE \(table)_h\(number) (LIKE \(table) INCLUDING ALL);
-            ALTER TABLE \(table) ATTACH PARTITION \(table)_h\(number)
-                FOR VALUES FROM ('\(Self.bound(number))') TO ('\(Self.bound(number + 1))');
-            """
-        }
         _ = try session.run(
-            """
-            DO $$ BEGIN
-            PERFORM pg_advisory_xact_lock(\(Self.lock));
-            IF to_regclass('payloads_h\(number)') IS NULL THEN
-            \(pieces.joined(separator: "\n"))
-            END IF;
-            END $$
-            """)
+            "SELECT vigil_make_hour($1::int8, $2::bytea, $3::bytea)",
+            [.int(number), .blob(Self.bound(number)), .blob(Self.bound(number + 1))])
     }
 
     /// Drops what nobody needs any more.
@@ -55,18 +39,12 @@ struct Partitions {
             let isPayload = name.begins(with: "payloads")
             let time = isPayload ? now.subtractingReportingOverflow(kept).partialValue : now
             guard end < time else { continue }
-            let range = "BETWEEN '\(Self.bound(number))'::bytea AND '\(Self.bound(number + 1))'::bytea"
-            let needed = isPayload ? "status <= 1 AND coalesce(source, id) \(range)" : "id \(range)"
             _ = try session.run(
-                """
-                DO $$ BEGIN
-                PERFORM set_config('lock_timeout', '1s', true);
-                IF pg_try_advisory_xact_lock(\(Self.lock)) AND NOT EXISTS (SELECT 1 FROM jobs WHERE \(needed)) THEN
-                DROP TABLE IF EXISTS \(name);
-                END IF;
-                EXCEPTION WHEN lock_not_available THEN NULL;
-                END $$
-                """)
+                "SELECT vigil_drop_hour(convert_from($1::bytea, 'UTF8'), $2::int8, $3::bytea, $4::bytea)",
+                [
+                    .text(isPayload ? "payloads" : "results"), .int(number), .blob(Self.bound(number)),
+                    .blob(Self.bound(number + 1)),
+                ])
         }
     }
 
@@ -90,10 +68,7 @@ struct Partitions {
     }
 
     /// The first ID of an hour.
-    private static func bound(_ number: Int64) -> String {
-        let id = JobID.first(at: WallTime(milliseconds: number * hour))
-        let digits = Array("0123456789abcdef".utf8)
-        return "\\x"
-            + String(decoding: id.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    private static func bound(_ number: Int64) -> [UInt8] {
+        JobID.first(at: WallTime(milliseconds: number * hour)).bytes
     }
 }

@@ -2,7 +2,8 @@
 enum Schema {
     /// A step's number is its place, from 1.
     static let steps: [(name: String, sql: [String])] = [
-        ("jobs", [jobs, bodies, keys, callbacks, usage, lines, servers, backlog])
+        ("jobs", [jobs, bodies, keys, callbacks, usage, lines, servers, backlog]),
+        ("operations", [Hours.step, Hours.copies]),
     ]
 
     /// Which steps were done, when and by which Vigil.
