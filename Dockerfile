@@ -16,7 +16,7 @@ FROM ${DEBIAN_IMAGE} AS files
 # dpkg's notes on the packages stay, each in a file, where scanners look for them.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
     && mkdir -p /packages /image/var/lib/dpkg/status.d && cd /packages \
-    && apt-get download gcc-12-base libc6 libgcc-s1 libsqlite3-0 libssl3 libstdc++6 zlib1g \
+    && apt-get download gcc-12-base libc6 libgcc-s1 libmosquitto1 libsqlite3-0 libssl3 libstdc++6 zlib1g \
     && for package in *.deb; do \
         dpkg-deb --extract "$package" /image \
         && dpkg-deb --field "$package" >"/image/var/lib/dpkg/status.d/$(dpkg-deb --field "$package" Package)" || exit 1; \

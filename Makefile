@@ -7,7 +7,7 @@ help: ## List these targets
 demo: ## Build a release, serve the embedded model, score the sample, show segments beside the truth, stop
 	@deploy/demo/run.sh
 
-demo-model: ## Draw scenes, and train the embedded model anew on them: some minutes
+demo-model: ## Draw scenes, and train the embedded model anew on them, to the same bytes: some minutes
 	@deploy/demo/train.sh
 
 test: ## All tests, then the end-to-end scripts
@@ -34,6 +34,10 @@ image: ## Build the image without Docker, by buildah, for docker load, and tell 
 
 deb: ## Build the Debian package, .build/deb/vigil_*.deb
 	@deploy/deb.sh
+
+.PHONY: clients
+clients: ## The Python wheel, and the JavaScript and types of the TypeScript client, in .build/clients
+	@deploy/clients/build.sh
 
 validate: ## Others' tools at openapi.yaml, a live server, its page in a browser, and deploy/; INSTALL=1 installs them
 	@Tests/Validate/run.sh

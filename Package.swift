@@ -50,6 +50,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
         .target(name: "CLinux"),
+        // libmosquitto by dlopen: a client of MQTT 3.1.1 and 5 with TLS is no smaller to write, and a server without alerts over
+        // MQTT needs neither the library nor, to be built, its headers.
+        .target(name: "CMosquitto", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
         .target(name: "CResources", exclude: ["demo.safetensors", "page"]),
         .target(name: "Platform", dependencies: ["CLinux", "COpenSSL"], swiftSettings: optimisedSwift),
         .target(name: "JSON", dependencies: ["Platform"], swiftSettings: optimisedSwift),
@@ -57,11 +60,13 @@ let package = Package(
         .target(name: "TLS", dependencies: ["COpenSSL", "Platform"]),
         .target(name: "Zlib", dependencies: ["CKernels", "CZlib"], swiftSettings: optimisedSwift),
         .target(name: "Formats", dependencies: ["JSON", "Platform", "Zlib"], swiftSettings: optimisedSwift),
+        .target(name: "Reports", dependencies: ["Formats", "JSON", "Platform"], swiftSettings: optimisedSwift),
         .target(name: "HTTPClient", dependencies: ["Platform", "TLS"]),
         .target(name: "Tracing", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "OTLP", dependencies: ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"]),
         .target(name: "Audit", dependencies: ["JSON", "Platform"]),
         .target(name: "Webhooks", dependencies: ["HTTPClient", "Platform", "TLS"]),
+        .target(name: "Alerts", dependencies: ["CMosquitto", "HTTPClient", "JSON", "Platform", "TLS", "Webhooks"]),
         .target(name: "Telemetry", dependencies: ["Platform"], swiftSettings: optimisedSwift),
         .target(name: "CLIP", dependencies: ["Tensors"], swiftSettings: optimisedSwift),
         .target(
@@ -108,8 +113,8 @@ let package = Package(
             name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift
         ),
         .target(
-            name: "Evaluation", dependencies: ["Datasets", "JSON", "Platform", "VadCLIP"], swiftSettings: optimisedSwift
-        ),
+            name: "Evaluation", dependencies: ["Datasets", "JSON", "Platform", "Reports", "VadCLIP"],
+            swiftSettings: optimisedSwift),
         .target(
             name: "Training",
             dependencies: ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
@@ -123,17 +128,20 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Scoring", "Telemetry", "Tracing",
-                "VadCLIP", "Webhooks",
+                "Alerts", "Audit", "Engine", "Formats", "HTTP", "JSON", "Jobs", "Platform", "Reports", "Scoring",
+                "Telemetry",
+                "Tracing", "VadCLIP", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "vigil",
             dependencies: [
-                "API", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction", "Frames",
+                "API", "Alerts", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
+                "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "PostgresStore", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video",
+                "Platform", "PostgresStore", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training",
+                "Video",
                 "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -195,7 +203,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "VadCLIP"]),
+            dependencies: [
+                "TestSupport", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Reports", "VadCLIP",
+            ]),
+        .testTarget(name: "ReportsTests", dependencies: ["TestSupport", "Formats", "JSON", "Platform", "Reports"]),
         .testTarget(
             name: "TrainingTests",
             dependencies: [
@@ -205,6 +216,8 @@ let package = Package(
         .testTarget(name: "TracingTests", dependencies: ["TestSupport", "Platform", "Tracing"]),
         .testTarget(
             name: "OTLPTests", dependencies: ["TestSupport", "HTTPClient", "JSON", "OTLP", "Platform", "Tracing"]),
+        .testTarget(
+            name: "AlertsTests", dependencies: ["TestSupport", "Alerts", "HTTPClient", "JSON", "Platform", "Webhooks"]),
         .testTarget(name: "AuditTests", dependencies: ["TestSupport", "Audit", "JSON", "Platform"]),
         .testTarget(name: "HTTPClientTests", dependencies: ["TestSupport", "HTTPClient", "Platform"]),
         .testTarget(
@@ -229,7 +242,8 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "TestSupport", "API", "Audit", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs", "Tensors",
+                "TestSupport", "API", "Alerts", "Audit", "Engine", "Formats", "HTTP", "HTTPClient", "JSON", "Jobs",
+                "Tensors",
                 "Platform", "Scoring", "TLS", "Telemetry", "Tracing", "VadCLIP", "Video", "Webhooks",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

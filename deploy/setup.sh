@@ -40,6 +40,9 @@ for purpose in "$@"; do
             # Jobs of many servers.
             ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || want postgresql
             command -v pgbouncer >/dev/null || want pgbouncer
+            # A broker for alerts, and the library that speaks to it.
+            [ -x /usr/sbin/mosquitto ] || want mosquitto
+            command -v mosquitto_sub >/dev/null || want mosquitto-clients
             # The golden tests make their checkpoints with it.
             python3 -c 'import numpy' 2>/dev/null || want python3-numpy
             python3 -c 'import jsonschema, yaml' 2>/dev/null || want python3-jsonschema python3-yaml

@@ -34,6 +34,8 @@ public final class VigilService: Sendable {
     let files: PageFiles
     /// Whose jobs are whose; without keys everybody sees all.
     let keys: APIKeyFile?
+    /// Who has signed in with one.
+    let sessions: Sessions?
     let server: ServerDescription
     /// When it was made, by both clocks of the backlog.
     let started: (wall: WallTime, time: MonotonicTime)
@@ -55,12 +57,14 @@ public final class VigilService: Sendable {
     ///   - settings: what can be chosen
     ///   - server: what `/v1/server` says
     ///   - keys: those that stand before them too
+    ///   - sessions: those that the gate knows
     public init(
         _ scoring: ScoringService, openAPI: [UInt8], files: PageFiles = PageFiles([]), settings: Settings = Settings(),
-        server: ServerDescription = ServerDescription(), keys: APIKeyFile? = nil
+        server: ServerDescription = ServerDescription(), keys: APIKeyFile? = nil, sessions: Sessions? = nil
     ) {
         self.files = files
         self.keys = keys
+        self.sessions = sessions
         self.scoring = scoring
         self.settings = settings
         self.openAPI = openAPI
@@ -83,11 +87,17 @@ public final class VigilService: Sendable {
         router.get("/jobs", .deferred { try await self.listJobs($0) })
         router.get("/jobs/{id}", audited(.read) { try await self.showJob($0, $1) })
         router.delete("/jobs/{id}", audited(.delete) { try await self.deleteJob($0, $1) })
+        router.get("/jobs/{id}/features", audited(.read) { try await self.showFeatures($0, $1) })
+        router.get("/jobs/{id}/thumbnails/{file}", audited(.read) { try await self.showThumbnail($0, $1) })
         // A look at a batch gives no scores, and is written down where it is refused alone.
         router.get("/batches/{id}", audited(.read) { request, _ in try await self.showBatch(request) })
         router.get("/batches/{id}/comparison", audited(.read) { try await self.showComparison($0, $1) })
         router.delete("/batches/{id}", audited(.delete) { try await self.deleteBatch($0, $1) })
         router.get("/jobs/{id}/events", audited(.read) { try await self.showEvents($0, $1) })
+        router.get("/jobs/{id}/verdicts", audited(.read) { request, _ in try await self.showVerdicts(request) })
+        router.on(
+            .put, "/jobs/{id}/verdicts", bodyLimit: Verdicts.mostBytes,
+            audited(.review) { try await self.keepVerdicts($0, $1) })
         router.get("/livez", .immediate { self.live(detailed: $0.seesDetails) })
         router.get("/readyz", .deferred { await self.ready(detailed: $0.seesDetails) })
         router.get("/healthz", .deferred { await self.healthy(detailed: $0.seesDetails) })
@@ -100,6 +110,9 @@ public final class VigilService: Sendable {
             "/v1/models/{name}/rollback", bodyLimit: most, audited(.change) { try await self.rollBackModel($0, $1) })
         if settings.showsMetrics { router.get("/metrics", .deferred { await self.showMetrics($0) }) }
         router.get("/v1/server", .deferred { await self.describeServer(detailed: $0.seesDetails) })
+        router.get("/session", .deferred { self.showSession($0) })
+        router.on(.post, "/session", .deferred { try self.beginSession($0) })
+        router.delete("/session", .deferred { self.endSession($0) })
         router.get("/openapi.yaml", .deferred { _ in self.description() })
         router.get("/", .deferred { try self.showPage("index.html", to: $0) })
         router.get("/docs", .deferred { try self.showPage("docs.html", to: $0) })

@@ -13,6 +13,8 @@ public struct AuditEntry: Sendable, Equatable {
         case submit
         /// Scores were given out.
         case read
+        /// Somebody said what a job's events are.
+        case review
         /// A job or a batch was cancelled or forgotten.
         case delete
         /// What is served under a model's name was changed.

@@ -111,9 +111,14 @@ static void become(const struct vigil_child *child, int *report, pid_t parent) {
     *report = 3;
     close_from(4);
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* A decoder that is asked to end gives what it has, in an order that need not be the video's: it is killed, or goes on. */
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGHUP);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGQUIT);
+    sigaddset(&held, SIGTERM);
+    sigprocmask(SIG_SETMASK, &held, NULL);
     if (setsid() < 0 || chdir("/") != 0) return;
     if ((child->bounds & VIGIL_CHILD_OWN_NETWORK) && unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0) return;
     /* After the namespaces, which take the first of them back. */

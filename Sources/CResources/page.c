@@ -44,6 +44,9 @@ static const unsigned char lists_js[] = {
 static const unsigned char pyramid_js[] = {
 #embed "page/pyramid.js"
 };
+static const unsigned char review_js[] = {
+#embed "page/review.js"
+};
 static const unsigned char scores_js[] = {
 #embed "page/scores.js"
 };
@@ -84,6 +87,7 @@ static const vigil_page_file files[] = {
     FILE_OF_PAGE("job.js", job_js),
     FILE_OF_PAGE("lists.js", lists_js),
     FILE_OF_PAGE("pyramid.js", pyramid_js),
+    FILE_OF_PAGE("review.js", review_js),
     FILE_OF_PAGE("scores.js", scores_js),
     FILE_OF_PAGE("server.js", server_js),
     FILE_OF_PAGE("timeline.js", timeline_js),

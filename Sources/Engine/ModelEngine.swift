@@ -79,6 +79,9 @@ public struct ModelEngine<Work: ModelWork>: JobProcessor {
     /// As the work says.
     public func isSerial(kind: String) -> Bool { work.isSerial(kind: kind) }
 
+    /// As the work says.
+    public func expectedSeconds(of job: Job) -> Double? { work.expectedSeconds(of: job) }
+
     /// Works on one part with the worker's scorer for the plan's model.
     public func process(
         part: Int, of plan: Work.Plan, scratch: inout WorkerSeat

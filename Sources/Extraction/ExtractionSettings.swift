@@ -76,7 +76,7 @@ public struct ExtractionSettings: Equatable, Sendable {
     }
 
     /// How many rows so many frames make.
-    func rows(of frames: Int) -> Int {
+    package func rows(of frames: Int) -> Int {
         frames / framesPerRow + (tail == .keep && !frames.isMultiple(of: framesPerRow) ? 1 : 0)
     }
 

@@ -30,6 +30,8 @@ extension Extractor {
     private static var slack: Double { 0.002 }
     /// Rows that may be filled by one frame: an hour's.
     private static var longestGap: Int { 6_750 }
+    /// Rows of a video in which no frame comes: a day's.
+    private static var mostEmpty: Int { 162_000 }
 
     /// What has come of the row that is not over.
     private struct Row {
@@ -52,8 +54,9 @@ extension Extractor {
         var row = Row()
         var shown: [[UInt8]] = []
         var times: (first: Double, last: Double, step: Double)?
-        func give(_ images: [[UInt8]], isRowsLast: Bool) {
-            queue.give(images, isRowsLast: isRowsLast, frames: extraction.frames)
+        var empty = 0
+        func give(_ images: [[UInt8]], isRowsLast: Bool, times: Int = 1) {
+            queue.give(images, isRowsLast: isRowsLast, frames: extraction.frames, times: times)
         }
         var frame: Frame?
         while try source.next(into: &frame) {
@@ -73,8 +76,16 @@ extension Extractor {
                             + "before: its times make no rows, and --cadence frames goes without them")
                 }
                 try check(rows: index + 1, frames: extraction.frames)
+                let gap = index - row.index - 1
+                empty += gap
+                guard empty <= Self.mostEmpty else {
+                    throw FrameError(
+                        .malformed,
+                        "no frame comes in more than a day of it until frame \(extraction.frames): that is more than is filled, and "
+                            + "--cadence frames goes without its times")
+                }
                 give(row.held, isRowsLast: true)
-                for _ in row.index + 1..<index { give(shown, isRowsLast: true) }
+                if gap > 0 { give(shown, isRowsLast: true, times: gap) }
                 row = Row(index: index)
             }
             note(frame, in: &extraction)
@@ -94,6 +105,7 @@ extension Extractor {
             extraction.features = queue.finish()
             return extraction
         }
+        queue.isOver = true
         let end = times.last + times.step
         let isWhole = end - times.first + Self.slack >= Double(row.index + 1) * length
         if isWhole || settings.tail == .keep { give(row.held, isRowsLast: true) }

@@ -42,7 +42,7 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
     var limit = Self.mostNumbers
     /// Rows that were made before, of the same frames by the same recipe and tower: theirs are read, and not encoded again.
     var known: Matrix?
-    /// Told of each row that is made, in order, by the thread that calls.
+    /// Told of each row that no further frame could change, in order, by the thread that calls.
     var made: @Sendable ([Float]) -> Void = { _ in }
 
     /// - Parameters:
@@ -55,15 +55,16 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
         self.threads = threads
     }
 
-    /// Goes on from rows that were made before, of one recipe, and tells of each further one.
+    /// Goes on from rows that were made before, of one recipe, and tells of each further one that is sure to be whole: none that is
+    /// made because no more frames came, for a source may end before its video does.
     ///
     /// - Parameters:
     ///   - source: the frames, in order
     ///   - known: the first rows, as they were told of
     ///   - limit: numbers that the features may have together
     ///   - frames: told of frames that are done with, as ``extract(_:progress:)`` does
-    ///   - made: told of each further row, in order, by the thread that calls
-    /// - Returns: what came, with all rows
+    ///   - made: told of each further row of that kind, in order, by the thread that calls
+    /// - Returns: what came, with all rows, also those that are made at the end
     public func extract(
         _ source: some FrameSource, from known: Matrix, limit: Int, frames: @escaping (ExtractionProgress) -> Void,
         made: @escaping @Sendable ([Float]) -> Void
@@ -118,6 +119,7 @@ public struct Extractor<Encoder: FrameEncoder>: Sendable {
             single = []
         }
         extraction.tailFrames = extraction.frames % perRow
+        rows.isOver = true
         if settings.tail == .keep { give(single, isRowsLast: true) }
         extraction.features = rows.finish(keepingTailOf: settings.tail == .keep ? extraction.frames : nil)
         extraction.times = clock.times(rows: extraction.features.first?.rows ?? 0)
@@ -150,6 +152,8 @@ struct RowQueue<Encoder: FrameEncoder> {
     private var queue: EncodingQueue<Encoder, RowPool.Place>
     /// Rows that are known and have not come yet.
     private var passing: Int
+    /// Whether no more frames come, so that rows are what they are for want of these.
+    var isOver = false
 
     /// - Parameters:
     ///   - count: the frames of the video, where that is known
@@ -170,16 +174,23 @@ struct RowQueue<Encoder: FrameEncoder> {
     /// - Parameters:
     ///   - isRowsLast: whether they are the last ones of their row
     ///   - frames: how many of the video have come
-    mutating func give(_ images: [[UInt8]], isRowsLast: Bool, frames: Int) {
-        guard passing == 0 else {
+    ///   - times: how many rows they make, where they are all of a row
+    mutating func give(_ images: [[UInt8]], isRowsLast: Bool, frames: Int, times: Int = 1) {
+        var times = times
+        if passing > 0 {
             guard isRowsLast else { return }
-            passing -= 1
-            return progress(ExtractionProgress(frames: frames, count: count))
+            let passed = min(passing, times)
+            passing -= passed
+            times -= passed
+            guard times > 0 else { return progress(ExtractionProgress(frames: frames, count: count)) }
         }
         for (recipe, image) in images.enumerated() {
             let isLast = isRowsLast && recipe == images.count - 1
             queue.add(
-                image, RowPool.Place(recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, frames: frames))
+                image,
+                RowPool.Place(
+                    recipe: recipe, isRowsLast: isRowsLast, isLast: isLast, isSure: !isOver, times: times,
+                    frames: frames))
         }
     }
 
@@ -202,6 +213,10 @@ final class RowPool {
         let isRowsLast: Bool
         /// Whether it is the last feature of the row, of all recipes.
         let isLast: Bool
+        /// Whether no further frame could change the row.
+        let isSure: Bool
+        /// How many rows it makes, all the same.
+        let times: Int
         /// Frames of the video that are done with this row.
         let frames: Int
     }
@@ -225,21 +240,23 @@ final class RowPool {
     func add(_ feature: ArraySlice<Float>, at place: Place) {
         for (column, value) in feature.enumerated() { sums[place.recipe][column] += Double(value) }
         counts[place.recipe] += 1
-        if place.isRowsLast { endRow(of: place.recipe) }
+        if place.isRowsLast { endRow(of: place.recipe, times: place.times, isSure: place.isSure) }
     }
 
     /// Makes rows of what has come for one that is not whole; false where nothing has.
     func endRow() -> Bool {
         let isBegun = counts.contains { $0 > 0 }
-        for recipe in counts.indices where counts[recipe] > 0 { endRow(of: recipe) }
+        for recipe in counts.indices where counts[recipe] > 0 { endRow(of: recipe, times: 1, isSure: false) }
         return isBegun
     }
 
-    private func endRow(of recipe: Int) {
+    private func endRow(of recipe: Int, times: Int, isSure: Bool) {
         let count = Double(counts[recipe])
         let row = sums[recipe].map { Float($0 / count) }
-        rows[recipe].append(contentsOf: row)
-        made(row)
+        for _ in 0..<times {
+            rows[recipe].append(contentsOf: row)
+            if isSure { made(row) }
+        }
         for column in 0..<width { sums[recipe][column] = 0 }
         counts[recipe] = 0
     }

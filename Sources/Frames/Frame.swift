@@ -140,6 +140,8 @@ public struct FrameError: Error, Equatable, Sendable, CustomStringConvertible {
         case unsupported
         /// The system could not read.
         case unreadable
+        /// What reads it was ended from outside: the next time it may be read.
+        case interrupted
     }
 
     /// What kind of fault it is.

@@ -24,6 +24,8 @@ public struct AnswerHead: Equatable, Sendable {
     public internal(set) var contentType: String?
     /// The field Retry-After as it came.
     public internal(set) var retryAfter: String?
+    /// Whether the field Idempotency-Replayed says that the answer is of an earlier request with the same key.
+    public internal(set) var isReplay = false
 
     /// A head from its parts.
     public init(
@@ -53,6 +55,8 @@ public struct AnswerHeadReader: Sendable {
     private var head: AnswerHead?
     private var length: AnswerHead.Framing?
     private var coding: AnswerHead.Framing?
+    /// How many heads were passed over that only announced an answer.
+    private(set) var announcements = 0
 
     /// A reader at the beginning of an answer.
     public init() {}
@@ -111,6 +115,8 @@ public struct AnswerHeadReader: Sendable {
         case 17 where ASCII.equal(name, lowercase: "transfer-encoding"):
             let isChunked = ASCII.equal(Self.value(line, after: colon), lowercase: "chunked")
             coding = coding == nil && isChunked ? .chunked : .unclear(.coding)
+        case 20 where ASCII.equal(name, lowercase: "idempotency-replayed"):
+            head?.isReplay = ASCII.equal(Self.value(line, after: colon), lowercase: "true")
         default: break
         }
         return nil
@@ -120,7 +126,10 @@ public struct AnswerHeadReader: Sendable {
         guard var finished = head else { return nil }
         head = nil
         // 101 is an answer too: another protocol, that nobody asked for.
-        guard finished.status >= 200 || finished.status == 101 else { return nil }
+        guard finished.status >= 200 || finished.status == 101 else {
+            announcements += 1
+            return nil
+        }
         finished.framing = coding ?? length ?? .untilEnd
         if [101, 204, 304].contains(finished.status) { finished.framing = .length(0) }
         if finished.status == 101 || finished.framing == .untilEnd { finished.closes = true }

@@ -40,7 +40,8 @@ public struct AnswerReader: Sendable {
     /// What a line of a chunked body, and all its trailers, have at most.
     private static let largestLine = 16 << 10
 
-    private let largestBody: Int
+    /// A larger body is refused.
+    public var largestBody: Int
     private var place = Place.head
     private var headReader = AnswerHeadReader()
     private var answer: Answer?
@@ -107,6 +108,20 @@ public struct AnswerReader: Sendable {
     public mutating func end() -> Answer? {
         guard case .untilEnd = place else { return nil }
         return finish(after: 0)
+    }
+
+    /// The head of an answer that is not whole yet.
+    public var head: AnswerHead? { answer?.head }
+
+    /// How many heads were passed over that only announced an answer.
+    var announcements: Int { headReader.announcements }
+
+    /// What has come of the body of an answer that is not whole yet: it is the caller's from now on, and no part of the
+    /// answer.
+    public mutating func takeBody() -> [UInt8] {
+        guard let body = answer?.body, !body.isEmpty else { return [] }
+        answer?.body = []
+        return body
     }
 
     private mutating func begin(_ head: AnswerHead) throws(AnswerError) {

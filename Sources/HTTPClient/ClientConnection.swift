@@ -75,9 +75,14 @@ public struct ClientConnection: ~Copyable {
 
     /// Sends all bytes.
     public mutating func send(_ bytes: [UInt8], by deadline: Deadline) throws(ClientError) {
+        try bytes.withRawBytes { raw throws(ClientError) in try send(raw, by: deadline) }
+    }
+
+    /// Sends all bytes.
+    public mutating func send(_ bytes: UnsafeRawBufferPointer, by deadline: Deadline) throws(ClientError) {
         var sent = 0
         while sent < bytes.count {
-            let outcome = bytes.withUnsafeBytes { write(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+            let outcome = write(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
             sent += try settle(outcome, by: deadline, during: .sending) ?? 0
         }
     }

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why a request got no answer.
 public enum ClientError: Error, Equatable, Sendable {
     /// What a client does, one step after another.
@@ -27,6 +29,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case broken(String)
     /// What came is not HTTP/1.1.
     case malformed(AnswerError)
+    /// What was to be sent could not be read.
+    case unreadable(FileError)
 
     /// Whether the connection broke, or nothing came, within a request: another one may fare better.
     public var isInterruption: Bool {
@@ -49,6 +53,7 @@ public enum ClientError: Error, Equatable, Sendable {
         case .alert(let name): "the \(peer) ended TLS by the alert '\(name)'"
         case .broken(let reason): reason
         case .malformed(let error): error.words(for: peer)
+        case .unreadable(let error): error.description
         }
     }
 }
@@ -59,6 +64,7 @@ extension ClientError: CustomStringConvertible {
         switch self {
         case .unreachable(let place, let reason): "no connection to \(place): \(reason)"
         case .unknownHost: "no connection: \(words(for: "server"))"
+        case .unreadable(let error): "nothing was sent: \(error)"
         case .malformed(let error): "the answer is not HTTP/1.1: \(error.words(for: "server"))"
         default: "no answer: \(words(for: "server"))"
         }

@@ -9,15 +9,30 @@ public final class HTTPClient {
     /// What a network moves in a second at least, for requests that are large.
     private static let slowest = 1 << 20
 
+    /// From so many bytes on a server is asked whether it wants a body, and for so long.
+    private static let askedFrom = 1 << 20
+    private static let silence = Duration.seconds(2)
+
+    /// What is left of an answer that is taken in pieces.
+    private enum Stream {
+        case none
+        /// More comes, behind the bytes that are there.
+        case open([UInt8])
+        /// Nothing comes behind these.
+        case last([UInt8])
+    }
+
     /// The server.
     public let server: ServerURL
     private let addresses: [IPAddress]
     private let trust: TLSClientContext?
     private let peer: TLSPeerName
     private var connection: ClientConnection?
-    private let largestBody: Int
+    /// An answer with a larger body is refused.
+    public var largestBody: Int { didSet { reader.largestBody = largestBody } }
     private var reader: AnswerReader
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    private var stream = Stream.none
 
     /// Looks the host up; connects with the first request.
     ///
@@ -58,25 +73,71 @@ public final class HTTPClient {
 
     /// Sends a request and reads its answer, all of it until the deadline.
     public func exchange(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
-        do throws(ClientError) {
-            let answer = try send(message, by: deadline)
-            if answer.closes { connection = nil }
-            return answer
-        } catch {
+        try settling { () throws(ClientError) in
+            try connect(by: deadline)
+            return try answer(by: deadline) { () throws(ClientError) in
+                try connection?.send(message, by: deadline)
+                return nil
+            }
+        }
+    }
+
+    /// Sends a request whose body is read from a file as it is sent, and reads its answer.
+    ///
+    /// Before a large body the server is asked whether it wants it (RFC 9110, 10.1.1), so that one that refuses need not take
+    /// it; a server that says nothing to that gets it after a while.
+    ///
+    /// - Parameters:
+    ///   - request: without a body
+    ///   - body: what is sent behind it
+    ///   - deadline: by when the answer has to be whole
+    public func exchange(
+        _ request: ClientRequest, sending body: FileBody, by deadline: Deadline
+    ) throws(ClientError) -> Answer {
+        var request = request
+        let isAsked = body.count > Self.askedFrom
+        if isAsked { request.fields.append(("Expect", "100-continue")) }
+        let head = request.head(length: body.count)
+        return try settling { () throws(ClientError) in
+            try connect(by: deadline)
+            return try answer(by: deadline) { () throws(ClientError) in
+                try connection?.send(head, by: deadline)
+                if isAsked, let refusal = try refusal(by: deadline.earlier(Deadline(in: Self.silence))) {
+                    // What it expects next on this connection is a body.
+                    connection = nil
+                    return refusal
+                }
+                try body.forEachPiece { bytes throws(ClientError) in try connection?.send(bytes, by: deadline) }
+                return nil
+            }
+        }
+    }
+
+    /// Carries out an exchange; after one that went wrong the next has another connection.
+    private func settling<Result>(_ exchange: () throws(ClientError) -> Result) throws(ClientError) -> Result {
+        do throws(ClientError) { return try exchange() } catch {
             connection = nil
             reader = AnswerReader(largestBody: largestBody)
             throw error
         }
     }
 
-    private func send(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> Answer {
+    private func connect(by deadline: Deadline) throws(ClientError) {
         if connection?.hasEnded == true { connection = nil }
         if connection == nil { connection = try connected(by: deadline) }
+    }
+
+    /// - Parameter send: sends the request; what it returns is an answer that came before all was sent
+    private func answer(
+        by deadline: Deadline, to send: () throws(ClientError) -> Answer?
+    ) throws(ClientError) -> Answer {
         var problem: ClientError?
-        do throws(ClientError) { try connection?.send(message, by: deadline) } catch {
-            if case .timedOut = error { throw error }
+        do throws(ClientError) { if let early = try send() { return early } } catch {
+            switch error {
+            case .timedOut, .unreadable: throw error
             // A server may refuse before it has read everything, and end the connection: then its answer is there.
-            problem = error
+            default: problem = error
+            }
         }
         let answer: Answer
         do throws(ClientError) { answer = try receive(by: deadline) } catch {
@@ -84,8 +145,25 @@ public final class HTTPClient {
             if case .alert = error { throw error }
             throw problem ?? error
         }
-        if problem != nil { connection = nil }
+        if problem != nil || answer.closes { connection = nil }
         return answer
+    }
+
+    /// What a server answers that was asked whether it wants a body; nil where it wants it, or says nothing.
+    private func refusal(by limit: Deadline) throws(ClientError) -> Answer? {
+        let before = reader.announcements
+        while reader.announcements == before {
+            let count: Int
+            do throws(ClientError) { count = try fill(by: limit) } catch {
+                if case .timedOut = error { return nil }
+                throw error
+            }
+            guard count > 0 else { throw .ended(.sending) }
+            do throws(AnswerError) { if let answer = try take(count) { return answer } } catch {
+                throw .malformed(error)
+            }
+        }
+        return nil
     }
 
     private func connected(by deadline: Deadline) throws(ClientError) -> ClientConnection {
@@ -98,16 +176,7 @@ public final class HTTPClient {
 
     private func receive(by deadline: Deadline) throws(ClientError) -> Answer {
         while true {
-            let count = try fill(by: deadline)
-            guard count > 0 else {
-                guard let answer = reader.end() else { throw .ended(.receiving) }
-                return answer
-            }
-            do throws(AnswerError) {
-                if let answer = try take(count) { return answer }
-            } catch {
-                throw .malformed(error)
-            }
+            if let answer = try advance(try fill(by: deadline)) { return answer }
         }
     }
 
@@ -134,91 +203,53 @@ public final class HTTPClient {
     }
 }
 
-/// Where a server is: `http://host:port` or `https://host:port`.
-public struct ServerURL: Equatable, Sendable, CustomStringConvertible {
-    /// A name, or an address in numbers without brackets.
-    public let host: String
-    /// The port.
-    public let port: UInt16
-    /// Whether it is spoken to over TLS.
-    public let isSecure: Bool
-
-    /// A place from its parts.
-    public init(host: String, port: UInt16, isSecure: Bool = false) {
-        self.host = host
-        self.port = port
-        self.isSecure = isSecure
-    }
-
-    /// Reads a URL that has no path below which a server could be.
-    public init(parsing text: String) throws(ServerURLError) {
-        let isSecure = text.begins(with: "https://")
-        guard let place = text.rest(after: isSecure ? "https://" : "http://") else {
-            throw ServerURLError("it does not begin with http:// or https://")
+/// Answers that are taken as they come.
+extension HTTPClient {
+    /// Sends a request and reads the head of its answer, whose body ``nextPiece(by:)`` then gives.
+    public func open(_ message: [UInt8], by deadline: Deadline) throws(ClientError) -> AnswerHead {
+        try settling { () throws(ClientError) in
+            try connect(by: deadline)
+            try connection?.send(message, by: deadline)
+            while true {
+                let count = try fill(by: deadline)
+                if let whole = try advance(count) {
+                    stream = .last(whole.body)
+                    return whole.head
+                }
+                guard let head = reader.head else { continue }
+                stream = .open(reader.takeBody())
+                return head
+            }
         }
-        let authority = place.ends(with: "/") ? Substring(place.utf8.dropLast()) : place
-        guard authority.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"/?#@".utf8.contains($0) }) else {
-            throw ServerURLError("something other than host and port is in it")
+    }
+
+    /// The next bytes of the body; nil at its end. Of a body in pieces `largestBody` bounds each piece.
+    public func nextPiece(by deadline: Deadline) throws(ClientError) -> [UInt8]? {
+        try settling { () throws(ClientError) in
+            while true {
+                switch stream {
+                case .none: return nil
+                case .last(let bytes):
+                    stream = .none
+                    connection = nil
+                    return bytes.isEmpty ? nil : bytes
+                case .open(let bytes) where !bytes.isEmpty:
+                    stream = .open([])
+                    return bytes
+                case .open:
+                    let whole = try advance(try fill(by: deadline))
+                    stream = whole.map { .last($0.body) } ?? .open(reader.takeBody())
+                }
+            }
         }
-        let isNumeric = authority.first == "["
-        let hostEnd = isNumeric ? authority.firstIndex(of: "]") : authority.firstIndex(of: ":") ?? authority.endIndex
-        guard let hostEnd else { throw ServerURLError("']' is missing") }
-        let host = isNumeric ? authority[..<hostEnd].dropFirst() : authority[..<hostEnd]
-        let rest = isNumeric ? authority[hostEnd...].dropFirst() : authority[hostEnd...]
-        guard !host.isEmpty else { throw ServerURLError("there is no host") }
-        guard rest.isEmpty || rest.first == ":",
-            let port = rest.isEmpty
-                ? isSecure ? 443 : 80 : ASCII.number(rest.utf8.dropFirst(), most: 5).flatMap({ UInt16(exactly: $0) }),
-            port > 0
-        else { throw ServerURLError("the port is no number from 1 to 65535") }
-        self.init(host: String(host), port: port, isSecure: isSecure)
     }
 
-    /// As it stands in a Host field.
-    public var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-
-    /// As it is read.
-    public var description: String { "\(isSecure ? "https" : "http")://\(authority)" }
-}
-
-/// Why a text is no URL of a server.
-public struct ServerURLError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The reason, to stand after the text.
-    public let description: String
-
-    init(_ description: String) { self.description = description }
-}
-
-/// A request as it is sent.
-public struct ClientRequest: Sendable {
-    /// The method, such as `POST`.
-    public var method: String
-    /// Path and query.
-    public var target: String
-    /// What stands in the Host field.
-    public var authority: String
-    /// Further fields; names and values have no line ends.
-    public var fields: [(name: String, value: String)]
-    /// The body.
-    public var body: [UInt8]
-
-    /// A request from its parts.
-    public init(
-        _ method: String, _ target: String, authority: String, fields: [(name: String, value: String)] = [],
-        body: [UInt8] = []
-    ) {
-        self.method = method
-        self.target = target
-        self.authority = authority
-        self.fields = fields
-        self.body = body
-    }
-
-    /// Head and body; a method that may have a body has its length, even where there is none.
-    public var bytes: [UInt8] {
-        var head = "\(method) \(target) HTTP/1.1\r\nHost: \(authority)\r\n"
-        for field in fields { head += "\(field.name): \(field.value)\r\n" }
-        if !body.isEmpty || method == "POST" || method == "PUT" { head += "Content-Length: \(body.count)\r\n" }
-        return Array(head.utf8) + Array("\r\n".utf8) + body
+    /// Takes so many bytes of the buffer; 0 is the end of the connection.
+    private func advance(_ count: Int) throws(ClientError) -> Answer? {
+        guard count > 0 else {
+            guard let answer = reader.end() else { throw .ended(.receiving) }
+            return answer
+        }
+        do throws(AnswerError) { return try take(count) } catch { throw .malformed(error) }
     }
 }

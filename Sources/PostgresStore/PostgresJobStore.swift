@@ -16,6 +16,8 @@ public final class PostgresJobStore: JobStore {
         public var uploadTTL = Duration.zero
         /// How often a job whose worker was lost is tried.
         public var attempts = 3
+        /// The kinds of jobs that one worker does most of.
+        public var serialKinds: [String] = []
         /// How long a claim lasts that nobody renews.
         public var lease = Duration.seconds(30)
         /// How many connections this server has at most.
@@ -56,6 +58,7 @@ public final class PostgresJobStore: JobStore {
         /// Which try of a note is this server's.
         var notes: [JobID: Int] = [:]
         var waitingCallbacks = 0
+        var waitingAlerts = 0
         var nextHousekeeping = MonotonicTime(nanoseconds: .min)
         /// What was told of the progress of the jobs that run here, and what came of it.
         var progress: [ClaimToken: ToldProgress] = [:]
@@ -111,8 +114,10 @@ public final class PostgresJobStore: JobStore {
         pool = ConnectionPool(place, most: max(settings.connections - 1, 1), done: settings.committed)
         keeper = ConnectionPool(place, most: 1)
         self.place = place.description
-        table = JobTable.Settings(
+        var table = JobTable.Settings(
             resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts, lease: settings.lease)
+        table.serialKinds = settings.serialKinds
+        self.table = table
         inputs = InputCache(limit: settings.cacheBytes)
         var random = random
         let server = (0..<2).flatMap { _ in withUnsafeBytes(of: random.next() as UInt64) { Array($0) } }
@@ -128,19 +133,19 @@ public final class PostgresJobStore: JobStore {
 
     private func begin() async throws(PostgresError) {
         let (settings, clock, time) = (settings, clock, time)
-        let begun: (offset: Int64, last: JobID?, callbacks: Int, steps: Migration.Standing, version: Int) =
+        let begun: (offset: Int64, last: JobID?, waiting: [Int], steps: Migration.Standing, version: Int) =
             try await pool.run { session throws(PostgresError) in
                 let standing = try Migration(session: session, vigil: settings.version).run()
                 let answers = try session.run([
                     Statement("WITH \(StoreTime.table) SELECT wall FROM t", time.values),
                     Statement("SELECT id FROM jobs ORDER BY id DESC LIMIT 1"),
-                    Statement("SELECT count(*) FROM callbacks"),
+                    Self.waiting,
                 ])
                 let wall = try answers[0].first?.int(0) ?? clock.wall.milliseconds
                 let partitions = Partitions(session: session)
                 try partitions.make(at: WallTime(milliseconds: wall))
                 return (
-                    wall - clock.wall.milliseconds, try answers[1].first?.id(0), try answers[2].first?.count(0) ?? 0,
+                    wall - clock.wall.milliseconds, try answers[1].first?.id(0), try Self.counts(answers[2]),
                     standing, session.connection.serverVersion
                 )
             }
@@ -150,7 +155,7 @@ public final class PostgresJobStore: JobStore {
         own.withLock { own in
             own.wallOffset = time.isGiven ? 0 : begun.offset
             if let last = begun.last { own.generator = JobIDGenerator(after: last) }
-            own.waitingCallbacks = begun.callbacks
+            (own.waitingCallbacks, own.waitingAlerts) = (begun.waiting[0], begun.waiting[1])
         }
         try await heartbeat()
         logger.info(
@@ -176,6 +181,17 @@ public final class PostgresJobStore: JobStore {
 
     /// How many callbacks wait, as it was counted lately.
     public var waitingCallbacks: Int? { own.withLock { max($0.waitingCallbacks, 0) } }
+
+    /// How many notes wait to be told to places, as it was counted lately.
+    public var waitingAlerts: Int? { own.withLock { max($0.waitingAlerts, 0) } }
+
+    /// Counts the callbacks that wait, and the notes for places.
+    static let waiting = Statement(
+        "SELECT (SELECT count(*) FROM callbacks), (SELECT count(*) FROM alerts WHERE due IS NOT NULL)")
+
+    static func counts(_ rows: Rows) throws(PostgresError) -> [Int] {
+        [try rows.first?.count(0) ?? 0, try rows.first?.count(1) ?? 0]
+    }
 
     /// Tells the other servers that this one leaves, and ends its connections.
     public func close() async {

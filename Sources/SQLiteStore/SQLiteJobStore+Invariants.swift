@@ -40,6 +40,12 @@ extension SQLiteJobStore {
             "a callback of no job": """
             SELECT count(*) FROM callbacks WHERE job NOT IN (SELECT id FROM jobs WHERE status >= 2)
             """,
+            "an alert of no job": """
+            SELECT count(*) FROM alerts WHERE job NOT IN (SELECT id FROM jobs)
+            """,
+            "remarks of no job": """
+            SELECT count(*) FROM remarks WHERE job NOT IN (SELECT id FROM jobs WHERE status >= 2)
+            """,
             "a key of no job": """
             SELECT count(*) FROM keys WHERE (batch IS NULL AND job NOT IN (SELECT id FROM jobs))
                 OR (batch IS NOT NULL AND jobs <> (SELECT count(*) FROM jobs WHERE batch = keys.batch))

@@ -151,6 +151,19 @@ extension SQLiteJobStore {
     public func usage(of account: String) async throws(JobStoreError) -> DailyUsage? {
         try await database.read { try UsageRows(db: $0).usage(of: account) }
     }
+
+    /// Counts units that a job turned out to have.
+    public func settle(
+        _ units: Int, of account: Account, since day: Int64
+    ) async throws(JobStoreError) -> QuotaExcess? {
+        let clock = clock
+        return try await writer.commit { context in
+            let known = try context.usage.usage(of: account.name)
+            let (usage, excess) = account.settled(known, units: units, since: day, at: clock.wall)
+            try context.usage.write(usage, of: account.name)
+            return excess
+        }
+    }
 }
 
 extension WriteContext {

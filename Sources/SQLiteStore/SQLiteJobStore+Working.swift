@@ -19,9 +19,9 @@ extension SQLiteJobStore {
             for record in records {
                 do throws(JobStoreError) {
                     let begun = clock.now
-                    let input = try await input(of: record.job)
+                    let input = try await claimedInput(of: record.job)
                     if clock.now - begun > lease / 8 { keep(records) }
-                    left.count(parts: record.job.parts)
+                    left.count(parts: record.job.parts, in: record.lane)
                     if let job = ClaimedJob(record, input: input, now: now) { claimed.append(job) }
                 } catch {
                     if await !fail(record, error) { problem = error }
@@ -71,13 +71,31 @@ extension SQLiteJobStore {
     }
 
     /// The input, checked against what was stored.
-    private func input(of job: Job) async throws(JobStoreError) -> JobBody {
+    private func claimedInput(of job: Job) async throws(JobStoreError) -> JobBody {
         if let input = inputs.take(job.id) { return input }
         let id = job.id
         Self.note(id, in: work.withLock { $0 })
         guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else {
             throw .damaged(id, "its input is not there")
         }
+        return try await read(payload, of: job)
+    }
+
+    /// What a job is about, for as long as it is kept.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? {
+        let id = job.id
+        guard let payload = try await database.read({ try BodyRows(db: $0).payload(id) }) else { return nil }
+        do throws(JobStoreError) { return try await read(payload, of: job) } catch {
+            // What has ended meanwhile, or was kept its time, is rightly gone.
+            if case .damaged = error, try await database.read({ try BodyRows(db: $0).payload(id) }) == nil {
+                return nil
+            }
+            throw error
+        }
+    }
+
+    private func read(_ payload: BodyRows.Payload, of job: Job) async throws(JobStoreError) -> JobBody {
+        let id = job.id
         return try await threads.run { [files] () throws(JobStoreError) in
             let body: [UInt8]
             if let row = payload.place.body {
@@ -294,9 +312,11 @@ extension WriteContext {
         try jobs.update(record)
         if let result { try bodies.insert(result, id, file: file) }
         if let url = job.callback { try callbacks.insert(id, url: url, now: now) }
+        for place in job.alerts { try alerts.end(id, place, now: now) }
         live.withLock { live in
             live.tallyToCommit.count(job.status, 1)
             if job.callback != nil { live.tallyToCommit.callbacks += 1 }
+            live.tallyToCommit.alerts += job.alerts.count
         }
         return Ended(job: job, files: hasFile ? [BodyFiles.inputName(id)] : [])
     }
@@ -318,10 +338,11 @@ extension WriteContext {
         }
     }
 
-    /// Whether a job is still to be seen: not ended, or not so long ago, or its callback is on its way.
+    /// Whether a job is still to be seen: not ended, or not so long ago, or somebody has to be told of it.
     func isShown(_ stored: StoredJob, since: Int64) -> Bool {
         guard let endedAt = stored.endedAt else { return true }
         if clock.stored(endedAt) > since { return true }
-        return (try? callbacks.contains(stored.job.id)) ?? false
+        if (try? callbacks.contains(stored.job.id)) == true { return true }
+        return !stored.job.alerts.isEmpty && (try? alerts.count(stored.job.id)) ?? 0 > 0
     }
 }

@@ -25,6 +25,8 @@ public final class SQLiteJobStore: JobStore {
         public var uploadTTL = Duration.zero
         /// How often a job whose worker was lost is tried.
         public var attempts = 3
+        /// The kinds of jobs that one worker does most of.
+        public var serialKinds: [String] = []
         /// How long a claim lasts that nobody renews.
         public var lease = JobTable.usualLease
         /// How sure a commit is.
@@ -117,9 +119,10 @@ public final class SQLiteJobStore: JobStore {
                 damage: StoreDamage(folder: folder.path, logger: logger), believesClock: settings.believesClock,
                 wall: clock.wall, now: clock.now)
             let last = try database.readNow { try Blob.fetchOne($0, sql: "SELECT max(id) FROM jobs") }
-            let table = JobTable.Settings(
+            var table = JobTable.Settings(
                 resultTTL: settings.resultTTL, resultBudgetBytes: .max, attempts: settings.attempts,
                 lease: settings.lease)
+            table.serialKinds = settings.serialKinds
             live = LiveBox(
                 LiveJobs(
                     settings: table,
@@ -227,6 +230,7 @@ public final class SQLiteJobStore: JobStore {
                 }
             }
             try context.callbacks.endLeases(now: database.clock.stored(now))
+            try context.alerts.endLeases(now: database.clock.stored(now))
         }
         if let jump = database.jump.withLock(\.self) {
             if jump.isContradicted(by: wall) {
@@ -240,6 +244,12 @@ public final class SQLiteJobStore: JobStore {
                         "ahead": "\(jump.length / 1_000_000_000) s", "unless": "--believe-clock says that it is right",
                     ])
             }
+        }
+        let suspects = live.withLock { $0.table.suspects }
+        if suspects > 0 {
+            logger.notice(
+                "jobs that ran when a process ended are tried before all others, one by one",
+                metadata: ["jobs": .stringConvertible(suspects)])
         }
         folder.removeWork()
         let strays = try Strays(places: folder.places).setAside(

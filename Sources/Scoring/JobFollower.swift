@@ -261,6 +261,11 @@ package struct FollowedChunk: Sendable {
         self.source = source
     }
 
+    /// What there is to say of the video that its features were made of, once the job has ended.
+    package var video: VideoSource? {
+        if case .stored(let stored) = source { stored.result.source } else { nil }
+    }
+
     /// Its logits, with the labels and options of the job; nil where they can't be told. They are made when asked for, as
     /// somebody may have been told the chunk lately.
     package var scores: (logits: Logits, labels: [String], kind: ModelKind, options: ScoreOptions)? {

@@ -105,16 +105,20 @@ extension ScoringService {
     ///
     /// - Parameters:
     ///   - bytes: how many are said to come
+    ///   - elsewhere: how many more are said to come that are not held in memory
     ///   - place: whether it will be a job
     ///   - mayBeKnown: whether it may have come before, and then counts against no quota: only its body tells
     ///   - interrupt: ends the body where it comes too slowly and others need the room
     package func reserve(
-        bytes: Int, place: Bool, mayBeKnown: Bool, caller: Caller, interrupt: @escaping @Sendable () -> Void
+        bytes: Int, elsewhere: Int = 0, place: Bool, mayBeKnown: Bool, caller: Caller,
+        interrupt: @escaping @Sendable () -> Void
     ) async throws(ScoringError) -> Reservation {
         if place {
             do throws(JobStoreError) {
                 try await backlog.checkStoreTakes()
-                if !mayBeKnown, let account = caller.account { try await backlog.checkQuota(of: account) }
+                if !mayBeKnown, let account = caller.account {
+                    try await backlog.checkQuota(of: account, bytes: elsewhere)
+                }
             } catch { throw .store(error) }
         }
         do {
@@ -131,13 +135,17 @@ extension ScoringService {
     ///   - declaredLength: how many bytes are said to come, where that is known and reserved
     package func read<Pieces: AsyncSequence>(
         _ pieces: Pieces, declaredLength: Int?, as body: UploadBody, for version: ModelVersion,
-        reservation: Reservation
+        caller: Caller = Caller(client: ""), reservation: Reservation
     ) async throws(ScoringError) -> Upload where Pieces.Element == [UInt8] {
         let reader = UploadReader(
             width: version.model.configuration.width,
             limits: ArrayLimits(maxElements: settings.maxBodyBytes, maxMatrices: maxMatrices),
             maxBytes: settings.videos == nil ? nil : settings.maxBodyBytes,
-            videos: settings.videos.map { VideoOffer(intake: $0, version: version) })
+            videos: settings.videos.map { intake in
+                VideoOffer(
+                    intake: intake, version: version, client: caller.client,
+                    isSpared: backlog.limits.spares(caller.client))
+            })
         return try await reader.read(pieces, declaredLength: declaredLength, as: body, reservation: reservation)
     }
 
@@ -164,7 +172,7 @@ extension ScoringService {
     ) async throws(ScoringError) -> [AcceptedMatrix] {
         if let name = options.ofVideo {
             throw .parameter(
-                OptionError(name: name, problem: "given with features: it says how rows are made of a video"))
+                OptionError(name: name, problem: "given with features: it is about videos alone"))
         }
         try Self.checkName(upload, options, what: "matrix")
         let check = FeatureCheck(width: version.model.configuration.width, fps: options.fps)

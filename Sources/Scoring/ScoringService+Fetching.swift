@@ -134,6 +134,17 @@ extension ScoringService {
         return (result, share)
     }
 
+    /// The picture of a segment of a job that its caller has seen, by the snippet that the segment begins at.
+    package func thumbnail(of job: Job, start: Int?) async throws(ScoringError) -> [UInt8] {
+        if job.status == .succeeded, VideoSubject(of: job) != nil, let start {
+            let result = try await result(of: job, isFetched: false)
+            if let picture = result.pictures.first(where: { $0.start == start }) { return picture.jpeg }
+        }
+        throw .noThumbnail(
+            "Job \(job.id) has no such picture: a job with a video has those of its segments that thumbnails= asked for, once it has "
+                + "succeeded.")
+    }
+
     private func result(of job: Job, isFetched: Bool) async throws(ScoringError) -> ScoreResult {
         let output: JobOutput?
         do { output = try await backlog.output(job.id, fetching: isFetched) } catch { throw .store(error) }

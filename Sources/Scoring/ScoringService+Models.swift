@@ -185,7 +185,50 @@ extension ScoringService {
 
     /// The models whose jobs are done here.
     var claimable: ServedModels {
-        get async { settings.missingModel == .rescore ? .every : await models.served }
+        get async {
+            let served = settings.missingModel == .rescore ? .every : await models.served
+            guard let videos = settings.videos else { return served }
+            if case .by? = videos.known { return served }
+            return served.without(kind: VideoSubject.kind)
+        }
+    }
+
+    /// Has jobs with videos done once it is known that these can be decoded; where they can't be, such jobs wait for a server that can,
+    /// and the log says so.
+    func settleVideos() async {
+        guard let videos = settings.videos else { return }
+        let decoding = await videos.decodingLater()
+        await changes.enter()
+        defer { changes.leave() }
+        while !hasDrained {
+            do throws(JobStoreError) {
+                try await tellServed()
+                break
+            } catch { try? await backlog.clock.sleep(until: backlog.clock.now + .seconds(1)) }
+        }
+        guard case .refused(let reason) = decoding, let waiting = try? await backlog.waitingJobs() else { return }
+        let jobs = waiting.reduce(0) { $0 + ($1.kind == nil ? 0 : $1.jobs) }
+        guard jobs > 0 else { return }
+        backlog.logger.warning(
+            "jobs with videos wait, since none can be decoded here",
+            metadata: ["jobs": .stringConvertible(jobs), "reason": "\(reason)"])
+    }
+
+    /// Why a queued job waits that is not behind others, in words; nil where it is about to be in its turn.
+    package func reason(waiting job: Job) -> String? {
+        guard job.isModelMissing else { return nil }
+        let isServed = settings.missingModel == .rescore || models.version(of: job.modelID) != nil
+        guard isServed, VideoSubject(of: job) != nil else {
+            return "the job waits for its model \(job.modelID), which is not served here"
+                + (reason(missing: job.modelID).map { ": \($0)" } ?? "")
+        }
+        return reasonOfVideos.map { "the job waits for a server that decodes videos: \($0)" }
+    }
+
+    /// Why no video is decoded; nil where some are, or that is not known yet.
+    package var reasonOfVideos: String? {
+        guard case .refused(let reason)? = settings.videos?.known else { return nil }
+        return reason
     }
 
     /// What a store is to make of the jobs of others.

@@ -76,6 +76,7 @@ extension ScoringService {
                 new.units = features.rows
                 new.deadline = deadline
                 new.callback = callback
+                new.alerts = options.camera == nil ? [] : settings.alerts
                 if settings.reusesResults {
                     // Results of another arithmetic are others; float32's keys are what they were before there were any.
                     let compute = version.model.kernels.compute

@@ -20,6 +20,10 @@ public final class ScoringService: Sendable {
         public var reusesResults = false
         /// What becomes of queued jobs that were accepted for a model that is not served.
         public var missingModel = MissingModel.wait
+        /// The places that are told what is found in jobs that name a camera.
+        public var alerts: [String] = []
+        /// Told on a worker's thread that a chunk of such a job, which has more of them, is about to be there.
+        public var chunkScored: (@Sendable (JobID) -> Void)?
         /// The one form that a client's address for callbacks is kept in; throws where it can't be called. Nil where
         /// callbacks are off.
         public var callbackAddress: (@Sendable (String) throws(OptionError) -> String)?
@@ -84,8 +88,9 @@ public final class ScoringService: Sendable {
             processor: ModelEngine(
                 models,
                 for: ScoringWork(
-                    scored: settings.scored, canary: settings.canary, videos: settings.videos,
-                    mostNumbers: settings.maxBodyBytes / 4),
+                    scored: settings.scored, chunkScored: settings.chunkScored, canary: settings.canary,
+                    videos: settings.videos, mostNumbers: settings.maxBodyBytes / 4,
+                    settle: { [backlog] bill, rows in await bill.settle(rows, with: backlog) }),
                 rescores: settings.missingModel == .rescore,
                 areSeveral: min(workers, ProcessLimits.atStart.threads) > 1),
             workers: workers)
@@ -99,11 +104,23 @@ public final class ScoringService: Sendable {
                 await changes.enter()
                 await bringBack()
                 return await claimable
-            }, missing: missing, told: { [changes] in changes.leave() })
+            }, missing: missing,
+            told: { [self] in
+                changes.leave()
+                Task { await settleVideos() }
+            })
     }
 
     /// Removes results whose time is over, until the task is cancelled.
-    public func expireResults() async { await Expiry(of: backlog).run() }
+    public func expireResults() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [backlog] in await Expiry(of: backlog).run() }
+            group.addTask { [backlog, settings] in
+                guard let archive = settings.videos?.archive else { return }
+                await backlog.clock.every(.seconds(5)) { await archive.sweep(backlog) }
+            }
+        }
+    }
 
     /// Looks after followed jobs that other processes work on, until the task is cancelled.
     public func followOtherProcesses() async { await ChangePoll(of: backlog).run() }
@@ -207,6 +224,10 @@ package enum ScoringError: Error, CustomStringConvertible {
     case store(JobStoreError)
     /// There is no such job, or no longer.
     case unknownJob(String)
+    /// The job's features can't be had: not yet, or not any more, told in a sentence.
+    case noFeatures(String, isYetToCome: Bool)
+    /// The job has no picture of a segment that begins so.
+    case noThumbnail(String)
     /// There is no such batch, or no longer.
     case unknownBatch(String)
     /// Others hold too many large answers.
@@ -227,6 +248,7 @@ package enum ScoringError: Error, CustomStringConvertible {
         case .refused(let error): error.description
         case .store(let error): error.told
         case .unknownJob(let id): "Job \(id.prefix(64)) is unknown here, or its result has expired."
+        case .noFeatures(let sentence, _), .noThumbnail(let sentence): sentence
         case .unknownBatch(let id): "Batch \(id.prefix(64)) is unknown here, or its results have expired."
         case .answersBusy: "Clients are still reading results of many megabytes: ask again shortly."
         }

@@ -15,6 +15,8 @@ public enum VideoContainer: String, CaseIterable, Sendable {
     case mpeg
     case ogg
     case gif
+    /// Flash Video, as older cameras' recorders write it.
+    case flv
 
     /// Bytes that tell it.
     public static let frontBytes = FileKind.frontBytes
@@ -35,6 +37,8 @@ public enum VideoContainer: String, CaseIterable, Sendable {
             self = .ogg
         } else if has("GIF87a") || has("GIF89a") {
             self = .gif
+        } else if has("FLV\u{1}") {
+            self = .flv
         } else if Self.hasPackets(front, from: 0, step: 188) || Self.hasPackets(front, from: 4, step: 192) {
             self = .mpegts
         } else {
@@ -55,6 +59,7 @@ public enum VideoContainer: String, CaseIterable, Sendable {
         case .mpeg: "MPEG program stream"
         case .ogg: "Ogg"
         case .gif: "GIF"
+        case .flv: "FLV"
         }
     }
 
@@ -67,7 +72,7 @@ public enum VideoContainer: String, CaseIterable, Sendable {
     /// What a file is called that holds one, without its dot; what it is, its bytes say.
     static let endings: Set<String> = [
         "mp4", "m4v", "mov", "3gp", "mkv", "webm", "avi", "ts", "m2ts", "mts", "mpg", "mpeg", "vob", "ogv", "ogg",
-        "gif",
+        "gif", "flv",
     ]
 
     /// Whether a file's name is that of a video.

@@ -49,7 +49,7 @@ struct DecoderCall {
     static let decoders = [
         "h264", "hevc", "vp8", "libvpx", "vp9", "libvpx-vp9", "libdav1d", "libaom-av1", "av1", "mpeg4", "msmpeg4v1",
         "msmpeg4v2", "msmpeg4", "h263", "mpeg1video", "mpeg2video", "mjpeg", "ffv1", "huffyuv", "ffvhuff", "prores",
-        "rawvideo", "gif", "theora",
+        "rawvideo", "gif", "theora", "flv",
     ]
 
     /// Which and in which isolation.

@@ -38,17 +38,24 @@ public struct FFmpeg: Equatable, Sendable {
         throw FFmpegError("\(named) is not ffmpeg: asked for its version, \(fault)")
     }
 
+    /// How long it may take to tell its version: a machine that is busy with much else starts programs slowly.
+    private static let patience = Duration.seconds(90)
+
     /// The version that a program tells, or what is wrong with it.
     private static func asked(_ command: Subprocess.Command) -> (version: String?, fault: String) {
         let process: Subprocess
         do throws(SubprocessError) { process = try Subprocess(command) } catch {
             return (nil, "it does not start: \(errnoText(error.code))")
         }
-        let output = firstBytes(of: process.output, process)
-        let errors = firstBytes(of: process.errors, process)
+        let deadline = Deadline(in: patience)
+        let output = firstBytes(of: process.output, process, until: deadline)
+        let errors = firstBytes(of: process.errors, process, until: deadline)
         let told =
             errors.pieces(between: ASCII.lineFeed).first { !$0.isEmpty }.map { ": \(quoted($0, limit: 120))" } ?? ""
-        switch process.wait(until: Deadline(in: .seconds(20))) {
+        let isLate = deadline.milliseconds == 0
+        let end = process.wait(until: Deadline(in: .seconds(20)))
+        if isLate { return (nil, "it does not answer within \(patience.components.seconds) s") }
+        switch end {
         case .exited(0)?:
             if let version = version(in: output) { return (version, "") }
             return (nil, output.isEmpty ? "it says nothing" : "it says \(quoted(output, limit: 60))")
@@ -81,8 +88,7 @@ public struct FFmpeg: Equatable, Sendable {
         return ["-fps_mode", "passthrough"]
     }
 
-    private static func firstBytes(of descriptor: CInt, _ process: Subprocess) -> String {
-        let deadline = Deadline(in: .seconds(20))
+    private static func firstBytes(of descriptor: CInt, _ process: Subprocess, until deadline: Deadline) -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 14)
         while bytes.count < 1 << 16 {

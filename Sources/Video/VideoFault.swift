@@ -19,7 +19,9 @@ struct VideoFault {
                 return FrameError(
                     .tooLarge, "decoding it takes more than \(limits.processorSeconds) seconds of a processor")
             }
-            return FrameError(.malformed, "ffmpeg was ended by signal \(signal) over it (\(ffmpeg.version))")
+            return FrameError(
+                end.isFromOutside ? .interrupted : .malformed,
+                "ffmpeg was ended by signal \(signal) over it (\(ffmpeg.version))")
         }
         let said = log.faults.joined(separator: "\n")
         func says(_ text: String) -> Bool { said.utf8.firstRange(of: text.utf8) != nil }
@@ -53,6 +55,12 @@ struct VideoFault {
         }
         return FrameError(
             .malformed, "it begins as \(container.name), and no video is found in it: it is damaged\(last(log))")
+    }
+
+    /// Throws where the decoder was ended from outside, so that what it did not say means nothing.
+    func checkInterruption(_ end: Subprocess.End?) throws(FrameError) {
+        guard case .killed(let signal)? = end, end?.isFromOutside == true else { return }
+        throw FrameError(.interrupted, "ffmpeg was ended by signal \(signal) over it (\(ffmpeg.version))")
     }
 
     /// What to do with a video of another kind.

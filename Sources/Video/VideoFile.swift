@@ -57,6 +57,11 @@ public final class VideoFile: Sendable {
     public static func refusal(_ front: [UInt8]) -> FrameError {
         guard !front.isEmpty else { return FrameError(.truncated, "the file is empty") }
         let kind = front.withUnsafeBytes { FileKind.detect($0) }
-        return FrameError(.unsupported, "it is \(kind.name): expected a video in \(VideoContainer.names)")
+        // Recorders' archives hold such files, and this is all that there is to be done with them.
+        let advice = front.starts(with: asf) ? "; ffmpeg -i FILE -an FILE.mp4 makes one of it" : ""
+        return FrameError(.unsupported, "it is \(kind.name): expected a video in \(VideoContainer.names)\(advice)")
     }
+
+    /// How WMV and ASF begin.
+    private static let asf: [UInt8] = [0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]
 }

@@ -36,6 +36,8 @@ public final class VideoFrames: FrameSource {
         public let cut: Cut?
         /// What is to be said of it.
         public let warnings: [String]
+        /// Whether the decoder was ended from outside, which has nothing to do with the video.
+        public internal(set) var isInterrupted = false
     }
 
     private let file: VideoFile
@@ -164,6 +166,7 @@ public final class VideoFrames: FrameSource {
         leash.hold(decoder.process)
         for _ in 0..<count {
             guard case .frame(let mark) = decoder.next(), try decoder.pass(size(of: mark)) else {
+                try fault.checkInterruption(decoder.finish().end)
                 throw FrameError(.malformed, "ffmpeg gives other frames than the first time")
             }
             decoder.take()
@@ -183,7 +186,6 @@ public final class VideoFrames: FrameSource {
         if reason != nil { decoder.process.kill() }
         let (log, end) = decoder.finish()
         processorSeconds = log.processorSeconds
-        let fault = VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits)
         guard taken > 0 else {
             if let reason { throw FrameError(.malformed, reason.text) }
             // A video may have no frame at all, and nothing wrong with it.
@@ -204,9 +206,13 @@ public final class VideoFrames: FrameSource {
                 "parts of it are damaged or missing: \(counted(taken, "frame")) could be decoded" + Self.told(log))
         }
         warnings += VideoLook.warnings(on: log.facts, isHDR: first.isHDR, isToneMapped: isToneMapped)
-        outcome = Outcome(facts: log.facts, cut: cut, warnings: warnings)
+        var came = Outcome(facts: log.facts, cut: cut, warnings: warnings)
+        came.isInterrupted = reason == nil && end?.isFromOutside == true
+        outcome = came
         return false
     }
+
+    private var fault: VideoFault { VideoFault(ffmpeg: ffmpeg, container: file.container, limits: limits) }
 
     private static func told(_ log: VideoLog) -> String { log.faults.first.map { " (ffmpeg: \($0))" } ?? "" }
 }

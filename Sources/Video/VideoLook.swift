@@ -24,6 +24,7 @@ public struct VideoLook {
     /// What the header and the first frame say, and whether its high dynamic range can be mapped here.
     public func first() throws(FrameError) -> (facts: VideoFacts, isToneMapped: Bool) {
         let (log, end) = try run(.facts(frames: 1, isToneMapped: false))
+        try fault.checkInterruption(end)
         let facts = log.facts
         guard facts.frames > 0 || (end == .exited(0) && log.faults.isEmpty) else { throw fault.none(log, end) }
         return (facts, try isMapped(facts))
@@ -33,6 +34,7 @@ public struct VideoLook {
     private func isMapped(_ facts: VideoFacts) throws(FrameError) -> Bool {
         guard facts.isHDR else { return false }
         let (mapped, end) = try run(.facts(frames: 1, isToneMapped: true))
+        try fault.checkInterruption(end)
         return end == .exited(0) && mapped.facts.frames > 0
     }
 

@@ -36,12 +36,14 @@ struct VigilCommand: AsyncParsableCommand {
         discussion: """
             The options of serve and score can also be given as environment variables (--max-body as VIGIL_MAX_BODY) \
             and as keys of a YAML or JSON file named by --config (max-body: 64); the command line comes first, then the \
-            environment, then the file. So can --model, --kernels, --compute and --workers of every command that has them. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 78 configuration.
+            environment, then the file. So can --model, --kernels, --compute and --workers of every command that has them. Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 69 no server that does it, \
+            70 internal, 77 not allowed by the server, 78 configuration.
             """,
         version: Vigil.version,
         subcommands: [
             ServeCommand.self, ScoreCommand.self, ImportCommand.self, ExtractCommand.self, TrainCommand.self,
-            EvalCommand.self,
+            EvalCommand.self, SubmitCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self,
+            DownloadCommand.self,
             ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
             AuditCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
         ])

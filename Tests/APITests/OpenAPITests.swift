@@ -93,7 +93,10 @@ struct OpenAPITests {
             switch (method, path) {
             case ("get", "/jobs"): _ = try await service.listJobs(request)
             case ("get", "/jobs/{id}"): _ = try await service.showJob(request)
+            case ("get", "/jobs/{id}/features"): _ = try await service.showFeatures(request)
+            case ("get", "/jobs/{id}/thumbnails/{file}"): _ = try await service.showThumbnail(request)
             case ("get", "/jobs/{id}/events"): _ = try await service.showEvents(request)
+            case ("get", "/jobs/{id}/verdicts"): _ = try await service.showVerdicts(request)
             case ("get", "/batches/{id}"): _ = try await service.showBatch(request)
             case ("get", "/batches/{id}/comparison"): _ = try await service.showComparison(request)
             case ("delete", "/jobs/{id}"): _ = try await service.deleteJob(request)
@@ -132,7 +135,11 @@ struct OpenAPITests {
         try conformance.check(JobDocument(job: Self.videoJob()).json, "Job")
         var video = Self.result()
         video.source = Self.source
-        try conformance.check(ScoreDocument(video).json, "Result")
+        video.options.camera = "front"
+        video.pictures = [SegmentPicture(start: 0, jpeg: [1]), SegmentPicture(start: 1, jpeg: [2])]
+        var document = ScoreDocument(video)
+        document.thumbnails = ScoreDocument.thumbnails(of: video, job: "01M85BV3QAE4RGA8GVVP3465ME")
+        try conformance.check(document.json, "Result")
         let result = Self.result()
         try conformance.check(
             ChunkDocument(

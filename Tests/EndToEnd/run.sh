@@ -4,8 +4,8 @@
 #   VIGIL=path           the binary; otherwise the release build, built where it is missing
 #   JOBS=n               checks at a time, otherwise 4: many of them wait most of the time
 #   LONG=1               loads for a minute, not for seconds
-#   INSTALL=1            installs chromium for the browser check, OTLP's schema for that of traces, and NVIDIA's client for
-#                        that of inference
+#   INSTALL=1            installs chromium for the browser check, OTLP's schema for that of traces, NVIDIA's client for
+#                        that of inference, and httpx for that of the Python client
 #   CHECKPOINTS=d        folder that keeps the generated checkpoints between runs
 set -euo pipefail
 
@@ -36,6 +36,9 @@ fi
 if [[ ${INSTALL:-} == 1 ]] && ! python3 -c 'import tritonclient.http.aio' 2>/dev/null; then
     python3 -m pip install -q 'tritonclient[http]' || true
 fi
+if [[ ${INSTALL:-} == 1 ]] && ! python3 -c 'import httpx' 2>/dev/null; then
+    python3 -m pip install -q httpx || true
+fi
 if [[ ${INSTALL:-} == 1 ]] && ! command -v chromium >/dev/null; then
     apt-get update -qq && apt-get install -qq -y chromium >/dev/null
 fi
@@ -43,7 +46,7 @@ fi
 checks=("$@")
 if [[ ${#checks[@]} -eq 0 ]]; then
     # The longest first, so that the last ones are short.
-    checks=(video_hostile video_uploads hostile_files scenes room parity durability state events models video queueing damage checkpoints metrics callbacks
+    checks=(video_hostile video_kills video_lies video_uploads video_features hostile_files scenes room parity durability state events models video queueing damage checkpoints metrics callbacks
         lifecycle crowd full_disk readme reloads bench tls load)
     for file in "$here"/checks/*.py; do
         name=$(basename "$file" .py)

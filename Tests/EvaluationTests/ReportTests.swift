@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Reports
 import TestSupport
 import Testing
 

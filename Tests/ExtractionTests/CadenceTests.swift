@@ -1,6 +1,7 @@
 import Extraction
 import Frames
 import Platform
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -21,6 +22,22 @@ private struct TimedFrames: FrameSource {
         frame = try Frame(width: 8, height: 6, bytes: [UInt8](repeating: UInt8(index % 128), count: 8 * 6 * 3))
         index += 1
         return true
+    }
+}
+
+/// Counts the squares that it encodes.
+private struct CountingEncoder: FrameEncoder {
+    final class Tally: Sendable { let images = Atomic(0) }
+
+    let resolution = 32
+    let outputWidth = 3
+    let tally: Tally
+
+    func scratch(images: Int) -> Int { images }
+
+    func encode(_ images: [[UInt8]], with scratch: Int) -> Matrix {
+        tally.images.wrappingAdd(images.count, ordering: .relaxed)
+        return FakeEncoder().encode(images, with: scratch)
     }
 }
 
@@ -93,6 +110,49 @@ struct CadenceTests {
     func gaps() throws {
         #expect(try firsts(extracted([0, 0.1, 2.0, 2.1, 2.2], .time, tail: .keep)) == [0.5, 1, 1, 2.5, 4])
         #expect(try firsts(extracted(steady(4, rate: 1), .time)) == [0, 1, 1, 2, 2, 3, 3])
+    }
+
+    @Test("a row is told of once no further frame can change it, wherever the frames end", arguments: Pooling.allCases)
+    func sure(pooling: Pooling) throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        let all = steady(40, rate: 30) + [4, 4.1, 4.2, 4.3] + steady(60, rate: 60, from: 5)
+        for (cadence, tail) in [(Cadence.frames, Tail.drop), (.frames, .keep), (.time, .drop), (.time, .keep)] {
+            let settings = ExtractionSettings(recipes: [recipe], pooling: pooling, tail: tail, cadence: cadence)
+            let whole = try extracted(all, cadence, pooling, tail: tail).features[0].values
+            for count in 0...all.count {
+                let told = Mutex<[Float]>([])
+                let cut = try Extractor(settings, encoder: FakeEncoder(), threads: 1).extract(
+                    TimedFrames(Array(all.prefix(count))), from: Matrix(rows: 0, columns: 3), limit: 1_000
+                ) { _ in
+                } made: { row in
+                    told.withLock { $0 += row }
+                }
+                let rows = told.withLock { $0 }
+                #expect(whole.starts(with: rows), "\(count) frames by \(cadence), \(tail)")
+                #expect(cut.features.first?.values.starts(with: rows) ?? rows.isEmpty)
+            }
+        }
+    }
+
+    @Test("rows in which no frame comes are encoded once, and are a day's at most")
+    func longGaps() throws {
+        let recipe = try #require(Recipe(.clip, crop: nil, resolution: 32))
+        let settings = ExtractionSettings(recipes: [recipe], cadence: .time)
+        let tally = CountingEncoder.Tally()
+        func extract(_ times: [Double], from known: Int = 0) throws -> Extraction {
+            tally.images.store(0, ordering: .relaxed)
+            let rows = Matrix(rows: known, columns: 3, values: [Float](repeating: 7, count: 3 * known))
+            return try Extractor(settings, encoder: CountingEncoder(tally: tally), threads: 1).extract(
+                TimedFrames(times), from: rows, limit: .max, frames: { _ in }, made: { _ in })
+        }
+        let hours = try extract([0, 3_000, 3_000.1])
+        #expect(hours.features[0].rows == 5_625 && tally.images.load(ordering: .relaxed) < 8)
+        #expect(firsts(hours) == [0] + [Float](repeating: 0, count: 5_624))
+        let rest = try extract([0, 3_000, 3_000.1], from: 2_000)
+        #expect(firsts(rest) == [Float](repeating: 7, count: 2_000) + [Float](repeating: 0, count: 3_625))
+        #expect(try extract((0..<25).map { 3_599 * Double($0) }).frames == 25)
+        let error = failure(of: FrameError.self) { _ = try extract((0..<30).map { 3_599 * Double($0) }) }
+        #expect(error?.kind == .malformed && error?.reason.contains("more than a day") == true)
     }
 
     @Test("times that make no rows are refused before there is no end of rows")

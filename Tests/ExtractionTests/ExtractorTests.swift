@@ -71,7 +71,8 @@ struct ExtractorTests {
                     made.withLock { $0 += row }
                 }
                 #expect(rest.features == whole.features && rest.frames == whole.frames)
-                #expect(made.withLock { $0 } == whole.features[0].values, "\(done) rows are known")
+                let told = Array(whole.features[0].values.prefix(3 * max(done, 5)))
+                #expect(made.withLock { $0 } == told, "\(done) rows are known; that of the tail is not told of")
             }
         }
         let extractor = Extractor(ExtractionSettings(recipes: [recipe]), encoder: FakeEncoder(), threads: 1)

@@ -5,7 +5,7 @@ import Testing
 /// The law of every push decoder: how the bytes are cut makes no difference.
 @Suite("Decoding in pieces")
 struct PiecesTests {
-    enum Format: String, CaseIterable { case npy, raw, json, safetensors }
+    enum Format: String, CaseIterable { case npy, raw, json, safetensors, table }
 
     private func decoder(_ format: Format) -> any ArrayDecoder {
         switch format {
@@ -13,6 +13,7 @@ struct PiecesTests {
         case .raw: RawFloatDecoder(width: 3)
         case .json: FeatureJSONDecoder()
         case .safetensors: SafetensorsDecoder()
+        case .table: TableDecoder()
         }
     }
 
@@ -25,6 +26,10 @@ struct PiecesTests {
         case .raw: [Fixture.ramp(6).flatMap { [UInt8].littleEndian($0.bitPattern) }]
         case .json: try [Fixture.bytes("json/features.json"), Fixture.bytes("json/repr.json")]
         case .safetensors: [try Fixture.bytes("safetensors/plain.safetensors")]
+        case .table:
+            ["a,b\r\n1,2\r\n3,-4.5e1\r\n", ",0,1\n0,1,2\n1,3,4\n", "# x\n 1  2\n\n3 4", "1\t\"2\"\n3\tx\n"].map {
+                Array($0.utf8)
+            }
         }
     }
 
@@ -73,7 +78,9 @@ struct PiecesTests {
     func staysFailed(format: Format) throws {
         guard format != .raw else { return }
         var decoder = decoder(format)
-        let bad: [UInt8] = [0x21] + [UInt8](repeating: 0xFF, count: 13)
+        let binary = [0x21] + [UInt8](repeating: 0xFF, count: 13)
+        // A line is looked at once it has ended.
+        let bad = format == .table ? Array("1,2\n3\n".utf8) : binary
         let first = failure(of: ArrayDecodingError.self) { try decoder.feed(bad) }
         #expect(first != nil)
         #expect(failure(of: ArrayDecodingError.self) { try decoder.feed([0x20]) } == first)

@@ -4,6 +4,7 @@ import Platform
 enum FuzzTarget: String, CaseIterable {
     case request, chunked, multipart, fields
     case npy, safetensors, json
+    case table, mat
     case zip, pickle, gzip
     case callback, answer
     case inference
@@ -18,6 +19,8 @@ enum FuzzTarget: String, CaseIterable {
         case .npy: checkNPY
         case .safetensors: checkSafetensors
         case .json: checkJSON
+        case .table: checkTable
+        case .mat: checkMat
         case .zip: checkZip
         case .pickle: checkPickle
         case .gzip: checkGzip

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds="${FUZZ_SECONDS:-60}"
 scratch="$PWD/.build-fuzz"
-targets=(request chunked multipart fields npy safetensors json zip pickle gzip callback answer inference frames)
+targets=(request chunked multipart fields npy safetensors json table mat zip pickle gzip callback answer inference frames)
 
 runtime="$(clang -print-resource-dir 2>/dev/null || true)"
 if ! ls "$runtime"/lib/*/libclang_rt.fuzzer*.a >/dev/null 2>&1; then

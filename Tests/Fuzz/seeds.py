@@ -119,6 +119,32 @@ def texts():
     yield b"[" * 70
 
 
+def tables():
+    """Rows of numbers in text."""
+    yield b"1,2\n3,4\n"
+    yield b"\xef\xbb\xbfa;b\r\n+1;.5\r\n\r\n-2e3;nan\r\n"
+    yield b",0,1\n0,1,2\n"
+    yield b"# x\n 1  2\n3 4"
+    yield b'"1"\t"2"\n3\tx\n'
+
+
+def mats():
+    """MATLAB files of version 5, of either order of bytes, packed and not."""
+
+    def element(order, kind, body):
+        return struct.pack(order + "II", kind, len(body)) + body + bytes(-len(body) % 8)
+
+    for order in "<>":
+        head = b"MATLAB 5.0 MAT-file".ljust(124) + (b"\0\1IM" if order == "<" else b"\1\0MI")
+        body = element(order, 6, struct.pack(order + "II", 6, 0)) + element(order, 5, struct.pack(order + "ii", 2, 3))
+        body += element(order, 1, b"features") + element(order, 9, struct.pack(order + "6d", *range(6)))
+        whole = element(order, 14, body)
+        yield head + whole
+        packed = zlib.compress(whole)
+        yield head + struct.pack(order + "II", 15, len(packed)) + packed
+        yield (head + whole)[:-20]
+
+
 def archives():
     """Zip archives: stored, deflated, with data descriptors and a comment."""
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -214,7 +240,7 @@ def frames():
 
 MADE = {
     "request": requests, "chunked": chunked, "multipart": forms, "fields": fields, "npy": npy,
-    "safetensors": safetensors, "json": texts, "zip": archives, "pickle": pickles, "gzip": zipped,
+    "safetensors": safetensors, "json": texts, "table": tables, "mat": mats, "zip": archives, "pickle": pickles, "gzip": zipped,
     "callback": callbacks, "answer": answers, "inference": inferences, "frames": frames,
 }  # fmt: skip
 FILES = {

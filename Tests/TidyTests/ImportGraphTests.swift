@@ -8,8 +8,8 @@ struct ImportGraphTests {
     /// What each target may import of the others. A target that is not listed here fails the test.
     static let allowed: [String: Set<String>] = [
         "vigil": [
-            "API", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
-            "Frames", "PostgresStore", "SQLiteStore",
+            "API", "Alerts", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
+            "Frames", "PostgresStore", "Reports", "SQLiteStore",
             "Scenes", "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
@@ -17,8 +17,8 @@ struct ImportGraphTests {
         ],
         "Engine": ["Jobs", "Platform", "Tensors", "VadCLIP"],
         "API": [
-            "Audit", "Scoring", "Engine", "HTTP", "Jobs", "VadCLIP", "Webhooks", "Formats", "JSON", "Platform",
-            "Telemetry", "Tracing",
+            "Alerts", "Audit", "Scoring", "Engine", "HTTP", "Jobs", "Reports", "VadCLIP", "Webhooks", "Formats", "JSON",
+            "Platform", "Telemetry", "Tracing",
         ],
         "Scoring": [
             "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
@@ -29,7 +29,8 @@ struct ImportGraphTests {
         "Payloads": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
         "Scenes": ["Datasets", "Extraction", "Formats", "Frames", "Platform", "Tensors", "VadCLIP"],
-        "Evaluation": ["Datasets", "JSON", "Platform", "VadCLIP"],
+        "Evaluation": ["Datasets", "JSON", "Platform", "Reports", "VadCLIP"],
+        "Reports": ["Formats", "JSON", "Platform"],
         "Datasets": ["Formats", "Platform", "Tensors", "VadCLIP"],
         "VadCLIP": ["CLIP", "Formats", "JSON", "Platform", "Tensors"],
         "CLIP": ["Tensors"],
@@ -47,10 +48,12 @@ struct ImportGraphTests {
         "Platform": ["CLinux", "COpenSSL"],
         "Webhooks": ["HTTPClient", "Platform", "TLS"],
         "HTTPClient": ["Platform", "TLS"],
+        "Alerts": ["CMosquitto", "HTTPClient", "JSON", "Platform", "TLS", "Webhooks"],
         "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
         "Tracing": ["Platform"],
         "Audit": ["JSON", "Platform"],
         "CKernels": [], "CLinux": [], "CPostgres": [], "CResources": [], "CZlib": [], "COpenSSL": [],
+        "CMosquitto": [],
     ]
 
     @Test("no file imports a target that its own must not know")

@@ -2,8 +2,8 @@
 # What others' tools say of what Vigil gives them: schemathesis of openapi.yaml against a live server, the validators of
 # Kubernetes, KEDA, compose and CycloneDX of deploy/, systemd's of its units, HAProxy's of its configuration,
 # Prometheus' of its rules and metrics, Grafana's model of its dashboard, OTLP's schema of its traces, NVIDIA's client at /v2,
-# the page in Chromium with axe-core.
-#   run.sh [PART…]   api page kubernetes compose prometheus grafana systemd haproxy traces inference sbom, by default all
+# the page in Chromium with axe-core, mypy and tsc of the clients.
+#   run.sh [PART…]   api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom, by default all
 #   VIGIL=path       the program; otherwise the release build, built where it is missing
 #   INSTALL=1        installs what is missing: Debian's packages as root, Python's in .build/validate
 #   EXAMPLES=n       requests that schemathesis makes up for an operation and a phase, by default 15; its seed is fixed
@@ -23,12 +23,14 @@ venv=${VENV:-$root/.build/validate}
 passed=0 failed=0 skipped=0
 
 packages=(check-jsonschema==0.39.0 cloudcoil-models-keda==2.16.1.0 'cyclonedx-python-lib[json-validation]==11.12.0'
-    'grafana-foundation-sdk==1769699998!10.1.0' kubernetes-validate==1.37.0 numpy
+    'grafana-foundation-sdk==1769699998!10.1.0' httpx==0.28.1 kubernetes-validate==1.37.0 mypy==2.4.1 numpy
     opentelemetry-proto==1.45.2 prometheus-client==0.26.0 requests schemathesis==4.32.5 'tritonclient[http]==2.73.0')
 files=(kserve==0.21.0 axe-playwright-python==0.1.8)
 if [[ ${INSTALL:-} == 1 ]]; then
     missing=()
     command -v chromium >/dev/null || missing+=(chromium)
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v tsc >/dev/null || missing+=(node-typescript)
     command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
     command -v systemd-analyze >/dev/null || missing+=(systemd)
     command -v promtool >/dev/null || missing+=(prometheus)
@@ -163,6 +165,18 @@ inference() {
     check "the Open Inference Protocol is what tritonclient speaks" end_to_end inference
 }
 
+clients() {
+    if python3 -c 'import httpx, numpy, requests' 2>/dev/null; then
+        check "the Python client, by mypy and against servers" end_to_end python_client
+    else
+        echo "skip the Python client: needs httpx, numpy and requests"
+        skipped=$((skipped + 1))
+    fi
+    needs tsc "the TypeScript client" || return 0
+    needs node "the TypeScript client" || return 0
+    check "the TypeScript client, by tsc and against servers" end_to_end typescript_client
+}
+
 sbom() {
     needs python3 "the SBOM" || return 0
     [[ -e Package.resolved ]] || { echo "skip the SBOM: nothing is resolved"; skipped=$((skipped + 1)); return; }
@@ -185,13 +199,13 @@ END
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(api page kubernetes compose prometheus grafana systemd haproxy traces inference sbom)
+((${#parts[@]})) || parts=(api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom)
 for part in "${parts[@]}"; do
     begun=$SECONDS
     case $part in
         haproxy) haproxy_configuration ;;
-        api | page | kubernetes | compose | prometheus | grafana | systemd | traces | inference | sbom) "$part" ;;
-        *) echo "run.sh: $part: expected one of api page kubernetes compose prometheus grafana systemd haproxy traces inference sbom" >&2; exit 64 ;;
+        api | page | kubernetes | compose | prometheus | grafana | systemd | traces | inference | clients | sbom) "$part" ;;
+        *) echo "run.sh: $part: expected one of api page kubernetes compose prometheus grafana systemd haproxy traces inference clients sbom" >&2; exit 64 ;;
     esac
     echo "== $part: $((SECONDS - begun)) s"
 done

@@ -301,6 +301,25 @@ struct DecodingTests {
         #expect(kill(pid, 0) == -1)
     }
 
+    @Test("a decoder that is asked to end goes on; one that is killed is told apart from what a video does to it")
+    func ended() throws {
+        let clips = try Clips()
+        let path = try #require(try clips.scene("a.mkv", by: ["-c:v", "ffv1"], Clips.scene("640x480", seconds: 5)))
+        func outcome(after signals: [CInt]) throws -> VideoFrames.Outcome? {
+            let frames = try VideoFrames(VideoFile(path: path), by: clips.ffmpeg)
+            var frame: Frame?
+            #expect(try frames.next(into: &frame))
+            let pid = try #require(frames.pid)
+            for signal in signals { #expect(kill(-pid, signal) == 0) }
+            while try frames.next(into: &frame) {}
+            return frames.outcome
+        }
+        let asked = try outcome(after: [SIGTERM, SIGINT, SIGHUP, SIGQUIT])
+        #expect(asked?.cut == nil && asked?.facts.frames == 150 && asked?.isInterrupted == false)
+        let killed = try outcome(after: [SIGKILL])
+        #expect(killed?.cut == .end && killed?.isInterrupted == true)
+    }
+
     @Test("a look at all frames tells what decoding them tells")
     func looks() throws {
         let clips = try Clips()

@@ -286,7 +286,14 @@ struct ContainerTests {
 
     @Test("names tell what is to be looked at in a folder")
     func names() {
-        #expect(["a.mp4", "b.MKV", "c.d.avi", "x/y.ogv", "d.MPG"].allSatisfy { VideoContainer.isNamed($0) })
+        #expect(
+            VideoFile.refusal([0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]).reason.contains(
+                "(WMV): expected a video")
+        )
+        #expect(
+            VideoFile.refusal([0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66, 0xCF, 0x11]).reason.contains("FILE.mp4 makes one"))
+        #expect(container(Array("FLV".utf8) + [1, 1, 0, 0, 0, 9]) == .flv && container(Array("FLV".utf8) + [2]) == nil)
+        #expect(["a.mp4", "b.MKV", "k.flv", "c.d.avi", "x/y.ogv", "d.MPG"].allSatisfy { VideoContainer.isNamed($0) })
         #expect(!["mp4", "a.mp3", "a.npy", "a", "a.mp4.part"].contains { VideoContainer.isNamed($0) })
     }
 }

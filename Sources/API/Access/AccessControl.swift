@@ -1,7 +1,7 @@
 public import HTTP
 import HTTPTypes
 public import Jobs
-import Platform
+public import Platform
 
 /// Stands before all endpoints: takes only the server's own names, refuses what pages of other sites send, asks for a key
 /// where keys are configured, and counts requests where a rate is. Those of health are open to all, but tell the
@@ -12,6 +12,8 @@ public struct AccessControl: Sendable {
     private let hosts: HostRules
     private let origins: OriginRules
     private let showsMetricsToAll: Bool
+    /// Who has signed in; nil where there are no keys.
+    public let sessions: Sessions?
     private let wall: @Sendable () -> WallTime
 
     /// Without keys everyone may come in, without a limiter as often as they like.
@@ -23,10 +25,13 @@ public struct AccessControl: Sendable {
     ///   - origins: pages of which other sites may send
     ///   - showsMetricsToAll: whether metrics are scraped without a key
     ///   - wall: the time of day, by which keys expire
+    ///   - now: the clock by which sessions end
     public init(
         keys: APIKeyFile?, limiter: RateLimiter?, hosts: HostRules = .none, origins: OriginRules = .none,
-        showsMetricsToAll: Bool = false, wall: @escaping @Sendable () -> WallTime = { SystemClock().wall }
+        showsMetricsToAll: Bool = false, wall: @escaping @Sendable () -> WallTime = { SystemClock().wall },
+        now: @escaping @Sendable () -> MonotonicTime = { MonotonicTime.now }
     ) {
+        sessions = keys.map { _ in Sessions(origins: origins, now: now) }
         self.wall = wall
         self.showsMetricsToAll = showsMetricsToAll
         self.keys = keys
@@ -81,14 +86,15 @@ public struct AccessControl: Sendable {
         var client = address
         var refusal: HTTPProblem?
         var key: APIKey?
+        var bySession = false
         if let keys = keys?.current {
             do throws(HTTPProblem) {
                 let found = try bearer(of: head, among: keys)
-                key = found
-                client = .key(found.name)
+                (key, bySession) = (found.key, found.bySession)
+                client = .key(found.key.name)
             } catch { refusal = place == .open ? nil : error }
         }
-        let fields: HTTPFields
+        var fields: HTTPFields
         do throws(HTTPProblem) { fields = try limiter?.admit(client) ?? Admission.noFields } catch {
             return Admission(client: client, verdict: .refusedAtOnce(error))
         }
@@ -100,6 +106,7 @@ public struct AccessControl: Sendable {
             key?.seesServer
             ?? (keys == nil && ["/v1/server", "/v1/models"].contains(head.path)
                 && isHere(head, peer, isLoopbackName: named.isLoopback))
+        if bySession { fields.append(contentsOf: Self.personal) }
         return Admission(
             client: client, fields: fields, seesDetails: seesDetails, isTrusted: keys == nil || key != nil)
     }
@@ -109,7 +116,8 @@ public struct AccessControl: Sendable {
         /// Nothing, but that it may be seen who asks: health, which orchestrators ask for that have no keys and call the
         /// server by its address, and what HAProxy asks by default.
         case probe
-        /// All but a key: what the types of problems lead to, those of a missing key among them, and metrics that are public.
+        /// All but a key: what the types of problems lead to, those of a missing key among them, metrics that are public, and
+        /// whether somebody is signed in, who may sign out.
         case open
         /// Nothing at all: the web page, which is the same for everybody and asks for a key itself. Its many files come at once, so
         /// that a low rate would leave it half loaded.
@@ -123,6 +131,7 @@ public struct AccessControl: Sendable {
             case "/" where head.method == .get || head.method == .head, "/docs": self = .page
             case "/", "*": self = head.method == .options ? .probe : .closed
             case "/metrics": self = isMetricsOpen ? .open : .closed
+            case AccessControl.session: self = head.method == .post ? .closed : .open
             case let path:
                 if path.utf8.starts(with: "/page/".utf8) {
                     self = .page
@@ -144,7 +153,7 @@ public struct AccessControl: Sendable {
             return Admission(
                 client: address, seesDetails: isKnownHost && isHere(head, peer, isLoopbackName: isLoopbackName))
         }
-        guard let key = try? bearer(of: head, among: keys) else {
+        guard let key = try? bearer(of: head, among: keys).key else {
             return Admission(client: address, isTrusted: false)
         }
         return Admission(client: .key(key.name), seesDetails: key.seesServer)
@@ -152,6 +161,7 @@ public struct AccessControl: Sendable {
 
     /// What a key's role has against a request; nil for nothing.
     private static func forbidden(_ head: RequestHead, to key: APIKey) -> HTTPProblem? {
+        if head.path == session { return nil }
         if !key.mayChange, OriginRules.isUnsafe(head.method) { return Problem.readerOnly(key.name) }
         if OriginRules.isUnsafe(head.method), key.role != .admin, changesModels(head.path) {
             return Problem.adminOnly(key.name)
@@ -159,6 +169,12 @@ public struct AccessControl: Sendable {
         if head.path == "/metrics", !key.seesServer { return Problem.noMetrics(key.name) }
         return nil
     }
+
+    /// Where sessions begin and end.
+    static let session = "/session"
+
+    /// What a cookie brought is its owner's alone, which an Authorization says by itself (RFC 9111, 3.5).
+    private static let personal: HTTPFields = [.cacheControl: "private", .vary: "Cookie"]
 
     /// Whether what a path is about is what the server serves to all.
     private static func changesModels(_ path: String) -> Bool {
@@ -172,28 +188,18 @@ public struct AccessControl: Sendable {
             && !origins.isForeign(head)
     }
 
-    /// Where other services have their keys.
-    private static let otherPlaces = ["X-API-Key", "API-Key", "X-Auth-Token"].compactMap { HTTPField.Name($0) }
-
-    /// Whose key the Authorization field carries (RFC 6750, 2.1).
-    private func bearer(of head: RequestHead, among keys: APIKeys) throws(HTTPProblem) -> APIKey {
-        guard let value = head.fields[.authorization] else {
-            throw Problem.noKey(
-                seen: Self.otherPlaces.first { head.fields.contains($0) }.map { "the field \($0.rawName)" })
+    /// Whose a request is: by its key, or by the session of its cookie.
+    private func bearer(
+        of head: RequestHead, among keys: APIKeys
+    ) throws(HTTPProblem) -> (key: APIKey, bySession: Bool) {
+        // A session is begun with a key, so that none can be made last by itself.
+        let mayBeSession = !(head.method == .post && head.path == Self.session)
+        guard mayBeSession, !head.fields.contains(.authorization), let token = sessions?.token(in: head) else {
+            return (try keys.bearer(of: head, at: wall()), false)
         }
-        let bytes = Array(value.utf8)
-        guard bytes.count > 7, bytes[..<7].map(ASCII.lowercased).elementsEqual("bearer ".utf8) else {
-            // Its scheme alone is no secret, and only where something follows it is there one.
-            let scheme = bytes.prefix { ASCII.isAlphanumeric($0) }
-            let isScheme = scheme.count <= 20 && bytes.dropFirst(scheme.count).first == ASCII.space
-            throw Problem.noKey(
-                seen: isScheme
-                    ? "the scheme \(String(decoding: scheme, as: UTF8.self))" : "an Authorization of one word")
+        guard let key = sessions?.key(of: token, among: keys)?.key, key.expires.map({ $0 > wall() }) ?? true else {
+            throw Problem.sessionEnded
         }
-        guard let key = keys.key(of: bytes[7...].drop { $0 == UInt8(ascii: " ") }), key.revoked == nil else {
-            throw Problem.unknownKey
-        }
-        if let expires = key.expires, expires <= wall() { throw Problem.expiredKey(key.name, expires) }
-        return key
+        return (key, true)
     }
 }

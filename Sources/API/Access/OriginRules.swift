@@ -6,8 +6,8 @@ import Platform
 ///
 /// Browsers let a page of any site send a form anywhere, and say in Origin whose page it was. What changes something is
 /// refused to pages of others, whose answers no browser shows them either, unless the operator has named their origin;
-/// then CORS lets them read answers too (the Fetch standard, 3.2). Keys are Bearer tokens that a page has to have, and
-/// there are no cookies, so that credentials are never allowed.
+/// then CORS lets them read answers too (the Fetch standard, 3.2). Keys are Bearer tokens that a page has to have, and the
+/// cookie of a session counts for the server's own pages alone, so that credentials are never allowed.
 public struct OriginRules: Sendable {
     /// `https://app.example`, in parts.
     private struct Origin {
@@ -35,7 +35,7 @@ public struct OriginRules: Sendable {
 
     private let patterns: [Pattern]
     private let allowsAny: Bool
-    private let isSecure: Bool
+    let isSecure: Bool
 
     /// - Parameters:
     ///   - texts: `https://app.example`, perhaps with a port, `https://*.example`, or `*` for any.
@@ -82,6 +82,18 @@ extension OriginRules {
             return site != "same-origin" && site != "none"
         }
         return !isOwn(text, head)
+    }
+
+    /// Whether the request is of the server's own page, or of nobody's, as where a person has typed an address. What changes
+    /// something has to say so: browsers do.
+    func isOwn(_ head: RequestHead) -> Bool {
+        guard Self.isUnsafe(head.method) else { return !isForeign(head) }
+        return head.fields[.origin].map { isOwn($0, head) } ?? (head.fields[.secFetchSite] == "same-origin")
+    }
+
+    /// Whether the browser has come by TLS, to the server or to a proxy before it.
+    func isByTLS(_ head: RequestHead) -> Bool {
+        isSecure || head.fields[.origin].map { $0.utf8.starts(with: "https://".utf8) } ?? false
     }
 
     /// Whether an origin is the one that the request was sent to. A server that does not speak TLS takes either scheme,
@@ -147,7 +159,7 @@ extension OriginRules {
             head.fields.contains(.accessControlRequestMethod)
         else { return nil }
         var fields: HTTPFields = [
-            .accessControlAllowMethods: "DELETE, GET, HEAD, OPTIONS, POST", .accessControlMaxAge: Self.maxAge,
+            .accessControlAllowMethods: "DELETE, GET, HEAD, OPTIONS, POST, PUT", .accessControlMaxAge: Self.maxAge,
         ]
         if let asked = head.fields[.accessControlRequestHeaders] {
             // No field does harm by its name: what it may say is checked as anybody's is.

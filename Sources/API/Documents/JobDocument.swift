@@ -9,7 +9,7 @@ struct JobDocument {
     var result: ScoreDocument?
     /// Whether it answers for another submission of the same features.
     var isReused = false
-    /// Why its model is not served, where it waits for that and more is known.
+    /// Why it waits though it is not behind others, where that is known.
     var missing: String?
 
     /// The job object.
@@ -68,9 +68,10 @@ struct JobDocument {
                     + "and is scored by \(ModelID(name: scored.model, sha256: scored.modelSHA256))")
         }
         guard job.status == .queued, job.isModelMissing else { return warnings }
-        return warnings + [
-            "the job waits for its model \(job.modelID), which is not served here" + (missing.map { ": \($0)" } ?? "")
-        ]
+        if let missing { return warnings + [missing] }
+        // Whether it waits for what decodes videos is not known here.
+        guard facts?.isOfVideo != true else { return warnings }
+        return warnings + ["the job waits for its model \(job.modelID), which is not served here"]
     }
 
     private func writeError(to json: inout JSONWriter) {

@@ -19,6 +19,12 @@ public struct ScoreDocument: Sendable {
         if result.options.fps == nil { times = result.source?.times ?? [] }
     }
 
+    /// Where pictures of a job's segments are.
+    static func thumbnails(of result: ScoreResult, job: String) -> [Int: String] {
+        Dictionary(
+            result.pictures.map { ($0.start, "/jobs/\(job)/thumbnails/\($0.start).jpg") }, uniquingKeysWith: { $1 })
+    }
+
     var result: ScoreResult { scored.result }
     private var scores: Scores { scored.scores }
     private var video: VideoSummary { scored.video }
@@ -41,12 +47,20 @@ public struct ScoreDocument: Sendable {
     }
 
     /// The result object of a file that was scored without a server, with the file's name and what looked wrong in it.
-    public func json(file: String, warnings: [String]) -> [UInt8] {
+    ///
+    /// - Parameters:
+    ///   - file: what it is called
+    ///   - warnings: what was said of the features
+    ///   - more: writes further members
+    public func json(
+        file: String, warnings: [String], and more: (inout JSONWriter) -> Void = { _ in }
+    ) -> [UInt8] {
         JSONWriter.document { json in
             json.object { json in
                 json.member("file", file)
                 json.member("warnings", warnings)
                 members(to: &json)
+                more(&json)
             }
         }
     }
@@ -72,6 +86,7 @@ public struct ScoreDocument: Sendable {
         json.member("model", result.model)
         if !result.trained { json.member("untrained", true) }
         if let caveat = result.caveat { json.member("caveat", caveat) }
+        if let camera = result.options.camera { json.member("camera", camera) }
         json.member("snippets", result.logits.snippets)
         json.member("frames_per_snippet", ModelConfiguration.framesPerSnippet)
         json.member("fps", result.options.fps ?? result.source?.fps)
@@ -170,6 +185,7 @@ public struct ScoreDocument: Sendable {
                 json.member("tower_sha256", source.towerSHA256)
                 json.member("ffmpeg", source.ffmpeg)
                 json.member("isolation", source.isolation)
+                if let job = source.featuresOfJob { json.member("features_of_job", job) }
             }
         }
     }

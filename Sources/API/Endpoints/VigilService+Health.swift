@@ -47,13 +47,13 @@ extension VigilService {
     /// The service takes jobs.
     func ready(detailed: Bool) async -> Response {
         let store = await store()
-        return answer([await modelCheck(), store, accepting(store)], detailed: detailed)
+        return answer([await modelCheck(), store, accepting(store, await trials)], detailed: detailed)
     }
 
     /// Both.
     func healthy(detailed: Bool) async -> Response {
         let store = await store()
-        return answer([workers, await modelCheck(), store, accepting(store)], detailed: detailed)
+        return answer([workers, await modelCheck(), store, accepting(store, await trials)], detailed: detailed)
     }
 
     /// What ``ready(detailed:)`` says, by what was found when it was asked last; where that is long ago it is looked at anew,
@@ -86,9 +86,13 @@ extension VigilService {
     private func modelCheck() async -> Check {
         let waiting = (try? await scoring.backlog.waitingJobs()) ?? []
         let absent = (scoring.library?.absent ?? []).map { "'\($0.name)' is not served: \($0.reason)" }
-        let others = waiting.map {
-            "; \($0.jobs) \($0.jobs == 1 ? "job waits" : "jobs wait") for \($0.model), which is not served"
-                + (scoring.reason(missing: $0.model).map { " (\($0))" } ?? "")
+        let others = waiting.compactMap { waiting -> String? in
+            let jobs = "; \(waiting.jobs) \(waiting.jobs == 1 ? "job waits" : "jobs wait")"
+            guard waiting.kind == nil else {
+                return scoring.reasonOfVideos.map { "\(jobs) for a server that decodes videos: \($0)" }
+            }
+            return "\(jobs) for \(waiting.model), which is not served"
+                + (scoring.reason(missing: waiting.model).map { " (\($0))" } ?? "")
         }
         return Check(
             name: "model", isFine: true,
@@ -119,11 +123,25 @@ extension VigilService {
         return scoring.backlog.admission() == .draining ? "draining" : nil
     }
 
-    private func accepting(_ store: Check) -> Check {
+    private func accepting(_ store: Check, _ trials: String) -> Check {
         if let refusal { return Check(name: "accepting", isFine: false, detail: refusal) }
         return Check(
             name: "accepting", isFine: store.isFine,
-            detail: store.isFine ? "taking jobs" : "no jobs are taken, as the store has it")
+            detail: store.isFine ? "taking jobs" + trials : "no jobs are taken, as the store has it")
+    }
+
+    /// Which jobs that ran when a process ended are tried, or are to be; they hold up the others.
+    private var trials: String {
+        get async {
+            let alone = scoring.health.alone.map {
+                "; job \($0), which ran when the process ended, is worked on alone, and the others wait for it"
+            }
+            let waiting = ((try? await scoring.backlog.census()) ?? nil)?.suspects ?? 0
+            guard waiting > 0 else { return alone ?? "" }
+            let more = waiting == 1 ? "1 job" : "\(waiting) jobs"
+            return (alone ?? "")
+                + "; \(more) that ran when the process ended \(waiting == 1 ? "waits" : "wait") to be tried alone"
+        }
     }
 
     private func answer(_ checks: [Check], detailed: Bool) -> Response {

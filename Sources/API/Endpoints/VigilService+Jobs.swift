@@ -103,7 +103,8 @@ extension VigilService {
             need: ScoreDocument.jsonEstimate)
         let isLong = ScoreDocument.jsonEstimate(result) > AnswerBudget.small
         return await LongWork.run(if: isLong) {
-            let document = ScoreDocument(result)
+            var document = ScoreDocument(result)
+            document.thumbnails = ScoreDocument.thumbnails(of: result, job: "\(job.id)")
             let bytes =
                 form.isArray ? document.npy : JobDocument(job: job, result: document, isReused: form.isReused).json
             return RenderedResult(
@@ -131,7 +132,7 @@ extension VigilService {
     func document(_ job: Job, isReused: Bool = false) -> JobDocument {
         JobDocument(
             job: job, isReused: isReused,
-            missing: job.isModelMissing ? scoring.reason(missing: job.modelID) : nil)
+            missing: job.status == .queued ? scoring.reason(waiting: job) : nil)
     }
 
     private func noArray(_ job: Job) -> HTTPProblem {

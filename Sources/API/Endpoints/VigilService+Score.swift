@@ -23,13 +23,15 @@ extension VigilService {
         }
         let (caller, body) = (try caller(of: request), request.body)
         let reservation = try await scoring.reserve(
-            bytes: try await reserved(for: body.declaredLength ?? 0, kind), place: !options.validateOnly,
+            bytes: try await reserved(for: body.declaredLength ?? 0, kind),
+            elsewhere: Self.isVideo(kind) ? body.declaredLength ?? 0 : 0, place: !options.validateOnly,
             mayBeKnown: key != nil, caller: caller,
             interrupt: { body.giveUp() })
         defer { reservation.cancel() }
         await reservation.ready()
         let upload = try await scoring.read(
-            body, declaredLength: body.declaredLength, as: kind, for: versions[0], reservation: reservation)
+            body, declaredLength: body.declaredLength, as: kind, for: versions[0],
+            caller: caller, reservation: reservation)
         if !upload.parameters.isEmpty {
             let all = given + upload.parameters
             if upload.parameters.contains(where: { ["model", "compare"].contains($0.name) }) {
@@ -76,6 +78,8 @@ extension VigilService {
         guard case .form = kind, await videos.areTaken() else { throw BodyError.tooLarge(limit: limit) }
         return 0
     }
+
+    private static func isVideo(_ body: UploadBody) -> Bool { if case .video = body { true } else { false } }
 
     /// What is kept of a request's trace with its jobs: where somebody looks for it, or is called back.
     static func trace(of request: Request, _ options: ScoreOptions) -> String? {

@@ -20,7 +20,7 @@ extension VigilService {
         if upload.isBatch, options.compare != nil {
             throw Problem.option(OptionError(name: "compare", problem: "given for several videos: expected one"))
         }
-        let videos = try await scoring.acceptVideos(upload, options, for: versions)
+        let videos = try await scoring.acceptVideos(upload, options, for: versions, of: sender.0.client)
         spans?.decoded(request.body, matrices: videos.count)
         if options.validateOnly {
             var answer = report(on: videos, isBatch: upload.isBatch)

@@ -1,5 +1,6 @@
 public import Jobs
 public import Scoring
+import Synchronization
 import Telemetry
 
 /// Counts what happens to jobs, chunks, commits and callbacks, wherever that is.
@@ -28,6 +29,13 @@ public final class JobTelemetry: JobObserver {
     let commits = Histograms(.storeCommit)
     let steps = Counters(.storeSteps)
     let callbacks = Counters(.callbackTries, values: Family.CallbackOutcome.allCases.map(\.rawValue))
+
+    let alerts = Counters(
+        .alertTries,
+        Family.AlertPlace.allCases.flatMap { place in
+            Family.AlertOutcome.allCases.map { Counters.Series([place.rawValue, $0.rawValue]) }
+        })
+    private let away = Mutex<(@Sendable () -> [String])?>(nil)
 
     private static let endings = JobStatus.allCases.filter(\.isEnded)
 
@@ -93,6 +101,21 @@ public final class JobTelemetry: JobObserver {
     func called(_ outcome: Family.CallbackOutcome) {
         if let place = Family.CallbackOutcome.allCases.firstIndex(of: outcome) { callbacks.add(to: place) }
     }
+
+    /// Counts an alert.
+    func alerted(place: String, _ outcome: Family.AlertOutcome) {
+        let outcomes = Family.AlertOutcome.allCases
+        guard let row = Family.AlertPlace.allCases.firstIndex(where: { $0.rawValue.hasBytes(of: place) }),
+            let column = outcomes.firstIndex(of: outcome)
+        else { return }
+        alerts.add(to: row * outcomes.count + column)
+    }
+
+    /// From now on it is told which places are away.
+    func follow(_ away: @escaping @Sendable () -> [String]) { self.away.withLock { $0 = away } }
+
+    /// The places of alerts that are away.
+    var placesAway: [String] { away.withLock(\.self)?() ?? [] }
 
     /// The name of the key that a client is known by (`ClientIdentity.description`).
     private static func key(of client: String) -> String {

@@ -22,6 +22,7 @@ public final class MetricsPage: Sendable {
         var census: QueueCensus?
         var room: StoreRoom?
         var callbacks = 0
+        var alerts = 0
         var health: PoolHealth?
         var statistics = ServerStatistics()
         var models: [Model] = []
@@ -91,6 +92,7 @@ public final class MetricsPage: Sendable {
         reading.isReady = isReady()
         reading.room = backlog.storeRoom
         reading.callbacks = backlog.waitingCallbacks ?? 0
+        reading.alerts = backlog.waitingAlerts ?? 0
         reading.health = scoring.health
         if let audit { (reading.audit, reading.auditRefusals) = (audit.log.statistics, audit.refusals) }
         if let tracer { reading.spans = tracer.counts }
@@ -192,6 +194,15 @@ extension Registry where Reading == MetricsPage.Reading {
         }
         add(jobs.callbacks)
         add(.callbacksWaiting) { $0.callbacks }
+        add(jobs.alerts)
+        add(.alertsWaiting) { $0.alerts }
+        add(.alertPlaces) { _, text in
+            let away = jobs.placesAway
+            for place in Family.AlertPlace.allCases {
+                let isAway = away.contains { $0.hasBytes(of: place.rawValue) }
+                text.sample(.alertPlaces, [place.rawValue], isAway ? 1 : 0)
+            }
+        }
     }
 
     fileprivate mutating func addRecords() {

@@ -82,6 +82,17 @@ enum Problem {
         case .unknownJob:
             HTTPProblem(
                 status: .notFound, slug: "unknown-job", title: "There is no such job", detail: error.description)
+        case .noThumbnail:
+            HTTPProblem(
+                status: .notFound, slug: "no-thumbnail", title: "There is no such picture", detail: error.description)
+        case .noFeatures(_, let isYetToCome) where isYetToCome:
+            HTTPProblem(
+                status: .conflict, slug: "features-not-ready", title: "The job's features are not all there yet",
+                detail: error.description, fields: [.retryAfter: "5"])
+        case .noFeatures:
+            HTTPProblem(
+                status: .notFound, slug: "no-features", title: "The job's features are not kept",
+                detail: error.description)
         case .unknownBatch:
             HTTPProblem(
                 status: .notFound, slug: "unknown-batch", title: "There is no such batch", detail: error.description)
@@ -103,6 +114,10 @@ enum Problem {
             HTTPProblem(
                 status: .contentTooLarge, slug: "content-too-large", title: "The body is too large",
                 detail: refusal.description)
+        case .overShare:
+            HTTPProblem(
+                status: .tooManyRequests, slug: "share-full", title: "The client has too many jobs queued",
+                detail: refusal.description, fields: [.retryAfter: "60"], shortage: Family.Shortage.share.rawValue)
         case .unfit:
             HTTPProblem(
                 status: .unprocessableContent, slug: "unfit-video", title: "The video can't be scored",
@@ -278,6 +293,13 @@ extension Problem {
             "The API key '\(name)' expired at \(time): ask an operator for another.",
             challenge: "Bearer error=\"invalid_token\"")
     }
+
+    static let sessionEnded = unauthorized(
+        "The session of the cookie has ended, or was none: sign in again.", challenge: "Bearer error=\"invalid_token\"")
+
+    static let nothingToSignInTo = HTTPProblem(
+        status: .notFound, slug: "not-found", title: "There is nothing at this path",
+        detail: "This service asks for no API key, so that nobody signs in.")
 
     static func readerOnly(_ name: String) -> HTTPProblem {
         roleForbids("The API key '\(name)' is a reader's: it reads, and neither submits, deletes nor changes anything.")

@@ -1,20 +1,9 @@
-// The server: requests with the API key, problems in its own words, uploads with progress, events as they come.
+// The server: who is signed in, problems in its own words, uploads with progress, events as they come.
 
-const KEY = 'vigil-key';
 // Beside the page, wherever a proxy has put it.
 const root = new URL('..', import.meta.url);
 /** The address of a path of the server. */
 export const at = (path) => new URL(path.slice(1), root).href;
-
-let key = sessionStorage.getItem(KEY) ?? '';
-
-export const hasKey = () => key !== '';
-/** Keeps a key for this tab, or forgets it where it is empty. */
-export function useKey(text) {
-  key = text.trim();
-  if (key) sessionStorage.setItem(KEY, key);
-  else sessionStorage.removeItem(KEY);
-}
 
 /** What the server refused, and why. */
 export class Refusal extends Error {
@@ -26,8 +15,6 @@ export class Refusal extends Error {
     this.retryAfter = problem.retryAfter;
   }
 }
-
-const headers = (more = {}) => (key ? { ...more, Authorization: `Bearer ${key}` } : more);
 
 function refusal(status, text, retryAfter) {
   let problem = {};
@@ -43,10 +30,10 @@ function refusal(status, text, retryAfter) {
 }
 
 /** The answer to a request, or a Refusal. */
-export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {} } = {}) {
+export async function ask(path, { method = 'GET', accept = 'application/json', signal, fields = {}, body } = {}) {
   let answer;
   try {
-    answer = await fetch(at(path), { method, signal, cache: 'no-store', headers: headers({ Accept: accept, ...fields }) });
+    answer = await fetch(at(path), { method, signal, body, cache: 'no-store', headers: { Accept: accept, ...fields } });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Refusal({ title: 'The server does not answer', detail: '', status: 0 });
@@ -56,6 +43,12 @@ export async function ask(path, { method = 'GET', accept = 'application/json', s
 }
 
 export const json = async (path, options) => (await ask(path, options)).json();
+
+/** Who is signed in, as the server says: the browser sends a cookie that no script sees. */
+export const session = () => json('/session');
+/** Has the server make a cookie for a key, which is kept nowhere. */
+export const signIn = (key) => json('/session', { method: 'POST', fields: { Authorization: `Bearer ${key}` } });
+export const signOut = () => ask('/session', { method: 'DELETE' });
 
 /** Random characters, where crypto.randomUUID is not to be had: it wants https or this machine. */
 export function token() {
@@ -68,9 +61,7 @@ export function submit(body, query, { type, idempotency, progress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', at(`/score${query}`));
-    for (const [name, value] of Object.entries(headers({ Accept: 'application/json' }))) {
-      request.setRequestHeader(name, value);
-    }
+    request.setRequestHeader('Accept', 'application/json');
     if (type) request.setRequestHeader('Content-Type', type);
     request.setRequestHeader('Idempotency-Key', idempotency);
     request.upload.addEventListener('progress', (event) => progress?.(event.loaded, event.total));
@@ -92,7 +83,7 @@ const pause = (milliseconds, signal) =>
     signal.addEventListener('abort', () => (clearTimeout(timer), resolve()));
   });
 
-/** What an EventSource does, with the API key: calls `heard` for each event, comes back where the stream was lost. */
+/** What an EventSource does, and says why where it can't: calls `heard` for each event, comes back where the stream was lost. */
 export async function follow(path, heard, signal) {
   let last = '';
   let fault = null;

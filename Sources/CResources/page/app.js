@@ -1,6 +1,6 @@
-// What is shown by the address: #/, #/jobs, #/job/ID?…, #/batch/ID, #/server; the theme; the key.
+// What is shown by the address: #/, #/jobs, #/job/ID?…, #/batch/ID, #/server; the theme; who is signed in.
 
-import { Refusal, ask, hasKey, useKey } from './api.js';
+import { Refusal, ask, session, signIn, signOut } from './api.js';
 import { el, forgetColours } from './dom.js';
 import { forgetColours as forgetHeat } from './heat.js';
 import { jobView } from './job.js';
@@ -17,12 +17,12 @@ let shown = null;
 function address() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name = '', id = ''] = path.split('/');
-  return { name, id: decodeURIComponent(id), query: new URLSearchParams(query), path };
+  return { name, id, query: new URLSearchParams(query), path };
 }
 
 async function show({ anew = false } = {}) {
   const place = address();
-  if (location.hash === '#main') return;
+  if (location.hash === '#main' || (who.key_needed && !who.key)) return;
   if (!anew && current && shown === place.path) {
     current.moved?.(place.query);
     return;
@@ -37,7 +37,8 @@ async function show({ anew = false } = {}) {
     else link.removeAttribute('aria-current');
   }
   const view = views[place.name];
-  if (!view) {
+  // An id is letters and digits; anything else would be a path of the server's.
+  if (!view || !/^[0-9A-Za-z]*$/.test(place.id)) {
     main.replaceChildren(el('h1', {}, 'Nothing here'), el('p', {}, el('a', { href: '#/' }, 'To the start')));
     return;
   }
@@ -56,31 +57,62 @@ export function trouble(error) {
   return el('div', { class: 'notice bad', role: 'alert' }, el('strong', {}, error.title), error.message === error.title ? null : error.message);
 }
 
-// The key
+// Who is signed in
 
 const door = document.getElementById('sign-in');
 const sign = document.getElementById('sign');
+const key = document.getElementById('key');
+const said = document.getElementById('sign-in-said');
+let who = { key_needed: false, key: null };
+
 function openDoor() {
-  sign.hidden = false;
-  if (!door.open) door.showModal();
+  if (door.open) return;
+  said.textContent = '';
+  door.showModal();
 }
-function signed() {
-  sign.textContent = hasKey() ? 'Key' : 'Sign in';
-  if (hasKey()) sign.hidden = false;
+function signed(now) {
+  who = now;
+  sign.hidden = !who.key_needed;
+  sign.textContent = who.key ? `Sign out ${who.key}` : 'Sign in';
 }
-sign.addEventListener('click', openDoor);
-door.addEventListener('close', () => {
-  const input = document.getElementById('key');
-  if (door.returnValue === 'in') useKey(input.value);
-  if (door.returnValue === 'out') useKey('');
-  input.value = '';
-  signed();
-  if (door.returnValue) {
+sign.addEventListener('click', async () => {
+  if (!who.key) return openDoor();
+  try {
+    await signOut();
+  } catch (error) {
+    if (error.status !== 0) throw error;
+  }
+  begin();
+});
+document.getElementById('sign-in-cancel').addEventListener('click', () => door.close());
+door.querySelector('form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  try {
+    signed(await signIn(key.value.trim()));
+    door.close();
     show({ anew: true });
     state();
+  } catch (error) {
+    said.textContent = error.status === 401 ? 'That is no key of this server, or one that is not good any more.' : error.message || error.title;
+    key.focus();
   }
-  door.returnValue = '';
 });
+door.addEventListener('close', () => (key.value = ''));
+
+/** Shows what the address says, to who may see it. */
+async function begin() {
+  try {
+    signed(await session());
+  } catch {
+    // What is shown asks again, and tells what is wrong.
+  }
+  if (!who.key_needed || who.key) return show({ anew: true });
+  current?.close?.();
+  current = null;
+  main.replaceChildren(el('h1', {}, 'Sign in'), el('p', {}, 'This server asks for an API key.'),
+    el('p', {}, el('button', { type: 'button', class: 'primary', onclick: openDoor }, 'Sign in')));
+  openDoor();
+}
 
 // The theme
 
@@ -115,8 +147,7 @@ async function state() {
 }
 
 dress();
-signed();
-show();
+begin();
 state();
 setInterval(() => document.hidden || state(), 20000);
 window.addEventListener('hashchange', () => show());

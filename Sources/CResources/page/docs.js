@@ -129,5 +129,5 @@ try {
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;
   main.replaceChildren(el('h1', {}, 'API'), el('div', { class: 'notice bad', role: 'alert' }, el('strong', {}, error.title), error.message, ' ',
-    error.status === 401 ? el('a', { href: './#/' }, 'Sign in on the first page, in this tab.') : null));
+    error.status === 401 ? el('a', { href: './#/' }, 'Sign in on the first page.') : null));
 }

@@ -2,8 +2,11 @@
 
 import { ask } from './api.js';
 import { clock, count, el, many, percent, save, score } from './dom.js';
+import { judged, progress, words } from './review.js';
 
 const text = (lines) => `${lines.join('\n')}\n`;
+// What begins so would be a formula to a spreadsheet.
+const plain = (value) => (/^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
 const cell = (value) => (/[",\n\r]/.test(`${value}`) ? `"${`${value}`.replaceAll('"', '""')}"` : `${value}`);
 /** The shortest digits that read back to the same float32. */
 function digits(value) {
@@ -24,11 +27,11 @@ export function scoresCSV(scores) {
   return text(lines);
 }
 
-export function eventsCSV(events, seconds) {
-  const head = ['start', 'end', ...(seconds ? ['start_seconds', 'end_seconds'] : []), 'label', 'score'];
+export function eventsCSV(events, seconds, review) {
+  const head = ['start', 'end', ...(seconds ? ['start_seconds', 'end_seconds'] : []), 'label', 'score', 'verdict', 'note'];
   return text([head.join(','), ...events.map((event) => [
     event.start, event.end, ...(seconds ? [(event.start * seconds).toFixed(3), (event.end * seconds).toFixed(3)] : []),
-    cell(event.label), digits(event.score),
+    cell(plain(event.label)), digits(event.score), review?.of(event)?.verdict ?? '', cell(plain(review?.of(event)?.note ?? '')),
   ].join(','))]);
 }
 
@@ -57,7 +60,7 @@ td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabula
 .note{background:#fff4de;padding:8px 14px;border-left:4px solid #8a5200}svg,img{width:100%;display:block}@media(max-width:560px){body{margin:12px auto;padding:0 12px}th,td{padding:4px;font-size:.86rem}}svg text{font:11px system-ui,sans-serif;fill:#55616e}`;
 
 /** A page of its own: the curve, the classes, the events, what they were made with. Nothing in it runs or is fetched. */
-export function report(job, scores, events, cut, seconds) {
+export function report(job, scores, events, cut, seconds, review) {
   const page = document.implementation.createHTMLDocument(`${job.name ?? job.id}: scores`);
   page.documentElement.lang = 'en';
   const { result } = job;
@@ -65,19 +68,24 @@ export function report(job, scores, events, cut, seconds) {
     el('meta', { charset: 'utf-8' }), el('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
     el('meta', { 'http-equiv': 'Content-Security-Policy', content: "default-src 'none'; style-src 'unsafe-inline'; img-src data:" }));
   const time = (snippet) => (seconds ? clock(snippet * seconds) : count(snippet));
+  const isJudged = review.verdicts.length > 0;
+  const judge = (event) => {
+    const said = isJudged && review.of(event);
+    return isJudged ? el('td', {}, said ? [words[said.verdict], said.note].filter(Boolean).join(': ') : '') : '';
+  };
   const rows = events.map((event) => el('tr', {},
     el('td', { class: 'n' }, time(event.start)), el('td', { class: 'n' }, time(event.end)), el('td', {}, event.label),
-    el('td', { class: 'n' }, score(event.score)), el('td', { class: 'n' }, `${event.start}–${event.end - 1}`)));
+    el('td', { class: 'n' }, score(event.score)), el('td', { class: 'n' }, `${event.start}–${event.end - 1}`), judge(event)));
   const fact = (term, value) => [el('dt', {}, term), el('dd', {}, value)];
   page.body.append(el('main', {},
     el('h1', {}, job.name ?? job.id),
     result.caveat ? el('p', { class: 'note' }, `${result.caveat}.`) : '',
     result.untrained ? el('p', { class: 'note' }, "The model's weights are random: these scores mean nothing.") : '',
     el('p', {}, `${many(events.length, 'event')} at a threshold of ${cut.threshold}. The whole: anomaly ${score(result.video.coarse)}, ${result.video.label}.`),
-    chart(scores, events, cut, seconds), classes(scores),
+    chart(scores, events, cut, seconds), classes(scores), isJudged ? el('p', {}, progress(judged(scores, cut, review))) : '',
     el('h2', {}, 'Events'),
     events.length
-      ? el('table', {}, el('thead', {}, el('tr', {}, ['from', 'to', 'class', 'score', 'snippets'].map((name) => el('th', { scope: 'col', class: name === 'class' ? '' : 'n' }, name)))), el('tbody', {}, rows))
+      ? el('table', {}, el('thead', {}, el('tr', {}, ['from', 'to', 'class', 'score', 'snippets', ...(isJudged ? ['verdict'] : [])].map((name) => el('th', { scope: 'col', class: ['class', 'verdict'].includes(name) ? '' : 'n' }, name)))), el('tbody', {}, rows))
       : el('p', {}, 'None.'),
     el('h2', {}, 'How they were made'),
     el('dl', {}, fact('Job', job.id), fact('Scored', job.finished_at ?? ''), fact('Model', `${job.model}, SHA-256 ${result.provenance.model_sha256}`),
@@ -128,13 +136,16 @@ function classes(scores) {
   return el('p', {}, `Class shares of all snippets: ${scores.labels.map((label, index) => `${label} ${percent(means[index])}`).join(', ')}.`);
 }
 
+/** The server's own text, with what reviewers say as one more member. */
+const withVerdicts = (text, { verdicts }) => (verdicts.length ? text.trimEnd().replace(/\}$/, `,"verdicts":${JSON.stringify(verdicts)}}`) : text);
+
 /** Buttons for all of them. `now()` gives what is shown at the moment. */
 export function downloads(job, now, failed) {
   const name = (job.name ?? job.id).replace(/\.[A-Za-z0-9]+$/, '').replace(/[^\p{L}\p{N}._-]+/gu, '_');
-  const get = async (accept, ending) => {
+  const get = async (accept, ending, content = (answer) => answer.blob()) => {
     try {
       const answer = await ask(`/jobs/${job.id}`, { accept });
-      save(`${name}.${ending}`, await answer.blob());
+      save(`${name}.${ending}`, await content(answer), accept);
     } catch (error) {
       failed(error);
     }
@@ -143,14 +154,14 @@ export function downloads(job, now, failed) {
   const why = timed ? 'needs frames a second, or the video beside' : undefined;
   const button = (label, action, disabled = false) => el('button', { type: 'button', onclick: action, disabled, title: disabled ? why : undefined }, label);
   return el('div', { class: 'row' },
-    button('JSON', () => get('application/json', 'json')),
+    button('JSON', () => get('application/json', 'json', async (answer) => withVerdicts(await answer.text(), now().review))),
     button('npy', () => get('application/x-npy', 'npy')),
     button('Scores, CSV', () => save(`${name}.scores.csv`, scoresCSV(now().scores), 'text/csv')),
-    button('Events, CSV', () => save(`${name}.events.csv`, eventsCSV(now().events, now().seconds), 'text/csv')),
+    button('Events, CSV', () => save(`${name}.events.csv`, eventsCSV(now().events, now().seconds, now().review), 'text/csv')),
     button('SRT', () => save(`${name}.srt`, subtitles(now().events, now().seconds), 'application/x-subrip'), timed),
     button('VTT', () => save(`${name}.vtt`, captions(now().events, now().seconds), 'text/vtt'), timed),
     button('Report', () => {
-      const { scores, events, cut, seconds } = now();
-      save(`${name}.html`, report(job, scores, events, cut, seconds), 'text/html');
+      const { scores, events, cut, seconds, review } = now();
+      save(`${name}.html`, report(job, scores, events, cut, seconds, review), 'text/html');
     }));
 }

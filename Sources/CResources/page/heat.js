@@ -17,6 +17,9 @@ export function heatColours() {
   return known;
 }
 
+/** A colour of the theme, `#rrggbb`, as a pixel of a share of opacity. */
+export const inkOf = (name, share) => ((pixel(parse(colour(name))) & 0xffffff) | (Math.round(share * 255) << 24)) >>> 0;
+
 const parse = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 // Canvas pixels are red, green, blue, alpha in memory, on the little-endian machines that browsers run on.
 const pixel = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;

@@ -4,6 +4,7 @@ import { Refusal, ask, at, follow, json } from './api.js';
 import { announce, clock, count, duration, el, many, nextFrame, percent, score, when } from './dom.js';
 import { downloads } from './downloads.js';
 import { chip } from './lists.js';
+import { Review, judged, judgement, precisions, progress, words } from './review.js';
 import { Scores, cutEvents, defaultCut, explain, gapOfBranches } from './scores.js';
 import { Timeline } from './timeline.js';
 import { VideoPanel } from './video.js';
@@ -20,6 +21,7 @@ class JobView {
     this.trouble = trouble;
     this.ending = new AbortController();
     this.cut = { ...defaultCut };
+    this.review = new Review(id);
     this.events = [];
     this.selected = null;
     this.title = 'Job';
@@ -308,12 +310,13 @@ class JobView {
       onchange: () => localStorage.setItem('vigil-keys', this.single.checked ? 'on' : 'off'),
     });
     const keys = [['← →', 'a snippet back, forth; with Shift a tenth of what is shown'], ['↑ ↓', 'threshold'], ['+ −', 'zoom at the cursor'], ['0', 'all'],
-      ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ['Space', 'play, pause'],
+      ['Page ↑ ↓', 'move on'], ['J K', 'event before, event after'], ['L', 'loop the event'], ['T F', 'true alarm, false alarm'], ['Space', 'play, pause'],
       ['Wheel', 'zoom, once the timeline is clicked or with Ctrl; with Shift move']];
     this.eventsTitle = el('h2', {}, 'Events');
     this.eventsTable = el('div', { class: 'scroll events' });
     this.note = el('p', { class: 'muted small' });
     this.why = el('section', { class: 'card', 'aria-labelledby': 'why-title' });
+    this.reviewed = el('section', { class: 'card', 'aria-labelledby': 'reviewed-title' });
     this.summary = el('section', { class: 'card', 'aria-labelledby': 'summary-title' });
     this.takeaway = el('section', { class: 'card', 'aria-labelledby': 'takeaway-title' });
     this.result.append(
@@ -326,12 +329,12 @@ class JobView {
         el('div', { class: 'controls' }, group('other', 'Over it', this.other), this.otherSaid),
         el('details', { id: 'timeline-keys' }, el('summary', {}, 'Keys'),
           el('dl', { class: 'keys' }, keys.flatMap(([key, what]) => [el('dt', {}, key.split(' ').map((one, index) => [index ? ' ' : '', el('kbd', {}, one)]).flat()), el('dd', {}, what)])),
-          el('p', { class: 'row' }, this.single, el('label', { htmlFor: 'single' }, 'J, K, L and Space work anywhere on this page')))),
+          el('p', { class: 'row' }, this.single, el('label', { htmlFor: 'single' }, 'J, K, L, T, F and Space work anywhere on this page')))),
       el('div', { class: 'pair' },
         el('section', { class: 'card', 'aria-label': 'Events' }, el('div', { class: 'row spread' }, this.eventsTitle,
           el('div', { class: 'row' }, zoom('Event before', 'J ‹', () => this.step(-1)), zoom('Event after', 'K ›', () => this.step(1)))), this.note, this.eventsTable),
         el('div', { class: 'layout' }, el('section', { class: 'card', 'aria-label': 'Video' }, this.video.element), this.why)),
-      this.summary, this.takeaway);
+      this.reviewed, this.summary, this.takeaway);
     this.fillControls();
   }
 
@@ -389,12 +392,13 @@ class JobView {
     this.offerDownloads();
     announce(`Scored. ${many(cutEvents(this.scores, this.cut).length, 'event')}.`);
     if (this.otherID) this.loadOther();
+    this.loadReview();
   }
 
   offerDownloads() {
     if (!this.job?.result) return;
     this.takeaway.replaceChildren(el('h2', { id: 'takeaway-title' }, 'Take away'),
-      downloads(this.job, () => ({ scores: this.scores, events: this.events, cut: this.cut, seconds: this.timeline.secondsPerSnippet }), (error) => this.fail(error)),
+      downloads(this.job, () => ({ scores: this.scores, events: this.events, cut: this.cut, seconds: this.timeline.secondsPerSnippet, review: this.review }), (error) => this.fail(error)),
       el('p', { class: 'hint' }, this.timeline.secondsPerSnippet
         ? 'JSON and npy are as the server has them; events, subtitles and the report are as they are shown.'
         : 'SRT and VTT need times: frames a second when it is scored, or the video opened beside it.'));
@@ -437,6 +441,7 @@ class JobView {
     if (this.ending.signal.aborted) return;
     this.paintEvents();
     this.paintWhy();
+    this.paintReview();
     this.listed = performance.now();
   }
 
@@ -458,7 +463,7 @@ class JobView {
       el('thead', {}, el('tr', {}, el('th', { scope: 'col', class: 'number' }, 'From'), el('th', { scope: 'col', class: 'number' }, 'To'), el('th', { scope: 'col' }, 'Class'), el('th', { scope: 'col', class: 'number' }, 'Score'), el('th', { scope: 'col', class: 'number' }, 'Length'))),
       el('tbody', {}, shown.map((event) => el('tr', { class: event === this.selected ? 'selected' : '', onclick: () => this.select(event) },
         el('td', { class: 'number' }, timeline.text(event.start)), el('td', { class: 'number' }, timeline.text(event.end)),
-        el('td', {}, el('button', { type: 'button', class: 'link', 'data-start': event.start, 'aria-pressed': `${event === this.selected}`, 'aria-label': `${event.label} at ${timeline.text(event.start)}` }, event.label || 'abnormal')),
+        el('td', {}, el('button', { type: 'button', class: 'link', 'data-start': event.start, 'aria-pressed': `${event === this.selected}`, 'aria-label': `${event.label} at ${timeline.text(event.start)}` }, event.label || 'abnormal'), this.chipOf(event)),
         el('td', { class: 'number' }, score(event.score)), el('td', { class: 'number' }, length(event)))))));
     if (shown.length < events.length) {
       this.eventsTable.append(el('button', { type: 'button', onclick: () => ((this.showsAll = true), this.paintEvents()) }, `Show all ${count(events.length)}`));
@@ -487,7 +492,49 @@ class JobView {
       found.disputed.length
         ? el('p', {}, `In ${many(found.disputed.length, 'snippet')} the class branch finds normal most likely: `, found.disputed.slice(0, 5).flatMap((snippet, index) => [index ? ', ' : '', place(snippet), ` by ${score(gapOfBranches(scores, snippet))}`]), '.')
         : el('p', { class: 'muted' }, 'Nowhere: the class branch finds no snippet of it normal.'),
+      this.job.result ? judgement(this.review.of(event), (verdict, note) => this.judge(verdict, note)) : '',
       found.below ? el('p', { class: 'muted' }, `${many(found.below, 'snippet')} in it ${found.below === 1 ? 'is' : 'are'} below the threshold, held by Leave or the merge gap.`) : '');
+  }
+
+  // What reviewers say
+
+  async loadReview() {
+    try {
+      await this.review.load(this.ending.signal);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.review.verdicts.length) this.paintLists();
+    else this.paintReview();
+  }
+
+  chipOf(event) {
+    const said = this.review.verdicts.length ? this.review.of(event) : null;
+    return said ? [' ', el('span', { class: `chip ${said.verdict}`, title: said.note ?? '' }, words[said.verdict].split(' ')[0])] : null;
+  }
+
+  async judge(verdict, note) {
+    const event = this.selected;
+    if (!event || !this.job.result) return;
+    try {
+      await this.review.say(event, verdict, note);
+      announce(verdict ? `${event.label || 'The event'} is a ${words[verdict]}` : 'The verdict is taken back');
+    } catch (error) {
+      this.fail(error);
+    }
+    if (this.ending.signal.aborted) return;
+    const inputs = () => [...this.why.querySelectorAll('.judgement button, .judgement input')];
+    const focused = inputs().indexOf(document.activeElement);
+    this.paintLists();
+    inputs()[focused]?.focus();
+  }
+
+  paintReview() {
+    if (!this.job?.result) return;
+    const now = judged(this.scores, this.cut, this.review);
+    const isBegun = this.review.verdicts.length > 0;
+    this.reviewed.replaceChildren(el('h2', { id: 'reviewed-title' }, 'Review'), el('p', {}, progress(now)), isBegun ? precisions(this.scores, this.cut, this.review) : '');
   }
 
   // Going through it
@@ -553,13 +600,18 @@ class JobView {
     this.video.sketch(this.timeline.gutter, this.timeline.plotWidth);
   }
 
+  toggleVerdict(verdict) {
+    const said = this.selected && this.review.of(this.selected);
+    this.judge(said?.verdict === verdict ? null : verdict, said?.note ?? '');
+  }
+
   key(event) {
     const place = event.target;
     if (!this.single.checked || event.ctrlKey || event.metaKey || event.altKey || !this.scores) return;
     if (place.closest?.('input, select, textarea, dialog, video') && place.type !== 'range') return;
     const name = event.key.toLowerCase();
     if (name === ' ' && (place.closest?.('button, summary, a') || !this.video.isOpen)) return;
-    const actions = { j: () => this.step(-1), k: () => this.step(1), l: () => this.loop(), ' ': () => this.video.toggle() };
+    const actions = { j: () => this.step(-1), k: () => this.step(1), l: () => this.loop(), t: () => this.toggleVerdict('true_alarm'), f: () => this.toggleVerdict('false_alarm'), ' ': () => this.video.toggle() };
     if (!actions[name]) return;
     event.preventDefault();
     actions[name]();

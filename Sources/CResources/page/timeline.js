@@ -1,7 +1,7 @@
 // The timeline: the anomaly score with a threshold to drag, the classes below it as a heat map, the whole above it.
 
 import { clock, colour, count, el, nextFrame, score } from './dom.js';
-import { heatColours } from './heat.js';
+import { heatColours, inkOf } from './heat.js';
 
 const PAD = 10;
 const AXIS = 24;
@@ -317,8 +317,8 @@ export class Timeline {
     const context = this.begin(this.base);
     this.paintGrid(context);
     this.paintEvents(context);
-    if (this.other) this.paintCurve(context, this.other, colour('other'), null);
-    this.paintCurve(context, this.scores, colour('accent'), colour('alert'));
+    if (this.other) this.paintCurve(context, this.other, 'other', null);
+    this.paintCurve(context, this.scores, 'accent', 'alert');
     this.paintUnknown(context);
     this.paintThreshold(context);
     // A canvas of their own, since dragging the threshold does not change them.
@@ -391,7 +391,12 @@ export class Timeline {
     context.fill(strong);
   }
 
-  paintCurve(context, scores, plain, high) {
+  paintCurve(context, scores, plainName, highName) {
+    if ((this.to - this.from) / this.plotWidth > 0.75) {
+      this.paintColumns(context, scores, plainName, highName);
+      return;
+    }
+    const [plain, high] = [colour(plainName), highName && colour(highName)];
     const outline = this.outline(scores);
     if (!outline) return;
     const split = high ? this.y(this.cut.threshold) : PAD + this.chart;
@@ -405,30 +410,23 @@ export class Timeline {
       context.clip();
       context.fillStyle = style;
       context.strokeStyle = style;
-      if (high && !outline.band) {
+      if (high) {
         context.globalAlpha = 0.14;
         context.fill(outline.area);
         context.globalAlpha = 1;
       }
       context.lineWidth = high ? 1.5 : 1.25;
       context.lineJoin = 'round';
-      if (outline.band) {
-        // Where a pixel is many snippets: from their least to their greatest, and their mean.
-        context.globalAlpha = high ? 0.3 : 0.15;
-        context.fill(outline.band);
-        context.globalAlpha = 1;
-      }
       context.stroke(outline.line);
       context.restore();
     }
   }
 
-  /** The curve's line and the area below it, a step a snippet; or, by columns of pixels, the mean and the extremes. */
+  /** The curve's line and the area below it, a step a snippet. */
   outline(scores) {
     const from = Math.max(0, Math.floor(this.from));
     const to = Math.min(scores.known, Math.ceil(this.to));
     if (to <= from) return null;
-    if ((this.to - this.from) / this.plotWidth > 0.75) return this.outlineOfColumns(scores, to);
     const line = new Path2D();
     const area = new Path2D();
     const bottom = this.y(0);
@@ -446,30 +444,47 @@ export class Timeline {
     return { line, area };
   }
 
-  outlineOfColumns(scores, to) {
-    const columns = Math.round(this.plotWidth * Math.min(2, this.ratio));
+  /**
+   * Where a pixel is many snippets: from their least to their greatest, and their mean. It is drawn pixel by pixel, since a path of
+   * so many points takes longer to be filled than all else.
+   */
+  paintColumns(context, scores, plain, high) {
+    const to = Math.min(scores.known, Math.ceil(this.to));
+    const columns = Math.max(1, Math.round(this.plotWidth * this.ratio));
+    const [top, height] = [PAD - 4, this.chart + 8];
+    const rows = Math.round(height * this.ratio);
+    this.ink ??= document.createElement('canvas');
+    if (this.ink.width !== columns || this.ink.height !== rows) [this.ink.width, this.ink.height] = [columns, rows];
+    const ink = this.ink.getContext('2d');
+    const image = ink.createImageData(columns, rows);
+    const pixels = new Uint32Array(image.data.buffer);
+    const row = (value) => Math.min(rows - 1, Math.max(0, Math.round((this.y(value) - top) * this.ratio)));
+    const split = high ? row(this.cut.threshold) : 0;
+    const share = high ? 0.3 : 0.15;
+    const [band, line] = [inkOf(plain, share), inkOf(plain, 1)];
+    const [highBand, highLine] = high ? [inkOf(high, share), inkOf(high, 1)] : [band, line];
+    const thick = Math.max(1, Math.round(this.ratio));
     const step = (this.to - this.from) / columns;
-    const line = new Path2D();
-    const band = new Path2D();
-    const lows = [];
     const pyramid = scores.coarsePyramid;
+    const fill = (column, from, end, above, below) => {
+      for (let y = from; y <= end; y += 1) pixels[y * columns + column] = y < split ? above : below;
+    };
+    let before = -1;
     for (let column = 0; column < columns; column += 1) {
       const begin = this.from + column * step;
       if (begin >= to) break;
       const end = Math.min(to, begin + step);
       pyramid.look(begin, end);
+      if (pyramid.most < pyramid.least) continue;
       const [first, last] = [Math.floor(begin), Math.max(Math.floor(begin) + 1, Math.ceil(end))];
-      const x = this.gutter + (column / columns) * this.plotWidth;
-      const mean = this.y((scores.sums[last] - scores.sums[first]) / (last - first));
-      if (column) line.lineTo(x, mean);
-      else line.moveTo(x, mean);
-      if (column) band.lineTo(x, this.y(pyramid.most));
-      else band.moveTo(x, this.y(pyramid.most));
-      lows.push(x, this.y(pyramid.least));
+      const mean = row((scores.sums[last] - scores.sums[first]) / (last - first));
+      fill(column, row(pyramid.most), row(pyramid.least), highBand, band);
+      if (before < 0) before = mean;
+      fill(column, Math.min(before, mean), Math.min(rows - 1, Math.max(before, mean) + thick - 1), highLine, line);
+      before = mean;
     }
-    for (let index = lows.length - 2; index >= 0; index -= 2) band.lineTo(lows[index], lows[index + 1]);
-    band.closePath();
-    return { line, band };
+    ink.putImageData(image, 0, 0);
+    context.drawImage(this.ink, this.gutter, top, this.plotWidth, height);
   }
 
   paintUnknown(context) {

@@ -1,3 +1,5 @@
+import Reports
+
 /// A chart of curves, as SVG.
 struct Chart {
     /// A curve.

@@ -1,4 +1,5 @@
 import Platform
+import Reports
 
 /// The charts of an evaluation, each an SVG of its own.
 public struct EvaluationCharts: Sendable {

@@ -1,3 +1,5 @@
+import Reports
+
 /// An evaluation as one HTML page that needs nothing beside it, in light and dark.
 public struct EvaluationReport: Sendable {
     private let document: EvaluationDocument

@@ -1,3 +1,5 @@
+import Reports
+
 /// A video's scores over time against its ground truth, as SVG.
 struct Timeline {
     let video: EvaluatedVideo

@@ -11,7 +11,7 @@ public struct ForeignFormat: Equatable, Sendable {
     }
 
     static let hdf5 = ForeignFormat("an HDF5 file", inPython("h5py.File(FILE)['features'][()]"))
-    static let matlab = ForeignFormat("a MATLAB file", inPython("scipy.io.loadmat(FILE)['features']"))
+    package static let matlab = ForeignFormat("a MATLAB file", inPython("scipy.io.loadmat(FILE)['features']"))
     static let newMatlab = ForeignFormat(
         "a MATLAB 7.3 file, which is HDF5", inPython("h5py.File(FILE)['features'][()].T"))
     static let netCDF = ForeignFormat("a NetCDF file", inPython("netCDF4.Dataset(FILE)['features'][:]"))
@@ -20,7 +20,7 @@ public struct ForeignFormat: Equatable, Sendable {
     static let arrow = ForeignFormat("an Arrow file", inPython("pandas.read_feather(FILE).to_numpy('float32')"))
     static let arrowStream = ForeignFormat(
         "an Arrow stream", inPython("pyarrow.ipc.open_stream(FILE).read_pandas().to_numpy('float32')"))
-    static let table = ForeignFormat(
+    package static let table = ForeignFormat(
         "a table in text (CSV)", inPython("numpy.loadtxt(FILE, delimiter=',', dtype='float32')"))
     static let text = ForeignFormat("a text", "features are an .npy, .npz or safetensors file, JSON, or float32 rows")
     static let pickle = ForeignFormat(

@@ -2,9 +2,19 @@
 public enum NPYWriter {
     /// An .npy file with `values` in row-major order; the data begins on a multiple of 64 bytes.
     ///
-    /// - Parameter shape: one or two lengths (or any number of them), whose product is `values.count`
+    /// - Parameters:
+    ///   - values: row-major, as many as the shape says
+    ///   - shape: one or two lengths (or any number of them), whose product is `values.count`
     public static func encode(_ values: [Float], shape: [Int]) -> [UInt8] {
         precondition(shape.checkedProduct() == values.count, "the shape does not fit the values")
+        var bytes = header(shape: shape)
+        bytes.reserveCapacity(bytes.count + values.count * 4)
+        appendLittleEndian(values, to: &bytes)
+        return bytes
+    }
+
+    /// What such a file begins with; its numbers follow, as float32 in little-endian order, row after row.
+    public static func header(shape: [Int]) -> [UInt8] {
         let lengths = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         var header = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (\(lengths)), }".utf8)
         let prelude = 10
@@ -13,11 +23,9 @@ public enum NPYWriter {
         header.append(0x0A)
 
         var bytes: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0]
-        bytes.reserveCapacity(prelude + header.count + values.count * 4)
         bytes.append(UInt8(truncatingIfNeeded: header.count))
         bytes.append(UInt8(truncatingIfNeeded: header.count >> 8))
         bytes.append(contentsOf: header)
-        appendLittleEndian(values, to: &bytes)
         return bytes
     }
 

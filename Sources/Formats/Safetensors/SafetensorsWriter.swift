@@ -44,7 +44,8 @@ public struct SafetensorsWriter {
         }
     }
 
-    private let header: [UInt8]
+    /// What the file begins with: its tensors' bytes follow, in their order.
+    public let header: [UInt8]
     private let tensors: [Tensor]
     private let sizes: [Int]
 

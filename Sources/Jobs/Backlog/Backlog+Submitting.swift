@@ -37,8 +37,11 @@ extension Backlog {
     ) async throws(SubmitError) -> Receipt {
         let client = submission.jobs.first?.client ?? ""
         let load = submission.load
-        if submission.jobs.contains(where: { ClaimLimit.isLong(parts: $0.parts) }) {
-            hasLongJobs.store(true, ordering: .relaxed)
+        if !hasLongJobs.load(ordering: .relaxed) {
+            let isSerial = state.withLock(\.isSerial)
+            if submission.jobs.contains(where: { ClaimLimit.isLong(parts: $0.parts) || isSerial($0.kind) }) {
+                hasLongJobs.store(true, ordering: .relaxed)
+            }
         }
         try exchange(reservation?.room, for: load, of: client, isQueued: true)
         do {
@@ -92,18 +95,6 @@ extension Backlog.State {
             isOfBytes ? .bytesFull(retryAfterSeconds: seconds) : .backlogFull(retryAfterSeconds: seconds)
         case .ofClient: .shareFull(retryAfterSeconds: seconds)
         }
-    }
-
-    /// The seconds until so much has left the queue that the jobs fit, at the measured rate; at least 1, and at most the
-    /// ten minutes after which a guess is worth nothing. A client's own jobs take turns with those of the others.
-    func retryAfterSeconds(_ shortage: QueueLedger.Shortage) -> Int {
-        let parts =
-            switch shortage {
-            case .ofAll(let parts, _): parts
-            case .ofClient(let parts): parts * Double(max(ledger.queueing, 1))
-            }
-        guard let seconds = rate.seconds(parts: parts) else { return 1 }
-        return Int(min(max(seconds.rounded(.up), 1), 600))
     }
 }
 

@@ -6,16 +6,19 @@ extension Backlog {
     ///
     /// - Parameters:
     ///   - isSerial: whether one worker alone does most of what is to be done of a kind's jobs
+    ///   - expected: the seconds that one worker takes for such a job; nil as long as they can't be told
     ///   - renewClaims: called in time before the pool's claims run out
     ///   - stopRunning: called when a running job shall stop
     func attach(
         workers: Int, isSerial: @escaping @Sendable (String) -> Bool = { _ in false },
+        expected: @escaping @Sendable (Job) -> Double? = { _ in nil },
         renewClaims: (@Sendable () async -> Void)? = nil,
         stopRunning: @escaping @Sendable (JobID) -> Void
     ) {
         state.withLock { state in
             state.rate.workers = workers
             state.isSerial = isSerial
+            state.expected = expected
             state.renewClaims = renewClaims
             state.stopRunning = stopRunning
         }
@@ -27,6 +30,7 @@ extension Backlog {
             state.stopRunning = nil
             state.renewClaims = nil
             state.isSerial = { _ in false }
+            state.expected = { _ in nil }
         }
     }
 
@@ -43,6 +47,9 @@ extension Backlog {
             for job in claimed {
                 let load = QueueLedger.Load(jobs: 1, bytes: job.billedBytes, parts: job.parts)
                 state.ledger.dequeue(load, of: job.client)
+                if load.long > 0 {
+                    state.long[job.id] = LongJob(parts: job.parts, isSerial: state.isSerial(job.kind))
+                }
             }
         }
         for job in claimed { watchers.ring(job.id) }
@@ -63,7 +70,12 @@ extension Backlog {
     func renew(_ tokens: [ClaimToken]) async throws(JobStoreError) -> [Renewal] {
         let renewals = try await store.renew(tokens)
         for job in renewals.compactMap(\.regained) {
-            state.withLock { $0.ledger.dequeue(job) }
+            state.withLock { state in
+                state.ledger.dequeue(job)
+                if job.load.long > 0 {
+                    state.long[job.id] = LongJob(parts: job.parts, isSerial: state.isSerial(job.kind))
+                }
+            }
             watchers.ring(job.id)
         }
         return renewals
@@ -74,6 +86,7 @@ extension Backlog {
 
     func reportProgress(_ token: ClaimToken, partsDone: Int) async throws(JobStoreError) -> ClaimStanding {
         defer { watchers.ring(token.job) }
+        if hasLongJobs.load(ordering: .relaxed) { state.withLock { $0.long[token.job]?.partsDone = partsDone } }
         return try await store.reportProgress(token, partsDone: partsDone)
     }
 
@@ -120,6 +133,7 @@ extension Backlog {
         } else {
             state.withLock { state in
                 state.standings[job.id] = nil
+                state.long[job.id] = nil
                 state.ledger.enqueue(job.load, of: job.client)
                 if job.isModelMissing { state.ledger.setAside(job.load, of: job.client) }
             }

@@ -59,6 +59,12 @@ public final class Backlog: Sendable {
         var stopRunning: (@Sendable (JobID) -> Void)?
         /// Whether one worker alone does most of what is to be done of a kind's jobs.
         var isSerial: @Sendable (String) -> Bool = { _ in false }
+        /// The seconds that one worker takes for a job that it does most of alone; nil as long as they can't be told.
+        var expected: @Sendable (Job) -> Double? = { _ in nil }
+        /// The long jobs in the hands of workers.
+        var long: [JobID: LongJob] = [:]
+        /// Seconds a part of a long job that waited when it was asked for last.
+        var longPace: Double?
         /// What workers say of the jobs that they are at.
         var standings: [JobID: JobStanding] = [:]
         /// Has a running worker pool renew its claims.
@@ -79,6 +85,8 @@ public final class Backlog: Sendable {
     let bell = Doorbell()
     /// Rung when there may be a callback to deliver.
     let callbackBell = Doorbell()
+    /// Rung when there may be something to tell the server's own places of.
+    let alertBell = Doorbell()
     let watchers: Watchers
     let state: Mutex<State>
     /// Whether long jobs have come, so that a claim may find one beside the others.
@@ -159,6 +167,16 @@ extension Backlog {
         try await store.output(id, fetching: fetching)
     }
 
+    /// What was put beside a job; nil where nothing was.
+    package func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await store.remarks(id) }
+
+    /// Puts bytes beside a job that has ended, in the place of those of this revision; 0 stands for none.
+    package func remark(
+        _ id: JobID, _ bytes: [UInt8], over revision: Int
+    ) async throws(JobStoreError) -> RemarkOutcome {
+        try await store.remark(id, bytes, over: revision)
+    }
+
     /// Counts an output that was only looked at as fetched.
     package func noteFetched(_ id: JobID) async { await store.noteFetched(id) }
 
@@ -187,6 +205,8 @@ extension Backlog {
 
     /// How many callbacks are on their way or wait for it; nil where the store does not count.
     public var waitingCallbacks: Int? { store.waitingCallbacks }
+    /// How many notes of jobs wait to be told to the server's own places; nil where the store does not count.
+    public var waitingAlerts: Int? { store.waitingAlerts }
 
     /// Throws where the store would not take a job now.
     public func checkStore() async throws(JobStoreError) {
@@ -198,10 +218,18 @@ extension Backlog {
         try await store.checkTakes()
     }
 
-    /// Throws where an account may hand in no further job now, however small.
-    public func checkQuota(of account: Account) async throws(JobStoreError) {
+    /// Counts units that a job turned out to have beside those that it was handed in with, or fewer: ``JobStore/settle(_:of:since:)``.
+    public func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess?
+    {
+        try await store.settle(units, of: account, since: day)
+    }
+
+    /// Throws where an account may hand in no further job now, however small, or none of so many bytes.
+    public func checkQuota(of account: Account, bytes: Int = 1) async throws(JobStoreError) {
         let usage = try await store.usage(of: account.name)
-        do throws(QuotaExcess) { _ = try account.charged(usage, jobs: 1, bytes: 1, units: 1, at: clock.wall) } catch {
+        do throws(QuotaExcess) {
+            _ = try account.charged(usage, jobs: 1, bytes: max(bytes, 1), units: 1, at: clock.wall)
+        } catch {
             throw .overQuota(error)
         }
     }
@@ -229,31 +257,17 @@ extension Backlog {
 
     /// Removes a job that has ended; says whether there was one.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
-        try await store.forget(id)
+        let wasThere = try await store.forget(id)
+        if wasThere { observer.forgot(id) }
+        return wasThere
     }
+
+    /// What a job is about, as long as that is stored; nil where it is not.
+    package func input(of job: Job) async throws(JobStoreError) -> JobBody? { try await store.input(of: job) }
 
     /// Removes the jobs of a batch that can't be read; says how many there were.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
         try await store.forgetUnreadable(of: batch)
-    }
-
-    /// The job with the seconds it will take at the measured rate.
-    func estimated(_ job: Job) -> Job {
-        guard let partsAhead = job.partsAhead else { return job }
-        var job = job
-        state.withLock { state in
-            if job.status == .running, let standing = state.standings[job.id] {
-                job.note = standing.note
-                job.estimatedSeconds = standing.secondsLeft
-                return
-            }
-            job.estimatedSeconds = state.rate.seconds(parts: Double(partsAhead))
-            guard state.isSerial(job.kind), let each = state.rate.secondsPerPart else { return }
-            let own = Double(job.parts - job.partsDone)
-            let others = state.rate.seconds(parts: max(Double(partsAhead) - own, 0)) ?? 0
-            job.estimatedSeconds = others + each * own
-        }
-        return job
     }
 
     /// Counts out a queued job that ended because its deadline had passed, or for want of its model.
@@ -269,6 +283,7 @@ extension Backlog {
         state.withLock { state in
             state.metrics.count(ended: job.status)
             state.standings[job.id] = nil
+            state.long[job.id] = nil
         }
         observer.ended(job, writing: writing)
         if let failure = job.failure {
@@ -276,6 +291,7 @@ extension Backlog {
         }
         watchers.end(job)
         if job.callback != nil { callbackBell.ring() }
+        if !job.alerts.isEmpty { alertBell.ring() }
     }
 }
 
@@ -285,7 +301,8 @@ extension Backlog {
     public func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) {
         let change = try await store.serve(models, missing: missing)
         state.withLock { $0.ledger.apply(change) }
-        for waiting in change.missing {
+        // Why nobody can do a kind of jobs is known to whoever said so.
+        for waiting in change.missing where waiting.kind == nil {
             let verb = missing == .fail ? "jobs fail, since they are" : "jobs wait"
             logger.warning(
                 "\(verb) for a model that is not served",

@@ -9,17 +9,36 @@ struct QueueLedger: Sendable {
         var jobs = 0
         var bytes = 0
         var parts = 0
+        /// How many of the jobs are long.
+        private(set) var long = 0
+        /// The parts of those.
+        private(set) var longParts = 0
+
+        /// So many jobs, of which one alone can be told to be long.
+        init(jobs: Int = 0, bytes: Int = 0, parts: Int = 0) {
+            (self.jobs, self.bytes, self.parts) = (jobs, bytes, parts)
+            if jobs == 1, ClaimLimit.isLong(parts: parts) { (long, longParts) = (1, parts) }
+        }
+
+        /// What a store counted.
+        init(_ load: JobCounts.Load) {
+            (jobs, bytes, parts, long, longParts) = (load.jobs, load.bytes, load.parts, load.long, load.longParts)
+        }
 
         static func += (left: inout Load, right: Load) {
             left.jobs += right.jobs
             left.bytes += right.bytes
             left.parts += right.parts
+            left.long += right.long
+            left.longParts += right.longParts
         }
 
         static func -= (left: inout Load, right: Load) {
             left.jobs -= right.jobs
             left.bytes -= right.bytes
             left.parts -= right.parts
+            left.long -= right.long
+            left.longParts -= right.longParts
         }
     }
 
@@ -35,23 +54,40 @@ struct QueueLedger: Sendable {
                 && load.bytes <= maxBytes - held
         }
 
-        /// About how many parts must be done before so much fits, taking the queued jobs as equal.
-        func partsUntilRoom(_ load: Load, maxJobs: Int, maxBytes: Int) -> Double {
-            guard queued.jobs > 0 else { return 0 }
+        /// About what must leave the queue before so much fits, taking the jobs of each lane as equal.
+        func leaving(for load: Load, maxJobs: Int, maxBytes: Int) -> Leaving {
+            guard queued.jobs > 0 else { return Leaving() }
             let jobsOver = max(queued.jobs + reserved.jobs + max(load.jobs, 1) - maxJobs, 0)
             let bytesOver = max(queued.bytes + reserved.bytes - maxBytes + min(load.bytes, maxBytes), 0)
             let jobsForBytes = Double(bytesOver) * Double(queued.jobs) / Double(max(queued.bytes, 1))
             let leaving = min(max(Double(jobsOver), jobsForBytes.rounded(.up)), Double(queued.jobs))
-            return leaving * Double(queued.parts) / Double(queued.jobs)
+            let short = queued.jobs - queued.long
+            var found = Leaving()
+            // The short ones have left before a long one has.
+            found.shortParts =
+                min(leaving, Double(short)) * Double(queued.parts - queued.longParts) / Double(max(short, 1))
+            found.long = Int(max(leaving - Double(short), 0).rounded(.up))
+            found.longParts = Double(queued.longParts) / Double(max(queued.long, 1))
+            return found
         }
+    }
+
+    /// What must leave the queue before something else fits.
+    struct Leaving: Sendable, Equatable {
+        /// The parts of all short jobs among it.
+        var shortParts = 0.0
+        /// How many long ones are.
+        var long = 0
+        /// The parts of each of those.
+        var longParts = 0.0
     }
 
     /// Why there is no room.
     enum Shortage: Equatable {
         /// All clients together have too much: too many jobs, or too many bytes.
-        case ofAll(partsUntilRoom: Double, isOfBytes: Bool)
+        case ofAll(Leaving, isOfBytes: Bool)
         /// This client has its share.
-        case ofClient(partsUntilRoom: Double)
+        case ofClient(Leaving)
     }
 
     let limits: Backlog.Limits
@@ -64,6 +100,8 @@ struct QueueLedger: Sendable {
     var reserved: Load { all.reserved }
     /// How many clients have jobs queued.
     var queueing: Int { clients.values.count { $0.queued.jobs > 0 } }
+    /// How many have long ones queued.
+    var queueingLong: Int { clients.values.count { $0.queued.long > 0 } }
 
     init(limits: Backlog.Limits) {
         self.limits = limits
@@ -73,14 +111,13 @@ struct QueueLedger: Sendable {
     func shortage(_ load: Load, of client: String) -> Shortage? {
         if !all.hasRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes) {
             return .ofAll(
-                partsUntilRoom: all.partsUntilRoom(load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes),
+                all.leaving(for: load, maxJobs: limits.maxJobs, maxBytes: limits.maxBytes),
                 isOfBytes: all.hasRoom(Load(jobs: load.jobs), maxJobs: limits.maxJobs, maxBytes: .max))
         }
         let share = limits.share(of: client)
         let own = clients[client] ?? Account()
         guard !own.hasRoom(load, maxJobs: share.jobs, maxBytes: share.bytes) else { return nil }
-        return .ofClient(
-            partsUntilRoom: own.partsUntilRoom(load, maxJobs: share.jobs, maxBytes: share.bytes))
+        return .ofClient(own.leaving(for: load, maxJobs: share.jobs, maxBytes: share.bytes))
     }
 
     mutating func reserve(_ load: Load, of client: String) {
@@ -140,9 +177,4 @@ struct QueueLedger: Sendable {
         // In its place, which is looked for once.
         if isEmptied(&clients[client, default: Account()]) { clients[client] = nil }
     }
-}
-
-extension QueueLedger.Load {
-    /// What a store counted.
-    init(_ load: JobCounts.Load) { self.init(jobs: load.jobs, bytes: load.bytes, parts: load.parts) }
 }

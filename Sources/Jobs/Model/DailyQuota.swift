@@ -89,6 +89,28 @@ extension Account {
         return sum
     }
 
+    /// What it has handed in once some of that has turned out to be so many units more, or fewer; these are given back where they were
+    /// counted on this day. What is beyond the bound is not counted, and said.
+    package func settled(
+        _ usage: DailyUsage?, units: Int, since day: Int64, at wall: WallTime
+    ) -> (usage: DailyUsage, excess: QuotaExcess?) {
+        var sum = (usage ?? DailyUsage(day: .min)).current(at: wall)
+        if units < 0 {
+            if sum.day == day { sum.units = max(sum.units + units, 0) }
+            return (sum, nil)
+        }
+        let (total, overflow) = sum.units.addingReportingOverflow(units)
+        guard let limit = quota.units, overflow || total > limit else {
+            sum.units = overflow ? .max : total
+            return (sum, nil)
+        }
+        let excess = QuotaExcess(
+            account: name, measure: .units, limit: limit, used: sum.units, asked: units,
+            retryAfterSeconds: sum.secondsLeft(at: wall))
+        sum.units = max(sum.units, limit)
+        return (sum, excess)
+    }
+
     /// What it has handed in once a submission is.
     package func charged(
         _ usage: DailyUsage?, for submission: Submission, at wall: WallTime
@@ -100,7 +122,8 @@ extension Account {
             }
         }
         return try charged(
-            usage, jobs: submission.jobs.count, bytes: sum { $0.billedBytes }, units: sum { $0.units }, at: wall)
+            usage, jobs: submission.jobs.count, bytes: sum { $0.billedBytes + $0.bytesElsewhere },
+            units: sum { $0.units }, at: wall)
     }
 }
 

@@ -28,6 +28,8 @@ public struct Job: Sendable, Equatable {
     package(set) public var inputBytes: Int
     /// Where to say that it has ended.
     public let callback: String?
+    /// The server's own places that are told what was found in it, by their names.
+    public let alerts: [String]
 
     /// When it was inserted. Stored times are shown, never reckoned with.
     public let createdAt: WallTime
@@ -55,7 +57,9 @@ public struct Job: Sendable, Equatable {
     public var queuePosition: Int?
     /// The parts that will be done before this job's own last one; nil once it has ended, and while nobody can claim it.
     public var partsAhead: Int?
-    /// The seconds until its end at the measured rate; nil once it has ended, and while no rate has been measured or nobody
+    /// The parts of the queued jobs that are claimed before it.
+    package var partsBefore = 0
+    /// The seconds until its end, by what those before it need; nil once it has ended, and while they can't be told or nobody
     /// can claim it.
     ///
     /// The ``Backlog`` fills it in; a store leaves it nil.
@@ -92,6 +96,7 @@ public struct Job: Sendable, Equatable {
         modelSHA256 = new.modelSHA256
         inputBytes = new.billedBytes
         callback = new.callback
+        alerts = new.alerts
         self.createdAt = createdAt
         deadline = new.deadline.map { createdAt.later(by: $0) }
         parts = new.parts
@@ -101,7 +106,8 @@ public struct Job: Sendable, Equatable {
     package init(
         id: JobID, status: JobStatus, name: String?, client: String, owner: String?, trace: String?, batch: BatchID?,
         priority: Priority, kind: String, subject: JobSubject, model: String, modelSHA256: String?, inputBytes: Int,
-        callback: String?, createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?, finishedAt: WallTime?,
+        callback: String?, alerts: [String], createdAt: WallTime, deadline: WallTime?, startedAt: WallTime?,
+        finishedAt: WallTime?,
         attempt: Int, parts: Int, partsDone: Int, failure: JobFailure?, timings: JobTimings?, outputBytes: Int?,
         revision: Int
     ) {
@@ -119,6 +125,7 @@ public struct Job: Sendable, Equatable {
         self.modelSHA256 = modelSHA256
         self.inputBytes = inputBytes
         self.callback = callback
+        self.alerts = alerts
         self.createdAt = createdAt
         self.deadline = deadline
         self.startedAt = startedAt
@@ -203,11 +210,14 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public let reason: String
     /// A sentence for people.
     public let detail: String
+    /// Whether the next attempt may well come to something: then it is the job's end after the last one alone.
+    public let isPassing: Bool
 
     /// A failure that programs know as `reason` and people as `detail`.
-    public init(reason: String, detail: String) {
+    public init(reason: String, detail: String, isPassing: Bool = false) {
         self.reason = reason
         self.detail = detail
+        self.isPassing = isPassing
     }
 
     /// What was wrong, in a sentence.
@@ -229,6 +239,13 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
         JobFailure(
             reason: "out-of-attempts",
             detail: "The job was begun \(attempts) times and its worker was lost each time.")
+    }
+
+    /// The failure of a job that came to no end as often as it may be tried, the last time for a reason that is no fault of its own.
+    package static func outOfAttempts(_ attempts: Int, because reason: String) -> JobFailure {
+        JobFailure(
+            reason: "out-of-attempts",
+            detail: "The job was begun \(attempts) times and came to no end; the last time: \(reason)")
     }
 }
 

@@ -40,12 +40,26 @@ public struct ServedModels: Sendable, Equatable {
 
     /// The names by their SHA-256; nil for every model.
     private let names: [ByteText: String]?
+    /// The kinds of jobs that nobody here can do, whatever their model: they wait as those of a model that is not served.
+    private var kinds: Set<ByteText> = []
 
     private init(names: [ByteText: String]?) { self.names = names }
 
     /// The models with these names, by their SHA-256 in hexadecimal.
     public init(_ names: [String: String]) {
         self.names = Dictionary(uniqueKeysWithValues: names.map { (ByteText($0.key), $0.value) })
+    }
+
+    /// The same, without jobs of a kind.
+    public func without(kind: String) -> ServedModels {
+        var served = self
+        served.kinds.insert(ByteText(kind))
+        return served
+    }
+
+    /// Whether a job may be claimed.
+    package func serves(_ job: Job) -> Bool {
+        (kinds.isEmpty || !kinds.contains(ByteText(job.kind))) && serves(job.modelID)
     }
 
     /// Whether the jobs of a model may be claimed. One of unknown digest is never among those that are known.
@@ -69,6 +83,12 @@ public struct ServedModels: Sendable, Equatable {
             .sorted { ($0.name, $0.sha256 ?? "") < ($1.name, $1.sha256 ?? "") }
     }
 
+    /// Whether each model is.
+    package var isEvery: Bool { names == nil }
+
+    /// The kinds that nobody here can do.
+    package var missingKinds: [String] { kinds.map(\.text).sorted() }
+
     /// All of them for a sentence, with their digests.
     var inFull: String { all.isEmpty ? "no model" : all.map(\.inFull).joined(separator: ", ") }
 }
@@ -90,11 +110,14 @@ public struct WaitingJobs: Sendable, Equatable {
     public let model: ModelID
     /// How many.
     public let jobs: Int
+    /// What kind they are of, where it is this that nobody can do; nil where their model is not served.
+    public let kind: String?
 
     /// So many jobs of a model.
-    package init(model: ModelID, jobs: Int) {
+    package init(model: ModelID, jobs: Int, kind: String? = nil) {
         self.model = model
         self.jobs = jobs
+        self.kind = kind
     }
 }
 

@@ -21,7 +21,7 @@ public struct Submission: Sendable {
     /// What a job that answers for this submission has: one job alone can be answered for, and not where somebody is to be
     /// told of its end.
     package var reuseKey: String? {
-        guard !isBatch, jobs.count == 1, jobs[0].callback == nil else { return nil }
+        guard !isBatch, jobs.count == 1, jobs[0].callback == nil, jobs[0].alerts.isEmpty else { return nil }
         return jobs[0].ownReuseKey
     }
 
@@ -130,6 +130,8 @@ public struct NewJob: Sendable {
     public var parts: Int
     /// Which of how many jobs it is that have its input.
     fileprivate var share = (number: 0, of: 1)
+    /// Bytes that came with it and are kept elsewhere than in the queue: they count in the quotas of accounts alone.
+    public var bytesElsewhere = 0
     /// How much it is, in what the quotas of accounts count beside jobs and bytes.
     public var units = 0
     /// How many bytes its output may take; the store keeps so much room for it.
@@ -138,6 +140,8 @@ public struct NewJob: Sendable {
     public var deadline: Duration?
     /// Where to say that it has ended.
     public var callback: String?
+    /// The server's own places that are told what is found in it, by their names, which have no commas.
+    public var alerts: [String] = []
     /// What all jobs with the same output have in common. With it, a job of the same owner that has succeeded answers for this
     /// one.
     public var reuseKey: String?

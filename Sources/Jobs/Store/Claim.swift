@@ -23,32 +23,57 @@ public struct ClaimLimit: Sendable, Equatable {
     public var least: Int
     /// How many of them may be long ones, whose parts do not count beside those of the others.
     public var long: Int
+    /// How many of them may be long, or of kinds that one worker does most of; the parts of these do not count either.
+    public var serial: Int
 
     /// Up to so many jobs, and beyond `least` of them only as long as their parts are few enough.
-    public init(jobs: Int, parts: Int = .max, least: Int = 0, long: Int = .max) {
+    public init(jobs: Int, parts: Int = .max, least: Int = 0, long: Int = .max, serial: Int = .max) {
         self.jobs = jobs
         self.parts = parts
         self.least = least
         self.long = long
+        self.serial = serial
     }
 
     /// Whether a job of so many parts is a long one, which nobody shall have to wait for: it takes a minute or more.
     package static func isLong(parts: Int) -> Bool { parts >= 2_000 }
 
     /// Whether a job of so many parts may be claimed too.
-    package func admits(parts: Int) -> Bool {
-        jobs > 0 && (Self.isLong(parts: parts) ? long > 0 : least > 0 || parts <= self.parts)
+    package func admits(parts: Int, in lane: Lane) -> Bool {
+        guard jobs > 0 else { return false }
+        return switch lane {
+        case .long: long > 0
+        case .serial: serial > 0
+        case .short: least > 0 || parts <= self.parts
+        }
     }
 
     /// Counts in a job that was claimed.
-    package mutating func count(parts: Int) {
+    package mutating func count(parts: Int, in lane: Lane) {
         jobs -= 1
-        if Self.isLong(parts: parts) {
+        switch lane {
+        case .long:
             long -= 1
-            return
+            serial -= 1
+        case .serial: serial -= 1
+        case .short:
+            least -= 1
+            self.parts = max(self.parts - parts, 0)
         }
-        least -= 1
-        self.parts = max(self.parts - parts, 0)
+    }
+
+    /// Those who wait with each other, and not for others.
+    package enum Lane: Sendable, CaseIterable {
+        /// What takes a minute or more.
+        case long
+        /// What one worker does most of, and is said to take less: nobody knows before it is done.
+        case serial
+        /// All else.
+        case short
+
+        package init(parts: Int, isSerial: Bool) {
+            self = ClaimLimit.isLong(parts: parts) ? .long : isSerial ? .serial : .short
+        }
     }
 }
 
@@ -89,8 +114,13 @@ public final class ClaimedJob: Sendable {
     public let model: ModelID
     /// Into how many parts it is cut.
     public let parts: Int
+    /// Whom it waited with.
+    let lane: ClaimLimit.Lane
     /// What it was billed for of its input when it was claimed.
     let billedBytes: Int
+    /// Whether it ran when a process ended, which it may have ended: it is worked on alone, until it has ended or, where it is
+    /// long, has gone on.
+    public let isSuspect: Bool
     /// When it is too late to begin with it.
     public let overdueAt: MonotonicTime?
     /// How long it was in the store when it was claimed.
@@ -113,7 +143,9 @@ public final class ClaimedJob: Sendable {
         trace = record.job.trace
         model = record.job.modelID
         parts = record.job.parts
+        lane = record.lane
         billedBytes = record.job.inputBytes
+        isSuspect = record.isSuspect
         overdueAt = record.overdueAt
         waited = now - record.insertedAt
     }
@@ -148,6 +180,9 @@ public enum Release: Sendable, Equatable {
     case unspent
     /// The worker was lost; the attempt counts, and after the last one the job has failed.
     case lost
+    /// What worked on it could not go on, for a reason that may be none the next time: the attempt counts, and after the last one the
+    /// job has failed for it.
+    case interrupted(String)
 }
 
 /// What came of cancelling a job; each case carries the job as it is now.

@@ -21,6 +21,8 @@ struct JobRegistry: Sendable {
     private var succeeded: [ByteText: JobID] = [:]
     private var names: [JobID: Names] = [:]
     var callbacks = CallbackTable()
+    var alerts = AlertTable()
+    var remarks = RemarkShelf()
 
     init() {}
 
@@ -59,11 +61,14 @@ struct JobRegistry: Sendable {
         let job = record.job
         if job.status == .succeeded, let key = names[job.id]?.reuseKey { succeeded[key] = job.id }
         if let url = job.callback { callbacks.add(job.id, url: url, now: now) }
+        for place in job.alerts { alerts.end(job.id, place, now: now) }
     }
 
     /// Forgets a job's names.
     mutating func forget(_ id: JobID) {
         callbacks.remove(id)
+        alerts.remove(id)
+        remarks.remove(id)
         guard let names = names.removeValue(forKey: id) else { return }
         if let key = names.reuseKey, succeeded[key] == id { succeeded[key] = nil }
         if let batch = names.batch { forget(id, of: batch) }

@@ -12,7 +12,7 @@ import Platform
 /// - A job runs at least once and has exactly one outcome.
 ///
 /// A store may be shared by processes: nothing here is synchronous, and time limits go by the store's own clock.
-public protocol JobStore: Sendable {
+public protocol JobStore: AlertBooks, Sendable {
     /// What the store is, for health checks and logs.
     var summary: String { get }
 
@@ -51,6 +51,11 @@ public protocol JobStore: Sendable {
 
     /// What an account has handed in on its last day; nil where nothing is known of it.
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage?
+
+    /// Counts units that a job turned out to have beside those that it was handed in with on a day, or fewer.
+    ///
+    /// - Returns: the bound that they would be beyond, up to which they are counted
+    func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess?
 
     /// Whose a job is that is damaged, as far as that can be read.
     func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String?
@@ -125,6 +130,18 @@ public protocol JobStore: Sendable {
     ///   - fetching: from now on it counts as fetched, and may be given up when room is needed
     /// - Throws: `damaged` where it is not what was stored
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput?
+
+    /// What a job is about: while it has not ended, and for as long after that as inputs are kept; nil where it is not stored.
+    ///
+    /// - Throws: `damaged` where it is not what was stored
+    func input(of job: Job) async throws(JobStoreError) -> JobBody?
+
+    /// What was put beside the job; nil where nothing was, or there is no such job.
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks?
+
+    /// Puts bytes beside a job that has ended, in the place of those of this revision; 0 stands for none. They go with the
+    /// job. Throws `full` where there is no room for them.
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome
 
     /// Counts an output that was read without ``output(_:fetching:)``'s `fetching` as fetched.
     func noteFetched(_ id: JobID) async
@@ -235,6 +252,9 @@ extension JobStore {
     /// Nobody needs them.
     public var models: (any ModelKeeper)? { nil }
 
+    /// Nobody keeps it.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? { nil }
+
     /// It has no disk.
     public var room: StoreRoom? { nil }
 
@@ -287,89 +307,6 @@ public protocol WorkLog: Sendable {
 
     /// The worker has nothing to do.
     func end(worker: Int)
-}
-
-/// Which jobs a listing has.
-public struct JobFilter: Sendable, Equatable {
-    /// Those of this status.
-    public var status: JobStatus?
-    /// Those of this batch.
-    public var batch: BatchID?
-    /// Those of this client.
-    public var client: String?
-    /// Those of this owner.
-    public var owner: String?
-    /// Those that were accepted for a model of this name.
-    public var model: String?
-    /// Those that were accepted for a model whose SHA-256 begins so, in small letters.
-    public var modelDigits: String?
-    /// Those made at this time or later.
-    public var from: WallTime?
-    /// Those made before this time.
-    public var until: WallTime?
-
-    /// All jobs, or those of one status.
-    public init(status: JobStatus? = nil) {
-        self.status = status
-    }
-
-    /// Whether the job is one of them.
-    package func admits(_ job: Job) -> Bool {
-        if let status, job.status != status { return false }
-        if let batch, job.batch != batch { return false }
-        if let client, !job.client.hasBytes(of: client) { return false }
-        if let owner, job.owner?.hasBytes(of: owner) != true { return false }
-        if let model, !job.model.hasBytes(of: model) { return false }
-        if let modelDigits, job.modelSHA256?.begins(with: modelDigits) != true { return false }
-        if let from, job.createdAt < from { return false }
-        if let until, job.createdAt >= until { return false }
-        return true
-    }
-}
-
-/// How many jobs a store holds, and how much.
-public struct JobCounts: Sendable, Equatable {
-    /// Jobs waiting for a worker, or for their model.
-    public var queued = 0
-    /// Jobs that a worker holds.
-    public var running = 0
-    /// Jobs that ended well and are still kept.
-    public var succeeded = 0
-    /// Jobs that failed and are still kept.
-    public var failed = 0
-    /// Jobs that were cancelled and are still kept.
-    public var cancelled = 0
-    /// The bytes of the queued jobs' inputs.
-    public var queuedBytes = 0
-    /// The parts of the queued jobs.
-    public var queuedParts = 0
-    /// The bytes that ended jobs take.
-    public var endedBytes = 0
-    /// What each client has queued that can be claimed.
-    public var queuedByClient: [ByteText: Load] = [:]
-
-    /// Queued jobs, and what they take.
-    public struct Load: Sendable, Equatable {
-        /// How many.
-        public var jobs = 0
-        /// The bytes of their inputs.
-        public var bytes = 0
-        /// Their parts.
-        public var parts = 0
-
-        /// Counts in a job.
-        mutating func add(bytes: Int, parts: Int) {
-            jobs += 1
-            self.bytes += bytes
-            self.parts += parts
-        }
-    }
-
-    /// Nothing yet.
-    public init() {}
-
-    /// All jobs there are.
-    public var total: Int { queued + running + succeeded + failed + cancelled }
 }
 
 /// Why a store did not do what it was asked to.

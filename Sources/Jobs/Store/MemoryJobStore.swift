@@ -15,6 +15,8 @@ public final class MemoryJobStore: JobStore {
         public var attempts: Int
         /// How long a claim lasts that nobody renews.
         public var lease = JobTable.usualLease
+        /// The kinds of jobs that one worker does most of.
+        public var serialKinds: [String] = []
 
         /// Results are kept for an hour, in at most 256 MiB; a job is tried three times; a claim lasts a minute.
         public init(resultTTL: Duration = .seconds(3_600), resultBudgetBytes: Int = 256 << 20, attempts: Int = 3) {
@@ -39,6 +41,8 @@ public final class MemoryJobStore: JobStore {
 
     /// How long a claim lasts that nobody renews.
     public let lease: Duration
+    /// How many bytes may be put beside jobs.
+    let remarkBudgetBytes: Int
     private let clock: any JobClock
     private let state: Mutex<State>
 
@@ -54,11 +58,13 @@ public final class MemoryJobStore: JobStore {
         random: any RandomNumberGenerator & Sendable = SystemRandom()
     ) {
         self.clock = clock
-        let table = JobTable(
-            settings: .init(
-                resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes,
-                attempts: settings.attempts, lease: settings.lease))
+        var own = JobTable.Settings(
+            resultTTL: settings.resultTTL, resultBudgetBytes: settings.resultBudgetBytes, attempts: settings.attempts,
+            lease: settings.lease)
+        own.serialKinds = settings.serialKinds
+        let table = JobTable(settings: own)
         lease = settings.lease
+        remarkBudgetBytes = settings.resultBudgetBytes / 8
         state = Mutex(State(table: table, random: random))
     }
 
@@ -84,6 +90,18 @@ public final class MemoryJobStore: JobStore {
     /// What an account has handed in since the process began.
     public func usage(of account: String) async throws(JobStoreError) -> DailyUsage? {
         step { state, _, _ in state.usage[ByteText(account)] }
+    }
+
+    /// Counts units that a job turned out to have.
+    public func settle(
+        _ units: Int, of account: Account, since day: Int64
+    ) async throws(JobStoreError) -> QuotaExcess? {
+        step { state, wall, _ in
+            let name = ByteText(account.name)
+            let (usage, excess) = account.settled(state.usage[name], units: units, since: day, at: wall)
+            state.usage[name] = usage
+            return excess
+        }
     }
 
     /// How many jobs wait for which model.
@@ -177,6 +195,11 @@ public final class MemoryJobStore: JobStore {
         }
     }
 
+    /// What a job is about that has not ended.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? {
+        step { state, _, _ in state.table.records[job.id]?.input }
+    }
+
     /// The output may be given up from now on.
     public func noteFetched(_ id: JobID) async {
         step { state, _, _ in
@@ -217,6 +240,35 @@ public final class MemoryJobStore: JobStore {
         step { state, _, now in state.registry.callbacks.settle(job, verdict, now: now) }
     }
 
+    /// Notes that a place has to be told of.
+    public func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
+        step { state, _, now in
+            state.registry.alerts.take(for: place, limit: limit, now: now).compactMap { id, tries, endedAt in
+                state.table.job(id).map { AlertNote(job: $0, place: place, tries: tries, age: now - endedAt) }
+            }
+        }
+    }
+
+    /// What came of a note.
+    public func settleAlert(
+        of job: JobID, for place: String, _ verdict: CallbackVerdict
+    ) async throws(JobStoreError) {
+        step { state, _, now in state.registry.alerts.settle(job, place, verdict, now: now) }
+    }
+
+    /// How far a place was told.
+    public func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]? {
+        state.withLock { $0.registry.alerts.mark(of: job, place) }
+    }
+
+    /// Keeps how far a place was told.
+    public func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError) {
+        step { state, _, _ in
+            let isLive = state.table.job(job).map { !$0.status.isEnded } ?? false
+            state.registry.alerts.setMark(mark, of: job, place, isLive: isLive)
+        }
+    }
+
     /// Whether there is room for the result of one more small job.
     public func checkWritable() async throws(JobStoreError) {
         let result = step { state, _, _ in Result { () throws(JobStoreError) in try state.table.checkRoom(forBytes: 1) }
@@ -235,6 +287,9 @@ public final class MemoryJobStore: JobStore {
     /// How many callbacks are on their way or wait for it.
     public var waitingCallbacks: Int? { state.withLock { $0.registry.callbacks.count } }
 
+    /// How many notes wait to be told to places.
+    public var waitingAlerts: Int? { state.withLock { $0.registry.alerts.count } }
+
     /// Removes what has expired; other calls do so too.
     public func expire() async throws(JobStoreError) -> Expired {
         let (now, wall) = (clock.now, clock.wall)
@@ -252,7 +307,7 @@ public final class MemoryJobStore: JobStore {
     }
 
     /// One step of the table at the time it is now. What has expired is gone before.
-    private func step<Value: Sendable>(
+    func step<Value: Sendable>(
         _ body: (inout State, WallTime, MonotonicTime) -> Value
     ) -> Value {
         state.withLock { state in
@@ -335,7 +390,7 @@ extension MemoryJobStore.State {
         let late = table.endOverdue(wall: wall, now: now)
         if !late.isEmpty { overdue += late.map { ended($0, now: now) } }
         for id in table.expired(now: now) {
-            let isAwaited = registry.callbacks.contains(id)
+            let isAwaited = registry.callbacks.contains(id) || registry.alerts.contains(id)
             if isAwaited, let endedAt = table.records[id]?.endedAt, now - endedAt < CallbackNote.longest { continue }
             if forget(id) { expired += 1 }
         }

@@ -31,6 +31,8 @@ public struct QueueCensus: Sendable, Equatable {
     public var lines: [Line] = []
     /// How many jobs of each status there are; ended ones are those that are still kept.
     public var jobs: [JobStatus: Int] = [:]
+    /// How many of the queued jobs ran when a process ended, and are to be tried.
+    public var suspects = 0
 
     /// Nothing.
     public init() {}
@@ -108,6 +110,7 @@ extension JobTable {
         var census = QueueCensus()
         census.lines = books.census(now: now)
         for status in JobStatus.allCases { census.jobs[status] = counts(status) }
+        census.suspects = suspects
         return census
     }
 }

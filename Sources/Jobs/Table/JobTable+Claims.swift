@@ -6,51 +6,61 @@ extension JobTable {
         firstToClaim(within: limit) != nil
     }
 
-    /// The job that a claim within a limit would have; nil where it would have none. Long ones go first where there is room for
-    /// them, which is theirs alone.
-    package func firstToClaim(within limit: ClaimLimit = ClaimLimit(jobs: 1)) -> JobID? {
-        guard !isAlone else { return nil }
-        // What is at work beside a suspect comes to its end first.
-        if limit.long > 0, let id = ready.long.first, let record = records[id] {
-            guard !record.isSuspect || runningCount == 0 else { return nil }
-            if limit.admits(parts: record.job.parts) { return id }
+    /// The job that a claim within a limit would have; nil where it would have none. Those that have room of their own go first.
+    package func firstToClaim(within limit: ClaimLimit = ClaimLimit(jobs: 1)) -> JobID? { next(within: limit)?.id }
+
+    private func next(within limit: ClaimLimit) -> (id: JobID, line: JobLanes.Line)? {
+        guard tried.isEmpty else { return nil }
+        func first(_ lane: ClaimLimit.Lane, isSuspect: Bool = false) -> (id: JobID, line: JobLanes.Line)? {
+            let line = JobLanes.Line(lane, isSuspect: isSuspect)
+            guard let id = ready.first(line), let parts = records[id]?.job.parts, limit.admits(parts: parts, in: lane)
+            else { return nil }
+            return (id, line)
         }
-        guard let id = ready.short.first, let record = records[id], !record.isSuspect || runningCount == 0,
-            limit.admits(parts: record.job.parts)
-        else { return nil }
-        return id
+        if ready.suspects > 0 {
+            if let suspect = first(.short, isSuspect: true) { return suspect }
+            // Beside one that has gone on and may yet end the process no other is tried, or they would end as one.
+            if goneOn.isEmpty, let suspect = first(.serial, isSuspect: true) ?? first(.long, isSuspect: true) {
+                return suspect
+            }
+        }
+        if let apart = first(.long) ?? first(.serial) { return apart }
+        // A suspect that there is no room for is next.
+        guard ready.first(JobLanes.Line(.short, isSuspect: true)) == nil else { return nil }
+        return first(.short)
     }
 
     /// The work that a client has had in a lane.
     package struct LineTag: Sendable {
-        let isLong: Bool
+        let lane: ClaimLimit.Lane
         let client: String
         let tag: Int
 
         /// So much of a client's.
-        package init(isLong: Bool, client: String, tag: Int) {
-            self.isLong = isLong
+        package init(_ lane: ClaimLimit.Lane, client: String, tag: Int) {
+            self.lane = lane
             self.client = client
             self.tag = tag
         }
     }
 
     /// Goes on with the work that clients have had elsewhere, for a table that tells of jobs which are claimed there.
-    package mutating func restore(_ tags: [LineTag], served: (short: Int, long: Int)) {
+    package mutating func restore(_ tags: [LineTag], served: [ClaimLimit.Lane: Int]) {
         ready.restore(tags, served: served)
     }
 
     /// Takes the next job out of the queue for the holder of a new token.
     ///
-    /// A job that was running when the process ended may be what ended it, so it runs with no other beside it: what it
-    /// takes with it a second time is nobody else's attempt.
+    /// A job that was running when the process ended may be what ended it, so it is tried alone: its holder works on no other
+    /// until it has ended or, where it is long, has gone on. So what it takes with it a second time is nobody else's attempt,
+    /// and those that are in hand meanwhile, which need not come to their ends first, have not lost one.
     package mutating func claim(
         secret: UInt64, wall: WallTime, now: MonotonicTime, within limit: inout ClaimLimit
     ) -> JobRecord? {
-        guard let first = firstToClaim(within: limit), let parts = records[first]?.job.parts,
-            let id = ready.popFirst(isLong: ClaimLimit.isLong(parts: parts)), var waiting = records[id]
-        else { return nil }
-        limit.count(parts: parts)
+        guard let line = next(within: limit)?.line, let id = ready.popFirst(line), var waiting = records[id] else {
+            return nil
+        }
+        limit.count(parts: waiting.job.parts, in: line.lane)
         noteUnqueued(&waiting)
         var record = moved(waiting, to: .running)
         record.job.attempt += 1
@@ -72,7 +82,7 @@ extension JobTable {
             record.job.partsDone = done
             record.job.revision += 1
             // It would hold all others up for as long as it takes.
-            if ClaimLimit.isLong(parts: record.job.parts) { record.isSuspect = false }
+            if record.isSuspect, record.lane != .short { record.hasGoneOn = true }
             store(record)
         }
         return record.isCancelRequested ? .cancelRequested : .held
@@ -86,12 +96,16 @@ extension JobTable {
         if record.isCancelRequested {
             return end(record, with: .cancelled, timings: nil, wall: wall, now: now)
         }
-        if release == .lost, record.job.attempt >= settings.attempts {
-            let failure = JobFailure.outOfAttempts(record.job.attempt)
+        if release != .unspent, record.job.attempt >= settings.attempts {
+            var failure = JobFailure.outOfAttempts(record.job.attempt)
+            if case .interrupted(let reason) = release {
+                failure = .outOfAttempts(record.job.attempt, because: reason)
+            }
             return end(record, with: .failed(failure), timings: nil, wall: wall, now: now)
         }
         record = moved(record, to: .queued)
         if release == .unspent { record.job.attempt -= 1 }
+        record.hasGoneOn = false
         record.job.startedAt = nil
         record.job.partsDone = 0
         record.holder = nil
@@ -121,14 +135,6 @@ extension JobTable {
     func held(by token: ClaimToken) -> JobRecord? {
         guard let record = records[token.job], record.job.status == .running, record.holder == token else { return nil }
         return record
-    }
-
-    private var runningCount: Int { idsByStatus[.running]?.count ?? 0 }
-
-    /// Whether a suspect is running.
-    private var isAlone: Bool {
-        guard runningCount == 1, let id = idsByStatus[.running]?.first else { return false }
-        return records[id]?.isSuspect == true
     }
 }
 

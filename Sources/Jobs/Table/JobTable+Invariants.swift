@@ -23,16 +23,18 @@ extension JobTable {
     #if DEBUG
         private func checkQueue() {
             let all = records.values.filter { $0.job.status == .queued }
-            let queued = all.filter { served.models.serves($0.job.modelID) }
-            let others = all.filter { !served.models.serves($0.job.modelID) }
+            let queued = all.filter { served.models.serves($0.job) }
+            let others = all.filter { !served.models.serves($0.job) }
             precondition(
                 waiting == Dictionary(grouping: others, by: \.job.modelID).mapValues { Set($0.map(\.job.id)) },
                 "jobs of models that are not served wait beside the queue")
             precondition(waitingParts == others.reduce(0) { $0 + $1.job.parts })
-            precondition(ready.order.sorted() == queued.map(\.job.id).sorted(), "the queue has the jobs to claim")
-            for lane in [ready.short, ready.long] {
-                precondition(lane.order.first == lane.first, "the first in the order is the next to be claimed")
+            let order = ready.queues.flatMap(\.order)
+            precondition(order.sorted() == queued.map(\.job.id).sorted(), "the queue has the jobs to claim")
+            for queue in ready.queues {
+                precondition(queue.order.first == queue.first, "the first in the order is the next to be claimed")
             }
+            precondition(ready.suspects == queued.count(where: \.isSuspect), "suspects have queues of their own")
             precondition(ready.count == queued.count)
             precondition(ready.parts == queued.reduce(0) { $0 + $1.job.parts })
             precondition(queuedBytes == all.reduce(0) { $0 + $1.job.inputBytes })
@@ -48,6 +50,9 @@ extension JobTable {
         }
 
         private func checkRecords() {
+            let suspects = records.values.filter { $0.job.status == .running && $0.isSuspect }
+            precondition(tried == Set(suspects.filter { !$0.hasGoneOn }.map(\.job.id)), "suspects are tried")
+            precondition(goneOn == Set(suspects.filter(\.hasGoneOn).map(\.job.id)), "or have gone on")
             for record in records.values {
                 let status = record.job.status
                 precondition((record.holder != nil) == (status == .running), "a running job has one holder")

@@ -5,6 +5,9 @@ extension JobTable {
     /// How many jobs a claim could have, one after another.
     package var claimable: Int { ready.count }
 
+    /// How many of them ran when a process ended, and are to be tried.
+    package var suspects: Int { ready.suspects }
+
     /// From now on jobs of these models alone can be claimed. It costs a look at each queued job.
     package mutating func serve(_ served: Served) -> ServedChange {
         var change = ServedChange()
@@ -21,10 +24,10 @@ extension JobTable {
 
     private mutating func move(_ id: JobID, servedBefore before: ServedModels, _ change: inout ServedChange) {
         guard var record = records[id] else { return }
-        let wasServed = before.serves(record.job.modelID)
-        if wasServed { ready.remove(entry(record), of: record.job.client) } else { unwait(record) }
+        let wasServed = before.serves(record.job)
+        if wasServed { ready.remove(record) } else { unwait(record) }
         record = adopted(record)
-        let isServed = served.models.serves(record.job.modelID)
+        let isServed = served.models.serves(record.job)
         line(up: record)
         let load = (bytes: record.job.inputBytes, parts: record.job.parts)
         if isServed, !wasServed {
@@ -50,13 +53,21 @@ extension JobTable {
         return true
     }
 
-    /// Whether a job is queued and its model is not served.
-    func isMissingModel(_ job: Job) -> Bool { job.status == .queued && !served.models.serves(job.modelID) }
+    /// Whether a job is queued, and its model is not served or nobody can do its kind.
+    func isMissingModel(_ job: Job) -> Bool { job.status == .queued && !served.models.serves(job) }
 
     /// The jobs that wait for a model, by model.
     package var waitingJobs: [WaitingJobs] {
-        waiting.map { WaitingJobs(model: $0.key, jobs: $0.value.count) }
-            .sorted { ($0.model.name, $0.model.sha256 ?? "") < ($1.model.name, $1.model.sha256 ?? "") }
+        waiting.flatMap { model, jobs -> [WaitingJobs] in
+            guard served.models.serves(model) else { return [WaitingJobs(model: model, jobs: jobs.count)] }
+            let kinds = Dictionary(grouping: jobs) { ByteText(records[$0]?.job.kind ?? "") }
+            return kinds.map { WaitingJobs(model: model, jobs: $0.value.count, kind: $0.key.text) }
+        }
+        .sorted {
+            ($0.model.name, $0.model.sha256 ?? "", $0.kind ?? "") < (
+                $1.model.name, $1.model.sha256 ?? "", $1.kind ?? ""
+            )
+        }
     }
 
     /// The jobs that have not ended, by model.
@@ -65,8 +76,8 @@ extension JobTable {
     /// Puts a queued job where it is claimed from, or where it waits.
     mutating func line(up record: JobRecord) {
         let model = record.job.modelID
-        if served.models.serves(model) {
-            ready.insert(entry(record), of: record.job.client)
+        if served.models.serves(record.job) {
+            ready.insert(record)
         } else {
             waiting[model, default: []].insert(record.job.id)
             waitingParts += record.job.parts
@@ -82,13 +93,15 @@ extension JobTable {
     }
 
     /// Whether jobs are to fail because their model is not served.
-    var hasUnwanted: Bool { served.missing == .fail && !waiting.isEmpty }
+    var hasUnwanted: Bool { served.missing == .fail && !unwanted.isEmpty }
+
+    private var unwanted: [JobID] { waiting.filter { !served.models.serves($0.key) }.values.flatMap(Array.init) }
 
     /// Ends the jobs whose model is not served, where that is asked for.
     mutating func endUnwanted(wall: WallTime, now: MonotonicTime) -> [JobRecord] {
         guard hasUnwanted else { return [] }
         var ended: [JobRecord] = []
-        for id in waiting.values.flatMap(Array.init).sorted() {
+        for id in unwanted.sorted() {
             guard var record = records[id] else { continue }
             let failure = JobFailure.otherModel(than: record.job.modelID, served: served.models)
             unqueue(&record)

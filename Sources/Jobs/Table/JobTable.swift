@@ -18,6 +18,8 @@ package struct JobTable: Sendable {
         package var headStart = Duration.seconds(300)
         /// How long a claim lasts that nobody renews.
         package var lease: Duration
+        /// The kinds of jobs that one worker does most of.
+        package var serialKinds: [String] = []
 
         package init(
             resultTTL: Duration, resultBudgetBytes: Int, attempts: Int, lease: Duration = JobTable.usualLease
@@ -47,6 +49,10 @@ package struct JobTable: Sendable {
     package internal(set) var served: Served
     /// The queued jobs of models that are served, in the order of claiming.
     var ready: JobLanes
+    /// The suspects that are tried: nothing else is claimed until each has ended or gone on.
+    var tried: Set<JobID> = []
+    /// The suspects that have gone on and have not ended.
+    var goneOn: Set<JobID> = []
     /// The queued jobs of models that are not.
     var waiting: [ModelID: Set<JobID>] = [:]
     /// The parts of those.
@@ -103,6 +109,7 @@ package struct JobTable: Sendable {
         assert(!new.job.status.isEnded && records[new.job.id] == nil)
         var record = new
         if record.job.status == .queued { _ = adopt(&record.job) }
+        record.isSerial = settings.serialKinds.contains { $0.hasBytes(of: new.job.kind) }
         let id = record.job.id
         records[id] = record
         open.add(record.job)
@@ -111,6 +118,7 @@ package struct JobTable: Sendable {
         idsByModel[ByteText(record.job.model), default: SortedDeque()].insert(id)
         idsByStatus[record.job.status]?.insert(id)
         promisedBytes += record.promisedBytes
+        if record.isSuspect { sort(suspect: record) }
         switch record.job.status {
         case .queued: queue(record)
         // What it has of its lease is not known: that begins with the next look.
@@ -138,7 +146,17 @@ package struct JobTable: Sendable {
             }
             open.change(before, to: record.job)
         }
+        if record.isSuspect || !tried.isEmpty || !goneOn.isEmpty { sort(suspect: record) }
         records[id] = record
+    }
+
+    /// Notes whether a job is tried, or was and has gone on.
+    private mutating func sort(suspect record: JobRecord) {
+        let id = record.job.id
+        tried.remove(id)
+        goneOn.remove(id)
+        guard record.isSuspect, record.job.status == .running else { return }
+        if record.hasGoneOn { goneOn.insert(id) } else { tried.insert(id) }
     }
 
     /// Removes a job that has ended from all indexes.
@@ -167,7 +185,7 @@ package struct JobTable: Sendable {
 
     /// Takes a job out of the queue, wherever it stands.
     mutating func unqueue(_ record: inout JobRecord) {
-        if isMissingModel(record.job) { unwait(record) } else { ready.remove(entry(record), of: record.job.client) }
+        if isMissingModel(record.job) { unwait(record) } else { ready.remove(record) }
         noteUnqueued(&record)
     }
 
@@ -211,12 +229,6 @@ package struct JobTable: Sendable {
         defer { rebilled = [:] }
         return rebilled
     }
-
-    /// The record's place in the queue.
-    func entry(_ record: JobRecord) -> FairQueue.Entry {
-        ready.entry(
-            record.job.id, parts: record.job.parts, priority: record.job.priority, queuedAt: record.insertedAt)
-    }
 }
 
 /// All that a table knows of one job.
@@ -240,6 +252,10 @@ package struct JobRecord: Sendable {
     package var isCancelRequested = false
     /// Whether the process ended while it was running, so that it may be what ended it.
     package var isSuspect = false
+    /// Whether it is a suspect and has gone on since it was claimed, so that it is no longer tried.
+    var hasGoneOn = false
+    /// Whether one worker does most of it.
+    package var isSerial = false
     /// When it was inserted.
     package let insertedAt: MonotonicTime
     /// When it is too late to begin with it.
@@ -261,6 +277,9 @@ package struct JobRecord: Sendable {
         self.insertedAt = insertedAt
         self.overdueAt = overdueAt
     }
+
+    /// Whom it waits with.
+    package var lane: ClaimLimit.Lane { ClaimLimit.Lane(parts: job.parts, isSerial: isSerial) }
 
     /// The bytes it is billed for once it has ended.
     var endedBytes: Int { JobRecord.ownBytes + (output?.body.count ?? 0) }
@@ -294,9 +313,10 @@ extension JobTable {
         case .queued where isMissingModel(job):
             job.isModelMissing = true
         case .queued:
-            let place = ready.place(of: entry(record), client: job.client)
+            let place = ready.place(of: record)
             job.queuePosition = place.position
-            job.partsAhead = runningParts(before: job, place.partsBefore) + place.partsBefore + job.parts
+            job.partsBefore = place.partsBefore
+            job.partsAhead = runningParts(before: record, place.partsBefore) + place.partsBefore + job.parts
         case .running:
             job.partsAhead = partsBeforeEnd(ofRunning: job)
         case .succeeded, .failed, .cancelled:
@@ -348,24 +368,23 @@ extension JobTable {
     }
 
     /// The running jobs; there are hardly more than workers.
-    private var running: some Sequence<Job> {
-        (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0]?.job }
+    private var running: some Sequence<JobRecord> {
+        (idsByStatus[.running] ?? SortedDeque()).elements.lazy.compactMap { records[$0] }
     }
 
     /// The parts of running jobs that are done before a queued job's end, of which so many of others come before it. Those of
     /// another lane go on beside it: long ones take turns with it, and of short ones nobody knows how many will come.
-    private func runningParts(before job: Job, _ others: Int) -> Int {
-        let isLong = ClaimLimit.isLong(parts: job.parts)
-        return running.reduce(0) { sum, other in
-            let left = other.parts - other.partsDone
-            if ClaimLimit.isLong(parts: other.parts) == isLong { return sum + left }
-            return isLong ? sum : sum + min(left, others + job.parts)
+    private func runningParts(before record: JobRecord, _ others: Int) -> Int {
+        running.reduce(0) { sum, other in
+            let left = other.job.parts - other.job.partsDone
+            if other.lane == record.lane { return sum + left }
+            return record.lane == .long ? sum : sum + min(left, others + record.job.parts)
         }
     }
 
     /// Running jobs take turns, so each other one has done at most as many parts as this one when this one ends.
     private func partsBeforeEnd(ofRunning job: Job) -> Int {
         let own = job.parts - job.partsDone
-        return running.reduce(0) { $0 + min($1.parts - $1.partsDone, own) }
+        return running.reduce(0) { $0 + min($1.job.parts - $1.job.partsDone, own) }
     }
 }

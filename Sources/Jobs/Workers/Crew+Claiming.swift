@@ -1,3 +1,4 @@
+import Logging
 import Platform
 
 /// What comes into the crew's hands, and what it gives up.
@@ -15,25 +16,28 @@ extension Crew {
     /// How much to claim now, nil for nothing. It counts as pending until ``endClaim()``; nobody else claims meanwhile.
     ///
     /// A job for each worker and one to go on with; more only as long as they are short; and beside them, of those that take a
-    /// minute or more, one for each worker but one. The reserve is filled up when half of it is gone: many jobs a claim cost the
-    /// store less.
+    /// minute or more, one for each worker but one; of those that one worker does most of, whatever they are said to take, one for
+    /// each worker and one more. The reserve is filled up when half of it is gone: many jobs a claim cost the store less.
     ///
     /// - Parameter looksAgain: whether who asks is to look again where somebody else claims just now
     func beginClaim(looksAgain: Bool = true) -> ClaimLimit? {
         let (reserve, hasLongJobs) = (reserve, backlog.hasLongJobs.load(ordering: .relaxed))
         return update { state in
-            var (held, parts) = (0, 0)
-            for job in state.jobs.values where !ClaimLimit.isLong(parts: job.claimed.parts) {
+            var (held, parts, long, serial) = (0, 0, 0, 0)
+            for job in state.jobs.values {
+                if job.isLong { long += 1 }
+                if processor.isSerial(kind: job.claimed.kind) { serial += 1 }
+                guard job.claimed.lane == .short else { continue }
                 held += 1
                 parts += job.partsLeft
             }
             // Beside the long ones a worker is left for the others.
-            let long = max(size - 1, 1) - (state.jobs.count - held)
             let limit = ClaimLimit(
                 jobs: size + Self.mostInReserve - held, parts: max(size + reserve - parts, 0), least: size + 1 - held,
-                long: long)
+                long: min(max(size - 1, 1) - long, size + 1 - serial), serial: size + 1 - serial)
             let isHalfGone = limit.parts > reserve / 2 && limit.jobs > Self.mostInReserve / 2
-            guard !state.isDraining, limit.jobs > 0, limit.least > 0 || isHalfGone || hasLongJobs && limit.long > 0
+            guard !state.isDraining, limit.jobs > 0,
+                limit.least > 0 || isHalfGone || hasLongJobs && (limit.long > 0 || limit.serial > 0)
             else { return nil }
             guard !state.isClaiming else {
                 if looksAgain { state.wantsClaim = true }
@@ -60,11 +64,17 @@ extension Crew {
     /// - Returns: those that came too late, because the crew has begun to drain.
     func admit(_ claimed: [ClaimedJob]) -> [ClaimToken] {
         let now = clock.now
+        for job in claimed where job.isSuspect {
+            let end = job.lane != .short ? "it has gone on" : "it has ended"
+            backlog.logger.notice(
+                "a job that ran when the process ended is tried alone: the others wait until \(end)",
+                metadata: ["job": "\(job.id)", "attempt": .stringConvertible(job.attempt)])
+        }
         return update { state in
             if state.isDraining { return claimed.map(\.token) }
             for job in claimed {
                 state.jobs[job.token] = RunningJob(job, at: now)
-                state.schedule.admit(job.token)
+                state.schedule.admit(job.token, alone: job.isSuspect)
             }
             return []
         }

@@ -117,12 +117,15 @@ final class Crew<Processor: JobProcessor>: Sendable {
     /// What the workers are doing.
     var health: PoolHealth {
         let now = clock.now
-        let (desks, alive, jobs, helping) = monitor.withLock { state in
-            (state.desks, state.alive, state.jobs.count, state.helping.count { $0 != nil })
+        let (desks, alive, jobs, helping, alone) = monitor.withLock { state in
+            (
+                state.desks, state.alive, state.jobs.count, state.helping.count { $0 != nil },
+                state.schedule.alone?.job
+            )
         }
         return PoolHealth(
             workers: size, alive: alive, runningJobs: jobs, activities: PoolHealth.activities(at: desks, now: now),
-            helping: helping)
+            helping: helping, alone: alone)
     }
 }
 
@@ -228,6 +231,8 @@ extension Crew {
             state.jobs[token]?.workerTime += time
             state.desks[worker] = nil
             let report = state.takeIn(result, of: token, by: processor, now: now)
+            // Before a job that is tried alone can get a step: what it ends is nobody else's doing.
+            if state.schedule.alone != nil { workLog?.end(worker: worker) }
             if report != nil { state.pending += 1 }
             return (report, step)
         }
@@ -269,7 +274,7 @@ extension Crew.State {
             if isGone, let job = jobs[token], job.outcome == nil {
                 jobs[token] = nil
                 ending.insert(token)
-                return .giveBack(token)
+                return .giveBack(token, nil)
             }
         case .prepared(let known):
             if let count = jobs[token]?.results.count, known.count > count {
@@ -284,6 +289,9 @@ extension Crew.State {
             settle(token, as: .succeeded(output))
             schedule.finished(token)
             isGone = true
+        case .failed(let failure) where failure.isPassing:
+            jobs[token]?.interruption = failure.detail
+            isGone = schedule.failed(token)
         case .failed(let failure):
             settle(token, as: .failed(failure))
             isGone = schedule.failed(token)
@@ -294,11 +302,22 @@ extension Crew.State {
         case .prepared, .partDone:
             if let plan = job.plan, let standing = processor.standing(plan, partsDone: job.partsDone) {
                 jobs[token]?.standing = standing
-                return .progress(token, partsDone: standing.partsDone, standing)
+                return progress(of: job, token, partsDone: standing.partsDone, standing)
             }
-            return job.partsDone < job.results.count ? .progress(token, partsDone: job.partsDone, nil) : nil
+            return job.partsDone < job.results.count ? progress(of: job, token, partsDone: job.partsDone, nil) : nil
         default: return nil
         }
+    }
+
+    /// What is reported of a job that goes on. A long one that was tried alone is so no longer, as the store has it too.
+    private mutating func progress(
+        of job: RunningJob<Processor>, _ token: ClaimToken, partsDone: Int, _ standing: JobStanding?
+    ) -> CrewReport {
+        var trial = Trial.none
+        if job.claimed.isSuspect, partsDone > 0, job.claimed.lane != .short {
+            trial = schedule.goOn(token) ? .over : .past
+        }
+        return .progress(token, partsDone: partsDone, standing, trial)
     }
 
     /// Decides how a job will end; the first to decide is right.
@@ -309,8 +328,11 @@ extension Crew.State {
 
     /// Lets go of a job whose last step is over. One that was given up has no end to report.
     mutating func end(_ token: ClaimToken, now: MonotonicTime) -> CrewReport? {
-        guard let job = jobs.removeValue(forKey: token), let outcome = job.outcome else { return nil }
+        guard let job = jobs.removeValue(forKey: token), job.outcome != nil || job.interruption != nil else {
+            return nil
+        }
         ending.insert(token)
+        guard let outcome = job.outcome else { return .giveBack(token, job.interruption) }
         // What a job that grows has taken says nothing of parts.
         return .end(
             token, outcome, job.timings(now: now), parts: job.standing == nil ? job.partsDone : 0,

@@ -17,6 +17,9 @@ public protocol JobObserver: Sendable {
     /// A job's claim has run out: it is queued again, or has ended.
     func lapsed(_ job: Job)
 
+    /// A job that had ended was removed since somebody asked for that.
+    func forgot(_ job: JobID)
+
     /// So many ended jobs were removed since their time was over.
     func expired(_ jobs: Int)
 }
@@ -30,6 +33,8 @@ extension JobObserver {
     public func ended(_ job: Job, writing: Duration?) {}
     /// Passed over.
     public func lapsed(_ job: Job) {}
+    /// Passed over.
+    public func forgot(_ job: JobID) {}
     /// Passed over.
     public func expired(_ jobs: Int) {}
 }
@@ -61,6 +66,8 @@ public struct JobObservers: JobObserver {
     public func ended(_ job: Job, writing: Duration?) { for one in all { one.ended(job, writing: writing) } }
     /// Tells all of them.
     public func lapsed(_ job: Job) { for one in all { one.lapsed(job) } }
+    /// Tells all of them.
+    public func forgot(_ job: JobID) { for one in all { one.forgot(job) } }
     /// Tells all of them.
     public func expired(_ jobs: Int) { for one in all { one.expired(jobs) } }
 }

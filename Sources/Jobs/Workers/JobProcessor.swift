@@ -25,6 +25,10 @@ public protocol JobParts: Sendable {
 
     /// Whether one worker alone does most of what is to be done of jobs of a kind.
     func isSerial(kind: String) -> Bool
+
+    /// The seconds that one worker takes for a job of such a kind, by what was learned of others, those that run among them; nil
+    /// as long as they can't be told. Called under a lock, so it must not block.
+    func expectedSeconds(of job: Job) -> Double?
 }
 
 /// What is done with a job: planned once, worked on part by part on as many threads as are free, and put together.
@@ -125,12 +129,15 @@ public struct JobStanding: Sendable, Equatable {
     public var secondsLeft: Double?
     /// What else there is to say, in the coding of its kind.
     public var note: [UInt8]
+    /// The parts that it has by what is known now, however many it was handed in with; nil where that is no news.
+    public var parts: Int?
 
     /// A job of which so much is done.
-    public init(partsDone: Int, secondsLeft: Double? = nil, note: [UInt8] = []) {
+    public init(partsDone: Int, secondsLeft: Double? = nil, note: [UInt8] = [], parts: Int? = nil) {
         self.partsDone = partsDone
         self.secondsLeft = secondsLeft
         self.note = note
+        self.parts = parts
     }
 }
 
@@ -148,4 +155,6 @@ extension JobParts {
     public func stop(_ plan: Plan) {}
     /// None is.
     public func isSerial(kind: String) -> Bool { false }
+    /// Nothing is learned.
+    public func expectedSeconds(of job: Job) -> Double? { nil }
 }

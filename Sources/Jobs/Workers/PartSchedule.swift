@@ -10,6 +10,9 @@ import DequeModule
 ///
 /// A job that grows is prepared too, one step at a time, until all of its parts are known: between its parts, which go first.
 ///
+/// A job may be tried alone: no other gets a step until it is gone or has gone on, and it gets its first once all that are under
+/// way are over.
+///
 /// A job that is stopped gets no further step and is gone when none of its steps is under way.
 struct PartSchedule: Sendable {
     /// Something that a worker does in one go.
@@ -52,14 +55,21 @@ struct PartSchedule: Sendable {
     private var jobs: [ClaimToken: Progress] = [:]
     /// The jobs that have a step to give, each once, in the order of their turns.
     private var turns: Deque<ClaimToken> = []
+    /// The jobs that are to be tried alone, one after the other.
+    private var trials: [ClaimToken] = []
 
     /// The jobs that are not gone.
     var count: Int { jobs.count }
 
     /// How many steps could be given now, as far as that matters: none, one or several.
     var supply: Supply {
+        if let alone { return isOtherUnderWay || !turns.contains(alone) ? .none : supply(of: alone) }
         guard let first = turns.first else { return .none }
-        guard turns.count == 1, let progress = jobs[first] else { return .several }
+        return turns.count == 1 ? supply(of: first) : .several
+    }
+
+    private func supply(of token: ClaimToken) -> Supply {
+        guard let progress = jobs[token] else { return .several }
         if case .parts(let next, _, let total) = progress.stage,
             total - next + (progress.growth == .possible ? 1 : 0) > 1
         {
@@ -76,14 +86,33 @@ struct PartSchedule: Sendable {
         }.map(\.key)
     }
 
-    mutating func admit(_ token: ClaimToken) {
+    /// The job that no other gets a step beside.
+    var alone: ClaimToken? { trials.first }
+
+    /// Whether a step is under way that has to be over before the job that is to be alone gets one.
+    private var isOtherUnderWay: Bool {
+        guard let alone else { return false }
+        return jobs.contains { $0.key != alone && $0.value.underWay > 0 }
+    }
+
+    /// - Parameter alone: whether the job is to be tried alone
+    mutating func admit(_ token: ClaimToken, alone: Bool = false) {
         jobs[token] = Progress()
         turns.append(token)
+        if alone { trials.append(token) }
+    }
+
+    /// A job is no longer tried alone. Says whether it was.
+    @discardableResult
+    mutating func goOn(_ token: ClaimToken) -> Bool {
+        guard let place = trials.firstIndex(of: token) else { return false }
+        trials.remove(at: place)
+        return true
     }
 
     /// The step that a free worker shall do now. It must be reported with `completed` or `failed`.
     mutating func next() -> Step? {
-        guard let token = turns.popFirst(), var progress = jobs[token] else { return nil }
+        guard let token = takeTurn(), var progress = jobs[token] else { return nil }
         progress.underWay += 1
         defer { jobs[token] = progress }
         switch progress.stage {
@@ -99,6 +128,12 @@ struct PartSchedule: Sendable {
         case .finishable:
             return .finish(token)
         }
+    }
+
+    private mutating func takeTurn() -> ClaimToken? {
+        guard let alone else { return turns.popFirst() }
+        guard !isOtherUnderWay, let place = turns.firstIndex(of: alone) else { return nil }
+        return turns.remove(at: place)
     }
 
     /// A plan is there, and says how many parts there are. Says whether the job is gone.
@@ -157,6 +192,7 @@ struct PartSchedule: Sendable {
     /// The job has been put together, and is gone.
     mutating func finished(_ token: ClaimToken) {
         jobs[token] = nil
+        goOn(token)
     }
 
     /// A step went wrong, which stops the job. Says whether it is gone.
@@ -176,6 +212,7 @@ struct PartSchedule: Sendable {
     /// A stopped job is gone when nobody works on it.
     private mutating func settle(_ token: ClaimToken, _ progress: Progress) -> Bool {
         jobs[token] = progress.underWay == 0 ? nil : progress
+        if progress.underWay == 0 { goOn(token) }
         return progress.underWay == 0
     }
 }

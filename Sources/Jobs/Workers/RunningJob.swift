@@ -18,11 +18,16 @@ struct RunningJob<Processor: JobProcessor>: Sendable {
     var helpTime = Duration.zero
     /// How it will end, once that is known.
     var outcome: JobOutcome?
+    /// Why it is to be given back, where it came to no end for a reason that may pass.
+    var interruption: String?
 
     init(_ claimed: ClaimedJob, at time: MonotonicTime) {
         self.claimed = claimed
         claimedAt = time
     }
+
+    /// Whether it takes a minute or more, as it was said to or as it turns out.
+    var isLong: Bool { ClaimLimit.isLong(parts: max(claimed.parts, standing?.parts ?? 0)) }
 
     /// What is left of the parts that it was claimed with.
     var partsLeft: Int { max(claimed.parts - (standing?.partsDone ?? partsDone), 0) }
@@ -58,11 +63,22 @@ enum StepResult<Processor: JobProcessor>: Sendable {
     case failed(JobFailure)
 }
 
+/// Whether a job that goes on was tried alone.
+enum Trial: Sendable {
+    /// It was not, or is so still.
+    case none
+    /// It was so until now.
+    case over
+    /// It was so, and has gone on before.
+    case past
+}
+
 /// What the backlog has to hear of after a step.
 enum CrewReport: Sendable {
-    case progress(ClaimToken, partsDone: Int, JobStanding?)
+    case progress(ClaimToken, partsDone: Int, JobStanding?, Trial)
     case end(ClaimToken, JobOutcome, JobTimings?, parts: Int, workerTime: Duration, helpTime: Duration)
-    case giveBack(ClaimToken)
+    /// With what has interrupted it; nil for a job that has lost nothing.
+    case giveBack(ClaimToken, String?)
 }
 
 /// What is done of a job that runs here: some of its parts, in order.

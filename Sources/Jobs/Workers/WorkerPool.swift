@@ -43,7 +43,10 @@ public final class WorkerPool<Processor: JobProcessor>: Sendable {
         serving models: (@Sendable () async -> ServedModels)? = nil, missing: MissingModel = .wait,
         told: @escaping @Sendable () -> Void = {}
     ) throws(WorkerPoolError) {
-        backlog.attach(workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) }) { [self] in
+        backlog.attach(
+            workers: crew.size, isSerial: { [self] in crew.processor.isSerial(kind: $0) },
+            expected: { [self] in crew.processor.expectedSeconds(of: $0) }
+        ) { [self] in
             await renewClaims()
         } stopRunning: { [self] id in
             if let report = crew.cancel(id) { send(report) }
@@ -172,12 +175,15 @@ extension WorkerPool {
     /// Has a task tell the backlog, and rings if a job has left the crew.
     func send(_ report: CrewReport) {
         switch report {
-        case .progress(let token, let partsDone, let standing):
+        case .progress(let token, let partsDone, let standing, let trial):
+            if trial == .over {
+                logger.notice("a job that was tried alone has gone on", metadata: ["job": "\(token.job)"])
+            }
             if let standing { backlog.note(standing, of: token.job) }
             Task {
                 await tell(progress: partsDone, of: token)
-                // Others may have been held back until it went on.
-                if standing != nil { backlog.bell.ring() }
+                // Others were held back until it went on.
+                if trial != .none { backlog.bell.ring() }
                 crew.settlePending()
             }
         case .end(let token, let outcome, let timings, let parts, let workerTime, let helpTime):
@@ -187,10 +193,13 @@ extension WorkerPool {
                 await tell(outcome, of: token, timings: timings)
                 crew.settlePending(token)
             }
-        case .giveBack(let token):
+        case .giveBack(let token, let interruption):
+            if let interruption { logger.warning("job \(token.job) is given back to the queue: \(interruption)") }
+            // Whoever ends this process may have begun with what works for it.
+            let release = crew.isClaiming ? interruption.map { Release.interrupted($0) } ?? .unspent : .unspent
             Task {
                 await insist("job \(token.job) could not be given back") { () throws(JobStoreError) in
-                    try await backlog.release(token, as: .unspent)
+                    try await backlog.release(token, as: release)
                 }
                 backlog.bell.ring()
                 crew.settlePending(token)
@@ -259,6 +268,8 @@ public struct PoolHealth: Sendable, Equatable {
     public let activities: [Activity]
     /// How many help another with its step.
     public let helping: Int
+    /// The job that is worked on alone, since it ran when a process ended.
+    public let alone: JobID?
 
     /// What those who sit at `desks` do.
     static func activities(at desks: [Desk?], now: MonotonicTime) -> [Activity] {

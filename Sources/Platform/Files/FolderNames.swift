@@ -2,7 +2,9 @@
 public enum FolderNames {
     /// Calls `body` with each name in a folder but `.` and `..`, in no order, for as long as it says so.
     ///
-    /// - Parameter body: gets a name, and whether it is UTF-8: one that is not comes repaired, and another file may be called so
+    /// - Parameters:
+    ///   - path: the folder
+    ///   - body: gets a name, and whether it is UTF-8: one that is not comes repaired, and another file may be called so
     /// - Returns: false where the folder can't be read, with the reason in errno
     @discardableResult
     public static func each<E: Error>(

@@ -4,7 +4,8 @@ import CLinux
 /// so much memory and time, no privilege to gain.
 ///
 /// It leads a session and a group of its own, is killed with what is left of that group where it is let go of, and is always
-/// reaped: by a thread that is there for it alone.
+/// reaped: by a thread that is there for it alone. Signals that ask a program to end don't reach it: whoever sends them to all of a
+/// service means this process, which ends it itself.
 public final class Subprocess: Sendable {
     /// What is to be started.
     public struct Command: Sendable {
@@ -41,6 +42,12 @@ public final class Subprocess: Sendable {
         case exited(Int32)
         /// By a signal.
         case killed(Int32)
+
+        /// Whether somebody else has ended it, or the system for want of memory: no fault of its own, and none of its limits.
+        public var isFromOutside: Bool {
+            guard case .killed(let signal) = self else { return false }
+            return [SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM].contains(signal)
+        }
     }
 
     private struct State: Sendable {

@@ -150,6 +150,19 @@ struct Row {
         return id
     }
 
+    /// The elements of an array of texts, none for NULL.
+    func texts(_ column: Int) throws(PostgresError) -> [String] {
+        guard try optionalBytes(column) != nil else { return [] }
+        var texts: [String] = []
+        for bytes in try blobs(column) {
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw .unreadable("column \(column) has what is no text")
+            }
+            texts.append(text)
+        }
+        return texts
+    }
+
     /// The elements of an array of bytea.
     func blobs(_ column: Int) throws(PostgresError) -> [[UInt8]] {
         let bytes = try bytes(column)

@@ -33,7 +33,7 @@ struct JobRow: Sendable {
         "batch", "callback", "created_at", "deadline_at", "started_at", "finished_at", "attempt", "parts_done",
         "failure_reason", "failure_detail", "queued_ns", "scored_ns", "output_bytes", "revision", "inserted", "overdue",
         "ended", "token", "cancel_requested", "owner", "trace", "source", "input_form", "input_floats", "input_plain",
-        "input_stored", "input_sha256", "output_sha256",
+        "input_stored", "input_sha256", "output_sha256", "alerts",
     ]
 
     /// The same of a table.
@@ -63,7 +63,7 @@ struct JobRow: Sendable {
             owner: try row.optionalText(30), trace: try row.optionalText(31),
             batch: try row.optionalID(11).map { BatchID($0) }, priority: priority, kind: try row.text(6),
             subject: JobSubject(try row.bytes(9)), model: try row.text(4), modelSHA256: try row.optionalText(10),
-            inputBytes: try row.count(7), callback: try row.optionalText(12),
+            inputBytes: try row.count(7), callback: try row.optionalText(12), alerts: try row.texts(39),
             createdAt: WallTime(milliseconds: try row.int(13)), deadline: try time(14), startedAt: try time(15),
             finishedAt: try time(16), attempt: try row.count(17), parts: try row.count(8),
             partsDone: try row.count(18), failure: failure, timings: timings,
@@ -83,7 +83,7 @@ struct JobRow: Sendable {
     }
 
     /// The record that whoever claims it gets.
-    func record(at moment: Moment) -> JobRecord {
+    func record(at moment: Moment, serialKinds: [String]) -> JobRecord {
         var record = JobRecord(
             job: job, input: nil, outputEstimate: 0, insertedAt: moment.own(inserted),
             overdueAt: overdue.map(moment.own))
@@ -91,6 +91,7 @@ struct JobRow: Sendable {
             record.holder = ClaimToken(job: job.id, secret: UInt64(bitPattern: token))
         }
         record.isCancelRequested = isCancelRequested
+        record.isSerial = serialKinds.contains { $0.hasBytes(of: job.kind) }
         return record
     }
 }
@@ -102,6 +103,17 @@ enum StatusCode {
     static subscript(status: JobStatus) -> Int { order.firstIndex(of: status) ?? 0 }
 
     static func status(_ code: Int) -> JobStatus? { order.indices.contains(code) ? order[code] : nil }
+}
+
+/// The numbers of the lanes, which stay what they are.
+enum LaneCode {
+    private static let order: [ClaimLimit.Lane] = [.short, .long, .serial]
+
+    static subscript(lane: ClaimLimit.Lane) -> Int { order.firstIndex(of: lane) ?? 0 }
+
+    static func lane(_ code: Int64) -> ClaimLimit.Lane? {
+        Int(exactly: code).flatMap { order.indices.contains($0) ? order[$0] : nil }
+    }
 }
 
 extension ClaimToken {

@@ -24,7 +24,7 @@ struct LiveView: Sendable {
                 "WITH \(StoreTime.table) SELECT now FROM t", time.values),
             Statement(
                 """
-                SELECT id, status, priority, client, model, model_sha256, parts, parts_done, inserted, input_bytes
+                SELECT id, status, priority, client, model, model_sha256, parts, parts_done, inserted, input_bytes, kind
                 FROM jobs WHERE status <= 1
                 """),
             Statement("SELECT lane, client, tag FROM lines"), Statement("SELECT lane, served FROM lanes"),
@@ -43,15 +43,20 @@ struct LiveView: Sendable {
             let row = answers[2][index]
             tags.append(
                 JobTable.LineTag(
-                    isLong: try row.int(0) == 1, client: try row.text(1), tag: Int(clamping: try row.int(2))))
+                    try lane(row), client: try row.text(1), tag: Int(clamping: try row.int(2))))
         }
-        var served: [Bool: Int] = [:]
+        var served: [ClaimLimit.Lane: Int] = [:]
         for index in 0..<answers[3].count {
             let row = answers[3][index]
-            served[try row.int(0) == 1] = Int(clamping: try row.int(1))
+            served[try lane(row)] = Int(clamping: try row.int(1))
         }
-        table.restore(tags, served: (short: served[false] ?? 0, long: served[true] ?? 0))
+        table.restore(tags, served: served)
         return LiveView(table: table, at: MonotonicTime.now, took: .now - began)
+    }
+
+    private static func lane(_ row: Row) throws(PostgresError) -> ClaimLimit.Lane {
+        guard let lane = LaneCode.lane(try row.int(0)) else { throw .unreadable("there is no such lane") }
+        return lane
     }
 
     /// What is needed of a job to say where it stands.
@@ -65,8 +70,8 @@ struct LiveView: Sendable {
         let id = try row.id(0)
         let job = Job(
             id: id, status: status, name: nil, client: try row.text(3), owner: nil, trace: nil, batch: nil,
-            priority: priority, kind: "", subject: nothing, model: try row.text(4),
-            modelSHA256: try row.optionalText(5), inputBytes: try row.count(9), callback: nil,
+            priority: priority, kind: try row.text(10), subject: nothing, model: try row.text(4),
+            modelSHA256: try row.optionalText(5), inputBytes: try row.count(9), callback: nil, alerts: [],
             createdAt: id.madeAt, deadline: nil, startedAt: nil, finishedAt: nil, attempt: status == .running ? 1 : 0,
             parts: try row.count(6), partsDone: try row.count(7), failure: nil, timings: nil, outputBytes: nil,
             revision: 1)
@@ -87,6 +92,7 @@ struct LiveView: Sendable {
         var placed = job
         placed.queuePosition = shown.queuePosition
         placed.partsAhead = shown.partsAhead
+        placed.partsBefore = shown.partsBefore
         placed.isModelMissing = shown.isModelMissing
         return placed
     }
@@ -101,25 +107,32 @@ struct OwnModels: Sendable {
     /// How long a server is there that says nothing.
     let lease: Duration
 
-    var isEvery: Bool { models == .every }
-    private var digests: Value { .texts(models.all.compactMap(\.sha256)) }
+    /// By what nobody is mistaken for a model's digest.
+    private static let minus = "-"
+
+    private var kinds: [String] { models.missingKinds }
+    private var offer: Value { .texts(models.all.compactMap(\.sha256) + kinds.map { Self.minus + $0 }) }
 
     /// What ``isServed(_:every:own:lease:)`` and ``isOwn(_:every:own:)`` take, in their order.
-    var values: [Value] { [.bool(isEvery), digests, .int(lease.wholeNanoseconds)] }
+    var values: [Value] { [.bool(models.isEvery), offer, .int(lease.wholeNanoseconds)] }
 
-    /// Whether this server serves a job's model; a model of unknown digest is served by none.
-    static func isOwn(_ table: String, every: Int, own: Int) -> String {
-        "($\(every)::bool OR coalesce(\(table).model_sha256 = ANY ($\(own)::bytea[]), false))"
+    /// Whether this server can do a job: serves its model, and can do its kind where that is asked too. A model of unknown digest is
+    /// served by none.
+    static func isOwn(_ table: String, every: Int, own: Int, ofKind: Bool = true) -> String {
+        let model = "($\(every)::bool OR coalesce(\(table).model_sha256 = ANY ($\(own)::bytea[]), false))"
+        guard ofKind else { return model }
+        return "(\(model) AND ('\(minus)'::bytea || \(table).kind = ANY ($\(own)::bytea[])) IS NOT TRUE)"
     }
 
-    /// Whether any server does that is there.
-    static func isServed(_ table: String, every: Int, own: Int, lease: Int) -> String {
-        """
-        (\(isOwn(table, every: every, own: own)) OR EXISTS (
-            SELECT 1 FROM servers AS s WHERE s.seen > t.now - $\(lease)::int8
-            AND (s.every OR \(table).model_sha256 = ANY (s.models))
-        ))
-        """
+    /// Whether any server can that is there.
+    static func isServed(_ table: String, every: Int, own: Int, lease: Int, ofKind: Bool = true) -> String {
+        let kind = ofKind ? "AND ('\(minus)'::bytea || \(table).kind = ANY (s.models)) IS NOT TRUE" : ""
+        return """
+            (\(isOwn(table, every: every, own: own, ofKind: ofKind)) OR EXISTS (
+                SELECT 1 FROM servers AS s WHERE s.seen > t.now - $\(lease)::int8
+                AND (s.every OR \(table).model_sha256 = ANY (s.models)) \(kind)
+            ))
+            """
     }
 
     /// What the others serve.
@@ -131,19 +144,26 @@ struct OwnModels: Sendable {
             """, time.values + [.blob(server), .int(lease.wholeNanoseconds)])
     }
 
-    /// What this one and the others serve.
+    /// What this one and the others serve. A kind is missing where each of them misses it.
     func models(with others: Rows) throws(PostgresError) -> ServedModels {
-        if isEvery { return .every }
+        var isEvery = models.isEvery
         var names: [String: String] = [:]
+        var missing = Set(kinds.map { ByteText($0) })
         for index in 0..<others.count {
             let row = others[index]
-            if try row.bool(0) { return .every }
-            for (digest, name) in zip(try row.blobs(1), try row.blobs(2)) {
-                names[String(decoding: digest, as: UTF8.self)] = String(decoding: name, as: UTF8.self)
+            if try row.bool(0) { isEvery = true }
+            var theirs: Set<ByteText> = []
+            for (digest, name) in zip(try row.texts(1), try row.texts(2)) {
+                if let kind = digest.rest(after: Self.minus) {
+                    theirs.insert(ByteText(String(kind)))
+                } else {
+                    names[digest] = name
+                }
             }
+            missing.formIntersection(theirs)
         }
         for model in models.all { if let digest = model.sha256 { names[digest] = model.name } }
-        return ServedModels(names)
+        return missing.reduce(isEvery ? .every : ServedModels(names)) { $0.without(kind: $1.text) }
     }
 
     /// Tells the others.
@@ -156,7 +176,8 @@ struct OwnModels: Sendable {
                 names = excluded.names
             """,
             time.values + [
-                .blob(server), .text(name), .bool(isEvery), digests, .texts(models.all.map(\.name)),
+                .blob(server), .text(name), .bool(models.isEvery), offer,
+                .texts(models.all.map(\.name) + kinds.map { _ in "" }),
             ])
     }
 }

@@ -2,7 +2,7 @@
 enum Schema {
     /// A step's number is its place, from 1.
     static let steps: [(name: String, sql: [String])] = [
-        ("jobs", [jobs, bodies, keys, callbacks, usage, lines, servers, backlog]),
+        ("jobs", [jobs, bodies, keys, callbacks, alerts, remarks, usage, lines, servers, backlog]),
         ("operations", [Hours.step, Hours.copies]),
     ]
 
@@ -18,13 +18,14 @@ enum Schema {
     /// the others in nanoseconds of the database's clock. Texts are bytes, which no collation compares.
     ///
     /// `token` is that of the claim that holds the job, or has ended it; `lapsed` that of one that ran out, as long as nobody has
-    /// had the job since. `turn` is its place in its client's line. `source` is the job whose input it has; NULL for its own.
+    /// had the job since. `lane` is 0 for what is soon done, 1 for what takes long, 2 for what one worker does most of. `turn` is
+    /// its place in its client's line. `source` is the job whose input it has; NULL for its own.
     private static let jobs = """
         CREATE TABLE jobs (
             id bytea PRIMARY KEY CHECK (length(id) = 16),
             status int2 NOT NULL CHECK (status BETWEEN 0 AND 4),
             priority int2 NOT NULL CHECK (priority BETWEEN 0 AND 2),
-            lane int2 NOT NULL CHECK (lane BETWEEN 0 AND 1),
+            lane int2 NOT NULL CHECK (lane BETWEEN 0 AND 2),
             begun bool NOT NULL DEFAULT false, cancel_requested bool NOT NULL DEFAULT false,
             attempt int4 NOT NULL DEFAULT 0 CHECK (attempt >= 0), strikes int4 NOT NULL DEFAULT 0,
             parts int4 NOT NULL CHECK (parts > 0), parts_done int4 NOT NULL DEFAULT 0,
@@ -35,7 +36,7 @@ enum Schema {
             queued_ns int8, scored_ns int8, output_bytes int8,
             input_form int2 NOT NULL, input_floats bool NOT NULL, input_plain int8 NOT NULL, input_stored int8 NOT NULL,
             client bytea NOT NULL, model bytea NOT NULL, model_sha256 bytea, owner bytea, batch bytea, source bytea,
-            kind bytea NOT NULL, name bytea, callback bytea, receiver bytea, trace bytea, reuse_key bytea,
+            kind bytea NOT NULL, name bytea, callback bytea, receiver bytea, alerts bytea[], trace bytea, reuse_key bytea,
             failure_reason bytea, failure_detail bytea, input_sha256 bytea NOT NULL, output_sha256 bytea,
             subject bytea NOT NULL,
             CHECK (status <> 1 OR (token IS NOT NULL AND lease_end IS NOT NULL AND attempt > 0)),
@@ -89,6 +90,24 @@ enum Schema {
         CREATE INDEX callbacks_due ON callbacks (receiver, failed, due, job)
         """
 
+    /// What each place has to be told of a job, from its end on; before it there may be a mark alone.
+    private static let alerts = """
+        CREATE TABLE alerts (
+            job bytea NOT NULL, place bytea NOT NULL, ended int8, due int8,
+            tries int4 NOT NULL DEFAULT 0 CHECK (tries >= 0), mark bytea, PRIMARY KEY (job, place),
+            CHECK ((ended IS NULL) = (due IS NULL))
+        );
+        CREATE INDEX alerts_due ON alerts (place, due, job) WHERE due IS NOT NULL
+        """
+
+    /// What people have put beside jobs, which says nothing to the store.
+    private static let remarks = """
+        CREATE TABLE remarks (
+            job bytea PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+            revision int4 NOT NULL CHECK (revision > 0), bytes bytea NOT NULL
+        )
+        """
+
     /// What each account has had on a day, in days since 1970.
     private static let usage = """
         CREATE TABLE usage (
@@ -100,11 +119,12 @@ enum Schema {
     /// claims follow each other.
     private static let lines = """
         CREATE TABLE lanes (lane int2 PRIMARY KEY, served int8 NOT NULL);
-        INSERT INTO lanes VALUES (0, 0), (1, 0);
+        INSERT INTO lanes VALUES (0, 0), (1, 0), (2, 0);
         CREATE TABLE lines (lane int2, client bytea, tag int8 NOT NULL, PRIMARY KEY (lane, client))
         """
 
-    /// The servers, and which models each of them serves: all where `every`.
+    /// The servers, and which models each of them serves, all where `every`; a minus before a kind of jobs says that it can't do
+    /// those.
     private static let servers = """
         CREATE TABLE servers (
             id bytea PRIMARY KEY, name bytea NOT NULL, started_at int8 NOT NULL, seen int8 NOT NULL,

@@ -33,6 +33,8 @@ final class InputCache: Sendable {
         }
     }
 
+    func look(at job: JobID) -> JobBody? { state.withLock { $0.inputs[job] } }
+
     func take(_ job: JobID) -> JobBody? {
         state.withLock { state in
             guard let input = state.inputs.removeValue(forKey: job) else { return nil }

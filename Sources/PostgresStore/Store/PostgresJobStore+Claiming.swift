@@ -19,7 +19,7 @@ extension PostgresJobStore {
         var claimed: [ClaimedJob] = []
         var problem: JobStoreError?
         for row in rows {
-            let record = row.record(at: moment)
+            let record = row.record(at: moment, serialKinds: settings.serialKinds)
             do throws(JobStoreError) {
                 if let job = ClaimedJob(record, input: try await input(of: row), now: moment.own) {
                     claimed.append(job)
@@ -48,6 +48,7 @@ extension PostgresJobStore {
                 time.values + models.values.prefix(2) + [
                     .int(secrets.count), .int(max(min(limit.long, secrets.count), 0)), .int(limit.parts),
                     .int(limit.least), .ints(secrets), .int(settings.lease.wholeNanoseconds), .bool(isBegun),
+                    .int(max(min(limit.serial, secrets.count), 0)),
                 ]),
         ])
         let rows = answers[1]
@@ -121,7 +122,7 @@ extension PostgresJobStore {
                 WHERE j.status = 0 AND j.lane = h.lane AND j.client = h.client
                 AND \(OwnModels.isOwn("j", every: 3, own: 4))
                 AND (j.overdue IS NULL OR j.overdue > (SELECT now FROM t))
-                ORDER BY j.turn, j.id LIMIT CASE h.lane WHEN 1 THEN $6::int8 ELSE $5::int8 END
+                ORDER BY j.turn, j.id LIMIT CASE h.lane WHEN 1 THEN $6::int8 WHEN 2 THEN $12::int8 ELSE $5::int8 END
             ) AS q WHERE h.number <= $5::int8
         ), turns AS (
             SELECT *, line_tag + (sum(cost) OVER (PARTITION BY lane, client ORDER BY turn, id))::int8 - cost AS tag
@@ -129,6 +130,11 @@ extension PostgresJobStore {
         ), long AS (
             SELECT *, row_number() OVER (ORDER BY tag, priority DESC, id) AS number FROM turns WHERE lane = 1
             ORDER BY number LIMIT $6::int8
+        ), serial AS (
+            SELECT *, row_number() OVER (ORDER BY tag, priority DESC, id) AS number FROM turns WHERE lane = 2
+            ORDER BY number LIMIT greatest($12::int8 - (SELECT count(*) FROM long), 0)
+        ), apart AS (
+            SELECT (SELECT count(*) FROM long) AS long, (SELECT count(*) FROM long) + (SELECT count(*) FROM serial) AS both
         ), short AS (
             SELECT *, bool_and(number <= $8::int8 OR load <= $7::int8) OVER (ORDER BY number) AS fits FROM (
                 SELECT *, row_number() OVER w AS number, sum(parts) OVER w AS load FROM turns WHERE lane = 0
@@ -137,8 +143,10 @@ extension PostgresJobStore {
         ), chosen AS (
             SELECT id, tag, cost, number FROM long
             UNION ALL
-            SELECT id, tag, cost, number + (SELECT count(*) FROM long) FROM short
-            WHERE fits AND number + (SELECT count(*) FROM long) <= $5::int8
+            SELECT s.id, s.tag, s.cost, s.number + a.long FROM serial AS s, apart AS a
+            UNION ALL
+            SELECT s.id, s.tag, s.cost, s.number + a.both FROM short AS s, apart AS a
+            WHERE s.fits AND s.number + a.both <= $5::int8
         ), claimed AS (
             UPDATE jobs AS j SET status = 1, attempt = j.attempt + 1, started_at = t.wall, parts_done = 0,
                 token = ($9::int8[])[c.number], lapsed = NULL, lease_end = t.now + $10::int8, begun = $11::bool,
@@ -164,6 +172,25 @@ extension PostgresJobStore {
                 try Self.readInput(of: row, on: session)
             }
         } catch { throw error.told }
+    }
+
+    /// What a job is about, for as long as it is kept.
+    public func input(of job: Job) async throws(JobStoreError) -> JobBody? {
+        let id = job.id
+        if let input = inputs.look(at: id) { return input }
+        let values = time.values + [.int(settings.uploadTTL.wholeNanoseconds), .id(id)]
+        return try await call(isRepeatable: true) { session throws(PostgresError) -> JobBody? in
+            let sql = """
+                WITH \(StoreTime.table) SELECT \(JobRow.columns(of: "j")) FROM t, jobs AS j
+                WHERE j.id = $4::bytea AND (j.ended IS NULL OR j.ended > t.now - $3::int8)
+                """
+            guard let row = try session.run(sql, values).first else { return nil }
+            do throws(PostgresError) { return try Self.readInput(of: try JobRow(row), on: session) } catch {
+                // What has ended meanwhile, or was kept its time, is rightly gone.
+                if case .store(.damaged) = error, try session.run(sql, values).first == nil { return nil }
+                throw error
+            }
+        }
     }
 
     private static func readInput(of row: JobRow, on session: Session) throws(PostgresError) -> JobBody {

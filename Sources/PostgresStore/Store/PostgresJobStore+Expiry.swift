@@ -80,7 +80,7 @@ extension PostgresJobStore {
             try session.run(
                 """
                 WITH \(StoreTime.table) SELECT DISTINCT j.model, j.model_sha256 FROM t, jobs AS j
-                WHERE j.status = 0 AND NOT \(OwnModels.isServed("j", every: 3, own: 4, lease: 5))
+                WHERE j.status = 0 AND NOT \(OwnModels.isServed("j", every: 3, own: 4, lease: 5, ofKind: false))
                 """, time.values + models.values
             ).map { row throws(PostgresError) in ModelID(name: try row.text(0), sha256: try row.optionalText(1)) }
         }
@@ -90,7 +90,7 @@ extension PostgresJobStore {
                 .otherModel(than: model, served: models.models),
                 where: """
                     j.status = 0 AND j.model = $9::bytea AND j.model_sha256 IS NOT DISTINCT FROM $10::bytea
-                    AND NOT \(OwnModels.isServed("j", every: 3, own: 4, lease: 5))
+                    AND NOT \(OwnModels.isServed("j", every: 3, own: 4, lease: 5, ofKind: false))
                     """, [.text(model.name), .text(model.sha256)])
         }
         return ended
@@ -136,22 +136,22 @@ extension PostgresJobStore {
     private func removeExpired() async throws(PostgresError) -> Int {
         let awaited = Value.int(CallbackNote.longest.wholeNanoseconds)
         let values = time.values + [ttl, awaited, .int(Self.mostAtOnce)]
-        let (removed, notes) = try await keeper.run { session throws(PostgresError) in
+        let (removed, notes, alerts) = try await keeper.run { session throws(PostgresError) in
             let row = try session.run(
                 """
                 WITH \(StoreTime.table), old AS (
                     SELECT j.id FROM t, jobs AS j WHERE j.ended <= t.now - $3::int8
-                    AND (j.ended <= t.now - $4::int8 OR NOT EXISTS (SELECT 1 FROM callbacks AS c WHERE c.job = j.id))
+                    AND (j.ended <= t.now - $4::int8 OR NOT \(Self.isAwaited("j")))
                     LIMIT $5::int8 FOR UPDATE OF j SKIP LOCKED
                 ), gone AS (
                     DELETE FROM jobs AS j USING old WHERE j.id = old.id RETURNING j.id, j.batch
                 ), \(Self.removal)
-                SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM notes)
+                SELECT \(Self.removed)
                 """, values
             ).first
-            return (try row?.count(0) ?? 0, try row?.count(1) ?? 0)
+            return (try row?.count(0) ?? 0, try row?.count(1) ?? 0, try row?.count(2) ?? 0)
         }
-        if notes > 0 { own.withLock { $0.waitingCallbacks -= notes } }
+        removedNotes(notes, alerts)
         return removed
     }
 
@@ -166,10 +166,10 @@ extension PostgresJobStore {
         }
         guard isDue else { return }
         let (time, uploadTTL, lease) = (time, settings.uploadTTL, settings.lease)
-        let (callbacks, wall) = try await keeper.run { session throws(PostgresError) in
+        let (waiting, wall) = try await keeper.run { session throws(PostgresError) in
             let answers = try session.run([
                 Statement("WITH \(StoreTime.table) SELECT wall FROM t", time.values),
-                Statement("SELECT count(*) FROM callbacks"),
+                Self.waiting,
                 Statement(
                     "WITH \(StoreTime.table) DELETE FROM servers AS s USING t WHERE s.seen < t.now - 10 * $3::int8",
                     time.values + [.int(lease.wholeNanoseconds)]),
@@ -184,10 +184,10 @@ extension PostgresJobStore {
             let partitions = Partitions(session: session)
             try partitions.make(at: wall)
             try partitions.drop(at: wall, uploadTTL: uploadTTL)
-            return (try answers[1].first?.count(0) ?? 0, wall)
+            return (try Self.counts(answers[1]), wall)
         }
         own.withLock { own in
-            own.waitingCallbacks = callbacks
+            (own.waitingCallbacks, own.waitingAlerts) = (waiting[0], waiting[1])
             if !time.isGiven { own.wallOffset = wall.milliseconds - clock.wall.milliseconds }
         }
     }

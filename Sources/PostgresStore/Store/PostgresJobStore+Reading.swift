@@ -6,11 +6,19 @@ extension PostgresJobStore {
     /// For how long an ended job is to be seen.
     var ttl: Value { .int(settings.resultTTL.wholeNanoseconds) }
 
-    /// Whether a job is still to be seen: not ended, or not so long ago, or its callback is on its way.
+    /// Whether somebody has to be told of a job that has ended.
+    static func isAwaited(_ table: String) -> String {
+        """
+        (EXISTS (SELECT 1 FROM callbacks AS n WHERE n.job = \(table).id)
+            OR EXISTS (SELECT 1 FROM alerts AS n WHERE n.job = \(table).id AND n.due IS NOT NULL))
+        """
+    }
+
+    /// Whether a job is still to be seen: not ended, or not so long ago, or somebody has to be told of it.
     static func isShown(_ table: String, ttl: Int) -> String {
         """
         (\(table).ended IS NULL OR \(table).ended > t.now - $\(ttl)::int8
-            OR EXISTS (SELECT 1 FROM callbacks AS n WHERE n.job = \(table).id))
+            OR \(isAwaited(table)))
         """
     }
 

@@ -136,29 +136,31 @@ extension PostgresJobStore {
 
     private func insertion(of handed: Handed, place: Int, _ input: Coded) -> Statement {
         let (job, new) = (handed.job, handed.new)
+        let isSerial = settings.serialKinds.contains { $0.hasBytes(of: job.kind) }
+        let lane = ClaimLimit.Lane(parts: job.parts, isSerial: isSerial)
         let headStart = Int64(job.priority.rawValue) * table.headStart.wholeNanoseconds
         return Statement(
             """
             WITH \(StoreTime.table) INSERT INTO jobs (
                 id, status, priority, lane, parts, place, turn, inserted, overdue, input_bytes, created_at, deadline_at,
                 input_form, input_floats, input_plain, input_stored, client, model, model_sha256, owner, batch, source,
-                kind, name, callback, receiver, trace, reuse_key, input_sha256, subject
+                kind, name, callback, receiver, trace, reuse_key, input_sha256, subject, alerts
             )
             SELECT $3::bytea, 0, $4::int8, $5::int8, $6::int8, $7::int8, now - $8::int8, now, now + $9::int8, $10::int8,
                 $11::int8, $12::int8, $13::int8, $14::bool, $15::int8, $16::int8, $17::bytea, $18::bytea, $19::bytea,
                 $20::bytea, $21::bytea, $22::bytea, $23::bytea, $24::bytea, $25::bytea, $26::bytea, $27::bytea,
-                $28::bytea, $29::bytea, $30::bytea
+                $28::bytea, $29::bytea, $30::bytea, $31::bytea[]
             FROM t
             """,
             time.values + [
-                .id(job.id), .int(job.priority.rawValue), .int(ClaimLimit.isLong(parts: job.parts) ? 1 : 0),
-                .int(job.parts), .int(place), .int(headStart),
+                .id(job.id), .int(job.priority.rawValue), .int(LaneCode[lane]), .int(job.parts), .int(place), .int(headStart),
                 .int(new.deadline.map { min($0.wholeNanoseconds, .max / 4) }), .int(job.inputBytes),
                 .int(job.createdAt.milliseconds), .int(job.deadline?.milliseconds), .int(input.form.rawValue),
                 .bool(new.input.floats != nil), .int(new.input.count), .int(input.bytes), .text(job.client),
                 .text(job.model), .text(job.modelSHA256), .text(job.owner), .id(job.batch?.jobID), .id(handed.source),
                 .text(job.kind), .text(job.name), .text(job.callback), .text(job.callback.map(CallbackNote.receiver)),
                 .text(job.trace), .text(new.ownReuseKey), .blob(input.sha256), .blob(job.subject.bytes),
+                .texts(job.alerts),
             ])
     }
 
@@ -250,6 +252,41 @@ extension PostgresJobStore {
             }
     }
 
+    /// Counts units that a job turned out to have. What another counts in meanwhile is looked at again.
+    public func settle(
+        _ units: Int, of account: Account, since day: Int64
+    ) async throws(JobStoreError) -> QuotaExcess? {
+        let wall = wall
+        return try await call { [self] session throws(PostgresError) in
+            while true {
+                let known = try usage(of: account.name, on: session)
+                let (next, excess) = account.settled(known, units: units, since: day, at: wall)
+                let values: [Value] = [
+                    .text(account.name), .int(next.day), .int(next.jobs), .int(next.bytes), .int(next.units),
+                ]
+                let changed: Rows
+                if let known {
+                    let before: [Value] = [
+                        .int(known.day), .int(known.jobs), .int(known.bytes), .int(known.units),
+                    ]
+                    changed = try session.run(
+                        """
+                        UPDATE usage SET day = $2::int8, jobs = $3::int8, bytes = $4::int8, units = $5::int8
+                        WHERE account = $1::bytea AND day = $6::int8 AND jobs = $7::int8 AND bytes = $8::int8
+                        AND units = $9::int8
+                        """, values + before)
+                } else {
+                    changed = try session.run(
+                        """
+                        INSERT INTO usage (account, day, jobs, bytes, units)
+                        VALUES ($1::bytea, $2::int8, $3::int8, $4::int8, $5::int8) ON CONFLICT DO NOTHING
+                        """, values)
+                }
+                if changed.affected == 1 { return excess }
+            }
+        }
+    }
+
     /// Counts a submission in; a transaction in which that is beyond a bound fails by a division by zero, as one statement can't
     /// be made to depend on another's answer.
     private func charge(_ account: Account, _ submission: Submission) -> [Statement] {
@@ -274,7 +311,7 @@ extension PostgresJobStore {
                     units = excluded.units + CASE WHEN u.day - excluded.day IN (0, 1) THEN u.units ELSE 0 END
                 """,
                 [
-                    .text(account.name), .int(Int64(today)), .int(submission.jobs.count), .int(sum { $0.billedBytes }),
+                    .text(account.name), .int(Int64(today)), .int(submission.jobs.count), .int(sum { $0.billedBytes + $0.bytesElsewhere }),
                     .int(sum { $0.units }),
                 ]),
             Statement(

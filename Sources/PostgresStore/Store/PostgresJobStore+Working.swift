@@ -136,13 +136,22 @@ extension PostgresJobStore {
 
     /// Counts the note of a job's end, if there is one.
     func noted(_ job: Job) -> Job {
-        if job.status.isEnded, job.callback != nil { own.withLock { $0.waitingCallbacks += 1 } }
+        if job.status.isEnded, job.callback != nil || !job.alerts.isEmpty {
+            own.withLock { own in
+                if job.callback != nil { own.waitingCallbacks += 1 }
+                own.waitingAlerts += job.alerts.count
+            }
+        }
         return job
     }
 
     /// Gives a claim back.
     public func release(_ token: ClaimToken, as release: Release) async throws(JobStoreError) -> Job? {
         let (time, attempts) = (time, settings.attempts)
+        var failure = JobFailure.outOfAttempts(attempts)
+        if case .interrupted(let reason) = release { failure = .outOfAttempts(attempts, because: reason) }
+        let isSpent = release != .unspent
+        let values: [Value] = [.text(failure.reason), .text(failure.detail)]
         own.withLock { $0.progress[token] = nil }
         forgetView()
         let found = try await call { session throws(PostgresError) in
@@ -164,9 +173,8 @@ extension PostgresJobStore {
                 SELECT \(JobRow.columns(of: "given")) FROM given
                 """,
                 time.values + [
-                    .id(token.job), .int(token.stored), .bool(release == .lost), .int(attempts),
-                    .text(JobFailure.outOfAttempts(attempts).reason), .text(JobFailure.outOfAttempts(attempts).detail),
-                ])
+                    .id(token.job), .int(token.stored), .bool(isSpent), .int(attempts),
+                ] + values)
             return try rows.first.map { row throws(PostgresError) in try JobRow(row).job }
         }
         guard let found else { return nil }
@@ -187,12 +195,16 @@ extension PostgresJobStore {
             """
     }
 
-    /// Makes the notes of those of some jobs that have ended and have somebody to tell.
+    /// Makes the notes of those of some jobs that have ended and have somebody to tell, or the server's own places.
     static func notes(of jobs: String) -> String {
         """
         notes AS (
             INSERT INTO callbacks (job, url, receiver, ended, due)
             SELECT id, callback, receiver, ended, ended FROM \(jobs) WHERE callback IS NOT NULL AND status >= 2
+        ), places AS (
+            INSERT INTO alerts (job, place, ended, due)
+            SELECT e.id, p.place, e.ended, e.ended FROM \(jobs) AS e, unnest(e.alerts) AS p (place) WHERE e.status >= 2
+            ON CONFLICT (job, place) DO UPDATE SET ended = excluded.ended, due = excluded.due
         )
         """
     }
@@ -242,7 +254,7 @@ extension PostgresJobStore {
     /// Removes an ended job with all that belongs to it.
     public func forget(_ id: JobID) async throws(JobStoreError) -> Bool {
         let values = time.values + [ttl, .id(id)]
-        let (removed, notes) = try await call { session throws(PostgresError) in
+        let (removed, notes, alerts) = try await call { session throws(PostgresError) in
             let row = try session.run(
                 """
                 WITH \(StoreTime.table), gone AS (
@@ -254,12 +266,12 @@ extension PostgresJobStore {
                 ), results AS (
                     DELETE FROM results AS r USING gone WHERE r.job = $4::bytea
                 )
-                SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM notes)
+                SELECT \(Self.removed)
                 """, values
             ).first
-            return (try row?.count(0) ?? 0, try row?.count(1) ?? 0)
+            return (try row?.count(0) ?? 0, try row?.count(1) ?? 0, try row?.count(2) ?? 0)
         }
-        if removed > 0 { own.withLock { $0.waitingCallbacks -= notes } }
+        removedNotes(notes, alerts)
         return removed > 0
     }
 
@@ -267,6 +279,7 @@ extension PostgresJobStore {
     /// stands for.
     static let removal = """
         notes AS (DELETE FROM callbacks AS c USING gone WHERE c.job = gone.id RETURNING c.job),
+        places AS (DELETE FROM alerts AS a USING gone WHERE a.job = gone.id RETURNING a.due),
         names AS (
             DELETE FROM keys AS k USING gone WHERE (k.batch IS NULL AND k.job = gone.id)
             OR (k.batch = gone.batch AND NOT EXISTS (
@@ -274,4 +287,17 @@ extension PostgresJobStore {
             ))
         )
         """
+
+    /// How many jobs have gone by that, callbacks, and notes for places.
+    static let removed = """
+        (SELECT count(*) FROM gone), (SELECT count(*) FROM notes), (SELECT count(due) FROM places)
+        """
+
+    func removedNotes(_ callbacks: Int, _ alerts: Int) {
+        guard callbacks > 0 || alerts > 0 else { return }
+        own.withLock { own in
+            own.waitingCallbacks -= callbacks
+            own.waitingAlerts -= alerts
+        }
+    }
 }

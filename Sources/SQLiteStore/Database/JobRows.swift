@@ -16,10 +16,14 @@ struct JobRows {
     static let live = "WHERE status IN (0, 1)"
     static let ofBatch = "WHERE batch = ? ORDER BY place"
     static let reusable = "WHERE reuse_key = ? AND status = 2 AND ended > ? ORDER BY id DESC LIMIT 1"
+    /// Whether somebody has to be told of a job that has ended.
+    static let isAwaited = """
+        (EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id) OR EXISTS (SELECT 1 FROM alerts WHERE job = jobs.id))
+        """
     /// The first jobs that have expired and of which nobody has to be told, or that ended before a second time.
     static let expired = """
         SELECT id FROM jobs WHERE ended <= ?
-        AND (ended <= ? OR NOT EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id)) LIMIT ?
+        AND (ended <= ? OR NOT \(isAwaited)) LIMIT ?
         """
 
     /// Writes a job that has just come: queued, or claimed already.
@@ -30,8 +34,8 @@ struct JobRows {
             """
             INSERT INTO jobs (id, status, priority, client, model, model_sha256, name, kind, input_bytes, parts,
                 output_estimate, subject, batch, place, callback, reuse_key, created_at,
-                deadline_at, started_at, inserted, overdue, attempt, parts_done, token, revision, owner, trace)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                deadline_at, started_at, inserted, overdue, attempt, parts_done, token, revision, owner, trace, alerts)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         ) { values in
             values.id(job.id)
@@ -61,6 +65,7 @@ struct JobRows {
             values.int(job.revision)
             values.text(job.owner)
             values.text(job.trace)
+            values.text(job.alerts.isEmpty ? nil : job.alerts.joined(separator: ","))
         }
     }
 

@@ -7,7 +7,7 @@ struct ListQuery: Sendable {
     let arguments: [DatabaseValue]
 
     init(_ filter: JobFilter, limit: Int, before cursor: JobID?, shownSince: Int64) {
-        var conditions = ["(ended IS NULL OR ended > ? OR EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id))"]
+        var conditions = ["(ended IS NULL OR ended > ? OR \(JobRows.isAwaited))"]
         var arguments = [shownSince.databaseValue]
         func add(_ condition: String, _ value: some DatabaseValueConvertible) {
             conditions.append(condition)
@@ -52,7 +52,7 @@ struct Endings: Sendable {
         SELECT coalesce(sum(status = 2), 0), coalesce(sum(status = 3), 0), coalesce(sum(status = 4), 0),
             coalesce(sum(output_bytes), 0)
         FROM jobs INDEXED BY jobs_ended
-        WHERE ended IS NOT NULL AND (ended > ? OR EXISTS (SELECT 1 FROM callbacks WHERE job = jobs.id))
+        WHERE ended IS NOT NULL AND (ended > ? OR \(JobRows.isAwaited))
         """
 
     static func fetch(_ db: Database, since shown: Int64) throws -> Endings? {

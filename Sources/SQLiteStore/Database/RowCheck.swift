@@ -35,6 +35,8 @@ struct RowCheck {
         let batch = try? row.flatMap { try Columns(row: $0).optionalID(0) }
         let files = try BodyRows(db: db).remove(id)
         try CallbackRows(db: db).remove(id)
+        try AlertRows(db: db).remove(id)
+        try RemarkRows(db: db).remove(id)
         try KeyRows(db: db).forget(id, batch: batch.map { BatchID($0) })
         try db.cachedStatement(sql: "DELETE FROM jobs WHERE id = ?").execute(arguments: [id.blob])
         return files

@@ -16,6 +16,8 @@ enum Schema {
         migrator.registerMigration("kinds") { db in try KindStep(db: db).run() }
         migrator.registerMigration("owners") { db in try OwnerStep(db: db).run() }
         migrator.registerMigration(listing) { db in try db.execute(sql: byModel) }
+        migrator.registerMigration("remarks") { db in try db.execute(sql: remarks) }
+        migrator.registerMigration("alerts") { db in try db.execute(sql: alerts) }
         return migrator
     }
 
@@ -27,6 +29,14 @@ enum Schema {
     }
 
     private static let listing = "jobs by model"
+
+    /// What people have put beside jobs, which says nothing to the store.
+    private static let remarks = """
+        CREATE TABLE remarks (
+            job BLOB PRIMARY KEY CHECK (length(job) = 16),
+            revision INTEGER NOT NULL CHECK (revision > 0), bytes BLOB NOT NULL
+        );
+        """
 
     /// Status: 0 queued, 1 running, 2 succeeded, 3 failed, 4 cancelled. Times: `*_at` in milliseconds since 1970, which
     /// are shown; the others in nanoseconds of the store's clock.
@@ -133,6 +143,18 @@ enum Schema {
             account TEXT PRIMARY KEY, day INTEGER NOT NULL, jobs INTEGER NOT NULL CHECK (jobs >= 0),
             bytes INTEGER NOT NULL CHECK (bytes >= 0), units INTEGER NOT NULL CHECK (units >= 0)
         ) WITHOUT ROWID;
+        """
+
+    /// The server's own places that are told of a job, between commas, NULL for none; what each has to be told of, from a job's
+    /// end on, and how far it has been.
+    private static let alerts = """
+        ALTER TABLE jobs ADD COLUMN alerts TEXT;
+        CREATE TABLE alerts (
+            job BLOB NOT NULL CHECK (length(job) = 16), place TEXT NOT NULL,
+            due INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+            leased INTEGER NOT NULL DEFAULT 0, mark BLOB, PRIMARY KEY (job, place)
+        ) WITHOUT ROWID;
+        CREATE INDEX alerts_due ON alerts (place, due);
         """
 
     /// Lists by model. Jobs that have not ended are found by their status, so that a job costs no more pages than before.

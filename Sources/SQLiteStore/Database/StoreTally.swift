@@ -1,11 +1,12 @@
 import GRDB
 import Jobs
 
-/// How many jobs that have ended the disk has, and how many callbacks: counted once when the store is opened, and then as
+/// How many jobs that have ended the disk has, and how many callbacks and alerts: counted once when the store is opened, and then as
 /// they come and go, so that nothing is looked through to tell it.
 struct StoreTally: Sendable, Equatable {
     private(set) var ended: [JobStatus: Int] = [:]
     var callbacks = 0
+    var alerts = 0
 
     static let query = "SELECT count(*) FROM jobs WHERE status = ?"
 
@@ -18,6 +19,7 @@ struct StoreTally: Sendable, Equatable {
             ended[status] = try Int.fetchOne(db, sql: Self.query, arguments: [StatusCode[status]])
         }
         callbacks = try Int.fetchOne(db, sql: "SELECT count(*) FROM callbacks") ?? 0
+        alerts = try Int.fetchOne(db, sql: AlertRows.waiting) ?? 0
     }
 
     mutating func count(_ status: JobStatus, _ change: Int) {
@@ -28,6 +30,7 @@ struct StoreTally: Sendable, Equatable {
     static func += (left: inout StoreTally, right: StoreTally) {
         left.ended.merge(right.ended) { $0 + $1 }
         left.callbacks += right.callbacks
+        left.alerts += right.alerts
     }
 }
 
@@ -39,10 +42,12 @@ extension WriteContext {
             arguments: [id.blob])
         let status = code.flatMap { StatusCode.status($0) }
         let isAwaited = try callbacks.contains(id)
+        let places = try alerts.count(id)
         let files = try RowCheck(db: db).remove(id)
         live.withLock { live in
             if let status { live.tallyToCommit.count(status, -1) }
             if isAwaited { live.tallyToCommit.callbacks -= 1 }
+            live.tallyToCommit.alerts -= places
         }
         return files
     }

@@ -18,7 +18,7 @@ struct StoredJob {
         id, status, priority, client, model, name, kind, input_bytes, parts, subject, model_sha256, batch,
         callback, created_at, deadline_at, started_at, finished_at, attempt, parts_done, failure_reason,
         failure_detail, queued_ns, scored_ns, output_bytes, revision, output_estimate, inserted, overdue, ended,
-        token, cancel_requested, suspect, owner, trace
+        token, cancel_requested, suspect, owner, trace, alerts
         """
 
     /// Throws `unreadable` where the row is not one of a job.
@@ -33,7 +33,9 @@ struct StoredJob {
             batch: try columns.optionalID(11).map { BatchID($0) }, priority: priority,
             kind: try columns.text(6), subject: JobSubject(try columns.bytes(9)), model: try columns.text(4),
             modelSHA256: try columns.optionalText(10), inputBytes: try columns.int(7),
-            callback: try columns.optionalText(12), createdAt: WallTime(milliseconds: try columns.int64(13)),
+            callback: try columns.optionalText(12),
+            alerts: try columns.optionalText(34)?.pieces(between: ASCII.comma).map { String($0) } ?? [],
+            createdAt: WallTime(milliseconds: try columns.int64(13)),
             deadline: try columns.optionalInt64(14).map { WallTime(milliseconds: $0) },
             startedAt: try columns.optionalInt64(15).map { WallTime(milliseconds: $0) },
             finishedAt: try columns.optionalInt64(16).map { WallTime(milliseconds: $0) },

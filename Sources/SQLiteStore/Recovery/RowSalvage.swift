@@ -8,7 +8,7 @@ struct RowSalvage {
     private static let tables: [(name: String, key: String, isOfJob: Bool)] = [
         ("jobs", "id", true), ("payloads", "job", true), ("results", "job", true), ("callbacks", "job", true),
         ("keys", "client, text", false), ("clock", "one", false),
-        ("usage", "account", false),
+        ("usage", "account", false), ("remarks", "job", true), ("alerts", "job, place", false),
     ]
 
     private let old: String
@@ -78,6 +78,7 @@ struct RowSalvage {
             // Of a folder of before.
             "SELECT id FROM jobs INDEXED BY jobs_live WHERE status <= 1",
             "SELECT job FROM payloads", "SELECT job FROM results", "SELECT job FROM keys", "SELECT job FROM callbacks",
+            "SELECT job FROM alerts",
         ] {
             _ = try? source.inDatabase { db in
                 let rows = try Blob.fetchCursor(db, sql: sql)
@@ -116,7 +117,8 @@ struct RowSalvage {
     /// Removes what belongs to no job that was found. Jobs without what they need are told of by ``BodyCheck``.
     private func tidy(_ target: DatabaseQueue) throws {
         try target.inDatabase { db in
-            for table in ["payloads", "results", "callbacks", "keys"] {
+            for table in ["payloads", "results", "callbacks", "keys", "remarks", "alerts"]
+            where try db.tableExists(table) {
                 try db.execute(sql: "DELETE FROM \(table) WHERE job NOT IN (SELECT id FROM jobs)")
             }
         }

@@ -17,6 +17,8 @@ struct WriteContext {
     var bodies: BodyRows { BodyRows(db: db, statements: statements) }
     var keys: KeyRows { KeyRows(db: db) }
     var callbacks: CallbackRows { CallbackRows(db: db) }
+    var alerts: AlertRows { AlertRows(db: db) }
+    var remarks: RemarkRows { RemarkRows(db: db) }
     var usage: UsageRows { UsageRows(db: db) }
 }
 

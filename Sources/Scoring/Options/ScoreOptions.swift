@@ -25,6 +25,8 @@ public struct ScoreOptions: Sendable, Equatable {
     public var callback: String?
     /// What the client calls it.
     public var name: String?
+    /// The camera that the video is of: what is found in it is told under this name.
+    public var camera: String?
     /// Report on the features and queue nothing.
     public var validateOnly = false
     /// What a row has of the features of a video's frames; nil for their mean.
@@ -33,6 +35,8 @@ public struct ScoreOptions: Sendable, Equatable {
     public var cadence: Cadence?
     /// What becomes of a video's frames behind the last whole row; nil for none.
     public var tail: Tail?
+    /// Pictures that are made of a video's segments at most; nil for none.
+    public var thumbnails: Int?
 
     /// The defaults.
     public init() {}
@@ -44,18 +48,24 @@ extension ScoreOptions {
         "model", "compare", "labels", "fps", "threshold", "leave", "min_snippets", "merge_gap", "logits", "priority",
         "deadline",
         "callback",
-        "name", "validate_only", "pool", "cadence", "tail",
+        "name", "camera", "validate_only", "pool", "cadence", "tail", "thumbnails",
     ]
 
-    /// What says how rows are made of a video, and means nothing beside features.
-    public static let ofVideos = ["pool", "cadence", "tail"]
+    /// What is asked of a video, and means nothing beside features.
+    public static let ofVideos = ["pool", "cadence", "tail", "thumbnails"]
+
+    /// Pictures that may be asked for.
+    public static let mostThumbnails = 32
 
     /// The first of those that is given.
-    var ofVideo: String? { zip(Self.ofVideos, [pooling != nil, cadence != nil, tail != nil]).first { $0.1 }?.0 }
+    var ofVideo: String? {
+        let given = [pooling != nil, cadence != nil, tail != nil, thumbnails != nil]
+        return zip(Self.ofVideos, given).first { $0.1 }?.0
+    }
 
     /// What says how a job is handled and not how it is scored, which means nothing where there is no server.
     public static let ofServer: Set<String> = [
-        "model", "compare", "priority", "deadline", "callback", "name", "validate_only",
+        "model", "compare", "priority", "deadline", "callback", "name", "camera", "validate_only",
     ]
 
     /// What is asked for by a field of the request's head, or is no parameter at all.
@@ -102,7 +112,12 @@ extension ScoreOptions {
         }
         deadline = try Self.read(given["deadline"]) { value throws(OptionError) in try JobDeadline(value.text()) }
         callback = try Self.read(given["callback"]) { value throws(OptionError) in try value.text() }
-        name = try Self.read(given["name"]) { value throws(OptionError) in try Self.name(value.text()) }
+        name = try Self.read(given["name"]) { value throws(OptionError) in
+            try Self.name(value.text(), of: "name", most: Self.maxNameBytes)
+        }
+        camera = try Self.read(given["camera"]) { value throws(OptionError) in
+            try Self.name(value.text(), of: "camera", most: Self.maxCameraBytes)
+        }
         pooling = try Self.read(given["pool"]) { value throws(OptionError) in
             try value.word(among: Pooling.allCases.map { ($0.rawValue, $0) })
         }
@@ -112,6 +127,7 @@ extension ScoreOptions {
         tail = try Self.read(given["tail"]) { value throws(OptionError) in
             try value.word(among: Tail.allCases.map { ($0.rawValue, $0) })
         }
+        if let value = given["thumbnails"] { thumbnails = try value.whole(in: 0...Self.mostThumbnails) }
         guard segments.leave <= segments.threshold else {
             throw OptionError(
                 name: "leave",
@@ -177,12 +193,15 @@ extension ScoreOptions {
     /// Bytes of a name.
     private static let maxNameBytes = 255
 
-    private static func name(_ text: String) throws(OptionError) -> String {
-        guard (1...maxNameBytes).contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+    /// Bytes of a camera's name, which stands in topics and paths.
+    private static let maxCameraBytes = 64
+
+    private static func name(_ text: String, of parameter: String, most: Int) throws(OptionError) -> String {
+        guard (1...most).contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
             throw OptionError(
-                name: "name",
+                name: parameter,
                 problem:
-                    "\(text.utf8.count) bytes given: expected 1 to \(maxNameBytes), none of them a control character")
+                    "\(text.utf8.count) bytes given: expected 1 to \(most), none of them a control character")
         }
         return text
     }

@@ -4,6 +4,14 @@ import Formats
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
 
+    init() {}
+
+    /// One that goes on after `bytes`.
+    init(_ bytes: [UInt8], reserving count: Int) {
+        self.bytes = bytes
+        self.bytes.reserveCapacity(bytes.count + count)
+    }
+
     mutating func integer(_ value: Int) {
         withUnsafeBytes(of: Int64(value).littleEndian) { bytes.append(contentsOf: $0) }
     }
@@ -22,6 +30,11 @@ struct ByteWriter {
 
     mutating func floats(_ values: [Float]) {
         integer(values.count)
+        append(values)
+    }
+
+    /// Writes numbers without how many they are.
+    mutating func append(_ values: [Float]) {
         #if _endian(little)
             values.withUnsafeBytes { bytes.append(contentsOf: $0) }
         #else

@@ -6,6 +6,8 @@ import VadCLIP
 /// The stored form of options and results: opaque to Jobs, versioned by its first field.
 extension ScoreOptions {
     private static let version = 1
+    /// In the number that says whether there are logits: a camera's name comes next.
+    private static let cameraFollows = 2
 
     /// The options as bytes of a job's input.
     var encoded: [UInt8] {
@@ -27,7 +29,8 @@ extension ScoreOptions {
         writer.floats([segments.threshold, segments.leave])
         writer.integer(segments.minimumSnippets)
         writer.integer(segments.mergeGap)
-        writer.integer(logits ? 1 : 0)
+        writer.integer((logits ? 1 : 0) | (camera == nil ? 0 : Self.cameraFollows))
+        if let camera { writer.text(camera) }
     }
 
     init?(from reader: inout ByteReader) {
@@ -46,7 +49,10 @@ extension ScoreOptions {
         self.fps = fps > 0 ? fps : nil
         segments = SegmentOptions(
             threshold: thresholds[0], leave: thresholds[1], minimumSnippets: minimum, mergeGap: gap)
-        self.logits = logits == 1
+        self.logits = logits & 1 == 1
+        guard logits & Self.cameraFollows != 0 else { return }
+        guard let camera = reader.text() else { return nil }
+        self.camera = camera
     }
 }
 
@@ -62,6 +68,10 @@ extension ScoreResult {
     fileprivate static let computeFollows = 16
     /// Likewise: what there is to say of the video comes next.
     fileprivate static let sourceFollows = 32
+    /// Likewise: after that comes the job that made the features, where it is another one.
+    fileprivate static let featuresFollow = 64
+    /// Likewise: last come pictures of segments.
+    fileprivate static let picturesFollow = 128
     /// In the same number: the model is of another family than VadCLIP, whose name and settings come next.
     fileprivate static let kindFollows = 4
 
@@ -76,6 +86,16 @@ extension ScoreResult {
             settings[ByteText(key)] = Float(value)
         }
         return try? ModelKind(family, settings)
+    }
+
+    fileprivate static func pictures(from reader: inout ByteReader) -> [SegmentPicture]? {
+        guard let count = reader.integer(), (1...ScoreOptions.mostThumbnails).contains(count) else { return nil }
+        var pictures: [SegmentPicture] = []
+        for _ in 0..<count {
+            guard let start = reader.integer(), let jpeg = reader.block() else { return nil }
+            pictures.append(SegmentPicture(start: start, jpeg: jpeg))
+        }
+        return pictures
     }
 
     private static let maxSettings = 64
@@ -109,18 +129,28 @@ extension ScoreResult {
         writer.integer(
             (trained ? 1 : 0) | (caveat == nil ? 0 : Self.caveatFollows) | (kind == .vadCLIP ? 0 : Self.kindFollows)
                 | (acceptedForSHA256 == nil ? 0 : Self.otherModelFollows)
-                | (compute == .float32 ? 0 : Self.computeFollows) | (source == nil ? 0 : Self.sourceFollows))
+                | (compute == .float32 ? 0 : Self.computeFollows) | (source == nil ? 0 : Self.sourceFollows)
+                | (source?.featuresOfJob == nil ? 0 : Self.featuresFollow)
+                | (pictures.isEmpty ? 0 : Self.picturesFollow))
         if let caveat { writer.text(caveat) }
         if kind != .vadCLIP { writeKind(to: &writer) }
         if let acceptedForSHA256 { writer.text(acceptedForSHA256) }
         if compute != .float32 { writer.text(compute.rawValue) }
         source?.write(to: &writer)
+        if let job = source?.featuresOfJob { writer.text(job) }
         writer.integer(labels.count)
         for label in labels { writer.text(label) }
         writer.double(queuedMilliseconds)
         writer.double(scoredMilliseconds)
         writer.floats(logits.coarse)
         writer.floats(logits.fine)
+        if !pictures.isEmpty {
+            writer.integer(pictures.count)
+            for picture in pictures {
+                writer.integer(picture.start)
+                writer.block(picture.jpeg)
+            }
+        }
         return writer.bytes
     }
 
@@ -149,7 +179,7 @@ struct StoredLogits {
         let length = ScoreResult.length(from: &reader)
         guard let options = ScoreOptions(from: &reader), let model = reader.text(), let digest = reader.text(),
             let features = reader.text(), let kernels = reader.text(), let trained = reader.integer(),
-            (0...63).contains(trained)
+            (0...255).contains(trained)
         else { return nil }
         let caveat = trained & ScoreResult.caveatFollows == 0 ? nil : reader.text()
         guard caveat != nil || trained & ScoreResult.caveatFollows == 0,
@@ -158,8 +188,12 @@ struct StoredLogits {
         let other = trained & ScoreResult.otherModelFollows == 0 ? nil : reader.text()
         let compute =
             trained & ScoreResult.computeFollows == 0 ? .float32 : reader.text().flatMap(Compute.init(rawValue:))
-        let source = trained & ScoreResult.sourceFollows == 0 ? nil : VideoSource(from: &reader)
+        var source = trained & ScoreResult.sourceFollows == 0 ? nil : VideoSource(from: &reader)
         guard source != nil || trained & ScoreResult.sourceFollows == 0 else { return nil }
+        if trained & ScoreResult.featuresFollow != 0 {
+            guard source != nil, let job = reader.text() else { return nil }
+            source?.featuresOfJob = job
+        }
         guard other != nil || trained & ScoreResult.otherModelFollows == 0, let compute, let classes = reader.integer(),
             (1...ClassFeatures.most).contains(classes)
         else { return nil }
@@ -169,13 +203,15 @@ struct StoredLogits {
             labels.append(label)
         }
         guard let queued = reader.double(), let scored = reader.double(), let coarse = reader.floatBytes(),
-            let fine = reader.floatBytes(), fine.floatsLeft == coarse.floatsLeft * classes, reader.isAtEnd
+            let fine = reader.floatBytes(), fine.floatsLeft == coarse.floatsLeft * classes,
+            let pictures = trained & ScoreResult.picturesFollow == 0 ? [] : ScoreResult.pictures(from: &reader),
+            reader.isAtEnd
         else { return nil }
         result = ScoreResult(
             model: model, modelSHA256: digest, acceptedForSHA256: other, trained: trained & 1 == 1, caveat: caveat,
             kind: kind, length: length, labels: labels,
             logits: Logits(snippets: 0, classes: classes), featuresSHA256: features, kernels: kernels,
-            compute: compute, source: source, options: options,
+            compute: compute, source: source, pictures: pictures, options: options,
             queuedMilliseconds: queued, scoredMilliseconds: scored)
         snippets = coarse.floatsLeft
         self.coarse = coarse

@@ -1,6 +1,8 @@
+public import Extraction
 import Jobs
 import Tensors
 import VadCLIP
+public import Video
 
 /// What a job came to: the logits, and what it takes to make scores, segments and provenance of them.
 ///
@@ -32,12 +34,28 @@ public struct ScoreResult: Sendable, Equatable {
     public var compute = Compute.float32
     /// What there is to say of the video that its features were made of; nil where they came as such.
     public var source: VideoSource?
+    /// Pictures of the video's segments, those that were asked for.
+    public var pictures: [SegmentPicture] = []
     /// What the client asked for.
     public var options: ScoreOptions
     /// How long the job waited, in milliseconds.
     public var queuedMilliseconds: Double
     /// How long it was scored, in milliseconds.
     public var scoredMilliseconds: Double
+}
+
+/// A picture of what stands out in a segment.
+public struct SegmentPicture: Sendable, Equatable {
+    /// Bytes that one may have.
+    static let mostBytes = 64 << 10
+
+    /// The snippet that the segment begins at.
+    public var start: Int
+    /// A JPEG.
+    public var jpeg: [UInt8]
+
+    /// The picture of the segment that begins at a snippet.
+    public init(start: Int, jpeg: [UInt8]) { (self.start, self.jpeg) = (start, jpeg) }
 }
 
 /// A video that features were made of.
@@ -60,6 +78,30 @@ public struct VideoSource: Sendable, Equatable {
     public var recipeSHA256: String
     /// SHA-256 of the tower that made features of them.
     public var towerSHA256: String
+    /// The job that made the features, where that was an earlier one with the same video.
+    public var featuresOfJob: String?
+}
+
+extension VideoSource {
+    /// One whose frames have come.
+    ///
+    /// - Parameters:
+    ///   - sha256: of the file, in hexadecimal
+    ///   - extraction: what was made of its frames
+    ///   - outcome: how decoding went
+    ///   - ffmpeg: what decoded it
+    ///   - recipeSHA256: of the recipe by which frames became rows
+    ///   - towerSHA256: of the tower
+    public init(
+        sha256: String, _ extraction: Extraction, _ outcome: VideoFrames.Outcome?, by ffmpeg: FFmpeg,
+        recipeSHA256: String, towerSHA256: String
+    ) {
+        self.init(
+            sha256: sha256, frames: extraction.frames,
+            fps: extraction.rate.map { outcome?.facts.settled($0) ?? $0 }, times: extraction.times,
+            truncatedBy: outcome?.cut?.rawValue, ffmpeg: ffmpeg.version, isolation: ffmpeg.isolation.rawValue,
+            recipeSHA256: recipeSHA256, towerSHA256: towerSHA256)
+    }
 }
 
 extension ScoreResult {
@@ -94,5 +136,22 @@ public struct ScoredVideo: Sendable {
         scores = Scores(result.logits, labels: result.labels, readout: result.kind.readout)
         video = VideoSummary(result.logits, labels: result.labels)
         segments = scores.segments(result.options.segments)
+    }
+
+    /// The moments that pictures of segments are of, those of the highest scores first: the middle of the snippet in each that stands
+    /// out most.
+    ///
+    /// - Parameters:
+    ///   - times: when each snippet begins, and the last one ends
+    ///   - most: how many there are at most
+    public func moments(times: [Double], most: Int) -> [(start: Int, seconds: Double)] {
+        guard times.count == scores.coarse.count + 1 else { return [] }
+        let coarse = scores.coarse
+        var moments: [(start: Int, seconds: Double)] = []
+        for segment in segments.sorted(by: { $0.score > $1.score }).prefix(most) {
+            guard let highest = (segment.start..<segment.end).max(by: { coarse[$0] < coarse[$1] }) else { continue }
+            moments.append((segment.start, (times[highest] + times[highest + 1]) / 2))
+        }
+        return moments
     }
 }

@@ -19,8 +19,8 @@ struct ScoringWork: ModelWork {
         enum Source: Sendable {
             /// They came, [snippets, width].
             case features([Float], ScoreSubject)
-            /// They are made of a video meanwhile; the parts are those that the job was handed in with.
-            case video(VideoRun, VideoSubject, parts: Int)
+            /// They are made of a video meanwhile, and found again by `lookup`; the parts are those that the job was handed in with.
+            case video(VideoRun, VideoSubject, lookup: [UInt8], parts: Int)
         }
 
         init(
@@ -43,7 +43,7 @@ struct ScoringWork: ModelWork {
             switch source {
             case .features(_, let subject):
                 Chunks(snippets: subject.snippets, length: version.model.configuration.length)
-            case .video(let run, _, _): run.chunks
+            case .video(let run, _, _, _): run.chunks
             }
         }
 
@@ -51,7 +51,7 @@ struct ScoringWork: ModelWork {
         var features: [Float] {
             switch source {
             case .features(let features, _): features
-            case .video(let run, _, _): run.features
+            case .video(let run, _, _, _): run.features
             }
         }
 
@@ -59,7 +59,7 @@ struct ScoringWork: ModelWork {
         func features(of range: Range<Int>) -> ArraySlice<Float> {
             switch source {
             case .features(let features, _): features[range.lowerBound * width..<range.upperBound * width]
-            case .video(let run, _, _): run.rows(range)
+            case .video(let run, _, _, _): run.rows(range)
             }
         }
     }
@@ -77,12 +77,16 @@ struct ScoringWork: ModelWork {
 
     /// Told how many snippets each chunk had that was scored.
     var scored: (@Sendable (_ snippets: Int) -> Void)?
+    /// Told of jobs that name a camera, when a chunk of them is about to be there.
+    var chunkScored: (@Sendable (JobID) -> Void)?
     /// Scores some of the jobs by another model too.
     var canary: Canary?
     /// Takes videos, where that is done.
     var videos: VideoIntake?
     /// Numbers that a video's features may have.
     var mostNumbers = 32 << 20
+    /// Counts rows of videos for who pays for them; says why no more may come.
+    var settle: (@Sendable (VideoBill, Int) async -> JobFailure?)?
 
     func plan(_ job: ClaimedJob, for version: ModelVersion) throws(JobFailure) -> Plan {
         if job.kind.hasBytes(of: VideoSubject.kind) { return try planVideo(job, for: version) }
@@ -119,20 +123,20 @@ struct ScoringWork: ModelWork {
     func isGrowing(_ plan: Plan) -> Bool { if case .video = plan.source { true } else { false } }
 
     func prepare(_ plan: Plan) throws(JobFailure) -> PartsKnown {
-        guard case .video(let run, _, _) = plan.source else {
+        guard case .video(let run, _, _, _) = plan.source else {
             return PartsKnown(count: plan.chunks.count, isAll: true)
         }
         return try run.step()
     }
 
     func standing(_ plan: Plan, partsDone: Int) -> JobStanding? {
-        guard case .video(let run, _, let parts) = plan.source else { return nil }
+        guard case .video(let run, _, _, let parts) = plan.source else { return nil }
         return run.standing(parts: parts, partsDone: partsDone)
     }
 
-    func stop(_ plan: Plan) { if case .video(let run, _, _) = plan.source { run.stop() } }
+    func stop(_ plan: Plan) { if case .video(let run, _, _, _) = plan.source { run.stop() } }
 
-    func isSerial(kind: String) -> Bool { kind.hasBytes(of: VideoSubject.kind) }
+    func isSerial(kind: String) -> Bool { ScoringService.serialKinds.contains { $0.hasBytes(of: kind) } }
 
     func process(part: Int, of plan: Plan, scorer: ChunkScorer) throws(JobFailure) -> PartResult {
         let range = plan.chunks[part]
@@ -142,11 +146,15 @@ struct ScoringWork: ModelWork {
         scorer.score(
             plan.features(of: range), classes: plan.classes, coarse: &result.coarse, fine: &result.fine, offset: 0)
         scored?(range.count)
+        // A job of one chunk has nothing to tell before its end.
+        if let chunkScored, plan.options.camera != nil, part > 0 || isGrowing(plan) || plan.chunks.count > 1 {
+            chunkScored(plan.job)
+        }
         return result
     }
 
     func finish(_ plan: Plan, results: [PartResult], timings: JobTimings) throws(JobFailure) -> JobOutput {
-        let video = try finishVideo(plan)
+        var video = try finishVideo(plan)
         let chunks = plan.chunks
         var logits = Logits(snippets: chunks.snippets, classes: plan.classes.labels.count)
         logits.coarse = results.flatMap(\.coarse)
@@ -164,6 +172,11 @@ struct ScoringWork: ModelWork {
         result.model = isOther ? plan.version.name : plan.model.name
         result.acceptedForSHA256 = isOther ? plan.model.sha256 : nil
         result.source = video?.source
+        if let subject = video?.subject, subject.thumbnails > 0 {
+            let (pictures, warnings) = pictures(of: result, most: subject.thumbnails, plan)
+            result.pictures = pictures
+            video?.subject.warnings += warnings
+        }
         canary?.take(plan, result)
         return JobOutput(body: result.encoded, subject: video?.subject.job)
     }

@@ -16,6 +16,10 @@ public enum UploadFile {
     ) async throws -> Upload {
         let kind = FileKind.detect(file)
         if isRows { return try rows(file, kind, width: width, limits: limits) }
+        // What is called by another format's name is told so by that one's reader.
+        if let array = try UploadFormat.named(file.path) == nil ? array(in: file, kind, limits: limits) : nil {
+            return Upload(matrices: [NamedMatrix(array: array)])
+        }
         if kind == .torchZip {
             if TorchFeatures.isTorch(file) {
                 guard let array = try TorchFeatures.array(in: file, limits: limits) else {
@@ -42,6 +46,24 @@ public enum UploadFile {
         return try matrices.upload()
     }
 
+    /// The array of a file in a format that is read where there is no server; nil of another.
+    private static func array(
+        in file: MappedFile, _ kind: FileKind, limits: ArrayLimits
+    ) throws(ArrayDecodingError) -> DecodedArray? {
+        switch kind {
+        case .foreign(.matlab): try MatFile.array(in: file, limits: limits)
+        case .foreign(.table): try Formats.decode(file, with: TableDecoder(limits: limits))
+        default: nil
+        }
+    }
+
+    /// Whether a file is called as features are, packed or not.
+    public static func isNamed(_ path: String) -> Bool {
+        let isPacked = UploadFormat.hasEnding(".gz", path)
+        return UploadFormat.named(isPacked ? String(path.dropLast(3)) : path) != nil
+            || [".pt", ".pth", ".mat", ".csv", ".tsv"].contains { UploadFormat.hasEnding($0, path) }
+    }
+
     /// Whether nothing that follows such a beginning makes it features.
     ///
     /// - Parameters:
@@ -50,6 +72,7 @@ public enum UploadFile {
     public static func isForeign(front: UnsafeRawBufferPointer, path: String) -> Bool {
         let kind = FileKind.detect(front)
         switch kind {
+        case .foreign(.matlab), .foreign(.table): return UploadFormat.named(path) != nil
         case .foreign, .html, .gitLFSPointer, .unknown:
             do throws(ArrayDecodingError) {
                 _ = try (UploadFormat.named(path) ?? .file).contents(of: kind)

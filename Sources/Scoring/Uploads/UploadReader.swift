@@ -52,10 +52,15 @@ package enum UploadBody: Sendable {
 struct VideoOffer: Sendable {
     let intake: VideoIntake
     let version: ModelVersion
+    /// Who sends them.
+    let client: String
+    /// Whether the client may have all of the disk's room.
+    let isSpared: Bool
 
     /// Room for a video that comes.
     func begin(expected: Int? = nil) async throws(ScoringError) -> VideoUpload {
-        try await intake.begin(for: version, expected: expected)
+        try await intake.begin(
+            for: version, expected: expected, of: VideoShelf.Sender(client: client, isSpared: isSpared))
     }
 }
 

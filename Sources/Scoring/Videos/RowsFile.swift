@@ -10,7 +10,7 @@ import Tensors
 ///
 /// `@unchecked Sendable`: one thread writes, that which is told of rows.
 final class RowsFile: @unchecked Sendable {
-    private static let mark = Array("vigil rows 1\n".utf8)
+    private static let mark = Array("vigil rows 2\n".utf8)
     private static let sumBytes = 8
 
     private let descriptor: CInt
@@ -58,10 +58,8 @@ final class RowsFile: @unchecked Sendable {
     /// Adds a row.
     func append(_ row: [Float]) {
         var writer = ByteWriter()
-        writer.floats(row)
-        // Without the count that lists begin with.
-        let bytes = Array(writer.bytes.dropFirst(8))
-        append(bytes + Self.sum(bytes[...]))
+        writer.append(row)
+        append(writer.bytes + Self.sum(writer.bytes[...]))
     }
 
     private func append(_ bytes: [UInt8]) {

@@ -30,12 +30,17 @@ extension Upload {
 
 /// Accepting and submitting videos, whose features are made when their jobs are.
 extension ScoringService {
+    /// The kinds of jobs that one worker does most of.
+    public static let serialKinds = [VideoSubject.kind]
+
     /// What takes videos; nil where nobody has said anything of them.
     public var videos: VideoIntake? { settings.videos }
 
     /// Looks at each video; throws what can't be scored.
+    ///
+    /// - Parameter client: who sent them
     package func acceptVideos(
-        _ upload: Upload, _ options: ScoreOptions, for versions: [ModelVersion]
+        _ upload: Upload, _ options: ScoreOptions, for versions: [ModelVersion], of client: String
     ) async throws(ScoringError) -> [AcceptedVideo] {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
         for version in versions { try await intake.check(version) }
@@ -43,7 +48,7 @@ extension ScoringService {
         var accepted: [AcceptedVideo] = []
         for video in upload.videos {
             let facts: VideoFacts
-            do throws(ScoringError) { facts = try await intake.look(at: video.video) } catch {
+            do throws(ScoringError) { facts = try await intake.look(at: video.video, for: client) } catch {
                 guard upload.isBatch, case .video(.unfit(let reason)) = error, let name = video.name else {
                     throw error
                 }
@@ -62,10 +67,16 @@ extension ScoringService {
         guard let intake = settings.videos else { throw .video(.notTaken("")) }
         await keep(versions)
         for version in versions { _ = await version.sha256 }
+        let ffmpeg = try await intake.ffmpeg()
         var submission = Submission(batch: [])
         for video in videos {
             for version in versions {
-                var new = try job(of: video, options, by: version, intake)
+                var new = try job(of: video, options, by: version, intake, account: caller.account) { making in
+                    intake.archive.has(
+                        VideoArchive.lookup(making.key(of: video.video.input, by: ffmpeg), owner: caller.owner))
+                }
+                // The file counts once, whatever models score it.
+                new.bytesElsewhere = version === versions.first ? video.bytes : 0
                 new.name = isBatch ? video.name : options.name ?? video.name
                 (new.client, new.owner, new.trace) = (caller.client, caller.owner, trace)
                 submission.jobs.append(new)
@@ -74,9 +85,12 @@ extension ScoringService {
         submission.isBatch = isBatch || versions.count > 1
         submission.account = caller.account
         submission.key = key.map { text in
-            let making = [
-                options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
-            ]
+            let making =
+                [
+                    options.pooling?.rawValue ?? "", options.cadence?.rawValue ?? "", options.tail?.rawValue ?? "",
+                ]
+                // Fingerprints of requests without are what they were.
+                + (options.thumbnails.map { ["thumbnails", String($0)] } ?? [])
             return self.key(
                 text, videos.flatMap { ["video", $0.name ?? "", $0.sha256] + making }, isBatch: isBatch, options,
                 caller: caller)
@@ -99,7 +113,8 @@ extension ScoringService {
     }
 
     private func job(
-        of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake
+        of video: AcceptedVideo, _ options: ScoreOptions, by version: ModelVersion, _ intake: VideoIntake,
+        account: Account?, isMade: (VideoMaking) -> Bool
     ) throws(ScoringError) -> NewJob {
         let (pooling, tail, cadence) = (options.pooling ?? .mean, options.tail ?? .drop, options.cadence ?? .frames)
         guard let making = VideoMaking(version, pooling: pooling, tail: tail, cadence: cadence) else {
@@ -107,21 +122,25 @@ extension ScoringService {
         }
         let late = options.deadline?.warning(at: backlog.wall).map { [$0] } ?? []
         let notes = options.labels.flatMap { LabelList.warning(of: $0) }.map { [$0] } ?? []
-        let subject = VideoSubject(
+        var subject = VideoSubject(
             token: video.video.input.token, pooling: pooling, tail: tail, cadence: cadence,
             expectedFrames: video.facts.expectedFrames, length: version.model.configuration.length,
             options: options.encoded, warnings: notes + late)
+        subject.thumbnails = options.thumbnails ?? 0
         let labels = options.labels ?? version.model.classes.labels
         let rows = making.rows(of: video.frames)
+        subject.bill = account.map { VideoBill($0, rows: rows, at: backlog.wall) }
         var new = NewJob(
             kind: VideoSubject.kind, subject: subject.job, input: JobBody(video.video.input.coded),
             priority: options.priority, model: version.name, modelSHA256: version.knownSHA256,
             parts: making.parts(
-                of: video.frames, intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
-            outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048)
+                of: video.frames, isMade: isMade(making), intake.paces, secondsPerChunk: backlog.metrics.secondsPerPart),
+            outputEstimate: 4 * rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048
+                + subject.thumbnails * SegmentPicture.mostBytes)
         new.units = rows
         new.deadline = options.deadline?.duration(from: backlog.wall)
         new.callback = options.callback.map { text in (try? settings.callbackAddress?(text)) ?? text }
+        new.alerts = options.camera == nil ? [] : settings.alerts
         return new
     }
 }

@@ -29,54 +29,80 @@ extension ScoringWork {
         guard let path = videos.shelf.path(of: input.token) else {
             throw JobFailure(reason: "damaged-job", detail: JobStoreError.damaged(job.id, "").told)
         }
-        let run = VideoRun(
-            making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
-            rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces,
-            expected: subject.expectedFrames, limit: mostNumbers)
+        let run: VideoRun
+        let lookup = VideoArchive.lookup(making.key(of: input, by: ffmpeg), owner: job.owner)
+        if let before = videos.archive.load(lookup, most: mostNumbers) {
+            run = VideoRun(
+                making, of: input, at: path, by: ffmpeg, paces: videos.paces, manner: VideoManner(job.model, subject),
+                made: before, bill: bill(of: subject))
+        } else {
+            run = VideoRun(
+                making, of: input, at: path, mustBeChecked: !videos.shelf.isFresh(input.token),
+                rows: videos.shelf.rowsPath(of: job.id), by: ffmpeg, paces: videos.paces,
+                manner: VideoManner(job.model, subject), expected: subject.expectedFrames, limit: mostNumbers,
+                bill: bill(of: subject))
+        }
         do {
             return Plan(
-                version: version, job: job.token.job, model: job.model, source: .video(run, subject, parts: job.parts),
+                version: version, job: job.token.job, model: job.model,
+                source: .video(run, subject, lookup: lookup, parts: job.parts),
                 options: options, classes: try version.model.classes(for: options.labels, called: version.name))
         } catch {
             throw JobFailure(reason: "labels", detail: error.description)
         }
     }
 
+    private func bill(of subject: VideoSubject) -> RowsBill? {
+        guard let bill = subject.bill, let settle else { return nil }
+        return RowsBill(counted: bill.rows) { rows in await settle(bill, rows) }
+    }
+
+    /// What a video takes its worker, by what the last one of its manner did.
+    func expectedSeconds(of job: Job) -> Double? {
+        guard let paces = videos?.paces, let subject = VideoSubject(of: job), let frames = subject.expectedFrames else {
+            return nil
+        }
+        // Where its features were made before it costs its chunks alone, and no frame of it is decoded.
+        guard job.parts > Chunks(snippets: frames / 16, length: subject.length).count else { return nil }
+        return paces.seconds(frames: frames, in: VideoManner(job.modelID, subject))
+    }
+
     /// What a video's job says of itself at its end, and what there is to say of the video; nil of other jobs. Throws where nothing
     /// of it can be scored.
     func finishVideo(_ plan: Plan) throws(JobFailure) -> (subject: VideoSubject, source: VideoSource)? {
-        guard case .video(let run, let before, _) = plan.source, let found = run.found else { return nil }
+        guard case .video(let run, let before, let lookup, _) = plan.source, let made = run.made else { return nil }
         let settings = run.making.settings
         let rows = plan.chunks.snippets
         guard rows > 0 else {
-            let frames = found.extraction.frames
+            let frames = made.source.frames
             throw VideoRun.unfit(
                 frames == 0
                     ? "it has no frames"
                     : "it has \(counted(frames, "frame")), fewer than the \(settings.framesPerRow) of a row: tail=keep makes "
                         + "a row of them")
         }
-        let fps = found.extraction.rate.map { found.facts?.settled($0) ?? $0 }
         let array = DecodedArray(shape: [rows, run.width], elementType: .float32, values: run.features)
         var subject = before
         do throws(FeatureError) {
-            let report = try FeatureCheck(width: plan.width, fps: plan.options.fps ?? fps).accept(array).report
-            let sizes = found.extraction.sizes
-            subject.warnings += found.warnings
-            if sizes.count > 1 {
-                subject.warnings.append(
-                    "its frames are of several sizes: \(sizes.map { $0.description }.joined(separator: ", "))")
+            let report = try FeatureCheck(width: plan.width, fps: plan.options.fps ?? made.source.fps).accept(array)
+                .report
+            subject.warnings += made.warnings
+            if made.sizes.count > 1 {
+                subject.warnings.append("its frames are of several sizes: \(made.sizes.joined(separator: ", "))")
             }
             subject.warnings += report.warnings
         } catch {
             throw VideoRun.unfit("what the tower makes of its frames can't be scored: \(error.description)")
         }
+        let digest = array.digest
         subject.snippets = rows
-        subject.featuresSHA256 = array.digest
-        let source = VideoSource(
-            sha256: run.video.sha256, frames: found.extraction.frames, fps: fps, times: found.extraction.times,
-            truncatedBy: found.cut?.rawValue, ffmpeg: run.ffmpeg.version, isolation: run.ffmpeg.isolation.rawValue,
-            recipeSHA256: run.making.recipeSHA256, towerSHA256: run.making.tower.sha256)
-        return (subject, source)
+        subject.featuresSHA256 = digest
+        // What was cut short for want of time may come to more the next time.
+        let isFinal = made.source.truncatedBy.map { !$0.hasBytes(of: VideoFrames.Cut.end.rawValue) } ?? true
+        let head = KeptFeatures.Head(
+            lookup: isFinal ? lookup : VideoArchive.lookup(lookup, owner: "\(plan.job)"),
+            job: made.source.featuresOfJob ?? "\(plan.job)", rows: rows, width: run.width, sha256: digest, made: made)
+        videos?.archive.keep(array.values, head, of: plan.job, as: run.other)
+        return (subject, made.source)
     }
 }

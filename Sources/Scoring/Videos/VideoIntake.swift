@@ -21,16 +21,20 @@ public final class VideoIntake: Sendable {
     /// Bytes that one may have.
     public let maxBytes: Int
     let shelf: VideoShelf
+    /// What is kept of them after that.
+    let archive: VideoArchive
     let paces = TowerPaces()
     private let find: @Sendable () -> Decoding
     private let found = Monitor<(decoding: Decoding?, isBegun: Bool)>((nil, false))
     /// A video is looked at before its job is taken, a few at a time.
-    private let turns = (0..<4).map { _ in Turnstile() }
-    private let turn = Atomic(0)
+    private let turns = FairTurns(places: 4)
 
     /// Takes videos, or not, as `find` says, which may take a while and is called once: by `decoding`, or by whoever asks first.
-    public init(maxBytes: Int, on shelf: VideoShelf, find: @escaping @Sendable () -> Decoding) {
-        (self.maxBytes, self.shelf, self.find) = (maxBytes, shelf, find)
+    public init(
+        maxBytes: Int, on shelf: VideoShelf, keeping archive: VideoArchive = VideoArchive(),
+        find: @escaping @Sendable () -> Decoding
+    ) {
+        (self.maxBytes, self.shelf, self.archive, self.find) = (maxBytes, shelf, archive, find)
     }
 
     /// What decodes videos. Whoever asks while that is looked for waits: it is for threads of our own.
@@ -47,9 +51,12 @@ public final class VideoIntake: Sendable {
         return decoding
     }
 
+    /// What decodes videos, as far as that is known.
+    package var known: Decoding? { found.withLock(\.decoding) }
+
     /// The same for tasks.
     package func decodingLater() async -> Decoding {
-        if let known = found.withLock(\.decoding) { return known }
+        if let known { return known }
         return await LongWork.run(if: true) { [self] in decoding() }
     }
 
@@ -71,7 +78,8 @@ public final class VideoIntake: Sendable {
         guard version.model.imageTower != nil else { throw .video(.noTower(model: version.name)) }
     }
 
-    private func ffmpeg() async throws(ScoringError) -> FFmpeg {
+    /// What decodes videos; throws where nothing does.
+    func ffmpeg() async throws(ScoringError) -> FFmpeg {
         switch await decodingLater() {
         case .by(let ffmpeg): return ffmpeg
         case .refused(let reason): throw .video(.notTaken(reason))
@@ -79,33 +87,66 @@ public final class VideoIntake: Sendable {
     }
 
     /// Room for a video that comes, for a model.
-    func begin(for version: ModelVersion, expected: Int?) async throws(ScoringError) -> VideoUpload {
+    func begin(
+        for version: ModelVersion, expected: Int?, of sender: VideoShelf.Sender
+    ) async throws(ScoringError) -> VideoUpload {
         try await check(version)
-        return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected)
+        return try await VideoUpload.begin(on: shelf, limit: maxBytes, expected: expected, of: sender)
     }
 
-    /// What the header and the first frame of a video say.
-    func look(at video: ShelvedVideo) async throws(ScoringError) -> VideoFacts {
+    /// What a look may take: a first frame comes within a second, and who waits for it holds a connection.
+    private static let lookLimits: VideoLimits = {
+        var limits = VideoIntake.limits
+        limits.processorSeconds = 5
+        return limits
+    }()
+
+    /// What the header and the first frame of a video say. It ends with the request that asks.
+    ///
+    /// - Parameter client: whose turn it is
+    func look(at video: ShelvedVideo, for client: String) async throws(ScoringError) -> VideoFacts {
         let ffmpeg = try await ffmpeg()
         guard let path = shelf.path(of: video.input.token) else { throw .video(.unfit("its file is gone")) }
-        let turn = turns[(turn.wrappingAdd(1, ordering: .relaxed).oldValue & .max) % turns.count]
-        await turn.enter()
-        let result = await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
-            Result { () throws(FrameError) in
-                try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.limits).first().facts
+        await turns.enter(client)
+        defer { turns.leave(client) }
+        let leash = DecoderLeash()
+        let result = await withTaskCancellationHandler {
+            await LongWork.run(if: true) { () -> Result<VideoFacts, FrameError> in
+                func look() throws(FrameError) -> VideoFacts {
+                    try VideoLook(VideoFile(path: path), by: ffmpeg, limits: Self.lookLimits, leash: leash).first()
+                        .facts
+                }
+                return Result { () throws(FrameError) in
+                    do throws(FrameError) { return try look() } catch  where error.kind == .interrupted {
+                        return try look()
+                    }
+                }
             }
+        } onCancel: {
+            leash.cut()
         }
-        turn.leave()
         do throws(FrameError) { return try result.get() } catch { throw .video(.unfit(error.reason)) }
     }
 }
 
-/// How long a worker takes for a frame's feature, as it did lately, by tower.
+/// How long a worker takes for a frame's feature, as it did lately, by tower; and how long a frame of a video takes in all, decoding
+/// and whoever has turns beside it counted in, by how its rows are made.
 final class TowerPaces: Sendable {
     /// What a measurement still counts for after the next one.
     private static let fading = 0.98
 
     private let known = Mutex<[ByteText: (images: Double, seconds: Double)]>([:])
+    private let frames = Mutex<[VideoManner: Double]>([:])
+
+    /// Keeps what a frame takes in all, as the video that is worked on has it.
+    func record(secondsPerFrame: Double, in manner: VideoManner) {
+        frames.withLock { $0[manner] = secondsPerFrame }
+    }
+
+    /// Seconds for so many frames; nil before some of such a video were done.
+    func seconds(frames count: Int, in manner: VideoManner) -> Double? {
+        frames.withLock { $0[manner].map { $0 * Double(count) } }
+    }
 
     /// Counts in squares that were encoded.
     func record(_ images: Int, in time: Duration, by tower: String) {
@@ -123,11 +164,23 @@ final class TowerPaces: Sendable {
     }
 }
 
+/// What the time of a video's frames depends on: the model that rows are made for, and how.
+struct VideoManner: Hashable, Sendable {
+    private let model: ByteText
+    private let pooling: Pooling
+    private let cadence: Cadence
+
+    init(_ model: ModelID, _ subject: VideoSubject) {
+        (self.model, pooling, cadence) = (ByteText(model.sha256 ?? model.name), subject.pooling, subject.cadence)
+    }
+}
+
 /// How frames become rows for a model, and what that costs.
 struct VideoMaking: Sendable {
     let settings: ExtractionSettings
     let tower: KeptImageTower
     let version: ModelVersion
+    private let recipe: Recipe
 
     /// Nil where the model has no tower, or one that there is no recipe for.
     init?(_ version: ModelVersion, pooling: Pooling, tail: Tail, cadence: Cadence) {
@@ -136,6 +189,7 @@ struct VideoMaking: Sendable {
         else { return nil }
         self.tower = tower
         self.version = version
+        self.recipe = recipe
         settings = ExtractionSettings(
             recipes: [recipe], pooling: pooling, tail: tail, compute: version.model.kernels.compute, cadence: cadence)
     }
@@ -149,13 +203,16 @@ struct VideoMaking: Sendable {
     }
 
     /// Rows that so many frames make.
-    func rows(of frames: Int) -> Int { max(frames / settings.framesPerRow, 1) }
+    func rows(of frames: Int) -> Int { max(settings.rows(of: frames), 1) }
 
     /// What a job costs, in chunks of features: the tower's work counts as many as take as long.
     ///
-    /// - Parameter secondsPerChunk: as it was measured
-    func parts(of frames: Int, _ paces: TowerPaces, secondsPerChunk: Double?) -> Int {
+    /// - Parameters:
+    ///   - isMade: whether its features were made before, and are there
+    ///   - secondsPerChunk: as it was measured
+    func parts(of frames: Int, isMade: Bool, _ paces: TowerPaces, secondsPerChunk: Double?) -> Int {
         let chunks = Chunks(snippets: rows(of: frames), length: version.model.configuration.length).count
+        guard !isMade else { return chunks }
         let ratio: Double
         if let each = paces.seconds(by: tower.sha256), let secondsPerChunk, secondsPerChunk > 0 {
             ratio = each / secondsPerChunk
@@ -179,6 +236,22 @@ struct VideoMaking: Sendable {
         return digest.finalize()
     }
 
-    /// SHA-256 of the recipe's text.
-    var recipeSHA256: String { settings.recipes.first.map { settings.digest(of: $0) } ?? "" }
+    /// What there is to say of a video whose frames have come.
+    func made(
+        of video: VideoInput, _ extraction: Extraction, _ outcome: VideoFrames.Outcome?, by ffmpeg: FFmpeg
+    ) -> VideoMade {
+        let facts = outcome?.facts
+        let source = VideoSource(
+            sha256: video.sha256, extraction, outcome, by: ffmpeg, recipeSHA256: settings.digest(of: recipe),
+            towerSHA256: tower.sha256)
+        var made = VideoMade(
+            source: source, container: video.container.name,
+            recipe: MadeRecipe(settings, recipe, kernels: version.model.kernels.name))
+        made.tailFrames = extraction.tailFrames
+        made.sizes = extraction.sizes.map(\.description)
+        made.warnings = outcome?.warnings ?? []
+        (made.codec, made.pixelFormat, made.rate) = (facts?.codec, facts?.pixelFormat, facts?.rate)
+        (made.duration, made.rotation) = (facts?.duration, facts?.rotation)
+        return made
+    }
 }

@@ -19,14 +19,6 @@ final class VideoRun: Sendable {
     /// How long a worker waits for frames that do not come.
     private static let patience = Duration.milliseconds(25)
 
-    /// What came of it, once all frames have come.
-    struct Found: Sendable {
-        var extraction: Extraction
-        var facts: VideoFacts?
-        var cut: VideoFrames.Cut?
-        var warnings: [String] = []
-    }
-
     fileprivate struct Board: Sendable {
         /// Squares that are to be encoded.
         var images: [[UInt8]]?
@@ -39,7 +31,7 @@ final class VideoRun: Sendable {
         /// When the first square came that is encoded, and after how many frames.
         var began: (at: MonotonicTime, frames: Int)?
         var isStopped = false
-        var outcome: Result<Found, JobFailure>?
+        var outcome: Result<VideoMade, JobFailure>?
     }
 
     /// The tower at work, and what it has made of the squares that came last.
@@ -63,33 +55,67 @@ final class VideoRun: Sendable {
     private let length: Int
     private let limit: Int
     private let paces: TowerPaces
+    private let manner: VideoManner
     private let leash = DecoderLeash()
     private let board: Monitor<Board>
     private let bench = Mutex<Bench?>(nil)
     private let file: RowsFile?
     private let known: Matrix
+    /// Where the video is, while it is worked on.
+    let path: String
     private let reading: (path: String, mustBeChecked: Bool)
     private let hasBegun = Atomic(false)
+    /// The job whose features these are, where they were made before.
+    let other: JobID?
+    private let bill: RowsBill?
 
     /// - Parameters:
     ///   - path: where the video is
     ///   - mustBeChecked: whether a disk may have made something else of it since it came
+    ///   - manner: what the time of its frames depends on
     ///   - rows: where finished rows are kept; nil where they are not
     ///   - limit: numbers that its features may have
     init(
         _ making: VideoMaking, of video: VideoInput, at path: String, mustBeChecked: Bool, rows: String?,
-        by ffmpeg: FFmpeg, paces: TowerPaces, expected: Int?, limit: Int
+        by ffmpeg: FFmpeg, paces: TowerPaces, manner: VideoManner, expected: Int?, limit: Int, bill: RowsBill? = nil
     ) {
         (self.making, self.video, self.ffmpeg, self.paces, self.limit) = (making, video, ffmpeg, paces, limit)
+        self.manner = manner
         let width = making.tower.configuration.outputWidth
         self.width = width
         length = making.version.model.configuration.length
+        self.path = path
         reading = (path, mustBeChecked)
+        other = nil
+        self.bill = bill
         let key = making.key(of: video, by: ffmpeg)
         let opened = rows.map { RowsFile.open($0, key: key, width: width, limit: limit) }
         file = opened?.file
         known = opened?.rows ?? Matrix(rows: 0, columns: width)
+        bill?.begin(with: known.rows)
         board = Monitor(Board(rows: known.values, expected: expected))
+    }
+
+    /// One of which all is known: another job has made the features.
+    init(
+        _ making: VideoMaking, of video: VideoInput, at path: String, by ffmpeg: FFmpeg, paces: TowerPaces,
+        manner: VideoManner, made before: (job: JobID, head: KeptFeatures.Head, values: [Float]), bill: RowsBill? = nil
+    ) {
+        (self.making, self.video, self.ffmpeg, self.paces, limit) = (making, video, ffmpeg, paces, 0)
+        self.manner = manner
+        width = before.head.width
+        length = making.version.model.configuration.length
+        self.path = path
+        reading = (path, false)
+        (other, file) = (before.job, nil)
+        self.bill = bill
+        known = Matrix(rows: 0, columns: width)
+        var made = before.head.made
+        made.source.featuresOfJob = before.head.job
+        var board = Board(rows: before.values, frames: made.source.frames)
+        board.outcome = .success(made)
+        self.board = Monitor(board)
+        hasBegun.store(true, ordering: .relaxed)
     }
 
     deinit { stop() }
@@ -104,12 +130,14 @@ final class VideoRun: Sendable {
     /// Encodes for a while what has come, and says how many chunks of rows there are.
     func step() throws(JobFailure) -> PartsKnown {
         if !hasBegun.exchange(true, ordering: .relaxed) { begin() }
+        _ = try isCounted(isOver: false)
         let deadline = MonotonicTime.now + Self.turn
         while MonotonicTime.now < deadline, let next = awaited() {
             switch next {
             case .over(let outcome):
                 _ = try outcome.get()
-                return PartsKnown(count: chunks.count, isAll: true)
+                if try isCounted(isOver: true) { return PartsKnown(count: chunks.count, isAll: true) }
+                bill?.wait(until: Deadline(in: Self.patience))
             case .stopped: throw Self.unfit("it was stopped")
             case .images(let images): try encode(images, until: deadline)
             }
@@ -117,9 +145,14 @@ final class VideoRun: Sendable {
         return PartsKnown(count: chunks.count, isAll: false)
     }
 
+    /// Whether all rows that there are have been counted; throws where no more may come.
+    private func isCounted(isOver: Bool) throws(JobFailure) -> Bool {
+        try bill?.isCounted(board.withLock { $0.rows.count / max(width, 1) }, isOver: isOver) ?? true
+    }
+
     private enum Next {
         case images([[UInt8]])
-        case over(Result<Found, JobFailure>)
+        case over(Result<VideoMade, JobFailure>)
         case stopped
     }
 
@@ -191,7 +224,7 @@ extension VideoRun {
     var features: [Float] { board.withLock { $0.rows } }
 
     /// What came; nil before all has.
-    var found: Found? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
+    var made: VideoMade? { board.withLock { board in board.outcome.flatMap { try? $0.get() } } }
 
     /// How far it is, in what the job costs.
     func standing(parts: Int, partsDone: Int) -> JobStanding {
@@ -205,7 +238,9 @@ extension VideoRun {
             expectedFrames: board.expected, rows: rows, chunksDone: partsDone, chunks: chunks)
         return JobStanding(
             partsDone: min(Int(share * Double(parts)), max(parts - 1, 0)), secondsLeft: secondsLeft(board, isOver),
-            note: progress.coded)
+            note: progress.coded,
+            parts: isOver
+                ? nil : making.parts(of: board.frames, isMade: false, paces, secondsPerChunk: nil))
     }
 
     private func secondsLeft(_ board: Board, _ isOver: Bool) -> Double? {
@@ -213,9 +248,12 @@ extension VideoRun {
         guard let expected = board.expected else { return nil }
         let left = Double(max(expected - board.frames, 0))
         if let began = board.began, board.frames > began.frames {
-            return left * (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
+            let each = (MonotonicTime.now - began.at).inSeconds / Double(board.frames - began.frames)
+            // The first frames of a video say little of the others'.
+            if board.frames - began.frames >= 16 { paces.record(secondsPerFrame: each, in: manner) }
+            return left * each
         }
-        return paces.seconds(by: making.tower.sha256).map { $0 * making.encoded(of: Int(left)) }
+        return paces.seconds(frames: Int(left), in: manner)
     }
 }
 
@@ -225,7 +263,7 @@ extension VideoRun {
         let (board, leash, making, ffmpeg, known) = (board, leash, making, ffmpeg, known)
         let (reading, video, file, width, limit) = (reading, video, file, width, limit)
         let code = OwnThread.run(name: "vigil-video", stackBytes: 1 << 20) {
-            let outcome: Result<Found, JobFailure>
+            let outcome: Result<VideoMade, JobFailure>
             do throws(FrameError) {
                 if reading.mustBeChecked { try Self.check(video, at: reading.path) }
                 let opened = try VideoFile(path: reading.path)
@@ -238,16 +276,23 @@ extension VideoRun {
                     .extract(frames, from: known, limit: limit) { progress in
                         board.withLock { $0.frames = progress.frames }
                     } made: { row in
-                        file?.append(row)
-                        board.withLock { $0.rows += row }
+                        let isSound = board.withLock { board in
+                            if !board.isStopped { board.rows += row }
+                            return !board.isStopped
+                        }
+                        if isSound { file?.append(row) }
                     }
-                var found = Found(extraction: extraction)
-                found.facts = frames.outcome?.facts
-                found.cut = frames.outcome?.cut
-                found.warnings = frames.outcome?.warnings ?? []
-                outcome = .success(found)
+                if frames.outcome?.isInterrupted == true { throw Self.interrupted }
+                // Those that were made because no more frames came.
+                let rows = extraction.features.first?.values ?? []
+                board.withLock { $0.rows += rows.dropFirst($0.rows.count) }
+                outcome = .success(making.made(of: video, extraction, frames.outcome, by: ffmpeg))
             } catch {
-                outcome = .failure(error == Self.damaged ? Self.damage : Self.unfit(error.reason))
+                outcome = .failure(Self.failure(of: error))
+            }
+            if case .failure(let failure) = outcome, failure.isPassing {
+                // Whoever has ended the decoder may be about to end this process too: then no attempt is lost.
+                _ = board.wait(until: Deadline(in: .seconds(1))) { $0.isStopped ? () : nil }
             }
             board.withLock { $0.outcome = outcome }
             board.wakeAll()
@@ -261,6 +306,15 @@ extension VideoRun {
         }
     }
 
+    private static let interrupted = FrameError(.interrupted, "")
+    private static func failure(of error: FrameError) -> JobFailure {
+        if error.kind == .interrupted { return interruption }
+        return error == damaged ? damage : unfit(error.reason)
+    }
+
+    private static let interruption = JobFailure(
+        reason: "out-of-attempts",
+        detail: "its decoder was ended from outside, as a system that is out of memory does.", isPassing: true)
     private static let damaged = FrameError(.unreadable, "it is not what came")
     private static let damage = JobFailure(
         reason: "damaged-job",

@@ -24,20 +24,43 @@ public final class VideoShelf: JobObserver {
         var unnamed: [ByteText: UnnamedVideo] = [:]
         /// Bytes that are on their way and not on the disk.
         var underway = 0
+        /// Whose each video is, and its bytes.
+        var held: [ByteText: (sender: ByteText, bytes: Int)] = [:]
+        /// Bytes of each sender, those on their way too.
+        var ofSenders: [ByteText: Int] = [:]
+        /// Bytes of all videos, as far as they are on the disk.
+        var written = 0
+
+        /// A video has come, whose bytes were counted meanwhile.
+        mutating func note(_ token: String, of sender: ByteText, bytes: Int) {
+            fresh.insert(ByteText(token))
+            held[ByteText(token)] = (sender, bytes)
+        }
+
+        mutating func count(_ bytes: Int, of sender: ByteText) {
+            let sum = ofSenders[sender, default: 0] + bytes
+            ofSenders[sender] = sum > 0 ? sum : nil
+        }
     }
 
-    /// An open file that has no name.
-    private final class UnnamedVideo: Sendable {
-        let descriptor: CInt
-        init(_ descriptor: CInt) { self.descriptor = descriptor }
-        deinit { close(descriptor) }
+    /// Who sends videos.
+    struct Sender: Sendable {
+        let client: String
+        /// Whether it may have all of the disk's room.
+        var isSpared = false
+
+        fileprivate var name: ByteText { ByteText(client) }
     }
 
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "vigil.videos")
+    /// What a disk has.
+    private let room: @Sendable (String) -> DiskRoom?
 
     /// A shelf that is not opened.
-    public init() {}
+    public convenience init() { self.init { DiskRoom(of: $0) } }
+
+    init(room: @escaping @Sendable (String) -> DiskRoom?) { self.room = room }
 
     /// Opens it.
     ///
@@ -53,8 +76,14 @@ public final class VideoShelf: JobObserver {
 
     /// Learns which jobs need what is there, and removes what none does.
     public func recover(from backlog: Backlog) async throws(JobStoreError) {
+        guard let folder = state.withLock({ $0.folder }) else { return }
+        // The kernel names files by where they really are.
+        if let home = CanonicalPath.of(Self.parent(of: folder)) {
+            _ = LeftDecoders.end(
+                of: home + folder.suffix(from: folder.utf8.lastIndex(of: ASCII.slash) ?? folder.startIndex))
+        }
         // It is there as long as there are videos.
-        guard let folder = state.withLock({ $0.folder }), access(folder, F_OK) == 0 else { return }
+        guard access(folder, F_OK) == 0 else { return }
         var kept: Set<ByteText> = []
         for status in [JobStatus.queued, .running] {
             var last: JobID?
@@ -63,6 +92,7 @@ public final class VideoShelf: JobObserver {
             {
                 for job in page {
                     guard let token = VideoSubject(of: job)?.token else { continue }
+                    hold(token, of: Sender(client: job.client), in: folder)
                     state.withLock { $0.users[ByteText(token), default: 0] += 1 }
                     kept.insert(ByteText(Self.name(token)))
                     kept.insert(ByteText(Self.rowsName(job.id)))
@@ -71,16 +101,27 @@ public final class VideoShelf: JobObserver {
             }
         }
         FolderNames.each(in: folder) { name, _ in
-            if !kept.contains(ByteText(name)) { unlink("\(folder)/\(name)") }
+            if !kept.contains(ByteText(name)), VideoArchive.job(ofFile: name) == nil { unlink("\(folder)/\(name)") }
             return true
         }
         rmdir(folder)
     }
 
+    /// Counts in a video of the process before, once.
+    private func hold(_ token: String, of sender: Sender, in folder: String) {
+        guard let file = try? OpenFile(path: "\(folder)/\(Self.name(token))") else { return }
+        state.withLock { state in
+            guard state.held[ByteText(token)] == nil else { return }
+            state.held[ByteText(token)] = (sender.name, file.count)
+            state.count(file.count, of: sender.name)
+            state.written += file.count
+        }
+    }
+
     /// Where a video is; nil where it is not.
     func path(of token: String) -> String? {
         state.withLock { state in
-            if let file = state.unnamed[ByteText(token)] { return "/proc/self/fd/\(file.descriptor)" }
+            if let file = state.unnamed[ByteText(token)] { return file.path }
             return state.folder.map { "\($0)/\(Self.name(token))" }
         }
     }
@@ -109,6 +150,10 @@ public final class VideoShelf: JobObserver {
                 return nil
             }
             state.users[name] = nil
+            if let one = state.held.removeValue(forKey: name) {
+                state.count(-one.bytes, of: one.sender)
+                state.written -= one.bytes
+            }
             state.fresh.remove(name)
             guard state.unnamed.removeValue(forKey: name) == nil else { return nil }
             return state.folder.map { "\($0)/\(Self.name(token))" }
@@ -153,11 +198,11 @@ public final class VideoShelf: JobObserver {
     }
 
     /// Puts a video that has come on the shelf, for one who needs it; it is on the disk when this returns.
-    func finish(_ opening: Opening) throws(FileError) {
+    func finish(_ opening: Opening, of sender: Sender, bytes: Int) throws(FileError) {
         guard let path = opening.path, let folder = state.withLock({ $0.folder }) else {
             state.withLock { state in
                 state.unnamed[ByteText(opening.token)] = UnnamedVideo(opening.descriptor)
-                state.fresh.insert(ByteText(opening.token))
+                state.note(opening.token, of: sender.name, bytes: bytes)
             }
             return take(opening.token)
         }
@@ -166,39 +211,71 @@ public final class VideoShelf: JobObserver {
             throw .fromErrno(errno, "rename", path)
         }
         close(opening.descriptor)
-        state.withLock { _ = $0.fresh.insert(ByteText(opening.token)) }
+        state.withLock { $0.note(opening.token, of: sender.name, bytes: bytes) }
         take(opening.token)
         // What can't be flushed is no less there while the machine runs.
         try? AtomicFile.flush(folder: folder)
     }
 
     /// Removes what came of a video that did not come to its end.
-    func discard(_ opening: Opening) {
+    ///
+    /// - Parameter bytes: those of it that were written
+    func discard(_ opening: Opening, of sender: Sender, bytes: Int) {
+        state.withLock { state in
+            state.count(-bytes, of: sender.name)
+            state.written -= bytes
+        }
         if let path = opening.path { unlink(path) }
         close(opening.descriptor)
     }
 
-    /// Counts bytes as on their way; throws where the disk has no room for them beside the others'.
-    func promise(_ bytes: Int) throws(ScoringError) {
+    /// Counts bytes as on their way; throws where the disk has no room for them beside the others', or the sender's share has none.
+    ///
+    /// - Parameter whole: what the video has in all, as far as that is known: one that would not fit is refused at once
+    func promise(_ bytes: Int, of whole: Int? = nil, to sender: Sender) throws(ScoringError) {
+        let wanted = max(bytes, whole ?? 0)
         let (folder, scratch) = state.withLock { ($0.folder, $0.scratch) }
         let place = folder ?? scratch
-        // The folder of videos is made with the first.
-        guard let room = DiskRoom(of: place) ?? DiskRoom(of: place + "/..") else { return }
-        let floor = min(Self.mostFloor, room.total / 8)
-        let isRoom = state.withLock { state in
-            let (needed, isOver) = state.underway.addingReportingOverflow(bytes)
-            guard !isOver, needed <= room.free - floor else { return false }
-            state.underway = needed
-            return true
+        // The folder of videos is made with the first, so that there may be none to ask for now.
+        guard let room = room(place) ?? room(Self.parent(of: place)) else {
+            throw .store(.diskFull("how much room the disk of \(place) has is not known"))
         }
-        guard isRoom else {
-            throw .store(
-                .diskFull(
-                    "the disk of \(place) has \(room.free >> 20) MiB free, too little for a video of \(bytes >> 20) MiB"
-                ))
+        let refusal = state.withLock { state -> ScoringError? in
+            let free = max(room.free - Self.floor(of: room), 0)
+            let (needed, isOver) = state.underway.addingReportingOverflow(wanted)
+            guard !isOver, needed <= free else {
+                return .store(
+                    .diskFull(
+                        "the disk of \(place) has \(room.free >> 20) MiB free, too little for a video of \(wanted >> 20) MiB"
+                    ))
+            }
+            let held = state.ofSenders[sender.name] ?? 0
+            // One alone may always come.
+            let share = (free + state.written) / 8 * 7
+            guard sender.isSpared || held == 0 || held + wanted <= share else {
+                return .video(.overShare(held: held, limit: share))
+            }
+            state.underway += bytes
+            state.count(bytes, of: sender.name)
+            return nil
         }
+        if let refusal { throw refusal }
     }
 
+    private static func parent(of path: String) -> String {
+        let bytes = path.utf8
+        guard let slash = bytes.lastIndex(of: ASCII.slash) else { return "." }
+        return slash == bytes.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Bytes of a disk that stay free.
+    static func floor(of room: DiskRoom) -> Int { min(mostFloor, room.total / 8) }
+
     /// Bytes that were on their way are on the disk, or will not come.
-    func settle(_ bytes: Int) { state.withLock { $0.underway = max($0.underway - bytes, 0) } }
+    func settle(_ bytes: Int, of sender: Sender, areWritten: Bool = false) {
+        state.withLock { state in
+            state.underway = max(state.underway - bytes, 0)
+            if areWritten { state.written += bytes } else { state.count(-bytes, of: sender.name) }
+        }
+    }
 }

@@ -57,6 +57,10 @@ package struct VideoSubject: Sendable {
     package let length: Int
     /// What the client asked for, as ``ScoreOptions/encoded`` writes it.
     let options: [UInt8]
+    /// Pictures that are made of its segments at most.
+    var thumbnails = 0
+    /// Who pays for its rows, where these are counted.
+    var bill: VideoBill?
     /// What looked wrong.
     package var warnings: [String] = []
     /// The rows that came; nil until that is known.
@@ -65,6 +69,10 @@ package struct VideoSubject: Sendable {
     package var featuresSHA256: String?
 
     private static let version = 1
+    /// In its place where pictures are asked for: how many comes last.
+    private static let withThumbnails = 2
+    /// In its place where somebody pays for rows: who comes last, after the pictures.
+    private static let withBill = 3
 
     init(
         token: String, pooling: Pooling, tail: Tail, cadence: Cadence, expectedFrames: Int?, length: Int,
@@ -86,7 +94,7 @@ package struct VideoSubject: Sendable {
 
     var coded: [UInt8] {
         var writer = ByteWriter()
-        writer.integer(Self.version)
+        writer.integer(bill != nil ? Self.withBill : thumbnails > 0 ? Self.withThumbnails : Self.version)
         for text in [token, pooling.rawValue, tail.rawValue, cadence.rawValue] { writer.text(text) }
         writer.integer(expectedFrames ?? -1)
         writer.integer(length)
@@ -94,22 +102,30 @@ package struct VideoSubject: Sendable {
         writer.text(featuresSHA256 ?? "")
         writer.text(warnings.joined(separator: "\n"))
         writer.block(options)
+        if thumbnails > 0 || bill != nil { writer.integer(thumbnails) }
+        bill?.write(to: &writer)
         return writer.bytes
     }
 
     init?(coded bytes: [UInt8]) {
         var reader = ByteReader(bytes)
-        guard reader.integer() == Self.version, let token = reader.text(),
+        guard let version = reader.integer(), [Self.version, Self.withThumbnails, Self.withBill].contains(version),
+            let token = reader.text(),
             let pooling = reader.text().flatMap(Pooling.init(rawValue:)),
             let tail = reader.text().flatMap(Tail.init(rawValue:)),
             let cadence = reader.text().flatMap(Cadence.init(rawValue:)), let expected = reader.integer(),
             let length = reader.integer(), length > 0, let snippets = reader.integer(), let digest = reader.text(),
-            let warnings = reader.text(), let options = reader.block(), reader.isAtEnd
+            let warnings = reader.text(), let options = reader.block(),
+            let thumbnails = version == Self.version ? 0 : reader.integer()
         else { return nil }
+        let bill = version == Self.withBill ? VideoBill(from: &reader) : nil
+        guard reader.isAtEnd, (bill != nil) == (version == Self.withBill) else { return nil }
         self.init(
             token: token, pooling: pooling, tail: tail, cadence: cadence, expectedFrames: expected < 0 ? nil : expected,
             length: length, options: options,
             warnings: warnings.utf8.split(separator: ASCII.lineFeed).map { String(Substring($0)) })
+        self.thumbnails = thumbnails
+        self.bill = bill
         self.snippets = snippets < 0 ? nil : snippets
         featuresSHA256 = digest.isEmpty ? nil : digest
     }

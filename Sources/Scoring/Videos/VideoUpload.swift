@@ -7,12 +7,14 @@ import Video
 final class VideoUpload: @unchecked Sendable {
     /// Bytes that are gathered before they are written.
     private static let gathered = 256 << 10
-    /// Bytes that room is asked for at a time where it is not known how many will come.
+    /// Bytes that room is asked for at a time: who announces many and sends few keeps none from others.
     private static let ahead = 16 << 20
 
     private let shelf: VideoShelf
     private let opening: VideoShelf.Opening
     private let limit: Int
+    private let expected: Int?
+    private let sender: VideoShelf.Sender
     private var digest = SHA256()
     private var container: VideoContainer?
     private var buffer: [UInt8] = []
@@ -21,13 +23,16 @@ final class VideoUpload: @unchecked Sendable {
     private var promised = 0
     private var isOver = false
 
-    private init(_ shelf: VideoShelf, _ opening: VideoShelf.Opening, limit: Int) {
-        (self.shelf, self.opening, self.limit) = (shelf, opening, limit)
+    private init(
+        _ shelf: VideoShelf, _ opening: VideoShelf.Opening, limit: Int, expected: Int?, _ sender: VideoShelf.Sender
+    ) {
+        (self.shelf, self.opening, self.sender) = (shelf, opening, sender)
+        (self.limit, self.expected) = (limit, expected)
     }
 
     deinit {
-        shelf.settle(promised)
-        if !isOver { shelf.discard(opening) }
+        shelf.settle(promised, of: sender)
+        if !isOver { shelf.discard(opening, of: sender, bytes: written) }
     }
 
     /// Makes room for a video.
@@ -35,19 +40,21 @@ final class VideoUpload: @unchecked Sendable {
     /// - Parameters:
     ///   - limit: bytes that it may have
     ///   - expected: bytes that it has, as far as that is known
+    ///   - sender: who sends it, of whom the disk has no more than a share
     static func begin(
-        on shelf: VideoShelf, limit: Int, expected: Int?
+        on shelf: VideoShelf, limit: Int, expected: Int?, of sender: VideoShelf.Sender
     ) async throws(ScoringError) -> VideoUpload {
         if let expected, expected > limit { throw .video(.tooLarge(limit: limit)) }
         let result = await LongWork.run(if: true) { () -> Result<VideoUpload, ScoringError> in
             Result { () throws(ScoringError) in
-                try shelf.promise(expected ?? 0)
+                let step = min(expected ?? 0, ahead)
+                try shelf.promise(step, of: expected, to: sender)
                 do throws(FileError) {
-                    let upload = VideoUpload(shelf, try shelf.begin(), limit: limit)
-                    upload.promised = expected ?? 0
+                    let upload = VideoUpload(shelf, try shelf.begin(), limit: limit, expected: expected, sender)
+                    upload.promised = step
                     return upload
                 } catch {
-                    shelf.settle(expected ?? 0)
+                    shelf.settle(step, of: sender)
                     throw Self.told(error)
                 }
             }
@@ -67,9 +74,12 @@ final class VideoUpload: @unchecked Sendable {
     func finish() async throws(ScoringError) -> ShelvedVideo {
         if container == nil { try recognise() }
         try await flush()
-        let result = await LongWork.run(if: true) { [shelf, opening] () -> Result<Void, ScoringError> in
+        let result = await LongWork.run(if: true) {
+            [shelf, opening, sender, written] () -> Result<Void, ScoringError> in
             Result { () throws(ScoringError) in
-                do throws(FileError) { try shelf.finish(opening) } catch { throw Self.told(error) }
+                do throws(FileError) { try shelf.finish(opening, of: sender, bytes: written) } catch {
+                    throw Self.told(error)
+                }
             }
         }
         try result.get()
@@ -96,8 +106,10 @@ final class VideoUpload: @unchecked Sendable {
 
     private func writeOut() throws(ScoringError) {
         if promised < buffer.count {
-            try shelf.promise(Self.ahead)
-            promised += Self.ahead
+            let left = expected.map { $0 - written - promised } ?? Self.ahead
+            let step = max(min(left, Self.ahead), buffer.count - promised)
+            try shelf.promise(step, to: sender)
+            promised += step
         }
         buffer.withUnsafeBytes { digest.update($0) }
         var done = 0
@@ -113,7 +125,7 @@ final class VideoUpload: @unchecked Sendable {
         }
         written += done
         promised -= done
-        shelf.settle(done)
+        shelf.settle(done, of: sender, areWritten: true)
         buffer.removeAll(keepingCapacity: true)
     }
 
@@ -140,6 +152,8 @@ package enum VideoRefusal: Sendable, Equatable {
     case noTower(model: String)
     /// It has more bytes than are taken.
     case tooLarge(limit: Int)
+    /// The client has as much of the disk's room as one may have.
+    case overShare(held: Int, limit: Int)
     /// It is none, or none that can be decoded.
     case unfit(String)
 
@@ -152,6 +166,9 @@ package enum VideoRefusal: Sendable, Equatable {
                 + "checkpoint by vigil import with --keep-image-tower; or name another model by model=, or send features."
         case .tooLarge(let limit):
             "The video is larger than the \(ByteCount(limit)) that are taken, which an operator raises by --max-video."
+        case .overShare(let held, let limit):
+            "This client's videos that wait and come take \(ByteCount(held)) of the \(ByteCount(limit)) of the disk that one may "
+                + "have: there is room once some of them are scored."
         case .unfit(let reason): "The video can't be scored: \(reason)."
         }
     }

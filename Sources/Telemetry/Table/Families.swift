@@ -169,7 +169,7 @@ extension Family {
         "vigil_store_free_bytes", .gauge, in: .bytes, "Bytes that are free on the state folder's disk.")
 
     /// Who is told.
-    public static let callbacks = [callbackTries, callbacksWaiting]
+    public static let callbacks = [callbackTries, callbacksWaiting, alertTries, alertsWaiting, alertPlaces]
 
     /// How that goes.
     public static let callbackTries = Family(

@@ -42,7 +42,9 @@ public struct FeatureCheck: Sendable {
 
     /// Throws where features of a shape can't be scored, whatever is in them.
     public func check(shape: [Int]) throws(FeatureError) {
-        if shape.count == 3, shape[2] == width || [512, 768, 1024].contains(shape[2]), let axis = cropAxis(shape) {
+        if shape.count == 3, shape[2] == width || [512, 768, 1024].contains(shape[2]),
+            let axis = Self.cropAxis(of: shape)
+        {
             throw .severalMatrices(shape: shape, width: width, axis: axis)
         }
         guard shape.count == 2 else { throw .notAMatrix(shape: shape, width: width) }
@@ -54,8 +56,8 @@ public struct FeatureCheck: Sendable {
 
     /// The axis of [T, crops, d] or [crops, T, d] along which there is one matrix after another: that of length 1, of
     /// ten or five crops, else the shorter one.
-    private func cropAxis(_ shape: [Int]) -> Int? {
-        guard shape[0] > 0, shape[1] > 0 else { return nil }
+    public static func cropAxis(of shape: [Int]) -> Int? {
+        guard shape.count == 3, shape[0] > 0, shape[1] > 0 else { return nil }
         for crops in [1, 10, 5] {
             if shape[1] == crops { return 1 }
             if shape[0] == crops { return 0 }

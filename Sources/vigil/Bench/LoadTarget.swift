@@ -82,19 +82,21 @@ struct KeyFile {
     let field: (name: String, value: String)
 
     /// Reads the key, the only line of the file.
-    init(_ path: String) throws {
-        if let reason = InputFile.fault(path) { throw Failure(.noInput, "--key-file \(path): \(reason)") }
+    ///
+    /// - Parameter place: what names the file
+    init(_ path: String, calling place: String = "--key-file") throws {
+        if let reason = InputFile.fault(path) { throw Failure(.noInput, "\(place) \(path): \(reason)") }
         let file: SmallFile
         do throws(SmallFile.Failure) { file = try SmallFile(path, maxBytes: Self.maxBytes) } catch {
-            throw Failure(.configuration, "--key-file \(error); expected one line, the API key")
+            throw Failure(.configuration, "\(place) \(error); expected one line, the API key")
         }
         let text = String(validating: file.bytes, as: UTF8.self)
         let key = text.map { GivenValue.trimmed($0) } ?? ""
         guard text == nil || !key.isEmpty else {
-            throw Failure(.configuration, "--key-file \(path): it is empty; expected one line, the API key")
+            throw Failure(.configuration, "\(place) \(path): it is empty; expected one line, the API key")
         }
         guard let field = Self.field(key) else {
-            throw Failure(.configuration, "--key-file \(path): expected one line, the API key, with no blanks in it")
+            throw Failure(.configuration, "\(place) \(path): expected one line, the API key, with no blanks in it")
         }
         (self.path, self.field) = (path, field)
     }

@@ -21,6 +21,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Server") var server: SettingGroup<ServeSettings.Server>
     @OptionGroup(title: "Jobs") var jobs: SettingGroup<ServeSettings.Jobs>
     @OptionGroup(title: "Callbacks") var callbacks: SettingGroup<ServeSettings.Callbacks>
+    @OptionGroup(title: "Alerts") var alerts: SettingGroup<ServeSettings.Alerts>
     @OptionGroup(title: "Access") var access: SettingGroup<ServeSettings.Access>
     @OptionGroup(title: "Listening") var listening: SettingGroup<ServeSettings.Listening>
     @OptionGroup(title: "Clients") var clients: SettingGroup<ServeSettings.Clients>
@@ -70,16 +71,22 @@ struct ServeCommand: AsyncParsableCommand {
         let callbacks = try CallbackOptions(settings: settings).delivery(
             telemetry, tracer: tracing.tracer, logger, reloading: &files)
         if let callbacks { limits.callbackAddress = callbacks.address }
+        let alerts = try AlertOptions(settings: settings).alerts(telemetry, logger, reloading: &files)
+        if let alerts {
+            limits.alerts = alerts.delivery.names
+            limits.chunkScored = alerts.delivery.chunkScored
+        }
         let workers = try settings.integer(ifSet: "workers") ?? Processors.count
         let control = try access.control(keys: keys, configuration)
         let isOpen =
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
-        let shelf = VideoShelf()
-        limits.videos = try ServedVideos(settings: settings).intake(on: shelf, logger)
-        let jobs = try await JobOptions(settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf).open(
-            listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
+        let (shelf, archive) = (VideoShelf(), VideoArchive())
+        limits.videos = try ServedVideos(settings: settings).intake(on: shelf, keeping: archive, logger)
+        let jobs = try await JobOptions(
+            settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf, archive: archive
+        ).open(listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
-        try await jobs.resume(shelf, logger)
+        try await jobs.resume(shelf, archive, logger)
         memory.apply(to: &limits, jobs.backlog.limits)
         var description = ServerDescription()
         description.rateLimit = try settings.integer(ifSet: "rate-limit").flatMap { $0 == 0 ? nil : $0 }
@@ -90,7 +97,7 @@ struct ServeCommand: AsyncParsableCommand {
         let composition = Composition(
             models: models, library: library, backlog: jobs.backlog, workers: workers, scoring: limits,
             service: service,
-            server: description, http: configuration, gate: control.gate, keys: keys, telemetry: telemetry,
+            server: description, http: configuration, access: control, keys: keys, telemetry: telemetry,
             observers: [accessLog.add], logger: logger)
         if watch.folder != nil || library.files.contains(where: { $0.path != nil }) {
             files.append(watch.source(composition.scoring, library))
@@ -107,7 +114,7 @@ struct ServeCommand: AsyncParsableCommand {
                 services: [
                     .init(
                         service: ScoringRuntime(
-                            composition: composition, callbacks: callbacks,
+                            composition: composition, callbacks: callbacks, alerts: alerts,
                             certificates: configuration.tls.map { CertificateWatch($0, logger: logger) },
                             audit: audit, manager: manager, isOpen: isOpen, grace: grace, logger: logger,
                             facts: [
@@ -128,7 +135,8 @@ struct ServeCommand: AsyncParsableCommand {
         async let writing: Void = accessLog.finish()
         async let noting: Void = audit.finish()
         async let sending: Void = tracing.finish()
-        _ = await (writing, noting, sending)
+        async let leaving: Void? = alerts?.finish()
+        _ = await (writing, noting, sending, leaving)
         let areAtRest = await composition.settle()
         if let change { throw Failure(.internal, change) }
         // Without what libraries have left to be done at exit: threads are still at work.
@@ -137,7 +145,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func settings() throws -> Settings {
         try Settings(
-            .serve, options: general.given, server.given, jobs.given, callbacks.given, access.given, listening.given,
+            .serve, options: general.given, server.given, jobs.given, callbacks.given, alerts.given, access.given,
+            listening.given,
             clients.given, tls.given)
     }
 
@@ -154,6 +163,8 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
     let composition: Composition
     /// What tells clients that their jobs have ended; nil where callbacks are off.
     let callbacks: CallbackDelivery?
+    /// What tells of segments; nil where nobody is told.
+    let alerts: ServedAlerts?
     /// Nil where requests come without TLS.
     let certificates: CertificateWatch?
     let audit: AuditOptions
@@ -179,6 +190,9 @@ private struct ScoringRuntime: ServiceLifecycle.Service {
         defer { expiry.cancel() }
         let calling = Task { [callbacks, scoring] in await callbacks?.run(scoring.backlog) }
         defer { calling.cancel() }
+        try alerts?.start()
+        let alerting = Task { [alerts, scoring] in await alerts?.delivery.run(scoring) }
+        defer { alerting.cancel() }
         let tending = Task { [scoring] in await scoring.lookAfterModels(copies: ScratchPlace.path) }
         defer { tending.cancel() }
         let following = Task { [scoring] in await scoring.followOtherProcesses() }

@@ -1,5 +1,6 @@
 import Datasets
 import Evaluation
+import Reports
 
 /// An evaluation as a person reads it on a terminal: all protocols side by side, each named.
 struct EvalTable {

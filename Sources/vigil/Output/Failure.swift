@@ -13,11 +13,15 @@ struct Failure: Error, CustomStringConvertible {
     /// The exit codes, one rule for all of them: a file that is to be read and is not there, or can't be read, is
     /// `noInput`, whoever names it; what is in it and can't be used is `badData` where it is a model or features, and
     /// `configuration` where it says how Vigil is to run, as is a place that can't be written, or is another process's.
+    /// A client has two more: a server that is not there, or not able to, is `unavailable`, and one that does not let it
+    /// `noPermission`.
     enum Code: Int32, CaseIterable {
         case usage = 64
         case badData = 65
         case noInput = 66
+        case unavailable = 69
         case `internal` = 70
+        case noPermission = 77
         case configuration = 78
     }
 

@@ -5,8 +5,12 @@ final class RunningLine {
     private static let widest = 24
     /// A bar of fewer signs tells nothing.
     private static let narrowest = 4
+    private let descriptor: Int32
     private var isShown = false
     private var shownAt = MonotonicTime(nanoseconds: 0)
+
+    /// - Parameter descriptor: standard output or standard error
+    init(on descriptor: Int32 = STDOUT_FILENO) { self.descriptor = descriptor }
 
     /// Shows what `text` makes of so many columns.
     ///
@@ -37,7 +41,7 @@ final class RunningLine {
     private func write(_ text: String) {
         let bytes = Array(text.utf8)
         // A terminal that takes no more loses a line and nothing else.
-        _ = bytes.withUnsafeBytes { Descriptor(STDOUT_FILENO).write($0) }
+        _ = bytes.withUnsafeBytes { Descriptor(descriptor).write($0) }
     }
 }
 

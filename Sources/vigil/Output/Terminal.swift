@@ -21,6 +21,16 @@ enum Terminal {
             (asJSON && !isInteractive ? bytes : shown(bytes)) + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
     }
 
+    /// Writes bytes to standard output, as they are and nothing behind them.
+    static func write(bytes: [UInt8]) throws { try write(bytes, to: STDOUT_FILENO) }
+
+    /// Writes bytes to standard output, with the ends of lines that they have.
+    ///
+    /// - Parameter asData: a program's, to whom they go as they are where standard output is no terminal
+    static func put(_ bytes: [UInt8], asData: Bool) throws {
+        try write(asData && !isInteractive ? bytes : shown(bytes), to: STDOUT_FILENO)
+    }
+
     /// Writes a line to standard error.
     static func note(_ text: String) {
         // Where standard error is gone there is nobody left to tell.

@@ -34,13 +34,16 @@ struct CallbackOptions {
         return CallbackDelivery(sender: sender, tracer: tracer, telemetry: telemetry, logger: logger)
     }
 
-    private func secrets(
-        _ path: String, _ logger: Logger, reloading: inout [Reloading.Source]
+    /// The secrets of a file, which is read again when it changes.
+    ///
+    /// - Parameter name: the setting that names it
+    func secrets(
+        _ path: String, of name: String = "callback-secrets", _ logger: Logger, reloading: inout [Reloading.Source]
     ) throws -> WebhookSecretFile {
         let files = WatchedFiles([path])
         let secrets: WebhookSecretFile
         do throws(WebhookSecretError) { secrets = try WebhookSecretFile(path: path) } catch {
-            throw Failure(.configuration, settings.failure("callback-secrets", "\(error)").description)
+            throw Failure(.configuration, settings.failure(name, "\(error)").description)
         }
         let warn = { @Sendable in Reloading.Source.warnOfReaders(of: path, "webhook secrets", logger) }
         warn()

@@ -17,7 +17,7 @@ struct Composition {
         models: ModelRegistry, library: ModelLibrary? = nil, backlog: Backlog, workers: Int,
         scoring limits: ScoringService.Settings = .init(),
         service settings: VigilService.Settings = .init(), server description: ServerDescription = .init(),
-        http configuration: ServerConfiguration = .init(), gate: RequestGate? = nil,
+        http configuration: ServerConfiguration = .init(), access: AccessControl? = nil,
         keys: APIKeyFile? = nil, telemetry: JobTelemetry = JobTelemetry(),
         observers: [@Sendable (ExchangeRecord) -> Void] = [], logger: Logger
     ) {
@@ -30,10 +30,10 @@ struct Composition {
         (description.eventLoops, description.http) = (configuration.loops, configuration.limits)
         let service = VigilService(
             scoring, openAPI: Resources.openAPI, files: Resources.page, settings: settings, server: description,
-            keys: keys)
+            keys: keys, sessions: access?.sessions)
         metrics = service.metrics(of: telemetry)
         let router = service.router()
-        let watched = gate.map { settings.audit?.watching($0, routes: router) ?? $0 }
+        let watched = access.map(\.gate).map { settings.audit?.watching($0, routes: router) ?? $0 }
         server = HTTPServer(
             configuration: configuration, router: router, problemRenderer: VigilService.render,
             logger: logger, gate: watched,

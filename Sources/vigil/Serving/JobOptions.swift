@@ -16,6 +16,8 @@ struct JobOptions {
     var tracer: Tracer?
     /// Where their videos are.
     var shelf = VideoShelf()
+    /// What is kept of these.
+    var archive = VideoArchive()
 
     /// A queue before a store.
     struct Opened {
@@ -30,8 +32,9 @@ struct JobOptions {
         let close: @Sendable () -> String?
 
         /// Counts in the jobs that there are and tells how many: a folder whose name is mistyped is a new one.
-        func resume(_ shelf: VideoShelf, _ logger: Logger) async throws {
+        func resume(_ shelf: VideoShelf, _ archive: VideoArchive, _ logger: Logger) async throws {
             try await backlog.resume()
+            try await archive.recover(from: backlog)
             try await shelf.recover(from: backlog)
             switch isNew {
             case nil: return
@@ -59,18 +62,21 @@ struct JobOptions {
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) async throws -> Opened {
         let limits = try limits(within: shares, logger)
-        let observer = JobObservers([telemetry, shelf] + (tracer.map { [JobSpans($0)] } ?? []))
+        let observer = JobObservers([telemetry, shelf, archive] + (tracer.map { [JobSpans($0)] } ?? []))
         let attempts = try settings.integer("attempts")
         if let place = try settings.text("state").flatMap({ ConnectionPlace($0) }) {
             return try await open(place, limits, observer, telemetry, logger)
         }
+        let features = try settings.mebibytes("max-features")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
             memory.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 3_600)
             memory.resultBudgetBytes = try shares.bytes(
                 of: "max-results", atMost: shares.results, settings, logger)
             memory.attempts = attempts
+            memory.serialKinds = ScoringService.serialKinds
             shelf.open(folder: nil, scratch: ScratchPlace.path)
+            archive.open(folder: nil, scratch: ScratchPlace.path, limit: features)
             let store = MemoryJobStore(settings: memory)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: "memory") { nil }
@@ -79,6 +85,7 @@ struct JobOptions {
         disk.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 86_400)
         disk.uploadTTL = try settings.seconds("upload-ttl")
         disk.attempts = attempts
+        disk.serialKinds = ScoringService.serialKinds
         disk.durability = try settings.text("durability").flatMap { .init(rawValue: $0) } ?? .full
         disk.believesClock = try settings.isOn("believe-clock")
         disk.committed = { telemetry.committed($0, steps: $1) }
@@ -88,6 +95,7 @@ struct JobOptions {
             let store = try SQLiteJobStore(folder: folder, settings: disk, logger: logger)
             place.warnOfOthers(than: store.folderPath, logger)
             shelf.open(folder: store.videosPath, scratch: ScratchPlace.path)
+            archive.open(folder: store.videosPath, scratch: ScratchPlace.path, limit: features)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
@@ -110,11 +118,13 @@ struct JobOptions {
         shared.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 86_400)
         shared.uploadTTL = try settings.seconds("upload-ttl")
         shared.attempts = try settings.integer("attempts")
+        shared.serialKinds = ScoringService.serialKinds
         shared.lease = try settings.seconds("lease")
         shared.connections = try settings.integer("store-connections")
         shared.version = Vigil.version
         shared.committed = { telemetry.committed($0, steps: $1) }
         shelf.open(folder: nil, scratch: ScratchPlace.path)
+        archive.open(folder: nil, scratch: ScratchPlace.path, limit: try settings.mebibytes("max-features"))
         do throws(JobStoreError) {
             let store = try await PostgresJobStore.open(place, settings: shared, logger: logger)
             let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)

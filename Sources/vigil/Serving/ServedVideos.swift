@@ -11,13 +11,15 @@ struct ServedVideos {
     /// What takes videos, or says why it does not: that is never a reason not to begin, and is found out beside the start. The log is
     /// told.
     ///
-    /// - Parameter shelf: where they are kept
-    func intake(on shelf: VideoShelf, _ logger: Logger) throws -> VideoIntake {
+    /// - Parameters:
+    ///   - shelf: where they are until their jobs have ended
+    ///   - archive: what is kept of them after that
+    func intake(on shelf: VideoShelf, keeping archive: VideoArchive, _ logger: Logger) throws -> VideoIntake {
         let maxBytes = try settings.mebibytes("max-video")
         let isAllowed = try settings.isOn("allow-unsandboxed-video")
         let named = try settings.text("ffmpeg")
         let isShared = try settings.text("state").flatMap { ConnectionPlace($0) } != nil
-        return VideoIntake(maxBytes: maxBytes, on: shelf) {
+        return VideoIntake(maxBytes: maxBytes, on: shelf, keeping: archive) {
             if isShared {
                 return Self.tell(
                     .refused(

@@ -57,6 +57,9 @@ struct ConfigCheck {
         attempt(["callback-hosts", "callback-secrets", "callback-ca"], each: "callback-hosts") {
             _ = try CallbackOptions(settings: $0).delivery(JobTelemetry(), Self.logger, reloading: &files)
         }
+        attempt(Setting.alerts.map(\.name)) {
+            _ = try AlertOptions(settings: $0).alerts(JobTelemetry(), Self.logger, reloading: &files)
+        }
     }
 
     private mutating func lookAtModel() {

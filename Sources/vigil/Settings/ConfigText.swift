@@ -33,14 +33,22 @@ struct ConfigText {
         bytes = file.withUnsafeBytes { Array($0.starts(with: Self.byteOrderMark) ? $0.dropFirst(3) : $0[...]) }
     }
 
+    /// Takes the bytes of a file that was read.
+    init(_ file: SmallFile) {
+        path = file.path
+        bytes = file.bytes.starts(with: Self.byteOrderMark) ? Array(file.bytes.dropFirst(3)) : file.bytes
+    }
+
     /// The settings and their values.
-    func members() throws(ConfigFault) -> [ConfigMember] {
+    ///
+    /// - Parameter isNested: whether a value can be a mapping of texts
+    func members(isNested: Bool = false) throws(ConfigFault) -> [ConfigMember] {
         guard !isJSON else { return try jsonMembers() }
         if let line = firstLine, Self.isOfOtherFormat(line.text) {
             throw ConfigFault(
                 "line \(line.number) is TOML or INI, which is not taken: expected YAML, such as port: 9000, or JSON")
         }
-        return try ConfigYAML(bytes).members()
+        return try ConfigYAML(bytes).members(isNested: isNested)
     }
 
     private var isJSON: Bool {

@@ -27,7 +27,9 @@ struct ConfigYAML {
     }
 
     /// The settings and their values, with the lines that they stand on.
-    func members() throws(ConfigFault) -> [ConfigMember] {
+    ///
+    /// - Parameter isNested: whether a value can be a mapping of texts
+    func members(isNested: Bool = false) throws(ConfigFault) -> [ConfigMember] {
         let root: Node?
         // Without rules for what scalars look like: regular expressions would be run over each of them.
         do { root = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot() } catch {
@@ -40,14 +42,22 @@ struct ConfigYAML {
             throw ConfigFault("found \(Self.name(of: root)), \(Self.expected)")
         }
         try Self.checkTag(mapping.tag, of: root)
+        return try Self.members(of: mapping, isNested: isNested)
+    }
+
+    private static func members(of mapping: Node.Mapping, isNested: Bool) throws(ConfigFault) -> [ConfigMember] {
         var members: [ConfigMember] = []
         for (key, value) in mapping {
             guard case .scalar(let name) = key else {
-                throw ConfigFault(
-                    "line \(Self.line(key)): found \(Self.name(of: key)) as a key, expected a setting's name")
+                throw ConfigFault("line \(line(key)): found \(Self.name(of: key)) as a key, expected a setting's name")
             }
-            try Self.checkTag(name.tag, of: key)
-            members.append(ConfigMember(name: name.string, value: try Self.value(value), line: Self.line(key)))
+            try checkTag(name.tag, of: key)
+            var found = try Self.value(value)
+            if isNested, case .mapping(let inner) = value {
+                found = .object(
+                    try Self.members(of: inner, isNested: false).map { .init(name: $0.name, value: $0.value) })
+            }
+            members.append(ConfigMember(name: name.string, value: found, line: line(key)))
         }
         return members
     }

@@ -47,6 +47,8 @@ struct Setting: Sendable {
     /// The commands that take settings.
     enum Command: String, Sendable, CaseIterable {
         case serve, score, bench, eval, extract, train
+        /// And the other clients of a server.
+        case submit
     }
 
     /// Where the settings stand together in `--help`, and in docs/configuration.md.
@@ -57,6 +59,7 @@ struct Setting: Sendable {
         case scoring = "Scoring"
         case jobs = "Jobs"
         case callbacks = "Callbacks"
+        case alerts = "Alerts"
         case listening = "Listening"
         case clients = "Clients"
         case access = "Access"
@@ -113,6 +116,7 @@ struct Setting: Sendable {
 
     private static let guards: Set = [
         "api-keys", "allowed-hosts", "tls-cert", "tls-key", "tls-client-ca", "audit-log", "callback-secrets",
+        "alerts-webhook-secrets",
     ]
 
     /// What a setting that names the file of a secret has behind the secret's name.

@@ -92,6 +92,7 @@ enum ServeSettings {
     enum Server: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.server) }
     enum Jobs: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.jobs) }
     enum Callbacks: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.callbacks) }
+    enum Alerts: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.alerts) }
     enum Access: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.access) }
     enum Listening: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.listening) }
     enum Clients: SettingScope { static let (command, section) = (Setting.Command.serve, Setting.Section.clients) }
@@ -117,6 +118,11 @@ enum ExtractSettings {
 /// The settings of `vigil train`.
 enum TrainSettings {
     enum General: SettingScope { static let (command, section) = (Setting.Command.train, Setting.Section.general) }
+}
+
+/// The settings of `vigil submit` and the other clients.
+enum SubmitSettings {
+    enum Client: SettingScope { static let (command, section) = (Setting.Command.submit, Setting.Section.client) }
 }
 
 /// The settings of `vigil bench`, whose own options are beside them.

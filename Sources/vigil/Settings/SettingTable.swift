@@ -13,15 +13,16 @@ private let gibi = 1 << 30
 // A new setting is a line here; what reads it asks Settings by its name.
 extension Setting {
     /// All settings, in the order in which `--help` and docs/configuration.md show them.
-    static let all = general + client + server + scoring + jobs + callbacks + access + listening + clients + tls
+    static let all =
+        general + client + server + scoring + jobs + callbacks + alerts + access + listening + clients + tls
 
     private static let general: [Setting] = [
         Setting(
             "config", .path(.input), "A YAML or JSON file with settings; its keys are the options' long names.",
-            in: .general, of: Set(Command.allCases), isKey: false),
+            in: .general, of: withFile, isKey: false),
         Setting(
             "kernels", .choice(["auto", "portable", "avx2", "avx512", "neon"]), .value("auto"),
-            "Instruction set of the kernels.", in: .general, of: Set(Command.allCases)),
+            "Instruction set of the kernels.", in: .general, of: withFile),
         Setting(
             "compute", .choice(Compute.allCases.map(\.rawValue)), .value(Compute.float32.rawValue),
             "Arithmetic of products with weights; what has fewer bits is faster where the processor has instructions for it.",
@@ -46,8 +47,23 @@ extension Setting {
             of: [.serve, .score, .eval, .extract]),
     ]
 
-    private static let client: [Setting] = secret(
-        "api-key", "API key of the server that is spoken to", in: .client, of: [.bench])
+    /// The commands that take a config file; a client has profiles in its place.
+    private static let withFile = Set(Command.allCases).subtracting([.submit])
+
+    private static let client: [Setting] =
+        secret("api-key", "API key of the server that is spoken to", in: .client, of: [.bench, .submit]) + [
+            Setting(
+                "url", .text("http://HOST:PORT or https://HOST:PORT"), .value("http://127.0.0.1:8080"), "The server.",
+                in: .client, of: [.submit], isKey: false),
+            Setting(
+                "profile", .text("the name of a profile"), .told("default, where there is one and no URL is given"),
+                "A server by its name in vigil/profiles.yaml, or .json, of the user's config folder.", in: .client,
+                of: [.submit], isKey: false),
+            Setting(
+                "patience", .integer(0...604_800, .seconds), .value("600"),
+                "Seconds that a request is tried again for while nothing succeeds: the server is busy, or the connection is lost.",
+                in: .client, of: [.submit], isKey: false),
+        ]
 
     private static let server: [Setting] = [
         Setting(
@@ -62,6 +78,10 @@ extension Setting {
         Setting(
             "max-video", .integer(1...mebi, .mebibytes), .value("2048"),
             "MiB that a video may have; it is kept on the disk of the state folder until its job has ended.",
+            in: .server, of: [.serve]),
+        Setting(
+            "max-features", .integer(0...mebi, .mebibytes), .value("4096"),
+            "MiB of the state folder's disk for features that were made of videos, kept as long as their jobs; the oldest go first.",
             in: .server, of: [.serve]),
         Setting(
             "ffmpeg", .text("the path of a program"), .told("the first of PATH"), "The ffmpeg that decodes videos.",
@@ -83,8 +103,9 @@ extension Setting {
 
     private static let scoring: [Setting] = [
         Setting(
-            "format", .choice(["auto", "json", "table"]), .value("auto"),
-            "What to write: auto is a table on a terminal, and JSON elsewhere.", in: .scoring, of: [.score]),
+            "format", .choice(ScoreForm.names), .value("auto"),
+            "What to write: auto is what the ending of --output says, else a table on a terminal, and JSON elsewhere.",
+            in: .scoring, of: [.score]),
         Setting(
             "labels", .list("labels, the normal class first"), .told("the model's"),
             "Labels to score against, separated by commas, the normal class first; needs a text tower.",

@@ -52,7 +52,8 @@ struct Settings: Sendable {
         for texts in options { own.merge(try Self.read(texts)) { first, _ in first } }
         given = try read(environment)
         given.merge(own) { _, option in option }
-        if let path = try text("config") {
+        let hasFile = Setting.named("config")?.commands.contains(command) == true
+        if hasFile, let path = try text("config") {
             try checkInput("config")
             var faults: [Fault] = []
             given.merge(read(file: path, faults: &faults) { _, _ in }) { other, _ in other }

@@ -36,6 +36,12 @@ final class WatchedStore: JobStore {
     /// Whether a result counts as fetched.
     func isFetched(_ id: JobID) -> Bool { state.withLock { $0.fetched.contains(id) } }
 
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await store.remarks(id) }
+
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome {
+        try await store.remark(id, bytes, over: revision)
+    }
+
     func noteFetched(_ id: JobID) async {
         state.withLock { _ = $0.fetched.insert(id) }
         await store.noteFetched(id)
@@ -97,6 +103,10 @@ extension WatchedStore {
 
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await store.usage(of: account) }
 
+    func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess? {
+        try await store.settle(units, of: account, since: day)
+    }
+
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await store.waitingJobs() }
 
     func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await store.openModels() }
@@ -149,6 +159,22 @@ extension WatchedStore {
             state.callbacks.writes += 1
             return state.awaitingSettled.removeValue(forKey: job)
         }?.resume()
+    }
+
+    func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
+        try await store.takeAlerts(for: place, limit: limit)
+    }
+
+    func settleAlert(of job: JobID, for place: String, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await store.settleAlert(of: job, for: place, verdict)
+    }
+
+    func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]? {
+        try await store.alertMark(of: job, for: place)
+    }
+
+    func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError) {
+        try await store.setAlertMark(mark, of: job, for: place)
     }
 
     /// What was done about callbacks until now.

@@ -220,6 +220,35 @@ with Server() as server, Browser() as browser:
         check("the file is still there", browser.js("document.querySelectorAll('.chosen li').length === 1"))
     clean(browser, server, "uploads", but=["422"])
 
+    with group("a review"):
+        job = post(server, sample, "?fps=30&threshold=0.5&name=" + requests.utils.quote(name), Prefer="wait=60")
+        browser.open(f"{server.url}/#/job/{job['id']}")
+        contains("nothing is said yet", browser.until("document.querySelector('#reviewed-title')?.parentNode.textContent"), "None of")
+        for key, kind in (("t", "true_alarm"), ("f", "false_alarm")):
+            browser.key("k")
+            browser.key(key)
+            browser.until(f"document.querySelector('.chip.{kind}')")
+        browser.js("document.querySelector('#verdict-note').focus()")
+        for key in "=a dog":
+            browser.key(key)
+        browser.key("Enter")
+        path = f"{server.url}/jobs/{job['id']}/verdicts"
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.verdicts.some(one => one.note === '=a dog'))")
+        kept = requests.get(path, timeout=60).json()
+        equal("both are kept with the job", [one["verdict"] for one in kept["verdicts"]], ["true_alarm", "false_alarm"])
+        contains("summed up", browser.until("document.querySelector('#reviewed-title').parentNode.textContent"), "1 true, 1 false", "Precision 50", "1 of 1")
+        # Somebody else says something meanwhile.
+        third = job["result"]["segments"][2]
+        more = kept["verdicts"] + [{"start": third["start"], "end": third["end"], "verdict": "true_alarm"}]
+        requests.put(path, json={"verdicts": more}, headers={"If-Match": f'"{kept["revision"]}"'}, timeout=60).raise_for_status()
+        browser.js("[...document.querySelectorAll('.judgement button')].find(one => one.textContent === 'True alarm').click()")
+        browser.until(f"fetch('{path}').then(a => a.json()).then(a => a.revision === {kept['revision'] + 2})")
+        equal("neither is lost", [one["verdict"] for one in requests.get(path, timeout=60).json()["verdicts"]], ["true_alarm"] * 3)
+        contains("and the other's is seen", browser.until("document.querySelector('#reviewed-title').parentNode.textContent.includes('3 true') && '3 true'"), "3 true")
+        browser.js("document.activeElement.blur()")
+        fit(browser, "a review")
+    clean(browser, server, "a review", but=["422", "412"])
+
     with group("downloads"):
         folder = scratch()
         browser.downloads(folder)
@@ -234,6 +263,8 @@ with Server() as server, Browser() as browser:
         files = {".".join(one.name.split(".")[-2:] if one.name.endswith(".csv") else one.name.split(".")[-1:]): one for one in folder.iterdir()}
         result = job["result"]
         equal("JSON is the server's", json.loads(files["json"].read_text())["result"]["coarse"], result["coarse"])
+        equal("with the verdicts", [one["verdict"] for one in json.loads(files["json"].read_text())["verdicts"]], ["true_alarm"] * 3)
+        check("what would be a formula is a text", any(line.endswith(",true_alarm,'=a dog") for line in files["events.csv"].read_text().splitlines()))
         rows = numpy.genfromtxt(files["scores.csv"], delimiter=",", names=True)
         check("each score reads back to the same float32", (rows["coarse"].astype(numpy.float32) == numpy.array(result["coarse"], numpy.float32)).all())
         equal("rows of events", len(files["events.csv"].read_text().splitlines()), len(result["segments"]) + 1)
@@ -281,7 +312,7 @@ with Server() as server, Browser() as browser:
         })""")
         note("ms of a frame, median and 95 of 100: zooming {zoom[0]:.1f} and {zoom[1]:.1f}, dragging the threshold {line[0]:.1f} and {line[1]:.1f}".format(**found))
         check("are drawn", found["zoom"][0] > 0)
-    clean(browser, server, "the rest", but=["404", "422"])
+    clean(browser, server, "the rest", but=["404", "412", "422"])
 
 with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as server, Browser() as browser:
     # What holds the worker until it is told to go: longer than any machine takes to open a page.
@@ -310,21 +341,52 @@ with group("a queue, a failure, a cancelled job"), Server("--workers", "1") as s
 
 with group("a key"):
     keys = scratch() / "keys"
-    keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()}\n")
+    keys.write_text("".join(f"{name}:{hashlib.sha256(secret).hexdigest()}\n" for name, secret in (("alice", b"one"), ("bob", b"two"))))
     with Server("--api-keys", keys) as server, Browser() as browser:
+        enter = lambda text: ([browser.key(one) for one in text], browser.key("Enter"))  # noqa: E731
         browser.open(server.url + "/")
         browser.until("document.querySelector('dialog').open")
         fit(browser, "the door")
-        browser.js("document.querySelector('#key').value = 'one'")
-        browser.click("#sign-in button.primary")
-        contains("the key opens it", browser.until("document.querySelector('#recent-title').parentNode.parentNode.textContent.includes('None yet') && 'in'"), "in")
+        equal("nobody was asked in vain", browser.faults(), [])
+        enter("onx")
+        contains("a wrong key is said to be one", browser.until("document.querySelector('#sign-in-said').textContent"), "no key of this server")
+        browser.js("document.querySelector('#key').value = ''")
+        enter("one")
+        contains("the key opens it", browser.until("document.querySelector('#recent-title')?.parentNode.parentNode.textContent.includes('None yet') && 'in'"), "in")
         browser.js("[...document.querySelectorAll('.drop button')].find(one => one.textContent === 'Score the sample').click()")
         browser.until(DONE)
-        equal("no cookie", browser.js("document.cookie"), "")
-        equal("not beyond the tab", browser.js("JSON.stringify(localStorage).includes('one')"), False)
+        link = browser.js("location.href")
+        equal("no script sees the cookie", browser.js("document.cookie"), "")
+        equal("the key is nowhere", browser.js("(JSON.stringify(localStorage) + JSON.stringify(sessionStorage)).includes('one')"), False)
+        cookies = browser.call("Network.getCookies", urls=[server.url])["cookies"]
+        equal("one cookie, for this server's pages alone", [(one["name"], one["httpOnly"], one["sameSite"]) for one in cookies], [("vigil-session", True, "Strict")])
         browser.open(server.url + "/docs")
         check("the description with it", browser.until("document.querySelectorAll('article.operation').length > 20"))
+        browser.open(link)
+        browser.until(DONE)
+        check("a page that is loaded anew is in", browser.js("!document.querySelector('dialog').open"))
+        equal("who is in", browser.js("document.querySelector('#sign').textContent"), "Sign out alice")
         clean(browser, server, "a key", but=["401"])
+        # A page of the same host and another port may send the cookie, as sites go by hosts: the server does not take it.
+        with Server("--api-keys", keys) as other:
+            # One without a policy of its own.
+            browser.open(other.url + "/livez")
+            sent = browser.js(f"fetch('{server.url}/jobs', {{credentials: 'include', mode: 'no-cors'}}).then(a => a.type, () => 'refused')")
+            check("another port's page reads nothing", sent in ("opaque", "refused"), sent)
+            forged = browser.js(f"fetch('{link.replace('/#/job/', '/jobs/').split('?')[0]}', {{method: 'DELETE', credentials: 'include', mode: 'cors'}}).then(a => a.status, () => 'refused')")
+            equal("nor deletes anything", forged, "refused")
+        browser.open(link)
+        browser.until(DONE)
+        browser.js("document.querySelector('#sign').click()")
+        browser.until("document.querySelector('dialog').open")
+        equal("signed out, the cookie is gone", browser.call("Network.getCookies", urls=[server.url])["cookies"], [])
+        enter("two")
+        contains("another key does not see the job", browser.until("document.querySelector('main [role=alert]')?.textContent"), "job")
+        # The key is taken back while the page is open.
+        keys.write_text(f"alice:{hashlib.sha256(b'one').hexdigest()}\n")
+        browser.until("fetch('/jobs').then(a => a.status === 401)")
+        browser.js("location.hash = '#/jobs'")
+        check("a key that is taken back closes it", browser.until("document.querySelector('dialog').open"))
 
 with group("a video that is uploaded"), Server() as server, Browser() as browser:
     if requests.get(f"{server.url}/v1/server").json()["videos"]["taken"]:

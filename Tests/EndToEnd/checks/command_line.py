@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -60,8 +61,8 @@ with group("many files"):
     ran = called("inspect", "--json", "--width", "64", "one.npy", "two.npy")
     reports = [json.loads(line) for line in ran.out.splitlines()]
     equal("inspect --json: a line each", [(one["file"], one["rows"]) for one in reports], [("one.npy", 24), ("two.npy", 24)])
-    ends("a folder", 66, "score", "clips", says=["folder", "clips/a.npy"])
-    ends("a folder with a slash", 66, "score", "clips/", says=["clips/a.npy"])
+    for name in ("clips", "clips/"):
+        equal(f"score {name}: what is in it", [json.loads(line)["file"] for line in called("score", name).out.splitlines()], ["clips/a.npy"])
     ends("inspect a folder", 66, "inspect", "clips", says=["clips/a.npy"])
     ends("an empty folder", 66, "score", "empty", says=["folder"])
 
@@ -181,6 +182,18 @@ with group("standard input and pipes"):
     contains("nothing: said", ran.last, "-: it is empty")
     ends("twice", 64, "score", "-", "-", says=["-", "once"])
     ends("a device", 66, "score", "/dev/zero", says=["/dev/zero", "a device"])
+
+with group("completions and the manual"):
+    for shell, words in (("bash", "complete -o"), ("zsh", "#compdef vigil"), ("fish", "complete -c 'vigil'")):
+        ran = called("--generate-completion-script", shell)
+        equal(f"{shell}: exit", ran.code, 0)
+        contains(f"{shell}: completes", ran.out.replace('complete -c "vigil"', "complete -c 'vigil'"), words, "per-frame")
+        if program := shutil.which(shell):
+            (folder / f"vigil.{shell}").write_text(ran.out)
+            equal(f"{shell}: it is {shell}", subprocess.run([program, "-n", folder / f"vigil.{shell}"]).returncode, 0)
+    dump = called("--experimental-dump-help").out
+    manual = subprocess.run([sys.executable, ROOT / "deploy/manual.py", "1"], input=dump, capture_output=True, text=True)
+    contains("the manual has the options", manual.stdout, ".TH VIGIL 1", "\\-\\-per\\-frame", "\\-\\-output")
 
 with group("the sample of README"):
     sample = ROOT / "deploy/demo/sample.npy"

@@ -124,7 +124,7 @@ with Server("--models", models) as server:
                 continue
             value = own(parameter["example"])
             body, query, fields = BODY, {}, dict(NPY)
-            if name in ("pool", "cadence", "tail"):
+            if name in ("pool", "cadence", "tail", "thumbnails"):
                 if not video:
                     skip(name, "needs ffmpeg and bubblewrap")
                     continue
@@ -165,6 +165,9 @@ with Server("--models", models) as server:
     sent("POST", "/score?model=ucf-crime,xd-violence", "FeatureRows", "Batch")
     sent("POST", "/score?validate_only=true", "FeatureRows", "FeatureReport")
     sent("GET", f"/jobs/{made}", None, "Job")
+    sent("PUT", f"/jobs/{made}/verdicts", "NewVerdicts", "Verdicts", fields={"If-Match": '"0"'})
+    sent("GET", f"/jobs/{made}/verdicts", None, "Verdicts")
+    sent("GET", "/session", None, "Session")
     sent("GET", "/jobs?limit=1", None, "JobList")
     sent("GET", "/v1/models", None, "Models")
     sent("GET", "/v1/server", None, "Server")

@@ -81,8 +81,10 @@ with Server() as server:
             assert len(data) % 256 == 0
             # On the command line ffmpeg decodes videos, where it is: checks/video.py has such as are not whole.
             if name not in foreign.DECODED:
-                # gzip on the command line is unpacked, and JSON is read.
-                if name not in ("gzip", "JSON"):
+                # gzip on the command line is unpacked, and JSON and tables are read.
+                if name in foreign.TABLES:
+                    equal(f"score {name}: rows", [one["snippets"] for one in scored(name, file("x.dat", data))], [8])
+                elif name not in ("gzip", "JSON"):
                     refused(f"score {name}", run("score", file("x.dat", data)), words)
                 refused(f"score {name} called .f32", run("score", file("x.f32", data)), words)
                 if "PyTorch" not in name:

@@ -206,7 +206,7 @@ with group("standard input"):
         ran = run(command)
         equal(f"{command} of nothing: exit code", ran.code, 64)
         contains(f"{command} of nothing", ran.err, "no file is named", "- for standard input", f"vigil help {command}")
-        for text in ("y", "1.0 2.0 3.0"):
+        for text in ("y", "1.0 2.0 none"):
             # What never ends is refused by how it begins.
             writer = subprocess.Popen(["yes", text], stdout=subprocess.PIPE)
             ran = run(command, "-", stdin=writer.stdout)

@@ -32,6 +32,10 @@ PASSED_OVER = {
     "vigil import model_ucf.pth --keep-image-tower": "needs CLIP's own file; checks/image_tower.py has such",
     "vigil serve --model ucf=": "checks/several_models.py serves several",
     "make demo": ".ci/run does",
+    "curl -F video=@clip-0815.mp4": "needs places to tell; checks/alerts.py has such",
+    "vigil serve --alerts-mqtt": "needs a broker; checks/alerts.py has one",
+    "curl -o robbery.npy": "needs a video's job; checks/video_features.py has such",
+    "lab:": "a file of profiles; checks/submitting.py has such",
     "make help": "make test runs this check; help is run below; .ci/run does lint and a short fuzz; format would change "
     "the tree; sanitize builds all of it three times, by hand",
     "vigil bench engine --model ucf.safetensors": "a measurement of minutes, of a model of the published size",
@@ -47,6 +51,7 @@ PASSED_OVER = {
     "/backups/2026": "what vigil state list says",
     "2026-01-01T12": "what a log says",
     "OTEL_EXPORTER": "needs a collector; checks/traces.py has one",
+    "curl -X PUT -H 'If-Match": "needs a job's id; checks/verdicts.py does",
     '{"number"': "what an audit log says",
     "$ vigil audit verify": "needs an audit log; checks/audit.py does",
     "RateLimit-Policy": "no command",
@@ -122,6 +127,14 @@ INLINE_PASSED_OVER = {
     "vigil health --config FILE": "needs a server with a config file; checks/tls.py does",
     "vigil state backup": "the name of the command alone",
     "vigil state list /backups": "with another folder above",
+    "vigil submit": "the name of the command alone",
+    "vigil watch": "the name of the command alone",
+    "vigil submit INPUT…": "the blocks run it",
+    "vigil status [ID…]": "the blocks run it",
+    "vigil watch [ID…]": "checks/submitting.py does",
+    "vigil cancel ID…": "checks/submitting.py does",
+    "vigil download [ID…]": "the blocks run it",
+    "make clients": "checks/python_client.py runs what it runs",
     "docker compose -f deploy/compose.yaml up": "needs Docker; make validate looks at the file",
     "vigil score": "the name of the command alone",
     "vigil eval": "the name of the command alone",
@@ -151,6 +164,7 @@ INLINE_PASSED_OVER = {
     "make image": "makes Debian's base for minutes; Tests/Deployment/image.sh tries the image",
     "make validate": ".ci/run does",
     "Tests/Load/compare.sh": "needs other engines",
+    "Tests/Load/videos.sh": "measures for minutes",
     "Tests/Load/durable.sh": "measures for minutes",
     "Tests/Load/observed.sh": "measures for minutes",
     "Tests/Load/http.sh": "needs other servers",
@@ -231,6 +245,8 @@ def folder():
     (place / "deploy").symlink_to(ROOT / "deploy")
     for name, rows in (("features", 100), ("cam1", 40), ("cam2", 70)):
         (place / f"{name}.npy").write_bytes(features.npy(features.video(rows)))
+    (place / "clips").mkdir()
+    shutil.copyfile(place / "cam1.npy", place / "clips/cam1.npy")
     subprocess.run([sys.executable, "-m", "zipfile", "-c", "archive.zip", "cam1.npy", "cam2.npy"], cwd=place, check=True)
     shutil.copyfile(ROOT / "Sources/CResources/demo.safetensors", place / "ucf-crime.safetensors")
     (place / "key.txt").write_text("a-key-that-the-server-does-not-ask-for\n")
@@ -251,11 +267,12 @@ def measured(place):
 
 def started(place, command, kind=""):
     """What a block did. All that it began ends with it."""
-    settings = environment({"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": str(place)})
+    settings = environment({"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": str(place), "XDG_STATE_HOME": ""})
+    settings["PYTHONPATH"] = str(ROOT / "deploy/clients/python/src")
     # In a file, since more than a pipe takes may be said before anybody reads it.
     said = tempfile.TemporaryFile("w+")
     ran = subprocess.Popen(
-        [sys.executable, "-c", command] if kind == "python" else ["bash", "-c", command],
+        {"python": [sys.executable, "-c"], "js": ["node", "--input-type=module", "-e"]}.get(kind, ["bash", "-c"]) + [command],
         cwd=place, env=settings, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     code = None
@@ -329,6 +346,18 @@ def tried(name, kind, text):
             (place / f"frames/{index}.ppm").write_bytes(b"P6 64 48 255\n" + bytes(64 * 48 * 3))
     if "vigil inspect" in text:
         (place / "features.npy").write_bytes(features.npy(features.video(100, 512)))
+    if "vigil_client" in text:
+        try:
+            import httpx  # noqa: F401
+        except ImportError:
+            skip(name, "needs httpx")
+            return
+    if kind == "js":
+        if not (shutil.which("node") and shutil.which("tsc")):
+            skip(name, "needs node and tsc")
+            return
+        subprocess.run(["tsc", "-p", ROOT / "deploy/clients/typescript", "--outDir", place], check=True)
+        (place / "package.json").write_text('{"type": "module"}')
     if "truth.csv" in text:
         measured(place)
     if "client.pem" in text:
@@ -337,12 +366,14 @@ def tried(name, kind, text):
         shutil.copyfile(place / "ca.pem", place / "cert.pem")
         options = ["--tls-cert", "server.pem", "--tls-key", "server.key", "--tls-client-ca", "ca.pem"]
         server = serving(place, *options)
-    elif "8080" in text and not re.search(r"^vigil serve", text, re.M):
+    elif re.search(r"8080|vigil (submit|status|watch|cancel|download)\b", text) and not re.search(r"^vigil serve", text, re.M):
         server = serving(place)
     try:
+        if re.match(r"vigil (status|download|watch)", text):
+            scored(place)
         if EXAMPLE in text:
             text = text.replace(EXAMPLE, scored(place))
-        code, said = started(place, text if kind == "python" else script(text), kind)
+        code, said = started(place, text if kind in ("python", "js") else script(text), kind)
         log = (place / "serve.log").read_text() if (place / "serve.log").exists() else ""
         check(f"{name}: exit 0", code == 0, f"{code}: {shown(said[-400:])} {shown(log[-300:])}")
         expected = {
@@ -376,7 +407,7 @@ for place, kind, text in found:
     name = f"{place} {text[:40]!r}"
     if any(text.startswith(start) for start in PASSED_OVER):
         continue
-    if not check(f"{name}: is of a known kind", kind == "python" or re.match(r"(vigil|curl|openssl|echo|key=)", text)):
+    if not check(f"{name}: is of a known kind", kind in ("python", "js") or re.match(r"(vigil|curl|openssl|echo|key=)", text)):
         continue
     with group(name):
         tried(name, kind, text)

@@ -121,7 +121,7 @@ with group("containers and codecs"):
         "mjpeg.mov": ["-c:v", "mjpeg"], "mjpeg.mkv": ["-c:v", "mjpeg"], "ffv1.avi": ["-c:v", "ffv1"],
         "prores.mov": ["-c:v", "prores_ks"], "prores.mkv": ["-c:v", "prores_ks"], "raw.mkv": ["-c:v", "rawvideo"],
         "raw.mov": ["-c:v", "rawvideo", "-pix_fmt", "yuyv422"], "theora.ogv": ["-c:v", "libtheora", "-q:v", 10, "-g", 1],
-        "mpeg2.ts": ["-c:v", "mpeg2video"], "mpeg2.mkv": ["-c:v", "mpeg2video"], "anim.gif": [],
+        "mpeg2.ts": ["-c:v", "mpeg2video"], "mpeg2.mkv": ["-c:v", "mpeg2video"], "anim.gif": [], "h264.flv": ["-c:v", "libx264"], "flv1.flv": ["-c:v", "flv"],
         "ten.mkv": ["-c:v", "libx264", "-pix_fmt", "yuv420p10le"], "four.mkv": ["-c:v", "libx264", "-pix_fmt", "yuv444p"],
         "alpha.webm": ["-pix_fmt", "yuva420p", "-c:v", "libvpx", "-auto-alt-ref", 0],
         "wide.mp4": ["-vf", "setsar=2", "-c:v", "libx264"], "odd.mkv": ["-vf", "crop=63:47:exact=1", "-c:v", "ffv1", "-pix_fmt", "yuv444p"],

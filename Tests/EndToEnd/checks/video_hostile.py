@@ -123,7 +123,7 @@ with group("videos to begin with"):
         "ffv1.mkv": ["-c:v", "ffv1"], "vp8.webm": ["-c:v", "libvpx"], "mpeg2.ts": ["-c:v", "mpeg2video"],
         "theora.ogv": ["-c:v", "libtheora"], "small.gif": [], "hevc.mp4": ["-c:v", "libx265", "-x265-params", "log-level=0"],
         "vp9.webm": ["-c:v", "libvpx-vp9", "-cpu-used", 8], "av1.mp4": ["-c:v", "libaom-av1", "-cpu-used", 8, "-frames:v", 5],
-        "mpeg1.mpg": ["-c:v", "mpeg1video"],
+        "mpeg1.mpg": ["-c:v", "mpeg1video"], "h264.flv": ["-c:v", "libx264"], "flv1.flv": ["-c:v", "flv"],
     }.items():  # fmt: skip
         if ffmpeg(*scene(), *coder, f"file:{name}"):
             seeds[name] = (folder / name).read_bytes()

@@ -9,63 +9,26 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
-import time
 
-from support.harness import SHARED, check, contains, equal, finish, group, need, note, scratch, shown, skip
+from support.harness import check, contains, equal, finish, group, need, note, scratch, shown, skip
 
 need("video_uploads", "numpy", shared=True)
 
-import numpy as np  # noqa: E402
-
 from support.events import Stream  # noqa: E402
 from support.jobs import Client  # noqa: E402
-from support.process import Server, environment, run  # noqa: E402
+from support.process import Server, run  # noqa: E402
+from support.videos import Studio, files, form, post, slowly, until  # noqa: E402
 
 if not shutil.which("ffmpeg"):
     skip("video_uploads", "needs ffmpeg")
     finish()
 
 folder = scratch()
-model = folder / "tiny.safetensors"
-# What makes videos slow: ffmpeg at the pace at which they are shown.
-slow = folder / "slow"
-slow.write_text(f'#!/bin/sh\ncase "$*" in *-version*) exec {shutil.which("ffmpeg")} "$@";; esac\nexec {shutil.which("ffmpeg")} -re "$@"\n')
-slow.chmod(0o755)
-
-
-def ffmpeg(*arguments):
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL).returncode == 0
-
-
-def clip(name, *encoder, size="64x48", rate=30, seconds=4):
-    source = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}:duration={seconds}"]
-    check(f"{name} can be made", ffmpeg(*source, *encoder, name))
-    return (folder / name).read_bytes()
-
-
-def serve(*options, state=None, **named):
-    """A server that takes videos whatever keeps their decoder in: this machine may have no bubblewrap."""
-    place = {} if state is None else {"state": state}
-    return Server("--allow-unsandboxed-video", *options, model=named.pop("model", model), **place, **named)
+slow = slowly(folder)
 
 
 def server_of(client):
     return client.get("/v1/server").json()
-
-
-def post(client, body, query="", kind="video/mp4", **headers):
-    return client.ask("POST", f"/score{query}", body, {"Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}})
-
-
-def form(*files):
-    """(field, name, bytes) as multipart/form-data."""
-    parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode() + body
-        for field, name, body in files
-    ]
-    return b"\r\n".join(parts) + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"
 
 
 def decoders(place):
@@ -78,16 +41,9 @@ def decoders(place):
     return found
 
 
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found
-
-
 def kept(state):
-    place = pathlib.Path(state) / "videos"
-    return sorted(path.name for path in place.iterdir()) if place.exists() else []
+    """What is there of jobs that have not ended."""
+    return [name for name in files(state) if not name.endswith(".features")]
 
 
 def working(client, job, rows=1):
@@ -96,10 +52,8 @@ def working(client, job, rows=1):
 
 
 with group("a model with its image tower"):
-    checkpoint = folder / "tiny.pth"
-    maker = [sys.executable, SHARED / "golden/make_checkpoint.py", "--config", "tiny", "--seed", "1", "--out", checkpoint]
-    subprocess.run(maker, check=True)
-    equal("import: exit", run("import", checkpoint, "--output", model, "--keep-image-tower", timeout=120).code, 0)
+    studio = Studio(folder)
+    model, checkpoint, clip, ffmpeg, serve = studio.model, studio.checkpoint, studio.clip, studio.ffmpeg, studio.serve
     plain = folder / "plain.safetensors"
     equal("import without it: exit", run("import", checkpoint, "--output", plain, timeout=120).code, 0)
     whole = clip("whole.mkv", "-c:v", "ffv1")
@@ -255,7 +209,8 @@ with group("scores come while the rest is decoded"), serve("--ffmpeg", slow) as 
             break
     check("the first chunk's came", scores is not None and scores["chunk"] == 0)
     equal("and are those of the whole", scores["coarse"], reference["coarse"][: scores["end"]])
-    running = client.job(job["id"])
+    # A chunk is told of before it is counted.
+    running = until(lambda: (found := client.job(job["id"]))["progress"]["chunks_done"] >= 1 and found) or client.job(job["id"])
     equal("meanwhile it is decoded", (running["status"], running["phase"], running["snippets"]), ("running", "embed", None))
     progress = running["progress"]
     check("with its progress", progress["chunks_done"] >= 1 and progress["chunks"] is None and 0 < progress["frames_done"] < progress["frames_expected"] == 3600, shown(progress))
@@ -298,6 +253,65 @@ with group("kill -9 while it is decoded"):
         same("the same bits as without a kill", client.until(job["id"]), reference)
         check("nothing is left", until(lambda: not kept(state)), shown(kept(state)))
 
+with group("bubblewrap that a server left behind in its first moment"):
+    state = scratch()
+    (state / "videos").mkdir(parents=True)
+    os.chmod(state, 0o700)
+    # What it is told by: its name, and the video that it has open, also where that has no name any more.
+    bwrap, mine, theirs = scratch() / "bwrap", state / "videos/left.video", scratch() / "other.video"
+    shutil.copy(shutil.which("sleep"), bwrap)
+    left = []
+    for video in (mine, theirs):
+        video.write_bytes(long)
+        with open(video, "rb") as stdin:
+            left.append(subprocess.Popen([bwrap, "600"], stdin=stdin, start_new_session=True))
+    mine.unlink()
+    with serve(state=state) as server:
+        check("is ended by the next one", until(lambda: left[0].poll() is not None))
+        equal("and nobody else's is", left[1].poll(), None)
+    left[1].kill()
+    left[1].wait()
+
+with group("kill -9 with a long and a short one in hand"):
+    # Frames as small as these cost nothing, and so many are a job of the lane of long ones; at this rate they take minutes.
+    endless = clip("endless.mp4", "-c:v", "mpeg4", size="16x16", rate=500, seconds=200)
+    state = scratch()
+    with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
+        client = Client(server)
+        jobs = [post(client, endless).json()["id"], post(client, whole).json()["id"]]
+        check("both are worked on", all(working(client, job) for job in jobs))
+        server.child.send_signal(signal.SIGKILL)
+        server.child.wait()
+    with serve("--ffmpeg", slow, "--workers", 2, state=state) as server:
+        client = Client(server)
+
+        def told():
+            checks = Client(server).get("/readyz").json()["checks"]
+            return next(one["detail"] for one in checks if one["name"] == "accepting")
+
+        check("/readyz tells that one is tried, or is to be", until(lambda: "ran when the process ended" in told()), told())
+        answer = post(Client(server), bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=120")
+        client = Client(server)
+        equal("features are scored", (answer.status, answer.json()["status"]), (200, "succeeded"))
+        found = client.until(jobs[1])
+        equal("the short one", (found["status"], found["attempt"]), ("succeeded", 2))
+        check("the long one goes on beside", until(lambda: (one := client.job(jobs[0]))["status"] == "running" and one["phase"] == "embed" and told() == "taking jobs"), told())
+        contains("the log tells too", pathlib.Path(server.log.name).read_text(errors="replace"), jobs[1], "is tried alone", "has gone on")
+        # What waits for the long one knows what that still needs, and its own frames by those of that one.
+        waiting = [post(client, endless).json()["id"] for _ in range(2)]
+
+        def estimates():
+            found = [client.job(job) for job in (jobs[0], *waiting)]
+            if [one["status"] for one in found] == ["running", "queued", "queued"]:
+                numbers = [one["estimated_seconds"] for one in found]
+                return numbers if all(numbers) else None
+
+        running, second, third = until(estimates) or (0, 0, 0)
+        check("those that wait for it count it in", running > 0 and second > 1.2 * running and third > 1.2 * second, shown((running, second, third)))
+        for job in (*waiting, jobs[0]):
+            client.delete(f"/jobs/{job}")
+        client.until(jobs[0])
+
 with group("it ends in order, and goes on"):
     state = scratch()
     with serve("--ffmpeg", slow, "--grace", 1, state=state) as server:
@@ -315,6 +329,29 @@ with group("it ends in order, and goes on"):
         equal("the attempt did not count", found["attempt"], 1)
         same("the next process", found, reference)
         check("what was nobody's is gone", until(lambda: not kept(state)), shown(kept(state)))
+
+with group("the next server has no ffmpeg: the job waits for one that has"):
+    state = scratch()
+    with serve("--ffmpeg", slow, state=state) as server:
+        client = Client(server)
+        job = post(client, long, "?threshold=0").json()
+        check("rows are made", working(client, job["id"], 2))
+        server.child.send_signal(signal.SIGKILL)
+        server.child.wait()
+    with serve("--ffmpeg", "/nowhere/ffmpeg", state=state) as server:
+        client = Client(server)
+        check("the log says that jobs wait, and for what", until(lambda: "jobs with videos wait" in server.text()), shown(server.text()))
+        found = client.job(job["id"])
+        equal("it is queued", (found["status"], found["queue_position"]), ("queued", None))
+        contains("and says what it waits for", found["warnings"][-1], "decodes videos", "--ffmpeg")
+        contains("so does /readyz", client.get("/readyz").text(), "1 job waits for a server that decodes videos", "--ffmpeg")
+        equal("features are scored", post(client, bytes(64 * 4 * 20), "", "application/octet-stream", Prefer="wait=30").json()["status"], "succeeded")
+        check("the video is kept", [name for name in kept(state) if name.endswith(".video")], shown(kept(state)))
+        equal("still queued", client.job(job["id"])["status"], "queued")
+    with serve(state=state) as server:
+        found = Client(server).until(job["id"])
+        same("one that has it", found, reference)
+        equal("and nothing more is said of waiting", [text for text in found["warnings"] if "waits" in text], [])
 
 with group("a video that a disk has made something else of"):
     state = scratch()

@@ -51,6 +51,9 @@ def database():
 # What ffmpeg decodes for the command line.
 DECODED = ("GIF", "MP4", "QuickTime", "AVI", "Matroska", "an MPEG transport stream")
 
+# What is read on the command line alone.
+TABLES = ("CSV", "TSV", "a table with blanks")
+
 
 def files():
     """(name, bytes, what a message says of it): each has the length of whole rows, 64 wide."""

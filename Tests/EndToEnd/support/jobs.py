@@ -26,6 +26,9 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
+    def text(self):
+        return self.body.decode()
+
     def problem(self):
         """The problem's name, '' where the answer is none."""
         if self.headers.get("content-type") != "application/problem+json":

@@ -144,6 +144,27 @@ func checkJSON(_ input: UnsafeRawBufferPointer) {
     }
 }
 
+/// A table of numbers in text.
+func checkTable(_ input: UnsafeRawBufferPointer) {
+    if case .array(let shape, _, _, _) = decoded(input, TableDecoder(limits: limits)) {
+        require(shape.count == 2 && shape[0] > 0 && shape[1] > 0, "a table has rows")
+    }
+}
+
+/// A MATLAB file.
+func checkMat(_ input: UnsafeRawBufferPointer) {
+    withExactCopy(of: input, 0..<input.count) { bytes in
+        do throws(ArrayDecodingError) {
+            let array = try MatFile.array(bytes, limits: limits)
+            require(array.shape.checkedProduct() == array.values.count, "there are as many numbers as the shape says")
+            require(
+                array.values.count <= limits.maxElements && array.shape.count <= ArrayLimits.maxRank, "the limits hold")
+        } catch {
+            require(!error.description.contains("\n"), "an error is one line")
+        }
+    }
+}
+
 private func numbers(_ value: JSONValue?) -> [UInt32] {
     switch value {
     case .number(let text): [(Float(text) ?? .infinity).bitPattern]

@@ -72,4 +72,73 @@ struct EstimateTests {
         for job in claimed { try await backlog.release(job.token, as: .unspent) }
         #expect(backlog.metrics.queuedJobs == 1 && backlog.metrics.queuedParts == 5)
     }
+
+    /// A backlog of long jobs, each part of which takes one worker 10 ms.
+    private func backlog(workers: Int, limits: Backlog.Limits = .init(), isKnown: Bool = true) -> Backlog {
+        let backlog = Backlog(store: MemoryJobStore(), limits: limits, clock: ManualClock())
+        backlog.attach(
+            workers: workers, isSerial: { _ in true }, expected: { isKnown ? Double($0.parts) / 100 : nil }
+        ) { _ in }
+        // A rate of short ones says nothing of them.
+        backlog.measure(parts: 1_000, workerTime: .milliseconds(1))
+        return backlog
+    }
+
+    @Test(
+        "a long job that waits counts what those that run still need, and the places that there are", arguments: [2, 3])
+    func longOnes(workers: Int) async throws {
+        let backlog = backlog(workers: workers)
+        var jobs: [Job] = []
+        for _ in 0..<4 { jobs.append(try await backlog.submit(.sample(parts: 4_000))) }
+        #expect(
+            jobs.map(\.estimatedSeconds) == (workers == 2 ? [40, 80, 120, 160] : [40, 40, 80, 80]),
+            "none runs yet")
+        let running = try await backlog.claim(ClaimLimit(jobs: 9, long: workers - 1))
+        for job in running { backlog.note(JobStanding(partsDone: 1_000, secondsLeft: 90), of: job.id) }
+        var waiting: [Double?] = []
+        for job in jobs.dropFirst(running.count) { waiting.append(try await backlog.job(job.id)?.estimatedSeconds) }
+        #expect(waiting == (workers == 2 ? [130, 170, 210] : [130, 130]))
+        #expect(try await backlog.job(running[0].id)?.estimatedSeconds == 90)
+        _ = try await backlog.complete(running[0].token, with: .done, timings: nil)
+        #expect(try await backlog.job(jobs[running.count].id)?.estimatedSeconds == 40, "there is a place")
+    }
+
+    @Test("nothing is told of jobs of which nothing was learned, nor of those that wait for them")
+    func unknown() async throws {
+        let backlog = backlog(workers: 2, isKnown: false)
+        let first = try await backlog.submit(.sample(parts: 4_000))
+        #expect(first.estimatedSeconds == nil)
+        #expect(try await backlog.claim(limit: 1).map(\.id) == [first.id])
+        #expect(try await backlog.submit(.sample(parts: 4_000)).estimatedSeconds == nil)
+        #expect(try await backlog.submit(.sample(parts: 40)).estimatedSeconds == nil)
+        #expect(try await backlog.job(first.id)?.estimatedSeconds == nil)
+    }
+
+    @Test("Retry-After of a full share and of a full backlog is when a long job begins", arguments: [true, false])
+    func retryAfterLong(isShare: Bool) async throws {
+        var limits = Backlog.Limits(maxJobs: isShare ? 10 : 2)
+        if isShare { limits.maxJobsPerClient = 2 }
+        let backlog = backlog(workers: 2, limits: limits)
+        let first = try await backlog.submit(.sample(parts: 4_000))
+        let running = try #require(try await backlog.claim(limit: 1).first)
+        for _ in 0..<2 { _ = try await backlog.submit(.sample(parts: 4_000)) }
+        #expect(
+            backlog.admission(client: first.client) == .full(retryAfterSeconds: 40), "all of one that has just begun")
+        backlog.note(JobStanding(partsDone: 1_000, secondsLeft: 90), of: running.id)
+        #expect(backlog.admission(client: first.client) == .full(retryAfterSeconds: 90))
+        guard isShare else { return }
+        var other = NewJob.sample(parts: 4_000)
+        other.client = "other"
+        _ = try await backlog.submit(other)
+        #expect(backlog.admission(client: first.client) == .full(retryAfterSeconds: 130), "others have their turns")
+    }
+
+    @Test("beside long jobs the short ones leave first")
+    func retryAfterMixed() async throws {
+        let backlog = Backlog(store: MemoryJobStore(), limits: .init(maxJobs: 2), clock: ManualClock())
+        backlog.measure(parts: 1, workerTime: .seconds(3))
+        _ = try await backlog.submit(.sample(parts: 4_000))
+        _ = try await backlog.submit(.sample(parts: 2))
+        #expect(backlog.admission() == .full(retryAfterSeconds: 6))
+    }
 }

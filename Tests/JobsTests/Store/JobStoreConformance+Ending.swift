@@ -41,6 +41,19 @@ extension JobStoreConformance {
         #expect(try await store.claim(limit: 1).isEmpty)
     }
 
+    @Test("what a job is about can be had while it has not ended, and is let go of then", arguments: StoreUnderTest.all)
+    func inputs(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        let job = try await store.insert(.sample())
+        let input = try #require(try await store.input(of: job))
+        #expect(input == NewJob.sample().input)
+        let claimed = try #require(try await store.claim(limit: 1).first)
+        #expect(claimed.input == input, "it was not taken away from whoever works on it")
+        #expect(try await store.input(of: job) == input)
+        _ = try await store.complete(claimed.token, with: .done)
+        #expect(try await store.input(of: job) == nil)
+    }
+
     @Test("cancelling after the end changes nothing", arguments: StoreUnderTest.all)
     func cancelEnded(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open()

@@ -47,6 +47,28 @@ extension JobStoreConformance {
         #expect(try await store.waitingJobs().map(\.model.sha256) == ["cc"])
     }
 
+    @Test("jobs of a kind that nobody can do wait, and fail no more than others do", arguments: StoreUnderTest.all)
+    func kinds(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        var other = NewJob.sample(of: "aa")
+        other.kind = "other"
+        let ids = [try await store.insert(other).id, try await store.insert(.sample(of: "aa")).id]
+        for missing in [MissingModel.wait, .fail] {
+            let change = try await store.serve(Self.served.without(kind: "other"), missing: missing)
+            #expect(change.missing.map(\.jobs) == [1] && change.missing.map(\.kind) == ["other"])
+            #expect(try await store.job(ids[0])?.isModelMissing == true)
+            #expect(try await store.expire().overdue.isEmpty)
+        }
+        let late = try await store.insert(other).id
+        #expect(try await store.claim(limit: 9).map(\.id) == [ids[1]])
+        let change = try await store.serve(Self.served, missing: .wait)
+        #expect(change.arrived["somebody"]?.jobs == 2 && change.missing.isEmpty)
+        #expect(try await store.claim(limit: 9).map(\.id) == [ids[0], late])
+        _ = try await store.insert(other)
+        #expect(try await store.serve(ServedModels.every.without(kind: "other"), missing: .wait).missing.count == 1)
+        #expect(try await store.claim(limit: 9).isEmpty)
+    }
+
     private func load(jobs: Int) -> JobCounts.Load {
         var load = JobCounts.Load()
         for _ in 0..<jobs { load.add(bytes: NewJob.sample().input.count, parts: 1) }

@@ -60,6 +60,21 @@ extension JobStoreConformance {
         #expect(try await store.usage(of: "nobody") == nil)
     }
 
+    @Test(
+        "bytes that are kept elsewhere count against the account, and not as the queue's", arguments: StoreUnderTest.all
+    )
+    func dailyBytesElsewhere(kind: StoreUnderTest) async throws {
+        let (store, _) = try await kind.open()
+        let account = Account(name: "a", quota: DailyQuota(bytes: 1_000))
+        var large = submission(of: account)
+        large.jobs[0].bytesElsewhere = 900
+        _ = try await store.submit(large)
+        #expect(try await store.usage(of: "a")?.bytes == 916)
+        #expect(try await store.counts().queuedBytes == 16)
+        #expect(await excess(store, large)?.used == 916)
+        _ = try await store.submit(submission(of: account))
+    }
+
     @Test("bytes and units are bounded by themselves", arguments: StoreUnderTest.all)
     func dailyAmounts(kind: StoreUnderTest) async throws {
         let (store, _) = try await kind.open()
@@ -72,6 +87,27 @@ extension JobStoreConformance {
         #expect(try await store.usage(of: "a")?.bytes == 100)
         #expect(try await store.usage(of: "a")?.units == 10)
         #expect(await excess(store, submission(units: .max, of: account)) != nil)
+    }
+
+    @Test(
+        "units that come later count up to the bound, and what did not come is given back the same day",
+        arguments: StoreUnderTest.all)
+    func settled(kind: StoreUnderTest) async throws {
+        let (store, clock) = try await kind.open()
+        let account = Account(name: "a", quota: DailyQuota(units: 10))
+        let day = clock.wall.milliseconds / 86_400_000
+        _ = try await store.submit(submission(units: 4, of: account))
+        #expect(try await store.settle(-3, of: account, since: day) == nil)
+        #expect(try await store.usage(of: "a")?.units == 1)
+        #expect(try await store.settle(-1, of: account, since: day - 1) == nil)
+        #expect(try await store.usage(of: "a")?.units == 1, "what another day has counted is that day's")
+        #expect(try await store.settle(8, of: account, since: day) == nil)
+        let excess = try #require(try await store.settle(2, of: account, since: day))
+        #expect(excess.used == 9 && excess.asked == 2 && excess.limit == 10)
+        #expect(try await store.usage(of: "a")?.units == 10, "nothing is left of the day")
+        #expect(try await store.settle(.max, of: Account(name: "b", quota: DailyQuota()), since: day) == nil)
+        #expect(try await store.settle(.max, of: Account(name: "b", quota: DailyQuota()), since: day) == nil)
+        #expect(try await store.usage(of: "b")?.units == .max)
     }
 
     @Test("what makes no job is not counted, and what is deleted was", arguments: StoreUnderTest.all)

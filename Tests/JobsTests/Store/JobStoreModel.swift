@@ -20,6 +20,9 @@ struct JobStoreModel {
         var isCancelRequested = false
         /// Whether a process ended while it ran.
         var isSuspect = false
+        /// Whether it is a long suspect that has gone on since it was claimed.
+        var hasGoneOn = false
+        var isLong: Bool { parts >= 2_000 }
         var endedAt: MonotonicTime?
         var hasOutput = false
         var batch: BatchID?
@@ -112,14 +115,20 @@ struct JobStoreModel {
 
     /// The IDs that a claim has to give, in order.
     mutating func claim(_ claimed: [ClaimedJob], limit: Int, now: MonotonicTime) -> [JobID] {
-        let order = queued(claimable: true).sorted { ($0.place, $0.id) < ($1.place, $1.id) }
+        var waiting = queued(claimable: true).sorted { ($0.place, $0.id) < ($1.place, $1.id) }
         var running = entries.filter { $0.status == .running }
         var expected: [JobID] = []
-        for next in order.prefix(limit) {
-            // A suspect runs alone.
-            if running.contains(where: \.isSuspect) || (next.isSuspect && !running.isEmpty) { break }
-            running.append(next)
-            expected.append(next.id)
+        while expected.count < limit {
+            // A suspect is tried alone, until it has ended or, where it is long, has gone on.
+            if running.contains(where: { $0.isSuspect && !$0.hasGoneOn }) { break }
+            let hasGoneOn = running.contains(where: \.hasGoneOn)
+            let orders: [(Entry) -> Bool] = [
+                { $0.isSuspect && !$0.isLong }, { $0.isSuspect && $0.isLong && !hasGoneOn },
+                { !$0.isSuspect && $0.isLong }, { !$0.isSuspect && !$0.isLong },
+            ]
+            guard let place = orders.lazy.compactMap({ waiting.firstIndex(where: $0) }).first else { break }
+            running.append(waiting[place])
+            expected.append(waiting.remove(at: place).id)
         }
         let end = now + lease
         for job in claimed {
@@ -168,7 +177,10 @@ struct JobStoreModel {
     mutating func progress(_ token: ClaimToken, _ partsDone: Int) -> ClaimStanding {
         if entries.contains(where: { $0.lapsed == token }) { return .held }
         guard let entry = entries.first(where: { $0.token == token }) else { return .lost }
-        change(entry.id) { $0.partsDone = max($0.partsDone, min(partsDone, $0.parts)) }
+        change(entry.id) { entry in
+            entry.partsDone = max(entry.partsDone, min(partsDone, entry.parts))
+            if entry.isSuspect, entry.isLong, entry.partsDone > 0 { entry.hasGoneOn = true }
+        }
         return entry.isCancelRequested ? .cancelRequested : .held
     }
 
@@ -188,6 +200,7 @@ struct JobStoreModel {
                 entry.status = .queued
                 entry.attempt -= release == .unspent ? 1 : 0
                 entry.partsDone = 0
+                entry.hasGoneOn = false
                 entry.token = nil
                 entry.leaseEnd = nil
             }

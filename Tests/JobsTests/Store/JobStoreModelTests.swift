@@ -103,7 +103,8 @@ struct JobStoreModelTests {
 
         private mutating func newJob() -> NewJob {
             let priority = Priority.allCases.randomElement(using: &random) ?? .normal
-            var new = NewJob.sample(priority, parts: Int.random(in: 1...5, using: &random))
+            let isLong = Int.random(in: 0..<3, using: &random) == 0
+            var new = NewJob.sample(priority, parts: Int.random(in: 1...5, using: &random) + (isLong ? 2_000 : 0))
             if Int.random(in: 0..<4, using: &random) == 0 {
                 new.deadline = .seconds(Int.random(in: 1...60, using: &random))
             }
@@ -243,9 +244,12 @@ struct JobStoreModelTests {
                 guard let batch else { continue }
                 #expect(try await store.batch(batch)?.jobs.map(\.id) == entries.map(\.id), "\(comment)")
             }
-            let positions = jobs.compactMap(\.queuePosition).sorted()
             let claimable = model.queued(claimable: true).count
-            #expect(positions == Array(1...max(claimable, 1)).prefix(claimable).map { $0 }, "\(comment)")
+            for isLong in [false, true] {
+                let count = model.queued(claimable: true).count { $0.isLong == isLong }
+                let lane = jobs.filter { ($0.parts >= 2_000) == isLong }
+                #expect(lane.compactMap(\.queuePosition).sorted() == (0..<count).map { $0 + 1 }, "\(comment)")
+            }
             #expect(counts.queuedByClient.values.reduce(0) { $0 + $1.jobs } == claimable, "\(comment)")
             let waiting = Dictionary(grouping: model.queued(claimable: false), by: \.model).mapValues(\.count)
             let found = try await store.waitingJobs()

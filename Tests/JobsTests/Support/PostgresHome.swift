@@ -43,6 +43,7 @@ enum PostgresHome {
         var own = PostgresJobStore.Settings()
         own.resultTTL = settings.resultTTL
         own.attempts = settings.attempts
+        own.serialKinds = settings.serialKinds
         own.lease = settings.lease
         own.connections = 3
         own.viewAge = .zero

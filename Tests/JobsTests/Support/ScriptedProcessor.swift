@@ -8,7 +8,7 @@ struct ScriptedProcessor: JobProcessor {
     struct Script: Sendable {
         var parts: UInt8 = 1
         /// The part that fails; 255 for none, 254 for the plan, 253 for the end; 252 for a
-        /// job that is declined once.
+        /// job that is declined once; 251 for one that is interrupted at each of its parts, 250 at the first once.
         var failingAt: UInt8 = 255
 
         var job: NewJob { .sample(parts: max(Int(parts), 1), subject: [parts, failingAt]) }
@@ -67,8 +67,18 @@ struct ScriptedProcessor: JobProcessor {
         let deed = Deed(id: plan.id, part: part, scratch: scratch.number)
         journal.deeds.withLock { $0.append(deed) }
         inPart(plan.id, part)
+        if plan.script.failingAt == 251 || plan.script.failingAt == 250 && isFirst(plan.id) {
+            throw JobFailure(reason: "part", detail: "it was cut off.", isPassing: true)
+        }
         if part == Int(plan.script.failingAt) { throw JobFailure(reason: "part", detail: "part \(part) broke") }
         return UInt8(part)
+    }
+
+    private func isFirst(_ job: JobID) -> Bool {
+        journal.declined.withLock { declined in
+            defer { declined.append(job) }
+            return !declined.contains(job)
+        }
     }
 
     func finish(_ plan: Plan, results: [UInt8], timings: JobTimings) throws(JobFailure) -> JobOutput {

@@ -54,12 +54,19 @@ final class StoreFolder: Sendable {
 extension StoreFolder.Store {
     var summary: String { inner.summary }
     var isLasting: Bool { inner.isLasting }
+    func remarks(_ id: JobID) async throws(JobStoreError) -> JobRemarks? { try await inner.remarks(id) }
+    func remark(_ id: JobID, _ bytes: [UInt8], over revision: Int) async throws(JobStoreError) -> RemarkOutcome {
+        try await inner.remark(id, bytes, over: revision)
+    }
     func workLog(workers: Int) -> (any WorkLog)? { inner.workLog(workers: workers) }
     func submit(_ submission: Submission) async throws(JobStoreError) -> Receipt { try await inner.submit(submission) }
     func serve(_ models: ServedModels, missing: MissingModel) async throws(JobStoreError) -> ServedChange {
         try await inner.serve(models, missing: missing)
     }
     func usage(of account: String) async throws(JobStoreError) -> DailyUsage? { try await inner.usage(of: account) }
+    func settle(_ units: Int, of account: Account, since day: Int64) async throws(JobStoreError) -> QuotaExcess? {
+        try await inner.settle(units, of: account, since: day)
+    }
     func ownerOfDamaged(_ id: JobID) async throws(JobStoreError) -> String? { try await inner.ownerOfDamaged(id) }
     func waitingJobs() async throws(JobStoreError) -> [WaitingJobs] { try await inner.waitingJobs() }
     func openModels() async throws(JobStoreError) -> [ModelID: OpenJobs] { try await inner.openModels() }
@@ -89,6 +96,7 @@ extension StoreFolder.Store {
     func output(_ id: JobID, fetching: Bool) async throws(JobStoreError) -> JobOutput? {
         try await inner.output(id, fetching: fetching)
     }
+    func input(of job: Job) async throws(JobStoreError) -> JobBody? { try await inner.input(of: job) }
     func list(_ filter: JobFilter, limit: Int, before cursor: JobID?) async throws(JobStoreError) -> [Job] {
         try await inner.list(filter, limit: limit, before: cursor)
     }
@@ -99,6 +107,18 @@ extension StoreFolder.Store {
     func settleCallback(of job: JobID, _ verdict: CallbackVerdict) async throws(JobStoreError) {
         try await inner.settleCallback(of: job, verdict)
     }
+    func takeAlerts(for place: String, limit: Int) async throws(JobStoreError) -> [AlertNote] {
+        try await inner.takeAlerts(for: place, limit: limit)
+    }
+    func settleAlert(of job: JobID, for place: String, _ verdict: CallbackVerdict) async throws(JobStoreError) {
+        try await inner.settleAlert(of: job, for: place, verdict)
+    }
+    func alertMark(of job: JobID, for place: String) async throws(JobStoreError) -> [UInt8]? {
+        try await inner.alertMark(of: job, for: place)
+    }
+    func setAlertMark(_ mark: [UInt8], of job: JobID, for place: String) async throws(JobStoreError) {
+        try await inner.setAlertMark(mark, of: job, for: place)
+    }
     func checkWritable() async throws(JobStoreError) { try await inner.checkWritable() }
     func checkTakes() async throws(JobStoreError) { try await inner.checkTakes() }
     func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int {
@@ -107,6 +127,7 @@ extension StoreFolder.Store {
     func census() async throws(JobStoreError) -> QueueCensus? { try await inner.census() }
     var room: StoreRoom? { inner.room }
     var waitingCallbacks: Int? { inner.waitingCallbacks }
+    var waitingAlerts: Int? { inner.waitingAlerts }
     func counts() async throws(JobStoreError) -> JobCounts { try await inner.counts() }
     func expire() async throws(JobStoreError) -> Expired { try await inner.expire() }
 }

@@ -49,11 +49,14 @@ private struct GrowingProcessor: JobProcessor {
 
 @Suite("Jobs that grow", .timeLimit(.minutes(1)))
 struct GrowingJobTests {
-    private func begin() throws -> (Backlog, WorkerPool<GrowingProcessor>, GrowingProcessor, ThreadGate) {
+    private func begin(
+        _ settings: MemoryJobStore.Settings = .init()
+    ) throws -> (Backlog, WorkerPool<GrowingProcessor>, GrowingProcessor, ThreadGate) {
         let gate = ThreadGate()
         let clock = ManualClock()
         let processor = GrowingProcessor(gate: gate)
-        let backlog = Backlog(store: MemoryJobStore(clock: clock, random: SeededRandom(seed: 3)), clock: clock)
+        let backlog = Backlog(
+            store: MemoryJobStore(settings: settings, clock: clock, random: SeededRandom(seed: 3)), clock: clock)
         let pool = WorkerPool(backlog: backlog, processor: processor, workers: 3)
         try pool.start()
         return (backlog, pool, processor, gate)
@@ -69,6 +72,49 @@ struct GrowingJobTests {
         #expect(try await backlog.output(job.id)?.body == [0, 1, 2, 3, 4])
         #expect(backlog.metrics.secondsPerPart == nil, "what it has taken says nothing of parts")
         await pool.drain(within: .seconds(1))
+    }
+
+    @Test("however short they are said to be, no more are begun with than there are workers and one")
+    func crowd() async throws {
+        var settings = MemoryJobStore.Settings()
+        settings.serialKinds = [NewJob.sample().kind]
+        let (backlog, pool, processor, gate) = try begin(settings)
+        var jobs: [Job] = []
+        for _ in 0..<20 { jobs.append(try await backlog.submit(.sample(parts: 1))) }
+        await gate.waitForArrivals(3)
+        _ = await pool.crew.reaches(
+            { $0.jobs.count >= 4 && !$0.isClaiming }, until: MonotonicTime(nanoseconds: .max))
+        #expect(pool.health.runningJobs == 4)
+        #expect(processor.plans.all.withLock { $0.count } <= 4)
+        gate.openForGood()
+        for job in jobs { #expect(try await backlog.waitForEnd(job.id, timeout: .seconds(1))?.status == .succeeded) }
+        await pool.drain(within: .seconds(1))
+    }
+
+    @Test("others are claimed beside jobs that one worker does most of, wherever these stand")
+    func lanes() async throws {
+        var settings = MemoryJobStore.Settings()
+        settings.serialKinds = ["serial"]
+        let store = MemoryJobStore(settings: settings, clock: ManualClock(), random: SeededRandom(seed: 3))
+        func insert(_ count: Int, parts: Int, kind: String) async throws -> [JobID] {
+            var ids: [JobID] = []
+            for _ in 0..<count {
+                var new = NewJob.sample(parts: parts)
+                new.kind = kind
+                ids += try await store.submit(Submission(new)).jobs.map(\.id)
+            }
+            return ids
+        }
+        let serial = try await insert(3, parts: 1, kind: "serial")
+        let long = try await insert(2, parts: 5_000, kind: "serial")
+        let short = try await insert(2, parts: 1, kind: "other")
+        let shown = try await store.job(short[0])
+        #expect(shown?.queuePosition == 1 && shown?.partsAhead == 1)
+        let first = try await store.claim(ClaimLimit(jobs: 9, parts: 9, long: 1, serial: 3))
+        #expect(first.map(\.id) == [long[0], serial[0], serial[1]] + short)
+        #expect(try await store.claim(ClaimLimit(jobs: 9, long: 0, serial: 0)).isEmpty)
+        #expect(try await store.claim(ClaimLimit(jobs: 9, long: 0, serial: 3)).map(\.id) == [serial[2]])
+        #expect(try await store.claim(ClaimLimit(jobs: 9)).map(\.id) == [long[1]])
     }
 
     @Test("while it runs it says how far it is; when it is stopped, what goes on for it is")

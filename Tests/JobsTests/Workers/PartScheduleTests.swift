@@ -227,4 +227,41 @@ struct PartScheduleTests {
         let names = given.filter { step in if case .prepare = step { false } else { true } }.map { "\($0)" }
         #expect(Set(names).count == names.count, "seed \(seed): a step was given twice")
     }
+
+    @Test("a job that is tried alone waits for the steps that are under way, and the others for its end")
+    func triedAlone() {
+        var schedule = planned([(a, 3)])
+        #expect(schedule.next() == .part(a, 0))
+        schedule.admit(b, alone: true)
+        schedule.admit(c)
+        #expect(schedule.supply == .none && schedule.next() == nil)
+        #expect(schedule.partDone(a) == false)
+        #expect(schedule.supply == .one && schedule.next() == .plan(b))
+        #expect(schedule.supply == .none && schedule.next() == nil)
+        #expect(schedule.planned(b, parts: 2) == false)
+        #expect(schedule.supply == .several && schedule.next() == .part(b, 0) && schedule.next() == .part(b, 1))
+        #expect(schedule.partDone(b) == false && schedule.next() == nil)
+        #expect(schedule.partDone(b) == false && schedule.next() == .finish(b))
+        #expect(schedule.next() == nil)
+        schedule.finished(b)
+        #expect(schedule.alone == nil)
+        #expect((0..<3).compactMap { _ in schedule.next() } == [.part(a, 1), .plan(c), .part(a, 2)])
+    }
+
+    @Test("a job that has gone on, or was stopped, is not alone any more", arguments: [true, false])
+    func notAlone(goesOn: Bool) {
+        var schedule = planned([(a, 1)])
+        schedule.admit(b, alone: true)
+        #expect(schedule.next() == .plan(b))
+        #expect(schedule.planned(b, parts: 3) == false && schedule.next() == .part(b, 0))
+        if goesOn {
+            #expect(schedule.goOn(b) == true)
+            #expect(schedule.goOn(b) == false)
+        } else {
+            #expect(schedule.stop(b) == false)
+            #expect(schedule.next() == nil, "its last step is under way")
+            #expect(schedule.partDone(b) == true)
+        }
+        #expect(schedule.next() == .part(a, 0))
+    }
 }

@@ -30,6 +30,21 @@ struct WorkerPoolDrainTests {
         #expect(running.pool.health.alive == 0)
     }
 
+    @Test("a job that is interrupted while the pool drains has lost no attempt")
+    func interrupted() async throws {
+        let gate = ThreadGate()
+        let running = try RunningPool(workers: 1, processor: ScriptedProcessor { _, _ in gate.pass() })
+        let job = try await running.submit(.init(parts: 1, failingAt: 251))
+        await gate.waitForArrivals(1)
+        let draining = Task { await running.pool.drain(within: .seconds(30)) }
+        _ = await running.pool.crew.reaches({ $0.isDraining }, until: Self.forever)
+        gate.openForGood()
+        #expect(await draining.value.stillBusy == 0)
+        let kept = try await running.store.job(job.id)
+        #expect(kept?.status == .queued && kept?.attempt == 0)
+        #expect(running.backlog.metrics.queuedJobs == 1)
+    }
+
     @Test("gives back at the deadline what is not finished, and drops what comes of it later")
     func deadline() async throws {
         let gate = ThreadGate()

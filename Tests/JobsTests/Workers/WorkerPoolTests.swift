@@ -30,6 +30,18 @@ struct WorkerPoolTests {
         #expect(running.backlog.metrics.queuedJobs == 0 && running.backlog.metrics.failed == 0)
     }
 
+    @Test("a job that is interrupted is tried again, and has failed after the last attempt with what interrupted it")
+    func interrupted() async throws {
+        let running = try RunningPool(workers: 2, processor: ScriptedProcessor())
+        let once = try await running.end(of: try await running.submit(.init(parts: 3, failingAt: 250)))
+        #expect(once.status == .succeeded && once.attempt == 2)
+        let always = try await running.end(of: try await running.submit(.init(parts: 3, failingAt: 251)))
+        #expect(always.status == .failed && always.attempt > 1 && always.failure?.reason == "out-of-attempts")
+        #expect(always.failure?.detail.hasSuffix("the last time: it was cut off.") == true)
+        await running.pool.drain(within: .seconds(1))
+        #expect(running.backlog.metrics.queuedJobs == 0 && running.backlog.metrics.failed == 1)
+    }
+
     @Test("one job alone has all workers, each with scratch memory of its own")
     func allWorkers() async throws {
         let gate = ThreadGate()

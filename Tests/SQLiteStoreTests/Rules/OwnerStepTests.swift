@@ -15,9 +15,10 @@ struct OwnerStepTests {
             try db.execute(
                 sql: """
                     DROP INDEX jobs_owner; DROP INDEX jobs_owner_status; DROP TABLE usage;
+                    DROP TABLE alerts; DROP TABLE remarks; ALTER TABLE jobs DROP COLUMN alerts;
                     DROP INDEX jobs_model; DROP INDEX jobs_owner_model; CREATE INDEX jobs_live ON jobs (id) WHERE status <= 1;
                     ALTER TABLE jobs DROP COLUMN owner; ALTER TABLE jobs DROP COLUMN trace;
-                    DELETE FROM grdb_migrations WHERE identifier IN ('owners', 'jobs by model');
+                    DELETE FROM grdb_migrations WHERE identifier IN ('owners', 'jobs by model', 'remarks', 'alerts');
                     """)
         }
         return copy

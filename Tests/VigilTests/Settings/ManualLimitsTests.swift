@@ -91,7 +91,11 @@ struct ManualLimitsTests {
     /// answer that is none.
     private static let statuses: [(String, String?, Int)] = [
         ("[video](video.md#over-http): | with the job and its `Location`", nil, 202),
+        ("up to 32; | with features", "invalid-parameter", 422),
         ("how its frames become rows; | with features", "invalid-parameter", 422),
+        ("where somebody else was quicker it is |, and", "precondition-failed", 412),
+        ("without `If-Match` |, so that no review is lost", "precondition-required", 428),
+        ("on one that has not succeeded it is |.", "no-scores", 409),
         ("`Prefer: wait=SECONDS` | with the finished job", nil, 200),
         ("`If-None-Match` and `If-Match` (|)", "precondition-failed", 412),
         ("`/readyz`, `/healthz` \\| | or 503", nil, 200),
@@ -107,7 +111,6 @@ struct ManualLimitsTests {
         ("comes back after the end gets |.", nil, 204),
         ("A | is a promise", nil, 202),
         ("The answer is a job, |. Ask for it", nil, 202),
-        ("answered with |: from then on it is not lost", nil, 202),
         ("`validate_only` \\| | with a report", nil, 200),
         ("with too little room left is |", "store-full", 507),
         ("places in the queue \\| |", "backlog-full", 429),

@@ -15,7 +15,11 @@ struct SettingDefaultsTests {
             (Setting.Command.serve, ServeCommand._dumpHelp(), Set(["print-config"])),
             (
                 Setting.Command.score, ScoreCommand._dumpHelp(),
-                Set(["raw", "ffmpeg", "recipe", "crop", "pool", "frames-per-row", "cadence", "tail", "thumbnails"])
+                Set([
+                    "raw", "ffmpeg", "recipe", "crop", "pool", "frames-per-row", "cadence", "tail", "thumbnails",
+                    "output",
+                    "per-frame", "sweep", "frame-size",
+                ])
             ),
         ])
     func options(command: Setting.Command, help: String, own: Set<String>) throws {

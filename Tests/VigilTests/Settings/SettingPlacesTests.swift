@@ -164,7 +164,7 @@ struct SettingPlacesTests {
     }
 
     @Test("the ones that guard it are among the settings")
-    func guardNames() { #expect(Setting.all.filter(\.isGuard).count == 7) }
+    func guardNames() { #expect(Setting.all.filter(\.isGuard).count == 8) }
 
     @Test("the command line hides the environment, and that the file", arguments: Setting.all.filter(\.isKey))
     func precedence(setting: Setting) throws {

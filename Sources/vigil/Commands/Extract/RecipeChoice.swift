@@ -18,8 +18,9 @@ struct RecipeChoice: ParsableArguments {
     var recipe: Recipe.Kind = .vadclip
     @Option(
         help: """
-            Which of the ten crops, 0 to 9, or all, a file NAME__0.npy to NAME__9.npy each. (default: 0, which is vadclip's \
-            centre; clip's own square)
+            Which of the ten crops, 0 to 9, or with vigil extract all, a file NAME__0.npy to NAME__9.npy each. With vigil score also of \
+            features that hold all of them, [T, 10, WIDTH] or [10, T, WIDTH], or mean for the mean of their rows. (default: 0, which is \
+            vadclip's centre; clip's own square)
             """)
     var crop: String?
     @Option(help: "What a row has of its frames: their mean, the first or the middle one.")

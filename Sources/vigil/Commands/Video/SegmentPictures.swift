@@ -46,9 +46,8 @@ struct SegmentPictures {
     /// - Parameter times: when each snippet begins, and the last one ends
     func write(_ document: ScoreDocument, of path: String, times: [Double]) throws -> Written {
         let segments = document.scored.segments
-        let coarse = document.scored.scores.coarse
         var written = Written()
-        guard !segments.isEmpty, times.count == coarse.count + 1 else { return written }
+        guard !segments.isEmpty, times.count == document.scored.scores.coarse.count + 1 else { return written }
         let prefix = (folder.ends(with: "/") ? folder : folder + "/") + (try ExtractOutputs.name(of: path)) + "-"
         if segments.count > Self.most {
             written.warnings.append(
@@ -57,10 +56,8 @@ struct SegmentPictures {
         var pictures: [(start: Int, jpeg: [UInt8])] = []
         do throws(FrameError) {
             let thumbnails = try Thumbnails(of: VideoFile(path: path), by: ffmpeg)
-            for segment in segments.sorted(by: { $0.score > $1.score }).prefix(Self.most) {
-                guard let highest = (segment.start..<segment.end).max(by: { coarse[$0] < coarse[$1] }) else { continue }
-                let picture = try thumbnails.jpeg(at: (times[highest] + times[highest + 1]) / 2)
-                pictures.append((segment.start, picture.jpeg))
+            for moment in document.scored.moments(times: times, most: Self.most) {
+                pictures.append((moment.start, try thumbnails.jpeg(at: moment.seconds).jpeg))
             }
         } catch {
             written.warnings.append("not all pictures could be made: \(error.reason)")

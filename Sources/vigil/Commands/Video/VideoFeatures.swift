@@ -3,6 +3,7 @@ import Extraction
 import Formats
 import Frames
 import Platform
+import Scoring
 import Tensors
 import Video
 
@@ -36,10 +37,10 @@ struct VideoScoring {
     /// Features of a video, and when its rows are.
     struct Found {
         let array: DecodedArray
-        /// Frames a second, 16 a row; nil where the file knows no times.
-        let fps: Double?
-        let times: [Double]
+        let source: VideoSource
         let warnings: [String]
+        /// Of all frames; nil where they are of several sizes.
+        let size: FrameSize?
     }
 
     /// Decodes a video, and makes features of it.
@@ -69,7 +70,18 @@ struct VideoScoring {
             array: DecodedArray(
                 shape: [features?.rows ?? 0, features?.columns ?? 0], elementType: .float32,
                 values: features?.values ?? []),
-            fps: extraction.rate.map { frames?.outcome?.facts.settled($0) ?? $0 }, times: extraction.times,
-            warnings: warnings)
+            source: VideoSource(
+                sha256: try Self.digest(of: path), extraction, frames?.outcome, by: ffmpeg,
+                recipeSHA256: settings.digest(of: settings.recipes[0]), towerSHA256: tower.digest),
+            warnings: warnings, size: extraction.sizes.count == 1 ? extraction.sizes.first : nil)
+    }
+
+    private static func digest(of path: String) throws -> String {
+        var digest = SHA256()
+        try OpenFile(path: path).forEachPiece(failing: { $0 }) {
+            (piece: UnsafeRawBufferPointer) throws(FileError) in
+            digest.update(piece)
+        }
+        return digest.hexDigest
     }
 }

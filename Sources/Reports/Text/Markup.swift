@@ -1,7 +1,7 @@
 /// Text in HTML and SVG.
-enum Markup {
+package enum Markup {
     /// The text with what markup is made of escaped, and what can't be shown replaced.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -18,7 +18,7 @@ enum Markup {
     }
 
     /// A table: the first row has the titles; the first column stands to the left, numbers to the right.
-    static func table(_ rows: [[String]]) -> String {
+    package static func table(_ rows: [[String]]) -> String {
         guard let titles = rows.first else { return "" }
         let head = titles.map { "<th>\(escaped($0))</th>" }.joined()
         let body = rows.dropFirst().map { row in
@@ -30,7 +30,9 @@ enum Markup {
     /// A drawing with a title above it; standing alone it has its colours with it.
     ///
     /// - Parameter left: where the title begins
-    static func svg(_ title: String, width: Int, height: Int, left: Int, alone: Bool, _ parts: [String]) -> String {
+    package static func svg(_ title: String, width: Int, height: Int, left: Int, alone: Bool, _ parts: [String])
+        -> String
+    {
         let style = alone ? "<style>\(colours)\(chartStyle)svg { background: var(--page) }</style>" : ""
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" \
@@ -43,7 +45,7 @@ enum Markup {
     }
 
     /// Colours by name, light and dark, for the page and for charts that stand alone.
-    static let colours = """
+    package static let colours = """
         :root { color-scheme: light dark; --page: #fcfcfb; --panel: #ffffff; --ink: #1d1f22; --soft: #5d636b; \
         --line: #dfe2e6; --coarse: #1f6fb4; --fine: #c2570c; --truth: #b42318; --good: #19794a }
         @media (prefers-color-scheme: dark) { :root { --page: #15171a; --panel: #1d2024; --ink: #e8eaed; --soft: #a2a9b2; \
@@ -52,7 +54,7 @@ enum Markup {
         """
 
     /// How charts look, wherever they stand.
-    static let chartStyle = """
+    package static let chartStyle = """
         svg { font: 12px system-ui, sans-serif; fill: var(--ink) }
         svg .frame { fill: none; stroke: var(--line) } svg .grid { stroke: var(--line) } svg .soft { fill: var(--soft) }
         svg .curve { fill: none; stroke-width: 1.8; stroke-linejoin: round } svg .thin { stroke-width: 1.1; opacity: .75 }
