@@ -1,5 +1,4 @@
-package import Jobs
-package import Payloads
+import Jobs
 import Platform
 
 /// A database that the jobs of a folder are moved to: each of them once, whatever ends the process, since how far that is stands

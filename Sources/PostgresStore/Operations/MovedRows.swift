@@ -38,6 +38,21 @@ struct MovedRows {
                     VALUES ($1::bytea, $2::bytea, $3::bytea, $4::int8, $4::int8, $5::int8, $5::int8 > 0)
                     """, [.id(job.id), .text(url), .text(CallbackNote.receiver(url)), .int(ended), .int(tries)]))
         }
+        for alert in moved.alerts {
+            let ended = alert.isDue ? Self.nanoseconds(job.finishedAt) : nil
+            statements.append(
+                Statement(
+                    """
+                    INSERT INTO alerts (job, place, ended, due, tries, mark)
+                    VALUES ($1::bytea, $2::bytea, $3::int8, $3::int8, $4::int8, $5::bytea)
+                    """, [.id(job.id), .text(alert.place), .int(ended), .int(alert.tries), .blob(alert.mark)]))
+        }
+        if let remarks = moved.remarks {
+            statements.append(
+                Statement(
+                    "INSERT INTO remarks (job, revision, bytes) VALUES ($1::bytea, $2::int8, $3::bytea)",
+                    [.id(job.id), .int(remarks.revision), .blob(remarks.bytes)]))
+        }
         return statements
     }
 
@@ -68,30 +83,31 @@ struct MovedRows {
                 id, status, priority, lane, attempt, parts, parts_done, revision, place, turn, inserted, overdue, ended, token,
                 input_bytes, created_at, deadline_at, started_at, finished_at, queued_ns, scored_ns, output_bytes,
                 input_form, input_floats, input_plain, input_stored, client, model, model_sha256, owner, batch, kind, name,
-                callback, receiver, trace, reuse_key, failure_reason, failure_detail, input_sha256, output_sha256, subject
+                callback, receiver, trace, reuse_key, failure_reason, failure_detail, input_sha256, output_sha256, subject, alerts
             ) VALUES (
                 $1::bytea, $2::int8, $3::int8, $4::int8, $5::int8, $6::int8, $7::int8, $8::int8, $9::int8, $10::int8,
                 $11::int8, $12::int8, $13::int8, $14::int8, $15::int8, $16::int8, $17::int8, $18::int8, $19::int8,
                 $20::int8, $21::int8, $22::int8, $23::int8, $24::bool, $25::int8, $26::int8, $27::bytea, $28::bytea,
                 $29::bytea, $30::bytea, $31::bytea, $32::bytea, $33::bytea, $34::bytea, $35::bytea, $36::bytea,
-                $37::bytea, $38::bytea, $39::bytea, $40::bytea, $41::bytea, $42::bytea
+                $37::bytea, $38::bytea, $39::bytea, $40::bytea, $41::bytea, $42::bytea, $43::bytea[]
             )
             """,
             [
                 .id(job.id), .int(StatusCode[job.status]), .int(job.priority.rawValue),
-                .int(ClaimLimit.isLong(parts: job.parts) ? 1 : 0), .int(job.attempt), .int(job.parts),
+                .int(LaneCode[ClaimLimit.Lane(parts: job.parts, isSerial: false)]), .int(job.attempt), .int(job.parts),
                 .int(job.partsDone), .int(job.revision), .int(moved.place), .int(turn), .int(inserted),
                 .int(Self.nanoseconds(job.deadline)), .int(Self.nanoseconds(job.finishedAt)),
                 .int(job.status == .succeeded ? Self.token : nil), .int(job.inputBytes),
                 .int(job.createdAt.milliseconds), .int(job.deadline?.milliseconds), .int(job.startedAt?.milliseconds),
                 .int(job.finishedAt?.milliseconds), .int(job.timings?.queued.wholeNanoseconds),
                 .int(job.timings?.scored.wholeNanoseconds), .int(job.outputBytes),
-                .int(input?.form.rawValue ?? 0), .bool(input?.areFloats ?? false), .int(input?.plain ?? 0),
+                .int(input?.form ?? 0), .bool(input?.areFloats ?? false), .int(input?.plain ?? 0),
                 .int(input?.body.count ?? 0), .text(job.client), .text(job.model), .text(job.modelSHA256),
                 .text(job.owner), .id(job.batch?.jobID), .text(job.kind), .text(job.name), .text(job.callback),
                 .text(job.callback.map(CallbackNote.receiver)), .text(job.trace), .text(moved.reuseKey),
                 .text(job.failure?.reason), .text(job.failure.map(\.detail)), .blob(inputDigest),
                 .blob(moved.output.map { BodyDigest.of($0) }), .blob(job.subject.bytes),
+                .texts(job.alerts),
             ])
     }
 

@@ -1,5 +1,4 @@
 import Jobs
-import Payloads
 import Platform
 
 /// What `vigil store check` tells of a database.
@@ -148,9 +147,9 @@ extension StoreOperations {
 enum Privileges {
     private static let tables: [(privileges: [String], tables: [String])] = [
         (["SELECT"], ["vigil_schema", "vigil_backlog"]),
-        (["SELECT", "INSERT", "UPDATE", "DELETE"], ["jobs", "callbacks", "lines", "servers"]),
+        (["SELECT", "INSERT", "UPDATE", "DELETE"], ["jobs", "callbacks", "alerts", "lines", "servers"]),
         (["SELECT", "INSERT", "DELETE"], ["payloads", "results", "keys"]),
-        (["SELECT", "INSERT", "UPDATE"], ["usage", "copies"]), (["SELECT", "UPDATE"], ["lanes"]),
+        (["SELECT", "INSERT", "UPDATE"], ["remarks", "usage", "copies"]), (["SELECT", "UPDATE"], ["lanes"]),
     ]
 
     /// What of it the session's user may not, such as `INSERT into jobs`.

@@ -1,6 +1,5 @@
 import GRDB
-package import Jobs
-package import Payloads
+import Jobs
 import Platform
 
 /// What a state folder has, for another store: its jobs one after another, by their IDs. The folder is one that no server has, and
@@ -123,12 +122,13 @@ package struct FolderJobs {
             let subject = payload.options.isEmpty ? job.subject.bytes : payload.options
             let body = try body(payload.place, file: BodyFiles.inputName(job.id), subject: subject, of: job.id)
             input = MovedJob.Input(
-                form: payload.form, plain: payload.plain, areFloats: payload.areFloats, body: body)
+                form: payload.form.rawValue, plain: payload.plain, areFloats: payload.areFloats, body: body)
         }
         return MovedJob(
             job: job, place: try columns.int(Self.further), reuseKey: try columns.optionalText(Self.further + 1), input: input,
             output: try result.map { try body($0.place, file: $0.file ?? "", subject: [], of: job.id) },
-            keys: try Self.keys(of: job.id, db), callbackTries: try Self.callbackTries(of: job.id, db))
+            keys: try Self.keys(of: job.id, db), callbackTries: try Self.callbackTries(of: job.id, db),
+            alerts: try AlertRows(db: db).moved(job.id), remarks: try RemarkRows(db: db).remarks(job.id))
     }
 
     /// A body, checked against what was stored.

@@ -1,5 +1,5 @@
 import Jobs
-package import Platform
+import Platform
 
 /// What a folder says of itself once its jobs have begun to be moved: where to, and by which number the database there knows
 /// of it. No server begins with such a folder, since others have its jobs.

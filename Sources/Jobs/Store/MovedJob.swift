@@ -1,17 +1,15 @@
-package import Jobs
-
 /// A job on its way from one store to another, with all that is stored of it.
 package struct MovedJob: Sendable {
-    /// The input of a job that has not ended, in the form in which it is stored.
+    /// The input of a job that has not ended, in the form in which stores have it, by its number.
     package struct Input: Sendable {
-        package let form: PayloadForm
+        package let form: Int
         /// The bytes of the input before they were put into that form.
         package let plain: Int
         /// Whether it came as numbers.
         package let areFloats: Bool
         package let body: [UInt8]
 
-        package init(form: PayloadForm, plain: Int, areFloats: Bool, body: [UInt8]) {
+        package init(form: Int, plain: Int, areFloats: Bool, body: [UInt8]) {
             self.form = form
             self.plain = plain
             self.areFloats = areFloats
@@ -34,6 +32,22 @@ package struct MovedJob: Sendable {
         }
     }
 
+    /// What a place of the server's own has to be told, or how far it was told before the job's end.
+    package struct Alert: Sendable {
+        package let place: String
+        package let tries: Int
+        package let mark: [UInt8]?
+        /// Whether it is to be told.
+        package let isDue: Bool
+
+        package init(place: String, tries: Int, mark: [UInt8]?, isDue: Bool) {
+            self.place = place
+            self.tries = tries
+            self.mark = mark
+            self.isDue = isDue
+        }
+    }
+
     package let job: Job
     /// Its place in its batch.
     package let place: Int
@@ -44,9 +58,12 @@ package struct MovedJob: Sendable {
     package let keys: [Key]
     /// How often somebody was tried to be told of its end; nil where nobody is to be told any more.
     package let callbackTries: Int?
+    package let alerts: [Alert]
+    package let remarks: JobRemarks?
 
     package init(
-        job: Job, place: Int, reuseKey: String?, input: Input?, output: [UInt8]?, keys: [Key], callbackTries: Int?
+        job: Job, place: Int, reuseKey: String?, input: Input?, output: [UInt8]?, keys: [Key], callbackTries: Int?,
+        alerts: [Alert], remarks: JobRemarks?
     ) {
         self.job = job
         self.place = place
@@ -55,6 +72,8 @@ package struct MovedJob: Sendable {
         self.output = output
         self.keys = keys
         self.callbackTries = callbackTries
+        self.alerts = alerts
+        self.remarks = remarks
     }
 
     /// The bytes of its bodies.
