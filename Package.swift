@@ -22,7 +22,7 @@ let package = Package(
         .default(enabledTraits: ["Postgres"]),
         .trait(
             name: "Postgres",
-            description: "Jobs of many machines in PostgreSQL; without it libpq-dev is not needed to build."),
+            description: "Jobs of many servers in PostgreSQL; libpq is loaded where it is asked for."),
     ],
     dependencies: [
         // The command line: options, help, exit codes.
@@ -48,7 +48,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: optimised),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CPostgres"),
         .target(name: "CLinux"),
         // libmosquitto by dlopen: a client of MQTT 3.1.1 and 5 with TLS is no smaller to write, and a server without alerts over
         // MQTT needs neither the library nor, to be built, its headers.
@@ -140,7 +140,8 @@ let package = Package(
                 "API", "Alerts", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
                 "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "PostgresStore", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training",
+                "Platform", "PostgresStore", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing",
+                "Training",
                 "Video",
                 "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

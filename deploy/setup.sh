@@ -19,7 +19,6 @@ for purpose in "$@"; do
             [ -e /usr/include/openssl/evp.h ] || need libssl-dev
             [ -e /usr/include/zlib.h ] || need zlib1g-dev
             [ -e /usr/include/sqlite3.h ] || need libsqlite3-dev
-            [ -e /usr/include/postgresql/libpq-fe.h ] || [ -e /usr/include/libpq-fe.h ] || need libpq-dev
             ;;
         demo)
             command -v curl >/dev/null || need curl

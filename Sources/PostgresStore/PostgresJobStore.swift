@@ -47,6 +47,14 @@ public final class PostgresJobStore: JobStore {
         var isTelling = true
     }
 
+    /// How many jobs have ended, as they were counted at a moment.
+    struct EndedCounts: Sendable {
+        let counts: [JobStatus: (jobs: Int, bytes: Int)]
+        let at: MonotonicTime
+        /// How long that took.
+        let took: Duration
+    }
+
     /// What is known of the database's clock and of this server's part in it.
     struct Own: Sendable {
         var models: OwnModels
@@ -57,6 +65,7 @@ public final class PostgresJobStore: JobStore {
         var overdue: [Job] = []
         /// Which try of a note is this server's.
         var notes: [JobID: Int] = [:]
+        var ended: EndedCounts?
         var waitingCallbacks = 0
         var waitingAlerts = 0
         var nextHousekeeping = MonotonicTime(nanoseconds: .min)

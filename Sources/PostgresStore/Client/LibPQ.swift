@@ -10,7 +10,6 @@
         /// Loaded once, or why it can't be.
         static let shared = Result { () throws(PostgresError) in try LibPQ() }
 
-        let version: vigil_PQlibVersion
         let parse: vigil_PQconninfoParse
         let freeOptions: vigil_PQconninfoFree
         let freeMemory: vigil_PQfreemem
@@ -52,10 +51,9 @@
                 guard let symbol = dlsym(handle, name) else {
                     throw .unusable("the libpq that is installed has no \(name): it is older than PostgreSQL 14")
                 }
-                // Sound: the types are those of libpq's own header, for the same major version of its interface.
+                // Sound: the types are those that libpq's manual has, for this major version of its interface.
                 return unsafeBitCast(symbol, to: type)
             }
-            version = try find("PQlibVersion", as: vigil_PQlibVersion.self)
             parse = try find("PQconninfoParse", as: vigil_PQconninfoParse.self)
             freeOptions = try find("PQconninfoFree", as: vigil_PQconninfoFree.self)
             freeMemory = try find("PQfreemem", as: vigil_PQfreemem.self)

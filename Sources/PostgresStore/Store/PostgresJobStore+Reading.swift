@@ -198,7 +198,22 @@ extension PostgresJobStore {
         return census
     }
 
+    /// How many jobs have ended, as they were counted lately: the more there are the less often.
     private func endedCounts() async throws(JobStoreError) -> [JobStatus: (jobs: Int, bytes: Int)] {
+        let began = MonotonicTime.now
+        let known = own.withLock { own -> EndedCounts? in
+            guard let known = own.ended, began - known.at < max(settings.viewAge * 4, known.took * 50) else {
+                return nil
+            }
+            return known
+        }
+        if settings.viewAge > .zero, let known { return known.counts }
+        let counts = try await countEnded()
+        own.withLock { $0.ended = EndedCounts(counts: counts, at: .now, took: .now - began) }
+        return counts
+    }
+
+    private func countEnded() async throws(JobStoreError) -> [JobStatus: (jobs: Int, bytes: Int)] {
         let values = time.values + [ttl]
         return try await call(isRepeatable: true) { session throws(PostgresError) in
             var counts: [JobStatus: (jobs: Int, bytes: Int)] = [:]

@@ -153,7 +153,8 @@ extension PostgresJobStore {
             FROM t
             """,
             time.values + [
-                .id(job.id), .int(job.priority.rawValue), .int(LaneCode[lane]), .int(job.parts), .int(place), .int(headStart),
+                .id(job.id), .int(job.priority.rawValue), .int(LaneCode[lane]), .int(job.parts), .int(place),
+                .int(headStart),
                 .int(new.deadline.map { min($0.wholeNanoseconds, .max / 4) }), .int(job.inputBytes),
                 .int(job.createdAt.milliseconds), .int(job.deadline?.milliseconds), .int(input.form.rawValue),
                 .bool(new.input.floats != nil), .int(new.input.count), .int(input.bytes), .text(job.client),
@@ -311,7 +312,8 @@ extension PostgresJobStore {
                     units = excluded.units + CASE WHEN u.day - excluded.day IN (0, 1) THEN u.units ELSE 0 END
                 """,
                 [
-                    .text(account.name), .int(Int64(today)), .int(submission.jobs.count), .int(sum { $0.billedBytes + $0.bytesElsewhere }),
+                    .text(account.name), .int(Int64(today)), .int(submission.jobs.count),
+                    .int(sum { $0.billedBytes + $0.bytesElsewhere }),
                     .int(sum { $0.units }),
                 ]),
             Statement(

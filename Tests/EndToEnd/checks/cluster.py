@@ -81,6 +81,7 @@ with Postgres() as postgres:
             waited = second.get(f"/jobs/{ids[0]}?wait=60").json()["status"]
             equal("who waits on one for a job of the other is answered", waited, "succeeded")
             whole("two servers", postgres, "two", second, ids, videos)
+            equal("the view for whoever scales servers", postgres.ask("SELECT queued, running FROM vigil_backlog", "two"), "0|0")
             page = one.text() + two.text()
             check("no log has the address's options", "host=" not in page)
 

@@ -130,6 +130,68 @@ struct SharedStoreTests {
         #expect(try await one.takeCallbacks(limit: 9).isEmpty)
     }
 
+    @Test("a note for a place is one server's until it has had it too long, and a mark is known to both")
+    func alerts() async throws {
+        let (one, two) = try await two()
+        var new = NewJob.sample()
+        new.alerts = ["mqtt"]
+        let held = try #require(try await one.insertAndClaim(new))
+        try await one.setAlertMark([1], of: held.id, for: "mqtt")
+        _ = try await one.complete(held.token, with: .done)
+        #expect(try await one.takeAlerts(for: "mqtt", limit: 9).map(\.job.id) == [held.id])
+        #expect(try await two.takeAlerts(for: "mqtt", limit: 9).isEmpty)
+        clock.advance(by: .seconds(120))
+        #expect(try await two.takeAlerts(for: "mqtt", limit: 9).map(\.tries) == [2])
+        #expect(try await two.alertMark(of: held.id, for: "mqtt") == [1])
+        try await two.settleAlert(of: held.id, for: "mqtt", .settled)
+        clock.advance(by: .seconds(600))
+        #expect(try await one.takeAlerts(for: "mqtt", limit: 9).isEmpty)
+    }
+
+    @Test("of two who put remarks beside a job at once one does, and what another server put there is seen")
+    func remarks() async throws {
+        let (one, two) = try await two()
+        let held = try #require(try await one.insertAndClaim())
+        _ = try await one.complete(held.token, with: .done)
+        for revision in 0..<8 {
+            async let first = one.remark(held.id, [1], over: revision)
+            async let second = two.remark(held.id, [2], over: revision)
+            let outcomes = try await [first, second]
+            let kept = outcomes.compactMap { if case .kept(let remarks) = $0 { remarks } else { nil } }
+            #expect(kept.count == 1 && kept.first?.revision == revision + 1)
+            #expect(try await two.remarks(held.id) == kept.first)
+            #expect(outcomes.contains(.changed(kept.first)))
+        }
+    }
+
+    @Test("units that are settled on two servers at once are all counted")
+    func units() async throws {
+        let (one, two) = try await two()
+        let account = Account(name: "a", quota: DailyQuota(units: 1_000))
+        let day = clock.wall.milliseconds / 86_400_000
+        for _ in 0..<10 {
+            async let first = one.settle(3, of: account, since: day)
+            async let second = two.settle(4, of: account, since: day)
+            let excess = try await [first, second]
+            #expect(excess == [nil, nil])
+        }
+        #expect(try await one.usage(of: "a")?.units == 70)
+    }
+
+    @Test("a kind of jobs that one server can't do is another's, and missing to none")
+    func kinds() async throws {
+        let (one, two) = try await two()
+        _ = try await one.serve(ServedModels(["aa": "tiny"]).without(kind: "other"), missing: .fail)
+        _ = try await two.serve(ServedModels(["aa": "tiny"]), missing: .wait)
+        var other = NewJob.sample(of: "aa")
+        other.kind = "other"
+        let id = try await one.insert(other).id
+        #expect(try await one.job(id)?.isModelMissing == false)
+        #expect(try await one.claim(limit: 1).isEmpty)
+        #expect(try await one.glance(at: [id], counting: false)?.hasWork == false)
+        #expect(try await two.claim(limit: 1).map(\.id) == [id])
+    }
+
     @Test("a job whose model another server serves is not missing it, and fails for want of it only once that has gone")
     func models() async throws {
         let (one, two) = try await two()
