@@ -21,7 +21,8 @@ package struct MoveTarget: Sendable {
             try place.check()
             let pool = ConnectionPool(place, most: 1)
             self.pool = pool
-            headStart = JobTable.Settings().headStart.wholeNanoseconds
+            headStart =
+                JobTable.Settings(resultTTL: .zero, resultBudgetBytes: .max, attempts: 1).headStart.wholeNanoseconds
             do throws(PostgresError) {
                 _ = try await pool.run { session throws(PostgresError) in
                     try Migration(session: session, vigil: version).run()

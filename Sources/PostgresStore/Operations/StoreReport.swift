@@ -57,7 +57,10 @@ extension StoreOperations {
         if version < oldest { faults.append("PostgreSQL \(version) is too old: expected \(oldest) or later") }
         let steps = try Migration(session: session, vigil: "").standing().steps
         guard steps > 0 else {
-            return (faults + ["there are no tables of Vigil's that this user can see: vigil store migrate makes them"], notes, false)
+            return (
+                faults + ["there are no tables of Vigil's that this user can see: vigil store migrate makes them"],
+                notes, false
+            )
         }
         if steps < Schema.steps.count {
             faults.append(
@@ -74,7 +77,9 @@ extension StoreOperations {
         ).first
         if let row {
             if try row.bool(0) { faults.append("it is a standby, which takes no writes") }
-            if try row.bool(5), try !row.bool(0) { faults.append("it takes no writes from this user: default_transaction_read_only is on") }
+            if try row.bool(5), try !row.bool(0) {
+                faults.append("it takes no writes from this user: default_transaction_read_only is on")
+            }
             if try !row.bool(1) { faults.append("fsync is off: a loss of power may cost all of it") }
             if try !row.bool(2) { faults.append("full_page_writes is off: a loss of power may cost all of it") }
             if try row.bool(3) {

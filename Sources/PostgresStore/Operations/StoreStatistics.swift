@@ -97,7 +97,9 @@ extension StoreOperations {
                 guard let status = StatusCode.status(try row.count(0)) else { continue }
                 found.jobs[status.rawValue] = try row.count(1)
             }
-            if let row = answers[1].first { (found.queuedParts, found.oldestWait) = (try row.count(0), try row.count(1)) }
+            if let row = answers[1].first {
+                (found.queuedParts, found.oldestWait) = (try row.count(0), try row.count(1))
+            }
             found.callbacks = try answers[2].first?.count(0) ?? 0
             found.servers = try answers[3].map { row throws(PostgresError) in
                 StoreStatistics.Server(

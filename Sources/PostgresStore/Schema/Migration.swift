@@ -38,9 +38,9 @@ struct Migration {
             do throws(PostgresError) {
                 _ = try session.run(statements)
                 done += 1
-            } catch where error.state == PostgresError.uniqueViolation {
+            } catch  where error.state == PostgresError.uniqueViolation {
                 continue
-            } catch where error.state == PostgresError.insufficientPrivilege {
+            } catch  where error.state == PostgresError.insufficientPrivilege {
                 throw .unusable(
                     "its tables lack a step of this Vigil (\(step.name)), which this user may not do: their owner does it by "
                         + "vigil store migrate")

@@ -125,7 +125,8 @@ package struct FolderJobs {
                 form: payload.form.rawValue, plain: payload.plain, areFloats: payload.areFloats, body: body)
         }
         return MovedJob(
-            job: job, place: try columns.int(Self.further), reuseKey: try columns.optionalText(Self.further + 1), input: input,
+            job: job, place: try columns.int(Self.further), reuseKey: try columns.optionalText(Self.further + 1),
+            input: input,
             output: try result.map { try body($0.place, file: $0.file ?? "", subject: [], of: job.id) },
             keys: try Self.keys(of: job.id, db), callbackTries: try Self.callbackTries(of: job.id, db),
             alerts: try AlertRows(db: db).moved(job.id), remarks: try RemarkRows(db: db).remarks(job.id))

@@ -9,7 +9,8 @@ import PostgresStore
 struct StoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "store",
-        abstract: "Look after databases that servers share: bring up to date, check, tell of them, move a folder's jobs there.",
+        abstract:
+            "Look after databases that servers share: bring up to date, check, tell of them, move a folder's jobs there.",
         subcommands: [
             StoreMigrateCommand.self, StoreCheckCommand.self, StoreStatsCommand.self, StoreCopyCommand.self,
         ])
@@ -63,7 +64,8 @@ struct StoreOptions: ParsableArguments {
         let config = config ?? getenv("VIGIL_CONFIG").map { String(cString: $0) }
         let settings = try Settings(only: ["state"], file: config)
         guard let text = try settings.text("state") else {
-            throw Failure(.usage, "no database is named: expected --state postgres://USER@HOST/DATABASE, or VIGIL_STATE")
+            throw Failure(
+                .usage, "no database is named: expected --state postgres://USER@HOST/DATABASE, or VIGIL_STATE")
         }
         return try StoreCommand.place(text, settings.label(of: "state") ?? "--state", isOption: false)
     }
@@ -85,7 +87,8 @@ struct StoreMigrateCommand: AsyncParsableCommand {
         let steps = try await options.run { operations throws(JobStoreError) in
             (try await operations.migrate(version: Vigil.version), operations.place)
         }
-        try Terminal.print(options.json ? Self.json(steps.0, steps.1) : Self.text(steps.0, steps.1), asJSON: options.json)
+        try Terminal.print(
+            options.json ? Self.json(steps.0, steps.1) : Self.text(steps.0, steps.1), asJSON: options.json)
     }
 
     private static func text(_ steps: StoreOperations.Steps, _ place: String) -> [UInt8] {
@@ -111,7 +114,8 @@ struct StoreMigrateCommand: AsyncParsableCommand {
 /// `vigil store check`.
 struct StoreCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Tell whether servers can work with a database, and whether it has all that was accepted.",
+        commandName: "check",
+        abstract: "Tell whether servers can work with a database, and whether it has all that was accepted.",
         discussion: """
             Looks at the tables' steps, at what this user may do, at settings that may cost what was accepted, and has the database make the \
             SHA-256 of every input and result that is needed, which takes as long as reading them all. Nothing in it is changed. Exit \
@@ -132,7 +136,8 @@ struct StoreCheckCommand: AsyncParsableCommand {
 /// `vigil store stats`.
 struct StoreStatsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stats", abstract: "Tell how many jobs and servers a database has, how large it is, and what holds it up.",
+        commandName: "stats",
+        abstract: "Tell how many jobs and servers a database has, how large it is, and what holds it up.",
         discussion: """
             Transactions of other users are seen by members of pg_read_all_stats alone. Exit codes: 0 done, 78 the database can't be reached \
             or has no tables of Vigil's.

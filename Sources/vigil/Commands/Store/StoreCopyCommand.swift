@@ -10,7 +10,8 @@ import Scoring
 /// `vigil store copy`.
 struct StoreCopyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "copy", abstract: "Take the jobs of a state folder, queued and ended, to a database that servers share.",
+        commandName: "copy",
+        abstract: "Take the jobs of a state folder, queued and ended, to a database that servers share.",
         discussion: """
             The folder's server has to have ended; those of the database may be at work. Jobs keep their IDs, results, keys, callbacks and \
             remarks; models are not taken. Each job is taken once: where the command is ended it goes on from there when it is called again, and \
@@ -90,7 +91,8 @@ struct StoreCopyCommand: AsyncParsableCommand {
         guard videos == 0 else {
             throw Failure(
                 .configuration,
-                "\(folder) has \(videos) videos that wait, whose files are not in a database: let its server do them first")
+                "\(folder) has \(videos) videos that wait, whose files are not in a database: let its server do them first"
+            )
         }
         let target = try await MoveTarget(place, version: Vigil.version)
         defer { target.close() }
@@ -101,7 +103,8 @@ struct StoreCopyCommand: AsyncParsableCommand {
         // From here on the database's servers have its jobs, and nobody else.
         try note.write(in: folder)
         var progress = try await target.begin(note.source, folder: folder)
-        var copied = Copied(from: folder, to: place.description, before: progress.jobs, waiting: jobs.summary.openModels)
+        var copied = Copied(
+            from: folder, to: place.description, before: progress.jobs, waiting: jobs.summary.openModels)
         guard !progress.isDone else { return copied }
         var last = progress.last
         while case let next = try jobs.next(after: last), let newest = next.last?.job.id {
