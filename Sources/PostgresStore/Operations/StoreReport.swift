@@ -55,6 +55,9 @@ extension StoreOperations {
         var (faults, notes): ([String], [String]) = ([], [])
         let version = session.connection.serverVersion / 10_000
         if version < oldest { faults.append("PostgreSQL \(version) is too old: expected \(oldest) or later") }
+        let lacking = try Privileges.lacking(session)
+        faults += lacking.map { "this user may not \($0): deploy/postgres/grants.sql allows it" }
+        guard !lacking.contains(where: { $0.hasBytes(of: "SELECT vigil_schema") }) else { return (faults, notes, false) }
         let steps = try Migration(session: session, vigil: "").standing().steps
         guard steps > 0 else {
             return (
@@ -87,8 +90,6 @@ extension StoreOperations {
             }
             if try !row.bool(4) { notes.append("autovacuum is off: claims become slower and slower") }
         }
-        let lacking = try Privileges.lacking(session)
-        faults += lacking.map { "this user may not \($0): deploy/postgres/grants.sql allows it" }
         let isReadable = !lacking.contains { $0.begins(with: "SELECT") }
         return (faults, notes, isReadable && steps >= Schema.steps.count)
     }
