@@ -279,3 +279,14 @@ if Context.environment["VIGIL_FUZZ"] != nil {
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
+
+// For Tests/Load/scale.sh alone: many servers in one process on one PostgreSQL, which is measured.
+if Context.environment["VIGIL_SCALE"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Scale",
+            dependencies: [
+                "Jobs", "Platform", "PostgresStore", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Load/scale", swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
