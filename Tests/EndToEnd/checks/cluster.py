@@ -138,6 +138,18 @@ with Postgres() as postgres:
                 until(lambda: all(client.get("/readyz").status == 200 for client in clients), "ready again")
             whole("a database killed", postgres, "power", clients[0], accepted, videos)
 
+    with group("a database that fails over to its standby"):
+        with Postgres() as first:
+            first.database("over")
+            with first.standby() as second, serve(first.url("over", second)) as one, serve(first.url("over", second)) as two:
+                clients = [Client(one), Client(two)]
+                accepted = [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
+                first.kill()
+                second.promote()
+                until(lambda: all(client.get("/readyz").status == 200 for client in clients), "ready again")
+                accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
+                whole("failed over", second, "over", clients[0], accepted, videos)
+
     if PGBOUNCER is None:
         skip("through PgBouncer", "needs pgbouncer")
     else:

@@ -34,14 +34,19 @@ def _user():
 class Postgres:
     """Begins when it is made, with a database of its own for each that asks."""
 
-    def __init__(self, durable=True):
+    def __init__(self, durable=True, following=None):
         # Where any user may come, and with a path that has room for a socket's name.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigil-pg-", dir="/tmp"))
         self.user = _user()
         if self.user:
             shutil.chown(self.folder, self.user[1].split("=")[1])
         self.durable = durable
-        self._run("initdb", "-D", self.folder / "data", "-U", "vigil", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        data = self.folder / "data"
+        if following:
+            where = f"host={following.folder} user=vigil application_name=standby"
+            self._run("pg_basebackup", "-d", where, "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        else:
+            self._run("initdb", "-D", data, "-U", "vigil", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self.process = None
         self.start()
 
@@ -71,6 +76,21 @@ class Postgres:
             return self.ask("SELECT 1") == "1"
         except subprocess.CalledProcessError:
             return False
+
+    def standby(self):
+        """A copy that follows; nothing is committed here from now on that it has not written too."""
+        other = Postgres(following=self)
+        self.ask("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        self.ask("SELECT pg_reload_conf()")
+        end = time.monotonic() + 120
+        while self.ask("SELECT sync_state FROM pg_stat_replication") != "sync":
+            assert time.monotonic() < end, "the standby does not follow"
+            time.sleep(0.05)
+        return other
+
+    def promote(self):
+        """Ends following: from now on it takes writes."""
+        assert self.ask("SELECT pg_promote(true, 120)") == "t"
 
     def kill(self):
         """Ends it at once, with all that it began: as a loss of power does, but for the disk's own memory."""
@@ -111,8 +131,11 @@ class Postgres:
         self.ask(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
-    def url(self, name):
-        return f"postgres:///{name}?host={urllib.parse.quote(str(self.folder), safe='')}&user=vigil"
+    def url(self, name, *others):
+        """Its address; with others that of whichever of them takes writes."""
+        hosts = ",".join(urllib.parse.quote(str(one.folder), safe="") for one in (self, *others))
+        more = "&target_session_attrs=read-write" if others else ""
+        return f"postgres:///{name}?host={hosts}&user=vigil{more}"
 
     def __enter__(self):
         return self
