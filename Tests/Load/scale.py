@@ -224,7 +224,6 @@ def vigil(postgres):
 with Postgres() as database_server:
     database_server.ask("ALTER SYSTEM SET shared_buffers = '512MB'")
     database_server.ask("ALTER SYSTEM SET max_wal_size = '8GB'")
-    database_server.ask("ALTER SYSTEM SET max_connections = 300")
     database_server.kill()
     database_server.start()
     for part in PARTS:
