@@ -100,7 +100,7 @@ extension StoreOperations {
     ) throws(PostgresError) -> (last: JobID?, jobs: Int, damages: [StoreReport.Damage]) {
         let rows = try session.run(
             """
-            WITH some AS (
+            WITH page AS (
                 SELECT id, status, coalesce(source, id) AS source, subject, token, input_stored, input_sha256,
                     output_bytes, output_sha256
                 FROM jobs WHERE id > $1::bytea ORDER BY id LIMIT $2::int8
@@ -118,7 +118,7 @@ extension StoreOperations {
                         SELECT coalesce(string_agg(body, ''::bytea ORDER BY piece), ''::bytea) FROM results
                         WHERE job = s.id AND token = s.token
                     )) <> s.output_sha256 THEN 2 END
-            FROM some AS s
+            FROM page AS s
                 CROSS JOIN LATERAL (
                     SELECT coalesce(sum(length(body)), 0)::int8 AS bytes FROM payloads
                     WHERE s.status <= 1 AND job = s.source
@@ -164,7 +164,7 @@ enum Privileges {
         for (privileges, tables) in tables {
             for (table, privilege) in tables.flatMap({ table in privileges.map { (table, $0) } }) {
                 let row = try session.run(
-                    "SELECT to_regclass('\(table)') IS NULL OR has_table_privilege('\(table)', '\(privilege)')"
+                    "SELECT coalesce(has_table_privilege(to_regclass('\(table)')::oid, '\(privilege)'), true)"
                 ).first
                 guard try row?.bool(0) != true else { continue }
                 lacking.append("\(privilege) \(table)")

@@ -104,7 +104,7 @@ extension StoreOperations {
             found.servers = try answers[3].map { row throws(PostgresError) in
                 StoreStatistics.Server(
                     name: try row.text(0), silent: try row.count(1),
-                    models: try row.blobs(2).map { String(decoding: $0, as: UTF8.self) })
+                    models: try row.texts(2).filter { !$0.isEmpty })
             }
             if let row = answers[4].first {
                 (found.bytes, found.jobsBytes) = (try row.count(0), try row.count(1))
