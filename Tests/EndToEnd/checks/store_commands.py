@@ -1,19 +1,22 @@
 """vigil store: a database's tables and roles, what is told of it, and a folder's jobs that are moved there; its backups."""
 
 import json
+import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 from support.harness import ROOT, VIGIL, check, contains, equal, finish, group, need, scratch, skip
 
 need("store_commands", "numpy")
 
 from support import features  # noqa: E402
-from support.databases import BIN, Postgres  # noqa: E402
+from support.databases import BIN, PGBOUNCER, Postgres  # noqa: E402
 from support.jobs import Client, Videos, alike  # noqa: E402
 from support.process import Server, environment, run  # noqa: E402
 
@@ -31,13 +34,46 @@ def store(*arguments, **more):
     return ran, json.loads(ran.out) if ran.out else {}
 
 
-def psql(postgres, text, user, database):
+def psql(postgres, text, user, database, **variables):
     """Runs a file's statements; what went wrong, '' where nothing did."""
     ran = subprocess.run(
         [*postgres.user, "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-h", str(postgres.folder), "-U", user, "-d", database, "-f", "-"],
-        input=text, cwd="/", capture_output=True, text=True,
+        input=text, cwd="/", capture_output=True, text=True, env=os.environ | variables,
     )
     return ran.stderr.strip()
+
+
+class Bouncer:
+    """PgBouncer with deploy's settings, on a socket."""
+
+    def __init__(self, postgres, password):
+        self.folder = postgres.folder / "deployed"
+        self.folder.mkdir()
+        users = self.folder / "userlist.txt"
+        users.write_text(f'"vigil_server" "{password}"\n')
+        text = (SQL / "pgbouncer.ini").read_text()
+        for name, value in (
+            ("vigil", f"host={postgres.folder} dbname=vigil"), ("listen_addr", ""), ("unix_socket_dir", self.folder),
+            ("auth_file", users),
+        ):
+            text, found = re.subn(rf"(?m)^{name} =.*$", f"{name} = {value}", text)
+            equal(f"pgbouncer.ini has {name}", found, 1)
+        settings = self.folder / "pgbouncer.ini"
+        settings.write_text(text)
+        self.process = subprocess.Popen(
+            [*postgres.user, PGBOUNCER, str(settings)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, cwd="/",
+        )
+        end = time.monotonic() + 60
+        while not (self.folder / ".s.PGSQL.6432").exists() and self.process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def url(self, user):
+        return f"postgres:///vigil?host={urllib.parse.quote(str(self.folder), safe='')}&port=6432&user={user}"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
 
 
 def by(user, url):
@@ -99,15 +135,34 @@ with Postgres() as postgres:
             said = psql(postgres, statement, user, "vigil")
             check(f"{user}: {statement}", (said == "") == may, said)
 
+    with group("KEDA's question, and PgBouncer's settings"):
+        query = re.search(r"query: (.*)", (SQL / "kubernetes/keda.yaml").read_text())[1]
+        equal("the scaler may ask it", psql(postgres, query, "vigil_scaler", "vigil"), "")
+        passwords = {"VIGIL_OWNER_PASSWORD": "0123", "VIGIL_SERVER_PASSWORD": "4567"}
+        said = psql(postgres, (SQL / "passwords.sql").read_text(), "vigil", "postgres", **passwords)
+        equal("passwords.sql", said, "")
+        if PGBOUNCER is None:
+            skip("through PgBouncer", "needs pgbouncer")
+        else:
+            bouncer = Bouncer(postgres, "4567")
+            own_way = bouncer.url("vigil_server")
+            wrong = run("store", "stats", "--state", own_way, env={"PGPASSWORD": "89"})
+            equal("with another password nobody is let in", wrong.code, 78)
+            with Server("--workers", 1, state=own_way, env={"PGPASSWORD": "4567"}) as server:
+                client = Client(server)
+                accepted += [client.post(videos.bodies[number % 2], Prefer="wait=60").json()["id"] for number in range(4)]
+                settled("through PgBouncer", server, accepted, videos)
+            bouncer.stop()
+
     with group("what is damaged is told by job"):
         postgres.ask(f"UPDATE results SET body = set_byte(body, 20, get_byte(body, 20) # 1) WHERE job = (SELECT min(job::text)::bytea FROM results)", "vigil")
         postgres.ask("DELETE FROM results WHERE job = (SELECT max(job::text)::bytea FROM results)", "vigil")
         ran, found = store("check", "--state", own)
         equal("exit code", ran.code, 65)
         told = {one["job"]: one["reason"] for one in found.get("damages", [])}
-        equal("both, and no other", set(told), {accepted[0], accepted[3]})
+        equal("both, and no other", set(told), {accepted[0], accepted[-1]})
         contains("one that was changed", told.get(accepted[0], ""), "SHA-256")
-        contains("one that is not there", told.get(accepted[3], ""), "not there")
+        contains("one that is not there", told.get(accepted[-1], ""), "not there")
 
     with group("what is refused by name"):
         for arguments, code, said in (
