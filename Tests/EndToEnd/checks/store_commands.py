@@ -49,6 +49,8 @@ class Bouncer:
     def __init__(self, postgres, password):
         self.folder = postgres.folder / "deployed"
         self.folder.mkdir()
+        if postgres.user:
+            shutil.chown(self.folder, postgres.user[1].split("=")[1])
         users = self.folder / "userlist.txt"
         users.write_text(f'"vigil_server" "{password}"\n')
         text = (SQL / "pgbouncer.ini").read_text()
