@@ -2,6 +2,10 @@
 \set ON_ERROR_STOP on
 \getenv owner VIGIL_OWNER_PASSWORD
 \getenv server VIGIL_SERVER_PASSWORD
+\getenv scaler VIGIL_SCALER_PASSWORD
 SET log_statement = 'none';
 ALTER ROLE vigil_owner PASSWORD :'owner';
 ALTER ROLE vigil_server PASSWORD :'server';
+\if :{?scaler}
+ALTER ROLE vigil_scaler PASSWORD :'scaler';
+\endif

@@ -1,6 +1,6 @@
 -- The roles of Vigil's database, which they have for themselves. Once, by whoever may make roles and databases:
 --   psql --file=deploy/postgres/roles.sql
--- Then each that may log in gets a password (\password vigil_server), vigil store migrate makes the tables as vigil_owner, and
+-- Then they get passwords (passwords.sql, or \password vigil_server), vigil store migrate makes the tables as vigil_owner, and
 -- grants.sql gives the others what they need of them.
 \set ON_ERROR_STOP on
 

@@ -140,7 +140,7 @@ with Postgres() as postgres:
     with group("KEDA's question, and PgBouncer's settings"):
         query = re.search(r"query: (.*)", (SQL / "kubernetes/keda.yaml").read_text())[1]
         equal("the scaler may ask it", psql(postgres, query, "vigil_scaler", "vigil"), "")
-        passwords = {"VIGIL_OWNER_PASSWORD": "0123", "VIGIL_SERVER_PASSWORD": "4567"}
+        passwords = {"VIGIL_OWNER_PASSWORD": "0123", "VIGIL_SERVER_PASSWORD": "4567", "VIGIL_SCALER_PASSWORD": "ab"}
         said = psql(postgres, (SQL / "passwords.sql").read_text(), "vigil", "postgres", **passwords)
         equal("passwords.sql", said, "")
         if PGBOUNCER is None:
