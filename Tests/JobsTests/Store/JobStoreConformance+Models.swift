@@ -72,7 +72,7 @@ extension JobStoreConformance {
     @Test(
         "others are claimed beside jobs that one worker does most of, wherever these stand",
         arguments: StoreUnderTest.all)
-    func lanes(kind: StoreUnderTest) async throws {
+    func serialKinds(kind: StoreUnderTest) async throws {
         var settings = MemoryJobStore.Settings()
         settings.serialKinds = ["serial"]
         let store = try await kind.make(settings, ManualClock(), SeededRandom(seed: 3))
