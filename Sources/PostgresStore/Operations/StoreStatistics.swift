@@ -25,22 +25,27 @@ public struct StoreStatistics: Sendable, Equatable {
     public internal(set) var callbacks = 0
     /// The servers, the one that spoke last first.
     public internal(set) var servers: [Server] = []
-    /// The bytes of the database, of jobs with their indices, of inputs and of results.
+    /// The bytes of the database.
     public internal(set) var bytes = 0
+    /// The bytes of jobs without their inputs and results, with the indices.
     public internal(set) var jobsBytes = 0
+    /// The bytes of inputs.
     public internal(set) var inputsBytes = 0
+    /// The bytes of results.
     public internal(set) var resultsBytes = 0
     /// How many partitions inputs and results have.
     public internal(set) var partitions = 0
-    /// How many rows of jobs are dead, and for how long no autovacuum was there, in milliseconds; nil where there was none.
+    /// How many rows of jobs are dead.
     public internal(set) var deadRows = 0
+    /// How long ago an autovacuum was there, in milliseconds; nil where there was none.
     public internal(set) var vacuumed: Int?
     /// How many transactions ago the oldest began that a session, a replication slot or a prepared one still sees.
     public internal(set) var oldestSnapshot = 0
     /// For how long the transaction of this database lasts that began first, in milliseconds.
     public internal(set) var oldestTransaction = 0
-    /// How many sessions this database has, and how many the server allows.
+    /// How many sessions this database has.
     public internal(set) var sessions = 0
+    /// How many sessions the server allows for all of its databases.
     public internal(set) var mostSessions = 0
 }
 
