@@ -57,7 +57,9 @@ extension StoreOperations {
         if version < oldest { faults.append("PostgreSQL \(version) is too old: expected \(oldest) or later") }
         let lacking = try Privileges.lacking(session)
         faults += lacking.map { "this user may not \($0): deploy/postgres/grants.sql allows it" }
-        guard !lacking.contains(where: { $0.hasBytes(of: "SELECT vigil_schema") }) else { return (faults, notes, false) }
+        guard !lacking.contains(where: { $0.hasBytes(of: "SELECT vigil_schema") }) else {
+            return (faults, notes, false)
+        }
         let steps = try Migration(session: session, vigil: "").standing().steps
         guard steps > 0 else {
             return (

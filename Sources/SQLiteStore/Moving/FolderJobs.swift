@@ -97,9 +97,10 @@ package struct FolderJobs {
         let stored = try StoredJob(row, clock: Self.clock)
         let columns = Columns(row: row)
         var job = stored.job
+        let endsNow = job.status == .running && stored.isCancelRequested
         if job.status == .running {
             // Nobody has it any more.
-            if stored.isCancelRequested {
+            if endsNow {
                 job.status = .cancelled
                 job.finishedAt = SystemClock().wall
             } else {
@@ -128,8 +129,19 @@ package struct FolderJobs {
             job: job, place: try columns.int(Self.further), reuseKey: try columns.optionalText(Self.further + 1),
             input: input,
             output: try result.map { try body($0.place, file: $0.file ?? "", subject: [], of: job.id) },
-            keys: try Self.keys(of: job.id, db), callbackTries: try Self.callbackTries(of: job.id, db),
-            alerts: try AlertRows(db: db).moved(job.id), remarks: try RemarkRows(db: db).remarks(job.id))
+            keys: try Self.keys(of: job.id, db),
+            callbackTries: endsNow && job.callback != nil ? 0 : try Self.callbackTries(of: job.id, db),
+            alerts: try endsNow ? alertsAtEnd(of: job, db) : AlertRows(db: db).moved(job.id),
+            remarks: try RemarkRows(db: db).remarks(job.id))
+    }
+
+    /// What places have to be told of a job that ends by being moved.
+    private func alertsAtEnd(of job: Job, _ db: Database) throws -> [MovedJob.Alert] {
+        let marks = try AlertRows(db: db).moved(job.id)
+        return job.alerts.map { place in
+            let mark = marks.first { $0.place.hasBytes(of: place) }?.mark
+            return MovedJob.Alert(place: place, tries: 0, mark: mark, isDue: true)
+        }
     }
 
     /// A body, checked against what was stored.
