@@ -1,4 +1,4 @@
-# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. 91 MB.
+# An image of the program, the libraries that it needs, and nothing else: no shell and no package manager. Some 105 MB.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
@@ -17,6 +17,8 @@ FROM ${DEBIAN_IMAGE} AS files
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
     && mkdir -p /packages /image/var/lib/dpkg/status.d && cd /packages \
     && apt-get download gcc-12-base libc6 libgcc-s1 libmosquitto1 libsqlite3-0 libssl3 libstdc++6 zlib1g \
+        libpq5 libcom-err2 libffi8 libgmp10 libgnutls30 libgssapi-krb5-2 libhogweed6 libidn2-0 libk5crypto3 libkeyutils1 \
+        libkrb5-3 libkrb5support0 libldap-2.5-0 libnettle8 libp11-kit0 libsasl2-2 libtasn1-6 libunistring2 \
     && for package in *.deb; do \
         dpkg-deb --extract "$package" /image \
         && dpkg-deb --field "$package" >"/image/var/lib/dpkg/status.d/$(dpkg-deb --field "$package" Package)" || exit 1; \

@@ -18,6 +18,12 @@ let package = Package(
         .library(name: "Tensors", targets: ["Tensors"]),
         .library(name: "TLS", targets: ["TLS"]),
     ],
+    traits: [
+        .default(enabledTraits: ["Postgres"]),
+        .trait(
+            name: "Postgres",
+            description: "Jobs of many servers in PostgreSQL; libpq is loaded where it is asked for."),
+    ],
     dependencies: [
         // The command line: options, help, exit codes.
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -42,6 +48,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: optimised),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres"),
         .target(name: "CLinux"),
         // libmosquitto by dlopen: a client of MQTT 3.1.1 and 5 with TLS is no smaller to write, and a server without alerts over
         // MQTT needs neither the library nor, to be built, its headers.
@@ -91,8 +98,16 @@ let package = Package(
         .target(
             name: "SQLiteStore",
             dependencies: [
-                "Zlib", "Formats", "Jobs", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
+                "Zlib", "Formats", "Jobs", "Payloads", "Platform", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: optimisedSwift),
+        .target(
+            name: "Payloads", dependencies: ["Formats", "Jobs", "Platform", "Zlib"], swiftSettings: optimisedSwift),
+        .target(
+            name: "PostgresStore",
+            dependencies: [
+                .target(name: "CPostgres", condition: .when(traits: ["Postgres"])),
+                "Jobs", "Payloads", "Platform", .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: optimisedSwift),
         .target(
             name: "Datasets", dependencies: ["Formats", "Platform", "Tensors", "VadCLIP"], swiftSettings: optimisedSwift
@@ -125,7 +140,9 @@ let package = Package(
                 "API", "Alerts", "Audit", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
                 "Frames",
                 "HTTPClient", "JSON", "OTLP",
-                "Platform", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing", "Training", "Video",
+                "Platform", "PostgresStore", "Reports", "SQLiteStore", "Scenes", "Scoring", "TLS", "Tracing",
+                "Training",
+                "Video",
                 "Webhooks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -171,7 +188,8 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "SQLiteStore"]),
+        .testTarget(
+            name: "JobsTests", dependencies: ["TestSupport", "Jobs", "Platform", "PostgresStore", "SQLiteStore"]),
         .testTarget(
             name: "EngineTests",
             dependencies: ["TestSupport", "Engine", "Formats", "Jobs", "Platform", "Tensors", "VadCLIP"]),
@@ -208,8 +226,14 @@ let package = Package(
         .testTarget(
             name: "SQLiteStoreTests",
             dependencies: [
-                "TestSupport", "Jobs", "Platform", "SQLiteStore", .product(name: "GRDB", package: "GRDB.swift"),
+                "TestSupport", "Jobs", "Payloads", "Platform", "SQLiteStore",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
+            ]),
+        .testTarget(
+            name: "PostgresStoreTests",
+            dependencies: [
+                "TestSupport", "Jobs", "Platform", "PostgresStore", .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(
             name: "ScoringTests",
@@ -254,4 +278,15 @@ if Context.environment["VIGIL_FUZZ"] != nil {
             ],
             path: "Tests/Fuzz", exclude: ["run.sh", "seeds.py"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
+
+// For Tests/Load/scale.sh alone: many servers in one process on one PostgreSQL, which is measured.
+if Context.environment["VIGIL_SCALE"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Scale",
+            dependencies: [
+                "Jobs", "Platform", "PostgresStore", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Load/scale", swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -36,6 +36,9 @@ for purpose in "$@"; do
             # They are damaged by the one, and what becomes of them is watched by the other.
             command -v zzuf >/dev/null || want zzuf
             command -v strace >/dev/null || want strace
+            # Jobs of many servers.
+            ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || want postgresql
+            command -v pgbouncer >/dev/null || want pgbouncer
             # A broker for alerts, and the library that speaks to it.
             [ -x /usr/sbin/mosquitto ] || want mosquitto
             command -v mosquitto_sub >/dev/null || want mosquitto-clients

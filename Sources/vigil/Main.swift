@@ -45,7 +45,7 @@ struct VigilCommand: AsyncParsableCommand {
             EvalCommand.self, SubmitCommand.self, StatusCommand.self, WatchCommand.self, CancelCommand.self,
             DownloadCommand.self,
             ScenesCommand.self, InspectCommand.self, HealthCommand.self, ConfigCommand.self, KeysCommand.self,
-            AuditCommand.self, StateCommand.self, BenchCommand.self, VersionCommand.self,
+            AuditCommand.self, StateCommand.self, StoreCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }
 

@@ -9,7 +9,7 @@ struct ImportGraphTests {
     static let allowed: [String: Set<String>] = [
         "vigil": [
             "API", "Alerts", "Audit", "CLIP", "CLinux", "CResources", "Datasets", "Engine", "Evaluation", "Extraction",
-            "Frames", "Reports", "SQLiteStore",
+            "Frames", "PostgresStore", "Reports", "SQLiteStore",
             "Scenes", "Scoring",
             "HTTP", "HTTPClient", "Jobs", "OTLP", "Training", "VadCLIP", "Formats", "JSON", "Tensors", "Platform",
             "TLS",
@@ -24,7 +24,9 @@ struct ImportGraphTests {
             "CLIP", "Engine", "Extraction", "Formats", "Frames", "JSON", "Jobs", "Platform", "Tensors", "VadCLIP",
             "Video",
         ],
-        "SQLiteStore": ["Formats", "Jobs", "Platform", "Zlib"],
+        "SQLiteStore": ["Formats", "Jobs", "Payloads", "Platform", "Zlib"],
+        "PostgresStore": ["CPostgres", "Jobs", "Payloads", "Platform"],
+        "Payloads": ["Formats", "Jobs", "Platform", "Zlib"],
         "Training": ["CLIP", "Datasets", "Evaluation", "Formats", "JSON", "Platform", "Tensors", "VadCLIP"],
         "Scenes": ["Datasets", "Extraction", "Formats", "Frames", "Platform", "Tensors", "VadCLIP"],
         "Evaluation": ["Datasets", "JSON", "Platform", "Reports", "VadCLIP"],
@@ -50,7 +52,8 @@ struct ImportGraphTests {
         "OTLP": ["HTTPClient", "JSON", "Platform", "TLS", "Tracing", "Zlib"],
         "Tracing": ["Platform"],
         "Audit": ["JSON", "Platform"],
-        "CKernels": [], "CLinux": [], "CResources": [], "CZlib": [], "COpenSSL": [], "CMosquitto": [],
+        "CKernels": [], "CLinux": [], "CPostgres": [], "CResources": [], "CZlib": [], "COpenSSL": [],
+        "CMosquitto": [],
     ]
 
     @Test("no file imports a target that its own must not know")

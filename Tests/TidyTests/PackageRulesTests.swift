@@ -44,7 +44,7 @@ struct PackageRulesTests {
         }
         #expect(commands.count >= 4, "too few commands were found for the rule to mean anything")
         for command in commands {
-            let spellings = ["", "config ", "keys ", "state "].map { "vigil \($0)\(command)" }
+            let spellings = ["", "config ", "keys ", "state ", "store "].map { "vigil \($0)\(command)" }
             #expect(spellings.contains { text.contains($0) }, "docs/command-line.md lacks vigil \(command)")
         }
     }

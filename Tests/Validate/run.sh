@@ -95,10 +95,15 @@ kubernetes() {
     check "deploy/kubernetes/kserve.yaml: by KServe's own classes" env VIGIL="$VIGIL" python3 "$here/serving_runtime.py" \
         deploy/kubernetes
     check "deploy/kubernetes: KEDA's, and that probes and times fit" python3 "$here/kubernetes.py" deploy/kubernetes
+    needs kubectl "deploy/postgres" || return 0
+    check "deploy/postgres: what kubectl makes of it, by Kubernetes' own and KEDA's" overlay
 }
+
+overlay() { kubectl kustomize deploy/postgres | python3 "$here/overlay.py"; }
 
 compose() {
     needs check-jsonschema "compose" || return 0
+    check "deploy/postgres/compose.yaml" check-jsonschema --builtin-schema vendor.compose-spec deploy/postgres/compose.yaml
     check "deploy/compose.yaml" check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 }
 
@@ -143,6 +148,8 @@ haproxy_configuration() {
     needs haproxy "deploy/haproxy/haproxy.cfg" || return 0
     check "deploy/haproxy/haproxy.cfg" env VIGIL_A=127.0.0.1:1 VIGIL_B=127.0.0.1:2 VIGIL_FRONT=127.0.0.1:3 \
         VIGIL_ADMIN="$work/admin" haproxy -c -f deploy/haproxy/haproxy.cfg
+    check "deploy/haproxy/shared.cfg" env VIGIL_A=127.0.0.1:1 VIGIL_B=127.0.0.1:2 VIGIL_C=127.0.0.1:3 \
+        VIGIL_FRONT=127.0.0.1:4 VIGIL_ADMIN="$work/admin" haproxy -c -f deploy/haproxy/shared.cfg
     check "a rolling restart behind it" end_to_end rolling
     grep p99 "$work/said" || true
 }

@@ -11,6 +11,8 @@ extension AuditTrail {
     ///
     /// - Returns: how many there are
     public func recover(from backlog: Backlog) async throws(JobStoreError) -> Int {
+        // Which of them came to another server is not known, and that has a log of its own.
+        guard !backlog.isShared else { return 0 }
         guard let since = log.tail.since.flatMap({ WallTime($0) }), let last = log.tail.last.flatMap({ WallTime($0) })
         else { return 0 }
         var filter = JobFilter()

@@ -124,6 +124,12 @@ public final class Backlog: Sendable {
         bell.ring()
     }
 
+    /// Counts anew what is queued, where other processes have part in it.
+    func resume(_ counts: JobCounts, waiting: Int) {
+        if ClaimLimit.isLong(parts: counts.queuedParts) { hasLongJobs.store(true, ordering: .relaxed) }
+        state.withLock { $0.ledger.resume(counts, waiting: waiting) }
+    }
+
     /// The time by the backlog's clock, which deadlines are reckoned by.
     public var now: MonotonicTime { clock.now }
 
@@ -132,6 +138,9 @@ public final class Backlog: Sendable {
 
     /// Whether jobs outlast the process.
     public var isLasting: Bool { store.isLasting }
+
+    /// Whether other processes have part in the jobs.
+    public var isShared: Bool { store.isShared }
 
     /// What keeps the jobs, for health checks.
     public var storeSummary: String { store.summary }

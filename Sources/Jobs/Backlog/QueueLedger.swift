@@ -156,6 +156,17 @@ struct QueueLedger: Sendable {
         for (client, load) in change.left { setAside(Load(load), of: client.text) }
     }
 
+    /// What is queued is this, and nothing else: others have handed in jobs, and have taken some.
+    mutating func resume(_ counts: JobCounts, waiting: Int) {
+        self.waiting = waiting
+        all.queued = Load()
+        clients = clients.compactMapValues { account in
+            let left = Account(reserved: account.reserved)
+            return left == Account() ? nil : left
+        }
+        for (client, load) in counts.queuedByClient { enqueue(Load(load), of: client.text) }
+    }
+
     private mutating func change(_ client: String, _ body: (inout Account) -> Void) {
         func isEmptied(_ account: inout Account) -> Bool {
             body(&account)

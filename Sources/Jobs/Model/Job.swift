@@ -224,25 +224,25 @@ public struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String { "\(detail) (\(reason))" }
 
     /// The failure of a job that nobody has begun in time.
-    static let deadlinePassed = JobFailure(
+    package static let deadlinePassed = JobFailure(
         reason: "deadline-passed", detail: "The job was not begun before its deadline.")
 
     /// The failure of a job whose model is not served, where it is not to wait for it.
-    static func otherModel(than model: ModelID, served: ServedModels) -> JobFailure {
+    package static func otherModel(than model: ModelID, served: ServedModels) -> JobFailure {
         JobFailure(
             reason: "other-model",
             detail: "The job was accepted for the model \(model.inFull), and what is served is \(served.inFull).")
     }
 
     /// The failure of a job whose workers were lost as often as it may be tried.
-    static func outOfAttempts(_ attempts: Int) -> JobFailure {
+    package static func outOfAttempts(_ attempts: Int) -> JobFailure {
         JobFailure(
             reason: "out-of-attempts",
             detail: "The job was begun \(attempts) times and its worker was lost each time.")
     }
 
     /// The failure of a job that came to no end as often as it may be tried, the last time for a reason that is no fault of its own.
-    static func outOfAttempts(_ attempts: Int, because reason: String) -> JobFailure {
+    package static func outOfAttempts(_ attempts: Int, because reason: String) -> JobFailure {
         JobFailure(
             reason: "out-of-attempts",
             detail: "The job was begun \(attempts) times and came to no end; the last time: \(reason)")

@@ -83,6 +83,12 @@ public struct ServedModels: Sendable, Equatable {
             .sorted { ($0.name, $0.sha256 ?? "") < ($1.name, $1.sha256 ?? "") }
     }
 
+    /// Whether each model is.
+    package var isEvery: Bool { names == nil }
+
+    /// The kinds that nobody here can do.
+    package var missingKinds: [String] { kinds.map(\.text).sorted() }
+
     /// All of them for a sentence, with their digests.
     var inFull: String { all.isEmpty ? "no model" : all.map(\.inFull).joined(separator: ", ") }
 }

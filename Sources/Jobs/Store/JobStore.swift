@@ -19,6 +19,16 @@ public protocol JobStore: AlertBooks, Sendable {
     /// Whether jobs outlast the process, so that those that are queued may be left behind.
     var isLasting: Bool { get }
 
+    /// Whether other processes have part in it: they hand jobs in, do them and end them too.
+    var isShared: Bool { get }
+
+    /// What others have done to the store's jobs; nil where there are no others.
+    ///
+    /// - Parameters:
+    ///   - jobs: whose revisions are wanted
+    ///   - counting: whether the queue is wanted
+    func glance(at jobs: [JobID], counting: Bool) async throws(JobStoreError) -> Glance?
+
     /// Where so many workers note what they are at; nil where nobody asks for that after the process has ended.
     func workLog(workers: Int) -> (any WorkLog)?
 
@@ -192,6 +202,20 @@ extension JobStore {
     public func checkTakes() async throws(JobStoreError) { try await checkWritable() }
 }
 
+/// A look at what others do to a store's jobs.
+public struct Glance: Sendable {
+    /// Whether there is a job to claim.
+    public var hasWork = false
+    /// The revisions of the jobs that were asked for and are still there.
+    public var revisions: [JobID: Int] = [:]
+    /// What is queued, where that was asked for.
+    public var queue: JobCounts?
+    /// How many queued jobs wait for their model.
+    public var waiting = 0
+
+    package init() {}
+}
+
 /// What had its time.
 public struct Expired: Sendable, Equatable {
     /// How many ended jobs were removed.
@@ -210,6 +234,12 @@ public struct Expired: Sendable, Equatable {
 }
 
 extension JobStore {
+    /// Nobody else has part in it.
+    public var isShared: Bool { false }
+
+    /// There are no others.
+    public func glance(at jobs: [JobID], counting: Bool) async throws(JobStoreError) -> Glance? { nil }
+
     /// All can be read.
     public func forgetUnreadable(of batch: BatchID) async throws(JobStoreError) -> Int { 0 }
 

@@ -127,6 +127,12 @@ package struct FairQueue: Sendable {
         return true
     }
 
+    /// Goes on with the work that the lines have had elsewhere, where this one was served last.
+    mutating func restore(_ tags: [ByteText: Int], served: Int) {
+        self.served = served
+        for client in lines.keys { lines[client]?.tag = max(tags[client] ?? served, served) }
+    }
+
     /// The job whose turn it is.
     var first: JobID? { next?.entry.id }
 

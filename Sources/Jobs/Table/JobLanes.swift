@@ -71,6 +71,15 @@ struct JobLanes: Sendable {
         self[Line(of: record)].remove(entry(record), of: record.job.client)
     }
 
+    /// Goes on with the work that clients have had elsewhere.
+    mutating func restore(_ tags: [JobTable.LineTag], served: [ClaimLimit.Lane: Int]) {
+        for lane in ClaimLimit.Lane.allCases {
+            let own = tags.filter { $0.lane == lane }.map { (ByteText($0.client), $0.tag) }
+            self[Line(lane, isSuspect: false)].restore(
+                Dictionary(own) { first, _ in first }, served: served[lane] ?? 0)
+        }
+    }
+
     /// Takes out the first job of a queue.
     mutating func popFirst(_ line: Line) -> JobID? { self[line].popFirst() }
 

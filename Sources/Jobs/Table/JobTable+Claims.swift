@@ -30,6 +30,25 @@ extension JobTable {
         return first(.short)
     }
 
+    /// The work that a client has had in a lane.
+    package struct LineTag: Sendable {
+        let lane: ClaimLimit.Lane
+        let client: String
+        let tag: Int
+
+        /// So much of a client's.
+        package init(_ lane: ClaimLimit.Lane, client: String, tag: Int) {
+            self.lane = lane
+            self.client = client
+            self.tag = tag
+        }
+    }
+
+    /// Goes on with the work that clients have had elsewhere, for a table that tells of jobs which are claimed there.
+    package mutating func restore(_ tags: [LineTag], served: [ClaimLimit.Lane: Int]) {
+        ready.restore(tags, served: served)
+    }
+
     /// Takes the next job out of the queue for the holder of a new token.
     ///
     /// A job that was running when the process ended may be what ended it, so it is tried alone: its holder works on no other

@@ -255,7 +255,7 @@ package struct JobRecord: Sendable {
     /// Whether it is a suspect and has gone on since it was claimed, so that it is no longer tried.
     var hasGoneOn = false
     /// Whether one worker does most of it.
-    var isSerial = false
+    package var isSerial = false
     /// When it was inserted.
     package let insertedAt: MonotonicTime
     /// When it is too late to begin with it.

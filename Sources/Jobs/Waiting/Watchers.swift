@@ -85,6 +85,16 @@ final class Watchers: Sendable {
         if isNew { ring(id) }
     }
 
+    /// Those of the jobs that are followed which are not as a look found them last, by their revisions.
+    func changed(_ revisions: [JobID: Int], among jobs: [JobID]) -> [JobID] {
+        state.withLock { state in
+            jobs.filter { id in
+                guard let followed = state.followed[id] else { return false }
+                return followed.revision == nil || followed.revision != revisions[id]
+            }
+        }
+    }
+
     /// Wakes everybody for the last time, now and in future.
     func close() {
         let signals = state.withLock { state in

@@ -107,6 +107,17 @@ struct AlertRows {
         ).execute(arguments: [Text(place), Blob(mark), job.blob])
     }
 
+    /// All of a job, for another store.
+    func moved(_ job: JobID) throws -> [MovedJob.Alert] {
+        let sql = "SELECT place, tries, mark, due < \(Self.never) FROM alerts WHERE job = ?"
+        return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: [job.blob]).map { row in
+            let columns = Columns(row: row)
+            return MovedJob.Alert(
+                place: try columns.text(0), tries: try columns.int(1), mark: try columns.optionalBytes(2),
+                isDue: try columns.int(3) != 0)
+        }
+    }
+
     func remove(_ job: JobID) throws {
         try db.cachedStatement(sql: "DELETE FROM alerts WHERE job = ?").execute(arguments: [job.blob])
     }

@@ -1,5 +1,6 @@
 import GRDB
 import Jobs
+import Payloads
 
 /// Payloads and results as rows; their files are somebody else's.
 struct BodyRows {

@@ -52,6 +52,7 @@ public final class StateFolder: Sendable {
         isNew = access(places.database, F_OK) != 0
         // From here on deinit closes all, also where this throws.
         if let holder = Self.take(lock, &pause) { throw holder.error(path, pid: Self.pid(in: lock)) }
+        if let note = try MoveNote(in: path) { throw .unusable(path: places.moved, reason: note.refusal) }
         let text = Array("\(getpid())\n".utf8)
         // What stands in the file is only shown; the lock is good without it, also on a full disk.
         _ = ftruncate(lock, 0)

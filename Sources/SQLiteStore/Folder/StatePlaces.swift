@@ -40,6 +40,8 @@ struct StatePlaces: Sendable {
     var backup: String { folder + "/backup" }
     /// What is there while a backup is made, and stays where that did not come to its end.
     var unfinished: String { folder + "/unfinished" }
+    /// What is there once its jobs have begun to be moved to a database.
+    var moved: String { folder + "/moved" }
     /// What the workers are at.
     var work: String { folder + "/work" }
     /// What is given back to a full disk.

@@ -1,4 +1,5 @@
 import Jobs
+import Payloads
 import Platform
 
 /// Bytes of a payload or a result, with what tells whether they are still the same.
@@ -22,10 +23,7 @@ struct StoredBody: Sendable {
     var column: [UInt8]? { isLarge ? nil : bytes }
 
     static func digest(_ bytes: [UInt8], subject: [UInt8] = []) -> [UInt8] {
-        var digest = SHA256()
-        subject.withUnsafeBytes { digest.update($0) }
-        bytes.withUnsafeBytes { digest.update($0) }
-        return digest.finalize()
+        BodyDigest.of(bytes, subject: subject)
     }
 }
 

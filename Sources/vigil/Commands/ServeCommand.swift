@@ -82,7 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
             try keys == nil && !configuration.listensOnThisMachineAlone && settings.text("tls-client-ca") == nil
         let (shelf, archive) = (VideoShelf(), VideoArchive())
         limits.videos = try ServedVideos(settings: settings).intake(on: shelf, keeping: archive, logger)
-        let jobs = try JobOptions(
+        let jobs = try await JobOptions(
             settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf, archive: archive
         ).open(listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
@@ -129,6 +129,7 @@ struct ServeCommand: AsyncParsableCommand {
                             ]))
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        await jobs.leave()
         // First what must not be lost, then all that waits for others, at once.
         let change = jobs.close()
         async let writing: Void = accessLog.finish()

@@ -2,6 +2,7 @@ import API
 import Jobs
 import Logging
 import Platform
+import PostgresStore
 import SQLiteStore
 import Scoring
 import Tracing
@@ -21,10 +22,12 @@ struct JobOptions {
     /// A queue before a store.
     struct Opened {
         let backlog: Backlog
-        /// Where the jobs are: a folder, or memory.
+        /// Where the jobs are: a folder, a database, or memory.
         let place: String
-        /// Whether nobody has kept jobs in the folder before; nil for memory.
+        /// Whether nobody has kept jobs in the folder before; nil for memory, and for what others have part in.
         var isNew: Bool?
+        /// Tells others who have part in the store that this server leaves.
+        var leave: @Sendable () async -> Void = {}
         /// Says what was done to the folder, so that not all of it was kept; nil where it is whole.
         let close: @Sendable () -> String?
 
@@ -57,10 +60,13 @@ struct JobOptions {
     ///   - telemetry: counts what happens to the jobs
     func open(
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
-    ) throws -> Opened {
+    ) async throws -> Opened {
         let limits = try limits(within: shares, logger)
         let observer = JobObservers([telemetry, shelf, archive] + (tracer.map { [JobSpans($0)] } ?? []))
         let attempts = try settings.integer("attempts")
+        if let place = try settings.text("state").flatMap({ ConnectionPlace($0) }) {
+            return try await open(place, limits, observer, telemetry, logger)
+        }
         let features = try settings.mebibytes("max-features")
         guard let place = try StatePlace(settings, listening) else {
             var memory = MemoryJobStore.Settings()
@@ -94,6 +100,38 @@ struct JobOptions {
             return Opened(backlog: backlog, place: store.folderPath, isNew: isNew) { store.close() }
         } catch {
             throw place.failure(error)
+        }
+    }
+
+    /// A queue before a database that other servers share.
+    private func open(
+        _ place: ConnectionPlace, _ limits: Backlog.Limits, _ observer: JobObservers, _ telemetry: JobTelemetry,
+        _ logger: Logger
+    ) async throws -> Opened {
+        if place.hasPassword, case .option = settings.place(of: "state") {
+            throw Failure(
+                .usage,
+                "--state: found a password, which all who see the machine's processes would see; expected it in "
+                    + "VIGIL_STATE, in PGPASSWORD, or in the file that PGPASSFILE names")
+        }
+        var shared = PostgresJobStore.Settings()
+        shared.resultTTL = .seconds(try settings.integer(ifSet: "result-ttl") ?? 86_400)
+        shared.uploadTTL = try settings.seconds("upload-ttl")
+        shared.attempts = try settings.integer("attempts")
+        shared.serialKinds = ScoringService.serialKinds
+        shared.lease = try settings.seconds("lease")
+        shared.connections = try settings.integer("store-connections")
+        shared.version = Vigil.version
+        shared.committed = { telemetry.committed($0, steps: $1) }
+        shelf.open(folder: nil, scratch: ScratchPlace.path)
+        archive.open(folder: nil, scratch: ScratchPlace.path, limit: try settings.mebibytes("max-features"))
+        do throws(JobStoreError) {
+            let store = try await PostgresJobStore.open(place, settings: shared, logger: logger)
+            let backlog = Backlog(store: store, limits: limits, observer: observer, logger: logger)
+            return Opened(
+                backlog: backlog, place: place.description, leave: { await store.close() }, close: { nil })
+        } catch {
+            throw Failure(.configuration, "\(error.description) (--state \(place.description))")
         }
     }
 

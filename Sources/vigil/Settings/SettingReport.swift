@@ -1,5 +1,6 @@
 import JSON
 import Platform
+import PostgresStore
 import Scoring
 
 /// All settings of a command with where each value comes from, as a config file in YAML: what is written can be read again,
@@ -26,6 +27,9 @@ struct SettingReport {
         let value = try settings.given(setting)
         let place = settings.place(of: setting.name).map { Self.place($0, setting) } ?? "default"
         if setting.isSecret, value != nil, case .text = setting.kind {
+            return Self.padded("# \(setting.name): (set, and not shown)", place)
+        }
+        if case .text(let text) = value, ConnectionPlace(text)?.hasPassword == true {
             return Self.padded("# \(setting.name): (set, and not shown)", place)
         }
         if let value { return Self.padded("\(setting.name): \(Self.yaml(value, setting.kind))", place) }

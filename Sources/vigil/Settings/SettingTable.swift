@@ -133,9 +133,9 @@ extension Setting {
 
     private static let jobs: [Setting] = [
         Setting(
-            "state", .path(.output("a folder, or memory")),
+            "state", .path(.output("a folder, memory, or postgres://HOST/DATABASE")),
             .told("vigil/port-PORT in the user's state folder, with --listen vigil/listen-ADDRESS"),
-            "Folder that jobs are kept in, which one server has for itself; memory for none.",
+            "Folder that jobs are kept in, which one server has for itself; memory for none; postgres://HOST/DATABASE for many.",
             in: .jobs, of: [.serve]),
         Setting(
             "durability", .choice(["full", "normal"]), .value("full"),
@@ -145,6 +145,13 @@ extension Setting {
             "believe-clock", .boolean, .value("false"),
             "The time of day is right, though it is far ahead of when the folder was last written to.",
             in: .jobs, of: [.serve]),
+        Setting(
+            "store-connections", .integer(2...200), .value("8"), "Connections to PostgreSQL at most.",
+            in: .jobs, of: [.serve]),
+        Setting(
+            "lease", .integer(2...3_600, .seconds), .value("30"),
+            "Seconds after which others do what a server had begun that is gone; with PostgreSQL.", in: .jobs,
+            of: [.serve]),
         Setting(
             "attempts", .integer(1...1_000), .value("3"), "How often a job is begun whose process ended while it ran.",
             in: .jobs, of: [.serve]),

@@ -1,6 +1,7 @@
 import Engine
 import JSON
 import Platform
+import PostgresStore
 import Scoring
 
 /// A setting's value, of its own type.
@@ -37,7 +38,10 @@ extension Setting {
             case .models: .list(try ModelArgument.entries(of: text))
             }
         guard !plain.isEmpty, let value else { throw SettingFault(found: shown(text)) }
-        if case .path(.output) = kind, let url = Self.url(in: text) { throw SettingFault(found: url) }
+        if case .path(.output) = kind, !(name == "state" && ConnectionPlace(text) != nil), let url = Self.url(in: text)
+        {
+            throw SettingFault(found: url)
+        }
         return value
     }
 
@@ -47,7 +51,7 @@ extension Setting {
         guard let first = scheme.first, ASCII.isLetter(first), text.utf8[scheme.endIndex...].starts(with: "://".utf8)
         else { return nil }
         let name = String(Substring(scheme.prefix(20))).asciiLowercase
-        return "a URL, \(name)://" + (name.begins(with: "postgres") ? " (PostgreSQL comes later)" : "")
+        return "a URL, \(name)://"
     }
 
     /// The value in the file: of JSON's own type, or a text as it would be written elsewhere; nil where that is empty.

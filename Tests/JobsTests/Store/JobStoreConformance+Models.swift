@@ -69,6 +69,34 @@ extension JobStoreConformance {
         #expect(try await store.claim(limit: 9).isEmpty)
     }
 
+    @Test(
+        "others are claimed beside jobs that one worker does most of, wherever these stand",
+        arguments: StoreUnderTest.all)
+    func serialKinds(kind: StoreUnderTest) async throws {
+        var settings = MemoryJobStore.Settings()
+        settings.serialKinds = ["serial"]
+        let store = try await kind.make(settings, ManualClock(), SeededRandom(seed: 3))
+        func insert(_ count: Int, parts: Int, kind: String) async throws -> [JobID] {
+            var ids: [JobID] = []
+            for _ in 0..<count {
+                var new = NewJob.sample(parts: parts)
+                new.kind = kind
+                ids.append(try await store.insert(new).id)
+            }
+            return ids
+        }
+        let serial = try await insert(3, parts: 1, kind: "serial")
+        let long = try await insert(2, parts: 5_000, kind: "serial")
+        let short = try await insert(2, parts: 1, kind: "other")
+        let shown = try await store.job(short[0])
+        #expect(shown?.queuePosition == 1 && shown?.partsAhead == 1)
+        let first = try await store.claim(ClaimLimit(jobs: 9, parts: 9, long: 1, serial: 3))
+        #expect(first.map(\.id) == [long[0], serial[0], serial[1]] + short)
+        #expect(try await store.claim(ClaimLimit(jobs: 9, long: 0, serial: 0)).isEmpty)
+        #expect(try await store.claim(ClaimLimit(jobs: 9, long: 0, serial: 3)).map(\.id) == [serial[2]])
+        #expect(try await store.claim(ClaimLimit(jobs: 9)).map(\.id) == [long[1]])
+    }
+
     private func load(jobs: Int) -> JobCounts.Load {
         var load = JobCounts.Load()
         for _ in 0..<jobs { load.add(bytes: NewJob.sample().input.count, parts: 1) }
@@ -166,7 +194,7 @@ extension JobStoreConformance {
 
     @Test(
         "what was begun by a model is that model's after a crash",
-        arguments: StoreUnderTest.all.filter { $0.afterCrash != nil })
+        arguments: StoreUnderTest.ownedByProcess)
     func modelAfterCrash(kind: StoreUnderTest) async throws {
         let (store, clock) = try await kind.open()
         _ = try await store.insert(.sample(of: "aa"))

@@ -197,6 +197,11 @@ extension JobStoreConformance {
         var found = try #require(try await next.job(job.id))
         #expect(found.attempt == 1 && found.revision > job.revision)
         (found.attempt, found.revision) = (job.attempt, job.revision)
+        if kind.isShared {
+            // It is still in the hands of the one that may be there.
+            #expect(found.status == .running)
+            (found.status, found.startedAt, found.queuePosition) = (.queued, nil, 1)
+        }
         #expect(found == job)
     }
 }

@@ -283,7 +283,7 @@ extension JobStoreConformance {
         #expect(try await next?.claim(limit: 2).map(\.client).sorted() == ["a", "b"])
     }
 
-    @Test("what ran at a crash runs alone", arguments: StoreUnderTest.all.filter { $0.afterCrash != nil })
+    @Test("what ran at a crash runs alone", arguments: StoreUnderTest.ownedByProcess)
     func suspects(kind: StoreUnderTest) async throws {
         let (store, clock) = try await kind.open()
         for _ in 0..<4 { _ = try await store.insert(.sample()) }

@@ -74,7 +74,7 @@ struct JobStoreModelTests {
                 var settings = MemoryJobStore.Settings(resultTTL: .seconds(60), attempts: 3)
                 settings.lease = .seconds(30)
                 store = try await afterCrash(store, settings, clock, SeededRandom(seed: random.next()))
-                model.crash(now: now)
+                if !kind.isShared { model.crash(now: now) }
                 let hasServed = model.served != nil
                 (model.served, model.missing) = (nil, .wait)
                 // As a process that begins does, with the same models or others.

@@ -34,6 +34,7 @@ final class StoreFolder: Sendable {
         own.resultTTL = settings.resultTTL
         own.attempts = settings.attempts
         own.lease = settings.lease
+        own.serialKinds = settings.serialKinds
         own.durability = durability
         change(&own)
         return Store(

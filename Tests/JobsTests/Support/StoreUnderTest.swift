@@ -1,5 +1,6 @@
 import Jobs
 import Platform
+import PostgresStore
 import SQLiteStore
 import TestSupport
 import Testing
@@ -11,6 +12,9 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     /// What another process finds that begins where this one was ended in the middle; nil where nothing is left then.
     var afterCrash:
         (@Sendable (any JobStore, MemoryJobStore.Settings, ManualClock, SeededRandom) async throws -> any JobStore)?
+
+    /// Whether others may be at it still: what a process was doing when it ended is its own until its claims run out.
+    var isShared = false
 
     var testDescription: String { name }
 
@@ -25,7 +29,18 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
         return try store.home.copy().open(settings, clock, random)
     }
 
-    static let all = [memory, sqlite]
+    /// Left out where PostgreSQL is not installed, which `PostgresStoreTests` says.
+    static let postgres = StoreUnderTest(
+        name: "PostgreSQL",
+        make: { settings, clock, random in try await PostgresHome.open(settings, clock, random) },
+        afterCrash: { store, settings, clock, random in
+            let store = try #require(store as? PostgresJobStore)
+            return try await PostgresHome.openAnother(beside: store, settings, clock, random)
+        }, isShared: true)
+
+    static let all = [memory, sqlite] + (PostgresServer.isThere ? [postgres] : [])
+    /// Those in which what ran when a process ended is queued again as soon as another begins.
+    static let ownedByProcess = all.filter { $0.afterCrash != nil && !$0.isShared }
 
     /// An empty store and the clock that it goes by.
     func open(

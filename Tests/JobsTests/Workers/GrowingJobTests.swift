@@ -91,32 +91,6 @@ struct GrowingJobTests {
         await pool.drain(within: .seconds(1))
     }
 
-    @Test("others are claimed beside jobs that one worker does most of, wherever these stand")
-    func lanes() async throws {
-        var settings = MemoryJobStore.Settings()
-        settings.serialKinds = ["serial"]
-        let store = MemoryJobStore(settings: settings, clock: ManualClock(), random: SeededRandom(seed: 3))
-        func insert(_ count: Int, parts: Int, kind: String) async throws -> [JobID] {
-            var ids: [JobID] = []
-            for _ in 0..<count {
-                var new = NewJob.sample(parts: parts)
-                new.kind = kind
-                ids += try await store.submit(Submission(new)).jobs.map(\.id)
-            }
-            return ids
-        }
-        let serial = try await insert(3, parts: 1, kind: "serial")
-        let long = try await insert(2, parts: 5_000, kind: "serial")
-        let short = try await insert(2, parts: 1, kind: "other")
-        let shown = try await store.job(short[0])
-        #expect(shown?.queuePosition == 1 && shown?.partsAhead == 1)
-        let first = try await store.claim(ClaimLimit(jobs: 9, parts: 9, long: 1, serial: 3))
-        #expect(first.map(\.id) == [long[0], serial[0], serial[1]] + short)
-        #expect(try await store.claim(ClaimLimit(jobs: 9, long: 0, serial: 0)).isEmpty)
-        #expect(try await store.claim(ClaimLimit(jobs: 9, long: 0, serial: 3)).map(\.id) == [serial[2]])
-        #expect(try await store.claim(ClaimLimit(jobs: 9)).map(\.id) == [long[1]])
-    }
-
     @Test("while it runs it says how far it is; when it is stopped, what goes on for it is")
     func standing() async throws {
         let (backlog, pool, processor, gate) = try begin()

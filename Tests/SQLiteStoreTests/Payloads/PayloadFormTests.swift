@@ -2,7 +2,7 @@ import Jobs
 import TestSupport
 import Testing
 
-@testable import SQLiteStore
+@testable import Payloads
 
 @Suite("The form in which inputs are kept")
 struct PayloadFormTests {

@@ -1,9 +1,9 @@
 import Formats
-import Jobs
+package import Jobs
 import Zlib
 
 /// How inputs are written: numbers in half of the bytes where that loses nothing, and either deflated where that pays.
-enum PayloadForm: Int, Sendable {
+package enum PayloadForm: Int, Sendable {
     case plain = 0
     case halves = 1
     case deflated = 2
@@ -16,7 +16,7 @@ enum PayloadForm: Int, Sendable {
     private var isHalved: Bool { self == .halves || self == .deflatedHalves }
 
     /// An input in the form that suits it.
-    static func encode(_ input: JobBody) -> (form: PayloadForm, body: [UInt8]) {
+    package static func encode(_ input: JobBody) -> (form: PayloadForm, body: [UInt8]) {
         let (full, isHalf) =
             input.floats.map { floats in halves(floats).map { ($0, true) } ?? (singles(floats), false) }
             ?? (input.bytes(in: 0..<input.count), false)
@@ -29,7 +29,7 @@ enum PayloadForm: Int, Sendable {
     /// - Parameters:
     ///   - plain: how many bytes it has
     ///   - areFloats: whether it came as numbers
-    func decode(_ body: [UInt8], plain: Int, areFloats: Bool) -> JobBody? {
+    package func decode(_ body: [UInt8], plain: Int, areFloats: Bool) -> JobBody? {
         guard (0...Self.mostBytes).contains(plain), areFloats ? plain % 4 == 0 : !isHalved else { return nil }
         let count = isHalved ? plain / 2 : plain
         var full = body

@@ -1,0 +1,249 @@
+#if Postgres
+    import CPostgres
+    import Platform
+
+    /// One connection to PostgreSQL, which is one thread's at a time. It waits for the network by poll(2) with a deadline, so
+    /// that a server that hangs holds a thread up for so long and no longer.
+    ///
+    /// Statements go in pipelines: all of one call are one transaction and one trip to the server. None is prepared by a name,
+    /// and nothing of the session is kept, so that a pooler may give each call another session.
+    final class Connection {
+        /// A value larger than this is sent before the next one is copied.
+        private static let largestUnsent = 1 << 18
+
+        private let library: LibPQ
+        private let handle: OpaquePointer
+        /// Whether nothing can be done with it any more.
+        private(set) var isBroken = false
+
+        /// Connects.
+        init(_ place: ConnectionPlace, until deadline: Deadline) throws(PostgresError) {
+            let library = try LibPQ.shared.get()
+            self.library = library
+            let parameters = place.parameters
+            let keys = parameters.map { strdup($0.name) } + [nil]
+            let values = parameters.map { strdup($0.value) } + [nil]
+            defer { for text in keys + values { free(text) } }
+            let started = keys.map { UnsafePointer($0) }.withUnsafeBufferPointer { keys in
+                values.map { UnsafePointer($0) }.withUnsafeBufferPointer { values in
+                    library.connectStart(keys.baseAddress, values.baseAddress, 1)
+                }
+            }
+            guard let started else { throw .unreachable("there is no memory for a connection", wasSent: false) }
+            handle = started
+            // From here on whatever fails ends in deinit.
+            try connect(until: deadline)
+            _ = library.setNoticeProcessor(handle, { _, _ in }, nil)
+            guard library.setNonBlocking(handle, 1) == 0, library.enterPipeline(handle) == 1 else {
+                throw failure(wasSent: false)
+            }
+        }
+
+        deinit { close() }
+
+        /// Ends the connection.
+        func close() {
+            guard !isClosed else { return }
+            isClosed = true
+            isBroken = true
+            library.finish(handle)
+        }
+
+        private var isClosed = false
+
+        /// Where it is: its host, port and database.
+        var place: String {
+            func text(_ pointer: UnsafePointer<CChar>?) -> String { pointer.map { String(cString: $0) } ?? "" }
+            let host = text(UnsafePointer(library.host(handle)))
+            let port = text(UnsafePointer(library.port(handle)))
+            return "\(host):\(port)/\(text(UnsafePointer(library.database(handle))))"
+        }
+
+        /// The server's version, such as 150018.
+        var serverVersion: Int { Int(library.serverVersion(handle)) }
+
+        private func connect(until deadline: Deadline) throws(PostgresError) {
+            guard library.status(handle) != CONNECTION_BAD else { throw failure(wasSent: false) }
+            var isWriting = true
+            while true {
+                try wait(forWriting: isWriting, until: deadline, "to connect", wasSent: false)
+                switch library.connectPoll(handle) {
+                case PGRES_POLLING_OK: return
+                case PGRES_POLLING_READING: isWriting = false
+                case PGRES_POLLING_WRITING: isWriting = true
+                default: throw failure(wasSent: false)
+                }
+            }
+        }
+
+        /// Learns of an end of the connection that came while nobody used it, so that nothing is sent into the void.
+        func checkIdle() {
+            // The server's last words come before the end.
+            for _ in 0..<4 {
+                var poll = pollfd(fd: library.socket(handle), events: Int16(POLLIN), revents: 0)
+                guard Platform.poll(&poll, 1, 0) != 0 else { return }
+                guard library.consumeInput(handle) == 1, library.status(handle) != CONNECTION_BAD else {
+                    isBroken = true
+                    return
+                }
+            }
+        }
+
+        /// Runs statements in one transaction, all of them or none.
+        func run(_ statements: [Statement], until deadline: Deadline) throws(PostgresError) -> [Rows] {
+            do throws(PostgresError) {
+                for statement in statements { try send(statement, until: deadline) }
+                guard library.pipelineSync(handle) == 1 else { throw failure(wasSent: true) }
+                try flush(until: deadline)
+                return try receive(statements.count, until: deadline)
+            } catch {
+                if error.endsConnection { isBroken = true }
+                throw error
+            }
+        }
+
+        private func send(_ statement: Statement, until deadline: Deadline) throws(PostgresError) {
+            let types = statement.values.map { Oid($0.kind.rawValue) }
+            let formats = [CInt](repeating: 1, count: types.count)
+            let lengths = statement.values.map { CInt($0.bytes?.count ?? 0) }
+            let sent = Self.withPointers(statement.values[...]) { pointers in
+                library.send(handle, statement.sql, CInt(types.count), types, pointers, lengths, formats, 1)
+            }
+            guard sent == 1 else { throw failure(wasSent: true) }
+            if statement.bytes > Self.largestUnsent { try flush(until: deadline) }
+        }
+
+        /// Calls `body` with where each value is, NULL for nil; nothing is copied.
+        private static func withPointers(
+            _ values: ArraySlice<Value>, _ pointers: [UnsafePointer<CChar>?] = [],
+            _ body: ([UnsafePointer<CChar>?]) -> CInt
+        ) -> CInt {
+            guard let value = values.first else { return body(pointers) }
+            guard let bytes = value.bytes else { return withPointers(values.dropFirst(), pointers + [nil], body) }
+            return bytes.withUnsafeBytes { buffer in
+                // An empty array has no address, which would be NULL.
+                withUnsafePointer(to: CChar(0)) { nothing in
+                    let start = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+                    return withPointers(
+                        values.dropFirst(), pointers + [bytes.isEmpty ? nothing : start ?? nothing], body)
+                }
+            }
+        }
+
+        /// Sends what is to be sent. What comes meanwhile is taken in, since neither side may wait for the other.
+        private func flush(until deadline: Deadline) throws(PostgresError) {
+            while true {
+                let left = library.flush(handle)
+                if left == 0 { return }
+                guard left == 1 else { throw failure(wasSent: true) }
+                let isReadable = try wait(forWriting: true, until: deadline, "to send", wasSent: true)
+                if isReadable, library.consumeInput(handle) != 1 { throw failure(wasSent: true) }
+            }
+        }
+
+        private func receive(_ count: Int, until deadline: Deadline) throws(PostgresError) -> [Rows] {
+            var rows: [Rows] = []
+            rows.reserveCapacity(count)
+            var refusal: PostgresError?
+            while true {
+                // Each statement's results end with none.
+                guard let result = try next(until: deadline) else { continue }
+                defer { library.clear(result) }
+                switch library.resultStatus(result) {
+                case PGRES_TUPLES_OK, PGRES_COMMAND_OK: rows.append(read(result))
+                case PGRES_PIPELINE_SYNC:
+                    if let refusal { throw refusal }
+                    guard rows.count == count else {
+                        throw .unreadable("\(rows.count) answers came to \(count) statements")
+                    }
+                    return rows
+                case PGRES_PIPELINE_ABORTED: break
+                default: refusal = refusal ?? self.refusal(result)
+                }
+            }
+        }
+
+        private func next(until deadline: Deadline) throws(PostgresError) -> OpaquePointer? {
+            while library.isBusy(handle) == 1 {
+                try wait(forWriting: false, until: deadline, "for an answer", wasSent: true)
+                guard library.consumeInput(handle) == 1 else { throw failure(wasSent: true) }
+            }
+            let result = library.getResult(handle)
+            if result == nil, library.status(handle) == CONNECTION_BAD { throw failure(wasSent: true) }
+            return result
+        }
+
+        private func read(_ result: OpaquePointer) -> Rows {
+            let (height, width) = (library.rows(result), library.columns(result))
+            var values: [[UInt8]?] = []
+            values.reserveCapacity(Int(height * width))
+            for row in 0..<height {
+                for column in 0..<width {
+                    guard library.isNull(result, row, column) == 0, let start = library.value(result, row, column)
+                    else {
+                        values.append(nil)
+                        continue
+                    }
+                    let length = Int(library.length(result, row, column))
+                    values.append(Array(UnsafeRawBufferPointer(start: start, count: length)))
+                }
+            }
+            let affected = library.affected(result).map { String(cString: $0) }.flatMap { Int($0) } ?? 0
+            return Rows(values: values, width: Int(width), affected: affected)
+        }
+
+        private func refusal(_ result: OpaquePointer) -> PostgresError {
+            func field(_ code: Character) -> String? {
+                library.errorField(result, CInt(code.asciiValue ?? 0)).map { String(cString: $0) }
+            }
+            guard let state = field("C") else { return failure(wasSent: true) }
+            return .refused(state: state, Self.line(field("M") ?? ""))
+        }
+
+        /// What is wrong with the connection, in libpq's words, which have no password.
+        private func failure(wasSent: Bool) -> PostgresError {
+            let words = library.errorMessage(handle).map { String(cString: $0) } ?? ""
+            return .unreachable(words.isEmpty ? "the connection broke" : Self.line(words), wasSent: wasSent)
+        }
+
+        /// In one line, and bounded.
+        private static func line(_ words: String) -> String {
+            let pieces = words.utf8.split { ASCII.isBlank($0) || $0 < 0x20 }
+            return String(decoding: Array(pieces.joined(separator: [ASCII.space])).prefix(300), as: UTF8.self)
+        }
+
+        /// Waits until something can be read, or written where that is wanted; says whether something can be read.
+        @discardableResult
+        private func wait(
+            forWriting: Bool, until deadline: Deadline, _ what: String, wasSent: Bool
+        ) throws(PostgresError) -> Bool {
+            let events = forWriting ? POLLIN | POLLOUT : POLLIN
+            var poll = pollfd(fd: library.socket(handle), events: Int16(events), revents: 0)
+            // While it connects nothing is there to be read that would not be waited for.
+            if forWriting, !wasSent { poll.events = Int16(POLLOUT) }
+            while true {
+                let found = Platform.poll(&poll, 1, deadline.milliseconds)
+                if found > 0 { return poll.revents & Int16(POLLIN) != 0 }
+                if found < 0, errno == EINTR { continue }
+                throw .unreachable("it took too long \(what)", wasSent: wasSent)
+            }
+        }
+    }
+#else
+    import Platform
+
+    /// A connection of a Vigil that was built without PostgreSQL, which there is none of.
+    final class Connection {
+        let isBroken = true
+        let place = ""
+        let serverVersion = 0
+
+        init(_ place: ConnectionPlace, until deadline: Deadline) throws(PostgresError) {
+            throw .unusable("this vigil was built without the trait Postgres")
+        }
+
+        func close() {}
+        func checkIdle() {}
+        func run(_ statements: [Statement], until deadline: Deadline) throws(PostgresError) -> [Rows] { [] }
+    }
+#endif

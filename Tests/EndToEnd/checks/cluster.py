@@ -1,0 +1,165 @@
+"""Servers that share one PostgreSQL: any takes a job, any does it, any answers; whoever is killed, nothing is lost or doubled."""
+
+import random
+import signal
+import time
+
+from support.harness import LONG, check, contains, equal, finish, group, need, note, scratch, skip
+
+need("cluster", "numpy", "requests")
+
+from support import features  # noqa: E402
+from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres  # noqa: E402
+from support.jobs import Client, Videos, alike, every, ready  # noqa: E402
+from support.process import Ended, Server, run  # noqa: E402
+
+if BIN is None:
+    skip("cluster", "needs PostgreSQL's programs")
+    finish()
+
+SHORT = features.npy(features.video(30))
+# Holds a worker for as long as a check needs it.
+LONG_JOB = alike(200_000)
+ROUNDS = 100 if LONG else 5
+
+
+def serve(url, *options, **more):
+    return Server("--lease", 3, "--workers", 1, *options, state=url, **more)
+
+
+def until(holds, what, seconds=120):
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        if time.monotonic() > end:
+            check(f"in time: {what}", False)
+            return None
+        time.sleep(0.05)
+    return found
+
+
+def whole(name, postgres, database, client, accepted, videos):
+    """What was accepted has ended once, with the scores that it has everywhere."""
+    jobs = client.settled()
+    lost = [job for job in accepted if job not in jobs]
+    equal(f"{name}: nothing accepted is lost", lost, [])
+    ended = [job for job in jobs.values() if job["status"] == "succeeded"]
+    equal(f"{name}: all have succeeded", {job["status"] for job in jobs.values()}, {"succeeded"})
+    equal(f"{name}: with their own scores", videos.faults(client, ended), {})
+    doubled = postgres.ask(
+        "SELECT count(*) FROM (SELECT job FROM results GROUP BY job HAVING count(DISTINCT token) > 1) AS d", database
+    )
+    equal(f"{name}: none has two results", doubled, "0")
+    equal(f"{name}: no claim is left", postgres.ask("SELECT count(*) FROM jobs WHERE status <= 1", database), "0")
+
+
+with Postgres() as postgres:
+    videos = Videos(30, 300)
+    with group("two servers on one database"):
+        url = postgres.database("two")
+        with serve(url) as one, serve(url) as two:
+            first, second = Client(one), Client(two)
+            job = first.post(SHORT, Prefer="wait=60").json()
+            equal("a job that one took has ended", job["status"], "succeeded")
+            equal("the other answers for it", second.get(f"/jobs/{job['id']}").json()["status"], "succeeded")
+            equal("with the same scores", second.scores(job["id"]), first.scores(job["id"]))
+            listed = [[job["id"] for job in client.all()] for client in (first, second)]
+            equal("both list the same", listed[0], listed[1])
+            key = {"Idempotency-Key": "once"}
+            again = [client.post(SHORT, **key).json()["id"] for client in (first, second)]
+            equal("a key is one job, wherever it comes", again[0], again[1])
+
+            # One worker each: two long jobs hold both, and each was taken by whoever had room.
+            held = [first.post(LONG_JOB).json()["id"] for _ in range(2)]
+            until(lambda: all(second.get(f"/jobs/{job}").json()["status"] == "running" for job in held), "both run")
+            for job in held:
+                second.delete(f"/jobs/{job}")
+            gone = until(
+                lambda: all(first.get(f"/jobs/{job}").json()["status"] == "cancelled" for job in held), "both stop")
+            check("jobs that run on either are cancelled by one", bool(gone))
+            bodies = [videos.bodies[number % 2] for number in range(40)]
+            ids = every(lambda item: (first, second)[item[0] % 2].post(item[1]).json()["id"], list(enumerate(bodies)), 1)
+            waited = second.get(f"/jobs/{ids[0]}?wait=60").json()["status"]
+            equal("who waits on one for a job of the other is answered", waited, "succeeded")
+            whole("two servers", postgres, "two", second, ids, videos)
+            equal("the view for whoever scales servers", postgres.ask("SELECT queued, running FROM vigil_backlog", "two"), "0|0")
+            page = one.text() + two.text()
+            check("no log has the address's options", "host=" not in page)
+
+    with group("what is refused by name"):
+        secret = run("serve", "--state", "postgres://u:hunter2@127.0.0.1:1/x", "--port", 0)
+        check("a password among options", secret.code != 0 and "hunter2" not in secret.last, secret.last)
+        away = run("serve", "--port", 0, env={"VIGIL_STATE": "postgres://u:hunter2@127.0.0.1:1/x"})
+        check("a database that is not there", away.code == 78 and "hunter2" not in away.last, away.last)
+
+    with group("servers that are killed"):
+        url = postgres.database("killed")
+        accepted = []
+        servers = [serve(url), serve(url)]
+        dice = random.Random(7)
+        for turn in range(ROUNDS):
+            place = dice.randrange(2)
+            client = Client(servers[1 - place])
+            accepted += [client.post(videos.bodies[number % 2]).json()["id"] for number in range(6)]
+            servers[place].kill()
+            servers[place].stop()
+            servers[place] = serve(url)
+        whole(f"{ROUNDS} servers killed", postgres, "killed", Client(servers[0]), accepted, videos)
+        for server in servers:
+            server.stop()
+
+    with group("a server that stands still past its lease"):
+        url = postgres.database("still")
+        with serve(url) as one:
+            first = Client(one)
+            accepted = [first.post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
+            one.signal(signal.SIGSTOP)
+            with serve(url) as two:
+                whole("it stands", postgres, "still", Client(two), accepted, videos)
+                one.signal(signal.SIGCONT)
+                equal("and goes on afterwards", first.post(SHORT, Prefer="wait=60").json()["status"], "succeeded")
+
+    with group("a database that is killed"):
+        url = postgres.database("power")
+        with serve(url) as one, serve(url) as two:
+            accepted = []
+            clients = [Client(one), Client(two)]
+            for turn in range(30 if LONG else 3):
+                for number in range(8):
+                    answer = clients[number % 2].post(videos.bodies[number % 2])
+                    if answer.status == 202:
+                        accepted.append(answer.json()["id"])
+                    else:
+                        equal("refused until later", answer.status, 503)
+                    if number == 4:
+                        postgres.kill()
+                refused = clients[0].get("/readyz").status
+                equal("not ready without it", refused, 503)
+                postgres.start()
+                until(lambda: all(client.get("/readyz").status == 200 for client in clients), "ready again")
+            whole("a database killed", postgres, "power", clients[0], accepted, videos)
+
+    with group("a database that fails over to its standby"):
+        with Postgres() as first:
+            first.database("over")
+            with first.standby() as second, serve(first.url("over", second)) as one, serve(first.url("over", second)) as two:
+                clients = [Client(one), Client(two)]
+                accepted = [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
+                first.kill()
+                second.promote()
+                until(lambda: all(client.get("/readyz").status == 200 for client in clients), "ready again")
+                accepted += [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(20)]
+                whole("failed over", second, "over", clients[0], accepted, videos)
+
+    if PGBOUNCER is None:
+        skip("through PgBouncer", "needs pgbouncer")
+    else:
+        with group("through PgBouncer, a session a transaction"):
+            postgres.database("pooled")
+            bouncer = PgBouncer(postgres)
+            with serve(bouncer.url("pooled")) as one, serve(bouncer.url("pooled")) as two:
+                clients = [Client(one), Client(two)]
+                accepted = [clients[number % 2].post(videos.bodies[number % 2]).json()["id"] for number in range(40)]
+                whole("pooled", postgres, "pooled", clients[1], accepted, videos)
+            bouncer.stop()
+
+finish()

@@ -1,0 +1,230 @@
+"""The measuring part of scale.sh: a PostgreSQL of its own, servers before it, and what that costs the database."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from support.databases import BIN, PGBOUNCER, PgBouncer, Postgres
+
+SCALE, VIGIL = os.environ["SCALE"], os.environ["VIGIL"]
+SECONDS = int(os.environ.get("SECONDS_EACH", "10"))
+SERVERS = [int(number) for number in os.environ.get("SERVERS", "1 3 10 20 50").split()]
+PARTS = sys.argv[1:] or ["submit", "work", "servers", "poll", "pooled"]
+TICK = os.sysconf("SC_CLK_TCK")
+
+if BIN is None:
+    sys.exit("scale.py: needs PostgreSQL's programs")
+
+
+def processes(postgres):
+    """The postmaster and all that it has begun, with the seconds of cores that each has had."""
+    found, parents = {}, {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(name)] = int(fields[1])
+        found[int(name)] = (int(fields[11]) + int(fields[12])) / TICK, (int(fields[13]) + int(fields[14])) / TICK
+    root = postgres.process.pid
+    own = {one: found[one][0] for one in found if one == root or parents.get(one) == root}
+    # Of those that have ended.
+    own["ended"] = found.get(root, (0, 0))[1]
+    return own
+
+
+class Meter:
+    """What the database does between two moments."""
+
+    def __init__(self, postgres, database):
+        self.postgres, self.database = postgres, database
+
+    def look(self):
+        lsn = int(self.postgres.ask("SELECT (pg_current_wal_lsn() - '0/0')::int8", self.database))
+        commits = int(self.postgres.ask(f"SELECT xact_commit FROM pg_stat_database WHERE datname = '{self.database}'"))
+        sessions = int(self.postgres.ask(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self.database}'"))
+        return lsn, sum(processes(self.postgres).values()), commits, sessions, time.monotonic()
+
+    def begin(self):
+        self.first = self.look()
+
+    def end(self):
+        last = self.look()
+        wal, cpu, commits, _, seconds = (after - before for after, before in zip(last, self.first))
+        return {"wal": wal / seconds, "cores": cpu / seconds, "commits": commits / seconds, "sessions": last[3]}
+
+
+def simulate(postgres, url, database, **numbers):
+    """Runs Scale; its figures with those of the database."""
+    meter = Meter(postgres, database)
+    arguments = [SCALE, url, f"seconds={SECONDS}", *(f"{name}={value}" for name, value in numbers.items())]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        found = {}
+        for line in child.stdout:
+            if line == "begin\n":
+                meter.begin()
+            elif line == "end\n":
+                found = meter.end()
+            elif line.startswith("{"):
+                found |= json.loads(line)
+    return found
+
+
+def row(name, found, per):
+    rate = found.get(per, 0)
+    each = max(rate, 0.001)
+    print(
+        f"{name:46} {found.get('submits', 0):8.0f} {found.get('ends', 0):8.0f} {found['cores']:6.2f} {1000 * found['cores'] / each:8.2f}"
+        f" {found['wal'] / each / 1024:8.1f} {found['commits'] / each:7.2f} {found['sessions']:5}",
+        flush=True,
+    )
+    return found
+
+
+def heading(text):
+    print(f"\n{text}\n{'':46} submit/s   ends/s  cores  ms/job  KiB/job  commits  sessions", flush=True)
+
+
+def fill(postgres, url, database, jobs, **numbers):
+    """Has so many jobs queued."""
+    while int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 0", database)) < jobs:
+        subprocess.run(
+            [SCALE, url, "servers=2", "workers=0", "clients=16", "warmup=0", "seconds=4", f"depth={jobs}",
+             *(f"{name}={value}" for name, value in numbers.items())],
+            stdout=subprocess.DEVNULL, check=True,
+        )
+
+
+def submit(postgres):
+    heading("Submits alone: two servers, a job each, its features of 60 KiB and without")
+    for size in (61_440, 256):
+        for clients in (1, 8, 32):
+            database = f"submit_{size}_{clients}"
+            url = postgres.database(database)
+            found = simulate(postgres, url, database, servers=2, workers=0, clients=clients, bytes=size, depth=10**6)
+            row(f"{clients} clients, {size} bytes", found, "submits")
+    database = "submit_batch"
+    found = simulate(postgres, postgres.database(database), database, servers=2, workers=0, clients=8, batch=32, depth=10**6)
+    row("8 clients, 61440 bytes, 32 a submission", found, "submits")
+
+
+def work(postgres):
+    heading("Claims and ends alone: of a queue that is there, by workers that take no time")
+    for size in (61_440, 256):
+        for servers, workers in ((1, 8), (3, 8)):
+            database = f"work_{size}_{servers}"
+            url = postgres.database(database)
+            fill(postgres, url, database, 4_000 * SECONDS, bytes=size)
+            found = simulate(
+                postgres, url, database, servers=servers, workers=workers, clients=0, milliseconds=0, warmup=1, bytes=size
+            )
+            row(f"{servers} servers of {workers} workers, {size} bytes", found, "ends")
+
+
+def servers(postgres):
+    heading("All of it: servers of 4 workers that take 50 ms a job, clients enough (80 jobs a second and server)")
+    for number in SERVERS:
+        database = f"servers_{number}"
+        found = simulate(
+            postgres, postgres.database(database), database, servers=number, workers=4, clients=2 * number, milliseconds=50,
+            connections=3, depth=20 * number + 100, warmup=4,
+        )
+        row(f"{number} servers", found, "ends")
+
+
+def poll(postgres):
+    heading("Nothing to do: what servers cost that only look")
+    for number in SERVERS:
+        database = f"poll_{number}"
+        found = simulate(
+            postgres, postgres.database(database), database, servers=number, workers=1, clients=0, connections=2, warmup=3
+        )
+        print(
+            f"{f'{number} servers':46} {found['cores']:.3f} cores, {found['commits'] / number:.1f} transactions a second and server,"
+            f" {found['wal'] / number / 1024:.1f} KiB of log a second and server",
+            flush=True,
+        )
+
+
+def pooled(postgres):
+    if PGBOUNCER is None:
+        print("\nskipped: through PgBouncer, which is not there")
+        return
+    heading("The same through PgBouncer, 20 sessions")
+    bouncer = PgBouncer(postgres, sessions=20)
+    try:
+        for number in SERVERS:
+            database = f"pooled_{number}"
+            postgres.database(database)
+            found = simulate(
+                postgres, bouncer.url(database), database, servers=number, workers=4, clients=2 * number, milliseconds=50,
+                connections=3, depth=20 * number + 100, warmup=4,
+            )
+            row(f"{number} servers", found, "ends")
+    finally:
+        bouncer.stop()
+
+
+def vigil(postgres):
+    from support import features
+    from support.jobs import Client
+    from support.process import Server
+
+    heading("Real servers with the demo model, jobs of T = 30 over HTTP, all on this machine")
+    body = features.npy(features.video(30))
+    for number in [one for one in SERVERS if one <= 10]:
+        database = f"vigil_{number}"
+        url = postgres.database(database)
+        running = [Server("--workers", 1, state=url) for _ in range(number)]
+        stop = threading.Event()
+        counts = [0] * (4 * number)
+
+        def load(index):
+            client = Client(running[index % number])
+            while not stop.is_set():
+                try:
+                    answer = client.post(body)
+                except ConnectionError:
+                    continue
+                if answer.status == 202:
+                    counts[index] += 1
+                else:
+                    time.sleep(0.05)
+
+        threads = [threading.Thread(target=load, args=(index,)) for index in range(len(counts))]
+        for thread in threads:
+            thread.start()
+        time.sleep(3)
+
+        def ended():
+            return int(postgres.ask("SELECT count(*) FROM jobs WHERE status = 2", database))
+
+        meter = Meter(postgres, database)
+        first, done = sum(counts), ended()
+        meter.begin()
+        begun = time.monotonic()
+        time.sleep(SECONDS)
+        found = meter.end()
+        seconds = time.monotonic() - begun
+        found |= {"submits": (sum(counts) - first) / seconds, "ends": (ended() - done) / seconds}
+        row(f"{number} servers", found, "ends")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for server in running:
+            server.stop()
+
+
+with Postgres() as database_server:
+    database_server.ask("ALTER SYSTEM SET shared_buffers = '512MB'")
+    database_server.ask("ALTER SYSTEM SET max_wal_size = '8GB'")
+    database_server.kill()
+    database_server.start()
+    for part in PARTS:
+        {"submit": submit, "work": work, "servers": servers, "poll": poll, "pooled": pooled, "vigil": vigil}[part](database_server)
