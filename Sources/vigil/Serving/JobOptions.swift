@@ -17,6 +17,8 @@ struct JobOptions {
     var shelf = VideoShelf()
     /// What is kept of these.
     var archive = VideoArchive()
+    /// Who tells others of them.
+    var alerts: AlertDelivery?
 
     /// A queue before a store.
     struct Opened {
@@ -59,7 +61,8 @@ struct JobOptions {
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) throws -> Opened {
         let limits = try limits(within: shares, logger)
-        let observer = JobObservers([telemetry, shelf, archive] + (tracer.map { [JobSpans($0)] } ?? []))
+        let others: [(any JobObserver)?] = [tracer.map { JobSpans($0) }, alerts]
+        let observer = JobObservers([telemetry, shelf, archive] + others.compactMap(\.self))
         let attempts = try settings.integer("attempts")
         let features = try settings.mebibytes("max-features")
         guard let place = try StatePlace(settings, listening) else {
