@@ -116,11 +116,19 @@ public struct FileBody: Sendable {
     /// All its bytes.
     public var count: Int { before.count + file.count + after.count }
 
+    /// All pieces. A file that was written to since it was opened is not sent to its end, so that no server takes a mixture of
+    /// what it was and is.
     func forEachPiece(
         _ body: (UnsafeRawBufferPointer) throws(ClientError) -> Void
     ) throws(ClientError) {
+        var left = file.count
         try before.withRawBytes { bytes throws(ClientError) in try body(bytes) }
         try file.forEachPiece(failing: { .unreadable($0) }) { bytes throws(ClientError) in
+            left -= bytes.count
+            if left == 0, file.hasChanged {
+                throw .unreadable(
+                    .failed(operation: "send", path: file.path, reason: "it was written to meanwhile"))
+            }
             try body(bytes)
             sent(bytes.count)
         }

@@ -108,6 +108,7 @@ public final class SQLiteJobStore: JobStore {
         for note in whole.notes { logger.warning("\(note)", metadata: ["folder": "\(folder.path)"]) }
         try folder.makeFiles()
         space = DiskSpace(folder: folder.path, ballast: places.ballast)
+        space.makeRoomToBegin()
         sizes = Mutex(Sizes())
         let isFull = settings.durability == .full
         let keeper = try LogKeeper(places, whole, isFlushed: isFull)
@@ -148,6 +149,12 @@ public final class SQLiteJobStore: JobStore {
             let reason = StoreFault.reason(of: error)
             if StoreFault.tellsDamage(error) {
                 throw .damaged(path: places.database, reason: reason.description)
+            }
+            if case .diskFull = reason {
+                throw .unusable(
+                    path: folder.path,
+                    reason: "its disk is full: \(DiskSpace.text(space.free)) are free, and a start takes up to "
+                        + "\(DiskSpace.text(DiskSpace.toBegin)); make room, and all jobs are there")
             }
             throw .unusable(path: places.database, reason: reason.description)
         }

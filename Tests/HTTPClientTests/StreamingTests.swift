@@ -1,3 +1,4 @@
+import Foundation
 import HTTPClient
 import Platform
 import Synchronization
@@ -48,6 +49,40 @@ struct StreamingTests {
         let request = try #require(found.requests.first)
         #expect(request.body.count == Self.large + 2)
         #expect(request.body.first == UInt8(ascii: "<") && request.body.last == UInt8(ascii: ">"))
+    }
+
+    @Test("a file that was written to since it was opened is not sent to its end", arguments: [-1, 0, 1])
+    func changed(growth: Int) async throws {
+        let folder = try ScratchFolder()
+        let bytes = [UInt8](repeating: 98, count: 400_000)
+        _ = try folder.write(bytes, to: "file")
+        let path = folder.path + "/file"
+        let long = Date(timeIntervalSince1970: 1_000_000)
+        try FileManager.default.setAttributes([.modificationDate: long], ofItemAtPath: path)
+        let file = try OpenFile(path: path)
+        #expect(!file.hasChanged)
+        let writer = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try writer.truncate(atOffset: UInt64(bytes.count + growth))
+        try writer.write(contentsOf: Data([99]))
+        try writer.close()
+        let server = try RawServer { connection in
+            connection.readRequest()
+            connection.send(Self.ok)
+            connection.finish()
+        }
+        defer { server.stop() }
+        let url = ServerURL(host: "127.0.0.1", port: server.port)
+        let error = try await blocking {
+            let client = try HTTPClient(url)
+            let request = ClientRequest("POST", "/", authority: url.authority)
+            return #expect(throws: ClientError.self) {
+                try client.exchange(request, sending: FileBody(file), by: Deadline(in: .seconds(120)))
+            }
+        }
+        guard case .unreadable = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 
     @Test("one that refuses need not take it")

@@ -22,6 +22,14 @@ struct TableTests {
         }
     }
 
+    @Test("no name of a video or a class is a formula to a spreadsheet", arguments: ["=", "+", "-", "@", "\t"])
+    func formulas(sign: String) throws {
+        let video = Samples.video(sign + "HYPERLINK(1)", labels: ["normal", sign + "cmd", "fire"])
+        let rows = csvRows(try Samples.text(.csv, video))
+        #expect(rows[0].suffix(3) == ["normal", "'" + sign + "cmd", "fire"])
+        #expect(rows[1][0] == "'" + sign + "HYPERLINK(1)")
+    }
+
     @Test("a row a frame has the score of its snippet, and no more rows than the video has frames")
     func frames() throws {
         var video = Samples.video()

@@ -108,7 +108,25 @@ extension Sessions {
     ///
     /// Of two that differ one may be planted, so that neither is taken.
     func token(in head: RequestHead) -> String? {
-        guard let text = head.fields[.cookie], origins.isOwn(head) else { return nil }
+        guard origins.isOwn(head) else { return nil }
+        let (plain, guarded) = tokens(in: head, isPlainTaken: !origins.isSecure)
+        let tokens = guarded.isEmpty ? plain : guarded
+        return tokens.count == 1 ? tokens.first?.text : nil
+    }
+
+    /// Ends all sessions that a request's cookies may be of, unless another site's page has sent it: whoever signs out is out,
+    /// whatever was planted beside, and whatever the client says of whose page it is.
+    func endAll(in head: RequestHead) {
+        guard !origins.isForeign(head) else { return }
+        let (plain, guarded) = tokens(in: head, isPlainTaken: true)
+        for token in plain.union(guarded) { end(token.text) }
+    }
+
+    /// What stands in the cookies of both names.
+    private func tokens(
+        in head: RequestHead, isPlainTaken: Bool
+    ) -> (plain: Set<ByteText>, guarded: Set<ByteText>) {
+        guard let text = head.fields[.cookie] else { return ([], []) }
         var plain: Set<ByteText> = []
         var guarded: Set<ByteText> = []
         // A comma stands between fields, of which HTTP/1.1 has one.
@@ -116,12 +134,11 @@ extension Sessions {
             let pair = APIKeys.trimmed(Substring(pair))
             if let value = pair.rest(after: Self.guardedName + "=") {
                 guarded.insert(ByteText(String(value)))
-            } else if !origins.isSecure, let value = pair.rest(after: Self.name + "=") {
+            } else if isPlainTaken, let value = pair.rest(after: Self.name + "=") {
                 plain.insert(ByteText(String(value)))
             }
         }
-        let tokens = guarded.isEmpty ? plain : guarded
-        return tokens.count == 1 ? tokens.first?.text : nil
+        return (plain, guarded)
     }
 
     /// What the answer to a request tells its browser: to keep a token, or for nil to forget the one that it has.

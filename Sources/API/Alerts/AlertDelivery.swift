@@ -9,22 +9,15 @@ import Telemetry
 /// Tells the server's own places of the segments of jobs that name a camera, at least once: while a job runs, as its chunks are
 /// scored, and what is left once it has ended. What is left, and how far each place has been told, is in the store, so that a
 /// process that ends takes nothing with it.
-public final class AlertDelivery: Sendable {
-    /// What a place and a job have to do with each other.
-    private struct Key: Hashable {
-        let job: JobID
-        let place: Int
-    }
-
+public final class AlertDelivery: JobObserver {
     private struct State {
         /// Jobs that run and have a chunk that is scored, and are not followed yet.
         var begun: Set<JobID> = []
         /// Who is told while the job runs. Whoever tells of its end waits for that.
-        var live: [Key: Latch<Void>] = [:]
+        var live: [AlertKey: Latch<Void>] = [:]
         /// Notes in hand.
-        var inHand: Set<Key> = []
-        /// Until when a place that failed is left alone, and how often that was in a row.
-        var rest: [Int: (until: MonotonicTime, failures: Int)] = [:]
+        var inHand: Set<AlertKey> = []
+        var standings = PlaceStandings()
     }
 
     /// Notes of one place that are in hand at a time.
@@ -33,8 +26,8 @@ public final class AlertDelivery: Sendable {
     private static let mostLive = 32
     /// The longest pause between two looks.
     private static let pause = Duration.seconds(1)
-    /// The longest that a place which failed is left alone.
-    private static let longestRest = Duration.seconds(60)
+    /// The longest that a job is waited for at a time.
+    private static let longestWait = Duration.seconds(60)
     /// What is older is given up.
     private static let patience = Duration.seconds(86_400)
 
@@ -43,6 +36,7 @@ public final class AlertDelivery: Sendable {
     private let telemetry: JobTelemetry?
     private let logger: Logger
     private let state = Mutex(State())
+    private let begun = BegunAlerts()
     private let ring = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Tells `places` of the segments that `filter` has.
@@ -62,15 +56,15 @@ public final class AlertDelivery: Sendable {
 
     /// The places that can't be told now.
     private var away: [String] {
-        let resting = state.withLock { Set($0.rest.keys) }
-        return places.indices.filter { resting.contains($0) || !places[$0].isReachable }.map { places[$0].name }
+        let standings = state.withLock(\.standings)
+        return places.indices.filter { standings.rests($0) || !places[$0].isReachable }.map { places[$0].name }
     }
 
     /// A chunk of a job that names a camera is about to be there. Called on a worker's thread: it takes a lock for a moment.
     public func chunkScored(of job: JobID) {
         let isNews = state.withLock { state in
             guard state.begun.count < Self.mostLive else { return false }
-            for place in places.indices where state.live[Key(job: job, place: place)] == nil {
+            for place in places.indices where state.live[AlertKey(job: job, place: place)] == nil {
                 return state.begun.insert(job).inserted
             }
             return false
@@ -81,10 +75,15 @@ public final class AlertDelivery: Sendable {
     /// A place can be told again.
     public func reached(_ name: String) {
         state.withLock { state in
-            for (place, one) in places.enumerated() where one.name.hasBytes(of: name) { state.rest[place] = nil }
+            for (place, one) in places.enumerated() where one.name.hasBytes(of: name) {
+                state.standings.reached(place)
+            }
         }
         wake()
     }
+
+    /// A job is removed: for whom something of it has begun, that ends.
+    public func forgot(_ job: JobID) { if begun.forget(job) { wake() } }
 
     private func wake() { ring.withLock(\.self)?() }
 
@@ -97,16 +96,28 @@ public final class AlertDelivery: Sendable {
                 for (key, latch) in beginLive() {
                     group.addTask {
                         await self.follow(key.job, for: key.place, scoring)
+                        // It may have gone while its begin was on its way.
+                        if await self.isGone(key.job, backlog) { self.forgot(key.job) }
                         self.state.withLock { $0.live[key] = nil }
                         latch.close(with: ())
                     }
+                }
+                for ending in begun.take(where: { mayTell($0, at: backlog.now) }) {
+                    group.addTask { await self.end(ending, at: backlog.now) }
                 }
                 let notes = await take(from: backlog)
                 for (note, place, live) in notes {
                     group.addTask {
                         await live?.value()
                         let verdict = await self.deliver(note, to: place, scoring)
-                        self.state.withLock { _ = $0.inHand.remove(Key(job: note.job.id, place: place)) }
+                        self.state.withLock { state in
+                            let key = AlertKey(job: note.job.id, place: place)
+                            state.inHand.remove(key)
+                            if verdict == .settled { state.standings.settle(key) }
+                        }
+                        if verdict == .settled {
+                            self.hasBegun(nil, token: nil, of: note.job.id, for: place)
+                        }
                         await self.settle(note, verdict, backlog)
                         backlog.ringForAlerts()
                     }
@@ -118,13 +129,13 @@ public final class AlertDelivery: Sendable {
     }
 
     /// The jobs that are to be followed from now on.
-    private func beginLive() -> [(Key, Latch<Void>)] {
+    private func beginLive() -> [(AlertKey, Latch<Void>)] {
         state.withLock { state in
             defer { state.begun = [] }
-            var all: [(Key, Latch<Void>)] = []
+            var all: [(AlertKey, Latch<Void>)] = []
             for job in state.begun {
                 for place in places.indices {
-                    let key = Key(job: job, place: place)
+                    let key = AlertKey(job: job, place: place)
                     guard state.live[key] == nil, !state.inHand.contains(key) else { continue }
                     guard state.live.count < Self.mostLive * places.count else { continue }
                     let latch = Latch<Void>()
@@ -148,7 +159,7 @@ public final class AlertDelivery: Sendable {
                 continue
             }
             for note in notes {
-                let key = Key(job: note.job.id, place: place)
+                let key = AlertKey(job: note.job.id, place: place)
                 let live = state.withLock { state -> (isMine: Bool, latch: Latch<Void>?) in
                     (state.inHand.insert(key).inserted, state.live[key])
                 }
@@ -159,12 +170,21 @@ public final class AlertDelivery: Sendable {
     }
 
     private func mayTell(_ place: Int, at now: MonotonicTime) -> Bool {
-        places[place].isReachable && state.withLock { ($0.rest[place]?.until ?? now) <= now }
+        places[place].isReachable && state.withLock { $0.standings.mayTell(place, at: now) }
+    }
+
+    /// Remembers what goes on for a place; nil where nothing does.
+    func hasBegun(_ alert: Alert?, token: String?, of job: JobID, for place: Int) {
+        begun.note(alert, token: token, of: AlertKey(job: job, place: place))
+    }
+
+    private func isGone(_ job: JobID, _ backlog: Backlog) async -> Bool {
+        do { return try await backlog.job(job) == nil } catch { return false }
     }
 
     /// When a place is looked at again that could not be told.
     private func nextTry(of place: Int, at now: MonotonicTime) -> MonotonicTime {
-        state.withLock { $0.rest[place]?.until } ?? now + Self.pause
+        state.withLock { $0.standings.nextTry(of: place) } ?? now + Self.pause
     }
 
     private func settle(_ note: AlertNote, _ verdict: CallbackVerdict, _ backlog: Backlog) async {
@@ -187,7 +207,11 @@ extension AlertDelivery {
     }
 
     /// A place was not told, and what is left has to wait.
-    private struct NotNow: Error {}
+    private struct NotNow: Error {
+        /// How long this waits; nil where the place is left alone, and all of its notes are.
+        let own: Duration?
+        var isOfJob: Bool { own != nil }
+    }
 
     /// Follows a job while it runs, and tells what has begun and is over by then.
     private func follow(_ id: JobID, for place: Int, _ scoring: ScoringService) async {
@@ -203,7 +227,7 @@ extension AlertDelivery {
         while !Task.isCancelled {
             // What a place has yet to hear waits for the place, and not for the job to go on.
             let now = scoring.backlog.now
-            let next = untold.isEmpty ? now + Self.longestRest : nextTry(of: place, at: now)
+            let next = untold.isEmpty ? now + Self.longestWait : nextTry(of: place, at: now)
             guard let news = try? await follower.next(waitingUntil: next) else { return }
             switch news {
             case .job(let job): if job.status.isEnded { return }
@@ -217,7 +241,10 @@ extension AlertDelivery {
             // More than that is left until the job has ended, as it is where it ends first.
             guard untold.count <= 256 else { return }
             guard !untold.isEmpty, mayTell(place, at: scoring.backlog.now) else { continue }
-            do { try await tell(&untold, &telling, scoring.backlog) } catch { continue }
+            do { try await tell(&untold, &telling, scoring.backlog) } catch {
+                // What the place does not take, though it takes others, is left until the job has ended.
+                if let error = error as? NotNow, error.isOfJob { return }
+            }
         }
     }
 
@@ -243,9 +270,9 @@ extension AlertDelivery {
                 try await tell(&last, &telling, scoring.backlog)
             }
             return .settled
-        } catch is NotNow {
+        } catch let error as NotNow {
             // Until the place is to be tried again, none of its notes is taken.
-            return .retry(after: .seconds(1))
+            return .retry(after: error.own ?? .seconds(1))
         } catch {
             if Task.isCancelled { return .untried }
             logger.warning(
@@ -261,7 +288,7 @@ extension AlertDelivery {
         var follower = JobFollower(of: job, from: 0, in: scoring, for: "alerts") {}
         var alerts: [Alert] = []
         while true {
-            switch try await follower.next(waitingUntil: scoring.backlog.now + Self.longestRest) {
+            switch try await follower.next(waitingUntil: scoring.backlog.now + Self.longestWait) {
             case .chunk(let chunk):
                 guard let more = tale.take(chunk) else { return alerts }
                 alerts += more
@@ -294,6 +321,7 @@ extension AlertDelivery {
             telling.mark.position = together.map(AlertMark.position).max() ?? telling.mark.position
             (telling.mark.open, telling.mark.token) =
                 together.last?.phase == .begin ? (first, answer.token) : (nil, nil)
+            hasBegun(telling.mark.open, token: telling.mark.token, of: telling.job.id, for: telling.place)
             if telling.isLive || telling.mark.open != nil { try await write(telling, backlog) }
             for _ in together { telemetry?.alerted(place: places[telling.place].name, answer.outcome) }
         }
@@ -313,35 +341,43 @@ extension AlertDelivery {
         ]
         switch await place.tell(alerts, token: telling.mark.token) {
         case .told(let token):
-            state.withLock { $0.rest[telling.place] = nil }
+            state.withLock { $0.standings.told(telling.place) }
             logger.debug("an alert was told", metadata: metadata)
             return (.told, token)
         case .refused(let reason):
+            state.withLock { $0.standings.told(telling.place) }
             logger.warning("an alert was not taken", metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
             return (.refused, nil)
         case .failed(let reason, let asked):
             telemetry?.alerted(place: place.name, .failed)
-            let isFirst = leaveAlone(telling.place, asked, at: now)
-            let more: Logger.Metadata = ["reason": "\(reason)"]
-            if isFirst {
-                logger.warning("alerts can't be told and wait", metadata: metadata.merging(more) { $1 })
-            } else {
-                logger.debug("alerts can't be told and wait", metadata: metadata.merging(more) { $1 })
+            let failure = state.withLock {
+                $0.standings.fail(AlertKey(job: telling.job.id, place: telling.place), asked, at: now)
             }
-            throw NotNow()
+            let more = metadata.merging(["reason": "\(reason)"]) { $1 }
+            switch failure {
+            case .ofPlace(isFirst: true): logger.warning("alerts can't be told and wait", metadata: more)
+            case .ofPlace: logger.debug("alerts can't be told and wait", metadata: more)
+            case .ofJob(let delay):
+                logger.debug("an alert can't be told and waits, while others are", metadata: more)
+                throw NotNow(own: delay)
+            }
+            throw NotNow(own: nil)
         }
     }
 
-    /// Has a place that failed left alone for a while, twice as long each time.
-    ///
-    /// - Returns: whether it was told before
-    private func leaveAlone(_ place: Int, _ asked: Duration?, at now: MonotonicTime) -> Bool {
-        state.withLock { state in
-            let failures = (state.rest[place]?.failures ?? 0) + 1
-            let own = min(.milliseconds(500) * (1 << min(failures, 8)), Self.longestRest)
-            let rest = max(own, min(asked ?? .zero, .seconds(3_600)))
-            state.rest[place] = (now + rest, failures)
-            return failures == 1
+    /// Tells that something is over whose job was removed.
+    private func end(_ ending: BegunAlerts.Ending, at now: MonotonicTime) async {
+        let name = places[ending.place].name
+        switch await places[ending.place].tell([ending.alert], token: ending.token) {
+        case .told:
+            state.withLock { $0.standings.told(ending.place) }
+            telemetry?.alerted(place: name, .told)
+        case .refused: telemetry?.alerted(place: name, .refused)
+        case .failed(_, let asked):
+            telemetry?.alerted(place: name, .failed)
+            begun.putBack(ending)
+            guard let job = JobID(ending.alert.job) else { return }
+            state.withLock { _ = $0.standings.fail(AlertKey(job: job, place: ending.place), asked, at: now) }
         }
     }
 }

@@ -29,11 +29,11 @@ extension VigilService {
         return answer
     }
 
-    /// Ends the session of the request's cookie, and has the browser forget it.
+    /// Ends the sessions of the request's cookies, and has the browser forget it.
     func endSession(_ request: Request) -> Response {
         var fields: HTTPFields = [.cacheControl: "no-store"]
         if let sessions {
-            if let token = sessions.token(in: request.head) { sessions.end(token) }
+            sessions.endAll(in: request.head)
             fields[.setCookie] = sessions.field(nil, for: request.head)
         }
         return Response(status: .noContent, fields: fields)

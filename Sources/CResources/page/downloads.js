@@ -19,7 +19,7 @@ function digits(value) {
 
 export function scoresCSV(scores) {
   const seconds = scores.secondsPerSnippet;
-  const lines = [['snippet', 'frame', ...(seconds ? ['seconds'] : []), 'coarse', ...scores.labels].map(cell).join(',')];
+  const lines = [['snippet', 'frame', ...(seconds ? ['seconds'] : []), 'coarse', ...scores.labels.map(plain)].map(cell).join(',')];
   for (let snippet = 0; snippet < scores.known; snippet += 1) {
     const place = [snippet, snippet * scores.framesPerSnippet, ...(seconds ? [(snippet * seconds).toFixed(3)] : [])];
     lines.push([...place, digits(scores.coarse[snippet]), ...scores.fine.map((row) => digits(row[snippet]))].join(','));

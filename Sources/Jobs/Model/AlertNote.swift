@@ -13,6 +13,10 @@ public struct AlertNote: Sendable, Equatable {
     /// How long ago the job ended.
     public let age: Duration
 
+    /// How many of so many that are taken at once are those that have waited the least: what a place does not take then stands
+    /// before nothing that is new.
+    package static func newest(of limit: Int) -> Int { limit / 2 }
+
     /// A note that `job` has ended.
     package init(job: Job, place: String, tries: Int, age: Duration) {
         self.job = job

@@ -37,7 +37,10 @@ struct AlertTable: Sendable {
             guard let due = places[place]?.due, due <= now else { return nil }
             return (due, job)
         }
-        return due.sorted { ($0.due, $0.job) < ($1.due, $1.job) }.prefix(limit).compactMap { _, job in
+        let sorted = due.sorted { ($0.due, $0.job) < ($1.due, $1.job) }
+        let newest = AlertNote.newest(of: limit)
+        let chosen = sorted.count <= limit ? sorted[...] : sorted.prefix(limit - newest) + sorted.suffix(newest)
+        return chosen.compactMap { _, job in
             guard var entry = entries[job]?[place], let endedAt = entry.endedAt else { return nil }
             entry.tries += 1
             entry.due = now + CallbackTable.lease

@@ -13,6 +13,8 @@ public final class OpenFile: Sendable {
     public let count: Int
     private let descriptor: CInt
     private let read: Read
+    /// When it was last written to before it was opened.
+    private let modified: Int?
 
     /// Opens `path`. Directories, pipes, sockets and devices are refused; an empty file is not.
     public convenience init(path: String) throws(FileError) { try self.init(path: path, read: Self.systemRead) }
@@ -24,6 +26,15 @@ public final class OpenFile: Sendable {
         (descriptor, count) = try Self.regular(path)
         self.path = path
         self.read = read
+        var status = stat()
+        modified = fstat(descriptor, &status) == 0 ? status.modifiedNanoseconds : nil
+    }
+
+    /// Whether it was written to since it was opened, as far as its length and its time tell.
+    public var hasChanged: Bool {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return true }
+        return Int(status.st_size) != count || status.modifiedNanoseconds != modified
     }
 
     /// Opens a regular file to read from, for ``MappedFile`` too: its descriptor, and how many bytes it has.

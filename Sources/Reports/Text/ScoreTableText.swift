@@ -26,11 +26,11 @@ public struct ScoreTableText: Sendable {
     private func titles(of video: ReportedVideo) -> [String] {
         guard video.sweep.isEmpty else { return ["file", "threshold", "segments", "snippets", "share"] }
         let place = perFrame ? ["frame", "seconds"] : ["snippet", "start_seconds", "end_seconds"]
-        return ["file"] + place + ["coarse"] + video.labels
+        return ["file"] + place + ["coarse"] + video.labels.map(Self.noFormula)
     }
 
     private func scores(of video: ReportedVideo) -> [UInt8] {
-        let name = Self.cell(video.name)
+        let name = Self.cell(Self.noFormula(video.name))
         let k = video.labels.count
         // A snippet's scores are those of each of its frames.
         let numbers = (0..<video.snippets).map { snippet in
@@ -51,7 +51,8 @@ public struct ScoreTableText: Sendable {
         video.sweep.reduce(into: []) { text, step in
             let share = Double(step.snippets) / Double(max(video.snippets, 1))
             text += Self.row([
-                video.name, "\(step.threshold)", "\(step.segments)", "\(step.snippets)", Self.seconds(share),
+                Self.noFormula(video.name), "\(step.threshold)", "\(step.segments)", "\(step.snippets)",
+                Self.seconds(share),
             ])
         }
     }
@@ -62,6 +63,12 @@ public struct ScoreTableText: Sendable {
     /// Cells as a line.
     static func row(_ cells: [String]) -> [UInt8] {
         Array((cells.map(cell).joined(separator: ",") + "\r\n").utf8)
+    }
+
+    /// A name, which comes from others, with an apostrophe before what a spreadsheet would take for a formula.
+    private static func noFormula(_ name: String) -> String {
+        guard let first = name.utf8.first, "=+-@\t\r".utf8.contains(first) else { return name }
+        return "'" + name
     }
 
     /// A cell: between marks where it has a comma, a mark or the end of a line in it.

@@ -23,6 +23,7 @@ struct AlertRows {
     }
 
     static let oldest = "SELECT job, tries FROM alerts WHERE place = ? AND due <= ? ORDER BY due LIMIT ?"
+    static let newest = "SELECT job, tries FROM alerts WHERE place = ? AND due <= ? ORDER BY due DESC LIMIT ?"
     static let waiting = "SELECT count(*) FROM alerts WHERE due < \(never)"
 
     let db: Database
@@ -41,12 +42,15 @@ struct AlertRows {
 
     func due(_ place: String, limit: Int, now: Int64) throws -> Found {
         var found = Found()
-        let rows = try Row.fetchAll(db.cachedStatement(sql: Self.oldest), arguments: [Text(place), now, limit])
-        for row in rows {
-            let columns = Columns(row: row)
-            do {
-                found.notes.append(Due(job: try columns.id(0), tries: try columns.int(1) &+ 1))
-            } catch StoreFault.unreadable { found.unreadable.append(row[0]) }
+        let newest = AlertNote.newest(of: limit)
+        for (statement, count) in [(Self.oldest, limit - newest), (Self.newest, newest)] where count > 0 {
+            for row in try Row.fetchAll(db.cachedStatement(sql: statement), arguments: [Text(place), now, count]) {
+                let columns = Columns(row: row)
+                do {
+                    let note = Due(job: try columns.id(0), tries: try columns.int(1) &+ 1)
+                    if !found.notes.contains(where: { $0.job == note.job }) { found.notes.append(note) }
+                } catch StoreFault.unreadable { found.unreadable.append(row[0]) }
+            }
         }
         return found
     }

@@ -106,7 +106,7 @@ final class DiskSpace: Sendable {
     }
 
     /// Bytes for people.
-    private static func text(_ bytes: Int) -> String {
+    static func text(_ bytes: Int) -> String {
         bytes >= 1 << 20 ? "\(bytes >> 20) MiB" : "\(bytes == 0 ? 0 : max(bytes >> 10, 1)) KiB"
     }
 
@@ -117,6 +117,12 @@ final class DiskSpace: Sendable {
             return hasBallast && unlink(ballast) == 0
         }
     }
+
+    /// What a start takes at most, in bytes.
+    static let toBegin = 1 << 20
+
+    /// Gives the ballast back where a start has no room: then what there is can be read, and deleted.
+    func makeRoomToBegin() { if free < Self.toBegin { _ = throwOutBallast() } }
 
     /// Takes ballast on, as long as there is plenty of room for it.
     func takeOnBallast() {

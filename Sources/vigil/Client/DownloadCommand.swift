@@ -36,7 +36,10 @@ struct DownloadCommand: ParsableCommand {
             var fetched = try FetchedJob(job.id, format, from: remote)
             while wait, !fetched.isEnded {
                 try remote.check()
+                let begun = MonotonicTime.now
                 fetched = try FetchedJob(job.id, format, holding: 5, from: remote)
+                // A server that does not hold the answer is not asked again at once.
+                if !fetched.isEnded { try remote.wait(.seconds(1) - (MonotonicTime.now - begun)) }
             }
             guard let result = fetched.result else {
                 Terminal.note("job \(job.id): \(fetched.job?.reason ?? "there is no result")")

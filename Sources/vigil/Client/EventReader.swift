@@ -73,3 +73,11 @@ struct EventReader {
         return nil
     }
 }
+
+/// JSON on one line.
+enum OneLine {
+    /// What was read as JSON, with a blank in the place of each end of a line, of which none is in a text of it.
+    static func of(_ json: [UInt8]) -> [UInt8] {
+        json.map { $0 == ASCII.lineFeed || $0 == ASCII.carriageReturn ? ASCII.space : $0 }
+    }
+}

@@ -141,7 +141,7 @@ final class Remote {
 
     private static func unreached(_ choice: ServerChoice, _ error: ClientError) -> Failure {
         switch error {
-        case .unreadable(let error): Failure(error) ?? Failure(.internal, error.description)
+        case .unreadable(let error): Failure(.noInput, error.description)
         default: Failure(.unavailable, "\(choice.server): \(error)\(ServerTrust.advice(on: error))")
         }
     }

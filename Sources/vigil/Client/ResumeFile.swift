@@ -18,10 +18,12 @@ final class ResumeFile: Sendable {
     }
 
     private static let maxBytes = 512 << 20
+    /// What a line begins with.
+    private static let mark = Array("{\"key\":\"".utf8)
     let path: String
     private let state = Monitor(State())
 
-    /// Reads what a run before has left.
+    /// Reads what a run before has left; throws where the file is another, since it goes when the run is at its end.
     init(_ path: String) throws(Failure) {
         self.path = path
         var entries: [ByteText: Entry] = [:]
@@ -34,7 +36,14 @@ final class ResumeFile: Sendable {
                 // The last line of a run that was killed may be a part of one.
                 guard let value = try? JSONReader.parse(Array(line)), let key = value["key"]?.string,
                     let id = value["id"]?.string, JobReply.isID(id)
-                else { continue }
+                else {
+                    guard line.starts(with: Self.mark) || Self.mark.starts(with: line) else {
+                        throw Failure(
+                            .usage,
+                            "\(path) is no file that a run has left: expected such a one for --resume, or a new one")
+                    }
+                    continue
+                }
                 entries[ByteText(key)] = Entry(id: id, isBatch: value["batch"] == .bool(true))
             }
         }
@@ -69,8 +78,15 @@ final class ResumeFile: Sendable {
     /// Forgets a request whose jobs the server has no more.
     func drop(_ key: String) { state.withLock { $0.entries[ByteText(key)] = nil } }
 
-    /// The run is at its end.
-    func remove() { unlink(path) }
+    /// The run is at its end: its file goes, unless another is in its place.
+    func remove() {
+        var (own, found) = (stat(), stat())
+        let descriptor = state.withLock { $0.descriptor }
+        guard fstat(descriptor, &own) == 0, lstat(path, &found) == 0, own.st_dev == found.st_dev,
+            own.st_ino == found.st_ino
+        else { return }
+        unlink(path)
+    }
 
     /// Where the file of a run is by default: one of the user's state folder, called after what is asked of whom. Nil where
     /// there is no such folder.

@@ -58,7 +58,7 @@ final class SubmitReport: Sendable {
             json.member("event", "report")
             json.member("file", file)
             json.key("report")
-            json.raw(report)
+            json.raw(OneLine.of(report))
         } count: {
             $0.submitted += 1
         }

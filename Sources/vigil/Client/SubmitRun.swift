@@ -37,6 +37,8 @@ final class SubmitRun: Sendable {
     private static let waiters = 2
     /// How long the server holds an answer for a job's end: in it no other job is asked for, and nobody is heard who wants an end.
     private static let hold = 5
+    /// A server that does not hold it, as one that is about to end, is asked so often.
+    private static let pause = Duration.seconds(1)
     private let plan: Plan
     private let choice: ServerChoice
     private let resume: ResumeFile?
@@ -167,7 +169,9 @@ final class SubmitRun: Sendable {
             let file = plan.files[one.file]
             settle(file.path) {
                 try remote.check()
+                let begun = MonotonicTime.now
                 guard try isDone(one, file, remote) else {
+                    try remote.wait(Self.pause - (MonotonicTime.now - begun))
                     state.withLock { $0.waiting.insert(one, at: 0) }
                     state.wakeAll()
                     return

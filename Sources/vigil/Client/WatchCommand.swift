@@ -37,6 +37,8 @@ struct WatchCommand: ParsableCommand {
 final class JobWatch {
     /// The server says something every fifteen seconds.
     private static let silence = Duration.seconds(60)
+    /// Whatever a server wants, the stream is asked for again after this.
+    private static let longestPause = Duration.seconds(30)
     private let id: String
     private let isJSON: Bool
     private let line = RunningLine()
@@ -58,7 +60,7 @@ final class JobWatch {
             }
             if let error = outcome.error { throw error }
             guard outcome.code == 200 else { throw ServerProblem(outcome.code, outcome.body).failure("job \(id)") }
-            if !hasEnded { try remote.wait(events.pause ?? .seconds(1)) }
+            if !hasEnded { try remote.wait(min(events.pause ?? .seconds(1), Self.longestPause)) }
         }
         line.clear()
         if !isJSON { try Terminal.print(Array("\(id) \(last.status.rawValue)\(reason)".utf8)) }
@@ -118,7 +120,11 @@ final class JobWatch {
         count += 1
         func isCalled(_ name: String) -> Bool { event.name.hasBytes(of: name) }
         if isCalled("status") || isCalled("end") {
-            last = try JobNames.reply { () throws(ReplyError) in try JobReply(event.data) }
+            last = try JobNames.reply { () throws(ReplyError) in
+                let reply = try JobReply(event.data)
+                guard reply.id.hasBytes(of: id) else { throw ReplyError("it is of another job") }
+                return reply
+            }
             hasEnded = isCalled("end")
         }
         guard isJSON else { return show(event) }
@@ -133,7 +139,7 @@ final class JobWatch {
                 json.member("job", id)
                 json.member("id", event.id)
                 json.key("data")
-                json.raw(event.data)
+                json.raw(OneLine.of(event.data))
             }
         }
         try Terminal.print(line, asJSON: true)

@@ -83,7 +83,8 @@ struct ServeCommand: AsyncParsableCommand {
         let (shelf, archive) = (VideoShelf(), VideoArchive())
         limits.videos = try ServedVideos(settings: settings).intake(on: shelf, keeping: archive, logger)
         let jobs = try await JobOptions(
-            settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf, archive: archive
+            settings: settings, keys: keys, tracer: tracing.tracer, shelf: shelf, archive: archive,
+            alerts: alerts?.delivery
         ).open(listening: StatePlace.Name(configuration), within: memory, telemetry, logger)
         defer { _ = jobs.close() }
         try await jobs.resume(shelf, archive, logger)

@@ -18,6 +18,8 @@ struct JobOptions {
     var shelf = VideoShelf()
     /// What is kept of these.
     var archive = VideoArchive()
+    /// Who tells others of them.
+    var alerts: AlertDelivery?
 
     /// A queue before a store.
     struct Opened {
@@ -62,7 +64,8 @@ struct JobOptions {
         listening: StatePlace.Name, within shares: MemoryShares, _ telemetry: JobTelemetry, _ logger: Logger
     ) async throws -> Opened {
         let limits = try limits(within: shares, logger)
-        let observer = JobObservers([telemetry, shelf, archive] + (tracer.map { [JobSpans($0)] } ?? []))
+        let others: [(any JobObserver)?] = [tracer.map { JobSpans($0) }, alerts]
+        let observer = JobObservers([telemetry, shelf, archive] + others.compactMap(\.self))
         let attempts = try settings.integer("attempts")
         if let place = try settings.text("state").flatMap({ ConnectionPlace($0) }) {
             return try await open(place, limits, observer, telemetry, logger)

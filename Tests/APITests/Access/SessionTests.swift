@@ -121,6 +121,25 @@ struct SessionTests {
         #expect(try place.who("vigil-session=\(token)") == "unauthorized")
     }
 
+    @Test("who signs out is out, whatever was planted beside, but for another site's page")
+    func signingOut() throws {
+        let place = try Place()
+        let sessions = try #require(place.access.sessions)
+        let planted = "a=b; vigil-session=planted; __Host-vigil-session=planted"
+        for (more, isOut) in [
+            ([(HTTPField.Name.origin, Self.own)], true), ([], true), ([(.secFetchSite, "same-site")], false),
+            ([(.origin, "http://evil.example")], false),
+        ] as [([(name: HTTPField.Name, value: String)], Bool)] {
+            let (one, two) = (try place.begin(), try place.begin("bob"))
+            let cookies = "vigil-session=\(one); \(planted); __Host-vigil-session=\(two)"
+            let fields = [(name: HTTPField.Name.hostField, value: "vigil.example"), (.cookie, cookies)] + more
+            sessions.endAll(in: RequestHead(method: .delete, path: "/session", fields: HeaderFields(fields)))
+            for (token, name) in [(one, "alice"), (two, "bob")] {
+                #expect(try place.who("vigil-session=\(token)") == (isOut ? "unauthorized" : "key \(name)"), "\(more)")
+            }
+        }
+    }
+
     @Test("a key has 32 at a time, of which the oldest makes room; all keys together have so many as are said")
     func bounded() throws {
         let place = try Place()

@@ -107,6 +107,24 @@ struct AlertDeliveryTests {
         await running.value
     }
 
+    @Test("what has begun is ended also where the job is removed before its end was told")
+    func removed() async throws {
+        let place = RecordingPlace("mqtt")
+        let delivery = AlertDelivery(to: [place], logger: Logger(label: "test"))
+        let id = try await submit(rows: 20, to: delivery.names)
+        delivery.hasBegun(
+            Alert(.begin, job: id.description, camera: "front", model: "tiny", start: 0, label: "fire", score: 0.5),
+            token: "x", of: id, for: 0)
+        _ = try await scoring.backlog.cancel(id)
+        #expect(try await scoring.backlog.forget(id))
+        delivery.forgot(id)
+        let running = Task { await delivery.run(scoring) }
+        #expect(await place.told(1) == ["\(told(id, .end, end: nil)) deleted x"])
+        running.cancel()
+        scoring.backlog.ringForAlerts()
+        await running.value
+    }
+
     @Test("what was told is not told again; what is left is")
     func rest() async throws {
         let place = RecordingPlace("mqtt")

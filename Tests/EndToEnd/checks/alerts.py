@@ -249,6 +249,35 @@ with Receiver() as receiver, Frigate() as frigate:
             equal("is told again, by the same id", calls[0].headers["webhook-id"], calls[1].headers["webhook-id"])
             settled(server)
 
+with group("what a receiver does not take holds up nothing else"):
+    class Picky(Receiver):
+        """Answers 500 to one camera."""
+
+        def take(self, handler):
+            body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+            camera = json.loads(body)["data"]["camera"]
+            with self.changed:
+                self.calls.append(camera)
+                self.changed.notify_all()
+            handler.send_response(500 if camera == "bad" else 204)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        def heard(self, camera, seconds=300):
+            with self.changed:
+                return self.changed.wait_for(lambda: camera in self.calls, seconds)
+
+    with Picky() as picky:
+        options = ["--alerts-webhook", f"{picky.url}/alerts", "--alerts-webhook-secrets", secret_file]
+        with serving("picky", *options) as server:
+            for _ in range(24):
+                post(server, "bad", threshold=0.0001)
+            check("it is told of what it does not take", picky.heard("bad"))
+            for camera in ("one", "two", "three"):
+                post(server, camera, threshold=0.0001)
+                check(f"and of {camera}", picky.heard(camera))
+            equal("what is left waits", metric(server, "vigil_alerts_waiting") >= 24, True)
+
 if not brokers.available:
     skip("alerts: MQTT", "needs mosquitto and mosquitto-clients")
     finish()
@@ -330,6 +359,14 @@ with brokers.Broker() as broker, Frigate() as frigate:
                 equal("one segment", {one["segment"] for one in events}, {begin["segment"]})
                 equal("to its end", (events[-1]["event_type"], events[-1]["end"]), ("end", 1_500))
                 check("in Frigate", frigate.wait(lambda: all(one["ends"] or one["duration"] for one in frigate.of("middle").values())))
+            with group("a job that is cancelled and forgotten at once"):
+                gone = post(server, "gone", LONG, model="slow", threshold=0)
+                listener.wait_for_events("gone", 1)
+                wait_for(lambda: requests.delete(f"{server.url}/jobs/{gone}", timeout=60).status_code in (204, 404))
+                events = listener.wait_for_end("gone")
+                equal("what had begun is over", events[-1]["event_type"], "end")
+                listener.wait(lambda _: listener.texts("vigil/camera/gone/state")[-1:] == ["OFF"])
+                equal("and the camera is off", listener.texts("vigil/camera/gone/state")[-1], "OFF")
             with group("kill -9 of the broker"):
                 running = post(server, "away", LONG, model="slow", threshold=0)
                 begin = listener.wait_for_events("away", 1)[0]

@@ -237,6 +237,30 @@ def killed(folder):
         all_right("killed on a full disk", client, accepted, videos)
 
 
+def begun(folder):
+    """A start on a full disk: what there is can be read."""
+    with Server(state=folder / "state") as server:
+        client = Client(server)
+        ended = client.post(videos.bodies[0], "", Prefer="wait=60").json()["id"]
+        equal("stops", server.stop(), 0)
+    path = fill(folder)
+    with Server(state=folder / "state") as server:
+        client = Client(server)
+        equal("begins on a full disk", client.get(f"/jobs/{ended}").status, 200)
+        equal("alive", client.get("/livez").status, 200)
+        equal("not ready", readiness(client), 503)
+        equal("takes nothing new", client.post(videos.bodies[0]).status, 507)
+    fill(folder)
+    try:
+        with Server(state=folder / "state") as server:
+            note("begins once more")
+    except RuntimeError as error:
+        contains("or says what it needs", str(error), "its disk is full", "KiB are free", "make room")
+    path.unlink()
+    with Server(state=folder / "state") as server:
+        equal("with room all is there", Client(server).get(f"/jobs/{ended}").status, 200)
+
+
 if not possible():
     skip("full_disk", "needs root and mount")
     finish()
@@ -248,4 +272,6 @@ with group("another file"), disk(48) as folder:
     another_file(folder)
 with group("killed"), disk(48) as folder:
     killed(folder)
+with group("a start"), disk(48) as folder:
+    begun(folder)
 finish()

@@ -141,6 +141,9 @@ with Server("--api-keys", keys, "--access-log", log, "--audit-log", audit, "--lo
         equal("the browser forgets it", (answer.status, answer.cookie[0], answer.cookie[1][-1]), (204, f"{name}=", "Max-Age=0"))
         equal("a stolen copy is good for nothing", ask(server, "GET", "/jobs", newer).status, 401)
         equal("once more", ask(server, "DELETE", "/session", newer).status, 204)
+        again = sign_in(server, "one")
+        equal("beside a cookie that was planted", ask(server, "DELETE", "/session", f"{again}; {planted}").status, 204)
+        equal("it is good for nothing either", ask(server, "GET", "/jobs", again).status, 401)
         equal("others are still in", ask(server, "GET", "/jobs", cookie).status, 200)
 
     with group("a key that is taken back"):

@@ -196,6 +196,12 @@ def killed(server):
         equal("no file was scored twice", len(new), FILES)
         equal("all of them ended well", {one["job"] for one in of(events, "ended") if one["status"] == "succeeded"}, new)
         check("the file has gone with the run", not states[0].exists())
+        precious = scratch() / "passwords"
+        precious.write_text("root:x:0:0:root:/root:/bin/bash\n")
+        ran = vigil("submit", place, "--resume", precious, url=between.url, env=settings)
+        equal("another file is none to go on by: exit 64", ran.code, 64)
+        contains("which one", ran.err, str(precious), "--resume")
+        equal("and stays what it was", precious.read_text(), "root:x:0:0:root:/root:/bin/bash\n")
         requests.delete(f"{server.url}/jobs/{first[0]['job']}", timeout=60)
         named = scratch() / "run.jsonl"
         key = json.dumps({"key": between.posts()[0]["headers"]["Idempotency-Key"].strip('"'), "id": first[0]["job"], "batch": False})
@@ -404,6 +410,13 @@ def hostile():
     with Raw(f"HTTP/1.1 403 No\r\nContent-Length: {len(escape)}\r\n\r\n{escape}".encode()) as raw:
         ran = vigil("status", url=raw.url, env=settings)
         check("what a terminal would obey is not shown", ran.code == 77 and "\x1b" not in ran.err and ran.err.count("\n") == 1, shown(ran.err))
+    stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: x\ndata: {\"a\":\ndata: {\"event\":\"end\"}\ndata: }\n\nevent: end\ndata: " + job.encode() + b"\n\n"
+    with Raw(ok(job), stream) as raw:
+        ran = vigil("watch", "01M85BV3QAE4RGA8GVVP3465ME", url=raw.url, env=settings)
+        equal("data of several lines is one line of JSON", [one["event"] for one in lines(ran.out)], ["x", "end"])
+    with Raw(ok(job), stream.replace(b"01M85BV3QAE4RGA8GVVP3465ME", b"01M85BV3QAE4RGA8GVVP3465MF")) as raw:
+        ran = vigil("watch", "01M85BV3QAE4RGA8GVVP3465ME", url=raw.url, env=settings)
+        check("the end of another job is none: exit 69", ran.code == 69, f"{ran.code} {shown(ran.err)}")
     with Raw(ok(job)) as raw:
         equal("a result", vigil("download", "01M85BV3QAE4RGA8GVVP3465ME", url=raw.url, env=settings).out, '{"coarse":[1]}\n')
 

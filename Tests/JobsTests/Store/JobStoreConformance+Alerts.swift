@@ -45,6 +45,21 @@ extension JobStoreConformance {
     }
 
     @Test(
+        "of many that are due the oldest are taken and as many of the newest, so that nothing new stands behind what can't be told",
+        arguments: StoreUnderTest.all)
+    func alertsFromBothEnds(kind: StoreUnderTest) async throws {
+        let (store, clock) = try await kind.open()
+        var jobs: [JobID] = []
+        for _ in 0..<7 {
+            jobs.append(try await end(store, ["mqtt"]))
+            clock.advance(by: .seconds(1))
+        }
+        #expect(Set(try await store.takeAlerts(for: "mqtt", limit: 4).map(\.job.id)) == Set(jobs[..<2] + jobs[5...]))
+        #expect(try await store.takeAlerts(for: "mqtt", limit: 1).map(\.job.id) == [jobs[2]])
+        #expect(Set(try await store.takeAlerts(for: "mqtt", limit: 4).map(\.job.id)) == Set(jobs[3...4]))
+    }
+
+    @Test(
         "a note that nobody settles is due again, and one of a job that is forgotten goes with it",
         arguments: StoreUnderTest.all)
     func alertLeases(kind: StoreUnderTest) async throws {

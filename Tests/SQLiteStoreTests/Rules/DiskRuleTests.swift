@@ -114,6 +114,16 @@ struct FullDiskTests {
         #expect(disk.hasBallast && space.throwOutBallast() && !disk.hasBallast)
     }
 
+    @Test("a start on a full disk has the room of the ballast, which stays where there is room")
+    func beginning() throws {
+        let disk = try Disk(free: 50 * Self.mega, total: 100 * Self.mega)
+        disk.space().makeRoomToBegin()
+        #expect(disk.hasBallast)
+        disk.room.withLock { $0.free = 4_096 }
+        disk.space().makeRoomToBegin()
+        #expect(!disk.hasBallast)
+    }
+
     @Test("a database that can't grow refuses what is new, brings what it has to its end, and recovers")
     func databaseFull() async throws {
         let home = try Home()
