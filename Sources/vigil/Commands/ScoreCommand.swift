@@ -43,7 +43,7 @@ struct ScoreCommand: AsyncParsableCommand {
         let kernels = try settings.kernels()
         let argument = try settings.model()
         let compare = try settings.text("compare")
-        let crop = try recipe.crop.map { try CropChoice($0) }
+        let crop = try recipe.crop.map { try CropChoice(option: $0) }
         let inputs = try ScoreInputs(files)
         let target = try ScoreTarget(
             writing, format: settings.text("format"), inputs: inputs.paths,
