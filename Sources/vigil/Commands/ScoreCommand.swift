@@ -125,7 +125,8 @@ struct ScoreCommand: AsyncParsableCommand {
         for warning in warnings { Terminal.note("\(one.label): \(warning)") }
         try writer.add(
             ScoreWriter.Item(
-                input: file, scored: scored, document: document, warnings: Self.notes(on: one.options) + warnings))
+                input: file, scored: scored, document: document, pictures: written?.pictures ?? [:],
+                warnings: Self.notes(on: one.options) + warnings))
     }
 
     /// Throws where two models do not take the same features.
