@@ -83,7 +83,7 @@ export function againForm(job, now, trouble) {
     },
   },
   el('div', { class: 'fields' },
-    field(labels, 'Labels', 'separated by commas, normal first; others need a model with its text tower'),
+    field(labels, 'Labels', 'separated by commas, normal first; others than its own need a model with its text tower'),
     field(model, 'Model', 'by which it is scored'), field(fps, 'Frames a second', 'gives events their times')),
   el('p', { class: 'hint' }, 'Events are cut as they are shown above. It is a job of its own, with this one laid over it; nothing is uploaded where the server still has what it was about.'),
   el('div', { class: 'row' }, go), said);

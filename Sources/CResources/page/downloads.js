@@ -116,7 +116,7 @@ function chart(scores, events, cut, seconds) {
     points.push(`${(left + (column / columns) * inner).toFixed(1)},${((1 - scores.coarsePyramid.most) * height + 4).toFixed(1)}`);
   }
   const y = (value) => (1 - value) * height + 4;
-  const picture = svg('svg', { viewBox: `0 0 ${width} ${height + 26}`, role: 'img', 'aria-label': `Anomaly scores of ${many(scores.known, 'snippet')}` });
+  const picture = svg('svg', { viewBox: `0 -6 ${width} ${height + 32}`, role: 'img', 'aria-label': `Anomaly scores of ${many(scores.known, 'snippet')}` });
   for (const event of events) {
     picture.append(svg('rect', { x: left + (event.start / scores.known) * inner, y: 4, width: Math.max(1, ((event.end - event.start) / scores.known) * inner), height, fill: '#b8321a', 'fill-opacity': 0.16 }));
   }

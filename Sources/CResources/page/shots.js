@@ -39,11 +39,13 @@ export class Shots {
   place(timeline) {
     this.element.hidden = this.shown.length === 0;
     if (this.element.hidden || !timeline.plotWidth) return;
+    const height = timeline.width < 560 ? 38 : 54;
+    this.element.style.height = `${height}px`;
     const [left, right] = [timeline.gutter, timeline.gutter + timeline.plotWidth];
     const taken = [];
     for (const { segment, button } of this.shown) {
       const picture = button.firstChild;
-      const width = picture.naturalWidth ? Math.round((54 * picture.naturalWidth) / picture.naturalHeight) : 72;
+      const width = picture.naturalWidth ? Math.round((height * picture.naturalWidth) / picture.naturalHeight) : 72;
       const middle = timeline.x((segment.start + segment.end) / 2);
       const from = Math.min(right - width, Math.max(left, middle - width / 2));
       const isSeen = segment.end > timeline.from && segment.start < timeline.to
