@@ -158,7 +158,9 @@ struct AgainTests {
         let answer = try await show(first, [("threshold", "\(middle)"), ("leave", "\(middle)"), ("fps", "50")])
         let cut = try result(answer)
         #expect(coarse(cut) == scores && answer.fields[.eTag] != whole.fields[.eTag])
-        let segments = (cut["segments"] as? [[String: Any]] ?? []).map { ($0["start"] as? Int ?? -1, $0["end"] as? Int ?? -1) }
+        let segments = (cut["segments"] as? [[String: Any]] ?? []).map {
+            ($0["start"] as? Int ?? -1, $0["end"] as? Int ?? -1)
+        }
         let inside = segments.flatMap { Array($0.0..<$0.1) }
         #expect(inside == scores.indices.filter { scores[$0] >= middle } && !inside.isEmpty)
         let seconds = (cut["segments"] as? [[String: Any]])?.first?["start_seconds"] as? Double
