@@ -45,8 +45,9 @@ extension Cadence {
             let rounded = (number * 100).rounded() / 100
             return Int(exactly: rounded).map { "\($0)" } ?? "\(rounded)"
         }
-        return "at \(text(rate)) frames a second 16 frames, a row, are \(text(16 / rate)) s, and 0.53 s in the videos that models are "
-            + "trained on: the cadence 'time' makes rows of that length"
+        return
+            "at \(text(rate)) frames a second 16 frames, a row, are \(text(16 / rate)) s, and 0.53 s in the videos that "
+            + "models are trained on: the cadence 'time' makes rows of that length"
     }
 }
 

@@ -18,7 +18,9 @@ extension ScoringService {
     ) async throws(ScoringError) -> Receipt {
         let stored = JobFacts(of: job).flatMap { ScoreOptions(encoded: $0.options) } ?? ScoreOptions()
         var options: ScoreOptions
-        do throws(OptionError) { options = try ScoreOptions(again: given, of: stored) } catch { throw .parameter(error) }
+        do throws(OptionError) { options = try ScoreOptions(again: given, of: stored) } catch {
+            throw .parameter(error)
+        }
         try checkCallback(of: options)
         let version = try await version(options, of: job)
         try check(options, of: version)
@@ -98,13 +100,15 @@ extension ScoringService {
             throw .parameter(
                 OptionError(
                     name: "model",
-                    problem: "\(quoted(version.name)) has another image tower than the one that made the features of job "
-                        + "\(job.id): expected one with the same, or the video itself"))
+                    problem: "\(quoted(version.name)) has another image tower than the one that made the features of "
+                        + "job \(job.id): expected one with the same, or the video itself"))
         }
         let reservation = try await room(features.count, key: key, caller: caller)
         defer { reservation.cancel() }
         let input = await LongWork.run(if: true) { Result { () throws(FileError) in try features.input() } }
-        guard case .success(let bytes) = input else { throw Self.notKept(job, "they are not what was written any more") }
+        guard case .success(let bytes) = input else {
+            throw Self.notKept(job, "they are not what was written any more")
+        }
         await keep([version])
         _ = await version.sha256
         var subject = VideoSubject(
@@ -117,8 +121,8 @@ extension ScoringService {
             kind: VideoSubject.kind, subject: subject.job, input: JobBody(bytes), priority: options.priority,
             client: caller.client, model: version.name, modelSHA256: version.knownSHA256,
             parts: Chunks(snippets: features.head.rows, length: subject.length).count,
-            outputEstimate: 4 * features.head.rows * (3 + labels.count) + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 }
-                + 2_048)
+            outputEstimate: 4 * features.head.rows * (3 + labels.count)
+                + 2 * labels.reduce(0) { $0 + $1.utf8.count + 8 } + 2_048)
         (new.name, new.owner, new.trace, new.units) = (options.name, caller.owner, trace, features.head.rows)
         new.deadline = options.deadline?.duration(from: backlog.wall)
         new.callback = options.callback.map { text in (try? settings.callbackAddress?(text)) ?? text }

@@ -39,13 +39,16 @@ public enum CropChoice: Equatable, Sendable {
             guard crop < crops else {
                 throw OptionError(
                     name: "crop",
-                    problem: "\(crop) is none of crops 0 to \(crops - 1) that the features of shape \(array.shape) hold")
+                    problem:
+                        "\(crop) is none of crops 0 to \(crops - 1) that the features of shape \(array.shape) hold")
             }
             for row in 0..<rows { values += array.values[start(crop, row)..<start(crop, row) + width] }
         case .mean:
             for row in 0..<rows {
                 for column in 0..<width {
-                    let sum = (0..<crops).reduce(0.0) { $0 + Double(array.values[start($1, row) + column]) }
+                    let sum = (0..<crops).reduce(0.0) { sum, crop in
+                        sum + Double(array.values[start(crop, row) + column])
+                    }
                     values.append(Float(sum / Double(crops)))
                 }
             }

@@ -25,7 +25,8 @@ package struct AcceptedVideo: Sendable {
         if let frames = facts.expectedFrames, frames < Self.framesOfRow, options.cadence != .time {
             warnings.append(
                 "it says that it has \(counted(frames, "frame")), fewer than the \(Self.framesOfRow) of a row: "
-                    + (options.tail == .keep ? "they make one row" : "without tail=keep, which makes a row of them, the job fails"))
+                    + (options.tail == .keep
+                        ? "they make one row" : "without tail=keep, which makes a row of them, the job fails"))
         }
         return warnings + [(options.cadence ?? .frames).advice(rate: facts.rate)].compactMap { $0 }
     }
@@ -60,7 +61,8 @@ extension ScoringService {
         guard options.crop == nil else {
             throw .parameter(
                 OptionError(
-                    name: "crop", problem: "given with a video: it is about features that hold several crops of each snippet"))
+                    name: "crop",
+                    problem: "given with a video: it is about features that hold several crops of each snippet"))
         }
         try Self.checkName(upload, options, what: "video")
         var accepted: [AcceptedVideo] = []
